@@ -1,0 +1,64 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// attributeValue is DynamoDB's JSON of a value: {"S":…}, {"N":"…"} and so on.
+type attributeValue struct {
+	S    *string `json:",omitempty"`
+	N    *string `json:",omitempty"`
+	BOOL *bool   `json:",omitempty"`
+	B    []byte  `json:",omitempty"`
+}
+
+// MarshalJSON writes the item as DynamoDB's JSON, attributes in order.
+func (i Item) MarshalJSON() ([]byte, error) {
+	out := make(map[string]attributeValue, len(i))
+	for name, value := range i {
+		switch v := value.(type) {
+		case string:
+			out[name] = attributeValue{S: &v}
+		case int64:
+			n := strconv.FormatInt(v, 10)
+			out[name] = attributeValue{N: &n}
+		case bool:
+			out[name] = attributeValue{BOOL: &v}
+		case []byte:
+			out[name] = attributeValue{B: v}
+		default:
+			return nil, fmt.Errorf("%w: attribute %q is a %T", ErrFormat, name, value)
+		}
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (i *Item) UnmarshalJSON(data []byte) error {
+	var in map[string]attributeValue
+	if err := json.Unmarshal(data, &in); err != nil {
+		return fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	*i = make(Item, len(in))
+	for name, value := range in {
+		switch {
+		case value.S != nil:
+			(*i)[name] = *value.S
+		case value.BOOL != nil:
+			(*i)[name] = *value.BOOL
+		case value.B != nil:
+			(*i)[name] = value.B
+		case value.N != nil:
+			n, err := strconv.ParseInt(*value.N, 10, 64)
+			if err != nil {
+				return fmt.Errorf("%w: attribute %q: %w", ErrFormat, name, err)
+			}
+			(*i)[name] = n
+		default:
+			return fmt.Errorf("%w: attribute %q has no known type", ErrFormat, name)
+		}
+	}
+	return nil
+}
