@@ -1,0 +1,96 @@
+package lambdahttp_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
+)
+
+func TestAnswer(t *testing.T) {
+	binary := string([]byte{0xff, 0x00, 0xfe})
+	b64 := base64.StdEncoding.EncodeToString
+	body := func(contentType, s string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			io.WriteString(w, s)
+		}
+	}
+	typed := func(contentType string) map[string]string { return map[string]string{"Content-Type": contentType} }
+	tests := []struct {
+		name, method string
+		h            http.HandlerFunc
+		want         answer
+	}{
+		{"nothing", "GET", func(http.ResponseWriter, *http.Request) {}, answer{StatusCode: 200, Headers: map[string]string{}}},
+		{"json", "GET", body("application/json", `{"<>&":"é"}`), answer{200, typed("application/json"), nil, `{"<>&":"é"}`, false}},
+		{"problem", "GET", body("application/problem+json", "{}"), answer{200, typed("application/problem+json"), nil, "{}", false}},
+		{"html", "GET", body("text/html; charset=utf-8", "<p>"), answer{200, typed("text/html; charset=utf-8"), nil, "<p>", false}},
+		{"png", "GET", body("image/png", "png"), answer{200, typed("image/png"), nil, b64([]byte("png")), true}},
+		{"no text in text", "GET", body("text/plain", binary), answer{200, typed("text/plain"), nil, b64([]byte(binary)), true}},
+		{"odd type", "GET", body("a/b/c", "x"), answer{200, typed("a/b/c"), nil, b64([]byte("x")), true}},
+		{"sniffed", "GET", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") },
+			answer{200, typed("text/html; charset=utf-8"), nil, "<html>", false}},
+		{"sniffed after WriteHeader", "GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); io.WriteString(w, "x") },
+			answer{201, typed("text/plain; charset=utf-8"), nil, "x", false}},
+		{"HEAD", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "4")
+			if n, err := io.WriteString(w, "body"); n != 4 || err != nil {
+				t.Errorf("Write to HEAD = %d, %v; want 4, nil", n, err)
+			}
+		}, answer{StatusCode: 200, Headers: map[string]string{"Content-Length": "4", "Content-Type": "text/plain; charset=utf-8"}}},
+		{"204", "GET", bodiless(t, 204), answer{StatusCode: 204, Headers: map[string]string{}}},
+		{"304", "GET", bodiless(t, 304), answer{StatusCode: 304, Headers: map[string]string{}}},
+		{"second WriteHeader, late header", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(100)
+			w.WriteHeader(404)
+			w.WriteHeader(200)
+			w.Header().Set("X-Late", "1")
+		}, answer{StatusCode: 404, Headers: map[string]string{}}},
+		{"cookies and repeated headers", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Set-Cookie"] = []string{"a=1; Expires=Tue, 03 Mar 2026 10:00:00 GMT", "b=2\r\nX-Evil: 1"}
+			w.Header()["Vary"] = []string{"Origin", "Accept"}
+			w.Header()["Date"] = nil
+			w.Header().Set("X-Lines", "a\r\nb")
+			w.WriteHeader(303)
+		}, answer{303, map[string]string{"Vary": "Origin, Accept", "X-Lines": "a  b"},
+			[]string{"a=1; Expires=Tue, 03 Mar 2026 10:00:00 GMT", "b=2  X-Evil: 1"}, "", false}},
+		{"invalid status", "GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(99) },
+			answer{500, map[string]string{"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}, nil, "Internal Server Error\n", false}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a := invoke(t, lambdahttp.New(test.h, lambdahttp.Options{}), event(t, "/", func(e map[string]any) {
+				e["requestContext"].(map[string]any)["http"].(map[string]any)["method"] = test.method
+			}))
+			if diff := cmp.Diff(test.want, a); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func bodiless(t *testing.T, status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		if _, err := io.WriteString(w, "x"); !errors.Is(err, http.ErrBodyNotAllowed) {
+			t.Errorf("Write after %d: %v, want ErrBodyNotAllowed", status, err)
+		}
+	}
+}
+
+func TestPagesAreNotEscapedAsIfForHTML(t *testing.T) {
+	h := lambdahttp.New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "<p>&</p>")
+	}), lambdahttp.Options{})
+	out, _ := h.Invoke(t.Context(), event(t, "/", nil))
+	if !strings.Contains(string(out), `"body":"<p>&</p>"`) {
+		t.Errorf("answer %s: want the page as it is, six times smaller", out)
+	}
+}
