@@ -1,0 +1,197 @@
+package seal_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+)
+
+func rotated(t testing.TB, r *seal.Ring, keys int) *seal.Ring {
+	t.Helper()
+	for range keys {
+		var err error
+		if r, err = r.Rotate(rand.Reader, now.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+func TestRingBytesRoundTrip(t *testing.T) {
+	for _, more := range []int{0, 1, 63} {
+		r := rotated(t, newRing(t), more)
+		parsed, err := seal.ParseRing(installation, r.Bytes())
+		if err != nil {
+			t.Fatalf("%d keys: %v", more+1, err)
+		}
+		if !bytes.Equal(parsed.Bytes(), r.Bytes()) || parsed.Primary() != r.Primary() {
+			t.Errorf("%d keys: the ring read is not the ring written", more+1)
+		}
+		mustOpen(t, parsed, label, sealed(t, r, label, text), text)
+		mustOpen(t, r, label, sealed(t, parsed, label, text), text)
+	}
+}
+
+func TestRotateKeepsOldKeys(t *testing.T) {
+	old := newRing(t)
+	before, s := old.Bytes(), sealed(t, old, label, text)
+	young := rotated(t, old, 1)
+	if young.Primary() == old.Primary() {
+		t.Fatal("the new key is not primary")
+	}
+	mustOpen(t, young, label, s, text)
+	if !bytes.Equal(old.Bytes(), before) {
+		t.Error("Rotate changed the ring that it was called on")
+	}
+	if id, _ := seal.KeyOf(sealed(t, young, label, text)); id != young.Primary() {
+		t.Error("the rotated ring does not seal with its primary key")
+	}
+}
+
+func TestUnknownKeyTellsAnOldRing(t *testing.T) {
+	old := newRing(t)
+	s := sealed(t, rotated(t, old, 1), label, text)
+	_, err := old.Open(label, s)
+	if !errors.Is(err, seal.ErrUnknownKey) || !errors.Is(err, seal.ErrOpen) {
+		t.Errorf("Open with an old ring: %v, want ErrUnknownKey, which is an ErrOpen", err)
+	}
+	if errors.Is(seal.ErrOpen, seal.ErrUnknownKey) {
+		t.Error("every ErrOpen passes for ErrUnknownKey")
+	}
+}
+
+func TestSixtyFourKeysAndNoMore(t *testing.T) {
+	full := rotated(t, newRing(t), 63)
+	const encryptLimit = 4096 // of KMS Encrypt
+	if n := len(full.Bytes()); n >= encryptLimit {
+		t.Errorf("64 keys take %d bytes, want less than %d", n, encryptLimit)
+	}
+	if r, err := full.Rotate(rand.Reader, now); err == nil || r != nil {
+		t.Errorf("a 65th key: %v, %v, want an error", r, err)
+	}
+	b := full.Bytes()
+	entry := bytes.Clone(b[len(b)-52:])
+	entry[0], entry[12+7] = entry[0]^0x55, 1 // another id, stopped
+	b[5] = 65
+	if _, err := seal.ParseRing(installation, append(b, entry...)); err == nil {
+		t.Error("ParseRing takes 65 keys")
+	}
+}
+
+func TestIDsAreDrawnUntilFree(t *testing.T) {
+	taken := bytes.Repeat([]byte{7}, 36)
+	free := bytes.Repeat([]byte{9}, 36)
+	zero := make([]byte, 36)
+	r, err := seal.NewRing(bytes.NewReader(append(zero, taken...)), installation, now)
+	if err != nil || r.Primary() != 0x07070707 {
+		t.Fatalf("NewRing = %v, %v, want it to pass over id zero", r, err)
+	}
+	next, err := r.Rotate(bytes.NewReader(append(taken, free...)), now)
+	if err != nil || next.Primary() != 0x09090909 {
+		t.Errorf("Rotate = %v, %v, want it to pass over a taken id", next, err)
+	}
+	if _, err := r.Rotate(repeating(7), now); err == nil {
+		t.Error("Rotate takes a random source that repeats itself for ever")
+	}
+}
+
+type repeating byte
+
+func (r repeating) Read(p []byte) (int, error) {
+	return copy(p, bytes.Repeat([]byte{byte(r)}, len(p))), nil
+}
+
+func TestParseRingRefuses(t *testing.T) {
+	b := rotated(t, newRing(t), 1).Bytes()
+	const first, second = 6, 6 + 52 // the entries; the second is primary
+	for why, change := range map[string]func([]byte) []byte{
+		"nothing":                 func([]byte) []byte { return nil },
+		"another version":         func(b []byte) []byte { b[0] = 2; return b },
+		"a byte less":             func(b []byte) []byte { return b[:len(b)-1] },
+		"a byte more":             func(b []byte) []byte { return append(b, 0) },
+		"no keys":                 func(b []byte) []byte { b[5] = 0; return b[:6] },
+		"a key less than told":    func(b []byte) []byte { b[5] = 3; return b },
+		"a primary it has not":    func(b []byte) []byte { b[1] ^= 1; return b },
+		"an older key as primary": func(b []byte) []byte { copy(b[1:5], b[first:]); return b },
+		"an id of zero":           func(b []byte) []byte { clear(b[first : first+4]); return b },
+		"an id twice":             func(b []byte) []byte { copy(b[first:first+4], b[second:]); return b },
+		"a primary that stopped":  func(b []byte) []byte { b[second+19] = 1; return b },
+		"two that did not stop":   func(b []byte) []byte { clear(b[first+12 : first+20]); return b },
+		"never created":           func(b []byte) []byte { clear(b[first+4 : first+12]); return b },
+		"created past all time":   func(b []byte) []byte { b[first+4] = 1; return b },
+		"stopped past all time":   func(b []byte) []byte { b[first+12] = 1; return b },
+	} {
+		if r, err := seal.ParseRing(installation, change(bytes.Clone(b))); err == nil || r != nil {
+			t.Errorf("%s: ParseRing = %v, %v, want an error", why, r, err)
+		}
+	}
+}
+
+func TestAClockAtTheBeginning(t *testing.T) {
+	for _, start := range []time.Time{{}, time.Unix(0, 0), time.Unix(-5, 0)} {
+		r, err := seal.NewRing(rand.Reader, installation, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err = r.Rotate(rand.Reader, start); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := seal.ParseRing(installation, r.Bytes()); err != nil {
+			t.Errorf("a ring made at %v does not parse: %v", start, err)
+		}
+	}
+}
+
+func TestRingPrintsNoKey(t *testing.T) {
+	r, err := seal.NewRing(repeating('K'), installation, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	holder := struct {
+		Open   *seal.Ring
+		closed seal.Ring
+	}{r, *r}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range []any{r, *r, holder, &holder, []*seal.Ring{r}} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+	}
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "ring", r, "value", *r, "holder", holder)
+	for _, leak := range []string{"KKKKKKKK", "4b4b4b4b4b4b4b4b", "75 75 75 75", "0x4b, 0x4b"} {
+		if strings.Contains(out.String(), leak) {
+			t.Errorf("a key got out as %q", leak)
+		}
+	}
+	if !strings.Contains(out.String(), "[keyring]") {
+		t.Error("a ring does not say what it is")
+	}
+}
+
+func TestContext(t *testing.T) {
+	got := fmt.Sprint(seal.Context("i"))
+	if want := "map[installation:i purpose:asanaauth keyring]"; got != want {
+		t.Errorf("Context = %s, want %s", got, want)
+	}
+}
+
+// counter is a random source whose bytes are known: 1, 2, 3 …
+func counter() io.Reader { return new(counting) }
+
+type counting byte
+
+func (c *counting) Read(p []byte) (int, error) {
+	for i := range p {
+		*c++
+		p[i] = byte(*c)
+	}
+	return len(p), nil
+}
