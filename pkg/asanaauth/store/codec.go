@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -48,6 +50,9 @@ func Decode(item Item) (Row, error) {
 	c.number("rev", &row.head().Rev)
 	c.text("writer", &row.head().Writer)
 	row.fields(c)
+	if c.err == nil && row.head().Rev <= Absent {
+		c.err = errors.New("it has no rev")
+	}
 	if c.err != nil {
 		return nil, fmt.Errorf("%w: %T: %w", ErrFormat, row, c.err)
 	}
@@ -58,8 +63,10 @@ func Decode(item Item) (Row, error) {
 }
 
 func emptyRow(pk, sk string) Row {
-	prefix, _, _ := strings.Cut(pk, "#")
+	prefix, _, ok := strings.Cut(pk, "#")
 	switch {
+	case !ok:
+		return nil
 	case prefix == "a":
 		return &Attempt{}
 	case prefix == "s":
@@ -135,6 +142,19 @@ func (c *codec) time(name string, v *time.Time) {
 	if !c.writing && ms != 0 {
 		*v = time.UnixMilli(ms).UTC()
 	}
+}
+
+func (c *codec) duration(name string, v *time.Duration) {
+	ms := v.Milliseconds()
+	c.number(name, &ms)
+	if c.writing {
+		return
+	}
+	if ms < 0 || ms > math.MaxInt64/int64(time.Millisecond) {
+		c.err = fmt.Errorf("attribute %q is no duration", name)
+		return
+	}
+	*v = time.Duration(ms) * time.Millisecond
 }
 
 // ttl tells the database when it may remove the row. It is written and never

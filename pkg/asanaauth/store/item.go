@@ -62,3 +62,16 @@ func (i *Item) UnmarshalJSON(data []byte) error {
 	}
 	return nil
 }
+
+// EncodeJSON returns the item of a row as DynamoDB's JSON: how the stores
+// without a server keep it.
+func EncodeJSON(row Row) ([]byte, error) { return json.Marshal(Encode(row)) }
+
+// DecodeJSON reads what EncodeJSON wrote; its errors are those of [Decode].
+func DecodeJSON(data []byte) (Row, error) {
+	var item Item
+	if err := json.Unmarshal(data, &item); err != nil {
+		return nil, err
+	}
+	return Decode(item)
+}

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/internal/cursor"
 )
 
 // Memory is a [Store] and a [Scanner] that keeps its rows, encoded, in the
@@ -56,73 +58,85 @@ func (m *Memory) Write(ctx context.Context, changes ...Change) error {
 	if !apply {
 		return err
 	}
+	return m.apply(changes)
+}
+
+// apply encodes all rows before it keeps one: all or none.
+func (m *Memory) apply(changes []Change) error {
+	encoded := make([][]byte, len(changes))
+	for i, c := range changes {
+		if c.Row == nil {
+			continue
+		}
+		var err error
+		if encoded[i], err = EncodeJSON(c.Row); err != nil {
+			return err
+		}
+	}
 	if m.items == nil {
 		m.items = map[Key][]byte{}
 	}
-	for _, c := range changes {
-		if c.Row == nil {
-			delete(m.items, c.Key)
-			continue
-		}
-		if m.items[c.Key], err = EncodeJSON(c.Row); err != nil {
-			return err
+	for i, c := range changes {
+		delete(m.items, c.Key)
+		if c.Row != nil {
+			m.items[c.Key] = encoded[i]
 		}
 	}
 	return nil
 }
 
 // List implements [Store].
-func (m *Memory) List(ctx context.Context, pk, cursor string) ([]Row, string, error) {
-	return m.page(ctx, func(k Key) bool { return k.PK == pk })
+func (m *Memory) List(ctx context.Context, pk, after string) ([]Row, string, error) {
+	if _, err := cursor.In(pk, after); err != nil {
+		return nil, "", err
+	}
+	return m.page(ctx, after, func(k Key) bool { return k.PK == pk })
 }
 
 // Scan implements [Scanner].
-func (m *Memory) Scan(ctx context.Context, cursor string) ([]Row, string, error) {
-	return m.page(ctx, func(Key) bool { return true })
+func (m *Memory) Scan(ctx context.Context, after string) ([]Row, string, error) {
+	return m.page(ctx, after, func(Key) bool { return true })
 }
 
-func (m *Memory) page(ctx context.Context, want func(Key) bool) ([]Row, string, error) {
+// memoryPage is small, so that whoever forgets to ask for the next page learns
+// it in a test.
+const memoryPage = 100
+
+func (m *Memory) page(ctx context.Context, after string, want func(Key) bool) ([]Row, string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
+	}
+	var last Key
+	if after != "" {
+		pk, sk, err := cursor.Decode(after)
+		if err != nil {
+			return nil, "", err
+		}
+		last = Key{pk, sk}
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var keys []Key
 	for key := range m.items {
-		if want(key) {
+		if compare(key, last) > 0 && want(key) {
 			keys = append(keys, key)
 		}
 	}
-	sort.Slice(keys, func(i, j int) bool { return strings.Compare(keys[i].String(), keys[j].String()) < 0 })
+	slices.SortFunc(keys, compare)
+	next := ""
+	if len(keys) > memoryPage {
+		keys = keys[:memoryPage]
+		next = cursor.Encode(keys[memoryPage-1].PK, keys[memoryPage-1].SK)
+	}
 	rows, err := m.rows(keys)
 	if err != nil {
 		return nil, "", err
 	}
-	page := make([]Row, 0, len(keys))
-	for _, key := range keys {
-		page = append(page, rows[key])
+	page := make([]Row, len(keys))
+	for i, key := range keys {
+		page[i] = rows[key]
 	}
-	return page, "", nil
+	return page, next, nil
 }
 
-// Keys returns the keys of changes.
-func Keys(changes []Change) []Key {
-	keys := make([]Key, len(changes))
-	for i, c := range changes {
-		keys[i] = c.Key
-	}
-	return keys
-}
-
-// EncodeJSON returns the item of a row as DynamoDB's JSON: how the stores
-// without a server keep it.
-func EncodeJSON(row Row) ([]byte, error) { return json.Marshal(Encode(row)) }
-
-// DecodeJSON reads what EncodeJSON wrote; its errors are those of [Decode].
-func DecodeJSON(data []byte) (Row, error) {
-	var item Item
-	if err := json.Unmarshal(data, &item); err != nil {
-		return nil, err
-	}
-	return Decode(item)
-}
+func compare(a, b Key) int { return cmp.Or(strings.Compare(a.PK, b.PK), strings.Compare(a.SK, b.SK)) }

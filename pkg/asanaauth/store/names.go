@@ -17,6 +17,9 @@ func (h Hash) IsZero() bool { return h == Hash{} }
 // String gives the hash in hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
+// HashText hashes one text as it is.
+func HashText(text string) Hash { return sha256.Sum256([]byte(text)) }
+
 // HashOf hashes parts, each preceded by its length in eight bytes: no two
 // different lists of parts give the same input.
 func HashOf(parts ...string) Hash {

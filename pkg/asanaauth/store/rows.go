@@ -94,9 +94,7 @@ func (r *Session) fields(c *codec) {
 	c.text("epoch", &r.Epoch)
 	c.time("start", &r.Start)
 	c.time("end", &r.End)
-	idle := r.IdleTTL.Milliseconds()
-	c.number("idle_ttl", &idle)
-	r.IdleTTL = time.Duration(idle) * time.Millisecond
+	c.duration("idle_ttl", &r.IdleTTL)
 	c.time("idle_end", &r.IdleEnd)
 	c.sealed("proof", &r.Proof)
 	c.ttl(r.End)

@@ -41,6 +41,9 @@ type Head struct {
 // head implements [Row].
 func (h *Head) head() *Head { return h }
 
+// Revision returns Rev.
+func (h *Head) Revision() int64 { return h.Rev }
+
 // Rows holds rows by their keys. A missing row is nil: in
 //
 //	hot, _ := rows[key].(*store.Hot)
@@ -48,48 +51,32 @@ func (h *Head) head() *Head { return h }
 // hot is nil where there is none.
 type Rows map[Key]Row
 
-// Absent is the Replaces of a Change that wants no row to be there.
-const Absent int64 = 0
-
-// Change is one row's part of a [Store.Write].
-type Change struct {
-	Key      Key
-	Row      Row   // the whole new row; nil deletes
-	Replaces int64 // the Rev of the row that is there, or Absent
-}
-
-// Put writes row in place of one with the Rev replaces, and gives it its new
-// Rev and its Writer.
-func Put(row Row, replaces int64, writer string) Change {
-	*row.head() = Head{Rev: replaces + 1, Writer: writer}
-	return Change{Key: row.Key(), Row: row, Replaces: replaces}
-}
-
-// Delete removes a row that still has the Rev replaces. A row that is gone
-// already counts as deleted.
-func Delete(key Key, replaces int64) Change { return Change{Key: key, Replaces: replaces} }
-
 // Store keeps rows. Implementations are safe for concurrent use, and strongly
 // consistent: a Read, List or Scan sees every Write that returned before it
 // began. None of them retries a refused write, waits for a lease, or looks at
 // a row's expiry.
 //
 // Errors: a [*Conflict], or one that wraps [ErrUnavailable] or [ErrFormat], or
-// that of the context.
+// that of the context (with ErrUnavailable where it ended during the call), or
+// another, which trying again does not mend. None holds a row's content.
 type Store interface {
 	// Read returns the rows of the keys; what is missing is left out. It is
 	// not a snapshot: two rows may stem from before and after one Write. It
-	// never returns a row as missing that it could not ask for.
+	// never returns a row as missing that it could not ask for. The zero Key,
+	// which a malformed connection id has, is missing.
 	Read(ctx context.Context, keys ...Key) (Rows, error)
 
 	// Write applies all changes or none. The same write once more (the same
 	// Writer, in a row that is still as it left it) succeeds and changes
-	// nothing. After ErrUnavailable the write may have happened or not.
+	// nothing. After ErrUnavailable, and after a context that ended meanwhile,
+	// the write may have happened or not. Changes that [Validate] refuses are
+	// an ErrFormat; no changes are none.
 	Write(ctx context.Context, changes ...Change) error
 
 	// List returns the rows of a partition in the order of their sort keys, a
 	// page at a time. It begins with an empty cursor and ends when the next
-	// one is empty. A page may be empty before the end.
+	// one is empty. A page may be empty before the end. A cursor that is none
+	// of this partition is an error.
 	List(ctx context.Context, pk, cursor string) (page []Row, next string, err error)
 }
 
@@ -110,53 +97,3 @@ var (
 	// does not know. It is never to be overwritten.
 	ErrFormat = errors.New("store: unknown row format")
 )
-
-// Conflict is the error of a refused Write.
-type Conflict struct {
-	// Rows are those that are there, of the changes that were refused. A
-	// refused change whose row is missing has none there.
-	Rows Rows
-}
-
-func (*Conflict) Error() string        { return ErrConflict.Error() }
-func (*Conflict) Is(target error) bool { return target == ErrConflict }
-
-// Judge decides a Write for an implementation that can look at the rows while
-// nobody else writes. It returns whether the changes are to be applied; where
-// not, err says why, and is nil for a write that has happened already.
-func Judge(changes []Change, there Rows) (apply bool, err error) {
-	for _, c := range changes {
-		if !c.allowed(there[c.Key]) {
-			return false, Refused(changes, there)
-		}
-	}
-	return true, nil
-}
-
-// Refused gives the outcome of a Write whose condition failed: nil where one
-// of the rows that are there was written by it, which means that it has
-// happened already, else a [*Conflict].
-func Refused(changes []Change, there Rows) error {
-	conflict := &Conflict{Rows: Rows{}}
-	for _, c := range changes {
-		row := there[c.Key]
-		if c.allowed(row) {
-			continue
-		}
-		if row == nil {
-			continue
-		}
-		if c.Row != nil && *row.head() == *c.Row.head() {
-			return nil
-		}
-		conflict.Rows[c.Key] = row
-	}
-	return conflict
-}
-
-func (c Change) allowed(there Row) bool {
-	if there == nil {
-		return c.Replaces == Absent || c.Row == nil
-	}
-	return there.head().Rev == c.Replaces
-}

@@ -1,0 +1,111 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// pages gathers all pages of a list, of which there are not more than rows.
+func pages(t *testing.T, next func(cursor string) ([]store.Row, string, error)) []store.Row {
+	t.Helper()
+	var rows []store.Row
+	cursor := ""
+	for range 1000 {
+		page, after, err := next(cursor)
+		if err != nil {
+			t.Fatalf("after %d rows: %v", len(rows), err)
+		}
+		rows = append(rows, page...)
+		if after == "" {
+			return rows
+		}
+		cursor = after
+	}
+	t.Fatal("the list does not end")
+	return nil
+}
+
+func same(t *testing.T, got, want []store.Row) {
+	t.Helper()
+	if diff := differ(want, got); diff != "" {
+		t.Errorf("rows in order (-want +got):\n%s", diff)
+	}
+}
+
+func listPages(t *testing.T, s store.Store) {
+	var want []store.Row
+	for n := range 230 {
+		row := pointer(n)
+		write(t, s, store.Put(row, store.Absent, fmt.Sprint("w", n)))
+		want = append(want, row)
+	}
+	sortRows(want)
+	same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
+		return s.List(t.Context(), want[0].Key().PK, cursor)
+	}), want)
+}
+
+// listLargeRows crosses the megabyte that a page of DynamoDB holds.
+func listLargeRows(t *testing.T, s store.Store) {
+	var want []store.Row
+	for n := range 32 {
+		row := hot(connection("owner", n), 20<<10)
+		write(t, s, store.Put(row, store.Absent, "w"))
+		want = append(want, row)
+	}
+	sortRows(want)
+	same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
+		return s.List(t.Context(), want[0].Key().PK, cursor)
+	}), want)
+}
+
+func listForeignCursor(t *testing.T, s store.Store) {
+	for n := range 32 {
+		write(t, s, store.Put(hot(connection("owner", n), 20<<10), store.Absent, "w"))
+	}
+	for n := range 230 {
+		write(t, s, store.Put(pointer(n), store.Absent, "w"))
+	}
+	foreign := store.UserPartition(store.HashOf("another user"))
+	for _, pk := range []string{hot(connection("owner", 1), 0).Key().PK, pointer(1).Key().PK} {
+		_, next, err := s.List(t.Context(), pk, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next == "" {
+			continue // a store whose pages are longer than this list
+		}
+		if page, _, err := s.List(t.Context(), foreign, next); err == nil {
+			t.Errorf("a cursor of another partition gave %d rows", len(page))
+		}
+	}
+	if _, _, err := s.List(t.Context(), foreign, "*"); err == nil {
+		t.Error("a malformed cursor was accepted")
+	}
+}
+
+func scan(t *testing.T, s store.Store) {
+	scanner, ok := s.(store.Scanner)
+	if !ok {
+		t.Skip("it is no Scanner")
+	}
+	want := []store.Row{keyring(), session("cookie")}
+	for n := range 110 {
+		want = append(want, pointer(n))
+	}
+	for n := range 32 {
+		want = append(want, hot(connection("owner", n), 20<<10))
+	}
+	for _, row := range want {
+		write(t, s, store.Put(row, store.Absent, "w"))
+	}
+	got := pages(t, func(cursor string) ([]store.Row, string, error) { return scanner.Scan(t.Context(), cursor) })
+	sortRows(want)
+	sortRows(got)
+	same(t, got, want)
+	if _, _, err := scanner.Scan(t.Context(), "*"); err == nil {
+		t.Error("a malformed cursor was accepted")
+	}
+}

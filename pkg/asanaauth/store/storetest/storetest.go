@@ -1,0 +1,163 @@
+// Package storetest proves that implementations of [store.Store] are alike, and
+// makes a store fail at a chosen call. It is for tests.
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Run proves that what open returns is a [store.Store]. open is called once for
+// each subtest and returns an empty store. Where that is a [store.Scanner] too,
+// Scan is proved as well.
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, store.Store)
+	}{
+		{"missing rows are left out", missing},
+		{"every kind of row comes back as it was written", kinds},
+		{"more keys than one batch holds", manyKeys},
+		{"a key named twice", duplicateKeys},
+		{"large tokens", largeRows},
+		{"an expired row is still there", expired},
+		{"put where there is none", putAbsent},
+		{"put in place of a row", putReplaces},
+		{"put in place of a row that is gone", putGone},
+		{"delete", deletes},
+		{"several changes: all or none", allOrNone},
+		{"the same write twice", sameWrite},
+		{"the same transaction twice", sameTransaction},
+		{"the same transaction after somebody changed one of its rows", sameTransactionPartly},
+		{"the same transaction after somebody changed all of its rows", sameTransactionOverwritten},
+		{"the same deletes of other rows", sameDeletes},
+		{"changes that nobody can apply", invalid},
+		{"list", list},
+		{"list more than a page", listPages},
+		{"list large rows", listLargeRows},
+		{"list with a cursor of another list", listForeignCursor},
+		{"scan", scan},
+		{"a context that has ended", cancelled},
+		{"50 writers, one winner", race},
+		{"50 transactions, one winner", raceTransactions},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+	}
+}
+
+// at is a time in the past, so that whatever expires has expired.
+func at() time.Time { return time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC) }
+
+func connection(owner string, n int) string {
+	return store.ConnectionID(store.HashOf(owner), fmt.Sprint(n), store.OAuth)
+}
+
+func hot(id string, size int) *store.Hot {
+	return &store.Hot{
+		Connection: id, Kind: store.OAuth, AsanaGID: "1200000000000001",
+		Owner: store.HashOf("owner"), ClientID: "1300000000000001", Epoch: "epoch",
+		Generation: 1, Grant: 1, Status: store.Active,
+		Access: filled('a', size), Refresh: filled('r', size),
+		Issued: at(), Expires: at().Add(time.Hour),
+	}
+}
+
+func cold(id string, size int) *store.Cold {
+	return &store.Cold{Connection: id, Generation: 1, Created: at(), Updated: at(), Name: filled('n', size)}
+}
+
+func session(cookie string) *store.Session {
+	return &store.Session{
+		Cookie: store.HashOf(cookie), Connection: connection("owner", 1), Epoch: "epoch",
+		Start: at(), End: at().Add(time.Hour), IdleTTL: time.Minute, IdleEnd: at().Add(time.Minute),
+		Proof: filled('p', 100),
+	}
+}
+
+func attempt(state string) *store.Attempt {
+	return &store.Attempt{
+		State: store.HashOf(state), Browser: store.HashOf("browser"), Salt: filled('s', 16),
+		ReturnURL: "https://app.example/?a=1&b=<é>", Created: at(), End: at().Add(10 * time.Minute),
+	}
+}
+
+func pointer(n int) *store.UserPointer {
+	return &store.UserPointer{User: store.HashOf("user"), Connection: connection("owner", n), Kind: store.OAuth}
+}
+
+func keyring() *store.Keyring {
+	return &store.Keyring{Wrapped: filled('k', 300), KMSKey: "key", Created: at()}
+}
+
+func filled(b byte, size int) secret.Sealed {
+	if size == 0 {
+		return nil
+	}
+	s := make(secret.Sealed, size)
+	for i := range s {
+		s[i] = b ^ byte(i)
+	}
+	return s
+}
+
+// write fails the test where the changes are refused.
+func write(t *testing.T, s store.Store, changes ...store.Change) {
+	t.Helper()
+	if err := s.Write(t.Context(), changes...); err != nil {
+		t.Fatalf("writing: %v", err)
+	}
+}
+
+func read(t *testing.T, s store.Store, keys ...store.Key) store.Rows {
+	t.Helper()
+	rows, err := s.Read(t.Context(), keys...)
+	if err != nil {
+		t.Fatalf("reading: %v", err)
+	}
+	return rows
+}
+
+// there fails the test unless exactly these rows are under the keys.
+func there(t *testing.T, s store.Store, keys []store.Key, want ...store.Row) {
+	t.Helper()
+	wanted := store.Rows{}
+	for _, row := range want {
+		wanted[row.Key()] = row
+	}
+	if diff := differ(wanted, read(t, s, keys...)); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// refused fails the test unless the write is a conflict with exactly these rows.
+func refused(t *testing.T, s store.Store, changes []store.Change, want ...store.Row) {
+	t.Helper()
+	err := s.Write(t.Context(), changes...)
+	conflict, ok := errors.AsType[*store.Conflict](err)
+	if !ok || !errors.Is(err, store.ErrConflict) {
+		t.Fatalf("got %v, want a conflict", err)
+	}
+	rows := store.Rows{}
+	for _, row := range want {
+		rows[row.Key()] = row
+	}
+	if diff := differ(rows, conflict.Rows); diff != "" {
+		t.Errorf("rows of the conflict (-want +got):\n%s", diff)
+	}
+}
+
+// differ is cmp.Diff, which takes a while over kilobytes, where they do differ.
+func differ(want, got any) string {
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
+	return cmp.Diff(want, got)
+}

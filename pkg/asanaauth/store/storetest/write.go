@@ -1,0 +1,174 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// tokens is a hot row with this grant, to tell versions apart.
+func tokens(grant int64) *store.Hot {
+	row := hot(connection("owner", 1), 150)
+	row.Grant = grant
+	return row
+}
+
+func putAbsent(t *testing.T, s store.Store) {
+	first := tokens(1)
+	write(t, s, store.Put(first, store.Absent, "first"))
+	if first.Rev != 1 {
+		t.Errorf("got rev %d, want 1", first.Rev)
+	}
+	refused(t, s, []store.Change{store.Put(tokens(2), store.Absent, "second")}, first)
+	there(t, s, []store.Key{first.Key()}, first)
+}
+
+func putReplaces(t *testing.T, s store.Store) {
+	first, second := tokens(1), tokens(2)
+	write(t, s, store.Put(first, store.Absent, "first"))
+	write(t, s, store.Put(second, first.Rev, "second"))
+	refused(t, s, []store.Change{store.Put(tokens(3), first.Rev, "third")}, second)
+	refused(t, s, []store.Change{store.Put(tokens(3), second.Rev+1, "third")}, second)
+	there(t, s, []store.Key{second.Key()}, second)
+}
+
+func putGone(t *testing.T, s store.Store) {
+	row := tokens(1)
+	refused(t, s, []store.Change{store.Put(row, 7, "w")})
+	there(t, s, []store.Key{row.Key()})
+}
+
+func deletes(t *testing.T, s store.Store) {
+	first, second := tokens(1), tokens(2)
+	key := first.Key()
+	write(t, s, store.Delete(key, 1))
+	write(t, s, store.Put(first, store.Absent, "first"))
+	write(t, s, store.Put(second, first.Rev, "second"))
+	refused(t, s, []store.Change{store.Delete(key, first.Rev)}, second)
+	refused(t, s, []store.Change{store.Delete(key, store.Absent)}, second)
+	there(t, s, []store.Key{key}, second)
+	write(t, s, store.Delete(key, second.Rev))
+	there(t, s, []store.Key{key})
+	write(t, s, store.Delete(key, second.Rev))
+	write(t, s, store.Put(tokens(3), store.Absent, "third"))
+}
+
+func allOrNone(t *testing.T, s store.Store) {
+	h, c, p := tokens(1), cold(connection("owner", 1), 20), pointer(1)
+	keys := []store.Key{h.Key(), c.Key(), p.Key(), keyring().Key()}
+	write(t, s, store.Put(h, store.Absent, "first"), store.Put(c, store.Absent, "first"), store.Put(p, store.Absent, "first"))
+	there(t, s, keys, h, c, p)
+
+	refused(t, s, []store.Change{
+		store.Put(keyring(), store.Absent, "second"),
+		store.Delete(p.Key(), p.Rev),
+		store.Put(tokens(2), h.Rev+1, "second"),
+		store.Put(cold(c.Connection, 10), store.Absent, "second"),
+	}, h, c)
+	refused(t, s, []store.Change{
+		store.Put(tokens(2), h.Rev, "third"),
+		store.Put(keyring(), 5, "third"), // nothing there
+	})
+	there(t, s, keys, h, c, p)
+
+	next := tokens(2)
+	write(t, s, store.Put(next, h.Rev, "fourth"), store.Delete(c.Key(), c.Rev), store.Delete(p.Key(), p.Rev))
+	there(t, s, keys, next)
+	write(t, s)
+}
+
+func sameWrite(t *testing.T, s store.Store) {
+	first, second := tokens(1), tokens(2)
+	write(t, s, store.Put(first, store.Absent, "first"))
+	write(t, s, store.Put(first, store.Absent, "first"))
+	there(t, s, []store.Key{first.Key()}, first)
+
+	write(t, s, store.Put(second, first.Rev, "second"))
+	write(t, s, store.Put(second, first.Rev, "second"))
+	there(t, s, []store.Key{first.Key()}, second)
+
+	// What somebody else has replaced is not there any more.
+	refused(t, s, []store.Change{store.Put(tokens(1), store.Absent, "first")}, second)
+	// The same name in another rev is another write.
+	refused(t, s, []store.Change{store.Put(tokens(3), second.Rev+1, "second")}, second)
+	// A write without a name never takes another's for its own.
+	nameless := keyring()
+	write(t, s, store.Put(nameless, store.Absent, ""))
+	refused(t, s, []store.Change{store.Put(keyring(), store.Absent, "")}, nameless)
+}
+
+// transaction gives the same three changes each time it is called.
+func transaction(writer string) (*store.Hot, *store.Cold, []store.Change) {
+	h, c := tokens(1), cold(connection("owner", 1), 20)
+	return h, c, []store.Change{
+		store.Put(h, store.Absent, writer), store.Delete(pointer(1).Key(), 1), store.Put(c, store.Absent, writer),
+	}
+}
+
+func sameTransaction(t *testing.T, s store.Store) {
+	write(t, s, store.Put(pointer(1), store.Absent, "zero"))
+	h, c, changes := transaction("first")
+	write(t, s, changes...)
+	_, _, again := transaction("first")
+	write(t, s, again...)
+	there(t, s, []store.Key{h.Key(), c.Key(), pointer(1).Key()}, h, c)
+	_, _, other := transaction("second")
+	refused(t, s, other, h, c)
+}
+
+func sameTransactionPartly(t *testing.T, s store.Store) {
+	h, c, changes := transaction("first")
+	write(t, s, changes...)
+	newer := tokens(2)
+	write(t, s, store.Put(newer, h.Rev, "somebody else"))
+	_, _, again := transaction("first")
+	write(t, s, again...)
+	there(t, s, []store.Key{h.Key(), c.Key()}, newer, c)
+}
+
+// sameTransactionOverwritten allows both answers: the write happened, and none
+// of its rows is there any more. DynamoDB remembers for ten minutes.
+func sameTransactionOverwritten(t *testing.T, s store.Store) {
+	h, c, changes := transaction("first")
+	write(t, s, changes...)
+	newer, newerCold := tokens(2), cold(c.Connection, 30)
+	write(t, s, store.Put(newer, h.Rev, "second"), store.Put(newerCold, c.Rev, "second"))
+	_, _, again := transaction("first")
+	if err := s.Write(t.Context(), again...); err != nil && !errors.Is(err, store.ErrConflict) {
+		t.Errorf("got %v, want success or a conflict", err)
+	}
+	there(t, s, []store.Key{h.Key(), c.Key()}, newer, newerCold)
+}
+
+// sameDeletes has no writer to be known by: what was made anew is deleted anew.
+func sameDeletes(t *testing.T, s store.Store) {
+	h, c := tokens(1), cold(connection("owner", 1), 20)
+	for range 2 {
+		write(t, s, store.Put(h, store.Absent, "a"))
+		write(t, s, store.Put(c, store.Absent, "b"))
+		write(t, s, store.Delete(h.Key(), h.Rev), store.Delete(c.Key(), c.Rev))
+		there(t, s, []store.Key{h.Key(), c.Key()})
+	}
+}
+
+func invalid(t *testing.T, s store.Store) {
+	row := tokens(1)
+	malformed := tokens(1)
+	malformed.Connection = "con_malformed"
+	elsewhere := store.Put(tokens(1), store.Absent, "w")
+	elsewhere.Key = store.HotKey(connection("another owner", 1))
+	revless := store.Change{Key: row.Key(), Row: row}
+	for name, changes := range map[string][]store.Change{
+		"a malformed connection id":  {store.Put(malformed, store.Absent, "w")},
+		"another row's key":          {elsewhere},
+		"a row that Put did not see": {revless},
+		"two changes of a row":       {store.Put(tokens(1), store.Absent, "w"), store.Delete(row.Key(), 1)},
+		"beside a good one":          {store.Put(keyring(), store.Absent, "w"), store.Put(malformed, store.Absent, "w")},
+	} {
+		if err := s.Write(t.Context(), changes...); !errors.Is(err, store.ErrFormat) {
+			t.Errorf("%s: got %v, want ErrFormat", name, err)
+		}
+	}
+	there(t, s, []store.Key{row.Key(), elsewhere.Key, store.KeyringKey})
+}
