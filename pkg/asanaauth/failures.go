@@ -1,0 +1,104 @@
+package asanaauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// The reasons of a broken connection, as the contract names them.
+const (
+	reasonInvalidGrant = "invalid-grant"
+	reasonLostToken    = "lost-rotated-token"
+)
+
+// giveUp gives the lease back without having asked Asana.
+func (h *holder) giveUp(ctx context.Context) (*store.Hot, error) {
+	h.release(ctx, func(*store.Hot) {})
+	return h.hot, tryAgain(0, errors.New("no time left to ask Asana"))
+}
+
+// fail ends a refresh that got no tokens. Only invalid_grant says something of
+// the connection; all else is a trouble of Asana's or of the operator's.
+func (h *holder) fail(ctx context.Context, err error, caller string) (*store.Hot, error) {
+	var answer *asana.Error
+	switch {
+	case errors.Is(err, errSecretRejected):
+		h.c.alarm(ctx, alarmSecretRejected, h.hot.Connection, err)
+		h.coolDown(ctx, 0)
+		return h.hot, &Error{Kind: Misconfigured, Err: err}
+	case errors.As(err, &answer) && answer.Code == "invalid_grant":
+		return h.breakUp(ctx, err, caller)
+	case errors.As(err, &answer):
+		h.coolDown(ctx, answer.RetryAfter)
+	default:
+		h.coolDown(ctx, 0)
+	}
+	return h.hot, fromParts(fmt.Errorf("refreshing: %w", err))
+}
+
+// coolDown keeps everybody from asking Asana for a while, and gives the lease
+// back in the same write.
+func (h *holder) coolDown(ctx context.Context, retryAfter time.Duration) {
+	wait := max(h.c.between(coolDownMin, coolDownMax), min(retryAfter, retryAfterMax))
+	until := h.c.now().Add(wait)
+	h.release(ctx, func(row *store.Hot) { row.CoolUntil = until })
+}
+
+// breakUp marks the connection broken: Asana refused this very refresh token,
+// under our own lease and the grant that was sent. The sealed refresh token is
+// kept, for maintenance to try again. A lease taken from a holder that never
+// came back may have lost a rotated token, which is said.
+func (h *holder) breakUp(ctx context.Context, err error, caller string) (*store.Hot, error) {
+	sent, now := h.hot, h.c.now()
+	broke := false
+	ok := h.release(ctx, func(row *store.Hot) {
+		broke = row.Status == store.Active && row.Grant == sent.Grant && row.Generation == sent.Generation
+		if !broke {
+			return
+		}
+		row.Status, row.Reason = store.Broken, reasonInvalidGrant
+		if row.LeaseStolen {
+			row.Reason = reasonLostToken
+		}
+		eraseAccess(row)
+		row.BrokenAt, row.Tries, row.NextTry = now, 0, now.Add(firstRetry)
+	})
+	if !ok || !broke {
+		return nil, errLook
+	}
+	if h.hot.Reason == reasonLostToken {
+		h.c.alarm(ctx, alarmLost, h.hot.Connection, err)
+	}
+	h.c.audit(ctx, "reconnect_required", caller, h.hot)
+	return nil, &Error{Kind: ReconnectRequired, Err: fmt.Errorf("refreshing: %w", err)}
+}
+
+// release changes the row and takes our lease off it, in one write. It reports
+// whether that happened: where the lease is somebody else's by now, the row is
+// theirs. Where the table is away the lease runs out by itself.
+func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
+	ctx, cancel := h.c.bound(context.WithoutCancel(ctx), saveReserve)
+	defer cancel()
+	for {
+		writer, err := h.c.drawName()
+		if err != nil {
+			return false
+		}
+		row := *h.hot
+		h.leaseOff(&row)
+		change(&row)
+		there, err := h.write(ctx, &row, writer)
+		switch {
+		case err == nil:
+			return true
+		case !errors.Is(err, errLook) || there == nil || there.Lease != h.name:
+			return false
+		}
+		h.hot = there
+	}
+}

@@ -1,0 +1,212 @@
+package asanaauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// FinishRequest is what a browser brings back from Asana.
+type FinishRequest struct {
+	State   string        // of the answer's URL
+	Browser secret.String // of the attempt's cookie
+	Code    secret.String
+	IDToken secret.String // from the fragment, with "code id_token"
+	Issuer  string        // "iss" (RFC 9207), where Asana sent it
+	Error   string        // "error" (RFC 6749 section 4.1.2.1)
+}
+
+// Finished is a trip that has ended.
+type Finished struct {
+	// ReturnURL is where the browser goes, also where the trip ended with an
+	// error: empty as long as the attempt was not taken, when the person has
+	// to be told on a page of ours.
+	ReturnURL string
+	AppState  string
+	// Session is the cookie's value of the new session.
+	Session secret.String
+}
+
+// Finish ends a trip: it takes the attempt, redeems the code, makes sure who
+// the person is, and keeps the connection and a new session in one write.
+//
+// Errors: LoginExpired and TryAgain before the attempt is taken; after it
+// AccessDenied, LoginExpired, Misconfigured, AsanaUnavailable, TryAgain,
+// Internal, with the ReturnURL to bring them to.
+func (l *Login) Finish(ctx context.Context, r FinishRequest) (Finished, error) {
+	ctx, cancel := l.bound(ctx, callerTime)
+	defer cancel()
+	attempt, err := l.find(ctx, r)
+	if err != nil {
+		return Finished{}, err
+	}
+	ring, err := l.Keys.Ring(ctx)
+	if err != nil {
+		return Finished{}, err
+	}
+	if err := l.Secrets.Ready(ctx); err != nil {
+		return Finished{}, err
+	}
+	if err := l.take(ctx, attempt); err != nil {
+		return Finished{}, err
+	}
+	finished := Finished{ReturnURL: attempt.ReturnURL, AppState: attempt.AppState}
+	if err := l.believe(r); err != nil {
+		return finished, err
+	}
+	consent, err := l.redeem(ctx, attempt, r)
+	if err != nil {
+		return finished, err
+	}
+	finished.Session, err = l.keep(ctx, ring, consent)
+	return finished, err
+}
+
+// find reads the attempt and checks all that an attempt must fulfil. One error
+// for all: nobody learns whether a state exists.
+func (l *Login) find(ctx context.Context, r FinishRequest) (*store.Attempt, error) {
+	key := store.AttemptKey(store.HashText(r.State))
+	rows, err := l.Store.Read(ctx, key)
+	if err != nil {
+		return nil, fromParts(fmt.Errorf("reading the attempt: %w", err))
+	}
+	attempt, _ := rows[key].(*store.Attempt)
+	switch {
+	case attempt == nil, attempt.Taken, r.Browser.IsZero(),
+		attempt.Browser != store.HashText(r.Browser.Reveal()),
+		!l.now().Before(attempt.End),
+		!slices.Contains(l.o.ReturnURLs, attempt.ReturnURL):
+		return nil, &Error{Kind: LoginExpired}
+	}
+	return attempt, nil
+}
+
+// take turns the attempt into a spent marker. The condition is the row as it
+// was found, so of two takers one is refused.
+func (l *Login) take(ctx context.Context, attempt *store.Attempt) error {
+	writer, err := l.drawName()
+	if err != nil {
+		return err
+	}
+	spent := &store.Attempt{
+		State: attempt.State, Browser: attempt.Browser,
+		Created: attempt.Created, End: attempt.End, Taken: true,
+	}
+	err = l.Store.Write(ctx, store.Put(spent, attempt.Rev, writer))
+	if errors.Is(err, store.ErrConflict) {
+		return &Error{Kind: LoginExpired}
+	}
+	if err != nil {
+		return fromParts(fmt.Errorf("taking the attempt: %w", err))
+	}
+	return nil
+}
+
+// believe judges the answer itself, before anything is done with its code.
+func (l *Login) believe(r FinishRequest) error {
+	if r.Issuer != "" && !slices.Contains(l.Asana.Issuers(), r.Issuer) {
+		return &Error{Kind: AsanaUnavailable, Err: errors.New("the answer names another issuer")}
+	}
+	switch r.Error {
+	case "":
+		return nil
+	case "access_denied":
+		return &Error{Kind: AccessDenied}
+	}
+	return &Error{Kind: AsanaUnavailable, Err: errors.New("asana answered the authorization with an error")}
+}
+
+// consent is what a person allowed, and who the person is.
+type consent struct {
+	tokens asana.Tokens
+	user   asana.User
+	scopes string // asked for
+}
+
+// redeem exchanges the code, once, and makes sure of the identity.
+func (l *Login) redeem(ctx context.Context, attempt *store.Attempt, r FinishRequest) (consent, error) {
+	verifier, nonce, err := derive(r.Browser, attempt.Salt)
+	if err != nil {
+		return consent{}, err
+	}
+	id := identifier{l: l, nonce: nonce, code: r.Code, scopes: attempt.Scopes}
+	if err := id.fromFragment(ctx, r.IDToken); err != nil {
+		return consent{}, err
+	}
+	tokens, err := l.exchange(ctx, attempt, r.Code, verifier)
+	if err != nil {
+		return consent{}, err
+	}
+	user, err := id.fromTokens(ctx, tokens)
+	if err != nil {
+		return consent{}, err
+	}
+	return consent{tokens, user, attempt.Scopes}, nil
+}
+
+func (l *Login) exchange(ctx context.Context, attempt *store.Attempt, code, verifier secret.String) (asana.Tokens, error) {
+	ctx, cancel := l.bound(ctx, requestTime)
+	defer cancel()
+	var tokens asana.Tokens
+	err := l.Secrets.send(ctx, func(clientSecret secret.String) (err error) {
+		tokens, err = l.Asana.Exchange(ctx, clientSecret, code, verifier, attempt.RedirectURI)
+		return err
+	})
+	var refused *asana.Error
+	switch {
+	case err == nil && tokens.Refresh.IsZero():
+		return tokens, &Error{Kind: AsanaUnavailable, Err: errors.New("exchanging the code: no refresh token in the answer")}
+	case err == nil:
+		return tokens, nil
+	case errors.Is(err, errSecretRejected):
+		l.alarm(ctx, alarmSecretRejected, "", err)
+		return tokens, &Error{Kind: Misconfigured, Err: err}
+	case errors.As(err, &refused) && refused.Code == "invalid_grant":
+		return tokens, &Error{Kind: LoginExpired, Err: err}
+	}
+	return tokens, fromParts(fmt.Errorf("exchanging the code: %w", err))
+}
+
+// signInOwner is the owner of a connection that a person made for themselves.
+func signInOwner(gid string) string { return "asana:" + gid }
+
+// keep writes the connection and a new session, in one transaction, over
+// whatever stands there, and returns the session's cookie value.
+func (l *Login) keep(ctx context.Context, ring *seal.Ring, c consent) (secret.String, error) {
+	owner := signInOwner(c.user.GID)
+	id := store.ConnectionID(store.HashText(owner), c.user.GID, store.OAuth)
+	random, err := draw(l.Rand, 32)
+	if err != nil {
+		return secret.String{}, err
+	}
+	cookie := secret.New(id + "." + token(random))
+	w := consentWrite{l: l, ring: ring, consent: c, owner: owner, id: id, cookie: cookie}
+	for range 5 {
+		err = w.try(ctx)
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnavailable) {
+			break
+		}
+		if l.Clock.Sleep(ctx, l.between(pollMin, pollMax)) != nil {
+			break
+		}
+	}
+	if err != nil {
+		return secret.String{}, fromParts(fmt.Errorf("keeping the connection: %w", err))
+	}
+	var more []slog.Attr
+	if w.before != nil && w.before.Status == store.Broken {
+		more = append(more, slog.Bool("recovered", true))
+	}
+	if w.before != nil && w.before.Status == store.Revoking {
+		more = append(more, slog.Bool("revocation_dropped", true))
+	}
+	l.audit(ctx, "connected", callerOf(cookie), w.hot, more...)
+	return cookie, nil
+}

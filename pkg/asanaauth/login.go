@@ -1,0 +1,148 @@
+package asanaauth
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// LoginOptions are the settings of [Login].
+type LoginOptions struct {
+	RedirectURI    string        // registered at Asana: PUBLIC_URL + "/callback"
+	ReturnURLs     []string      // exact; the first is the default
+	Scopes         string        // space-separated, what the app is registered for; Begin alone needs them
+	ResponseType   string        // "code" (or empty), or "code id_token"
+	LinksOnly      bool          // nobody begins without a link
+	SessionTTL     time.Duration // absolute; Finish needs it
+	SessionIdleTTL time.Duration // idle; Finish needs it
+}
+
+// Login takes people to Asana's consent screen and back. Safe for concurrent use.
+type Login struct {
+	Parts
+	o LoginOptions
+}
+
+// NewLogin returns a Login. It fails where an option is missing that every
+// use needs.
+func NewLogin(p Parts, o LoginOptions) (*Login, error) {
+	if p.Store == nil || p.Asana == nil || o.RedirectURI == "" || len(o.ReturnURLs) == 0 {
+		return nil, errors.New("asanaauth: a login needs a store, Asana, a redirect URI and a return URL")
+	}
+	return &Login{p.withDefaults(), o}, nil
+}
+
+// BeginRequest is what an app asks when it sends a person to us. All of it is
+// optional.
+type BeginRequest struct {
+	ReturnTo string // one of ReturnURLs
+	AppState string // 1 to 256 of A-Za-z0-9_-, given back on every redirect
+	Link     string // an invitation by the app's backend
+}
+
+// Begun is a trip that has begun.
+type Begun struct {
+	URL     string        // where the browser goes: Asana's consent screen
+	Attempt string        // AttemptName of the state, which names the cookie
+	Browser secret.String // the cookie's value: without it nobody finishes
+}
+
+// Begin begins a trip to Asana. It keeps a row that neither finishes the trip
+// nor tells who is on it: verifier and nonce are derived from the browser's
+// secret and the row's salt together (RFC 7636, OpenID Connect Core 3.1.2.1).
+//
+// Errors: InvalidRequest, LinkExpired, TryAgain.
+func (l *Login) Begin(ctx context.Context, r BeginRequest) (Begun, error) {
+	if r.AppState != "" && !validAppState(r.AppState) {
+		return Begun{}, &Error{Kind: InvalidRequest, Detail: "app_state is 1 to 256 of A-Z, a-z, 0-9, _ and -."}
+	}
+	if r.ReturnTo == "" {
+		r.ReturnTo = l.o.ReturnURLs[0]
+	}
+	if !slices.Contains(l.o.ReturnURLs, r.ReturnTo) {
+		return Begun{}, &Error{Kind: InvalidRequest, Detail: "return_to is not one of the addresses that this service returns to."}
+	}
+	if r.Link != "" {
+		return Begun{}, &Error{Kind: LinkExpired}
+	}
+	if l.o.LinksOnly {
+		return Begun{}, &Error{Kind: InvalidRequest, Detail: "A link is needed to connect."}
+	}
+	return l.begin(ctx, r)
+}
+
+func (l *Login) begin(ctx context.Context, r BeginRequest) (Begun, error) {
+	random, err := draw(l.Rand, 3*32)
+	if err != nil {
+		return Begun{}, err
+	}
+	state, browser, salt := token(random[:32]), secret.New(token(random[32:64])), random[64:]
+	writer, err := l.drawName()
+	if err != nil {
+		return Begun{}, err
+	}
+	verifier, nonce, err := derive(browser, salt)
+	if err != nil {
+		return Begun{}, err
+	}
+	now := l.now()
+	attempt := &store.Attempt{
+		State:       store.HashText(state),
+		Browser:     store.HashText(browser.Reveal()),
+		Salt:        salt,
+		ReturnURL:   r.ReturnTo,
+		AppState:    r.AppState,
+		Scopes:      l.o.Scopes,
+		RedirectURI: l.o.RedirectURI,
+		Created:     now,
+		End:         now.Add(attemptTTL),
+	}
+	if err := l.Store.Write(ctx, store.Put(attempt, store.Absent, writer)); err != nil {
+		return Begun{}, fromParts(fmt.Errorf("keeping the attempt: %w", err))
+	}
+	a := asana.Authorization{
+		State: state, Verifier: verifier, RedirectURI: l.o.RedirectURI,
+		Scopes: l.o.Scopes, ResponseType: l.o.ResponseType,
+	}
+	if asksFor(l.o.Scopes, "openid") {
+		a.Nonce = nonce
+	}
+	return Begun{URL: l.Asana.AuthorizeURL(a), Attempt: AttemptName(state), Browser: browser}, nil
+}
+
+// AttemptName is the part of an attempt's cookie name that tells which attempt
+// it is: 16 hexadecimal digits of the state's SHA-256.
+func AttemptName(state string) string { return store.HashText(state).String()[:16] }
+
+// derive gives the PKCE verifier and the nonce of an attempt.
+func derive(browser secret.String, salt []byte) (verifier secret.String, nonce string, err error) {
+	v, err := hkdf.Key(sha256.New, []byte(browser.Reveal()), salt, "asanaauth pkce verifier", 32)
+	if err != nil {
+		return secret.String{}, "", fmt.Errorf("deriving the verifier: %w", err)
+	}
+	n, err := hkdf.Key(sha256.New, []byte(browser.Reveal()), salt, "asanaauth nonce", 32)
+	if err != nil {
+		return secret.String{}, "", fmt.Errorf("deriving the nonce: %w", err)
+	}
+	return secret.New(token(v)), token(n), nil
+}
+
+// token writes random bytes as base64url without padding (RFC 4648 section 5).
+func token(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func validAppState(s string) bool {
+	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+	return len(s) <= 256 && strings.Trim(s, allowed) == ""
+}
+
+func asksFor(scopes, scope string) bool { return slices.Contains(strings.Fields(scopes), scope) }

@@ -1,0 +1,78 @@
+package asanaauth
+
+import (
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+)
+
+// Flag is what is known of a yes-or-no question: Asana does not answer every
+// token. Unknown is never "no".
+type Flag struct {
+	Known   bool
+	Value   bool   // where known
+	Unknown string // why not, where not: one of the reasons below
+}
+
+// The reasons of a flag that is not known.
+const (
+	// FullPermissionsRequired: no granular scope opens the membership endpoints.
+	FullPermissionsRequired = "full-permissions-required"
+	// NotReported: Asana answered, without this.
+	NotReported = "not-reported"
+	// NotAllowed: Asana does not let this token ask.
+	NotAllowed = "not-allowed"
+)
+
+// Membership is a person's place in a workspace, as Asana told it.
+type Membership struct {
+	Workspace asana.Workspace
+	UserGID   string
+	UserName  secret.String // zero where not told
+	Active    Flag
+	Admin     Flag
+	Guest     Flag
+	ViewOnly  Flag
+	AskedWith string // whose token was used: "connection"
+	CheckedAt time.Time
+}
+
+// CanWrite is what the flags say of writing through the API: a view only
+// licence cannot (Asana answers 403 view_only_api_access_failure), nor can a
+// membership that is not active. Where that is not known, neither is this.
+func (m Membership) CanWrite() Flag {
+	switch {
+	case m.ViewOnly.Known && m.ViewOnly.Value, m.Active.Known && !m.Active.Value:
+		return Flag{Known: true}
+	case !m.ViewOnly.Known:
+		return Flag{Unknown: m.ViewOnly.Unknown}
+	case !m.Active.Known:
+		return Flag{Unknown: m.Active.Unknown}
+	}
+	return Flag{Known: true, Value: true}
+}
+
+// askedWithConnection says that the person's own token was used.
+const askedWithConnection = "connection"
+
+// membershipIn joins what Asana listed of a workspace with what it said of the
+// person there: nil, and the reason why, where it said nothing.
+func membershipIn(w asana.Workspace, userGID string, told *asana.Membership, why string, now time.Time) Membership {
+	m := Membership{Workspace: w, UserGID: userGID, AskedWith: askedWithConnection, CheckedAt: now}
+	if told == nil {
+		unknown := Flag{Unknown: why}
+		m.Active, m.Admin, m.Guest, m.ViewOnly = unknown, unknown, unknown, unknown
+		return m
+	}
+	m.UserName = told.User.Name
+	m.Active, m.Admin, m.Guest, m.ViewOnly = flag(told.Active), flag(told.Admin), flag(told.Guest), flag(told.ViewOnly)
+	return m
+}
+
+func flag(told *bool) Flag {
+	if told == nil {
+		return Flag{Unknown: NotReported}
+	}
+	return Flag{Known: true, Value: *told}
+}

@@ -1,0 +1,143 @@
+package asanaauth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// TokenRequest says what a caller wants of a token.
+type TokenRequest struct {
+	// MinTTL is the time that the token must have left, up to half of its
+	// life. Zero asks for one that lives; see [DefaultMinTTL].
+	MinTTL time.Duration
+	// Refused is the SHA-256 of an access token that Asana answered with 401.
+	// Where it is the connection's, it is handed out to nobody any more and
+	// refreshed at once, at most every 30 seconds.
+	Refused *store.Hash
+}
+
+// DefaultMinTTL is the MinTTL of callers that name none.
+const DefaultMinTTL = defaultMinTTL
+
+// Token is an access token: short-lived, for one person at Asana.
+type Token struct {
+	Access    secret.String
+	ExpiresIn time.Duration // left, when it was read
+	Scope     string        // granted, where Asana said it, else asked for
+}
+
+// Token returns an access token of the session's connection, refreshed if it
+// has to be. It waits for another caller's refresh rather than asking Asana a
+// second time, and for 25 seconds at most.
+//
+// Errors: NotAllowedForKind, ReconnectRequired, TryAgain, AsanaUnavailable,
+// Misconfigured, Internal.
+func (c *Connections) Token(ctx context.Context, s *Session, r TokenRequest) (Token, error) {
+	ctx, cancel := c.bound(ctx, callerTime)
+	defer cancel()
+	if s.hot.Kind != store.OAuth {
+		return Token{}, &Error{Kind: NotAllowedForKind}
+	}
+	hot, access, err := c.fresh(ctx, s.hot, s.ring, r, s.Caller())
+	if err != nil {
+		return Token{}, err
+	}
+	if hot.Epoch != s.row.Epoch {
+		return Token{}, errUnauthenticated // ended, and begun anew, while we waited
+	}
+	s.hot = hot
+	c.audit(ctx, "token_released", s.Caller(), hot)
+	return Token{Access: access, ExpiresIn: max(0, hot.Expires.Sub(c.now())), Scope: scopeOf(s.cold)}, nil
+}
+
+// fresh returns the row and the opened access token that serve the request:
+// those at hand, or refreshed ones.
+func (c *Connections) fresh(ctx context.Context, hot *store.Hot, ring *seal.Ring, r TokenRequest, caller string) (*store.Hot, secret.String, error) {
+	held, err := c.open1(ctx, hot, ring)
+	if err != nil {
+		return nil, secret.String{}, err
+	}
+	w := want{minTTL: r.MinTTL}
+	if r.Refused != nil && store.HashText(held.Reveal()) == *r.Refused {
+		w.refusedGrant = hot.Grant
+	}
+	if w.servedBy(hot, c.now()) {
+		return hot, held, nil
+	}
+	if hot, err = c.joined(ctx, hot, w, caller); err != nil {
+		return nil, secret.String{}, err
+	}
+	access, err := c.open1(ctx, hot, ring)
+	return hot, access, err
+}
+
+// open1 opens the access token of an active connection. The rules call it
+// before they believe a row: what somebody else wrote does not open.
+func (c *Connections) open1(ctx context.Context, hot *store.Hot, ring *seal.Ring) (secret.String, error) {
+	if hot.Status != store.Active || !named(hot) {
+		return secret.String{}, errReconnect(hot)
+	}
+	return c.open(ctx, ring, hot.Connection, hotLabel(hot, fieldAccess), hot.Access)
+}
+
+func errReconnect(hot *store.Hot) error {
+	return &Error{Kind: ReconnectRequired, Err: errors.New("the connection is " + string(hot.Status))}
+}
+
+// want is what a caller needs of a row.
+type want struct {
+	minTTL       time.Duration
+	refusedGrant int64 // of the token that the caller reports refused; 0 for none
+}
+
+// servedBy is where it is decided whether a token is refreshed: it is unless
+// the row's access token has the caller's MinTTL left, or half of its life
+// where that is less, and nobody reported it refused.
+func (w want) servedBy(hot *store.Hot, now time.Time) bool {
+	life := hot.Expires.Sub(hot.Issued)
+	need := min(max(w.minTTL, living), life/2)
+	return hot.Status == store.Active && !w.refused(hot) && hot.Expires.Sub(now) >= need
+}
+
+// livesIn reports whether the row's token, though it should be refreshed,
+// still serves a caller that cannot have it refreshed now.
+func (w want) livesIn(hot *store.Hot, now time.Time) bool {
+	return hot.Status == store.Active && !w.refused(hot) && hot.Expires.Sub(now) > living
+}
+
+func (w want) refused(hot *store.Hot) bool {
+	return hot.Grant == hot.RefusedGrant || hot.Grant == w.refusedGrant
+}
+
+// joined lets callers of one process that nothing else can serve wait for one
+// refresh together. Each keeps its own deadline, and its own MinTTL: one that
+// the common refresh does not serve goes on by itself.
+func (c *Connections) joined(ctx context.Context, hot *store.Hot, w want, caller string) (*store.Hot, error) {
+	if c.o.Alone || w.livesIn(hot, c.now()) {
+		return c.refresh(ctx, hot, w, caller)
+	}
+	key := hot.Connection + " " + hot.Epoch + " " + time.Duration(hot.Grant).String()
+	flight := c.flight.DoChan(key, func() (any, error) {
+		ctx, cancel := c.bound(context.WithoutCancel(ctx), callerTime)
+		defer cancel()
+		return c.refresh(ctx, hot, w, caller)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, tryAgain(0, ctx.Err())
+	case r := <-flight:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		got := r.Val.(*store.Hot)
+		if w.servedBy(got, c.now()) || w.livesIn(got, c.now()) {
+			return got, nil
+		}
+		return c.refresh(ctx, got, w, caller)
+	}
+}
