@@ -217,10 +217,12 @@ func TestErrTellsEveryMistakeAtOnce(t *testing.T) {
 	r.String("ASANA_CLIENT_ID")
 	r.Duration("TTL", 0, 0, 0)
 	r.ReturnURLs("RETURN_URLS")
+	r.Mistake("TABLE_NAME", "is not there")
 	want := `ASANA_CLIENT_ID: is missing
 TTL: is no duration such as 90s, 5m or 720h
 RETURN_URLS: entry 1 is neither https nor http
-RETURN_URLS: entry 3 is http, which is for loopback hosts alone`
+RETURN_URLS: entry 3 is http, which is for loopback hosts alone
+TABLE_NAME: is not there`
 	if got := r.Err(); got == nil || got.Error() != want {
 		t.Errorf("Err() = %v\nwant %s", got, want)
 	}

@@ -22,8 +22,10 @@ type Options struct {
 	// err is a fixed sentence.
 	BadEvent func(w http.ResponseWriter, r *http.Request, err error)
 	// Panicked answers, and may log, a panic of the handler: nil means a plain
-	// 500. What the handler had written until then is dropped. v is what it
-	// panicked with, which may hold anything: take care before logging it.
+	// 500. What the handler had written until then is dropped. It runs on the
+	// stack of the panic, so runtime.Callers still shows where that was. v is what
+	// the handler panicked with, which may hold anything: take care before logging
+	// it.
 	Panicked func(w http.ResponseWriter, r *http.Request, v any)
 }
 
@@ -60,31 +62,30 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return h.serve(r, h.next.ServeHTTP).encode(), nil
 }
 
-// serve runs f, and on a panic the hook, and should that panic too, the plain
-// answer. A recovered panic leaves the sandbox as warm as it was.
-func (h *Handler) serve(r *http.Request, f http.HandlerFunc) *answer {
-	w, v, ok := try(r, f)
-	if ok {
-		return w
-	}
-	w, _, ok = try(r, func(w http.ResponseWriter, r *http.Request) { h.opts.Panicked(w, r, v) })
-	if ok {
-		return w
-	}
-	w, _, _ = try(r, func(w http.ResponseWriter, r *http.Request) { plainPanicked(w, r, nil) })
-	return w
-}
-
-// try runs f with an answer of its own; v is what it panicked with if not ok.
-func try(r *http.Request, f http.HandlerFunc) (w *answer, v any, ok bool) {
+// serve runs f with an answer of its own. A recovered panic leaves the sandbox as
+// warm as it was.
+func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *answer) {
 	w = newAnswer(r.Method)
 	defer func() {
-		if !ok {
-			v = recover()
+		if v := recover(); v != nil {
+			w = h.panicked(r, v)
 		}
 	}()
 	f(w, r)
-	return w, nil, true
+	return w
+}
+
+// panicked runs the hook, and should that panic too, the plain answer.
+func (h *Handler) panicked(r *http.Request, v any) (w *answer) {
+	w = newAnswer(r.Method)
+	defer func() {
+		if recover() != nil {
+			w = newAnswer(r.Method)
+			plainPanicked(w, r, nil)
+		}
+	}()
+	h.opts.Panicked(w, r, v)
+	return w
 }
 
 func plainPanicked(w http.ResponseWriter, _ *http.Request, _ any) {

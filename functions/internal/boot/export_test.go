@@ -1,0 +1,4 @@
+package boot
+
+// Answers are the answers that lambdahttp gets from Run.
+var Answers = answers
