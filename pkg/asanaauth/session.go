@@ -27,7 +27,7 @@ func (s *Session) Connection() string { return s.hot.Connection }
 // Caller names the session in audit lines: "session:" and 8 hexadecimal digits.
 func (s *Session) Caller() string { return callerOfHash(s.row.Cookie) }
 
-func callerOf(cookie secret.String) string { return callerOfHash(store.HashText(cookie.Reveal())) }
+func callerOf(cookie secret.String) string  { return callerOfHash(store.HashText(cookie.Reveal())) }
 func callerOfHash(cookie store.Hash) string { return "session:" + cookie.String()[:8] }
 
 // Profile is what a frontend may know of its session.
