@@ -1,0 +1,180 @@
+package asanatest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// fullPermissions is the scope of endpoints that have no granular one.
+const fullPermissions = "default"
+
+const (
+	helpText      = "For more information on API status codes and how to handle them, read the docs on errors: https://developers.asana.com/docs/errors"
+	notAuthorized = "Not Authorized"
+	tokenExpired  = "The bearer token has expired. If you have a refresh token, please use it to request a new bearer token, otherwise allow the user to re-authenticate."
+	fullNeeded    = "Full permissions are required to use this endpoint."
+)
+
+// apiError is a refusal in the API's envelope.
+type apiError struct {
+	status        int
+	message, help string
+	code          string // of a view only member's write
+}
+
+func fail(status int, format string, args ...any) *apiError {
+	return &apiError{status: status, message: fmt.Sprintf(format, args...), help: helpText}
+}
+
+func missingScopes(names string) *apiError {
+	return fail(http.StatusForbidden, "The following scopes must be present to fulfill this request: %s", names)
+}
+
+// call is an API request of somebody known.
+type call struct {
+	*http.Request
+	asana  *Asana
+	token  *token
+	person *Person
+}
+
+// apiHandler returns the value of data, or a page of it, or created.
+type apiHandler func(*call) (any, *apiError)
+
+// created is the answer to a write: 201, and where the object is.
+type created struct {
+	path string
+	data any
+}
+
+func (a *Asana) apiRoutes(mux *http.ServeMux) {
+	const api = "/api/1.0"
+	mux.HandleFunc("GET "+api+"/.well-known/openid-configuration", a.discovery)
+	mux.HandleFunc("GET "+api+"/openid_connect/jwks", a.jwks)
+	mux.HandleFunc("GET "+api+"/openid_connect/userinfo", a.withAPIHeaders(a.userInfo))
+	mux.HandleFunc("GET "+api+"/users/{user}", a.api("users:read", (*call).user))
+	mux.HandleFunc("GET "+api+"/workspaces", a.api("workspaces:read", (*call).workspaces))
+	mux.HandleFunc("GET "+api+"/workspaces/{workspace}", a.api("workspaces:read", (*call).workspace))
+	mux.HandleFunc("GET "+api+"/workspaces/{workspace}/workspace_memberships", a.api(fullPermissions, (*call).workspaceMemberships))
+	mux.HandleFunc("GET "+api+"/users/{user}/workspace_memberships", a.api(fullPermissions, (*call).userMemberships))
+	mux.HandleFunc("GET "+api+"/workspace_memberships/{membership}", a.api(fullPermissions, (*call).membership))
+	mux.HandleFunc("GET "+api+"/workspaces/{workspace}/audit_log_events", a.api(fullPermissions, (*call).auditLog))
+	mux.HandleFunc("POST "+api+"/tasks", a.api("tasks:write", (*call).createTask))
+	mux.HandleFunc("OPTIONS "+api+"/", a.apiPreflight)
+	mux.HandleFunc(api+"/", a.withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
+		a.apiFail(w, fail(http.StatusNotFound, "No matching route for request"))
+	}))
+}
+
+// api guards a handler with authentication and a scope, and writes what it
+// returns.
+func (a *Asana) api(scope string, h apiHandler) http.HandlerFunc {
+	return a.withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
+		t, p, failure := a.caller(r)
+		if failure == nil {
+			failure = a.checkScope(r, t, scope)
+		}
+		var v any
+		if failure == nil {
+			v, failure = h(&call{r, a, t, p})
+		}
+		if failure != nil {
+			a.apiFail(w, failure)
+			return
+		}
+		writeAPI(w, r, v)
+	})
+}
+
+// caller finds whose token a request carries.
+func (a *Asana) caller(r *http.Request) (*token, *Person, *apiError) {
+	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	known := a.state.Tokens[value]
+	if !strings.EqualFold(scheme, "Bearer") || known == nil || known.Kind == refreshToken {
+		return nil, nil, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
+	}
+	t := a.find(value)
+	if t == nil {
+		return nil, nil, fail(http.StatusUnauthorized, tokenExpired)
+	}
+	return t, a.person(t.Person), nil
+}
+
+func (a *Asana) checkScope(r *http.Request, t *token, scope string) *apiError {
+	switch {
+	case t.Scopes.has("default") || t.Scopes.has(scope):
+		return nil
+	case scope != fullPermissions:
+		return missingScopes(scope)
+	case strings.Contains(r.URL.Path, "workspace_memberships") && !a.state.Switches.MembershipFullPermissionsOnly:
+		return nil
+	}
+	return fail(http.StatusForbidden, fullNeeded)
+}
+
+// withAPIHeaders adds the headers that were seen live.
+func (a *Asana) withAPIHeaders(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		allowOrigins(w)
+		w.Header().Set("X-Asana-Api-Version", "1.1")
+		w.Header().Set("X-Frame-Options", "DENY")
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains; preload")
+		h(w, r)
+	}
+}
+
+func allowOrigins(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Asana-Enable, Asana-Disable")
+}
+
+func (a *Asana) apiPreflight(w http.ResponseWriter, _ *http.Request) {
+	allowOrigins(w)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (a *Asana) apiFail(w http.ResponseWriter, e *apiError) {
+	item := map[string]any{"message": e.message}
+	if e.help != "" {
+		item["help"] = e.help
+	}
+	body := map[string]any{"errors": []any{item}}
+	if e.code != "" {
+		switch a.state.Switches.ViewOnlyErrorCode {
+		case "error":
+			item["error"] = e.code
+		case "top":
+			body["error"] = e.code
+		}
+	}
+	if e.status == http.StatusUnauthorized && a.state.Switches.WWWAuthenticate {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="Asana"`)
+	}
+	writeJSON(w, e.status, body)
+}
+
+func writeAPI(w http.ResponseWriter, r *http.Request, v any) {
+	status, body := http.StatusOK, map[string]any{"data": v}
+	switch v := v.(type) {
+	case page:
+		body["data"] = v.items
+		if v.paged {
+			body["next_page"] = v.next
+		}
+	case created:
+		status, body["data"] = http.StatusCreated, v.data
+		w.Header().Set("Location", "/api/1.0"+v.path)
+	}
+	if pretty := r.URL.Query()["opt_pretty"]; len(pretty) == 0 || pretty[0] == "false" {
+		writeJSON(w, status, body)
+		return
+	}
+	var indented bytes.Buffer
+	plain, _ := json.Marshal(body)
+	json.Indent(&indented, plain, "", "  ")
+	writeJSON(w, status, json.RawMessage(indented.Bytes()))
+}

@@ -1,0 +1,75 @@
+package asanatest
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"slices"
+)
+
+// The default apps. Both send people back to DefaultRedirectURI.
+const (
+	FullClientID         = "1300000000000001" // full permissions, and OpenID Connect
+	FullClientSecret     = "offline-full-app"
+	GranularClientID     = "1300000000000002" // granular scopes, and OpenID Connect
+	GranularClientSecret = "offline-granular-app"
+
+	DefaultRedirectURI = "http://localhost:8484/callback"
+)
+
+// outOfBand is the redirect URI of programs without one: Asana shows the code.
+const outOfBand = "urn:ietf:wg:oauth:2.0:oob"
+
+// App is an OAuth app as registered in Asana's developer console.
+type App struct {
+	ClientID, ClientSecret string
+	NextClientSecret       string // a second secret that is accepted too; empty: none
+	Name                   string
+	RedirectURIs           []string // compared character for character
+	// Scopes are those that the app may ask for. With "default" it is an app
+	// with full permissions, and granular scopes are forbidden to it;
+	// openid, email and profile may stand beside either.
+	Scopes []string
+}
+
+// DefaultApps returns an app with full permissions and one with granular
+// scopes.
+func DefaultApps() []App {
+	uris := []string{DefaultRedirectURI, outOfBand}
+	return []App{
+		{ClientID: FullClientID, ClientSecret: FullClientSecret, Name: "Full App", RedirectURIs: uris, Scopes: []string{"default", "openid", "email", "profile"}},
+		{ClientID: GranularClientID, ClientSecret: GranularClientSecret, Name: "Granular App", RedirectURIs: uris,
+			Scopes: []string{"openid", "email", "profile", "users:read", "workspaces:read", "tasks:read", "tasks:write"}},
+	}
+}
+
+// UpdateApp changes an app from now on: another secret, one more redirect URI.
+// It is not kept in the state file. An unknown client id is an error; the
+// client id cannot be changed.
+func (a *Asana) UpdateApp(clientID string, change func(*App)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	app := a.app(clientID)
+	if app == nil {
+		return fmt.Errorf("asanatest: no app %q", clientID)
+	}
+	change(app)
+	app.ClientID = clientID
+	return nil
+}
+
+func (a *Asana) app(clientID string) *App {
+	i := slices.IndexFunc(a.apps, func(app App) bool { return app.ClientID == clientID })
+	if i < 0 {
+		return nil
+	}
+	return &a.apps[i]
+}
+
+func (app *App) hasSecret(secret string) bool {
+	same := func(want string) bool {
+		return want != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(want)) == 1
+	}
+	return same(app.ClientSecret) || same(app.NextClientSecret)
+}
+
+func (app *App) full() bool { return slices.Contains(app.Scopes, "default") }

@@ -1,0 +1,161 @@
+package asanatest
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// authorization is an authorize request that was found good.
+type authorization struct {
+	app          *App
+	redirectURI  string
+	responseType string
+	state        string
+	nonce        string
+	challenge    string
+	scopes       scopes
+}
+
+// wantsCode and wantsIDToken say what the redirect has to hold.
+func (q *authorization) wantsCode() bool    { return q.responseType != "id_token" }
+func (q *authorization) wantsIDToken() bool { return q.responseType != "code" }
+
+// authorizeError is why an authorize request is refused. It is shown on
+// Asana's page, unless the app is to hear of it.
+type authorizeError struct {
+	code, description string
+	redirect          bool
+}
+
+// authorizeParameters are those that must not come twice.
+var authorizeParameters = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"}
+
+// parameters are those of the query, and of the form where one was posted:
+// the consent page posts all of them.
+func parameters(r *http.Request) url.Values {
+	v := r.URL.Query()
+	maps.Copy(v, r.PostForm)
+	return v
+}
+
+// parseAuthorize checks a request. The authorization is filled in as far as it
+// goes, so that an error can be redirected.
+func (a *Asana) parseAuthorize(v url.Values) (*authorization, *authorizeError) {
+	q := &authorization{redirectURI: v.Get("redirect_uri"), state: v.Get("state"), nonce: v.Get("nonce"), challenge: v.Get("code_challenge")}
+	q.app = a.app(v.Get("client_id"))
+	if q.app == nil || len(v["client_id"]) > 1 {
+		return q, &authorizeError{code: "invalid_request", description: "The required parameter client_id is missing or invalid."}
+	}
+	if !slices.Contains(q.app.RedirectURIs, q.redirectURI) || len(v["redirect_uri"]) > 1 {
+		return q, &authorizeError{code: "invalid_request", description: "The `redirect_uri` parameter does not match a valid url for the application."}
+	}
+	if a.state.Switches.Distribution == "none" {
+		return q, &authorizeError{code: "invalid_request", description: `This app is not available to your Asana workspace or organization. If you are the app owner, adjust settings under "Manage Distribution" in the Asana developer console.`}
+	}
+	if e := a.parseRest(q, v); e != nil {
+		e.redirect = true
+		return q, e
+	}
+	if why := q.app.forbidden(q.scopes, a.state.Switches); why != "" {
+		return q, &authorizeError{code: "forbidden_scopes", description: why, redirect: a.state.Switches.ScopeErrorsRedirect}
+	}
+	return q, nil
+}
+
+// parseRest checks what the app hears of by redirect.
+func (a *Asana) parseRest(q *authorization, v url.Values) *authorizeError {
+	for _, name := range authorizeParameters {
+		if len(v[name]) > 1 {
+			return &authorizeError{code: "invalid_request", description: "A parameter was sent more than once."}
+		}
+	}
+	words := strings.Fields(v.Get("response_type"))
+	slices.Sort(words)
+	q.responseType = strings.Join(words, " ")
+	q.scopes = parseScopes(v.Get("scope"))
+	method := v.Get("code_challenge_method")
+	switch {
+	case q.responseType == "":
+		return &authorizeError{code: "invalid_request", description: "The required parameter response_type is missing."}
+	case q.responseType != "code" && q.responseType != "id_token" && q.responseType != "code id_token":
+		q.responseType = "code"
+		return &authorizeError{code: "unsupported_response_type", description: "The response_type is not supported."}
+	case q.state == "" && a.state.Switches.RequireState:
+		return &authorizeError{code: "invalid_request", description: "The required parameter state is missing."}
+	case (q.challenge != "") != (method != "") || method != "" && method != "S256":
+		return &authorizeError{code: "invalid_request", description: "The code_challenge_method must be S256."}
+	case q.wantsIDToken() && !q.scopes.has("openid"):
+		return &authorizeError{code: "invalid_scope", description: "An ID token needs the openid scope."}
+	}
+	return nil
+}
+
+// allow gives what was asked for to a person who agreed, and returns the
+// parameters of the redirect.
+func (a *Asana) allow(q *authorization, p *Person, origin string) url.Values {
+	now := a.now()
+	key := consentKey(q.app.ClientID, p.GID)
+	granted := q.scopes
+	if a.state.Switches.AdditiveScopes {
+		granted = parseScopes(q.scopes.String() + " " + a.state.Consents[key].String())
+	}
+	if !a.state.Consents[key].covers(granted) {
+		a.state.Consents[key] = granted
+	}
+	a.dirty = true
+	answer := url.Values{}
+	if q.wantsCode() {
+		value := "0/" + randomHex(16)
+		a.state.sweep(now)
+		a.state.Codes[value] = &code{Client: q.app.ClientID, Person: p.GID, RedirectURI: q.redirectURI, Challenge: q.challenge, Nonce: q.nonce,
+			Scopes: granted, Expires: now.Add(time.Duration(a.state.Switches.CodeSeconds) * time.Second)}
+		answer.Set("code", value)
+	}
+	if q.wantsIDToken() {
+		answer.Set("id_token", a.idToken(idTokenOptions{app: q.app, person: p, nonce: q.nonce, code: answer.Get("code"), origin: origin}))
+	}
+	return answer
+}
+
+// sendBack redirects to the app, with state and, where the switch says so, iss.
+func (a *Asana) sendBack(w http.ResponseWriter, r *http.Request, q *authorization, answer url.Values) {
+	if q.state != "" {
+		answer.Set("state", q.state)
+	}
+	switch a.state.Switches.IssInRedirect {
+	case "oauth":
+		answer.Set("iss", a.origin(r))
+	case "openid":
+		answer.Set("iss", a.openIDIssuer(a.origin(r)))
+	case "other":
+		answer.Set("iss", "https://issuer.invalid")
+	}
+	if q.redirectURI == outOfBand {
+		a.page(w, http.StatusOK, "code", map[string]any{"App": q.app.Name, "Code": answer.Get("code"), "Error": answer.Get("error")})
+		return
+	}
+	mark := "?"
+	switch {
+	case q.wantsIDToken() && q.responseType != "" && a.state.Switches.IDTokenDelivery == "fragment":
+		mark = "#"
+	case strings.Contains(q.redirectURI, "?"):
+		mark = "&"
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Location", q.redirectURI+mark+answer.Encode())
+	// 303, so that a browser which posted the consent form does not post again.
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// refuseAuthorize tells the app, or shows a page.
+func (a *Asana) refuseAuthorize(w http.ResponseWriter, r *http.Request, q *authorization, e *authorizeError) {
+	if e.redirect {
+		a.sendBack(w, r, q, url.Values{"error": {e.code}, "error_description": {e.description}})
+		return
+	}
+	a.page(w, http.StatusBadRequest, "error", map[string]any{"Message": e.code + ": " + e.description})
+}

@@ -1,0 +1,118 @@
+package asanatest
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Fault is what happens to the next request that matches, instead of or around
+// the usual answer. Faults are tried in the order they were injected; a
+// request meets at most one. Without one, the switches of the group "Trouble"
+// apply. No fault reaches /_offline/.
+//
+// As JSON (POST /_offline/faults) the durations are delay_ms and
+// answer_delay_ms.
+type Fault struct {
+	Path      string `json:"path"`       // exact; with a * at the end a prefix; empty: every path
+	GrantType string `json:"grant_type"` // of the token endpoint; empty: any
+	Times     int    `json:"times"`      // how many requests; 0 is one, below 0 is without end
+
+	Before func(*http.Request) `json:"-"` // called first, outside every lock
+	Delay  time.Duration       `json:"-"` // waited next, before the request has any effect
+	Cut    bool                `json:"cut"`
+
+	// With Status or Body the answer is this one, and the request has no
+	// effect unless Apply. A Status of 0 with a Body is 200.
+	Status      int         `json:"status"`
+	Body        string      `json:"body"`
+	ContentType string      `json:"content_type"` // empty: application/json
+	Header      http.Header `json:"header"`
+	Apply       bool        `json:"apply"`
+
+	AnswerDelay   time.Duration `json:"-"`               // waited when the request has taken effect, before the answer is sent
+	CutAfterApply bool          `json:"cut_after_apply"` // the request takes effect, the answer is lost
+}
+
+// Inject adds a fault.
+func (a *Asana) Inject(f Fault) {
+	if f.Times == 0 {
+		f.Times = 1
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = append(a.faults, &f)
+}
+
+// ClearFaults drops all faults that wait.
+func (a *Asana) ClearFaults() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = nil
+}
+
+func (f *Fault) matches(path, grantType string) bool {
+	if f.GrantType != "" && f.GrantType != grantType {
+		return false
+	}
+	if prefix, ok := strings.CutSuffix(f.Path, "*"); ok {
+		return strings.HasPrefix(path, prefix)
+	}
+	return f.Path == "" || f.Path == path
+}
+
+func (f *Fault) answers() bool { return f.Status != 0 || f.Body != "" }
+
+func (f *Fault) buffer() buffer {
+	b := buffer{header: http.Header{}, status: f.Status}
+	maps.Copy(b.header, f.Header)
+	if b.header.Get("Content-Type") == "" {
+		b.header.Set("Content-Type", "application/json; charset=UTF-8")
+	}
+	if f.ContentType != "" {
+		b.header.Set("Content-Type", f.ContentType)
+	}
+	b.body.WriteString(f.Body)
+	return b
+}
+
+// fault takes the fault for a request off the list, or makes one of the
+// switches.
+func (a *Asana) fault(path, grantType string) Fault {
+	for i, f := range a.faults {
+		if f.matches(path, grantType) {
+			if f.Times--; f.Times == 0 {
+				a.faults = slices.Delete(a.faults, i, i+1)
+			}
+			return *f
+		}
+	}
+	return a.state.Switches.fault(path)
+}
+
+func (s Switches) fault(path string) Fault {
+	machine := strings.HasPrefix(path, "/api/1.0/") || path == "/-/oauth_token" || path == "/-/oauth_revoke" || path == "/-/token_info"
+	f := Fault{}
+	if machine {
+		f.Delay = time.Duration(s.DelayMS) * time.Millisecond
+	}
+	switch {
+	case s.Down:
+		f.Status, f.Body, f.ContentType = http.StatusServiceUnavailable, "Service Unavailable\n", "text/plain; charset=utf-8"
+	case machine && s.Cut:
+		f.Cut = true
+	case path == "/-/oauth_token" && s.Status != 0:
+		f.Status, f.Body = s.Status, `{"error":"server_error"}`+"\n"
+	case machine && s.RateLimited:
+		f.Status, f.Body = http.StatusTooManyRequests, `{"errors":[{"message":"You've made too many requests and hit a rate limit. Please retry after the given amount of time."}]}`+"\n"
+	case machine && s.Nonsense:
+		f.Body = "nonsense"
+	}
+	if f.Status == http.StatusTooManyRequests {
+		f.Header = http.Header{"Retry-After": {strconv.Itoa(s.RetryAfter)}}
+	}
+	return f
+}

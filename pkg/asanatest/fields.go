@@ -1,0 +1,159 @@
+package asanatest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// object is a record of the API with all its fields.
+type object map[string]any
+
+// selected returns an object with the fields that opt_fields names, and gid;
+// where it names none, those in otherwise. Nested objects are compact unless
+// their fields are named.
+func (c *call) selected(full object, otherwise ...string) object {
+	fields := otherwise
+	if opt := c.URL.Query()["opt_fields"]; len(opt) > 0 {
+		fields = strings.Split(strings.Join(opt, ","), ",")
+	}
+	out := object{"gid": full["gid"]}
+	for _, path := range fields {
+		pick(out, full, strings.TrimSpace(path))
+	}
+	return out
+}
+
+// pick copies the field at a path like user.name; what is not there is left
+// out, as Asana does.
+func pick(out, full object, path string) {
+	name, rest, nested := strings.Cut(path, ".")
+	value, ok := full[name]
+	if !ok {
+		return
+	}
+	switch value := value.(type) {
+	case object:
+		if !nested {
+			out[name] = compact(value)
+			return
+		}
+		inner, _ := out[name].(object)
+		if inner == nil {
+			inner = object{}
+			if gid, ok := value["gid"]; ok {
+				inner["gid"] = gid
+			}
+		}
+		pick(inner, value, rest)
+		out[name] = inner
+	case []object:
+		out[name] = pickEach(out[name], value, rest, nested)
+	default:
+		out[name] = value
+	}
+}
+
+func pickEach(had any, values []object, rest string, nested bool) []object {
+	picked, _ := had.([]object)
+	if len(picked) != len(values) {
+		picked = make([]object, len(values))
+	}
+	for i, value := range values {
+		switch {
+		case !nested:
+			picked[i] = compact(value)
+		case picked[i] == nil:
+			picked[i] = object{"gid": value["gid"]}
+			fallthrough
+		default:
+			pick(picked[i], value, rest)
+		}
+	}
+	return picked
+}
+
+// compact is what a nested object shows when none of its fields were named. An
+// object without a gid, like a photo, is shown whole.
+func compact(full object) object {
+	if _, ok := full["gid"]; !ok {
+		return full
+	}
+	out := object{}
+	for _, name := range []string{"gid", "resource_type", "resource_subtype", "name"} {
+		if value, ok := full[name]; ok {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// page is a part of a list. next_page is only there when a limit was given.
+type page struct {
+	items []object
+	paged bool
+	next  any
+}
+
+// pageOf cuts the part of a list that limit and offset ask for.
+func (c *call) pageOf(items []object) (any, *apiError) {
+	if items == nil {
+		items = []object{}
+	}
+	query := c.URL.Query()
+	if !query.Has("limit") {
+		if query.Has("offset") {
+			return nil, fail(http.StatusBadRequest, "limit: Missing input")
+		}
+		return page{items: items}, nil
+	}
+	limit, err := strconv.Atoi(query.Get("limit"))
+	if err != nil || limit < 1 || limit > 100 {
+		return nil, fail(http.StatusBadRequest, "limit: Must be between 1 and 100")
+	}
+	start := 0
+	if query.Has("offset") {
+		if start, err = c.readOffset(query.Get("offset")); err != nil || start > len(items) {
+			return nil, fail(http.StatusBadRequest, "offset: Your pagination token has expired or is invalid.")
+		}
+	}
+	end := min(start+limit, len(items))
+	p := page{items: items[start:end], paged: true}
+	if end < len(items) {
+		p.next = c.nextPage(query, end)
+	}
+	return p, nil
+}
+
+// An offset is base64 of the path and the place, so that one from another list
+// is refused.
+func (c *call) offset(place int) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", c.URL.Path, place))
+}
+
+func (c *call) readOffset(s string) (int, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return 0, err
+	}
+	place, ok := strings.CutPrefix(string(raw), c.URL.Path+" ")
+	if !ok {
+		return 0, strconv.ErrSyntax
+	}
+	n, err := strconv.ParseUint(place, 10, 31)
+	return int(n), err
+}
+
+func (c *call) nextPage(query url.Values, place int) object {
+	query.Set("offset", c.offset(place))
+	path := strings.TrimPrefix(c.URL.Path, "/api/1.0") + "?" + query.Encode()
+	return object{"offset": query.Get("offset"), "path": path, "uri": c.asana.origin(c.Request) + "/api/1.0" + path}
+}
+
+// isGID says whether s could be a gid.
+func isGID(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

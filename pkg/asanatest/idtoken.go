@@ -1,0 +1,164 @@
+package asanatest
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// idTokenOptions say what an ID token is about. accessToken and code are those
+// that it is sent with, if any.
+type idTokenOptions struct {
+	app                      *App
+	person                   *Person
+	nonce, accessToken, code string
+	origin                   string
+}
+
+// idToken makes an ID token (OpenID Connect Core section 2), whole or spoiled.
+func (a *Asana) idToken(o idTokenOptions) string {
+	claims := a.idTokenClaims(o)
+	spoil(claims, a.state.Switches.SpoilIDToken, o)
+	switch a.state.Switches.SpoilIDToken {
+	case "unsigned":
+		return unsigned(claims)
+	case "hs256":
+		return sign(claims, jose.HS256, []byte(o.app.ClientSecret), "")
+	case "wrong_key":
+		stranger, _ := rsa.GenerateKey(rand.Reader, 2048)
+		return sign(claims, jose.RS256, stranger, a.keyID())
+	}
+	return sign(claims, jose.RS256, a.signingKey(), a.keyID())
+}
+
+func (a *Asana) idTokenClaims(o idTokenOptions) map[string]any {
+	s := a.state.Switches
+	now := a.now()
+	claims := map[string]any{
+		"iss": a.openIDIssuer(o.origin),
+		"sub": a.subject(o.person),
+		"aud": o.app.ClientID,
+		"iat": now.Unix(),
+		"exp": now.Add(time.Duration(s.IDTokenSeconds) * time.Second).Unix(),
+	}
+	if s.NonceInIDToken && o.nonce != "" {
+		claims["nonce"] = o.nonce
+	}
+	if s.AtHash && o.accessToken != "" {
+		claims["at_hash"] = halfHash(o.accessToken)
+	}
+	if s.CHash && o.code != "" {
+		claims["c_hash"] = halfHash(o.code)
+	}
+	return claims
+}
+
+// spoil makes claims wrong in one way. The kinds that concern the signature
+// are dealt with where it is made.
+func spoil(claims map[string]any, how string, o idTokenOptions) {
+	const stranger = "1999999999999999"
+	now := claims["iat"].(int64)
+	switch how {
+	case "wrong_issuer":
+		claims["iss"] = "https://issuer.invalid"
+	case "wrong_audience":
+		claims["aud"] = stranger
+	case "second_audience":
+		claims["aud"] = []string{o.app.ClientID, stranger}
+	case "wrong_azp":
+		claims["azp"] = stranger
+	case "wrong_subject":
+		claims["sub"] = stranger
+	case "no_subject":
+		delete(claims, "sub")
+	case "expired":
+		claims["iat"], claims["exp"] = now-7200, now-3600
+	case "future":
+		claims["iat"] = now + 3600
+		claims["exp"] = now + 7200
+	case "wrong_nonce":
+		claims["nonce"] = "not-yours"
+	case "wrong_at_hash":
+		claims["at_hash"] = halfHash("another token")
+	case "wrong_c_hash":
+		claims["c_hash"] = halfHash("another code")
+	}
+}
+
+// halfHash is at_hash and c_hash for RS256 (OpenID Connect Core section 3.3.2.11).
+func halfHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+func unsigned(claims map[string]any) string {
+	payload, _ := json.Marshal(claims)
+	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload) + "."
+}
+
+// sign panics where a key does not fit its algorithm, which only a mistake in
+// this package can bring about.
+func sign(claims map[string]any, alg jose.SignatureAlgorithm, key any, kid string) string {
+	if kid != "" {
+		key = jose.JSONWebKey{Key: key, KeyID: kid}
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		panic(fmt.Sprintf("asanatest: signing: %v", err))
+	}
+	payload, _ := json.Marshal(claims)
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		panic(fmt.Sprintf("asanatest: signing: %v", err))
+	}
+	compact, _ := signed.CompactSerialize()
+	return compact
+}
+
+// SignIDToken signs claims of the caller's own with this Asana's key, as JWT
+// with RS256, for tests of what a client believes.
+func (a *Asana) SignIDToken(claims map[string]any) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	signed := sign(claims, jose.RS256, a.signingKey(), a.keyID())
+	if a.dirty { // the key is new
+		a.save()
+	}
+	return signed
+}
+
+// signingKey is Options.Key, else the one in the state, else a new one: making
+// it takes long, and most tests need none.
+func (a *Asana) signingKey() *rsa.PrivateKey {
+	if a.key == nil {
+		if key, err := x509.ParsePKCS1PrivateKey(a.state.Key); err == nil {
+			a.key = key
+		}
+	}
+	if a.key == nil {
+		a.key, _ = rsa.GenerateKey(rand.Reader, 2048) // fails only for sizes that are not allowed
+	}
+	if a.state.Key == nil {
+		a.state.Key = x509.MarshalPKCS1PrivateKey(a.key)
+		a.dirty = true
+	}
+	return a.key
+}
+
+func (a *Asana) keyID() string {
+	sum := sha256.Sum256(a.signingKey().N.Bytes())
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+func (a *Asana) jwks(w http.ResponseWriter, _ *http.Request) {
+	key := jose.JSONWebKey{Key: &a.signingKey().PublicKey, KeyID: a.keyID(), Algorithm: string(jose.RS256), Use: "sig"}
+	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
+}

@@ -1,0 +1,208 @@
+package asanatest_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+const base = "https://asana.test"
+
+// kit is an Asana in memory with a clock that moves only when told to.
+type kit struct {
+	*testing.T
+	*asanatest.Asana
+	http  *http.Client
+	clock *clock
+}
+
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func newKit(t *testing.T, change ...func(*asanatest.Options)) *kit {
+	t.Helper()
+	k := &kit{T: t, clock: &clock{now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)}}
+	o := asanatest.Options{BaseURL: base, Now: k.clock.Now}
+	o.Sleep = func(ctx context.Context, d time.Duration) error {
+		k.clock.Add(d)
+		return ctx.Err()
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	var err error
+	if k.Asana, err = asanatest.New(o); err != nil {
+		t.Fatal(err)
+	}
+	k.http = k.Client()
+	return k
+}
+
+// set changes switches or ends the test.
+func (k *kit) set(change func(*asanatest.Switches)) {
+	k.Helper()
+	if err := k.SetSwitches(change); err != nil {
+		k.Fatal(err)
+	}
+}
+
+// full and granular are x/oauth2's plain view of the default apps.
+func full(scopes ...string) *oauth2.Config {
+	return &oauth2.Config{ClientID: asanatest.FullClientID, ClientSecret: asanatest.FullClientSecret, RedirectURL: asanatest.DefaultRedirectURI, Scopes: scopes,
+		Endpoint: oauth2.Endpoint{AuthURL: base + "/-/oauth_authorize", TokenURL: base + "/-/oauth_token", AuthStyle: oauth2.AuthStyleInParams}}
+}
+
+func granular(scopes ...string) *oauth2.Config {
+	c := full(scopes...)
+	c.ClientID, c.ClientSecret = asanatest.GranularClientID, asanatest.GranularClientSecret
+	return c
+}
+
+func (k *kit) ctx() context.Context {
+	return context.WithValue(k.Context(), oauth2.HTTPClient, k.http)
+}
+
+// consent plays a person who allows, and returns the redirect's query.
+func (k *kit) consent(c *oauth2.Config, gid string, opts ...oauth2.AuthCodeOption) url.Values {
+	k.Helper()
+	back, err := k.Authorize(k.Context(), c.AuthCodeURL("st", opts...), gid)
+	if err != nil {
+		k.Fatal(err)
+	}
+	return k.values(back)
+}
+
+// values are the parameters of a redirect, in query or fragment.
+func (k *kit) values(redirect string) url.Values {
+	k.Helper()
+	u, err := url.Parse(redirect)
+	if err != nil {
+		k.Fatal(err)
+	}
+	if u.RawQuery != "" {
+		return u.Query()
+	}
+	v, err := url.ParseQuery(u.Fragment)
+	if err != nil {
+		k.Fatal(err)
+	}
+	return v
+}
+
+// signIn is a whole consent, up to tokens.
+func (k *kit) signIn(c *oauth2.Config, gid string) *oauth2.Token {
+	k.Helper()
+	tok, err := c.Exchange(k.ctx(), k.consent(c, gid).Get("code"))
+	if err != nil {
+		k.Fatal(err)
+	}
+	return tok
+}
+
+// answer is what came back from a plain request.
+type answer struct {
+	status int
+	header http.Header
+	text   string
+	json   map[string]any
+}
+
+func (k *kit) do(r *http.Request) answer {
+	k.Helper()
+	resp, err := k.http.Do(r)
+	if err != nil {
+		return answer{text: err.Error()}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		k.Fatal(err)
+	}
+	a := answer{status: resp.StatusCode, header: resp.Header, text: string(body)}
+	json.Unmarshal(body, &a.json) // pages are no JSON
+	return a
+}
+
+func (k *kit) get(path, bearer string) answer {
+	k.Helper()
+	return k.do(k.request(http.MethodGet, path, bearer, ""))
+}
+
+func (k *kit) request(method, path, bearer, body string) *http.Request {
+	k.Helper()
+	r, err := http.NewRequestWithContext(k.Context(), method, base+path, strings.NewReader(body))
+	if err != nil {
+		k.Fatal(err)
+	}
+	if bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	return r
+}
+
+// post sends a form given as key, value, key, value.
+func (k *kit) post(path string, pairs ...string) answer {
+	k.Helper()
+	form := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	r := k.request(http.MethodPost, path, "", form.Encode())
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return k.do(r)
+}
+
+// tokenRequest is a post to the token endpoint as the full app.
+func (k *kit) tokenRequest(pairs ...string) answer {
+	k.Helper()
+	return k.post("/-/oauth_token", append([]string{"client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret}, pairs...)...)
+}
+
+func (k *kit) refresh(value string) answer {
+	k.Helper()
+	return k.tokenRequest("grant_type", "refresh_token", "refresh_token", value)
+}
+
+// errorMessage is the API's first message.
+func (a answer) errorMessage() string {
+	list, _ := a.json["errors"].([]any)
+	if len(list) == 0 {
+		return ""
+	}
+	message, _ := list[0].(map[string]any)["message"].(string)
+	return message
+}
+
+func (a answer) data() map[string]any {
+	data, _ := a.json["data"].(map[string]any)
+	return data
+}
+
+func (a answer) list() []any {
+	list, _ := a.json["data"].([]any)
+	return list
+}

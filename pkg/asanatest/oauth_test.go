@@ -1,0 +1,291 @@
+package asanatest_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// TestPlainOAuth2 is x/oauth2 as anybody uses it, over a real socket: consent
+// by the page, PKCE, exchange, refresh, API, revocation.
+func TestPlainOAuth2(t *testing.T) {
+	asana, err := asanatest.New(asanatest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(asana)
+	defer server.Close()
+	asana.SetBaseURL(server.URL)
+	c := full()
+	c.Endpoint = oauth2.Endpoint{AuthURL: server.URL + "/-/oauth_authorize", TokenURL: server.URL + "/-/oauth_token"} // auth style is probed
+	verifier := oauth2.GenerateVerifier()
+
+	back, err := asana.Authorize(t.Context(), c.AuthCodeURL("the state", oauth2.S256ChallengeOption(verifier)), asanatest.Member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _ := url.Parse(back)
+	if got := u.Query().Get("state"); got != "the state" || !strings.HasPrefix(back, c.RedirectURL+"?") {
+		t.Errorf("redirect is %s with state %q", back, got)
+	}
+	tok, err := c.Exchange(t.Context(), u.Query().Get("code"), oauth2.VerifierOption(verifier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tok.AccessToken) != 68 || len(tok.RefreshToken) != 68 || tok.ExpiresIn != 3600 || tok.TokenType != "bearer" {
+		t.Errorf("token is not as seen in the wild: %d, %d bytes, %d s, %q", len(tok.AccessToken), len(tok.RefreshToken), tok.ExpiresIn, tok.TokenType)
+	}
+	if data, _ := tok.Extra("data").(map[string]any); data["gid"] != asanatest.Member || data["email"] != "mia@acme.example" {
+		t.Errorf("data is %v", data)
+	}
+
+	resp, err := c.Client(t.Context(), tok).Get(server.URL + "/api/1.0/users/me")
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("users/me: %v, %v", resp, err)
+	}
+	resp.Body.Close()
+
+	old := *tok
+	old.Expiry = time.Now().Add(-time.Hour)
+	fresh, err := c.TokenSource(t.Context(), &old).Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fresh.AccessToken == tok.AccessToken || fresh.RefreshToken != tok.RefreshToken {
+		t.Errorf("a refresh must give another access token and keep the refresh token")
+	}
+
+	resp, err = http.PostForm(server.URL+"/-/oauth_revoke", url.Values{"client_id": {c.ClientID}, "client_secret": {c.ClientSecret}, "token": {fresh.RefreshToken}})
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("revoke: %v, %v", resp, err)
+	}
+	resp.Body.Close()
+	_, err = c.TokenSource(t.Context(), &old).Token()
+	var refused *oauth2.RetrieveError
+	if !errors.As(err, &refused) || refused.ErrorCode != "invalid_grant" || refused.Response.StatusCode != http.StatusBadRequest {
+		t.Errorf("refresh after revocation: %v", err)
+	}
+}
+
+// TestCode has every way in which a code is not good.
+func TestCode(t *testing.T) {
+	verifier := oauth2.GenerateVerifier()
+	good := func(code string) []string {
+		return []string{"grant_type", "authorization_code", "code", code, "redirect_uri", asanatest.DefaultRedirectURI, "code_verifier", verifier}
+	}
+	replace := func(pairs []string, name, value string) []string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				pairs[i+1] = value
+			}
+		}
+		return pairs
+	}
+	for name, try := range map[string]func(k *kit, pairs []string) answer{
+		"used": func(k *kit, p []string) answer {
+			k.tokenRequest(p...)
+			return k.tokenRequest(p...)
+		},
+		"unknown": func(k *kit, p []string) answer { return k.tokenRequest(replace(p, "code", "0/00")...) },
+		"expired": func(k *kit, p []string) answer {
+			k.clock.Add(10 * time.Minute)
+			return k.tokenRequest(p...)
+		},
+		"another redirect": func(k *kit, p []string) answer {
+			return k.tokenRequest(replace(p, "redirect_uri", asanatest.DefaultRedirectURI+"/")...)
+		},
+		"another verifier": func(k *kit, p []string) answer {
+			return k.tokenRequest(replace(p, "code_verifier", oauth2.GenerateVerifier())...)
+		},
+		"no verifier": func(k *kit, p []string) answer { return k.tokenRequest(p[:6]...) },
+		"another app": func(k *kit, p []string) answer {
+			return k.post("/-/oauth_token", append(p, "client_id", asanatest.GranularClientID, "client_secret", asanatest.GranularClientSecret)...)
+		},
+		"deauthorised": func(k *kit, p []string) answer {
+			k.RevokeGrants(asanatest.Member)
+			return k.tokenRequest(p...)
+		},
+		"gone": func(k *kit, p []string) answer {
+			k.UpdatePerson(asanatest.Member, func(p *asanatest.Person) { p.Gone = true })
+			return k.tokenRequest(p...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKit(t)
+			pairs := good(k.consent(full(), asanatest.Member, oauth2.S256ChallengeOption(verifier)).Get("code"))
+			got := try(k, pairs)
+			if got.status != http.StatusBadRequest || got.json["error"] != "invalid_grant" || got.json["error_description"] != "The `code` provided was invalid." || got.json["error_uri"] == nil {
+				t.Errorf("got %d %s", got.status, got.text)
+			}
+		})
+	}
+	t.Run("good a moment before the end", func(t *testing.T) {
+		k := newKit(t)
+		pairs := good(k.consent(full(), asanatest.Member, oauth2.S256ChallengeOption(verifier)).Get("code"))
+		k.clock.Add(10*time.Minute - time.Second)
+		if got := k.tokenRequest(pairs...); got.status != http.StatusOK {
+			t.Errorf("got %d %s", got.status, got.text)
+		}
+	})
+}
+
+// TestBadTokenRequests has what the token endpoint refuses before it looks at
+// a code or a token.
+func TestBadTokenRequests(t *testing.T) {
+	k := newKit(t)
+	app := []string{"client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret}
+	for name, test := range map[string]struct {
+		pairs []string
+		code  string
+	}{
+		"no grant type":         {app, "invalid_request"},
+		"unknown grant type":    {append(app[:4:4], "grant_type", "password"), "unsupported_grant_type"},
+		"no code":               {append(app[:4:4], "grant_type", "authorization_code"), "invalid_request"},
+		"no refresh token":      {append(app[:4:4], "grant_type", "refresh_token"), "invalid_request"},
+		"unknown refresh token": {append(app[:4:4], "grant_type", "refresh_token", "refresh_token", "x"), "invalid_grant"},
+		"repeated":              {append(app[:4:4], "grant_type", "refresh_token", "grant_type", "refresh_token"), "invalid_request"},
+		"no client":             {[]string{"grant_type", "refresh_token"}, "invalid_client"},
+		"wrong secret":          {[]string{"client_id", asanatest.FullClientID, "client_secret", "no", "grant_type", "refresh_token"}, "invalid_client"},
+		"empty secret":          {[]string{"client_id", asanatest.FullClientID, "client_secret", "", "grant_type", "refresh_token"}, "invalid_client"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := k.post("/-/oauth_token", test.pairs...); got.status != http.StatusBadRequest || got.json["error"] != test.code {
+				t.Errorf("got %d %s, want 400 %s", got.status, got.text, test.code)
+			}
+		})
+	}
+	r := k.request(http.MethodPost, "/-/oauth_token", "", `{"grant_type":"refresh_token"}`)
+	r.Header.Set("Content-Type", "application/json")
+	if got := k.do(r); got.json["error"] != "invalid_request" {
+		t.Errorf("JSON: got %d %s", got.status, got.text)
+	}
+	if got := k.get("/-/oauth_token", ""); got.status != http.StatusMethodNotAllowed {
+		t.Errorf("GET: got %d", got.status)
+	}
+}
+
+// TestClientAuthentication: basic works as well as the form, but not both, and
+// a second secret works as well as the first.
+func TestClientAuthentication(t *testing.T) {
+	k := newKit(t)
+	tok := k.signIn(full(), asanatest.Member)
+	if err := k.UpdateApp(asanatest.FullClientID, func(a *asanatest.App) { a.NextClientSecret = "n:e%x/t" }); err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok.RefreshToken}}
+	basic := func(form url.Values, secret string) answer {
+		r := k.request(http.MethodPost, "/-/oauth_token", "", form.Encode())
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth(asanatest.FullClientID, url.QueryEscape(secret))
+		return k.do(r)
+	}
+	for _, secret := range []string{asanatest.FullClientSecret, "n:e%x/t"} {
+		if got := basic(form, secret); got.status != http.StatusOK {
+			t.Errorf("basic with %q: %d %s", secret, got.status, got.text)
+		}
+	}
+	if got := basic(form, "another"); got.json["error"] != "invalid_client" {
+		t.Errorf("basic with a wrong secret: %d %s", got.status, got.text)
+	}
+	form.Set("client_secret", asanatest.FullClientSecret)
+	if got := basic(form, asanatest.FullClientSecret); got.json["error"] != "invalid_request" {
+		t.Errorf("both ways at once: %d %s", got.status, got.text)
+	}
+	k.UpdateApp(asanatest.FullClientID, func(a *asanatest.App) { a.ClientSecret = "" })
+	if got := k.refresh(tok.RefreshToken); got.json["error"] != "invalid_client" {
+		t.Errorf("a secret that was taken away: %d %s", got.status, got.text)
+	}
+}
+
+// TestRefreshTokenOfOthers: neither another app's token nor an access token is
+// a refresh token.
+func TestRefreshTokenOfOthers(t *testing.T) {
+	k := newKit(t)
+	theirs := k.signIn(granular("users:read"), asanatest.Member)
+	mine := k.signIn(full(), asanatest.Member)
+	for name, value := range map[string]string{"another app's": theirs.RefreshToken, "an access token": mine.AccessToken, "a PAT": k.PersonalAccessToken(asanatest.Member)} {
+		if got := k.refresh(value); got.status != 400 || strings.TrimSpace(got.text) != `{"error":"invalid_grant"}` {
+			t.Errorf("%s: %d %s", name, got.status, got.text)
+		}
+	}
+	if got := k.refresh(mine.RefreshToken); got.status != 200 {
+		t.Errorf("my own: %d %s", got.status, got.text)
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	k := newKit(t)
+	revoke := func(id, secret, token string) answer {
+		return k.post("/-/oauth_revoke", "client_id", id, "client_secret", secret, "token", token)
+	}
+	tok := k.signIn(full(), asanatest.Member)
+	full, secret := asanatest.FullClientID, asanatest.FullClientSecret
+	if got := revoke(full, secret, ""); got.status != 400 || got.json["error"] != "invalid_request" {
+		t.Errorf("no token: %d %s", got.status, got.text)
+	}
+	if got := revoke(full, "no", tok.RefreshToken); got.status != 400 || got.json["error"] != "invalid_client" {
+		t.Errorf("wrong secret: %d %s", got.status, got.text)
+	}
+	if got := revoke(full, secret, "unknown"); got.status != 200 || strings.TrimSpace(got.text) != "{}" {
+		t.Errorf("unknown: %d %s", got.status, got.text)
+	}
+	if got := revoke(asanatest.GranularClientID, asanatest.GranularClientSecret, tok.RefreshToken); got.status != 200 {
+		t.Errorf("another app's: %d %s", got.status, got.text)
+	}
+	if got := k.refresh(tok.RefreshToken); got.status != 200 {
+		t.Fatalf("nothing so far may have revoked it: %d %s", got.status, got.text)
+	}
+	if got := revoke(full, secret, tok.RefreshToken); got.status != 200 {
+		t.Errorf("my own: %d %s", got.status, got.text)
+	}
+	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 401 {
+		t.Errorf("its access token still works: %d %s", got.status, got.text)
+	}
+	if got := revoke(full, secret, tok.RefreshToken); got.status != 200 {
+		t.Errorf("again: %d %s", got.status, got.text)
+	}
+}
+
+func TestIntrospection(t *testing.T) {
+	k := newKit(t)
+	tok := k.signIn(granular("users:read", "tasks:read"), asanatest.Member)
+	look := func(token string) map[string]any { return k.post("/-/token_info", "token", token).json }
+
+	got := look(tok.AccessToken)
+	if got["active"] != true || got["token_type"] != "bearer" || got["expires_in"] != 3600.0 || got["scope"] != "users:read tasks:read" || got["client_id"] != asanatest.GranularClientID {
+		t.Errorf("access token: %v", got)
+	}
+	if got := look(tok.RefreshToken); got["active"] != true || got["token_type"] != "refresh" {
+		t.Errorf("refresh token: %v", got)
+	}
+	for name, pat := range map[string]string{"PAT": k.PersonalAccessToken(asanatest.Bot), "service account": k.ServiceAccountToken(asanatest.ServiceAccount)} {
+		got := look(pat)
+		if _, has := got["client_id"]; has || got["active"] != true || got["scope"] != "default" || got["expires_in"].(float64) < 3e8 {
+			t.Errorf("%s: %v", name, got)
+		}
+		k.RevokeToken(pat)
+		if got := look(pat); got["active"] != false {
+			t.Errorf("%s revoked: %v", name, got)
+		}
+	}
+	k.ExpireAccessTokens()
+	for name, token := range map[string]string{"expired": tok.AccessToken, "unknown": "nothing"} {
+		if got := k.post("/-/token_info", "token", token); got.status != 200 || strings.TrimSpace(got.text) != `{"active":false}` {
+			t.Errorf("%s: %d %s", name, got.status, got.text)
+		}
+	}
+	if got := k.post("/-/token_info"); got.status != 400 {
+		t.Errorf("no token: %d", got.status)
+	}
+	if k.PersonalAccessToken("1") != "" || k.PersonalAccessToken(asanatest.ServiceAccount) != "" || k.ServiceAccountToken(asanatest.Member) != "" {
+		t.Error("a token for nobody, or of the wrong kind")
+	}
+}

@@ -1,0 +1,204 @@
+package asanatest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// offlineRoutes are the way to this Asana's own machinery. They lock by
+// themselves, and no fault reaches them.
+func (a *Asana) offlineRoutes(mux *http.ServeMux) {
+	mux.Handle("GET /_offline", http.RedirectHandler("/_offline/", http.StatusSeeOther))
+	mux.HandleFunc("GET /_offline/{$}", a.showOffline)
+	mux.HandleFunc("GET /_offline/style.css", showStyle)
+	mux.HandleFunc("GET /_offline/switches", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, a.Switches()) })
+	mux.HandleFunc("PUT /_offline/switches", own(a.putSwitches))
+	mux.HandleFunc("POST /_offline/set", own(a.setSwitch))
+	mux.HandleFunc("POST /_offline/reset", own(does(a.Reset)))
+	mux.HandleFunc("POST /_offline/expire", own(does(a.ExpireAccessTokens)))
+	mux.HandleFunc("POST /_offline/revoke", own(does(func() error { return a.RevokeGrants("") })))
+	mux.HandleFunc("POST /_offline/faults", own(a.postFault))
+	mux.HandleFunc("DELETE /_offline/faults", own(does(func() error { a.ClearFaults(); return nil })))
+	mux.HandleFunc("POST /_offline/tokens", own(a.postToken))
+	mux.HandleFunc("GET /_offline/requests", a.showRequests)
+	mux.HandleFunc("GET /_offline/people", a.showPeople)
+}
+
+// own refuses what a page of another origin sends.
+func own(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if crossSite(r) {
+			http.Error(w, "only this origin's own pages may do that", http.StatusForbidden)
+			return
+		}
+		h(w, r)
+	}
+}
+
+// does answers 204, or 303 to the page for a form that came from it.
+func does(act func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { done(w, r, act()) }
+}
+
+func done(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case err != nil:
+		refuseOffline(w, err)
+	case r.PostFormValue("from") == "page":
+		http.Redirect(w, r, "/_offline/", http.StatusSeeOther)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// refuseOffline says what was wrong: there is nothing secret in this API.
+func refuseOffline(w http.ResponseWriter, err error) {
+	writeJSON(w, http.StatusBadRequest, map[string]string{"error": strings.TrimPrefix(err.Error(), "asanatest: ")})
+}
+
+func (a *Asana) putSwitches(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = a.changeSwitches(func(s Switches) (Switches, error) { return s.patch(body) })
+	}
+	if err != nil {
+		refuseOffline(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, a.Switches())
+}
+
+// setSwitch is the page's form: one name, one value in words.
+func (a *Asana) setSwitch(w http.ResponseWriter, r *http.Request) {
+	name, value := r.PostFormValue("name"), r.PostFormValue("value")
+	var err error = errors.New("no such switch")
+	for f := range fieldsOf(Switches{}) {
+		if f.Tag.Get("json") == name {
+			raw := []byte(value)
+			if f.Type.Kind() == reflect.String {
+				raw, _ = json.Marshal(value)
+			}
+			body, _ := json.Marshal(map[string]json.RawMessage{name: raw})
+			err = a.changeSwitches(func(s Switches) (Switches, error) { return s.patch(body) })
+		}
+	}
+	done(w, r, err)
+}
+
+func (a *Asana) postFault(w http.ResponseWriter, r *http.Request) {
+	var f struct {
+		Fault
+		DelayMS       int64 `json:"delay_ms"`
+		AnswerDelayMS int64 `json:"answer_delay_ms"`
+	}
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&f); err != nil {
+		refuseOffline(w, err)
+		return
+	}
+	if f.Status != 0 && (f.Status < 200 || f.Status > 599) || f.DelayMS < 0 || f.AnswerDelayMS < 0 {
+		refuseOffline(w, errors.New("a status is 200 to 599, a delay not negative"))
+		return
+	}
+	f.Delay, f.AnswerDelay = time.Duration(f.DelayMS)*time.Millisecond, time.Duration(f.AnswerDelayMS)*time.Millisecond
+	a.Inject(f.Fault)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// postToken makes a personal access token, or a service account's.
+func (a *Asana) postToken(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Person string }
+	if body.Person = r.PostFormValue("person"); body.Person == "" {
+		json.NewDecoder(r.Body).Decode(&body)
+	}
+	value := a.PersonalAccessToken(body.Person)
+	if value == "" {
+		value = a.ServiceAccountToken(body.Person)
+	}
+	if value == "" {
+		refuseOffline(w, errors.New("no such person"))
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"token": value})
+}
+
+func (a *Asana) showRequests(w http.ResponseWriter, _ *http.Request) {
+	requests := a.Requests()
+	if requests == nil {
+		requests = []Request{}
+	}
+	writeJSON(w, http.StatusOK, requests)
+}
+
+// showPeople lists who there is, for programs that act as one of them.
+func (a *Asana) showPeople(w http.ResponseWriter, _ *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := []map[string]any{}
+	for _, p := range a.people {
+		var memberships []map[string]any
+		for _, m := range p.Memberships {
+			memberships = append(memberships, map[string]any{"gid": m.GID, "workspace": m.Workspace.GID, "workspace_name": m.Workspace.Name,
+				"is_active": !m.Inactive, "is_admin": m.Admin, "is_guest": m.Guest, "is_view_only": m.ViewOnly})
+		}
+		list = append(list, map[string]any{"gid": p.GID, "name": p.Name, "email": p.Email, "is": p.standing(), "service_account": p.ServiceAccount, "memberships": memberships})
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+// showOffline is the page for people.
+func (a *Asana) showOffline(w http.ResponseWriter, _ *http.Request) {
+	type row struct {
+		SwitchInfo
+		Value, Input string
+		Changed      bool
+	}
+	type group struct {
+		Name string
+		Rows []row
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := reflect.ValueOf(a.state.Switches)
+	var groups []group
+	for i, info := range SwitchTable() {
+		if len(groups) == 0 || groups[len(groups)-1].Name != info.Group {
+			groups = append(groups, group{Name: info.Group})
+		}
+		r := row{SwitchInfo: info, Value: switchText(now.Field(i)), Input: "number"}
+		if now.Field(i).Kind() == reflect.String {
+			r.Input = "text"
+		}
+		raw, _ := json.Marshal(now.Field(i).Interface())
+		r.Changed = string(raw) != info.Default
+		groups[len(groups)-1].Rows = append(groups[len(groups)-1].Rows, r)
+	}
+	a.page(w, http.StatusOK, "offline", map[string]any{"Groups": groups, "People": a.people, "Apps": a.apps})
+}
+
+func switchText(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Bool:
+		return strconv.FormatBool(v.Bool())
+	case reflect.Int:
+		return strconv.FormatInt(v.Int(), 10)
+	}
+	return v.String()
+}
+
+func fieldsOf(v any) func(func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(v)) {
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}

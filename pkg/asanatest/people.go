@@ -1,0 +1,155 @@
+package asanatest
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The default people and workspaces. All gids are made up.
+const (
+	Acme   = "1100000000000001" // an organization
+	Globex = "1100000000000002" // another one
+
+	Member         = "1200000000000001" // full member of Acme
+	Guest          = "1200000000000002" // guest of Acme
+	Admin          = "1200000000000003" // admin of Acme
+	ViewOnly       = "1200000000000004" // view only licence in Acme
+	Deactivated    = "1200000000000005" // deactivated in Acme, still a member of Globex
+	Several        = "1200000000000006" // view only in Acme, full member of Globex
+	Bot            = "1200000000000007" // an ordinary user that acts through a personal access token
+	ServiceAccount = "1200000000000008" // of Acme; no person, cannot sign in
+)
+
+// Person is an Asana user, or a service account. GID is a string of digits.
+type Person struct {
+	GID, Name, Email string
+	Picture          string // URL of a photo; empty: none
+	Memberships      []Membership
+	Gone             bool // has lost the whole account: 401 from the API, invalid_grant for a refresh, cannot sign in
+	ServiceAccount   bool // acts by a token only, with full permissions
+}
+
+// Workspace is an Asana workspace or organization.
+type Workspace struct {
+	GID, Name string
+}
+
+// Membership is a person's place in a workspace.
+type Membership struct {
+	GID       string // empty: derived from person and workspace
+	Workspace Workspace
+	Admin     bool
+	Guest     bool
+	ViewOnly  bool
+	Inactive  bool      // deactivated there
+	CreatedAt time.Time // zero: a fixed day
+}
+
+// DefaultPeople returns one person of every kind, the full member first.
+func DefaultPeople() []Person {
+	acme, globex := Workspace{Acme, "Acme"}, Workspace{Globex, "Globex"}
+	in := func(m ...Membership) []Membership { return m }
+	return []Person{
+		{GID: Member, Name: "Mia Member", Email: "mia@acme.example", Picture: "https://photos.example/mia.png", Memberships: in(Membership{Workspace: acme})},
+		{GID: Guest, Name: "Gus Guest", Email: "gus@partner.example", Memberships: in(Membership{Workspace: acme, Guest: true})},
+		{GID: Admin, Name: "Ada Admin", Email: "ada@acme.example", Memberships: in(Membership{Workspace: acme, Admin: true})},
+		{GID: ViewOnly, Name: "Vic Viewer", Email: "vic@acme.example", Memberships: in(Membership{Workspace: acme, ViewOnly: true})},
+		{GID: Deactivated, Name: "Dan Departed", Email: "dan@acme.example", Memberships: in(Membership{Workspace: acme, Inactive: true}, Membership{Workspace: globex, Guest: true})},
+		{GID: Several, Name: "Sam Several", Email: "sam@globex.example", Memberships: in(Membership{Workspace: acme, ViewOnly: true}, Membership{Workspace: globex})},
+		{GID: Bot, Name: "Build Bot", Email: "bot@acme.example", Memberships: in(Membership{Workspace: acme, Guest: true})},
+		{GID: ServiceAccount, Name: "Acme Reporting", Email: "reporting@acme.example", ServiceAccount: true, Memberships: in(Membership{Workspace: acme})},
+	}
+}
+
+// UpdatePerson changes a person from now on: somebody gets a view only licence,
+// is deactivated, renamed. It is not kept in the state file. An unknown gid is
+// an error; the gid cannot be changed.
+func (a *Asana) UpdatePerson(gid string, change func(*Person)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.person(gid)
+	if p == nil {
+		return fmt.Errorf("asanatest: no person %q", gid)
+	}
+	change(p)
+	p.GID = gid
+	p.complete()
+	return nil
+}
+
+func (a *Asana) person(gid string) *Person {
+	i := slices.IndexFunc(a.people, func(p Person) bool { return p.GID == gid })
+	if i < 0 {
+		return nil
+	}
+	return &a.people[i]
+}
+
+// complete fills in what a person may leave out.
+func (p *Person) complete() {
+	p.Memberships = slices.Clone(p.Memberships)
+	for i := range p.Memberships {
+		m := &p.Memberships[i]
+		if m.GID == "" {
+			m.GID = derivedGID("membership", p.GID, m.Workspace.GID)
+		}
+		if m.CreatedAt.IsZero() {
+			m.CreatedAt = time.Date(2026, 5, 15, 13, 12, 35, 328e6, time.UTC)
+		}
+	}
+}
+
+func (p *Person) membership(workspace string) *Membership {
+	i := slices.IndexFunc(p.Memberships, func(m Membership) bool { return m.Workspace.GID == workspace })
+	if i < 0 {
+		return nil
+	}
+	return &p.Memberships[i]
+}
+
+// onlyViews says whether a person is view only wherever they are.
+func (p *Person) onlyViews() bool {
+	return len(p.Memberships) > 0 && !slices.ContainsFunc(p.Memberships, func(m Membership) bool { return !m.ViewOnly && !m.Inactive })
+}
+
+// standing says in words what a person is, for the pages.
+func (p Person) standing() string {
+	var words []string
+	for _, m := range p.Memberships {
+		words = append(words, m.standing())
+	}
+	switch {
+	case p.Gone:
+		return "account is gone"
+	case p.ServiceAccount:
+		return "service account of " + p.Memberships[0].Workspace.Name
+	case len(words) == 0:
+		return "in no workspace"
+	}
+	return strings.Join(words, ", ")
+}
+
+func (m Membership) standing() string {
+	switch {
+	case m.Inactive:
+		return "deactivated in " + m.Workspace.Name
+	case m.ViewOnly:
+		return "view only in " + m.Workspace.Name
+	case m.Guest:
+		return "guest of " + m.Workspace.Name
+	case m.Admin:
+		return "admin of " + m.Workspace.Name
+	}
+	return "full member of " + m.Workspace.Name
+}
+
+// derivedGID makes a stable gid of 16 digits out of parts.
+func derivedGID(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return strconv.FormatUint(1e15+binary.BigEndian.Uint64(sum[:8])%9e15, 10)
+}

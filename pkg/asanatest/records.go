@@ -1,0 +1,170 @@
+package asanatest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// reaches says whether the caller can see a workspace: an active member who is
+// not blocked there.
+func (c *call) reaches(workspace string) bool {
+	m := c.person.membership(workspace)
+	s := c.asana.state.Switches
+	return m != nil && (!m.Inactive || s.ListInactiveMemberships) && s.BlockedWorkspace != workspace
+}
+
+// shares says whether the caller and p are in some workspace together.
+func (c *call) shares(p *Person) bool {
+	return p.GID == c.person.GID || slices.ContainsFunc(p.Memberships, func(m Membership) bool { return c.reaches(m.Workspace.GID) })
+}
+
+func (c *call) hidden(what string) *apiError {
+	if c.asana.state.Switches.HiddenRecordStatus == http.StatusNotFound {
+		return fail(http.StatusNotFound, "%s: Unknown object", what)
+	}
+	return fail(http.StatusForbidden, "%s: You do not have access to this %s", what, what)
+}
+
+// findUser resolves me, an email or a gid.
+func (c *call) findUser(id string) (*Person, *apiError) {
+	if id == "me" {
+		return c.person, nil
+	}
+	for i := range c.asana.people {
+		p := &c.asana.people[i]
+		if p.GID == id || strings.Contains(id, "@") && strings.EqualFold(p.Email, id) {
+			if !c.shares(p) {
+				return nil, c.hidden("user")
+			}
+			return p, nil
+		}
+	}
+	if !isGID(id) && !strings.Contains(id, "@") {
+		return nil, fail(http.StatusBadRequest, "user: Not a recognized ID: %s", id)
+	}
+	return nil, fail(http.StatusNotFound, "user: Unknown object: %s", id)
+}
+
+// findWorkspace resolves a gid to a workspace that the caller reaches.
+func (c *call) findWorkspace(gid string) (Workspace, *apiError) {
+	if !isGID(gid) {
+		return Workspace{}, fail(http.StatusBadRequest, "workspace: Not a recognized ID: %s", gid)
+	}
+	for _, p := range c.asana.people {
+		m := p.membership(gid)
+		switch {
+		case m == nil:
+			continue
+		case gid == c.asana.state.Switches.BlockedWorkspace && c.person.membership(gid) != nil:
+			return Workspace{}, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
+		case !c.reaches(gid):
+			return Workspace{}, c.hidden("workspace")
+		}
+		return m.Workspace, nil
+	}
+	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
+}
+
+func (c *call) user() (any, *apiError) {
+	p, failure := c.findUser(c.PathValue("user"))
+	if failure != nil {
+		return nil, failure
+	}
+	return c.selected(c.userRecord(p), "resource_type", "name", "email", "photo", "workspaces"), nil
+}
+
+func (c *call) userRecord(p *Person) object {
+	record := object{"gid": p.GID, "resource_type": "user", "name": p.Name, "email": p.Email, "photo": photo(p.Picture), "custom_fields": []object{}}
+	if p.ServiceAccount {
+		switch c.asana.state.Switches.ServiceAccountEmail {
+		case "absent":
+			delete(record, "email")
+		case "null":
+			record["email"] = nil
+		}
+	}
+	workspaces := []object{}
+	for _, m := range p.Memberships {
+		if !m.Inactive && c.reaches(m.Workspace.GID) {
+			workspaces = append(workspaces, workspaceRecord(m.Workspace))
+		}
+	}
+	record["workspaces"] = workspaces
+	return record
+}
+
+func photo(picture string) any {
+	if picture == "" {
+		return nil
+	}
+	sizes := object{}
+	for _, size := range []string{"21x21", "27x27", "36x36", "60x60", "128x128", "1024x1024"} {
+		sizes["image_"+size] = picture
+	}
+	return sizes
+}
+
+func workspaceRecord(w Workspace) object {
+	return object{"gid": w.GID, "resource_type": "workspace", "name": w.Name, "is_organization": true,
+		"email_domains": []string{strings.ToLower(w.Name) + ".example"}}
+}
+
+func (c *call) workspaces() (any, *apiError) {
+	var list []object
+	for _, m := range c.person.Memberships {
+		if c.reaches(m.Workspace.GID) {
+			list = append(list, c.selected(workspaceRecord(m.Workspace), "resource_type", "name"))
+		}
+	}
+	return c.pageOf(list)
+}
+
+func (c *call) workspace() (any, *apiError) {
+	w, failure := c.findWorkspace(c.PathValue("workspace"))
+	if failure != nil {
+		return nil, failure
+	}
+	return c.selected(workspaceRecord(w), "resource_type", "name", "email_domains", "is_organization"), nil
+}
+
+// auditLog has no events; only who may read it matters here.
+func (c *call) auditLog() (any, *apiError) {
+	if _, failure := c.findWorkspace(c.PathValue("workspace")); failure != nil {
+		return nil, failure
+	}
+	if c.token.Kind != serviceAccount {
+		return nil, fail(c.asana.state.Switches.ServiceAccountOnlyStatus, "Only service accounts can access audit log events.")
+	}
+	return page{items: []object{}, paged: true}, nil
+}
+
+// createTask keeps nothing: it is there for who may write.
+func (c *call) createTask() (any, *apiError) {
+	var body struct {
+		Data struct{ Name, Workspace string }
+	}
+	if strings.HasPrefix(c.Header.Get("Content-Type"), "application/json") {
+		if err := json.NewDecoder(c.Body).Decode(&body); err != nil {
+			return nil, fail(http.StatusBadRequest, "Could not parse request data, invalid JSON")
+		}
+	} else {
+		body.Data.Name, body.Data.Workspace = c.PostForm.Get("name"), c.PostForm.Get("workspace")
+	}
+	if body.Data.Workspace == "" {
+		return nil, fail(http.StatusBadRequest, "workspace: Missing input")
+	}
+	w, failure := c.findWorkspace(body.Data.Workspace)
+	if failure != nil {
+		return nil, failure
+	}
+	if m := c.person.membership(w.GID); m.ViewOnly {
+		failure := fail(http.StatusForbidden, "You cannot perform write actions as a view only license member.")
+		failure.code = "view_only_api_access_failure"
+		return nil, failure
+	}
+	gid := derivedGID("task", randomHex(8))
+	task := object{"gid": gid, "resource_type": "task", "resource_subtype": "default_task", "name": body.Data.Name, "workspace": workspaceRecord(w)}
+	return created{"/tasks/" + gid, c.selected(task, "resource_type", "resource_subtype", "name", "workspace")}, nil
+}

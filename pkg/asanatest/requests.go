@@ -1,0 +1,99 @@
+package asanatest
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// keptRequests bounds what Requests returns.
+const keptRequests = 1000
+
+// Request is a request that came, without anything secret.
+type Request struct {
+	Method    string        `json:"method"`
+	Path      string        `json:"path"` // without query
+	GrantType string        `json:"grant_type,omitempty"`
+	Status    int           `json:"status"` // 0: not answered yet, or the connection was cut
+	Cut       bool          `json:"cut,omitempty"`
+	Time      time.Time     `json:"time"`    // when it came
+	Took      time.Duration `json:"took_ns"` // until it was answered or cut
+}
+
+// record holds the last requests, oldest first, and counts all.
+type record struct {
+	last   []Request
+	gone   int // requests that fell out of last
+	counts map[string]int
+}
+
+// Requests returns the last requests (1,000 at most), oldest first, without
+// those to /_offline/.
+func (a *Asana) Requests() []Request {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.record.last)
+}
+
+// CountRequests returns how many requests came since the start or Reset, those
+// without answer included, whose path or grant type is what:
+// CountRequests("refresh_token"), CountRequests("/-/oauth_revoke").
+func (a *Asana) CountRequests(what string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.record.counts[what]
+}
+
+// arrive notes a request and says which fault it meets.
+func (a *Asana) arrive(r *http.Request) (seq int, f Fault) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	req := Request{Method: r.Method, Path: r.URL.Path, Time: a.now()}
+	if r.URL.Path == "/-/oauth_token" {
+		req.GrantType = knownGrant(r.PostForm.Get("grant_type"))
+	}
+	return a.record.add(req), a.fault(req.Path, req.GrantType)
+}
+
+// knownGrant keeps what is no grant type, and may be a secret put in the wrong
+// place, out of the record.
+func knownGrant(s string) string {
+	if s == "" || s == "authorization_code" || s == "refresh_token" {
+		return s
+	}
+	return "other"
+}
+
+// leave notes how a request ended.
+func (a *Asana) leave(seq, status int, sent bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := seq - a.record.gone
+	if i < 0 || i >= len(a.record.last) {
+		return
+	}
+	req := &a.record.last[i]
+	req.Took = a.now().Sub(req.Time)
+	if req.Cut = !sent; sent {
+		req.Status = max(status, 200)
+	}
+}
+
+func (rec *record) add(req Request) (seq int) {
+	if rec.counts == nil {
+		rec.counts = map[string]int{}
+	}
+	if len(rec.counts) < 10*keptRequests { // paths are the client's to choose
+		rec.counts[req.Path]++
+		if req.GrantType != "" {
+			rec.counts[req.GrantType]++
+		}
+	}
+	if len(rec.last) == keptRequests {
+		half := keptRequests / 2 // half at a time, so that it costs little
+		rec.last = append(rec.last[:0:0], rec.last[half:]...)
+		rec.gone += half
+	}
+	rec.last = append(rec.last, req)
+	return rec.gone + len(rec.last) - 1
+}

@@ -1,0 +1,157 @@
+package asanatest
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// stateFormat is the version of the state file.
+const stateFormat = 1
+
+// state is all that survives in the file.
+type state struct {
+	Format   int               `json:"format"`
+	Switches Switches          `json:"switches"`
+	Key      []byte            `json:"key,omitempty"` // PKCS #1, signs ID tokens
+	Tokens   map[string]*token `json:"tokens"`        // by value
+	Codes    map[string]*code  `json:"codes"`         // by value
+	Consents map[string]scopes `json:"consents"`      // by consentKey
+	SignedIn map[string]string `json:"signed_in"`     // cookie → gid
+	SweepAt  int               `json:"-"`             // tokens and codes to have before old ones are dropped
+}
+
+// The kinds of tokens.
+const (
+	accessToken    = "access"
+	refreshToken   = "refresh"
+	personalToken  = "personal_access_token"
+	serviceAccount = "service_account"
+)
+
+// token is a credential. Ended ones are kept for a while, to be told from
+// unknown ones.
+type token struct {
+	Kind    string    `json:"kind"`
+	Client  string    `json:"client,omitempty"`
+	Person  string    `json:"person"`
+	Scopes  scopes    `json:"scopes"`
+	Family  string    `json:"family,omitempty"` // all that came from one consent
+	Issued  time.Time `json:"issued"`
+	Expires time.Time `json:"expires"`
+	Used    time.Time `json:"used"`
+	Revoked bool      `json:"revoked,omitempty"`
+	Rotated bool      `json:"rotated,omitempty"` // revoked by a rotation
+}
+
+func (t *token) lives(now time.Time) bool { return !t.Revoked && now.Before(t.Expires) }
+
+// code is an authorization code.
+type code struct {
+	Client      string    `json:"client"`
+	Person      string    `json:"person"`
+	RedirectURI string    `json:"redirect_uri"`
+	Challenge   string    `json:"challenge,omitempty"`
+	Nonce       string    `json:"nonce,omitempty"`
+	Scopes      scopes    `json:"scopes"`
+	Expires     time.Time `json:"expires"`
+	Used        bool      `json:"used,omitempty"`
+}
+
+func newState(s Switches) state {
+	return state{Format: stateFormat, Switches: s, Tokens: map[string]*token{}, Codes: map[string]*code{},
+		Consents: map[string]scopes{}, SignedIn: map[string]string{}, SweepAt: 1024}
+}
+
+func consentKey(clientID, gid string) string { return clientID + "/" + gid }
+
+// load reads the state file, where there is one.
+func (a *Asana) load() error {
+	if a.file == "" {
+		return nil
+	}
+	data, err := os.ReadFile(a.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("asanatest: reading state: %w", err)
+	}
+	loaded := newState(a.first)
+	if err := json.Unmarshal(data, &loaded); err != nil {
+		return fmt.Errorf("asanatest: reading state: %w", err)
+	}
+	if loaded.Format != stateFormat {
+		return fmt.Errorf("asanatest: state has format %d, not %d", loaded.Format, stateFormat)
+	}
+	if err := loaded.Switches.check(); err != nil {
+		return fmt.Errorf("asanatest: reading state: %w", err)
+	}
+	a.state = loaded
+	return nil
+}
+
+// save replaces the state file. A process killed at any moment leaves either
+// the old one or the new one.
+func (a *Asana) save() error {
+	a.dirty = false
+	if a.file == "" {
+		return nil
+	}
+	data, err := json.Marshal(a.state)
+	if err != nil {
+		return fmt.Errorf("asanatest: saving state: %w", err)
+	}
+	if err := replaceFile(a.file, data); err != nil {
+		return fmt.Errorf("asanatest: saving state: %w", err)
+	}
+	return nil
+}
+
+func replaceFile(name string, data []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(data)
+	if err = errors.Join(err, temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), name)
+	}
+	if err != nil {
+		os.Remove(temp.Name())
+	}
+	return err
+}
+
+// sweep drops what ended over a day ago, now and then, so that a long
+// simulation does not grow without end.
+func (s *state) sweep(now time.Time) {
+	if len(s.Tokens)+len(s.Codes) < s.SweepAt {
+		return
+	}
+	old := now.Add(-24 * time.Hour)
+	for value, t := range s.Tokens {
+		if t.Expires.Before(old) || t.Revoked && t.Issued.Before(old) {
+			delete(s.Tokens, value)
+		}
+	}
+	for value, c := range s.Codes {
+		if c.Expires.Before(old) {
+			delete(s.Codes, value)
+		}
+	}
+	s.SweepAt = 1024 + 2*(len(s.Tokens)+len(s.Codes))
+}
+
+// randomHex returns n random bytes in hex.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,158 @@
+package asanatest
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// switchesDoc is the table that the page shows; a test keeps it equal to the
+// comments in switches.go.
+//
+//go:embed SWITCHES.md
+var switchesDoc string
+
+// SwitchInfo describes one switch: its JSON name, its group, what it means,
+// which unknown of Asana it stands for, its default as JSON, and the values it
+// may have where they are few.
+type SwitchInfo struct {
+	Name, Group, Meaning, StandsFor, Default string
+	Values                                   []string
+}
+
+// SwitchTable lists all switches in the order of [Switches].
+func SwitchTable() []SwitchInfo {
+	words := switchWords()
+	defaults := reflect.ValueOf(DefaultSwitches())
+	var table []SwitchInfo
+	for i := range defaults.NumField() {
+		f := defaults.Type().Field(i)
+		value, _ := json.Marshal(defaults.Field(i).Interface())
+		info := SwitchInfo{Name: f.Tag.Get("json"), Group: f.Tag.Get("group"), Default: string(value), Values: switchValues(f)}
+		info.Meaning, info.StandsFor = words[info.Name][0], words[info.Name][1]
+		table = append(table, info)
+	}
+	return table
+}
+
+// switchWords reads name, meaning and unknown from the rows of SWITCHES.md,
+// which look like: | `name` | default | meaning | unknown |
+func switchWords() map[string][2]string {
+	words := map[string][2]string{}
+	for line := range strings.Lines(switchesDoc) {
+		cells := strings.Split(strings.TrimSpace(line), " | ")
+		if len(cells) == 4 && strings.HasPrefix(line, "| `") {
+			words[strings.Trim(cells[0], "| `")] = [2]string{cells[2], strings.TrimSuffix(cells[3], " |")}
+		}
+	}
+	return words
+}
+
+func switchValues(f reflect.StructField) []string {
+	if f.Type.Kind() == reflect.Bool {
+		return []string{"false", "true"}
+	}
+	if tag, ok := f.Tag.Lookup("values"); ok {
+		return strings.Split(tag, "|")
+	}
+	return nil
+}
+
+// patch returns s with the members of a JSON object set. Names are exact, and
+// any mistake leaves nothing changed.
+func (s Switches) patch(body []byte) (Switches, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	var members map[string]json.RawMessage
+	if err := dec.Decode(&members); err != nil {
+		return s, fmt.Errorf("not a JSON object: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return s, fmt.Errorf("data after the JSON object")
+	}
+	v := reflect.ValueOf(&s).Elem()
+	for name, raw := range members {
+		i := slices.IndexFunc(reflect.VisibleFields(v.Type()), func(f reflect.StructField) bool { return f.Tag.Get("json") == name })
+		if i < 0 {
+			return s, fmt.Errorf("no switch is called %q", name)
+		}
+		if err := json.Unmarshal(raw, v.Field(i).Addr().Interface()); err != nil || string(raw) == "null" {
+			return s, fmt.Errorf("%s wants a %s", name, v.Field(i).Kind())
+		}
+	}
+	return s, s.check()
+}
+
+// check says which switch has a value that means nothing.
+func (s Switches) check() error {
+	v := reflect.ValueOf(s)
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if err := checkSwitch(f, v.Field(i)); err != nil {
+			return fmt.Errorf("%s %w", f.Tag.Get("json"), err)
+		}
+	}
+	if s.Status != 0 && s.Status < 200 {
+		return fmt.Errorf("status must be 0 or a status from 200 to 599")
+	}
+	return nil
+}
+
+func checkSwitch(f reflect.StructField, v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.String:
+		if values, ok := f.Tag.Lookup("values"); ok && !slices.Contains(strings.Split(values, "|"), v.String()) {
+			return fmt.Errorf("must be one of %q", strings.Split(values, "|"))
+		}
+	case reflect.Int:
+		least, most := limit(f, "min", 0), limit(f, "max", 1<<31)
+		if v.Int() < least || v.Int() > most {
+			return fmt.Errorf("must be between %d and %d", least, most)
+		}
+	}
+	return nil
+}
+
+func limit(f reflect.StructField, tag string, otherwise int64) int64 {
+	if n, err := strconv.ParseInt(f.Tag.Get(tag), 10, 64); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// Switches returns the switches as they are now.
+func (a *Asana) Switches() Switches {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state.Switches
+}
+
+// SetSwitches changes switches. A value that means nothing, or a state file
+// that cannot be written, is an error, and nothing has changed.
+func (a *Asana) SetSwitches(change func(*Switches)) error {
+	return a.changeSwitches(func(s Switches) (Switches, error) {
+		change(&s)
+		return s, s.check()
+	})
+}
+
+func (a *Asana) changeSwitches(change func(Switches) (Switches, error)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before := a.state.Switches
+	after, err := change(before)
+	if err != nil {
+		return fmt.Errorf("asanatest: %w", err)
+	}
+	a.state.Switches = after
+	if err := a.save(); err != nil {
+		a.state.Switches = before
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package asanatest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"net/url"
+)
+
+// oauthError is the body of a refused OAuth request.
+type oauthError struct {
+	status      int
+	Code        string `json:"error"`
+	URI         string `json:"error_uri,omitempty"`
+	Description string `json:"error_description,omitempty"`
+}
+
+const errorURI = "https://asana.com/developers/documentation/getting-started/authentication"
+
+// wrongCode is the answer to every code that is not good, whatever the reason.
+func wrongCode() *oauthError {
+	return &oauthError{http.StatusBadRequest, "invalid_grant", errorURI, "The `code` provided was invalid."}
+}
+
+func invalidRequest(description string) *oauthError {
+	return &oauthError{status: http.StatusBadRequest, Code: "invalid_request", Description: description}
+}
+
+// tokenAnswer is the body of RFC 6749 section 5.1 with Asana's data.
+type tokenAnswer struct {
+	AccessToken  string    `json:"access_token"`
+	ExpiresIn    int       `json:"expires_in"`
+	TokenType    string    `json:"token_type"`
+	Data         *userData `json:"data,omitempty"`
+	RefreshToken *string   `json:"refresh_token,omitempty"`
+	Scope        string    `json:"scope,omitempty"`
+	IDToken      string    `json:"id_token,omitempty"`
+}
+
+type userData struct {
+	ID    any    `json:"id"`
+	GID   string `json:"gid,omitempty"`
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+func (a *Asana) token(w http.ResponseWriter, r *http.Request) {
+	a.tokenCORS(w)
+	answer, failure := a.tokenAnswer(r)
+	if failure != nil {
+		a.refuse(w, r, failure)
+		return
+	}
+	w.Header().Set("Pragma", "no-cache")
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (a *Asana) refuse(w http.ResponseWriter, r *http.Request, e *oauthError) {
+	if _, _, basic := r.BasicAuth(); basic && e.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Basic realm="Asana"`)
+	}
+	writeJSON(w, e.status, e)
+}
+
+func (a *Asana) tokenAnswer(r *http.Request) (*tokenAnswer, *oauthError) {
+	if failure := checkForm(r); failure != nil {
+		return nil, failure
+	}
+	app, failure := a.authenticate(r)
+	if failure != nil {
+		return nil, failure
+	}
+	switch r.PostForm.Get("grant_type") {
+	case "authorization_code":
+		return a.exchange(app, r)
+	case "refresh_token":
+		return a.refresh(app, r)
+	case "":
+		return nil, invalidRequest("The `grant_type` parameter is missing.")
+	}
+	return nil, &oauthError{status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "The `grant_type` is not supported."}
+}
+
+// checkForm refuses what is no form, and parameters that come twice (RFC 6749
+// section 3.2).
+func checkForm(r *http.Request) *oauthError {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if media != "application/x-www-form-urlencoded" {
+		return invalidRequest("The request must be a form.")
+	}
+	for _, values := range r.PostForm {
+		if len(values) > 1 {
+			return invalidRequest("A parameter was sent more than once.")
+		}
+	}
+	return nil
+}
+
+// authenticate finds the app by client id and secret, from the form or from
+// HTTP basic authentication.
+func (a *Asana) authenticate(r *http.Request) (*App, *oauthError) {
+	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	if user, password, ok := r.BasicAuth(); ok {
+		// RFC 6749 section 2.3.1: both are form-encoded first.
+		user, err1 := url.QueryUnescape(user)
+		password, err2 := url.QueryUnescape(password)
+		if err1 != nil || err2 != nil || secret != "" || id != "" && id != user {
+			return nil, invalidRequest("The client authenticated in two ways.")
+		}
+		id, secret = user, password
+	}
+	app := a.app(id)
+	if app == nil || !app.hasSecret(secret) || a.state.Switches.RefuseClient {
+		return nil, &oauthError{status: a.state.Switches.InvalidClientStatus, Code: "invalid_client"}
+	}
+	return app, nil
+}
+
+func (a *Asana) exchange(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
+	form := r.PostForm
+	if form.Get("code") == "" || form.Get("redirect_uri") == "" {
+		return nil, invalidRequest("The `code` or `redirect_uri` parameter is missing.")
+	}
+	c := a.state.Codes[form.Get("code")]
+	if c == nil || c.Used || c.Client != app.ClientID || !a.now().Before(c.Expires) ||
+		c.RedirectURI != form.Get("redirect_uri") || !verified(c.Challenge, form.Get("code_verifier")) {
+		return nil, wrongCode()
+	}
+	c.Used = true
+	p := a.person(c.Person)
+	if p == nil || p.Gone {
+		return nil, wrongCode()
+	}
+	return a.grant(app, p, c, a.origin(r)), nil
+}
+
+// verified checks the PKCE verifier (RFC 7636), where a challenge was sent.
+func verified(challenge, verifier string) bool {
+	sum := sha256.Sum256([]byte(verifier))
+	return challenge == "" || challenge == base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// grant gives the first tokens of a consent.
+func (a *Asana) grant(app *App, p *Person, c *code, origin string) *tokenAnswer {
+	s := a.state.Switches
+	t := token{Kind: accessToken, Client: app.ClientID, Person: p.GID, Scopes: c.Scopes, Family: randomHex(8)}
+	answer := a.accessAnswer(t)
+	if !s.OmitRefreshToken {
+		t.Kind = refreshToken
+		value := a.issue(t)
+		answer.RefreshToken = &value
+	}
+	if s.DataOnCode {
+		answer.Data = s.userData(p)
+	}
+	if s.IDTokenInTokenResponse && c.Scopes.has("openid") {
+		answer.IDToken = a.idToken(idTokenOptions{app: app, person: p, nonce: c.Nonce, accessToken: answer.AccessToken, origin: origin})
+	}
+	return answer
+}
+
+func (a *Asana) accessAnswer(t token) *tokenAnswer {
+	s := a.state.Switches
+	answer := &tokenAnswer{AccessToken: a.issue(t), ExpiresIn: s.AccessTokenSeconds, TokenType: "bearer"}
+	if s.ScopeInTokenResponse {
+		answer.Scope = t.Scopes.String()
+	}
+	return answer
+}
+
+func (a *Asana) refresh(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
+	s := a.state.Switches
+	value := r.PostForm.Get("refresh_token")
+	if value == "" {
+		return nil, invalidRequest("The `refresh_token` parameter is missing.")
+	}
+	old := a.find(value)
+	if old == nil || old.Kind != refreshToken || old.Client != app.ClientID || s.RefuseRefresh {
+		a.noteReuse(app, value)
+		return nil, &oauthError{status: http.StatusBadRequest, Code: "invalid_grant"}
+	}
+	old.Used = a.now()
+	if s.RefreshEndsOldAccess {
+		a.end(func(t *token) bool { return t.Kind == accessToken && t.Family == old.Family })
+	}
+	next := token{Kind: accessToken, Client: old.Client, Person: old.Person, Scopes: old.Scopes, Family: old.Family}
+	answer := a.accessAnswer(next)
+	answer.RefreshToken = a.nextRefreshToken(value, old)
+	if s.DataOnRefresh {
+		answer.Data = s.userData(a.person(old.Person))
+	}
+	return answer, nil
+}
+
+// noteReuse is the alarm of RFC 9700 section 4.14.2: a refresh token that was
+// rotated away came again, so it was stolen, or its successor was lost.
+func (a *Asana) noteReuse(app *App, value string) {
+	t := a.state.Tokens[value]
+	if t != nil && t.Rotated && t.Client == app.ClientID && a.state.Switches.ReuseRevokes {
+		a.end(func(other *token) bool { return other.Family == t.Family })
+	}
+}
+
+// nextRefreshToken is what the answer to a refresh holds.
+func (a *Asana) nextRefreshToken(value string, old *token) *string {
+	s := a.state.Switches
+	switch {
+	case s.RotateRefreshTokens:
+		old.Revoked, old.Rotated = true, true
+		next := *old
+		next.Revoked, next.Rotated = false, false
+		value = a.issue(next)
+	case s.RefreshTokenOnRefresh == "absent":
+		return nil
+	case s.RefreshTokenOnRefresh == "empty":
+		value = ""
+	}
+	return &value
+}
+
+func (s Switches) userData(p *Person) *userData {
+	if s.DataShape == "2022" {
+		return &userData{ID: p.GID, Name: p.Name, Email: p.Email}
+	}
+	return &userData{ID: json.Number(p.GID), GID: p.GID, Name: p.Name, Email: p.Email}
+}

@@ -1,0 +1,141 @@
+package asanatest
+
+import (
+	"fmt"
+	"time"
+)
+
+// tenYears is how long tokens without an end of their own live: the expiry in
+// Asana's introspection example.
+const tenYears = 10 * 365 * 24 * time.Hour
+
+// issue makes a token and keeps it.
+func (a *Asana) issue(t token) (value string) {
+	now := a.now()
+	t.Issued, t.Used = now, now
+	switch t.Kind {
+	case accessToken:
+		t.Expires = now.Add(time.Duration(a.state.Switches.AccessTokenSeconds) * time.Second)
+	default:
+		t.Expires = now.Add(tenYears)
+	}
+	value = a.tokenValue(t.Person)
+	a.state.sweep(now)
+	a.state.Tokens[value] = &t
+	a.dirty = true
+	return value
+}
+
+// tokenValue makes a value in the shape seen in the wild, or of the size that
+// the switch asks for.
+func (a *Asana) tokenValue(gid string) string {
+	if size := a.state.Switches.TokenSize; size > 0 {
+		return randomHex((size + 1) / 2)[:size]
+	}
+	return fmt.Sprintf("2/%s/%s:%s", gid, derivedGID("token", randomHex(8)), randomHex(16))
+}
+
+// find returns a token that lives and whose person does.
+func (a *Asana) find(value string) *token {
+	t := a.state.Tokens[value]
+	if t == nil || !t.lives(a.now()) {
+		return nil
+	}
+	if p := a.person(t.Person); p == nil || p.Gone {
+		return nil
+	}
+	if idle := a.state.Switches.RefreshTokenIdleSeconds; t.Kind == refreshToken && idle > 0 && a.now().Sub(t.Used) > time.Duration(idle)*time.Second {
+		return nil
+	}
+	return t
+}
+
+// end revokes every token that which names.
+func (a *Asana) end(which func(*token) bool) {
+	for _, t := range a.state.Tokens {
+		if !t.Revoked && which(t) {
+			t.Revoked = true
+		}
+	}
+	a.dirty = true
+}
+
+// PersonalAccessToken makes a personal access token of a person, as if they
+// had done so in the developer console. It is empty where there is no such
+// person, and where the state file cannot be written.
+func (a *Asana) PersonalAccessToken(personGID string) string {
+	return a.longLived(personGID, personalToken, false)
+}
+
+// ServiceAccountToken makes a token of a service account, empty where there is
+// no such service account, and where the state file cannot be written.
+func (a *Asana) ServiceAccountToken(gid string) string {
+	return a.longLived(gid, serviceAccount, true)
+}
+
+func (a *Asana) longLived(gid, kind string, forAccount bool) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.person(gid)
+	if p == nil || p.ServiceAccount != forAccount {
+		return ""
+	}
+	value := a.issue(token{Kind: kind, Person: gid, Scopes: scopes{"default"}})
+	if a.save() != nil {
+		delete(a.state.Tokens, value)
+		return ""
+	}
+	return value
+}
+
+// ExpireAccessTokens ends all OAuth access tokens, as an hour of waiting
+// would; the API answers them with 401 from now on.
+func (a *Asana) ExpireAccessTokens() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now()
+	for _, t := range a.state.Tokens {
+		if t.Kind == accessToken && now.Before(t.Expires) {
+			t.Expires = now
+		}
+	}
+	return a.save()
+}
+
+// RevokeGrants does what a person does who deauthorises every app in Asana's
+// settings: consents, refresh and access tokens are gone. With "" it is
+// everybody.
+func (a *Asana) RevokeGrants(personGID string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, app := range a.apps {
+		for _, p := range a.people {
+			if personGID == "" || p.GID == personGID {
+				a.endGrant(app.ClientID, p.GID)
+			}
+		}
+	}
+	return a.save()
+}
+
+// endGrant forgets that a person ever authorised an app.
+func (a *Asana) endGrant(clientID, gid string) {
+	delete(a.state.Consents, consentKey(clientID, gid))
+	for _, c := range a.state.Codes {
+		if c.Client == clientID && c.Person == gid {
+			c.Used = true
+		}
+	}
+	a.end(func(t *token) bool { return t.Client == clientID && t.Person == gid })
+}
+
+// RevokeToken ends one token of any kind, as if it had been reset in Asana. An
+// unknown one is no error.
+func (a *Asana) RevokeToken(value string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t := a.state.Tokens[value]; t != nil {
+		t.Revoked = true
+	}
+	return a.save()
+}
