@@ -1,0 +1,12 @@
+package dynamo
+
+import (
+	"context"
+	"time"
+)
+
+// Wait is the pause between two tries.
+var Wait = wait
+
+// SetWait replaces the pause between two tries.
+func (s *Store) SetWait(wait func(ctx context.Context, longest time.Duration) error) { s.wait = wait }

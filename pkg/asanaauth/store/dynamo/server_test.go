@@ -1,0 +1,93 @@
+package dynamo_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+)
+
+func TestServer(t *testing.T) {
+	at := endpoint(t)
+	storetest.Run(t, func(t *testing.T) store.Store {
+		client := newClient(t, at)
+		return dynamo.New(client, newTable(t, client))
+	})
+}
+
+// endpoint is where a DynamoDB server listens, on this machine alone.
+func endpoint(t *testing.T) string {
+	t.Helper()
+	at := os.Getenv("AWS_ENDPOINT_URL_DYNAMODB")
+	if at == "" {
+		if os.Getenv("CI_SERVERS") == "1" {
+			t.Fatal("AWS_ENDPOINT_URL_DYNAMODB is not set, and CI_SERVERS says that it is")
+		}
+		t.Skip("needs a DynamoDB server: start one (dynoxide serve --host 127.0.0.1 -p 8000) " +
+			"and set AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000")
+	}
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
+		t.Fatal("AWS_ENDPOINT_URL_DYNAMODB is no loopback address")
+	}
+	return at
+}
+
+// newClient returns a client that tries three times without a pause.
+func newClient(t *testing.T, at string, options ...func(*dynamodb.Options)) *dynamodb.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: 50}
+	t.Cleanup(transport.CloseIdleConnections)
+	return dynamodb.New(dynamodb.Options{
+		Region: "eu-central-1", BaseEndpoint: &at,
+		HTTPClient: &http.Client{Transport: transport},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		}),
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+		}),
+	}, options...)
+}
+
+// newTable makes a table of its own for a test.
+func newTable(t *testing.T, client *dynamodb.Client) string {
+	t.Helper()
+	name := aws.String("asanaauth-" + rand.Text())
+	key := func(name string, role types.KeyType) types.KeySchemaElement {
+		return types.KeySchemaElement{AttributeName: &name, KeyType: role}
+	}
+	text := func(name string) types.AttributeDefinition {
+		return types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS}
+	}
+	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: name, BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{key("pk", types.KeyTypeHash), key("sk", types.KeyTypeRange)},
+		AttributeDefinitions: []types.AttributeDefinition{text("pk"), text("sk")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: name})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return *name
+}

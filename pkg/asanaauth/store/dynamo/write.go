@@ -1,0 +1,101 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Write implements [store.Store]. One change is one conditional PutItem or
+// DeleteItem, at one write unit a kilobyte; several are a transaction, at two.
+func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := store.Validate(changes...); err != nil {
+		return err
+	}
+	switch len(changes) {
+	case 0:
+		return nil
+	case 1:
+		return s.writeOne(ctx, changes[0])
+	default:
+		return s.writeAll(ctx, changes)
+	}
+}
+
+// condition gives what has to hold of the row that is there, in the words of
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html.
+func condition(c store.Change) (expression *string, with values) {
+	if c.Row != nil && c.Replaces == store.Absent {
+		return aws.String("attribute_not_exists(pk)"), nil
+	}
+	with = values{":replaces": number(c.Replaces)}
+	if c.Row == nil {
+		return aws.String("attribute_not_exists(pk) OR rev = :replaces"), with
+	}
+	return aws.String("rev = :replaces"), with
+}
+
+// A refused condition brings back the row that is there: no second request, and
+// none between the two.
+const bringBack = types.ReturnValuesOnConditionCheckFailureAllOld
+
+func (s *Store) writeOne(ctx context.Context, c store.Change) error {
+	send, op, err := s.one(c)
+	if err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		err := send(ctx)
+		if err == nil {
+			return nil
+		}
+		if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+			return refusal([]store.Change{c}, refused.Item)
+		}
+		if _, met := errors.AsType[*types.TransactionConflictException](err); !met || !s.again(ctx, try) {
+			return failure(ctx, op, err)
+		}
+	}
+}
+
+// one gets a change's request ready.
+func (s *Store) one(c store.Change) (send func(context.Context) error, op string, err error) {
+	expression, with := condition(c)
+	if c.Row == nil {
+		in := &dynamodb.DeleteItemInput{
+			TableName: &s.table, Key: keyValues(c.Key),
+			ConditionExpression: expression, ExpressionAttributeValues: with,
+			ReturnValuesOnConditionCheckFailure: bringBack,
+		}
+		return func(ctx context.Context) error { _, err := s.client.DeleteItem(ctx, in); return err }, "DeleteItem", nil
+	}
+	item, err := encode(c.Row)
+	in := &dynamodb.PutItemInput{
+		TableName: &s.table, Item: item,
+		ConditionExpression: expression, ExpressionAttributeValues: with,
+		ReturnValuesOnConditionCheckFailure: bringBack,
+	}
+	return func(ctx context.Context) error { _, err := s.client.PutItem(ctx, in); return err }, "PutItem", err
+}
+
+// refusal judges the items that are there in place of what the changes want.
+func refusal(changes []store.Change, there ...values) error {
+	rows := store.Rows{}
+	for _, item := range there {
+		if len(item) == 0 {
+			continue
+		}
+		if err := decodeInto(rows, []values{item}); err != nil {
+			return err
+		}
+	}
+	return store.Refused(changes, rows)
+}
