@@ -1,0 +1,150 @@
+package kms_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/kms"
+)
+
+const (
+	keyID   = "11111111-2222-3333-4444-555555555555"
+	keyARN  = "arn:aws:kms:eu-central-1:123456789012:key/" + keyID
+	otherID = "mrk-99999999999999999999999999999999"
+)
+
+var static = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+})
+
+// call is what a scripted KMS was asked.
+type call struct {
+	Op        string `json:"-"`
+	KeyId     string
+	Context   map[string]string `json:"EncryptionContext"`
+	Plaintext []byte
+	Blob      []byte `json:"CiphertextBlob"`
+}
+
+// scripted is a KMS that keeps what it was asked and always answers the same.
+func scripted(t *testing.T, status int, body string, ids ...string) (*kms.Key, *[]call) {
+	t.Helper()
+	var calls []call
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := call{Op: strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "TrentService.")}
+		b, _ := io.ReadAll(r.Body)
+		if err := json.Unmarshal(b, &c); err != nil {
+			t.Errorf("KMS was sent %q", b)
+		}
+		calls = append(calls, c)
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	}))
+	t.Cleanup(s.Close)
+	return kms.New(client(s.URL, bodies{http.DefaultTransport}, nil), ids...), &calls
+}
+
+const wrapAnswer = `{"CiphertextBlob":"d3JhcHBlZA==","KeyId":"` + keyARN + `"}`
+
+func TestWrapAsksTheFirstKey(t *testing.T) {
+	k, calls := scripted(t, 200, wrapAnswer, keyID, otherID)
+	wrapped, name, err := k.Wrap(t.Context(), []byte("plain"), seal.Context("i"))
+	if err != nil || string(wrapped) != "wrapped" || name != keyARN {
+		t.Errorf("Wrap = %q, %q, %v, want what KMS answered", wrapped, name, err)
+	}
+	want := []call{{Op: "Encrypt", KeyId: keyID, Context: seal.Context("i"), Plaintext: []byte("plain")}}
+	if diff := cmp.Diff(want, *calls); diff != "" {
+		t.Errorf("KMS was asked (-want +got):\n%s", diff)
+	}
+}
+
+func TestUnwrapNamesTheConfiguredKey(t *testing.T) {
+	foreignAccount := strings.Replace(keyARN, "123456789012", "999999999999", 1)
+	for _, c := range []struct{ hint, configured, asked string }{
+		{keyARN, keyID, keyID},
+		{keyARN, keyARN, keyARN},
+		{foreignAccount, keyID, keyID}, // our own key of that id
+		{strings.Replace(keyARN, keyID, otherID, 1), otherID, otherID},
+	} {
+		k, calls := scripted(t, 200, `{"Plaintext":"cGxhaW4="}`, "00000000-first", c.configured)
+		plain, err := k.Unwrap(t.Context(), []byte("wrapped"), c.hint, seal.Context("i"))
+		if err != nil || string(plain) != "plain" {
+			t.Errorf("Unwrap = %q, %v, want what KMS answered", plain, err)
+		}
+		want := []call{{Op: "Decrypt", KeyId: c.asked, Context: seal.Context("i"), Blob: []byte("wrapped")}}
+		if diff := cmp.Diff(want, *calls); diff != "" {
+			t.Errorf("KMS was asked (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestWhatIsNotConfiguredAsksNobody(t *testing.T) {
+	for _, c := range []struct {
+		hint string
+		ids  []string
+	}{
+		{keyARN, nil},
+		{keyARN, []string{""}},
+		{keyARN, []string{otherID}},
+		{keyARN, []string{"arn:aws:kms:eu-central-1:999999999999:key/" + keyID}},
+		{keyARN, []string{"arn:aws:kms:us-east-1:123456789012:key/" + keyID}},
+		{"", []string{keyID, ""}},
+		{keyID, []string{keyID}}, // Wrap never names a key so
+		{"arn:aws:kms:eu-central-1:123456789012:alias/a", []string{"alias/a"}},
+		{"arn:aws:kms:eu-central-1:123456789012:alias/a", []string{"arn:aws:kms:eu-central-1:123456789012:alias/a"}},
+		{"arn:aws:kms:eu-central-1:123456789012:key/", []string{""}},
+		{"arn:aws:s3:eu-central-1:123456789012:key/" + keyID, []string{keyID}},
+		{keyARN + "/x", []string{keyID}},
+	} {
+		k, calls := scripted(t, 200, `{"Plaintext":"cGxhaW4="}`, c.ids...)
+		if plain, err := k.Unwrap(t.Context(), []byte("wrapped"), c.hint, seal.Context("i")); !errors.Is(err, seal.ErrDenied) || plain != nil {
+			t.Errorf("Unwrap by %q with %q = %q, %v, want ErrDenied", c.hint, c.ids, plain, err)
+		}
+		if len(*calls) != 0 {
+			t.Errorf("by %q with %q KMS was asked: %v", c.hint, c.ids, *calls)
+		}
+	}
+}
+
+func TestWrapWantsAKey(t *testing.T) {
+	for _, ids := range [][]string{nil, {""}, {"alias/a"}, {"arn:aws:kms:eu-central-1:123456789012:alias/a", keyID}} {
+		k, calls := scripted(t, 200, wrapAnswer, ids...)
+		if _, _, err := k.Wrap(t.Context(), []byte("plain"), seal.Context("i")); !errors.Is(err, seal.ErrDenied) || len(*calls) != 0 {
+			t.Errorf("Wrap with %q: %v after %d calls, want ErrDenied and none", ids, err, len(*calls))
+		}
+	}
+}
+
+// What could not be unwrapped again must not be kept.
+func TestWrapRefusesAnAnswerOfAnotherKey(t *testing.T) {
+	k, _ := scripted(t, 200, wrapAnswer, otherID)
+	if wrapped, _, err := k.Wrap(t.Context(), []byte("plain"), seal.Context("i")); !errors.Is(err, seal.ErrDenied) || wrapped != nil {
+		t.Errorf("Wrap = %q, %v, want ErrDenied", wrapped, err)
+	}
+}
+
+func TestValidKeyID(t *testing.T) {
+	for id, want := range map[string]bool{
+		keyID: true, keyARN: true, otherID: true,
+		"arn:aws-cn:kms:cn-north-1:123456789012:key/" + otherID: true,
+		"": false, "alias/a": false, keyID + " ": false, keyARN + "/x": false, "key/" + keyID: false,
+		"arn:aws:kms:eu-central-1:123456789012:alias/a": false, "arn:aws:kms:eu-central-1:123456789012:key/": false,
+		"arn:aws:dynamodb:eu-central-1:123456789012:key/" + keyID: false, "arn:aws:kms:key/" + keyID: false,
+	} {
+		if got := kms.ValidKeyID(id); got != want {
+			t.Errorf("ValidKeyID(%q) = %v, want %v", id, got, want)
+		}
+	}
+}
