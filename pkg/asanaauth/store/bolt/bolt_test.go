@@ -1,0 +1,253 @@
+package bolt_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/bolt"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, file(t)) })
+}
+
+func file(t *testing.T) string { return filepath.Join(t.TempDir(), "rows.db") }
+
+func open(t *testing.T, path string) *bolt.Store {
+	t.Helper()
+	s, err := bolt.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// fill writes so many pointers that the file has some pages.
+func fill(t *testing.T, s *bolt.Store, rows int) {
+	t.Helper()
+	changes := make([]store.Change, rows)
+	for n := range changes {
+		id := store.ConnectionID(store.HashOf("owner"), fmt.Sprint(n), store.OAuth)
+		changes[n] = store.Put(&store.UserPointer{User: store.HashOf("user"), Connection: id}, store.Absent, "w")
+	}
+	if err := s.Write(t.Context(), changes...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReopened(t *testing.T) {
+	path := file(t)
+	s := open(t, path)
+	fill(t, s, 3)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("closing again: %v", err)
+	}
+	if _, err := s.Read(t.Context(), store.KeyringKey); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("reading when closed: got %v, want ErrUnavailable", err)
+	}
+	if err := s.Write(t.Context(), store.Delete(store.KeyringKey, 1)); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("writing when closed: got %v, want ErrUnavailable", err)
+	}
+	page, _, err := open(t, path).List(t.Context(), store.UserPartition(store.HashOf("user")), "")
+	if len(page) != 3 || err != nil {
+		t.Errorf("got %d rows, %v", len(page), err)
+	}
+}
+
+// TestSurvivesAKill reads what a process leaves that never closes the file: a
+// copy made right after each Write.
+func TestSurvivesAKill(t *testing.T) {
+	path := file(t)
+	s := open(t, path)
+	for rev := range int64(20) {
+		if err := s.Write(t.Context(), store.Put(&store.Keyring{KMSKey: "key"}, rev, "w")); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := file(t)
+		if err := os.WriteFile(left, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := open(t, left).Read(t.Context(), store.KeyringKey)
+		row, _ := rows[store.KeyringKey].(*store.Keyring)
+		if row == nil || row.Rev != rev+1 {
+			t.Fatalf("after write %d: got %v, %v", rev+1, row, err)
+		}
+	}
+}
+
+func TestInUse(t *testing.T) {
+	path := file(t)
+	s := open(t, path)
+	if _, err := bolt.Open(path); !errors.Is(err, bolt.ErrInUse) {
+		t.Fatalf("got %v, want ErrInUse", err)
+	}
+	fill(t, s, 1)
+}
+
+func TestFileIsPrivate(t *testing.T) {
+	path := file(t)
+	open(t, path).Close()
+	mode := func() os.FileMode {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode()
+	}
+	if got := mode(); got != 0o600 {
+		t.Errorf("made with mode %v", got)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path)
+	if got := mode(); got != 0o600 {
+		t.Errorf("left with mode %v", got)
+	}
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	if len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestNoFolder(t *testing.T) {
+	_, err := bolt.Open(filepath.Join(t.TempDir(), "none", "rows.db"))
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want that of the file system", err)
+	}
+}
+
+func TestDamaged(t *testing.T) {
+	whole := file(t)
+	s := open(t, whole)
+	fill(t, s, 400)
+	s.Close()
+	data, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{
+		"empty": {}, "a text": []byte("not a database\n"), "zeros": make([]byte, 64<<10),
+		"zeros in its pages": append(bytes.Clone(data[:8<<10]), make([]byte, len(data)-8<<10)...),
+	}
+	for size := 1; size < used(t, whole); size += 1500 {
+		files[fmt.Sprint("cut to ", size)] = data[:size]
+	}
+	for name, content := range files {
+		path := file(t)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bolt.Open(path); !errors.Is(err, bolt.ErrDamaged) {
+			t.Errorf("%s: got %v, want ErrDamaged", name, err)
+		}
+		if left, _ := os.ReadFile(path); !bytes.Equal(left, content) {
+			t.Errorf("%s: the file was changed", name)
+		}
+	}
+	if _, err := bolt.Open(t.TempDir()); !errors.Is(err, bolt.ErrDamaged) {
+		t.Errorf("a folder: got %v, want ErrDamaged", err)
+	}
+}
+
+// used is how much of the file has to be there.
+func used(t *testing.T, path string) int {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	size := 0
+	db.View(func(tx *bbolt.Tx) error { size = int(tx.Size()); return nil })
+	return size
+}
+
+func TestAnotherProgramsFile(t *testing.T) {
+	for name, fill := range map[string]func(*bbolt.Tx) error{
+		"nothing":          func(*bbolt.Tx) error { return nil },
+		"a foreign bucket": func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("rows")); return err },
+		"a newer format": func(tx *bbolt.Tx) error {
+			b, err := tx.CreateBucket([]byte("about"))
+			return errors.Join(err, b.Put([]byte("format"), []byte("asanaauth rows 2")))
+		},
+	} {
+		path := file(t)
+		db, err := bbolt.Open(path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(db.Update(fill), db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bolt.Open(path); !errors.Is(err, bolt.ErrDamaged) {
+			t.Errorf("%s: got %v, want ErrDamaged", name, err)
+		}
+	}
+}
+
+func TestUnknownRowIsLeftAlone(t *testing.T) {
+	path := file(t)
+	open(t, path).Close()
+	row := []byte(`{"format":{"N":"2"},"pk":{"S":"k#keyring"},"rev":{"N":"1"},"sk":{"S":"keyring"}}`)
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("rows")).Put([]byte("k#keyring\x00keyring"), row) })
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	_, readErr := s.Read(t.Context(), store.KeyringKey)
+	_, _, listErr := s.List(t.Context(), store.KeyringKey.PK, "")
+	for i, err := range []error{
+		readErr, listErr,
+		s.Write(t.Context(), store.Put(&store.Keyring{}, store.Absent, "w")),
+		s.Write(t.Context(), store.Put(&store.Keyring{}, 1, "w")),
+		s.Write(t.Context(), store.Delete(store.KeyringKey, 1)),
+	} {
+		if !errors.Is(err, store.ErrFormat) {
+			t.Errorf("call %d: got %v, want ErrFormat", i, err)
+		}
+	}
+}
+
+func TestWaitingForAWriterEndsWithTheContext(t *testing.T) {
+	path := file(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, path)
+		release := bolt.Hold(s)
+		ctx, cancel := context.WithCancel(t.Context())
+		heard := make(chan error, 1)
+		go func() { heard <- s.Write(ctx, store.Put(&store.Keyring{}, store.Absent, "w")) }()
+		synctest.Wait()
+		if len(heard) != 0 {
+			t.Fatalf("beside another writer: %v", <-heard)
+		}
+		cancel()
+		if err := <-heard; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want that of the context", err)
+		}
+		release()
+		fill(t, s, 1)
+	})
+}

@@ -1,0 +1,71 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/internal/cursor"
+)
+
+// pageRows is how many rows a page has.
+const pageRows = 100
+
+// separator is in no key and before every character of one, so that rows lie
+// in the order of their partitions, and in each of their sort keys.
+const separator = "\x00"
+
+func name(key store.Key) []byte { return []byte(key.PK + separator + key.SK) }
+
+// List implements [store.Store].
+func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string, error) {
+	sk, err := cursor.In(pk, after)
+	if err != nil {
+		return nil, "", err
+	}
+	return s.page(ctx, []byte(pk+separator), name(store.Key{PK: pk, SK: sk}))
+}
+
+// Scan implements [store.Scanner].
+func (s *Store) Scan(ctx context.Context, after string) ([]store.Row, string, error) {
+	if after == "" {
+		return s.page(ctx, nil, nil)
+	}
+	pk, sk, err := cursor.Decode(after)
+	if err != nil {
+		return nil, "", err
+	}
+	return s.page(ctx, nil, name(store.Key{PK: pk, SK: sk}))
+}
+
+// page returns the rows whose names have the prefix and follow after.
+func (s *Store) page(ctx context.Context, prefix, after []byte) (page []store.Row, next string, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucket).Cursor()
+		for k, data := c.Seek(after); k != nil && bytes.HasPrefix(k, prefix); k, data = c.Next() {
+			if bytes.Equal(k, after) {
+				continue
+			}
+			if len(page) == pageRows {
+				last := page[pageRows-1].Key()
+				next = cursor.Encode(last.PK, last.SK)
+				return nil
+			}
+			row, err := store.DecodeJSON(data)
+			if err != nil {
+				return err
+			}
+			page = append(page, row)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", failure(err)
+	}
+	return page, next, nil
+}
