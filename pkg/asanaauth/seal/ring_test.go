@@ -110,20 +110,21 @@ func (r repeating) Read(p []byte) (int, error) {
 }
 
 func TestParseRingRefuses(t *testing.T) {
-	b := rotated(t, newRing(t), 1).Bytes()
-	const first, second = 6, 6 + 52 // the entries; the second is primary
+	b := rotated(t, newRing(t), 2).Bytes()
+	const first, second, third = 6, 6 + 52, 6 + 2*52 // the entries; the third is primary
 	for why, change := range map[string]func([]byte) []byte{
 		"nothing":                 func([]byte) []byte { return nil },
 		"another version":         func(b []byte) []byte { b[0] = 2; return b },
 		"a byte less":             func(b []byte) []byte { return b[:len(b)-1] },
 		"a byte more":             func(b []byte) []byte { return append(b, 0) },
 		"no keys":                 func(b []byte) []byte { b[5] = 0; return b[:6] },
-		"a key less than told":    func(b []byte) []byte { b[5] = 3; return b },
+		"a key less than told":    func(b []byte) []byte { b[5] = 4; return b },
 		"a primary it has not":    func(b []byte) []byte { b[1] ^= 1; return b },
 		"an older key as primary": func(b []byte) []byte { copy(b[1:5], b[first:]); return b },
 		"an id of zero":           func(b []byte) []byte { clear(b[first : first+4]); return b },
 		"an id twice":             func(b []byte) []byte { copy(b[first:first+4], b[second:]); return b },
-		"a primary that stopped":  func(b []byte) []byte { b[second+19] = 1; return b },
+		"the primary's id twice":  func(b []byte) []byte { copy(b[first:first+4], b[third:]); return b },
+		"a primary that stopped":  func(b []byte) []byte { b[third+19] = 1; return b },
 		"two that did not stop":   func(b []byte) []byte { clear(b[first+12 : first+20]); return b },
 		"never created":           func(b []byte) []byte { clear(b[first+4 : first+12]); return b },
 		"created past all time":   func(b []byte) []byte { b[first+4] = 1; return b },
@@ -171,8 +172,11 @@ func TestRingPrintsNoKey(t *testing.T) {
 			t.Errorf("a key got out as %q", leak)
 		}
 	}
-	if !strings.Contains(out.String(), "[keyring]") {
-		t.Error("a ring does not say what it is")
+	if got := fmt.Sprintf("%v %+v %#v", r, *r, r); got != "[keyring] [keyring] [keyring]" {
+		t.Errorf("a ring prints as %s, want [keyring]", got)
+	}
+	if got := r.LogValue().String(); got != "[keyring]" {
+		t.Errorf("a ring is logged as %s, want [keyring]", got)
 	}
 }
 

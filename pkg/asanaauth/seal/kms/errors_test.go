@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/kms"
@@ -110,6 +111,36 @@ func TestDeniedOutlivesTheContext(t *testing.T) {
 	})
 	_, err := kms.New(client("http://127.0.0.1:1", no, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
 	wantKind(t, "Unwrap", err, seal.ErrDenied)
+	if errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "DisabledException") {
+		t.Errorf("Unwrap: %v, want what KMS said", err)
+	}
+}
+
+// The context ends while the answer is being read: the SDK takes that for an
+// answer that makes no sense.
+func TestContextEndsWithinTheAnswer(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	half := trips(func(*http.Request) (*http.Response, error) {
+		body := io.MultiReader(strings.NewReader(`{"Plaintext":`), ending{cancel})
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
+	})
+	_, err := kms.New(client("http://127.0.0.1:1", half, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
+	wantKind(t, "Unwrap", err, seal.ErrUnavailable)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Unwrap: %v, want the context's error in it", err)
+	}
+	var unread *smithy.DeserializationError
+	if errors.As(err, &unread) {
+		t.Errorf("the error holds the half answer: %q", unread.Snapshot)
+	}
+}
+
+// ending is a body that breaks off as the context ends.
+type ending struct{ cancel func() }
+
+func (e ending) Read([]byte) (int, error) {
+	e.cancel()
+	return 0, context.Canceled
 }
 
 // An answer that cannot be read is not quoted: it may hold the keyring.
@@ -128,8 +159,12 @@ func TestNonsenseIsUnavailableAndNotQuoted(t *testing.T) {
 			t.Errorf("Unwrap of %q = %q, want nothing", body, plain)
 		}
 		for _, err := range []error{wrapErr, unwrapErr} {
-			if all := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(all, marker) {
-				t.Errorf("the error quotes the answer: %s", all)
+			if strings.Contains(err.Error(), marker) {
+				t.Errorf("the error quotes the answer: %v", err)
+			}
+			var unread *smithy.DeserializationError
+			if errors.As(err, &unread) {
+				t.Errorf("the error holds the answer: %q", unread.Snapshot)
 			}
 		}
 	}

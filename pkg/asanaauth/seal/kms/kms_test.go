@@ -127,6 +127,15 @@ func TestWrapWantsAKey(t *testing.T) {
 	}
 }
 
+func TestNothingWrappedAsksNobody(t *testing.T) {
+	k, calls := scripted(t, 200, `{"Plaintext":"cGxhaW4="}`, keyID)
+	for _, wrapped := range [][]byte{nil, {}} {
+		if _, err := k.Unwrap(t.Context(), wrapped, keyARN, seal.Context("i")); !errors.Is(err, seal.ErrDenied) || len(*calls) != 0 {
+			t.Errorf("Unwrap of nothing: %v after %d calls, want ErrDenied and none", err, len(*calls))
+		}
+	}
+}
+
 // What could not be unwrapped again must not be kept.
 func TestWrapRefusesAnAnswerOfAnotherKey(t *testing.T) {
 	k, _ := scripted(t, 200, wrapAnswer, otherID)
