@@ -1,0 +1,131 @@
+package lambdatest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// Do sends r through the function as API Gateway would, and returns its answer.
+// The error says what the function did wrong, where API Gateway would say 500.
+func (f *Function) Do(r *http.Request) (*http.Response, error) {
+	event, err := Event(r, fmt.Sprintf("test-request-%d=", f.requests.Add(1)))
+	if err != nil {
+		return nil, err
+	}
+	payload, err := f.Invoke(event)
+	if err != nil {
+		return nil, err
+	}
+	return Response(payload, r)
+}
+
+// Response reads an answer of payload format 2.0. It is stricter than API Gateway,
+// which takes JSON without a status for a body.
+func Response(payload []byte, r *http.Request) (*http.Response, error) {
+	var a struct {
+		StatusCode      int
+		Headers         map[string]string
+		Cookies         []string
+		Body            string
+		IsBase64Encoded bool
+	}
+	if err := json.Unmarshal(payload, &a); err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	if a.StatusCode < 200 || a.StatusCode > 599 {
+		return nil, fmt.Errorf("the answer has status %d", a.StatusCode)
+	}
+	body := []byte(a.Body)
+	if a.IsBase64Encoded {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(a.Body); err != nil {
+			return nil, fmt.Errorf("decoding the body: %w", err)
+		}
+	}
+	h := http.Header{}
+	for name, v := range a.Headers {
+		if strings.EqualFold(name, "Set-Cookie") {
+			return nil, errors.New("Set-Cookie is among the headers, where a second one would be lost")
+		}
+		h.Set(name, v)
+	}
+	for _, c := range a.Cookies {
+		h.Add("Set-Cookie", c)
+	}
+	if len(body) > 0 && h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/json")
+	}
+	return &http.Response{
+		Status:     fmt.Sprintf("%d %s", a.StatusCode, http.StatusText(a.StatusCode)),
+		StatusCode: a.StatusCode, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r,
+	}, nil
+}
+
+// Handler is an HTTP API in front of the functions, by name: a request goes to the
+// function named by the first segment of its path, /links to connections. What no
+// function answers is answered as API Gateway does, without a problem body. The
+// routes of connections take whoever signs with SigV4, unchecked, and refuse others.
+func Handler(functions map[string]*Function) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if name == "links" {
+			name = "connections"
+		}
+		f := functions[name]
+		if f == nil {
+			message(w, http.StatusNotFound, "Not Found")
+			return
+		}
+		if name == "connections" {
+			who, ok := signer(r)
+			if !ok {
+				message(w, http.StatusForbidden, "Forbidden")
+				return
+			}
+			r = As(r, who)
+		}
+		serve(w, r, f)
+	})
+}
+
+func serve(w http.ResponseWriter, r *http.Request, f *Function) {
+	resp, err := f.Do(r)
+	if err != nil {
+		message(w, http.StatusInternalServerError, "Internal Server Error")
+		return
+	}
+	defer resp.Body.Close()
+	for name, values := range resp.Header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(resp.StatusCode)
+	io.Copy(w, resp.Body)
+}
+
+func message(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"message":%q}`, text)
+}
+
+// signer is who a SigV4 Authorization header says it is.
+func signer(r *http.Request) (Identity, bool) {
+	rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
+	if !ok {
+		return Identity{}, false
+	}
+	_, credential, ok := strings.Cut(rest, "Credential=")
+	if !ok {
+		return Identity{}, false
+	}
+	key, _, _ := strings.Cut(credential, "/")
+	return Identity{AccessKey: key, AccountID: "111122223333", CallerID: key, UserID: key,
+		UserARN: "arn:aws:iam::111122223333:user/" + key}, key != ""
+}
