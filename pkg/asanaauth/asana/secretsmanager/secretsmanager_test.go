@@ -1,0 +1,178 @@
+package secretsmanager_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana/secretsmanager"
+)
+
+const (
+	arn    = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:asana-abcdef"
+	marker = "MARKER6f1e"
+)
+
+// answering is a source whose server always answers the same, and what the
+// server was asked.
+func answering(t *testing.T, status int, body string) (*secretsmanager.Source, *[]map[string]any) {
+	t.Helper()
+	var calls []map[string]any
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var asked map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			t.Errorf("the server was sent what is no JSON: %v", err)
+		}
+		calls = append(calls, asked)
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	}))
+	t.Cleanup(s.Close)
+	return secretsmanager.New(client(s.URL, http.DefaultTransport), arn), &calls
+}
+
+// holding is a source of a secret with this text.
+func holding(t *testing.T, text string) *secretsmanager.Source {
+	t.Helper()
+	body, err := json.Marshal(map[string]string{"SecretString": text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := answering(t, 200, string(body))
+	return s
+}
+
+func TestItAsksForTheCurrentStage(t *testing.T) {
+	s, calls := answering(t, 200, `{"SecretString":"{\"client_secret\":\"one\"}"}`)
+	wantSecrets(t, s, "one")
+	wantSecrets(t, s, "one")
+	asked := map[string]any{"SecretId": arn, "VersionStage": "AWSCURRENT"}
+	if diff := cmp.Diff([]map[string]any{asked, asked}, *calls); diff != "" {
+		t.Errorf("Secrets Manager was asked (-want +got):\n%s", diff)
+	}
+}
+
+func TestClientSecrets(t *testing.T) {
+	for text, want := range map[string][]string{
+		`{"client_secret":"one"}`:                                          {"one"},
+		`{"client_secret":"one","next_client_secret":"two"}`:               {"one", "two"},
+		`{"next_client_secret":"two","client_secret":"one"}`:               {"one", "two"},
+		`{"client_secret":"one","next_client_secret":""}`:                  {"one"},
+		`{"client_secret":"one","next_client_secret":null}`:                {"one"},
+		`{"client_secret":"one","next_client_secret":"one"}`:               {"one"},
+		` {"client_secret":"one","client_id":12,"Client_Secret":3}` + "\n": {"one"},
+	} {
+		t.Run(text, func(t *testing.T) { wantSecrets(t, holding(t, text), want...) })
+	}
+}
+
+func TestMalformedIsNotQuoted(t *testing.T) {
+	for _, text := range []string{
+		"", "null", "{}", marker, `"` + marker + `"`, `[{"client_secret":"` + marker + `"}]`,
+		`{"client_secret":"` + marker, `{"client_secret":"` + marker + `"} x`,
+		`{"client_secret":""}`, `{"client_secret":null}`, `{"Client_Secret":"` + marker + `"}`,
+		`{"client_secret":["` + marker + `"]}`, `{"client_secret":123456789}`, `{"` + marker + `":"x"}`,
+		`{"next_client_secret":"` + marker + `"}`, `{"client_secret":"a","next_client_secret":["` + marker + `"]}`,
+		`{"client_secret":" ` + marker + `"}`, `{"client_secret":"` + marker + `\n"}`,
+		`{"client_secret":"a","next_client_secret":"` + marker + ` "}`,
+	} {
+		all, err := holding(t, text).ClientSecrets(t.Context())
+		if !errors.Is(err, secretsmanager.ErrMalformed) || errors.Is(err, secretsmanager.ErrUnavailable) || all != nil {
+			t.Errorf("%q: ClientSecrets = %v, %v, want ErrMalformed", text, all, err)
+			continue
+		}
+		notQuoted(t, err)
+	}
+}
+
+// notQuoted wants an error that holds nothing of the secret, however it is
+// looked at.
+func notQuoted(t *testing.T, err error) {
+	t.Helper()
+	for _, leak := range []string{marker, "123456789}"} {
+		if strings.Contains(err.Error(), leak) {
+			t.Errorf("the error quotes the secret: %v", err)
+		}
+	}
+	var unread *smithy.DeserializationError
+	if errors.As(err, &unread) {
+		t.Errorf("the error holds the answer: %q", unread.Snapshot)
+	}
+}
+
+func TestErrorsOfSecretsManager(t *testing.T) {
+	for _, c := range []struct {
+		status      int
+		code        string
+		unavailable bool
+	}{
+		{400, "ResourceNotFoundException", false}, {400, "AccessDeniedException", false},
+		{400, "DecryptionFailure", false}, {400, "InvalidRequestException", false}, {400, "InvalidParameterException", false},
+		{500, "InternalServiceError", true}, {400, "InternalServiceError", true}, {500, "AccessDeniedException", true},
+		{400, "ThrottlingException", true}, {429, "TooManyRequestsException", true}, {503, "ServiceUnavailable", true},
+		{408, "RequestTimeout", true}, {400, "ExpiredTokenException", true}, {400, "UnrecognizedClientException", true},
+		{403, "InvalidSignatureException", true}, {403, "", true},
+	} {
+		s, _ := answering(t, c.status, fmt.Sprintf(`{"__type":%q,"message":"m"}`, c.code))
+		all, err := s.ClientSecrets(t.Context())
+		if err == nil || all != nil || errors.Is(err, secretsmanager.ErrMalformed) {
+			t.Errorf("%v: ClientSecrets = %v, %v, want an error", c, all, err)
+		}
+		if got := errors.Is(err, secretsmanager.ErrUnavailable); got != c.unavailable {
+			t.Errorf("%v: %v is unavailable: %v, want %v", c, err, got, c.unavailable)
+		}
+	}
+}
+
+func TestNonsenseIsUnavailableAndNotQuoted(t *testing.T) {
+	for _, body := range []string{
+		`{"SecretString":"` + marker, `{"SecretString":{"` + marker + `":1}}`, `{"SecretString":` + marker + `}`, "<html>" + marker,
+	} {
+		s, _ := answering(t, 200, body)
+		all, err := s.ClientSecrets(t.Context())
+		if !errors.Is(err, secretsmanager.ErrUnavailable) || all != nil {
+			t.Errorf("%q: ClientSecrets = %v, %v, want ErrUnavailable", body, all, err)
+			continue
+		}
+		notQuoted(t, err)
+	}
+}
+
+type trips func(*http.Request) (*http.Response, error)
+
+func (f trips) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestNoAnswerIsUnavailable(t *testing.T) {
+	for _, cause := range []error{os.ErrDeadlineExceeded, io.ErrUnexpectedEOF} {
+		fails := trips(func(*http.Request) (*http.Response, error) { return nil, cause })
+		s := secretsmanager.New(client("http://127.0.0.1:1", fails), arn)
+		if all, err := s.ClientSecrets(t.Context()); !errors.Is(err, secretsmanager.ErrUnavailable) || all != nil {
+			t.Errorf("%v: ClientSecrets = %v, %v, want ErrUnavailable", cause, all, err)
+		}
+	}
+}
+
+func TestTheContextsErrorIsKept(t *testing.T) {
+	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	silent := trips(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	_, err := secretsmanager.New(client("http://127.0.0.1:1", silent), arn).ClientSecrets(ctx)
+	if !errors.Is(err, secretsmanager.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ClientSecrets: %v, want ErrUnavailable and the context's error", err)
+	}
+}

@@ -1,0 +1,135 @@
+package secretsmanager_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana/secretsmanager"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+)
+
+const endpointVariable = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
+
+// server gives a client of the server that the environment names.
+func server(t *testing.T) *awssm.Client {
+	t.Helper()
+	endpoint := os.Getenv(endpointVariable)
+	if endpoint == "" {
+		if os.Getenv("CI_SERVERS") == "1" {
+			t.Fatalf("%s is not set, though CI_SERVERS says that servers are there", endpointVariable)
+		}
+		t.Skipf("set %s to a Secrets Manager server on loopback, such as moto: moto_server -H 127.0.0.1 -p 5000", endpointVariable)
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) {
+		t.Fatalf("%s is not http on a loopback address", endpointVariable)
+	}
+	return client(endpoint, http.DefaultTransport)
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// client talks to endpoint with dummy credentials, and tries each call once.
+func client(endpoint string, transport http.RoundTripper) *awssm.Client {
+	return awssm.New(awssm.Options{
+		Region: "eu-central-1", BaseEndpoint: &endpoint, Retryer: aws.NopRetryer{},
+		HTTPClient: &http.Client{Transport: bodies{transport}},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		}),
+	})
+}
+
+// bodies hides what else a request's body can do: the SDK's, closed early,
+// looks to net/http like a failed write, and the answer of a slow server is
+// lost with it.
+type bodies struct{ http.RoundTripper }
+
+func (b bodies) RoundTrip(r *http.Request) (*http.Response, error) {
+	r.Body = struct{ io.ReadCloser }{r.Body}
+	return b.RoundTripper.RoundTrip(r)
+}
+
+// wantSecrets fetches and compares what it got.
+func wantSecrets(t *testing.T, s *secretsmanager.Source, want ...string) {
+	t.Helper()
+	all, err := s.ClientSecrets(t.Context())
+	if err != nil {
+		t.Fatalf("ClientSecrets: %v", err)
+	}
+	if diff := cmp.Diff(want, revealed(all)); diff != "" {
+		t.Errorf("ClientSecrets (-want +got):\n%s", diff)
+	}
+}
+
+func revealed(all []secret.String) (texts []string) {
+	for _, s := range all {
+		texts = append(texts, s.Reveal())
+	}
+	return texts
+}
+
+func create(t *testing.T, c *awssm.Client, text string) (arn string) {
+	t.Helper()
+	name := fmt.Sprintf("test-%s-%d", t.Name(), os.Getpid())
+	out, err := c.CreateSecret(t.Context(), &awssm.CreateSecretInput{Name: &name, SecretString: &text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		c.DeleteSecret(ctx, &awssm.DeleteSecretInput{SecretId: out.ARN, ForceDeleteWithoutRecovery: aws.Bool(true)})
+	})
+	return *out.ARN
+}
+
+func TestEachCallFetchesTheCurrentVersion(t *testing.T) {
+	c := server(t)
+	arn := create(t, c, `{"client_secret":"one"}`)
+	s := secretsmanager.New(c, arn)
+	wantSecrets(t, s, "one")
+	put := func(text string, stages ...string) {
+		_, err := c.PutSecretValue(t.Context(), &awssm.PutSecretValueInput{SecretId: &arn, SecretString: &text, VersionStages: stages})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(`{"client_secret":"one","next_client_secret":"two"}`, "AWSCURRENT")
+	wantSecrets(t, s, "one", "two")
+	put(`{"client_secret":"not yet"}`, "AWSPENDING")
+	wantSecrets(t, s, "one", "two")
+}
+
+func TestAMissingSecretIsNotUnavailable(t *testing.T) {
+	c := server(t)
+	arn := "arn:aws:secretsmanager:eu-central-1:123456789012:secret:nothing-there-abcdef"
+	all, err := secretsmanager.New(c, arn).ClientSecrets(t.Context())
+	if err == nil || errors.Is(err, secretsmanager.ErrUnavailable) || errors.Is(err, secretsmanager.ErrMalformed) || all != nil {
+		t.Errorf("ClientSecrets = %v, %v, want what Secrets Manager said", all, err)
+	}
+}
+
+func TestABinarySecretIsMalformed(t *testing.T) {
+	c := server(t)
+	arn := create(t, c, "text")
+	_, err := c.PutSecretValue(t.Context(), &awssm.PutSecretValueInput{SecretId: &arn, SecretBinary: []byte(`{"client_secret":"x"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := secretsmanager.New(c, arn).ClientSecrets(t.Context()); !errors.Is(err, secretsmanager.ErrMalformed) || all != nil {
+		t.Errorf("ClientSecrets = %v, %v, want ErrMalformed", all, err)
+	}
+}
