@@ -142,6 +142,10 @@ func oauthCode(a *answer) string {
 	return code
 }
 
+// viewOnlyFailure is Asana's one code for a refusal; where in the answer it stands
+// is not documented.
+const viewOnlyFailure = "view_only_api_access_failure"
+
 // apiCode names a refusal of the REST API. Asana has no codes for these, so its
 // sentences are matched, here and nowhere else. Those of scopes were seen live in
 // 2025 and 2026, that of licences is from its forum; one that changes is a plain
@@ -154,8 +158,11 @@ func apiCode(a *answer) string {
 	if err != nil {
 		return ""
 	}
-	if m["error"] == "insufficient_scope" { // RFC 6750 section 3.1, for UserInfo
+	switch m["error"] {
+	case "insufficient_scope": // RFC 6750 section 3.1, for UserInfo
 		return MissingScope
+	case viewOnlyFailure:
+		return ViewOnly
 	}
 	list, _ := m["errors"].([]any)
 	for _, e := range list {
@@ -166,7 +173,7 @@ func apiCode(a *answer) string {
 			return FullPermissionsRequired
 		case strings.HasPrefix(text, "The following scopes must be present"):
 			return MissingScope
-		case one["error"] == "view_only_api_access_failure", strings.HasPrefix(text, "You cannot perform write actions as a view only"):
+		case one["error"] == viewOnlyFailure, strings.HasPrefix(text, "You cannot perform write actions as a view only"):
 			return ViewOnly
 		}
 	}

@@ -82,13 +82,27 @@ func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String
 	if err := c.expect(a, oauthCode); err != nil {
 		return err
 	}
-	// What a 200 holds is not documented, so anything will do but a page for people
-	// (a proxy's, one about maintenance) and an error: Asana has not said done.
-	if m, err := a.object(); err == nil && m["error"] != nil {
-		return nonsense(op, "the answer is an error")
+	return saidDone(a)
+}
+
+// saidDone believes a 200 to a revocation. What it holds is not documented, so
+// anything will do, or nothing, but: what is declared as JSON and is none, an error,
+// and a page for people (a proxy's, one about maintenance). With those Asana has not
+// said done; asking again does no harm.
+func saidDone(a *answer) error {
+	body := bytes.TrimSpace(a.body)
+	if len(body) == 0 {
+		return nil
 	}
-	if bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("<")) {
-		return nonsense(op, "the answer is a page")
+	if a.isJSON() {
+		m, err := a.object()
+		if err == nil && m["error"] != nil {
+			err = nonsense(a.op, "the answer is an error")
+		}
+		return err
+	}
+	if body[0] == '<' {
+		return nonsense(a.op, "the answer is a page")
 	}
 	return nil
 }

@@ -181,21 +181,22 @@ func TestStatusesThatAreNo200(t *testing.T) {
 }
 
 func TestRevoke(t *testing.T) {
-	for _, body := range []string{``, `{}`, `OK`, `{"data":{}}`, `{"error":null}`} {
+	for body, kind := range map[string]string{"": "application/json", " ": "text/html", "{}": "application/json", "OK": "text/plain", `{"data":{}}`: "application/json", `{"error":null}`: "application/json"} {
 		c := toAsana(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 			r.ParseForm()
 			want := url.Values{"client_id": {clientID}, "client_secret": {clientSecret.Reveal()}, "token": {refreshToken.Reveal()}}
 			if diff := cmp.Diff(want, r.PostForm); diff != "" || r.URL.String() != "https://app.asana.com/-/oauth_revoke" {
 				t.Error(r.URL, diff)
 			}
-			return reply(200, body), nil
+			return reply(200, body, "Content-Type", kind), nil
 		}))
 		if err := c.Revoke(t.Context(), clientSecret, refreshToken); err != nil {
 			t.Errorf("Revoke() with the body %q = %v", body, err)
 		}
 	}
 	for _, rt := range []http.RoundTripper{
-		answering(200, `{"error":"invalid_client"}`), answering(200, "\n <!DOCTYPE html>", "Content-Type", "text/html"), answering(400, `{"error":"invalid_request"}`),
+		answering(200, `{"error":"invalid_client"}`), answering(200, "\n <!DOCTYPE html>", "Content-Type", "text/html"),
+		answering(200, "nonsense"), answering(400, `{"error":"invalid_request"}`),
 	} {
 		if err := toAsana(t, rt).Revoke(t.Context(), clientSecret, refreshToken); err == nil {
 			t.Error("Revoke() says done where Asana did not")

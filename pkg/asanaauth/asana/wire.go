@@ -107,10 +107,14 @@ func (c *Client) post(ctx context.Context, op, path string, form url.Values) (*a
 	return c.send(op, tokenLimit, req)
 }
 
+func (a *answer) isJSON() bool {
+	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
+	return err == nil && kind == "application/json"
+}
+
 // decode reads the answer's JSON into v, a pointer.
 func (a *answer) decode(v any) error {
-	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
-	if err != nil || kind != "application/json" {
+	if !a.isJSON() {
 		return nonsense(a.op, "the answer is no JSON")
 	}
 	if err := plainJSON(a.body); err != nil {

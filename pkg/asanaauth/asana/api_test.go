@@ -1,0 +1,173 @@
+package asana_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+)
+
+// asked checks a GET's URL and token, and answers.
+func asked(t *testing.T, want, body string) http.RoundTripper {
+	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		got, _ := url.QueryUnescape(r.URL.String())
+		if r.Method != "GET" || got != "https://app.asana.com/api/1.0"+want || r.Header.Get("Authorization") != "Bearer "+accessToken.Reveal() {
+			t.Errorf("got %s %s, want %s", r.Method, got, want)
+		}
+		return reply(200, body), nil
+	})
+}
+
+func TestMe(t *testing.T) {
+	const path = "/users/me?opt_fields=name,email,photo"
+	for body, want := range map[string]asana.User{
+		`{"data":{"gid":"12","name":"Ada","email":"ada@example.com","photo":{"image_21x21":"https://p/21","image_128x128":"https://p/128"}}}`: {
+			GID: "12", Name: secret.New("Ada"), Email: secret.New("ada@example.com"), Picture: secret.New("https://p/128")},
+		`{"data":{"gid":"12","name":null,"email":null,"photo":null}}`:                               {GID: "12"},
+		`{"data":{"gid":"12","name":["x"],"email":{},"photo":"https://p"}}`:                         {GID: "12"},
+		`{"data":{"gid":"12","photo":{"image_60x60":"javascript:alert(1)"}}}`:                       {GID: "12"},
+		`{"data":{"gid":"12","photo":{"image_60x60":"http://p/"}}}`:                                 {GID: "12"},
+		`{"data":{"gid":"12","photo":{"image_60x60":"http://127.0.0.1:8485/p.png"}}}`:               {GID: "12", Picture: secret.New("http://127.0.0.1:8485/p.png")},
+		`{"data":{"gid":"12","photo":{"image_60x60":"https://` + strings.Repeat("x", 3000) + `"}}}`: {GID: "12"},
+	} {
+		got, err := toAsana(t, asked(t, path, body)).Me(t.Context(), accessToken)
+		if err != nil {
+			t.Errorf("Me() of %s = %v", body, err)
+		}
+		if diff := cmp.Diff(want, got, equalSecrets); diff != "" {
+			t.Errorf("Me() of %s: %s", body, diff)
+		}
+	}
+	for _, body := range []string{`{}`, `null`, `{"data":null}`, `{"data":[]}`, `{"data":{}}`, `{"data":{"gid":12}}`, `{"data":{"gid":"me"}}`, `{"data":{"gid":""}}`, `{"gid":"12"}`} {
+		if got, err := toAsana(t, answering(200, body)).Me(t.Context(), accessToken); err == nil {
+			t.Errorf("Me() of %s = %v, want an error", body, got)
+		}
+	}
+}
+
+func TestUserInfo(t *testing.T) {
+	for body, want := range map[string]asana.UserInfo{
+		`{"sub":"12","name":"Ada","email":"a@b","picture":"https://p/"}`: {Subject: "12", User: asana.User{
+			GID: "12", Name: secret.New("Ada"), Email: secret.New("a@b"), Picture: secret.New("https://p/")}},
+		`{"sub":"opaque-7","gid":"13"}`: {Subject: "opaque-7"},
+	} {
+		got, err := toAsana(t, asked(t, "/openid_connect/userinfo", body)).UserInfo(t.Context(), accessToken)
+		if err != nil {
+			t.Errorf("UserInfo() of %s = %v", body, err)
+		}
+		if diff := cmp.Diff(want, got, equalSecrets); diff != "" {
+			t.Errorf("UserInfo() of %s: %s", body, diff)
+		}
+	}
+	for _, body := range []string{`{}`, `null`, `[]`, `{"sub":""}`, `{"sub":null}`, `{"sub":12}`, `{"Sub":"12"}`, `{"sub":"1\u0000"}`, `{"sub":"` + strings.Repeat("1", 256) + `"}`, `{"data":{"sub":"1"}}`} {
+		if got, err := toAsana(t, answering(200, body)).UserInfo(t.Context(), accessToken); err == nil {
+			t.Errorf("UserInfo() of %s = %v, want an error", body, got)
+		}
+	}
+}
+
+// book answers pages in turn, by the offset that leads to each, and counts.
+type book struct {
+	t     *testing.T
+	path  string
+	pages map[string]string
+	asked int
+}
+
+func (b *book) RoundTrip(r *http.Request) (*http.Response, error) {
+	b.asked++
+	q := r.URL.Query()
+	if r.URL.Path != b.path || q.Get("limit") != "100" || q.Get("opt_fields") == "" || r.URL.Host != "app.asana.com" {
+		b.t.Errorf("asked for %s", r.URL)
+	}
+	return reply(200, b.pages[q.Get("offset")]), nil
+}
+
+func TestWorkspaces(t *testing.T) {
+	b := &book{t: t, path: "/api/1.0/workspaces", pages: map[string]string{
+		"":     `{"data":[{"gid":"1","resource_type":"workspace","name":"One"}],"next_page":{"offset":"a&b=","path":"/x","uri":"https://evil.example/"}}`,
+		"a&b=": `{"data":[],"next_page":{"offset":"c"}}`,
+		"c":    `{"data":[{"gid":"2","name":null}],"next_page":null}`,
+	}}
+	got, err := toAsana(t, b).Workspaces(t.Context(), accessToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]asana.Workspace{{"1", "One"}, {"2", ""}}, got); diff != "" || b.asked != 3 {
+		t.Errorf("%d pages: %s", b.asked, diff)
+	}
+	if got, err := toAsana(t, answering(200, `{"data":[]}`)).Workspaces(t.Context(), accessToken); err != nil || got == nil || len(got) != 0 {
+		t.Errorf("Workspaces() of none = %v, %v", got, err)
+	}
+	for _, body := range []string{
+		`{}`, `null`, `{"data":null}`, `{"data":{}}`, `{"data":[{"gid":"x"}]}`, `{"data":[{"gid":1}]}`, `{"data":[{}]}`, `{"data":[null]}`, `{"data":[{"gid":"1","name":7}]}`,
+		`{"data":[],"next_page":"x"}`, `{"data":[],"next_page":{"offset":7}}`, `{"data":[],"next_page":{"offset":"` + strings.Repeat("x", 5000) + `"}}`,
+	} {
+		if got, err := toAsana(t, answering(200, body)).Workspaces(t.Context(), accessToken); err == nil {
+			t.Errorf("Workspaces() of %s = %v, want an error", body, got)
+		}
+	}
+}
+
+func TestListsThatDoNotEnd(t *testing.T) {
+	asked := 0
+	endless := map[string]func() string{
+		"the same page again": func() string { return `{"data":[],"next_page":{"offset":"a"}}` },
+		"always another":      func() string { return fmt.Sprintf(`{"data":[],"next_page":{"offset":"%d"}}`, asked) },
+		"large pages": func() string {
+			return fmt.Sprintf(`{"data":[%s{"gid":"1"}],"next_page":{"offset":"%d"}}`, strings.Repeat(`{"gid":"1"},`, 3000), asked)
+		},
+	}
+	for name, most := range map[string]int{"the same page again": 2, "always another": 50, "large pages": 2} {
+		asked = 0
+		_, err := toAsana(t, roundTrip(func(*http.Request) (*http.Response, error) {
+			asked++
+			return reply(200, endless[name]()), nil
+		})).Workspaces(t.Context(), accessToken)
+		if err == nil || asked > most {
+			t.Errorf("%s: %v after %d pages, want an error after at most %d", name, err, asked, most)
+		}
+	}
+}
+
+func TestMemberships(t *testing.T) {
+	yes, no := true, false
+	const body = `{"data":[{"gid":"11","user":{"gid":"4673218951","name":"Ada"},"workspace":{"gid":"7","name":"Seven"},
+		"is_active":true,"is_admin":false,"is_guest":false,"is_view_only":true,"created_at":"2026-05-15T13:12:35.328Z"},
+		{"gid":"none","user":{"gid":"4673218951"},"workspace":{"gid":"8"},"is_view_only":null}],"next_page":null}`
+	c := toAsana(t, asked(t, "/users/4673218951/workspace_memberships?limit=100&opt_fields=user,user.name,workspace,workspace.name,is_active,is_admin,is_guest,is_view_only", body))
+	got, err := c.Memberships(t.Context(), accessToken, userGID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []asana.Membership{
+		{GID: "11", Workspace: asana.Workspace{GID: "7", Name: "Seven"}, User: asana.Member{GID: userGID, Name: secret.New("Ada")}, Active: &yes, Admin: &no, Guest: &no, ViewOnly: &yes},
+		{Workspace: asana.Workspace{GID: "8"}, User: asana.Member{GID: userGID}},
+	}
+	if diff := cmp.Diff(want, got, equalSecrets); diff != "" {
+		t.Error(diff)
+	}
+	const other = `{"data":[{"gid":"11","user":{"gid":"5"},"workspace":{"gid":"7"}}]}`
+	if got, err := toAsana(t, answering(200, other)).Memberships(t.Context(), accessToken, "me"); err != nil || len(got) != 1 {
+		t.Errorf(`Memberships() of "me" = %v, %v`, got, err)
+	}
+	for _, body := range []string{
+		other, `{"data":[{"gid":"11","workspace":{"gid":"7"}}]}`, `{"data":[{"user":{"gid":"4673218951"}}]}`, `{"data":[{"user":{"gid":"4673218951"},"workspace":{"gid":"x"}}]}`,
+		`{"data":[{"user":{"gid":"4673218951"},"workspace":{"gid":"7"},"is_view_only":"false"}]}`, `{"data":[{"user":{"gid":"4673218951"},"workspace":{"gid":"7"},"is_view_only":0}]}`,
+	} {
+		if got, err := toAsana(t, answering(200, body)).Memberships(t.Context(), accessToken, userGID); err == nil {
+			t.Errorf("Memberships() of %s = %v, want an error", body, got)
+		}
+	}
+	for _, gid := range []string{"", "ada@example.com", "1/2", "1?x", "..", "Me"} {
+		if _, err := c.Memberships(t.Context(), accessToken, gid); err == nil {
+			t.Errorf("Memberships() of the user %q is asked", gid)
+		}
+	}
+}
