@@ -12,6 +12,7 @@ type Connections struct {
 	Parts
 	o      ConnectionsOptions
 	flight singleflight.Group
+	leases leaseWatch
 }
 
 // ConnectionsOptions are the settings of [Connections].

@@ -46,12 +46,11 @@ func (c *Connections) disconnect(ctx context.Context, hot *store.Hot, epoch, cal
 		return Disconnected{}, err
 	}
 	ended := hot.Epoch
-	var watched leaseWatch
 	for {
 		if hot.Status != store.Revoking || hot.Epoch != ended {
 			return c.endedOtherwise(hot)
 		}
-		d, next, err := c.endStep(ctx, hot, &watched, caller)
+		d, next, err := c.endStep(ctx, hot, caller)
 		switch {
 		case err == nil:
 			return d, nil
@@ -112,7 +111,7 @@ func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch st
 
 // endStep does what a connection that is being ended asks for now. It returns
 // errLook, with the row to look at if it is known, where that has moved.
-func (c *Connections) endStep(ctx context.Context, hot *store.Hot, watched *leaseWatch, caller string) (Disconnected, *store.Hot, error) {
+func (c *Connections) endStep(ctx context.Context, hot *store.Hot, caller string) (Disconnected, *store.Hot, error) {
 	now := c.now()
 	later := Disconnected{Status: store.Revoking}
 	cooling := max(0, hot.CoolUntil.Sub(now))
@@ -125,8 +124,8 @@ func (c *Connections) endStep(ctx context.Context, hot *store.Hot, watched *leas
 		}
 		return later, nil, errLook
 	}
-	if watched.held(hot, now) {
-		if c.Clock.Sleep(ctx, c.between(pollMin, pollMax)) != nil {
+	if left := c.leases.left(hot, now); left > 0 {
+		if c.Clock.Sleep(ctx, min(left, c.between(pollMin, pollMax))) != nil {
 			return later, nil, nil
 		}
 		return later, nil, errLook

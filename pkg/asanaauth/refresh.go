@@ -24,7 +24,6 @@ var errLook = errors.New("the row has moved")
 // refresh returns a row that serves w, by asking Asana or by waiting for
 // somebody who does.
 func (c *Connections) refresh(ctx context.Context, hot *store.Hot, w want, caller string) (*store.Hot, error) {
-	var watched leaseWatch
 	for {
 		now := c.now()
 		switch {
@@ -33,7 +32,7 @@ func (c *Connections) refresh(ctx context.Context, hot *store.Hot, w want, calle
 		case w.servedBy(hot, now):
 			return hot, nil
 		}
-		next, err := c.step(ctx, hot, w, &watched, caller)
+		next, err := c.step(ctx, hot, w, caller)
 		switch {
 		case err == nil:
 			return next, nil
@@ -54,7 +53,7 @@ func (c *Connections) refresh(ctx context.Context, hot *store.Hot, w want, calle
 // step does what the row asks for now. It returns a row that serves, or
 // errLook with the row to look at (none: read it), or what went wrong with the
 // row as it is known then.
-func (c *Connections) step(ctx context.Context, hot *store.Hot, w want, watched *leaseWatch, caller string) (*store.Hot, error) {
+func (c *Connections) step(ctx context.Context, hot *store.Hot, w want, caller string) (*store.Hot, error) {
 	now := c.now()
 	if hot.ClientID != c.Asana.ClientID() {
 		err := errors.New("the grant was issued to another client id")
@@ -67,8 +66,8 @@ func (c *Connections) step(ctx context.Context, hot *store.Hot, w want, watched 
 	if now.Before(hot.CoolUntil) {
 		return hot, tryAgain(hot.CoolUntil.Sub(now), errors.New("cooling down"))
 	}
-	if watched.held(hot, now) {
-		return c.wait(ctx, hot, w)
+	if left := c.leases.left(hot, now); left > 0 {
+		return c.wait(ctx, hot, w, left)
 	}
 	if c.left(ctx) < requestTime+saveReserve {
 		return hot, tryAgain(0, errors.New("no time left to ask Asana"))
@@ -87,12 +86,12 @@ func (c *Connections) step(ctx context.Context, hot *store.Hot, w want, watched 
 }
 
 // wait serves a caller whose row somebody else refreshes: with the token that
-// lives, or after the next look.
-func (c *Connections) wait(ctx context.Context, hot *store.Hot, w want) (*store.Hot, error) {
+// lives, or after the next look. left is the lease's time.
+func (c *Connections) wait(ctx context.Context, hot *store.Hot, w want, left time.Duration) (*store.Hot, error) {
 	if w.livesIn(hot, c.now()) {
 		return hot, nil
 	}
-	if err := c.Clock.Sleep(ctx, c.between(pollMin, pollMax)); err != nil {
+	if err := c.Clock.Sleep(ctx, min(left, c.between(pollMin, pollMax))); err != nil {
 		return hot, tryAgain(0, err)
 	}
 	return nil, errLook
@@ -109,26 +108,6 @@ func (c *Connections) readHot(ctx context.Context, connection string) (*store.Ho
 		return nil, &Error{Kind: ReconnectRequired, Err: errors.New("the connection is gone")}
 	}
 	return hot, nil
-}
-
-// leaseWatch is what one caller has seen of others' leases.
-type leaseWatch struct {
-	name  string
-	since time.Time
-}
-
-// held reports whether somebody else may be at work under the row's lease. It
-// is dead when its end is over by more than the clocks may differ, or when this
-// caller has itself watched it for the whole of that time, whatever clock wrote
-// the end.
-func (l *leaseWatch) held(hot *store.Hot, now time.Time) bool {
-	if hot.Lease == "" {
-		return false
-	}
-	if l.name != hot.Lease {
-		l.name, l.since = hot.Lease, now
-	}
-	return now.Before(hot.LeaseEnd.Add(clockSkew)) && now.Sub(l.since) < leaseWatched
 }
 
 // holder is one refresh, or one revocation, with all that it needs in hand.
