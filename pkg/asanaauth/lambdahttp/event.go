@@ -144,8 +144,10 @@ func header(e *event) http.Header {
 	return h
 }
 
-// withoutStage takes a named stage off the path, where API Gateway puts it; the
-// stage $default is never there.
+// withoutStage takes a named stage off the path, where API Gateway puts it for its
+// own domain, but not for a custom one; the stage $default is never there. The
+// event does not tell the two apart, so a stage must not be named like the first
+// segment of a route.
 func withoutStage(path, stage string) string {
 	if stage == "" || stage == "$default" {
 		return path
