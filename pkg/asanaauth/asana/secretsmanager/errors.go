@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
@@ -18,11 +17,10 @@ func failed(ctx context.Context, err error) error {
 	if saidNo(err) {
 		return fmt.Errorf("fetching the client secret: %w", err)
 	}
+	var unread *smithy.DeserializationError
 	if ended := ctx.Err(); ended != nil {
 		err = ended
-	}
-	var unread *smithy.DeserializationError
-	if s := status(err); errors.As(err, &unread) || s >= http.StatusOK && s < http.StatusMultipleChoices {
+	} else if errors.As(err, &unread) {
 		err = errNonsense
 	}
 	return fmt.Errorf("%w: fetching the client secret: %w", ErrUnavailable, err)

@@ -176,3 +176,26 @@ func TestTheContextsErrorIsKept(t *testing.T) {
 		t.Errorf("ClientSecrets: %v, want ErrUnavailable and the context's error", err)
 	}
 }
+
+// The context ends while the answer is being read, which the SDK takes for an
+// answer that makes no sense.
+func TestContextEndsWithinTheAnswer(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	half := trips(func(*http.Request) (*http.Response, error) {
+		body := io.MultiReader(strings.NewReader(`{"SecretString":"`+marker), ending{cancel})
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
+	})
+	_, err := secretsmanager.New(client("http://127.0.0.1:1", half), arn).ClientSecrets(ctx)
+	if !errors.Is(err, secretsmanager.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("ClientSecrets: %v, want ErrUnavailable and the context's error", err)
+	}
+	notQuoted(t, err)
+}
+
+// ending is a body that breaks off as the context ends.
+type ending struct{ cancel func() }
+
+func (e ending) Read([]byte) (int, error) {
+	e.cancel()
+	return 0, errors.New("broken off")
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
@@ -52,7 +51,7 @@ func kindOf(err error) error {
 // not be read quotes it, and an answer to Decrypt holds the keyring.
 func harmless(err error) error {
 	var unread *smithy.DeserializationError
-	if s := status(err); errors.As(err, &unread) || s >= http.StatusOK && s < http.StatusMultipleChoices {
+	if errors.As(err, &unread) {
 		return errNonsense
 	}
 	return err

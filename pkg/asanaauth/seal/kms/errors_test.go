@@ -140,7 +140,7 @@ type ending struct{ cancel func() }
 
 func (e ending) Read([]byte) (int, error) {
 	e.cancel()
-	return 0, context.Canceled
+	return 0, errors.New("broken off")
 }
 
 // An answer that cannot be read is not quoted: it may hold the keyring.
