@@ -1,8 +1,6 @@
 package asanatest
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -169,12 +167,9 @@ func writeAPI(w http.ResponseWriter, r *http.Request, v any) {
 		status, body["data"] = http.StatusCreated, v.data
 		w.Header().Set("Location", "/api/1.0"+v.path)
 	}
-	if pretty := r.URL.Query()["opt_pretty"]; len(pretty) == 0 || pretty[0] == "false" {
-		writeJSON(w, status, body)
-		return
+	indent := ""
+	if pretty := r.URL.Query()["opt_pretty"]; len(pretty) > 0 && pretty[0] != "false" {
+		indent = "  "
 	}
-	var indented bytes.Buffer
-	plain, _ := json.Marshal(body)
-	json.Indent(&indented, plain, "", "  ")
-	writeJSON(w, status, json.RawMessage(indented.Bytes()))
+	writeIndented(w, status, body, indent)
 }

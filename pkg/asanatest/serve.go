@@ -100,12 +100,15 @@ func (b *buffer) writeTo(w http.ResponseWriter) {
 }
 
 // writeJSON answers like Asana's OAuth endpoints.
-func writeJSON(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) { writeIndented(w, status, v, "") }
+
+func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
 	enc.Encode(v)
 }

@@ -2,6 +2,7 @@ package asanatest
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -89,6 +90,9 @@ func (a *Asana) load() error {
 	}
 	if loaded.Format != stateFormat {
 		return fmt.Errorf("asanatest: state has format %d, not %d", loaded.Format, stateFormat)
+	}
+	if _, err := x509.ParsePKCS1PrivateKey(loaded.Key); err != nil && len(loaded.Key) > 0 {
+		return fmt.Errorf("asanatest: reading state: %w", err)
 	}
 	if err := loaded.Switches.check(); err != nil {
 		return fmt.Errorf("asanatest: reading state: %w", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -69,11 +70,11 @@ func switchValues(f reflect.StructField) []string {
 func (s Switches) patch(body []byte) (Switches, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	var members map[string]json.RawMessage
-	if err := dec.Decode(&members); err != nil {
-		return s, fmt.Errorf("not a JSON object: %w", err)
+	if err := dec.Decode(&members); err != nil || members == nil {
+		return s, errors.New("not a JSON object")
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return s, fmt.Errorf("data after the JSON object")
+		return s, errors.New("data after the JSON object")
 	}
 	v := reflect.ValueOf(&s).Elem()
 	for name, raw := range members {

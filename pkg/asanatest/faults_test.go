@@ -1,0 +1,185 @@
+package asanatest_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// TestCut: nothing happened, or everything did; the client cannot tell.
+func TestCut(t *testing.T) {
+	for name, applied := range map[string]bool{"cut": false, "cut after apply": true} {
+		t.Run(name, func(t *testing.T) {
+			k := newKit(t)
+			k.set(func(s *switches) { s.RotateRefreshTokens = true })
+			tok := k.signIn(full(), asanatest.Member)
+			k.Inject(asanatest.Fault{GrantType: "refresh_token", Cut: !applied, CutAfterApply: applied})
+			if got := k.refresh(tok.RefreshToken); got.status != 0 || !strings.Contains(got.text, io.ErrUnexpectedEOF.Error()) {
+				t.Errorf("got %d %s, want a cut connection", got.status, got.text)
+			}
+			want := 200
+			if applied {
+				want = 400 // it was rotated, and the new one is lost
+			}
+			if got := k.refresh(tok.RefreshToken); got.status != want {
+				t.Errorf("next: %d %s, want %d", got.status, got.text, want)
+			}
+		})
+	}
+}
+
+// TestCutSocket: over a socket a cut is a broken connection.
+func TestCutSocket(t *testing.T) {
+	asana, err := asanatest.New(asanatest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(asana)
+	server.Start()
+	defer server.Close()
+	asana.Inject(asanatest.Fault{Cut: true})
+	if resp, err := http.Get(server.URL + "/api/1.0/users/me"); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v, %v", resp, err)
+	}
+}
+
+// TestCannedAnswers: an answer of one's own, with and without effect, for the
+// requests it is meant for.
+func TestCannedAnswers(t *testing.T) {
+	k := newKit(t)
+	tok := k.signIn(full(), asanatest.Member)
+	k.set(func(s *switches) { s.RotateRefreshTokens = true })
+	k.Inject(asanatest.Fault{Path: "/-/oauth_token", GrantType: "refresh_token", Times: 2, Status: 502, Body: "<p>bad", ContentType: "text/html", Header: http.Header{"Retry-After": {"9"}}})
+	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 200 {
+		t.Errorf("another path: %d", got.status)
+	}
+	for range 2 {
+		if got := k.refresh(tok.RefreshToken); got.status != 502 || got.text != "<p>bad" || got.header.Get("Content-Type") != "text/html" || got.header.Get("Retry-After") != "9" {
+			t.Errorf("got %d %s %v", got.status, got.text, got.header)
+		}
+	}
+	k.Inject(asanatest.Fault{Path: "/-/*", Body: `{}`, Apply: true})
+	if got := k.refresh(tok.RefreshToken); got.status != 200 || got.text != `{}` {
+		t.Errorf("with effect: %d %s", got.status, got.text)
+	}
+	if got := k.refresh(tok.RefreshToken); got.status != 400 {
+		t.Errorf("the canned answer had no effect: %d %s", got.status, got.text)
+	}
+	k.Inject(asanatest.Fault{Times: -1, Status: 500})
+	for range 3 {
+		if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 500 {
+			t.Errorf("without end: %d", got.status)
+		}
+	}
+	k.ClearFaults()
+	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 200 {
+		t.Errorf("cleared: %d", got.status)
+	}
+}
+
+// TestBefore is called outside every lock, ahead of all effects.
+func TestBefore(t *testing.T) {
+	k := newKit(t)
+	tok := k.signIn(full(), asanatest.Member)
+	k.Inject(asanatest.Fault{GrantType: "refresh_token", Before: func(*http.Request) { k.RevokeGrants(asanatest.Member) }})
+	if got := k.refresh(tok.RefreshToken); got.status != 400 {
+		t.Errorf("got %d %s", got.status, got.text)
+	}
+}
+
+// TestDelays end with the client's context, before the effect or after it.
+func TestDelays(t *testing.T) {
+	for name, after := range map[string]bool{"before": false, "after": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				asana, err := asanatest.New(asanatest.Options{BaseURL: base})
+				if err != nil {
+					t.Fatal(err)
+				}
+				k := &kit{T: t, Asana: asana, http: asana.Client()}
+				k.set(func(s *switches) { s.RotateRefreshTokens = true })
+				tok := k.signIn(full(), asanatest.Member)
+
+				f := asanatest.Fault{GrantType: "refresh_token", Delay: 3 * time.Second}
+				want := 200
+				if after {
+					f.Delay, f.AnswerDelay, want = 0, f.Delay, 400
+				}
+				k.Inject(f)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				r := k.request(http.MethodPost, "/-/oauth_token", "", "grant_type=refresh_token&client_id="+asanatest.FullClientID+
+					"&client_secret="+asanatest.FullClientSecret+"&refresh_token="+tok.RefreshToken).WithContext(ctx)
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				start := time.Now()
+				if resp, err := k.http.Do(r); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
+					t.Errorf("got %v, %v after %v", resp, err, time.Since(start))
+				}
+				if got := k.refresh(tok.RefreshToken); got.status != want {
+					t.Errorf("next: %d %s, want %d", got.status, got.text, want)
+				}
+				k.Inject(asanatest.Fault{Delay: time.Second, AnswerDelay: time.Second})
+				start = time.Now()
+				if got := k.get("/api/1.0/users/me", ""); got.status != 401 || time.Since(start) != 2*time.Second {
+					t.Errorf("patient: %d after %v", got.status, time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+// TestRequests: what came, in order, bounded, counted, without secrets.
+func TestRequests(t *testing.T) {
+	k := newKit(t)
+	tok := k.signIn(full(), asanatest.Member)
+	k.Inject(asanatest.Fault{Cut: true})
+	k.refresh(tok.RefreshToken)
+	k.set(func(s *switches) { s.DelayMS = 2000 })
+	k.refresh(tok.RefreshToken)
+	k.tokenRequest("grant_type", "a secret in the wrong place")
+	k.set(func(s *switches) { s.DelayMS = 0 })
+	k.get("/_offline/switches", "")
+
+	got := k.Requests()
+	if len(got) != 5 {
+		t.Fatalf("%d requests: %v", len(got), got)
+	}
+	for i, want := range []asanatest.Request{
+		{Method: "POST", Path: "/-/oauth_authorize", Status: 303},
+		{Method: "POST", Path: "/-/oauth_token", GrantType: "authorization_code", Status: 200},
+		{Method: "POST", Path: "/-/oauth_token", GrantType: "refresh_token", Cut: true},
+		{Method: "POST", Path: "/-/oauth_token", GrantType: "refresh_token", Status: 200, Took: 2 * time.Second},
+		{Method: "POST", Path: "/-/oauth_token", GrantType: "other", Status: 400, Took: 2 * time.Second},
+	} {
+		if got[i].Time.IsZero() {
+			t.Errorf("%d has no time", i)
+		}
+		if got[i].Time = (time.Time{}); got[i] != want {
+			t.Errorf("%d is %+v, want %+v", i, got[i], want)
+		}
+	}
+	if n := k.CountRequests("refresh_token"); n != 2 {
+		t.Errorf("%d refreshes", n)
+	}
+	if n := k.CountRequests("/-/oauth_token"); n != 4 {
+		t.Errorf("%d token requests", n)
+	}
+	for range 1500 {
+		k.get("/api/1.0/users/me", "")
+	}
+	last := k.Requests()
+	if n := k.CountRequests("/api/1.0/users/me"); n != 1500 || len(last) > 1000 || last[len(last)-1].Status != 401 {
+		t.Errorf("counted %d, kept %d", n, len(last))
+	}
+	if err := k.Reset(); err != nil || len(k.Requests()) != 0 || k.CountRequests("refresh_token") != 0 {
+		t.Error("Reset keeps requests")
+	}
+}

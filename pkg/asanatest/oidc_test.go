@@ -1,0 +1,129 @@
+package asanatest_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// TestPlainOIDC is go-oidc as anybody uses it, over a real socket: discovery
+// under /api/1.0, an ID token out of the fragment, UserInfo.
+func TestPlainOIDC(t *testing.T) {
+	asana, err := asanatest.New(asanatest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(asana) // the base URL is that of the requests
+	defer server.Close()
+	provider, err := oidc.NewProvider(t.Context(), server.URL+"/api/1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := full("openid", "email", "profile")
+	c.Endpoint = provider.Endpoint()
+	back, err := asana.Authorize(t.Context(), c.AuthCodeURL("st", oauth2.SetAuthURLParam("response_type", "code id_token"), oidc.Nonce("the nonce")), asanatest.Member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _ := url.Parse(back)
+	answer, err := url.ParseQuery(u.Fragment)
+	if err != nil || u.RawQuery != "" || answer.Get("state") != "st" {
+		t.Fatalf("redirect is %s", back)
+	}
+	id, err := provider.Verifier(&oidc.Config{ClientID: c.ClientID}).Verify(t.Context(), answer.Get("id_token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.Subject != asanatest.Member || id.Nonce != "the nonce" || id.Issuer != server.URL+"/api/1.0" {
+		t.Errorf("ID token is of %s, nonce %q, issuer %s", id.Subject, id.Nonce, id.Issuer)
+	}
+	var claims map[string]any
+	if err := id.Claims(&claims); err != nil || len(claims) != 6 {
+		t.Errorf("claims are %v", claims)
+	}
+	tok, err := c.Exchange(t.Context(), answer.Get("code"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := provider.UserInfo(t.Context(), oauth2.StaticTokenSource(tok))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Subject != asanatest.Member || info.Email != "mia@acme.example" {
+		t.Errorf("UserInfo is %+v", info)
+	}
+	stranger := provider.Verifier(&oidc.Config{ClientID: asanatest.GranularClientID})
+	if _, err := stranger.Verify(t.Context(), answer.Get("id_token")); err == nil {
+		t.Error("another app's verifier took it")
+	}
+}
+
+// TestIDTokenAlone: response_type=id_token brings no code and no token.
+func TestIDTokenAlone(t *testing.T) {
+	k := newKit(t)
+	back, err := k.Authorize(t.Context(), full("openid").AuthCodeURL("st", oauth2.SetAuthURLParam("response_type", "id_token")), asanatest.Member)
+	if err != nil || !strings.HasPrefix(back, asanatest.DefaultRedirectURI+"#") {
+		t.Fatalf("%s, %v", back, err)
+	}
+	if got := k.values(back); got.Get("id_token") == "" || got.Has("code") || got.Has("access_token") || got.Get("state") != "st" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	k := newKit(t)
+	meta := k.get("/.well-known/oauth-authorization-server", "").json
+	if meta["issuer"] != base || !reflect.DeepEqual(meta["response_types_supported"], []any{"code"}) || meta["jwks_uri"] != nil || meta["registration_endpoint"] != nil {
+		t.Errorf("authorization server metadata: %v", meta)
+	}
+	discovery := k.get("/api/1.0/.well-known/openid-configuration", "").json
+	if discovery["issuer"] != base+"/api/1.0" || discovery["jwks_uri"] != base+"/api/1.0/openid_connect/jwks" {
+		t.Errorf("discovery: %v", discovery)
+	}
+	if got := k.get("/.well-known/openid-configuration", ""); got.status != http.StatusNotFound {
+		t.Errorf("root discovery: %d", got.status)
+	}
+}
+
+// TestUserInfo: openid opens it, email and profile decide what is in it.
+func TestUserInfo(t *testing.T) {
+	k := newKit(t)
+	for scope, want := range map[string]map[string]any{
+		"openid":               {"sub": asanatest.Member},
+		"openid email":         {"sub": asanatest.Member, "email": "mia@acme.example"},
+		"openid profile":       {"sub": asanatest.Member, "name": "Mia Member", "picture": "https://photos.example/mia.png"},
+		"openid email profile": {"sub": asanatest.Member, "email": "mia@acme.example", "name": "Mia Member", "picture": "https://photos.example/mia.png"},
+	} {
+		tok := k.signIn(granular(strings.Fields(scope)...), asanatest.Member)
+		if got := k.get("/api/1.0/openid_connect/userinfo", tok.AccessToken); !reflect.DeepEqual(got.json, want) {
+			t.Errorf("%s: %d %s", scope, got.status, got.text)
+		}
+	}
+	without := k.signIn(granular("users:read"), asanatest.Member)
+	got := k.get("/api/1.0/openid_connect/userinfo", without.AccessToken)
+	if got.status != 403 || got.errorMessage() != "The following scopes must be present to fulfill this request: openid" {
+		t.Errorf("without openid: %d %s", got.status, got.text)
+	}
+	if got := k.get("/api/1.0/openid_connect/userinfo", ""); got.status != 401 {
+		t.Errorf("without token: %d", got.status)
+	}
+}
+
+// TestSignIDToken: claims of one's own are signed with the published key.
+func TestSignIDToken(t *testing.T) {
+	k := newKit(t)
+	ctx := oidc.ClientContext(t.Context(), k.http)
+	keys := oidc.NewRemoteKeySet(ctx, base+"/api/1.0/openid_connect/jwks")
+	payload, err := keys.VerifySignature(ctx, k.SignIDToken(map[string]any{"hello": "world"}))
+	if err != nil || string(payload) != `{"hello":"world"}` {
+		t.Errorf("%s, %v", payload, err)
+	}
+}

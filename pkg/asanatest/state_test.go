@@ -1,0 +1,190 @@
+package asanatest_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// TestFile: another process with the same file knows tokens, consents, codes,
+// key, sign-ins and switches.
+func TestFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "asana.json")
+	in := func(o *asanatest.Options) { o.File = file }
+	k := newKit(t, in)
+	tok := k.signIn(full("default", "openid"), asanatest.Member)
+	pat := k.PersonalAccessToken(asanatest.Bot)
+	code := k.consent(full("openid"), asanatest.Guest).Get("code")
+	id := k.consent(full("openid"), asanatest.Member, hybrid).Get("id_token")
+	k.set(func(s *switches) { s.RetryAfter = 77 })
+
+	again := newKit(t, in)
+	if got := again.get("/api/1.0/users/me", tok.AccessToken); got.status != 200 {
+		t.Errorf("access token: %d", got.status)
+	}
+	if got := again.refresh(tok.RefreshToken); got.status != 200 {
+		t.Errorf("refresh token: %d %s", got.status, got.text)
+	}
+	if got := again.get("/api/1.0/users/me", pat); got.status != 200 {
+		t.Errorf("PAT: %d", got.status)
+	}
+	if _, err := full().Exchange(again.ctx(), code); err != nil {
+		t.Errorf("code: %v", err)
+	}
+	if _, err := again.verifier().Verify(again.ctx(), id); err != nil {
+		t.Errorf("ID token: %v", err)
+	}
+	if again.Switches().RetryAfter != 77 {
+		t.Error("switches are forgotten")
+	}
+
+	third := newKit(t, in)
+	if _, err := full().Exchange(third.ctx(), code); err == nil {
+		t.Error("a code that another process took is good again")
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if left, _ := filepath.Glob(file + ".*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := third.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	fourth := newKit(t, in)
+	if got := fourth.refresh(tok.RefreshToken); got.status != 400 || fourth.Switches() != asanatest.DefaultSwitches() {
+		t.Errorf("after Reset: %d %s", got.status, got.text)
+	}
+	if _, err := fourth.verifier().Verify(fourth.ctx(), id); err != nil {
+		t.Errorf("Reset made another key: %v", err)
+	}
+}
+
+// TestFileFirst: what could not be kept is not answered.
+func TestFileFirst(t *testing.T) {
+	dir := t.TempDir()
+	k := newKit(t, func(o *asanatest.Options) { o.File = filepath.Join(dir, "deep", "asana.json") })
+	if _, err := full().Exchange(k.ctx(), "x"); err == nil {
+		t.Error("exchanged nothing")
+	}
+	if _, err := k.Authorize(t.Context(), full().AuthCodeURL("st"), asanatest.Member); err == nil {
+		t.Error("gave a code that it could not keep")
+	}
+	if pat := k.PersonalAccessToken(asanatest.Bot); pat != "" {
+		t.Error("gave a token that it could not keep")
+	}
+	if err := k.SetSwitches(func(s *switches) { s.Down = true }); !errors.Is(err, fs.ErrNotExist) || k.Switches().Down {
+		t.Errorf("set a switch that it could not keep: %v", err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	wrong := asanatest.DefaultSwitches()
+	wrong.Distribution = "some"
+	for name, o := range map[string]asanatest.Options{
+		"no state":       {File: file("a", "{")},
+		"newer state":    {File: file("b", `{"format":9}`)},
+		"bad switches":   {File: file("c", `{"format":1,"switches":{"distribution":"some"}}`)},
+		"bad key":        {File: file("d", `{"format":1,"key":"AAAA"}`)},
+		"a folder":       {File: dir},
+		"switches":       {Switches: wrong},
+		"same person":    {People: append(asanatest.DefaultPeople(), asanatest.DefaultPeople()[0])},
+		"no gid":         {People: []asanatest.Person{{GID: "mia"}}},
+		"same app":       {Apps: append(asanatest.DefaultApps(), asanatest.DefaultApps()[0])},
+		"no client id":   {Apps: []asanatest.App{{}}},
+		"app and person": {Apps: []asanatest.App{{ClientID: asanatest.Member}}},
+	} {
+		if _, err := asanatest.New(o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestOptionsAreCopied: what the caller does with its slices later is its own.
+func TestOptionsAreCopied(t *testing.T) {
+	people, apps := asanatest.DefaultPeople(), asanatest.DefaultApps()
+	k := newKit(t, func(o *asanatest.Options) { o.People, o.Apps = people, apps })
+	people[0].Memberships[0].ViewOnly = true
+	people[0].Name, apps[0].Name = "changed", "changed"
+	got := k.memberships(k.PersonalAccessToken(asanatest.Member))
+	record := k.get("/api/1.0/workspace_memberships/"+got[0]["gid"].(string), k.PersonalAccessToken(asanatest.Member)).data()
+	if record["is_view_only"] != false || record["user"].(map[string]any)["name"] != "Mia Member" {
+		t.Errorf("record is %v", record)
+	}
+}
+
+// TestOwnKey: a key that is given is used, which spares tests its making.
+func TestOwnKey(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	give := func(o *asanatest.Options) { o.Key = key }
+	id := newKit(t, give).consent(full("openid"), asanatest.Member, hybrid).Get("id_token")
+	other := newKit(t, give)
+	if _, err := other.verifier().Verify(other.ctx(), id); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLongRun: old tokens are dropped, young and long-lived ones are not.
+func TestLongRun(t *testing.T) {
+	k := newKit(t)
+	tok := k.signIn(full(), asanatest.Member)
+	for range 5000 {
+		if got := k.refresh(tok.RefreshToken); got.status != 200 {
+			t.Fatalf("%d %s", got.status, got.text)
+		}
+		k.clock.Add(time.Hour)
+	}
+	if got := k.post("/-/token_info", "token", tok.AccessToken); strings.TrimSpace(got.text) != `{"active":false}` {
+		t.Errorf("first access token: %s", got.text)
+	}
+	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.errorMessage() != "Not Authorized" {
+		t.Errorf("the first access token is still known: %s", got.text)
+	}
+}
+
+// TestConcurrent is for the race detector, and for single use.
+func TestConcurrent(t *testing.T) {
+	k := newKit(t)
+	code := k.consent(full(), asanatest.Member).Get("code")
+	var wg sync.WaitGroup
+	tokens := make(chan *oauth2.Token, 20)
+	for range cap(tokens) {
+		wg.Go(func() {
+			if tok, err := full().Exchange(k.ctx(), code); err == nil {
+				tokens <- tok
+			}
+			k.SetSwitches(func(s *switches) { s.RetryAfter++ })
+			k.Requests()
+		})
+	}
+	wg.Wait()
+	if len(tokens) != 1 {
+		t.Errorf("one code gave %d tokens", len(tokens))
+	}
+	if got := k.Switches().RetryAfter; got != 50 {
+		t.Errorf("switch is %d, changes were lost", got)
+	}
+}
