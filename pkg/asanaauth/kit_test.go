@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -38,6 +39,7 @@ type house struct {
 	kms     *sealtest.Faulty
 	secrets *secretsManager
 	asana   *asanatest.Asana
+	wire    *wiretap // between the processes and asana
 	log     *logBuffer
 }
 
@@ -66,6 +68,7 @@ func newHouse(t *testing.T) *house {
 		kms:     &sealtest.Faulty{Wrapper: local.New([32]byte{1})},
 		secrets: &secretsManager{values: []string{"first secret"}},
 		asana:   offline,
+		wire:    &wiretap{next: offline.Transport()},
 		log:     &logBuffer{},
 	}
 }
@@ -103,7 +106,7 @@ func (h *house) process(change ...func(*settings)) *process {
 	h.t.Helper()
 	s := settings{
 		clientID: clientID, scopes: "default", sessionTTL: 720 * time.Hour, idleTTL: 168 * time.Hour,
-		keyTTL: 5 * time.Minute, returnURLs: []string{returnURL}, store: h.table, transport: h.asana.Transport(),
+		keyTTL: 5 * time.Minute, returnURLs: []string{returnURL}, store: h.table, transport: h.wire,
 	}
 	for _, c := range change {
 		c(&s)
@@ -358,4 +361,58 @@ func (h *house) rotateKey() uint32 {
 		h.t.Fatal(err)
 	}
 	return ring.Primary()
+}
+
+// saysAlso is says for attributes that are no strings.
+func (l *logBuffer) saysAlso(name, value string) int {
+	return strings.Count(l.String(), `"`+name+`":`+value)
+}
+
+// wiretap notes the refresh tokens that Asana gives out.
+type wiretap struct {
+	next http.RoundTripper
+
+	mu     sync.Mutex
+	tokens []string
+}
+
+func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := w.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	var tokens struct {
+		Refresh string `json:"refresh_token"`
+	}
+	if json.Unmarshal(body, &tokens) == nil && tokens.Refresh != "" {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.tokens = append(w.tokens, tokens.Refresh)
+	}
+	return answer, err
+}
+
+// liveTokens counts the refresh tokens ever given out that Asana still takes.
+func (h *house) liveTokens() int {
+	h.t.Helper()
+	h.wire.mu.Lock()
+	defer h.wire.mu.Unlock()
+	live := 0
+	for _, token := range h.wire.tokens {
+		answer, err := h.asana.Client().PostForm(asanaURL+"/-/token_info", url.Values{"token": {token}})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		var info struct{ Active bool }
+		if err := json.NewDecoder(answer.Body).Decode(&info); err != nil {
+			h.t.Fatal(err)
+		}
+		if info.Active {
+			live++
+		}
+	}
+	return live
 }
