@@ -42,6 +42,9 @@ func NewLogin(p Parts, o LoginOptions) (*Login, error) {
 	return &Login{p.withDefaults(), o}, nil
 }
 
+// Home is the default return URL: where people are sent who have no attempt.
+func (l *Login) Home() string { return l.o.ReturnURLs[0] }
+
 // BeginRequest is what an app asks when it sends a person to us. All of it is
 // optional.
 type BeginRequest struct {

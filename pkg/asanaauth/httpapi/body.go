@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+)
+
+// maxBody bounds what is read of a request.
+const maxBody = 64 << 10
+
+// hasType reports whether the request's body is of a media type, in UTF-8 and
+// not compressed.
+func hasType(r *http.Request, mediaType string) bool {
+	headers := r.Header["Content-Type"]
+	if len(headers) != 1 || r.Header.Get("Content-Encoding") != "" {
+		return false
+	}
+	got, options, err := mime.ParseMediaType(headers[0])
+	if err != nil || got != mediaType {
+		return false
+	}
+	for name, value := range options {
+		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+			return false
+		}
+	}
+	return true
+}
+
+// readBody reads at most maxBody, whatever Content-Length says.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, failed(payloadTooLarge)
+	}
+	if r.Body == nil {
+		return nil, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case len(b) > maxBody:
+		return nil, failed(payloadTooLarge)
+	case err != nil:
+		return nil, &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: "The body could not be read.", Err: errors.New("the body ended early")}
+	}
+	return b, nil
+}
+
+// members are those of a JSON object, null ones left out.
+type members map[string]json.RawMessage
+
+// parseObject reads one JSON object with some of the known members, each at
+// most once, and nothing after it. encoding/json takes more: it takes the last
+// of two equal members, any case, and invalid UTF-8. No body counts as {}.
+func parseObject(body []byte, known ...string) (members, error) {
+	m := members{}
+	if len(body) == 0 {
+		return m, nil
+	}
+	if !utf8.Valid(body) {
+		return nil, invalid("The body is not UTF-8.")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, invalid("The body is not a JSON object.")
+	}
+	for d.More() {
+		if err := m.next(d, known); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, invalid("The body is not a JSON object.")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, invalid("There is something after the JSON object.")
+	}
+	for name, value := range m {
+		if string(value) == "null" {
+			delete(m, name)
+		}
+	}
+	return m, nil
+}
+
+func (m members) next(d *json.Decoder, known []string) error {
+	t, err := d.Token()
+	name, ok := t.(string)
+	if err != nil || !ok {
+		return invalid("The body is not a JSON object.")
+	}
+	if !slices.Contains(known, name) {
+		return invalid("The body has a member that is not known here.")
+	}
+	if _, twice := m[name]; twice {
+		return invalid("The body has a member twice.")
+	}
+	var value json.RawMessage
+	if d.Decode(&value) != nil {
+		return invalid("The body is not a JSON object.")
+	}
+	m[name] = value
+	return nil
+}

@@ -1,0 +1,94 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+)
+
+// NewMembership returns the handler of GET /membership: the memberships of the
+// person who is signed in, or with ?workspace=GID the one there. It fails where
+// an origin is none.
+func NewMembership(c Config, conns *asanaauth.Connections, m *asanaauth.Memberships, origins []string) (http.Handler, error) {
+	f, err := c.frontend(conns, origins, "/membership", http.MethodGet)
+	if err != nil {
+		return nil, err
+	}
+	return f.handler(func(w http.ResponseWriter, r *http.Request) error {
+		return f.membership(w, r, m)
+	}), nil
+}
+
+func (f *frontend) membership(w http.ResponseWriter, r *http.Request, m *asanaauth.Memberships) error {
+	p, err := parseParams(r.URL.RawQuery, "workspace")
+	if err != nil {
+		return err
+	}
+	s, err := f.session(r)
+	if err != nil {
+		return err
+	}
+	if workspace, ok := p["workspace"]; ok {
+		in, err := m.In(r.Context(), s, workspace)
+		if err != nil {
+			return err
+		}
+		return answerJSON(w, http.StatusOK, membershipJSON(in))
+	}
+	list, err := m.List(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	data := make([]membership, 0, len(list))
+	for _, in := range list {
+		data = append(data, membershipJSON(in))
+	}
+	return answerJSON(w, http.StatusOK, struct {
+		Data []membership `json:"data"`
+	}{data})
+}
+
+type membership struct {
+	Workspace  namedGID          `json:"workspace"`
+	User       namedGID          `json:"user"`
+	IsActive   *bool             `json:"is_active"`
+	IsAdmin    *bool             `json:"is_admin"`
+	IsGuest    *bool             `json:"is_guest"`
+	IsViewOnly *bool             `json:"is_view_only"`
+	CanWrite   *bool             `json:"can_write"`
+	Unknown    map[string]string `json:"unknown"` // the reason of each null above
+	AskedWith  string            `json:"asked_with"`
+	CheckedAt  string            `json:"checked_at"`
+}
+
+type namedGID struct {
+	GID  string  `json:"gid"`
+	Name *string `json:"name"`
+}
+
+func membershipJSON(in asanaauth.Membership) membership {
+	unknown := map[string]string{}
+	flag := func(name string, f asanaauth.Flag) *bool {
+		if !f.Known {
+			unknown[name] = f.Unknown
+			return nil
+		}
+		return &f.Value
+	}
+	workspace := namedGID{GID: in.Workspace.GID}
+	if in.Workspace.Name != "" {
+		workspace.Name = &in.Workspace.Name
+	}
+	return membership{
+		Workspace:  workspace,
+		User:       namedGID{in.UserGID, orNull(in.UserName)},
+		IsActive:   flag("is_active", in.Active),
+		IsAdmin:    flag("is_admin", in.Admin),
+		IsGuest:    flag("is_guest", in.Guest),
+		IsViewOnly: flag("is_view_only", in.ViewOnly),
+		CanWrite:   flag("can_write", in.CanWrite()),
+		Unknown:    unknown,
+		AskedWith:  in.AskedWith,
+		CheckedAt:  timestamp(in.CheckedAt),
+	}
+}

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+)
+
+// NewSession returns the handler of GET /session, which says who is signed in,
+// and DELETE /session, which signs this browser out. The connection stays. It
+// fails where an origin is none.
+func NewSession(c Config, conns *asanaauth.Connections, origins []string) (http.Handler, error) {
+	f, err := c.frontend(conns, origins, "/session", http.MethodGet, http.MethodDelete)
+	if err != nil {
+		return nil, err
+	}
+	return f.handler(func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method == http.MethodDelete {
+			return f.signOut(w, r)
+		}
+		return f.whoIs(w, r)
+	}), nil
+}
+
+func (f *frontend) whoIs(w http.ResponseWriter, r *http.Request) error {
+	s, err := f.session(r)
+	if err != nil {
+		return err
+	}
+	p, err := f.conns.Profile(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusOK, struct {
+		Connection string  `json:"connection"`
+		AsanaUser  string  `json:"asana_user"`
+		Name       *string `json:"name"`
+		Email      *string `json:"email"`
+		Picture    *string `json:"picture"`
+		Scope      string  `json:"scope"`
+		Status     string  `json:"status"`
+		ExpiresAt  string  `json:"expires_at"`
+	}{
+		p.Connection, p.AsanaUser, orNull(p.Name), orNull(p.Email), orNull(p.Picture),
+		p.Scope, string(p.Status), timestamp(p.ExpiresAt),
+	})
+}
+
+func (f *frontend) signOut(w http.ResponseWriter, r *http.Request) error {
+	if _, err := f.body(r); err != nil {
+		return err
+	}
+	s, err := f.session(r)
+	if err != nil {
+		return err
+	}
+	if err := f.conns.SignOut(r.Context(), s); err != nil {
+		return err
+	}
+	http.SetCookie(w, f.cookies.session("", 0))
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// orNull is for what Asana may not have told.
+func orNull(s secret.String) *string {
+	if s.IsZero() {
+		return nil
+	}
+	text := s.Reveal()
+	return &text
+}
+
+// timestamp is RFC 3339 in UTC.
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
