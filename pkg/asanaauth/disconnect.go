@@ -149,7 +149,7 @@ func (c *Connections) endStep(ctx context.Context, hot *store.Hot, caller string
 func (h *holder) revokeAndErase(ctx context.Context, caller string) (Disconnected, *store.Hot, error) {
 	c := h.c
 	later := Disconnected{Status: store.Revoking}
-	if min(h.end.Sub(c.now()), c.left(ctx)) < requestTime+saveReserve {
+	if !h.timeToAsk(ctx) {
 		h.release(ctx, func(*store.Hot) {})
 		return later, nil, nil
 	}
@@ -204,8 +204,9 @@ func (h *holder) revocationFailed(ctx context.Context, err error) {
 	h.coolDown(ctx, wait)
 }
 
-// livesElsewhere reports whether another OAuth connection of the same Asana
-// user is here that still has a refresh token and is not about to leave.
+// livesElsewhere reports whether an OAuth connection of the same Asana user is
+// here that still has a refresh token and is not about to leave, as the one
+// that asks is.
 func (c *Connections) livesElsewhere(ctx context.Context, hot *store.Hot) (bool, error) {
 	cursor := ""
 	for {
@@ -216,7 +217,7 @@ func (c *Connections) livesElsewhere(ctx context.Context, hot *store.Hot) (bool,
 		var keys []store.Key
 		for _, row := range page {
 			p, ok := row.(*store.UserPointer)
-			if ok && p.Kind == store.OAuth && p.Connection != hot.Connection && store.ValidConnectionID(p.Connection) {
+			if ok && p.Kind == store.OAuth && store.ValidConnectionID(p.Connection) {
 				keys = append(keys, store.HotKey(p.Connection))
 			}
 		}
@@ -255,7 +256,7 @@ func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
 		if hot != nil && slices.Contains(writers, hot.Writer) {
 			return nil, nil
 		}
-		if hot == nil || hot.Status != store.Revoking || hot.Grant != revoked.Grant || hot.Generation != revoked.Generation {
+		if hot == nil || hot.Grant != revoked.Grant {
 			return hot, errLook
 		}
 		writer, err := h.c.drawName()

@@ -70,6 +70,11 @@ func TestDisconnect(t *testing.T) {
 		if hot.Epoch == epoch {
 			t.Error("the epoch is the old one")
 		}
+		wantCount(t, "grant", int(hot.Grant), 2)
+		defer func() {
+			p.signIn(asanatest.Member)
+			wantCount(t, "generation of the next consent", int(h.hot(cookie).Generation), 2)
+		}()
 		if want := time.Now().Add(30 * 24 * time.Hour); !hot.End.Equal(want) {
 			t.Errorf("the tombstone ends %v, want %v", hot.End, want)
 		}
@@ -159,7 +164,8 @@ func TestDisconnectTakesTheLeaseLikeARefresh(t *testing.T) {
 		wantKind(t, err, asanaauth.ReconnectRequired)
 		<-ended
 		h.wantEnded(cookie)
-		// What was revoked is the token that the refresh saved meanwhile.
+		// It waited: what was revoked is the token that the refresh saved.
+		wantCount(t, "revocations", h.revocations(), 1)
 		if n := h.liveTokens(); n != 0 {
 			t.Errorf("%d tokens still live at Asana", n)
 		}
@@ -184,18 +190,30 @@ func TestEraseOnlyAtTheGrantThatWasRevoked(t *testing.T) {
 }
 
 func TestAsanaIsNotAskedWhereAnotherConnectionLives(t *testing.T) {
-	for status, asked := range map[store.Status]int{
-		store.Active: 0, store.Broken: 0, store.Revoking: 1, store.Disconnected: 1,
+	for name, c := range map[string]struct {
+		status store.Status
+		kind   store.Kind
+		kept   bool // its refresh token
+		asked  bool
+	}{
+		"active":                      {store.Active, store.OAuth, true, false},
+		"broken":                      {store.Broken, store.OAuth, true, false},
+		"broken, nothing left to try": {store.Broken, store.OAuth, false, true},
+		"revoking":                    {store.Revoking, store.OAuth, true, true},
+		"disconnected":                {store.Disconnected, store.OAuth, false, true},
+		"of another kind":             {store.Active, store.PersonalAccessToken, true, true},
 	} {
-		t.Run(string(status), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				h := newHouse(t)
 				p := h.process()
 				cookie := p.signIn(asanatest.Member)
-				h.anotherConnection(asanatest.Member, status)
+				h.anotherConnection(asanatest.Member, c.kind, c.status, c.kept)
 				d, err := p.disconnect(cookie)
-				wantDisconnected(t, d, err, store.Disconnected, asked == 1)
-				wantCount(t, "revocations", h.revocations(), asked)
+				wantDisconnected(t, d, err, store.Disconnected, c.asked)
+				if got := h.revocations() == 1; got != c.asked {
+					t.Errorf("asked: %v, want %v", got, c.asked)
+				}
 				if hot := h.hot(cookie); len(hot.Refresh) > 0 || hot.Status != store.Disconnected {
 					t.Error("it was not erased")
 				}
@@ -206,12 +224,15 @@ func TestAsanaIsNotAskedWhereAnotherConnectionLives(t *testing.T) {
 
 // anotherConnection puts one of the same Asana user, of another owner, into
 // the table.
-func (h *house) anotherConnection(gid string, status store.Status) {
+func (h *house) anotherConnection(gid string, kind store.Kind, status store.Status, kept bool) {
 	h.t.Helper()
 	owner := store.HashText("another owner")
-	id := store.ConnectionID(owner, gid, store.OAuth)
-	hot := &store.Hot{Connection: id, Kind: store.OAuth, AsanaGID: gid, Owner: owner, Status: status, Generation: 1, Grant: 1, Refresh: secret.Sealed("sealed")}
-	pointer := &store.UserPointer{User: store.HashText(gid), Connection: id, Kind: store.OAuth}
+	id := store.ConnectionID(owner, gid, kind)
+	hot := &store.Hot{Connection: id, Kind: kind, AsanaGID: gid, Owner: owner, Status: status, Generation: 1, Grant: 1}
+	if kept {
+		hot.Refresh = secret.Sealed("sealed")
+	}
+	pointer := &store.UserPointer{User: store.HashText(gid), Connection: id, Kind: kind}
 	if err := h.rows.Write(context.Background(), store.Put(hot, store.Absent, "another"), store.Put(pointer, store.Absent, "another")); err != nil {
 		h.t.Fatal(err)
 	}
@@ -244,14 +265,73 @@ func TestDisconnectOutwaitsACoolDown(t *testing.T) {
 		p := h.process()
 		cookie := p.signIn(asanatest.Member)
 		h.edit(cookie, func(hot *store.Hot) { hot.CoolUntil = time.Now().Add(6 * time.Second) })
+		began := time.Now()
 		d, err := p.disconnect(cookie)
 		wantDisconnected(t, d, err, store.Disconnected, true)
+		if took := time.Since(began); took != 6*time.Second {
+			t.Errorf("asked after %v of a cool-down of 6s", took)
+		}
 
 		cookie = p.signIn(asanatest.Member)
 		h.edit(cookie, func(hot *store.Hot) { hot.CoolUntil = time.Now().Add(5 * time.Minute) })
+		began = time.Now()
 		d, err = p.disconnect(cookie)
 		wantDisconnected(t, d, err, store.Revoking, false)
 		wantCount(t, "revocations", h.revocations(), 1)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("waited %v for a cool-down that cannot be outwaited", took)
+		}
+	})
+}
+
+func TestNothingIsRevokedWithoutTimeForTheErasure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		cookie := h.process().signIn(asanatest.Member)
+		slow := &storetest.Faulty{Store: h.rows, Hook: func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" {
+				time.Sleep(3 * time.Second)
+			}
+			return true, nil
+		}}
+		d, err := h.process(func(s *settings) { s.store = slow }).disconnect(cookie)
+		wantDisconnected(t, d, err, store.Revoking, false)
+		wantCount(t, "revocations", h.revocations(), 0)
+		if hot := h.hot(cookie); hot.Status != store.Revoking {
+			t.Errorf("status %s", hot.Status)
+		}
+	})
+}
+
+func TestACallerThatGoesAwayIsDisconnectedAllTheSame(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		ctx, cancel := context.WithCancel(t.Context())
+		h.asana.Inject(asanatest.Fault{Path: "/-/oauth_revoke", Before: func(*http.Request) { cancel() }})
+		p.conns.Disconnect(ctx, p.session(cookie))
+		if hot := h.hot(cookie); hot.Status != store.Disconnected {
+			t.Errorf("status %s", hot.Status)
+		}
+	})
+}
+
+// The session was opened, and before the first write somebody else ended the
+// connection and the person came again.
+func TestDisconnectByASessionThatEndedMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		old := p.signIn(asanatest.Member)
+		s := p.session(old)
+		if _, err := p.disconnect(old); err != nil {
+			t.Fatal(err)
+		}
+		cookie := p.signIn(asanatest.Member)
+		_, err := p.conns.Disconnect(context.Background(), s)
+		wantKind(t, err, asanaauth.Unauthenticated)
+		p.mustToken(cookie, 0)
 	})
 }
 
@@ -273,7 +353,7 @@ func TestASaveThatMeetsATombstoneRevokesWhatItHolds(t *testing.T) {
 						}
 					})
 					if lives {
-						h.anotherConnection(asanatest.Member, store.Active)
+						h.anotherConnection(asanatest.Member, store.OAuth, store.Active, true)
 					}
 				})
 				_, err := p.token(cookie, 0)
@@ -289,6 +369,21 @@ func TestASaveThatMeetsATombstoneRevokesWhatItHolds(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestASaveThatMeetsANewConsentRevokesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		h.expire()
+		h.inRequest("refresh_token", func() { h.process().signIn(asanatest.Member) })
+		if token := p.mustToken(cookie, 0); token.ExpiresIn != time.Hour {
+			t.Errorf("%v left, want the new consent's hour", token.ExpiresIn)
+		}
+		wantCount(t, "revocations", h.revocations(), 0)
+	})
 }
 
 func TestConnectingAgainDropsTheRevocation(t *testing.T) {

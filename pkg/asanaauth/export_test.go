@@ -3,6 +3,8 @@ package asanaauth
 import (
 	"context"
 	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
 // Times gives tests the times of the protocol.
@@ -14,3 +16,10 @@ func Times() map[string]time.Duration {
 
 // SecretsReady fetches the client secrets where they are old.
 func (c *Connections) SecretsReady(ctx context.Context) error { return c.Secrets.Ready(ctx) }
+
+// SessionOfKind is the session as it would be of a connection of another kind.
+func SessionOfKind(s *Session, kind store.Kind) *Session {
+	hot := *s.hot
+	hot.Kind = kind
+	return &Session{row: s.row, hot: &hot, cold: s.cold, ring: s.ring}
+}

@@ -178,8 +178,7 @@ func (h *holder) write(ctx context.Context, row *store.Hot, writer string) (*sto
 // send asks Asana and keeps the answer. From here to the save the caller's
 // cancellation does not count: an answer that nobody keeps may be the last.
 func (h *holder) send(ctx context.Context, caller string) (*store.Hot, error) {
-	c := h.c
-	if min(h.end.Sub(c.now()), c.left(ctx)) < requestTime+saveReserve {
+	if !h.timeToAsk(ctx) {
 		return h.giveUp(ctx)
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -188,6 +187,12 @@ func (h *holder) send(ctx context.Context, caller string) (*store.Hot, error) {
 		return h.fail(ctx, err, caller)
 	}
 	return h.save(ctx, tokens, caller)
+}
+
+// timeToAsk reports whether lease and caller have the time that a request to
+// Asana and the keeping of its answer may take.
+func (h *holder) timeToAsk(ctx context.Context) bool {
+	return ctx.Err() == nil && min(h.end.Sub(h.c.now()), h.c.left(ctx)) >= requestTime+saveReserve
 }
 
 func (h *holder) request(ctx context.Context) (asana.Tokens, error) {

@@ -57,6 +57,9 @@ func TestRefreshIsReadLeaseAsanaSave(t *testing.T) {
 			}
 		}
 		wantCount(t, "refreshes", h.refreshes(), 1)
+		if hot := h.hot(cookie); hot.Lease != "" || !hot.LeaseEnd.IsZero() {
+			t.Errorf("the lease %q is still on", hot.Lease)
+		}
 	})
 }
 
@@ -152,6 +155,119 @@ func (h *house) fifty(cookie secret.String, processes int) []asanaauth.Token {
 		h.t.Fatal(err)
 	}
 	return tokens
+}
+
+// Joined callers wait in memory: none of them polls the table.
+func TestJoinedCallersReadOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		cookie := h.process().signIn(asanatest.Member)
+		h.expire()
+		h.asana.Inject(asanatest.Fault{GrantType: "refresh_token", Delay: 3 * time.Second})
+		h.table.Reset()
+		h.fifty(cookie, 1)
+		wantCount(t, "reads (fifty sessions, one keyring)", h.table.Count("read"), 51)
+		wantCount(t, "writes", h.table.Count("write"), 2)
+	})
+}
+
+// The caller that happens to be first takes nobody down with it.
+func TestAJoinedCallerThatGoesAwayTakesNobodyWithIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process(func(s *settings) { s.joined = true })
+		cookie := p.signIn(asanatest.Member)
+		h.expire()
+		h.edit(cookie, func(hot *store.Hot) { hot.Lease, hot.LeaseEnd = "another", time.Now().Add(5*time.Second) })
+		ctx, cancel := context.WithCancel(t.Context())
+		go p.ask(ctx, cookie, asanaauth.TokenRequest{})
+		time.Sleep(time.Second)
+		second := make(chan error, 1)
+		go func() {
+			_, err := p.token(cookie, 0)
+			second <- err
+		}()
+		time.Sleep(time.Second)
+		cancel()
+		if err := <-second; err != nil {
+			t.Errorf("the second caller: %v", err)
+		}
+	})
+}
+
+func TestACallerThatIsGoneBeforeTheRequestAsksNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		cookie := h.process().signIn(asanatest.Member)
+		h.expire()
+		ctx, cancel := context.WithCancel(t.Context())
+		p := h.process(func(s *settings) { s.store = afterWrite{h.rows, cancel} })
+		s := p.session(cookie)
+		_, err := p.conns.Token(ctx, s, asanaauth.TokenRequest{})
+		wantKind(t, err, asanaauth.TryAgain)
+		wantCount(t, "refreshes", h.refreshes(), 0)
+		if hot := h.hot(cookie); hot.Lease != "" {
+			t.Errorf("the lease %q is still on", hot.Lease)
+		}
+	})
+}
+
+// afterWrite calls then after each write.
+type afterWrite struct {
+	store.Store
+	then func()
+}
+
+func (a afterWrite) Write(ctx context.Context, changes ...store.Change) error {
+	defer a.then()
+	return a.Store.Write(ctx, changes...)
+}
+
+func TestAnOldSessionWaitsForNoNewConsent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		cookie := h.process().signIn(asanatest.Member)
+		h.expire()
+		h.edit(cookie, func(hot *store.Hot) { hot.Lease, hot.LeaseEnd = "another", time.Now().Add(5*time.Second) })
+		go func() {
+			time.Sleep(time.Second)
+			h.edit(cookie, func(hot *store.Hot) {
+				hot.Epoch, hot.Generation, hot.Expires = "another", 2, time.Now().Add(time.Hour)
+			})
+		}()
+		_, err := h.process().token(cookie, 0)
+		wantKind(t, err, asanaauth.Unauthenticated)
+	})
+}
+
+func TestAnotherLeaseIsWatchedAnew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		cookie := h.process().signIn(asanatest.Member)
+		h.expire()
+		p := h.process()
+		for _, name := range []string{"one", "two"} {
+			h.edit(cookie, func(hot *store.Hot) { hot.Lease, hot.LeaseEnd = name, time.Now().Add(time.Hour) })
+			ctx, cancel := context.WithTimeout(t.Context(), 14*time.Second)
+			_, err := p.ask(ctx, cookie, asanaauth.TokenRequest{})
+			cancel()
+			wantKind(t, err, asanaauth.TryAgain)
+		}
+		wantCount(t, "refreshes", h.refreshes(), 0)
+	})
+}
+
+func TestALongLivedTokenGoesToNoFrontend(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		s := asanaauth.SessionOfKind(p.session(cookie), store.PersonalAccessToken)
+		_, err := p.conns.Token(context.Background(), s, asanaauth.TokenRequest{})
+		wantKind(t, err, asanaauth.NotAllowedForKind)
+		_, err = p.memberships.List(context.Background(), s)
+		wantKind(t, err, asanaauth.NotAllowedForKind)
+	})
 }
 
 func TestJoinedCallersKeepTheirOwnDeadlines(t *testing.T) {
@@ -709,24 +825,33 @@ func TestAKeptRefreshTokenMovesToThePrimaryKey(t *testing.T) {
 	})
 }
 
-func TestTwoClientSecrets(t *testing.T) {
+// The kept secret is refused: it is fetched again, and the new one tried in the
+// same refresh.
+func TestASecretThatIsReplacedIsFetchedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHouse(t)
+		h.switches(func(s *asanatest.Switches) { s.AccessTokenSeconds = 60 })
 		p := h.process()
 		cookie := p.signIn(asanatest.Member)
 		h.app(func(a *asanatest.App) { a.ClientSecret, a.NextClientSecret = "second secret", "" })
 		h.secrets.set(nil, "second secret")
-		h.expire()
-		// Within five minutes the old value is still kept: it is refused, fetched
-		// again, and the new one tried in the same refresh.
-		if err := p.secretsReady(); err != nil {
-			t.Fatal(err)
-		}
+		time.Sleep(58 * time.Second)
 		p.mustToken(cookie, 0)
-		if hot := h.hot(cookie); hot.Status != store.Active {
-			t.Errorf("status %s", hot.Status)
-		}
+		wantCount(t, "fetches", h.secrets.calls, 2)
+		wantCount(t, "requests", h.refreshes(), 2)
 		wantCount(t, "alarms", h.log.says("alarm", "client_secret_rejected"), 0)
+	})
+}
+
+func TestAKnownSecretServesWhileItsSourceIsAway(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		h.expire()
+		h.secrets.set(errors.New("away"))
+		p.mustToken(cookie, 0)
+		wantCount(t, "fetches", h.secrets.calls, 2)
 	})
 }
 
