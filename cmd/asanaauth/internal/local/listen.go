@@ -1,0 +1,127 @@
+package local
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+)
+
+var (
+	loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	loopback6 = netip.IPv6Loopback()
+)
+
+// freePortTries bounds the search for a port that is free at every address.
+const freePortTries = 10
+
+// listen opens listeners at the address and at both loopback addresses, all with
+// one port: browsers take "localhost" for either of them.
+func listen(a Address) (ls []net.Listener, port uint16, err error) {
+	for range freePortTries {
+		ls, port, err = listenOnce(a)
+		if err == nil || a.Port != 0 {
+			break
+		}
+	}
+	return ls, port, err
+}
+
+func listenOnce(a Address) ([]net.Listener, uint16, error) {
+	var ls []net.Listener
+	port := a.Port
+	for _, at := range places(a.IP) {
+		l, err := net.Listen(at.network, net.JoinHostPort(at.ip.String(), strconv.Itoa(int(port))))
+		if err != nil {
+			closeAll(ls)
+			return nil, 0, fmt.Errorf("listening: %w", err)
+		}
+		ls = append(ls, l)
+		port = uint16(l.Addr().(*net.TCPAddr).Port)
+	}
+	return ls, port, nil
+}
+
+type place struct {
+	network string
+	ip      netip.Addr
+}
+
+// places are where to listen for one address. All IPv6 addresses (::) include
+// the IPv4 ones, as everywhere in Go.
+func places(ip netip.Addr) []place {
+	all := []place{{"tcp6", ip}}
+	if ip.Is4() {
+		all[0].network = "tcp4"
+	}
+	switch {
+	case ip == netip.IPv6Unspecified():
+		all[0].network = "tcp"
+		return all
+	case ip != loopback4 && ip != netip.IPv4Unspecified():
+		all = append(all, place{"tcp4", loopback4})
+	}
+	if ip != loopback6 && hasIPv6() {
+		all = append(all, place{"tcp6", loopback6})
+	}
+	return all
+}
+
+// hasIPv6 reports whether this machine has ::1: containers often have not.
+func hasIPv6() bool {
+	l, err := net.Listen("tcp6", net.JoinHostPort(loopback6.String(), "0"))
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
+
+func closeAll(ls []net.Listener) {
+	for _, l := range ls {
+		l.Close()
+	}
+}
+
+// listeners are the sockets of the service, and of offline Asana where it runs.
+type listeners struct {
+	service, asana         []net.Listener
+	servicePort, asanaPort uint16
+}
+
+// openListeners opens them before anything else: addresses are made of ports.
+func openListeners(f Flags, offline bool) (*listeners, error) {
+	var l listeners
+	var err error
+	if l.service, l.servicePort, err = listen(f.Addr); err != nil {
+		return nil, fmt.Errorf("-addr: %w", err)
+	}
+	if !offline {
+		return &l, nil
+	}
+	if l.asana, l.asanaPort, err = listen(f.AsanaAddr); err != nil {
+		closeAll(l.service)
+		return nil, fmt.Errorf("-asana-addr: %w", err)
+	}
+	return &l, nil
+}
+
+func (l *listeners) close() {
+	closeAll(l.service)
+	closeAll(l.asana)
+}
+
+// serviceURL is the service's origin: another host than offline Asana's, since
+// cookies do not tell ports apart.
+func (l *listeners) serviceURL() string { return "http://localhost" + portOf(l.servicePort) }
+
+// asanaURL is offline Asana's origin.
+func (l *listeners) asanaURL() string { return "http://" + loopback4.String() + portOf(l.asanaPort) }
+
+// portOf is the port in an origin, where browsers leave 80 out.
+func portOf(port uint16) string {
+	if port == 80 {
+		return ""
+	}
+	return ":" + strconv.Itoa(int(port))
+}

@@ -1,0 +1,147 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/bolt"
+)
+
+// knownNames are the parameters that steps name. A name is the sender's to
+// choose, and somebody may have put a secret there.
+var knownNames = []string{
+	"access_token", "app_state", "client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier",
+	"decision", "error", "error_description", "grant_type", "id_token", "iss", "limit", "link", "min_ttl", "nonce", "offset", "opt_fields",
+	"person", "redirect_uri", "refresh_token", "refused", "response_type", "return_to", "scope", "state", "token", "token_type_hint", "workspace",
+}
+
+// namesOf are the known names of parameters in their order, "other" for the rest.
+func namesOf(lists ...url.Values) []string {
+	var names []string
+	for _, values := range lists {
+		for name := range values {
+			if !slices.Contains(knownNames, name) {
+				name = "other"
+			}
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// traceRequests notes requests from browsers and apps to one of our handlers,
+// those alone that wanted says.
+func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !wanted(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		end := t.begin(Step{From: theBrowser, To: to, What: requestLine(r), With: namesOf(r.URL.Query())})
+		status := &statusOf{ResponseWriter: w}
+		next.ServeHTTP(status, r)
+		result := strconv.Itoa(max(status.status, http.StatusOK))
+		if location, err := url.Parse(w.Header().Get("Location")); err == nil && location.Host != "" {
+			result += " to " + location.Scheme + "://" + location.Host + location.Path
+		}
+		end(result)
+	})
+}
+
+// requestLine is a request line without its query. Methods and paths are the
+// sender's to choose, too.
+func requestLine(r *http.Request) string {
+	line := r.Method + " " + r.URL.Path
+	if len(line) > 100 {
+		return line[:100] + "…"
+	}
+	return line
+}
+
+// tracedTransport notes what is sent to Asana.
+type tracedTransport struct {
+	next  http.RoundTripper
+	trace *trace
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	form, r, err := formOf(r)
+	if err != nil {
+		return nil, err
+	}
+	with := namesOf(r.URL.Query(), form)
+	if r.Header.Get("Authorization") != "" {
+		with = append([]string{"access token"}, with...)
+	}
+	what := requestLine(r)
+	if grant := form.Get("grant_type"); grant == "authorization_code" || grant == "refresh_token" {
+		what += " (" + grant + ")"
+	}
+	end := t.trace.begin(Step{From: theService, To: theAsana, What: what, With: with})
+	resp, err := t.next.RoundTrip(r)
+	switch {
+	case err == nil:
+		end(strconv.Itoa(resp.StatusCode))
+	case errors.Is(err, context.DeadlineExceeded):
+		end("no answer in time")
+	default:
+		end("no answer")
+	}
+	return resp, err
+}
+
+// formOf reads the form of a request, which is small, and returns a request that
+// still has it.
+func formOf(r *http.Request) (url.Values, *http.Request, error) {
+	if r.Body == nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		return nil, r, nil
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body.Close()
+	if err != nil {
+		return nil, nil, err
+	}
+	again := r.Clone(r.Context())
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	form, _ := url.ParseQuery(string(body)) // what does not parse is not named
+	return form, again, nil
+}
+
+// tracedStore notes what is kept.
+type tracedStore struct {
+	*bolt.Store
+	trace *trace
+}
+
+// Write implements [store.Store].
+func (s tracedStore) Write(ctx context.Context, changes ...store.Change) error {
+	var with []string
+	for _, c := range changes {
+		word := kindOf(c.Key).name
+		if c.Row == nil {
+			word = "no more " + word
+		}
+		with = append(with, word)
+	}
+	end := s.trace.begin(Step{From: theService, To: theTable, What: "keep", With: with})
+	err := s.Store.Write(ctx, changes...)
+	switch {
+	case err == nil:
+		end("kept")
+	case errors.Is(err, store.ErrConflict):
+		end("refused: another row is there")
+	default:
+		end("failed")
+	}
+	return err
+}
