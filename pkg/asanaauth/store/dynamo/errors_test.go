@@ -1,0 +1,167 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
+)
+
+// errPermanent stands for an error that is none of the store's named ones.
+var errPermanent = errors.New("permanent")
+
+func is(err, want error) bool {
+	if want != errPermanent {
+		return errors.Is(err, want)
+	}
+	for _, named := range []error{nil, store.ErrUnavailable, store.ErrConflict, store.ErrFormat, context.Canceled} {
+		if errors.Is(err, named) {
+			return false
+		}
+	}
+	return true
+}
+
+// silent fails the test where an error quotes what DynamoDB said.
+func silent(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && strings.Contains(err.Error(), "row content") {
+		t.Errorf("the error quotes DynamoDB: %v", err)
+	}
+}
+
+// calls are all operations, each of which meets the same errors.
+func calls() map[string]func(context.Context, *dynamo.Store) error {
+	return map[string]func(context.Context, *dynamo.Store) error{
+		"BatchGetItem":       reading(hot().Key()),
+		"PutItem":            writing(store.Put(hot(), store.Absent, "w")),
+		"DeleteItem":         writing(store.Delete(hot().Key(), 1)),
+		"TransactWriteItems": writing(two()...),
+		"Query": func(ctx context.Context, s *dynamo.Store) error {
+			_, _, err := s.List(ctx, "k#keyring", "")
+			return err
+		},
+		"Scan": func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Scan(ctx, ""); return err },
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for _, test := range []struct {
+		status   int
+		code     string
+		want     error
+		requests int
+	}{
+		{400, "ProvisionedThroughputExceededException", store.ErrUnavailable, 3},
+		{400, "ThrottlingException", store.ErrUnavailable, 3},
+		{400, "RequestLimitExceeded", store.ErrUnavailable, 3},
+		{500, "InternalServerError", store.ErrUnavailable, 3},
+		{503, "ServiceUnavailable", store.ErrUnavailable, 3},
+		{400, "ExpiredTokenException", store.ErrUnavailable, 1},
+		{400, "ResourceNotFoundException", errPermanent, 1},
+		{400, "AccessDeniedException", errPermanent, 1},
+		{400, "ValidationException", errPermanent, 1},
+		{400, "UnrecognizedClientException", errPermanent, 1},
+	} {
+		for op, call := range calls() {
+			s, server, _ := newCanned(t, fault(test.status, test.code))
+			err := call(t.Context(), s)
+			if !is(err, test.want) || len(server.requests) != test.requests {
+				t.Errorf("%s, %s: got %v after %d requests, want %v after %d",
+					test.code, op, err, len(server.requests), test.want, test.requests)
+				continue
+			}
+			if !strings.Contains(err.Error(), test.code) || !strings.Contains(err.Error(), op) {
+				t.Errorf("%s, %s: the error does not say so: %v", test.code, op, err)
+			}
+			silent(t, err)
+		}
+	}
+}
+
+func TestNonsense(t *testing.T) {
+	for name, a := range map[string]answer{
+		"no JSON":           {200, "row content"},
+		"another shape":     {200, `{"Responses":"row content","Items":"row content","Attributes":"row content"}`},
+		"an error page":     {502, "<html>row content</html>"},
+		"an error unnamed":  {503, ""},
+		"too many requests": {429, ""},
+	} {
+		for op, call := range calls() {
+			if name == "another shape" && (op == "PutItem" || op == "DeleteItem" || op == "TransactWriteItems") {
+				continue // of which no member is looked at
+			}
+			s, _, _ := newCanned(t, a)
+			err := call(t.Context(), s)
+			if !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("%s, %s: got %v, want ErrUnavailable", name, op, err)
+			}
+			silent(t, err)
+		}
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		w.Write([]byte(`{"Responses":{"table":[]},`))
+	}))
+	t.Cleanup(cut.Close)
+	noCredentials := func(o *dynamodb.Options) {
+		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{}, errors.New("row content")
+		})
+	}
+	for name, client := range map[string]*dynamodb.Client{
+		"nobody listens":     newClient(t, gone.URL),
+		"half an answer":     newClient(t, cut.URL),
+		"no credentials":     newClient(t, cut.URL, noCredentials),
+		"slower than it may": newClient(t, slow(t), func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: 1} }),
+	} {
+		err := reading(hot().Key())(t.Context(), dynamo.New(client, table))
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s: got %v, want ErrUnavailable", name, err)
+		}
+		silent(t, err)
+	}
+}
+
+// slow is a server that never answers.
+func slow(t *testing.T) string {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hang(r) }))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// hang waits until the client has gone, which a server notices once it has read
+// the request.
+func hang(r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
+}
+
+func TestContextEndsDuringACall(t *testing.T) {
+	for op, call := range calls() {
+		ctx, cancel := context.WithCancel(t.Context())
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			cancel()
+			hang(r)
+		}))
+		err := call(ctx, dynamo.New(newClient(t, server.URL), table))
+		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v, want ErrUnavailable and that of the context", op, err)
+		}
+		server.Close()
+	}
+}

@@ -1,0 +1,131 @@
+package dynamo_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
+)
+
+const table = "table"
+
+// answer is what a canned server says: a status and a body.
+type answer struct {
+	status int
+	body   string
+}
+
+func ok(body string) answer { return answer{http.StatusOK, body} }
+
+// fault is an error as DynamoDB sends it. The message quotes what was sent, as
+// that of a validation error may.
+func fault(status int, code string) answer {
+	return answer{status, `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `","message":"row content"}`}
+}
+
+// canned is a server that gives its answers one after the other, the last one
+// for ever, and keeps what it was asked.
+type canned struct {
+	mu       sync.Mutex
+	answers  []answer
+	requests []request
+}
+
+type request struct {
+	op     string
+	header http.Header
+	body   string
+}
+
+func (c *canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests = append(c.requests, request{op(r), r.Header, string(body)})
+	a := c.answers[0]
+	if len(c.answers) > 1 {
+		c.answers = c.answers[1:]
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.WriteHeader(a.status)
+	io.WriteString(w, a.body)
+}
+
+// op is the operation that a request asks for.
+func op(r *http.Request) string {
+	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	return name
+}
+
+// ops are the operations asked for, in their order.
+func (c *canned) ops() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var names []string
+	for _, r := range c.requests {
+		names = append(names, r.op)
+	}
+	return strings.Join(names, " ")
+}
+
+// newCanned returns a store whose pauses take no time and are counted.
+func newCanned(t *testing.T, answers ...answer) (s *dynamo.Store, server *canned, pauses *int) {
+	t.Helper()
+	server = &canned{answers: answers}
+	listening := httptest.NewServer(server)
+	t.Cleanup(listening.Close)
+	s = dynamo.New(newClient(t, listening.URL), table)
+	pauses = new(int)
+	s.SetWait(func(ctx context.Context, longest time.Duration) error {
+		*pauses++
+		return ctx.Err()
+	})
+	return s, server, pauses
+}
+
+// itemOf is a row as a server has it.
+func itemOf(t *testing.T, row store.Row) string {
+	t.Helper()
+	data, err := store.EncodeJSON(row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func keyJSON(t *testing.T, key store.Key) string {
+	t.Helper()
+	data, err := json.Marshal(store.Item{"pk": key.PK, "sk": key.SK})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func found(items ...string) string {
+	return `{"Responses":{"table":[` + strings.Join(items, ",") + `]},"UnprocessedKeys":{}}`
+}
+
+func unprocessed(items string, keys ...string) string {
+	return `{"Responses":{"table":[` + items + `]},"UnprocessedKeys":{"table":{"ConsistentRead":true,"Keys":[` + strings.Join(keys, ",") + `]}}}`
+}
+
+func keyring() *store.Keyring {
+	row := &store.Keyring{KMSKey: "key", Wrapped: []byte("wrapped")}
+	store.Put(row, store.Absent, "w")
+	return row
+}
+
+func hot() *store.Hot {
+	row := &store.Hot{Connection: store.ConnectionID(store.HashOf("owner"), "1", store.OAuth), Grant: 1}
+	store.Put(row, store.Absent, "w")
+	return row
+}

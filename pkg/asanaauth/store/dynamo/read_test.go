@@ -1,0 +1,178 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
+)
+
+// TestRequests counts round trips, which cost time on AWS and nothing here.
+func TestRequests(t *testing.T) {
+	h, k := hot(), keyring()
+	cold := &store.Cold{Connection: h.Connection}
+	many := make([]store.Key, 230)
+	for n := range many {
+		many[n] = store.HotKey(store.ConnectionID(store.HashOf("owner"), fmt.Sprint(n), store.OAuth))
+	}
+	for name, test := range map[string]struct {
+		do   func(context.Context, *dynamo.Store) error
+		want string
+	}{
+		"read of no key":       {reading(), ""},
+		"read of the zero key": {reading(store.Key{}), ""},
+		"read of one key":      {reading(k.Key()), "BatchGetItem"},
+		"read of three keys":   {reading(h.Key(), cold.Key(), k.Key(), h.Key()), "BatchGetItem"},
+		"read of 230 keys":     {reading(many...), "BatchGetItem BatchGetItem BatchGetItem"},
+		"write of nothing":     {writing(), ""},
+		"put":                  {writing(store.Put(h, 4, "w")), "PutItem"},
+		"delete":               {writing(store.Delete(h.Key(), 4)), "DeleteItem"},
+		"write of two rows":    {writing(store.Put(h, 4, "w"), store.Put(cold, store.Absent, "w")), "TransactWriteItems"},
+		"list": {func(ctx context.Context, s *dynamo.Store) error {
+			_, _, err := s.List(ctx, h.Key().PK, "")
+			return err
+		}, "Query"},
+		"scan": {func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Scan(ctx, ""); return err }, "Scan"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, server, _ := newCanned(t, ok(found()))
+			if err := test.do(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			if got := server.ops(); got != test.want {
+				t.Errorf("got requests %q, want %q", got, test.want)
+			}
+			for _, r := range server.requests {
+				reads := r.op == "BatchGetItem" || r.op == "Query" || r.op == "Scan"
+				if reads && !strings.Contains(r.body, `"ConsistentRead":true`) {
+					t.Errorf("%s is not strongly consistent: %s", r.op, r.body)
+				}
+			}
+		})
+	}
+}
+
+func reading(keys ...store.Key) func(context.Context, *dynamo.Store) error {
+	return func(ctx context.Context, s *dynamo.Store) error { _, err := s.Read(ctx, keys...); return err }
+}
+
+func writing(changes ...store.Change) func(context.Context, *dynamo.Store) error {
+	return func(ctx context.Context, s *dynamo.Store) error { return s.Write(ctx, changes...) }
+}
+
+func TestUnprocessedKeysAreAskedAgain(t *testing.T) {
+	h, k := hot(), keyring()
+	s, server, pauses := newCanned(t,
+		ok(unprocessed("", keyJSON(t, h.Key()), keyJSON(t, k.Key()))),
+		ok(unprocessed(itemOf(t, h), keyJSON(t, k.Key()))),
+		ok(found(itemOf(t, k))))
+	rows, err := s.Read(t.Context(), h.Key(), k.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(store.Rows{h.Key(): h, k.Key(): k}, rows); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if len(server.requests) != 3 || *pauses != 2 {
+		t.Errorf("%d requests, %d pauses, want 3 and 2", len(server.requests), *pauses)
+	}
+	if last := server.requests[2].body; strings.Contains(last, h.Key().PK) {
+		t.Errorf("a key that was answered is asked again: %s", last)
+	}
+}
+
+// TestNotAsked holds every answer that does not speak of a key to be no answer.
+func TestNotAsked(t *testing.T) {
+	h := hot()
+	for name, body := range map[string]string{
+		"unprocessed for ever":           unprocessed("", keyJSON(t, h.Key())),
+		"unprocessed, without the table": `{"UnprocessedKeys":{"table":{"Keys":[` + keyJSON(t, h.Key()) + `]}}}`,
+		"unprocessed keys of nobody":     unprocessed("", keyJSON(t, keyring().Key())),
+		"unprocessed keys without names": unprocessed("", `{}`),
+		"nothing":                        `{}`,
+		"nothing of the table":           `{"Responses":{},"UnprocessedKeys":{}}`,
+		"another table":                  `{"Responses":{"other":[]},"UnprocessedKeys":{}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, server, pauses := newCanned(t, ok(body))
+			rows, err := s.Read(t.Context(), h.Key())
+			if !errors.Is(err, store.ErrUnavailable) || rows != nil {
+				t.Errorf("got %v, %v, want ErrUnavailable", rows, err)
+			}
+			if len(server.requests) != 5 || *pauses != 4 {
+				t.Errorf("%d requests, %d pauses, want 5 and 4", len(server.requests), *pauses)
+			}
+		})
+	}
+}
+
+func TestAskingAgainEndsWithTheContext(t *testing.T) {
+	h := hot()
+	s, server, _ := newCanned(t, ok(unprocessed("", keyJSON(t, h.Key()))))
+	ctx, cancel := context.WithCancel(t.Context())
+	s.SetWait(func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() })
+	_, err := s.Read(ctx, h.Key())
+	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want ErrUnavailable and that of the context", err)
+	}
+	if len(server.requests) != 1 {
+		t.Errorf("%d requests, want 1", len(server.requests))
+	}
+}
+
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		different := map[time.Duration]bool{}
+		for range 20 {
+			start := time.Now()
+			if err := dynamo.Wait(t.Context(), time.Second); err != nil {
+				t.Fatal(err)
+			}
+			took := time.Since(start)
+			if took > time.Second {
+				t.Errorf("waited %v", took)
+			}
+			different[took] = true
+		}
+		if len(different) < 2 {
+			t.Error("always waits as long")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+		defer cancel()
+		if err := dynamo.Wait(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want that of the context", err)
+		}
+	})
+}
+
+func TestUnknownRows(t *testing.T) {
+	for name, item := range map[string]string{
+		"a newer format": `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"2"},"rev":{"N":"1"}}`,
+		"another kind":   `{"pk":{"S":"z#1"},"sk":{"S":"z"},"format":{"N":"1"},"rev":{"N":"1"}}`,
+		"a list":         `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1"},"rev":{"N":"1"},"wrapped":{"L":[]}}`,
+		"a fraction":     `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1"},"rev":{"N":"1.5"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _, _ := newCanned(t, ok(found(item)))
+			if _, err := s.Read(t.Context(), store.KeyringKey); !errors.Is(err, store.ErrFormat) {
+				t.Errorf("read: got %v, want ErrFormat", err)
+			}
+			s, _, _ = newCanned(t, ok(`{"Items":[`+item+`],"Count":1}`))
+			if _, _, err := s.List(t.Context(), "k#keyring", ""); !errors.Is(err, store.ErrFormat) {
+				t.Errorf("list: got %v, want ErrFormat", err)
+			}
+			s, _, _ = newCanned(t, answer{400, `{"__type":"x#ConditionalCheckFailedException","Item":` + item + `}`})
+			if err := s.Write(t.Context(), store.Put(keyring(), 1, "w")); !errors.Is(err, store.ErrFormat) {
+				t.Errorf("write: got %v, want ErrFormat", err)
+			}
+		})
+	}
+}
