@@ -85,7 +85,7 @@ func (c *Client) checkClaims(token *oidc.IDToken, w Want) error {
 		return unbelieved("malformed")
 	}
 	for _, name := range []string{"iss", "sub", "aud", "exp", "iat"} {
-		if v := string(claims[name]); v == "" || v == "null" {
+		if claims[name] == nil {
 			return unbelieved("a claim is missing")
 		}
 	}

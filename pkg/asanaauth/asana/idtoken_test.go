@@ -46,6 +46,7 @@ var testKeys = sync.OnceValue(func() [2]*rsa.PrivateKey {
 type provider struct {
 	doc, jwks        string
 	discovered, keys atomic.Int32
+	strays           atomic.Int32 // requests to anywhere else
 	fail             atomic.Bool
 	now              time.Time
 }
@@ -81,6 +82,8 @@ func (p *provider) RoundTrip(r *http.Request) (*http.Response, error) {
 		if !p.fail.Load() {
 			return reply(200, p.jwks), nil
 		}
+	default:
+		p.strays.Add(1)
 	}
 	return reply(503, `{}`), nil
 }
@@ -240,21 +243,50 @@ func TestSignaturesThatCannotBeBelieved(t *testing.T) {
 	} {
 		refuse(t, name, newProvider(t), secret.New(raw))
 	}
-	// Keys that are not for this, or are too weak or too costly.
 	enc, es := public("k1", 0), public("k1", 0)
 	enc.Use, es.Algorithm = "enc", "RS512"
-	small, huge := public("k1", 0), public("k1", 0)
-	small.Key = &rsa.PublicKey{N: new(big.Int).Rsh(mine.N, 1), E: mine.E}
-	huge.Key = &rsa.PublicKey{N: new(big.Int).Lsh(mine.N, 8<<10), E: mine.E}
-	for name, key := range map[string]jose.JSONWebKey{
-		"for encryption": enc, "for RS512": es, "small": small, "huge": huge, "symmetric": {Key: []byte("x"), KeyID: "k1"},
-	} {
+	for name, key := range map[string]jose.JSONWebKey{"for encryption": enc, "for RS512": es, "symmetric": {Key: []byte("x"), KeyID: "k1"}} {
 		refuse(t, "a key "+name, newProvider(t, key), good(t, nil))
 	}
 	p := newProvider(t, enc, public("k1", 0))
 	p.jwks = strings.Replace(p.jwks, `{"keys":[`, `{"keys":[{"kty":"future"},{"kty":"OKP","crv":"Ed448","x":"AA"},7,`, 1)
 	if _, err := p.client(t).VerifyIDToken(t.Context(), good(t, nil), want); err != nil {
 		t.Errorf("VerifyIDToken() beside keys that nobody knows = %v", err)
+	}
+}
+
+// A key may be too weak to be believed, or so large that checking costs too much.
+func TestSizesOfKeys(t *testing.T) {
+	for primes, ok := range map[int]bool{3: false, 5: true, 8: true, 9: false} {
+		key := rsaKey(t, primes)
+		p := newProvider(t, jose.JSONWebKey{Key: &key.PublicKey, KeyID: "k1"})
+		_, err := p.client(t).VerifyIDToken(t.Context(), sign(t, "k1", key, jose.RS256, claims(nil)), want)
+		if (err == nil) != ok {
+			t.Errorf("VerifyIDToken() by a key of %d bits = %v", key.N.BitLen(), err)
+		}
+	}
+}
+
+// rsaKey is a key of that many primes of 512 bits: unsafe, but quickly made.
+func rsaKey(t *testing.T, primes int) *rsa.PrivateKey {
+	t.Helper()
+	one := big.NewInt(1)
+	for {
+		n, totient := big.NewInt(1), big.NewInt(1)
+		key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{E: 65537}}
+		for range primes {
+			prime, err := rand.Prime(rand.Reader, 512)
+			if err != nil {
+				t.Fatal(err)
+			}
+			key.Primes = append(key.Primes, prime)
+			n.Mul(n, prime)
+			totient.Mul(totient, new(big.Int).Sub(prime, one))
+		}
+		key.N, key.D = n, new(big.Int).ModInverse(big.NewInt(65537), totient)
+		if key.D != nil && n.BitLen() >= primes*512-8 {
+			return key
+		}
 	}
 }
 
@@ -336,6 +368,9 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 		_, err := p.client(t).VerifyIDToken(t.Context(), good(t, nil), want)
 		if _, ok := errors.AsType[*asana.Error](err); !ok || errors.Is(err, asana.ErrIDToken) {
 			t.Errorf("%s: VerifyIDToken() = %v, want an *Error", name, err)
+		}
+		if p.strays.Load() != 0 {
+			t.Errorf("%s: a request went elsewhere", name)
 		}
 	}
 }

@@ -122,8 +122,8 @@ func (c *Client) discover(ctx context.Context) (string, error) {
 	return doc.JWKS, nil
 }
 
-// usable keeps the keys that can verify RS256 signatures; a set may hold others. The
-// sizes are what is neither forgeable nor costly.
+// usable keeps the keys that can verify RS256 signatures; a set may hold others. Small
+// ones can be forged; what is too large to be checked in time go-jose leaves out.
 func usable(set []json.RawMessage) []jose.JSONWebKey {
 	var keys []jose.JSONWebKey
 	for _, raw := range set {
@@ -132,7 +132,7 @@ func usable(set []json.RawMessage) []jose.JSONWebKey {
 			continue
 		}
 		public, ok := key.Key.(*rsa.PublicKey)
-		if !ok || public.N.BitLen() < 2048 || public.N.BitLen() > 8192 {
+		if !ok || public.N.BitLen() < 2048 {
 			continue
 		}
 		if (key.Use == "" || key.Use == "sig") && (key.Algorithm == "" || key.Algorithm == string(jose.RS256)) {

@@ -144,6 +144,7 @@ var hostile = map[string]string{
 	"an error":              `{"error":"invalid_grant"}`,
 	"tokens and an error":   `{"access_token":"a","token_type":"bearer","error":"invalid_grant"}`,
 	"an error's case":       `{"access_token":"a","token_type":"bearer","Error":"invalid_grant"}`,
+	"an empty error":        `{"access_token":"a","token_type":"bearer","error":""}`,
 	"an error that is none": `{"access_token":"a","token_type":"bearer","error":{"x":1}}`,
 }
 

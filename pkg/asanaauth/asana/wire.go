@@ -140,20 +140,15 @@ func (a *answer) object() (map[string]any, error) {
 
 // plainJSON refuses what two readers could read in two ways: invalid UTF-8, an
 // object that has a name twice (or twice but for its case, which encoding/json
-// ignores), and what is nested without end. Its errors hold nothing of data.
+// ignores), and what is nested without end. What else is no JSON is left to
+// encoding/json. Its errors hold nothing of data.
 func plainJSON(data []byte) error {
 	if !utf8.Valid(data) {
 		return errors.New("the answer is not UTF-8")
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	if err := plainValue(d, depthLimit); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("the answer goes on after its JSON")
-	}
-	return nil
+	return plainValue(d, depthLimit)
 }
 
 func plainValue(d *json.Decoder, depth int) error {
