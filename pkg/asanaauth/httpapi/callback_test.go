@@ -1,0 +1,264 @@
+package httpapi_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+func post(body string, header ...string) request {
+	h := headers([]string{"Content-Type", "application/x-www-form-urlencoded", "Origin", "null", "Sec-Fetch-Site", "same-origin"})
+	for name, values := range headers(header) {
+		h[name] = values
+	}
+	return request{method: http.MethodPost, target: "/callback", header: h, body: body}
+}
+
+func TestCallbackCookies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser()
+		back := b.allow(b.begin(""), asanatest.Member)
+		attempt := b.names("__Host-asana_attempt_")[0]
+		a := b.do(get(back)).want(303)
+		session := b.jar[sessionCookie]
+		want := []string{
+			attempt + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+			sessionCookie + "=" + session + "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Strict",
+		}
+		if diff := cmp.Diff(want, a.header["Set-Cookie"]); diff != "" {
+			t.Errorf("cookies (-want +got):\n%s", diff)
+		}
+		id, secret, _ := strings.Cut(session, ".")
+		if !strings.HasPrefix(id, "con_") || len(secret) != 43 {
+			t.Errorf("session cookie %q", session)
+		}
+		if got := b.lastLine()["connection"]; got != id {
+			t.Errorf("logged connection %v, want %s", got, id)
+		}
+	})
+}
+
+func TestReturnURLKeepsItsOwnQueryAndFragment(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser()
+		consent := b.begin("?app_state=s&return_to=" + url.QueryEscape(otherHome))
+		to := b.do(get(b.allow(consent, asanatest.Member))).location()
+		if want := "https://app.example.com/other?tab=1&app_state=s&asana=connected#top"; to != want {
+			t.Errorf("went to %s, want %s", to, want)
+		}
+	})
+}
+
+// TestCallbackTellsTheApp has the outcomes after the attempt was taken.
+func TestCallbackTellsTheApp(t *testing.T) {
+	denied := func(b *browser, consent string) string {
+		back, err := b.asana.Deny(context.Background(), consent, asanatest.Member)
+		must(b.t, err)
+		return strings.TrimPrefix(back, publicURL)
+	}
+	allowed := func(b *browser, consent string) string { return b.allow(consent, asanatest.Member) }
+	with := func(add string) func(*browser, string) string {
+		return func(b *browser, consent string) string { return allowed(b, consent) + add }
+	}
+	answering := func(path string, status int, body string) func(*browser) {
+		return func(b *browser) {
+			b.asana.Inject(asanatest.Fault{Path: path, Status: status, Body: body, Times: -1})
+		}
+	}
+	for name, c := range map[string]struct {
+		back  func(b *browser, consent string) string
+		fault func(b *browser)
+		kind  string
+		level string
+	}{
+		"the person said no": {denied, nil, "access-denied", "INFO"},
+		"another error": {func(b *browser, consent string) string {
+			u, err := url.Parse(consent)
+			must(b.t, err)
+			return "/callback?error=server_error&state=" + u.Query().Get("state")
+		}, nil, "asana-unavailable", "ERROR"},
+		"a wrong issuer":  {with("&iss=https%3A%2F%2Fevil.example"), nil, "asana-unavailable", "ERROR"},
+		"invalid_grant":   {allowed, answering("/-/oauth_token", 400, `{"error":"invalid_grant"}`), "login-expired", "INFO"},
+		"invalid_client":  {allowed, answering("/-/oauth_token", 401, `{"error":"invalid_client"}`), "misconfigured", "ERROR"},
+		"Asana is down":   {allowed, answering("/-/oauth_token", 503, `{}`), "asana-unavailable", "ERROR"},
+		"nonsense":        {allowed, answering("/-/oauth_token", 200, `<p>hi`), "asana-unavailable", "ERROR"},
+		"a bad ID token":  {with("&id_token=nonsense"), nil, "asana-unavailable", "ERROR"},
+		"cannot be kept":  {allowed, func(b *browser) { b.failWriteAfter(1) }, "try-again", "WARN"},
+		"we are at fault": {allowed, func(b *browser) { b.failWriteWith(1, errAny) }, "internal", "ERROR"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newSite(t).browser()
+				back := c.back(b, b.begin("?app_state=s"))
+				if c.fault != nil {
+					c.fault(b)
+				}
+				if to := b.do(get(back)).location(); to != home+"?app_state=s&asana_error="+c.kind+"#" {
+					t.Errorf("went to %s", to)
+				}
+				if len(b.jar) != 0 {
+					t.Errorf("cookies left: %v", b.jar)
+				}
+				line := b.lastLine()
+				if line["type"] != c.kind || line["status"] != float64(303) || line["level"] != c.level {
+					t.Errorf("logged as %v", line)
+				}
+			})
+		})
+	}
+}
+
+// TestCallbackWithoutAnAttempt gets one page, byte for byte, whatever is wrong.
+func TestCallbackWithoutAnAttempt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		b := s.browser()
+		back := b.allow(b.begin(""), asanatest.Member)
+		mine := b.names("__Host-asana_attempt_")[0] + "=" + b.jar[b.names("__Host-asana_attempt_")[0]]
+		denied := "/callback?error=access_denied&state=unknown"
+		page := s.do(get("/callback?code=c&state=unknown")).page(400).body
+		for name, a := range map[string]answer{
+			"another browser": s.do(get(back)),
+			"a wrong secret":  s.do(get(back), strings.Split(mine, "=")[0]+"=wrong"),
+			"cookie twice":    s.do(get(back), mine, mine),
+			"quoted cookie":   s.do(get(back), strings.Replace(mine, "=", `="`, 1)+`"`),
+			"no state":        s.do(get("/callback?code=c"), mine),
+			"nothing":         s.do(get("/callback"), mine),
+			"a denial":        s.do(get(denied), mine),
+			"posted":          s.do(post("code=c&state=unknown"), mine),
+		} {
+			if a.page(400).body != page {
+				t.Errorf("%s: another page: %s", name, a.body)
+			}
+			if got := s.lastLine()["type"]; got != "login-expired" {
+				t.Errorf("%s: logged as %v", name, got)
+			}
+		}
+		b.do(get(back)).want(303) // none of these burnt the attempt
+		if a := s.do(get(back), mine).page(400); a.body != page {
+			t.Errorf("used: another page: %s", a.body)
+		}
+		late := b.allow(b.begin(""), asanatest.Member)
+		time.Sleep(10 * time.Minute)
+		if a := b.do(get(late)).page(400); a.body != page {
+			t.Errorf("too old: another page: %s", a.body)
+		}
+		if left := b.names("__Host-asana_attempt_"); len(left) != 0 {
+			t.Errorf("attempts left: %q", left)
+		}
+	})
+}
+
+func TestCallbackTakesNothingBeforeSomebodyIsThere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser()
+		back := b.allow(b.begin(""), asanatest.Member)
+		for _, r := range []request{
+			{method: http.MethodHead, target: back},
+			get(back, "Sec-Purpose", "prefetch;prerender"),
+			get(back, "Purpose", "prefetch"),
+		} {
+			if a := b.do(r); a.status != 204 || a.body != "" || a.header["Set-Cookie"] != nil {
+				t.Errorf("%v: %d, cookies %q", r.header, a.status, a.header["Set-Cookie"])
+			}
+		}
+		b.do(get(back)).want(303)
+	})
+}
+
+// TestCallbackReload has trouble of our own before the attempt is taken.
+func TestCallbackReload(t *testing.T) {
+	for name, fault := range map[string]func(s *site){
+		"the table is away": func(s *site) { s.fail("read") },
+		"it cannot write":   func(s *site) { s.fail("write") },
+		"KMS is away":       func(s *site) { s.kms.Hook = func(string) error { return seal.ErrUnavailable } },
+		"KMS denies":        func(s *site) { s.kms.Hook = func(string) error { return seal.ErrDenied } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newSite(t).browser()
+				back := b.allow(b.begin(""), asanatest.Member)
+				fault(b.site)
+				a := b.do(get(back)).page(503)
+				if a.header.Get("Retry-After") == "" || a.header["Set-Cookie"] != nil {
+					t.Errorf("Retry-After %q, cookies %q", a.header.Get("Retry-After"), a.header["Set-Cookie"])
+				}
+				if n := b.asana.CountRequests("/-/oauth_token"); n != 0 {
+					t.Errorf("%d token requests", n)
+				}
+				b.table.Hook, b.kms.Hook = nil, nil
+				b.do(get(back)).want(303)
+				if b.jar[sessionCookie] == "" {
+					t.Error("the reload made no session")
+				}
+			})
+		})
+	}
+}
+
+func TestCallbackRefuses(t *testing.T) {
+	big := "code=c&state=" + strings.Repeat("s", 64<<10)
+	for name, c := range map[string]struct {
+		r      request
+		status int
+		kind   string
+	}{
+		"state twice":         {get("/callback?code=c&state=s&state=s"), 400, "invalid-request"},
+		"code twice":          {get("/callback?code=c&code=c&state=s"), 400, "invalid-request"},
+		"error twice":         {get("/callback?error=c&error=c&state=s"), 400, "invalid-request"},
+		"bad escape":          {get("/callback?code=%&state=s"), 400, "invalid-request"},
+		"semicolon":           {get("/callback?code=c;state=s"), 400, "invalid-request"},
+		"no UTF-8":            {get("/callback?code=%c3%28&state=s"), 400, "invalid-request"},
+		"long state":          {get("/callback?code=c&state=" + strings.Repeat("s", 1025)), 400, "invalid-request"},
+		"long code":           {get("/callback?state=s&code=" + strings.Repeat("s", 8193)), 400, "invalid-request"},
+		"posted twice":        {post("state=s&state=s"), 400, "invalid-request"},
+		"JSON":                {post(`{}`, "Content-Type", "application/json"), 415, "unsupported-media-type"},
+		"multipart":           {post(``, "Content-Type", "multipart/form-data; boundary=x"), 415, "unsupported-media-type"},
+		"compressed":          {post(``, "Content-Encoding", "gzip"), 415, "unsupported-media-type"},
+		"large":               {post(big), 413, "payload-too-large"},
+		"from another site":   {post("state=s", "Sec-Fetch-Site", "cross-site"), 403, "forbidden-origin"},
+		"from the same site":  {post("state=s", "Sec-Fetch-Site", "same-site"), 403, "forbidden-origin"},
+		"from an address bar": {post("state=s", "Sec-Fetch-Site", "none"), 403, "forbidden-origin"},
+		"DELETE":              {request{method: "DELETE", target: "/callback"}, 405, "method-not-allowed"},
+		"OPTIONS":             {request{method: "OPTIONS", target: "/callback"}, 405, "method-not-allowed"},
+		"below":               {get("/callback/x?code=c&state=s"), 404, "not-found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			for _, chunked := range []bool{false, true} {
+				c.r.chunked = chunked
+				a := s.do(c.r).page(c.status)
+				if allow := a.header.Get("Allow"); (c.status == 405) != (allow == "GET, HEAD, POST") {
+					t.Errorf("Allow %q", allow)
+				}
+				if got := s.lastLine()["type"]; got != c.kind {
+					t.Errorf("logged as %v, want %s", got, c.kind)
+				}
+			}
+			if n := len(s.table.Calls()); n != 0 {
+				t.Errorf("the table was asked %d times", n)
+			}
+		})
+	}
+}
+
+func TestCallbackWithNeitherCodeNorError(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser()
+		consent, err := url.Parse(b.begin(""))
+		must(t, err)
+		writes := b.table.Count("write")
+		b.do(get("/callback?state=" + consent.Query().Get("state"))).page(400)
+		if got := b.lastLine()["type"]; got != "invalid-request" || b.table.Count("write") != writes {
+			t.Errorf("logged as %v, %d writes", got, b.table.Count("write")-writes)
+		}
+	})
+}

@@ -1,0 +1,146 @@
+package httpapi_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+const sessionCookie = "__Host-asana_session"
+
+func TestWholeTrip(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser().signIn(asanatest.Member)
+
+		who := b.do(get("/session", "Origin", appOrigin)).want(200).json()
+		connection, _ := who["connection"].(string)
+		if !strings.HasPrefix(connection, "con_") || !strings.HasPrefix(b.jar[sessionCookie], connection+".") {
+			t.Errorf("connection %q and cookie %q disagree", connection, b.jar[sessionCookie])
+		}
+		want := map[string]any{
+			"connection": connection, "asana_user": asanatest.Member, "name": "Mia Member", "email": "mia@acme.example",
+			"picture": "https://photos.example/mia.png", "scope": "default openid email profile", "status": "active",
+			"expires_at": time.Now().Add(720 * time.Hour).UTC().Format(time.RFC3339),
+		}
+		if diff := cmp.Diff(want, who); diff != "" {
+			t.Errorf("GET /session (-want +got):\n%s", diff)
+		}
+
+		token := b.refresh("").want(200).json()
+		access, _ := token["access_token"].(string)
+		if access == "" || token["token_type"] != "Bearer" || token["expires_in"] != float64(3600) || len(token) != 4 {
+			t.Errorf("POST /refresh: %v", token)
+		}
+
+		in := b.do(get("/membership?workspace="+asanatest.Acme, "Sec-Fetch-Site", "same-origin")).want(200).json()
+		wantIn := map[string]any{
+			"workspace": map[string]any{"gid": asanatest.Acme, "name": "Acme"},
+			"user":      map[string]any{"gid": asanatest.Member, "name": "Mia Member"},
+			"is_active": true, "is_admin": false, "is_guest": false, "is_view_only": false, "can_write": true,
+			"unknown": map[string]any{}, "asked_with": "connection", "checked_at": time.Now().UTC().Format(time.RFC3339),
+		}
+		if diff := cmp.Diff(wantIn, in); diff != "" {
+			t.Errorf("GET /membership?workspace= (-want +got):\n%s", diff)
+		}
+		list := b.do(get("/membership", "Origin", appOrigin)).want(200).json()
+		if diff := cmp.Diff(map[string]any{"data": []any{wantIn}}, list); diff != "" {
+			t.Errorf("GET /membership (-want +got):\n%s", diff)
+		}
+
+		ended := b.do(change(http.MethodPost, "/disconnect", "{}")).want(200)
+		if ended.body != `{"status":"disconnected","revoked_at_asana":true}` {
+			t.Errorf("POST /disconnect: %s", ended.body)
+		}
+		if _, ok := b.jar[sessionCookie]; ok {
+			t.Error("the session's cookie outlives the connection")
+		}
+		if n := b.asana.CountRequests("/-/oauth_revoke"); n != 1 {
+			t.Errorf("Asana was asked %d times to revoke", n)
+		}
+	})
+}
+
+func TestRefreshedWhenRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser().signIn(asanatest.Member)
+		first := b.refresh(`{"min_ttl":3000}`).want(200).json()["access_token"].(string)
+		sum := sha256.Sum256([]byte(first))
+		refused := `{"refused":"` + strings.ToUpper(hex.EncodeToString(sum[:])) + `"}`
+		if second := b.refresh(refused).want(200).json()["access_token"]; second == first {
+			t.Error("a refused token was handed out again")
+		}
+		if third := b.refresh(refused).want(200).json()["access_token"]; third == first {
+			t.Error("a refused token was handed out again")
+		}
+		if n := b.asana.CountRequests("refresh_token"); n != 1 {
+			t.Errorf("%d refreshes, want 1", n)
+		}
+	})
+}
+
+func TestSignOutLeavesTheConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		here, there := s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Member)
+		a := here.do(change(http.MethodDelete, "/session", "")).want(204)
+		want := sessionCookie + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
+		if diff := cmp.Diff([]string{want}, a.header["Set-Cookie"]); diff != "" || a.body != "" {
+			t.Errorf("signing out: body %q, cookies:\n%s", a.body, diff)
+		}
+		here.do(get("/session", "Origin", appOrigin)).problem(401, "unauthenticated")
+		there.do(get("/session", "Origin", appOrigin)).want(200)
+	})
+}
+
+func TestASecondSessionEndsWithItsConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		here, there := s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Member)
+		here.do(change(http.MethodPost, "/disconnect", "")).want(200)
+		there.refresh("").problem(401, "unauthenticated")
+	})
+}
+
+func TestRevokingWhileAsanaIsAway(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser().signIn(asanatest.Member)
+		must(t, b.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
+		a := b.do(change(http.MethodPost, "/disconnect", "")).want(202)
+		if a.body != `{"status":"revoking"}` {
+			t.Errorf("POST /disconnect: %s", a.body)
+		}
+		if _, ok := b.jar[sessionCookie]; ok {
+			t.Error("the session's cookie is left")
+		}
+	})
+}
+
+func TestUnknownIsNull(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, func(o *options) { o.scopes = "openid users:read workspaces:read" })
+		b := s.browser().signIn(asanatest.ViewOnly)
+		in := b.do(get("/membership?workspace="+asanatest.Acme, "Origin", appOrigin)).want(200).json()
+		why := "full-permissions-required"
+		want := map[string]any{
+			"workspace": map[string]any{"gid": asanatest.Acme, "name": "Acme"},
+			"user":      map[string]any{"gid": asanatest.ViewOnly, "name": nil},
+			"is_active": nil, "is_admin": nil, "is_guest": nil, "is_view_only": nil, "can_write": nil,
+			"unknown":    map[string]any{"is_active": why, "is_admin": why, "is_guest": why, "is_view_only": why, "can_write": why},
+			"asked_with": "connection", "checked_at": time.Now().UTC().Format(time.RFC3339),
+		}
+		if diff := cmp.Diff(want, in); diff != "" {
+			t.Errorf("membership of a granular token (-want +got):\n%s", diff)
+		}
+		who := b.do(get("/session", "Origin", appOrigin)).want(200).json()
+		if picture, ok := who["picture"]; !ok || picture != nil {
+			t.Errorf("a picture that Asana did not tell is not null: %v", who)
+		}
+	})
+}

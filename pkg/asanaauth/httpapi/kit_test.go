@@ -1,0 +1,398 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/local"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/sealtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+const (
+	publicURL = "https://auth.example.com"
+	appOrigin = "https://app.example.com"
+	home      = "https://app.example.com/done"
+	otherHome = "https://app.example.com/other?tab=1#top"
+	asanaURL  = "https://asana.example"
+	clientID  = "1300000000000001"
+)
+
+// options are what a test may have different from the others.
+type options struct {
+	publicURL, responseType, scopes string
+	linksOnly                       bool
+	origins                         []string
+	requestID                       func(*http.Request) string
+	rand                            io.Reader
+}
+
+// site is an installation: the handlers, and all that is behind them.
+type site struct {
+	t     *testing.T
+	rows  *store.Memory
+	table *storetest.Faulty // of rows
+	kms   *sealtest.Faulty
+	asana *asanatest.Asana
+	log   *logBuffer
+	mux   *http.ServeMux
+	o     options
+}
+
+// bubble runs a test with a clock of its own, in which waiting takes no time.
+func bubble(t *testing.T, f func(*testing.T)) { t.Helper(); synctest.Test(t, f) }
+
+func newSite(t *testing.T, change ...func(*options)) *site {
+	t.Helper()
+	o := options{publicURL: publicURL, scopes: "default openid email profile", origins: []string{appOrigin}}
+	for _, c := range change {
+		c(&o)
+	}
+	redirectURI := o.publicURL + "/callback"
+	offline, err := asanatest.New(asanatest.Options{
+		BaseURL: asanaURL,
+		Apps: []asanatest.App{{
+			ClientID: clientID, ClientSecret: "marker-client-secret", RedirectURIs: []string{redirectURI},
+			Scopes: []string{"default", "openid", "email", "profile"},
+		}, {
+			ClientID: "1300000000000002", ClientSecret: "marker-client-secret", RedirectURIs: []string{redirectURI},
+			Scopes: []string{"openid", "email", "profile", "users:read", "workspaces:read"},
+		}},
+	})
+	must(t, err)
+	rows := &store.Memory{}
+	s := &site{
+		t: t, rows: rows, table: &storetest.Faulty{Store: rows}, kms: &sealtest.Faulty{Wrapper: local.New([32]byte{7})},
+		asana: offline, log: &logBuffer{}, mux: http.NewServeMux(), o: o,
+	}
+	s.serve()
+	return s
+}
+
+func (s *site) serve() {
+	o, t := s.o, s.t
+	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(s.log, nil)))
+	id := clientID
+	if !strings.Contains(o.scopes, "default") {
+		id = "1300000000000002"
+	}
+	client, err := asana.New(asana.Config{BaseURL: asanaURL, ClientID: id, Transport: s.asana.Transport()})
+	must(t, err)
+	parts := asanaauth.Parts{
+		Store: s.table, Asana: client, Secrets: asanaauth.NewSecrets(clientSecrets{}, nil), Log: log, Rand: o.rand,
+		Keys: asanaauth.NewKeys(asanaauth.KeysConfig{Store: s.table, Wrapper: s.kms, Installation: "test", TTL: time.Minute, Log: log}),
+	}
+	returnURLs := []string{home, otherHome}
+	login, err := asanaauth.NewLogin(parts, asanaauth.LoginOptions{
+		RedirectURI: o.publicURL + "/callback", ReturnURLs: returnURLs, Scopes: o.scopes, ResponseType: o.responseType,
+		LinksOnly: o.linksOnly, SessionTTL: 720 * time.Hour, SessionIdleTTL: 168 * time.Hour,
+	})
+	must(t, err)
+	conns, err := asanaauth.NewConnections(parts, asanaauth.ConnectionsOptions{Alone: true})
+	must(t, err)
+	c := httpapi.Config{PublicURL: o.publicURL, Log: log, RequestID: o.requestID}
+	add := func(path string, h http.Handler, err error) {
+		must(t, err)
+		s.mux.Handle(path, h)
+		s.mux.Handle(path+"/", h) // as on Lambda: the first segment chooses
+	}
+	add("/authorize", httpapi.NewAuthorize(c, login), nil)
+	add("/callback", httpapi.NewCallback(c, login, httpapi.CallbackOptions{
+		Home: home, ReturnURLs: returnURLs, ResponseType: o.responseType, SessionTTL: 720 * time.Hour,
+	}), nil)
+	h, err := httpapi.NewSession(c, conns, o.origins)
+	add("/session", h, err)
+	h, err = httpapi.NewRefresh(c, conns, o.origins)
+	add("/refresh", h, err)
+	h, err = httpapi.NewMembership(c, conns, asanaauth.NewMemberships(conns), o.origins)
+	add("/membership", h, err)
+	h, err = httpapi.NewDisconnect(c, conns, o.origins)
+	add("/disconnect", h, err)
+	s.mux.Handle("/", httpapi.NewNotFound(c))
+	s.mux.Handle("/bad-event", httpapi.NewBadEvent(c))
+}
+
+type clientSecrets struct{}
+
+func (clientSecrets) ClientSecrets(context.Context) ([]secret.String, error) {
+	return []secret.String{secret.New("marker-client-secret")}, nil
+}
+
+// request is what a browser sends.
+type request struct {
+	method, target string
+	header         http.Header
+	body           string
+	chunked        bool // no Content-Length
+}
+
+func get(target string, header ...string) request {
+	return request{method: http.MethodGet, target: target, header: headers(header)}
+}
+
+// change is a frontend's request that changes something.
+func change(method, target, body string, header ...string) request {
+	h := headers([]string{"Origin", appOrigin, "Content-Type", "application/json"})
+	for name, values := range headers(header) {
+		h[name] = values
+	}
+	return request{method: method, target: target, header: h, body: body}
+}
+
+func headers(pairs []string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Add(pairs[i], pairs[i+1])
+	}
+	return h
+}
+
+// answer is a response that was read.
+type answer struct {
+	t      *testing.T
+	status int
+	header http.Header
+	body   string
+}
+
+func (s *site) do(r request, cookies ...string) answer {
+	s.t.Helper()
+	in := httptest.NewRequest(r.method, publicURL+"/", strings.NewReader(r.body))
+	u, err := url.ParseRequestURI(r.target)
+	must(s.t, err)
+	in.URL, in.RequestURI = u, r.target
+	if r.chunked {
+		in.ContentLength = -1
+	}
+	for name, values := range r.header {
+		in.Header[name] = values
+	}
+	if len(cookies) > 0 {
+		in.Header.Set("Cookie", strings.Join(cookies, "; "))
+	}
+	w := httptest.NewRecorder()
+	s.mux.ServeHTTP(w, in)
+	return answer{s.t, w.Code, w.Header(), w.Body.String()}
+}
+
+func (a answer) want(status int) answer {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	return a
+}
+
+func (a answer) json() map[string]any {
+	a.t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		a.t.Fatalf("the body is no JSON object: %v: %s", err, a.body)
+	}
+	return v
+}
+
+// problem checks that the answer is a problem of the type, in all its members.
+func (a answer) problem(status int, kind string) map[string]any {
+	a.t.Helper()
+	a.want(status)
+	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
+		a.t.Errorf("Content-Type %q, want a problem's", got)
+	}
+	p := a.json()
+	if p["type"] != "urn:asanaauth:problem:"+kind || p["status"] != float64(status) || p["title"] == "" {
+		a.t.Errorf("problem %v, want %s %d", p, kind, status)
+	}
+	if p["instance"] != a.header.Get("X-Request-Id") || p["instance"] == "" {
+		a.t.Errorf("instance %q, want the request's id %q", p["instance"], a.header.Get("X-Request-Id"))
+	}
+	for name := range p {
+		if !slices.Contains([]string{"type", "title", "status", "detail", "instance"}, name) {
+			a.t.Errorf("a problem has the member %q", name)
+		}
+	}
+	return p
+}
+
+// page checks that the answer is a page for people.
+func (a answer) page(status int) answer {
+	a.t.Helper()
+	a.want(status)
+	if got := a.header.Get("Content-Type"); got != "text/html; charset=utf-8" {
+		a.t.Errorf("Content-Type %q, want a page's", got)
+	}
+	if !strings.Contains(a.body, `<a href="`+home+`">`) {
+		a.t.Errorf("the page has no link home: %s", a.body)
+	}
+	if a.header.Get("Location") != "" {
+		a.t.Error("the page redirects")
+	}
+	return a
+}
+
+// location is where a 303 goes.
+func (a answer) location() string {
+	a.t.Helper()
+	return a.want(http.StatusSeeOther).header.Get("Location")
+}
+
+// browser is a browser that has cookies.
+type browser struct {
+	*site
+	jar map[string]string
+}
+
+func (s *site) browser() *browser { return &browser{s, map[string]string{}} }
+
+func (b *browser) do(r request) answer {
+	b.t.Helper()
+	var cookies []string
+	for name, value := range b.jar {
+		cookies = append(cookies, name+"="+value)
+	}
+	slices.Sort(cookies)
+	a := b.site.do(r, cookies...)
+	for _, line := range a.header["Set-Cookie"] {
+		c, err := http.ParseSetCookie(line)
+		must(b.t, err)
+		if c.MaxAge < 0 {
+			delete(b.jar, c.Name)
+		} else {
+			b.jar[c.Name] = c.Value
+		}
+	}
+	return a
+}
+
+func (b *browser) names(prefix string) (names []string) {
+	for name := range b.jar {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// begin goes to Asana's consent screen and returns its URL.
+func (b *browser) begin(query string) string {
+	b.t.Helper()
+	return b.do(get("/authorize" + query)).location()
+}
+
+// allow clicks Allow, and returns what follows our origin in the URL that Asana
+// sends the browser to.
+func (b *browser) allow(consent, person string) string {
+	b.t.Helper()
+	back, err := b.asana.Authorize(context.Background(), consent, person)
+	must(b.t, err)
+	return strings.TrimPrefix(back, b.o.publicURL)
+}
+
+// signIn makes the whole trip.
+func (b *browser) signIn(person string) *browser {
+	b.t.Helper()
+	to := b.do(get(b.allow(b.begin(""), person))).location()
+	if to != home+"?asana=connected#" {
+		b.t.Fatalf("signing in ended at %s", to)
+	}
+	return b
+}
+
+// refresh asks for a token.
+func (b *browser) refresh(body string) answer {
+	b.t.Helper()
+	return b.do(change(http.MethodPost, "/refresh", body))
+}
+
+// fail makes the table fail.
+func (s *site) fail(operation string) {
+	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+		if op.Name == operation {
+			return false, store.ErrUnavailable
+		}
+		return true, nil
+	}
+}
+
+// lines are the log's lines so far.
+func (s *site) lines() (lines []map[string]any) {
+	s.t.Helper()
+	for line := range strings.Lines(s.log.String()) {
+		var v map[string]any
+		must(s.t, json.Unmarshal([]byte(line), &v))
+		lines = append(lines, v)
+	}
+	return lines
+}
+
+// lastLine is the line of the last request.
+func (s *site) lastLine() map[string]any {
+	s.t.Helper()
+	lines := s.lines()
+	if len(lines) == 0 {
+		s.t.Fatal("nothing was logged")
+	}
+	return lines[len(lines)-1]
+}
+
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+var errAny = errors.New("any error")
+
+// failWriteAfter makes all writes but the next n fail, as if the table were away.
+func (s *site) failWriteAfter(n int) { s.failWriteWith(n, store.ErrUnavailable) }
+
+func (s *site) failWriteWith(n int, err error) {
+	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+		// The first write of an installation makes its keyring.
+		if op.Name != "write" || op.Keys[0] == store.KeyringKey {
+			return true, nil
+		}
+		n--
+		if n >= 0 {
+			return true, nil
+		}
+		return false, err
+	}
+}
