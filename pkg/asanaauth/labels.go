@@ -36,7 +36,7 @@ func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 		Row:   s.Key().String(),
 		Owner: string(hot.Owner[:]),
 		Field: "proof",
-		Facts: []string{s.Connection, s.Epoch, ms(s.Start), ms(s.End), s.IdleTTL.String(), ms(s.IdleEnd)},
+		Facts: []string{s.Connection, s.Epoch, ms(s.Start), ms(s.End), strconv.FormatInt(s.IdleTTL.Milliseconds(), 10), ms(s.IdleEnd)},
 	}
 }
 
