@@ -60,6 +60,12 @@ func TestCodeOfATokenRequest(t *testing.T) {
 	if e, ok := errors.AsType[*asana.Error](err); !ok || e.Code != "" {
 		t.Errorf("an invalid_grant in a page = %v, want no code", err)
 	}
+	for _, label := range []string{"", "text/plain", "text/javascript"} {
+		err := calls["refresh"](t.Context(), toAsana(t, answering(400, `{"error":"invalid_grant"}`, "Content-Type", label)))
+		if e, ok := errors.AsType[*asana.Error](err); !ok || e.Code != asana.InvalidGrant {
+			t.Errorf("an invalid_grant labelled %q = %v, want its code", label, err)
+		}
+	}
 }
 
 func TestCodeOfTheAPI(t *testing.T) {

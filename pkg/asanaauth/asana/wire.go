@@ -107,14 +107,23 @@ func (c *Client) post(ctx context.Context, op, path string, form url.Values) (*a
 	return c.send(op, tokenLimit, req)
 }
 
-func (a *answer) isJSON() bool {
+func (a *answer) isJSON() bool { return a.kind() == "application/json" }
+func (a *answer) isPage() bool { return a.kind() == "text/html" }
+
+// kind is the answer's media type, "" where it has none that can be read.
+func (a *answer) kind() string {
 	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
-	return err == nil && kind == "application/json"
+	if err != nil {
+		return ""
+	}
+	return kind
 }
 
-// decode reads the answer's JSON into v, a pointer.
+// decode reads the answer's JSON into v, a pointer. That of an error may call
+// itself something else than JSON, though not a page: how Asana labels its errors
+// is not documented.
 func (a *answer) decode(v any) error {
-	if !a.isJSON() {
+	if !a.isJSON() && (a.status == http.StatusOK || a.isPage()) {
 		return nonsense(a.op, "the answer is no JSON")
 	}
 	if err := plainJSON(a.body); err != nil {
