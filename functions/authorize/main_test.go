@@ -1,0 +1,38 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/functions/internal/functest"
+)
+
+func function() functest.Main {
+	return functest.Main{Name: "authorize", NewHandler: newHandler, Required: []string{
+		"ASANA_CLIENT_ID", "ASANA_SCOPES", "PUBLIC_URL", "RETURN_URLS", "TABLE_NAME"}}
+}
+
+func TestFunction(t *testing.T) { function().Run(t) }
+
+// The settings reach the rules: what is refused before the table is needed.
+func TestSettings(t *testing.T) {
+	tests := []struct {
+		name, query string
+		env         []string
+		want        int
+		says        string
+	}{
+		{"foreign return URL", "?return_to=https://evil.example/", nil, 400, "text/html"},
+		{"links only", "", []string{"SIGN_IN", "links"}, 400, "text/html"},
+		{"table away", "", nil, 503, "text/html"},
+	}
+	for _, test := range tests {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://auth.example.com/authorize"+test.query, nil)
+		w := functest.Serve(function().Handler(t, test.env...), r)
+		if w.Code != test.want || !strings.HasPrefix(w.Header().Get("Content-Type"), test.says) {
+			t.Errorf("%s: %d %s, want %d %s", test.name, w.Code, w.Header().Get("Content-Type"), test.want, test.says)
+		}
+	}
+}

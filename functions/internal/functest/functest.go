@@ -1,0 +1,190 @@
+// Package functest tests what every function's main promises. It is for tests
+// alone.
+package functest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/functions/internal/boot"
+	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
+)
+
+// Main is a function's main under test.
+type Main struct {
+	Name       string // of the function: its folder, and the first segment of its path
+	NewHandler boot.NewHandler
+	Required   []string // variables that have no default
+}
+
+// platform are the variables that Lambda sets and every function requires.
+var platform = []string{"AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"}
+
+// Env has every variable of every function. The servers it names refuse
+// connections.
+func Env() map[string]string {
+	return map[string]string{
+		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCOUNT_ID": "111122223333",
+		"TABLE_NAME": "table", "INSTALLATION": "installation",
+		"KMS_KEY_ID": "11111111-2222-3333-4444-555555555555", "KEY_CACHE_TTL": "5m",
+		"ASANA_CLIENT_ID": "1300000000000001", "ASANA_BASE_URL": "http://127.0.0.1:1",
+		"ASANA_CLIENT_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:asana",
+		"ASANA_SCOPES":            "openid email profile", "ASANA_RESPONSE_TYPE": "code",
+		"ASANA_ISSUER": "http://127.0.0.1:1/api/1.0", "PUBLIC_URL": "https://auth.example.com",
+		"RETURN_URLS": "https://app.example.com/done", "ALLOWED_ORIGINS": "https://app.example.com",
+		"SESSION_TTL": "720h", "SESSION_IDLE_TTL": "168h", "SIGN_IN": "open",
+	}
+}
+
+// Run tests that m reads its variables, no more, and those of template.yaml; that
+// it names all mistakes and no value; and that it answers its route alone.
+func (m Main) Run(t *testing.T) {
+	t.Run("no variable set", m.empty)
+	t.Run("every variable malformed", m.malformed)
+	t.Run("template", m.template)
+	t.Run("route", m.route)
+}
+
+// recorder is a lookup that remembers what was asked for.
+type recorder struct {
+	env   map[string]string
+	asked []string
+}
+
+func (r *recorder) lookup(name string) (string, bool) {
+	if !slices.Contains(r.asked, name) {
+		r.asked = append(r.asked, name)
+	}
+	v, ok := r.env[name]
+	return v, ok
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func (m Main) empty(t *testing.T) {
+	r := recorder{}
+	h, err := m.NewHandler(t.Context(), r.lookup, discard())
+	if h != nil || err == nil {
+		t.Fatalf("newHandler = %v, %v; want an error", h, err)
+	}
+	want := slices.Sorted(slices.Values(append(slices.Clone(platform), m.Required...)))
+	if diff := cmp.Diff(want, names(err)); diff != "" {
+		t.Errorf("variables reported as missing (-want +got):\n%s", diff)
+	}
+}
+
+// names are those of the variables in err, a line each.
+func names(err error) []string {
+	var out []string
+	for line := range strings.Lines(err.Error()) {
+		name, _, _ := strings.Cut(line, ":")
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (m Main) malformed(t *testing.T) {
+	const value = " hunter2\x00"
+	r := recorder{env: map[string]string{}}
+	for name := range Env() {
+		r.env[name] = value
+	}
+	var log bytes.Buffer
+	_, err := m.NewHandler(t.Context(), r.lookup, slog.New(slog.NewTextHandler(&log, nil)))
+	if err == nil {
+		t.Fatal("malformed variables are accepted")
+	}
+	if strings.Contains(err.Error()+log.String(), "hunter2") {
+		t.Errorf("a value is repeated: %v\n%s", err, &log)
+	}
+	for _, name := range r.asked {
+		if _, ok := r.env[name]; ok && !slices.Contains(names(err), name) {
+			t.Errorf("%s is read, and not checked", name)
+		}
+	}
+}
+
+func (m Main) template(t *testing.T) {
+	f, ok := template.Load(t).Functions[m.Name]
+	if !ok {
+		t.Fatalf("template.yaml has no function %s", m.Name)
+	}
+	r := recorder{env: Env()}
+	if _, err := m.NewHandler(t.Context(), r.lookup, discard()); err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for _, name := range r.asked {
+		if !strings.HasPrefix(name, "AWS_") || name == "AWS_ACCOUNT_ID" {
+			read = append(read, name)
+		}
+	}
+	slices.Sort(read)
+	// Go's crypto/x509 reads this one.
+	set := slices.DeleteFunc(slices.Clone(f.Variables), func(name string) bool { return name == "SSL_CERT_DIR" })
+	if diff := cmp.Diff(read, set); diff != "" {
+		t.Errorf("variables (-read by newHandler +set in template.yaml):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"ANY /" + m.Name}, f.Routes); diff != "" {
+		t.Errorf("routes (-of the handler +in template.yaml):\n%s", diff)
+	}
+}
+
+func (m Main) route(t *testing.T) {
+	h := m.Handler(t)
+	for _, path := range []string{"/", "/" + m.Name + "/foo", "/" + m.Name + "s"} {
+		if got := Serve(h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)).Code; got != http.StatusNotFound {
+			t.Errorf("GET %s: %d, want 404", path, got)
+		}
+	}
+	// The route is there for every method: with an answer, or with a refusal.
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions, http.MethodPatch} {
+		w := Serve(h, httptest.NewRequestWithContext(t.Context(), method, "/"+m.Name, nil))
+		if w.Code == http.StatusNotFound || w.Code == http.StatusInternalServerError || w.Header().Get("X-Request-Id") == "" {
+			t.Errorf("%s /%s: %d with headers %v", method, m.Name, w.Code, w.Header())
+		}
+	}
+}
+
+// Handler is m's handler with the variables of Env and those in changes, which
+// are pairs of name and value.
+func (m Main) Handler(t *testing.T, changes ...string) http.Handler {
+	t.Helper()
+	r := recorder{env: Env()}
+	for i := 0; i < len(changes); i += 2 {
+		r.env[changes[i]] = changes[i+1]
+	}
+	h, err := m.NewHandler(t.Context(), r.lookup, discard())
+	if err != nil {
+		t.Fatalf("newHandler: %v", err)
+	}
+	return h
+}
+
+// Serve answers one request.
+func Serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// Frontend is a request as the SaaS app's frontend makes it, without a session.
+func Frontend(ctx context.Context, method, path, body string) *http.Request {
+	r := httptest.NewRequestWithContext(ctx, method, fmt.Sprintf("https://auth.example.com%s", path), strings.NewReader(body))
+	r.Header.Set("Origin", "https://app.example.com")
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
