@@ -383,6 +383,7 @@ func TestASaveThatMeetsANewConsentRevokesNothing(t *testing.T) {
 			t.Errorf("%v left, want the new consent's hour", token.ExpiresIn)
 		}
 		wantCount(t, "revocations", h.revocations(), 0)
+		wantCount(t, "looks at who else is here", h.table.Count("list"), 0)
 	})
 }
 
