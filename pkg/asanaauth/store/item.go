@@ -35,11 +35,11 @@ func (i Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads what MarshalJSON writes. Its errors hold no value.
 func (i *Item) UnmarshalJSON(data []byte) error {
 	var in map[string]attributeValue
 	if err := json.Unmarshal(data, &in); err != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, err)
+		return err
 	}
 	*i = make(Item, len(in))
 	for name, value := range in {
@@ -53,11 +53,11 @@ func (i *Item) UnmarshalJSON(data []byte) error {
 		case value.N != nil:
 			n, err := strconv.ParseInt(*value.N, 10, 64)
 			if err != nil {
-				return fmt.Errorf("%w: attribute %q: %w", ErrFormat, name, err)
+				return fmt.Errorf("attribute %q is no whole number", name)
 			}
 			(*i)[name] = n
 		default:
-			return fmt.Errorf("%w: attribute %q has no known type", ErrFormat, name)
+			return fmt.Errorf("attribute %q has no known type", name)
 		}
 	}
 	return nil
@@ -71,7 +71,7 @@ func EncodeJSON(row Row) ([]byte, error) { return json.Marshal(Encode(row)) }
 func DecodeJSON(data []byte) (Row, error) {
 	var item Item
 	if err := json.Unmarshal(data, &item); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	return Decode(item)
 }

@@ -9,10 +9,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-func TestMemory(t *testing.T) {
-	storetest.Run(t, func(*testing.T) store.Store { return &store.Memory{} })
-}
-
 func TestFaultyPassesThrough(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return &storetest.Faulty{Store: &store.Memory{}} })
 }

@@ -1,0 +1,95 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+func TestConnectionID(t *testing.T) {
+	owner := store.HashOf("customer 1")
+	id := store.ConnectionID(owner, "1200000000000001", store.OAuth)
+	// For ever: tables, cookies and customers' own databases hold such names.
+	if want := "con_4ltda6sdiwqdut4zmfewmc2li7ayhxik"; id != want {
+		t.Errorf("got %s, want %s", id, want)
+	}
+	different := map[string]bool{id: true}
+	for _, other := range []string{
+		store.ConnectionID(owner, "1200000000000001", store.PersonalAccessToken),
+		store.ConnectionID(owner, "1200000000000001", store.ServiceAccount),
+		store.ConnectionID(owner, "1200000000000002", store.OAuth),
+		store.ConnectionID(store.HashOf("customer 2"), "1200000000000001", store.OAuth),
+	} {
+		if different[other] || !store.ValidConnectionID(other) {
+			t.Errorf("%s is there already, or not valid", other)
+		}
+		different[other] = true
+	}
+	if len(id) != len("con_")+32 {
+		t.Errorf("%s has %d characters", id, len(id))
+	}
+}
+
+func TestOwnersPartition(t *testing.T) {
+	hot := func(owner, gid string) store.Key {
+		return store.HotKey(store.ConnectionID(store.HashOf(owner), gid, store.OAuth))
+	}
+	if a, b := hot("a", "1"), hot("a", "2"); a.PK != b.PK || a.SK == b.SK {
+		t.Errorf("two connections of an owner: %v, %v", a, b)
+	}
+	if a, b := hot("a", "1"), hot("b", "1"); a.PK == b.PK {
+		t.Errorf("connections of two owners: %v, %v", a, b)
+	}
+}
+
+func TestValidConnectionID(t *testing.T) {
+	valid := "con_abcdefghijklmnopqrstuvwxyz234567"
+	for id, want := range map[string]bool{
+		valid:                         true,
+		"":                            false,
+		"con_":                        false,
+		valid[:35]:                    false,
+		valid + "a":                   false,
+		"CON_" + valid[4:]:            false,
+		valid[:35] + "1":              false,
+		valid[:35] + "A":              false,
+		valid[:20] + "#" + valid[21:]: false,
+		valid[:35] + "\n":             false,
+		valid[4:]:                     false,
+	} {
+		if got := store.ValidConnectionID(id); got != want {
+			t.Errorf("%q: got %t, want %t", id, got, want)
+		}
+		if key := store.HotKey(id); (key != store.Key{}) != want {
+			t.Errorf("%q: got key %v", id, key)
+		}
+		if key := store.ColdKey(id); (key != store.Key{}) != want {
+			t.Errorf("%q: got key %v", id, key)
+		}
+	}
+}
+
+// TestPrefixes: a function's permission is held to these.
+func TestPrefixes(t *testing.T) {
+	for name, prefix := range map[string]string{
+		"attempt-1": "a#", "session-1": "s#", "hot-1": "c#", "cold-1": "c#", "user-pointer-1": "u#", "keyring-1": "k#",
+	} {
+		if key := samples()[name].Key(); !strings.HasPrefix(key.PK, prefix) || key.SK == "" {
+			t.Errorf("%s has the key %v, want %s", name, key, prefix)
+		}
+	}
+}
+
+func TestHashOf(t *testing.T) {
+	if store.HashOf("ab", "c") == store.HashOf("a", "bc") || store.HashOf("a") == store.HashOf("a", "") {
+		t.Error("different parts, one hash")
+	}
+	// SHA-256 of eight bytes of length and "a".
+	if got, want := store.HashOf("a").String(), "3b196fd4907bedf51c3090e9835f2f7cb61e7ee1b2299ea3b8fed9b4183a822a"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if (store.Hash{}).IsZero() != true || store.HashOf().IsZero() {
+		t.Error("IsZero tells no hash from one")
+	}
+}

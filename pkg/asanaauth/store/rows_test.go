@@ -1,0 +1,222 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// newRows writes golden rows that are not there yet. Those that are there are
+// never written again: rows like them stand in somebody's table.
+var newRows = flag.Bool("new-rows", false, "write missing golden rows")
+
+// samples are rows with every field set, by the name of their golden file: the
+// kind, and the format.
+func samples() map[string]store.Row {
+	id := store.ConnectionID(store.HashOf("owner"), "1200000000000001", store.OAuth)
+	at := func(minutes int) time.Time {
+		return time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.UTC).Add(time.Duration(minutes) * time.Minute)
+	}
+	head := store.Head{Rev: 7, Writer: "a random name"}
+	return map[string]store.Row{
+		"attempt-1": &store.Attempt{
+			Head: head, State: store.HashOf("state"), Browser: store.HashOf("browser"), Salt: []byte("sixteen bytes..."),
+			ReturnURL: "https://app.example/back?a=1&b=2", AppState: "app-state_1", Scopes: "tasks:read users:read",
+			RedirectURI: "https://auth.example/callback", Created: at(0), End: at(10), Taken: true,
+		},
+		"session-1": &store.Session{
+			Head: head, Cookie: store.HashOf("cookie"), Connection: id, Epoch: "0123456789abcdef",
+			Start: at(0), End: at(43200), IdleTTL: 168 * time.Hour, IdleEnd: at(10080), Proof: sealed(65),
+		},
+		"hot-1": &store.Hot{
+			Head: head, Connection: id, Kind: store.OAuth, AsanaGID: "1200000000000001", Owner: store.HashOf("owner"),
+			ClientID: "1300000000000001", Epoch: "0123456789abcdef", Generation: 2, Grant: 3,
+			Status: store.Broken, Reason: "invalid-grant",
+			Lease: "a lease", LeaseEnd: at(1), LeaseStolen: true, CoolUntil: at(2),
+			Access: sealed(153), Refresh: sealed(101), Issued: at(3), Expires: at(63),
+			LastRefreshed: at(4), LastIntrospected: at(5), BrokenAt: at(6), Tries: 2, NextTry: at(7),
+			RefusedGrant: 3, RefusedAt: at(8), End: at(9),
+		},
+		"cold-1": &store.Cold{
+			Head: head, Connection: id, Generation: 2, ScopeRequested: "tasks:read users:read", ScopeGranted: "tasks:read",
+			Created: at(0), Updated: at(1),
+			OwnerName: sealed(40), Name: sealed(41), Email: sealed(42), Picture: sealed(43),
+		},
+		"user-pointer-1": &store.UserPointer{
+			Head: head, User: store.HashOf("1200000000000001"), Connection: id, Kind: store.PersonalAccessToken,
+		},
+		"keyring-1": &store.Keyring{Head: head, Wrapped: sealed(200), KMSKey: "arn:aws:kms:eu-central-1:000000000000:key/1", Created: at(0)},
+	}
+}
+
+// sealed is no ciphertext, but as long as one.
+func sealed(size int) secret.Sealed { return bytes.Repeat([]byte{0x01, 0xff, 0x00}, size)[:size] }
+
+func TestGoldenRows(t *testing.T) {
+	want := samples()
+	for name, row := range want {
+		path := filepath.Join("testdata", "rows", name+".json")
+		if _, err := os.Stat(path); os.IsNotExist(err) && *newRows {
+			if err := os.WriteFile(path, indented(t, row), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Errorf("%v (go test -new-rows makes it)", err)
+			continue
+		}
+		got, err := store.DecodeJSON(data)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(row, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if again := indented(t, got); !bytes.Equal(again, data) {
+			t.Errorf("%s is written as\n%s", name, again)
+		}
+	}
+	files, _ := filepath.Glob("testdata/rows/*.json")
+	for _, file := range files {
+		if _, ok := want[strings.TrimSuffix(filepath.Base(file), ".json")]; !ok {
+			t.Errorf("%s is read by no test", file)
+		}
+	}
+}
+
+func indented(t *testing.T, row store.Row) []byte {
+	t.Helper()
+	data, err := store.EncodeJSON(row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, data, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return append(out.Bytes(), '\n')
+}
+
+// TestEveryFieldIsKept sets each field of each row, so that one left out of the
+// row's list of fields is missed, and two under one name are told apart.
+func TestEveryFieldIsKept(t *testing.T) {
+	for name, row := range samples() {
+		v := reflect.ValueOf(row).Elem()
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Errorf("%s: the sample has no %s", name, v.Type().Field(i).Name)
+			}
+			set(t, v.Field(i), i)
+		}
+		fit(row)
+		got, err := store.Decode(store.Encode(row))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(row, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// set gives a field a value that no other field of its row has.
+func set(t *testing.T, field reflect.Value, i int) {
+	t.Helper()
+	n := int64(i) + 1
+	switch field.Interface().(type) {
+	case store.Head:
+		field.Set(reflect.ValueOf(store.Head{Rev: 1000, Writer: "writer"}))
+	case store.Hash:
+		field.Set(reflect.ValueOf(store.HashOf(strconv.Itoa(i))))
+	case time.Time:
+		field.Set(reflect.ValueOf(time.UnixMilli(n * 1001).UTC()))
+	case time.Duration, int64:
+		field.SetInt(n * int64(time.Millisecond))
+	case bool:
+		field.SetBool(true)
+	case []byte, secret.Sealed:
+		field.SetBytes([]byte{byte(n)})
+	default:
+		if field.Kind() != reflect.String {
+			t.Fatalf("no value for a field of type %s", field.Type())
+		}
+		field.SetString("text " + strconv.Itoa(i))
+	}
+}
+
+// fit gives rows whose key is made of a connection's id a valid one.
+func fit(row store.Row) {
+	id := store.ConnectionID(store.HashOf("somebody"), "1", store.OAuth)
+	switch r := row.(type) {
+	case *store.Hot:
+		r.Connection = id
+	case *store.Cold:
+		r.Connection = id
+	}
+}
+
+func TestEncodingLeavesTheRowAlone(t *testing.T) {
+	row := &store.Session{Cookie: store.HashOf("cookie"), IdleTTL: time.Hour + time.Nanosecond}
+	before := *row
+	store.Encode(row)
+	if diff := cmp.Diff(&before, row); diff != "" {
+		t.Errorf("encoding changed the row (-before +after):\n%s", diff)
+	}
+}
+
+// TestHotRowIsSmall counts as DynamoDB does: names and values
+// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html).
+// A kilobyte is what one write unit writes.
+func TestHotRowIsSmall(t *testing.T) {
+	const overhead = 1 + 4 + 12 + 16 // of a sealed field: version, key id, nonce, tag
+	row := samples()["hot-1"].(*store.Hot)
+	row.Writer, row.Lease = strings.Repeat("w", 26), strings.Repeat("l", 26)
+	row.Reason = "lost-rotated-token"
+	row.Status = store.Disconnected
+	for _, access := range []int{68, 120} {
+		row.Access, row.Refresh = sealed(access+overhead), sealed(68+overhead)
+		if size := sizeOf(store.Encode(row)); size >= 1024 {
+			t.Errorf("with an access token of %d bytes it has %d bytes, want less than 1024", access, size)
+		} else {
+			t.Logf("with an access token of %d bytes: %d bytes", access, size)
+		}
+	}
+	row.Access, row.Refresh = sealed(4096+overhead), sealed(4096+overhead)
+	got, err := store.Decode(store.Encode(row))
+	if diff := cmp.Diff(store.Row(row), got); diff != "" || err != nil {
+		t.Errorf("tokens of 4 KB: %v\n%s", err, diff)
+	}
+}
+
+func sizeOf(item store.Item) int {
+	size := 0
+	for name, value := range item {
+		size += len(name)
+		switch v := value.(type) {
+		case string:
+			size += len(v)
+		case []byte:
+			size += len(v)
+		case bool:
+			size++
+		case int64:
+			size += len(strconv.FormatInt(v, 10))/2 + 2 // at most
+		}
+	}
+	return size
+}
