@@ -50,8 +50,8 @@ type created struct {
 
 func (a *Asana) apiRoutes(mux *http.ServeMux) {
 	const api = "/api/1.0"
-	mux.HandleFunc("GET "+api+"/.well-known/openid-configuration", a.discovery)
-	mux.HandleFunc("GET "+api+"/openid_connect/jwks", a.jwks)
+	mux.HandleFunc("GET "+api+"/.well-known/openid-configuration", a.withAPIHeaders(a.discovery))
+	mux.HandleFunc("GET "+api+"/openid_connect/jwks", a.withAPIHeaders(a.jwks))
 	mux.HandleFunc("GET "+api+"/openid_connect/userinfo", a.withAPIHeaders(a.userInfo))
 	mux.HandleFunc("GET "+api+"/users/{user}", a.api("users:read", (*call).user))
 	mux.HandleFunc("GET "+api+"/workspaces", a.api("workspaces:read", (*call).workspaces))

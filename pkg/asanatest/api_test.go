@@ -112,7 +112,7 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// membershipGID asks /_offline/people for the gid of a membership.
+// membershipGID asks the API for the gid of a membership.
 func (k *kit) membershipGID(person, workspace string) string {
 	k.Helper()
 	for _, m := range k.memberships(k.PersonalAccessToken(person)) {
@@ -180,6 +180,29 @@ func TestMemberships(t *testing.T) {
 	}
 }
 
+// TestReach: who is deactivated in a workspace sees nothing of it, and people
+// who share no workspace do not see each other.
+func TestReach(t *testing.T) {
+	k := newKit(t)
+	dan := k.PersonalAccessToken(asanatest.Deactivated)
+	for _, path := range []string{"/api/1.0/workspaces", "/api/1.0/users/me?opt_fields=workspaces"} {
+		if got := k.get(path, dan); strings.Contains(got.text, asanatest.Acme) || !strings.Contains(got.text, asanatest.Globex) {
+			t.Errorf("%s: %s", path, got.text)
+		}
+	}
+	if got := k.get("/api/1.0/workspaces/"+asanatest.Acme, dan); got.status != 403 {
+		t.Errorf("his former workspace: %d %s", got.status, got.text)
+	}
+	mia := k.PersonalAccessToken(asanatest.Member)
+	if got := k.get("/api/1.0/users/"+asanatest.Several, mia); got.status != 200 {
+		t.Errorf("a colleague: %d %s", got.status, got.text)
+	}
+	k.UpdatePerson(asanatest.Several, func(p *asanatest.Person) { p.Memberships = p.Memberships[1:] })
+	if got := k.get("/api/1.0/users/"+asanatest.Several, mia); got.status != 403 {
+		t.Errorf("a stranger: %d %s", got.status, got.text)
+	}
+}
+
 // TestPages walks a list page by page.
 func TestPages(t *testing.T) {
 	k := newKit(t)
@@ -208,6 +231,10 @@ func TestPages(t *testing.T) {
 	}
 	if len(gids) != 7 || len(slices.CompactFunc(gids, func(a, b any) bool { return a == b })) != 7 {
 		t.Errorf("got %v, want the seven active memberships of Acme", gids)
+	}
+	all := k.get("/api/1.0/workspaces/"+asanatest.Acme+"/workspace_memberships?limit=7", pat)
+	if next, there := all.json["next_page"]; !there || next != nil || len(all.list()) != 7 {
+		t.Errorf("a page that holds all: %s", all.text)
 	}
 	for _, query := range []string{"limit=0", "limit=101", "limit=x", "limit=2&offset=x", "offset=x"} {
 		if got := k.get("/api/1.0/workspaces?"+query, pat); got.status != 400 {
@@ -265,6 +292,11 @@ func TestHeaders(t *testing.T) {
 	preflight := k.do(k.request(http.MethodOptions, "/api/1.0/users/me", "", ""))
 	if preflight.status != 204 || !strings.Contains(preflight.header.Get("Access-Control-Allow-Headers"), "Authorization") {
 		t.Errorf("preflight: %d %v", preflight.status, preflight.header)
+	}
+	for _, path := range []string{"/.well-known/openid-configuration", "/openid_connect/jwks", "/openid_connect/userinfo", "/nothing"} {
+		if got := k.get("/api/1.0"+path, ""); got.header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: %v", path, got.header)
+		}
 	}
 	for _, path := range []string{"/-/oauth_token", "/-/oauth_revoke"} {
 		if got := k.post(path); got.header.Get("Access-Control-Allow-Origin") != "" || got.header.Get("Cache-Control") != "no-store" {

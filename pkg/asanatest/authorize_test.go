@@ -26,14 +26,15 @@ func TestAuthorizePages(t *testing.T) {
 		person string
 		want   string
 	}{
-		"unknown app":                    {unknown, asanatest.Member, "invalid_request: The required parameter client_id is missing or invalid."},
-		"another redirect URI":           {elsewhere, asanatest.Member, "invalid_request: The `redirect_uri` parameter does not match a valid url for the application."},
-		"default of a granular app":      {granular("default"), asanatest.Member, "forbidden_scopes: " + notYours + "`default identity` scopes."},
-		"no scope of a granular app":     {granular(), asanatest.Member, "forbidden_scopes: " + notYours + "`default identity` scopes."},
-		"granular scope of a full app":   {full("attachments:read"), asanatest.Member, "forbidden_scopes: " + notYours + "'attachments:read' scopes."},
-		"a scope that is not registered": {granular("users:read", "goals:read"), asanatest.Member, "forbidden_scopes: " + notYours + "'goals:read' scopes."},
-		"service account":                {full(), asanatest.ServiceAccount, "access_denied: A service account cannot sign in."},
-		"nobody":                         {full(), "1", "invalid_request: There is no such person."},
+		"unknown app":                      {unknown, asanatest.Member, "invalid_request: The required parameter client_id is missing or invalid."},
+		"another redirect URI":             {elsewhere, asanatest.Member, "invalid_request: The `redirect_uri` parameter does not match a valid url for the application."},
+		"default of a granular app":        {granular("default"), asanatest.Member, "forbidden_scopes: " + notYours + "`default identity` scopes."},
+		"no scope of a granular app":       {granular(), asanatest.Member, "forbidden_scopes: " + notYours + "`default identity` scopes."},
+		"granular scope of a full app":     {full("attachments:read"), asanatest.Member, "forbidden_scopes: " + notYours + "'attachments:read' scopes."},
+		"a scope that is not registered":   {granular("users:read", "goals:read"), asanatest.Member, "forbidden_scopes: " + notYours + "'goals:read' scopes."},
+		"a scope with a control character": {granular("goals\x01read"), asanatest.Member, "forbidden_scopes: " + notYours + "'goals?read' scopes."},
+		"service account":                  {full(), asanatest.ServiceAccount, "access_denied: A service account cannot sign in."},
+		"nobody":                           {full(), "1", "invalid_request: There is no such person."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newKit(t)
@@ -127,6 +128,9 @@ func TestConsentPage(t *testing.T) {
 	if again := k.get(less.RequestURI(), ""); again.status != http.StatusSeeOther {
 		t.Errorf("for less: %d, want a silent redirect", again.status)
 	}
+	if again := k.get(u.RequestURI(), ""); again.status != http.StatusSeeOther {
+		t.Errorf("asking for less took consent away: %d", again.status)
+	}
 	more, _ := url.Parse(granular("openid", "users:read", "tasks:read").AuthCodeURL("st"))
 	again := k.get(more.RequestURI(), "")
 	if again.status != 200 || !strings.Contains(again.text, `value="`+asanatest.Several+`" checked`) {
@@ -214,6 +218,10 @@ func TestGoneAccount(t *testing.T) {
 	}
 	if _, err := k.Authorize(t.Context(), full().AuthCodeURL("st"), asanatest.Member); err == nil {
 		t.Error("can still authorise")
+	}
+	k.UpdatePerson(asanatest.Guest, func(p *asanatest.Person) { p.GID = "5" })
+	if got := k.get("/api/1.0/users/me", k.PersonalAccessToken(asanatest.Guest)); got.data()["gid"] != asanatest.Guest {
+		t.Errorf("the gid was changed: %s", got.text)
 	}
 	if err := k.UpdatePerson("1", func(*asanatest.Person) {}); err == nil {
 		t.Error("changed nobody without an error")

@@ -73,6 +73,15 @@ func TestCannedAnswers(t *testing.T) {
 	if got := k.refresh(tok.RefreshToken); got.status != 400 {
 		t.Errorf("the canned answer had no effect: %d %s", got.status, got.text)
 	}
+	k.Inject(asanatest.Fault{GrantType: "authorization_code", Status: 503})
+	if got := k.refresh("x"); got.status != 400 {
+		t.Errorf("another grant type: %d", got.status)
+	}
+	k.Reset()
+	if got := k.tokenRequest("grant_type", "authorization_code"); got.status != 400 {
+		t.Errorf("Reset keeps faults: %d", got.status)
+	}
+	tok = k.signIn(full(), asanatest.Member)
 	k.Inject(asanatest.Fault{Times: -1, Status: 500})
 	for range 3 {
 		if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 500 {
@@ -133,6 +142,34 @@ func TestDelays(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestOvertaken: a request that a thousand others overtake spoils the record of
+// none of them.
+func TestOvertaken(t *testing.T) {
+	k := newKit(t)
+	k.Inject(asanatest.Fault{Path: "/slow", Cut: true, Before: func(*http.Request) {
+		for range 1200 {
+			k.get("/api/1.0/users/me", "")
+		}
+	}})
+	k.get("/slow", "")
+	for _, r := range k.Requests() {
+		if r.Cut || r.Status != 401 {
+			t.Fatalf("%+v", r)
+		}
+	}
+}
+
+// TestEndedContext: nothing is sent for a request that is over already.
+func TestEndedContext(t *testing.T) {
+	k := newKit(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := k.Transport().RoundTrip(k.request(http.MethodGet, "/api/1.0/users/me", "", "").WithContext(ctx))
+	if !errors.Is(err, context.Canceled) || len(k.Requests()) != 0 {
+		t.Errorf("%v, %v", err, k.Requests())
 	}
 }
 

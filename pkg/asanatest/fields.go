@@ -139,11 +139,7 @@ func (c *call) readOffset(s string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	place, ok := strings.CutPrefix(string(raw), c.URL.Path+" ")
-	if !ok {
-		return 0, strconv.ErrSyntax
-	}
-	n, err := strconv.ParseUint(place, 10, 31)
+	n, err := strconv.ParseUint(strings.TrimPrefix(string(raw), c.URL.Path+" "), 10, 31)
 	return int(n), err
 }
 

@@ -151,7 +151,7 @@ func TestBadTokenRequests(t *testing.T) {
 		"no code":               {append(app[:4:4], "grant_type", "authorization_code"), "invalid_request"},
 		"no refresh token":      {append(app[:4:4], "grant_type", "refresh_token"), "invalid_request"},
 		"unknown refresh token": {append(app[:4:4], "grant_type", "refresh_token", "refresh_token", "x"), "invalid_grant"},
-		"repeated":              {append(app[:4:4], "grant_type", "refresh_token", "grant_type", "refresh_token"), "invalid_request"},
+		"repeated":              {append(app[:4:4], "grant_type", "refresh_token", "refresh_token", "x", "refresh_token", "x"), "invalid_request"},
 		"no client":             {[]string{"grant_type", "refresh_token"}, "invalid_client"},
 		"wrong secret":          {[]string{"client_id", asanatest.FullClientID, "client_secret", "no", "grant_type", "refresh_token"}, "invalid_client"},
 		"empty secret":          {[]string{"client_id", asanatest.FullClientID, "client_secret", "", "grant_type", "refresh_token"}, "invalid_client"},

@@ -126,10 +126,10 @@ func (p Person) standing() string {
 	switch {
 	case p.Gone:
 		return "account is gone"
-	case p.ServiceAccount:
-		return "service account of " + p.Memberships[0].Workspace.Name
 	case len(words) == 0:
 		return "in no workspace"
+	case p.ServiceAccount:
+		return "service account of " + p.Memberships[0].Workspace.Name
 	}
 	return strings.Join(words, ", ")
 }

@@ -87,7 +87,7 @@ func (c *call) userRecord(p *Person) object {
 	}
 	workspaces := []object{}
 	for _, m := range p.Memberships {
-		if !m.Inactive && c.reaches(m.Workspace.GID) {
+		if c.reaches(m.Workspace.GID) {
 			workspaces = append(workspaces, workspaceRecord(m.Workspace))
 		}
 	}

@@ -1,6 +1,7 @@
 package asanatest_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -108,6 +109,9 @@ var switchCases = map[string]switchCase{
 		k.set(func(s *switches) { s.RotateRefreshTokens = true })
 		tok, other := k.signIn(full(), asanatest.Member), k.signIn(full(), asanatest.Guest)
 		next := k.refresh(tok.RefreshToken).json["refresh_token"].(string)
+		stranger := granular() // another app that got hold of it does no harm
+		stranger.TokenSource(k.ctx(), &oauth2.Token{RefreshToken: tok.RefreshToken}).Token()
+		next = k.refresh(next).json["refresh_token"].(string)
 		k.refresh(tok.RefreshToken)
 		return fmt.Sprint(k.refresh(next).status, k.refresh(other.RefreshToken).status)
 	}, "200 200", "400 200"},
@@ -244,8 +248,11 @@ var switchCases = map[string]switchCase{
 		return fmt.Sprint(id.VerifyAccessToken(tok.AccessToken))
 	}, "none <nil>", "<nil>"},
 	"c_hash": {func(s *switches) { s.CHash = true }, func(k *kit) string {
-		return fmt.Sprintf("%T", k.idClaims()["c_hash"])
-	}, "<nil>", "string"},
+		got := k.consent(full("openid"), asanatest.Member, hybrid)
+		sum := sha256.Sum256([]byte(got.Get("code")))
+		hash := claimsOf(k.T, got.Get("id_token"))["c_hash"]
+		return fmt.Sprint(hash != nil, hash == base64.RawURLEncoding.EncodeToString(sum[:16]))
+	}, "false false", "true true"},
 	"spoil_id_token": {func(s *switches) { s.SpoilIDToken = "wrong_key" }, func(k *kit) string {
 		_, err := k.verifier().Verify(k.ctx(), k.consent(full("openid"), asanatest.Member, hybrid).Get("id_token"))
 		return fmt.Sprint(err == nil)
@@ -295,8 +302,9 @@ var switchCases = map[string]switchCase{
 	}, "<nil> view_only_api_access_failure, <nil> <nil>", "view_only_api_access_failure <nil>, <nil> <nil>"},
 	"blocked_workspace": {func(s *switches) { s.BlockedWorkspace = asanatest.Acme }, func(k *kit) string {
 		pat := k.PersonalAccessToken(asanatest.Several)
-		return fmt.Sprint(len(k.get("/api/1.0/workspaces", pat).list()), k.get("/api/1.0/workspaces/"+asanatest.Acme, pat).status, len(k.memberships(pat)))
-	}, "2 200 2", "1 401 1"},
+		record := k.get("/api/1.0/workspace_memberships/"+newKit(k.T).membershipGID(asanatest.Admin, asanatest.Acme), pat).status
+		return fmt.Sprint(record, len(k.get("/api/1.0/workspaces", pat).list()), k.get("/api/1.0/workspaces/"+asanatest.Acme, pat).status, len(k.memberships(pat)))
+	}, "200 2 200 2", "401 1 401 1"},
 	"service_account_email": {func(s *switches) { s.ServiceAccountEmail = "null" }, func(k *kit) string {
 		look := func() string {
 			email, there := k.get("/api/1.0/users/me", k.ServiceAccountToken(asanatest.ServiceAccount)).data()["email"]
