@@ -43,7 +43,6 @@ type options struct {
 	linksOnly                       bool
 	origins                         []string
 	requestID                       func(*http.Request) string
-	rand                            io.Reader
 }
 
 // site is an installation: the handlers, and all that is behind them.
@@ -53,6 +52,7 @@ type site struct {
 	table *storetest.Faulty // of rows
 	kms   *sealtest.Faulty
 	asana *asanatest.Asana
+	wire  *wiretap // between us and asana
 	log   *logBuffer
 	mux   *http.ServeMux
 	o     options
@@ -82,7 +82,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	rows := &store.Memory{}
 	s := &site{
 		t: t, rows: rows, table: &storetest.Faulty{Store: rows}, kms: &sealtest.Faulty{Wrapper: local.New([32]byte{7})},
-		asana: offline, log: &logBuffer{}, mux: http.NewServeMux(), o: o,
+		asana: offline, wire: &wiretap{next: offline.Transport()}, log: &logBuffer{}, mux: http.NewServeMux(), o: o,
 	}
 	s.serve()
 	return s
@@ -95,10 +95,10 @@ func (s *site) serve() {
 	if !strings.Contains(o.scopes, "default") {
 		id = "1300000000000002"
 	}
-	client, err := asana.New(asana.Config{BaseURL: asanaURL, ClientID: id, Transport: s.asana.Transport()})
+	client, err := asana.New(asana.Config{BaseURL: asanaURL, ClientID: id, Transport: s.wire})
 	must(t, err)
 	parts := asanaauth.Parts{
-		Store: s.table, Asana: client, Secrets: asanaauth.NewSecrets(clientSecrets{}, nil), Log: log, Rand: o.rand,
+		Store: s.table, Asana: client, Secrets: asanaauth.NewSecrets(clientSecrets{}, nil), Log: log,
 		Keys: asanaauth.NewKeys(asanaauth.KeysConfig{Store: s.table, Wrapper: s.kms, Installation: "test", TTL: time.Minute, Log: log}),
 	}
 	returnURLs := []string{home, otherHome}
@@ -352,6 +352,30 @@ func (s *site) lastLine() map[string]any {
 		s.t.Fatal("nothing was logged")
 	}
 	return lines[len(lines)-1]
+}
+
+// wiretap keeps what Asana answered.
+type wiretap struct {
+	next    http.RoundTripper
+	answers []string
+	fail    error // in place of an answer
+}
+
+func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.fail != nil {
+		return nil, w.fail
+	}
+	resp, err := w.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	w.answers = append(w.answers, string(body))
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
 }
 
 type logBuffer struct {

@@ -1,0 +1,227 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// frontendRoutes are the methods of each.
+func frontendRoutes() map[string][]string {
+	return map[string][]string{
+		"/session": {"GET", "DELETE"}, "/refresh": {"POST"}, "/membership": {"GET"}, "/disconnect": {"POST"},
+	}
+}
+
+// checkCORS checks what every answer to an allowed origin has.
+func checkCORS(t *testing.T, name string, a answer, origin string) {
+	t.Helper()
+	want := map[string]string{
+		"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true",
+		"Access-Control-Expose-Headers": "Retry-After, X-Request-Id",
+	}
+	for header, value := range want {
+		if origin == "" {
+			value = ""
+		}
+		got := strings.Join(a.header[header], "|")
+		if !strings.EqualFold(strings.ReplaceAll(got, ", ", ","), strings.ReplaceAll(value, ", ", ",")) {
+			t.Errorf("%s: %s is %q, want %q", name, header, got, value)
+		}
+	}
+	if got := a.header["Vary"]; !slices.Equal(got, []string{"Origin"}) {
+		t.Errorf("%s: Vary %q", name, got)
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	s := newSite(t)
+	for path, methods := range frontendRoutes() {
+		for _, method := range append(methods, "PUT") {
+			for origin, allowed := range map[string]bool{
+				appOrigin: true, "": false, "null": false, "https://evil.example": false, publicURL: false,
+				"http://app.example.com": false, "https://app.example.com:8443": false, "https://app.example.com.evil.example": false,
+				"https://sub.app.example.com": false, appOrigin + ",https://evil.example": false, "HTTPS://APP.EXAMPLE.COM": false,
+			} {
+				r := change(method, path, "")
+				r.header.Set("Origin", origin)
+				if origin == "" {
+					r.header.Del("Origin")
+				}
+				name := method + " " + path + " from " + origin
+				a := s.do(r)
+				cors := ""
+				if allowed {
+					cors = appOrigin
+				}
+				checkCORS(t, name, a, cors)
+				switch {
+				case method == "PUT":
+					a.problem(405, "method-not-allowed")
+					if got := a.header.Get("Allow"); got != strings.Join(methods, ", ") {
+						t.Errorf("%s: Allow %q", name, got)
+					}
+				case !allowed:
+					a.problem(403, "forbidden-origin")
+				default:
+					a.problem(401, "unauthenticated")
+				}
+			}
+		}
+	}
+	if n := len(s.table.Calls()); n != 0 {
+		t.Errorf("the table was asked %d times", n)
+	}
+}
+
+func TestTwoOrigins(t *testing.T) {
+	s := newSite(t)
+	r := get("/session")
+	r.header["Origin"] = []string{appOrigin, "https://evil.example"}
+	s.do(r).problem(403, "forbidden-origin")
+}
+
+func TestSameOrigin(t *testing.T) {
+	s := newSite(t)
+	for site, kind := range map[string]string{"same-origin": "unauthenticated", "same-site": "forbidden-origin", "cross-site": "forbidden-origin", "none": "forbidden-origin"} {
+		status := map[string]int{"unauthenticated": 401, "forbidden-origin": 403}[kind]
+		s.do(get("/session", "Sec-Fetch-Site", site)).problem(status, kind)
+	}
+	// It speaks for a GET alone, and not against an Origin.
+	s.do(get("/session", "Sec-Fetch-Site", "same-origin", "Origin", "https://evil.example")).problem(403, "forbidden-origin")
+	r := change("POST", "/refresh", "", "Sec-Fetch-Site", "same-origin")
+	r.header.Del("Origin")
+	s.do(r).problem(403, "forbidden-origin")
+}
+
+func TestPreflight(t *testing.T) {
+	s := newSite(t)
+	preflight := func(path, method, origin, header string) answer {
+		r := request{method: "OPTIONS", target: path, header: headers([]string{"Origin", origin, "Access-Control-Request-Method", method})}
+		if header != "" {
+			r.header.Set("Access-Control-Request-Headers", header)
+		}
+		return s.do(r)
+	}
+	for path, methods := range frontendRoutes() {
+		for _, method := range methods {
+			name := "preflight of " + method + " " + path
+			a := preflight(path, method, appOrigin, "content-type").want(204)
+			checkCORS(t, name, a, appOrigin)
+			if got := a.header.Get("Access-Control-Allow-Methods"); !strings.Contains(got, method) || a.body != "" {
+				t.Errorf("%s: methods %q, body %q", name, got, a.body)
+			}
+			if got := a.header.Get("Access-Control-Allow-Headers"); !strings.EqualFold(got, "content-type") {
+				t.Errorf("%s: headers %q", name, got)
+			}
+			foreign := preflight(path, method, "https://evil.example", "content-type")
+			foreign.problem(403, "forbidden-origin")
+			checkCORS(t, name+" from elsewhere", foreign, "")
+		}
+		wrong := preflight(path, "PUT", appOrigin, "")
+		wrong.problem(405, "method-not-allowed")
+		checkCORS(t, "preflight of PUT", wrong, appOrigin)
+		header := preflight(path, methods[0], appOrigin, "authorization")
+		header.problem(400, "invalid-request")
+		checkCORS(t, "preflight with a header", header, appOrigin)
+		below := preflight(path+"/x", methods[0], appOrigin, "")
+		below.problem(404, "not-found")
+		checkCORS(t, "preflight below", below, appOrigin)
+		plain := s.do(request{method: "OPTIONS", target: path, header: headers([]string{"Origin", appOrigin})})
+		plain.problem(405, "method-not-allowed")
+		checkCORS(t, "OPTIONS", plain, appOrigin)
+		if got := plain.header.Get("Allow"); got != strings.Join(methods, ", ") {
+			t.Errorf("OPTIONS %s: Allow %q", path, got)
+		}
+	}
+}
+
+func TestNoCORSElsewhere(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"/authorize", "/callback", "/nothing", "/bad-event"} {
+		a := s.do(get(path, "Origin", appOrigin))
+		for name := range a.header {
+			if strings.HasPrefix(name, "Access-Control-") {
+				t.Errorf("%s answers with %s", path, name)
+			}
+		}
+	}
+}
+
+func TestLoopbackOrigins(t *testing.T) {
+	for _, origin := range []string{"http://localhost:8484", "http://127.0.0.1:8484", "http://[::1]:3000"} {
+		s := newSite(t, func(o *options) { o.publicURL, o.origins = "http://localhost:8484", []string{origin} })
+		a := s.do(get("/session", "Origin", origin))
+		a.problem(401, "unauthenticated")
+		checkCORS(t, origin, a, origin)
+	}
+}
+
+func TestMalformedOrigins(t *testing.T) {
+	for _, origins := range [][]string{nil, {"*"}, {"https://*.example.com"}, {"https://app.example.com/"}, {"http://app.example.com"}, {"null"}, {appOrigin, ""}} {
+		if h, err := httpapi.NewSession(httpapi.Config{PublicURL: publicURL}, nil, origins); err == nil || h != nil {
+			t.Errorf("%q: accepted", origins)
+		}
+	}
+}
+
+func TestSessionCookie(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		value := s.browser().signIn(asanatest.Member).jar[sessionCookie]
+		id, _, _ := strings.Cut(value, ".")
+		good := sessionCookie + "=" + value
+		for name, cookies := range map[string][]string{
+			"none": nil, "twice": {good, good}, "twice, once wrong": {good, sessionCookie + "=x"}, "twice, once empty": {sessionCookie + "=", good},
+			"quoted": {sessionCookie + `="` + value + `"`}, "another name": {"asana_session=" + value}, "other case": {"__host-asana_session=" + value},
+			"empty": {sessionCookie + "="}, "no value": {sessionCookie}, "garbage": {sessionCookie + "=garbage"}, "id alone": {sessionCookie + "=" + id},
+			"id and dot": {sessionCookie + "=" + id + "."}, "guessed": {sessionCookie + "=" + id + ".AAAA"}, "longer": {good + "A"}, "attempt's": {"__Host-asana_attempt_0123456789abcdef=" + value},
+		} {
+			a := s.do(get("/session", "Origin", appOrigin), cookies...)
+			a.problem(401, "unauthenticated")
+			if a.header["Set-Cookie"] != nil {
+				t.Errorf("%s: cookies %q", name, a.header["Set-Cookie"])
+			}
+		}
+		s.do(get("/session", "Origin", appOrigin), "other=1", good, "more=a=b").want(200)
+		r := get("/session", "Origin", appOrigin)
+		r.header["Cookie"] = []string{"a=b;" + good, "c=d"} // as HTTP/2 may divide it
+		s.do(r).want(200)
+		r.header["Cookie"] = []string{good, good}
+		s.do(r).problem(401, "unauthenticated")
+	})
+}
+
+func TestMembershipRefuses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser().signIn(asanatest.Member)
+		for query, kind := range map[string]string{
+			"?workspace=abc": "invalid-request", "?workspace=": "invalid-request", "?workspace=1&workspace=1": "invalid-request", "?workspace=%31&work%73pace=1": "invalid-request",
+			"?workspace=1;x": "invalid-request", "?workspace=%": "invalid-request", "?workspace=1100000000000099": "not-found", "?workspace=" + asanatest.Globex: "not-found",
+		} {
+			status := map[string]int{"invalid-request": 400, "not-found": 404}[kind]
+			b.do(get("/membership"+query, "Origin", appOrigin)).problem(status, kind)
+		}
+	})
+}
+
+// TestOrderOfChecks: who may not ask learns nothing of what they asked.
+func TestOrderOfChecks(t *testing.T) {
+	s := newSite(t)
+	wrongAll := request{method: "PUT", target: "/refresh/x", body: "{", header: http.Header{}}
+	s.do(wrongAll).problem(404, "not-found")
+	wrongAll.target = "/refresh"
+	s.do(wrongAll).problem(405, "method-not-allowed")
+	wrongAll.method = "POST"
+	s.do(wrongAll).problem(403, "forbidden-origin")
+	wrongAll.header.Set("Origin", appOrigin)
+	s.do(wrongAll).problem(415, "unsupported-media-type")
+	wrongAll.header.Set("Content-Type", "application/json")
+	s.do(wrongAll).problem(400, "invalid-request")
+	wrongAll.body = "{}"
+	s.do(wrongAll).problem(401, "unauthenticated")
+}

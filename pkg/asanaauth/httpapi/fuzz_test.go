@@ -1,0 +1,109 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+)
+
+// FuzzObjects: what is taken, encoding/json takes too, and understands alike.
+func FuzzObjects(f *testing.F) {
+	for _, seed := range []string{"", "{}", `{"a":1}`, `{"a":1,"a":2}`, `{"a":null}`, `{"A":1}`, "{}{}", `{"a":"\ud800"}`, "{\"\xff\":1}", `{"b":{"a":[1,{"a":2}]}}`, "[", `{"a":1,}`, `{"\u0061":1}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := httpapi.ParseObject(body, "a", "b")
+		if err != nil || len(body) == 0 {
+			return
+		}
+		var want map[string]json.RawMessage
+		if err := json.Unmarshal(body, &want); err != nil || !utf8.Valid(body) {
+			t.Fatalf("%q: taken, but it is no JSON: %v", body, err)
+		}
+		for name, value := range want {
+			if name != "a" && name != "b" {
+				t.Errorf("%q: member %q was taken", body, name)
+			}
+			if string(value) == "null" {
+				value = nil
+			}
+			if got[name] != string(value) {
+				t.Errorf("%q: %s is %q, want %q", body, name, got[name], value)
+			}
+		}
+	})
+}
+
+// FuzzParams: what is taken is a query that has each of the names once at most,
+// as net/url understands it.
+func FuzzParams(f *testing.F) {
+	for _, seed := range []string{"", "a=1", "a=1&a=1", "a=1&%61=1", "a=%zz", "a;b", "a=%00", "a=%ff", "&&a", "b=1&b=2", "=a", "a=b=c", "a=+%2b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		got, err := httpapi.ParseParams(raw, "a")
+		if err != nil {
+			return
+		}
+		want, err := url.ParseQuery(raw)
+		if err != nil || len(want["a"]) > 1 || strings.Contains(raw, ";") {
+			t.Fatalf("%q: taken as %q", raw, got)
+		}
+		if got["a"] != want.Get("a") || len(got) != len(want["a"]) || !utf8.ValidString(got["a"]) || strings.ContainsFunc(got["a"], unicode.IsControl) {
+			t.Errorf("%q: taken as %q", raw, got)
+		}
+	})
+}
+
+// FuzzCookies: what is read was sent, and its name came once.
+func FuzzCookies(f *testing.F) {
+	const name = "__Host-asana_session"
+	for _, seed := range []string{"", name + "=a.b", name + "=a;" + name + "=b", "a=b; " + name + "=c", name, name + `="a"`, ";;=", name + " =a", "\t" + name + "=a \t", "x" + name + "=a"} {
+		f.Add(seed, "")
+		f.Add("a=b", seed)
+	}
+	f.Fuzz(func(t *testing.T, one, two string) {
+		r := &http.Request{Header: http.Header{"Cookie": {one, two}}}
+		got := httpapi.ReadSession(r).Reveal()
+		if got == "" {
+			return
+		}
+		all := one + ";" + two
+		if !strings.Contains(all, name+"="+got) || strings.ContainsAny(got, " ;,\"\\\x00\x7f") {
+			t.Errorf("%q: read %q", all, got)
+		}
+		n := 0
+		for pair := range strings.SplitSeq(all, ";") {
+			if key, _, ok := strings.Cut(strings.Trim(pair, " \t"), "="); ok && key == name {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%q: read %q, but the name comes %d times", all, got, n)
+		}
+	})
+}
+
+func TestWithOutcome(t *testing.T) {
+	add := url.Values{"asana": {"connected"}}
+	for to, want := range map[string]string{
+		"https://a.example":                "https://a.example?asana=connected#",
+		"https://a.example/":               "https://a.example/?asana=connected#",
+		"https://a.example/?":              "https://a.example/?asana=connected#",
+		"https://a.example/?b=%20+c&d":     "https://a.example/?b=%20+c&d&asana=connected#",
+		"https://a.example/?b&":            "https://a.example/?b&asana=connected#",
+		"https://a.example/#":              "https://a.example/?asana=connected#",
+		"https://a.example/#/route?x=1#2":  "https://a.example/?asana=connected#/route?x=1#2",
+		"https://a.example/?asana=was#top": "https://a.example/?asana=was&asana=connected#top",
+	} {
+		if got := httpapi.WithOutcome(to, add); got != want {
+			t.Errorf("%s: %s, want %s", to, got, want)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// everyAnswer asks for an answer of each sort.
+func everyAnswer(b *browser) map[string]answer {
+	back := b.allow(b.begin(""), asanatest.Member)
+	preflight := headers([]string{"Origin", appOrigin, "Access-Control-Request-Method", "POST"})
+	return map[string]answer{
+		"303 to Asana": b.do(get("/authorize")), "204": b.do(request{method: "HEAD", target: "/authorize"}), "a page": b.do(get("/callback")),
+		"303 back": b.do(get(back)), "200": b.do(get("/session", "Origin", appOrigin)), "a token": b.refresh(""), "401": b.site.do(get("/session", "Origin", appOrigin)),
+		"preflight": b.do(request{method: "OPTIONS", target: "/refresh", header: preflight}), "403": b.do(get("/session")), "404": b.do(get("/nothing")), "405": b.do(get("/refresh")),
+		"a bad event": b.do(get("/bad-event")), "409": func() answer {
+			b.do(change("POST", "/disconnect", ""))
+			return b.refresh("")
+		}(),
+	}
+}
+
+func TestHeadersOfEveryAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for name, a := range everyAnswer(newSite(t).browser()) {
+			got := map[string][]string{}
+			for _, header := range []string{"Cache-Control", "X-Content-Type-Options", "Strict-Transport-Security", "Referrer-Policy"} {
+				got[header] = a.header[header]
+			}
+			want := map[string][]string{
+				"Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"},
+				"Strict-Transport-Security": {"max-age=31536000"}, "Referrer-Policy": {"no-referrer"},
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+			if id := a.header["X-Request-Id"]; len(id) != 1 || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(id[0]) {
+				t.Errorf("%s: X-Request-Id %q", name, id)
+			}
+			if (a.body == "") != (a.header.Get("Content-Type") == "") {
+				t.Errorf("%s: Content-Type %q, body %q", name, a.header.Get("Content-Type"), a.body)
+			}
+		}
+	})
+}
+
+func TestRequestIDs(t *testing.T) {
+	s := newSite(t, func(o *options) {
+		o.requestID = func(r *http.Request) string { return strings.TrimPrefix(r.URL.Path, "/") }
+	})
+	a := s.do(get("/nothing", "X-Request-Id", "the client's"))
+	if got := a.problem(404, "not-found")["instance"]; got != "nothing" {
+		t.Errorf("instance %q", got)
+	}
+	if a := s.do(get("/", "X-Request-Id", "the client's")); len(a.header.Get("X-Request-Id")) != 32 {
+		t.Errorf("request id %q, want a random one", a.header.Get("X-Request-Id"))
+	}
+	if strings.Contains(s.log.String(), "the client's") {
+		t.Error("the client names requests")
+	}
+}
+
+func TestOneLineForEachRequest(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser().signIn(asanatest.Member)
+		before := len(b.lines())
+		a := b.refresh("")
+		lines := b.lines()[before:]
+		if len(lines) != 2 || lines[0]["audit"] != "token_released" {
+			t.Fatalf("lines: %v", lines)
+		}
+		id, connection := a.header.Get("X-Request-Id"), strings.Split(b.jar[sessionCookie], ".")[0]
+		delete(lines[1], "time")
+		want := map[string]any{"level": "INFO", "msg": "request", "request_id": id, "route": "/refresh", "status": 200.0, "dur_ms": 0.0, "connection": connection}
+		if diff := cmp.Diff(want, lines[1]); diff != "" {
+			t.Errorf("the request's line (-want +got):\n%s", diff)
+		}
+		if lines[0]["request_id"] != id {
+			t.Errorf("the audit line has request_id %v, want %s", lines[0]["request_id"], id)
+		}
+		for line := range strings.Lines(b.log.String()) {
+			if strings.Count(line, `"request_id"`) > 1 {
+				t.Errorf("a line has two request_id: %s", line)
+			}
+		}
+	})
+}
+
+func TestALineOfAFailure(t *testing.T) {
+	s := newSite(t)
+	s.do(get("/authorize?app_state=."))
+	line := s.lastLine()
+	if line["err"] != "app_state is 1 to 256 of A-Z, a-z, 0-9, _ and -." || line["type"] != "invalid-request" || line["status"] != 400.0 || line["level"] != "INFO" {
+		t.Errorf("line %v", line)
+	}
+	s.fail("write")
+	s.do(get("/authorize"))
+	if err, _ := s.lastLine()["err"].(string); !strings.Contains(err, "keeping the attempt") {
+		t.Errorf("the cause is not logged: %v", s.lastLine())
+	}
+}
+
+func TestLogHandler(t *testing.T) {
+	var b bytes.Buffer
+	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(&b, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	log.With("a", 1).WithGroup("g").WarnContext(context.Background(), "m", "b", 2)
+	log.Info("not enabled")
+	var got map[string]any
+	must(t, json.Unmarshal(b.Bytes(), &got))
+	delete(got, "time")
+	want := map[string]any{"level": "WARN", "msg": "m", "a": 1.0, "g": map[string]any{"b": 2.0}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("a line without a request (-want +got):\n%s", diff)
+	}
+}
+
+func TestNoLog(t *testing.T) {
+	w := httptest.NewRecorder()
+	httpapi.NewNotFound(httpapi.Config{}).ServeHTTP(w, httptest.NewRequest("GET", "/x", nil))
+	if w.Code != 404 {
+		t.Errorf("status %d", w.Code)
+	}
+}
