@@ -75,15 +75,20 @@ func TestFaults(t *testing.T) {
 		for op, call := range calls() {
 			s, server, _ := newCanned(t, fault(test.status, test.code))
 			err := call(t.Context(), s)
-			if !is(err, test.want) || len(server.requests) != test.requests {
+			if !is(err, test.want) || len(server.asked()) != test.requests {
 				t.Errorf("%s, %s: got %v after %d requests, want %v after %d",
-					test.code, op, err, len(server.requests), test.want, test.requests)
+					test.code, op, err, len(server.asked()), test.want, test.requests)
 				continue
 			}
 			if !strings.Contains(err.Error(), test.code) || !strings.Contains(err.Error(), op) {
 				t.Errorf("%s, %s: the error does not say so: %v", test.code, op, err)
 			}
 			silent(t, err)
+			for _, r := range server.asked() {
+				if r.body == "" || r.body != server.asked()[0].body {
+					t.Errorf("%s, %s: tried again with another body: %q", test.code, op, r.body)
+				}
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,13 +68,18 @@ func op(r *http.Request) string {
 
 // ops are the operations asked for, in their order.
 func (c *canned) ops() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var names []string
-	for _, r := range c.requests {
+	for _, r := range c.asked() {
 		names = append(names, r.op)
 	}
 	return strings.Join(names, " ")
+}
+
+// asked are the requests so far.
+func (c *canned) asked() []request {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.requests)
 }
 
 // newCanned returns a store whose pauses take no time and are counted.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 
@@ -33,6 +34,13 @@ func (d *deaf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(status)
 	w.Write(answer)
+}
+
+// asked are the operations so far.
+func (d *deaf) asked() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.ops)
 }
 
 func (d *deaf) pass(r *http.Request) (status int, answer []byte, err error) {
@@ -69,8 +77,8 @@ func TestLostAnswers(t *testing.T) {
 			if err := write(s); err != nil {
 				t.Errorf("tried again: got %v", err)
 			}
-			if len(proxy.ops) != 4 {
-				t.Errorf("requests: %v, want 4", proxy.ops)
+			if asked := proxy.asked(); len(asked) != 4 {
+				t.Errorf("requests: %v, want 4", asked)
 			}
 		})
 		t.Run(op+", once", func(t *testing.T) {
@@ -81,8 +89,8 @@ func TestLostAnswers(t *testing.T) {
 			if err := write(dynamo.New(newClient(t, listening.URL), name)); err != nil {
 				t.Errorf("got %v", err)
 			}
-			if len(proxy.ops) != 2 {
-				t.Errorf("requests: %v, want 2", proxy.ops)
+			if asked := proxy.asked(); len(asked) != 2 {
+				t.Errorf("requests: %v, want 2", asked)
 			}
 		})
 	}

@@ -50,7 +50,7 @@ func TestRequests(t *testing.T) {
 			if got := server.ops(); got != test.want {
 				t.Errorf("got requests %q, want %q", got, test.want)
 			}
-			for _, r := range server.requests {
+			for _, r := range server.asked() {
 				reads := r.op == "BatchGetItem" || r.op == "Query" || r.op == "Scan"
 				if reads && !strings.Contains(r.body, `"ConsistentRead":true`) {
 					t.Errorf("%s is not strongly consistent: %s", r.op, r.body)
@@ -81,10 +81,10 @@ func TestUnprocessedKeysAreAskedAgain(t *testing.T) {
 	if diff := cmp.Diff(store.Rows{h.Key(): h, k.Key(): k}, rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
-	if len(server.requests) != 3 || *pauses != 2 {
-		t.Errorf("%d requests, %d pauses, want 3 and 2", len(server.requests), *pauses)
+	if len(server.asked()) != 3 || *pauses != 2 {
+		t.Errorf("%d requests, %d pauses, want 3 and 2", len(server.asked()), *pauses)
 	}
-	if last := server.requests[2].body; strings.Contains(last, h.Key().PK) {
+	if last := server.asked()[2].body; strings.Contains(last, h.Key().PK) {
 		t.Errorf("a key that was answered is asked again: %s", last)
 	}
 }
@@ -107,8 +107,8 @@ func TestNotAsked(t *testing.T) {
 			if !errors.Is(err, store.ErrUnavailable) || rows != nil {
 				t.Errorf("got %v, %v, want ErrUnavailable", rows, err)
 			}
-			if len(server.requests) != 5 || *pauses != 4 {
-				t.Errorf("%d requests, %d pauses, want 5 and 4", len(server.requests), *pauses)
+			if len(server.asked()) != 5 || *pauses != 4 {
+				t.Errorf("%d requests, %d pauses, want 5 and 4", len(server.asked()), *pauses)
 			}
 		})
 	}
@@ -123,8 +123,8 @@ func TestAskingAgainEndsWithTheContext(t *testing.T) {
 	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want ErrUnavailable and that of the context", err)
 	}
-	if len(server.requests) != 1 {
-		t.Errorf("%d requests, want 1", len(server.requests))
+	if len(server.asked()) != 1 {
+		t.Errorf("%d requests, want 1", len(server.asked()))
 	}
 }
 

@@ -53,8 +53,8 @@ func TestCancelledTransactions(t *testing.T) {
 			if !is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
-			if len(server.requests) != test.requests {
-				t.Errorf("%d requests, want %d", len(server.requests), test.requests)
+			if len(server.asked()) != test.requests {
+				t.Errorf("%d requests, want %d", len(server.asked()), test.requests)
 			}
 			if test.requests == 5 && *pauses != 4 {
 				t.Errorf("%d pauses, want 4", *pauses)
@@ -71,12 +71,12 @@ func TestSingleWriteThatMeetsATransaction(t *testing.T) {
 		"delete": store.Delete(hot().Key(), 1),
 	} {
 		s, server, pauses := newCanned(t, met, met, ok(`{}`))
-		if err := s.Write(t.Context(), change); err != nil || len(server.requests) != 3 || *pauses != 2 {
-			t.Errorf("%s: got %v after %d requests and %d pauses, want success after 3 and 2", name, err, len(server.requests), *pauses)
+		if err := s.Write(t.Context(), change); err != nil || len(server.asked()) != 3 || *pauses != 2 {
+			t.Errorf("%s: got %v after %d requests and %d pauses, want success after 3 and 2", name, err, len(server.asked()), *pauses)
 		}
 		s, server, _ = newCanned(t, met)
-		if err := s.Write(t.Context(), change); !errors.Is(err, store.ErrUnavailable) || len(server.requests) != 5 {
-			t.Errorf("%s: got %v after %d requests, want ErrUnavailable after 5", name, err, len(server.requests))
+		if err := s.Write(t.Context(), change); !errors.Is(err, store.ErrUnavailable) || len(server.asked()) != 5 {
+			t.Errorf("%s: got %v after %d requests, want ErrUnavailable after 5", name, err, len(server.asked()))
 		}
 	}
 }
@@ -91,7 +91,7 @@ func TestNewTransactionNewToken(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, r := range server.requests {
+	for _, r := range server.asked() {
 		_, after, found := strings.Cut(r.body, `"ClientRequestToken":"`)
 		token, _, _ := strings.Cut(after, `"`)
 		if !found || seen[token] {

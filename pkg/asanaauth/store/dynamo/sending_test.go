@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,13 @@ func (s *thawed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, `{"Responses":{"table":[]},"Items":[]}`)
 }
 
+// asked are the requests so far.
+func (s *thawed) asked() []request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}
+
 func TestReadsAloneAreReplayed(t *testing.T) {
 	for op, call := range calls() {
 		t.Run(op, func(t *testing.T) {
@@ -52,8 +60,8 @@ func TestReadsAloneAreReplayed(t *testing.T) {
 				server.replayed(t, err)
 				return
 			}
-			if !errors.Is(err, store.ErrUnavailable) || len(server.requests) != 2 {
-				t.Errorf("got %v after %d requests, want ErrUnavailable after 2", err, len(server.requests))
+			if !errors.Is(err, store.ErrUnavailable) || len(server.asked()) != 2 {
+				t.Errorf("got %v after %d requests, want ErrUnavailable after 2", err, len(server.asked()))
 			}
 		})
 	}
@@ -63,10 +71,11 @@ func TestReadsAloneAreReplayed(t *testing.T) {
 // and without a trace of how.
 func (s *thawed) replayed(t *testing.T, err error) {
 	t.Helper()
-	if err != nil || len(s.requests) != 3 {
-		t.Fatalf("got %v after %d requests, want success after 3", err, len(s.requests))
+	requests := s.asked()
+	if err != nil || len(requests) != 3 {
+		t.Fatalf("got %v after %d requests, want success after 3", err, len(requests))
 	}
-	first, again := s.requests[1], s.requests[2]
+	first, again := requests[1], requests[2]
 	if first.body != again.body || first.body == "" {
 		t.Errorf("got body %q, then %q", first.body, again.body)
 	}
@@ -75,5 +84,36 @@ func (s *thawed) replayed(t *testing.T, err error) {
 	}
 	if strings.Contains(strings.ToLower(first.header.Get("Authorization")), "idempotency-key") {
 		t.Error("Idempotency-Key was signed, but not sent")
+	}
+}
+
+// looking is an [http.RoundTripper] that looks at requests.
+type looking struct {
+	http.RoundTripper
+	at func(*http.Request)
+}
+
+func (l looking) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.at(r)
+	return l.RoundTripper.RoundTrip(r)
+}
+
+// TestBodiesHideWriterTo: what becomes of one that does not shows under load
+// alone.
+func TestBodiesHideWriterTo(t *testing.T) {
+	listening := httptest.NewServer(&canned{answers: []answer{ok(found())}})
+	defer listening.Close()
+	for op, call := range calls() {
+		looked := 0
+		look := looking{http.DefaultTransport, func(r *http.Request) {
+			looked++
+			if _, there := r.Body.(io.WriterTo); there {
+				t.Errorf("%s: the body has WriteTo", op)
+			}
+		}}
+		client := newClient(t, listening.URL, func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: look} })
+		if err := call(t.Context(), dynamo.New(client, table)); err != nil || looked != 1 {
+			t.Errorf("%s: got %v, %d requests", op, err, looked)
+		}
 	}
 }
