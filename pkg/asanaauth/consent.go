@@ -2,6 +2,7 @@ package asanaauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,7 +28,8 @@ type consentWrite struct {
 }
 
 // try reads what is there and writes over it. Tried again after a lost answer
-// it finds the rows of a writer of its own, and is done.
+// it finds the rows of a writer of its own, and is done; or, where those have
+// moved on meanwhile, its session, which nobody else can have written.
 func (w *consentWrite) try(ctx context.Context) error {
 	pointer := &store.UserPointer{User: store.HashText(w.consent.user.GID), Connection: w.id, Kind: store.OAuth}
 	hotKey, coldKey := store.HotKey(w.id), store.ColdKey(w.id)
@@ -61,11 +63,16 @@ func (w *consentWrite) try(ctx context.Context) error {
 		return err
 	}
 	w.writers = append(w.writers, writer)
-	return w.l.Store.Write(ctx,
+	err = w.l.Store.Write(ctx,
 		store.Put(w.hot, revOf(before), writer),
 		store.Put(cold, revOf(coldBefore), writer),
 		store.Put(pointer, revOf(pointerBefore), writer),
 		store.Put(session, store.Absent, writer))
+	var conflict *store.Conflict
+	if errors.As(err, &conflict) && conflict.Rows[session.Key()] != nil {
+		return nil
+	}
+	return err
 }
 
 // revOf is what a new row replaces: the row that is there, or none.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
@@ -53,7 +54,7 @@ func (i *identifier) fromTokens(ctx context.Context, t asana.Tokens) (asana.User
 	}
 	i.gid("token answer", t.User.GID)
 	profile, err := i.ask(ctx, t.Access)
-	if err != nil && len(i.gids) == 0 {
+	if err != nil && (len(i.gids) == 0 || answered(err)) {
 		return asana.User{}, fromParts(fmt.Errorf("asking who the person is: %w", err))
 	}
 	if err := i.agree(ctx); err != nil {
@@ -88,8 +89,8 @@ func (i *identifier) fromTokenAnswer(ctx context.Context, t asana.Tokens) error 
 }
 
 // ask asks Asana for the person's profile, where the scopes allow it. What it
-// says of the identity counts; what fails is missed only where nothing else
-// said who the person is.
+// says of the identity counts; a request that fails is missed only where
+// nothing else said who the person is.
 func (i *identifier) ask(ctx context.Context, access secret.String) (asana.User, error) {
 	ctx, cancel := i.l.bound(ctx, requestTime)
 	defer cancel()
@@ -137,6 +138,13 @@ func (i *identifier) agree(ctx context.Context) error {
 		return errors.New("no source names the person's gid")
 	}
 	return nil
+}
+
+// answered reports that Asana did answer, and that it cannot be believed: a
+// profile that names nobody (an empty sub) is no missing one.
+func answered(err error) bool {
+	var e *asana.Error
+	return errors.As(err, &e) && e.Status == http.StatusOK
 }
 
 func firstOf(values ...secret.String) secret.String {
