@@ -88,6 +88,13 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// TestAnnouncedSize is refused before anything is read.
+func TestAnnouncedSize(t *testing.T) {
+	r := change("POST", "/refresh", "{}")
+	r.announced = 64<<10 + 1
+	newSite(t).do(r).problem(413, "payload-too-large")
+}
+
 func TestContentTypes(t *testing.T) {
 	s := newSite(t)
 	for value, ok := range map[string]bool{

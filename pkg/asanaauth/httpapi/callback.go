@@ -127,14 +127,22 @@ func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p para
 		Issuer:  p["iss"],
 		Error:   p["error"],
 	})
-	if done.ReturnURL == "" && err != nil {
-		if asanaauth.KindOf(err) == asanaauth.LoginExpired {
-			end()
-		}
-		return err
+	taken := err == nil || done.ReturnURL != ""
+	if taken || asanaauth.KindOf(err) == asanaauth.LoginExpired {
+		end()
 	}
-	end()
+	if taken {
+		cb.sendBack(w, r, done, err)
+	}
+	return err // for the log, where the answer is written
+}
+
+// sendBack redirects to the app, and tells it how the trip ended.
+func (cb *callback) sendBack(w http.ResponseWriter, r *http.Request, done asanaauth.Finished, err error) {
 	outcome := url.Values{}
+	if done.AppState != "" {
+		outcome.Set("app_state", done.AppState)
+	}
 	if err != nil {
 		outcome.Set("asana_error", string(redirectKind(err)))
 	} else {
@@ -143,11 +151,7 @@ func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p para
 		id, _, _ := strings.Cut(done.Session.Reveal(), ".")
 		noteConnection(r, id)
 	}
-	if done.AppState != "" {
-		outcome.Set("app_state", done.AppState)
-	}
 	seeOther(w, withOutcome(done.ReturnURL, outcome))
-	return err // for the log: the answer is written
 }
 
 // redirectKind is what an app is told in asana_error.

@@ -101,8 +101,9 @@ func TestCallbackTellsTheApp(t *testing.T) {
 				if c.fault != nil {
 					c.fault(b)
 				}
-				if to := b.do(get(back)).location(); to != home+"?app_state=s&asana_error="+c.kind+"#" {
-					t.Errorf("went to %s", to)
+				a := b.do(get(back))
+				if to := a.location(); to != home+"?app_state=s&asana_error="+c.kind+"#" || a.body != "" {
+					t.Errorf("went to %s, body %q", to, a.body)
 				}
 				if len(b.jar) != 0 {
 					t.Errorf("cookies left: %v", b.jar)
@@ -140,6 +141,13 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 			}
 			if got := s.lastLine()["type"]; got != "login-expired" {
 				t.Errorf("%s: logged as %v", name, got)
+			}
+		}
+		// What can finish nothing is not left in a browser; without a state
+		// nobody knows which one that is.
+		for cookies, a := range map[int]answer{1: s.do(get(back), mine, mine), 0: s.do(get("/callback?code=c"), mine)} {
+			if got := a.header["Set-Cookie"]; len(got) != cookies {
+				t.Errorf("cookies %q, want %d", got, cookies)
 			}
 		}
 		b.do(get(back)).want(303) // none of these burnt the attempt

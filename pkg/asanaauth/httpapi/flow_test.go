@@ -67,6 +67,49 @@ func TestWholeTrip(t *testing.T) {
 	})
 }
 
+func TestMinTTL(t *testing.T) {
+	for name, c := range map[string]struct {
+		left      time.Duration // of an hour
+		body      string
+		refreshed int
+	}{
+		"enough by default":      {301 * time.Second, "", 0},
+		"too little by default":  {299 * time.Second, "{}", 1},
+		"enough by itself":       {101 * time.Second, `{"min_ttl":100}`, 0},
+		"too little by itself":   {399 * time.Second, `{"min_ttl":400}`, 1},
+		"whatever is left":       {6 * time.Second, `{"min_ttl":0}`, 0},
+		"half of its life is it": {1801 * time.Second, `{"min_ttl":3000}`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newSite(t).browser().signIn(asanatest.Member)
+				time.Sleep(time.Hour - c.left)
+				left := b.refresh(c.body).want(200).json()["expires_in"]
+				if n := b.asana.CountRequests("refresh_token"); n != c.refreshed {
+					t.Errorf("%d refreshes, want %d", n, c.refreshed)
+				}
+				if want := c.left.Seconds(); c.refreshed == 0 && left != want {
+					t.Errorf("expires_in %v, want %v", left, want)
+				}
+			})
+		})
+	}
+}
+
+// TestTimesAreUTC, wherever the machine is.
+func TestTimesAreUTC(t *testing.T) {
+	defer func(was *time.Location) { time.Local = was }(time.Local)
+	time.Local = time.FixedZone("elsewhere", 5*60*60)
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser().signIn(asanatest.Member)
+		who := b.do(get("/session", "Origin", appOrigin)).json()["expires_at"].(string)
+		in := b.do(get("/membership?workspace="+asanatest.Acme, "Origin", appOrigin)).json()["checked_at"].(string)
+		if !strings.HasSuffix(who, "Z") || !strings.HasSuffix(in, "Z") {
+			t.Errorf("expires_at %s, checked_at %s", who, in)
+		}
+	})
+}
+
 func TestRefreshedWhenRefused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)

@@ -46,6 +46,19 @@ func TestFragmentWithoutAnIDToken(t *testing.T) {
 	})
 }
 
+// TestAnswerInTheQuery: errors may come there whatever the response type.
+func TestAnswerInTheQuery(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t, withIDToken).browser()
+		u, err := url.Parse(b.begin(""))
+		must(t, err)
+		to := b.do(get("/callback?error=access_denied&state=" + u.Query().Get("state"))).location()
+		if to != home+"?asana_error=access-denied#" {
+			t.Errorf("ended at %s", to)
+		}
+	})
+}
+
 // TestPost is served with both response types, and by browsers that send no
 // Sec-Fetch-Site.
 func TestPost(t *testing.T) {

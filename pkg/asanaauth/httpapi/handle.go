@@ -62,7 +62,6 @@ func guard(serve func(http.ResponseWriter, *http.Request) error, a *answer, r *h
 		if v == any(http.ErrAbortHandler) {
 			panic(v)
 		}
-		a.Header().Del("Set-Cookie")
 		p := &panicked{what: fmt.Sprintf("%T", v), stack: debug.Stack()}
 		if known, ok := v.(runtime.Error); ok {
 			p.what = known.Error()

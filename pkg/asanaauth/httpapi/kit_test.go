@@ -142,7 +142,8 @@ type request struct {
 	method, target string
 	header         http.Header
 	body           string
-	chunked        bool // no Content-Length
+	chunked        bool  // no Content-Length
+	announced      int64 // Content-Length, where it is not the body's
 }
 
 func get(target string, header ...string) request {
@@ -182,6 +183,9 @@ func (s *site) do(r request, cookies ...string) answer {
 	in.URL, in.RequestURI = u, r.target
 	if r.chunked {
 		in.ContentLength = -1
+	}
+	if r.announced > 0 {
+		in.ContentLength = r.announced
 	}
 	for name, values := range r.header {
 		in.Header[name] = values

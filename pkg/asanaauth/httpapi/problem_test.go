@@ -152,6 +152,18 @@ func TestCallbackPanics(t *testing.T) {
 	})
 }
 
+// TestPanicsOfTheRuntime keep their words, which hold nothing of anybody's.
+func TestPanicsOfTheRuntime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser().signIn(asanatest.Member)
+		b.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) { return op.Keys[99].PK == "", nil }
+		b.refresh("").problem(500, "internal")
+		if err, _ := b.lastLine()["err"].(string); !strings.Contains(err, "index out of range [99]") {
+			t.Errorf("logged as %q", err)
+		}
+	})
+}
+
 // TestAbortedHandlers: net/http's own way to cut a connection goes through.
 func TestAbortedHandlers(t *testing.T) {
 	s := newSite(t)
