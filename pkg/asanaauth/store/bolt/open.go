@@ -173,8 +173,22 @@ func sync(folder string) error {
 
 // open tells apart why bbolt does not open a file: somebody has it, the
 // operating system refuses, or it is none of bbolt's.
-func open(path string, readOnly bool) (*bbolt.DB, error) {
-	db, err := bbolt.Open(path, private, &bbolt.Options{Timeout: lockTime, ReadOnly: readOnly, NoStatistics: true})
+func open(path string, readOnly bool) (db *bbolt.DB, err error) {
+	// bbolt panics at a list of free pages that is none, and leaves its file open.
+	var file *os.File
+	defer func() {
+		if found := recover(); found != nil {
+			db, err = nil, errors.Join(fmt.Errorf("%w: %v", ErrDamaged, found), file.Close())
+		}
+	}()
+	db, err = bbolt.Open(path, private, &bbolt.Options{
+		Timeout: lockTime, ReadOnly: readOnly, NoStatistics: true,
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			var err error
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		},
+	})
 	if err == nil {
 		return db, nil
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -33,9 +32,6 @@ func passing(code string) bool {
 // failure says of an SDK's error what it means, without its text: that of a
 // validation error, for one, may quote what was sent.
 func failure(ctx context.Context, op string, err error) error {
-	if ctx.Err() != nil {
-		return unanswered(ctx, op, "")
-	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		return transport(ctx, op, err)
@@ -65,9 +61,6 @@ func transport(ctx context.Context, op string, err error) error {
 	if _, ok := errors.AsType[smithy.InvalidParamsError](err); ok {
 		return permanent(op, "request could not be made")
 	}
-	if _, ok := errors.AsType[*v4.SigningError](err); ok {
-		return unanswered(ctx, op, "no credentials")
-	}
 	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() {
 		return unanswered(ctx, op, "timed out")
 	}
@@ -75,7 +68,10 @@ func transport(ctx context.Context, op string, err error) error {
 		// Of the connection, and so of no row.
 		return unanswered(ctx, op, sending.Error())
 	}
-	return unanswered(ctx, op, "no readable answer")
+	if _, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
+		return unanswered(ctx, op, "no readable answer")
+	}
+	return unanswered(ctx, op, "not sent, for want of credentials or of an endpoint")
 }
 
 // unanswered is ErrUnavailable with its cause, and the context's error where

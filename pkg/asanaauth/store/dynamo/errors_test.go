@@ -128,15 +128,16 @@ func TestNobodyThere(t *testing.T) {
 			return aws.Credentials{}, errors.New("row content")
 		})
 	}
-	for name, client := range map[string]*dynamodb.Client{
-		"nobody listens":     newClient(t, gone.URL),
-		"half an answer":     newClient(t, cut.URL),
-		"no credentials":     newClient(t, cut.URL, noCredentials),
-		"slower than it may": newClient(t, slow(t), func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: 1} }),
+	impatient := func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: 1} }
+	for want, client := range map[string]*dynamodb.Client{
+		"connection refused": newClient(t, gone.URL),
+		"no readable answer": newClient(t, cut.URL),
+		"credentials":        newClient(t, cut.URL, noCredentials),
+		"timed out":          newClient(t, slow(t), impatient),
 	} {
 		err := reading(hot().Key())(t.Context(), dynamo.New(client, table))
-		if !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("%s: got %v, want ErrUnavailable", name, err)
+		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want ErrUnavailable: %s", err, want)
 		}
 		silent(t, err)
 	}

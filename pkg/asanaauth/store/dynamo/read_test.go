@@ -89,6 +89,18 @@ func TestUnprocessedKeysAreAskedAgain(t *testing.T) {
 	}
 }
 
+func TestKeysOfNobodyAreNotAskedInstead(t *testing.T) {
+	h := hot()
+	s, server, _ := newCanned(t, ok(unprocessed("", keyJSON(t, keyring().Key()))), ok(found(itemOf(t, h))))
+	rows, err := s.Read(t.Context(), h.Key())
+	if err != nil || rows[h.Key()] == nil {
+		t.Fatalf("got %v, %v", rows, err)
+	}
+	if again := server.asked()[1].body; !strings.Contains(again, h.Key().PK) || strings.Contains(again, "k#keyring") {
+		t.Errorf("asked again: %s", again)
+	}
+}
+
 // TestNotAsked holds every answer that does not speak of a key to be no answer.
 func TestNotAsked(t *testing.T) {
 	h := hot()

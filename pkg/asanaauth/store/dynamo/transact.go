@@ -86,9 +86,7 @@ func decisive(reasons []types.CancellationReason) string {
 		switch c := aws.ToString(reason.Code); {
 		case c == "" || c == reasonNone:
 		case c == reasonCondition:
-			if code == reasonNone {
-				code = c
-			}
+			code = c
 		default:
 			return c
 		}

@@ -70,10 +70,15 @@ func allOrNone(t *testing.T, s store.Store) {
 		store.Put(tokens(2), h.Rev, "third"),
 		store.Put(keyring(), 5, "third"), // nothing there
 	})
+	refused(t, s, []store.Change{
+		store.Put(tokens(2), h.Rev, "fourth"),
+		store.Delete(c.Key(), c.Rev+1),
+		store.Delete(store.KeyringKey, 5), // gone already
+	}, c)
 	there(t, s, keys, h, c, p)
 
 	next := tokens(2)
-	write(t, s, store.Put(next, h.Rev, "fourth"), store.Delete(c.Key(), c.Rev), store.Delete(p.Key(), p.Rev))
+	write(t, s, store.Put(next, h.Rev, "fifth"), store.Delete(c.Key(), c.Rev), store.Delete(p.Key(), p.Rev))
 	there(t, s, keys, next)
 	write(t, s)
 }
