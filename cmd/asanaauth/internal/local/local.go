@@ -18,8 +18,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// Run serves until ctx ends. It prints "ready" and the address on stdout, and
-// logs to stderr. All that it answered is on the disk by then, whatever ends it.
+// Run serves until ctx ends. It prints "ready" and the address on stdout as its
+// last line there, and logs to stderr. All that it answered is on the disk by then, whatever ends it.
 func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(stderr, nil)))
 	l, err := openListeners(f, !env.NewReader(lookup).Set("ASANA_CLIENT_ID"))
@@ -44,6 +44,9 @@ func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdou
 	return servers.run(ctx, func() {
 		if c.madeKey {
 			fmt.Fprintf(stdout, "backend-key %s\n", c.backendKey.Reveal())
+		}
+		if c.offline {
+			fmt.Fprintf(stdout, "offline-asana %s\n", servers.asanaURL)
 		}
 		fmt.Fprintf(stdout, "ready %s\n", c.publicURL)
 	})

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -26,11 +27,12 @@ type servers struct {
 type server struct {
 	http.Server
 	listeners []net.Listener
+	fresh     freshConns
 }
 
 // add has a handler served. Those added first end last.
 func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
-	s.all = append(s.all, &server{listeners: ls, Server: http.Server{
+	added := &server{listeners: ls, Server: http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
@@ -38,7 +40,9 @@ func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.With("server", name).Handler(), slog.LevelWarn),
-	}})
+	}}
+	added.ConnState = added.fresh.watch
+	s.all = append(s.all, added)
 }
 
 // run serves until ctx ends or a listener fails, and then lets what is under way
@@ -75,9 +79,45 @@ func (s *servers) end() error {
 	defer cancel()
 	var err error
 	for i := len(s.all) - 1; i >= 0; i-- {
+		s.all[i].fresh.close()
 		if shutErr := s.all[i].Shutdown(ctx); shutErr != nil {
 			err = errors.Join(err, shutErr, s.all[i].Close())
 		}
 	}
 	return err
+}
+
+// freshConns are the connections that nothing was sent on yet: browsers open some
+// in advance, and Shutdown would wait seconds for each.
+type freshConns struct {
+	mu     sync.Mutex
+	open   map[net.Conn]bool
+	ending bool
+}
+
+// watch is a server's ConnState.
+func (f *freshConns) watch(c net.Conn, state http.ConnState) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(f.open, c)
+	case f.ending:
+		c.Close()
+	default:
+		if f.open == nil {
+			f.open = map[net.Conn]bool{}
+		}
+		f.open[c] = true
+	}
+}
+
+// close closes them, and those that come from now on.
+func (f *freshConns) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ending = true
+	for c := range f.open {
+		c.Close()
+	}
 }

@@ -210,7 +210,7 @@
         continue;
       }
       if (![...input.options].some(option => option.value === String(value))) {
-        const other = element("option", String(value));
+        const other = element("option", value + (input.name.endsWith("_ms") ? " ms" : " seconds"));
         other.value = String(value);
         input.append(other);
       }
@@ -305,9 +305,8 @@
       call("GET", "/local/asana/switches").then(showSwitches, problem => say(problem.text, "bad"));
     }
     const session = await showSession();
-    if (session !== null && session.status === "active") {
-      await Promise.all([showLicences(), askToken().catch(problem => say(problem.text, "bad"))]);
-    }
+    if (session !== null) await showLicences();
+    if (session?.status === "active") await askToken().catch(problem => say(problem.text, "bad"));
     await showTrip();
     document.body.dataset.ready = "true";
   }

@@ -1,0 +1,214 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// chromium is a tab of a headless Chromium with a profile of its own.
+type chromium struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu         sync.Mutex
+	complaints []string // of the console, since the start
+}
+
+// open starts a Chromium. Where there is none the test is skipped, unless CI
+// said that there has to be one.
+func open(t *testing.T) *chromium {
+	t.Helper()
+	path := chromiumPath()
+	if path == "" {
+		const how = "no chromium on this machine (Debian: apt-get install chromium)"
+		if os.Getenv("CI_SERVERS") == "1" {
+			t.Fatal(how)
+		}
+		t.Skip(how)
+	}
+	flag := chromedp.Flag
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1100, 900),
+		flag("disable-background-networking", true), flag("disable-component-update", true), flag("disable-sync", true),
+		flag("disable-dev-shm-usage", true), flag("hide-scrollbars", true))
+	t.Cleanup(cancelAllocator)
+	tab, cancelTab := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		chromedp.Cancel(tab) // waits for the browser's end: its profile is removed next
+		cancelTab()
+	})
+	ctx, cancel := context.WithTimeout(tab, 3*time.Minute)
+	t.Cleanup(cancel)
+	c := &chromium{t: t, ctx: ctx}
+	c.do(chromedp.Navigate("about:blank"))
+	if err := chromedp.Listen(tab, c.listen); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func chromiumPath() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// listen notes what the console complains about: scripts that fail, policies
+// that are violated. That an answer has a status of 400 and more is no complaint
+// of the page's: signed out, /session is 401.
+func (c *chromium) listen(event any) {
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		c.complain("exception: " + e.ExceptionDetails.Text)
+	case *runtime.EventConsoleAPICalled:
+		c.complain(fmt.Sprintf("console.%s", e.Type))
+	case *log.EventEntryAdded:
+		status := strings.Contains(e.Entry.Text, "the server responded with a status of")
+		if !(e.Entry.Source == log.EntrySourceNetwork && status) {
+			c.complain(fmt.Sprintf("%s %s: %s (%s)", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
+		}
+	}
+}
+
+func (c *chromium) complain(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.complaints = append(c.complaints, text)
+}
+
+// wantNoComplaints is the last word of a test; what is expected is none.
+func (c *chromium) wantNoComplaints(expected ...string) {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, complaint := range c.complaints {
+		if !slices.ContainsFunc(expected, func(e string) bool { return strings.Contains(complaint, e) }) {
+			c.t.Errorf("the console says: %s", complaint)
+		}
+	}
+}
+
+func (c *chromium) do(steps ...chromedp.Action[chromedp.Void]) {
+	c.t.Helper()
+	if err := chromedp.Do(c.ctx, steps...); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// wait waits until a JavaScript expression is true, across navigations.
+func (c *chromium) wait(expression string) {
+	c.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		is, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		if err == nil && is {
+			return
+		}
+	}
+	said, _ := chromedp.Run(c.ctx, chromedp.Evaluate[string](`location.origin + location.pathname + "\n" + document.querySelector("main").innerText.slice(0, 600)`))
+	c.t.Fatalf("waited in vain for %s, at %s", expression, said)
+}
+
+// value is what a JavaScript expression gives, a string or a promise of one.
+func (c *chromium) value(expression string) string {
+	c.t.Helper()
+	text, err := chromedp.Run(c.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return text
+}
+
+// said waits until the page says something.
+func (c *chromium) said(text string) {
+	c.t.Helper()
+	c.wait(fmt.Sprintf(`document.getElementById("said")?.textContent.includes(%q)`, text))
+}
+
+// click clicks what a selector finds, once it can be seen.
+func (c *chromium) click(selector string) {
+	c.t.Helper()
+	c.wait(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
+	c.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// choose picks an option, as a person does who opens the list.
+func (c *chromium) choose(selector, value string) {
+	c.t.Helper()
+	c.wait(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
+	c.value(fmt.Sprintf(`(() => { const list = document.querySelector(%q); list.value = %q; list.dispatchEvent(new Event("change", {bubbles: true})); return list.value })()`, selector, value))
+}
+
+// press presses keys, as kb names them.
+func (c *chromium) press(keys ...string) {
+	c.t.Helper()
+	for _, key := range keys {
+		c.do(chromedp.KeyEvent(key))
+	}
+}
+
+// tabTo presses Tab until what a selector finds has the focus, and makes sure
+// that this can be seen.
+func (c *chromium) tabTo(selector string) {
+	c.t.Helper()
+	const tab = "\t"
+	for range 40 {
+		c.press(tab)
+		if c.value(fmt.Sprintf(`String(document.activeElement.matches(%q))`, selector)) != "true" {
+			continue
+		}
+		const outlined = `String([document.activeElement, document.activeElement.closest("label")].some(e => e && getComputedStyle(e).outlineStyle !== "none"))`
+		if c.value(outlined) != "true" {
+			c.t.Errorf("%s has the focus, and one cannot see it", selector)
+		}
+		return
+	}
+	c.t.Fatalf("Tab does not lead to %s", selector)
+}
+
+// look keeps a picture of the whole page in the folder SCREENSHOTS, where that
+// is set.
+func (c *chromium) look(name string) { c.t.Helper(); c.picture(name, chromedp.FullScreenshot(100)) }
+
+// glance is look for what is in the window.
+func (c *chromium) glance(name string) { c.t.Helper(); c.picture(name, chromedp.CaptureScreenshot()) }
+
+func (c *chromium) picture(name string, take chromedp.Action[[]byte]) {
+	c.t.Helper()
+	folder := os.Getenv("SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	picture, err := chromedp.Run(c.ctx, take)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// media sets what style sheets can ask for, like "prefers-color-scheme", "dark".
+func (c *chromium) media(name, value string) {
+	c.t.Helper()
+	features := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: name, Value: value}}}
+	if _, err := chromedp.Call(c.ctx, emulation.SetEmulatedMedia, features); err != nil {
+		c.t.Fatal(err)
+	}
+}
