@@ -37,6 +37,7 @@ type Keys struct {
 	fetching chan struct{} // holds the one permission to fetch, and what follows
 	ring     *seal.Ring
 	fetched  time.Time // by the wall clock
+	reread   time.Time // last, for a key that was not known
 	retry    time.Time // KMS is away, and is not asked before this
 }
 
@@ -55,23 +56,61 @@ func NewKeys(c KeysConfig) *Keys {
 // unwrapped. Where KMS is unreachable a kept one serves up to an hour longer;
 // where KMS refuses, it is dropped at once. Fails with TryAgain.
 func (k *Keys) Ring(ctx context.Context) (*seal.Ring, error) {
-	return k.ringYoungerThan(ctx, k.ttl)
+	if err := k.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer k.leave()
+	now := k.parts.now()
+	if k.ring != nil && k.ttl > 0 && now.Sub(k.fetched) < k.ttl {
+		return k.ring, nil
+	}
+	if k.mayServe(now) && now.Before(k.retry) {
+		return k.ring, nil
+	}
+	ring, err := k.refetch(ctx, now)
+	if err != nil && k.mayServe(now) {
+		k.parts.Log.WarnContext(ctx, "keyring kept beyond its time", slog.Any("err", err))
+		return k.ring, nil
+	}
+	return ring, err
 }
 
-func (k *Keys) ringYoungerThan(ctx context.Context, ttl time.Duration) (*seal.Ring, error) {
+// newer returns a ring that may have a key which old has not: whoever invents
+// key ids has the table's ring read every ten seconds at most. No kept one
+// serves here: while KMS is away nobody can say that a key does not exist.
+func (k *Keys) newer(ctx context.Context, old *seal.Ring) (*seal.Ring, error) {
+	if err := k.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer k.leave()
+	now := k.parts.now()
+	switch {
+	case k.ring != nil && (k.ring != old || now.Sub(k.reread) < keysRetry):
+		return k.ring, nil
+	case now.Before(k.retry):
+		return nil, tryAgain(k.retry.Sub(now), errors.New("a key is not known, and the keyring cannot be read"))
+	}
+	ring, err := k.refetch(ctx, now)
+	if err == nil {
+		k.reread = now
+	}
+	return ring, err
+}
+
+func (k *Keys) enter(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
-		return nil, tryAgain(0, ctx.Err())
+		return tryAgain(0, ctx.Err())
 	case <-k.fetching:
-		defer func() { k.fetching <- struct{}{} }()
+		return nil
 	}
-	now := k.parts.now()
-	if k.ring != nil && ttl > 0 && now.Sub(k.fetched) < ttl {
-		return k.ring, nil
-	}
-	if mayServe := k.mayServe(now); mayServe && now.Before(k.retry) {
-		return k.ring, nil
-	}
+}
+
+func (k *Keys) leave() { k.fetching <- struct{}{} }
+
+// refetch keeps the table's ring in place of the one that is kept, which it
+// drops where KMS refuses.
+func (k *Keys) refetch(ctx context.Context, now time.Time) (*seal.Ring, error) {
 	ring, err := k.fetch(ctx)
 	switch {
 	case err == nil:
@@ -81,11 +120,8 @@ func (k *Keys) ringYoungerThan(ctx context.Context, ttl time.Duration) (*seal.Ri
 		k.ring = nil
 		k.parts.alarm(ctx, alarmKMSDenied, "", err)
 		return nil, tryAgain(0, err)
-	case k.mayServe(now):
-		k.retry = now.Add(keysRetry)
-		k.parts.Log.WarnContext(ctx, "keyring kept beyond its time", slog.Any("err", err))
-		return k.ring, nil
 	}
+	k.retry = now.Add(keysRetry)
 	return nil, fromParts(err)
 }
 
@@ -163,9 +199,8 @@ func (k *Keys) open(ctx context.Context, ring *seal.Ring, l seal.Label, s secret
 	if !errors.Is(err, seal.ErrUnknownKey) {
 		return text, err
 	}
-	ring, fetchErr := k.ringYoungerThan(ctx, min(k.ttl, keysRetry))
-	if fetchErr != nil {
-		return secret.String{}, fetchErr
+	if ring, err = k.newer(ctx, ring); err != nil {
+		return secret.String{}, err
 	}
 	return ring.Open(l, s)
 }

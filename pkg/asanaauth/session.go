@@ -109,12 +109,15 @@ func named(hot *store.Hot) bool {
 	return store.ConnectionID(hot.Owner, hot.AsanaGID, hot.Kind) == hot.Connection
 }
 
-// moveIdleEnd lets a session in use live on. Whoever loses here has lost
-// nothing: the next request moves it.
+// moveIdleEnd lets a session in use live on, to its absolute end at most. It is
+// moved when the last move is an hour old, and not when an hour is to be gained:
+// near the absolute end there is none. Whoever loses here has lost nothing: the
+// next request moves it.
 func (c *Connections) moveIdleEnd(ctx context.Context, s *Session) {
 	now := c.now()
 	moved := earlier(now.Add(s.row.IdleTTL), s.row.End)
-	if moved.Sub(s.row.IdleEnd) < idleMove {
+	lastMove := s.row.IdleEnd.Add(-s.row.IdleTTL)
+	if !moved.After(s.row.IdleEnd) || now.Sub(lastMove) < idleMove {
 		return
 	}
 	writer, err := c.drawName()
