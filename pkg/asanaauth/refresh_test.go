@@ -71,6 +71,7 @@ func TestMinTTL(t *testing.T) {
 		refreshed  bool
 	}{
 		{"enough left", time.Hour, 54 * time.Minute, 300 * time.Second, false},
+		{"just enough, and none for the answer", time.Hour, 55 * time.Minute, 300 * time.Second, true},
 		{"not enough left", time.Hour, 56 * time.Minute, 300 * time.Second, true},
 		{"more than half of the life asked, half left", time.Hour, 29 * time.Minute, 3000 * time.Second, false},
 		{"more than half of the life asked, less left", time.Hour, 31 * time.Minute, 3000 * time.Second, true},

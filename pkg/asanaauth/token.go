@@ -96,11 +96,12 @@ type want struct {
 }
 
 // servedBy is where it is decided whether a token is refreshed: it is unless
-// the row's access token has the caller's MinTTL left, or half of its life
-// where that is less, and nobody reported it refused.
+// the row's access token has the caller's MinTTL left (and the second that may
+// pass until the answer), or half of its life where that is less, and nobody
+// reported it refused.
 func (w want) servedBy(hot *store.Hot, now time.Time) bool {
 	life := hot.Expires.Sub(hot.Issued)
-	need := min(max(w.minTTL, living), life/2)
+	need := min(max(w.minTTL, living)+time.Second, life/2)
 	return hot.Status == store.Active && !w.refused(hot) && hot.Expires.Sub(now) >= need
 }
 
