@@ -110,6 +110,7 @@ func TestValidate(t *testing.T) {
 		"no key":            {store.Delete(store.Key{}, 1)},
 		"a malformed id":    {store.Put(&store.Hot{Connection: "con_1"}, 0, "w")},
 		"an unknown prefix": {store.Delete(store.Key{PK: "z#1", SK: "z"}, 1)},
+		"a prefix alone":    {store.Delete(store.Key{PK: "a", SK: "attempt"}, 1)},
 		"another row's key": {elsewhere},
 		"another rev":       {replaces},
 		"one row twice":     {good, store.Delete(store.KeyringKey, 3)},
