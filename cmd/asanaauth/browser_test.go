@@ -58,7 +58,7 @@ func TestBrowserTrip(t *testing.T) {
 			t.Errorf("the trace does not have %q", want)
 		}
 	}
-	if got := c.value(text("kept")); !strings.Contains(got, "connection, hot") || !strings.Contains(got, "refresh") {
+	if got := c.value(text("kept")); !strings.Contains(got, "connection (hot)") || !strings.Contains(got, "refresh") {
 		t.Errorf("what is kept: %s", got)
 	}
 	c.look("3-signed-in")

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/local"
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
@@ -75,16 +76,7 @@ func start(t *testing.T, data string, environ []string, args ...string) *process
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(stdout)
-	for p.publicURL == "" && lines.Scan() {
-		p.printed = append(p.printed, lines.Text())
-		switch name, value, _ := strings.Cut(lines.Text(), " "); name {
-		case "ready":
-			p.publicURL = value
-		case "offline-asana":
-			p.asanaURL = value
-		}
-	}
+	p.readAddresses(stdout)
 	go func() {
 		io.Copy(io.Discard, stdout)
 		p.cmd.Wait()
@@ -103,6 +95,46 @@ func start(t *testing.T, data string, environ []string, args ...string) *process
 		t.Fatalf("it printed %q and ended without being ready; stderr:\n%s", p.printed, p.logged.String())
 	}
 	return p
+}
+
+// startHere is start within this process, where the race detector looks.
+func startHere(t *testing.T, data string) *process {
+	t.Helper()
+	flags, _, err := local.ParseFlags([]string{"-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, logged: &lockedBuffer{}, ended: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	printed, stdout := io.Pipe()
+	go func() {
+		defer close(p.ended)
+		err := local.Run(ctx, flags, func(string) (string, bool) { return "", false }, stdout, p.logged)
+		if err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+		stdout.Close()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-p.ended
+	})
+	p.readAddresses(printed)
+	return p
+}
+
+// readAddresses reads what is printed until it is ready.
+func (p *process) readAddresses(stdout io.Reader) {
+	lines := bufio.NewScanner(stdout)
+	for p.publicURL == "" && lines.Scan() {
+		p.printed = append(p.printed, lines.Text())
+		switch name, value, _ := strings.Cut(lines.Text(), " "); name {
+		case "ready":
+			p.publicURL = value
+		case "offline-asana":
+			p.asanaURL = value
+		}
+	}
 }
 
 // kill ends it without a warning.
@@ -167,9 +199,9 @@ func (a answer) location() string { return a.header.Get("Location") }
 
 // problem is the type of a problem, without its prefix.
 func (a answer) problem() string {
-	var p struct{ Type string }
-	json.Unmarshal([]byte(a.body), &p)
-	return strings.TrimPrefix(p.Type, "urn:asanaauth:problem:")
+	var body struct{ Type string }
+	json.Unmarshal([]byte(a.body), &body)
+	return strings.TrimPrefix(body.Type, "urn:asanaauth:problem:")
 }
 
 // send sends a request with those headers, given as "Name: value".

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -328,10 +329,12 @@ func TestTrip(t *testing.T) {
 	token := accessToken(t, b.post(p, "/refresh", `{"min_ttl":0}`))
 	secrets = append(secrets, token, "sam@globex.example")
 
+	b.ask("GET", p.publicURL+"/callback?code=marker-of-a-value&marker-of-a-name=1&state=x", "")
+	b.ask("GET", p.publicURL+"/authorize", "", "Host: marker-of-a-name")
 	trip := b.ask("GET", p.publicURL+"/local/trip", "")
 	for _, want := range []string{
 		`"what":"GET /authorize"`, `"what":"POST /-/oauth_token (authorization_code)"`, `"code_verifier"`,
-		`"kind":"connection, hot"`, `"sealed":["access","refresh"]`, `"result":"200"`,
+		`"kind":"connection (hot)"`, `"sealed":["access","refresh"]`, `"result":"200"`,
 	} {
 		if !strings.Contains(trip.body, want) {
 			t.Errorf("the trace does not have %s", want)
@@ -341,6 +344,7 @@ func TestTrip(t *testing.T) {
 		t.Errorf("disconnect: %d %s", a.status, a.body)
 	}
 	p.terminate()
+	secrets = append(secrets, "marker-of-a-value", "marker-of-a-name")
 	rows, err := os.ReadFile(filepath.Join(data, "rows.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -361,6 +365,40 @@ func TestTrip(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestFiftyAtOnce refreshes one token for fifty callers, while others look.
+func TestFiftyAtOnce(t *testing.T) {
+	p := startHere(t, t.TempDir())
+	b := newBrowser(t)
+	b.signIn(p, member)
+	old := accessToken(t, b.post(p, "/refresh", ""))
+	b.setSwitches(p, `{"delay_ms":300}`)
+	var callers sync.WaitGroup
+	answers := make(chan answer, 50)
+	for range cap(answers) {
+		callers.Go(func() {
+			a, err := b.send("POST", p.publicURL+"/refresh", `{"refused":"`+hashOf(old)+`"}`, "Content-Type: application/json", "Origin: "+p.publicURL)
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- a
+			b.send("GET", p.publicURL+"/local/trip", "")
+		})
+	}
+	callers.Wait()
+	close(answers)
+	tokens := map[string]bool{}
+	for a := range answers {
+		tokens[accessToken(t, a)] = true
+	}
+	if len(tokens) != 1 || tokens[old] {
+		t.Errorf("%d different tokens, the old one among them: %v; want one new one", len(tokens), tokens[old])
+	}
+	requests := b.ask("GET", p.asanaURL+"/_offline/requests", "").body
+	if n := strings.Count(requests, `"grant_type":"refresh_token"`); n != 1 {
+		t.Errorf("%d requests to Asana, want 1", n)
+	}
 }
 
 func accessToken(t *testing.T, a answer) string {

@@ -3,6 +3,7 @@ package local
 import (
 	"crypto/rand"
 	"encoding/json"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,6 +20,7 @@ type guard struct {
 	next    http.Handler
 	hosts   map[string]bool // in lower case, as a Host is sent
 	origins []string        // of pages that may change something
+	log     *slog.Logger
 	// foreign may be posted to from anywhere: /callback, whose page posts with
 	// "Origin: null" because it sends no referrer.
 	foreign string
@@ -27,9 +29,11 @@ type guard struct {
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !g.hosts[strings.ToLower(r.Host)]:
+		g.log.InfoContext(r.Context(), "refused a request for another host: -host adds one", "status", http.StatusMisdirectedRequest)
 		setHeaders(w.Header())
 		http.Error(w, "This service does not answer to that name.", http.StatusMisdirectedRequest)
 	case changes(r) && r.URL.Path != g.foreign && !g.sameOrigin(r):
+		g.log.InfoContext(r.Context(), "refused a change by a page of another origin", "status", http.StatusForbidden)
 		refuseOrigin(w)
 	default:
 		g.next.ServeHTTP(w, r)

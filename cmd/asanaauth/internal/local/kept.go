@@ -30,8 +30,8 @@ type rowKind struct {
 func rowKinds() []rowKind {
 	return []rowKind{
 		{"a#", "", "attempt", "one trip to Asana and back; ten minutes, single use", nil},
-		{"c#", "#hot", "connection, hot", "what a refresh writes: tokens, lease, status", []string{"access", "refresh"}},
-		{"c#", "#cold", "connection, cold", "what a consent writes: who, and which scopes", []string{"owner_name", "name", "email", "picture"}},
+		{"c#", "#hot", "connection (hot)", "what a refresh writes: tokens, lease, status", []string{"access", "refresh"}},
+		{"c#", "#cold", "connection (cold)", "what a consent writes: who, and which scopes", []string{"owner_name", "name", "email", "picture"}},
 		{"s#", "", "session", "a browser that is signed in to a connection", []string{"proof"}},
 		{"u#", "", "pointer", "finds the connections of an Asana user", nil},
 		{"k#", "", "keyring", "the keys that seal all others, wrapped", []string{"wrapped"}},

@@ -68,6 +68,9 @@ func settle(ctx context.Context, f Flags, l *listeners, lookup func(string) (str
 	if !c.ownPublicURL {
 		log.WarnContext(ctx, "PUBLIC_URL is set: whoever can reach it reaches this process")
 	}
+	if !c.offline {
+		log.InfoContext(ctx, "the Asana app needs this redirect URL", "redirect_uri", c.redirectURI())
+	}
 	if len(f.Hosts) > 0 {
 		log.WarnContext(ctx, "-host is set: pages of these hosts reach this process", "hosts", f.Hosts)
 	}
@@ -91,7 +94,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 		hosts := ownHosts(f.AsanaAddr, l.asanaPort)
 		s.add("offline Asana", l.asana, &guard{
 			next:  traceRequests(t, theAsana, isConsent, offline),
-			hosts: hosts, origins: httpOrigins(hosts),
+			hosts: hosts, origins: httpOrigins(hosts), log: log,
 		})
 	}
 	s.asanaURL = c.baseURL
@@ -110,6 +113,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 		next:    traceRequests(t, theService, isProduct, mux),
 		hosts:   hosts,
 		origins: append(httpOrigins(hosts), append(c.allowedOrigins, c.publicURL)...),
+		log:     log,
 		foreign: "/callback",
 	})
 	return s, nil

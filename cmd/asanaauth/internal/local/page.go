@@ -24,6 +24,7 @@ type pageData struct {
 	Asana        string // origin of Asana, whichever
 	SignIn       string // path that begins a trip
 	LinksOnly    bool
+	RedirectURI  string
 	Scopes       string
 	ResponseType string
 	Folder       string
@@ -34,7 +35,7 @@ type pageData struct {
 func newPageData(c config, folder string) pageData {
 	p := pageData{
 		PublicURL: c.publicURL, Elsewhere: !c.ownPublicURL, Asana: c.baseURL, SignIn: "/authorize", LinksOnly: c.linksOnly,
-		Scopes: c.scopes, ResponseType: c.responseType, Folder: folder,
+		RedirectURI: c.redirectURI(), Scopes: c.scopes, ResponseType: c.responseType, Folder: folder,
 		NoReturn: !slices.Contains(c.returnURLs, c.page()),
 		NoOrigin: !slices.Contains(c.allowedOrigins, c.publicURL),
 	}

@@ -64,13 +64,6 @@ func (t *trace) list() []Step {
 	return list
 }
 
-// forget drops all steps; those under way leave no mark.
-func (t *trace) forget() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.steps = nil
-}
-
 // statusOf remembers the status that passes through a ResponseWriter.
 type statusOf struct {
 	http.ResponseWriter
