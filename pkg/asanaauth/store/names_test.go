@@ -89,6 +89,11 @@ func TestHashOf(t *testing.T) {
 	if got, want := store.HashOf("a").String(), "3b196fd4907bedf51c3090e9835f2f7cb61e7ee1b2299ea3b8fed9b4183a822a"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	// Plain, as clients work it out: the first vector of FIPS 180.
+	const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+	if got := store.HashText("abc").String(); got != abc {
+		t.Errorf("got %s, want %s", got, abc)
+	}
 	if (store.Hash{}).IsZero() != true || store.HashOf().IsZero() {
 		t.Error("IsZero tells no hash from one")
 	}
