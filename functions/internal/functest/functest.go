@@ -6,9 +6,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -187,4 +190,22 @@ func Frontend(ctx context.Context, method, path, body string) *http.Request {
 	r.Header.Set("Origin", "https://app.example.com")
 	r.Header.Set("Content-Type", "application/json")
 	return r
+}
+
+// LookAtSources makes "go test" run a test again when a file changes that it does
+// not import: its cache does not see what a build of a function reads.
+func LookAtSources(t testing.TB) {
+	t.Helper()
+	root := filepath.Dir(template.Path(t))
+	for _, dir := range []string{"functions", "pkg"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".go") {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -30,7 +30,7 @@ func (s Statement) allowsKeys(keys []string) bool {
 		return len(keys) == 0
 	}
 	for _, key := range keys {
-		if !slices.ContainsFunc(s.LeadingKeys, func(pattern string) bool { return like(pattern, key) }) {
+		if !slices.ContainsFunc(s.LeadingKeys, func(pattern string) bool { return Like(pattern, key) }) {
 			return false
 		}
 	}
@@ -47,8 +47,8 @@ func (s Statement) allowsContext(context map[string]string) bool {
 	return true
 }
 
-// like is StringLike for patterns whose only wildcard is a * at the end.
-func like(pattern, s string) bool {
+// Like is StringLike for patterns whose only wildcard is a * at the end.
+func Like(pattern, s string) bool {
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
 		return strings.HasPrefix(s, prefix)
 	}

@@ -1,0 +1,52 @@
+package functions_test
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Who can write the table and has a KMS key of their own plants a keyring that they
+// can read: no function takes it, whatever key its row names.
+func TestForeignKeyring(t *testing.T) {
+	d := deploy(t)
+	b := newBrowser()
+	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
+	foreign := d.key(t)
+	ring, err := seal.NewRing(rand.Reader, d.table, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := d.keys.Encrypt(t.Context(), &kms.EncryptInput{
+		KeyId: aws.String(foreign), Plaintext: ring.Bytes(), EncryptionContext: seal.Context(d.table)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, hint := range map[string]string{"its own name": foreign, "the name of ours": d.env["KMS_KEY_ID"]} {
+		t.Run(name, func(t *testing.T) {
+			rows, err := d.store.Read(t.Context(), store.KeyringKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			honest := rows[store.KeyringKey].(*store.Keyring)
+			planted := &store.Keyring{Wrapped: out.CiphertextBlob, KMSKey: hint, Created: honest.Created}
+			d.write(t, planted, honest.Rev)
+			refresh := d.start(t, "refresh")
+			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusServiceUnavailable)
+			if log := strings.Join(refresh.Logs(), "\n"); !strings.Contains(log, `"alarm":"kms_denied"`) {
+				t.Errorf("no alarm:\n%s", log)
+			}
+			// With the honest keyring back the same process goes on.
+			d.write(t, &store.Keyring{Wrapped: honest.Wrapped, KMSKey: honest.KMSKey, Created: honest.Created}, planted.Rev)
+			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
+		})
+	}
+}

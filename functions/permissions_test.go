@@ -1,0 +1,128 @@
+package functions_test
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/functions/internal/functest/gate"
+	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
+	"github.com/asanaauth/asanaauth/internal/lambdatest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// needsAnHour are the permissions that no test here can have used.
+var needsAnHour = map[string]string{
+	"session dynamodb:PutItem s#*":    "a session's idle end moves after an hour",
+	"refresh dynamodb:PutItem s#*":    "a session's idle end moves after an hour",
+	"membership dynamodb:PutItem s#*": "a session's idle end moves after an hour",
+	"disconnect dynamodb:PutItem s#*": "a session's idle end moves after an hour",
+}
+
+// Whatever a function does template.yaml allows, and what template.yaml allows a
+// function does.
+func TestPermissions(t *testing.T) {
+	d := deploy(t)
+	f := d.startAll(t)
+	b, signIn := newBrowser(), func(b *browser) { b.signIn(t, d, f["authorize"], f["callback"]) }
+	signIn(b)
+	// A second process finds the keyring that the first one has made, and the others
+	// that had none to warm up with.
+	f["callback"] = d.start(t, "callback")
+	signIn(b)
+	other := newBrowser()
+	signIn(other)
+	b.ask(t, f["session"], http.MethodGet, "/session", "", http.StatusOK)
+	other.ask(t, f["session"], http.MethodDelete, "/session", "", http.StatusNoContent)
+	other.ask(t, f["session"], http.MethodGet, "/session", "", http.StatusUnauthorized)
+
+	b.ask(t, f["refresh"], http.MethodPost, "/refresh", "", http.StatusOK)
+	b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
+	vanish(t, d, b, f["refresh"], http.MethodPost, "/refresh")
+	signIn(b)
+	vanish(t, d, b, f["membership"], http.MethodGet, "/membership")
+	signIn(b)
+	b.ask(t, f["disconnect"], http.MethodPost, "/disconnect", "", http.StatusOK)
+
+	denied(t, d)
+	for name, function := range d.template.Functions {
+		for _, unused := range unusedOf(name, function, d.gates[name]) {
+			if needsAnHour[unused] == "" {
+				t.Errorf("template.yaml allows what nothing has needed: %s", unused)
+			}
+		}
+	}
+}
+
+// vanish takes the connection away while a function asks Asana for its tokens: what
+// comes back has to be revoked, unless the person has another connection.
+func vanish(t *testing.T, d *deployment, b *browser, f *lambdatest.Function, method, path string) {
+	t.Helper()
+	d.expire(t)
+	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", GrantType: "refresh_token", Before: func(*http.Request) {
+		hot := d.hot(t)
+		if err := d.store.Write(t.Context(), store.Delete(hot.Key(), hot.Rev)); err != nil {
+			t.Error(err)
+		}
+	}})
+	before := d.asana.CountRequests("/-/oauth_revoke")
+	b.ask(t, f, method, path, "", http.StatusConflict)
+	if got := d.asana.CountRequests("/-/oauth_revoke") - before; got != 1 {
+		t.Errorf("%s: %d revocations, want 1", path, got)
+	}
+}
+
+// unusedOf are the permissions of a function that no call has needed. Logs are
+// written by Lambda.
+func unusedOf(name string, f template.Function, g gates) []string {
+	used := map[string]bool{}
+	for _, one := range g.all() {
+		for _, c := range one.Calls() {
+			note(used, f, c)
+		}
+	}
+	var out []string
+	for _, s := range f.Allows {
+		for _, action := range s.Actions {
+			for _, key := range keysOf(s) {
+				what := strings.TrimSpace(action + " " + key)
+				if !used[what] && !strings.HasPrefix(action, "logs:") {
+					out = append(out, name+" "+what)
+				}
+			}
+		}
+	}
+	return slices.Sorted(slices.Values(out))
+}
+
+func note(used map[string]bool, f template.Function, c gate.Call) {
+	if c.Status != http.StatusOK {
+		return
+	}
+	for _, part := range c.Parts {
+		i, _ := f.May(part)
+		for _, pattern := range keysOf(f.Allows[i]) {
+			if pattern == "" || slices.ContainsFunc(part.LeadingKeys, func(key string) bool { return template.Like(pattern, key) }) {
+				used[strings.TrimSpace(part.Action+" "+pattern)] = true
+			}
+		}
+	}
+}
+
+// The permissions that are left out above are there.
+func TestExceptionsAreReal(t *testing.T) {
+	all := map[string]bool{}
+	for name, list := range permissions() {
+		for _, what := range list {
+			all[name+" "+what] = true
+		}
+	}
+	for what := range maps.Keys(needsAnHour) {
+		if !all[what] {
+			t.Errorf("%s is no permission", what)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package functions_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// Fifty callers of an expired token, in several processes that share nothing but
+// the row, make one request to Asana and all get its answer.
+func TestParallelRefreshes(t *testing.T) {
+	const callers, processes = 50, 5
+	d := deploy(t)
+	b := newBrowser()
+	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
+	d.expire(t)
+	before := d.asana.CountRequests("refresh_token")
+
+	tokens := make(chan string, callers)
+	var wg sync.WaitGroup
+	for range processes {
+		refresh := d.start(t, "refresh")
+		for range callers / processes {
+			r := b.request(t, http.MethodPost, "/refresh", "", true)
+			wg.Go(func() {
+				resp, err := refresh.Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				a := read(t, resp)
+				if a.status != http.StatusOK {
+					t.Errorf("POST /refresh: %d %s", a.status, a.body)
+				}
+				tokens <- a.text("access_token")
+			})
+		}
+	}
+	wg.Wait()
+	close(tokens)
+	different := map[string]bool{}
+	for token := range tokens {
+		different[token] = true
+	}
+	if len(different) != 1 {
+		t.Errorf("%d different tokens, want 1", len(different))
+	}
+	if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
+		t.Errorf("%d requests to Asana, want 1", got)
+	}
+}
+
+// A function that is killed in the middle of a refresh loses nothing: another one
+// goes on once the lease has run out. This waits for the lease, 15 s, by the wall
+// clock.
+func TestKilledInTheMiddle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a lease to run out: 15 s")
+	}
+	d := deploy(t)
+	b := newBrowser()
+	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
+	d.expire(t)
+	asked, killed := make(chan struct{}), make(chan struct{})
+	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Before: func(*http.Request) {
+		close(asked)
+		<-killed
+	}, Cut: true})
+
+	victim := d.start(t, "refresh")
+	gone := make(chan error, 1)
+	r := b.request(t, http.MethodPost, "/refresh", "", true)
+	go func() {
+		_, err := victim.Do(r)
+		gone <- err
+	}()
+	<-asked
+	victim.Kill()
+	close(killed)
+	if err := <-gone; err == nil {
+		t.Fatal("the killed function has answered")
+	}
+	if hot := d.hot(t); hot.Lease == "" {
+		t.Fatal("the killed function has left no lease")
+	}
+
+	other, began := d.start(t, "refresh"), time.Now()
+	token := b.ask(t, other, http.MethodPost, "/refresh", "", http.StatusOK).text("access_token")
+	if waited := time.Since(began); waited < 10*time.Second || waited > 25*time.Second {
+		t.Errorf("the next one waited %v, want the rest of the lease and the skew", waited)
+	}
+	if !opens(t, d, token) {
+		t.Error("Asana does not take the token")
+	}
+	if hot := d.hot(t); hot.Status != "active" || hot.Lease != "" {
+		t.Errorf("the connection is %s with lease %q, want active without", hot.Status, hot.Lease)
+	}
+}

@@ -1,0 +1,137 @@
+package functions_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/asanaauth/asanaauth/functions/internal/functest/gate"
+)
+
+// endpoint is where a server listens, on this machine alone.
+func endpoint(t *testing.T, name, start string) string {
+	t.Helper()
+	at := os.Getenv(name)
+	if at == "" {
+		if os.Getenv("CI_SERVERS") == "1" {
+			t.Fatalf("%s is not set, and CI_SERVERS says that it is", name)
+		}
+		t.Skipf("needs a server: start one (%s) and set %s to its URL", start, name)
+	}
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
+		t.Fatalf("%s is no loopback address", name)
+	}
+	return at
+}
+
+// admin is who deploys: the servers without anything in between that forbids.
+type admin struct {
+	dynamoDB, kmsURL, secretsURL string // of the servers
+
+	rows    *dynamodb.Client
+	keys    *kms.Client
+	secrets *secretsmanager.Client
+}
+
+func newAdmin(t *testing.T) *admin {
+	t.Helper()
+	a := &admin{
+		dynamoDB:   endpoint(t, "AWS_ENDPOINT_URL_DYNAMODB", "dynoxide serve --host 127.0.0.1 -p 8000"),
+		kmsURL:     endpoint(t, "AWS_ENDPOINT_URL_KMS", "moto_server -H 127.0.0.1 -p 5000"),
+		secretsURL: endpoint(t, "AWS_ENDPOINT_URL_SECRETS_MANAGER", "moto_server -H 127.0.0.1 -p 5000"),
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 8}
+	t.Cleanup(transport.CloseIdleConnections)
+	cfg := aws.Config{
+		Region:     "eu-central-1",
+		HTTPClient: &http.Client{Transport: transport, Timeout: 10 * time.Second},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		}),
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
+		},
+	}
+	// Through a gate: it reads a request to its end before it answers, which some
+	// servers do not, and then the SDK would try a finished call again.
+	at := func(target string) *string { return aws.String(gate.New(t, target, nil).URL) }
+	a.rows = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = at(a.dynamoDB) })
+	a.keys = kms.NewFromConfig(cfg, func(o *kms.Options) { o.BaseEndpoint = at(a.kmsURL) })
+	a.secrets = secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) { o.BaseEndpoint = at(a.secretsURL) })
+	return a
+}
+
+// table makes a table as template.yaml has it, and returns its name.
+func (a *admin) table(t *testing.T) string {
+	t.Helper()
+	name := "functions-" + rand.Text()
+	_, err := a.rows.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String("sk"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// t's context has ended.
+		a.rows.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name})
+	})
+	return name
+}
+
+// key makes a KMS key, and returns its ARN.
+func (a *admin) key(t *testing.T) string {
+	t.Helper()
+	out, err := a.keys.CreateKey(t.Context(), &kms.CreateKeyInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(out.KeyMetadata.Arn)
+}
+
+// secret keeps a text, and returns its ARN.
+func (a *admin) secret(t *testing.T, text string) string {
+	t.Helper()
+	out, err := a.secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
+		Name: aws.String("functions-" + rand.Text()), SecretString: &text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(out.ARN)
+}
+
+// scan gives every item of the table.
+func (a *admin) scan(t *testing.T, table string) []map[string]types.AttributeValue {
+	t.Helper()
+	var items []map[string]types.AttributeValue
+	pages := dynamodb.NewScanPaginator(a.rows, &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, page.Items...)
+	}
+	return items
+}

@@ -1,0 +1,164 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// permissions is what each function may do: an action, and the kind of rows that it
+// is for. TestPermissions has the functions prove that they need all of it, and
+// nothing else.
+func permissions() map[string][]string {
+	opens := []string{"dynamodb:BatchGetItem k#keyring", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents"}
+	asks := append(slices.Clone(opens), "secretsmanager:GetSecretValue")
+	refreshes := append(slices.Clone(asks),
+		"dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem s#*", "dynamodb:PutItem c#*", "dynamodb:PutItem s#*",
+		"dynamodb:Query u#*") // where the connection ended during a refresh
+	return map[string][]string{
+		"authorize": {"dynamodb:BatchGetItem a#*", "dynamodb:PutItem a#*", "logs:CreateLogStream", "logs:PutLogEvents"},
+		"callback": append(slices.Clone(asks), "kms:Encrypt",
+			"dynamodb:BatchGetItem a#*", "dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem u#*",
+			"dynamodb:PutItem a#*", "dynamodb:PutItem c#*", "dynamodb:PutItem k#keyring", "dynamodb:PutItem s#*", "dynamodb:PutItem u#*"),
+		"session": append(slices.Clone(opens),
+			"dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem s#*", "dynamodb:DeleteItem s#*", "dynamodb:PutItem s#*"),
+		"refresh":    refreshes,
+		"membership": refreshes,
+		"disconnect": append(slices.Clone(refreshes), "dynamodb:BatchGetItem u#*",
+			"dynamodb:DeleteItem c#*", "dynamodb:DeleteItem s#*", "dynamodb:DeleteItem u#*"),
+	}
+}
+
+func TestTemplatePermissions(t *testing.T) {
+	want := permissions()
+	for name, f := range template.Load(t).Functions {
+		slices.Sort(want[name])
+		var got []string
+		for _, s := range f.Allows {
+			for _, action := range s.Actions {
+				for _, key := range keysOf(s) {
+					got = append(got, strings.TrimSpace(action+" "+key))
+				}
+				checkResource(t, name, action, s)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want[name], got); diff != "" {
+			t.Errorf("%s may (-want +in template.yaml):\n%s", name, diff)
+		}
+	}
+}
+
+func keysOf(s template.Statement) []string {
+	if len(s.LeadingKeys) == 0 {
+		return []string{""}
+	}
+	return s.LeadingKeys
+}
+
+func checkResource(t *testing.T, name, action string, s template.Statement) {
+	t.Helper()
+	service, _, _ := strings.Cut(action, ":")
+	want := map[string]string{"dynamodb": "Table", "kms": "Key", "secretsmanager": "AsanaClientSecretArn", "logs": "FunctionLogs"}[service]
+	if s.Resource != want {
+		t.Errorf("%s: %s on %s, want %s", name, action, s.Resource, want)
+	}
+	if service == "dynamodb" && len(s.LeadingKeys) == 0 {
+		t.Errorf("%s: %s on all rows", name, action)
+	}
+	if _, bound := s.Context["installation"]; service == "kms" && (!bound || s.Context["purpose"] == "") {
+		t.Errorf("%s: %s in any encryption context", name, action)
+	}
+}
+
+// The kinds of rows in template.yaml are those of the code.
+func TestTemplateRowKinds(t *testing.T) {
+	id := store.ConnectionID(store.HashText("owner"), "1", store.OAuth)
+	keys := []string{
+		store.AttemptKey(store.Hash{}).PK, store.SessionKey(store.Hash{}).PK, store.HotKey(id).PK, store.ColdKey(id).PK,
+		store.UserPartition(store.Hash{}), store.KeyringKey.PK,
+	}
+	for name, f := range template.Load(t).Functions {
+		for _, s := range f.Allows {
+			for _, pattern := range s.LeadingKeys {
+				matched := slices.ContainsFunc(keys, func(key string) bool { return template.Like(pattern, key) })
+				if !matched || len(pattern) < 3 {
+					t.Errorf("%s: no kind of row begins with %q", name, pattern)
+				}
+			}
+		}
+	}
+}
+
+func TestTemplateTable(t *testing.T) {
+	resources := template.Load(t).Resources
+	var table struct {
+		BillingMode                      string
+		DeletionProtectionEnabled        string
+		KeySchema                        []struct{ AttributeName, KeyType string }
+		TimeToLiveSpecification          struct{ AttributeName, Enabled string }
+		PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled string }
+	}
+	if err := json.Unmarshal(resources["Table"].Properties, &table); err != nil {
+		t.Fatal(err)
+	}
+	if len(table.KeySchema) != 2 || table.KeySchema[0].AttributeName != "pk" || table.KeySchema[1].AttributeName != "sk" {
+		t.Errorf("keys %v, want pk and sk", table.KeySchema)
+	}
+	item := store.Encode(store.Put(&store.Attempt{End: time.Now()}, store.Absent, "w").Row)
+	if _, ok := item[table.TimeToLiveSpecification.AttributeName]; !ok || table.TimeToLiveSpecification.Enabled != "true" {
+		t.Errorf("no row has the TTL attribute %q", table.TimeToLiveSpecification.AttributeName)
+	}
+	if table.BillingMode != "PAY_PER_REQUEST" || table.DeletionProtectionEnabled != "true" || table.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled != "true" {
+		t.Errorf("table %+v", table)
+	}
+	for _, kept := range []string{"Table", "Key"} {
+		if r := resources[kept]; r.DeletionPolicy != "Retain" || r.UpdateReplacePolicy != "Retain" {
+			t.Errorf("%s goes with the stack", kept)
+		}
+	}
+}
+
+// Every folder here is a function of the template, and "sam build" builds it.
+func TestTemplateFunctions(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tm := template.Load(t)
+	makefile, err := os.ReadFile(filepath.Join("..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, e := range entries {
+		if !e.IsDir() || e.Name() == "internal" {
+			continue
+		}
+		count++
+		f, ok := tm.Functions[e.Name()]
+		if !ok {
+			t.Errorf("template.yaml has no function with the route /%s", e.Name())
+			continue
+		}
+		target := "build-" + f.LogicalID + ": ; $(call build," + e.Name() + ")\n"
+		if !strings.Contains(string(makefile), target) {
+			t.Errorf("the Makefile has no line %q", target)
+		}
+		if tm.Resources[f.LogicalID].Metadata["BuildMethod"] != "makefile" {
+			t.Errorf("%s is not built by the Makefile", f.LogicalID)
+		}
+	}
+	if count != len(tm.Functions) {
+		t.Errorf("%d folders, %d functions in template.yaml", count, len(tm.Functions))
+	}
+}
