@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -90,27 +91,31 @@ func (h *house) attempt(state string) *store.Attempt {
 	return attempt
 }
 
-// holds reports whether a row has the text anywhere, as it is or decoded from
-// base64url, and however the row's bytes may be written down.
-func holds(row store.Row, text string) bool {
-	needles := []string{text}
-	if raw, err := base64.RawURLEncoding.DecodeString(text); err == nil && len(raw) >= 16 {
-		needles = append(needles, string(raw))
-	}
+// written gives a row as text, its bytes in every way that bytes are written.
+func written(row store.Row) string {
+	var b strings.Builder
 	for name, value := range store.Encode(row) {
-		forms := []string{name, fmt.Sprint(value)}
-		if b, ok := value.([]byte); ok {
-			forms = append(forms, string(b), hex.EncodeToString(b), base64.StdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b))
-		}
-		for _, form := range forms {
-			for _, needle := range needles {
-				if strings.Contains(form, needle) || strings.Contains(form, hex.EncodeToString([]byte(needle))) {
-					return true
-				}
-			}
+		fmt.Fprintln(&b, name, value)
+		if raw, ok := value.([]byte); ok {
+			fmt.Fprintln(&b, string(raw), hex.EncodeToString(raw), base64.StdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw))
 		}
 	}
-	return false
+	return b.String()
+}
+
+// forms of a text: as it is, decoded from base64url, and both in hexadecimal.
+func forms(text string) []string {
+	all := []string{text, hex.EncodeToString([]byte(text))}
+	if raw, err := base64.RawURLEncoding.DecodeString(text); err == nil && len(raw) >= 16 {
+		all = append(all, string(raw), hex.EncodeToString(raw))
+	}
+	return all
+}
+
+// holds reports whether a row has the text anywhere.
+func holds(row store.Row, text string) bool {
+	in := written(row)
+	return slices.ContainsFunc(forms(text), func(form string) bool { return strings.Contains(in, form) })
 }
 
 // sniffer notes the forms that processes send to the token endpoint.
