@@ -108,13 +108,17 @@ func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	return f
 }
 
-// startAll starts a process of each function.
+// startAll starts a process of each function: the callback last, which makes the
+// first keyring, so that the others begin without one.
 func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	t.Helper()
 	all := map[string]*lambdatest.Function{}
 	for name := range d.template.Functions {
-		all[name] = d.start(t, name)
+		if name != "callback" {
+			all[name] = d.start(t, name)
+		}
 	}
+	all["callback"] = d.start(t, "callback")
 	return all
 }
 

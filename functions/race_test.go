@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asanaauth/asanaauth/internal/lambdatest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -18,26 +19,35 @@ func TestParallelRefreshes(t *testing.T) {
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
 	d.expire(t)
 	before := d.asana.CountRequests("refresh_token")
+	var running [processes]*lambdatest.Function
+	for i := range running {
+		running[i] = d.start(t, "refresh")
+	}
+	// Asana does not answer before the other processes have looked more than once.
+	rows := d.gates["refresh"].rows
+	rows.Forget()
+	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Before: func(*http.Request) {
+		for deadline := time.Now().Add(5 * time.Second); len(rows.Actions()) < 3*processes && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+	}})
 
 	tokens := make(chan string, callers)
 	var wg sync.WaitGroup
-	for range processes {
-		refresh := d.start(t, "refresh")
-		for range callers / processes {
-			r := b.request(t, http.MethodPost, "/refresh", "", true)
-			wg.Go(func() {
-				resp, err := refresh.Do(r)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				a := read(t, resp)
-				if a.status != http.StatusOK {
-					t.Errorf("POST /refresh: %d %s", a.status, a.body)
-				}
-				tokens <- a.text("access_token")
-			})
-		}
+	for i := range callers {
+		refresh, r := running[i%processes], b.request(t, http.MethodPost, "/refresh", "", true)
+		wg.Go(func() {
+			resp, err := refresh.Do(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			a := read(t, resp)
+			if a.status != http.StatusOK {
+				t.Errorf("POST /refresh: %d %s", a.status, a.body)
+			}
+			tokens <- a.text("access_token")
+		})
 	}
 	wg.Wait()
 	close(tokens)

@@ -20,6 +20,8 @@ import (
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
 	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
+	"github.com/asanaauth/asanaauth/internal/lambdatest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
 )
 
 // Main is a function's main under test.
@@ -50,12 +52,14 @@ func Env() map[string]string {
 }
 
 // Run tests that m reads its variables, no more, and those of template.yaml; that
-// it names all mistakes and no value; and that it answers its route alone.
+// it names all mistakes and no value; that it answers its route alone; and that the
+// sample event gets as far as the table, which is not there.
 func (m Main) Run(t *testing.T) {
 	t.Run("no variable set", m.empty)
 	t.Run("every variable malformed", m.malformed)
 	t.Run("template", m.template)
 	t.Run("route", m.route)
+	t.Run("sample event", m.event)
 }
 
 // recorder is a lookup that remembers what was asked for.
@@ -159,6 +163,24 @@ func (m Main) route(t *testing.T) {
 		if w.Code == http.StatusNotFound || w.Code == http.StatusInternalServerError || w.Header().Get("X-Request-Id") == "" {
 			t.Errorf("%s /%s: %d with headers %v", method, m.Name, w.Code, w.Header())
 		}
+	}
+}
+
+func (m Main) event(t *testing.T) {
+	payload, err := os.ReadFile(filepath.Join(filepath.Dir(template.Path(t)), "events", m.Name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := lambdahttp.New(m.Handler(t), lambdahttp.Options{}).Invoke(t.Context(), payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := lambdatest.Response(out, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("events/%s.json: %s, want 503: all but the table is there", m.Name, out)
 	}
 }
 
