@@ -425,8 +425,8 @@ func TestKillAndRestart(t *testing.T) {
 	if again := accessToken(t, b.post(p, "/refresh", "")); again != token {
 		t.Error("another token after the restart: the old one was lost")
 	}
-	if a := b.post(p, "/disconnect", "{}"); !strings.Contains(a.body, `"revoked_at_asana":true`) {
-		t.Errorf("offline Asana forgot the grant: %d %s", a.status, a.body)
+	if a := b.post(p, "/refresh", `{"refused":"`+hashOf(token)+`"}`); accessToken(t, a) == token {
+		t.Error("no new token for one that was refused")
 	}
 }
 
@@ -538,8 +538,11 @@ func TestVariables(t *testing.T) {
 	if cookie := begun.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-") {
 		t.Errorf("the cookie is not Secure: %.20s", cookie)
 	}
-	page := b.ask("GET", at+"/", "", "Host: tunnel.test").body
-	for _, want := range []string{"real Asana", "RETURN_URLS does not have", "ALLOWED_ORIGINS does not have", "PUBLIC_URL is"} {
+	if page := b.ask("GET", at+"/", "", "Host: tunnel.test").body; strings.Contains(page, "PUBLIC_URL is") {
+		t.Error("under PUBLIC_URL the page says to go there")
+	}
+	page := b.ask("GET", at+"/", "").body
+	for _, want := range []string{"real Asana", "RETURN_URLS does not have", "ALLOWED_ORIGINS does not have", "PUBLIC_URL is", "https://tunnel.test/callback"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
@@ -561,6 +564,37 @@ func freeAddr(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// TestAnotherAsana goes all the way with an Asana that is not its own, which
+// takes the next client secret alone.
+func TestAnotherAsana(t *testing.T) {
+	addr := freeAddr(t)
+	public := sameAt(t, "http://"+addr, "localhost")
+	other := start(t, t.TempDir(), []string{"PUBLIC_URL=" + public})
+	p := start(t, t.TempDir(), []string{
+		"ASANA_CLIENT_ID=1300000000008484", "ASANA_CLIENT_SECRET=an-old-one", "ASANA_NEXT_CLIENT_SECRET=offline-local-app",
+		"ASANA_SCOPES=default", "ASANA_BASE_URL=" + other.asanaURL, "ASANA_ISSUER=" + other.asanaURL + "/api/1.0",
+	}, "-addr", addr)
+	if p.asanaURL != "" {
+		t.Errorf("offline Asana runs at %s", p.asanaURL)
+	}
+	p.asanaURL = other.asanaURL
+	b := newBrowser(t)
+	b.signIn(p, member)
+	accessToken(t, b.post(p, "/refresh", ""))
+}
+
+// TestIPv6Address listens at ::1, and is there at 127.0.0.1 too.
+func TestIPv6Address(t *testing.T) {
+	if !hasIPv6() {
+		t.Skip("this machine has no ::1")
+	}
+	p := start(t, t.TempDir(), nil, "-addr", "[::1]:0", "-asana-addr", "[::1]:0")
+	if a := newBrowser(t).ask("GET", sameAt(t, p.publicURL, "127.0.0.1")+"/local/trip", ""); a.status != http.StatusOK {
+		t.Errorf("at 127.0.0.1: %d", a.status)
+	}
+	newBrowser(t).signIn(p, member)
 }
 
 func TestUnusedVariables(t *testing.T) {

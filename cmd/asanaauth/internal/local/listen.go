@@ -31,7 +31,7 @@ func listenOnce(a Address) ([]net.Listener, uint16, error) {
 	var ls []net.Listener
 	port := a.Port
 	for _, at := range places(a.IP) {
-		l, err := net.Listen(at.network, net.JoinHostPort(at.ip.String(), strconv.Itoa(int(port))))
+		l, err := net.Listen(at.network, net.JoinHostPort(at.host(), strconv.Itoa(int(port))))
 		if err != nil {
 			closeAll(ls)
 			return nil, 0, fmt.Errorf("listening: %w", err)
@@ -45,6 +45,15 @@ func listenOnce(a Address) ([]net.Listener, uint16, error) {
 type place struct {
 	network string
 	ip      netip.Addr
+}
+
+// host is the address as net.Listen wants it: empty for all addresses of a
+// machine, which may have no IPv6.
+func (p place) host() string {
+	if p.ip == netip.IPv6Unspecified() {
+		return ""
+	}
+	return p.ip.String()
 }
 
 // places are where to listen for one address. All IPv6 addresses (::) include

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strings"
 )
 
 //go:embed page
@@ -19,7 +20,8 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 // pageData is what the page is made with; the rest it asks for.
 type pageData struct {
 	PublicURL    string
-	Elsewhere    bool   // PUBLIC_URL is another name, that a tunnel brings here
+	Tunnel       bool   // PUBLIC_URL was set: something brings it here
+	Elsewhere    bool   // the page was not asked for under PUBLIC_URL
 	Offline      string // origin of offline Asana; empty with the real one
 	Asana        string // origin of Asana, whichever
 	SignIn       string // path that begins a trip
@@ -34,7 +36,7 @@ type pageData struct {
 
 func newPageData(c config, folder string) pageData {
 	p := pageData{
-		PublicURL: c.publicURL, Elsewhere: !c.ownPublicURL, Asana: c.baseURL, SignIn: "/authorize", LinksOnly: c.linksOnly,
+		PublicURL: c.publicURL, Tunnel: !c.ownPublicURL, Asana: c.baseURL, SignIn: "/authorize", LinksOnly: c.linksOnly,
 		RedirectURI: c.redirectURI(), Scopes: c.scopes, ResponseType: c.responseType, Folder: folder,
 		NoReturn: !slices.Contains(c.returnURLs, c.page()),
 		NoOrigin: !slices.Contains(c.allowedOrigins, c.publicURL),
@@ -49,10 +51,14 @@ func newPageData(c config, folder string) pageData {
 }
 
 // showPage answers GET /. Under another name of this machine the browser is sent
-// to the one that cookies and origins are made for.
+// to the one that cookies and origins are made for; where a tunnel may have
+// changed the name on its way that could go round in circles.
 func (o *ownRoutes) showPage(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
-	if !o.page.Elsewhere && "http://"+r.Host != o.page.PublicURL {
+	data := o.page
+	_, public, _ := strings.Cut(data.PublicURL, "://")
+	data.Elsewhere = !strings.EqualFold(r.Host, public)
+	if data.Elsewhere && !data.Tunnel {
 		http.Redirect(w, r, o.page.PublicURL+"/", http.StatusTemporaryRedirect)
 		return
 	}
@@ -64,7 +70,7 @@ func (o *ownRoutes) showPage(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", pagePolicy)
-	if err := t.Execute(w, o.page); err != nil {
+	if err := t.Execute(w, data); err != nil {
 		o.log.WarnContext(r.Context(), "sending the page", "err", err)
 	}
 }
