@@ -1,0 +1,100 @@
+package main_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestGuard(t *testing.T) {
+	p := start(t, t.TempDir(), nil, "-host", "mine.test", "-host", "other.test:9000")
+	b := newBrowser(t)
+	port := mustParse(t, p.publicURL).Port()
+	own := "Origin: " + p.publicURL
+	for _, test := range []struct {
+		name, method, url string
+		headers           []string
+		want              int
+	}{
+		{"rebound name", "GET", p.publicURL + "/session", []string{"Host: evil.test"}, 421},
+		{"rebound name with our port", "GET", p.publicURL + "/", []string{"Host: evil.test:" + port}, 421},
+		{"our name with another port", "GET", p.publicURL + "/", []string{"Host: localhost:1"}, 421},
+		{"name below ours", "GET", p.publicURL + "/", []string{"Host: x.localhost:" + port}, 421},
+		{"name in upper case", "GET", p.publicURL + "/local/trip", []string{"Host: LOCALHOST:" + port}, 200},
+		{"added name", "GET", p.publicURL + "/local/trip", []string{"Host: mine.test"}, 200},
+		{"added name with our port", "GET", p.publicURL + "/local/trip", []string{"Host: mine.test:" + port}, 200},
+		{"added name with its port", "GET", p.publicURL + "/local/trip", []string{"Host: other.test:9000"}, 200},
+		{"added name with another port", "GET", p.publicURL + "/local/trip", []string{"Host: other.test"}, 421},
+		{"rebound name at Asana", "GET", p.asanaURL + "/_offline/switches", []string{"Host: evil.test"}, 421},
+		{"our name at Asana", "GET", p.asanaURL + "/_offline/switches", nil, 200},
+
+		{"foreign origin", "POST", p.publicURL + "/refresh", []string{"Origin: http://evil.test", "Content-Type: application/json"}, 403},
+		{"no origin at all", "POST", p.publicURL + "/refresh", []string{"Content-Type: application/json"}, 403},
+		{"null origin", "POST", p.publicURL + "/disconnect", []string{"Origin: null", "Content-Type: application/json"}, 403},
+		{"own origin", "POST", p.publicURL + "/refresh", []string{own, "Content-Type: application/json"}, 401},
+		{"foreign origin, unknown route", "POST", p.publicURL + "/other", []string{"Origin: http://evil.test"}, 403},
+		{"null origin at the callback", "POST", p.publicURL + "/callback", []string{"Origin: null", "Content-Type: application/x-www-form-urlencoded"}, 400},
+		{"foreign origin at the switches", "POST", p.publicURL + "/local/asana/expire", []string{"Origin: http://evil.test"}, 403},
+		{"no origin at the switches", "POST", p.publicURL + "/local/asana/expire", nil, 403},
+		{"own origin at the switches", "POST", p.publicURL + "/local/asana/expire", []string{own}, 204},
+		{"foreign origin at Asana", "POST", p.asanaURL + "/_offline/reset", []string{"Origin: http://evil.test"}, 403},
+		{"the service's origin at Asana", "PUT", p.asanaURL + "/_offline/switches", []string{own}, 403},
+		{"Asana's own origin", "POST", p.asanaURL + "/_offline/expire", []string{"Origin: " + p.asanaURL}, 204},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := b.ask(test.method, test.url, "", test.headers...)
+			if a.status != test.want {
+				t.Errorf("%d %s, want %d", a.status, a.body, test.want)
+			}
+			if a.status == 403 && strings.HasPrefix(test.url, p.publicURL) && a.problem() != "forbidden-origin" {
+				t.Errorf("the problem is %q", a.problem())
+			}
+			if strings.HasPrefix(test.url, p.publicURL) {
+				wantHeaders(t, a)
+			}
+		})
+	}
+}
+
+func wantHeaders(t *testing.T, a answer) {
+	t.Helper()
+	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
+		if got := a.header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if a.header.Get("X-Request-Id") == "" {
+		t.Error("no X-Request-Id")
+	}
+}
+
+func TestPage(t *testing.T) {
+	p := start(t, t.TempDir(), nil)
+	b := newBrowser(t)
+	page := b.ask("GET", p.publicURL+"/", "")
+	wantHeaders(t, page)
+	policy := page.header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+		t.Errorf("policy %q", policy)
+	}
+	for _, want := range []string{"Not affiliated with Asana", "not for production", p.asanaURL, url.QueryEscape(p.publicURL + "/")} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("the page does not have %q", want)
+		}
+	}
+	for _, asset := range []string{"/local/style.css", "/local/page.js", "/local/icon.svg"} {
+		a := b.ask("GET", p.publicURL+asset, "")
+		if a.status != http.StatusOK {
+			t.Errorf("%s: %d", asset, a.status)
+		}
+		wantHeaders(t, a)
+	}
+	elsewhere := b.ask("GET", sameAt(t, p.publicURL, "127.0.0.1")+"/", "")
+	if elsewhere.location() != p.publicURL+"/" {
+		t.Errorf("under another name: %d to %q", elsewhere.status, elsewhere.location())
+	}
+	if a := b.ask("GET", p.publicURL+"/nowhere", ""); a.status != http.StatusNotFound || a.problem() != "not-found" {
+		t.Errorf("an unknown route: %d %s", a.status, a.body)
+	}
+}

@@ -1,0 +1,174 @@
+package main_test
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestReady(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "new", "folder")
+	p := start(t, data, nil)
+	if !strings.HasPrefix(p.publicURL, "http://localhost:") || !strings.HasPrefix(p.asanaURL, "http://127.0.0.1:") {
+		t.Errorf("service at %q, Asana at %q", p.publicURL, p.asanaURL)
+	}
+	if len(p.printed) != 3 || !strings.HasPrefix(p.printed[0], "backend-key ") {
+		t.Errorf("printed %q, want a key, offline Asana's address and the ready line", p.printed)
+	}
+	info, err := os.Stat(data)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the data folder has mode %v (%v), want 0700", info.Mode(), err)
+	}
+	b := newBrowser(t)
+	for _, at := range []string{p.publicURL, sameAt(t, p.publicURL, "127.0.0.1"), p.asanaURL + "/_offline", sameAt(t, p.asanaURL, "localhost") + "/_offline"} {
+		if a := b.ask("GET", at+"/", ""); a.status != http.StatusOK && a.status != http.StatusTemporaryRedirect {
+			t.Errorf("%s answers %d", at, a.status)
+		}
+	}
+	if hasIPv6() {
+		for _, at := range []string{sameAt(t, p.publicURL, "[::1]") + "/session", sameAt(t, p.asanaURL, "[::1]") + "/_offline/"} {
+			if a := b.ask("GET", at, ""); a.status == http.StatusMisdirectedRequest {
+				t.Errorf("%s answers %d", at, a.status)
+			}
+		}
+	}
+	if code := p.terminate(); code != 0 {
+		t.Errorf("exit %d after SIGTERM, want 0", code)
+	}
+	if !strings.Contains(p.logged.String(), "not for production") {
+		t.Error("the log does not say that this is not for production")
+	}
+	for line := range strings.Lines(p.logged.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("a log line is no JSON: %s", line)
+		}
+	}
+}
+
+// sameAt is an origin under another name of this machine.
+func sameAt(t *testing.T, origin, host string) string {
+	return "http://" + host + ":" + mustParse(t, origin).Port()
+}
+
+func hasIPv6() bool {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err == nil {
+		l.Close()
+	}
+	return err == nil
+}
+
+func TestWithoutData(t *testing.T) {
+	cache := t.TempDir()
+	cmd := command(t, []string{"XDG_CACHE_HOME=" + cache}, "local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-backend-key", "mine")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	printed := make([]byte, 0, 1000)
+	for !strings.Contains(string(printed), "ready ") {
+		n, err := stdout.Read(printed[len(printed):cap(printed)])
+		if printed = printed[:len(printed)+n]; err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	if strings.Contains(string(printed), "backend-key") || strings.Contains(string(printed), "mine") {
+		t.Errorf("it prints %q: a key that was given is not printed", printed)
+	}
+	if _, err := os.Stat(filepath.Join(cache, "asanaauth", "local", "rows.db")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInUse(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, nil)
+	used := mustParse(t, p.publicURL).Host
+	used = "127.0.0.1:" + mustParse(t, "http://"+used).Port()
+	usedAsana := mustParse(t, p.asanaURL).Host
+	for _, test := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"data", []string{"-data", data, "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0"}, "in use by another asanaauth local"},
+		{"port", []string{"-data", t.TempDir(), "-addr", used, "-asana-addr", "127.0.0.1:0"}, "address already in use"},
+		{"port of Asana", []string{"-data", t.TempDir(), "-addr", "127.0.0.1:0", "-asana-addr", usedAsana}, "address already in use"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, stdout, stderr := outcome(t, nil, append([]string{"local"}, test.args...)...)
+			if code != 1 || stdout != "" || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit %d, stdout %q, stderr %q; want 1, nothing, %q", code, stdout, stderr, test.want)
+			}
+		})
+	}
+	if a := newBrowser(t).ask("GET", p.publicURL+"/", ""); a.status != http.StatusOK {
+		t.Errorf("the first one answers %d", a.status)
+	}
+}
+
+func TestFoldersLeftAlone(t *testing.T) {
+	home := t.TempDir()
+	if err := os.WriteFile(filepath.Join(home, "letters"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	keyless := t.TempDir()
+	start(t, keyless, nil).kill()
+	if err := os.Remove(filepath.Join(keyless, "local.key")); err != nil {
+		t.Fatal(err)
+	}
+	damaged := t.TempDir()
+	start(t, damaged, nil).kill()
+	if err := os.Truncate(filepath.Join(damaged, "rows.db"), 5000); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ folder, want string }{
+		{home, "holds other things"},
+		{keyless, "has lost its local.key"},
+		{damaged, "is damaged"},
+		{filepath.Join(home, "letters"), "letters"},
+	} {
+		code, _, stderr := outcome(t, nil, "local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", test.folder)
+		if code != 1 || !strings.Contains(stderr, test.want) {
+			t.Errorf("exit %d, stderr %q; want 1 and %q", code, stderr, test.want)
+		}
+	}
+	if info, err := os.Stat(home); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("somebody's home has mode %v now (%v)", info.Mode(), err)
+	}
+}
+
+// TestIPv6Address listens at ::1, and is there at 127.0.0.1 too.
+func TestIPv6Address(t *testing.T) {
+	if !hasIPv6() {
+		t.Skip("this machine has no ::1")
+	}
+	p := start(t, t.TempDir(), nil, "-addr", "[::1]:0", "-asana-addr", "[::1]:0")
+	if a := newBrowser(t).ask("GET", sameAt(t, p.publicURL, "127.0.0.1")+"/local/trip", ""); a.status != http.StatusOK {
+		t.Errorf("at 127.0.0.1: %d", a.status)
+	}
+	newBrowser(t).signIn(p, member)
+}
+
+// TestOtherAddress listens where other machines could reach it.
+func TestOtherAddress(t *testing.T) {
+	p := start(t, t.TempDir(), nil, "-allow-non-loopback", "-addr", "0.0.0.0:0", "-asana-addr", "[::]:0")
+	for _, at := range []string{p.publicURL, sameAt(t, p.publicURL, "127.0.0.1")} {
+		if a := newBrowser(t).ask("GET", at+"/local/trip", ""); a.status != http.StatusOK {
+			t.Errorf("%s answers %d", at, a.status)
+		}
+	}
+	newBrowser(t).signIn(p, member)
+}

@@ -1,0 +1,122 @@
+package main_test
+
+import (
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// TestTrip goes all the way, and then looks for secrets wherever they must not
+// be: in the log, on stdout, in the page's trace and in the table's file.
+func TestTrip(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, nil)
+	b := newBrowser(t)
+	secrets := b.signIn(p, asanatest.Several)
+
+	session := b.ask("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin")
+	if !strings.Contains(session.body, `"asana_user":"`+asanatest.Several+`"`) {
+		t.Errorf("session: %d %s", session.status, session.body)
+	}
+	membership := b.ask("GET", p.publicURL+"/membership", "", "Sec-Fetch-Site: same-origin")
+	if !strings.Contains(membership.body, `"is_view_only":true`) || !strings.Contains(membership.body, `"can_write":true`) {
+		t.Errorf("membership: %d %s", membership.status, membership.body)
+	}
+	token := accessToken(t, b.post(p, "/refresh", `{"min_ttl":0}`))
+	secrets = append(secrets, token, "sam@globex.example")
+
+	b.ask("GET", p.publicURL+"/callback?code=marker-of-a-value&marker-of-a-name=1&state=x", "")
+	b.ask("GET", p.publicURL+"/authorize", "", "Host: marker-of-a-name")
+	trip := b.ask("GET", p.publicURL+"/local/trip", "")
+	for _, want := range []string{
+		`"what":"GET /authorize"`, `"what":"POST /-/oauth_token (authorization_code)"`, `"code_verifier"`,
+		`"kind":"connection (hot)"`, `"sealed":["access","refresh"]`, `"result":"200"`,
+	} {
+		if !strings.Contains(trip.body, want) {
+			t.Errorf("the trace does not have %s", want)
+		}
+	}
+	if a := b.post(p, "/disconnect", "{}"); a.status != http.StatusOK || !strings.Contains(a.body, `"revoked_at_asana":true`) {
+		t.Errorf("disconnect: %d %s", a.status, a.body)
+	}
+	p.terminate()
+	secrets = append(secrets, "marker-of-a-value", "marker-of-a-name")
+	rows, err := os.ReadFile(filepath.Join(data, "rows.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range secrets {
+		for where, text := range map[string]string{
+			"log": p.logged.String(), "stdout": strings.Join(p.printed, "\n"), "trace": trip.body, "table": string(rows),
+		} {
+			if secret == "" || strings.Contains(text, secret) {
+				t.Errorf("a secret (%.4s…) is in the %s", secret, where)
+			}
+		}
+	}
+	err = filepath.WalkDir(data, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v: others may use it", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFiftyAtOnce refreshes one token for fifty callers, while others look.
+func TestFiftyAtOnce(t *testing.T) {
+	p := startHere(t, t.TempDir())
+	b := newBrowser(t)
+	b.signIn(p, member)
+	old := accessToken(t, b.post(p, "/refresh", ""))
+	b.setSwitches(p, `{"delay_ms":300}`)
+	var callers sync.WaitGroup
+	answers := make(chan answer, 50)
+	for range cap(answers) {
+		callers.Go(func() {
+			a, err := b.send("POST", p.publicURL+"/refresh", `{"refused":"`+hashOf(old)+`"}`, "Content-Type: application/json", "Origin: "+p.publicURL)
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- a
+			b.send("GET", p.publicURL+"/local/trip", "")
+		})
+	}
+	callers.Wait()
+	close(answers)
+	tokens := map[string]bool{}
+	for a := range answers {
+		tokens[accessToken(t, a)] = true
+	}
+	if len(tokens) != 1 || tokens[old] {
+		t.Errorf("%d different tokens, the old one among them: %v; want one new one", len(tokens), tokens[old])
+	}
+	requests := b.ask("GET", p.asanaURL+"/_offline/requests", "").body
+	if n := strings.Count(requests, `"grant_type":"refresh_token"`); n != 1 {
+		t.Errorf("%d requests to Asana, want 1", n)
+	}
+}
+
+func accessToken(t *testing.T, a answer) string {
+	t.Helper()
+	var body struct {
+		AccessToken string `json:"access_token"`
+	}
+	if json.Unmarshal([]byte(a.body), &body); a.status != http.StatusOK || body.AccessToken == "" {
+		t.Fatalf("no token: %d %s", a.status, a.body)
+	}
+	return body.AccessToken
+}

@@ -1,0 +1,100 @@
+package main_test
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestVariables gives what has a default otherwise, with another process in the
+// real Asana's place.
+func TestVariables(t *testing.T) {
+	other := start(t, t.TempDir(), nil)
+	addr := freeAddr(t)
+	p := start(t, t.TempDir(), []string{
+		"ASANA_CLIENT_ID=1234", "ASANA_CLIENT_SECRET=s", "ASANA_SCOPES=tasks:read openid", "ASANA_RESPONSE_TYPE=code id_token",
+		"ASANA_BASE_URL=" + other.asanaURL, "RETURN_URLS=http://localhost:3000/done", "ALLOWED_ORIGINS=http://localhost:3000",
+		"PUBLIC_URL=https://tunnel.test", "ASANAAUTH_BACKEND_KEY=mine",
+	}, "-addr", addr)
+	if want := []string{"ready https://tunnel.test"}; !slices.Equal(p.printed, want) {
+		t.Fatalf("printed %q, want %q", p.printed, want)
+	}
+	b := newBrowser(t)
+	at := "http://" + addr
+	begun := b.ask("GET", at+"/authorize", "", "Host: tunnel.test")
+	to := mustParse(t, begun.location())
+	if got := to.Scheme + "://" + to.Host; got != other.asanaURL {
+		t.Errorf("it leads to %q, want %q", got, other.asanaURL)
+	}
+	for name, want := range map[string]string{
+		"client_id": "1234", "redirect_uri": "https://tunnel.test/callback", "scope": "tasks:read openid", "response_type": "code id_token",
+	} {
+		if got := to.Query().Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if cookie := begun.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-") {
+		t.Errorf("the cookie is not Secure: %.20s", cookie)
+	}
+	if page := b.ask("GET", at+"/", "", "Host: tunnel.test").body; strings.Contains(page, "PUBLIC_URL is") {
+		t.Error("under PUBLIC_URL the page says to go there")
+	}
+	page := b.ask("GET", at+"/", "").body
+	for _, want := range []string{"real Asana", "RETURN_URLS does not have", "ALLOWED_ORIGINS does not have", "PUBLIC_URL is", "https://tunnel.test/callback"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if a := b.ask("PUT", at+"/local/asana/switches", "{}", "Host: tunnel.test", "Origin: https://tunnel.test"); a.status != http.StatusNotFound {
+		t.Errorf("switches of the real Asana: %d", a.status)
+	}
+	p.terminate()
+	if !strings.Contains(p.logged.String(), "PUBLIC_URL is set") {
+		t.Error("no warning of the tunnel")
+	}
+}
+
+// freeAddr is an address that was free just now.
+func freeAddr(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestAnotherAsana goes all the way with an Asana that is not its own, which
+// takes the next client secret alone.
+func TestAnotherAsana(t *testing.T) {
+	addr := freeAddr(t)
+	public := sameAt(t, "http://"+addr, "localhost")
+	other := start(t, t.TempDir(), []string{"PUBLIC_URL=" + public})
+	p := start(t, t.TempDir(), []string{
+		"ASANA_CLIENT_ID=1300000000008484", "ASANA_CLIENT_SECRET=an-old-one", "ASANA_NEXT_CLIENT_SECRET=offline-local-app",
+		"ASANA_SCOPES=default", "ASANA_BASE_URL=" + other.asanaURL, "ASANA_ISSUER=" + other.asanaURL + "/api/1.0",
+	}, "-addr", addr)
+	if p.asanaURL != "" {
+		t.Errorf("offline Asana runs at %s", p.asanaURL)
+	}
+	p.asanaURL = other.asanaURL
+	b := newBrowser(t)
+	b.signIn(p, member)
+	accessToken(t, b.post(p, "/refresh", ""))
+}
+
+func TestUnusedVariables(t *testing.T) {
+	p := start(t, t.TempDir(), []string{"ASANA_BASE_URL=https://app.asana.com", "ASANA_SCOPES=tasks:read openid", "SIGN_IN=links"}, "-allow-non-loopback", "-host", "x")
+	b := newBrowser(t)
+	if a := b.ask("GET", p.publicURL+"/authorize", ""); a.status != http.StatusBadRequest {
+		t.Errorf("SIGN_IN=links, and no link: %d", a.status)
+	}
+	p.terminate()
+	for _, want := range []string{`"name":"ASANA_BASE_URL"`, "-host is set", "-allow-non-loopback is set"} {
+		if !strings.Contains(p.logged.String(), want) {
+			t.Errorf("the log does not have %s", want)
+		}
+	}
+}
