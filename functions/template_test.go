@@ -154,6 +154,10 @@ func TestTemplateFunctions(t *testing.T) {
 		if !strings.Contains(string(makefile), target) {
 			t.Errorf("the Makefile has no line %q", target)
 		}
+		// Callers have 25 s, and whoever is nearer to them has to wait longer.
+		if f.Timeout != "28" || !slices.Equal(f.Waits, []string{"30000"}) {
+			t.Errorf("%s has %s s, and API Gateway waits %v ms", e.Name(), f.Timeout, f.Waits)
+		}
 		if tm.Resources[f.LogicalID].Metadata["BuildMethod"] != "makefile" {
 			t.Errorf("%s is not built by the Makefile", f.LogicalID)
 		}

@@ -25,6 +25,8 @@ type Function struct {
 	LogicalID string
 	Variables []string // sorted, the global ones among them
 	Routes    []string // "METHOD /path"
+	Timeout   string   // in seconds
+	Waits     []string // milliseconds that API Gateway waits, for each route
 	Allows    []Statement
 }
 
@@ -122,11 +124,11 @@ func plain(n *yaml.Node) any {
 }
 
 type functionProperties struct {
-	Role        string
-	Environment struct{ Variables map[string]any }
-	Events      map[string]struct {
+	Role, Timeout string
+	Environment   struct{ Variables map[string]any }
+	Events        map[string]struct {
 		Type       string
-		Properties struct{ Method, Path string }
+		Properties struct{ Method, Path, TimeoutInMillis string }
 	}
 }
 
@@ -134,7 +136,7 @@ func (tm Template) function(t testing.TB, id string, r Resource, globals functio
 	t.Helper()
 	var p functionProperties
 	decode(t, id, r.Properties, &p)
-	f := Function{LogicalID: id}
+	f := Function{LogicalID: id, Timeout: globals.Timeout + p.Timeout}
 	for _, env := range []map[string]any{globals.Environment.Variables, p.Environment.Variables} {
 		f.Variables = append(f.Variables, slices.Collect(maps.Keys(env))...)
 	}
@@ -142,6 +144,7 @@ func (tm Template) function(t testing.TB, id string, r Resource, globals functio
 	name := ""
 	for _, event := range p.Events {
 		f.Routes = append(f.Routes, event.Properties.Method+" "+event.Properties.Path)
+		f.Waits = append(f.Waits, event.Properties.TimeoutInMillis)
 		name, _, _ = strings.Cut(strings.TrimPrefix(event.Properties.Path, "/"), "/")
 	}
 	slices.Sort(f.Routes)
