@@ -386,6 +386,21 @@ func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 	})
 }
 
+// The nonce, too, comes of the browser's secret and the row's salt.
+func TestTheNonceComesOfBothHalves(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t).signs()
+		p := h.process(withOpenID, func(s *settings) { s.responseType = "code id_token" })
+		mine := p.answer(p.begin(), mia)
+		row := h.attempt(mine.State)
+		row.Salt = h.attempt(p.answer(p.begin(), mia).State).Salt
+		h.writes(row)
+		_, err := p.finish(mine)
+		wantKind(t, err, asanaauth.AsanaUnavailable)
+		wantCount(t, "exchanges", h.exchanges(), 0)
+	})
+}
+
 // Asana's keys away: nothing is believed unchecked.
 func TestIDTokensWithTheKeysAway(t *testing.T) {
 	bubble(t, func(t *testing.T) {
