@@ -27,7 +27,7 @@ type answer struct {
 	body   string
 }
 
-// json reads a member of the body, "" where there is none.
+// text is a member of the JSON body, "" where there is none.
 func (a answer) text(name string) string {
 	var members map[string]any
 	json.Unmarshal([]byte(a.body), &members)
@@ -35,8 +35,7 @@ func (a answer) text(name string) string {
 	return text
 }
 
-// request is what a browser sends: a navigation, or where a body is given or asked
-// for with Accept, the app's frontend.
+// request is what a browser sends, for the app's frontend or when it navigates.
 func (b *browser) request(t testing.TB, method, path, body string, frontend bool) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
@@ -109,8 +108,10 @@ func (b *browser) consent(t testing.TB, d *deployment, authorize *lambdatest.Fun
 	if err != nil {
 		t.Fatal(err)
 	}
-	answered := u.RawQuery + u.Fragment
-	form, _ := url.ParseQuery(answered)
+	form, err := url.ParseQuery(u.RawQuery + u.EscapedFragment())
+	if err != nil || form.Get("state") == "" {
+		t.Fatalf("Asana sends the browser back without a state: %v", err)
+	}
 	b.seen = append(b.seen, form.Get("state"))
 	return u
 }

@@ -42,8 +42,8 @@ type deployment struct {
 	store     *dynamo.Store // the deployer's
 	table     string
 	env       map[string]string
-	gates     map[string]gates // by function
-	logs      []*lambdatest.Function
+	gates     map[string]gates       // by function
+	processes []*lambdatest.Function // all that were started
 }
 
 // gates are one function's ways out.
@@ -104,7 +104,7 @@ func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	if code, exited := f.Exited(); exited {
 		t.Fatalf("%s has exited with %d:\n%s", name, code, strings.Join(f.Logs(), "\n"))
 	}
-	d.logs = append(d.logs, f)
+	d.processes = append(d.processes, f)
 	return f
 }
 
@@ -188,7 +188,7 @@ func (d *deployment) credentials(t *testing.T) []string {
 // logged is all that the functions have logged.
 func (d *deployment) logged() string {
 	var all strings.Builder
-	for _, f := range d.logs {
+	for _, f := range d.processes {
 		all.WriteString(strings.Join(f.Logs(), "\n") + "\n")
 	}
 	return all.String()

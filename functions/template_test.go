@@ -139,6 +139,9 @@ func TestTemplateFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if flags := `-trimpath -ldflags "-s -w" -tags lambda.norpc`; !strings.Contains(string(makefile), flags) {
+		t.Errorf("the Makefile does not build with %s, as tests do", flags)
+	}
 	count := 0
 	for _, e := range entries {
 		if !e.IsDir() || e.Name() == "internal" {
@@ -153,6 +156,9 @@ func TestTemplateFunctions(t *testing.T) {
 		target := "build-" + f.LogicalID + ": ; $(call build," + e.Name() + ")\n"
 		if !strings.Contains(string(makefile), target) {
 			t.Errorf("the Makefile has no line %q", target)
+		}
+		if !strings.Contains(string(makefile), "\nGOARCH ?= "+f.Machine+"\n") {
+			t.Errorf("%s runs on %q, for which the Makefile does not build", e.Name(), f.Machine)
 		}
 		// Callers have 25 s, and whoever is nearer to them has to wait longer.
 		if f.Timeout != "28" || !slices.Equal(f.Waits, []string{"30000"}) {

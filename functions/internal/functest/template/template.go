@@ -25,6 +25,7 @@ type Function struct {
 	LogicalID string
 	Variables []string // sorted, the global ones among them
 	Routes    []string // "METHOD /path"
+	Machine   string   // GOARCH
 	Timeout   string   // in seconds
 	Waits     []string // milliseconds that API Gateway waits, for each route
 	Allows    []Statement
@@ -125,6 +126,7 @@ func plain(n *yaml.Node) any {
 
 type functionProperties struct {
 	Role, Timeout string
+	Architectures []string
 	Environment   struct{ Variables map[string]any }
 	Events        map[string]struct {
 		Type       string
@@ -136,7 +138,8 @@ func (tm Template) function(t testing.TB, id string, r Resource, globals functio
 	t.Helper()
 	var p functionProperties
 	decode(t, id, r.Properties, &p)
-	f := Function{LogicalID: id, Timeout: globals.Timeout + p.Timeout}
+	f := Function{LogicalID: id, Timeout: globals.Timeout + p.Timeout,
+		Machine: strings.Join(append(globals.Architectures, p.Architectures...), " ")}
 	for _, env := range []map[string]any{globals.Environment.Variables, p.Environment.Variables} {
 		f.Variables = append(f.Variables, slices.Collect(maps.Keys(env))...)
 	}
