@@ -202,6 +202,12 @@ func TestForgedRows(t *testing.T) {
 			h.writes(row)
 			return mine
 		}, asanaauth.Unauthenticated, false},
+		"my session row, naming the victim's connection": {func(h *house, mine, victims secret.String) secret.String {
+			row := h.sessionRow(mine)
+			row.Connection = connectionOf(victims)
+			h.writes(row)
+			return mine
+		}, asanaauth.Unauthenticated, false},
 		"two session rows swapped": {func(h *house, mine, victims secret.String) secret.String {
 			a, b := h.sessionRow(mine), h.sessionRow(victims)
 			a.Cookie, b.Cookie = b.Cookie, a.Cookie
@@ -300,6 +306,7 @@ func TestForgedRows(t *testing.T) {
 		"the victim's e-mail as my name": {cold(func(m, v *store.Cold) {
 			m.Name, m.Email = v.Email, nil
 		}), "", true},
+		"my e-mail as my name": {cold(func(m, _ *store.Cold) { m.Name = m.Email }), "", true},
 		"both cold rows under each other's name": {func(h *house, mine, victims secret.String) secret.String {
 			a, b := h.cold(mine), h.cold(victims)
 			a.Connection, b.Connection = b.Connection, a.Connection
@@ -336,6 +343,53 @@ func TestForgedRows(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a sealed field is bound to is part of its format: the next release has
+// to open what this one seals, and neither opens it as anything else.
+func TestWhatSealsAreBoundTo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(victim)
+		ring := p.mustRing()
+		hot, cold, session := h.hot(cookie), h.cold(cookie), h.sessionRow(cookie)
+		owner := store.HashText("asana:" + victim)
+		facts := []string{
+			session.Connection, session.Epoch, "946684800000", "949276800000", "604800000", "947289600000",
+		}
+		for _, c := range []struct {
+			row    string
+			field  string
+			facts  []string
+			sealed secret.Sealed
+			text   string
+		}{
+			{hot.Key().String(), "access", nil, hot.Access, p.mustToken(cookie, 0).Access.Reveal()},
+			{hot.Key().String(), "refresh", nil, hot.Refresh, h.wire.tokens[0]},
+			{cold.Key().String(), "owner_name", nil, cold.OwnerName, "asana:" + victim},
+			{cold.Key().String(), "name", nil, cold.Name, "Mia Member"},
+			{cold.Key().String(), "email", nil, cold.Email, "mia@acme.example"},
+			{cold.Key().String(), "picture", nil, cold.Picture, "https://photos.example/mia.png"},
+			{session.Key().String(), "proof", facts, session.Proof, "session"},
+		} {
+			label := seal.Label{Row: c.row, Owner: string(owner[:]), Field: c.field, Facts: c.facts}
+			if text, err := ring.Open(label, c.sealed); err != nil || text.Reveal() != c.text {
+				t.Errorf("%s: %q, %v", c.field, text.Reveal(), err)
+			}
+			for what, change := range map[string]func(*seal.Label){
+				"row":   func(l *seal.Label) { l.Row = "c#x/y" },
+				"owner": func(l *seal.Label) { l.Owner = "" },
+				"field": func(l *seal.Label) { l.Field = "x" },
+				"facts": func(l *seal.Label) { l.Facts = append([]string{"x"}, l.Facts...) },
+			} {
+				other := label
+				if change(&other); second(ring.Open(other, c.sealed)) == nil {
+					t.Errorf("%s opens under another %s", c.field, what)
+				}
+			}
+		}
+	})
 }
 
 // A seal that does not open costs nobody anything: no lease, no request.

@@ -75,17 +75,17 @@ func (k *Keys) Ring(ctx context.Context) (*seal.Ring, error) {
 	return ring, err
 }
 
-// newer returns a ring that may have a key which old has not: whoever invents
-// key ids has the table's ring read every ten seconds at most. No kept one
-// serves here: while KMS is away nobody can say that a key does not exist.
-func (k *Keys) newer(ctx context.Context, old *seal.Ring) (*seal.Ring, error) {
+// newer returns a ring that may have a key which the caller's has not: whoever
+// invents key ids has the table's ring read every ten seconds at most. No kept
+// one serves here: while KMS is away nobody can say that a key does not exist.
+func (k *Keys) newer(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer k.leave()
 	now := k.parts.now()
 	switch {
-	case k.ring != nil && (k.ring != old || now.Sub(k.reread) < keysRetry):
+	case k.ring != nil && now.Sub(k.reread) < keysRetry:
 		return k.ring, nil
 	case now.Before(k.retry):
 		return nil, tryAgain(k.retry.Sub(now), errors.New("a key is not known, and the keyring cannot be read"))
@@ -199,7 +199,7 @@ func (k *Keys) open(ctx context.Context, ring *seal.Ring, l seal.Label, s secret
 	if !errors.Is(err, seal.ErrUnknownKey) {
 		return text, err
 	}
-	if ring, err = k.newer(ctx, ring); err != nil {
+	if ring, err = k.newer(ctx); err != nil {
 		return secret.String{}, err
 	}
 	return ring.Open(l, s)
