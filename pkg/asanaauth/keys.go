@@ -116,7 +116,7 @@ func (k *Keys) refetch(ctx context.Context, now time.Time) (*seal.Ring, error) {
 	case err == nil:
 		k.ring, k.fetched, k.retry = ring, now, time.Time{}
 		return ring, nil
-	case errors.Is(err, seal.ErrDenied), errors.Is(err, seal.ErrOpen):
+	case errors.Is(err, seal.ErrDenied):
 		k.ring = nil
 		k.parts.alarm(ctx, alarmKMSDenied, "", err)
 		return nil, tryAgain(0, err)

@@ -222,6 +222,9 @@ func TestTheAttemptTellsNothing(t *testing.T) {
 		if verifier := sniffed.forms[0].Get("code_verifier"); verifier == begun.Browser.Reveal() || verifier == query(t, begun.URL).Get("nonce") {
 			t.Error("the verifier is known to the browser")
 		}
+		if known := begun.Browser.Reveal(); known == answer.State || strings.Contains(begun.URL, known) {
+			t.Error("the browser's secret is in the URL")
+		}
 		spent := h.attempt(answer.State)
 		if !spent.Taken || len(spent.Salt)+len(spent.ReturnURL)+len(spent.AppState)+len(spent.Scopes)+len(spent.RedirectURI) > 0 {
 			t.Errorf("the spent marker is more than one: %+v", spent)
@@ -606,6 +609,46 @@ func TestALostConsentKnowsItself(t *testing.T) {
 		h.wantOneConnection(1)
 		if hot := h.hot(finished.Session); hot.Generation != 1 {
 			t.Errorf("%d consents were written", hot.Generation)
+		}
+	})
+}
+
+// A consent that was written, and whose answer was lost, is not taken for one
+// that was there before.
+func TestALostConsentSaysWhatItMended(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		h.edit(p.signIn(asanatest.Member), func(hot *store.Hot) { hot.Status, hot.Reason = store.Broken, "invalid-grant" })
+		lost := false
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if len(op.Changes) == 4 && !lost {
+				lost = true
+				return true, errAway
+			}
+			return true, nil
+		}
+		cookie := p.signIn(asanatest.Member)
+		wantCount(t, "recoveries", h.log.saysAlso("recovered", "true"), 1)
+		if hot := h.hot(cookie); hot.Generation != 2 {
+			t.Errorf("%d consents were written", hot.Generation)
+		}
+	})
+}
+
+// The settings may change while somebody is on the way: the attempt's count.
+func TestTheScopesOfTheAttemptCount(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process(withOpenID)
+		answer := p.answer(p.begin(), asanatest.Member)
+		finished, err := h.process().finish(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCount(t, "UserInfo asked", h.asana.CountRequests(userInfoPath), 1)
+		if got := h.cold(finished.Session).ScopeRequested; got != openID {
+			t.Errorf("scopes asked: %q", got)
 		}
 	})
 }
