@@ -26,11 +26,9 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 	aws := boot.AWS(r)
 	api, rows := wire.HTTP(r, log), wire.Store(r, aws)
 	parts := asanaauth.Parts{
-		Store:   rows,
-		Asana:   noAsana(),
-		Keys:    keyring.Opener(r, aws, rows, log),
-		Secrets: asanaauth.NewSecrets(noSecrets{}, nil),
-		Log:     log,
+		Store: rows,
+		Keys:  keyring.Opener(r, aws, rows, log),
+		Log:   log,
 	}
 	origins := r.Origins("ALLOWED_ORIGINS")
 	if err := boot.Settle(ctx, log, r); err != nil {

@@ -23,11 +23,20 @@ type ConnectionsOptions struct {
 	Alone bool
 }
 
-// NewConnections returns the Connections of the parts. It fails where a part
-// is missing.
+// NewConnections returns the Connections of the parts. It fails where Store or
+// Keys are missing. Without Asana and Secrets, sessions can be opened and ended;
+// all that could have to ask Asana fails with Internal.
 func NewConnections(p Parts, o ConnectionsOptions) (*Connections, error) {
-	if p.Store == nil || p.Asana == nil || p.Keys == nil || p.Secrets == nil {
-		return nil, errors.New("asanaauth: connections need a store, Asana, keys and client secrets")
+	if p.Store == nil || p.Keys == nil {
+		return nil, errors.New("asanaauth: connections need a store and keys")
 	}
 	return &Connections{Parts: p.withDefaults(), o: o}, nil
+}
+
+// canAsk fails where there is nobody to ask.
+func (c *Connections) canAsk() error {
+	if c.Asana == nil || c.Secrets == nil {
+		return &Error{Kind: Internal, Err: errors.New("these connections were made without Asana")}
+	}
+	return nil
 }

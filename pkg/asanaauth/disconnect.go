@@ -24,6 +24,9 @@ type Disconnected struct {
 func (c *Connections) Disconnect(ctx context.Context, s *Session) (Disconnected, error) {
 	ctx, cancel := c.bound(ctx, callerTime)
 	defer cancel()
+	if err := c.canAsk(); err != nil {
+		return Disconnected{}, err
+	}
 	d, err := c.disconnect(ctx, s.hot, s.row.Epoch, s.Caller())
 	if err != nil {
 		return Disconnected{}, err

@@ -53,9 +53,9 @@ func (SystemClock) WithDeadline(ctx context.Context, at time.Time) (context.Cont
 // and a source of randomness. All are safe for concurrent use.
 type Parts struct {
 	Store   store.Store   // required
-	Asana   *asana.Client // required
+	Asana   *asana.Client // required by all that talks to Asana
 	Keys    *Keys         // required by all but [Login.Begin]
-	Secrets *Secrets      // required by what sends token requests
+	Secrets *Secrets      // required by all that sends token requests
 	Clock   Clock         // nil: SystemClock
 	Rand    io.Reader     // nil: crypto/rand.Reader
 	Log     *slog.Logger  // nil: nothing is logged

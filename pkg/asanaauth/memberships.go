@@ -49,6 +49,9 @@ func NewMemberships(c *Connections) *Memberships {
 func (m *Memberships) List(ctx context.Context, s *Session) ([]Membership, error) {
 	ctx, cancel := m.c.bound(ctx, callerTime)
 	defer cancel()
+	if err := m.c.canAsk(); err != nil {
+		return nil, err
+	}
 	switch {
 	case s.hot.Kind != store.OAuth:
 		return nil, &Error{Kind: NotAllowedForKind}

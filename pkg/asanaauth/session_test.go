@@ -418,3 +418,28 @@ func TestTroubleIsNoMissingSession(t *testing.T) {
 		})
 	}
 }
+
+// The function that only opens sessions has nothing of Asana's.
+func TestConnectionsWithoutAsanaOpenSessions(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		conns, err := asanaauth.NewConnections(asanaauth.Parts{Store: h.rows, Keys: p.keys}, asanaauth.ConnectionsOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.conns, p.memberships = conns, asanaauth.NewMemberships(conns)
+		s := p.session(cookie)
+		h.expire()
+		_, err = p.conns.Token(t.Context(), s, asanaauth.TokenRequest{})
+		wantKind(t, err, asanaauth.Internal)
+		_, err = p.memberships.List(t.Context(), s)
+		wantKind(t, err, asanaauth.Internal)
+		_, err = p.conns.Disconnect(t.Context(), s)
+		wantKind(t, err, asanaauth.Internal)
+		if err := p.conns.SignOut(t.Context(), s); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -40,6 +40,9 @@ type Token struct {
 func (c *Connections) Token(ctx context.Context, s *Session, r TokenRequest) (Token, error) {
 	ctx, cancel := c.bound(ctx, callerTime)
 	defer cancel()
+	if err := c.canAsk(); err != nil {
+		return Token{}, err
+	}
 	if s.hot.Kind != store.OAuth {
 		return Token{}, &Error{Kind: NotAllowedForKind}
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
@@ -128,7 +130,7 @@ func TestLogHandler(t *testing.T) {
 
 func TestNoLog(t *testing.T) {
 	w := httptest.NewRecorder()
-	httpapi.NewNotFound(httpapi.Config{}).ServeHTTP(w, httptest.NewRequest("GET", "/x", nil))
+	httpapi.NewFailure(httpapi.Config{}, asanaauth.NotFound, "").ServeHTTP(w, httptest.NewRequest("GET", "/x", nil))
 	if w.Code != 404 {
 		t.Errorf("status %d", w.Code)
 	}

@@ -124,8 +124,8 @@ func (s *site) serve() {
 	add("/membership", h, err)
 	h, err = httpapi.NewDisconnect(c, conns, o.origins)
 	add("/disconnect", h, err)
-	s.mux.Handle("/", httpapi.NewNotFound(c))
-	s.mux.Handle("/bad-event", httpapi.NewBadEvent(c))
+	s.mux.Handle("/", httpapi.NewFailure(c, asanaauth.NotFound, ""))
+	s.mux.Handle("/bad-event", httpapi.NewFailure(c, asanaauth.InvalidRequest, "The event is no HTTP request."))
 }
 
 type clientSecrets struct{}

@@ -91,6 +91,6 @@ func serviceRoutes(c config, r rules, log *slog.Logger) (*http.ServeMux, error) 
 	mux.Handle("/refresh", refresh)
 	mux.Handle("/membership", membership)
 	mux.Handle("/disconnect", disconnect)
-	mux.Handle("/", httpapi.NewNotFound(conf))
+	mux.Handle("/", httpapi.NewFailure(conf, asanaauth.NotFound, ""))
 	return mux, nil
 }
