@@ -231,7 +231,7 @@ func (l *trip) trouble(process func() *process, cookie secret.String) {
 	} {
 		for _, path := range []string{tokenPath, workspacesPath, membershipsPath(asanatest.Member), userInfoPath} {
 			h.expire()
-			f.Path, f.Times = path, 1
+			f.Path, f.Times = path, -1
 			h.asana.Inject(f)
 			ask()
 			h.asana.ClearFaults()
@@ -240,10 +240,15 @@ func (l *trip) trouble(process func() *process, cookie secret.String) {
 	cookie = process().signIn(asanatest.Member)
 	for _, err := range []error{store.ErrUnavailable, store.ErrFormat} {
 		for _, name := range []string{"read", "write"} {
+			begun := process().begin()
+			answer := process().answer(begun, asanatest.Member)
+			l.s.note("the state", answer.State)
 			h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 				return op.Name != name, failIf(op.Name == name, err)
 			}
-			_, err := process().login.Begin(context.Background(), asanaauth.BeginRequest{})
+			finished, err := process().finish(answer)
+			l.note(err, finished)
+			_, err = process().login.Begin(context.Background(), asanaauth.BeginRequest{})
 			l.note(err)
 			token, err := process().token(cookie, 0)
 			l.note(err, token)
