@@ -135,10 +135,10 @@ func TestBrowserSwitches(t *testing.T) {
 	wantSwitch(`"down":true`)
 	c.ask("Asana failed, took too long")
 	c.look("8-down")
-	p.kill()
+	c.wantNoComplaints()
+	p.kill() // about which Chromium complains
 	c.click("#ask")
 	c.said("asanaauth local does not answer.")
-	c.wantNoComplaints("ERR_CONNECTION_")
 }
 
 // ask asks for a token until the page says something: the old one has a second
@@ -240,7 +240,7 @@ func TestBrowserLooks(t *testing.T) {
 		t.Errorf("in the dark the page is %s", got)
 	}
 	c.media("prefers-reduced-motion", "reduce")
-	if got := c.value(`getComputedStyle(document.documentElement).scrollBehavior + getComputedStyle(document.getElementById("ask")).transitionDuration`); got != "auto0s" {
+	if got := c.value(`getComputedStyle(document.getElementById("ask")).transitionDuration`); got != "0s" {
 		t.Errorf("things still move: %s", got)
 	}
 	c.media("prefers-color-scheme", "light")

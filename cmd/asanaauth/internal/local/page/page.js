@@ -219,10 +219,19 @@
     $("switches").disabled = false;
   }
 
-  async function setSwitch(input) {
-    const value = input.type === "checkbox" ? input.checked : Number(input.value);
-    showSwitches(await call("PUT", "/local/asana/switches", { [input.name]: value }));
-    return "Offline Asana is set. Now ask for a token, refresh, or sign in again.";
+  // setSwitch sends what the control said when it was used: by the time that it is
+  // sent, an earlier answer may have changed the control.
+  function setSwitch(input) {
+    const change = { [input.name]: input.type === "checkbox" ? input.checked : Number(input.value) };
+    return async () => {
+      try {
+        showSwitches(await call("PUT", "/local/asana/switches", change));
+      } catch (problem) {
+        call("GET", "/local/asana/switches").then(showSwitches, () => {});
+        throw problem;
+      }
+      return "Offline Asana is set. Now ask for a token, refresh, or sign in again.";
+    };
   }
 
   async function expire() {
@@ -262,13 +271,19 @@
     return item;
   }
 
-  // act does something that a person asked for, once at a time, and tells how it
-  // went. The control keeps the focus.
-  let busy = false;
-  async function act(control, doing) {
-    if (busy) return;
-    busy = true;
+  // act does something that a person asked for, after what they asked for before,
+  // and tells how it went. The control keeps the focus.
+  let before = Promise.resolve();
+  function act(control, doing) {
+    if (control.localName === "button" && control.hasAttribute("aria-busy")) return;
     control.setAttribute("aria-busy", "true");
+    before = before.then(() => carryOut(doing)).then(() => {
+      control.removeAttribute("aria-busy");
+      return showTrip();
+    });
+  }
+
+  async function carryOut(doing) {
     try {
       say(await doing(), "good");
     } catch (problem) {
@@ -278,10 +293,6 @@
         hold(null);
         await showSession();
       }
-    } finally {
-      control.removeAttribute("aria-busy");
-      busy = false;
-      showTrip();
     }
   }
 
@@ -301,7 +312,7 @@
     showOutcome();
     setInterval(tick, 1000);
     if (offline) {
-      $("switches").addEventListener("change", event => act(event.target, () => setSwitch(event.target)));
+      $("switches").addEventListener("change", event => act(event.target, setSwitch(event.target)));
       call("GET", "/local/asana/switches").then(showSwitches, problem => say(problem.text, "bad"));
     }
     const session = await showSession();
