@@ -1,7 +1,9 @@
 package asanaauth
 
 import (
+	"context"
 	"errors"
+	"sync"
 
 	"golang.org/x/sync/singleflight"
 )
@@ -10,9 +12,10 @@ import (
 // concurrent use.
 type Connections struct {
 	Parts
-	o      ConnectionsOptions
-	flight singleflight.Group
-	leases leaseWatch
+	o       ConnectionsOptions
+	flight  singleflight.Group
+	flights sync.WaitGroup // refreshes that go on whatever becomes of their callers
+	leases  leaseWatch
 }
 
 // ConnectionsOptions are the settings of [Connections].
@@ -31,6 +34,24 @@ func NewConnections(p Parts, o ConnectionsOptions) (*Connections, error) {
 		return nil, errors.New("asanaauth: connections need a store and keys")
 	}
 	return &Connections{Parts: p.withDefaults(), o: o}, nil
+}
+
+// Wait returns when no refresh is under way any more, or with ctx's error. A
+// process calls it before it ends, when nobody calls Token any more: a refresh
+// goes on when its callers have gone, and a rotated token that is not saved is
+// lost.
+func (c *Connections) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		c.flights.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // canAsk fails where there is nobody to ask.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
@@ -80,10 +81,8 @@ func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch st
 	if err != nil {
 		return nil, err
 	}
-	writer, err := c.drawName()
-	if err != nil {
-		return nil, err
-	}
+	ctx, cancel := c.bound(ctx, requestTime)
+	defer cancel()
 	h := &holder{c: c, hot: hot}
 	for {
 		if hot.ClientID != c.Asana.ClientID() {
@@ -94,7 +93,7 @@ func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch st
 		row := *hot
 		row.Status, row.Reason, row.Epoch = store.Revoking, "", newEpoch
 		eraseAccess(&row)
-		next, err := h.write(ctx, &row, writer)
+		next, err := h.persist(ctx, &row)
 		switch {
 		case err == nil:
 			return next, nil
@@ -112,7 +111,7 @@ func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch st
 func (c *Connections) endStep(ctx context.Context, hot *store.Hot, caller string) (Disconnected, *store.Hot, error) {
 	now := c.now()
 	later := Disconnected{Status: store.Revoking}
-	cooling := max(0, hot.CoolUntil.Sub(now))
+	cooling := cooling(hot, now)
 	if c.left(ctx) < cooling+requestTime+saveReserve {
 		return later, nil, nil
 	}
@@ -129,6 +128,11 @@ func (c *Connections) endStep(ctx context.Context, hot *store.Hot, caller string
 		return later, nil, errLook
 	}
 	h, err := c.ready(ctx, hot)
+	if errors.Is(err, seal.ErrOpen) {
+		// Nobody can revoke what does not open; what is kept has to go all the
+		// same. The alarm has been raised.
+		h, err = &holder{c: c, hot: hot}, nil
+	}
 	if err != nil {
 		c.Log.WarnContext(ctx, "revocation put off", "connection", hot.Connection, "err", err)
 		return later, nil, nil

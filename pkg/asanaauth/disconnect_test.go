@@ -228,7 +228,7 @@ func (h *house) anotherConnection(gid string, kind store.Kind, status store.Stat
 	h.t.Helper()
 	owner := store.HashText("another owner")
 	id := store.ConnectionID(owner, gid, kind)
-	hot := &store.Hot{Connection: id, Kind: kind, AsanaGID: gid, Owner: owner, Status: status, Generation: 1, Grant: 1}
+	hot := &store.Hot{Connection: id, Kind: kind, AsanaGID: gid, ClientID: clientID, Owner: owner, Status: status, Generation: 1, Grant: 1}
 	if kept {
 		hot.Refresh = secret.Sealed("sealed")
 	}

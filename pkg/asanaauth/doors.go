@@ -81,6 +81,13 @@ func (p *Parts) bound(ctx context.Context, d time.Duration) (context.Context, co
 	return p.Clock.WithDeadline(ctx, p.now().Add(d))
 }
 
+// detached gives a context that ends when ctx's time is over, but not when its
+// caller goes away.
+func (p *Parts) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	end := p.now().Add(p.left(ctx))
+	return p.Clock.WithDeadline(context.WithoutCancel(ctx), end)
+}
+
 // left is the time that ctx has; a context without a deadline has an hour.
 func (p *Parts) left(ctx context.Context) time.Duration {
 	end, ok := ctx.Deadline()

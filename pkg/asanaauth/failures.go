@@ -29,30 +29,38 @@ func (h *holder) fail(ctx context.Context, err error, caller string) (*store.Hot
 	switch {
 	case errors.Is(err, errSecretRejected):
 		h.c.alarm(ctx, alarmSecretRejected, h.hot.Connection, err)
-		h.coolDown(ctx, 0)
+		h.coolDown(ctx, 0, false)
 		return h.hot, &Error{Kind: Misconfigured, Err: err}
 	case errors.As(err, &answer) && answer.Code == "invalid_grant":
 		return h.breakUp(ctx, err, caller)
 	case errors.As(err, &answer):
-		h.coolDown(ctx, answer.RetryAfter)
+		h.coolDown(ctx, answer.RetryAfter, !refusedBy(answer))
 	default:
-		h.coolDown(ctx, 0)
+		h.coolDown(ctx, 0, true)
 	}
 	return h.hot, fromParts(fmt.Errorf("refreshing: %w", err))
 }
 
+// refusedBy reports whether the answer says that Asana has done nothing. All
+// else (no answer, trouble behind a gateway, a 200 that cannot be read) may
+// follow upon a rotation.
+func refusedBy(answer *asana.Error) bool { return answer.Status >= 300 && answer.Status < 500 }
+
 // coolDown keeps everybody from asking Asana for a while, and gives the lease
-// back in the same write.
-func (h *holder) coolDown(ctx context.Context, retryAfter time.Duration) {
+// back in the same write. unsettled notes that the outcome is not known.
+func (h *holder) coolDown(ctx context.Context, retryAfter time.Duration, unsettled bool) {
 	wait := max(h.c.between(coolDownMin, coolDownMax), min(retryAfter, retryAfterMax))
 	until := h.c.now().Add(wait)
-	h.release(ctx, func(row *store.Hot) { row.CoolUntil = until })
+	h.release(ctx, func(row *store.Hot) {
+		row.CoolUntil = until
+		row.Unsettled = row.Unsettled || unsettled
+	})
 }
 
 // breakUp marks the connection broken: Asana refused this very refresh token,
 // under our own lease and the grant that was sent. The sealed refresh token is
-// kept, for maintenance to try again. A lease taken from a holder that never
-// came back may have lost a rotated token, which is said.
+// kept, for maintenance to try again. Where the outcome of a request before is
+// not known, its answer may have had a rotated token, and that is said.
 func (h *holder) breakUp(ctx context.Context, err error, caller string) (*store.Hot, error) {
 	sent, now := h.hot, h.c.now()
 	broke := false
@@ -62,7 +70,7 @@ func (h *holder) breakUp(ctx context.Context, err error, caller string) (*store.
 			return
 		}
 		row.Status, row.Reason = store.Broken, reasonInvalidGrant
-		if row.LeaseStolen {
+		if row.Unsettled {
 			row.Reason = reasonLostToken
 		}
 		eraseAccess(row)

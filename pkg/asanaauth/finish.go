@@ -57,6 +57,10 @@ func (l *Login) Finish(ctx context.Context, r FinishRequest) (Finished, error) {
 	if err := l.take(ctx, attempt); err != nil {
 		return Finished{}, err
 	}
+	// From here on a person who closes the window does not count: the code works
+	// once, and what it brings is kept.
+	ctx, cancel = l.detached(ctx)
+	defer cancel()
 	finished := Finished{ReturnURL: attempt.ReturnURL, AppState: attempt.AppState}
 	if err := l.believe(r); err != nil {
 		return finished, err
@@ -99,14 +103,18 @@ func (l *Login) take(ctx context.Context, attempt *store.Attempt) error {
 		State: attempt.State, Browser: attempt.Browser,
 		Created: attempt.Created, End: attempt.End, Taken: true,
 	}
-	err = l.Store.Write(ctx, store.Put(spent, attempt.Rev, writer))
-	if errors.Is(err, store.ErrConflict) {
-		return &Error{Kind: LoginExpired}
+	ctx, cancel := l.bound(ctx, saveReserve)
+	defer cancel()
+	for {
+		err := l.Store.Write(ctx, store.Put(spent, attempt.Rev, writer))
+		if errors.Is(err, store.ErrConflict) {
+			return &Error{Kind: LoginExpired}
+		}
+		// Tried again, a write whose answer was lost knows itself.
+		if err == nil || l.Clock.Sleep(ctx, l.between(pollMin, pollMax)) != nil {
+			return fromParts(err)
+		}
 	}
-	if err != nil {
-		return fromParts(fmt.Errorf("taking the attempt: %w", err))
-	}
-	return nil
 }
 
 // believe judges the answer itself, before anything is done with its code.

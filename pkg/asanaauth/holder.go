@@ -20,6 +20,8 @@ type holder struct {
 	refresh secret.String
 	name    string // of the lease
 	end     time.Time
+
+	callerEnd time.Time // of the caller's time; the function ends soon after
 }
 
 // ready gets what will be needed, before anybody is kept out: a lease must not
@@ -52,7 +54,8 @@ func (h *holder) lease(ctx context.Context, w want) (*store.Hot, error) {
 	now := h.c.now()
 	h.name, h.end = name, now.Add(leaseTime)
 	row := *h.hot
-	row.LeaseStolen = row.LeaseStolen || row.Lease != ""
+	// A lease that was not given back: its holder died, perhaps with an answer.
+	row.Unsettled = row.Unsettled || row.Lease != ""
 	row.Lease, row.LeaseEnd = h.name, h.end
 	if w.refusedGrant == row.Grant && row.RefusedGrant != row.Grant {
 		row.RefusedGrant, row.RefusedAt = row.Grant, now
@@ -83,6 +86,7 @@ func (h *holder) send(ctx context.Context, caller string) (*store.Hot, error) {
 	if !h.timeToAsk(ctx) {
 		return h.giveUp(ctx)
 	}
+	h.callerEnd = h.c.now().Add(h.c.left(ctx))
 	ctx = context.WithoutCancel(ctx)
 	tokens, err := h.request(ctx)
 	if err != nil {

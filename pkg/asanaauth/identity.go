@@ -99,7 +99,7 @@ func (i *identifier) ask(ctx context.Context, access secret.String) (asana.User,
 		if err == nil {
 			i.subject("userinfo", info.Subject)
 		}
-		if err != nil || len(i.gids) > 0 {
+		if answered(err) || len(i.gids) > 0 {
 			return info.User, err
 		}
 	}

@@ -135,6 +135,9 @@ func (k *Keys) fetch(ctx context.Context) (*seal.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
+	if row == nil && k.ring != nil {
+		return nil, errors.New("the keyring's row is gone")
+	}
 	if row == nil {
 		return k.create(ctx)
 	}
@@ -189,6 +192,7 @@ func (k *Keys) create(ctx context.Context) (*seal.Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("saving the first keyring: %w", err)
 	}
+	k.parts.Log.WarnContext(ctx, "first keyring made: what was sealed before, if anything was, opens no more")
 	return ring, nil
 }
 

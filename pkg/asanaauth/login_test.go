@@ -908,7 +908,7 @@ func TestConnectingAgain(t *testing.T) {
 		time.Sleep(time.Hour)
 		h.edit(first, func(hot *store.Hot) {
 			hot.Status, hot.Reason, hot.BrokenAt, hot.Tries = store.Broken, "invalid-grant", time.Now(), 2
-			hot.Lease, hot.LeaseEnd, hot.LeaseStolen = "somebody", time.Now().Add(time.Minute), true
+			hot.Lease, hot.LeaseEnd, hot.Unsettled = "somebody", time.Now().Add(time.Minute), true
 			hot.CoolUntil, hot.RefusedGrant, hot.RefusedAt = time.Now().Add(time.Minute), 1, time.Now()
 		})
 		second := p.signIn(asanatest.Member)
@@ -920,7 +920,7 @@ func TestConnectingAgain(t *testing.T) {
 		if after.Epoch != before.Epoch || after.Generation != 2 || after.Grant != 2 {
 			t.Errorf("epoch %q to %q, generation %d, grant %d", before.Epoch, after.Epoch, after.Generation, after.Grant)
 		}
-		if after.Status != store.Active || after.Reason != "" || after.Lease != "" || after.LeaseStolen || !after.CoolUntil.IsZero() ||
+		if after.Status != store.Active || after.Reason != "" || after.Lease != "" || after.Unsettled || !after.CoolUntil.IsZero() ||
 			!after.BrokenAt.IsZero() || after.Tries != 0 || after.RefusedGrant != 0 {
 			t.Errorf("marks of the old grant are left: %+v", after)
 		}

@@ -56,11 +56,11 @@ func (c *Connections) step(ctx context.Context, hot *store.Hot, w want, caller s
 		c.alarm(ctx, alarmWrongClient, hot.Connection, err)
 		return nil, &Error{Kind: Misconfigured, Err: err}
 	}
-	if w.refusedGrant == hot.Grant && hot.RefusedGrant != hot.Grant && now.Sub(hot.RefusedAt) < refusedEvery {
-		return hot, tryAgain(hot.RefusedAt.Add(refusedEvery).Sub(now), errors.New("a token was reported refused just before"))
+	if wait := until(hot.RefusedAt.Add(refusedEvery), now, refusedEvery); wait > 0 && w.refusedGrant == hot.Grant && hot.RefusedGrant != hot.Grant {
+		return hot, tryAgain(wait, errors.New("a token was reported refused just before"))
 	}
-	if now.Before(hot.CoolUntil) {
-		return hot, tryAgain(hot.CoolUntil.Sub(now), errors.New("cooling down"))
+	if wait := cooling(hot, now); wait > 0 {
+		return hot, tryAgain(wait, errors.New("cooling down"))
 	}
 	if left := c.leases.left(hot, now); left > 0 {
 		return c.wait(ctx, hot, w, left)
@@ -79,6 +79,22 @@ func (c *Connections) step(ctx context.Context, hot *store.Hot, w want, caller s
 		return next, err
 	}
 	return h.send(ctx, caller)
+}
+
+// cooling is the time for which Asana must not be asked.
+func cooling(hot *store.Hot, now time.Time) time.Duration {
+	return until(hot.CoolUntil, now, retryAfterMax)
+}
+
+// until is the time until an end that a row names, which is most away at the
+// most. One that is further was written by a clock that runs wrong, or by
+// somebody else, and holds up nobody.
+func until(end, now time.Time, most time.Duration) time.Duration {
+	left := end.Sub(now)
+	if left > most+clockSkew {
+		return 0
+	}
+	return max(0, left)
 }
 
 // wait serves a caller whose row somebody else refreshes: with the token that

@@ -69,7 +69,7 @@ func (h *holder) revocationFailed(ctx context.Context, err error) {
 	if errors.As(err, &answer) {
 		wait = answer.RetryAfter
 	}
-	h.coolDown(ctx, wait)
+	h.coolDown(ctx, wait, false)
 }
 
 // livesElsewhere reports whether an OAuth connection of the same Asana user is
@@ -95,6 +95,7 @@ func (c *Connections) livesElsewhere(ctx context.Context, hot *store.Hot) (bool,
 		}
 		for _, row := range rows {
 			other, ok := row.(*store.Hot)
+			ok = ok && named(other) && other.AsanaGID == hot.AsanaGID && other.ClientID == hot.ClientID
 			if ok && len(other.Refresh) > 0 && (other.Status == store.Active || other.Status == store.Broken) {
 				return true, nil
 			}
@@ -175,7 +176,9 @@ func (h *holder) dropped(ctx context.Context, there *store.Hot, tokens asana.Tok
 	if !tokens.Refresh.IsZero() {
 		held = tokens.Refresh
 	}
-	if _, err := h.revoke(context.WithoutCancel(ctx), held); err != nil {
+	ctx, cancel := h.c.Clock.WithDeadline(context.WithoutCancel(ctx), h.callerEnd.Add(saveReserve))
+	defer cancel()
+	if _, err := h.revoke(ctx, held); err != nil {
 		h.c.Log.WarnContext(ctx, "tokens of an ended connection not revoked", "connection", h.hot.Connection, "err", err)
 	}
 }

@@ -22,7 +22,7 @@ func (h *holder) save(ctx context.Context, tokens asana.Tokens, caller string) (
 	for {
 		row := *h.hot
 		row.Grant++
-		row.LeaseStolen = false
+		row.Unsettled = false
 		h.leaseOff(&row)
 		if err := h.putTokens(&row, tokens); err != nil {
 			return sent, err

@@ -105,17 +105,30 @@ type want struct {
 func (w want) servedBy(hot *store.Hot, now time.Time) bool {
 	life := hot.Expires.Sub(hot.Issued)
 	need := min(max(w.minTTL, living)+time.Second, life/2)
-	return hot.Status == store.Active && !w.refused(hot) && hot.Expires.Sub(now) >= need
+	return w.believes(hot, now) && hot.Expires.Sub(now) >= need
 }
 
 // livesIn reports whether the row's token, though it should be refreshed,
 // still serves a caller that cannot have it refreshed now.
 func (w want) livesIn(hot *store.Hot, now time.Time) bool {
-	return hot.Status == store.Active && !w.refused(hot) && hot.Expires.Sub(now) > living
+	return w.believes(hot, now) && hot.Expires.Sub(now) > living
+}
+
+// believes reports whether the row's token may be handed out at all: not of a
+// connection that ended, not a refused one, and not one from the future, whose
+// times say nothing.
+func (w want) believes(hot *store.Hot, now time.Time) bool {
+	return hot.Status == store.Active && !w.refused(hot) && !hot.Issued.After(now.Add(clockSkew))
 }
 
 func (w want) refused(hot *store.Hot) bool {
 	return hot.Grant == hot.RefusedGrant || hot.Grant == w.refusedGrant
+}
+
+// flown is what a common refresh came back with.
+type flown struct {
+	got any // *store.Hot
+	err error
 }
 
 // joined lets callers of one process that nothing else can serve wait for one
@@ -126,19 +139,23 @@ func (c *Connections) joined(ctx context.Context, hot *store.Hot, w want, caller
 		return c.refresh(ctx, hot, w, caller)
 	}
 	key := hot.Connection + " " + hot.Epoch + " " + time.Duration(hot.Grant).String()
-	flight := c.flight.DoChan(key, func() (any, error) {
-		ctx, cancel := c.bound(context.WithoutCancel(ctx), callerTime)
-		defer cancel()
-		return c.refresh(ctx, hot, w, caller)
+	result := make(chan flown, 1)
+	c.flights.Go(func() {
+		got, err, _ := c.flight.Do(key, func() (any, error) {
+			ctx, cancel := c.bound(context.WithoutCancel(ctx), callerTime)
+			defer cancel()
+			return c.refresh(ctx, hot, w, caller)
+		})
+		result <- flown{got, err}
 	})
 	select {
 	case <-ctx.Done():
 		return nil, tryAgain(0, ctx.Err())
-	case r := <-flight:
-		if r.Err != nil {
-			return nil, r.Err
+	case r := <-result:
+		if r.err != nil {
+			return nil, r.err
 		}
-		got := r.Val.(*store.Hot)
+		got := r.got.(*store.Hot)
 		if w.servedBy(got, c.now()) || w.livesIn(got, c.now()) {
 			return got, nil
 		}

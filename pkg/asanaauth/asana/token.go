@@ -2,6 +2,7 @@ package asana
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -22,6 +23,8 @@ const (
 	mostLifetime = 10 * 365 * 24 * time.Hour // of a token: what introspection has shown for the longest
 	mostScope    = 8 << 10                   // bytes of a scope; all of Asana's together have 1 KB
 )
+
+const opRefresh = "refresh"
 
 // Tokens is the answer of the token endpoint, RFC 6749 section 5.1.
 type Tokens struct {
@@ -54,9 +57,10 @@ func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secr
 
 // Refresh redeems a refresh token, once: grant_type=refresh_token. Tokens.Refresh
 // is zero where the answer had no refresh_token, which is how Asana answers today;
-// an empty one is an error, since nobody can say what it means.
+// an empty one is an error, since nobody can say what it means. Where expires_in,
+// scope or id_token are malformed, they count as absent.
 func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.String) (Tokens, error) {
-	const op = "refresh"
+	const op = opRefresh
 	if refresh.IsZero() || clientSecret.IsZero() {
 		return Tokens{}, refused(op, "refresh token or client secret is missing")
 	}
@@ -170,18 +174,29 @@ func tokens(ctx context.Context, op string, tok *oauth2.Token, err error) (Token
 	if t.Refresh, err = member(tok, "refresh_token", mostToken); err != nil {
 		return Tokens{}, nonsense(op, "refresh_token is empty or malformed")
 	}
-	if t.ID, err = member(tok, "id_token", mostIDToken); err != nil {
-		return Tokens{}, nonsense(op, "id_token is empty or malformed")
-	}
-	if t.ExpiresIn, err = lifetime(tok.Extra("expires_in")); err != nil {
-		return Tokens{}, nonsense(op, "expires_in is no lifetime")
-	}
-	if t.Scope, err = scope(tok.Extra("scope")); err != nil {
-		return Tokens{}, nonsense(op, "scope is malformed")
+	if err := besides(&t, tok); err != nil && op != opRefresh {
+		return Tokens{}, nonsense(op, err.Error())
 	}
 	data, _ := tok.Extra("data").(map[string]any)
 	t.User = person(data)
 	return t, nil
+}
+
+// besides reads what the tokens come with. A refresh does without what is
+// malformed: its answer may hold the only refresh token that still works. The
+// error says which member is.
+func besides(t *Tokens, tok *oauth2.Token) error {
+	var idErr, lifeErr, scopeErr error
+	if t.ID, idErr = member(tok, "id_token", mostIDToken); idErr != nil {
+		idErr = errors.New("id_token is empty or malformed")
+	}
+	if t.ExpiresIn, lifeErr = lifetime(tok.Extra("expires_in")); lifeErr != nil {
+		lifeErr = errors.New("expires_in is no lifetime")
+	}
+	if t.Scope, scopeErr = scope(tok.Extra("scope")); scopeErr != nil {
+		scopeErr = errors.New("scope is malformed")
+	}
+	return cmp.Or(idErr, lifeErr, scopeErr)
 }
 
 var errMember = errors.New("malformed member")

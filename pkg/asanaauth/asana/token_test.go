@@ -123,17 +123,9 @@ var hostile = map[string]string{
 	"numeric refresh_token": `{"access_token":"a","token_type":"bearer","refresh_token":1}`,
 	"large refresh_token":   `{"access_token":"a","token_type":"bearer","refresh_token":"` + strings.Repeat("a", 8<<10+1) + `"}`,
 	"tab in refresh_token":  `{"access_token":"a","token_type":"bearer","refresh_token":"a\tb"}`,
-	"empty id_token":        `{"access_token":"a","token_type":"bearer","id_token":""}`,
-	"negative expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":-1}`,
-	"no time at all":        `{"access_token":"a","token_type":"bearer","expires_in":0}`,
-	"absurd expires_in":     `{"access_token":"a","token_type":"bearer","expires_in":315360001}`,
-	"larger expires_in":     `{"access_token":"a","token_type":"bearer","expires_in":9223372036854775807}`,
 	"endless expires_in":    `{"access_token":"a","token_type":"bearer","expires_in":1e999}`,
 	"fraction of a second":  `{"access_token":"a","token_type":"bearer","expires_in":1.5}`,
-	"expires_in as text":    `{"access_token":"a","token_type":"bearer","expires_in":"3600"}`,
 	"expires_in as truth":   `{"access_token":"a","token_type":"bearer","expires_in":true}`,
-	"scope as list":         `{"access_token":"a","token_type":"bearer","scope":["a"]}`,
-	"scope with a break":    `{"access_token":"a","token_type":"bearer","scope":"a\nb"}`,
 	"twice":                 `{"access_token":"a","token_type":"bearer","access_token":"b"}`,
 	"twice but for case":    `{"access_token":"a","token_type":"bearer","Access_Token":"b"}`,
 	"twice, long s":         `{"access_token":"a","token_type":"bearer","acceſs_token":"b"}`,
@@ -148,10 +140,37 @@ var hostile = map[string]string{
 	"an error that is none": `{"access_token":"a","token_type":"bearer","error":{"x":1}}`,
 }
 
+// oddBesides have good tokens, and something odd beside them.
+var oddBesides = map[string]string{
+	"empty id_token":      `{"access_token":"a","token_type":"bearer","id_token":""}`,
+	"negative expires_in": `{"access_token":"a","token_type":"bearer","expires_in":-1}`,
+	"no time at all":      `{"access_token":"a","token_type":"bearer","expires_in":0}`,
+	"absurd expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":315360001}`,
+	"larger expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":9223372036854775807}`,
+	"expires_in as text":  `{"access_token":"a","token_type":"bearer","expires_in":"3600"}`,
+	"scope as list":       `{"access_token":"a","token_type":"bearer","scope":["a"]}`,
+	"scope with a break":  `{"access_token":"a","token_type":"bearer","scope":"a\nb"}`,
+}
+
+// The answer of a refresh may hold the only refresh token that still works: it
+// is not thrown away for a member that the tokens can do without.
+func TestARefreshDoesWithoutWhatIsOddBesides(t *testing.T) {
+	for name, body := range oddBesides {
+		body = strings.Replace(body, `"access_token":"a"`, `"access_token":"a","refresh_token":"b"`, 1)
+		got, err := toAsana(t, answering(200, body)).Refresh(t.Context(), secret.New("s"), secret.New("r"))
+		if err != nil || got.Access.Reveal() != "a" || got.Refresh.Reveal() != "b" {
+			t.Errorf("%s: lost the tokens: %v", name, err)
+		}
+		if !got.ID.IsZero() || got.ExpiresIn != 0 || got.Scope != "" {
+			t.Errorf("%s: believed %v, %q", name, got.ExpiresIn, got.Scope)
+		}
+	}
+}
+
 func TestNonsenseInA200(t *testing.T) {
-	check := func(t *testing.T, rt http.RoundTripper) {
+	check := func(t *testing.T, rt http.RoundTripper, among ...string) {
 		t.Helper()
-		for _, call := range []string{"exchange", "refresh"} {
+		for _, call := range among {
 			err := calls[call](t.Context(), toAsana(t, rt))
 			var e *asana.Error
 			if !errors.As(err, &e) {
@@ -163,10 +182,13 @@ func TestNonsenseInA200(t *testing.T) {
 		}
 	}
 	for name, body := range hostile {
-		t.Run(name, func(t *testing.T) { check(t, answering(200, body)) })
+		t.Run(name, func(t *testing.T) { check(t, answering(200, body), "exchange", "refresh") })
+	}
+	for name, body := range oddBesides {
+		t.Run(name, func(t *testing.T) { check(t, answering(200, body), "exchange") })
 	}
 	for _, kind := range []string{"", "text/html", "text/plain", "application/x-www-form-urlencoded", "application/jsonx", ";;"} {
-		t.Run("as "+kind, func(t *testing.T) { check(t, answering(200, documented, "Content-Type", kind)) })
+		t.Run("as "+kind, func(t *testing.T) { check(t, answering(200, documented, "Content-Type", kind), "exchange", "refresh") })
 	}
 }
 

@@ -43,13 +43,14 @@ func TestAuthorizeWritesNothingBeforeSomebodyGoesThere(t *testing.T) {
 		"old prefetch":      get("/authorize", "Purpose", "prefetch"),
 		"a fetch":           get("/authorize", "Sec-Fetch-Mode", "cors"),
 		"an image":          get("/authorize", "Sec-Fetch-Mode", "no-cors"),
+		"a frame":           get("/authorize", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"),
 		"a prefetch, wrong": get("/authorize?return_to=nowhere", "Sec-Purpose", "prefetch"),
 	} {
 		if a := s.do(r); a.status != 204 || a.body != "" || a.header["Set-Cookie"] != nil {
 			t.Errorf("%s: %d %q, cookies %q", name, a.status, a.body, a.header["Set-Cookie"])
 		}
 	}
-	s.do(get("/authorize", "Sec-Fetch-Mode", "navigate")).want(303)
+	s.do(get("/authorize", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")).want(303)
 	if n := s.table.Count("write"); n != 1 {
 		t.Errorf("%d writes, want the last one alone", n)
 	}

@@ -50,8 +50,10 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// isNavigation reports whether a browser goes somewhere, so far as it says.
+// isNavigation reports whether a person goes here, in a window of their own: not
+// a script, an image or a frame. Browsers that do not say so (Fetch Metadata)
+// are believed.
 func isNavigation(r *http.Request) bool {
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	return mode == "" || mode == "navigate"
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
 }

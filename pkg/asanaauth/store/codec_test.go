@@ -42,7 +42,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a text that is a number", "hot-1", "gid", int64(12)},
 		{"a number that is a text", "hot-1", "grant", "3"},
 		{"a time that is a text", "hot-1", "expires", "2026-01-01T00:00:00Z"},
-		{"a flag that is a number", "hot-1", "lease_stolen", int64(1)},
+		{"a flag that is a number", "hot-1", "unsettled", int64(1)},
 		{"a sealed field that is a text", "hot-1", "access", "text"},
 		{"a negative duration", "session-1", "idle_ttl", int64(-1)},
 		{"a duration beyond all", "session-1", "idle_ttl", int64(1) << 60},

@@ -22,10 +22,10 @@ type Hot struct {
 	Status     Status
 	Reason     string // why the status is not active, as the contract names it
 
-	Lease       string    // a random name; empty where nobody refreshes
-	LeaseEnd    time.Time // by the clock of the holder
-	LeaseStolen bool      // taken from a holder that never gave it back
-	CoolUntil   time.Time // no request to Asana before this
+	Lease     string    // a random name; empty where nobody refreshes
+	LeaseEnd  time.Time // by the clock of the holder
+	Unsettled bool      // a request was sent, or may have been, whose outcome nobody knows
+	CoolUntil time.Time // no request to Asana before this
 
 	Access  secret.Sealed
 	Refresh secret.Sealed
@@ -59,7 +59,7 @@ func (r *Hot) fields(c *codec) {
 	c.text("reason", &r.Reason)
 	c.text("lease", &r.Lease)
 	c.time("lease_end", &r.LeaseEnd)
-	c.flag("lease_stolen", &r.LeaseStolen)
+	c.flag("unsettled", &r.Unsettled)
 	c.time("cool_until", &r.CoolUntil)
 	c.sealed("access", &r.Access)
 	c.sealed("refresh", &r.Refresh)

@@ -44,7 +44,7 @@ func samples() map[string]store.Row {
 			Head: head, Connection: id, Kind: store.OAuth, AsanaGID: "1200000000000001", Owner: store.HashOf("owner"),
 			ClientID: "1300000000000001", Epoch: "0123456789abcdef", Generation: 2, Grant: 3,
 			Status: store.Broken, Reason: "invalid-grant",
-			Lease: "a lease", LeaseEnd: at(1), LeaseStolen: true, CoolUntil: at(2),
+			Lease: "a lease", LeaseEnd: at(1), Unsettled: true, CoolUntil: at(2),
 			Access: sealed(153), Refresh: sealed(101), Issued: at(3), Expires: at(63),
 			LastRefreshed: at(4), LastIntrospected: at(5), BrokenAt: at(6), Tries: 2, NextTry: at(7),
 			RefusedGrant: 3, RefusedAt: at(8), End: at(9),
