@@ -102,6 +102,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 	if err != nil {
 		return nil, err
 	}
+	s.settle = r.connections.Wait
 	mux, err := serviceRoutes(c, r, log)
 	if err != nil {
 		return nil, err

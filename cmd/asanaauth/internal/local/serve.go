@@ -22,6 +22,7 @@ type servers struct {
 	log      *slog.Logger
 	asanaURL string
 	all      []*server
+	settle   func(context.Context) error // what goes on when its requests have gone
 }
 
 type server struct {
@@ -83,6 +84,8 @@ func (s *servers) end() error {
 		if shutErr := s.all[i].Shutdown(ctx); shutErr != nil {
 			err = errors.Join(err, shutErr, s.all[i].Close())
 		}
+		// While Asana is still there: a refresh may be under way.
+		err = errors.Join(err, s.settle(ctx))
 	}
 	return err
 }
