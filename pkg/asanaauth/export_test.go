@@ -1,7 +1,6 @@
 package asanaauth
 
 import (
-	"context"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
@@ -13,9 +12,6 @@ func Times() map[string]time.Duration {
 		"caller": callerTime, "request": requestTime, "reserve": saveReserve, "lease": leaseTime, "skew": clockSkew,
 	}
 }
-
-// SecretsReady fetches the client secrets where they are old.
-func (c *Connections) SecretsReady(ctx context.Context) error { return c.Secrets.Ready(ctx) }
 
 // SessionOfKind is the session as it would be of a connection of another kind.
 func SessionOfKind(s *Session, kind store.Kind) *Session {

@@ -330,8 +330,6 @@ func (l *logBuffer) says(name, value string) int {
 
 var errAway = errors.Join(store.ErrUnavailable, errors.New("the table is away"))
 
-func (p *process) secretsReady() error { return p.conns.SecretsReady(context.Background()) }
-
 // rotateKey makes a new data key primary, as maintenance will, and returns it.
 func (h *house) rotateKey() uint32 {
 	h.t.Helper()
