@@ -47,10 +47,5 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 		return nil, err
 	}
 	boot.Warm(ctx, log, keyring.Warm(parts.Keys), wire.Dial(toAsana, parts.Asana))
-	return boot.Thaw(httpapi.NewCallback(api, login, httpapi.CallbackOptions{
-		Home:         options.ReturnURLs[0],
-		ReturnURLs:   options.ReturnURLs,
-		ResponseType: options.ResponseType,
-		SessionTTL:   options.SessionTTL,
-	}), nil, toAsana), nil
+	return boot.Thaw(httpapi.NewCallback(api, login), nil, toAsana), nil
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
 // Connections hands out the tokens of connections and ends them. Safe for
@@ -60,4 +62,15 @@ func (c *Connections) canAsk() error {
 		return &Error{Kind: Internal, Err: errors.New("these connections were made without Asana")}
 	}
 	return nil
+}
+
+// issuedToUs fails where a grant is another client id's, as a row of staging is in
+// production: Asana would call it invalid, and no connection must break by that.
+func (c *Connections) issuedToUs(ctx context.Context, hot *store.Hot) error {
+	if hot.ClientID == c.Asana.ClientID() {
+		return nil
+	}
+	err := errors.New("the grant was issued to another client id")
+	c.alarm(ctx, alarmWrongClient, hot.Connection, err)
+	return &Error{Kind: Misconfigured, Err: err}
 }

@@ -2,9 +2,7 @@ package asanaauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
@@ -21,14 +19,14 @@ type consentWrite struct {
 	owner   string
 	id      string
 	cookie  secret.String
-	writers []string // of every try so far
+	writer  string // of every try
 
 	before *store.Hot // that was there; nil at a first consent
 	hot    *store.Hot // as written
 }
 
 // try reads what is there and writes over it. Tried again after a lost answer
-// it finds the rows of a writer of its own, and is done; or, where those have
+// it finds the rows of its own writer, and is done; or, where those have
 // moved on meanwhile, its session, which nobody else can have written.
 func (w *consentWrite) try(ctx context.Context) error {
 	pointer := &store.UserPointer{User: store.HashText(w.consent.user.GID), Connection: w.id, Kind: store.OAuth}
@@ -38,7 +36,7 @@ func (w *consentWrite) try(ctx context.Context) error {
 		return err
 	}
 	before, _ := rows[hotKey].(*store.Hot)
-	if before != nil && slices.Contains(w.writers, before.Writer) {
+	if before != nil && before.Writer == w.writer {
 		w.hot = before
 		return nil
 	}
@@ -58,21 +56,11 @@ func (w *consentWrite) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	writer, err := w.l.drawName()
-	if err != nil {
-		return err
-	}
-	w.writers = append(w.writers, writer)
-	err = w.l.Store.Write(ctx,
-		store.Put(w.hot, revOf(before), writer),
-		store.Put(cold, revOf(coldBefore), writer),
-		store.Put(pointer, revOf(pointerBefore), writer),
-		store.Put(session, store.Absent, writer))
-	var conflict *store.Conflict
-	if errors.As(err, &conflict) && conflict.Rows[session.Key()] != nil {
-		return nil
-	}
-	return err
+	return w.l.Store.Write(ctx,
+		store.Put(w.hot, revOf(before), w.writer),
+		store.Put(cold, revOf(coldBefore), w.writer),
+		store.Put(pointer, revOf(pointerBefore), w.writer),
+		store.Put(session, store.Absent, w.writer))
 }
 
 // revOf is what a new row replaces: the row that is there, or none.

@@ -49,10 +49,12 @@ func (c *Connections) disconnect(ctx context.Context, hot *store.Hot, epoch, cal
 		if hot.Status != store.Revoking || hot.Epoch != ended {
 			return c.endedOtherwise(hot)
 		}
-		d, next, err := c.endStep(ctx, hot, caller)
+		revoked, next, err := c.endStep(ctx, hot, caller)
 		switch {
 		case err == nil:
-			return d, nil
+			return Disconnected{Status: store.Disconnected, Revoked: revoked}, nil
+		case errors.Is(err, errLater):
+			return Disconnected{Status: store.Revoking}, nil
 		case !errors.Is(err, errLook):
 			return Disconnected{}, err
 		case next != nil:
@@ -85,10 +87,8 @@ func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch st
 	defer cancel()
 	h := &holder{c: c, hot: hot}
 	for {
-		if hot.ClientID != c.Asana.ClientID() {
-			err := errors.New("the grant was issued to another client id")
-			c.alarm(ctx, alarmWrongClient, hot.Connection, err)
-			return nil, &Error{Kind: Misconfigured, Err: err}
+		if err := c.issuedToUs(ctx, hot); err != nil {
+			return nil, err
 		}
 		row := *hot
 		row.Status, row.Reason, row.Epoch = store.Revoking, "", newEpoch
@@ -106,26 +106,29 @@ func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch st
 	}
 }
 
+// errLater says that a connection cannot be ended now: it stays revoking.
+var errLater = errors.New("not now")
+
 // endStep does what a connection that is being ended asks for now. It returns
-// errLook, with the row to look at if it is known, where that has moved.
-func (c *Connections) endStep(ctx context.Context, hot *store.Hot, caller string) (Disconnected, *store.Hot, error) {
+// errLook, with the row to look at if it is known, where that has moved, and
+// errLater where somebody has to try again.
+func (c *Connections) endStep(ctx context.Context, hot *store.Hot, caller string) (revoked bool, next *store.Hot, err error) {
 	now := c.now()
-	later := Disconnected{Status: store.Revoking}
 	cooling := cooling(hot, now)
 	if c.left(ctx) < cooling+requestTime+saveReserve {
-		return later, nil, nil
+		return false, nil, errLater
 	}
 	if cooling > 0 {
 		if c.Clock.Sleep(ctx, cooling) != nil {
-			return later, nil, nil
+			return false, nil, errLater
 		}
-		return later, nil, errLook
+		return false, nil, errLook
 	}
 	if left := c.leases.left(hot, now); left > 0 {
 		if c.Clock.Sleep(ctx, min(left, c.between(pollMin, pollMax))) != nil {
-			return later, nil, nil
+			return false, nil, errLater
 		}
-		return later, nil, errLook
+		return false, nil, errLook
 	}
 	h, err := c.ready(ctx, hot)
 	if errors.Is(err, seal.ErrOpen) {
@@ -135,13 +138,18 @@ func (c *Connections) endStep(ctx context.Context, hot *store.Hot, caller string
 	}
 	if err != nil {
 		c.Log.WarnContext(ctx, "revocation put off", "connection", hot.Connection, "err", err)
-		return later, nil, nil
+		return false, nil, errLater
 	}
 	if next, err := h.lease(ctx, want{}); err != nil {
-		if errors.Is(err, errLook) {
-			return later, next, err
-		}
-		return later, nil, nil
+		return false, next, lookOrLater(err)
 	}
 	return h.revokeAndErase(ctx, caller)
+}
+
+// lookOrLater keeps errLook: any other trouble is for another time.
+func lookOrLater(err error) error {
+	if errors.Is(err, errLook) {
+		return errLook
+	}
+	return errLater
 }

@@ -31,7 +31,7 @@ func (h *holder) fail(ctx context.Context, err error, caller string) (*store.Hot
 		h.c.alarm(ctx, alarmSecretRejected, h.hot.Connection, err)
 		h.coolDown(ctx, 0, false)
 		return h.hot, &Error{Kind: Misconfigured, Err: err}
-	case errors.As(err, &answer) && answer.Code == "invalid_grant":
+	case errors.As(err, &answer) && answer.Code == asana.InvalidGrant:
 		return h.breakUp(ctx, err, caller)
 	case errors.As(err, &answer):
 		h.coolDown(ctx, answer.RetryAfter, !refusedBy(answer))

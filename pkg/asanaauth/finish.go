@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
@@ -31,7 +32,8 @@ type Finished struct {
 	ReturnURL string
 	AppState  string
 	// Session is the cookie's value of the new session.
-	Session secret.String
+	Session    secret.String
+	SessionTTL time.Duration // that the cookie lives
 }
 
 // Finish ends a trip: it takes the attempt, redeems the code, makes sure who
@@ -61,7 +63,7 @@ func (l *Login) Finish(ctx context.Context, r FinishRequest) (Finished, error) {
 	// once, and what it brings is kept.
 	ctx, cancel = l.detached(ctx)
 	defer cancel()
-	finished := Finished{ReturnURL: attempt.ReturnURL, AppState: attempt.AppState}
+	finished := Finished{ReturnURL: attempt.ReturnURL, AppState: attempt.AppState, SessionTTL: l.o.SessionTTL}
 	if err := l.believe(r); err != nil {
 		return finished, err
 	}
@@ -176,7 +178,7 @@ func (l *Login) exchange(ctx context.Context, attempt *store.Attempt, code, veri
 	case errors.Is(err, errSecretRejected):
 		l.alarm(ctx, alarmSecretRejected, "", err)
 		return tokens, &Error{Kind: Misconfigured, Err: err}
-	case errors.As(err, &refused) && refused.Code == "invalid_grant":
+	case errors.As(err, &refused) && refused.Code == asana.InvalidGrant:
 		return tokens, &Error{Kind: LoginExpired, Err: err}
 	}
 	return tokens, fromParts(fmt.Errorf("exchanging the code: %w", err))
@@ -194,8 +196,12 @@ func (l *Login) keep(ctx context.Context, ring *seal.Ring, c consent) (secret.St
 	if err != nil {
 		return secret.String{}, err
 	}
+	writer, err := l.drawName()
+	if err != nil {
+		return secret.String{}, err
+	}
 	cookie := secret.New(id + "." + token(random))
-	w := consentWrite{l: l, ring: ring, consent: c, owner: owner, id: id, cookie: cookie}
+	w := consentWrite{l: l, ring: ring, consent: c, owner: owner, id: id, cookie: cookie, writer: writer}
 	for range 5 {
 		err = w.try(ctx)
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnavailable) {

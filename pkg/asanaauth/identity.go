@@ -31,7 +31,7 @@ var errDisagree = errors.New("what Asana says of the person's identity disagrees
 // type has one it must be there, and it must carry the attempt's nonce.
 func (i *identifier) fromFragment(ctx context.Context, raw secret.String) error {
 	if raw.IsZero() {
-		if i.l.o.ResponseType == "code id_token" {
+		if i.l.UsesFragment() {
 			return &Error{Kind: AsanaUnavailable, Err: errors.New("the answer has no ID token")}
 		}
 		return nil

@@ -26,7 +26,7 @@ func coldLabel(hot *store.Hot, field string) seal.Label {
 }
 
 // sessionProof is what a session's proof says; what it proves is in its label.
-var sessionProof = "session"
+const sessionProof = "session"
 
 // proofLabel names all that a session's row says, so that a row that somebody
 // else wrote or moved has no proof.

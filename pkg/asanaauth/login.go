@@ -45,6 +45,10 @@ func NewLogin(p Parts, o LoginOptions) (*Login, error) {
 // Home is the default return URL: where people are sent who have no attempt.
 func (l *Login) Home() string { return l.o.ReturnURLs[0] }
 
+// UsesFragment reports whether Asana answers in the fragment of the redirect URI,
+// which a page of ours has to post back.
+func (l *Login) UsesFragment() bool { return l.o.ResponseType == "code id_token" }
+
 // BeginRequest is what an app asks when it sends a person to us. All of it is
 // optional.
 type BeginRequest struct {

@@ -113,15 +113,11 @@ func (m *Memberships) keep(key membershipKey, list []Membership) {
 func (m *Memberships) ask(ctx context.Context, s *Session) ([]Membership, error) {
 	r := TokenRequest{MinTTL: DefaultMinTTL}
 	for again := true; ; again = false {
-		hot, access, err := m.c.fresh(ctx, s.hot, s.ring, r, s.Caller())
+		access, err := m.c.fresh(ctx, s, r)
 		if err != nil {
 			return nil, err
 		}
-		if hot.Epoch != s.row.Epoch {
-			return nil, errUnauthenticated
-		}
-		s.hot = hot
-		list, err := m.askWith(ctx, access, hot.AsanaGID)
+		list, err := m.askWith(ctx, access, s.hot.AsanaGID)
 		var answer *asana.Error
 		if again && errors.As(err, &answer) && answer.Status == http.StatusUnauthorized {
 			hash := store.HashText(access.Reveal())

@@ -51,10 +51,8 @@ func (c *Connections) refresh(ctx context.Context, hot *store.Hot, w want, calle
 // row as it is known then.
 func (c *Connections) step(ctx context.Context, hot *store.Hot, w want, caller string) (*store.Hot, error) {
 	now := c.now()
-	if hot.ClientID != c.Asana.ClientID() {
-		err := errors.New("the grant was issued to another client id")
-		c.alarm(ctx, alarmWrongClient, hot.Connection, err)
-		return nil, &Error{Kind: Misconfigured, Err: err}
+	if err := c.issuedToUs(ctx, hot); err != nil {
+		return nil, err
 	}
 	if wait := until(hot.RefusedAt.Add(refusedEvery), now, refusedEvery); wait > 0 && w.refusedGrant == hot.Grant && hot.RefusedGrant != hot.Grant {
 		return hot, tryAgain(wait, errors.New("a token was reported refused just before"))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
@@ -14,30 +13,23 @@ import (
 
 // revokeAndErase has the lease. It asks Asana, and erases at the very grant
 // that it revoked.
-func (h *holder) revokeAndErase(ctx context.Context, caller string) (Disconnected, *store.Hot, error) {
-	c := h.c
-	later := Disconnected{Status: store.Revoking}
+func (h *holder) revokeAndErase(ctx context.Context, caller string) (revoked bool, next *store.Hot, err error) {
 	if !h.timeToAsk(ctx) {
 		h.release(ctx, func(*store.Hot) {})
-		return later, nil, nil
+		return false, nil, errLater
 	}
 	ctx = context.WithoutCancel(ctx)
-	revoked, err := h.revoke(ctx, h.refresh)
-	if err != nil {
+	if revoked, err = h.revoke(ctx, h.refresh); err != nil {
 		h.revocationFailed(ctx, err)
-		return later, nil, nil
+		return false, nil, errLater
 	}
-	next, err := h.erase(ctx)
-	if err != nil {
-		if errors.Is(err, errLook) {
-			return later, next, err
-		}
-		return later, nil, nil
+	if next, err = h.erase(ctx); err != nil {
+		return false, next, lookOrLater(err)
 	}
 	if revoked {
-		c.audit(ctx, "revoked", caller, h.hot)
+		h.c.audit(ctx, "revoked", caller, h.hot)
 	}
-	return Disconnected{Status: store.Disconnected, Revoked: revoked}, nil, nil
+	return revoked, nil, nil
 }
 
 // revoke asks Asana to revoke the token (RFC 7009), unless there is none left
@@ -113,7 +105,10 @@ func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
 	ctx, cancel := h.c.bound(ctx, saveReserve)
 	defer cancel()
 	revoked := h.hot
-	var writers []string // of every try so far: a lost answer knows itself
+	writer, err := h.c.drawName() // of every try: a lost answer knows itself
+	if err != nil {
+		return nil, err
+	}
 	coldKey := store.ColdKey(revoked.Connection)
 	pointer := &store.UserPointer{User: store.HashText(revoked.AsanaGID), Connection: revoked.Connection}
 	for {
@@ -122,17 +117,12 @@ func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
 			return nil, fromParts(err)
 		}
 		hot, _ := rows[revoked.Key()].(*store.Hot)
-		if hot != nil && slices.Contains(writers, hot.Writer) {
+		if hot != nil && hot.Writer == writer {
 			return nil, nil
 		}
 		if hot == nil || hot.Grant != revoked.Grant {
 			return hot, errLook
 		}
-		writer, err := h.c.drawName()
-		if err != nil {
-			return nil, err
-		}
-		writers = append(writers, writer)
 		changes := []store.Change{store.Put(tombstone(hot, h.c.now()), hot.Rev, writer)}
 		if cold, ok := rows[coldKey].(*store.Cold); ok {
 			changes = append(changes, store.Delete(coldKey, cold.Rev))

@@ -141,5 +141,5 @@ func contains(values []secret.String, v secret.String) bool {
 // clientRefused tells the operator's fault from the customer's.
 func clientRefused(err error) bool {
 	var e *asana.Error
-	return errors.As(err, &e) && (e.Code == "invalid_client" || e.Code == "unauthorized_client")
+	return errors.As(err, &e) && (e.Code == asana.InvalidClient || e.Code == asana.UnauthorizedClient)
 }

@@ -17,8 +17,7 @@ const (
 	leaseWatched = leaseTime + clockSkew
 
 	// living is the time that a token must have left to be of use to anybody.
-	living        = 5 * time.Second
-	defaultMinTTL = 300 * time.Second
+	living = 5 * time.Second
 
 	coolDownMin   = 2 * time.Second
 	coolDownMax   = 8 * time.Second

@@ -3,7 +3,10 @@ package asanaauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
@@ -22,7 +25,7 @@ type TokenRequest struct {
 }
 
 // DefaultMinTTL is the MinTTL of callers that name none.
-const DefaultMinTTL = defaultMinTTL
+const DefaultMinTTL = 300 * time.Second
 
 // Token is an access token: short-lived, for one person at Asana.
 type Token struct {
@@ -46,42 +49,46 @@ func (c *Connections) Token(ctx context.Context, s *Session, r TokenRequest) (To
 	if s.hot.Kind != store.OAuth {
 		return Token{}, &Error{Kind: NotAllowedForKind}
 	}
-	hot, access, err := c.fresh(ctx, s.hot, s.ring, r, s.Caller())
+	access, err := c.fresh(ctx, s, r)
 	if err != nil {
 		return Token{}, err
 	}
-	if hot.Epoch != s.row.Epoch {
-		return Token{}, errUnauthenticated // ended, and begun anew, while we waited
-	}
-	s.hot = hot
-	c.audit(ctx, "token_released", s.Caller(), hot)
-	return Token{Access: access, ExpiresIn: max(0, hot.Expires.Sub(c.now())), Scope: scopeOf(s.cold)}, nil
+	c.audit(ctx, "token_released", s.Caller(), s.hot)
+	return Token{Access: access, ExpiresIn: max(0, s.hot.Expires.Sub(c.now())), Scope: scopeOf(s.cold)}, nil
 }
 
-// fresh returns the row and the opened access token that serve the request:
-// those at hand, or refreshed ones.
-func (c *Connections) fresh(ctx context.Context, hot *store.Hot, ring *seal.Ring, r TokenRequest, caller string) (*store.Hot, secret.String, error) {
-	held, err := c.open1(ctx, hot, ring)
+// fresh returns the opened access token that serves the request: that of the
+// session's row, or of the refreshed one, which then is the session's.
+func (c *Connections) fresh(ctx context.Context, s *Session, r TokenRequest) (secret.String, error) {
+	held, err := c.openAccess(ctx, s.hot, s.ring)
 	if err != nil {
-		return nil, secret.String{}, err
+		return secret.String{}, err
 	}
 	w := want{minTTL: r.MinTTL}
 	if r.Refused != nil && store.HashText(held.Reveal()) == *r.Refused {
-		w.refusedGrant = hot.Grant
+		w.refusedGrant = s.hot.Grant
 	}
-	if w.servedBy(hot, c.now()) {
-		return hot, held, nil
+	if w.servedBy(s.hot, c.now()) {
+		return held, nil
 	}
-	if hot, err = c.joined(ctx, hot, w, caller); err != nil {
-		return nil, secret.String{}, err
+	hot, err := c.joined(ctx, s.hot, w, s.Caller())
+	if err != nil {
+		return secret.String{}, err
 	}
-	access, err := c.open1(ctx, hot, ring)
-	return hot, access, err
+	access, err := c.openAccess(ctx, hot, s.ring)
+	if err != nil {
+		return secret.String{}, err
+	}
+	if hot.Epoch != s.row.Epoch {
+		return secret.String{}, errUnauthenticated // ended, and begun anew, while we waited
+	}
+	s.hot = hot
+	return access, nil
 }
 
-// open1 opens the access token of an active connection. The rules call it
+// openAccess opens the access token of an active connection. The rules call it
 // before they believe a row: what somebody else wrote does not open.
-func (c *Connections) open1(ctx context.Context, hot *store.Hot, ring *seal.Ring) (secret.String, error) {
+func (c *Connections) openAccess(ctx context.Context, hot *store.Hot, ring *seal.Ring) (secret.String, error) {
 	if hot.Status != store.Active || !named(hot) {
 		return secret.String{}, errReconnect(hot)
 	}
@@ -125,12 +132,6 @@ func (w want) refused(hot *store.Hot) bool {
 	return hot.Grant == hot.RefusedGrant || hot.Grant == w.refusedGrant
 }
 
-// flown is what a common refresh came back with.
-type flown struct {
-	got any // *store.Hot
-	err error
-}
-
 // joined lets callers of one process that nothing else can serve wait for one
 // refresh together. Each keeps its own deadline, and its own MinTTL: one that
 // the common refresh does not serve goes on by itself.
@@ -138,24 +139,24 @@ func (c *Connections) joined(ctx context.Context, hot *store.Hot, w want, caller
 	if c.o.Alone || w.livesIn(hot, c.now()) {
 		return c.refresh(ctx, hot, w, caller)
 	}
-	key := hot.Connection + " " + hot.Epoch + " " + time.Duration(hot.Grant).String()
-	result := make(chan flown, 1)
+	key := fmt.Sprint(hot.Connection, " ", hot.Epoch, " ", hot.Grant)
+	result := make(chan singleflight.Result, 1)
 	c.flights.Go(func() {
 		got, err, _ := c.flight.Do(key, func() (any, error) {
 			ctx, cancel := c.bound(context.WithoutCancel(ctx), callerTime)
 			defer cancel()
 			return c.refresh(ctx, hot, w, caller)
 		})
-		result <- flown{got, err}
+		result <- singleflight.Result{Val: got, Err: err}
 	})
 	select {
 	case <-ctx.Done():
 		return nil, tryAgain(0, ctx.Err())
 	case r := <-result:
-		if r.err != nil {
-			return nil, r.err
+		if r.Err != nil {
+			return nil, r.Err
 		}
-		got := r.got.(*store.Hot)
+		got := r.Val.(*store.Hot)
 		if w.servedBy(got, c.now()) || w.livesIn(got, c.now()) {
 			return got, nil
 		}

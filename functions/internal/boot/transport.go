@@ -57,10 +57,14 @@ func transport(dial time.Duration) *http.Transport {
 // replaying lets net/http send a read again when the connection it was sent on
 // turns out to be dead, which costs no back-off. A write waits for the SDK's own
 // retry, which counts it.
+//
+// Bodies are copied: the SDK closes its own when it has the answer, and where
+// net/http has not yet looked for the end of it, that is a failed write to it,
+// which costs the connection and now and then the answer.
 type replaying struct{ next *http.Transport }
 
 func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil || !isRead(r.Header.Get("X-Amz-Target")) {
+	if r.Body == nil {
 		return t.next.RoundTrip(r)
 	}
 	body, err := io.ReadAll(r.Body)
@@ -69,12 +73,15 @@ func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	again := *r
-	again.Header = r.Header.Clone()
-	// Present but empty, the header is not sent: it only tells net/http that the
-	// request may be repeated.
-	again.Header["Idempotency-Key"] = []string{}
-	again.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	again.Body, _ = again.GetBody()
+	fresh := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	again.Body, _ = fresh()
+	if isRead(r.Header.Get("X-Amz-Target")) {
+		again.GetBody = fresh
+		// Present but empty, the header is not sent: it only tells net/http that
+		// the request may be repeated.
+		again.Header = r.Header.Clone()
+		again.Header["Idempotency-Key"] = []string{}
+	}
 	return t.next.RoundTrip(&again)
 }
 

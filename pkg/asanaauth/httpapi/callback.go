@@ -4,19 +4,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
-
-// CallbackOptions are the settings of the callback.
-type CallbackOptions struct {
-	Home         string        // the first return URL: where pages link to
-	ReturnURLs   []string      // all of them; where Home is empty, the first is it
-	ResponseType string        // "code" (or empty), or "code id_token"
-	SessionTTL   time.Duration // of the session's cookie
-}
 
 const callbackRoute = "/callback"
 
@@ -24,18 +15,14 @@ const callbackRoute = "/callback"
 type callback struct {
 	seam
 	login *asanaauth.Login
-	o     CallbackOptions
 	pages pages
 }
 
 // NewCallback returns the handler of GET and POST /callback, where Asana sends
 // people back to. It sends them on to the return URL of their attempt, or shows
 // a page where there is none.
-func NewCallback(c Config, l *asanaauth.Login, o CallbackOptions) http.Handler {
-	if o.Home == "" && len(o.ReturnURLs) > 0 {
-		o.Home = o.ReturnURLs[0]
-	}
-	cb := &callback{c.seam(), l, o, pages{o.Home}}
+func NewCallback(c Config, l *asanaauth.Login) http.Handler {
+	cb := &callback{c.seam(), l, pages{l.Home()}}
 	cb.warnOfBareCookies(callbackRoute)
 	return cb.handle(callbackRoute, cb.pages.showProblem, cb.serve)
 }
@@ -50,7 +37,7 @@ func (cb *callback) serve(w http.ResponseWriter, r *http.Request) error {
 		if isPrefetch(r) {
 			break
 		}
-		if r.URL.RawQuery == "" && cb.o.ResponseType == "code id_token" {
+		if r.URL.RawQuery == "" && cb.login.UsesFragment() {
 			cb.pages.showFragment(w)
 			return nil
 		}
@@ -147,7 +134,7 @@ func (cb *callback) sendBack(w http.ResponseWriter, r *http.Request, done asanaa
 		outcome.Set("asana_error", string(redirectKind(err)))
 	} else {
 		outcome.Set("asana", "connected")
-		http.SetCookie(w, cb.cookies.session(done.Session.Reveal(), cb.o.SessionTTL))
+		http.SetCookie(w, cb.cookies.session(done.Session.Reveal(), done.SessionTTL))
 		id, _, _ := strings.Cut(done.Session.Reveal(), ".")
 		noteConnection(r, id)
 	}

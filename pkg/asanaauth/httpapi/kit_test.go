@@ -113,9 +113,7 @@ func (s *site) serve() {
 		s.mux.Handle(path+"/", h) // as on Lambda: the first segment chooses
 	}
 	add("/authorize", httpapi.NewAuthorize(c, login), nil)
-	add("/callback", httpapi.NewCallback(c, login, httpapi.CallbackOptions{
-		Home: home, ReturnURLs: returnURLs, ResponseType: o.responseType, SessionTTL: 720 * time.Hour,
-	}), nil)
+	add("/callback", httpapi.NewCallback(c, login), nil)
 	h, err := httpapi.NewSession(c, conns, o.origins)
 	add("/session", h, err)
 	h, err = httpapi.NewRefresh(c, conns, o.origins)

@@ -2,7 +2,6 @@ package local
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
@@ -10,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
 // guard stands before everything that is served. A name that somebody else made
@@ -33,8 +34,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
 		http.Error(w, "This service does not answer to that name.", http.StatusMisdirectedRequest)
 	case changes(r) && r.URL.Path != g.foreign && !g.sameOrigin(r):
-		g.log.InfoContext(r.Context(), "refused a change by a page of another origin", "status", http.StatusForbidden)
-		refuseOrigin(w)
+		refuseOrigin(w, r, g.log)
 	default:
 		g.next.ServeHTTP(w, r)
 	}
@@ -67,17 +67,9 @@ func setHeaders(h http.Header) {
 	h.Set("X-Request-Id", rand.Text())
 }
 
-// refuseOrigin answers with the problem of the frontend routes (RFC 9457).
-func refuseOrigin(w http.ResponseWriter) {
-	h := w.Header()
-	setHeaders(h)
-	h.Set("Content-Type", "application/problem+json")
-	w.WriteHeader(http.StatusForbidden)
-	json.NewEncoder(w).Encode(map[string]any{
-		"type": "urn:asanaauth:problem:forbidden-origin", "title": "Requests from this origin are not allowed",
-		"detail": "This request came from another site, so nothing was done.",
-		"status": http.StatusForbidden, "instance": h.Get("X-Request-Id"),
-	})
+// refuseOrigin answers with the problem of the frontend routes.
+func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
+	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "This request came from another site, so nothing was done.").ServeHTTP(w, r)
 }
 
 // ownHosts are the Hosts that a service on a port of this machine answers to:

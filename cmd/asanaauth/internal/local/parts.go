@@ -84,9 +84,7 @@ func serviceRoutes(c config, r rules, log *slog.Logger) (*http.ServeMux, error) 
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/authorize", httpapi.NewAuthorize(conf, r.login))
-	mux.Handle("/callback", httpapi.NewCallback(conf, r.login, httpapi.CallbackOptions{
-		Home: c.returnURLs[0], ReturnURLs: c.returnURLs, ResponseType: c.responseType, SessionTTL: c.sessionTTL,
-	}))
+	mux.Handle("/callback", httpapi.NewCallback(conf, r.login))
 	mux.Handle("/session", session)
 	mux.Handle("/refresh", refresh)
 	mux.Handle("/membership", membership)

@@ -52,7 +52,7 @@ func (o *ownRoutes) showTrip(w http.ResponseWriter, r *http.Request) {
 // no Origin at all is refused too.
 func (o *ownRoutes) asana(w http.ResponseWriter, r *http.Request) {
 	if changes(r) && r.Header.Get("Origin") == "" {
-		refuseOrigin(w)
+		refuseOrigin(w, r, o.log)
 		return
 	}
 	setHeaders(w.Header())

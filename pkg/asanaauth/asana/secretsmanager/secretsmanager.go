@@ -41,9 +41,8 @@ func New(client client, arn string) *Source { return &Source{client, arn} }
 
 // ClientSecrets fetches the app's client secrets, the current one first: one
 // or two, none of them empty, no two alike. Each call is a call to AWS; who
-// calls keeps what it got. An error wraps ErrUnavailable where asking again
-// may help, and ErrMalformed where the secret has to be mended; else AWS said
-// no, and the error says why. No error holds anything of the secret.
+// calls keeps what it got. An error wraps ErrMalformed where the secret has to
+// be mended. No error holds anything of the secret.
 func (s *Source) ClientSecrets(ctx context.Context) ([]secret.String, error) {
 	out, err := s.client.GetSecretValue(ctx, &awssm.GetSecretValueInput{
 		SecretId: aws.String(s.arn), VersionStage: aws.String(current),
@@ -98,9 +97,6 @@ func member(members map[string]json.RawMessage, name string) (secret.String, err
 }
 
 var (
-	// ErrUnavailable says that Secrets Manager could not be asked: it may
-	// answer later.
-	ErrUnavailable = errors.New("secretsmanager: unavailable")
 	// ErrMalformed says that the secret is there and is not what it should be.
 	ErrMalformed = errors.New("secretsmanager: the client secret is malformed")
 )

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -89,7 +88,7 @@ func TestMalformedIsNotQuoted(t *testing.T) {
 		`{"client_secret":"a","next_client_secret":"` + marker + ` "}`,
 	} {
 		all, err := holding(t, text).ClientSecrets(t.Context())
-		if !errors.Is(err, secretsmanager.ErrMalformed) || errors.Is(err, secretsmanager.ErrUnavailable) || all != nil {
+		if !errors.Is(err, secretsmanager.ErrMalformed) || all != nil {
 			t.Errorf("%q: ClientSecrets = %v, %v, want ErrMalformed", text, all, err)
 			continue
 		}
@@ -112,38 +111,14 @@ func notQuoted(t *testing.T, err error) {
 	}
 }
 
-func TestErrorsOfSecretsManager(t *testing.T) {
-	for _, c := range []struct {
-		status      int
-		code        string
-		unavailable bool
-	}{
-		{400, "ResourceNotFoundException", false}, {400, "AccessDeniedException", false},
-		{400, "DecryptionFailure", false}, {400, "InvalidRequestException", false}, {400, "InvalidParameterException", false},
-		{500, "InternalServiceError", true}, {400, "InternalServiceError", true}, {500, "AccessDeniedException", true},
-		{400, "ThrottlingException", true}, {429, "TooManyRequestsException", true}, {503, "ServiceUnavailable", true},
-		{408, "RequestTimeout", true}, {400, "ExpiredTokenException", true}, {400, "UnrecognizedClientException", true},
-		{403, "InvalidSignatureException", true}, {403, "", true},
-	} {
-		s, _ := answering(t, c.status, fmt.Sprintf(`{"__type":%q,"message":"m"}`, c.code))
-		all, err := s.ClientSecrets(t.Context())
-		if err == nil || all != nil || errors.Is(err, secretsmanager.ErrMalformed) {
-			t.Errorf("%v: ClientSecrets = %v, %v, want an error", c, all, err)
-		}
-		if got := errors.Is(err, secretsmanager.ErrUnavailable); got != c.unavailable {
-			t.Errorf("%v: %v is unavailable: %v, want %v", c, err, got, c.unavailable)
-		}
-	}
-}
-
 func TestNonsenseIsUnavailableAndNotQuoted(t *testing.T) {
 	for _, body := range []string{
 		`{"SecretString":"` + marker, `{"SecretString":{"` + marker + `":1}}`, `{"SecretString":` + marker + `}`, "<html>" + marker,
 	} {
 		s, _ := answering(t, 200, body)
 		all, err := s.ClientSecrets(t.Context())
-		if !errors.Is(err, secretsmanager.ErrUnavailable) || all != nil {
-			t.Errorf("%q: ClientSecrets = %v, %v, want ErrUnavailable", body, all, err)
+		if err == nil || all != nil {
+			t.Errorf("%q: ClientSecrets = %v, %v, want an error", body, all, err)
 			continue
 		}
 		notQuoted(t, err)
@@ -158,8 +133,8 @@ func TestNoAnswerIsUnavailable(t *testing.T) {
 	for _, cause := range []error{os.ErrDeadlineExceeded, io.ErrUnexpectedEOF} {
 		fails := trips(func(*http.Request) (*http.Response, error) { return nil, cause })
 		s := secretsmanager.New(client("http://127.0.0.1:1", fails), arn)
-		if all, err := s.ClientSecrets(t.Context()); !errors.Is(err, secretsmanager.ErrUnavailable) || all != nil {
-			t.Errorf("%v: ClientSecrets = %v, %v, want ErrUnavailable", cause, all, err)
+		if all, err := s.ClientSecrets(t.Context()); err == nil || all != nil {
+			t.Errorf("%v: ClientSecrets = %v, %v, want an error", cause, all, err)
 		}
 	}
 }
@@ -172,8 +147,8 @@ func TestTheContextsErrorIsKept(t *testing.T) {
 		return nil, r.Context().Err()
 	})
 	_, err := secretsmanager.New(client("http://127.0.0.1:1", silent), arn).ClientSecrets(ctx)
-	if !errors.Is(err, secretsmanager.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("ClientSecrets: %v, want ErrUnavailable and the context's error", err)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ClientSecrets: %v, want the context's error", err)
 	}
 }
 
@@ -186,8 +161,8 @@ func TestContextEndsWithinTheAnswer(t *testing.T) {
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
 	})
 	_, err := secretsmanager.New(client("http://127.0.0.1:1", half), arn).ClientSecrets(ctx)
-	if !errors.Is(err, secretsmanager.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-		t.Errorf("ClientSecrets: %v, want ErrUnavailable and the context's error", err)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("ClientSecrets: %v, want the context's error", err)
 	}
 	notQuoted(t, err)
 }

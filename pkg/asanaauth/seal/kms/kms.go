@@ -91,7 +91,7 @@ func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map
 	}
 	out, err := k.client.Decrypt(ctx, &awskms.DecryptInput{
 		KeyId: aws.String(id), CiphertextBlob: wrapped, EncryptionContext: encctx,
-	}, replayable)
+	})
 	if err != nil {
 		return nil, failed(ctx, "unwrapping", err)
 	}

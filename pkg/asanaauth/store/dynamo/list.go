@@ -27,7 +27,7 @@ func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string
 	if sk != "" {
 		in.ExclusiveStartKey = keyValues(store.Key{PK: pk, SK: sk})
 	}
-	out, err := s.client.Query(ctx, in, asRead)
+	out, err := s.client.Query(ctx, in)
 	if err != nil {
 		return nil, "", failure(ctx, "Query", err)
 	}
@@ -47,7 +47,7 @@ func (s *Store) Scan(ctx context.Context, after string) ([]store.Row, string, er
 		}
 		in.ExclusiveStartKey = keyValues(store.Key{PK: pk, SK: sk})
 	}
-	out, err := s.client.Scan(ctx, in, asRead)
+	out, err := s.client.Scan(ctx, in)
 	if err != nil {
 		return nil, "", failure(ctx, "Scan", err)
 	}

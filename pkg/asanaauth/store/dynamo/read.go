@@ -47,7 +47,7 @@ func distinct(keys []store.Key) []store.Key {
 // all are answered or nothing moves any more.
 func (s *Store) read(ctx context.Context, keys []store.Key, rows store.Rows) error {
 	for try := 1; ; try++ {
-		out, err := s.client.BatchGetItem(ctx, s.batchGet(keys), asRead)
+		out, err := s.client.BatchGetItem(ctx, s.batchGet(keys))
 		if err != nil {
 			return failure(ctx, "BatchGetItem", err)
 		}

@@ -31,7 +31,7 @@ func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 	}
 	for try := 1; ; try++ {
 		in.ClientRequestToken = nil // the SDK leaves the one it drew
-		_, err := s.client.TransactWriteItems(ctx, in, asWrite)
+		_, err := s.client.TransactWriteItems(ctx, in)
 		if err == nil {
 			return nil
 		}

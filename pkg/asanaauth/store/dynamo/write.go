@@ -75,7 +75,7 @@ func (s *Store) one(c store.Change) (send func(context.Context) error, op string
 			ConditionExpression: expression, ExpressionAttributeValues: with,
 			ReturnValuesOnConditionCheckFailure: bringBack,
 		}
-		return func(ctx context.Context) error { _, err := s.client.DeleteItem(ctx, in, asWrite); return err }, "DeleteItem", nil
+		return func(ctx context.Context) error { _, err := s.client.DeleteItem(ctx, in); return err }, "DeleteItem", nil
 	}
 	item, err := encode(c.Row)
 	in := &dynamodb.PutItemInput{
@@ -83,7 +83,7 @@ func (s *Store) one(c store.Change) (send func(context.Context) error, op string
 		ConditionExpression: expression, ExpressionAttributeValues: with,
 		ReturnValuesOnConditionCheckFailure: bringBack,
 	}
-	return func(ctx context.Context) error { _, err := s.client.PutItem(ctx, in, asWrite); return err }, "PutItem", err
+	return func(ctx context.Context) error { _, err := s.client.PutItem(ctx, in); return err }, "PutItem", err
 }
 
 // refusal judges the items that are there in place of what the changes want.
