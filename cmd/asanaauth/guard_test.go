@@ -18,6 +18,7 @@ func TestGuard(t *testing.T) {
 		want              int
 	}{
 		{"rebound name", "GET", p.publicURL + "/session", []string{"Host: evil.test"}, 421},
+		{"a path that is not clean", "GET", p.publicURL + "//authorize", nil, 404},
 		{"rebound name with our port", "GET", p.publicURL + "/", []string{"Host: evil.test:" + port}, 421},
 		{"our name with another port", "GET", p.publicURL + "/", []string{"Host: localhost:1"}, 421},
 		{"name below ours", "GET", p.publicURL + "/", []string{"Host: x.localhost:" + port}, 421},

@@ -86,21 +86,18 @@ func (h *holder) breakUp(ctx context.Context, err error, caller string) (*store.
 	return nil, &Error{Kind: ReconnectRequired, Err: fmt.Errorf("refreshing: %w", err)}
 }
 
-// release changes the row and takes our lease off it, in one write. It reports
-// whether that happened: where the lease is somebody else's by now, the row is
-// theirs. Where the table is away the lease runs out by itself.
+// release changes the row and takes our lease off it, in one write, which is
+// tried again as long as there is time: one whose answer was lost knows itself.
+// It reports whether that happened: where the lease is somebody else's by now,
+// the row is theirs. Where the table stays away the lease runs out by itself.
 func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 	ctx, cancel := h.c.bound(context.WithoutCancel(ctx), saveReserve)
 	defer cancel()
 	for {
-		writer, err := h.c.drawName()
-		if err != nil {
-			return false
-		}
 		row := *h.hot
 		h.leaseOff(&row)
 		change(&row)
-		there, err := h.write(ctx, &row, writer)
+		there, err := h.persist(ctx, &row)
 		switch {
 		case err == nil:
 			return true

@@ -34,12 +34,16 @@ type Login struct {
 }
 
 // NewLogin returns a Login. It fails where an option is missing that every
-// use needs.
+// use needs, and where an ID token is wanted that the scopes do not bring.
 func NewLogin(p Parts, o LoginOptions) (*Login, error) {
 	if p.Store == nil || p.Asana == nil || o.RedirectURI == "" || len(o.ReturnURLs) == 0 {
 		return nil, errors.New("asanaauth: a login needs a store, Asana, a redirect URI and a return URL")
 	}
-	return &Login{p.withDefaults(), o}, nil
+	l := &Login{p.withDefaults(), o}
+	if l.UsesFragment() && o.Scopes != "" && !asksFor(o.Scopes, "openid") {
+		return nil, errors.New("asanaauth: the response type code id_token (ASANA_RESPONSE_TYPE) needs the scope openid (ASANA_SCOPES)")
+	}
+	return l, nil
 }
 
 // Home is the default return URL: where people are sent who have no attempt.

@@ -962,3 +962,16 @@ func TestTwoTripsAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestAnIDTokenNeedsItsScope(t *testing.T) {
+	h := newHouse(t)
+	p := h.process()
+	o := asanaauth.LoginOptions{RedirectURI: redirectURI, ReturnURLs: []string{returnURL}, ResponseType: "code id_token", Scopes: "default"}
+	if _, err := asanaauth.NewLogin(p.login.Parts, o); err == nil {
+		t.Error("an ID token was asked for without the scope openid")
+	}
+	o.Scopes = "default openid"
+	if _, err := asanaauth.NewLogin(p.login.Parts, o); err != nil {
+		t.Error(err)
+	}
+}

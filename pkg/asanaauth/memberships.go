@@ -134,7 +134,7 @@ func (m *Memberships) askWith(ctx context.Context, access secret.String, userGID
 	defer cancel()
 	workspaces, err := m.c.Asana.Workspaces(ctx, access)
 	if err != nil {
-		return nil, fromParts(fmt.Errorf("listing workspaces: %w", err))
+		return nil, withoutScope(fromParts(fmt.Errorf("listing workspaces: %w", err)))
 	}
 	told, err := m.c.Asana.Memberships(ctx, access, userGID)
 	why, err := unknownBecause(err)
@@ -168,6 +168,16 @@ func unknownBecause(err error) (string, error) {
 		return FullPermissionsRequired, nil
 	}
 	return NotAllowed, nil
+}
+
+// withoutScope says what is missing where Asana said so: it is no outage.
+func withoutScope(err error) error {
+	var answer *asana.Error
+	var e *Error
+	if errors.As(err, &answer) && answer.Status == http.StatusForbidden && errors.As(err, &e) {
+		e.Detail = "Asana does not let this token list its workspaces: the app needs the scope workspaces:read."
+	}
+	return err
 }
 
 // overLimit tells a caller to wait where Asana told us to.

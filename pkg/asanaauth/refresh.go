@@ -54,11 +54,12 @@ func (c *Connections) step(ctx context.Context, hot *store.Hot, w want, caller s
 	if err := c.issuedToUs(ctx, hot); err != nil {
 		return nil, err
 	}
-	if wait := until(hot.RefusedAt.Add(refusedEvery), now, refusedEvery); wait > 0 && w.refusedGrant == hot.Grant && hot.RefusedGrant != hot.Grant {
-		return hot, tryAgain(wait, errors.New("a token was reported refused just before"))
+	wait := cooling(hot, now)
+	if w.reports(hot) {
+		wait = max(wait, until(hot.RefusedAt.Add(refusedEvery), now, refusedEvery))
 	}
-	if wait := cooling(hot, now); wait > 0 {
-		return hot, tryAgain(wait, errors.New("cooling down"))
+	if wait > 0 {
+		return c.cool(ctx, hot, w, wait)
 	}
 	if left := c.leases.left(hot, now); left > 0 {
 		return c.wait(ctx, hot, w, left)
@@ -82,6 +83,25 @@ func (c *Connections) step(ctx context.Context, hot *store.Hot, w want, caller s
 // cooling is the time for which Asana must not be asked.
 func cooling(hot *store.Hot, now time.Time) time.Duration {
 	return until(hot.CoolUntil, now, retryAfterMax)
+}
+
+// cool answers where Asana must not be asked for a while. A token that is
+// reported refused meanwhile is handed out to nobody any more, and everybody
+// waits for the refresh that comes after.
+func (c *Connections) cool(ctx context.Context, hot *store.Hot, w want, wait time.Duration) (*store.Hot, error) {
+	if w.reports(hot) {
+		ctx, cancel := c.bound(ctx, saveReserve)
+		defer cancel()
+		row := *hot
+		row.RefusedGrant, row.CoolUntil = row.Grant, c.now().Add(wait)
+		h := &holder{c: c, hot: hot}
+		next, err := h.persist(ctx, &row)
+		if err != nil {
+			return next, err
+		}
+		hot = next
+	}
+	return hot, tryAgain(wait, errors.New("cooling down"))
 }
 
 // until is the time until an end that a row names, which is most away at the

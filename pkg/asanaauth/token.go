@@ -128,6 +128,12 @@ func (w want) believes(hot *store.Hot, now time.Time) bool {
 	return hot.Status == store.Active && !w.refused(hot) && !hot.Issued.After(now.Add(clockSkew))
 }
 
+// reports reports whether the caller is the first to say that the row's token
+// is refused.
+func (w want) reports(hot *store.Hot) bool {
+	return hot.Grant == w.refusedGrant && hot.Grant != hot.RefusedGrant
+}
+
 func (w want) refused(hot *store.Hot) bool {
 	return hot.Grant == hot.RefusedGrant || hot.Grant == w.refusedGrant
 }

@@ -30,8 +30,25 @@ func (r *Reader) BaseURL(name, def string) string {
 
 // ReturnURLs is a required list of absolute URLs, kept as they are written, since
 // they are compared byte for byte: https, or http for a loopback host, without
-// user information. Query and fragment are allowed.
-func (r *Reader) ReturnURLs(name string) []string { return r.words(name, urlFault) }
+// user information. Query and fragment are allowed, but for the parameters that
+// the redirect itself brings.
+func (r *Reader) ReturnURLs(name string) []string { return r.words(name, returnFault) }
+
+func returnFault(v string) string {
+	if fault := urlFault(v); fault != "" {
+		return fault
+	}
+	u, err := url.Parse(v)
+	if err != nil {
+		return notURL
+	}
+	for _, own := range []string{"asana", "asana_error", "connect_code", "app_state"} {
+		if u.Query().Has(own) {
+			return "has a parameter that the redirect itself brings"
+		}
+	}
+	return ""
+}
 
 // checked returns v, or "" with the mistake noted.
 func (r *Reader) checked(name, v string, fault func(string) string) string {

@@ -137,3 +137,12 @@ func TestReturnURLs(t *testing.T) {
 		want(t, r, test.value, r.ReturnURLs(name), test.want, test.reason)
 	}
 }
+
+func TestReturnURLsLeaveTheRedirectItsParameters(t *testing.T) {
+	for _, own := range []string{"asana", "asana_error", "connect_code", "app_state"} {
+		r := reader("https://a.example/done?x=1&" + own + "=y")
+		want(t, r, own, r.ReturnURLs(name), []string(nil), "parameter that the redirect itself brings")
+	}
+	r := reader("https://a.example/done?asanas=1#asana")
+	want(t, r, "others", r.ReturnURLs(name), []string{"https://a.example/done?asanas=1#asana"}, "")
+}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func (c cookies) session(value string, ttl time.Duration) *http.Cookie {
 
 // cookie makes a cookie; one without a value ends the one that is there.
 func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duration) *http.Cookie {
-	age := int(ttl / time.Second)
+	age := int(math.Ceil(ttl.Seconds()))
 	if value == "" {
 		age = -1 // written as Max-Age=0
 	}

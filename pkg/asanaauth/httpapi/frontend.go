@@ -83,6 +83,9 @@ func (f *frontend) allowOrigin(w http.ResponseWriter, r *http.Request) (isPrefli
 	}
 	held := &heldStatus{ResponseWriter: w}
 	f.cors.ServeHTTP(held, r)
+	if w.Header().Get("Access-Control-Expose-Headers") != "" {
+		w.Header().Set("Access-Control-Expose-Headers", exposed) // as written everywhere else
+	}
 	return held.status != 0, held.status == http.StatusNoContent
 }
 

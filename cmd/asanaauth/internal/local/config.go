@@ -62,6 +62,9 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	if r.Set("ALLOWED_ORIGINS") {
 		c.allowedOrigins = r.Origins("ALLOWED_ORIGINS")
 	}
+	if c.responseType == "code id_token" {
+		c.scopes = "default openid email profile" // an ID token needs openid
+	}
 	if !c.offline || r.Set("ASANA_SCOPES") {
 		c.scopes = strings.Join(r.Scopes("ASANA_SCOPES"), " ")
 	}

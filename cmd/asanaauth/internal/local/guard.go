@@ -6,10 +6,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
@@ -35,6 +37,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This service does not answer to that name.", http.StatusMisdirectedRequest)
 	case changes(r) && r.URL.Path != g.foreign && !g.sameOrigin(r):
 		refuseOrigin(w, r, g.log)
+	case path.Clean(r.URL.Path) != r.URL.Path && r.URL.Path != "/_offline/":
+		// The mux would send the browser on to the clean path.
+		httpapi.NewFailure(httpapi.Config{Log: g.log}, asanaauth.NotFound, "").ServeHTTP(w, r)
 	default:
 		g.next.ServeHTTP(w, r)
 	}
@@ -69,6 +74,7 @@ func setHeaders(h http.Header) {
 
 // refuseOrigin answers with the problem of the frontend routes.
 func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
+	w.Header().Add("Vary", "Origin")
 	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "This request came from another site, so nothing was done.").ServeHTTP(w, r)
 }
 

@@ -40,7 +40,7 @@ func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdou
 	if err != nil {
 		return err
 	}
-	log.WarnContext(ctx, "asanaauth local is not for production", "data", d.folder, "asana", servers.asanaURL)
+	log.WarnContext(ctx, "asanaauth local is not for production", "data", d.folder, "asana", servers.asanaURL, "listening", l.serviceURL())
 	return servers.run(ctx, func() {
 		if c.madeKey {
 			fmt.Fprintf(stdout, "backend-key %s\n", c.backendKey.Reveal())
