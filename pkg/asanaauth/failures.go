@@ -60,36 +60,42 @@ func (h *holder) coolDown(ctx context.Context, retryAfter time.Duration, unsettl
 // breakUp marks the connection broken: Asana refused this very refresh token,
 // under our own lease and the grant that was sent. The sealed refresh token is
 // kept, for maintenance to try again. Where the outcome of a request before is
-// not known, its answer may have had a rotated token, and that is said.
+// not known, its answer may have had a rotated token, and that is said: also
+// where the table stays away and nobody knows whether the mark was kept.
 func (h *holder) breakUp(ctx context.Context, err error, caller string) (*store.Hot, error) {
 	sent, now := h.hot, h.c.now()
-	broke := false
+	broke, lost := false, false
 	ok := h.release(ctx, func(row *store.Hot) {
 		broke = row.Status == store.Active && row.Grant == sent.Grant && row.Generation == sent.Generation
+		lost = broke && row.Unsettled
 		if !broke {
 			return
 		}
 		row.Status, row.Reason = store.Broken, reasonInvalidGrant
-		if row.Unsettled {
+		if lost {
 			row.Reason = reasonLostToken
 		}
 		eraseAccess(row)
 		row.BrokenAt, row.Tries, row.NextTry = now, 0, now.Add(firstRetry)
 	})
+	if lost && (ok || h.holds()) {
+		h.c.alarm(ctx, alarmLost, sent.Connection, err)
+	}
 	if !ok || !broke {
 		return nil, errLook
-	}
-	if h.hot.Reason == reasonLostToken {
-		h.c.alarm(ctx, alarmLost, h.hot.Connection, err)
 	}
 	h.c.audit(ctx, "reconnect_required", caller, h.hot)
 	return nil, &Error{Kind: ReconnectRequired, Err: fmt.Errorf("refreshing: %w", err)}
 }
 
+// holds reports whether the row, as it is known, has our lease.
+func (h *holder) holds() bool { return h.hot != nil && h.hot.Lease == h.name }
+
 // release changes the row and takes our lease off it, in one write, which is
 // tried again as long as there is time: one whose answer was lost knows itself.
 // It reports whether that happened: where the lease is somebody else's by now,
-// the row is theirs. Where the table stays away the lease runs out by itself.
+// the row is theirs, and it is the one that counts for our caller, too. Where
+// the table stays away the lease runs out by itself.
 func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 	ctx, cancel := h.c.bound(context.WithoutCancel(ctx), saveReserve)
 	defer cancel()
@@ -98,12 +104,14 @@ func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 		h.leaseOff(&row)
 		change(&row)
 		there, err := h.persist(ctx, &row)
-		switch {
-		case err == nil:
+		if err == nil {
 			return true
-		case !errors.Is(err, errLook) || there == nil || there.Lease != h.name:
+		}
+		if !errors.Is(err, errLook) {
 			return false
 		}
-		h.hot = there
+		if h.hot = there; !h.holds() {
+			return false
+		}
 	}
 }
