@@ -50,11 +50,14 @@ func refusedBy(answer *asana.Error) bool { return answer.Status >= 300 && answer
 // back in the same write. unsettled notes that the outcome is not known.
 func (h *holder) coolDown(ctx context.Context, retryAfter time.Duration, unsettled bool) {
 	wait := max(h.c.between(coolDownMin, coolDownMax), min(retryAfter, retryAfterMax))
-	until := h.c.now().Add(wait)
-	h.release(ctx, func(row *store.Hot) {
+	until, sent := h.c.now().Add(wait), h.hot
+	ok := h.release(ctx, func(row *store.Hot) {
 		row.CoolUntil = until
 		row.Unsettled = row.Unsettled || unsettled
 	})
+	if !ok && unsettled {
+		h.unsettle(ctx, sent)
+	}
 }
 
 // breakUp marks the connection broken: Asana refused this very refresh token,
@@ -82,10 +85,30 @@ func (h *holder) breakUp(ctx context.Context, err error, caller string) (*store.
 		h.c.alarm(ctx, alarmLost, sent.Connection, err)
 	}
 	if !ok || !broke {
+		h.unsettle(ctx, sent)
 		return nil, errLook
 	}
 	h.c.audit(ctx, "reconnect_required", caller, h.hot)
 	return nil, &Error{Kind: ReconnectRequired, Err: fmt.Errorf("refreshing: %w", err)}
+}
+
+// unsettle notes on the row that a token was sent which somebody else had
+// replaced by then: we stalled past our lease. Where Asana ends a consent whose
+// rotated token comes again, the one that stands there now is worth nothing, and
+// that has to be said when it shows.
+func (h *holder) unsettle(ctx context.Context, sent *store.Hot) {
+	ctx, cancel := h.c.bound(context.WithoutCancel(ctx), saveReserve)
+	defer cancel()
+	for h.hot != nil && h.hot.Status == store.Active && !h.hot.Unsettled &&
+		h.hot.Grant != sent.Grant && h.hot.Generation == sent.Generation {
+		row := *h.hot
+		row.Unsettled = true
+		there, err := h.persist(ctx, &row)
+		if err != nil && !errors.Is(err, errLook) {
+			return
+		}
+		h.hot = there
+	}
 }
 
 // holds reports whether the row, as it is known, has our lease.

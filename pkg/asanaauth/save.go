@@ -22,10 +22,8 @@ func (h *holder) save(ctx context.Context, tokens asana.Tokens, caller string) (
 	for {
 		row := *h.hot
 		row.Grant++
+		row.Unsettled = false
 		h.leaseOff(&row)
-		// Where we stalled, another holder may have sent the same token, and
-		// what Asana makes of that is not known.
-		row.Unsettled = row.Lease != ""
 		if err := h.putTokens(&row, tokens); err != nil {
 			return sent, err
 		}

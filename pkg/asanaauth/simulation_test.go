@@ -931,12 +931,12 @@ func (q *simRequest) freeze() (*http.Response, error) {
 		answer = q.apply()
 	}
 	q.p.s.stall(q.c)
-	if !before {
-		answer = q.apply()
-	}
 	q.p.s.mu.Lock()
 	q.p.s.hurtToken(q.refresh, "stalled")
 	q.p.s.mu.Unlock()
+	if !before {
+		answer = q.apply()
+	}
 	if err := q.r.Context().Err(); err != nil && q.c.dice.comes(0.3) {
 		return nil, err
 	}
@@ -1432,41 +1432,69 @@ func TestARefreshThatFailsServesNoRowOfTheirs(t *testing.T) {
 	})
 }
 
-// Seed 1675: a holder stalled past its lease, and saved its answer while the
-// next one sent the same token again. An Asana that ends a consent whose
-// rotated token comes again then ends the one that was just saved.
-func TestASaveSettlesNothingWhileAnotherAsks(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		h := newHouse(t)
-		h.switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })
-		cookie := h.process().signIn(asanatest.Member)
-		h.expire()
-		second := make(chan asanaauth.Token)
-		go func() {
-			time.Sleep(time.Second)
-			second <- h.process().mustToken(cookie, 0)
-		}()
-		h.asana.Inject(asanatest.Fault{GrantType: "refresh_token"})
-		h.asana.Inject(asanatest.Fault{GrantType: "refresh_token", AnswerDelay: 5 * time.Second})
-		saved := h.process(func(s *settings) { s.transport = wakesLate{h.wire, 18 * time.Second} }).mustToken(cookie, 0)
-		if token := <-second; !token.Access.Equal(saved.Access) {
-			t.Error("the second holder was not served what the first one saved")
-		}
-		h.expire()
-		_, err := h.process().token(cookie, 0)
-		wantKind(t, err, asanaauth.ReconnectRequired)
-		wantCount(t, "alarms", h.log.says("alarm", "rotated_token_lost"), 1)
-	})
+// Seeds 1675 and 1848: a holder stalls past its lease, and the next one sends
+// the same token again; or it stalls before it sends, and is itself the second.
+// An Asana that ends a consent whose rotated token comes again then ends the
+// token that was saved, which must not look like any other refusal.
+func TestATokenSentTwiceIsRemembered(t *testing.T) {
+	for name, c := range map[string]struct {
+		wakesLate wakesLate
+		fault     asanatest.Fault // of the second holder's request
+	}{
+		"after Asana answered":    {wakesLate{after: 18 * time.Second}, asanatest.Fault{AnswerDelay: 5 * time.Second}},
+		"before Asana was asked":  {wakesLate{before: 18 * time.Second}, asanatest.Fault{}},
+		"and its answer was lost": {wakesLate{before: 18 * time.Second, err: errors.New("lost")}, asanatest.Fault{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h := newHouse(t)
+				h.switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })
+				cookie := h.process().signIn(asanatest.Member)
+				time.Sleep(59*time.Minute + 30*time.Second)
+				if c.wakesLate.after > 0 { // the first request to come is the late one's
+					h.asana.Inject(asanatest.Fault{GrantType: "refresh_token"})
+				}
+				c.fault.GrantType = "refresh_token"
+				h.asana.Inject(c.fault)
+				first, second := make(chan error), make(chan error)
+				c.wakesLate.next = h.wire
+				go func() {
+					late := h.process(func(s *settings) { s.transport = c.wakesLate })
+					_, err := late.token(cookie, asanaauth.DefaultMinTTL)
+					first <- err
+				}()
+				go func() {
+					time.Sleep(15 * time.Second)
+					_, err := h.process().token(cookie, asanaauth.DefaultMinTTL)
+					second <- err
+				}()
+				if err := errors.Join(<-second, <-first); err != nil {
+					t.Fatal(err)
+				}
+				wantCount(t, "refreshes", h.refreshes(), 2)
+				h.expire()
+				_, err := h.process().token(cookie, 0)
+				wantKind(t, err, asanaauth.ReconnectRequired)
+				wantCount(t, "alarms", h.log.says("alarm", "rotated_token_lost"), 1)
+			})
+		})
+	}
 }
 
-// wakesLate is a process that is not run for a while when its answers are there.
+// wakesLate is a process that is not run for a while before its requests, or
+// when their answers are there.
 type wakesLate struct {
-	http.RoundTripper
-	d time.Duration
+	next          http.RoundTripper
+	before, after time.Duration
+	err           error
 }
 
-func (f wakesLate) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := f.RoundTripper.RoundTrip(r)
-	time.Sleep(f.d)
+func (w wakesLate) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(w.before)
+	answer, err := w.next.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))
+	time.Sleep(w.after)
+	if w.err != nil {
+		return nil, w.err
+	}
 	return answer, err
 }
