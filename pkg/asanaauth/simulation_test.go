@@ -80,11 +80,11 @@ func (c chances) quiet() bool { return c == chances{} }
 func drawChances(d *dice) chances {
 	people := chances{goesAway: 0.1, disconnects: 0.02, signsIn: 0.02, deauthorises: 0.005}
 	c := people
-	switch d.IntN(12) {
+	switch d.IntN(14) {
 	case 0, 1:
 		return chances{}
 	case 2:
-		c.disconnects, c.signsIn = 0.08, 0.1
+		c.disconnects, c.signsIn, c.asanaSlow = 0.1, 0.1, 0.4
 	case 3, 4:
 		c.asanaRefuses = 0.3
 		c.deauthorises = 0
@@ -96,6 +96,9 @@ func drawChances(d *dice) chances {
 		c.tableStalls, c.asanaStalls, c.asanaSlow = 0.15, 0.2, 0.4
 	case 9:
 		c.dies, c.asanaSlow = 0.03, 0.1
+	case 10, 11:
+		// Holders that wake up while the next one asks.
+		return chances{asanaStalls: 0.4, asanaSlow: 0.7}
 	default:
 		c.asanaRefuses, c.asanaLoses, c.asanaSlow, c.asanaStalls = 0.05, 0.05, 0.05, 0.03
 		c.readFails, c.writeFails, c.writeIsLost, c.tableSlow, c.tableStalls, c.dies = 0.02, 0.04, 0.04, 0.03, 0.02, 0.01
@@ -212,7 +215,8 @@ type simCall struct {
 	seen    int // the same, of which the rules heard
 	carried string
 	stalled bool
-	hurt    bool // by a fault of the table
+	hurt    bool       // by a fault of the table
+	leased  *store.Hot // the row of which it took the lease
 	refused map[string]bool
 	revoked map[string]bool
 	erased  string
@@ -456,7 +460,7 @@ func (s *sim) stall(c *simCall) {
 	c.stalled = true
 	s.mu.Unlock()
 	s.hurt(c, "stalled")
-	time.Sleep(c.dice.between(2*time.Second, 20*time.Second))
+	time.Sleep(c.dice.between(2*time.Second, 22*time.Second))
 }
 
 // hurt notes that the refresh token whose answer the call carries may not be
@@ -627,7 +631,13 @@ func (s *sim) moved(c *simCall, was, is *store.Hot) {
 // leaseMoved: nobody is robbed of a living lease, none is taken while Asana
 // must not be asked, and none without a need.
 func (s *sim) leaseMoved(m step) {
-	if m.is.Lease == "" || m.is.Lease == m.was.Lease {
+	if m.is.Lease == m.was.Lease {
+		return
+	}
+	if m.is.Lease == "" {
+		if !m.consent && m.is.Status != store.Disconnected && !m.c.holds(m.was) {
+			s.wrong("a lease is taken off by another than its holder")
+		}
 		return
 	}
 	now := time.Now()
@@ -649,8 +659,12 @@ func (s *sim) leaseMoved(m step) {
 		s.wrong("a token that has %v left of %v is refreshed", left, m.was.Expires.Sub(m.was.Issued))
 	}
 	s.leases[m.is.Lease] = m.c.p.off
+	m.c.leased = m.is
 	m.conn.leases++
 }
+
+// holds reports whether the row has the call's lease.
+func (c *simCall) holds(row *store.Hot) bool { return c.leased != nil && c.leased.Lease == row.Lease }
 
 // consented: the tokens are new ones, of that very person.
 func (s *sim) consented(m step) {
@@ -695,6 +709,9 @@ func (s *sim) tokensMoved(m step) {
 	}
 	m.conn.saves++
 	s.count["refreshed"]++
+	if m.c.leased == nil || m.was.Grant != m.c.leased.Grant || m.was.Generation != m.c.leased.Generation {
+		s.wrong("call %d saves over another grant than the one that it sent", m.c.id)
+	}
 	if m.is.Grant != m.was.Grant+1 {
 		s.wrong("a save moves the grant from %d to %d", m.was.Grant, m.is.Grant)
 	}
@@ -717,6 +734,9 @@ func (s *sim) statusMoved(m step) {
 	case m.is.Status == m.was.Status:
 	case m.is.Status == store.Revoking && m.is.Epoch == m.was.Epoch:
 		s.wrong("a connection is ended, and its epoch is not")
+	case m.was.Status == store.Revoking && m.is.Status != store.Disconnected && !m.consent,
+		m.was.Status == store.Disconnected && !m.consent:
+		s.wrong("a connection that was %s is %s", m.was.Status, m.is.Status)
 	case m.is.Status == store.Active && !m.newTokens:
 		s.wrong("a connection that was %s is active without new tokens", m.was.Status)
 	case m.is.Status == store.Broken:
@@ -730,9 +750,16 @@ func (s *sim) broke(m step) {
 	s.count["broken"]++
 	r := s.refresh[m.wasRefresh]
 	switch {
+	case !m.c.holds(m.was):
+		s.wrong("a connection is broken by a call that has not its lease")
 	case m.was.Status != store.Active || !m.c.refused[m.wasRefresh]:
 		s.wrong("a connection that was %s is broken, and Asana did not refuse its token", m.was.Status)
 	case r.told:
+	case r.hurt == reused:
+		// The rules say so aloud where they can know (TestATokenSentTwiceIsRemembered).
+		// A save settles what is not known of requests before it, so one of a
+		// stalled holder that gets to Asana late enough is not said.
+		s.count[reused]++
 	case r.rotated && r.hurt != "":
 		s.count["lost"]++
 		m.conn.losses = append(m.conn.losses, m.c)
@@ -780,6 +807,11 @@ func (w simWire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if w.p.isDead() {
 		answer, err = nil, io.ErrUnexpectedEOF
 	}
+	if q.refreshes() && errors.Is(r.Context().Err(), context.Canceled) {
+		w.p.s.mu.Lock()
+		w.p.s.wrong("call %d: a request ended since its caller went away", q.c.id)
+		w.p.s.mu.Unlock()
+	}
 	if err != nil || answer.StatusCode != http.StatusOK {
 		q.lost("answer lost")
 	}
@@ -807,6 +839,9 @@ func (q *simRequest) begin() {
 	token.asking = append(token.asking, q.c)
 	if q.refreshes() {
 		conn.requests++
+		if left := q.c.leased.LeaseEnd.Sub(time.Now().Add(q.p.off)); left < 10*time.Second {
+			s.wrong("call %d asks with %v left of its lease", q.c.id, left)
+		}
 	} else if row := s.hotOf(token.gid); row != nil && (row.Status == store.Active || row.Status == store.Broken) && conn.active <= q.c.seen {
 		s.wrong("a revocation for a person whose connection is %s", row.Status)
 	}
@@ -990,7 +1025,7 @@ func (q *simRequest) learn(status int, body []byte) {
 	if status != http.StatusOK {
 		if tokens.Error == "invalid_grant" && old != nil {
 			q.c.refused[q.refresh] = true
-			s.reused(old)
+			s.cameAgain(old)
 		}
 		return
 	}
@@ -1008,15 +1043,17 @@ func (q *simRequest) learn(status int, body []byte) {
 	}
 }
 
-// reused: Asana may end all of a consent whose rotated token comes again. That
+const reused = "ended by a token that came again"
+
+// cameAgain: Asana may end all of a consent whose rotated token comes again. That
 // is nobody's fault where the token came again since its answer was lost.
-func (s *sim) reused(old *refreshToken) {
+func (s *sim) cameAgain(old *refreshToken) {
 	if !old.rotated || old.hurt == "" || !s.h.asana.Switches().ReuseRevokes {
 		return
 	}
 	for _, r := range s.refresh {
 		if r.family == old.family && r.hurt == "" {
-			r.rotated, r.hurt = true, "reused"
+			r.rotated, r.hurt = true, reused
 		}
 	}
 }
@@ -1219,6 +1256,9 @@ func (a *caller) act() {
 	switch ch := s.chances; {
 	case d.comes(ch.disconnects):
 		s.disconnect(p, session)
+		if d.comes(0.5) {
+			s.signIn(s.alive(d), session.gid)
+		}
 	case d.comes(ch.signsIn):
 		s.tally("signed in again")
 		s.signIn(p, session.gid)
