@@ -3,6 +3,7 @@ package asanaauth
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
@@ -93,12 +94,17 @@ func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch st
 		row := *hot
 		row.Status, row.Reason, row.Epoch = store.Revoking, "", newEpoch
 		eraseAccess(&row)
+		if row.CoolUntil.Equal(row.RefusedAt.Add(refusedEvery)) {
+			row.CoolUntil = time.Time{} // of a report, and no wish of Asana's
+		}
 		next, err := h.persist(ctx, &row)
 		switch {
 		case err == nil:
 			return next, nil
 		case !errors.Is(err, errLook):
 			return nil, err
+		case next != nil && next.Epoch == newEpoch:
+			return next, nil // our own, whose answer was lost, and moved since
 		case next == nil || next.Epoch != epoch || !named(next):
 			return nil, errUnauthenticated // somebody else ended it
 		}
@@ -131,7 +137,7 @@ func (c *Connections) endStep(ctx context.Context, hot *store.Hot, caller string
 		return false, nil, errLook
 	}
 	h, err := c.ready(ctx, hot)
-	if errors.Is(err, seal.ErrOpen) {
+	if errors.Is(err, seal.ErrOpen) && !errors.Is(err, seal.ErrUnknownKey) {
 		// Nobody can revoke what does not open; what is kept has to go all the
 		// same. The alarm has been raised.
 		h, err = &holder{c: c, hot: hot}, nil

@@ -57,7 +57,7 @@ func (h *holder) lease(ctx context.Context, w want) (*store.Hot, error) {
 	// A lease that was not given back: its holder died, perhaps with an answer.
 	row.Unsettled = row.Unsettled || row.Lease != ""
 	row.Lease, row.LeaseEnd = h.name, h.end
-	if w.reports(&row) {
+	if w.refused(&row) {
 		row.RefusedGrant, row.RefusedAt = row.Grant, now
 	}
 	return h.write(ctx, &row, name)

@@ -93,7 +93,10 @@ func (c *Connections) cool(ctx context.Context, hot *store.Hot, w want, wait tim
 		ctx, cancel := c.bound(ctx, saveReserve)
 		defer cancel()
 		row := *hot
-		row.RefusedGrant, row.CoolUntil = row.Grant, c.now().Add(wait)
+		row.RefusedGrant = row.Grant
+		if wait > cooling(hot, c.now()) {
+			row.CoolUntil = row.RefusedAt.Add(refusedEvery)
+		}
 		h := &holder{c: c, hot: hot}
 		next, err := h.persist(ctx, &row)
 		if err != nil {

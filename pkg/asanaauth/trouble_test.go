@@ -292,3 +292,88 @@ func TestAKeyringThatIsGoneIsNotReplaced(t *testing.T) {
 		}
 	})
 }
+
+// The mark is saved, its answer is lost, and a holder's write moves the row
+// before it is tried again: it is still our own.
+func TestAMarkThatMovedIsKnown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		s := p.session(cookie)
+		writes := 0
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name != "write" {
+				return true, nil
+			}
+			if writes++; writes == 2 {
+				h.edit(cookie, func(*store.Hot) {})
+			}
+			return true, failIf(writes == 1, errAway)
+		}
+		d, err := p.conns.Disconnect(t.Context(), s)
+		wantDisconnected(t, d, err, store.Disconnected, true)
+	})
+}
+
+// Asana is well: what a report makes others wait for puts off no disconnect.
+func TestAReportPutsOffNoDisconnect(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		token, err := p.refused(cookie, p.mustToken(cookie, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.refused(cookie, token)
+		wantKind(t, err, asanaauth.TryAgain)
+		d, err := p.disconnect(cookie)
+		wantDisconnected(t, d, err, store.Disconnected, true)
+	})
+}
+
+// A refresh that a withheld report brought about counts as one of those that
+// come once in 30 seconds.
+func TestAWithheldReportCounts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		token, err := p.refused(cookie, p.mustToken(cookie, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		_, err = p.refused(cookie, token)
+		wantKind(t, err, asanaauth.TryAgain)
+		time.Sleep(30 * time.Second)
+		token = p.mustToken(cookie, 0)
+		time.Sleep(time.Second)
+		_, err = p.refused(cookie, token)
+		wantKind(t, err, asanaauth.TryAgain)
+		wantCount(t, "refreshes", h.refreshes(), 2)
+	})
+}
+
+// A ring that is merely old does not know the newest key: nothing is erased for
+// that while a token that could be revoked is there.
+func TestAKeyThatIsNotKnownYetErasesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		other, cookie := p.signIn(asanatest.Guest), p.signIn(asanatest.Member)
+		h.rotateKey()
+		h.edit(other, func(hot *store.Hot) { hot.Access = append(secret.Sealed{}, hot.Access...); hot.Access[1] ^= 0x55 })
+		p.token(other, 0) // an invented key id: p reads the ring again, and not once more for ten seconds
+		h.rotateKey()
+		newest := h.process()
+		if _, err := newest.refused(cookie, newest.mustToken(cookie, 0)); err != nil {
+			t.Fatal(err)
+		}
+		d, err := p.disconnect(cookie)
+		if err == nil && d.Status == store.Disconnected && !d.Revoked {
+			t.Errorf("erased, with %d tokens alive at Asana", h.liveTokens())
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -143,6 +144,11 @@ func (v vetted) RoundTrip(req *http.Request) (*http.Response, error) {
 	if m["error"] != nil {
 		return nil, nonsense(v.op, "the answer is an error with status 200")
 	}
+	if v.op == opRefresh {
+		if a.body, err = readableLifetime(m); err != nil {
+			return nil, nonsense(v.op, "the answer cannot be read")
+		}
+	}
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        http.Header{"Content-Type": {"application/json"}},
@@ -150,6 +156,17 @@ func (v vetted) RoundTrip(req *http.Request) (*http.Response, error) {
 		ContentLength: int64(len(a.body)),
 		Request:       req,
 	}, nil
+}
+
+// readableLifetime writes an answer anew with an expires_in that x/oauth2 can
+// read, or none: it would give up the whole answer for it.
+func readableLifetime(m map[string]any) ([]byte, error) {
+	life, err := lifetime(m["expires_in"])
+	delete(m, "expires_in")
+	if err == nil && life > 0 {
+		m["expires_in"] = int64(life / time.Second)
+	}
+	return json.Marshal(m)
 }
 
 // tokens converts what x/oauth2 returned, at once. Only Extra is read: the fields

@@ -124,8 +124,6 @@ var hostile = map[string]string{
 	"large refresh_token":   `{"access_token":"a","token_type":"bearer","refresh_token":"` + strings.Repeat("a", 8<<10+1) + `"}`,
 	"tab in refresh_token":  `{"access_token":"a","token_type":"bearer","refresh_token":"a\tb"}`,
 	"endless expires_in":    `{"access_token":"a","token_type":"bearer","expires_in":1e999}`,
-	"fraction of a second":  `{"access_token":"a","token_type":"bearer","expires_in":1.5}`,
-	"expires_in as truth":   `{"access_token":"a","token_type":"bearer","expires_in":true}`,
 	"twice":                 `{"access_token":"a","token_type":"bearer","access_token":"b"}`,
 	"twice but for case":    `{"access_token":"a","token_type":"bearer","Access_Token":"b"}`,
 	"twice, long s":         `{"access_token":"a","token_type":"bearer","acceſs_token":"b"}`,
@@ -142,14 +140,16 @@ var hostile = map[string]string{
 
 // oddBesides have good tokens, and something odd beside them.
 var oddBesides = map[string]string{
-	"empty id_token":      `{"access_token":"a","token_type":"bearer","id_token":""}`,
-	"negative expires_in": `{"access_token":"a","token_type":"bearer","expires_in":-1}`,
-	"no time at all":      `{"access_token":"a","token_type":"bearer","expires_in":0}`,
-	"absurd expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":315360001}`,
-	"larger expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":9223372036854775807}`,
-	"expires_in as text":  `{"access_token":"a","token_type":"bearer","expires_in":"3600"}`,
-	"scope as list":       `{"access_token":"a","token_type":"bearer","scope":["a"]}`,
-	"scope with a break":  `{"access_token":"a","token_type":"bearer","scope":"a\nb"}`,
+	"fraction of a second": `{"access_token":"a","token_type":"bearer","expires_in":1.5}`,
+	"expires_in as truth":  `{"access_token":"a","token_type":"bearer","expires_in":true}`,
+	"empty id_token":       `{"access_token":"a","token_type":"bearer","id_token":""}`,
+	"negative expires_in":  `{"access_token":"a","token_type":"bearer","expires_in":-1}`,
+	"no time at all":       `{"access_token":"a","token_type":"bearer","expires_in":0}`,
+	"absurd expires_in":    `{"access_token":"a","token_type":"bearer","expires_in":315360001}`,
+	"larger expires_in":    `{"access_token":"a","token_type":"bearer","expires_in":9223372036854775807}`,
+	"expires_in as text":   `{"access_token":"a","token_type":"bearer","expires_in":"3600"}`,
+	"scope as list":        `{"access_token":"a","token_type":"bearer","scope":["a"]}`,
+	"scope with a break":   `{"access_token":"a","token_type":"bearer","scope":"a\nb"}`,
 }
 
 // The answer of a refresh may hold the only refresh token that still works: it
