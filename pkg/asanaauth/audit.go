@@ -19,6 +19,24 @@ func (p *Parts) audit(ctx context.Context, event, caller string, hot *store.Hot,
 	p.Log.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
 }
 
+// The events of audit lines.
+const (
+	auditConnected = "connected"
+	auditRefreshed = "refreshed"
+	auditReleased  = "token_released"
+	auditReconnect = "reconnect_required"
+	auditRevoked   = "revoked"
+	auditImported  = "imported"
+	auditDenied    = "denied" // somebody asked for what is another's
+)
+
+// deniedOwner notes that somebody claimed what another owner's trip brought: there
+// is no connection yet.
+func (p *Parts) deniedOwner(ctx context.Context, owner store.Hash, caller string) {
+	p.Log.LogAttrs(ctx, slog.LevelInfo, "audit",
+		slog.String("audit", auditDenied), slog.String("owner_hash", owner.String()), slog.String("caller", caller))
+}
+
 // alarm writes a line that somebody has to look at: template.yaml turns it
 // into a metric.
 func (p *Parts) alarm(ctx context.Context, name, connection string, err error) {

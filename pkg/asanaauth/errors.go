@@ -25,6 +25,8 @@ const (
 	WrongAccount      ErrorKind = "wrong-account"
 	NotAllowedForKind ErrorKind = "not-allowed-for-kind"
 	ReconnectRequired ErrorKind = "reconnect-required"
+	TokenRejected     ErrorKind = "token-rejected"
+	AlreadyConnected  ErrorKind = "already-connected"
 	NotFound          ErrorKind = "not-found"
 	TryAgain          ErrorKind = "try-again"
 	AsanaUnavailable  ErrorKind = "asana-unavailable"
@@ -37,6 +39,7 @@ const (
 type Error struct {
 	Kind       ErrorKind
 	Detail     string        // for the caller: a fixed sentence, or empty
+	Reason     string        // with TokenRejected: "inactive", "oauth-token" or "identity-refused"
 	RetryAfter time.Duration // with TryAgain; zero where nothing is known
 	Timeout    bool          // with AsanaUnavailable: Asana took too long
 	Err        error         // for the log alone; may be nil

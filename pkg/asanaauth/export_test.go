@@ -17,5 +17,5 @@ func Times() map[string]time.Duration {
 func SessionOfKind(s *Session, kind store.Kind) *Session {
 	hot := *s.hot
 	hot.Kind = kind
-	return &Session{row: s.row, hot: &hot, cold: s.cold, ring: s.ring}
+	return &Session{row: s.row, Connection: Connection{hot: &hot, cold: s.cold, ring: s.ring, caller: s.caller, bound: true}}
 }

@@ -88,7 +88,7 @@ func (h *holder) breakUp(ctx context.Context, err error, caller string) (*store.
 		h.unsettle(ctx, sent)
 		return nil, errLook
 	}
-	h.c.audit(ctx, "reconnect_required", caller, h.hot)
+	h.c.audit(ctx, auditReconnect, caller, h.hot)
 	return nil, &Error{Kind: ReconnectRequired, Err: fmt.Errorf("refreshing: %w", err)}
 }
 

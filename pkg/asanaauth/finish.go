@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -34,14 +33,19 @@ type Finished struct {
 	// Session is the cookie's value of the new session.
 	Session    secret.String
 	SessionTTL time.Duration // that the cookie lives
+	// ConnectCode is what the backend redeems, where the trip began with a link. It
+	// begins no session.
+	ConnectCode secret.String
 }
 
 // Finish ends a trip: it takes the attempt, redeems the code, makes sure who
-// the person is, and keeps the connection and a new session in one write.
+// the person is, and keeps the connection and a new session in one write; or,
+// where the trip began with a link, holds what Asana answered until the backend
+// redeems the connect code.
 //
 // Errors: LoginExpired and TryAgain before the attempt is taken; after it
-// AccessDenied, LoginExpired, Misconfigured, AsanaUnavailable, TryAgain,
-// Internal, with the ReturnURL to bring them to.
+// AccessDenied, LoginExpired, LinkExpired, WrongAccount, Misconfigured,
+// AsanaUnavailable, TryAgain, Internal, with the ReturnURL to bring them to.
 func (l *Login) Finish(ctx context.Context, r FinishRequest) (Finished, error) {
 	ctx, cancel := l.bound(ctx, callerTime)
 	defer cancel()
@@ -71,7 +75,11 @@ func (l *Login) Finish(ctx context.Context, r FinishRequest) (Finished, error) {
 	if err != nil {
 		return finished, err
 	}
-	finished.Session, err = l.keep(ctx, ring, consent)
+	if attempt.Link.IsZero() {
+		finished.Session, err = l.keep(ctx, ring, consent)
+	} else {
+		finished.ConnectCode, err = l.hold(ctx, ring, attempt.Link, consent)
+	}
 	return finished, err
 }
 
@@ -133,13 +141,6 @@ func (l *Login) believe(r FinishRequest) error {
 	return &Error{Kind: AsanaUnavailable, Err: errors.New("asana answered the authorization with an error")}
 }
 
-// consent is what a person allowed, and who the person is.
-type consent struct {
-	tokens asana.Tokens
-	user   asana.User
-	scopes string // asked for
-}
-
 // redeem exchanges the code, once, and makes sure of the identity.
 func (l *Login) redeem(ctx context.Context, attempt *store.Attempt, r FinishRequest) (consent, error) {
 	verifier, nonce, err := derive(r.Browser, attempt.Salt)
@@ -158,7 +159,7 @@ func (l *Login) redeem(ctx context.Context, attempt *store.Attempt, r FinishRequ
 	if err != nil {
 		return consent{}, err
 	}
-	return consent{tokens, user, attempt.Scopes}, nil
+	return consent{kind: store.OAuth, tokens: tokens, user: user, scopes: attempt.Scopes, issued: l.now()}, nil
 }
 
 func (l *Login) exchange(ctx context.Context, attempt *store.Attempt, code, verifier secret.String) (asana.Tokens, error) {
@@ -184,43 +185,49 @@ func (l *Login) exchange(ctx context.Context, attempt *store.Attempt, code, veri
 	return tokens, fromParts(fmt.Errorf("exchanging the code: %w", err))
 }
 
-// signInOwner is the owner of a connection that a person made for themselves.
-func signInOwner(gid string) string { return "asana:" + gid }
-
-// keep writes the connection and a new session, in one transaction, over
-// whatever stands there, and returns the session's cookie value.
+// keep writes the connection of a person who signs in and a new session, in one
+// transaction, over whatever stands there, and returns the session's cookie value.
 func (l *Login) keep(ctx context.Context, ring *seal.Ring, c consent) (secret.String, error) {
-	owner := signInOwner(c.user.GID)
-	id := store.ConnectionID(store.HashText(owner), c.user.GID, store.OAuth)
+	c.owner = signInOwner(c.user.GID)
 	random, err := draw(l.Rand, 32)
 	if err != nil {
 		return secret.String{}, err
 	}
-	writer, err := l.drawName()
-	if err != nil {
+	id := store.ConnectionID(store.HashText(c.owner), c.user.GID, c.kind)
+	cookie := secret.New(id + "." + token(random))
+	w := consentWrite{p: &l.Parts, ring: ring, consent: c}
+	w.beside = func(_ context.Context, hot *store.Hot, writer string) (store.Change, error) {
+		session, err := l.newSession(ring, hot, cookie)
+		if err != nil {
+			return store.Change{}, err
+		}
+		return store.Put(session, store.Absent, writer), nil
+	}
+	if err := w.keep(ctx); err != nil {
 		return secret.String{}, err
 	}
-	cookie := secret.New(id + "." + token(random))
-	w := consentWrite{l: l, ring: ring, consent: c, owner: owner, id: id, cookie: cookie, writer: writer}
-	for range 5 {
-		err = w.try(ctx)
-		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrUnavailable) {
-			break
-		}
-		if l.Clock.Sleep(ctx, l.between(pollMin, pollMax)) != nil {
-			break
-		}
-	}
-	if err != nil {
-		return secret.String{}, fromParts(fmt.Errorf("keeping the connection: %w", err))
-	}
-	var more []slog.Attr
-	if w.before != nil && w.before.Status == store.Broken {
-		more = append(more, slog.Bool("recovered", true))
-	}
-	if w.before != nil && w.before.Status == store.Revoking {
-		more = append(more, slog.Bool("revocation_dropped", true))
-	}
-	l.audit(ctx, "connected", callerOf(cookie), w.hot, more...)
+	w.kept(ctx, auditConnected, callerOf(cookie))
 	return cookie, nil
+}
+
+func (l *Login) newSession(ring *seal.Ring, hot *store.Hot, cookie secret.String) (*store.Session, error) {
+	now := l.now()
+	end := now.Add(l.o.SessionTTL)
+	s := &store.Session{
+		Cookie:     store.HashText(cookie.Reveal()),
+		Connection: hot.Connection,
+		Epoch:      hot.Epoch,
+		Start:      now,
+		End:        end,
+		IdleTTL:    l.o.SessionIdleTTL,
+		IdleEnd:    earlier(now.Add(l.o.SessionIdleTTL), end),
+	}
+	return s, prove(&l.Parts, ring, s, hot)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

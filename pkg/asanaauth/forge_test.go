@@ -106,7 +106,7 @@ func (h *house) plunder(cookie secret.String) loot {
 		profile, err := p.conns.Profile(ctx, s)
 		l.errs = append(l.errs, err)
 		l.texts = append(l.texts, profile.Name.Reveal(), profile.Email.Reveal(), profile.Picture.Reveal(), profile.AsanaUser)
-		list, err := p.memberships.List(ctx, s)
+		list, err := p.memberships.List(ctx, &s.Connection, "")
 		l.errs = append(l.errs, err)
 		for _, m := range list {
 			l.texts = append(l.texts, m.UserGID, m.UserName.Reveal())

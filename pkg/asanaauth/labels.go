@@ -56,11 +56,7 @@ func setTokens(p *Parts, ring *seal.Ring, hot *store.Hot, t asana.Tokens, now ti
 	if err != nil {
 		return fmt.Errorf("sealing the access token: %w", err)
 	}
-	life := t.ExpiresIn
-	if life == 0 {
-		life = documentedLife
-	}
-	hot.Access, hot.Issued, hot.Expires, hot.LastRefreshed = access, now, now.Add(life), now
+	hot.Access, hot.Issued, hot.Expires, hot.LastRefreshed = access, now, endOf(hot.Kind, t.ExpiresIn, now), now
 	if t.Refresh.IsZero() {
 		return nil
 	}
@@ -68,4 +64,16 @@ func setTokens(p *Parts, ring *seal.Ring, hot *store.Hot, t asana.Tokens, now ti
 		return fmt.Errorf("sealing the refresh token: %w", err)
 	}
 	return nil
+}
+
+// endOf is when an access token that was issued now ends: zero where Asana told
+// nothing of a long-lived one.
+func endOf(kind store.Kind, life time.Duration, now time.Time) time.Time {
+	switch {
+	case life > 0:
+		return now.Add(life)
+	case kind == store.OAuth:
+		return now.Add(documentedLife)
+	}
+	return time.Time{}
 }

@@ -206,9 +206,9 @@ func (l *trip) use(process func() *process, cookie secret.String) {
 	}
 	_, err = p.conns.Session(ctx, secret.New(connectionOf(cookie)+".marker-of-an-error"))
 	l.note(err)
-	_, err = p.memberships.In(ctx, p.session(cookie), "marker-of-an-error")
+	_, err = p.memberships.In(ctx, &p.session(cookie).Connection, "marker-of-an-error", "")
 	l.note(err)
-	_, err = p.memberships.In(ctx, p.session(cookie), "4711")
+	_, err = p.memberships.In(ctx, &p.session(cookie).Connection, "4711", "")
 	l.note(err)
 }
 

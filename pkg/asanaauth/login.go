@@ -77,22 +77,43 @@ func (l *Login) Begin(ctx context.Context, r BeginRequest) (Begun, error) {
 	if r.AppState != "" && !validAppState(r.AppState) {
 		return Begun{}, &Error{Kind: InvalidRequest, Detail: "app_state is 1 to 256 of A-Z, a-z, 0-9, _ and -."}
 	}
+	t, err := l.whereTo(ctx, r)
+	if err != nil {
+		return Begun{}, err
+	}
+	return l.begin(ctx, t)
+}
+
+// trip is what an attempt is for.
+type trip struct {
+	link      store.Hash // zero where it began without one
+	returnURL string
+	appState  string
+	scopes    string
+}
+
+// whereTo finds out what a trip is for: what its link says, or signing in.
+func (l *Login) whereTo(ctx context.Context, r BeginRequest) (trip, error) {
+	if r.Link != "" {
+		link, err := l.follow(ctx, r)
+		if err != nil {
+			return trip{}, err
+		}
+		return trip{link.Token, link.ReturnURL, r.AppState, link.Scopes}, nil
+	}
 	if r.ReturnTo == "" {
 		r.ReturnTo = l.o.ReturnURLs[0]
 	}
-	if !slices.Contains(l.o.ReturnURLs, r.ReturnTo) {
-		return Begun{}, &Error{Kind: InvalidRequest, Detail: "return_to is not one of the addresses that this service returns to."}
+	switch {
+	case !slices.Contains(l.o.ReturnURLs, r.ReturnTo):
+		return trip{}, errReturnTo
+	case l.o.LinksOnly:
+		return trip{}, &Error{Kind: InvalidRequest, Detail: "A link is needed to connect."}
 	}
-	if r.Link != "" {
-		return Begun{}, &Error{Kind: LinkExpired}
-	}
-	if l.o.LinksOnly {
-		return Begun{}, &Error{Kind: InvalidRequest, Detail: "A link is needed to connect."}
-	}
-	return l.begin(ctx, r)
+	return trip{returnURL: r.ReturnTo, appState: r.AppState, scopes: l.o.Scopes}, nil
 }
 
-func (l *Login) begin(ctx context.Context, r BeginRequest) (Begun, error) {
+func (l *Login) begin(ctx context.Context, t trip) (Begun, error) {
 	random, err := draw(l.Rand, 3*32)
 	if err != nil {
 		return Begun{}, err
@@ -111,10 +132,11 @@ func (l *Login) begin(ctx context.Context, r BeginRequest) (Begun, error) {
 		State:       store.HashText(state),
 		Browser:     store.HashText(browser.Reveal()),
 		Salt:        salt,
-		ReturnURL:   r.ReturnTo,
-		AppState:    r.AppState,
-		Scopes:      l.o.Scopes,
+		ReturnURL:   t.returnURL,
+		AppState:    t.appState,
+		Scopes:      t.scopes,
 		RedirectURI: l.o.RedirectURI,
+		Link:        t.link,
 		Created:     now,
 		End:         now.Add(attemptTTL),
 	}
@@ -123,9 +145,9 @@ func (l *Login) begin(ctx context.Context, r BeginRequest) (Begun, error) {
 	}
 	a := asana.Authorization{
 		State: state, Verifier: verifier, RedirectURI: l.o.RedirectURI,
-		Scopes: l.o.Scopes, ResponseType: l.o.ResponseType,
+		Scopes: t.scopes, ResponseType: l.o.ResponseType,
 	}
-	if asksFor(l.o.Scopes, "openid") {
+	if asksFor(t.scopes, "openid") {
 		a.Nonce = nonce
 	}
 	return Begun{URL: l.Asana.AuthorizeURL(a), Attempt: AttemptName(state), Browser: browser}, nil

@@ -46,7 +46,7 @@ func NewMemberships(c *Connections) *Memberships {
 
 // List returns the memberships of the session's person, one for each workspace
 // that the person's token reaches. Errors: those of [Connections.Token].
-func (m *Memberships) List(ctx context.Context, s *Session) ([]Membership, error) {
+func (m *Memberships) List(ctx context.Context, s *Connection, user string) ([]Membership, error) {
 	ctx, cancel := m.c.bound(ctx, callerTime)
 	defer cancel()
 	if err := m.c.canAsk(); err != nil {
@@ -73,11 +73,11 @@ func (m *Memberships) List(ctx context.Context, s *Session) ([]Membership, error
 // In returns the membership of the session's person in one workspace. Errors:
 // InvalidRequest for a workspace that is no gid, NotFound for one that the
 // person's token does not reach, and those of [Connections.Token].
-func (m *Memberships) In(ctx context.Context, s *Session, workspace string) (Membership, error) {
+func (m *Memberships) In(ctx context.Context, s *Connection, workspace, user string) (Membership, error) {
 	if !asana.IsGID(workspace) {
 		return Membership{}, &Error{Kind: InvalidRequest, Detail: "workspace is a gid, a string of digits."}
 	}
-	list, err := m.List(ctx, s)
+	list, err := m.List(ctx, s, user)
 	if err != nil {
 		return Membership{}, err
 	}
@@ -110,7 +110,7 @@ func (m *Memberships) keep(key membershipKey, list []Membership) {
 
 // ask asks Asana, with a token that is fresh by the rules. One that Asana
 // refuses all the same is reported as such, and its successor tried once.
-func (m *Memberships) ask(ctx context.Context, s *Session) ([]Membership, error) {
+func (m *Memberships) ask(ctx context.Context, s *Connection) ([]Membership, error) {
 	r := TokenRequest{MinTTL: DefaultMinTTL}
 	for again := true; ; again = false {
 		access, err := m.c.fresh(ctx, s, r)

@@ -28,7 +28,7 @@ func (p *process) members(cookie secret.String) ([]asanaauth.Membership, error) 
 	if err != nil {
 		return nil, err
 	}
-	return p.memberships.List(context.Background(), s)
+	return p.memberships.List(context.Background(), &s.Connection, "")
 }
 
 func (p *process) mustMembers(cookie secret.String) []asanaauth.Membership {
@@ -86,7 +86,7 @@ func TestMembershipsOfEverybody(t *testing.T) {
 					if m.UserGID != gid || m.UserName.IsZero() || m.AskedWith != "connection" || !m.CheckedAt.Equal(time.Now()) {
 						t.Errorf("membership: %+v", m)
 					}
-					one, err := p.memberships.In(t.Context(), p.session(cookie), m.Workspace.GID)
+					one, err := p.memberships.In(t.Context(), &p.session(cookie).Connection, m.Workspace.GID, "")
 					if err != nil || flags(one) != flags(m) {
 						t.Errorf("In() = %s, %v", flags(one), err)
 					}
@@ -104,7 +104,7 @@ func TestAnInactiveMembershipCannotWrite(t *testing.T) {
 		h := newHouse(t)
 		h.switches(func(s *asanatest.Switches) { s.ListInactiveMemberships = true })
 		p := h.process()
-		m, err := p.memberships.In(t.Context(), p.session(p.signIn(asanatest.Deactivated)), asanatest.Acme)
+		m, err := p.memberships.In(t.Context(), &p.session(p.signIn(asanatest.Deactivated)).Connection, asanatest.Acme, "")
 		if want := "Acme: active n, admin n, guest n, view only n, can write n"; err != nil || flags(m) != want {
 			t.Errorf("In() = %s, %v", flags(m), err)
 		}
@@ -210,7 +210,7 @@ func TestABlockedWorkspaceIsAbsent(t *testing.T) {
 		if list := p.mustMembers(cookie); len(list) != 1 || list[0].Workspace.GID != asanatest.Globex {
 			t.Errorf("got %v", list)
 		}
-		_, err := p.memberships.In(t.Context(), p.session(cookie), asanatest.Acme)
+		_, err := p.memberships.In(t.Context(), &p.session(cookie).Connection, asanatest.Acme, "")
 		wantKind(t, err, asanaauth.NotFound)
 	})
 }
@@ -221,14 +221,14 @@ func TestWorkspacesThatAreNone(t *testing.T) {
 		p := h.process()
 		cookie := p.signIn(asanatest.Member)
 		for _, gid := range []string{"", "me", "12a", "-1", " 1", "1 ", "1/../2", "١", "1111111111111111111111111111111"} {
-			_, err := p.memberships.In(t.Context(), p.session(cookie), gid)
+			_, err := p.memberships.In(t.Context(), &p.session(cookie).Connection, gid, "")
 			if asanaauth.KindOf(err) != asanaauth.InvalidRequest {
 				t.Errorf("%q: %v", gid, err)
 			}
 		}
 		wantCount(t, "requests", h.asana.CountRequests(workspacesPath), 0)
 		for _, gid := range []string{asanatest.Globex, "1", "0" + asanatest.Acme, asanatest.Member} {
-			_, err := p.memberships.In(t.Context(), p.session(cookie), gid)
+			_, err := p.memberships.In(t.Context(), &p.session(cookie).Connection, gid, "")
 			if asanaauth.KindOf(err) != asanaauth.NotFound {
 				t.Errorf("%q: %v", gid, err)
 			}
@@ -432,7 +432,7 @@ func TestMembershipsOfABrokenConnection(t *testing.T) {
 		h.edit(cookie, func(hot *store.Hot) { hot.Status, hot.Reason = store.Broken, "invalid-grant" })
 		_, err := p.members(cookie)
 		wantKind(t, err, asanaauth.ReconnectRequired)
-		_, err = p.memberships.In(t.Context(), p.session(cookie), asanatest.Acme)
+		_, err = p.memberships.In(t.Context(), &p.session(cookie).Connection, asanatest.Acme, "")
 		wantKind(t, err, asanaauth.ReconnectRequired)
 		h.switches(func(s *asanatest.Switches) { s.RefuseRefresh = true })
 		other := p.signIn(asanatest.Guest)
@@ -454,7 +454,7 @@ func TestMembershipsOfAnEndedSession(t *testing.T) {
 		h.inRequest("refresh_token", func() {
 			h.edit(cookie, func(hot *store.Hot) { hot.Epoch, hot.Generation = "another", hot.Generation+1 })
 		})
-		_, err := p.memberships.List(t.Context(), s)
+		_, err := p.memberships.List(t.Context(), &s.Connection, "")
 		if kind := asanaauth.KindOf(err); kind != asanaauth.Unauthenticated {
 			t.Errorf("List() = %v", err)
 		}

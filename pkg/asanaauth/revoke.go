@@ -27,7 +27,7 @@ func (h *holder) revokeAndErase(ctx context.Context, caller string) (revoked boo
 		return false, next, lookOrLater(err)
 	}
 	if revoked {
-		h.c.audit(ctx, "revoked", caller, h.hot)
+		h.c.audit(ctx, auditRevoked, caller, h.hot)
 	}
 	return revoked, nil, nil
 }

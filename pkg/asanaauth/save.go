@@ -65,7 +65,7 @@ func (h *holder) saved(ctx context.Context, sent, now *store.Hot, caller string)
 	if sent.Status == store.Broken {
 		more = append(more, slog.Bool("recovered", true))
 	}
-	h.c.audit(ctx, "refreshed", caller, now, more...)
+	h.c.audit(ctx, auditRefreshed, caller, now, more...)
 }
 
 // putTokens puts the tokens of an answer into the row. A connection that is

@@ -15,17 +15,12 @@ import (
 // Session is a browser's proven session and the connection that it opens, as
 // they were read. It is good for one request, and not for concurrent use.
 type Session struct {
-	row  *store.Session
-	hot  *store.Hot
-	cold *store.Cold
-	ring *seal.Ring
+	Connection
+	row *store.Session
 }
 
-// Connection is the connection's id.
-func (s *Session) Connection() string { return s.hot.Connection }
-
 // Caller names the session in audit lines: "session:" and 8 hexadecimal digits.
-func (s *Session) Caller() string { return callerOfHash(s.row.Cookie) }
+func (s *Session) Caller() string { return s.caller }
 
 func callerOf(cookie secret.String) string  { return callerOfHash(store.HashText(cookie.Reveal())) }
 func callerOfHash(cookie store.Hash) string { return "session:" + cookie.String()[:8] }
@@ -90,10 +85,10 @@ func (c *Connections) readSession(ctx context.Context, id string, cookie store.H
 			return nil, errUnauthenticated
 		}
 		if cold != nil && cold.Generation == hot.Generation {
-			return &Session{row: row, hot: hot, cold: cold}, nil
+			return &Session{Connection{hot: hot, cold: cold, caller: callerOfHash(cookie), bound: true}, row}, nil
 		}
 	}
-	return nil, tryAgain(0, errors.New("hot and cold row stay apart"))
+	return nil, tryAgain(0, errApart)
 }
 
 func (c *Connections) sessionHolds(id string, row *store.Session, hot *store.Hot) bool {

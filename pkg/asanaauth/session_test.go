@@ -51,8 +51,8 @@ func TestASessionIsOneRead(t *testing.T) {
 		if len(calls) != 1 || calls[0].Name != "read" || len(calls[0].Keys) != 3 {
 			t.Errorf("calls: %+v", calls)
 		}
-		if s.Connection() != connectionOf(cookie) || s.Caller() != "session:"+store.HashText(cookie.Reveal()).String()[:8] {
-			t.Errorf("connection %q, caller %q", s.Connection(), s.Caller())
+		if s.ID() != connectionOf(cookie) || s.Caller() != "session:"+store.HashText(cookie.Reveal()).String()[:8] {
+			t.Errorf("connection %q, caller %q", s.ID(), s.Caller())
 		}
 	})
 }
@@ -434,7 +434,7 @@ func TestConnectionsWithoutAsanaOpenSessions(t *testing.T) {
 		h.expire()
 		_, err = p.conns.Token(t.Context(), s, asanaauth.TokenRequest{})
 		wantKind(t, err, asanaauth.Internal)
-		_, err = p.memberships.List(t.Context(), s)
+		_, err = p.memberships.List(t.Context(), &s.Connection, "")
 		wantKind(t, err, asanaauth.Internal)
 		_, err = p.conns.Disconnect(t.Context(), s)
 		wantKind(t, err, asanaauth.Internal)

@@ -32,6 +32,9 @@ const (
 	documentedLife = time.Hour
 
 	attemptTTL   = 10 * time.Minute
+	linkTTL      = 30 * time.Minute
+	heldTTL      = 10 * time.Minute // what Asana answered to a link's trip waits for the backend
+	codeTTL      = time.Minute      // of a session code
 	tombstoneTTL = 30 * 24 * time.Hour
 	idleMove     = time.Hour // a session's idle end is moved at most so often
 

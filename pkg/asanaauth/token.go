@@ -49,17 +49,17 @@ func (c *Connections) Token(ctx context.Context, s *Session, r TokenRequest) (To
 	if s.hot.Kind != store.OAuth {
 		return Token{}, &Error{Kind: NotAllowedForKind}
 	}
-	access, err := c.fresh(ctx, s, r)
+	access, err := c.fresh(ctx, &s.Connection, r)
 	if err != nil {
 		return Token{}, err
 	}
-	c.audit(ctx, "token_released", s.Caller(), s.hot)
+	c.audit(ctx, auditReleased, s.Caller(), s.hot)
 	return Token{Access: access, ExpiresIn: max(0, s.hot.Expires.Sub(c.now())), Scope: scopeOf(s.cold)}, nil
 }
 
 // fresh returns the opened access token that serves the request: that of the
 // session's row, or of the refreshed one, which then is the session's.
-func (c *Connections) fresh(ctx context.Context, s *Session, r TokenRequest) (secret.String, error) {
+func (c *Connections) fresh(ctx context.Context, s *Connection, r TokenRequest) (secret.String, error) {
 	held, err := c.openAccess(ctx, s.hot, s.ring)
 	if err != nil {
 		return secret.String{}, err
@@ -71,7 +71,7 @@ func (c *Connections) fresh(ctx context.Context, s *Session, r TokenRequest) (se
 	if w.servedBy(s.hot, c.now()) {
 		return held, nil
 	}
-	hot, err := c.joined(ctx, s.hot, w, s.Caller())
+	hot, err := c.joined(ctx, s.hot, w, s.caller)
 	if err != nil {
 		return secret.String{}, err
 	}
@@ -79,7 +79,7 @@ func (c *Connections) fresh(ctx context.Context, s *Session, r TokenRequest) (se
 	if err != nil {
 		return secret.String{}, err
 	}
-	if hot.Epoch != s.row.Epoch {
+	if s.bound && hot.Epoch != s.hot.Epoch {
 		return secret.String{}, errUnauthenticated // ended, and begun anew, while we waited
 	}
 	s.hot = hot

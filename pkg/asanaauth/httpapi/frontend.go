@@ -150,7 +150,7 @@ func (f *frontend) session(r *http.Request) (*asanaauth.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	noteConnection(r, s.Connection())
+	noteConnection(r, s.ID())
 	return s, nil
 }
 

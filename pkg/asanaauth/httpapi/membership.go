@@ -29,13 +29,13 @@ func (f *frontend) membership(w http.ResponseWriter, r *http.Request, m *asanaau
 		return err
 	}
 	if workspace, ok := p["workspace"]; ok {
-		in, err := m.In(r.Context(), s, workspace)
+		in, err := m.In(r.Context(), &s.Connection, workspace, "")
 		if err != nil {
 			return err
 		}
 		return answerJSON(w, http.StatusOK, membershipJSON(in))
 	}
-	list, err := m.List(r.Context(), s)
+	list, err := m.List(r.Context(), &s.Connection, "")
 	if err != nil {
 		return err
 	}

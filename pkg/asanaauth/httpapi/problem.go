@@ -14,8 +14,6 @@ const (
 	methodNotAllowed     asanaauth.ErrorKind = "method-not-allowed"
 	payloadTooLarge      asanaauth.ErrorKind = "payload-too-large"
 	unsupportedMediaType asanaauth.ErrorKind = "unsupported-media-type"
-	tokenRejected        asanaauth.ErrorKind = "token-rejected"
-	alreadyConnected     asanaauth.ErrorKind = "already-connected"
 )
 
 // typePrefix stands before a kind in a problem's type.
@@ -38,11 +36,11 @@ func ProblemTypes() []ProblemType {
 		{asanaauth.Unauthenticated, 401, "Nobody is signed in", "Please sign in first."},
 		{asanaauth.AccessDenied, 403, "Access was denied at Asana", "You said no at Asana. Nothing was connected."},
 		{forbiddenOrigin, 403, "Requests from this origin are not allowed", "This request came from another site, so nothing was done."},
-		{tokenRejected, 422, "Asana rejects this credential", "Asana rejects this credential."},
+		{asanaauth.TokenRejected, 422, "Asana rejects this credential", "Asana rejects this credential."},
 		{asanaauth.WrongAccount, 409, "Another Asana account was expected", "Please sign in at Asana with the account that was asked for."},
 		{asanaauth.NotAllowedForKind, 409, "Not allowed for this kind of connection", "This connection is of another kind."},
 		{asanaauth.ReconnectRequired, 409, "The connection has to be made again", "Please connect to Asana again."},
-		{alreadyConnected, 409, "There is an active connection already", "There is an active connection already."},
+		{asanaauth.AlreadyConnected, 409, "There is an active connection already", "There is an active connection already."},
 		{asanaauth.NotFound, 404, "There is no such thing", "There is no such page."},
 		{methodNotAllowed, 405, "This method is not allowed", "This page cannot be used like that."},
 		{payloadTooLarge, 413, "The request is too large", "The answer that your browser brought is too large."},
