@@ -30,6 +30,9 @@ func (c *Connections) Disconnect(ctx context.Context, s *Session) (Disconnected,
 		return Disconnected{}, err
 	}
 	d, err := c.disconnect(ctx, s.hot, s.row.Epoch, s.Caller())
+	if errors.Is(err, errEndedOtherwise) {
+		return Disconnected{}, errUnauthenticated
+	}
 	if err != nil {
 		return Disconnected{}, err
 	}
@@ -38,6 +41,37 @@ func (c *Connections) Disconnect(ctx context.Context, s *Session) (Disconnected,
 		c.Log.WarnContext(ctx, "session row left to its TTL", "err", err)
 	}
 	return d, nil
+}
+
+// End is [Connections.Disconnect] for a backend, and for credentials of every kind: a
+// personal access token and a service account's are erased here, as Asana offers no
+// way to revoke them. A connection that has ended stays so.
+//
+// Errors: NotFound where it is gone, TryAgain, Misconfigured, Internal.
+func (c *Connections) End(ctx context.Context, conn *Connection) (Disconnected, error) {
+	ctx, cancel := c.bound(ctx, callerTime)
+	defer cancel()
+	if conn.hot.Kind == store.OAuth {
+		if err := c.canAsk(); err != nil {
+			return Disconnected{}, err
+		}
+	}
+	hot := conn.hot
+	for {
+		if hot.Status == store.Disconnected {
+			return Disconnected{Status: store.Disconnected}, nil
+		}
+		d, err := c.disconnect(ctx, hot, hot.Epoch, conn.caller)
+		if !errors.Is(err, errEndedOtherwise) {
+			return d, err
+		}
+		if hot, err = c.readHot(ctx, conn.ID()); KindOf(err) == ReconnectRequired {
+			return Disconnected{}, errNotFound
+		}
+		if err != nil {
+			return Disconnected{}, err
+		}
+	}
 }
 
 func (c *Connections) disconnect(ctx context.Context, hot *store.Hot, epoch, caller string) (Disconnected, error) {
@@ -77,8 +111,12 @@ func (c *Connections) endedOtherwise(hot *store.Hot) (Disconnected, error) {
 	return Disconnected{}, tryAgain(0, errors.New("connected again while disconnecting"))
 }
 
+// errEndedOtherwise says that somebody else has ended the connection, which was to
+// be ended in the epoch that the caller knows.
+var errEndedOtherwise = errors.New("ended by somebody else")
+
 // markRevoking is the first write: a new epoch ends all sessions, the access
-// token is erased, the lease stays whose it is.
+// token is erased, the lease stays whose it is. One who finds it done goes on.
 func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch string) (*store.Hot, error) {
 	newEpoch, err := c.drawName()
 	if err != nil {
@@ -90,6 +128,9 @@ func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch st
 	for {
 		if err := c.issuedToUs(ctx, hot); err != nil {
 			return nil, err
+		}
+		if hot.Status == store.Revoking {
+			return hot, nil
 		}
 		row := *hot
 		row.Status, row.Reason, row.Epoch = store.Revoking, "", newEpoch
@@ -106,7 +147,7 @@ func (c *Connections) markRevoking(ctx context.Context, hot *store.Hot, epoch st
 		case next != nil && next.Epoch == newEpoch:
 			return next, nil // our own, whose answer was lost, and moved since
 		case next == nil || next.Epoch != epoch || !named(next):
-			return nil, errUnauthenticated // somebody else ended it
+			return nil, errEndedOtherwise
 		}
 		hot, h.hot = next, next
 	}

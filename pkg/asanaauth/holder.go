@@ -25,23 +25,20 @@ type holder struct {
 }
 
 // ready gets what will be needed, before anybody is kept out: a lease must not
-// be spent waiting for KMS.
+// be spent waiting for KMS. Where there is nothing to send, no client secret is.
 func (c *Connections) ready(ctx context.Context, hot *store.Hot) (*holder, error) {
 	ring, err := c.Keys.Ring(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var refresh secret.String
-	if len(hot.Refresh) > 0 {
-		refresh, err = c.open(ctx, ring, hot.Connection, hotLabel(hot, fieldRefresh), hot.Refresh)
-		if err != nil {
-			return nil, err
-		}
+	h := &holder{c: c, hot: hot, ring: ring}
+	if len(hot.Refresh) == 0 {
+		return h, nil
 	}
-	if err := c.Secrets.Ready(ctx); err != nil {
+	if h.refresh, err = c.open(ctx, ring, hot.Connection, hotLabel(hot, fieldRefresh), hot.Refresh); err != nil {
 		return nil, err
 	}
-	return &holder{c: c, hot: hot, ring: ring, refresh: refresh}, nil
+	return h, c.Secrets.Ready(ctx)
 }
 
 // lease takes the row's lease. Its end is counted from before the write, so

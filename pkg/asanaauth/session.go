@@ -57,16 +57,21 @@ func (c *Connections) Session(ctx context.Context, cookie secret.String) (*Sessi
 	if s.ring, err = c.Keys.Ring(ctx); err != nil {
 		return nil, err
 	}
-	_, err = c.Keys.open(ctx, s.ring, proofLabel(s.row, s.hot), s.row.Proof)
-	if errors.Is(err, seal.ErrOpen) {
-		c.alarm(ctx, alarmUnseal, id, err)
-		return nil, errUnauthenticated
-	}
-	if err != nil {
-		return nil, fromParts(err)
+	if err := c.proven(ctx, s, proofLabel(s.row, s.hot), s.row.Proof); err != nil {
+		return nil, err
 	}
 	c.moveIdleEnd(ctx, s)
 	return s, nil
+}
+
+// proven opens a proof. A row whose proof does not open was not written by us.
+func (c *Connections) proven(ctx context.Context, s *Session, l seal.Label, proof secret.Sealed) error {
+	_, err := c.Keys.open(ctx, s.ring, l, proof)
+	if errors.Is(err, seal.ErrOpen) {
+		c.alarm(ctx, alarmUnseal, s.ID(), err)
+		return errUnauthenticated
+	}
+	return fromParts(err)
 }
 
 // readSession reads the three rows. A batch read is no snapshot: hot and cold

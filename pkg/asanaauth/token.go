@@ -27,62 +27,81 @@ type TokenRequest struct {
 // DefaultMinTTL is the MinTTL of callers that name none.
 const DefaultMinTTL = 300 * time.Second
 
-// Token is an access token: short-lived, for one person at Asana.
+// Token is an access token, for one person (or bot) at Asana.
 type Token struct {
-	Access    secret.String
-	ExpiresIn time.Duration // left, when it was read
-	Scope     string        // granted, where Asana said it, else asked for
+	Access secret.String
+	// ExpiresIn is the time left when it was read; zero where Asana told no end of
+	// a long-lived token.
+	ExpiresIn time.Duration
+	Scope     string // granted, where Asana said it, else asked for; empty where neither is known
 }
 
 // Token returns an access token of the session's connection, refreshed if it
 // has to be. It waits for another caller's refresh rather than asking Asana a
 // second time, and for 25 seconds at most.
 //
-// Errors: NotAllowedForKind, ReconnectRequired, TryAgain, AsanaUnavailable,
-// Misconfigured, Internal.
+// Errors: NotAllowedForKind (a long-lived token is not for a frontend),
+// ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.
 func (c *Connections) Token(ctx context.Context, s *Session, r TokenRequest) (Token, error) {
-	ctx, cancel := c.bound(ctx, callerTime)
-	defer cancel()
-	if err := c.canAsk(); err != nil {
-		return Token{}, err
-	}
 	if s.hot.Kind != store.OAuth {
 		return Token{}, &Error{Kind: NotAllowedForKind}
 	}
-	access, err := c.fresh(ctx, &s.Connection, r)
+	return c.TokenOf(ctx, &s.Connection, r)
+}
+
+// TokenOf is Token for a backend, and for credentials of every kind. A personal
+// access token and a service account's are handed out as they are; one that is
+// reported refused is introspected, and breaks the connection where Asana says that
+// it is not active.
+//
+// Errors: ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.
+func (c *Connections) TokenOf(ctx context.Context, conn *Connection, r TokenRequest) (Token, error) {
+	ctx, cancel := c.bound(ctx, callerTime)
+	defer cancel()
+	access, err := c.fresh(ctx, conn, r)
 	if err != nil {
 		return Token{}, err
 	}
-	c.audit(ctx, auditReleased, s.Caller(), s.hot)
-	return Token{Access: access, ExpiresIn: max(0, s.hot.Expires.Sub(c.now())), Scope: scopeOf(s.cold)}, nil
+	c.audit(ctx, auditReleased, conn.caller, conn.hot)
+	t := Token{Access: access, Scope: scopeOf(conn.cold)}
+	if !conn.hot.Expires.IsZero() {
+		t.ExpiresIn = max(0, conn.hot.Expires.Sub(c.now()))
+	}
+	return t, nil
 }
 
 // fresh returns the opened access token that serves the request: that of the
-// session's row, or of the refreshed one, which then is the session's.
-func (c *Connections) fresh(ctx context.Context, s *Connection, r TokenRequest) (secret.String, error) {
-	held, err := c.openAccess(ctx, s.hot, s.ring)
+// connection's row, or of the refreshed one, which then is the connection's.
+func (c *Connections) fresh(ctx context.Context, conn *Connection, r TokenRequest) (secret.String, error) {
+	if conn.hot.Kind != store.OAuth {
+		return c.longLived(ctx, conn, r)
+	}
+	if err := c.canAsk(); err != nil {
+		return secret.String{}, err
+	}
+	held, err := c.openAccess(ctx, conn.hot, conn.ring)
 	if err != nil {
 		return secret.String{}, err
 	}
 	w := want{minTTL: r.MinTTL}
 	if r.Refused != nil && store.HashText(held.Reveal()) == *r.Refused {
-		w.refusedGrant = s.hot.Grant
+		w.refusedGrant = conn.hot.Grant
 	}
-	if w.servedBy(s.hot, c.now()) {
+	if w.servedBy(conn.hot, c.now()) {
 		return held, nil
 	}
-	hot, err := c.joined(ctx, s.hot, w, s.caller)
+	hot, err := c.joined(ctx, conn.hot, w, conn.caller)
 	if err != nil {
 		return secret.String{}, err
 	}
-	access, err := c.openAccess(ctx, hot, s.ring)
+	access, err := c.openAccess(ctx, hot, conn.ring)
 	if err != nil {
 		return secret.String{}, err
 	}
-	if s.bound && hot.Epoch != s.hot.Epoch {
+	if conn.bound && hot.Epoch != conn.hot.Epoch {
 		return secret.String{}, errUnauthenticated // ended, and begun anew, while we waited
 	}
-	s.hot = hot
+	conn.hot = hot
 	return access, nil
 }
 

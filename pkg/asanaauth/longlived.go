@@ -1,0 +1,87 @@
+package asanaauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Personal access tokens and service accounts' tokens are never refreshed, and die
+// without a word. Where a caller says that Asana refused one, or its end has come,
+// Asana is asked whether it is active: one that is not breaks the connection.
+
+const reasonInactive = "inactive"
+
+// longLived returns the opened token of a connection that is no OAuth grant.
+func (c *Connections) longLived(ctx context.Context, conn *Connection, r TokenRequest) (secret.String, error) {
+	for {
+		held, err := c.openAccess(ctx, conn.hot, conn.ring)
+		if err != nil {
+			return secret.String{}, err
+		}
+		if !c.doubtful(conn.hot, held, r) {
+			return held, nil
+		}
+		err = c.introspect(ctx, conn, held)
+		if !errors.Is(err, errLook) {
+			return held, err
+		}
+		if conn.hot, err = c.readHot(ctx, conn.ID()); err != nil {
+			return secret.String{}, err
+		}
+	}
+}
+
+// doubtful reports whether Asana has to be asked about the token: a caller says that
+// it was refused, or its end has come. What Asana said holds for 30 seconds: a 401
+// is also how Asana answers in a workspace that blocks the token.
+func (c *Connections) doubtful(hot *store.Hot, held secret.String, r TokenRequest) bool {
+	now := c.now()
+	over := !hot.Expires.IsZero() && !now.Before(hot.Expires)
+	refused := r.Refused != nil && store.HashText(held.Reveal()) == *r.Refused
+	return (over || refused) && until(hot.LastIntrospected.Add(refusedEvery), now, refusedEvery) == 0
+}
+
+// introspect asks Asana about the token and writes down what it said: errLook where
+// the row has moved meanwhile, ReconnectRequired where the token is not active.
+func (c *Connections) introspect(ctx context.Context, conn *Connection, held secret.String) error {
+	if err := c.canIntrospect(); err != nil {
+		return err
+	}
+	ask, cancel := c.bound(ctx, requestTime)
+	defer cancel()
+	told, err := c.Asana.Introspect(ask, held)
+	if err != nil {
+		return overLimit(fromParts(fmt.Errorf("introspecting: %w", err)))
+	}
+	ctx, cancel = c.bound(context.WithoutCancel(ctx), saveReserve)
+	defer cancel()
+	row := *conn.hot
+	row.LastIntrospected = c.now()
+	if !told.Active {
+		row.Status, row.Reason, row.BrokenAt = store.Broken, reasonInactive, c.now()
+		row.Access, row.Issued, row.Expires = nil, time.Time{}, time.Time{}
+	}
+	h := &holder{c: c, hot: conn.hot}
+	if _, err := h.persist(ctx, &row); err != nil {
+		return err
+	}
+	conn.hot = &row
+	if told.Active {
+		return nil
+	}
+	c.audit(ctx, auditReconnect, conn.caller, conn.hot)
+	return &Error{Kind: ReconnectRequired, Err: errors.New("asana says that the token is not active")}
+}
+
+// canIntrospect fails where there is nobody to ask: no client secret is needed.
+func (c *Connections) canIntrospect() error {
+	if c.Asana == nil {
+		return &Error{Kind: Internal, Err: errors.New("these connections were made without Asana")}
+	}
+	return nil
+}
