@@ -393,6 +393,13 @@ func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
+// seen are the refresh tokens given out so far.
+func (w *wiretap) seen() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.tokens...)
+}
+
 // liveTokens counts the refresh tokens ever given out that Asana still takes.
 func (h *house) liveTokens() int {
 	h.t.Helper()
