@@ -137,4 +137,3 @@ func (h *house) editOf(id string, change func(*store.Hot)) {
 	h.t.Helper()
 	h.edit(secret.New(id+"."), change)
 }
-
