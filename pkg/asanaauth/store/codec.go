@@ -79,6 +79,12 @@ func emptyRow(pk, sk string) Row {
 		return &UserPointer{}
 	case prefix == "k":
 		return &Keyring{}
+	case prefix == "l":
+		return &Link{}
+	case prefix == "x":
+		return &SessionCode{}
+	case prefix == "w":
+		return &Reader{}
 	}
 	return nil
 }

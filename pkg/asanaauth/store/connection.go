@@ -83,6 +83,8 @@ type Cold struct {
 	Generation     int64
 	ScopeRequested string // space-separated
 	ScopeGranted   string // what Asana said; empty where it was not asked
+	ReaderOf       string // gids of workspaces that a service account is the reader of, space-separated
+	Imported       Hash   // of the credential that an import brought, by which it knows itself; zero for a consent
 	Created        time.Time
 	Updated        time.Time
 
@@ -101,6 +103,8 @@ func (r *Cold) fields(c *codec) {
 	c.number("generation", &r.Generation)
 	c.text("scope_requested", &r.ScopeRequested)
 	c.text("scope_granted", &r.ScopeGranted)
+	c.text("reader_of", &r.ReaderOf)
+	c.hash("imported", &r.Imported)
 	c.time("created", &r.Created)
 	c.time("updated", &r.Updated)
 	c.sealed("owner_name", &r.OwnerName)

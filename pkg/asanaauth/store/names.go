@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"strings"
 )
 
@@ -16,6 +17,16 @@ func (h Hash) IsZero() bool { return h == Hash{} }
 
 // String gives the hash in hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// ParseHash reads what String gives; any other text is an error.
+func ParseHash(text string) (Hash, error) {
+	var h Hash
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(h) || text != strings.ToLower(text) {
+		return h, errors.New("store: no SHA-256 in hexadecimal")
+	}
+	return Hash(b), nil
+}
 
 // HashText hashes one text as it is.
 func HashText(text string) Hash { return sha256.Sum256([]byte(text)) }
@@ -63,6 +74,10 @@ func ValidConnectionID(id string) bool {
 	}
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
+
+// OwnerPartition is where the connections of an owner are listed: of all owners
+// whose hashes begin alike, so that a row's own Owner has to be looked at.
+func OwnerPartition(owner Hash) string { return "c#" + namePart(owner) }
 
 // HotKey is the key of a connection's hot row. The id is valid.
 func HotKey(connection string) Key { return connectionKey(connection, hotSuffix) }

@@ -8,8 +8,8 @@ import (
 
 // The prefixes of partition keys, so that a function's permission can be held
 // to its own rows (dynamodb:LeadingKeys): a# attempts, s# sessions, c#
-// connections, u# pointers by Asana user, k# the keyring. l# (links), x#
-// (session codes) and w# (readers of workspaces) are spoken for.
+// connections, u# pointers by Asana user, k# the keyring, l# links, x# session
+// codes, w# pointers by workspace to its reader.
 
 // Kind is how a connection's credential came: the three ways that Asana
 // documents (https://developers.asana.com/docs/authentication).
@@ -43,6 +43,7 @@ type Attempt struct {
 	AppState    string
 	Scopes      string // asked for, space-separated
 	RedirectURI string
+	Link        Hash // key of the link that the trip began with; zero for none
 	Created     time.Time
 	End         time.Time
 	Taken       bool // a spent marker, of which only the hashes and the times are left
@@ -63,6 +64,7 @@ func (r *Attempt) fields(c *codec) {
 	c.text("app_state", &r.AppState)
 	c.text("scopes", &r.Scopes)
 	c.text("redirect_uri", &r.RedirectURI)
+	c.hash("link", &r.Link)
 	c.time("created", &r.Created)
 	c.time("end", &r.End)
 	c.flag("taken", &r.Taken)

@@ -10,6 +10,8 @@ package store
 import (
 	"context"
 	"errors"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/internal/cursor"
 )
 
 // Key names a row: DynamoDB's partition key and sort key.
@@ -18,8 +20,8 @@ type Key struct{ PK, SK string }
 // String gives the form in which a sealed field names its row.
 func (k Key) String() string { return k.PK + "/" + k.SK }
 
-// Row is one row of the table: a pointer to [Attempt], [Session], [Hot],
-// [Cold], [UserPointer] or [Keyring].
+// Row is one row of the table: a pointer to [Attempt], [Link], [Session],
+// [SessionCode], [Hot], [Cold], [UserPointer], [Reader] or [Keyring].
 type Row interface {
 	// Key is made of the row's own fields.
 	Key() Key
@@ -96,4 +98,10 @@ var (
 	// ErrFormat says that a row is of a format, or a shape, that this release
 	// does not know. It is never to be overwritten.
 	ErrFormat = errors.New("store: unknown row format")
+	// ErrCursor says that a cursor is malformed, or of another list.
+	ErrCursor = cursor.ErrMalformed
 )
+
+// After is the cursor of a list of the key's partition that goes on after the key,
+// whether a row is there or not.
+func After(key Key) string { return cursor.Encode(key.PK, key.SK) }

@@ -10,7 +10,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/internal/cursor"
 )
 
-// List implements [store.Store]: a Query, of at most one megabyte a page.
+// pageRows bounds a page of a list: hot and cold row of a hundred connections, as
+// many as anybody asks for at once. DynamoDB counts what it reads, and would read
+// a megabyte.
+const pageRows = 200
+
+// List implements [store.Store]: a Query.
 func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string, error) {
 	sk, err := cursor.In(pk, after)
 	if err != nil {
@@ -21,6 +26,7 @@ func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string
 	}
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true),
+		Limit:                     aws.Int32(pageRows),
 		KeyConditionExpression:    aws.String("pk = :pk"),
 		ExpressionAttributeValues: values{":pk": text(pk)},
 	}
