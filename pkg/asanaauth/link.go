@@ -166,6 +166,8 @@ func (l *Login) follow(ctx context.Context, r BeginRequest) (*store.Link, error)
 		return nil, &Error{Kind: InvalidRequest, Detail: "return_to is another one than the link's."}
 	case !slices.Contains(l.o.ReturnURLs, link.ReturnURL):
 		return nil, errLinkExpired // the list has changed since
+	case l.UsesFragment() && !asksFor(link.Scopes, "openid"):
+		return nil, &Error{Kind: InvalidRequest, Detail: "The link does not ask for openid, which this service's sign-in needs."}
 	}
 	return link, nil
 }

@@ -141,6 +141,25 @@ func TestALinkSaysWhereAndWhat(t *testing.T) {
 	})
 }
 
+// With "code id_token" Asana sends an ID token for openid alone.
+func TestALinkWithoutTheIDToken(t *testing.T) {
+	h := newHouse(t)
+	p := h.process(func(s *settings) { s.scopes, s.responseType = openID, "code id_token" })
+	for scopes, ok := range map[string]bool{"openid": true, "email": false} {
+		l, err := p.links(openID).Create(t.Context(), asanaauth.LinkRequest{Owner: "o", Scopes: scopes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.login.Begin(t.Context(), asanaauth.BeginRequest{Link: linkOf(t, l)})
+		if ok && err != nil {
+			t.Errorf("%s: %v", scopes, err)
+		}
+		if !ok {
+			wantKind(t, err, asanaauth.InvalidRequest)
+		}
+	}
+}
+
 // A link that a prefetcher opened, or that was opened twice, works until one
 // success; then it is over for everybody.
 func TestALinkServesUntilOneSuccess(t *testing.T) {
