@@ -83,6 +83,13 @@ func New(c Config) (*Client, error) {
 // ClientID returns the configured client id.
 func (c *Client) ClientID() string { return c.id }
 
+// BaseURL returns Asana's origin, without a slash at its end.
+func (c *Client) BaseURL() string { return c.base }
+
+// Transport returns the configured transport, for requests that are not this
+// package's. Whoever sends a token through it sees to it that it goes to BaseURL.
+func (c *Client) Transport() http.RoundTripper { return c.transport }
+
 // Issuers returns the values that an iss parameter of an authorization response
 // (RFC 9207) may have: Asana publishes two documents with two issuers, the base
 // URL and the OpenID issuer.
