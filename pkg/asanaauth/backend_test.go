@@ -44,6 +44,22 @@ func TestAnOwnerThatIsNotTheConnections(t *testing.T) {
 	})
 }
 
+// A row that somebody else made up is no connection, and two rows of different
+// consents are not taken for one.
+func TestRowsThatAreNoConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		d := p.connect("o", asanatest.Member)
+		h.editOf(d.ID, func(hot *store.Hot) { hot.Generation++ })
+		_, err := p.conns.Open(t.Context(), asanaauth.Ref{ID: d.ID}, backend)
+		wantKind(t, err, asanaauth.TryAgain)
+		h.editOf(d.ID, func(hot *store.Hot) { hot.AsanaGID = asanatest.Admin })
+		_, err = p.conns.Open(t.Context(), asanaauth.Ref{ID: d.ID}, backend)
+		wantKind(t, err, asanaauth.NotFound)
+	})
+}
+
 func TestListByOwner(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHouse(t)
@@ -123,6 +139,65 @@ func TestListByAsanaUser(t *testing.T) {
 			cursor = next
 		}
 		wantCount(t, "connections", got, len(want))
+	})
+}
+
+// Rows that somebody else wrote, or that lost their other half, are left out.
+func TestAListOfRowsThatAreNoConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		d := p.connect("o", asanatest.Member)
+		cold := h.cold(secret.New(d.ID + "."))
+		orphan := *cold
+		orphan.Connection = d.ID[:len("con_")+16] + strings.Repeat("a", 16)
+		forged := *h.hotOf(d.ID)
+		forged.Connection = d.ID[:len("con_")+16] + strings.Repeat("7", 16)
+		pointer := &store.UserPointer{User: store.HashText(asanatest.Member), Connection: forged.Connection, Kind: store.OAuth}
+		if err := h.rows.Write(t.Context(), store.Put(&orphan, store.Absent, "x"), store.Put(&forged, store.Absent, "x"), store.Put(pointer, store.Absent, "x")); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []asanaauth.ListRequest{{Owner: "o"}, {AsanaUser: asanatest.Member}} {
+			page, _, err := p.conns.List(t.Context(), r)
+			if err != nil || len(page) != 1 || page[0].ID != d.ID {
+				t.Errorf("got %+v, %v", page, err)
+			}
+		}
+		// One that goes while it is looked at.
+		h.editOf(d.ID, func(hot *store.Hot) { hot.Generation++ })
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "list" {
+				h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+					h.table.Hook = nil
+					return true, h.rows.Write(context.Background(), store.Delete(store.HotKey(d.ID), h.hotOf(d.ID).Rev))
+				}
+			}
+			return true, nil
+		}
+		if page, _, err := p.conns.List(t.Context(), asanaauth.ListRequest{Owner: "o"}); err != nil || len(page) != 0 {
+			t.Errorf("got %+v, %v", page, err)
+		}
+	})
+}
+
+// Whoever connected anew while a backend waited for a token is still the owner's.
+func TestABackendWaitsThroughANewConsent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		d := p.connect("o", asanatest.Member)
+		time.Sleep(2 * time.Hour)
+		h.inRequest("refresh_token", func() {
+			q := h.process()
+			if _, err := q.conns.End(context.Background(), q.opened(d.ID)); err != nil {
+				t.Error(err)
+			}
+			q.connect("o", asanatest.Member)
+		})
+		token, err := p.tokenOf(d.ID, asanaauth.TokenRequest{})
+		if err != nil || h.whose(token.Access) != asanatest.Member {
+			t.Errorf("TokenOf() = %v", err)
+		}
 	})
 }
 
@@ -448,6 +523,31 @@ func TestForgedSessionCodes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A session that was signed out, and written anew by somebody else with another end,
+// proves nothing to a backend either.
+func TestASessionCodeOfAForgedSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		code, _, err := p.conns.SessionCode(t.Context(), p.session(cookie))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range h.all() {
+			if s, ok := r.(*store.Session); ok {
+				rev := s.Rev
+				s.End = s.End.Add(time.Hour)
+				if err := h.rows.Write(t.Context(), store.Put(s, rev, "forger")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		_, err = p.conns.RedeemSessionCode(t.Context(), code, backend)
+		wantKind(t, err, asanaauth.LinkExpired)
+	})
 }
 
 // A backend is served by the same lease as everybody else.

@@ -66,8 +66,12 @@ func (c *Connections) Open(ctx context.Context, ref Ref, caller string) (*Connec
 		}
 		hot, _ := rows[hotKey].(*store.Hot)
 		cold, _ := rows[coldKey].(*store.Cold)
-		if hot == nil || ref.Owner != "" && hot.Owner != store.HashText(ref.Owner) {
-			return nil, c.notFound(ctx, hot, caller)
+		switch {
+		case hot == nil || !genuine(hot):
+			return nil, errNotFound
+		case ref.Owner != "" && hot.Owner != store.HashText(ref.Owner):
+			c.audit(ctx, auditDenied, caller, hot)
+			return nil, errNotFound
 		}
 		conn := &Connection{hot: hot, cold: cold, caller: caller, owner: ref.Owner}
 		if !conn.whole() {
@@ -86,14 +90,9 @@ var (
 	errApart    = errors.New("hot and cold row stay apart")
 )
 
-// notFound is the answer for a connection that is not there, or not this owner's,
-// which an operator may want to know.
-func (c *Connections) notFound(ctx context.Context, hot *store.Hot, caller string) error {
-	if hot != nil {
-		c.audit(ctx, auditDenied, caller, hot)
-	}
-	return errNotFound
-}
+// genuine reports whether a row is what its key says: a tombstone, which does not
+// tell whose it was, or a connection whose id its own facts make.
+func genuine(hot *store.Hot) bool { return hot.Status == store.Disconnected || named(hot) }
 
 // whole reports whether hot and cold row were read as they belong together: a
 // tombstone alone, or both of one consent.
@@ -101,7 +100,7 @@ func (c *Connection) whole() bool {
 	if c.hot.Status == store.Disconnected {
 		return true
 	}
-	return named(c.hot) && c.cold != nil && c.cold.Generation == c.hot.Generation
+	return c.cold != nil && c.cold.Generation == c.hot.Generation
 }
 
 // Details is what may be known of a connection: never a token. What is not known

@@ -68,14 +68,6 @@ func (h heldConsent) consent(owner string) consent {
 	}
 }
 
-// expected refuses an Asana user that the link does not name.
-func expected(link *store.Link, user asana.User) error {
-	if link.AsanaGID != "" && link.AsanaGID != user.GID {
-		return &Error{Kind: WrongAccount, Err: errors.New("the link names another Asana user")}
-	}
-	return nil
-}
-
 // hold keeps the consent in the link's row, in place of one that is held there, and
 // returns the connect code: the link's key and a secret of its own. A consent that
 // the link does not want is forgotten, and not revoked: that could end another one.
@@ -92,7 +84,7 @@ func (l *Login) hold(ctx context.Context, ring *seal.Ring, link store.Hash, c co
 	key := store.LinkKey(link)
 	for {
 		row, err := findLink(ctx, &l.Parts, key)
-		if err == nil && row.Writer != writer {
+		if err == nil {
 			err = l.holdIn(ctx, ring, row, c, half, writer)
 		}
 		if err == nil {
@@ -105,8 +97,8 @@ func (l *Login) hold(ctx context.Context, ring *seal.Ring, link store.Hash, c co
 }
 
 func (l *Login) holdIn(ctx context.Context, ring *seal.Ring, link *store.Link, c consent, half, writer string) error {
-	if err := expected(link, c.user); err != nil {
-		return err
+	if link.AsanaGID != "" && link.AsanaGID != c.user.GID {
+		return &Error{Kind: WrongAccount, Err: errors.New("the link names another Asana user")}
 	}
 	text, err := holdConsent(c)
 	if err != nil {
@@ -116,9 +108,6 @@ func (l *Login) holdIn(ctx context.Context, ring *seal.Ring, link *store.Link, c
 	row.Code, row.CodeEnd = store.HashText(half), l.now().Add(heldTTL)
 	if row.Held, err = ring.Seal(l.Rand, heldLabel(&row), text); err != nil {
 		return fmt.Errorf("sealing the answer: %w", err)
-	}
-	if row.Keep.Before(row.CodeEnd) {
-		row.Keep = row.CodeEnd
 	}
 	if err := l.Store.Write(ctx, store.Put(&row, link.Rev, writer)); err != nil {
 		return fromParts(fmt.Errorf("holding the answer: %w", err))
@@ -188,7 +177,7 @@ func (c *Connections) Redeem(ctx context.Context, r RedeemRequest, caller string
 func splitCode(code secret.String) (key store.Key, half store.Hash, ok bool) {
 	name, rest, ok := strings.Cut(code.Reveal(), ".")
 	token, err := store.ParseHash(name)
-	return store.LinkKey(token), store.HashText(rest), ok && err == nil && rest != ""
+	return store.LinkKey(token), store.HashText(rest), ok && err == nil
 }
 
 // heldUnder reads the link that holds an answer under the code.
@@ -217,7 +206,7 @@ func (c *Connections) openHeld(ctx context.Context, ring *seal.Ring, link *store
 	if json.Unmarshal([]byte(text.Reveal()), &held) != nil {
 		return held, &Error{Kind: Internal, Err: errors.New("a held answer cannot be read")}
 	}
-	return held, expected(link, asana.User{GID: held.GID})
+	return held, nil
 }
 
 // spentLink is what is left of a link that was redeemed.

@@ -107,6 +107,25 @@ func TestImportsThatAsanaRejects(t *testing.T) {
 			}
 			return asanaauth.ImportRequest{Token: secret.New(value), Kind: store.PersonalAccessToken}
 		}},
+		"an app's access token": {"oauth-token", func(h *house) asanaauth.ImportRequest {
+			elsewhere := newHouse(h.t)
+			elsewhere.asana, elsewhere.wire.next = h.asana, h.asana.Transport()
+			p := elsewhere.process()
+			token := p.mustToken(p.signIn(asanatest.Member), 0)
+			return asanaauth.ImportRequest{Token: token.Access, Kind: store.PersonalAccessToken}
+		}},
+		"a refresh token that names no app": {"oauth-token", func(h *house) asanaauth.ImportRequest {
+			h.asana.Inject(asanatest.Fault{Path: "/-/token_info", Body: `{"active":true,"token_type":"refresh"}`})
+			return asanaauth.ImportRequest{Token: secret.New("0/of-no-app"), Kind: store.ServiceAccount}
+		}},
+		"one whose time is over": {"inactive", func(h *house) asanaauth.ImportRequest {
+			h.asana.Inject(asanatest.Fault{Path: "/-/token_info", Body: fmt.Sprintf(`{"active":true,"exp":%d}`, time.Now().Unix())})
+			return asanaauth.ImportRequest{Token: secret.New(h.asana.PersonalAccessToken(asanatest.Bot)), Kind: store.PersonalAccessToken}
+		}},
+		"one that Asana takes, and then not": {"identity-refused", func(h *house) asanaauth.ImportRequest {
+			h.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/me", Status: http.StatusUnauthorized, Body: `{}`})
+			return asanaauth.ImportRequest{Token: secret.New(h.asana.PersonalAccessToken(asanatest.Bot)), Kind: store.PersonalAccessToken}
+		}},
 		"an app's refresh token": {"oauth-token", func(h *house) asanaauth.ImportRequest {
 			return asanaauth.ImportRequest{Token: h.grant(asanatest.Member), Kind: store.PersonalAccessToken}
 		}},
@@ -392,5 +411,113 @@ func TestAVerdictOnAnOldTokenHitsNoNewOne(t *testing.T) {
 		if hot := h.hotOf(d.ID); hot.Status != store.Active {
 			t.Errorf("it is %s", hot.Status)
 		}
+	})
+}
+
+// The same credential once more serves to mend what was broken, and what was ended.
+func TestAnImportOfWhatIsBrokenAsksAsana(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		d, value := p.importToken("o", asanatest.Bot)
+		r := asanaauth.ImportRequest{Owner: "o", Kind: store.PersonalAccessToken, Token: value}
+		h.editOf(d.ID, func(hot *store.Hot) { hot.Status, hot.Reason, hot.Access = store.Broken, "inactive", nil })
+		got, err := p.importOf(r)
+		if err != nil || got.Already || got.Status != store.Active {
+			t.Errorf("Import() = %+v, %v", got, err)
+		}
+		// As another kind it is another connection.
+		r.Kind = store.ServiceAccount
+		if got, err := p.importOf(r); err != nil || got.Already || got.ID == d.ID {
+			t.Errorf("as another kind: %+v, %v", got, err)
+		}
+		// And of another owner too.
+		r.Owner = "another"
+		if got, err := p.importOf(r); err != nil || got.Already {
+			t.Errorf("of another owner: %+v, %v", got, err)
+		}
+	})
+}
+
+// Identities that disagree are believed by nobody.
+func TestAnImportWhoseIdentitiesDisagree(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		r := asanaauth.ImportRequest{Owner: "o", RefreshToken: h.grant(asanatest.Member)}
+		h.switches(func(s *asanatest.Switches) { s.DataOnRefresh = true })
+		h.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/me", Body: `{"data":{"gid":"1299999999999999"}}`})
+		_, err := h.process().importOf(r)
+		wantKind(t, err, asanaauth.AsanaUnavailable)
+		h.wantNothingKept()
+	})
+}
+
+// The answer to an import's write is lost, and before it is looked for somebody
+// refreshes: it still knows itself by the cold row.
+func TestALostImportKnowsItself(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		r := asanaauth.ImportRequest{Owner: "o", RefreshToken: h.grant(asanatest.Member)}
+		id := store.ConnectionID(store.HashText("o"), asanatest.Member, store.OAuth)
+		lost := false
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if len(op.Changes) == 3 && !lost {
+				lost = true
+				return true, errAway
+			}
+			if op.Name == "read" && lost && len(op.Keys) == 3 {
+				h.editOf(id, func(hot *store.Hot) { hot.Grant++ })
+			}
+			return true, nil
+		}
+		if _, err := p.importOf(r); err != nil || !lost {
+			t.Fatal(err, lost)
+		}
+		if hot := h.hotOf(id); hot.Generation != 1 || hot.Grant != 2 {
+			t.Errorf("the row that moved was written over: %+v", hot)
+		}
+	})
+}
+
+// What was just introspected is not asked about again.
+func TestAFreshImportIsNotIntrospected(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		d, value := p.importToken("o", asanatest.Bot)
+		before := h.asana.CountRequests("/-/token_info")
+		hash := store.HashText(value.Reveal())
+		if _, err := p.tokenOf(d.ID, asanaauth.TokenRequest{Refused: &hash}); err != nil {
+			t.Error(err)
+		}
+		wantCount(t, "introspections", h.asana.CountRequests("/-/token_info")-before, 0)
+	})
+}
+
+// What Asana tells of a long-lived token's end is told on; what it does not, is not.
+func TestTheEndOfALongLivedToken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		h.asana.Inject(asanatest.Fault{Path: "/-/token_info", Body: `{"active":true,"scope":"default"}`})
+		d, _ := p.importToken("without", asanatest.Bot)
+		token, err := p.tokenOf(d.ID, asanaauth.TokenRequest{})
+		if err != nil || !d.ExpiresAt.IsZero() || token.ExpiresIn != 0 || token.Scope != "default" {
+			t.Errorf("without an end: %v, %+v, %v", d.ExpiresAt, token, err)
+		}
+		end := time.Now().Add(time.Hour)
+		h.asana.Inject(asanatest.Fault{Path: "/-/token_info", Body: fmt.Sprintf(`{"active":true,"exp":%d}`, end.Unix())})
+		d, value := p.importToken("with", asanatest.Bot)
+		token, err = p.tokenOf(d.ID, asanaauth.TokenRequest{})
+		if err != nil || !d.ExpiresAt.Equal(end) || token.ExpiresIn != time.Hour {
+			t.Errorf("with an end: %v, %v, %v", d.ExpiresAt, token.ExpiresIn, err)
+		}
+		time.Sleep(time.Hour)
+		if err := h.asana.RevokeToken(value.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.tokenOf(d.ID, asanaauth.TokenRequest{})
+		wantKind(t, err, asanaauth.ReconnectRequired)
 	})
 }

@@ -141,6 +141,18 @@ func TestALinkSaysWhereAndWhat(t *testing.T) {
 	})
 }
 
+// What a link says was allowed when it was made; the list of today counts.
+func TestALinkToAnAddressThatIsNoLongerAllowed(t *testing.T) {
+	h := newHouse(t)
+	link := h.process().link(asanaauth.LinkRequest{Owner: "o", ReturnTo: otherReturn})
+	_, err := h.process().login.Begin(t.Context(), asanaauth.BeginRequest{Link: link})
+	wantKind(t, err, asanaauth.LinkExpired)
+	allowed := h.process(func(s *settings) { s.returnURLs = []string{returnURL, otherReturn} })
+	if _, err := allowed.login.Begin(t.Context(), asanaauth.BeginRequest{Link: link}); err != nil {
+		t.Errorf("where it is allowed: %v", err)
+	}
+}
+
 // With "code id_token" Asana sends an ID token for openid alone.
 func TestALinkWithoutTheIDToken(t *testing.T) {
 	h := newHouse(t)

@@ -141,7 +141,7 @@ func (l *listing) paired(ctx context.Context, rows []store.Row) ([]*Connection, 
 			continue
 		}
 		hot, ok := row.(*store.Hot)
-		if !ok || hot.Owner != owner {
+		if !ok || hot.Owner != owner || !genuine(hot) {
 			continue // owners whose hashes begin alike share a partition
 		}
 		conn := &Connection{hot: hot, ring: l.ring, owner: l.ref.Owner}
@@ -172,7 +172,7 @@ func (l *listing) pointed(ctx context.Context, rows []store.Row) ([]*Connection,
 	for _, id := range ids {
 		hot, _ := there[store.HotKey(id)].(*store.Hot)
 		cold, _ := there[store.ColdKey(id)].(*store.Cold)
-		if hot != nil && hot.AsanaGID == l.user {
+		if hot != nil && hot.AsanaGID == l.user && genuine(hot) {
 			found = append(found, &Connection{hot: hot, cold: cold, ring: l.ring})
 		}
 	}
