@@ -137,26 +137,37 @@ func (c *Connections) Describe(ctx context.Context, conn *Connection) (Details, 
 		return d, nil
 	}
 	var owner secret.String
-	for _, f := range []struct {
-		name   string
-		sealed secret.Sealed
-		to     *secret.String
-	}{
-		{"owner_name", conn.cold.OwnerName, &owner},
-		{"name", conn.cold.Name, &d.AttributedTo.Name},
-		{"email", conn.cold.Email, &d.AttributedTo.Email},
-	} {
-		if len(f.sealed) == 0 {
-			continue
-		}
-		text, err := c.open(ctx, conn.ring, d.ID, coldLabel(conn.hot, f.name), f.sealed)
-		if err != nil {
-			return Details{}, err
-		}
-		*f.to = text
+	err := c.openTexts(ctx, conn,
+		sealedText{"owner_name", conn.cold.OwnerName, &owner},
+		sealedText{"name", conn.cold.Name, &d.AttributedTo.Name},
+		sealedText{"email", conn.cold.Email, &d.AttributedTo.Email})
+	if err != nil {
+		return Details{}, err
 	}
 	d.Owner = owner.Reveal()
 	return d, nil
+}
+
+// sealedText is a field of the cold row, and where it goes when it is opened.
+type sealedText struct {
+	name   string
+	sealed secret.Sealed
+	to     *secret.String
+}
+
+// openTexts opens fields of the cold row; one that is not there stays zero.
+func (c *Connections) openTexts(ctx context.Context, conn *Connection, fields ...sealedText) error {
+	for _, f := range fields {
+		if len(f.sealed) == 0 {
+			continue
+		}
+		text, err := c.open(ctx, conn.ring, conn.ID(), coldLabel(conn.hot, f.name), f.sealed)
+		if err != nil {
+			return err
+		}
+		*f.to = text
+	}
+	return nil
 }
 
 // describe is what the rows say without being opened.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -106,6 +107,22 @@ func (p *Parts) between(low, high time.Duration) time.Duration {
 	}
 	n := uint64(b[0])<<24 | uint64(b[1])<<16 | uint64(b[2])<<8 | uint64(b[3])
 	return low + time.Duration(n*uint64(high-low)>>32)
+}
+
+// spend writes a spent marker in place of what serves once. Of two who do, one gets
+// an error of the kind over. Tried again, a write whose answer was lost knows itself.
+func (p *Parts) spend(ctx context.Context, marker store.Change, over ErrorKind) error {
+	ctx, cancel := p.bound(ctx, saveReserve)
+	defer cancel()
+	for {
+		err := p.Store.Write(ctx, marker)
+		if errors.Is(err, store.ErrConflict) {
+			return &Error{Kind: over}
+		}
+		if err == nil || p.Clock.Sleep(ctx, p.between(pollMin, pollMax)) != nil {
+			return fromParts(err)
+		}
+	}
 }
 
 func draw(random io.Reader, n int) ([]byte, error) {

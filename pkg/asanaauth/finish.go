@@ -113,18 +113,7 @@ func (l *Login) take(ctx context.Context, attempt *store.Attempt) error {
 		State: attempt.State, Browser: attempt.Browser,
 		Created: attempt.Created, End: attempt.End, Taken: true,
 	}
-	ctx, cancel := l.bound(ctx, saveReserve)
-	defer cancel()
-	for {
-		err := l.Store.Write(ctx, store.Put(spent, attempt.Rev, writer))
-		if errors.Is(err, store.ErrConflict) {
-			return &Error{Kind: LoginExpired}
-		}
-		// Tried again, a write whose answer was lost knows itself.
-		if err == nil || l.Clock.Sleep(ctx, l.between(pollMin, pollMax)) != nil {
-			return fromParts(err)
-		}
-	}
+	return l.spend(ctx, store.Put(spent, attempt.Rev, writer), LoginExpired)
 }
 
 // believe judges the answer itself, before anything is done with its code.

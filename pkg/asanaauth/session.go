@@ -144,23 +144,12 @@ func (c *Connections) Profile(ctx context.Context, s *Session) (Profile, error) 
 		Status:     s.hot.Status,
 		ExpiresAt:  s.row.End,
 	}
-	for _, f := range []struct {
-		name   string
-		sealed secret.Sealed
-		to     *secret.String
-	}{
-		{"name", s.cold.Name, &p.Name},
-		{"email", s.cold.Email, &p.Email},
-		{"picture", s.cold.Picture, &p.Picture},
-	} {
-		if len(f.sealed) == 0 {
-			continue
-		}
-		text, err := c.open(ctx, s.ring, s.hot.Connection, coldLabel(s.hot, f.name), f.sealed)
-		if err != nil {
-			return Profile{}, err
-		}
-		*f.to = text
+	err := c.openTexts(ctx, &s.Connection,
+		sealedText{"name", s.cold.Name, &p.Name},
+		sealedText{"email", s.cold.Email, &p.Email},
+		sealedText{"picture", s.cold.Picture, &p.Picture})
+	if err != nil {
+		return Profile{}, err
 	}
 	return p, nil
 }

@@ -2,7 +2,6 @@ package asanaauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -125,16 +124,5 @@ func (c *Connections) spendCode(ctx context.Context, row *store.SessionCode) err
 		return err
 	}
 	spent := &store.SessionCode{Code: row.Code, End: row.End, Spent: true}
-	ctx, cancel := c.bound(ctx, saveReserve)
-	defer cancel()
-	for {
-		err := c.Store.Write(ctx, store.Put(spent, row.Rev, writer))
-		if errors.Is(err, store.ErrConflict) {
-			return errLinkExpired
-		}
-		// Tried again, a write whose answer was lost knows itself.
-		if err == nil || c.Clock.Sleep(ctx, c.between(pollMin, pollMax)) != nil {
-			return fromParts(err)
-		}
-	}
+	return c.spend(ctx, store.Put(spent, row.Rev, writer), LinkExpired)
 }
