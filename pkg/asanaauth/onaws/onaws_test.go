@@ -1,0 +1,224 @@
+package onaws_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
+)
+
+const (
+	keyID     = "11111111-2222-3333-4444-555555555555"
+	secretARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:asana-AbCdEf"
+	nobody    = "con_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+)
+
+// service plays AWS's end of every connection.
+type service func(r *http.Request) (*http.Response, error)
+
+func (s service) Do(r *http.Request) (*http.Response, error) { return s(r) }
+
+func answer(status int, body string) (*http.Response, error) {
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}, nil
+}
+
+func hang(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func emptyTable(*http.Request) (*http.Response, error) {
+	return answer(200, `{"Responses":{"table":[]},"UnprocessedKeys":{}}`)
+}
+
+func options(s service) onaws.Options {
+	return onaws.Options{
+		AWS: aws.Config{
+			Region: "eu-central-1", HTTPClient: s,
+			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+			}),
+		},
+		TableName: "table", KMSKeyIDs: []string{keyID}, ClientID: "1300000000000001", ClientSecretARN: secretARN,
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	const hidden = "hunter2"
+	for name, c := range map[string]struct {
+		o    onaws.Options
+		want []string
+	}{
+		"nothing": {onaws.Options{}, []string{
+			"AWS.Region is missing", "AWS.Credentials is missing", "TableName is missing", "KMSKeyIDs is missing",
+			"ClientID is missing", "ClientSecretARN is missing"}},
+		"malformed": {func() onaws.Options {
+			o := options(emptyTable)
+			o.KMSKeyIDs = []string{keyID, "alias/" + hidden}
+			o.KeyCacheTTL = 2 * time.Hour
+			o.ClientSecretARN = "arn:aws:kms:eu-central-1:111122223333:key/" + hidden
+			o.AsanaBaseURL = "http://" + hidden
+			o.Scopes = "default  openid"
+			return o
+		}(), []string{
+			"KMSKeyIDs[1] is neither", "KeyCacheTTL is more", "ClientSecretARN is no ARN", "AsanaBaseURL: asana: base URL", "asana: issuer",
+			"AuthorizeURL is missing", "ReturnURLs is missing", "Scopes is not divided"}},
+		"no ARN at all": {func() onaws.Options {
+			o := options(emptyTable)
+			o.ClientSecretARN = hidden
+			o.AuthorizeURL = "https://auth.example.com/authorize"
+			return o
+		}(), []string{"ClientSecretARN is no ARN", "ReturnURLs is missing", "Scopes is missing"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := onaws.Open(t.Context(), c.o)
+			if err == nil {
+				t.Fatal("it opened")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(c.want) {
+				t.Errorf("%d mistakes, want %d:\n%v", len(lines), len(c.want), err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("it does not say %q:\n%v", want, err)
+				}
+			}
+			if strings.Contains(err.Error(), hidden) {
+				t.Errorf("it repeats a value: %v", err)
+			}
+		})
+	}
+}
+
+func TestOpen(t *testing.T) {
+	o := options(emptyTable)
+	d, err := onaws.Open(t.Context(), o)
+	if err != nil || d.Connections == nil || d.Memberships == nil || d.Rows == nil || d.Links != nil {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	o.AuthorizeURL, o.ReturnURLs, o.Scopes = "https://auth.example.com/authorize", []string{"https://app.example.com/"}, "default"
+	if d, err = onaws.Open(t.Context(), o); err != nil || d.Links == nil {
+		t.Fatalf("links: %+v, %v", d, err)
+	}
+}
+
+// What time does not mend stops the start.
+func TestOpenFailsWhereTheTableIsNotThere(t *testing.T) {
+	for _, code := range []string{"ResourceNotFoundException", "AccessDeniedException"} {
+		_, err := onaws.Open(t.Context(), options(func(*http.Request) (*http.Response, error) {
+			return answer(400, `{"__type":"com.amazonaws.dynamodb.v20120810#`+code+`","message":"no"}`)
+		}))
+		if err == nil || !strings.Contains(err.Error(), code) {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
+
+// An absent service does not. Each attempt has its own limit, so that two silent
+// connections cost four seconds, and not the caller's whole time.
+func TestSilentConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		silent := true
+		calls := 0
+		o := options(func(r *http.Request) (*http.Response, error) {
+			if calls++; silent || calls < 3 {
+				return hang(r)
+			}
+			return emptyTable(r)
+		})
+		o.Log = slog.New(slog.NewTextHandler(&log, nil))
+		began := time.Now()
+		d, err := onaws.Open(t.Context(), o)
+		if err != nil || time.Since(began) > 3*time.Second || !strings.Contains(log.String(), "the table is away") {
+			t.Fatalf("after %v: %v; log %s", time.Since(began), err, &log)
+		}
+		silent, calls, began = false, 0, time.Now()
+		_, err = d.Connections.Open(t.Context(), asanaauth.Ref{ID: nobody}, asanaauth.CallerLibrary)
+		if asanaauth.KindOf(err) != asanaauth.NotFound || calls != 3 {
+			t.Errorf("%v after %d attempts", err, calls)
+		}
+		if took := time.Since(began); took < 4*time.Second || took > 5*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		silent, calls = true, 0
+		_, err = d.Connections.Open(t.Context(), asanaauth.Ref{ID: nobody}, asanaauth.CallerLibrary)
+		if asanaauth.KindOf(err) != asanaauth.TryAgain || calls != 3 {
+			t.Errorf("%v after %d attempts, want three", err, calls)
+		}
+	})
+}
+
+// An answer may be slow after its header, too.
+func TestSilentBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		o := options(func(r *http.Request) (*http.Response, error) {
+			if calls++; calls == 1 {
+				a, _ := answer(200, "")
+				a.Body, a.ContentLength = io.NopCloser(endless{r.Context()}), -1
+				return a, nil
+			}
+			return emptyTable(r)
+		})
+		began := time.Now()
+		if _, err := onaws.Open(t.Context(), o); err != nil || calls != 2 || time.Since(began) > 2500*time.Millisecond {
+			t.Errorf("after %v and %d attempts: %v", time.Since(began), calls, err)
+		}
+	})
+}
+
+type endless struct{ ctx context.Context }
+
+func (e endless) Read([]byte) (int, error) {
+	<-e.ctx.Done()
+	return 0, e.ctx.Err()
+}
+
+func TestTheProgramsRetryerIsKept(t *testing.T) {
+	calls := 0
+	o := options(func(*http.Request) (*http.Response, error) {
+		calls++
+		return nil, errors.New("away")
+	})
+	o.AWS.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	if _, err := onaws.Open(t.Context(), o); err != nil || calls != 1 {
+		t.Errorf("%v after %d attempts, want one", err, calls)
+	}
+}
+
+// A page of a scan is large: it is not cut after an attempt's time.
+func TestRowsTakeTheirTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, err := onaws.Open(t.Context(), options(func(r *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".Scan") {
+				return emptyTable(r)
+			}
+			select {
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			case <-time.After(20 * time.Second):
+				return answer(200, `{"Items":[],"Count":0,"ScannedCount":0}`)
+			}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, next, err := d.Rows.Scan(t.Context(), ""); err != nil || len(rows) > 0 || next != "" {
+			t.Errorf("%v, %q, %v", rows, next, err)
+		}
+	})
+}

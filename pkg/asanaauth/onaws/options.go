@@ -1,0 +1,77 @@
+package onaws
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/kms"
+)
+
+// A keyring is kept for five minutes unless told otherwise, and an hour at most: that
+// is how long a key that was taken away still opens.
+const (
+	defaultKeyTTL = 5 * time.Minute
+	maxKeyTTL     = time.Hour
+)
+
+// mistakes collects what is wrong: an error each.
+type mistakes []error
+
+func (m *mistakes) note(wrong bool, name, reason string) {
+	if wrong {
+		*m = append(*m, fmt.Errorf("onaws: %s %s", name, reason))
+	}
+}
+
+const missing = "is missing"
+
+// check tells all that is missing or malformed, by its field.
+func (o Options) check() (*asana.Client, error) {
+	var m mistakes
+	m.note(o.AWS.Region == "", "AWS.Region", missing)
+	m.note(o.AWS.Credentials == nil, "AWS.Credentials", missing)
+	m.note(o.TableName == "", "TableName", missing)
+	m.note(len(o.KMSKeyIDs) == 0, "KMSKeyIDs", missing)
+	for i, id := range o.KMSKeyIDs {
+		m.note(!kms.ValidKeyID(id), fmt.Sprintf("KMSKeyIDs[%d]", i), "is neither a key id nor a key ARN (an alias cannot be used)")
+	}
+	m.note(o.KeyCacheTTL > maxKeyTTL, "KeyCacheTTL", "is more than an hour")
+	m.note(o.ClientID == "", "ClientID", missing)
+	secret, err := arn.Parse(o.ClientSecretARN)
+	m.note(o.ClientSecretARN == "", "ClientSecretARN", missing)
+	m.note(o.ClientSecretARN != "" && (err != nil || secret.Service != "secretsmanager"), "ClientSecretARN", "is no ARN of secretsmanager")
+	if o.makesLinks() {
+		m.note(o.AuthorizeURL == "", "AuthorizeURL", "is missing beside what links need")
+		m.note(len(o.ReturnURLs) == 0, "ReturnURLs", "is missing beside what links need")
+		m.note(o.Scopes == "", "Scopes", "is missing beside what links need")
+		m.note(o.Scopes != strings.Join(strings.Fields(o.Scopes), " "), "Scopes", "is not divided by single spaces")
+	}
+	client, err := o.asanaClient()
+	if err != nil && o.ClientID != "" {
+		m = append(m, fmt.Errorf("onaws: AsanaBaseURL: %w", err))
+	}
+	return client, errors.Join(m...)
+}
+
+func (o Options) makesLinks() bool {
+	return o.AuthorizeURL != "" || len(o.ReturnURLs) > 0 || o.Scopes != ""
+}
+
+func (o Options) installation() string {
+	if o.Installation == "" {
+		return o.TableName
+	}
+	return o.Installation
+}
+
+func (o Options) keyTTL() time.Duration {
+	if o.KeyCacheTTL == 0 {
+		return defaultKeyTTL
+	}
+	return max(0, o.KeyCacheTTL)
+}
