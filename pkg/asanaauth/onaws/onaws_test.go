@@ -222,3 +222,23 @@ func TestRowsTakeTheirTime(t *testing.T) {
 		}
 	})
 }
+
+// Waits between attempts are short: a lease has no time for more.
+func TestFailingConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		o := options(func(*http.Request) (*http.Response, error) {
+			calls++
+			return nil, errors.New("away")
+		})
+		began := time.Now()
+		for range 20 {
+			if _, err := onaws.Open(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); calls != 60 || took > 20*400*time.Millisecond {
+			t.Errorf("%d attempts in %v", calls, took)
+		}
+	})
+}

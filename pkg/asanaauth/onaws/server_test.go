@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -166,6 +167,35 @@ func TestServers(t *testing.T) {
 	if !found[bot.ID] || !found[person.ID] || len(found) != 2 {
 		t.Errorf("the scan found %v", found)
 	}
+	// The keyring is opened by its installation alone, and kept for as long as was said.
+	for name, c := range map[string]struct {
+		change func(*onaws.Options)
+		calls  int
+		kind   asanaauth.ErrorKind
+	}{
+		"five minutes":         {func(*onaws.Options) {}, 1, ""},
+		"a time":               {func(o *onaws.Options) { o.KeyCacheTTL = time.Minute }, 1, ""},
+		"no time":              {func(o *onaws.Options) { o.KeyCacheTTL = -1 }, 3, ""},
+		"the table's name":     {func(o *onaws.Options) { o.Installation = o.TableName }, 1, ""},
+		"another installation": {func(o *onaws.Options) { o.Installation = "another" }, 3, asanaauth.TryAgain},
+	} {
+		again, counter := o, &unwraps{next: o.AWS.HTTPClient}
+		again.AWS.HTTPClient = counter
+		c.change(&again)
+		d, err := onaws.Open(t.Context(), again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			_, err := d.Connections.TokenSource(t.Context(), bot.ID).Token()
+			if err == nil && c.kind != "" || err != nil && asanaauth.KindOf(err) != c.kind {
+				t.Errorf("%s: %v, want %q", name, err, c.kind)
+			}
+		}
+		if counter.calls != c.calls {
+			t.Errorf("%s: KMS was asked %d times, want %d", name, counter.calls, c.calls)
+		}
+	}
 	for _, hidden := range []secret.String{token, refresh} {
 		if strings.Contains(log.String(), hidden.Reveal()) {
 			t.Error("a token is in the log")
@@ -200,4 +230,17 @@ func grant(t *testing.T, asana *asanatest.Asana, base string) secret.String {
 		t.Fatalf("%d: no refresh token", answer.StatusCode)
 	}
 	return secret.New(value)
+}
+
+// unwraps counts the calls to KMS.
+type unwraps struct {
+	next  aws.HTTPClient
+	calls int
+}
+
+func (u *unwraps) Do(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "TrentService.") {
+		u.calls++
+	}
+	return u.next.Do(r)
 }
