@@ -30,7 +30,7 @@ const otherReturn = "https://app.example.com/other"
 // link makes a link and returns what its URL says.
 func (p *process) link(r asanaauth.LinkRequest) string {
 	p.h.t.Helper()
-	l, err := p.links("default").Create(context.Background(), r)
+	l, err := p.links(p.scopes).Create(context.Background(), r)
 	if err != nil {
 		p.h.t.Fatalf("making a link: %v", err)
 	}

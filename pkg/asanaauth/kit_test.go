@@ -96,6 +96,7 @@ type settings struct {
 // process is one process of the installation: a Lambda sandbox, say.
 type process struct {
 	h           *house
+	scopes      string
 	keys        *asanaauth.Keys
 	login       *asanaauth.Login
 	conns       *asanaauth.Connections
@@ -133,7 +134,7 @@ func (h *house) process(change ...func(*settings)) *process {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return &process{h: h, keys: keys, login: login, conns: conns, memberships: asanaauth.NewMemberships(conns)}
+	return &process{h: h, scopes: s.scopes, keys: keys, login: login, conns: conns, memberships: asanaauth.NewMemberships(conns)}
 }
 
 // answer is what a browser brings back from Asana.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
@@ -26,7 +26,7 @@ func (c *Connections) longLived(ctx context.Context, conn *Connection, r TokenRe
 		if !c.doubtful(conn.hot, held, r) {
 			return held, nil
 		}
-		err = c.introspect(ctx, conn, held)
+		_, err = c.introspect(ctx, conn, held)
 		if !errors.Is(err, errLook) {
 			return held, err
 		}
@@ -48,15 +48,15 @@ func (c *Connections) doubtful(hot *store.Hot, held secret.String, r TokenReques
 
 // introspect asks Asana about the token and writes down what it said: errLook where
 // the row has moved meanwhile, ReconnectRequired where the token is not active.
-func (c *Connections) introspect(ctx context.Context, conn *Connection, held secret.String) error {
+func (c *Connections) introspect(ctx context.Context, conn *Connection, held secret.String) (asana.Introspection, error) {
 	if err := c.canIntrospect(); err != nil {
-		return err
+		return asana.Introspection{}, err
 	}
 	ask, cancel := c.bound(ctx, requestTime)
 	defer cancel()
 	told, err := c.Asana.Introspect(ask, held)
 	if err != nil {
-		return overLimit(fromParts(fmt.Errorf("introspecting: %w", err)))
+		return told, overLimit(fromParts(fmt.Errorf("introspecting: %w", err)))
 	}
 	ctx, cancel = c.bound(context.WithoutCancel(ctx), saveReserve)
 	defer cancel()
@@ -64,18 +64,18 @@ func (c *Connections) introspect(ctx context.Context, conn *Connection, held sec
 	row.LastIntrospected = c.now()
 	if !told.Active {
 		row.Status, row.Reason, row.BrokenAt = store.Broken, reasonInactive, c.now()
-		row.Access, row.Issued, row.Expires = nil, time.Time{}, time.Time{}
+		eraseAccess(&row)
 	}
 	h := &holder{c: c, hot: conn.hot}
 	if _, err := h.persist(ctx, &row); err != nil {
-		return err
+		return told, err
 	}
 	conn.hot = &row
 	if told.Active {
-		return nil
+		return told, nil
 	}
 	c.audit(ctx, auditReconnect, conn.caller, conn.hot)
-	return &Error{Kind: ReconnectRequired, Err: errors.New("asana says that the token is not active")}
+	return told, &Error{Kind: ReconnectRequired, Err: errors.New("asana says that the token is not active")}
 }
 
 // canIntrospect fails where there is nobody to ask: no client secret is needed.

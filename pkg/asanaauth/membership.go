@@ -34,7 +34,7 @@ type Membership struct {
 	Admin     Flag
 	Guest     Flag
 	ViewOnly  Flag
-	AskedWith string // whose token was used: "connection"
+	AskedWith string // whose token was used: "connection" or "reader"
 	CheckedAt time.Time
 }
 
@@ -53,8 +53,15 @@ func (m Membership) CanWrite() Flag {
 	return Flag{Known: true, Value: true}
 }
 
-// askedWithConnection says that the person's own token was used.
-const askedWithConnection = "connection"
+// Whose token was used: the connection's own, also where nothing was learnt, or that
+// of the service account that is the workspace's reader.
+const (
+	askedWithConnection = "connection"
+	askedWithReader     = "reader"
+)
+
+// open reports whether it is not known whether the person can write.
+func (m Membership) open() bool { return !m.Active.Known || !m.ViewOnly.Known }
 
 // membershipIn joins what Asana listed of a workspace with what it said of the
 // person there: nil, and the reason why, where it said nothing.

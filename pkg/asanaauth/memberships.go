@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,19 +22,29 @@ type Memberships struct {
 
 	mu   sync.Mutex
 	kept map[membershipKey]keptMemberships
+	cool map[string]time.Time // until when a connection's token is over its rate limit
 }
 
 const (
 	membershipsTTL  = 5 * time.Minute
-	membershipsKept = 1000 // connections
+	membershipsKept = 1000 // answers
 )
 
-// membershipKey names what was asked, so that what was learnt for an ended
-// consent meets nobody later.
+// membershipKey names what was asked, and with whose token, so that what was learnt
+// for an ended consent, or by a reader that was dismissed, meets nobody later.
 type membershipKey struct {
-	connection, epoch string
-	generation        int64
+	connection consentKey
+	reader     consentKey // zero: the connection's own token
+	user       string
 }
+
+// consentKey names one consent of a connection.
+type consentKey struct {
+	id, epoch  string
+	generation int64
+}
+
+func consentOf(c *Connection) consentKey { return consentKey{c.ID(), c.hot.Epoch, c.hot.Generation} }
 
 type keptMemberships struct {
 	list []Membership
@@ -41,43 +53,54 @@ type keptMemberships struct {
 
 // NewMemberships returns the memberships that c's connections can ask for.
 func NewMemberships(c *Connections) *Memberships {
-	return &Memberships{c: c, kept: map[membershipKey]keptMemberships{}}
+	return &Memberships{c: c, kept: map[membershipKey]keptMemberships{}, cool: map[string]time.Time{}}
 }
 
-// List returns the memberships of the session's person, one for each workspace
-// that the person's token reaches. Errors: those of [Connections.Token].
-func (m *Memberships) List(ctx context.Context, s *Connection, user string) ([]Membership, error) {
+// List returns the memberships of an Asana user (a gid; empty for the connection's
+// own), one for each workspace that the connection's token reaches: for another user
+// those that Asana tells. Where the own user's token may not ask, the readers of the
+// workspaces are asked. Errors: InvalidRequest for a user that is no gid, NotFound for
+// an unknown one, and those of [Connections.TokenOf].
+func (m *Memberships) List(ctx context.Context, conn *Connection, user string) ([]Membership, error) {
+	return m.list(ctx, conn, user, membershipsTTL)
+}
+
+// list returns memberships that are younger than ttl.
+func (m *Memberships) list(ctx context.Context, conn *Connection, user string, ttl time.Duration) ([]Membership, error) {
+	if user != "" && !asana.IsGID(user) {
+		return nil, &Error{Kind: InvalidRequest, Detail: "user is a gid, a string of digits."}
+	}
+	if err := m.c.canIntrospect(); err != nil {
+		return nil, err
+	}
+	if conn.hot.Status != store.Active {
+		return nil, errReconnect(conn.hot)
+	}
 	ctx, cancel := m.c.bound(ctx, callerTime)
 	defer cancel()
-	if err := m.c.canAsk(); err != nil {
-		return nil, err
+	own := conn.hot.AsanaGID
+	if user == "" {
+		user = own
 	}
-	switch {
-	case s.hot.Kind != store.OAuth:
-		return nil, &Error{Kind: NotAllowedForKind}
-	case s.hot.Status != store.Active:
-		return nil, errReconnect(s.hot)
+	list, err := m.told(ctx, conn, membershipKey{connection: consentOf(conn), user: user}, ttl,
+		func(ctx context.Context, access secret.String) ([]Membership, error) {
+			return m.askWith(ctx, access, user, own)
+		})
+	if err != nil || user != own {
+		return list, err
 	}
-	key := membershipKey{s.hot.Connection, s.hot.Epoch, s.hot.Generation}
-	if list, ok := m.recall(key); ok {
-		return list, nil
-	}
-	list, err := m.ask(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	m.keep(key, list)
-	return list, nil
+	return m.readInto(ctx, conn, list, ttl)
 }
 
-// In returns the membership of the session's person in one workspace. Errors:
-// InvalidRequest for a workspace that is no gid, NotFound for one that the
-// person's token does not reach, and those of [Connections.Token].
-func (m *Memberships) In(ctx context.Context, s *Connection, workspace, user string) (Membership, error) {
+// In returns the membership of a user (empty for the connection's own) in one
+// workspace. Errors: InvalidRequest for a workspace or user that is no gid, NotFound
+// for one that the connection's token does not reach, and those of
+// [Connections.TokenOf].
+func (m *Memberships) In(ctx context.Context, conn *Connection, workspace, user string) (Membership, error) {
 	if !asana.IsGID(workspace) {
 		return Membership{}, &Error{Kind: InvalidRequest, Detail: "workspace is a gid, a string of digits."}
 	}
-	list, err := m.List(ctx, s, user)
+	list, err := m.List(ctx, conn, user)
 	if err != nil {
 		return Membership{}, err
 	}
@@ -86,17 +109,37 @@ func (m *Memberships) In(ctx context.Context, s *Connection, workspace, user str
 			return membership, nil
 		}
 	}
-	return Membership{}, &Error{Kind: NotFound}
+	return Membership{}, errNotFound
 }
 
-func (m *Memberships) recall(key membershipKey) ([]Membership, bool) {
+// told returns what is kept under the key, or asks with the connection's token and
+// keeps the answer. A token over its rate limit is not used before Asana said.
+func (m *Memberships) told(ctx context.Context, conn *Connection, key membershipKey, ttl time.Duration, ask func(context.Context, secret.String) ([]Membership, error)) ([]Membership, error) {
+	list, cooling, ok := m.recall(key, conn.ID(), ttl)
+	switch {
+	case ok:
+		return list, nil
+	case cooling > 0:
+		return nil, tryAgain(cooling, errRateLimit)
+	}
+	list, err := withToken(ctx, m.c, conn, ask)
+	if err = overLimit(err); err != nil {
+		m.noteLimit(conn.ID(), err)
+		return nil, err
+	}
+	m.keep(key, list)
+	return list, nil
+}
+
+func (m *Memberships) recall(key membershipKey, asked string, ttl time.Duration) (list []Membership, cooling time.Duration, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := m.c.now()
 	kept, ok := m.kept[key]
-	if !ok || m.c.now().Sub(kept.at) >= membershipsTTL {
-		return nil, false
+	if ok && now.Sub(kept.at) < ttl {
+		return kept.list, 0, true
 	}
-	return kept.list, true
+	return nil, until(m.cool[asked], now, retryAfterMax), false
 }
 
 func (m *Memberships) keep(key membershipKey, list []Membership) {
@@ -108,35 +151,30 @@ func (m *Memberships) keep(key membershipKey, list []Membership) {
 	m.kept[key] = keptMemberships{list, m.c.now()}
 }
 
-// ask asks Asana, with a token that is fresh by the rules. One that Asana
-// refuses all the same is reported as such, and its successor tried once.
-func (m *Memberships) ask(ctx context.Context, s *Connection) ([]Membership, error) {
-	r := TokenRequest{MinTTL: DefaultMinTTL}
-	for again := true; ; again = false {
-		access, err := m.c.fresh(ctx, s, r)
-		if err != nil {
-			return nil, err
-		}
-		list, err := m.askWith(ctx, access, s.hot.AsanaGID)
-		var answer *asana.Error
-		if again && errors.As(err, &answer) && answer.Status == http.StatusUnauthorized {
-			hash := store.HashText(access.Reveal())
-			r.Refused = &hash
-			continue
-		}
-		return list, overLimit(err)
+// noteLimit notes that Asana wants the token's requests to wait.
+func (m *Memberships) noteLimit(asked string, err error) {
+	var e *Error
+	if !isOverLimit(err) || !errors.As(err, &e) {
+		return
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.cool) >= membershipsKept {
+		clear(m.cool)
+	}
+	m.cool[asked] = m.c.now().Add(min(e.RetryAfter, retryAfterMax))
 }
 
-// askWith lists the workspaces and what the person is in each.
-func (m *Memberships) askWith(ctx context.Context, access secret.String, userGID string) ([]Membership, error) {
-	ctx, cancel := m.c.bound(ctx, 2*requestTime)
-	defer cancel()
+// askWith lists the workspaces and what the user is in each.
+func (m *Memberships) askWith(ctx context.Context, access secret.String, user, own string) ([]Membership, error) {
 	workspaces, err := m.c.Asana.Workspaces(ctx, access)
 	if err != nil {
 		return nil, withoutScope(fromParts(fmt.Errorf("listing workspaces: %w", err)))
 	}
-	told, err := m.c.Asana.Memberships(ctx, access, userGID)
+	told, err := m.c.Asana.Memberships(ctx, access, user)
+	if user != own && isStatus(err, http.StatusNotFound) {
+		return nil, &Error{Kind: NotFound, Err: err}
+	}
 	why, err := unknownBecause(err)
 	if err != nil {
 		return nil, fromParts(fmt.Errorf("listing memberships: %w", err))
@@ -144,15 +182,80 @@ func (m *Memberships) askWith(ctx context.Context, access secret.String, userGID
 	now := m.c.now()
 	list := make([]Membership, 0, len(workspaces))
 	for _, w := range workspaces {
-		var in *asana.Membership
-		for i := range told {
-			if told[i].Workspace.GID == w.GID {
-				in = &told[i]
-			}
+		i := slices.IndexFunc(told, func(t asana.Membership) bool { return t.Workspace.GID == w.GID })
+		switch {
+		case i >= 0:
+			list = append(list, membershipIn(w, user, &told[i], "", now))
+		case user == own || why != NotReported:
+			list = append(list, membershipIn(w, user, nil, why, now))
 		}
-		list = append(list, membershipIn(w, userGID, in, why, now))
 	}
 	return list, nil
+}
+
+// readInto asks the readers of those workspaces where the person's own token left
+// open whether the person can write: about that person alone, in workspaces that the
+// person's own token reaches. Where they tell nothing, the own answer stands.
+func (m *Memberships) readInto(ctx context.Context, conn *Connection, own []Membership, ttl time.Duration) ([]Membership, error) {
+	var open []string
+	for _, in := range own {
+		if in.open() {
+			open = append(open, in.Workspace.GID)
+		}
+	}
+	if len(open) == 0 {
+		return own, nil
+	}
+	readers, err := m.c.readersOf(ctx, open, conn)
+	if err != nil {
+		return nil, err
+	}
+	list := slices.Clone(own)
+	for i, in := range list {
+		reader := readers[in.Workspace.GID]
+		if reader == nil || !in.open() {
+			continue
+		}
+		told, err := m.read(ctx, conn, reader, ttl)
+		switch {
+		case isOverLimit(err):
+			return nil, err
+		case err != nil:
+			m.c.Log.LogAttrs(ctx, slog.LevelWarn, "a reader could not be asked", slog.String("connection", reader.ID()), slog.Any("err", err))
+			continue
+		}
+		for _, t := range told {
+			if t.Workspace.GID == in.Workspace.GID {
+				t.Workspace = in.Workspace
+				list[i] = t
+			}
+		}
+	}
+	return list, nil
+}
+
+// read asks a reader about the connection's own user. That it may not know is an
+// answer, and is kept like one.
+func (m *Memberships) read(ctx context.Context, conn, reader *Connection, ttl time.Duration) ([]Membership, error) {
+	user := conn.hot.AsanaGID
+	key := membershipKey{connection: consentOf(conn), reader: consentOf(reader), user: user}
+	return m.told(ctx, reader, key, ttl, func(ctx context.Context, access secret.String) ([]Membership, error) {
+		told, err := m.c.Asana.Memberships(ctx, access, user)
+		if isStatus(err, http.StatusForbidden) || isStatus(err, http.StatusNotFound) {
+			return []Membership{}, nil
+		}
+		if err != nil {
+			return nil, fromParts(fmt.Errorf("asking a reader: %w", err))
+		}
+		now := m.c.now()
+		list := make([]Membership, 0, len(told))
+		for i := range told {
+			in := membershipIn(told[i].Workspace, user, &told[i], "", now)
+			in.AskedWith = askedWithReader
+			list = append(list, in)
+		}
+		return list, nil
+	})
 }
 
 // unknownBecause turns Asana's refusal to say what a membership is into the
@@ -170,15 +273,27 @@ func unknownBecause(err error) (string, error) {
 	return NotAllowed, nil
 }
 
+// isStatus reports whether Asana answered with the status.
+func isStatus(err error, status int) bool {
+	var answer *asana.Error
+	return errors.As(err, &answer) && answer.Status == status
+}
+
 // withoutScope says what is missing where Asana said so: it is no outage.
 func withoutScope(err error) error {
-	var answer *asana.Error
 	var e *Error
-	if errors.As(err, &answer) && answer.Status == http.StatusForbidden && errors.As(err, &e) {
+	if isStatus(err, http.StatusForbidden) && errors.As(err, &e) {
 		e.Detail = "Asana does not let this token list its workspaces: the app needs the scope workspaces:read."
 	}
 	return err
 }
+
+// isOverLimit reports that Asana's rate limit is why we wait.
+func isOverLimit(err error) bool {
+	return KindOf(err) == TryAgain && err != nil && (isStatus(err, http.StatusTooManyRequests) || errors.Is(err, errRateLimit))
+}
+
+var errRateLimit = errors.New("over Asana's rate limit")
 
 // overLimit tells a caller to wait where Asana told us to.
 func overLimit(err error) error {

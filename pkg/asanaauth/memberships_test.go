@@ -99,6 +99,32 @@ func TestMembershipsOfEverybody(t *testing.T) {
 	}
 }
 
+// About somebody else Asana tells what the person's own token may see.
+func TestMembershipsOfAnotherUser(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		conn := p.opened(p.connect("o", asanatest.Several).ID)
+		list, err := p.memberships.List(t.Context(), conn, asanatest.ViewOnly)
+		if err != nil || len(list) != 1 || list[0].UserGID != asanatest.ViewOnly ||
+			flags(list[0]) != "Acme: active y, admin n, guest n, view only y, can write n" {
+			t.Fatalf("List() = %v, %v", list, err)
+		}
+		_, err = p.memberships.In(t.Context(), conn, asanatest.Globex, asanatest.ViewOnly)
+		wantKind(t, err, asanaauth.NotFound)
+		_, err = p.memberships.List(t.Context(), conn, "1299999999999999")
+		wantKind(t, err, asanaauth.NotFound)
+		for _, user := range []string{"me", "mia@acme.example", " ", "12a"} {
+			_, err = p.memberships.List(t.Context(), conn, user)
+			wantKind(t, err, asanaauth.InvalidRequest)
+		}
+		own, err := p.memberships.List(t.Context(), conn, "")
+		if err != nil || len(own) != 2 || own[0].UserGID != asanatest.Several {
+			t.Errorf("the own ones afterwards: %v, %v", own, err)
+		}
+	})
+}
+
 func TestAnInactiveMembershipCannotWrite(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHouse(t)
@@ -379,6 +405,14 @@ func TestTroubleOfMemberships(t *testing.T) {
 					}
 					if hot := h.hot(cookie); hot.Status != store.Active || h.refreshes() != 0 {
 						t.Errorf("the connection is %s, %d refreshes", hot.Status, h.refreshes())
+					}
+					if c.after > 0 { // Asana is not asked before it said
+						before := len(h.asana.Requests())
+						time.Sleep(c.after - time.Millisecond)
+						_, err := p.members(cookie)
+						wantKind(t, err, asanaauth.TryAgain)
+						wantCount(t, "requests meanwhile", len(h.asana.Requests())-before, 0)
+						time.Sleep(time.Millisecond)
 					}
 					p.mustMembers(cookie)
 				})

@@ -266,8 +266,6 @@ func TestALongLivedTokenGoesToNoFrontend(t *testing.T) {
 		s := asanaauth.SessionOfKind(p.session(cookie), store.PersonalAccessToken)
 		_, err := p.conns.Token(context.Background(), s, asanaauth.TokenRequest{})
 		wantKind(t, err, asanaauth.NotAllowedForKind)
-		_, err = p.memberships.List(context.Background(), &s.Connection, "")
-		wantKind(t, err, asanaauth.NotAllowedForKind)
 	})
 }
 

@@ -130,6 +130,11 @@ func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
 		if p, ok := rows[pointer.Key()].(*store.UserPointer); ok {
 			changes = append(changes, store.Delete(p.Key(), p.Rev))
 		}
+		dismissed, err := h.c.dismissed(ctx, rows[coldKey])
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, dismissed...)
 		err = h.c.Store.Write(ctx, changes...)
 		if err == nil {
 			return nil, nil

@@ -1,0 +1,358 @@
+package asanaauth_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// granular is a house whose app may not ask for memberships, and a process of it.
+func granular(t *testing.T) (*house, *process) {
+	h := newHouse(t)
+	h.app(func(a *asanatest.App) { a.Scopes = []string{"users:read", "workspaces:read"} })
+	return h, h.process(func(s *settings) { s.scopes = "users:read workspaces:read" })
+}
+
+// reader imports a service account's token and names it the reader of workspaces.
+func (p *process) reader(owner string, workspaces ...string) string {
+	p.h.t.Helper()
+	d, _ := p.importToken(owner, asanatest.ServiceAccount)
+	p.setReader(d.ID, workspaces...)
+	return d.ID
+}
+
+func (p *process) setReader(id string, workspaces ...string) {
+	p.h.t.Helper()
+	d, err := p.conns.SetReaderOf(context.Background(), p.opened(id), workspaces)
+	if err != nil || strings.Join(d.ReaderOf, " ") != strings.Join(workspaces, " ") {
+		p.h.t.Fatalf("SetReaderOf() = %v, %v", d.ReaderOf, err)
+	}
+}
+
+// pointers are the connections that workspaces point to.
+func (h *house) pointers() map[string]string {
+	h.t.Helper()
+	got := map[string]string{}
+	for _, row := range h.all() {
+		if r, ok := row.(*store.Reader); ok {
+			for _, gid := range []string{asanatest.Acme, asanatest.Globex} {
+				if r.Workspace == store.HashText(gid) {
+					got[gid] = r.Connection
+				}
+			}
+		}
+	}
+	return got
+}
+
+// A service account tells what the person's own token may not ask.
+func TestAReaderTells(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		cookie := p.signIn(asanatest.ViewOnly)
+		if got := flags(p.mustMembers(cookie)[0]); got != allUnknown("Acme", asanaauth.FullPermissionsRequired) {
+			t.Fatalf("without a reader: %s", got)
+		}
+		p.reader("it", asanatest.Acme)
+		list := p.mustMembers(cookie)
+		if len(list) != 1 || list[0].AskedWith != "reader" || list[0].UserGID != asanatest.ViewOnly || list[0].Workspace.Name != "Acme" ||
+			flags(list[0]) != "Acme: active y, admin n, guest n, view only y, can write n" {
+			t.Errorf("with one: %+v", list)
+		}
+		one, err := p.memberships.In(t.Context(), &p.session(cookie).Connection, asanatest.Acme, "")
+		if err != nil || one.AskedWith != "reader" {
+			t.Errorf("In() = %+v, %v", one, err)
+		}
+		// Kept, so that it spends little of the customer's rate limit.
+		before := len(h.asana.Requests())
+		time.Sleep(4 * time.Minute)
+		p.mustMembers(cookie)
+		wantCount(t, "requests", len(h.asana.Requests())-before, 0)
+		time.Sleep(2 * time.Minute)
+		p.mustMembers(cookie)
+		if len(h.asana.Requests()) == before {
+			t.Error("kept for more than five minutes")
+		}
+	})
+}
+
+// The two limits of a reader: only about the connection's own user, and only in
+// workspaces that the connection's own token reaches.
+func TestTheLimitsOfAReader(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		p.reader("it", asanatest.Acme)
+		// Globex is not the reader's; Acme is not reached where it is blocked.
+		list := p.mustMembers(p.signIn(asanatest.Several))
+		if len(list) != 2 || list[0].AskedWith != "reader" || list[1].AskedWith != "connection" ||
+			flags(list[1]) != allUnknown("Globex", asanaauth.FullPermissionsRequired) {
+			t.Errorf("got %+v", list)
+		}
+		conn := p.opened(p.connect("o", asanatest.Member).ID)
+		about := func() int { return h.asana.CountRequests(membershipsPath(asanatest.ViewOnly)) }
+		before := about()
+		list, err := p.memberships.List(t.Context(), conn, asanatest.ViewOnly)
+		if err != nil || len(list) != 1 || flags(list[0]) != allUnknown("Acme", asanaauth.FullPermissionsRequired) || list[0].AskedWith != "connection" {
+			t.Errorf("about somebody else: %+v, %v", list, err)
+		}
+		wantCount(t, "requests about somebody else", about()-before, 1) // with the own token
+		outside := p.opened(p.connect("o", asanatest.Deactivated).ID)
+		_, err = p.memberships.In(t.Context(), outside, asanatest.Acme, "")
+		wantKind(t, err, asanaauth.NotFound)
+	})
+}
+
+// What was learnt by a reader that was ended, dismissed or broken meets nobody.
+func TestAReaderThatIsNoneAnyMore(t *testing.T) {
+	for name, end := range map[string]func(h *house, p *process, id string){
+		"ended": func(h *house, p *process, id string) {
+			if _, err := p.conns.End(context.Background(), p.opened(id)); err != nil {
+				h.t.Fatal(err)
+			}
+		},
+		"dismissed": func(_ *house, p *process, id string) { p.setReader(id) },
+		"broken": func(h *house, _ *process, id string) {
+			h.editOf(id, func(hot *store.Hot) { hot.Status = store.Broken })
+		},
+		"its cold row denies": func(h *house, p *process, id string) { c := h.cold(secret.New(id + ".")); c.ReaderOf = ""; h.writes(c) },
+		"no service account": func(h *house, p *process, _ string) {
+			rows, err := h.rows.Read(context.Background(), store.ReaderKey(store.HashText(asanatest.Acme)))
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			for _, row := range rows {
+				r := row.(*store.Reader)
+				r.Connection = p.connect("x", asanatest.Admin).ID
+				h.writes(r)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h, p := granular(t)
+				cookie := p.signIn(asanatest.Member)
+				id := p.reader("it", asanatest.Acme)
+				if p.mustMembers(cookie)[0].AskedWith != "reader" {
+					t.Fatal("the reader was not asked")
+				}
+				end(h, p, id)
+				if m := p.mustMembers(cookie)[0]; m.AskedWith != "connection" || flags(m) != allUnknown("Acme", asanaauth.FullPermissionsRequired) {
+					t.Errorf("got %s by %s", flags(m), m.AskedWith)
+				}
+			})
+		})
+	}
+}
+
+// A reader in trouble leaves what is known without it, and is asked again.
+func TestAReaderInTrouble(t *testing.T) {
+	for name, fault := range map[string]asanatest.Fault{
+		"a 500": {Status: 500}, "a cut": {Cut: true}, "nonsense": {Body: "nonsense"}, "a 403": {Status: 403}, "a 404": {Status: 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h, p := granular(t)
+				cookie := p.signIn(asanatest.Member)
+				p.reader("it", asanatest.Acme)
+				path := membershipsPath(asanatest.Member)
+				// The first request is the person's own.
+				h.asana.Inject(asanatest.Fault{Path: path, Before: func(*http.Request) {
+					fault.Path = path
+					h.asana.Inject(fault)
+				}})
+				if m := p.mustMembers(cookie)[0]; flags(m) != allUnknown("Acme", asanaauth.FullPermissionsRequired) || m.AskedWith != "connection" {
+					t.Errorf("got %s by %s", flags(m), m.AskedWith)
+				}
+				told := p.mustMembers(cookie)[0].AskedWith == "reader"
+				if definite := fault.Status == 403 || fault.Status == 404; told == definite {
+					t.Errorf("asked again: %v", told)
+				}
+			})
+		})
+	}
+}
+
+// Asana's rate limit of the reader is honoured, and nobody is told that it is known.
+func TestAReaderOverItsLimit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		cookie := p.signIn(asanatest.Member)
+		p.reader("it", asanatest.Acme)
+		path := membershipsPath(asanatest.Member)
+		h.asana.Inject(asanatest.Fault{Path: path, Before: func(*http.Request) {
+			h.asana.Inject(asanatest.Fault{Path: path, Status: 429, Header: http.Header{"Retry-After": {"20"}}})
+		}})
+		_, err := p.members(cookie)
+		wantKind(t, err, asanaauth.TryAgain)
+		before := len(h.asana.Requests())
+		time.Sleep(19 * time.Second)
+		for _, c := range []secret.String{cookie, p.signIn(asanatest.ViewOnly)} { // whoever asks
+			if _, err = p.members(c); asanaauth.KindOf(err) != asanaauth.TryAgain {
+				t.Errorf("got %v", err)
+			}
+		}
+		for _, r := range h.asana.Requests()[before:] {
+			if r.Path == path {
+				t.Error("the reader was asked before its time")
+			}
+		}
+		time.Sleep(time.Second)
+		if p.mustMembers(cookie)[0].AskedWith != "reader" {
+			t.Error("afterwards it is not asked")
+		}
+	})
+}
+
+// A reader whose token died is found out, and broken.
+func TestAReaderWhoseTokenDied(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		cookie := p.signIn(asanatest.Member)
+		d, value := p.importToken("it", asanatest.ServiceAccount)
+		p.setReader(d.ID, asanatest.Acme)
+		time.Sleep(time.Minute)
+		if err := h.asana.RevokeToken(value.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		if m := p.mustMembers(cookie)[0]; m.AskedWith != "connection" || m.ViewOnly.Known {
+			t.Errorf("got %s by %s", flags(m), m.AskedWith)
+		}
+		if hot := h.hotOf(d.ID); hot.Status != store.Broken || hot.Reason != "inactive" {
+			t.Errorf("it is %s, %s", hot.Status, hot.Reason)
+		}
+		// A new token of the account goes on as the reader.
+		p.importToken("it", asanatest.ServiceAccount)
+		if p.mustMembers(cookie)[0].AskedWith != "reader" {
+			t.Error("the account is no reader any more")
+		}
+	})
+}
+
+func TestSetReaderOfRefuses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		account, _ := p.importToken("it", asanatest.ServiceAccount)
+		many := make([]string, 41)
+		for i := range many {
+			many[i] = fmt.Sprint(1_100_000_000_000_100 + i)
+		}
+		for name, c := range map[string]struct {
+			workspaces []string
+			kind       asanaauth.ErrorKind
+		}{
+			"too many":        {many, asanaauth.InvalidRequest},
+			"no gid":          {[]string{"acme"}, asanaauth.InvalidRequest},
+			"one twice":       {[]string{asanatest.Acme, asanatest.Acme}, asanaauth.InvalidRequest},
+			"out of reach":    {[]string{asanatest.Globex}, asanaauth.NotFound},
+			"one of them is":  {[]string{asanatest.Acme, asanatest.Globex}, asanaauth.NotFound},
+			"one that is not": {many[:1], asanaauth.NotFound},
+		} {
+			_, err := p.conns.SetReaderOf(t.Context(), p.opened(account.ID), c.workspaces)
+			if asanaauth.KindOf(err) != c.kind {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		pat, _ := p.importToken("it", asanatest.Admin)
+		for _, id := range []string{pat.ID, p.connect("o", asanatest.Admin).ID} {
+			_, err := p.conns.SetReaderOf(t.Context(), p.opened(id), []string{asanatest.Acme})
+			wantKind(t, err, asanaauth.NotAllowedForKind)
+		}
+		if len(h.pointers()) > 0 {
+			t.Errorf("pointers: %v", h.pointers())
+		}
+		// A broken one can be dismissed, and named for nothing new.
+		p.setReader(account.ID, asanatest.Acme)
+		h.editOf(account.ID, func(hot *store.Hot) { hot.Status = store.Broken })
+		p.setReader(account.ID, asanatest.Acme)
+		_, err := p.conns.SetReaderOf(t.Context(), p.opened(account.ID), []string{asanatest.Acme, asanatest.Globex})
+		wantKind(t, err, asanaauth.ReconnectRequired)
+		p.setReader(account.ID)
+		if _, err := p.conns.End(t.Context(), p.opened(account.ID)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.conns.SetReaderOf(t.Context(), p.opened(account.ID), nil)
+		wantKind(t, err, asanaauth.ReconnectRequired)
+	})
+}
+
+// A workspace has one reader: the next takes over, and what ends leaves no pointer.
+func TestAReaderTakesOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		if err := h.asana.UpdatePerson(asanatest.ServiceAccount, func(p *asanatest.Person) {
+			p.Memberships = append(p.Memberships, asanatest.Membership{Workspace: asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"}})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		p := h.process()
+		first := p.reader("first", asanatest.Acme, asanatest.Globex)
+		second := p.reader("second", asanatest.Acme)
+		if got := h.pointers(); got[asanatest.Acme] != second || got[asanatest.Globex] != first {
+			t.Errorf("pointers: %v", got)
+		}
+		d, err := p.conns.Describe(t.Context(), p.opened(first))
+		if err != nil || strings.Join(d.ReaderOf, " ") != asanatest.Globex {
+			t.Errorf("the first is the reader of %v, %v", d.ReaderOf, err)
+		}
+		if _, err := p.conns.End(t.Context(), p.opened(first)); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.pointers(); len(got) != 1 || got[asanatest.Acme] != second {
+			t.Errorf("pointers after the end: %v", got)
+		}
+		if _, err := p.conns.End(t.Context(), p.opened(second)); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.pointers(); len(got) > 0 {
+			t.Errorf("pointers in the end: %v", got)
+		}
+	})
+}
+
+// Whatever operation fails, saved or not: row and pointers agree, and the same again
+// does it.
+func TestCrashPointsOfAReader(t *testing.T) {
+	for _, saved := range []bool{false, true} {
+		for at := 1; ; at++ {
+			reached := false
+			t.Run(fmt.Sprintf("operation %d, saved %v", at, saved), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					h := newHouse(t)
+					p := h.process()
+					p.reader("first", asanatest.Acme)
+					account, _ := p.importToken("second", asanatest.ServiceAccount)
+					conn := p.opened(account.ID)
+					n := 0
+					h.table.Hook = func(context.Context, storetest.Op) (bool, error) {
+						if n++; n == at {
+							return saved, errAway
+						}
+						return true, nil
+					}
+					_, err := p.conns.SetReaderOf(t.Context(), conn, []string{asanatest.Acme})
+					h.table.Hook = nil
+					if reached = n >= at; err != nil {
+						wantKind(t, err, asanaauth.TryAgain)
+					}
+					p.setReader(account.ID, asanatest.Acme)
+					if got := h.pointers(); len(got) != 1 || got[asanatest.Acme] != account.ID {
+						t.Errorf("pointers: %v", got)
+					}
+				})
+			})
+			if !reached {
+				break
+			}
+		}
+	}
+}
