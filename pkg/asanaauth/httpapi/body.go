@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -35,6 +36,8 @@ func hasType(r *http.Request, mediaType string) bool {
 	}
 	return true
 }
+
+var errNotJSON = &asanaauth.Error{Kind: unsupportedMediaType, Detail: "The content type is application/json."}
 
 // readBody reads at most maxBody, whatever Content-Length says.
 func readBody(r *http.Request) ([]byte, error) {
@@ -109,4 +112,56 @@ func (m members) next(d *json.Decoder, known []string) error {
 	}
 	m[name] = value
 	return nil
+}
+
+// text reads a member that is a string; one that is absent is "" and false.
+func (m members) text(name string) (string, bool, error) {
+	raw, ok := m[name]
+	if !ok {
+		return "", false, nil
+	}
+	var text string
+	if json.Unmarshal(raw, &text) != nil || hasLoneSurrogate(raw) {
+		return "", true, invalid("A member of the body is no string.")
+	}
+	return text, true, nil
+}
+
+// texts reads members that are strings, "" where absent.
+func (m members) texts(to map[string]*string) error {
+	for name, text := range to {
+		var err error
+		if *text, _, err = m.text(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasLoneSurrogate reports whether a JSON string has half of a character (RFC 8259
+// section 8.2), in place of which encoding/json reads U+FFFD: two names could become
+// one.
+func hasLoneSurrogate(raw []byte) bool {
+	var high bool
+	for i := 0; i < len(raw); i++ {
+		unit := rune(-1)
+		if raw[i] == '\\' && i+5 < len(raw) && raw[i+1] == 'u' {
+			n, err := strconv.ParseUint(string(raw[i+2:i+6]), 16, 16)
+			if err == nil {
+				unit = rune(n)
+			}
+		}
+		low := unit >= 0xdc00 && unit <= 0xdfff
+		if high != low {
+			return true
+		}
+		high = unit >= 0xd800 && unit <= 0xdbff
+		switch {
+		case unit >= 0:
+			i += 5
+		case raw[i] == '\\':
+			i++ // what is escaped is no escape
+		}
+	}
+	return high
 }

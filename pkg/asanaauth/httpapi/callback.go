@@ -130,9 +130,12 @@ func (cb *callback) sendBack(w http.ResponseWriter, r *http.Request, done asanaa
 	if done.AppState != "" {
 		outcome.Set("app_state", done.AppState)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		outcome.Set("asana_error", string(redirectKind(err)))
-	} else {
+	case !done.ConnectCode.IsZero():
+		outcome.Set("connect_code", done.ConnectCode.Reveal())
+	default:
 		outcome.Set("asana", "connected")
 		http.SetCookie(w, cb.cookies.session(done.Session.Reveal(), done.SessionTTL))
 		id, _, _ := strings.Cut(done.Session.Reveal(), ".")
@@ -144,7 +147,7 @@ func (cb *callback) sendBack(w http.ResponseWriter, r *http.Request, done asanaa
 // redirectKind is what an app is told in asana_error.
 func redirectKind(err error) asanaauth.ErrorKind {
 	switch kind := asanaauth.KindOf(err); kind {
-	case asanaauth.AccessDenied, asanaauth.LoginExpired, asanaauth.WrongAccount,
+	case asanaauth.AccessDenied, asanaauth.LoginExpired, asanaauth.LinkExpired, asanaauth.WrongAccount,
 		asanaauth.Misconfigured, asanaauth.AsanaUnavailable, asanaauth.TryAgain:
 		return kind
 	}

@@ -27,6 +27,10 @@ type Config struct {
 	// RequestID names a request, in the X-Request-Id header, problems and logs.
 	// It must not come from the client. nil, or an empty answer: a random one.
 	RequestID func(*http.Request) string
+	// Identity tells which backend asks, as API Gateway's IAM authorizer found: a name
+	// for audit lines, the caller's ARN. It must not come from what the client can
+	// write. nil: backend routes serve nobody.
+	Identity func(*http.Request) (caller string, ok bool)
 }
 
 // seam is what every handler stands behind. Safe for concurrent use.

@@ -31,6 +31,11 @@ func (f *frontend) disconnect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	http.SetCookie(w, f.cookies.session("", 0))
+	return answerDisconnected(w, d)
+}
+
+// answerDisconnected says how far the end of a connection has come.
+func answerDisconnected(w http.ResponseWriter, d asanaauth.Disconnected) error {
 	if d.Status == store.Revoking {
 		return answerJSON(w, http.StatusAccepted, struct {
 			Status string `json:"status"`

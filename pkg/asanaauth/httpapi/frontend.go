@@ -131,7 +131,7 @@ func (f *frontend) comesFromUs(r *http.Request) bool {
 // from another origin.
 func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 	if !hasType(r, "application/json") {
-		return nil, &asanaauth.Error{Kind: unsupportedMediaType, Detail: "The content type is application/json."}
+		return nil, errNotJSON
 	}
 	b, err := readBody(r)
 	if err != nil {

@@ -28,24 +28,34 @@ func (f *frontend) membership(w http.ResponseWriter, r *http.Request, m *asanaau
 	if err != nil {
 		return err
 	}
+	return answerMemberships(w, r, m, &s.Connection, p)
+}
+
+// answerMemberships answers one membership where the query names a workspace, else the
+// list.
+func answerMemberships(w http.ResponseWriter, r *http.Request, m *asanaauth.Memberships, conn *asanaauth.Connection, p params) error {
 	if workspace, ok := p["workspace"]; ok {
-		in, err := m.In(r.Context(), &s.Connection, workspace, "")
+		in, err := m.In(r.Context(), conn, workspace, p["user"])
 		if err != nil {
 			return err
 		}
 		return answerJSON(w, http.StatusOK, membershipJSON(in))
 	}
-	list, err := m.List(r.Context(), &s.Connection, "")
+	list, err := m.List(r.Context(), conn, p["user"])
 	if err != nil {
 		return err
 	}
+	return answerJSON(w, http.StatusOK, struct {
+		Data []membership `json:"data"`
+	}{membershipsJSON(list)})
+}
+
+func membershipsJSON(list []asanaauth.Membership) []membership {
 	data := make([]membership, 0, len(list))
 	for _, in := range list {
 		data = append(data, membershipJSON(in))
 	}
-	return answerJSON(w, http.StatusOK, struct {
-		Data []membership `json:"data"`
-	}{data})
+	return data
 }
 
 type membership struct {

@@ -66,6 +66,7 @@ func typeOf(kind asanaauth.ErrorKind) ProblemType {
 type problem struct {
 	ProblemType
 	Detail string
+	Reason string // why a credential was rejected
 	ID     string // the request's
 }
 
@@ -74,7 +75,7 @@ func problemOf(err error, id string) problem {
 	p := problem{ProblemType: typeOf(asanaauth.KindOf(err)), ID: id}
 	var e *asanaauth.Error
 	if errors.As(err, &e) {
-		p.Detail = e.Detail
+		p.Detail, p.Reason = e.Detail, e.Reason
 		if p.Kind == asanaauth.AsanaUnavailable && e.Timeout {
 			p.Status = http.StatusGatewayTimeout
 		}
@@ -89,8 +90,9 @@ func asJSON(w http.ResponseWriter, p problem) {
 		Title    string `json:"title"`
 		Status   int    `json:"status"`
 		Detail   string `json:"detail,omitempty"`
+		Reason   string `json:"reason,omitempty"`
 		Instance string `json:"instance"`
-	}{typePrefix + string(p.Kind), p.Title, p.Status, p.Detail, p.ID})
+	}{typePrefix + string(p.Kind), p.Title, p.Status, p.Detail, p.Reason, p.ID})
 }
 
 // writeJSON writes an answer. A body that cannot be written has no reader.

@@ -41,12 +41,23 @@ func (f *frontend) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return answerToken(w, t)
+}
+
+// answerToken answers in the shape of RFC 6749 section 5.1. A long-lived token whose
+// end Asana did not tell has no expires_in.
+func answerToken(w http.ResponseWriter, t asanaauth.Token) error {
+	var left *int64
+	if t.ExpiresIn > 0 {
+		seconds := int64(t.ExpiresIn / time.Second)
+		left = &seconds
+	}
 	return answerJSON(w, http.StatusOK, struct {
 		AccessToken string `json:"access_token"`
 		TokenType   string `json:"token_type"`
-		ExpiresIn   int64  `json:"expires_in"`
-		Scope       string `json:"scope"`
-	}{t.Access.Reveal(), "Bearer", int64(t.ExpiresIn / time.Second), t.Scope})
+		ExpiresIn   *int64 `json:"expires_in,omitempty"`
+		Scope       string `json:"scope,omitempty"`
+	}{t.Access.Reveal(), "Bearer", left, t.Scope})
 }
 
 func tokenRequest(m members) (asanaauth.TokenRequest, error) {

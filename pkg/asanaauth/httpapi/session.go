@@ -9,19 +9,50 @@ import (
 )
 
 // NewSession returns the handler of GET /session, which says who is signed in,
-// and DELETE /session, which signs this browser out. The connection stays. It
-// fails where an origin is none.
+// DELETE /session, which signs this browser out (the connection stays), and POST
+// /session/code, which makes a code by which the app's own backend learns who is
+// signed in. It fails where an origin is none.
 func NewSession(c Config, conns *asanaauth.Connections, origins []string) (http.Handler, error) {
 	f, err := c.frontend(conns, origins, "/session", http.MethodGet, http.MethodDelete)
 	if err != nil {
 		return nil, err
 	}
-	return f.handler(func(w http.ResponseWriter, r *http.Request) error {
+	code, err := c.frontend(conns, origins, "/session/code", http.MethodPost)
+	if err != nil {
+		return nil, err
+	}
+	session := f.handler(func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method == http.MethodDelete {
 			return f.signOut(w, r)
 		}
 		return f.whoIs(w, r)
+	})
+	codes := code.handler(code.sessionCode)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == code.path {
+			codes.ServeHTTP(w, r)
+			return
+		}
+		session.ServeHTTP(w, r)
 	}), nil
+}
+
+func (f *frontend) sessionCode(w http.ResponseWriter, r *http.Request) error {
+	if _, err := f.body(r); err != nil {
+		return err
+	}
+	s, err := f.session(r)
+	if err != nil {
+		return err
+	}
+	code, end, err := f.conns.SessionCode(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusCreated, struct {
+		SessionCode string `json:"session_code"`
+		ExpiresAt   string `json:"expires_at"`
+	}{code.Reveal(), timestamp(end)})
 }
 
 func (f *frontend) whoIs(w http.ResponseWriter, r *http.Request) error {

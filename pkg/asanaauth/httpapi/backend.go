@@ -1,0 +1,155 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+)
+
+// backend has the routes for the SaaS app's backend: whoever IAM lets. Safe for
+// concurrent use.
+type backend struct {
+	seam
+	identity    func(*http.Request) (string, bool)
+	conns       *asanaauth.Connections
+	memberships *asanaauth.Memberships
+	links       *asanaauth.Links
+}
+
+// backendCall is one request of a backend.
+type backendCall struct {
+	*backend
+	caller string // who IAM says it is
+	id     string // of the connection that the path names
+}
+
+// backendRoute is a path and what can be done there, in the order of Allow.
+type backendRoute struct {
+	pattern string // {id} stands for a connection's id
+	methods []backendMethod
+}
+
+type backendMethod struct {
+	name  string
+	serve func(backendCall, http.ResponseWriter, *http.Request) error
+}
+
+// NewConnections returns the handler of /links and of all under /connections: the
+// routes for backends, under API Gateway's IAM authorizer. Config.Identity says who
+// asks, and is asked first: without an identity the answer is 401, whatever it is.
+// These routes have no CORS headers: they are not for browsers.
+func NewConnections(c Config, conns *asanaauth.Connections, m *asanaauth.Memberships, links *asanaauth.Links) http.Handler {
+	b := &backend{c.seam(), c.Identity, conns, m, links}
+	routes := backendRoutes()
+	handlers := make([]http.Handler, len(routes))
+	for i, route := range routes {
+		handlers[i] = b.handler(route)
+	}
+	none := b.handler(backendRoute{pattern: "none"})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for i, route := range routes {
+			if _, ok := route.match(r.URL.Path); ok {
+				handlers[i].ServeHTTP(w, r)
+				return
+			}
+		}
+		none.ServeHTTP(w, r)
+	})
+}
+
+func backendRoutes() []backendRoute {
+	return []backendRoute{
+		{"/links", []backendMethod{{http.MethodPost, backendCall.createLink}}},
+		{"/connections", []backendMethod{
+			{http.MethodGet, backendCall.list}, {http.MethodPost, backendCall.connect}, {http.MethodDelete, backendCall.endAll}}},
+		{"/connections/{id}", []backendMethod{
+			{http.MethodGet, backendCall.show}, {http.MethodPatch, backendCall.setReaderOf}, {http.MethodDelete, backendCall.end}}},
+		{"/connections/{id}/token", []backendMethod{{http.MethodPost, backendCall.token}}},
+		{"/connections/{id}/capabilities", []backendMethod{{http.MethodGet, backendCall.capabilities}}},
+		{"/connections/{id}/membership", []backendMethod{{http.MethodGet, backendCall.membership}}},
+	}
+}
+
+// match reports whether a path is the route's, and which connection it names.
+func (b backendRoute) match(path string) (id string, ok bool) {
+	want, got := strings.Split(b.pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return "", false
+	}
+	for i := range want {
+		switch {
+		case want[i] == "{id}":
+			id = got[i]
+		case want[i] != got[i]:
+			return "", false
+		}
+	}
+	return id, true
+}
+
+func (b *backend) handler(route backendRoute) http.Handler {
+	return b.handle(route.pattern, asJSON, func(w http.ResponseWriter, r *http.Request) error {
+		caller, ok := b.whoAsks(r)
+		if !ok {
+			return failed(asanaauth.Unauthenticated)
+		}
+		id, ok := route.match(r.URL.Path)
+		if !ok {
+			return failed(asanaauth.NotFound)
+		}
+		var allowed []string
+		for _, m := range route.methods {
+			if m.name == r.Method {
+				return m.serve(backendCall{b, caller, id}, w, r)
+			}
+			allowed = append(allowed, m.name)
+		}
+		return refuseMethod(w, allowed...)
+	})
+}
+
+func (b *backend) whoAsks(r *http.Request) (string, bool) {
+	if b.identity == nil {
+		return "", false
+	}
+	caller, ok := b.identity(r)
+	return caller, ok && caller != ""
+}
+
+// body reads the JSON object of a request; one without a body needs no type.
+func (b backendCall) body(r *http.Request, known ...string) (members, error) {
+	content, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > 0 && !hasType(r, "application/json") {
+		return nil, errNotJSON
+	}
+	return parseObject(content, known...)
+}
+
+// params reads the query. A parameter without a value is a mistake: a missing owner
+// must not become none.
+func (b backendCall) params(r *http.Request, known ...string) (params, error) {
+	p, err := parseParams(r.URL.RawQuery, known...)
+	if err != nil {
+		return nil, err
+	}
+	for _, value := range p {
+		if value == "" || len(value) > maxParam {
+			return nil, invalid("A parameter is empty or too long.")
+		}
+	}
+	return p, nil
+}
+
+// open opens the connection that the path names, of the owner that the query names.
+func (b backendCall) open(r *http.Request, p params) (*asanaauth.Connection, error) {
+	conn, err := b.conns.Open(r.Context(), asanaauth.Ref{ID: b.id, Owner: p["owner"]}, b.caller)
+	if err != nil {
+		return nil, err
+	}
+	noteConnection(r, conn.ID())
+	return conn, nil
+}

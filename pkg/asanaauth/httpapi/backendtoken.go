@@ -1,0 +1,87 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+)
+
+// token answers POST /connections/{id}/token, for credentials of every kind.
+func (b backendCall) token(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner")
+	if err != nil {
+		return err
+	}
+	m, err := b.body(r, "min_ttl", "refused")
+	if err != nil {
+		return err
+	}
+	wanted, err := tokenRequest(m)
+	if err != nil {
+		return err
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	t, err := b.conns.TokenOf(r.Context(), conn, wanted)
+	if err != nil {
+		return err
+	}
+	return answerToken(w, t)
+}
+
+// membership answers GET /connections/{id}/membership.
+func (b backendCall) membership(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner", "workspace", "user")
+	if err != nil {
+		return err
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	return answerMemberships(w, r, b.memberships, conn, p)
+}
+
+// capabilities answers GET /connections/{id}/capabilities.
+func (b backendCall) capabilities(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner")
+	if err != nil {
+		return err
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	can, err := b.memberships.Capabilities(r.Context(), conn)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusOK, capabilitiesJSON(can))
+}
+
+type capabilities struct {
+	Active         bool              `json:"active"`
+	Kind           string            `json:"kind"`
+	AttributedTo   *identity         `json:"attributed_to"`
+	ScopeRequested *string           `json:"scope_requested"`
+	ScopeGranted   *string           `json:"scope_granted"`
+	ScopeMissing   *string           `json:"scope_missing"`
+	Workspaces     []membership      `json:"workspaces"`
+	Unknown        map[string]string `json:"unknown"` // the reason of each null that could be known
+}
+
+func capabilitiesJSON(can asanaauth.Capabilities) capabilities {
+	c := capabilities{
+		Active: can.Active, Kind: string(can.Kind), ScopeRequested: textOrNull(can.ScopeRequested),
+		ScopeGranted: can.ScopeGranted, ScopeMissing: can.ScopeMissing, Unknown: can.Unknown,
+	}
+	if can.AttributedTo != nil {
+		c.AttributedTo = identityJSON(*can.AttributedTo)
+	}
+	if can.Workspaces != nil {
+		c.Workspaces = membershipsJSON(can.Workspaces)
+	}
+	return c
+}

@@ -1,0 +1,192 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// connection is what is told of a connection: all members, always; null is what is
+// not known, or does not apply.
+type connection struct {
+	ID             string    `json:"id"`
+	Kind           string    `json:"kind"`
+	Owner          *string   `json:"owner"`
+	Status         string    `json:"status"`
+	StatusReason   *string   `json:"status_reason"`
+	AttributedTo   *identity `json:"attributed_to"`
+	ScopeRequested *string   `json:"scope_requested"`
+	ScopeGranted   *string   `json:"scope_granted"`
+	ReaderOf       []string  `json:"reader_of"`
+	CreatedAt      *string   `json:"created_at"`
+	UpdatedAt      *string   `json:"updated_at"`
+	LastRefreshed  *string   `json:"last_refreshed_at"`
+	BrokenAt       *string   `json:"broken_at"`
+	ExpiresAt      *string   `json:"expires_at"`
+}
+
+type identity struct {
+	GID   string  `json:"gid"`
+	Name  *string `json:"name"`
+	Email *string `json:"email"`
+}
+
+func identityJSON(i asanaauth.Identity) *identity {
+	return &identity{i.GID, orNull(i.Name), orNull(i.Email)}
+}
+
+func connectionJSON(d asanaauth.Details) connection {
+	c := connection{
+		ID: d.ID, Kind: string(d.Kind), Owner: textOrNull(d.Owner), Status: string(d.Status), StatusReason: textOrNull(d.StatusReason),
+		UpdatedAt: timeOrNull(d.UpdatedAt),
+	}
+	if d.Status == store.Disconnected {
+		return c // a tombstone tells no more
+	}
+	c.AttributedTo = identityJSON(d.AttributedTo)
+	c.ScopeRequested, c.ScopeGranted = textOrNull(d.ScopeRequested), textOrNull(d.ScopeGranted)
+	c.ReaderOf = append([]string{}, d.ReaderOf...)
+	c.CreatedAt, c.LastRefreshed = timeOrNull(d.CreatedAt), timeOrNull(d.LastRefreshed)
+	c.BrokenAt, c.ExpiresAt = timeOrNull(d.BrokenAt), timeOrNull(d.ExpiresAt)
+	return c
+}
+
+func textOrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func timeOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	text := timestamp(t)
+	return &text
+}
+
+// whose reads which connections are meant: an owner's, or an Asana user's.
+func (b backendCall) whose(r *http.Request, more ...string) (asanaauth.ListRequest, params, error) {
+	p, err := b.params(r, append(more, "owner", "asana_user")...)
+	return asanaauth.ListRequest{Owner: p["owner"], AsanaUser: p["asana_user"]}, p, err
+}
+
+// list answers GET /connections.
+func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
+	wanted, p, err := b.whose(r, "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	wanted.Cursor = p["cursor"]
+	if text, ok := p["limit"]; ok {
+		// ParseUint takes no sign. What is too large is refused by the rules, as 0 is here.
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || n == 0 {
+			return invalid("limit is a whole number from 1 to 100.")
+		}
+		wanted.Limit = int(n)
+	}
+	page, next, err := b.conns.List(r.Context(), wanted)
+	if err != nil {
+		return err
+	}
+	data := make([]connection, 0, len(page))
+	for _, d := range page {
+		data = append(data, connectionJSON(d))
+	}
+	return answerJSON(w, http.StatusOK, struct {
+		Data       []connection `json:"data"`
+		NextCursor *string      `json:"next_cursor"`
+	}{data, textOrNull(next)})
+}
+
+// endAll answers DELETE /connections.
+func (b backendCall) endAll(w http.ResponseWriter, r *http.Request) error {
+	wanted, _, err := b.whose(r)
+	if err != nil {
+		return err
+	}
+	if _, err := b.body(r); err != nil {
+		return err
+	}
+	ended, err := b.conns.EndAll(r.Context(), wanted, b.caller)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusAccepted, struct {
+		Disconnected int `json:"disconnected"`
+		Revoking     int `json:"revoking"`
+		Left         int `json:"left"`
+	}{ended.Disconnected, ended.Revoking, ended.Left})
+}
+
+// show answers GET /connections/{id}.
+func (b backendCall) show(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner")
+	if err != nil {
+		return err
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	d, err := b.conns.Describe(r.Context(), conn)
+	return answerConnection(w, r, http.StatusOK, d, err)
+}
+
+// setReaderOf answers PATCH /connections/{id}.
+func (b backendCall) setReaderOf(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner")
+	if err != nil {
+		return err
+	}
+	m, err := b.body(r, "reader_of")
+	if err != nil {
+		return err
+	}
+	raw, ok := m["reader_of"]
+	var workspaces []*string // null is no gid
+	if !ok || json.Unmarshal(raw, &workspaces) != nil {
+		return errReaderOf()
+	}
+	gids := make([]string, len(workspaces))
+	for i, gid := range workspaces {
+		if gid == nil {
+			return errReaderOf()
+		}
+		gids[i] = *gid
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	d, err := b.conns.SetReaderOf(r.Context(), conn, gids)
+	return answerConnection(w, r, http.StatusOK, d, err)
+}
+
+func errReaderOf() error { return invalid("reader_of is a list of gids.") }
+
+// end answers DELETE /connections/{id}.
+func (b backendCall) end(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner")
+	if err != nil {
+		return err
+	}
+	if _, err := b.body(r); err != nil {
+		return err
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	d, err := b.conns.End(r.Context(), conn)
+	if err != nil {
+		return err
+	}
+	return answerDisconnected(w, d)
+}

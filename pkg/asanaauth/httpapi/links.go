@@ -1,0 +1,33 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+)
+
+// createLink answers POST /links.
+func (b backendCall) createLink(w http.ResponseWriter, r *http.Request) error {
+	m, err := b.body(r, "owner", "person", "return_to", "scopes", "asana_user")
+	if err != nil {
+		return err
+	}
+	var wanted asanaauth.LinkRequest
+	if err := m.texts(map[string]*string{
+		"owner": &wanted.Owner, "person": &wanted.Person, "return_to": &wanted.ReturnTo,
+		"scopes": &wanted.Scopes, "asana_user": &wanted.AsanaUser,
+	}); err != nil {
+		return err
+	}
+	if err := m.notEmpty(); err != nil {
+		return err
+	}
+	link, err := b.links.Create(r.Context(), wanted)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusCreated, struct {
+		URL       string `json:"url"`
+		ExpiresAt string `json:"expires_at"`
+	}{link.URL.Reveal(), timestamp(link.End)})
+}
