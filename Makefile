@@ -10,7 +10,7 @@ build = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags "-
 	-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$(1)
 
 .PHONY: build-AuthorizeFunction build-CallbackFunction build-SessionFunction \
-	build-RefreshFunction build-MembershipFunction build-DisconnectFunction
+	build-RefreshFunction build-MembershipFunction build-DisconnectFunction build-ConnectionsFunction
 
 build-AuthorizeFunction: ; $(call build,authorize)
 build-CallbackFunction: ; $(call build,callback)
@@ -18,3 +18,4 @@ build-SessionFunction: ; $(call build,session)
 build-RefreshFunction: ; $(call build,refresh)
 build-MembershipFunction: ; $(call build,membership)
 build-DisconnectFunction: ; $(call build,disconnect)
+build-ConnectionsFunction: ; $(call build,connections)

@@ -9,7 +9,7 @@ import (
 )
 
 func function() functest.Main {
-	return functest.Main{Name: "session", NewHandler: newHandler, Required: []string{
+	return functest.Main{Name: "session", NewHandler: newHandler, Routes: []string{"ANY /session", "ANY /session/code"}, Required: []string{
 		"ALLOWED_ORIGINS", "KMS_KEY_ID", "PUBLIC_URL", "TABLE_NAME"}}
 }
 

@@ -29,6 +29,15 @@ type Main struct {
 	Name       string // of the function: its folder, and the first segment of its path
 	NewHandler boot.NewHandler
 	Required   []string // variables that have no default
+	Routes     []string // "ANY /path" each; none: "ANY /" and the name
+	Signed     bool     // all routes want an IAM identity
+}
+
+func (m Main) routes() []string {
+	if len(m.Routes) == 0 {
+		return []string{"ANY /" + m.Name}
+	}
+	return m.Routes
 }
 
 // platform are the variables that Lambda sets and every function requires.
@@ -145,23 +154,35 @@ func (m Main) template(t *testing.T) {
 	if diff := cmp.Diff(read, set); diff != "" {
 		t.Errorf("variables (-read by newHandler +set in template.yaml):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"ANY /" + m.Name}, f.Routes); diff != "" {
+	if diff := cmp.Diff(m.routes(), f.Routes); diff != "" {
 		t.Errorf("routes (-of the handler +in template.yaml):\n%s", diff)
+	}
+	for _, authorizer := range f.SignedBy {
+		if (authorizer == "AWS_IAM") != m.Signed || !m.Signed && authorizer != "" {
+			t.Errorf("template.yaml has the authorizer %q on a route", authorizer)
+		}
 	}
 }
 
 func (m Main) route(t *testing.T) {
 	h := m.Handler(t)
-	for _, path := range []string{"/", "/" + m.Name + "/foo", "/" + m.Name + "s"} {
-		if got := Serve(h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)).Code; got != http.StatusNotFound {
-			t.Errorf("GET %s: %d, want 404", path, got)
+	elsewhere := http.StatusNotFound
+	if m.Signed {
+		elsewhere = http.StatusUnauthorized // nobody learns what there is
+	}
+	for _, path := range []string{"/", "/" + m.Name + "/foo/bar", "/" + m.Name + "s"} {
+		if got := Serve(h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)).Code; got != elsewhere {
+			t.Errorf("GET %s: %d, want %d", path, got, elsewhere)
 		}
 	}
 	// The route is there for every method: with an answer, or with a refusal.
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions, http.MethodPatch} {
-		w := Serve(h, httptest.NewRequestWithContext(t.Context(), method, "/"+m.Name, nil))
-		if w.Code == http.StatusNotFound || w.Code == http.StatusInternalServerError || w.Header().Get("X-Request-Id") == "" {
-			t.Errorf("%s /%s: %d with headers %v", method, m.Name, w.Code, w.Header())
+		for _, route := range m.routes() {
+			path := strings.TrimPrefix(route, "ANY ")
+			w := Serve(h, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+			if w.Code == http.StatusNotFound || w.Code == http.StatusInternalServerError || w.Header().Get("X-Request-Id") == "" {
+				t.Errorf("%s %s: %d with headers %v", method, path, w.Code, w.Header())
+			}
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -29,6 +30,26 @@ import (
 // HTTP reads PUBLIC_URL. Requests are named as API Gateway names them.
 func HTTP(r *env.Reader, log *slog.Logger) httpapi.Config {
 	return httpapi.Config{PublicURL: r.Origin("PUBLIC_URL"), Log: log, RequestID: requestID}
+}
+
+// Backend is HTTP for the function that serves backends: who asks is who signed the
+// request, as API Gateway's IAM authorizer found. No header of the client decides it.
+func Backend(r *env.Reader, log *slog.Logger) httpapi.Config {
+	c := HTTP(r, log)
+	c.Identity = func(r *http.Request) (string, bool) {
+		who, ok := lambdahttp.IAM(r.Context())
+		return who.UserARN, ok
+	}
+	return c
+}
+
+// Links reads RETURN_URLS and ASANA_SCOPES.
+func Links(r *env.Reader, c httpapi.Config) asanaauth.LinksOptions {
+	return asanaauth.LinksOptions{
+		AuthorizeURL: c.PublicURL + "/authorize",
+		ReturnURLs:   r.ReturnURLs("RETURN_URLS"),
+		Scopes:       strings.Join(r.Scopes("ASANA_SCOPES"), " "),
+	}
 }
 
 func requestID(r *http.Request) string { return lambdahttp.RequestID(r.Context()) }

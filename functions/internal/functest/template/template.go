@@ -25,6 +25,7 @@ type Function struct {
 	LogicalID string
 	Variables []string // sorted, the global ones among them
 	Routes    []string // "METHOD /path"
+	SignedBy  []string // the authorizer of each route, "" where it has none
 	Machine   string   // GOARCH
 	Timeout   string   // in seconds
 	Waits     []string // milliseconds that API Gateway waits, for each route
@@ -130,7 +131,10 @@ type functionProperties struct {
 	Environment   struct{ Variables map[string]any }
 	Events        map[string]struct {
 		Type       string
-		Properties struct{ Method, Path, TimeoutInMillis string }
+		Properties struct {
+			Method, Path, TimeoutInMillis string
+			Auth                          struct{ Authorizer string }
+		}
 	}
 }
 
@@ -148,7 +152,10 @@ func (tm Template) function(t testing.TB, id string, r Resource, globals functio
 	for _, event := range p.Events {
 		f.Routes = append(f.Routes, event.Properties.Method+" "+event.Properties.Path)
 		f.Waits = append(f.Waits, event.Properties.TimeoutInMillis)
-		name, _, _ = strings.Cut(strings.TrimPrefix(event.Properties.Path, "/"), "/")
+		f.SignedBy = append(f.SignedBy, event.Properties.Auth.Authorizer)
+		if name, _, _ = strings.Cut(strings.TrimPrefix(event.Properties.Path, "/"), "/"); name == "links" {
+			name = "connections"
+		}
 	}
 	slices.Sort(f.Routes)
 	role, ok := strings.CutSuffix(p.Role, ".Arn")
