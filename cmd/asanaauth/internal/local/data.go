@@ -3,11 +3,17 @@ package local
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
 	localkey "github.com/asanaauth/asanaauth/pkg/asanaauth/seal/local"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/bolt"
 )
@@ -95,3 +101,49 @@ func ours(name string) bool {
 
 // path is where a file of the folder is.
 func (d *data) path(file string) string { return filepath.Join(d.folder, file) }
+
+// Open opens a data folder that nobody serves now, for the commands that work on its
+// connections. Asana is the one that the variables name, as for "asanaauth local";
+// else the folder's own offline Asana, in memory. Whoever calls closes the rows.
+func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (asanaauth.Parts, *bolt.Store, error) {
+	r := env.NewReader(lookup)
+	c := config{
+		installation: r.Optional("INSTALLATION", "local"),
+		keyCacheTTL:  r.Duration("KEY_CACHE_TTL", 5*time.Minute, 0, time.Hour),
+		offline:      !r.Set("ASANA_CLIENT_ID"),
+		scopes:       "default",
+	}
+	c.readAsana(r)
+	if err := r.Err(); err != nil {
+		return asanaauth.Parts{}, nil, fmt.Errorf("variables:\n%w", err)
+	}
+	d, err := openData(folder)
+	if err != nil {
+		return asanaauth.Parts{}, nil, err
+	}
+	client, err := c.asanaOf(d)
+	if err != nil {
+		return asanaauth.Parts{}, nil, errors.Join(err, d.rows.Close())
+	}
+	return asanaauth.Parts{
+		Store:   d.rows,
+		Asana:   client,
+		Keys:    asanaauth.NewKeys(asanaauth.KeysConfig{Store: d.rows, Wrapper: d.key, Installation: c.installation, TTL: c.keyCacheTTL, Log: log}),
+		Secrets: asanaauth.NewSecrets(fixedSecrets(c.secrets), nil),
+		Log:     log,
+	}, d.rows, nil
+}
+
+// asanaOf is the client of the Asana that the configuration names.
+func (c *config) asanaOf(d *data) (*asana.Client, error) {
+	var transport http.RoundTripper = asanaTransport()
+	if c.offline {
+		// The origin is never dialled: its form alone counts.
+		offline, err := newOffline(c, d.path(asanaFile), "http://"+loopback4.String())
+		if err != nil {
+			return nil, err
+		}
+		transport = offline.Transport()
+	}
+	return asana.New(asana.Config{BaseURL: c.baseURL, Issuer: c.issuer, ClientID: c.clientID, Transport: transport})
+}

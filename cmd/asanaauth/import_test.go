@@ -1,0 +1,216 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// importFile is a file of lines that nobody else may read.
+func importFile(t *testing.T, lines ...string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tokens.jsonl")
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// reportLine is a line of the report.
+type reportLine struct {
+	Line                             int
+	Status, Connection, Type, Reason string
+	AttributedTo                     struct{ GID, Name string } `json:"attributed_to"`
+}
+
+func reportLines(t *testing.T, text string) map[int]reportLine {
+	t.Helper()
+	all := map[int]reportLine{}
+	for line := range strings.Lines(text) {
+		var r reportLine
+		d := json.NewDecoder(strings.NewReader(line))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&r); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		all[r.Line] = r
+	}
+	return all
+}
+
+func TestImport(t *testing.T) {
+	asana, data := newElsewhere(t), t.TempDir()
+	asana.SetSwitches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
+	refresh, pat, service := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot), asana.ServiceAccountToken(asanatest.ServiceAccount)
+	another := asana.grant(asanatest.Member)
+	file := importFile(t,
+		fmt.Sprintf(`{"owner":"acme","refresh_token":%q}`, refresh),
+		fmt.Sprintf(`{"owner":"globex","token":%q,"kind":"personal_access_token"}`, pat),
+		fmt.Sprintf(`{"owner":"acme","token":%q,"kind":"service_account"}`, service),
+		`{"owner":"acme","token":"hunter2","kind":"service_account"}`,
+		`{"owner":"asana:1","refresh_token":"hunter2"}`,
+		`hunter2`,
+		fmt.Sprintf(`{"owner":"acme","refresh_token":%q}`, another),
+	)
+	before := asana.CountRequests("refresh_token")
+
+	// A dry run asks, and neither uses nor keeps anything.
+	out, errs := wantOutcome(t, 1, asana.environ, "import", "-dry-run", "-data", data, file)
+	for line, want := range map[int]string{1: "would-import", 2: "would-import", 3: "would-import", 4: "rejected", 5: "rejected", 6: "rejected", 7: "would-import"} {
+		if got := reportLines(t, out)[line]; got.Status != want || got.Connection != "" {
+			t.Errorf("dry run, line %d: %+v, want %s", line, got, want)
+		}
+	}
+	listed, _ := wantOutcome(t, 0, asana.environ, "connections", "list", "-data", data)
+	if n := asana.CountRequests("refresh_token") - before; n != 0 || listed != "" {
+		t.Errorf("after a dry run: %d refreshes; %s", n, listed)
+	}
+
+	out, more := wantOutcome(t, 1, asana.environ, "import", file, "-data", data)
+	want := map[int]reportLine{
+		1: {Status: "imported"}, 2: {Status: "imported"}, 3: {Status: "imported"},
+		4: {Status: "rejected", Type: "token-rejected", Reason: "inactive"},
+		5: {Status: "rejected", Type: "invalid-request", Reason: "Owners that begin with asana: are made by signing in alone."},
+		6: {Status: "rejected", Type: "invalid-request", Reason: "the line is no JSON object"},
+		7: {Status: "rejected", Type: "already-connected"},
+	}
+	report := reportLines(t, out)
+	for line, w := range want {
+		got := report[line]
+		if got.Status != w.Status || got.Type != w.Type || got.Reason != w.Reason || (got.Connection != "") != (w.Status == "imported") {
+			t.Errorf("line %d: %+v, want %+v", line, got, w)
+		}
+	}
+	if len(report) != 7 || report[2].AttributedTo.GID != asanatest.Bot || report[2].AttributedTo.Name != "Build Bot" || report[1].AttributedTo.GID != asanatest.Member {
+		t.Errorf("the report: %s", out)
+	}
+	if !strings.Contains(more, "7 lines, 3 imported, 4 rejected") || !strings.Contains(more, "4 lines are not in") {
+		t.Errorf("stderr: %s", more)
+	}
+
+	// Once more: what is in is known, and Asana is not asked for it.
+	before = asana.CountRequests("refresh_token")
+	again, _ := wantOutcome(t, 1, asana.environ, "import", file, "-data", data)
+	for line := range 3 {
+		if got := reportLines(t, again)[line+1]; got.Status != "already" || got.Connection != report[line+1].Connection {
+			t.Errorf("again, line %d: %+v", line+1, got)
+		}
+	}
+	if n := asana.CountRequests("refresh_token") - before; n > 1 {
+		t.Errorf("again: %d refreshes", n)
+	}
+	rows, err := os.ReadFile(filepath.Join(data, "rows.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{refresh, pat, service, another, "hunter2", "@acme.example"} {
+		if strings.Contains(out+errs+more+again+string(rows), secret) {
+			t.Errorf("%.4s… was printed, or kept", secret)
+		}
+	}
+}
+
+func TestImportOfStandardInput(t *testing.T) {
+	asana, data := newElsewhere(t), t.TempDir()
+	cmd := command(t, asana.environ, "import", "-", "-data", data)
+	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"owner":"o","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot)))
+	out, err := cmd.Output()
+	if got := reportLines(t, string(out))[1]; err != nil || got.Status != "imported" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestImportOfAFileThatOthersMayRead(t *testing.T) {
+	asana := newElsewhere(t)
+	file := importFile(t)
+	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o640: true, 0o604: true} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, errs := wantOutcome(t, 0, asana.environ, "import", file, "-data", t.TempDir())
+		if strings.Contains(errs, "warning: others") != warned {
+			t.Errorf("mode %o: %s", mode, errs)
+		}
+	}
+}
+
+// TestInterruptedImport stops while Asana thinks: what was sent comes to its end, is
+// reported and kept, and the next run goes on behind it.
+func TestInterruptedImport(t *testing.T) {
+	asana, data := newElsewhere(t), t.TempDir()
+	asana.SetSwitches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
+	var lines []string
+	for i := range 6 {
+		lines = append(lines, fmt.Sprintf(`{"owner":"owner %d","refresh_token":%q}`, i, asana.grant(asanatest.Member)))
+	}
+	file := importFile(t, lines...)
+	before := asana.CountRequests("refresh_token")
+	asana.SetSwitches(func(s *asanatest.Switches) { s.DelayMS = 1000 })
+	cmd := command(t, asana.environ, "import", file, "-data", data, "-parallel", "2")
+	var out, errs lockedBuffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, "a refresh is under way", func() bool { return asana.CountRequests("refresh_token") > before })
+	cmd.Process.Signal(syscall.SIGINT)
+	cmd.Wait()
+	first := reportLines(t, out.String())
+	if cmd.ProcessState.ExitCode() != 1 || len(first) == 0 || len(first) == 6 || !strings.Contains(errs.String(), "run it again") {
+		t.Fatalf("exit %d, %s; %s", cmd.ProcessState.ExitCode(), out.String(), errs.String())
+	}
+	asana.SetSwitches(func(s *asanatest.Switches) { s.DelayMS = 0 })
+	rest, _ := wantOutcome(t, 0, asana.environ, "import", file, "-data", data)
+	for line, got := range reportLines(t, rest) {
+		want := "imported"
+		if first[line].Status != "" {
+			want = "already"
+		}
+		if got.Status != want {
+			t.Errorf("line %d: %+v, then %+v", line, first[line], got)
+		}
+	}
+}
+
+// TestImportThatNobodyReads ends in order when its report is cut off, as by head.
+func TestImportThatNobodyReads(t *testing.T) {
+	asana, data := newElsewhere(t), t.TempDir()
+	var lines []string
+	for i := range 20 {
+		lines = append(lines, fmt.Sprintf(`{"owner":"owner %d","token":%q,"kind":"personal_access_token"}`, i, asana.PersonalAccessToken(asanatest.Bot)))
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	cmd := command(t, asana.environ, "import", importFile(t, lines...), "-data", data, "-parallel", "1")
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = writer, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	writer.Close()
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(errs.String(), "writing the report") {
+		t.Errorf("exit %d; %s", code, errs.String())
+	}
+}
+
+// Nothing that a person typed is repeated: it may be a token in the wrong place.
+func TestImportRepeatsNoArgument(t *testing.T) {
+	const token = "1/1200:hunter2"
+	for _, args := range [][]string{{"import", token}, {"import", "a", token}, {"import", "-", "-data", t.TempDir(), token}} {
+		_, out, errs := outcome(t, nil, args...)
+		if strings.Contains(out+errs, "hunter2") || errs == "" {
+			t.Errorf("%q", errs)
+		}
+	}
+}

@@ -1,0 +1,24 @@
+package importer
+
+import (
+	"context"
+	"io"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+)
+
+// Import is what is done with a line, in tests.
+type Import func(ctx context.Context, line int64, r asanaauth.ImportRequest) error
+
+// RunWith imports lines by another Import than the rules'.
+func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers int, do Import) error {
+	r := run{workers: workers, report: newReport(out), one: func(ctx context.Context, l line) (entry, error) {
+		return entry{Line: l.number, Status: imported}, do(ctx, l.number, l.request)
+	}}
+	stop := r.report.tell(stderr)
+	defer stop()
+	return r.all(ctx, in)
+}
+
+// Parse reads one line.
+func Parse(text string) (asanaauth.ImportRequest, error) { return parse([]byte(text)) }

@@ -1,0 +1,226 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// elsewhere is an offline Asana that runs beside the command, in the real one's place.
+type elsewhere struct {
+	*asanatest.Asana
+	t       *testing.T
+	url     string
+	environ []string // leads the command there
+}
+
+// localClientID is the app's of "asanaauth local".
+const localClientID = "1300000000008484"
+
+func newElsewhere(t *testing.T) *elsewhere {
+	t.Helper()
+	asana, err := asanatest.New(asanatest.Options{Apps: []asanatest.App{{
+		ClientID: localClientID, ClientSecret: "s", RedirectURIs: []string{asanatest.DefaultRedirectURI}, Scopes: []string{"default"},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(asana)
+	t.Cleanup(server.Close)
+	asana.SetBaseURL(server.URL)
+	return &elsewhere{asana, t, server.URL, []string{"ASANA_CLIENT_ID=" + localClientID, "ASANA_CLIENT_SECRET=s", "ASANA_BASE_URL=" + server.URL}}
+}
+
+// grant is a refresh token that a person gave to the app.
+func (e *elsewhere) grant(person string) string {
+	e.t.Helper()
+	b := newBrowser(e.t)
+	form := "client_id=" + localClientID + "&redirect_uri=" + asanatest.DefaultRedirectURI + "&response_type=code&state=s&scope=default"
+	back, err := e.Authorize(e.t.Context(), e.url+"/-/oauth_authorize?"+form, person)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	a := b.ask("POST", e.url+"/-/oauth_token", "grant_type=authorization_code&client_id="+localClientID+"&client_secret=s&redirect_uri="+
+		asanatest.DefaultRedirectURI+"&code="+mustParse(e.t, back).Query().Get("code"), "Content-Type: application/x-www-form-urlencoded")
+	var body struct {
+		Refresh string `json:"refresh_token"`
+	}
+	if json.Unmarshal([]byte(a.body), &body); body.Refresh == "" {
+		e.t.Fatalf("no refresh token: %d", a.status)
+	}
+	return body.Refresh
+}
+
+// wantOutcome runs a command that ends with that code, and returns what it printed.
+func wantOutcome(t *testing.T, code int, environ []string, args ...string) (stdout, stderr string) {
+	t.Helper()
+	got, stdout, stderr := outcome(t, environ, args...)
+	if got != code {
+		t.Fatalf("%s: exit %d, want %d; stdout %s; stderr %s", strings.Join(args[:2], " "), got, code, stdout, stderr)
+	}
+	return stdout, stderr
+}
+
+// connectionLine is what list -json and show print.
+type connectionLine struct {
+	ID           string
+	Kind, Status string
+	Owner        *string
+	Reason       *string                            `json:"status_reason"`
+	AttributedTo *struct{ GID, Name, Email string } `json:"attributed_to"`
+}
+
+func connectionLines(t *testing.T, text string) []connectionLine {
+	t.Helper()
+	var all []connectionLine
+	for line := range strings.Lines(text) {
+		var c connectionLine
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func TestConnections(t *testing.T) {
+	asana, data := newElsewhere(t), t.TempDir()
+	refresh, pat := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot)
+	file := importFile(t,
+		fmt.Sprintf(`{"owner":"acme","refresh_token":%q}`, refresh),
+		fmt.Sprintf(`{"owner":"the owner","token":%q,"kind":"personal_access_token"}`, pat))
+	wantOutcome(t, 0, asana.environ, "import", file, "-data", data)
+	human := store.ConnectionID(store.HashText("acme"), asanatest.Member, store.OAuth)
+	bot := store.ConnectionID(store.HashText("the owner"), asanatest.Bot, store.PersonalAccessToken)
+
+	list := func(args ...string) string {
+		t.Helper()
+		out, _ := wantOutcome(t, 0, asana.environ, append([]string{"connections", "list", "-data", data}, args...)...)
+		return out
+	}
+	text := list()
+	if lines := strings.Split(strings.TrimSpace(text), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "ID ") ||
+		!strings.Contains(text, human+"  oauth ") || !strings.Contains(text, `"the owner"`) || strings.Index(lines[1], "active") != strings.Index(lines[2], "active") {
+		t.Errorf("list:\n%s", text)
+	}
+	all := connectionLines(t, list("-json"))
+	if len(all) != 2 {
+		t.Fatalf("list -json: %+v", all)
+	}
+	for _, c := range all {
+		if c.ID == human && (c.Kind != "oauth" || c.Status != "active" || *c.Owner != "acme" || c.Reason != nil || c.AttributedTo.Email != "mia@acme.example") {
+			t.Errorf("list -json: %+v", c)
+		}
+	}
+	for filter, want := range map[string]string{"-owner=acme": human, "-owner=the owner": bot, "-owner=nobody": "", "-status=broken": ""} {
+		var got string
+		for _, c := range connectionLines(t, list("-json", filter)) {
+			got += c.ID
+		}
+		if got != want {
+			t.Errorf("list %s: %q, want %q", filter, got, want)
+		}
+	}
+
+	shown, _ := wantOutcome(t, 0, asana.environ, "connections", "show", human, "-data", data)
+	var members map[string]any
+	if err := json.Unmarshal([]byte(shown), &members); err != nil || !strings.Contains(shown, "\n  \"kind\": \"oauth\"") {
+		t.Errorf("show: %v\n%s", err, shown)
+	}
+	contract := []string{"id", "kind", "owner", "status", "status_reason", "attributed_to", "scope_requested", "scope_granted", "reader_of",
+		"created_at", "updated_at", "last_refreshed_at", "broken_at", "expires_at"}
+	for _, name := range contract {
+		if _, ok := members[name]; !ok {
+			t.Errorf("show does not have %s", name)
+		}
+		delete(members, name)
+	}
+	if len(members) > 0 {
+		t.Errorf("show has %v, too", members)
+	}
+
+	// Asana away: it stays revoking, and is ended when Asana is back.
+	asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true })
+	out, errs := wantOutcome(t, 1, asana.environ, "connections", "disconnect", "-data", data, human)
+	if out != "{\"status\":\"revoking\"}\n" || !strings.Contains(errs, "run this again") {
+		t.Errorf("disconnect: %s; %s", out, errs)
+	}
+	if got := connectionLines(t, list("-json", "-status", "revoking")); len(got) != 1 || got[0].ID != human {
+		t.Errorf("revoking are %+v", got)
+	}
+	asana.SetSwitches(func(s *asanatest.Switches) { s.Down = false })
+	waitUntil(t, "it is over", func() bool {
+		code, out, _ := outcome(t, asana.environ, "connections", "disconnect", human, "-data", data)
+		return code == 0 && out == "{\"revoked_at_asana\":true,\"status\":\"disconnected\"}\n"
+	})
+	out, _ = wantOutcome(t, 0, asana.environ, "connections", "disconnect", bot, "-data", data)
+	if out != "{\"revoked_at_asana\":false,\"status\":\"disconnected\"}\n" {
+		t.Errorf("disconnect of a PAT: %s", out)
+	}
+	tombstone, _ := wantOutcome(t, 0, asana.environ, "connections", "show", bot, "-data", data)
+	if strings.Contains(tombstone, asanatest.Bot) || strings.Contains(tombstone, "the owner") || !strings.Contains(tombstone, `"status": "disconnected"`) {
+		t.Errorf("show of a tombstone:\n%s", tombstone)
+	}
+	if text := list(); strings.Count(text, "  disconnected  ") != 2 {
+		t.Errorf("list of tombstones:\n%s", text)
+	}
+	for _, secret := range []string{refresh, pat} {
+		if strings.Contains(text+shown+out+errs+tombstone, secret) {
+			t.Error("a token was printed")
+		}
+	}
+	_, errs = wantOutcome(t, 1, asana.environ, "connections", "show", "con_"+strings.Repeat("a", 32), "-data", data)
+	if !strings.Contains(errs, "no such connection") {
+		t.Errorf("show of nothing: %s", errs)
+	}
+}
+
+// A folder of "asanaauth local" brings its own offline Asana, once nobody serves it.
+func TestConnectionsOfALocalFolder(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, nil)
+	newBrowser(t).signIn(p, member)
+	_, errs := wantOutcome(t, 1, nil, "connections", "list", "-data", data)
+	if !strings.Contains(errs, "in use") {
+		t.Errorf("while it runs: %s", errs)
+	}
+	p.terminate()
+	out, _ := wantOutcome(t, 0, nil, "connections", "list", "-json", "-data", data)
+	all := connectionLines(t, out)
+	if len(all) != 1 || *all[0].Owner != "asana:"+member {
+		t.Fatalf("list: %s", out)
+	}
+	out, _ = wantOutcome(t, 0, nil, "connections", "disconnect", all[0].ID, "-data", data)
+	if !strings.Contains(out, `"revoked_at_asana":true`) {
+		t.Errorf("disconnect: %s", out)
+	}
+	p = start(t, data, nil)
+	requests := newBrowser(t).ask("GET", p.asanaURL+"/_offline/people", "").body
+	if !strings.Contains(requests, member) {
+		t.Errorf("the folder does not start again: %s", requests)
+	}
+}
+
+func TestConnectionsThatCannotBeRead(t *testing.T) {
+	asana, data := newElsewhere(t), t.TempDir()
+	file := importFile(t, fmt.Sprintf(`{"owner":"acme","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot)))
+	wantOutcome(t, 0, asana.environ, "import", file, "-data", data)
+	// Another key: as if the rows had come from another installation.
+	if err := os.Remove(filepath.Join(data, "local.key")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "local.key"), []byte(strings.Repeat("k", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs := wantOutcome(t, 1, asana.environ, "connections", "list", "-data", data)
+	if out != "" || !strings.Contains(errs, "cannot be read") || !strings.Contains(errs, "1 connections could not be read") {
+		t.Errorf("list: %s; %s", out, errs)
+	}
+}
