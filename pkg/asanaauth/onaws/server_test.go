@@ -2,100 +2,33 @@ package onaws_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/rand"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws/onawstest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// awsConfig is what a program loads, where it leads to servers on this machine alone.
-func awsConfig(t *testing.T) aws.Config {
-	t.Helper()
-	for _, name := range []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"} {
-		at := os.Getenv(name)
-		if at == "" {
-			if os.Getenv("CI_SERVERS") == "1" {
-				t.Fatalf("%s is not set, and CI_SERVERS says that it is", name)
-			}
-			t.Skipf("needs servers of AWS's APIs: run it by .ci/servers, or set %s and its like", name)
-		}
-		u, err := url.Parse(at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
-			t.Fatalf("%s is no loopback address", name)
-		}
-	}
-	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("AWS_ACCESS_KEY_ID", "test")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
-	cfg, err := config.LoadDefaultConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
-}
-
-// deployed makes what template.yaml makes, and says how to open it.
-func deployed(t *testing.T, cfg aws.Config) onaws.Options {
-	t.Helper()
-	table := "onaws-" + rand.Text()
-	rows := dynamodb.NewFromConfig(cfg)
-	text := func(name string) types.AttributeDefinition {
-		return types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS}
-	}
-	_, err := rows.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: &table, BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{text("pk"), text("sk")},
-		KeySchema: []types.KeySchemaElement{
-			{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash},
-			{AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rows.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &table}) })
-	key, err := kms.NewFromConfig(cfg).CreateKey(t.Context(), &kms.CreateKeyInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	made, err := secretsmanager.NewFromConfig(cfg).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
-		Name: aws.String("onaws-" + rand.Text()), SecretString: aws.String(`{"client_secret":"` + asanatest.FullClientSecret + `"}`)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return onaws.Options{
-		AWS: cfg, TableName: table, KMSKeyIDs: []string{aws.ToString(key.KeyMetadata.Arn)},
-		ClientID: asanatest.FullClientID, ClientSecretARN: aws.ToString(made.ARN),
-	}
-}
-
 // TestServers opens a deployment, imports a credential of each sort, uses them, and
 // opens it a second time as another process would.
 func TestServers(t *testing.T) {
-	o := deployed(t, awsConfig(t))
+	made := onawstest.New(t, asanatest.FullClientSecret)
+	o := onaws.Options{
+		AWS: made.AWS, TableName: made.Table, KMSKeyIDs: []string{made.KeyARN},
+		ClientID: asanatest.FullClientID, ClientSecretARN: made.SecretARN,
+	}
 	asana, err := asanatest.New(asanatest.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,52 @@
+package main_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws/onawstest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// TestCommandsOnAWS brings credentials into a deployment, sees them and ends them, on
+// servers of AWS's APIs.
+func TestCommandsOnAWS(t *testing.T) {
+	asana, deployed := newElsewhere(t), onawstest.New(t, "s")
+	environ := append(deployed.Environ(), "ASANA_CLIENT_ID="+localClientID, "ASANA_BASE_URL="+asana.url)
+	refresh, pat := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot)
+	lines := []string{fmt.Sprintf(`{"owner":"acme","refresh_token":%q}`, refresh)}
+	for i := range 30 {
+		lines = append(lines, fmt.Sprintf(`{"owner":"owner %d","token":%q,"kind":"personal_access_token"}`, i, pat))
+	}
+	file := importFile(t, lines...)
+	for _, want := range []string{"imported", "already"} {
+		out, errs := wantOutcome(t, 0, environ, "import", file, "-parallel", "8")
+		report := reportLines(t, out)
+		if len(report) != len(lines) || !strings.Contains(errs, fmt.Sprintf("31 lines, 31 %s;", want)) {
+			t.Errorf("%d lines: %s", len(report), errs)
+		}
+	}
+
+	out, _ := wantOutcome(t, 0, environ, "connections", "list", "-json")
+	all := connectionLines(t, out)
+	if len(all) != len(lines) {
+		t.Fatalf("%d connections are listed", len(all))
+	}
+	human := all[slices.IndexFunc(all, func(c connectionLine) bool { return *c.Owner == "acme" })].ID
+	shown, _ := wantOutcome(t, 0, environ, "connections", "show", human)
+	ended, _ := wantOutcome(t, 0, environ, "connections", "disconnect", human)
+	if !strings.Contains(shown, `"gid": "`+asanatest.Member+`"`) || !strings.Contains(ended, `"revoked_at_asana":true`) {
+		t.Errorf("show: %s; disconnect: %s", shown, ended)
+	}
+	if strings.Contains(out+shown+ended, refresh) || strings.Contains(out+shown+ended, pat) {
+		t.Error("a token was printed")
+	}
+
+	// A table that is not there is an error at once.
+	_, errs := wantOutcome(t, 1, append(environ, "TABLE_NAME=another"), "connections", "list")
+	if !strings.Contains(errs, "ResourceNotFoundException") {
+		t.Errorf("another table: %s", errs)
+	}
+}
