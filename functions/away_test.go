@@ -95,6 +95,7 @@ func TestBadEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		r = lambdatest.As(r, lambdatest.Identity{UserARN: saasARN})
 		if resp, err := f.Do(r); err != nil || resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: GET /%s/foo: %v, %v; want 404", name, name, resp, err)
 		}

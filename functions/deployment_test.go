@@ -108,17 +108,19 @@ func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	return f
 }
 
-// startAll starts a process of each function: the callback last, which makes the
-// first keyring, so that the others begin without one.
+// startAll starts a process of each function: last the callback, which makes the
+// first keyring, so that the others begin without one, and connections, which would
+// make it too.
 func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	t.Helper()
 	all := map[string]*lambdatest.Function{}
 	for name := range d.template.Functions {
-		if name != "callback" {
+		if name != "callback" && name != "connections" {
 			all[name] = d.start(t, name)
 		}
 	}
 	all["callback"] = d.start(t, "callback")
+	all["connections"] = d.start(t, "connections")
 	return all
 }
 

@@ -2,6 +2,7 @@ package asanatest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -73,6 +74,21 @@ func (a *Asana) ServiceAccountToken(gid string) string {
 	return a.longLived(gid, serviceAccount, true)
 }
 
+// RefreshToken makes a refresh token that an app holds already: as if the person had
+// consented to all of its scopes, somewhere else, before. It is empty where there is
+// no such app or person, and where the state file cannot be written.
+func (a *Asana) RefreshToken(clientID, personGID string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	app, p := a.app(clientID), a.person(personGID)
+	if app == nil || p == nil || p.ServiceAccount {
+		return ""
+	}
+	granted := parseScopes(strings.Join(app.Scopes, " "))
+	a.state.Consents[consentKey(clientID, personGID)] = granted
+	return a.keep(token{Kind: refreshToken, Client: clientID, Person: personGID, Scopes: granted, Family: randomHex(8)})
+}
+
 func (a *Asana) longLived(gid, kind string, forAccount bool) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -80,7 +96,12 @@ func (a *Asana) longLived(gid, kind string, forAccount bool) string {
 	if p == nil || p.ServiceAccount != forAccount {
 		return ""
 	}
-	value := a.issue(token{Kind: kind, Person: gid, Scopes: scopes{"default"}})
+	return a.keep(token{Kind: kind, Person: gid, Scopes: scopes{"default"}})
+}
+
+// keep issues a token and saves it, or gives "".
+func (a *Asana) keep(t token) string {
+	value := a.issue(t)
 	if a.save() != nil {
 		delete(a.state.Tokens, value)
 		return ""

@@ -1,0 +1,293 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/internal/lambdatest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// saas is a SaaS's backend, as the IAM authorizer found it.
+type saas struct {
+	connections *lambdatest.Function
+	arn         string
+}
+
+const saasARN = "arn:aws:sts::111122223333:assumed-role/saas/nightly"
+
+// send sends a request with an identity, or without where there is no ARN.
+func (s saas) send(t testing.TB, method, path, body string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if s.arn != "" {
+		r = lambdatest.As(r, lambdatest.Identity{AccessKey: "ASIA", AccountID: "111122223333", CallerID: "AROA:nightly", UserARN: s.arn, UserID: "AROA:nightly"})
+	}
+	resp, err := s.connections.Do(r)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return read(t, resp)
+}
+
+// ask sends a request that must be answered with that status.
+func (s saas) ask(t testing.TB, method, path, body string, status int) answer {
+	t.Helper()
+	a := s.send(t, method, path, body)
+	if a.status != status {
+		t.Fatalf("%s %s: %d %s, want %d\nlog:\n%s", method, path, a.status, a.body, status, strings.Join(s.connections.Logs(), "\n"))
+	}
+	if a.header.Get("Access-Control-Allow-Origin") != "" || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s %s: headers %v", method, path, a.header)
+	}
+	return a
+}
+
+// follow goes from a link to Asana and back, as the person there, and returns the
+// connect code and all that the browser got to know.
+func (b *browser) follow(t testing.TB, d *deployment, f map[string]*lambdatest.Function, link, person string) string {
+	t.Helper()
+	u, err := url.Parse(link)
+	if err != nil || u.Scheme+"://"+u.Host != public {
+		t.Fatalf("the link leads to %s://%s", u.Scheme, u.Host)
+	}
+	begun := b.send(t, f["authorize"], b.request(t, http.MethodGet, u.RequestURI(), "", false))
+	if begun.status != http.StatusSeeOther {
+		t.Fatalf("following the link: %d %s", begun.status, begun.body)
+	}
+	back, err := d.asana.Authorize(t.Context(), begun.header.Get("Location"), person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err = url.Parse(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := b.send(t, f["callback"], b.request(t, http.MethodGet, u.RequestURI(), "", false))
+	to, err := url.Parse(done.header.Get("Location"))
+	if err != nil || done.status != http.StatusSeeOther || len(b.cookies) > 0 {
+		t.Fatalf("GET /callback: %d, cookies %d, %v\nlog:\n%s", done.status, len(b.cookies), err, strings.Join(f["callback"].Logs(), "\n"))
+	}
+	code := to.Query().Get("connect_code")
+	b.seen = append(b.seen, code)
+	return code
+}
+
+func quoted(s string) string { b, _ := json.Marshal(s); return string(b) }
+
+// Each row of the contract's table of backend routes, by the built functions, under
+// the permissions of template.yaml.
+func TestBackend(t *testing.T) {
+	d := deploy(t)
+	f := d.startAll(t)
+	s, b := saas{f["connections"], saasARN}, newBrowser()
+	member := func(m map[string]any, path ...string) any {
+		for _, name := range path[:len(path)-1] {
+			m, _ = m[name].(map[string]any)
+		}
+		return m[path[len(path)-1]]
+	}
+	object := func(a answer) map[string]any {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(a.body), &m); err != nil {
+			t.Fatalf("%s: %v", a.body, err)
+		}
+		return m
+	}
+
+	// A link, from its making to its connection's end.
+	link := s.ask(t, http.MethodPost, "/links", `{"owner":"tenant","person":"ann","asana_user":"`+asanatest.Member+`"}`, http.StatusCreated)
+	b.seen = append(b.seen, strings.TrimPrefix(link.text("url"), public+"/authorize?link="))
+	stolen := b.follow(t, d, f, link.text("url"), asanatest.Member)
+	s.ask(t, http.MethodPost, "/connections", `{"connect_code":`+quoted(stolen)+`,"owner":"tenant","person":"bob"}`, http.StatusBadRequest)
+	code := b.follow(t, d, f, link.text("url"), asanatest.Member)
+	redeem := `{"connect_code":` + quoted(code) + `,"owner":"tenant","person":"ann"}`
+	made := s.ask(t, http.MethodPost, "/connections", redeem, http.StatusCreated)
+	id := made.text("id")
+	if m := object(made); member(m, "attributed_to", "gid") != asanatest.Member || m["status"] != "active" || m["kind"] != "oauth" || m["owner"] != "tenant" {
+		t.Errorf("redeeming: %s", made.body)
+	}
+	s.ask(t, http.MethodPost, "/connections", redeem, http.StatusBadRequest)
+	if a := s.ask(t, http.MethodGet, "/connections/"+id+"?owner=tenant", "", http.StatusOK); a.body != made.body {
+		t.Errorf("shown: %s\nmade: %s", a.body, made.body)
+	}
+	s.ask(t, http.MethodGet, "/connections/"+id+"?owner=other", "", http.StatusNotFound)
+	token := s.ask(t, http.MethodPost, "/connections/"+id+"/token", `{"min_ttl":300}`, http.StatusOK).text("access_token")
+	if b.seen = append(b.seen, token); !opens(t, d, token) {
+		t.Error("Asana does not take the token")
+	}
+	if m := object(s.ask(t, http.MethodGet, "/connections/"+id+"/capabilities", "", http.StatusOK)); m["active"] != true || m["scope_missing"] != "" {
+		t.Errorf("capabilities: %v", m)
+	}
+	if m := object(s.ask(t, http.MethodGet, "/connections/"+id+"/membership?workspace="+asanatest.Acme, "", http.StatusOK)); m["can_write"] != true {
+		t.Errorf("membership: %v", m)
+	}
+
+	// Who signed in.
+	b.signIn(t, d, f["authorize"], f["callback"])
+	x := b.ask(t, f["session"], http.MethodPost, "/session/code", "{}", http.StatusCreated).text("session_code")
+	b.seen = append(b.seen, x)
+	who := s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusOK)
+	if m := object(who); m["owner"] != "asana:"+asanatest.Member || member(m, "attributed_to", "gid") != asanatest.Member {
+		t.Errorf("who signed in: %s", who.body)
+	}
+	s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusBadRequest)
+
+	// Imports.
+	pat := d.asana.PersonalAccessToken(asanatest.Bot)
+	bot := s.ask(t, http.MethodPost, "/connections", `{"token":`+quoted(pat)+`,"owner":"tenant","kind":"personal_access_token"}`, http.StatusCreated)
+	if m := object(bot); m["last_refreshed_at"] != nil || m["kind"] != "personal_access_token" {
+		t.Errorf("the bot: %s", bot.body)
+	}
+	if got := s.ask(t, http.MethodPost, "/connections/"+bot.text("id")+"/token", "", http.StatusOK).text("access_token"); got != pat {
+		t.Error("not the bot's token")
+	}
+	account := s.ask(t, http.MethodPost, "/connections", `{"token":`+quoted(d.asana.ServiceAccountToken(asanatest.ServiceAccount))+`,"owner":"tenant","kind":"service_account"}`, http.StatusCreated)
+	bad := s.ask(t, http.MethodPost, "/connections", `{"token":"0/none","owner":"tenant","kind":"service_account"}`, http.StatusUnprocessableEntity)
+	if bad.text("reason") != "inactive" || bad.text("type") != "urn:asanaauth:problem:token-rejected" {
+		t.Errorf("a bad import: %s", bad.body)
+	}
+	elsewhere := d.asana.RefreshToken(clientID, asanatest.Guest)
+	s.ask(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(elsewhere)+`,"owner":"tenant"}`, http.StatusCreated)
+	again := d.asana.RefreshToken(clientID, asanatest.Guest)
+	s.ask(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(again)+`,"owner":"tenant"}`, http.StatusConflict)
+
+	// The reader.
+	read := s.ask(t, http.MethodPatch, "/connections/"+account.text("id"), `{"reader_of":["`+asanatest.Acme+`"]}`, http.StatusOK)
+	if fmt.Sprint(object(read)["reader_of"]) != "["+asanatest.Acme+"]" {
+		t.Errorf("the reader: %s", read.body)
+	}
+	s.ask(t, http.MethodPatch, "/connections/"+id, `{"reader_of":[]}`, http.StatusConflict)
+	for _, ask := range []func() answer{
+		func() answer { return b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK) },
+		func() answer { return s.ask(t, http.MethodGet, "/connections/"+id+"/capabilities", "", http.StatusOK) },
+	} {
+		path := "/api/1.0/users/" + asanatest.Member + "/workspace_memberships"
+		d.asana.Inject(asanatest.Fault{Path: path, Status: http.StatusForbidden, Body: `{"errors":[{"message":"Full permissions are required to access this endpoint."}]}`})
+		if a := ask(); !strings.Contains(a.body, `"asked_with":"reader"`) || !strings.Contains(a.body, `"can_write":true`) {
+			t.Errorf("the reader is not asked: %s", a.body)
+		}
+	}
+
+	// Listed, page by page, and ended.
+	ids := map[string]bool{}
+	for cursor := "?owner=tenant&limit=2"; cursor != ""; {
+		m := object(s.ask(t, http.MethodGet, "/connections"+cursor, "", http.StatusOK))
+		for _, c := range m["data"].([]any) {
+			ids[c.(map[string]any)["id"].(string)] = true
+		}
+		if cursor = ""; m["next_cursor"] != nil {
+			cursor = "?owner=tenant&limit=2&cursor=" + url.QueryEscape(m["next_cursor"].(string))
+			s.ask(t, http.MethodGet, strings.Replace("/connections"+cursor, "=tenant", "=other", 1), "", http.StatusBadRequest)
+		}
+	}
+	if len(ids) != 4 {
+		t.Errorf("%d connections are listed, want 4", len(ids))
+	}
+	if m := object(s.ask(t, http.MethodGet, "/connections?asana_user="+asanatest.Member, "", http.StatusOK)); len(m["data"].([]any)) != 2 {
+		t.Errorf("of the Asana user: %v", m)
+	}
+	nothingReadable(t, d, b)
+	// Another connection of the same Asana user lives on, so Asana is not asked.
+	if a := s.ask(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK); a.body != `{"status":"disconnected","revoked_at_asana":false}` {
+		t.Errorf("ended: %s", a.body)
+	}
+	s.ask(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK)
+	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)
+	if a := s.ask(t, http.MethodDelete, "/connections?owner=tenant", "", http.StatusAccepted); a.body != `{"disconnected":3,"revoking":0,"left":0}` {
+		t.Errorf("off-boarding: %s", a.body)
+	}
+	if a := s.ask(t, http.MethodDelete, "/connections?asana_user="+asanatest.Member, "", http.StatusAccepted); a.body != `{"disconnected":1,"revoking":0,"left":0}` {
+		t.Errorf("off-boarding by Asana user: %s", a.body)
+	}
+	if opens(t, d, token) {
+		t.Error("Asana still takes the token of the last connection")
+	}
+	nothingReadable(t, d, b)
+	for _, unused := range unusedOf("connections", d.template.Functions["connections"], d.gates["connections"]) {
+		if unused != "connections kms:Encrypt" && unused != "connections dynamodb:PutItem k#keyring" { // TestBackendFirst
+			t.Errorf("template.yaml allows what nothing has needed: %s", unused)
+		}
+	}
+	denied(t, d)
+	for _, event := range []string{"connected", "imported", "token_released", "revoked", "denied"} {
+		if !strings.Contains(strings.Join(f["connections"].Logs(), "\n"), `"audit":"`+event+`"`) {
+			t.Errorf("no audit line says %s", event)
+		}
+	}
+	if !strings.Contains(d.logged(), `"caller":"`+saasARN+`"`) {
+		t.Error("no audit line names the caller")
+	}
+}
+
+// No identity, no answer, whatever a header says.
+func TestBackendWithoutIdentity(t *testing.T) {
+	d := deploy(t)
+	s := saas{connections: d.start(t, "connections")}
+	for _, path := range []string{"/links", "/connections", "/connections/con_aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", "/connections/x/y/z"} {
+		a := s.ask(t, http.MethodPost, path, `{"owner":"o"}`, http.StatusUnauthorized)
+		if a.text("type") != "urn:asanaauth:problem:unauthenticated" {
+			t.Errorf("POST %s: %s", path, a.body)
+		}
+	}
+	if n := len(d.scan(t, d.table)); n != 1 {
+		t.Errorf("%d rows, want the keyring's alone", n)
+	}
+}
+
+// Fifty backends with an expired token, in several processes: one request to Asana.
+func TestParallelBackends(t *testing.T) {
+	const callers, processes = 50, 5
+	d := deploy(t)
+	s := saas{d.start(t, "connections"), saasARN}
+	refresh := d.asana.RefreshToken(clientID, asanatest.Member)
+	id := s.ask(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(refresh)+`,"owner":"o"}`, http.StatusCreated).text("id")
+	d.expire(t)
+	before := d.asana.CountRequests("refresh_token")
+	running := []saas{s}
+	for len(running) < processes {
+		running = append(running, saas{d.start(t, "connections"), saasARN})
+	}
+	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Delay: 300 * time.Millisecond})
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			if a := running[i%processes].send(t, http.MethodPost, "/connections/"+id+"/token", ""); a.status != http.StatusOK {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	wg.Wait()
+	if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
+		t.Errorf("%d requests to Asana, want 1", got)
+	}
+	denied(t, d)
+}
+
+// The first thing that an installation ever does may be an import.
+func TestBackendFirst(t *testing.T) {
+	d := deploy(t)
+	s := saas{d.start(t, "connections"), saasARN}
+	body := `{"token":` + quoted(d.asana.PersonalAccessToken(asanatest.Bot)) + `,"owner":"o","kind":"personal_access_token"}`
+	id := s.ask(t, http.MethodPost, "/connections", body, http.StatusCreated).text("id")
+	other := saas{d.start(t, "connections"), saasARN}
+	other.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
+	denied(t, d)
+	for _, unused := range unusedOf("connections", d.template.Functions["connections"], d.gates["connections"]) {
+		if unused == "connections kms:Encrypt" || unused == "connections dynamodb:PutItem k#keyring" {
+			t.Errorf("template.yaml allows what nothing has needed: %s", unused)
+		}
+	}
+}
