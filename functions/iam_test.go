@@ -1,0 +1,186 @@
+package functions_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/functions/internal/functest/gate"
+	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// list is one text or several, as IAM writes them.
+type list []string
+
+func (l *list) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*l = list{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(l))
+}
+
+type statement struct {
+	Effect           string
+	Action, Resource list
+	Condition        map[string]map[string]list
+}
+
+// policy reads one of docs/iam, with the placeholders filled in.
+func policy(t *testing.T, name string, placeholders ...string) []statement {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "iam", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p struct{ Statement []statement }
+	if err := json.Unmarshal([]byte(strings.NewReplacer(placeholders...).Replace(string(text))), &p); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	for _, s := range p.Statement {
+		if s.Effect != "Allow" {
+			t.Fatalf("%s has a statement that is not understood", name)
+		}
+	}
+	return p.Statement
+}
+
+// matches is StringLike: * is any text.
+func matches(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(text)
+}
+
+// The policies of docs/iam.md allow what the page says, and nothing else.
+func TestPolicies(t *testing.T) {
+	routes := []string{
+		"POST/links", "GET/connections", "POST/connections", "DELETE/connections",
+		"GET/connections/con_x", "PATCH/connections/con_x", "DELETE/connections/con_x", "POST/connections/con_x/token",
+		"GET/connections/con_x/capabilities", "GET/connections/con_x/membership",
+	}
+	page, err := os.ReadFile("../docs/iam.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{
+		"read-tokens": {"GET/connections", "GET/connections/con_x", "GET/connections/con_x/capabilities", "GET/connections/con_x/membership",
+			"POST/connections/con_x/token"},
+		"connect":   {"POST/connections", "POST/links"},
+		"import":    {"POST/connections"},
+		"off-board": {"DELETE/connections", "DELETE/connections/con_x", "GET/connections"},
+	} {
+		if !strings.Contains(string(page), "iam/"+name+".json") {
+			t.Errorf("docs/iam.md has no policy %s", name)
+		}
+		var got []string
+		for _, s := range policy(t, name) {
+			if !slices.Equal(s.Action, list{"execute-api:Invoke"}) {
+				t.Errorf("%s allows %v", name, s.Action)
+			}
+			for _, route := range routes {
+				if slices.ContainsFunc(s.Resource, func(p string) bool { return matches(p, "arn:aws:execute-api:REGION:ACCOUNT:API/$default/"+route) }) {
+					got = append(got, route)
+				}
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
+			t.Errorf("%s allows (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// A Go backend with exactly docs/iam/library.json has its tokens, and cannot end a
+// connection.
+func TestLibraryPolicy(t *testing.T) {
+	d := deploy(t)
+	s := saas{d.start(t, "connections"), saasARN}
+	refresh := d.asana.RefreshToken(clientID, asanatest.Member)
+	id := s.ask(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(refresh)+`,"owner":"o"}`, http.StatusCreated).text("id")
+
+	var may template.Function
+	for _, s := range policy(t, "library", "TABLE_NAME", d.table) {
+		one := template.Statement{Actions: s.Action, Resource: s.Resource[0]}
+		one.LeadingKeys = s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+		for name, value := range s.Condition["StringEquals"] {
+			if one.Context == nil {
+				one.Context = map[string]string{}
+			}
+			one.Context[strings.TrimPrefix(name, "kms:EncryptionContext:")] = value[0]
+		}
+		may.Allows = append(may.Allows, one)
+	}
+	g := gates{gate.New(t, d.dynamoDB, &may), gate.New(t, d.kmsURL, &may), gate.New(t, d.secretsURL, &may)}
+	deployment, err := onaws.Open(t.Context(), onaws.Options{
+		AWS:       configOf(g),
+		TableName: d.table, KMSKeyIDs: []string{d.env["KMS_KEY_ID"]}, ClientID: clientID,
+		ClientSecretARN: d.env["ASANA_CLIENT_SECRET_ARN"], AsanaBaseURL: d.env["ASANA_BASE_URL"], Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.expire(t)
+	conn, err := deployment.Connections.Open(t.Context(), asanaauth.Ref{ID: id, Owner: "o"}, asanaauth.CallerLibrary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := deployment.Connections.TokenOf(t.Context(), conn, asanaauth.TokenRequest{}); err != nil {
+		t.Errorf("a token: %v", err)
+	}
+	for _, r := range []asanaauth.ListRequest{{Owner: "o"}, {AsanaUser: asanatest.Member}} {
+		if page, _, err := deployment.Connections.List(t.Context(), r); err != nil || len(page) != 1 {
+			t.Errorf("listed: %v, %v", page, err)
+		}
+	}
+	if _, err := deployment.Memberships.List(t.Context(), conn, ""); err != nil {
+		t.Errorf("memberships: %v", err)
+	}
+	for _, one := range g.all() {
+		for _, c := range one.Calls() {
+			if c.Statement < 0 {
+				t.Errorf("docs/iam/library.json does not allow %s on %q", c.Action, c.LeadingKeys)
+			}
+		}
+	}
+	if got, err := deployment.Connections.End(t.Context(), conn); err == nil && got.Status == store.Disconnected {
+		t.Error("the connection was ended")
+	}
+}
+
+// configOf leads the SDK through the gates.
+func configOf(g gates) aws.Config {
+	return aws.Config{
+		Region: "eu-central-1",
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		}),
+		ConfigSources: []any{endpoints{"DynamoDB": g.rows.URL, "KMS": g.keys.URL, "Secrets Manager": g.secrets.URL}},
+	}
+}
+
+// endpoints are where services are, by the SDK's ids.
+type endpoints map[string]string
+
+// GetServiceBaseEndpoint is asked by the SDK's clients.
+func (e endpoints) GetServiceBaseEndpoint(_ context.Context, id string) (string, bool, error) {
+	u, ok := e[id]
+	return u, ok, nil
+}
