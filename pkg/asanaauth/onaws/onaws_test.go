@@ -81,6 +81,16 @@ func TestAllMistakesAtOnce(t *testing.T) {
 			o.AuthorizeURL = "https://auth.example.com/authorize"
 			return o
 		}(), []string{"ClientSecretARN is no ARN", "ReturnURLs is missing", "Scopes is missing"}},
+		"links that lead nowhere": {func() onaws.Options {
+			o := options(emptyTable) // as of a PUBLIC_URL that is not set
+			o.AuthorizeURL, o.ReturnURLs, o.Scopes = "/authorize", []string{"https://app.example.com/"}, "default"
+			return o
+		}(), []string{"AuthorizeURL is no absolute URL"}},
+		"links with a query": {func() onaws.Options {
+			o := options(emptyTable)
+			o.AuthorizeURL, o.ReturnURLs, o.Scopes = "https://auth.example.com/authorize?x="+hidden, []string{"https://app.example.com/"}, "default"
+			return o
+		}(), []string{"AuthorizeURL is no absolute URL"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := onaws.Open(t.Context(), c.o)

@@ -3,6 +3,7 @@ package onaws
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ func (o Options) check() (*asana.Client, error) {
 	m.note(o.ClientSecretARN != "" && (err != nil || secret.Service != "secretsmanager"), "ClientSecretARN", "is no ARN of secretsmanager")
 	if o.makesLinks() {
 		m.note(o.AuthorizeURL == "", "AuthorizeURL", "is missing beside what links need")
+		m.note(o.AuthorizeURL != "" && !leadsSomewhere(o.AuthorizeURL), "AuthorizeURL", "is no absolute URL, or has a query or a fragment")
 		m.note(len(o.ReturnURLs) == 0, "ReturnURLs", "is missing beside what links need")
 		m.note(o.Scopes == "", "Scopes", "is missing beside what links need")
 		m.note(o.Scopes != strings.Join(strings.Fields(o.Scopes), " "), "Scopes", "is not divided by single spaces")
@@ -60,6 +62,12 @@ func (o Options) check() (*asana.Client, error) {
 
 func (o Options) makesLinks() bool {
 	return o.AuthorizeURL != "" || len(o.ReturnURLs) > 0 || o.Scopes != ""
+}
+
+// leadsSomewhere reports whether a link can be made by adding a query.
+func leadsSomewhere(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Host != "" && !strings.ContainsAny(raw, "?#")
 }
 
 func (o Options) installation() string {
