@@ -58,7 +58,7 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 	addr := set.String("addr", "127.0.0.1:8484", "where the service listens, `IP:PORT`; port 0 is a free one")
 	asanaAddr := set.String("asana-addr", "127.0.0.1:8485", "where offline Asana listens, `IP:PORT`")
 	set.StringVar(&f.Data, "data", "", "`folder` that everything is kept in (default: one under the user's cache directory)")
-	set.StringVar(&f.BackendKey, "backend-key", "", "`key` that backends show in place of AWS IAM (default: one is made and printed); the routes that ask for it are not in this release")
+	set.StringVar(&f.BackendKey, "backend-key", "", "`key` that backends show in place of AWS IAM: \"Authorization: Bearer KEY\", or SigV4 with KEY as the access key id and any secret (default: one is made and printed)")
 	set.BoolVar(&f.AllowNonLoopback, "allow-non-loopback", false, "listen where other machines can reach it, although nothing is protected from them")
 	set.Func("host", "a further `name` to answer to, as the Host of a request; may be repeated", func(name string) error {
 		f.Hosts = append(f.Hosts, name)

@@ -17,6 +17,7 @@ type rules struct {
 	login       *asanaauth.Login
 	connections *asanaauth.Connections
 	memberships *asanaauth.Memberships
+	links       *asanaauth.Links
 }
 
 // newRules wires the rules to what there is here: rows in a file, a local key,
@@ -49,10 +50,15 @@ func newRules(c config, d *data, t *trace, log *slog.Logger) (rules, error) {
 		SessionIdleTTL: c.sessionIdleTTL,
 	})
 	connections, connectionsErr := asanaauth.NewConnections(parts, asanaauth.ConnectionsOptions{})
-	if err := errors.Join(err, connectionsErr); err != nil {
+	links, linksErr := asanaauth.NewLinks(parts, asanaauth.LinksOptions{
+		AuthorizeURL: c.publicURL + "/authorize",
+		ReturnURLs:   c.returnURLs,
+		Scopes:       c.scopes,
+	})
+	if err := errors.Join(err, connectionsErr, linksErr); err != nil {
 		return rules{}, err
 	}
-	return rules{login, connections, asanaauth.NewMemberships(connections)}, nil
+	return rules{login, connections, asanaauth.NewMemberships(connections), links}, nil
 }
 
 // fixedSecrets are the client secrets of the environment.
@@ -74,7 +80,7 @@ func asanaTransport() *http.Transport {
 
 // serviceRoutes are the handlers that the functions serve, on their paths.
 func serviceRoutes(c config, r rules, log *slog.Logger) (*http.ServeMux, error) {
-	conf := httpapi.Config{PublicURL: c.publicURL, Log: log}
+	conf := httpapi.Config{PublicURL: c.publicURL, Log: log, Identity: backendIdentity(c.backendKey)}
 	session, err1 := httpapi.NewSession(conf, r.connections, c.allowedOrigins)
 	refresh, err2 := httpapi.NewRefresh(conf, r.connections, c.allowedOrigins)
 	membership, err3 := httpapi.NewMembership(conf, r.connections, r.memberships, c.allowedOrigins)
@@ -86,9 +92,14 @@ func serviceRoutes(c config, r rules, log *slog.Logger) (*http.ServeMux, error) 
 	mux.Handle("/authorize", httpapi.NewAuthorize(conf, r.login))
 	mux.Handle("/callback", httpapi.NewCallback(conf, r.login))
 	mux.Handle("/session", session)
+	mux.Handle("/session/code", session)
 	mux.Handle("/refresh", refresh)
 	mux.Handle("/membership", membership)
 	mux.Handle("/disconnect", disconnect)
+	backend := httpapi.NewConnections(conf, r.connections, r.memberships, r.links)
+	mux.Handle("/links", backend)
+	mux.Handle("/connections", backend)
+	mux.Handle("/connections/", backend)
 	mux.Handle("/", httpapi.NewFailure(conf, asanaauth.NotFound, ""))
 	return mux, nil
 }

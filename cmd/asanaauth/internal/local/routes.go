@@ -65,10 +65,10 @@ func (o *ownRoutes) asana(w http.ResponseWriter, r *http.Request) {
 // isProduct tells the requests that the trace is about from those of the page.
 func isProduct(r *http.Request) bool {
 	switch r.URL.Path {
-	case "/authorize", "/callback", "/session", "/refresh", "/membership", "/disconnect":
+	case "/authorize", "/callback", "/session", "/session/code", "/refresh", "/membership", "/disconnect":
 		return true
 	}
-	return false
+	return isBackend(r)
 }
 
 // isConsent tells the requests of a browser to offline Asana from our own, which

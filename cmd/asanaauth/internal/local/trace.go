@@ -24,6 +24,7 @@ type Step struct {
 // The parties of a trip.
 const (
 	theBrowser = "browser"
+	theBackend = "backend"
 	theService = "asanaauth"
 	theAsana   = "Asana"
 	theTable   = "table"

@@ -18,9 +18,9 @@ import (
 // knownNames are the parameters that steps name. A name is the sender's to
 // choose, and somebody may have put a secret there.
 var knownNames = []string{
-	"access_token", "app_state", "client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier",
-	"decision", "error", "error_description", "grant_type", "id_token", "iss", "limit", "link", "min_ttl", "nonce", "offset", "opt_fields",
-	"person", "redirect_uri", "refresh_token", "refused", "response_type", "return_to", "scope", "state", "token", "token_type_hint", "workspace",
+	"access_token", "app_state", "asana_user", "client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier",
+	"cursor", "decision", "error", "error_description", "grant_type", "id_token", "iss", "limit", "link", "min_ttl", "nonce", "offset", "opt_fields",
+	"owner", "person", "redirect_uri", "refresh_token", "refused", "response_type", "return_to", "scope", "state", "token", "token_type_hint", "user", "workspace",
 }
 
 // namesOf are the known names of parameters in their order, "other" for the rest.
@@ -38,7 +38,7 @@ func namesOf(lists ...url.Values) []string {
 	return slices.Compact(names)
 }
 
-// traceRequests notes requests from browsers and apps to one of our handlers,
+// traceRequests notes requests from browsers and backends to one of our handlers,
 // those alone that wanted says.
 func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +46,11 @@ func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next ht
 			next.ServeHTTP(w, r)
 			return
 		}
-		end := t.begin(Step{From: theBrowser, To: to, What: requestLine(r), With: namesOf(r.URL.Query())})
+		from := theBrowser
+		if to == theService && isBackend(r) {
+			from = theBackend
+		}
+		end := t.begin(Step{From: from, To: to, What: requestLine(r), With: namesOf(r.URL.Query())})
 		status := &statusOf{ResponseWriter: w}
 		next.ServeHTTP(status, r)
 		result := strconv.Itoa(max(status.status, http.StatusOK))
@@ -57,10 +61,17 @@ func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next ht
 	})
 }
 
-// requestLine is a request line without its query. Methods and paths are the
-// sender's to choose, too.
+// requestLine is a request line without its query, and without what stands for
+// {id} there. Methods and paths are the sender's to choose, too.
 func requestLine(r *http.Request) string {
-	line := r.Method + " " + r.URL.Path
+	path := r.URL.Path
+	if id, ok := strings.CutPrefix(path, "/connections/"); ok {
+		_, rest, deeper := strings.Cut(id, "/")
+		if path = "/connections/{id}"; deeper {
+			path += "/" + rest
+		}
+	}
+	line := r.Method + " " + path
 	if len(line) > 100 {
 		return line[:100] + "…"
 	}

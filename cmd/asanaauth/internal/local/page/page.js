@@ -13,6 +13,7 @@
   const words = {
     "access-denied": "You said no at Asana. Nothing was connected.",
     "login-expired": "That trip is over: it took more than ten minutes, was used before, or belongs to another browser. Please start again.",
+    "link-expired": "That link is over: it was used meanwhile, or is too old. Please ask for a new one.",
     "wrong-account": "That is another Asana account than the one expected. Nothing was kept.",
     "misconfigured": "Asana does not accept this service's client id or secret. Its operator has to mend that.",
     "asana-unavailable": "Asana failed, took too long, or answered something that cannot be believed.",
@@ -300,6 +301,11 @@
   function showOutcome() {
     const query = new URLSearchParams(location.search);
     const error = query.get("asana_error");
+    if (query.has("connect_code")) {
+      // It stays in the address, where a person finds it who plays the backend.
+      say("Asana sent you back with a connect code, which is in this page's address. The backend has ten minutes to redeem it.", "good");
+      return;
+    }
     if (query.get("asana") === "connected") say("Connected. Asana sent you back, and you are signed in.", "good");
     else if (error !== null) say(words[error] ?? "Signing in did not work.", "bad");
     if (location.search !== "" || location.href.endsWith("#")) history.replaceState(null, "", location.pathname);

@@ -1,0 +1,123 @@
+package main_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// TestBackendRestart ends the process between every step, and loses nothing: not
+// the link, not the answer that is held, not what was connected or imported.
+func TestBackendRestart(t *testing.T) {
+	data, addr := t.TempDir(), freeAddr(t)
+	var s *backend
+	again := func() {
+		t.Helper()
+		if s != nil {
+			if code := s.p.terminate(); code != 0 {
+				t.Errorf("exit %d after SIGTERM", code)
+			}
+		}
+		p := start(t, data, nil, "-addr", addr, "-backend-key", "mine")
+		if len(p.printed) != 2 {
+			t.Errorf("it printed %q: a key that was given is not to be printed", p.printed)
+		}
+		s = newBackend(p, bearer("mine"))
+	}
+	again()
+	link := s.link("owner", "acme", "person", "mia")
+	account := s.imports("acme", asanatest.ServiceAccount)
+	s.get(http.StatusOK, &account, "PATCH", "/connections/"+account.ID, object("reader_of", `["`+asanatest.Acme+`"]`))
+	again()
+	b := newBrowser(t)
+	back := b.consent(s.p, link, member)
+	again()
+	code := mustParse(t, b.ask("GET", back.String(), "").location()).Query().Get("connect_code")
+	again()
+	var c connection
+	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", code, "owner", "acme", "person", "mia"))
+	token := s.token(c, "").AccessToken
+	again()
+	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", code, "owner", "acme", "person", "mia"))
+	if again := s.token(c, "").AccessToken; again != token {
+		t.Error("another token after a restart")
+	}
+	if list := s.list("owner=acme"); len(list) != 2 {
+		t.Errorf("the owner has %+v", list)
+	}
+	if s.token(account, "").AccessToken == "" {
+		t.Error("no token of the service account")
+	}
+	s.get(http.StatusOK, &account, "GET", "/connections/"+account.ID, "")
+	if len(account.ReaderOf) != 1 {
+		t.Errorf("it reads %q", account.ReaderOf)
+	}
+}
+
+// TestBackendSecrets goes every way in, and then looks for secrets wherever they
+// must not be.
+func TestBackendSecrets(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data, nil, "-backend-key", "the-backend-key")
+	s := newBackend(p, sigv4("the-backend-key"))
+	link := s.link("owner", "owner-in-the-clear", "person", "person-in-the-clear")
+	code := newBrowser(t).follow(p, link, member).Get("connect_code")
+	var c connection
+	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", code, "owner", "owner-in-the-clear", "person", "person-in-the-clear"))
+	_, refresh := s.grant(asanatest.Admin)
+	pat := s.longLived(asanatest.Bot)
+	var bot connection
+	s.get(http.StatusCreated, &bot, "POST", "/connections", object("token", pat, "owner", "owner-in-the-clear", "kind", "personal_access_token"))
+	s.get(http.StatusCreated, &c, "POST", "/connections", object("refresh_token", refresh, "owner", "owner-in-the-clear"))
+	signedIn := newBrowser(t)
+	signedIn.signIn(p, asanatest.Guest)
+	session := signedIn.post(p, "/session/code", "{}").body
+	_, session, _ = strings.Cut(session, `"session_code":"`)
+	session, _, _ = strings.Cut(session, `"`)
+	s.get(http.StatusOK, &bot, "POST", "/connections", object("session_code", session))
+	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", "code-of-nobody", "owner", "a"))
+	s.refused(422, "token-rejected", "POST", "/connections", object("token", "token-of-nobody", "owner", "a", "kind", "personal_access_token"))
+	s.refused(404, "not-found", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query&token-as-a-name=1", "")
+	secrets := []string{
+		"the-backend-key", strings.TrimPrefix(link, p.publicURL+"/authorize?link="), code, "code-of-nobody", "token-of-nobody", "token-in-the-path", "owner-in-the-query", "token-as-a-name",
+		pat, refresh, session, s.token(c, "").AccessToken, "owner-in-the-clear", "person-in-the-clear", "mia@acme.example", "Mia Member",
+	}
+	trip := newBrowser(t).ask("GET", p.publicURL+"/local/trip", "").body
+	for _, want := range []string{`"from":"backend"`, `"what":"POST /connections/{id}/token"`, `"what":"POST /links"`, `"what":"POST /session/code"`, `"what":"POST /-/token_info"`} {
+		if !strings.Contains(trip, want) {
+			t.Errorf("the trace does not have %s", want)
+		}
+	}
+	p.terminate()
+	rows, err := os.ReadFile(filepath.Join(data, "rows.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range secrets {
+		for where, text := range map[string]string{"log": p.logged.String(), "stdout": strings.Join(p.printed, "\n"), "trace": trip, "table": string(rows)} {
+			if secret == "" || strings.Contains(text, secret) {
+				t.Errorf("a secret (%.8s…) is in the %s", secret, where)
+			}
+		}
+	}
+	for _, want := range []string{`"audit":"connected"`, `"audit":"imported"`, `"audit":"token_released"`} {
+		if !hasLine(p.logged.String(), want, `"caller":"local"`) {
+			t.Errorf("no line of the log has %s and who called", want)
+		}
+	}
+}
+
+// hasLine reports whether a log has a line with all those texts.
+func hasLine(log string, texts ...string) bool {
+	for line := range strings.Lines(log) {
+		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+			return true
+		}
+	}
+	return false
+}

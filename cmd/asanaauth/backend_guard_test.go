@@ -1,0 +1,86 @@
+package main_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestBackendKey asks without the key, and with what is almost the key.
+func TestBackendKey(t *testing.T) {
+	p := start(t, t.TempDir(), nil, "-backend-key", "the-key")
+	b := newBrowser(t)
+	routes := []struct{ method, path string }{
+		{"POST", "/links"}, {"POST", "/connections"}, {"GET", "/connections?owner=a"}, {"DELETE", "/connections?owner=a"},
+		{"GET", "/connections/con_x"}, {"PATCH", "/connections/con_x"}, {"DELETE", "/connections/con_x"},
+		{"POST", "/connections/con_x/token"}, {"GET", "/connections/con_x/capabilities"}, {"GET", "/connections/con_x/membership"},
+	}
+	for name, authorization := range map[string]string{
+		"none": "", "another key": bearer("the-kez"), "more than the key": bearer("the-key2"), "less than the key": bearer("the-ke"),
+		"an empty key": bearer(""), "Basic": "Basic the-key", "SigV4 of another": sigv4("another"), "SigV4 of nobody": sigv4(""),
+		"SigV4 without a credential": "AWS4-HMAC-SHA256 Signature=the-key", "the key alone": "the-key",
+	} {
+		for _, route := range routes {
+			var headers []string
+			if authorization != "" {
+				headers = []string{"Authorization: " + authorization}
+			}
+			a := b.ask(route.method, p.publicURL+route.path, "", headers...)
+			if a.status != http.StatusUnauthorized || a.problem() != "unauthenticated" {
+				t.Errorf("%s: %s %s answers %d %s", name, route.method, route.path, a.status, a.body)
+			}
+			if authorization != "" && strings.Contains(a.body, "the-ke") {
+				t.Errorf("%s: the answer repeats it", name)
+			}
+		}
+	}
+	r, err := http.NewRequest("GET", p.publicURL+"/connections?owner=a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header["Authorization"] = []string{bearer("other"), bearer("the-key")}
+	resp, err := b.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("two keys: %d", resp.StatusCode)
+	}
+	for _, authorization := range []string{bearer("the-key"), "bearer the-key", sigv4("the-key")} {
+		if a := b.ask("GET", p.publicURL+"/connections?owner=a", "", "Authorization: "+authorization); a.status != http.StatusOK {
+			t.Errorf("%.8s…: %d %s", authorization, a.status, a.body)
+		}
+	}
+}
+
+// TestBackendOrigins shows the key from pages: no browser may be a backend.
+func TestBackendOrigins(t *testing.T) {
+	p := start(t, t.TempDir(), []string{"ALLOWED_ORIGINS=http://localhost:3000"}, "-backend-key", "the-key")
+	b := newBrowser(t)
+	show := "Authorization: " + bearer("the-key")
+	for _, test := range []struct {
+		name, method, path string
+		headers            []string
+		want               int
+	}{
+		{"foreign origin", "POST", "/links", []string{show, "Content-Type: application/json", "Origin: http://evil.test"}, 403},
+		{"null origin", "DELETE", "/connections?owner=a", []string{show, "Origin: null"}, 403},
+		{"rebound name", "GET", "/connections?owner=a", []string{show, "Host: evil.test"}, 421},
+	} {
+		if a := b.ask(test.method, p.publicURL+test.path, `{"owner":"a"}`, test.headers...); a.status != test.want {
+			t.Errorf("%s: %d %s, want %d", test.name, a.status, a.body, test.want)
+		}
+	}
+	for _, origin := range []string{"http://evil.test", "http://localhost:3000", p.publicURL} {
+		for _, a := range []answer{
+			b.ask("OPTIONS", p.publicURL+"/connections", "", "Origin: "+origin, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization"),
+			b.ask("GET", p.publicURL+"/connections?owner=a", "", show, "Origin: "+origin),
+		} {
+			for name := range a.header {
+				if strings.HasPrefix(name, "Access-Control-") {
+					t.Errorf("a page of %s is told %s", origin, name)
+				}
+			}
+		}
+	}
+}

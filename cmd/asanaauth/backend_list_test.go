@@ -1,0 +1,160 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// TestListings lists, shows and ends, each for one owner alone.
+func TestListings(t *testing.T) {
+	asEach(t, func(t *testing.T, s *backend) {
+		bot, account, mine := s.imports("acme", asanatest.Bot), s.imports("acme", asanatest.ServiceAccount), s.connects("acme", member)
+		theirs := s.connects("globex", member)
+		if list := s.list("owner=acme"); len(list) != 3 {
+			t.Errorf("acme has %+v", list)
+		}
+		if list := s.list("asana_user=" + member); len(list) != 2 {
+			t.Errorf("the member has %+v", list)
+		}
+		seen := s.pages("acme")
+		for _, c := range []connection{bot, account, mine} {
+			if !seen[c.ID] {
+				t.Errorf("the pages do not have the %s", c.Kind)
+			}
+		}
+		var shown connection
+		s.get(http.StatusOK, &shown, "GET", "/connections/"+mine.ID, "")
+		if shown.ID != mine.ID || *shown.Owner != "acme" || shown.user() != member || *shown.AttributedTo.Email != "mia@acme.example" {
+			t.Errorf("shown is %+v", shown)
+		}
+		s.get(http.StatusOK, &shown, "GET", "/connections/"+mine.ID+"?owner=acme", "")
+		for _, path := range []string{"/connections/" + theirs.ID + "?owner=acme", "/connections/con_unknown", "/connections/" + mine.ID + "/other", "/connections/"} {
+			s.refused(404, "not-found", "GET", path, "")
+		}
+		s.ends(mine, theirs)
+		s.offBoards(bot)
+	})
+}
+
+// pages lists an owner's connections one by one.
+func (s *backend) pages(owner string) map[string]bool {
+	s.t.Helper()
+	seen := map[string]bool{}
+	for cursor, n := "", 0; ; n++ {
+		var page struct {
+			Data       []connection
+			NextCursor *string `json:"next_cursor"`
+		}
+		s.get(http.StatusOK, &page, "GET", "/connections?owner="+owner+"&limit=1"+cursor, "")
+		for _, c := range page.Data {
+			seen[c.ID] = true
+		}
+		if len(page.Data) > 1 || n > 5 {
+			s.t.Fatalf("page %d has %d", n, len(page.Data))
+		}
+		if page.NextCursor == nil {
+			return seen
+		}
+		cursor = "&cursor=" + url.QueryEscape(*page.NextCursor)
+		s.refused(400, "invalid-request", "GET", "/connections?owner=globex"+cursor, "") // a cursor of another owner
+	}
+}
+
+// ends disconnects one connection of a person who has two.
+func (s *backend) ends(mine, theirs connection) {
+	s.t.Helper()
+	path := "/connections/" + mine.ID
+	s.refused(404, "not-found", "DELETE", path+"?owner=globex", "")
+	var ended struct {
+		Status  string
+		Revoked bool `json:"revoked_at_asana"`
+	}
+	for range 2 {
+		s.get(http.StatusOK, &ended, "DELETE", path+"?owner=acme", "")
+		if ended.Status != "disconnected" || ended.Revoked {
+			s.t.Errorf("ended: %+v; want it not revoked at Asana, where the other owner's lives on", ended)
+		}
+	}
+	var tombstone connection
+	s.get(http.StatusOK, &tombstone, "GET", path+"?owner=acme", "")
+	if tombstone.Status != "disconnected" || tombstone.Kind != "oauth" || *tombstone.Owner != "acme" || tombstone.UpdatedAt == nil || tombstone.AttributedTo != nil || tombstone.CreatedAt != nil {
+		s.t.Errorf("the tombstone is %+v", tombstone)
+	}
+	s.get(http.StatusOK, &tombstone, "GET", path, "")
+	if tombstone.Owner != nil {
+		s.t.Errorf("a tombstone knows its owner: %q", *tombstone.Owner)
+	}
+	s.refused(409, "reconnect-required", "POST", path+"/token", "")
+	if list := s.list("owner=acme"); len(list) != 3 {
+		s.t.Errorf("with the tombstone acme has %d", len(list))
+	}
+	s.get(http.StatusOK, &ended, "DELETE", "/connections/"+theirs.ID, "")
+	if !ended.Revoked {
+		s.t.Error("the last one was not revoked at Asana")
+	}
+}
+
+// offBoards ends all of an owner.
+func (s *backend) offBoards(bot connection) {
+	s.t.Helper()
+	s.refused(400, "invalid-request", "DELETE", "/connections", "")
+	var ended struct{ Disconnected, Revoking, Left int }
+	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
+	if ended.Disconnected != 2 || ended.Revoking != 0 || ended.Left != 0 {
+		s.t.Errorf("off-boarding: %+v", ended)
+	}
+	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
+	if ended.Disconnected != 0 {
+		s.t.Errorf("a second time: %+v", ended)
+	}
+	s.refused(409, "reconnect-required", "POST", "/connections/"+bot.ID+"/token", "")
+	for _, owner := range []string{"x", "y"} {
+		s.imports(owner, asanatest.Guest)
+	}
+	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?asana_user="+asanatest.Guest, "")
+	if ended.Disconnected != 2 {
+		s.t.Errorf("off-boarding of an Asana user: %+v", ended)
+	}
+}
+
+// TestOffBoardingWhileAsanaIsAway says what is left, until nothing is.
+func TestOffBoardingWhileAsanaIsAway(t *testing.T) {
+	p := start(t, t.TempDir(), nil)
+	s := newBackend(p, bearer(p.backendKey()))
+	c := s.connects("acme", member)
+	s.setSwitches(p, `{"down":true}`)
+	var ended struct{ Disconnected, Revoking, Left int }
+	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
+	if ended.Revoking != 1 || ended.Disconnected+ended.Left != 0 {
+		t.Errorf("while Asana is away: %+v", ended)
+	}
+	s.refused(409, "reconnect-required", "POST", "/connections/"+c.ID+"/token", "")
+	s.setSwitches(p, `{"down":false}`)
+	waitUntil(t, "Asana is asked again", func() bool {
+		s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
+		return ended.Revoking+ended.Left == 0
+	})
+	var tombstone connection
+	s.get(http.StatusOK, &tombstone, "GET", "/connections/"+c.ID, "")
+	if tombstone.Status != "disconnected" {
+		t.Errorf("it is %s", tombstone.Status)
+	}
+}
+
+func TestBadListings(t *testing.T) {
+	p := start(t, t.TempDir(), nil)
+	s := newBackend(p, bearer(p.backendKey()))
+	for _, query := range []string{
+		"", "?owner=", "?owner=a&owner=b", "?owner=a&asana_user=1", "?asana_user=me", "?owner=a&limit=0", "?owner=a&limit=101", "?owner=a&limit=x",
+		"?owner=a&cursor=x", "?owner=a%00b", "?owner=%ff", fmt.Sprintf("?owner=%0300d", 0),
+	} {
+		s.refused(400, "invalid-request", "GET", "/connections"+query, "")
+	}
+	if a := s.refused(405, "method-not-allowed", "PUT", "/connections", "{}"); a.header.Get("Allow") == "" {
+		t.Error("no Allow")
+	}
+}
