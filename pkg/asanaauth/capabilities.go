@@ -42,26 +42,38 @@ func (m *Memberships) Capabilities(ctx context.Context, conn *Connection) (Capab
 	default:
 		return Capabilities{}, errReconnect(conn.hot)
 	}
+	if err := m.cooling(conn.ID()); err != nil {
+		return Capabilities{}, err
+	}
 	access, told, err := m.c.examine(ctx, conn)
 	if KindOf(err) == ReconnectRequired {
 		return m.foundBroken(ctx, conn, err)
 	}
 	if err != nil {
+		m.noteLimit(conn.ID(), err)
 		return Capabilities{}, err
 	}
 	if !told.Active {
 		return m.inactive(ctx, conn)
 	}
 	can := Capabilities{Active: true, Kind: conn.Kind(), ScopeRequested: conn.cold.ScopeRequested, Unknown: map[string]string{}}
-	can.setScopes(told.Scope, conn.cold.ScopeGranted)
+	atConsent := ""
+	if can.Kind == store.OAuth {
+		atConsent = conn.cold.ScopeGranted
+	}
+	can.setScopes(told.Scope, atConsent)
 	if err := m.attribute(ctx, conn, access, &can); err != nil {
+		m.noteLimit(conn.ID(), err)
 		return Capabilities{}, err
 	}
-	can.Workspaces, err = m.list(ctx, conn, "", 0)
-	if isStatus(err, http.StatusForbidden) {
-		can.Unknown["workspaces"], err = NotAllowed, nil
+	can.Workspaces, err = m.list(ctx, conn, "", "", 0)
+	switch {
+	case isStatus(err, http.StatusForbidden):
+		can.Unknown["workspaces"] = NotAllowed
+	case err != nil:
+		return Capabilities{}, err
 	}
-	return can, err
+	return can, nil
 }
 
 // foundBroken answers where asking has just shown that the credential is over.
@@ -88,29 +100,44 @@ func (m *Memberships) inactive(ctx context.Context, conn *Connection) (Capabilit
 // examine introspects the connection's access token (RFC 7662). An inactive one is
 // reported as refused: a grant is refreshed once, a long-lived token breaks.
 func (c *Connections) examine(ctx context.Context, conn *Connection) (secret.String, asana.Introspection, error) {
+	if conn.Kind() != store.OAuth {
+		return c.examineLongLived(ctx, conn)
+	}
 	r := TokenRequest{MinTTL: DefaultMinTTL}
 	for again := true; ; again = false {
 		access, err := c.fresh(ctx, conn, r)
 		if err != nil {
 			return access, asana.Introspection{}, err
 		}
-		var told asana.Introspection
-		if conn.Kind() == store.OAuth {
-			told, err = c.introspectGrant(ctx, access)
-		} else {
-			told, err = c.introspect(ctx, conn, access)
-		}
-		switch {
-		case errors.Is(err, errLook) && again:
-			if conn.hot, err = c.readHot(ctx, conn.ID()); err != nil {
-				return access, told, err
-			}
-			continue
-		case err != nil || told.Active || !again:
-			return access, told, fromParts(err)
+		told, err := c.introspectGrant(ctx, access)
+		if err != nil || told.Active || !again {
+			return access, told, err
 		}
 		hash := store.HashText(access.Reveal())
 		r.Refused = &hash
+	}
+}
+
+// examineLongLived introspects a token and writes down what was said. Where somebody
+// else wrote meanwhile, that the token is active holds for the row with that token;
+// otherwise it looks again, as long as there is time.
+func (c *Connections) examineLongLived(ctx context.Context, conn *Connection) (secret.String, asana.Introspection, error) {
+	for {
+		access, err := c.fresh(ctx, conn, TokenRequest{})
+		if err != nil {
+			return access, asana.Introspection{}, err
+		}
+		told, err := c.introspect(ctx, conn, access)
+		if !errors.Is(err, errLook) {
+			return access, told, err
+		}
+		asked := conn.hot
+		if conn.hot, err = c.readHot(ctx, conn.ID()); err != nil {
+			return access, told, err
+		}
+		if told.Active && conn.hot.Status == store.Active && conn.hot.Grant == asked.Grant && conn.hot.Epoch == asked.Epoch {
+			return access, told, nil
+		}
 	}
 }
 

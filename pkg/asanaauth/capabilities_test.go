@@ -1,12 +1,14 @@
 package asanaauth_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
@@ -154,4 +156,95 @@ func TestTroubleOfCapabilities(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Others write the row while Asana is asked about a long-lived token: what it said of
+// this very token counts all the same.
+func TestCapabilitiesWhileOthersWrite(t *testing.T) {
+	for name, c := range map[string]struct {
+		moves  int
+		change func(*store.Hot)
+		asked  int
+		kind   asanaauth.ErrorKind
+	}{
+		"the same token":  {3, func(hot *store.Hot) { hot.LastIntrospected = time.Now() }, 1, ""},
+		"another token":   {1, func(hot *store.Hot) { hot.Grant++ }, 2, ""},
+		"more and more":   {4, func(hot *store.Hot) { hot.Grant++ }, 5, ""},
+		"it is over":      {1, func(hot *store.Hot) { hot.Status = store.Revoking }, 1, asanaauth.ReconnectRequired},
+		"another consent": {1, func(hot *store.Hot) { hot.Epoch = "another" }, 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h := newHouse(t)
+				p := h.process()
+				d, _ := p.importToken("o", asanatest.Bot)
+				before := h.asana.CountRequests("/-/token_info")
+				for range c.moves {
+					h.asana.Inject(asanatest.Fault{Path: "/-/token_info", Before: func(*http.Request) { h.editOf(d.ID, c.change) }})
+				}
+				can, err := p.can(d.ID)
+				if c.kind != "" {
+					wantKind(t, err, c.kind)
+				} else if err != nil || !can.Active || len(can.Workspaces) != 1 {
+					t.Fatalf("got %+v, %v", can, err)
+				}
+				h.asana.ClearFaults()
+				wantCount(t, "introspections", h.asana.CountRequests("/-/token_info")-before, c.asked)
+			})
+		})
+	}
+}
+
+// What an import learnt of a long-lived token's scope is not what Asana says now.
+func TestCapabilitiesOfAnImportWhoseScopeIsNotTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		d, _ := p.importToken("o", asanatest.Bot)
+		grant := p.connect("o", asanatest.Member).ID
+		for id, want := range map[string]string{d.ID: "nil", grant: `"default"`} {
+			h.editCold(id, func(c *store.Cold) { c.ScopeGranted = "default" })
+			h.asana.Inject(asanatest.Fault{Path: "/-/token_info", Body: `{"active":true}`})
+			can, err := p.can(id)
+			if err != nil || text(can.ScopeGranted) != want {
+				t.Errorf("scope granted %s, want %s, %v", text(can.ScopeGranted), want, err)
+			}
+		}
+	})
+}
+
+// A credential over its rate limit is not used before Asana said, whatever is asked.
+func TestCapabilitiesOverALimit(t *testing.T) {
+	for _, path := range []string{"/-/token_info", "/api/1.0/users/me", workspacesPath} {
+		bubble(t, func(t *testing.T) {
+			h := newHouse(t)
+			p := h.process()
+			id := p.connect("o", asanatest.Member).ID
+			h.asana.Inject(asanatest.Fault{Path: path, Status: 429, Header: http.Header{"Retry-After": {"30"}}})
+			_, err := p.can(id)
+			wantKind(t, err, asanaauth.TryAgain)
+			before := len(h.asana.Requests())
+			time.Sleep(29 * time.Second)
+			can, err := p.can(id)
+			wantKind(t, err, asanaauth.TryAgain)
+			var e *asanaauth.Error
+			if !errors.As(err, &e) || e.RetryAfter != time.Second || can.Active || can.Unknown != nil {
+				t.Errorf("%s: got %+v, %v", path, can, err)
+			}
+			_, err = p.memberships.List(t.Context(), p.opened(id), "")
+			wantKind(t, err, asanaauth.TryAgain)
+			wantCount(t, path+": requests meanwhile", len(h.asana.Requests())-before, 0)
+			time.Sleep(time.Second)
+			if _, err := p.can(id); err != nil {
+				t.Errorf("%s: afterwards %v", path, err)
+			}
+		})
+	}
+}
+
+func (h *house) editCold(id string, change func(*store.Cold)) {
+	h.t.Helper()
+	c := h.cold(secret.New(id + "."))
+	change(c)
+	h.writes(c)
 }

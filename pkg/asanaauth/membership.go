@@ -63,6 +63,33 @@ const (
 // open reports whether it is not known whether the person can write.
 func (m Membership) open() bool { return !m.Active.Known || !m.ViewOnly.Known }
 
+// with is the membership with what a reader told of it: what the reader does not know
+// stays as it was known, and is as old as it was. Where nothing was learnt, it is m.
+func (m Membership) with(told Membership) Membership {
+	got, learnt, kept := m, false, false
+	for _, f := range []struct{ to, told *Flag }{
+		{&got.Active, &told.Active}, {&got.Admin, &told.Admin}, {&got.Guest, &told.Guest}, {&got.ViewOnly, &told.ViewOnly},
+	} {
+		learnt = learnt || f.told.Known
+		if f.told.Known || !f.to.Known {
+			*f.to = *f.told
+		} else {
+			kept = true
+		}
+	}
+	if !learnt {
+		return m
+	}
+	got.AskedWith = askedWithReader
+	if !told.UserName.IsZero() {
+		got.UserName = told.UserName
+	}
+	if !kept || told.CheckedAt.Before(got.CheckedAt) {
+		got.CheckedAt = told.CheckedAt
+	}
+	return got
+}
+
 // membershipIn joins what Asana listed of a workspace with what it said of the
 // person there: nil, and the reason why, where it said nothing.
 func membershipIn(w asana.Workspace, userGID string, told *asana.Membership, why string, now time.Time) Membership {

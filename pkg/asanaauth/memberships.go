@@ -62,11 +62,12 @@ func NewMemberships(c *Connections) *Memberships {
 // workspaces are asked. Errors: InvalidRequest for a user that is no gid, NotFound for
 // an unknown one, and those of [Connections.TokenOf].
 func (m *Memberships) List(ctx context.Context, conn *Connection, user string) ([]Membership, error) {
-	return m.list(ctx, conn, user, membershipsTTL)
+	return m.list(ctx, conn, "", user, membershipsTTL)
 }
 
-// list returns memberships that are younger than ttl.
-func (m *Memberships) list(ctx context.Context, conn *Connection, user string, ttl time.Duration) ([]Membership, error) {
+// list returns memberships that are younger than ttl: those in one workspace, or in
+// all where none is named. Other workspaces' readers are not asked.
+func (m *Memberships) list(ctx context.Context, conn *Connection, workspace, user string, ttl time.Duration) ([]Membership, error) {
 	if user != "" && !asana.IsGID(user) {
 		return nil, &Error{Kind: InvalidRequest, Detail: "user is a gid, a string of digits."}
 	}
@@ -86,6 +87,9 @@ func (m *Memberships) list(ctx context.Context, conn *Connection, user string, t
 		func(ctx context.Context, access secret.String) ([]Membership, error) {
 			return m.askWith(ctx, access, user, own)
 		})
+	if workspace != "" {
+		list = slices.DeleteFunc(list, func(in Membership) bool { return in.Workspace.GID != workspace })
+	}
 	if err != nil || user != own {
 		return list, err
 	}
@@ -100,27 +104,25 @@ func (m *Memberships) In(ctx context.Context, conn *Connection, workspace, user 
 	if !asana.IsGID(workspace) {
 		return Membership{}, &Error{Kind: InvalidRequest, Detail: "workspace is a gid, a string of digits."}
 	}
-	list, err := m.List(ctx, conn, user)
-	if err != nil {
+	list, err := m.list(ctx, conn, workspace, user, membershipsTTL)
+	switch {
+	case err != nil:
 		return Membership{}, err
+	case len(list) == 0:
+		return Membership{}, errNotFound
 	}
-	for _, membership := range list {
-		if membership.Workspace.GID == workspace {
-			return membership, nil
-		}
-	}
-	return Membership{}, errNotFound
+	return list[0], nil
 }
 
 // told returns what is kept under the key, or asks with the connection's token and
-// keeps the answer. A token over its rate limit is not used before Asana said.
+// keeps the answer, of which the caller gets a copy. A token over its rate limit is not
+// used before Asana said.
 func (m *Memberships) told(ctx context.Context, conn *Connection, key membershipKey, ttl time.Duration, ask func(context.Context, secret.String) ([]Membership, error)) ([]Membership, error) {
-	list, cooling, ok := m.recall(key, conn.ID(), ttl)
-	switch {
-	case ok:
+	if list, ok := m.recall(key, ttl); ok {
 		return list, nil
-	case cooling > 0:
-		return nil, tryAgain(cooling, errRateLimit)
+	}
+	if err := m.cooling(conn.ID()); err != nil {
+		return nil, err
 	}
 	list, err := withToken(ctx, m.c, conn, ask)
 	if err = overLimit(err); err != nil {
@@ -128,18 +130,29 @@ func (m *Memberships) told(ctx context.Context, conn *Connection, key membership
 		return nil, err
 	}
 	m.keep(key, list)
-	return list, nil
+	return slices.Clone(list), nil
 }
 
-func (m *Memberships) recall(key membershipKey, asked string, ttl time.Duration) (list []Membership, cooling time.Duration, ok bool) {
+// recall returns what is kept and younger than ttl. What is from the future, since the
+// clock was set back, has no age, and is not believed.
+func (m *Memberships) recall(key membershipKey, ttl time.Duration) (list []Membership, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.c.now()
 	kept, ok := m.kept[key]
-	if ok && now.Sub(kept.at) < ttl {
-		return kept.list, 0, true
+	if age := m.c.now().Sub(kept.at); !ok || age < 0 || age >= ttl {
+		return nil, false
 	}
-	return nil, until(m.cool[asked], now, retryAfterMax), false
+	return slices.Clone(kept.list), true
+}
+
+// cooling fails while Asana wants the requests of a connection's token to wait.
+func (m *Memberships) cooling(asked string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if left := until(m.cool[asked], m.c.now(), retryAfterMax); left > 0 {
+		return tryAgain(left, errRateLimit)
+	}
+	return nil
 }
 
 func (m *Memberships) keep(key membershipKey, list []Membership) {
@@ -210,28 +223,40 @@ func (m *Memberships) readInto(ctx context.Context, conn *Connection, own []Memb
 	if err != nil {
 		return nil, err
 	}
-	list := slices.Clone(own)
-	for i, in := range list {
+	asked := map[string][]Membership{} // by reader: each is asked once
+	for i, in := range own {
 		reader := readers[in.Workspace.GID]
-		if reader == nil || !in.open() {
+		if reader == nil {
 			continue
 		}
-		told, err := m.read(ctx, conn, reader, ttl)
-		switch {
-		case isOverLimit(err):
-			return nil, err
-		case err != nil:
-			m.c.Log.LogAttrs(ctx, slog.LevelWarn, "a reader could not be asked", slog.String("connection", reader.ID()), slog.Any("err", err))
-			continue
+		told, done := asked[reader.ID()]
+		if !done {
+			if told, err = m.readOrWarn(ctx, conn, reader, ttl); err != nil {
+				return nil, err
+			}
+			asked[reader.ID()] = told
 		}
 		for _, t := range told {
 			if t.Workspace.GID == in.Workspace.GID {
-				t.Workspace = in.Workspace
-				list[i] = t
+				own[i] = in.with(t)
 			}
 		}
 	}
-	return list, nil
+	return own, nil
+}
+
+// readOrWarn asks a reader. One that is in trouble tells nothing, but for a rate limit:
+// that is worth waiting for.
+func (m *Memberships) readOrWarn(ctx context.Context, conn, reader *Connection, ttl time.Duration) ([]Membership, error) {
+	told, err := m.read(ctx, conn, reader, ttl)
+	switch {
+	case isOverLimit(err):
+		return nil, err
+	case err != nil:
+		m.c.Log.LogAttrs(ctx, slog.LevelWarn, "a reader could not be asked", slog.String("connection", reader.ID()), slog.Any("err", err))
+		return nil, nil
+	}
+	return told, nil
 }
 
 // read asks a reader about the connection's own user. That it may not know is an
@@ -250,9 +275,7 @@ func (m *Memberships) read(ctx context.Context, conn, reader *Connection, ttl ti
 		now := m.c.now()
 		list := make([]Membership, 0, len(told))
 		for i := range told {
-			in := membershipIn(told[i].Workspace, user, &told[i], "", now)
-			in.AskedWith = askedWithReader
-			list = append(list, in)
+			list = append(list, membershipIn(told[i].Workspace, user, &told[i], "", now))
 		}
 		return list, nil
 	})

@@ -512,3 +512,47 @@ func TestMembershipsServeManyAtOnce(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// An answer is its caller's own: what it does to it meets nobody else.
+func TestMembershipsAreTheCallers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.ViewOnly)
+		for range 3 { // asked, and kept
+			list := p.mustMembers(cookie)
+			if !list[0].ViewOnly.Value {
+				t.Fatal("another caller's change is told")
+			}
+			list[0].ViewOnly = asanaauth.Flag{Known: true}
+		}
+	})
+}
+
+// movedClock is the system's clock, set otherwise.
+type movedClock struct {
+	asanaauth.Clock
+	by time.Duration
+}
+
+func (c *movedClock) Now() time.Time { return c.Clock.Now().Add(c.by) }
+
+func (c *movedClock) WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc) {
+	return c.Clock.WithDeadline(ctx, at.Add(-c.by))
+}
+
+// A clock that was set back makes nothing last longer.
+func TestMembershipsFromTheFuture(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		clock := &movedClock{Clock: p.conns.Clock, by: 2 * time.Second}
+		p.conns.Clock = clock
+		p.mustMembers(cookie)
+		wantCount(t, "requests", h.asana.CountRequests(workspacesPath), 1)
+		clock.by = 0
+		p.mustMembers(cookie)
+		wantCount(t, "requests afterwards", h.asana.CountRequests(workspacesPath), 2)
+	})
+}

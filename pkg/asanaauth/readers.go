@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,9 +22,16 @@ import (
 // those that it takes over from others, they fit into one transaction.
 const mostReaderOf = 40
 
+// mostChanges is how many changes DynamoDB takes in one transaction
+// (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+const mostChanges = 100
+
 // SetReaderOf names the workspaces (by gid) that a service account is the reader of,
 // in place of those before; none dismisses it. A workspace has one reader: one that
 // had another is taken over. New ones have to be within reach of its own token.
+//
+// All of it happens or nothing, but where it does not fit into one transaction: then
+// those that go are dismissed first. After an error the same call again completes it.
 //
 // Errors: InvalidRequest, NotAllowedForKind, NotFound for a workspace out of reach,
 // and those of [Connections.TokenOf].
@@ -37,21 +45,24 @@ func (c *Connections) SetReaderOf(ctx context.Context, conn *Connection, workspa
 	if err != nil {
 		return Details{}, err
 	}
+	var checked []string
 	for {
 		switch {
 		case conn.hot.Kind != store.ServiceAccount:
 			return Details{}, &Error{Kind: NotAllowedForKind}
 		case conn.hot.Status == store.Disconnected, conn.hot.Status == store.Revoking:
 			return Details{}, errReconnect(conn.hot)
-		case conn.cold.Writer == writer:
-			return c.Describe(ctx, conn) // done, and the answer was lost
+		case conn.cold.Writer == writer && conn.cold.ReaderOf == strings.Join(workspaces, " "):
+			return c.Describe(ctx, conn) // done, even where the answer was lost
 		}
-		if err := c.reaches(ctx, conn, without(workspaces, strings.Fields(conn.cold.ReaderOf))); err != nil {
+		unchecked := without(without(workspaces, strings.Fields(conn.cold.ReaderOf)), checked)
+		if err := c.reaches(ctx, conn, unchecked); err != nil {
 			return Details{}, err
 		}
+		checked = append(checked, unchecked...)
 		err := c.writeReaderOf(ctx, conn, workspaces, writer)
 		if err == nil {
-			return c.Describe(ctx, conn)
+			continue
 		}
 		if KindOf(err) != TryAgain || c.Clock.Sleep(ctx, c.between(pollMin, pollMax)) != nil {
 			return Details{}, err
@@ -104,7 +115,8 @@ func (c *Connections) reaches(ctx context.Context, conn *Connection, workspaces 
 }
 
 // writeReaderOf writes the cold row and the pointers in one transaction, and the cold
-// rows of those who were readers until now.
+// rows of those who were readers until now. Where that is too much for one, it writes
+// what stays alone, and has to be called again.
 func (c *Connections) writeReaderOf(ctx context.Context, conn *Connection, workspaces []string, writer string) error {
 	before := strings.Fields(conn.cold.ReaderOf)
 	pointers, err := c.readerPointers(ctx, append(slices.Clone(workspaces), without(before, workspaces)...))
@@ -131,7 +143,12 @@ func (c *Connections) writeReaderOf(ctx context.Context, conn *Connection, works
 	if err != nil {
 		return err
 	}
-	if err := c.Store.Write(ctx, append(changes, others...)...); err != nil {
+	changes = append(changes, others...)
+	stay := without(workspaces, without(workspaces, before))
+	if len(changes) > mostChanges && len(stay) < len(workspaces) {
+		return c.writeReaderOf(ctx, conn, stay, writer)
+	}
+	if err := c.Store.Write(ctx, changes...); err != nil {
 		return fromParts(fmt.Errorf("naming a reader: %w", err))
 	}
 	conn.cold = &cold
@@ -205,29 +222,58 @@ func (c *Connections) readersOf(ctx context.Context, workspaces []string, asking
 	if err != nil {
 		return nil, err
 	}
-	opened := map[string]*Connection{}
-	readers := map[string]*Connection{}
+	pointed := map[string]string{}
 	for _, gid := range workspaces {
 		p, ok := pointers[store.ReaderKey(store.HashText(gid))].(*store.Reader)
-		if !ok || p.Connection == asking.ID() {
-			continue
+		if ok && p.Connection != asking.ID() {
+			pointed[gid] = p.Connection
 		}
-		reader := opened[p.Connection]
-		if reader == nil {
-			reader, err = c.Open(ctx, Ref{ID: p.Connection}, asking.caller)
-			if KindOf(err) == NotFound {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			opened[p.Connection] = reader
-		}
-		if reader.readerOf(gid) {
+	}
+	opened, err := c.openReaders(ctx, slices.Compact(slices.Sorted(maps.Values(pointed))), asking)
+	if err != nil {
+		return nil, err
+	}
+	readers := map[string]*Connection{}
+	for gid, id := range pointed {
+		if reader := opened[id]; reader != nil && reader.readerOf(gid) {
 			readers[gid] = reader
 		}
 	}
 	return readers, nil
+}
+
+// openReaders reads connections on behalf of the one that asks; what is none is left
+// out, as are rows that stay apart.
+func (c *Connections) openReaders(ctx context.Context, ids []string, asking *Connection) (map[string]*Connection, error) {
+	opened := map[string]*Connection{}
+	for range 3 {
+		var keys []store.Key
+		for _, id := range ids {
+			keys = append(keys, store.HotKey(id), store.ColdKey(id))
+		}
+		rows, err := c.Store.Read(ctx, keys...) // no keys, no rows
+		if err != nil {
+			return nil, fromParts(fmt.Errorf("reading the readers: %w", err))
+		}
+		var apart []string
+		for _, id := range ids {
+			hot, _ := rows[store.HotKey(id)].(*store.Hot)
+			if hot == nil || !named(hot) {
+				continue
+			}
+			cold, _ := rows[store.ColdKey(id)].(*store.Cold)
+			reader := &Connection{hot: hot, cold: cold, ring: asking.ring, caller: asking.caller}
+			if !reader.whole() {
+				apart = append(apart, id)
+				continue
+			}
+			opened[id] = reader
+		}
+		if ids = apart; len(ids) == 0 {
+			break
+		}
+	}
+	return opened, nil
 }
 
 func (c *Connection) readerOf(gid string) bool {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -347,6 +349,341 @@ func TestCrashPointsOfAReader(t *testing.T) {
 					p.setReader(account.ID, asanatest.Acme)
 					if got := h.pointers(); len(got) != 1 || got[asanatest.Acme] != account.ID {
 						t.Errorf("pointers: %v", got)
+					}
+				})
+			})
+			if !reached {
+				break
+			}
+		}
+	}
+}
+
+// reaches lets the service account reach workspaces besides Acme.
+func (h *house) reaches(workspaces ...asanatest.Workspace) {
+	h.t.Helper()
+	if err := h.asana.UpdatePerson(asanatest.ServiceAccount, func(p *asanatest.Person) {
+		for _, w := range workspaces {
+			p.Memberships = append(p.Memberships, asanatest.Membership{Workspace: w})
+		}
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// A reader of many workspaces is asked once for all, also past the cache and in
+// trouble: its rate limit is one customer's for everything.
+func TestAReaderIsAskedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		h.reaches(asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"})
+		p.reader("it", asanatest.Acme, asanatest.Globex)
+		id := p.connect("o", asanatest.Several).ID
+		path := membershipsPath(asanatest.Several)
+		can, err := p.can(id)
+		if err != nil || len(can.Workspaces) != 2 || can.Workspaces[0].AskedWith != "reader" || can.Workspaces[1].AskedWith != "reader" {
+			t.Errorf("got %+v, %v", can.Workspaces, err)
+		}
+		wantCount(t, "own and reader's requests", h.asana.CountRequests(path), 2)
+		h.asana.Inject(asanatest.Fault{Path: path, Before: func(*http.Request) {
+			h.asana.Inject(asanatest.Fault{Path: path, Status: 500, Times: -1})
+		}})
+		if can, err = p.can(id); err != nil || can.Workspaces[0].AskedWith != "connection" || can.Workspaces[1].AskedWith != "connection" {
+			t.Errorf("in trouble: %+v, %v", can.Workspaces, err)
+		}
+		wantCount(t, "requests in trouble", h.asana.CountRequests(path), 4)
+	})
+}
+
+// One workspace's question troubles no other workspace's reader.
+func TestOneWorkspaceAsksItsReader(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		h.reaches(asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"})
+		p.reader("first", asanatest.Acme)
+		p.reader("second", asanatest.Globex)
+		conn := p.opened(p.connect("o", asanatest.Several).ID)
+		in, err := p.memberships.In(t.Context(), conn, asanatest.Acme, "")
+		if err != nil || in.AskedWith != "reader" || !in.ViewOnly.Value {
+			t.Errorf("In() = %+v, %v", in, err)
+		}
+		wantCount(t, "own and one reader's", h.asana.CountRequests(membershipsPath(asanatest.Several)), 2)
+		list, err := p.memberships.List(t.Context(), conn, "")
+		if err != nil || list[0].AskedWith != "reader" || list[1].AskedWith != "reader" || list[1].ViewOnly.Value {
+			t.Errorf("List() = %+v, %v", list, err)
+		}
+		wantCount(t, "and the other's", h.asana.CountRequests(membershipsPath(asanatest.Several)), 3)
+	})
+}
+
+// A reader adds to what is known, and takes nothing away.
+func TestAReaderTakesNothingAway(t *testing.T) {
+	body := func(flags string) string {
+		return `{"data":[{"gid":"1","user":{"gid":"` + asanatest.Member + `"},"workspace":{"gid":"` + asanatest.Acme + `"}` + flags + `}]}`
+	}
+	for name, c := range map[string]struct{ own, reader, want, with string }{
+		"it tells what is missing": {`,"is_active":true`, `,"is_active":true,"is_view_only":true`,
+			"Acme: active y, admin not-reported, guest not-reported, view only y, can write n", "reader"},
+		"it tells less of the rest": {`,"is_view_only":true,"is_guest":true`, `,"is_active":true,"is_admin":false`,
+			"Acme: active y, admin n, guest y, view only y, can write n", "reader"},
+		"it knows better": {`,"is_active":true,"is_guest":true`, `,"is_active":false,"is_guest":false`,
+			"Acme: active n, admin not-reported, guest n, view only not-reported, can write n", "reader"},
+		"it tells nothing": {`,"is_active":true`, ``,
+			"Acme: active y, admin not-reported, guest not-reported, view only not-reported, can write not-reported", "connection"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h, p := granular(t)
+				cookie := p.signIn(asanatest.Member)
+				p.reader("it", asanatest.Acme)
+				path := membershipsPath(asanatest.Member)
+				h.asana.Inject(asanatest.Fault{Path: path, Body: body(c.own)})
+				h.asana.Inject(asanatest.Fault{Path: path, Body: body(c.reader)})
+				if m := p.mustMembers(cookie)[0]; flags(m) != c.want || m.AskedWith != c.with {
+					t.Errorf("got %s by %s", flags(m), m.AskedWith)
+				}
+			})
+		})
+	}
+}
+
+// What is mixed is as old as its oldest part.
+func TestAReadersAnswerIsAsOldAsItsParts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		cookie := p.signIn(asanatest.Member)
+		path := membershipsPath(asanatest.Member)
+		h.asana.Inject(asanatest.Fault{Path: path, Body: `{"data":[{"gid":"1","user":{"gid":"` + asanatest.Member + `"},"workspace":{"gid":"` + asanatest.Acme + `"},"is_guest":true}]}`})
+		p.mustMembers(cookie)
+		asked := time.Now()
+		time.Sleep(time.Minute)
+		p.reader("it", asanatest.Acme)
+		h.asana.Inject(asanatest.Fault{Path: path, Body: `{"data":[{"gid":"1","user":{"gid":"` + asanatest.Member + `"},"workspace":{"gid":"` + asanatest.Acme + `"},"is_active":true,"is_view_only":false}]}`})
+		if m := p.mustMembers(cookie)[0]; m.AskedWith != "reader" || !m.Guest.Value || !m.CheckedAt.Equal(asked) {
+			t.Errorf("got %+v, want it checked at %v", m, asked)
+		}
+	})
+}
+
+// Rows that do not belong together make no reader, and no trouble for anybody.
+func TestAReaderWhoseRowsStayApart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		cookie := p.signIn(asanatest.Member)
+		id := p.reader("it", asanatest.Acme)
+		c := h.cold(secret.New(id + "."))
+		c.Generation++
+		h.writes(c)
+		if m := p.mustMembers(cookie)[0]; m.AskedWith != "connection" {
+			t.Errorf("got %s by %s", flags(m), m.AskedWith)
+		}
+	})
+}
+
+// Rows read while an import writes them are read again.
+func TestAReaderReadDuringAnImport(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		cookie := p.signIn(asanatest.Member)
+		id := p.reader("it", asanatest.Acme)
+		whole := h.cold(secret.New(id + "."))
+		torn := *whole
+		torn.Generation--
+		h.writes(&torn)
+		reads := 0
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "read" && slices.Contains(op.Keys, store.ColdKey(id)) {
+				if reads++; reads == 2 {
+					again := torn
+					again.Generation++
+					h.writes(&again)
+				}
+			}
+			return true, nil
+		}
+		if m := p.mustMembers(cookie)[0]; m.AskedWith != "reader" {
+			t.Errorf("got %s by %s", flags(m), m.AskedWith)
+		}
+	})
+}
+
+// What a reader told is kept for its consent, and for that of who asked.
+func TestAReadersAnswersAreKeptByConsent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, p := granular(t)
+		first := p.signIn(asanatest.Member)
+		id := p.reader("it", asanatest.Acme)
+		asked := func(what string, want int) {
+			t.Helper()
+			p.mustMembers(first)
+			wantCount(t, what, h.asana.CountRequests(membershipsPath(asanatest.Member)), want)
+		}
+		asked("own and reader's", 2)
+		asked("kept", 2)
+		p.importToken("it", asanatest.ServiceAccount)
+		asked("another generation of the reader", 3)
+		h.editOf(id, func(hot *store.Hot) { hot.RefusedGrant = -1 })
+		asked("a write that changes no consent", 3)
+		second := p.reader("other", asanatest.Acme)
+		asked("another reader", 4)
+		first = p.signIn(asanatest.Member)
+		asked("another generation of who asks", 6)
+		p.setReader(second)
+		p.setReader(second, asanatest.Acme)
+		asked("dismissed and named again, the same consent", 6)
+	})
+}
+
+// A transaction takes 100 changes. Who replaces 40 workspaces by 40 others, each of
+// another reader, needs two; the first leaves what both lists have.
+func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		var all []asanatest.Workspace
+		var gids []string
+		for i := range 79 {
+			gids = append(gids, fmt.Sprint(1_100_000_000_001_000+i))
+			all = append(all, asanatest.Workspace{GID: gids[i], Name: "one"})
+		}
+		h.reaches(all...)
+		p := h.process()
+		id := p.reader("it", gids[:40]...)
+		theirs := map[string]string{}
+		for _, gid := range gids[40:] {
+			theirs[gid] = p.reader("of "+gid, gid)
+		}
+		most, writes := 0, 0
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" {
+				writes++
+			}
+			most = max(most, len(op.Changes))
+			return true, nil
+		}
+		p.setReader(id, gids[39:]...) // one of them stays
+		h.table.Hook = nil
+		if most > 100 || writes != 2 {
+			t.Errorf("%d writes, of %d changes at most", writes, most)
+		}
+		pointers := map[store.Hash]string{}
+		for _, row := range h.all() {
+			if r, ok := row.(*store.Reader); ok {
+				pointers[r.Workspace] = r.Connection
+			}
+		}
+		wantCount(t, "pointers", len(pointers), 40)
+		for _, gid := range gids[39:] {
+			if pointers[store.HashText(gid)] != id {
+				t.Fatalf("%s has another reader", gid)
+			}
+		}
+		for gid, other := range theirs {
+			if d, err := p.conns.Describe(t.Context(), p.opened(other)); err != nil || len(d.ReaderOf) > 0 {
+				t.Fatalf("%s still is the reader of %v, %v", gid, d.ReaderOf, err)
+			}
+		}
+	})
+}
+
+// However often a write has to be tried, Asana is asked once.
+func TestSetReaderOfAsksOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		account, _ := p.importToken("it", asanatest.ServiceAccount)
+		conn, left := p.opened(account.ID), 3
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" && left > 0 {
+				left--
+				return false, errAway
+			}
+			return true, nil
+		}
+		if _, err := p.conns.SetReaderOf(t.Context(), conn, []string{asanatest.Acme}); err != nil {
+			t.Fatal(err)
+		}
+		wantCount(t, "requests", h.asana.CountRequests(workspacesPath), 1)
+		if h.pointers()[asanatest.Acme] != account.ID {
+			t.Errorf("pointers: %v", h.pointers())
+		}
+	})
+}
+
+// A table that always refuses ends the call in its 25 seconds, not before.
+func TestSetReaderOfGivesUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		account, _ := p.importToken("it", asanatest.ServiceAccount)
+		conn := p.opened(account.ID)
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) { return op.Name != "write", nil }
+		began := time.Now()
+		_, err := p.conns.SetReaderOf(t.Context(), conn, []string{asanatest.Acme})
+		wantKind(t, err, asanaauth.TryAgain)
+		if took := time.Since(began); took < 24*time.Second || took > 25*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if len(h.pointers()) > 0 {
+			t.Errorf("pointers: %v", h.pointers())
+		}
+	})
+}
+
+// Two accounts reach for one workspace at once: one has it, and both know.
+func TestTwoReadersAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		var ids []string
+		for _, owner := range []string{"first", "second", "third"} {
+			d, _ := p.importToken(owner, asanatest.ServiceAccount)
+			ids = append(ids, d.ID)
+		}
+		var wg sync.WaitGroup
+		for _, id := range ids {
+			wg.Go(func() {
+				if _, err := p.conns.SetReaderOf(context.Background(), p.opened(id), []string{asanatest.Acme}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for _, id := range ids {
+			has := h.cold(secret.New(id+".")).ReaderOf == asanatest.Acme
+			if points := h.pointers()[asanatest.Acme] == id; has != points {
+				t.Errorf("%s: its row says %v, the pointer %v", id, has, points)
+			}
+		}
+		wantCount(t, "pointers", len(h.pointers()), 1)
+	})
+}
+
+// Whatever operation of an end fails, saved or not, the same again leaves no pointer.
+func TestCrashPointsOfAReadersEnd(t *testing.T) {
+	for _, saved := range []bool{false, true} {
+		for at := 1; ; at++ {
+			reached := false
+			t.Run(fmt.Sprintf("operation %d, saved %v", at, saved), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					h := newHouse(t)
+					p := h.process()
+					id := p.reader("it", asanatest.Acme)
+					conn, n := p.opened(id), 0
+					h.table.Hook = func(context.Context, storetest.Op) (bool, error) {
+						if n++; n == at {
+							return saved, errAway
+						}
+						return true, nil
+					}
+					p.conns.End(t.Context(), conn) // whatever it says
+					h.table.Hook = nil
+					reached = n >= at
+					time.Sleep(time.Minute) // a lease runs out
+					if _, err := p.conns.End(t.Context(), p.opened(id)); err != nil {
+						t.Fatal(err)
+					}
+					if got := h.pointers(); len(got) > 0 || h.hotOf(id).Status != store.Disconnected {
+						t.Errorf("%s, pointers: %v", h.hotOf(id).Status, got)
 					}
 				})
 			})
