@@ -98,3 +98,27 @@ func TestHashOf(t *testing.T) {
 		t.Error("IsZero tells no hash from one")
 	}
 }
+
+func TestParseHash(t *testing.T) {
+	h := store.HashText("x")
+	if got, err := store.ParseHash(h.String()); err != nil || got != h {
+		t.Errorf("ParseHash() = %v, %v", got, err)
+	}
+	for _, bad := range []string{"", h.String()[2:], h.String() + "00", strings.ToUpper(h.String()), strings.Repeat("z", 64), h.String()[:63]} {
+		if _, err := store.ParseHash(bad); err == nil {
+			t.Errorf("%q is taken for a hash", bad)
+		}
+	}
+}
+
+// An owner's partition is that of its connections.
+func TestOwnerPartition(t *testing.T) {
+	owner := store.HashText("owner")
+	id := store.ConnectionID(owner, "1200000000000001", store.OAuth)
+	if got := store.OwnerPartition(owner); got != store.HotKey(id).PK || got != store.ColdKey(id).PK {
+		t.Errorf("OwnerPartition() = %q", got)
+	}
+	if store.OwnerPartition(store.HashText("another")) == store.OwnerPartition(owner) {
+		t.Error("two owners share a partition")
+	}
+}

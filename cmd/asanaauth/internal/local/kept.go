@@ -30,9 +30,12 @@ type rowKind struct {
 func rowKinds() []rowKind {
 	return []rowKind{
 		{"a#", "", "attempt", "one trip to Asana and back; ten minutes, single use", nil},
+		{"l#", "", "link", "a backend's invitation; holds what Asana answered until the backend redeems it", []string{"held"}},
 		{"c#", "#hot", "connection (hot)", "what a refresh writes: tokens, lease, status", []string{"access", "refresh"}},
 		{"c#", "#cold", "connection (cold)", "what a consent writes: who, and which scopes", []string{"owner_name", "name", "email", "picture"}},
 		{"s#", "", "session", "a browser that is signed in to a connection", []string{"proof"}},
+		{"x#", "", "session code", "tells a backend, once, who is signed in; a minute", []string{"proof"}},
+		{"w#", "", "reader", "the service account that is asked about licences in a workspace", nil},
 		{"u#", "", "pointer", "finds the connections of an Asana user", nil},
 		{"k#", "", "keyring", "the keys that seal all others, wrapped", []string{"wrapped"}},
 	}

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"list more than a page", listPages},
 		{"list large rows", listLargeRows},
 		{"list with a cursor of another list", listForeignCursor},
+		{"a list goes on after any key", listAfter},
 		{"scan", scan},
 		{"a context that has ended", cancelled},
 		{"50 writers, one winner", race},
