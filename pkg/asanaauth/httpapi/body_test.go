@@ -104,6 +104,7 @@ func TestContentTypes(t *testing.T) {
 	} {
 		for _, r := range []request{
 			change("POST", "/refresh", "{}", "Content-Type", value), change("POST", "/disconnect", "", "Content-Type", value), change("DELETE", "/session", "", "Content-Type", value),
+			change("POST", "/session/code", "", "Content-Type", value),
 		} {
 			if value == "" {
 				r.header.Del("Content-Type")
@@ -124,7 +125,7 @@ func TestContentTypes(t *testing.T) {
 // TestNoMembers: these routes know none.
 func TestNoMembers(t *testing.T) {
 	s := newSite(t)
-	for _, r := range []request{change("POST", "/disconnect", `{"min_ttl":1}`), change("DELETE", "/session", `{"all":true}`)} {
+	for _, r := range []request{change("POST", "/disconnect", `{"min_ttl":1}`), change("DELETE", "/session", `{"all":true}`), change("POST", "/session/code", `{"ttl":1}`)} {
 		s.do(r).problem(400, "invalid-request")
 	}
 }

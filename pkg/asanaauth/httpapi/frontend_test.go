@@ -13,7 +13,7 @@ import (
 // frontendRoutes are the methods of each.
 func frontendRoutes() map[string][]string {
 	return map[string][]string{
-		"/session": {"GET", "DELETE"}, "/refresh": {"POST"}, "/membership": {"GET"}, "/disconnect": {"POST"},
+		"/session": {"GET", "DELETE"}, "/session/code": {"POST"}, "/refresh": {"POST"}, "/membership": {"GET"}, "/disconnect": {"POST"},
 	}
 }
 

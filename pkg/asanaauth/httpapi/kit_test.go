@@ -40,6 +40,7 @@ type options struct {
 	linksOnly                       bool
 	origins                         []string
 	requestID                       func(*http.Request) string
+	identity                        func(*http.Request) (string, bool)
 }
 
 // site is an installation: the handlers, and all that is behind them.
@@ -60,7 +61,7 @@ func bubble(t *testing.T, f func(*testing.T)) { t.Helper(); synctest.Test(t, f) 
 
 func newSite(t *testing.T, change ...func(*options)) *site {
 	t.Helper()
-	o := options{publicURL: publicURL, scopes: "default openid email profile", origins: []string{appOrigin}}
+	o := options{publicURL: publicURL, scopes: "default openid email profile", origins: []string{appOrigin}, identity: callerOf}
 	for _, c := range change {
 		c(&o)
 	}
@@ -106,7 +107,9 @@ func (s *site) serve() {
 	must(t, err)
 	conns, err := asanaauth.NewConnections(parts, asanaauth.ConnectionsOptions{Alone: true})
 	must(t, err)
-	c := httpapi.Config{PublicURL: o.publicURL, Log: log, RequestID: o.requestID}
+	links, err := asanaauth.NewLinks(parts, asanaauth.LinksOptions{AuthorizeURL: o.publicURL + "/authorize", ReturnURLs: returnURLs, Scopes: o.scopes})
+	must(t, err)
+	c := httpapi.Config{PublicURL: o.publicURL, Log: log, RequestID: o.requestID, Identity: o.identity}
 	add := func(path string, h http.Handler, err error) {
 		must(t, err)
 		s.mux.Handle(path, h)
@@ -118,10 +121,14 @@ func (s *site) serve() {
 	add("/session", h, err)
 	h, err = httpapi.NewRefresh(c, conns, o.origins)
 	add("/refresh", h, err)
-	h, err = httpapi.NewMembership(c, conns, asanaauth.NewMemberships(conns), o.origins)
+	memberships := asanaauth.NewMemberships(conns)
+	h, err = httpapi.NewMembership(c, conns, memberships, o.origins)
 	add("/membership", h, err)
 	h, err = httpapi.NewDisconnect(c, conns, o.origins)
 	add("/disconnect", h, err)
+	backend := httpapi.NewConnections(c, conns, memberships, links)
+	add("/links", backend, nil)
+	add("/connections", backend, nil)
 	s.mux.Handle("/", httpapi.NewFailure(c, asanaauth.NotFound, ""))
 	s.mux.Handle("/bad-event", httpapi.NewFailure(c, asanaauth.InvalidRequest, "The event is no HTTP request."))
 }

@@ -1,0 +1,9 @@
+package httpapi
+
+// BackendPatterns are the paths that NewConnections serves.
+func BackendPatterns() (patterns []string) {
+	for _, route := range backendRoutes() {
+		patterns = append(patterns, route.pattern)
+	}
+	return patterns
+}

@@ -1,0 +1,123 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// arn is the backend that asks in tests.
+const arn = "arn:aws:iam::111122223333:role/backend"
+
+type callerKey struct{}
+
+// callerOf is what API Gateway's authorizer is in tests: it lets those whom the test
+// names, and no header counts.
+func callerOf(r *http.Request) (string, bool) {
+	caller, _ := r.Context().Value(callerKey{}).(string)
+	return caller, caller != ""
+}
+
+// call is a request of the backend.
+func call(method, target, body string, header ...string) request {
+	h := headers(header)
+	if body != "" && h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/json")
+	}
+	return request{method: method, target: target, header: h, body: body, caller: arn}
+}
+
+// object is a JSON object of names and values.
+func object(pairs ...any) string {
+	m := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i].(string)] = pairs[i+1]
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// link makes a link, and returns what follows our origin in its URL.
+func (s *site) link(pairs ...any) string {
+	s.t.Helper()
+	made := s.do(call("POST", "/links", object(pairs...))).want(201).json()
+	return strings.TrimPrefix(made["url"].(string), s.o.publicURL)
+}
+
+// follow opens a link, allows at Asana, and returns the query of the return URL.
+func (b *browser) follow(link, person string) url.Values {
+	b.t.Helper()
+	to := b.do(get(b.allow(b.do(get(link)).location(), person))).location()
+	u, err := url.Parse(to)
+	must(b.t, err)
+	return u.Query()
+}
+
+// connectCode is what came of a link that a new browser followed.
+func (s *site) connectCode(person string, pairs ...any) string {
+	s.t.Helper()
+	code := s.browser().follow(s.link(pairs...), person).Get("connect_code")
+	if code == "" {
+		s.t.Fatal("the return URL has no connect_code")
+	}
+	return code
+}
+
+// connects goes from a link to a connection.
+func (s *site) connects(owner, person string) map[string]any {
+	s.t.Helper()
+	code := s.connectCode(person, "owner", owner)
+	return s.do(call("POST", "/connections", object("connect_code", code, "owner", owner))).want(201).json()
+}
+
+// longLived is a new token of a bot or a service account, and its kind.
+func (s *site) longLived(gid string) (token, kind string) {
+	if gid == asanatest.ServiceAccount {
+		return s.asana.ServiceAccountToken(gid), "service_account"
+	}
+	return s.asana.PersonalAccessToken(gid), "personal_access_token"
+}
+
+// imports brings a new long-lived token in.
+func (s *site) imports(owner, gid string) map[string]any {
+	s.t.Helper()
+	token, kind := s.longLived(gid)
+	return s.do(call("POST", "/connections", object("token", token, "owner", owner, "kind", kind))).want(201).json()
+}
+
+// sessionCode is what a frontend hands to its backend.
+func (b *browser) sessionCode() string {
+	b.t.Helper()
+	return b.do(change("POST", "/session/code", "{}")).want(201).json()["session_code"].(string)
+}
+
+// grant is the refresh token of a person's consent, as somebody else may hold it.
+func (s *site) grant(person string) string {
+	s.t.Helper()
+	s.browser().signIn(person)
+	return s.lastTokens("refresh_token")
+}
+
+// lastTokens is a member of the last answer of Asana's that had it.
+func (s *site) lastTokens(member string) (found string) {
+	for _, body := range s.wire.answers {
+		var m map[string]any
+		if json.Unmarshal([]byte(body), &m) == nil {
+			if value, ok := m[member].(string); ok {
+				found = value
+			}
+		}
+	}
+	return found
+}
+
+// at is the path of a connection.
+func at(c map[string]any, below ...string) string {
+	return "/connections/" + c["id"].(string) + strings.Join(below, "")
+}

@@ -1,0 +1,242 @@
+package httpapi_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// documented makes requests whose answers, and bodies that were taken, are compared
+// with the document.
+type documented struct {
+	*document
+	s *site
+}
+
+// call asks a backend route; operation is "METHOD /pattern".
+func (d documented) call(operation string, c map[string]any, query, body string) answer {
+	d.t.Helper()
+	method, pattern, _ := strings.Cut(operation, " ")
+	if c != nil {
+		pattern = strings.Replace(pattern, "{id}", c["id"].(string), 1)
+	}
+	return d.check(operation, d.taken(operation, body, d.s.do(call(method, pattern+query, body))))
+}
+
+// ask asks a browser or frontend route.
+func (d documented) ask(b *browser, r request) answer {
+	d.t.Helper()
+	path, _, _ := strings.Cut(r.target, "?")
+	operation := r.method + " " + path
+	if r.header.Get("Content-Type") == "application/json" {
+		return d.check(operation, d.taken(operation, r.body, b.do(r)))
+	}
+	return d.check(operation, b.do(r))
+}
+
+// taken compares the body of a request that was taken with its schema.
+func (d documented) taken(operation, body string, a answer) answer {
+	d.t.Helper()
+	if body == "" || a.status >= 300 {
+		return a
+	}
+	told, ok := d.operations()[operation]["requestBody"]
+	if !ok {
+		d.t.Fatalf("%s takes a body, of which the document has nothing", operation)
+	}
+	_, request := d.resolve(told)
+	var value any
+	must(d.t, json.Unmarshal([]byte(body), &value))
+	schema := request["content"].(node)["application/json"].(node)["schema"]
+	if err := d.fits(schema, value, operation); err != nil {
+		d.t.Errorf("%s took %s: %v", operation, body, err)
+	}
+	return a
+}
+
+// TestDocumentedAnswers goes through all routes, and compares each answer with the
+// document; and then looks for what the document has and nobody answered, or took.
+func TestDocumentedAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		d := documented{readDocument(t), newSite(t)}
+		d.browserAndFrontend()
+		ids := d.waysIn()
+		d.uses(ids)
+		d.licences()
+		d.ends(ids)
+		d.refusals()
+		for operation, op := range d.operations() {
+			for status := range op["responses"].(node) {
+				// /callback answers 200 in the other response type.
+				if status[0] <= '3' && !d.used[operation+" "+status] && operation+" "+status != "GET /callback 200" {
+					t.Errorf("nobody saw %s %s", operation, status)
+				}
+			}
+		}
+		for name, schema := range d.root["components"].(node)["schemas"].(node) {
+			properties, _ := schema.(node)["properties"].(node)
+			for member := range properties {
+				if !d.used[name+"."+member] {
+					t.Errorf("nobody saw %s.%s", name, member)
+				}
+			}
+		}
+	})
+}
+
+func (d documented) browserAndFrontend() {
+	d.t.Helper()
+	b := d.s.browser()
+	for _, path := range []string{"/authorize", "/callback"} {
+		d.ask(b, request{method: "HEAD", target: path}).want(204)
+		d.ask(b, get(path, "Sec-Purpose", "prefetch")).want(204)
+		d.ask(b, get(path+"?link=unknown")).want(400)
+	}
+	back := b.allow(d.ask(b, get("/authorize?app_state=s")).location(), asanatest.Member)
+	d.ask(b, get(back)).want(303)
+	again := d.s.browser()
+	_, query, _ := strings.Cut(again.allow(again.begin(""), asanatest.Member), "?")
+	d.ask(again, post(query)).want(303)
+	d.ask(again, post("")).want(400)
+
+	d.ask(b, get("/session", "Origin", appOrigin)).want(200)
+	d.ask(b, change("POST", "/session/code", "{}")).want(201)
+	token := d.ask(b, change("POST", "/refresh", `{"min_ttl":300}`)).want(200).json()["access_token"].(string)
+	d.ask(b, change("POST", "/refresh", object("refused", hashOf(token)))).want(200)
+	d.ask(b, get("/membership", "Origin", appOrigin)).want(200)
+	d.ask(b, get("/membership?workspace="+asanatest.Acme, "Origin", appOrigin)).want(200)
+	d.ask(again, change("DELETE", "/session", "{}")).want(204)
+	d.ask(b, change("POST", "/disconnect", "{}")).want(200)
+
+	b.signIn(asanatest.Several)
+	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
+	d.ask(b, change("POST", "/disconnect", "")).want(202)
+	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = false }))
+}
+
+func hashOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// waysIn makes a connection by each, all of one owner.
+func (d documented) waysIn() map[string]map[string]any {
+	d.t.Helper()
+	made := d.call("POST /links", nil, "", object("owner", "acme", "person", "ann", "return_to", home, "scopes", "default", "asana_user", asanatest.Member)).want(201).json()
+	link := strings.TrimPrefix(made["url"].(string), publicURL)
+	code := d.s.browser().follow(link, asanatest.Member).Get("connect_code")
+	pat, patKind := d.s.longLived(asanatest.Bot)
+	account, accountKind := d.s.longLived(asanatest.ServiceAccount)
+	bodies := map[string]string{
+		"person": object("connect_code", code, "owner", "acme", "person", "ann"),
+		"bot":    object("token", pat, "owner", "acme", "kind", patKind),
+		"reader": object("token", account, "owner", "acme", "kind", accountKind),
+		"grant":  object("refresh_token", d.s.grant(asanatest.Admin), "owner", "acme", "replace", true),
+	}
+	ids := map[string]map[string]any{}
+	for name, body := range bodies {
+		ids[name] = d.call("POST /connections", nil, "", body).want(201).json()
+	}
+	signedIn := d.s.browser().signIn(asanatest.Guest)
+	ids["session"] = d.call("POST /connections", nil, "", object("session_code", signedIn.sessionCode())).want(200).json()
+	return ids
+}
+
+// uses asks each route of a connection about each connection.
+func (d documented) uses(ids map[string]map[string]any) {
+	d.t.Helper()
+	d.call("GET /connections", nil, "?owner=acme", "").want(200)
+	d.call("GET /connections", nil, "?limit=1&owner=acme", "").want(200)
+	for _, c := range ids {
+		d.call("GET /connections/{id}", c, "", "").want(200)
+		d.call("POST /connections/{id}/token", c, "", "").want(200)
+		d.call("GET /connections/{id}/capabilities", c, "", "").want(200)
+		d.call("GET /connections/{id}/membership", c, "", "").want(200)
+		d.call("GET /connections/{id}/membership", c, "?workspace="+asanatest.Acme, "").want(200)
+	}
+	d.call("PATCH /connections/{id}", ids["reader"], "", object("reader_of", []string{asanatest.Acme})).want(200)
+	time.Sleep(time.Hour)
+	token := d.call("POST /connections/{id}/token", ids["person"], "", `{"min_ttl":3000}`).want(200).json()["access_token"].(string)
+	d.call("POST /connections/{id}/token", ids["person"], "", object("refused", hashOf(token))).want(200)
+	must(d.t, d.s.asana.RevokeGrants(asanatest.Guest))
+	time.Sleep(time.Hour)
+	d.call("POST /connections/{id}/token", ids["session"], "", "").want(409)
+	broken := d.call("GET /connections/{id}", ids["session"], "", "").want(200).json()
+	if broken["status"] != "broken" || broken["broken_at"] == nil || broken["status_reason"] == nil {
+		d.t.Errorf("a broken connection: %v", broken)
+	}
+	d.call("GET /connections/{id}/capabilities", ids["session"], "", "").want(200)
+}
+
+// licences are of a token without full permissions: every null has its reason.
+func (d documented) licences() {
+	d.t.Helper()
+	granular := documented{d.document, newSite(d.t, func(o *options) { o.scopes = "openid users:read workspaces:read" })}
+	c := granular.s.connects("acme", asanatest.ViewOnly)
+	in := granular.call("GET /connections/{id}/membership", c, "?workspace="+asanatest.Acme, "").want(200).json()
+	for name, value := range in {
+		if why := in["unknown"].(map[string]any)[name]; slices.Contains([]string{"is_active", "is_admin", "is_guest", "is_view_only", "can_write"}, name) && (value == nil) != (why != nil) {
+			d.t.Errorf("%s is %v, and the reason is %v", name, value, why)
+		}
+	}
+	granular.call("GET /connections/{id}/capabilities", c, "", "").want(200)
+}
+
+func (d documented) ends(ids map[string]map[string]any) {
+	d.t.Helper()
+	d.call("DELETE /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
+	d.call("GET /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
+	d.call("GET /connections", nil, "?owner=acme", "").want(200)
+	// The admin's sign-in has the same grant, which would live on.
+	d.s.do(call("DELETE", "/connections?owner=asana:"+asanatest.Admin, "")).want(202)
+	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
+	d.call("DELETE /connections/{id}", ids["grant"], "", "").want(202)
+	d.call("GET /connections/{id}", ids["grant"], "", "").want(200)
+	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = false }))
+	time.Sleep(time.Minute)
+	d.call("DELETE /connections", nil, "?owner=acme", "").want(202)
+}
+
+// refusals are of each operation: without an identity, and with a method or a body
+// that there is not; and what an import says.
+func (d documented) refusals() {
+	d.t.Helper()
+	for operation, op := range d.operations() {
+		method, path, _ := strings.Cut(operation, " ")
+		target := strings.ReplaceAll(path, "{id}", "con_unknown")
+		brew := call("BREW", target, "", "Origin", appOrigin)
+		if a := d.s.do(brew); method != "HEAD" {
+			d.check(operation, a)
+		}
+		if op["security"] == nil {
+			continue
+		}
+		r := change(method, target, "")
+		if method == "GET" {
+			r.header.Del("Content-Type")
+		}
+		d.check(operation, d.s.do(r)).problem(401, "unauthenticated")
+		if _, ok := op["requestBody"]; ok {
+			for body, status := range map[string]int{`{"unknown":1}`: 400, strings.Repeat(" ", 64<<10+1): 413} {
+				r := change(method, target, body)
+				r.caller = arn
+				d.check(operation, d.s.do(r)).want(status)
+			}
+			r := change(method, target, "{}", "Content-Type", "text/plain")
+			r.caller = arn
+			d.check(operation, d.s.do(r)).want(415)
+		}
+	}
+	d.call("POST /connections", nil, "", object("token", "2/1/1:nobody", "owner", "acme", "kind", "service_account")).problem(422, "token-rejected")
+	d.call("POST /connections", nil, "", object("session_code", fmt.Sprint("unknown"))).problem(400, "link-expired")
+	d.s.fail("read")
+	d.call("GET /connections/{id}", map[string]any{"id": "con_0000000000000000000000000000000000000000"}, "", "")
+	d.s.table.Hook = nil
+}
