@@ -41,7 +41,7 @@ type tokenSource struct {
 
 // Token implements [oauth2.TokenSource].
 func (s *tokenSource) Token() (*oauth2.Token, error) {
-	t, err := s.c.tokenNow(s.ctx, s.id, TokenRequest{MinTTL: DefaultMinTTL})
+	t, _, err := s.c.tokenNow(s.ctx, s.id, TokenRequest{MinTTL: DefaultMinTTL})
 	if err != nil {
 		return nil, err
 	}
@@ -53,16 +53,17 @@ func (s *tokenSource) Token() (*oauth2.Token, error) {
 	return token, nil
 }
 
-// tokenNow is Open and TokenOf in one, for programs that name connections alone.
-func (c *Connections) tokenNow(ctx context.Context, id string, r TokenRequest) (Token, error) {
+// tokenNow is Open and TokenOf in one, for programs that name connections alone. The
+// row is the one that the token is of.
+func (c *Connections) tokenNow(ctx context.Context, id string, r TokenRequest) (Token, *store.Hot, error) {
 	ctx, cancel := c.bound(ctx, callerTime)
 	defer cancel()
 	conn, err := c.Open(ctx, Ref{ID: id}, CallerLibrary)
 	if err != nil {
-		return Token{}, fromParts(err)
+		return Token{}, nil, fromParts(err)
 	}
 	t, err := c.TokenOf(ctx, conn, r)
-	return t, fromParts(err)
+	return t, conn.hot, fromParts(err)
 }
 
 // HTTPClient speaks to Asana as the connection's person or bot. For each request it
@@ -72,8 +73,10 @@ func (c *Connections) tokenNow(ctx context.Context, id string, r TokenRequest) (
 //
 // A 401 is reported as refused, once a request, and the request is sent again with
 // the token that came of it, where its body can be sent again (there is none, or
-// GetBody gives it). Else, and where Asana stands by the token, the caller gets the
-// 401: a workspace that blocks an app answers so too.
+// GetBody gives it). Else the caller gets the 401. So it does where Asana stands by
+// the token, and within 30 seconds of the connection's last report: a workspace that
+// blocks an app answers every token so, and with a report for each the connection
+// would serve nobody, elsewhere either.
 //
 // Tokens go to the origin of Asana's base URL alone. A request to another one, or a
 // redirect there, is refused with InvalidRequest and not sent: what lies elsewhere
@@ -94,7 +97,7 @@ type transport struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	access, err := t.ready(r)
+	access, hot, err := t.ready(r)
 	if err != nil {
 		if r.Body != nil {
 			r.Body.Close()
@@ -102,22 +105,27 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	answer, err := t.send(r, r.Body, access)
-	if err != nil || answer.StatusCode != http.StatusUnauthorized {
+	if err != nil || answer.StatusCode != http.StatusUnauthorized || t.c.reportedLately(hot) {
 		return answer, err
 	}
 	return t.again(r, answer, access)
 }
 
-// ready gives the token for a request that may have one.
-func (t *transport) ready(r *http.Request) (secret.String, error) {
+// ready gives the token for a request that may have one, and its row.
+func (t *transport) ready(r *http.Request) (secret.String, *store.Hot, error) {
 	if err := t.c.canIntrospect(); err != nil {
-		return secret.String{}, err
+		return secret.String{}, nil, err
 	}
 	if !toOrigin(r, t.c.Asana.BaseURL()) {
-		return secret.String{}, errForeign
+		return secret.String{}, nil, errForeign
 	}
-	token, err := t.c.tokenNow(r.Context(), t.id, TokenRequest{MinTTL: DefaultMinTTL})
-	return token.Access, err
+	token, hot, err := t.c.tokenNow(r.Context(), t.id, TokenRequest{MinTTL: DefaultMinTTL})
+	return token.Access, hot, err
+}
+
+// reportedLately reports whether one more report would be refused.
+func (c *Connections) reportedLately(hot *store.Hot) bool {
+	return until(hot.RefusedAt.Add(refusedEvery), c.now(), refusedEvery) > 0
 }
 
 var errForeign = &Error{Kind: InvalidRequest, Detail: "This client speaks to Asana alone.", Err: errors.New("a request to another origin than Asana's")}
@@ -149,7 +157,7 @@ func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.Stri
 // what came of it. Where that cannot be, the report serves the next request.
 func (t *transport) again(r *http.Request, answer *http.Response, refused secret.String) (*http.Response, error) {
 	hash := store.HashText(refused.Reveal())
-	token, err := t.c.tokenNow(r.Context(), t.id, TokenRequest{MinTTL: DefaultMinTTL, Refused: &hash})
+	token, _, err := t.c.tokenNow(r.Context(), t.id, TokenRequest{MinTTL: DefaultMinTTL, Refused: &hash})
 	standsBy := err == nil && token.Access.Equal(refused)
 	if standsBy || !repeatable(r) {
 		return answer, nil

@@ -351,6 +351,33 @@ func TestHTTPClientKeepsA401OfATokenThatLives(t *testing.T) {
 	})
 }
 
+// A workspace that blocks the app answers each token with 401. That must not take the
+// connection from those who use it elsewhere, in this process or another.
+func TestHTTPClientIsNotStoppedByABlockedWorkspace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		l := newLibrary(h, asanatest.Several)
+		other := h.process().conns.HTTPClient(l.id)
+		h.switches(func(s *asanatest.Switches) { s.BlockedWorkspace = asanatest.Acme })
+		for range 20 {
+			for _, client := range []*http.Client{l.client, other} {
+				for url, want := range map[string]int{"/workspaces/" + asanatest.Acme: 401, "/workspaces/" + asanatest.Globex: 200} {
+					answer, err := client.Get(asanaURL + "/api/1.0" + url)
+					if err != nil {
+						t.Fatal(err)
+					}
+					answer.Body.Close()
+					if answer.StatusCode != want {
+						t.Errorf("%s: %d, want %d", url, answer.StatusCode, want)
+					}
+				}
+			}
+			time.Sleep(2 * time.Second)
+		}
+		wantCount(t, "refreshes in 40 seconds", h.refreshes(), 2)
+	})
+}
+
 func TestHTTPClientSaysThatAPersonHasToReconnect(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHouse(t)
