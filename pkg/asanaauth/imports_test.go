@@ -87,6 +87,8 @@ func importRules() []importRule {
 
 		{"~/pkg/asanaauth/onaws$", append(our("secret", "store", "seal", "asana", "env"), rules, awsSDK+"/aws", awsSDK+"/service", smithy), []string{"~/functions", "~/pkg/asanaauth/httpapi", "~/pkg/asanaauth/lambdahttp", awsSDK + "/config"},
 			"a Go backend brings its own AWS configuration, and serves no routes of ours"},
+		{"~/pkg/asanaauth/onaws/onawstest$", []string{awsSDK + "/aws", awsSDK + "/config", awsSDK + "/service"}, []string{"~"},
+			"it makes what a deployment consists of, as somebody else would"},
 
 		{"~/functions/internal/boot$", append(our("env", "lambdahttp"), awsSDK+"/aws", awsLambda), []string{awsSDK + "/service", rules},
 			"all mains share it, so what it imports is linked by every function"},
