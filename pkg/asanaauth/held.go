@@ -186,10 +186,32 @@ func (c *Connections) heldUnder(ctx context.Context, key store.Key, half store.H
 	switch {
 	case err != nil:
 		return nil, err
-	case link.Code.IsZero(), link.Code != half, !c.now().Before(link.CodeEnd):
+	case link.Code.IsZero(), link.Code != half:
+		return nil, errLinkExpired
+	case !c.now().Before(link.CodeEnd):
+		c.forget(ctx, link)
 		return nil, errLinkExpired
 	}
 	return link, nil
+}
+
+// forget erases an answer that is over, and revokes nothing: that could end another
+// consent. Where it fails the row's own end, or the next trip, does it.
+func (c *Connections) forget(ctx context.Context, link *store.Link) {
+	writer, err := c.drawName()
+	if err == nil {
+		err = c.Store.Write(ctx, store.Put(emptied(link), link.Rev, writer))
+	}
+	if err != nil {
+		c.Log.WarnContext(ctx, "an answer that is over left to its row's end", "err", err)
+	}
+}
+
+// emptied is the link without what it holds.
+func emptied(link *store.Link) *store.Link {
+	row := *link
+	row.Code, row.CodeEnd, row.Held = store.Hash{}, time.Time{}, nil
+	return &row
 }
 
 // openHeld opens the answer. One that does not open was not held by us.
@@ -226,9 +248,7 @@ func (c *Connections) destroy(ctx context.Context, link *store.Link, half store.
 	}
 	c.deniedOwner(ctx, link.Owner, caller)
 	for {
-		row := *link
-		row.Code, row.CodeEnd, row.Held = store.Hash{}, time.Time{}, nil
-		err := c.Store.Write(ctx, store.Put(&row, link.Rev, writer))
+		err := c.Store.Write(ctx, store.Put(emptied(link), link.Rev, writer))
 		if err == nil {
 			return errLinkExpired
 		}

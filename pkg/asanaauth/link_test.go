@@ -228,6 +228,12 @@ func TestTimesOfALink(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		_, err = p.redeem(code, "o", "")
 		wantKind(t, err, asanaauth.LinkExpired)
+		for _, row := range h.all() {
+			if l, ok := row.(*store.Link); ok && (len(l.Held) > 0 || !l.Code.IsZero()) {
+				t.Error("what is over is still held")
+			}
+		}
+		wantCount(t, "revocations", h.revocations(), 0)
 	})
 }
 
