@@ -1,0 +1,174 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// backendCalls are all that a backend can ask, {id} in place of an id.
+func backendCalls() map[string][]string {
+	return map[string][]string{
+		"/links": {"POST"}, "/connections": {"GET", "POST", "DELETE"}, "/connections/{id}": {"GET", "PATCH", "DELETE"},
+		"/connections/{id}/token": {"POST"}, "/connections/{id}/capabilities": {"GET"}, "/connections/{id}/membership": {"GET"},
+	}
+}
+
+// TestNobodyIsAnswered without an identity, whatever they ask and say: they learn not
+// even which routes there are.
+func TestNobodyIsAnswered(t *testing.T) {
+	nobody := map[string]func(*http.Request) (string, bool){
+		"no authorizer": nil,
+		"not let":       func(*http.Request) (string, bool) { return arn, false },
+		"no name":       func(*http.Request) (string, bool) { return "", true },
+	}
+	for name, identity := range nobody {
+		s := newSite(t, func(o *options) { o.identity = identity })
+		for path := range backendCalls() {
+			for _, target := range []string{path, strings.ReplaceAll(path, "{id}", "con_x"), path + "/x", path + "?owner=%zz"} {
+				for _, method := range []string{"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "BREW"} {
+					r := call(method, strings.ReplaceAll(target, "{id}", "x"), `{"nonsense`,
+						"Content-Type", "text/plain", "Authorization", "Bearer "+arn, "X-Amzn-Iam-Arn", arn, "X-Forwarded-User", arn,
+						"X-Amzn-Request-Context", `{"authorizer":{"iam":{"userArn":"`+arn+`"}}}`)
+					a := s.do(r)
+					if a.problem(401, "unauthenticated"); a.header.Get("Allow") != "" {
+						t.Errorf("%s: %s %s tells what is allowed", name, method, target)
+					}
+				}
+			}
+		}
+		if n := len(s.table.Calls()); n != 0 {
+			t.Errorf("%s: the table was asked %d times", name, n)
+		}
+	}
+}
+
+// TestSpoofedHeaders change nothing, neither who it is nor whether.
+func TestSpoofedHeaders(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		r := call("GET", "/connections?owner=a", "", "X-Amzn-Iam-Arn", "arn:other", "Authorization", "Bearer other")
+		s.do(r).want(200)
+		r.caller = ""
+		s.do(r).problem(401, "unauthenticated")
+		c := s.connects("acme", asanatest.Member)
+		s.do(call("POST", at(c, "/token"), "", "X-Amzn-Iam-Arn", "arn:other")).want(200)
+		audit := s.lines()[len(s.lines())-2]
+		if audit["audit"] != "token_released" || audit["caller"] != arn {
+			t.Errorf("the audit line is %v", audit)
+		}
+	})
+}
+
+func TestBackendMethods(t *testing.T) {
+	s := newSite(t)
+	for path, methods := range backendCalls() {
+		for _, method := range []string{"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "TRACE", "BREW"} {
+			if slices.Contains(methods, method) {
+				continue
+			}
+			a := s.do(call(method, strings.ReplaceAll(path, "{id}", "con_x"), ""))
+			allowed := strings.Split(a.want(405).header.Get("Allow"), ", ")
+			slices.Sort(allowed)
+			want := slices.Sorted(slices.Values(methods))
+			if !slices.Equal(allowed, want) {
+				t.Errorf("%s %s: Allow %q, want %q", method, path, allowed, want)
+			}
+			if method != "HEAD" {
+				a.problem(405, "method-not-allowed")
+			}
+		}
+	}
+	if n := len(s.table.Calls()); n != 0 {
+		t.Errorf("the table was asked %d times", n)
+	}
+}
+
+func TestNoSuchBackendRoute(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		id := s.imports("acme", asanatest.Bot)["id"].(string)
+		for _, target := range []string{
+			"/links/", "/links/x", "/connections/", "/connections/" + id + "/", "/connections/" + id + "/other",
+			"/connections/" + id + "/token/", "/connections/" + id + "/token/x", "/connections/" + id + "/Token", "/connections/" + strings.ToUpper(id),
+			"/connections/con_", "/connections/con_x", "/connections/" + id + "a", "/connections/" + id[1:], "/connections/%00", "/connections/con_%ff",
+			"/connections/" + id + "%20", "/connections/con_" + strings.Repeat("a", 5000),
+		} {
+			s.do(call("GET", target, "")).problem(404, "not-found")
+		}
+		s.do(call("POST", "/connections/con_x/token", "")).problem(404, "not-found")
+		s.do(call("DELETE", "/connections/con_x", "")).problem(404, "not-found")
+		s.do(call("PATCH", "/connections/con_x", `{"reader_of":[]}`)).problem(404, "not-found")
+	})
+}
+
+// TestOriginsOfBackends: no browser is meant, so there is no CORS, and Origin neither
+// opens nor closes anything.
+func TestOriginsOfBackends(t *testing.T) {
+	s := newSite(t)
+	for _, origin := range []string{appOrigin, "https://evil.example", "null"} {
+		for _, a := range []answer{
+			s.do(call("GET", "/connections?owner=a", "", "Origin", origin)).want(200),
+			s.do(call("POST", "/links", `{"owner":"a"}`, "Origin", origin, "Sec-Fetch-Site", "cross-site")).want(201),
+			s.do(call("POST", "/links", `{}`, "Origin", origin)).want(400),
+			s.do(call("OPTIONS", "/connections", "", "Origin", origin, "Access-Control-Request-Method", "GET")).want(405),
+			s.do(get("/connections?owner=a", "Origin", origin)).want(401),
+		} {
+			for name := range a.header {
+				if strings.HasPrefix(name, "Access-Control-") || name == "Vary" || name == "Set-Cookie" {
+					t.Errorf("%s from %s: %s", a.body, origin, name)
+				}
+			}
+		}
+	}
+}
+
+// TestOrderOfBackendChecks: who asks, path, method, input, and then the table.
+func TestOrderOfBackendChecks(t *testing.T) {
+	s := newSite(t)
+	wrongAll := call("PUT", "/connections/con_x/token/x?owner=", "{", "Content-Type", "text/plain")
+	wrongAll.caller = ""
+	s.do(wrongAll).problem(401, "unauthenticated")
+	wrongAll.caller = arn
+	s.do(wrongAll).problem(404, "not-found")
+	wrongAll.target = "/connections/con_x/token?owner="
+	s.do(wrongAll).problem(405, "method-not-allowed")
+	wrongAll.method = "POST"
+	s.do(wrongAll).problem(400, "invalid-request")
+	wrongAll.target = "/connections/con_x/token"
+	s.do(wrongAll).problem(415, "unsupported-media-type")
+	wrongAll.header.Set("Content-Type", "application/json")
+	s.do(wrongAll).problem(400, "invalid-request")
+	if n := len(s.table.Calls()); n != 0 {
+		t.Errorf("the table was asked %d times", n)
+	}
+	wrongAll.body = "{}"
+	s.do(wrongAll).problem(404, "not-found")
+}
+
+// TestLinesOfBackendRoutes name the route by its pattern, and a connection that there
+// is: what somebody wrote into a path may be a secret.
+func TestLinesOfBackendRoutes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		c := s.imports("acme", asanatest.Bot)
+		if line := s.lastLine(); line["route"] != "/connections" || line["connection"] != c["id"] {
+			t.Errorf("an import is logged as %v", line)
+		}
+		s.do(call("GET", at(c, "/membership?workspace="+asanatest.Acme), "")).want(200)
+		if line := s.lastLine(); line["route"] != "/connections/{id}/membership" || line["connection"] != c["id"] {
+			t.Errorf("a membership is logged as %v", line)
+		}
+		s.do(call("GET", "/connections/marker-in-a-path", "")).want(404)
+		s.do(call("GET", at(c, "/marker-in-a-path"), "")).want(404)
+		if line := s.lastLine(); line["route"] != "none" || line["connection"] != nil {
+			t.Errorf("no route is logged as %v", line)
+		}
+		if strings.Contains(s.log.String(), "marker") {
+			t.Error("a path is logged")
+		}
+	})
+}

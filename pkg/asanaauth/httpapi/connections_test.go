@@ -1,0 +1,269 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+func queryEscape(s string) string { return url.QueryEscape(s) }
+
+// TestAConnection has all members, in each state.
+func TestAConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		began := time.Now().UTC()
+		made := s.connects("acme", asanatest.Member)
+		now := began.Format(time.RFC3339)
+		want := map[string]any{
+			"id": made["id"], "kind": "oauth", "owner": "acme", "status": "active", "status_reason": nil,
+			"attributed_to":   map[string]any{"gid": asanatest.Member, "name": "Mia Member", "email": "mia@acme.example"},
+			"scope_requested": "default openid email profile", "scope_granted": made["scope_granted"], "reader_of": []any{},
+			"created_at": now, "updated_at": now, "last_refreshed_at": made["last_refreshed_at"], "broken_at": nil, "expires_at": began.Add(time.Hour).Format(time.RFC3339),
+		}
+		shown := s.do(call("GET", at(made, "?owner=acme"), "")).want(200).json()
+		for name, got := range map[string]map[string]any{"POST": made, "GET": shown} {
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+		must(t, s.asana.RevokeGrants(asanatest.Member))
+		time.Sleep(time.Hour)
+		s.do(call("POST", at(made, "/token"), "")).problem(409, "reconnect-required")
+		broken := s.do(call("GET", at(made), "")).want(200).json()
+		if broken["status"] != "broken" || broken["status_reason"] != "invalid-grant" || broken["broken_at"] != began.Add(time.Hour).Format(time.RFC3339) {
+			t.Errorf("broken: %v", broken)
+		}
+		s.do(call("DELETE", at(made), "")).want(200)
+		tombstone := map[string]any{"id": made["id"], "kind": "oauth", "owner": nil, "status": "disconnected", "updated_at": began.Add(time.Hour).Format(time.RFC3339)}
+		for name := range want {
+			if _, ok := tombstone[name]; !ok {
+				tombstone[name] = nil
+			}
+		}
+		if diff := cmp.Diff(tombstone, s.do(call("GET", at(made), "")).want(200).json()); diff != "" {
+			t.Errorf("tombstone (-want +got):\n%s", diff)
+		}
+		tombstone["owner"] = "acme"
+		if diff := cmp.Diff(tombstone, s.do(call("GET", at(made, "?owner=acme"), "")).want(200).json()); diff != "" {
+			t.Errorf("tombstone of a named owner (-want +got):\n%s", diff)
+		}
+		list := s.do(call("GET", "/connections?owner=acme", "")).want(200).json()
+		if diff := cmp.Diff(map[string]any{"data": []any{tombstone}, "next_cursor": nil}, list); diff != "" {
+			t.Errorf("list (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestPages goes through an owner's connections by pages of each length.
+func TestPages(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		for _, person := range []string{asanatest.Bot, asanatest.Guest, asanatest.Admin, asanatest.ServiceAccount, asanatest.Several} {
+			s.imports("acme", person)
+		}
+		s.imports("globex", asanatest.Bot)
+		whole := s.do(call("GET", "/connections?owner=acme", "")).want(200).json()["data"].([]any)
+		if len(whole) != 5 {
+			t.Fatalf("%d connections", len(whole))
+		}
+		for limit := 1; limit <= 6; limit++ {
+			var found []any
+			query := fmt.Sprintf("?owner=acme&limit=%d", limit)
+			for cursor, pages := "", 0; ; pages++ {
+				page := s.do(call("GET", "/connections"+query+cursor, "")).want(200).json()
+				data := page["data"].([]any)
+				found = append(found, data...)
+				if len(data) > limit || pages > 5 {
+					t.Fatalf("limit %d: page %d has %d", limit, pages, len(data))
+				}
+				next, ok := page["next_cursor"].(string)
+				if !ok {
+					break
+				}
+				cursor = "&cursor=" + url.QueryEscape(next)
+				for _, other := range []string{"?owner=globex", "?owner=nobody", "?asana_user=" + asanatest.Bot} {
+					s.do(call("GET", "/connections"+other+cursor, "")).problem(400, "invalid-request")
+				}
+			}
+			if diff := cmp.Diff(whole, found); diff != "" {
+				t.Errorf("limit %d (-whole +pages):\n%s", limit, diff)
+			}
+		}
+		if list := s.do(call("GET", "/connections?asana_user="+asanatest.Bot, "")).want(200).json()["data"].([]any); len(list) != 2 {
+			t.Errorf("the bot has %d", len(list))
+		}
+		if empty := s.do(call("GET", "/connections?owner=nobody", "")).want(200); empty.body != `{"data":[],"next_cursor":null}` {
+			t.Errorf("nobody's: %s", empty.body)
+		}
+	})
+}
+
+func TestBadLists(t *testing.T) {
+	s := newSite(t)
+	for _, query := range []string{
+		"", "?limit=1", "?owner=", "?asana_user=", "?owner=a&asana_user=1", "?owner=&asana_user=1", "?owner=a&asana_user=", "?asana_user=me", "?asana_user=1a", "?asana_user=1&asana_user=1",
+		"?owner=a&limit=0", "?owner=a&limit=101", "?owner=a&limit=-1", "?owner=a&limit=%2B1", "?owner=a&limit=1.5", "?owner=a&limit=1e1", "?owner=a&limit=x", "?owner=a&limit=",
+		"?owner=a&limit=99999999999999999999", "?owner=a&limit=65537", "?owner=a&limit=1&limit=1", "?owner=a&cursor=", "?owner=a&cursor=x", "?owner=a&cursor=a%00", "?owner=a&cursor=%ff",
+	} {
+		s.do(call("GET", "/connections"+query, "")).problem(400, "invalid-request")
+	}
+	for _, query := range []string{"", "?owner=", "?asana_user=", "?owner=a&asana_user=1", "?owner=&asana_user=1", "?owner=a&asana_user=", "?asana_user=me"} {
+		s.do(call("DELETE", "/connections"+query, "")).problem(400, "invalid-request")
+	}
+	s.do(call("GET", "/connections?owner=a&limit=100&other=1&other=2", "")).want(200)
+}
+
+func TestReaders(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		account, bot := s.imports("reports", asanatest.ServiceAccount), s.imports("reports", asanatest.Bot)
+		named := s.do(call("PATCH", at(account, "?owner=reports"), object("reader_of", []string{asanatest.Acme}))).want(200).json()
+		if diff := cmp.Diff([]any{asanatest.Acme}, named["reader_of"]); diff != "" {
+			t.Errorf("reader_of: %s", diff)
+		}
+		s.do(call("PATCH", at(bot), object("reader_of", []string{asanatest.Acme}))).problem(409, "not-allowed-for-kind")
+		s.do(call("PATCH", at(account, "?owner=acme"), object("reader_of", []string{}))).problem(404, "not-found")
+		s.do(call("PATCH", at(account), object("reader_of", []string{asanatest.Globex}))).problem(404, "not-found")
+		many := make([]string, 41)
+		for i := range many {
+			many[i] = fmt.Sprint(1000 + i)
+		}
+		for _, body := range []string{
+			"", "{}", `{"reader_of":null}`, `{"reader_of":"` + asanatest.Acme + `"}`, `{"reader_of":[1]}`, `{"reader_of":[null]}`, `{"reader_of":[""]}`, `{"reader_of":["acme"]}`, `{"reader_of":{}}`,
+			object("reader_of", []string{asanatest.Acme, asanatest.Acme}), object("reader_of", many), `{"reader_of":[],"reader_of":[]}`, `{"reader_of":[],"owner":"reports"}`, `{"reader_of":[["1"]]}`,
+		} {
+			s.do(call("PATCH", at(account), body)).problem(400, "invalid-request")
+		}
+		dismissed := s.do(call("PATCH", at(account), `{"reader_of":[]}`)).want(200).json()
+		if diff := cmp.Diff([]any{}, dismissed["reader_of"]); diff != "" {
+			t.Errorf("dismissed: %s", diff)
+		}
+		s.do(call("DELETE", at(account), "")).want(200)
+		s.do(call("PATCH", at(account), `{"reader_of":[]}`)).problem(409, "reconnect-required")
+	})
+}
+
+func TestEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		c := s.connects("acme", asanatest.Member)
+		bot := s.imports("acme", asanatest.Bot)
+		s.do(call("DELETE", at(c, "?owner=globex"), "")).problem(404, "not-found")
+		for i, want := range []string{`{"status":"disconnected","revoked_at_asana":true}`, `{"status":"disconnected","revoked_at_asana":false}`} {
+			if a := s.do(call("DELETE", at(c, "?owner=acme"), "{}")).want(200); a.body != want {
+				t.Errorf("time %d: %s", i, a.body)
+			}
+		}
+		if a := s.do(call("DELETE", "/connections?owner=acme", "")).want(202); a.body != `{"disconnected":1,"revoking":0,"left":0}` {
+			t.Errorf("off-boarding: %s", a.body)
+		}
+		for _, below := range []string{"/capabilities", "/membership"} {
+			s.do(call("GET", at(bot, below), "")).problem(409, "reconnect-required")
+		}
+		s.do(call("POST", at(bot, "/token"), "")).problem(409, "reconnect-required")
+		other := s.connects("acme", asanatest.Several)
+		must(t, s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
+		if a := s.do(call("DELETE", at(other), "")).want(202); a.body != `{"status":"revoking"}` {
+			t.Errorf("while Asana is away: %s", a.body)
+		}
+		if a := s.do(call("DELETE", "/connections?asana_user="+asanatest.Several, "")).want(202); a.body != `{"disconnected":0,"revoking":1,"left":0}` {
+			t.Errorf("off-boarding while Asana is away: %s", a.body)
+		}
+	})
+}
+
+func TestBackendTokens(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		c := s.connects("acme", asanatest.Member)
+		token := s.do(call("POST", at(c, "/token?owner=acme"), "")).want(200).json()
+		want := map[string]any{"access_token": token["access_token"], "token_type": "Bearer", "expires_in": 3600.0, "scope": "default openid email profile"}
+		if diff := cmp.Diff(want, token); diff != "" || token["access_token"] == "" {
+			t.Errorf("of a person (-want +got):\n%s", diff)
+		}
+		pat, kind := s.longLived(asanatest.Bot)
+		s.asana.Inject(asanatest.Fault{Path: "/-/token_info", Body: `{"active":true}`}) // told neither end nor scope
+		bot := s.do(call("POST", "/connections", object("token", pat, "owner", "acme", "kind", kind))).want(201).json()
+		token = s.do(call("POST", at(bot, "/token"), `{"min_ttl":3000}`)).want(200).json()
+		if diff := cmp.Diff(map[string]any{"access_token": pat, "token_type": "Bearer"}, token); diff != "" {
+			t.Errorf("of a bot (-want +got):\n%s", diff)
+		}
+		guest := s.imports("acme", asanatest.Guest)
+		if told := s.do(call("POST", at(guest, "/token"), "")).want(200).json(); told["expires_in"] == nil || told["scope"] == nil {
+			t.Errorf("what Asana told is left out: %v", told)
+		}
+		for _, body := range []string{
+			`{"min_ttl":-1}`, `{"min_ttl":3001}`, `{"min_ttl":1.5}`, `{"min_ttl":"300"}`, `{"min_ttl":true}`, `{"min_ttl":300,"min_ttl":300}`, `{"refused":"x"}`, `{"refused":1}`, `{"owner":"acme"}`, `[]`, `null`,
+		} {
+			s.do(call("POST", at(c, "/token"), body)).problem(400, "invalid-request")
+		}
+		s.do(call("POST", at(c, "/token"), `{"min_ttl":null,"refused":null}`)).want(200)
+		s.do(call("POST", at(c, "/token?owner=globex"), "")).problem(404, "not-found")
+		time.Sleep(time.Minute)
+		s.asana.Inject(asanatest.Fault{Path: "/-/token_info", Status: 429, Body: `{}`, Header: map[string][]string{"Retry-After": {"42"}}})
+		refused := object("refused", hashOf(token["access_token"].(string)))
+		a := s.do(call("POST", at(bot, "/token"), refused))
+		a.problem(503, "try-again")
+		if got := a.header.Get("Retry-After"); got != "42" {
+			t.Errorf("Retry-After %q", got)
+		}
+	})
+}
+
+func TestBadMemberships(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		c := s.connects("acme", asanatest.Several)
+		for _, query := range []string{"?workspace=", "?workspace=acme", "?user=", "?user=me", "?workspace=1&workspace=1", "?workspace=" + asanatest.Acme + "&user=", "?owner="} {
+			s.do(call("GET", at(c, "/membership"+query), "")).problem(400, "invalid-request")
+		}
+		s.do(call("GET", at(c, "/membership?workspace=1100000000000009"), "")).problem(404, "not-found")
+		if list := s.do(call("GET", at(c, "/membership"), "")).want(200).json()["data"].([]any); len(list) != 2 {
+			t.Errorf("%d memberships", len(list))
+		}
+		of := s.do(call("GET", at(c, "/membership?workspace="+asanatest.Acme+"&user="+asanatest.Admin), "")).want(200).json()
+		if of["user"].(map[string]any)["gid"] != asanatest.Admin {
+			t.Errorf("it is of %v", of["user"])
+		}
+	})
+}
+
+func TestCapabilities(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		members := []string{"active", "kind", "attributed_to", "scope_requested", "scope_granted", "scope_missing", "workspaces", "unknown"}
+		for _, c := range []map[string]any{s.connects("acme", asanatest.Several), s.imports("acme", asanatest.Bot), s.imports("acme", asanatest.ServiceAccount)} {
+			can := s.do(call("GET", at(c, "/capabilities"), "")).want(200).json()
+			if can["active"] != true || can["kind"] != c["kind"] || can["attributed_to"] == nil || can["workspaces"] == nil || len(can) != len(members) {
+				t.Errorf("%v can %v", c["kind"], can)
+			}
+			for _, name := range members {
+				_, why := can["unknown"].(map[string]any)[name]
+				value, ok := can[name]
+				// Nothing was requested for an import: that is known.
+				if !ok || (value == nil) != why && name != "scope_requested" {
+					t.Errorf("%v: %s is %v, and has a reason: %t", c["kind"], name, value, why)
+				}
+			}
+		}
+	})
+}
+
+// TestCapabilitiesWithoutAWorkspace: none is a list, and not unknown.
+func TestCapabilitiesWithoutAWorkspace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		c := s.imports("acme", asanatest.Bot)
+		must(t, s.asana.UpdatePerson(asanatest.Bot, func(p *asanatest.Person) { p.Memberships = nil }))
+		can := s.do(call("GET", at(c, "/capabilities"), "")).want(200).json()
+		if list, ok := can["workspaces"].([]any); !ok || len(list) != 0 {
+			t.Errorf("workspaces %v, unknown %v", can["workspaces"], can["unknown"])
+		}
+	})
+}

@@ -1,0 +1,156 @@
+package httpapi_test
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+func TestLinks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		made := s.do(call("POST", "/links", object("owner", "acme", "person", nil))).want(201).json()
+		if !regexp.MustCompile(`^https://auth\.example\.com/authorize\?link=[A-Za-z0-9_-]{43}$`).MatchString(made["url"].(string)) {
+			t.Errorf("url %v", made["url"])
+		}
+		if want := time.Now().UTC().Add(30 * time.Minute).Format(time.RFC3339); made["expires_at"] != want || len(made) != 2 {
+			t.Errorf("%v, want it to end at %s", made, want)
+		}
+	})
+}
+
+func TestBadLinks(t *testing.T) {
+	s := newSite(t)
+	for name, body := range map[string]string{
+		"nothing": "", "no owner": "{}", "null owner": `{"owner":null}`, "owner of a sign-in": object("owner", "asana:1"), "unknown": object("owner", "a", "scope", "default"),
+		"foreign return_to": object("owner", "a", "return_to", "https://evil.example/"), "almost return_to": object("owner", "a", "return_to", home+"/"), "empty return_to": object("owner", "a", "return_to", ""),
+		"no such scope": object("owner", "a", "scopes", "tasks:write"), "empty scopes": object("owner", "a", "scopes", ""), "scopes, two spaces": object("owner", "a", "scopes", "openid  email"),
+		"scope twice": object("owner", "a", "scopes", "email email"), "scopes, list": object("owner", "a", "scopes", []string{"email"}), "asana_user, name": object("owner", "a", "asana_user", "me"),
+		"asana_user, number": `{"owner":"a","asana_user":12}`, "asana_user, empty": object("owner", "a", "asana_user", ""), "person, empty": object("owner", "a", "person", ""),
+		"person, long": object("owner", "a", "person", strings.Repeat("p", 257)), "person, control": object("owner", "a", "person", "p\n"), "twice": `{"owner":"a","owner":"a"}`, "half a rune": `{"owner":"\ud83d"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.t = t
+			s.do(call("POST", "/links", body)).problem(400, "invalid-request")
+		})
+	}
+	if n := s.table.Count("write"); n != 0 {
+		t.Errorf("%d writes", n)
+	}
+	s.do(call("POST", "/links", `{"owner":"\ud83d\udc18"}`)).want(201) // a whole one
+}
+
+// TestALinksTrip ends at the app with a code and no session, and with a connection
+// when the backend has redeemed it.
+func TestALinksTrip(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		b := s.browser()
+		link := s.link("owner", "acme", "person", "ann", "return_to", otherHome, "scopes", "openid email")
+		a := b.do(get(b.allow(b.begin(strings.TrimPrefix(link, "/authorize")+"&app_state=s"), asanatest.Member)))
+		to := a.location()
+		if !regexp.MustCompile(`^https://app\.example\.com/other\?tab=1&app_state=s&connect_code=[^&]+#top$`).MatchString(to) {
+			t.Errorf("went to %s", to)
+		}
+		if len(b.jar) != 0 {
+			t.Errorf("cookies left: %v", b.jar)
+		}
+		u, err := url.Parse(to)
+		must(t, err)
+		code := u.Query().Get("connect_code")
+		if list := s.do(call("GET", "/connections?asana_user="+asanatest.Member, "")).want(200).json()["data"].([]any); len(list) != 0 {
+			t.Errorf("before the code was redeemed there is %v", list)
+		}
+		c := s.do(call("POST", "/connections", object("connect_code", code, "owner", "acme", "person", "ann"))).want(201).json()
+		if c["scope_requested"] != "openid email" || c["owner"] != "acme" {
+			t.Errorf("the connection is %v", c)
+		}
+		s.do(call("POST", "/connections", object("connect_code", code, "owner", "acme", "person", "ann"))).problem(400, "link-expired")
+		b.do(get(link)).page(400)
+		if got := s.lastLine()["type"]; got != "link-expired" {
+			t.Errorf("a spent link is logged as %v", got)
+		}
+	})
+}
+
+// TestWhoeverRedeems has to name owner and person as the link does; a wrong one
+// destroys the code and leaves the link.
+func TestWhoeverRedeems(t *testing.T) {
+	for name, claim := range map[string][]any{
+		"another owner": {"owner", "globex", "person", "ann"}, "another person": {"owner", "acme", "person", "bob"},
+		"no person": {"owner", "acme"}, "null person": {"owner", "acme", "person", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSite(t)
+				link := s.link("owner", "acme", "person", "ann")
+				code := s.browser().follow(link, asanatest.Member).Get("connect_code")
+				s.do(call("POST", "/connections", object(append(claim, "connect_code", code)...))).problem(400, "link-expired")
+				right := []any{"owner", "acme", "person", "ann", "connect_code"}
+				s.do(call("POST", "/connections", object(append(right, code)...))).problem(400, "link-expired")
+				again := s.browser().follow(link, asanatest.Member).Get("connect_code")
+				s.do(call("POST", "/connections", object(append(right, again)...))).want(201)
+			})
+		})
+	}
+}
+
+// TestALinkMeetsTrouble, which the app is told.
+func TestALinkMeetsTrouble(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		wrong := s.browser().follow(s.link("owner", "acme", "asana_user", asanatest.Admin), asanatest.Member)
+		if diff := cmp.Diff(url.Values{"asana_error": {"wrong-account"}}, wrong); diff != "" {
+			t.Errorf("another account (-want +got):\n%s", diff)
+		}
+		link := s.link("owner", "acme")
+		late := s.browser()
+		back := late.allow(late.do(get(link)).location(), asanatest.Member)
+		code := s.browser().follow(link, asanatest.Admin).Get("connect_code")
+		s.do(call("POST", "/connections", object("connect_code", code, "owner", "acme"))).want(201)
+		if to := late.do(get(back)).location(); to != home+"?asana_error=link-expired#" {
+			t.Errorf("of a link that was spent meanwhile: %s", to)
+		}
+	})
+}
+
+// TestBadAuthorizeLinks: a page, no cookie, and nothing written.
+func TestBadAuthorizeLinks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		over, link := s.link("owner", "acme"), ""
+		time.Sleep(30 * time.Minute)
+		link = s.link("owner", "acme")
+		writes := s.table.Count("write")
+		for target, kind := range map[string]string{
+			over: "link-expired", "/authorize?link=": "link-expired", "/authorize?link=unknown": "link-expired", link + "x": "link-expired",
+			link + "&link=x": "invalid-request", link + "&return_to=" + url.QueryEscape(otherHome): "invalid-request", link + "&app_state=.": "invalid-request",
+		} {
+			a := s.do(get(target)).page(400)
+			if got := s.lastLine()["type"]; got != kind || a.header["Set-Cookie"] != nil {
+				t.Errorf("%s: logged as %v, cookies %q", target, got, a.header["Set-Cookie"])
+			}
+		}
+		for _, r := range []request{{method: "HEAD", target: link}, get(link, "Sec-Purpose", "prefetch")} {
+			s.do(r).want(204)
+		}
+		if n := s.table.Count("write") - writes; n != 0 {
+			t.Errorf("%d writes", n)
+		}
+		s.do(get(link + "&return_to=" + url.QueryEscape(home))).want(303)
+	})
+}
+
+func TestLinksOnly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, func(o *options) { o.linksOnly = true })
+		s.do(get("/authorize")).page(400)
+		s.do(call("POST", "/connections", object("connect_code", s.connectCode(asanatest.Member, "owner", "acme"), "owner", "acme"))).want(201)
+	})
+}
