@@ -1,0 +1,125 @@
+package functions_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/internal/lambdatest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// hold is a way to a server that stops at the first call of an action, before or
+// after the server has it. Who made that call never gets its answer.
+type hold struct {
+	next, action string
+	after        bool
+	once         sync.Once
+	reached, end chan struct{}
+}
+
+func newHold(t *testing.T, next, action string, after bool) (h *hold, url string) {
+	h = &hold{next: next, action: action, after: after, reached: make(chan struct{}), end: make(chan struct{})}
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return h, server.URL
+}
+
+// ServeHTTP implements http.Handler.
+func (h *hold) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	here := false
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+h.action) {
+		h.once.Do(func() { here = true })
+	}
+	if here && !h.after {
+		h.stop()
+	}
+	out, err := http.NewRequestWithContext(r.Context(), r.Method, h.next, strings.NewReader(string(body)))
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	out.Header = r.Header.Clone()
+	resp, err := http.DefaultTransport.RoundTrip(out)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if here {
+		h.stop()
+	}
+	w.WriteHeader(resp.StatusCode)
+	w.Write(answer)
+}
+
+func (h *hold) stop() {
+	close(h.reached)
+	<-h.end
+	panic(http.ErrAbortHandler)
+}
+
+// A function that is killed while it redeems a code has either made the connection or
+// left the code as it was: never half of both.
+func TestKilledWhileRedeeming(t *testing.T) {
+	for name, c := range map[string]struct {
+		after bool
+		again int // what the next one to redeem is told
+	}{
+		"before the transaction": {false, http.StatusCreated},
+		"after the transaction":  {true, http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := deploy(t)
+			f := d.startAll(t)
+			s, b := saas{f["connections"], saasARN}, newBrowser()
+			link := s.ask(t, http.MethodPost, "/links", `{"owner":"o","person":"p"}`, http.StatusCreated).text("url")
+			body := `{"connect_code":` + quoted(b.follow(t, d, f, link, asanatest.Member)) + `,"owner":"o","person":"p"}`
+
+			rows := d.gates["connections"].rows
+			through := rows.URL
+			var h *hold
+			h, rows.URL = newHold(t, through, "TransactWriteItems", c.after)
+			victim := saas{d.start(t, "connections"), saasARN}
+			rows.URL = through
+			gone := make(chan error, 1)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, public+"/connections", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/json")
+			go func() {
+				_, err := victim.connections.Do(lambdatest.As(r, lambdatest.Identity{UserARN: saasARN}))
+				gone <- err
+			}()
+			<-h.reached
+			victim.connections.Kill()
+			close(h.end)
+			if err := <-gone; err == nil {
+				t.Fatal("the killed function has answered")
+			}
+
+			s.ask(t, http.MethodPost, "/connections", body, c.again)
+			s.ask(t, http.MethodPost, "/connections", body, http.StatusBadRequest)
+			page := s.ask(t, http.MethodGet, "/connections?owner=o", "", http.StatusOK)
+			if n := strings.Count(page.body, `"status":"active"`); n != 1 {
+				t.Errorf("%d connections, want 1: %s", n, page.body)
+			}
+			token := s.ask(t, http.MethodPost, "/connections/"+d.hot(t).Connection+"/token", "", http.StatusOK).text("access_token")
+			if b.seen = append(b.seen, token); !opens(t, d, token) {
+				t.Error("Asana does not take the token")
+			}
+			nothingReadable(t, d, b)
+			denied(t, d)
+		})
+	}
+}

@@ -1,0 +1,100 @@
+package functions_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+)
+
+// backendRoutes are the rows of README's table of backend routes, "METHOD /path"
+// each, sorted.
+func backendRoutes(t *testing.T) []string {
+	t.Helper()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(readme), "\n### Backend routes\n")
+	if !found {
+		t.Fatal("README.md has no section on backend routes")
+	}
+	section, _, _ = strings.Cut(section, "\n#")
+	var out []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z]+ /[^`? ]*)").FindAllStringSubmatch(section, -1) {
+		out = append(out, row[1])
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// README's table has every method that the handler serves on its paths, and no other;
+// and template.yaml leads each path to the handler, by the IAM authorizer alone.
+func TestBackendRouteTable(t *testing.T) {
+	h := httpapi.NewConnections(httpapi.Config{PublicURL: public,
+		Identity: func(*http.Request) (string, bool) { return saasARN, true }}, nil, nil, nil)
+	var served []string
+	for _, route := range backendRoutes(t) {
+		_, path, _ := strings.Cut(route, " ")
+		// No route has this method, so that the answer names those that it has.
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodTrace, public+strings.Replace(path, "{id}", "con_x", 1), nil))
+		if w.Code != http.StatusMethodNotAllowed {
+			t.Errorf("TRACE %s: %d, want 405", path, w.Code)
+		}
+		for _, method := range strings.Split(w.Header().Get("Allow"), ", ") {
+			served = append(served, method+" "+path)
+		}
+		if by := servedBy(t, path); by != "connections AWS_IAM" {
+			t.Errorf("template.yaml leads %s to %q", path, by)
+		}
+	}
+	slices.Sort(served)
+	if diff := cmp.Diff(backendRoutes(t), slices.Compact(served)); diff != "" {
+		t.Errorf("backend routes (-in README.md +served):\n%s", diff)
+	}
+}
+
+// servedBy is the function and the authorizer that API Gateway would choose for a
+// path, "" where no route has it. {proxy+} stands for one segment or more.
+func servedBy(t *testing.T, path string) string {
+	t.Helper()
+	for name, f := range template.Load(t).Functions {
+		for _, route := range f.Routes {
+			pattern := strings.Replace(strings.TrimPrefix(route, "ANY "), "{proxy+}", "*", 1)
+			if matches(pattern, path) && !strings.HasSuffix(path, "/") {
+				return name + " " + strings.Join(slices.Compact(slices.Sorted(slices.Values(f.SignedBy))), "+")
+			}
+		}
+	}
+	return ""
+}
+
+// Every path that a policy of docs/iam names is a backend route: an ARN of another
+// would look like a permission, where no authorizer asks for one.
+func TestPolicyPaths(t *testing.T) {
+	for _, name := range []string{"read-tokens", "connect", "import", "off-board"} {
+		for _, s := range policy(t, name) {
+			for _, arn := range s.Resource {
+				request, ok := strings.CutPrefix(arn, "arn:aws:execute-api:REGION:ACCOUNT:API/$default/")
+				method, path, named := strings.Cut(request, "/")
+				if !ok || !named || strings.Contains(method, "*") {
+					t.Errorf("%s names no method and path: %s", name, arn)
+				}
+				if !slices.ContainsFunc(backendRoutes(t), func(route string) bool {
+					return matches(method+" /"+path, strings.Replace(route, "{id}", "con_x", 1))
+				}) {
+					t.Errorf("%s allows %s, which is no backend route", name, request)
+				}
+			}
+		}
+	}
+}
