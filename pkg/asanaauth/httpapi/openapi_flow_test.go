@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -235,7 +234,7 @@ func (d documented) refusals() {
 		}
 	}
 	d.call("POST /connections", nil, "", object("token", "2/1/1:nobody", "owner", "acme", "kind", "service_account")).problem(422, "token-rejected")
-	d.call("POST /connections", nil, "", object("session_code", fmt.Sprint("unknown"))).problem(400, "link-expired")
+	d.call("POST /connections", nil, "", object("session_code", "unknown")).problem(400, "link-expired")
 	d.s.fail("read")
 	d.call("GET /connections/{id}", map[string]any{"id": "con_0000000000000000000000000000000000000000"}, "", "")
 	d.s.table.Hook = nil
