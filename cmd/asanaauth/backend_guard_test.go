@@ -38,7 +38,7 @@ func TestBackendKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header["Authorization"] = []string{bearer("other"), bearer("the-key")}
+	r.Header["Authorization"] = []string{bearer("the-key"), bearer("other")}
 	resp, err := b.http.Do(r)
 	if err != nil {
 		t.Fatal(err)

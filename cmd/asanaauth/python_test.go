@@ -208,12 +208,13 @@ type gateway struct {
 
 	mu                  sync.Mutex
 	seen                map[string]int // requests, by what they ask
-	throttled, failed   int
+	turnedAway          [4]int         // requests, by the try
 	inFlight, mostAtOne int
 }
 
-// newGateway starts one. Of every 50 different requests it throttles one, and
-// fails to reach the function when that comes again.
+// newGateway starts one. Of every 50 different requests it turns one away three
+// times: throttles it, fails to reach the function, and answers as the function
+// does that is busy.
 func newGateway(t *testing.T, to string) *gateway {
 	g := &gateway{seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(mustParse(t, to)) }}}
 	server := httptest.NewServer(g)
@@ -223,41 +224,49 @@ func newGateway(t *testing.T, to string) *gateway {
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	status, message := g.judge(r)
-	defer func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.inFlight--
-	}()
-	if status == 0 {
+	try := g.arrive(r)
+	defer g.leave()
+	switch try {
+	case 1:
+		g.answer(w, http.StatusTooManyRequests, "application/json", `{"message":"Too Many Requests"}`)
+	case 2:
+		g.answer(w, http.StatusServiceUnavailable, "application/json", `{"message":"Service Unavailable"}`)
+	case 3:
+		w.Header().Set("Retry-After", "2")
+		g.answer(w, http.StatusServiceUnavailable, "application/problem+json", `{"type":"urn:asanaauth:problem:try-again","title":"Busy","status":503}`)
+	default:
 		g.proxy.ServeHTTP(w, r)
-		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"message":%q}`, message)
 }
 
-func (g *gateway) judge(r *http.Request) (status int, message string) {
+func (g *gateway) answer(w http.ResponseWriter, status int, mediaType, body string) {
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(status)
+	io.WriteString(w, body)
+}
+
+// arrive says which try to turn away this request is, 0 to let it pass.
+func (g *gateway) arrive(r *http.Request) (try int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inFlight++
 	g.mostAtOne = max(g.mostAtOne, g.inFlight)
 	what := r.Method + " " + r.URL.RequestURI()
 	tries, known := g.seen[what]
-	if !known && len(g.seen)%50 == 0 {
-		tries = 2 // still to be turned away
+	if !known && len(g.seen)%50 != 0 {
+		tries = 3 // no more
 	}
-	g.seen[what] = max(0, tries-1)
-	switch tries {
-	case 2:
-		g.throttled++
-		return http.StatusTooManyRequests, "Too Many Requests"
-	case 1:
-		g.failed++
-		return http.StatusServiceUnavailable, "Service Unavailable"
+	if g.seen[what] = min(3, tries+1); tries == 3 {
+		return 0
 	}
-	return 0, ""
+	g.turnedAway[tries+1]++
+	return tries + 1
+}
+
+func (g *gateway) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inFlight--
 }
 
 // check makes sure that there was something to try again, and that the job
@@ -266,8 +275,8 @@ func (g *gateway) check(t *testing.T) {
 	t.Helper()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.throttled < 10 || g.failed != g.throttled {
-		t.Errorf("%d requests were throttled and %d failed, want some, and each to come again twice", g.throttled, g.failed)
+	if n := g.turnedAway; n[1] < 10 || n[2] != n[1] || n[3] != n[1] {
+		t.Errorf("turned away were %v, want some, and each of them three times", n)
 	}
 	if g.mostAtOne < 5 || g.mostAtOne > 10 {
 		t.Errorf("%d requests at once, want ten in parallel", g.mostAtOne)

@@ -16,6 +16,8 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from botocore.exceptions import HTTPClientError
+
 from asanaauth_client import Client, Problem
 
 COOKIE = "example_session"
@@ -42,12 +44,17 @@ class App(ThreadingHTTPServer):
 class Page(BaseHTTPRequestHandler):
     def do_GET(self):
         url = urlsplit(self.path)
-        if url.path == "/connect":
-            self.connect()
-        elif url.path == self.server.return_path:
-            self.come_back({name: values[0] for name, values in parse_qs(url.query).items()})
-        else:
-            self.show(404, "There is no such page.")
+        try:
+            if url.path == "/connect":
+                self.connect()
+            elif url.path == self.server.return_path:
+                self.come_back({name: values[0] for name, values in parse_qs(url.query).items()})
+            else:
+                self.show(404, "There is no such page.")
+        except Problem as problem:
+            self.show(problem.status, f"Asana was not connected: {problem.type}.")
+        except HTTPClientError:
+            self.show(502, "Asana was not connected: asanaauth does not answer.")
 
     def connect(self):
         """A signed-in person pressed "Connect Asana": make a link for them, and for nobody else."""
@@ -70,10 +77,7 @@ class Page(BaseHTTPRequestHandler):
             return self.show(403, "Nobody is signed in here.")
         if "connect_code" not in query:
             return self.show(400, f"Asana was not connected: {query.get('asana_error', 'no code came back')}.")
-        try:
-            connection = self.server.client.redeem(query["connect_code"], **account)
-        except Problem as problem:
-            return self.show(problem.status, f"Asana was not connected: {problem.type}.")
+        connection = self.server.client.redeem(query["connect_code"], **account)
         self.show(200, f"Connected as {connection['attributed_to']['name']}. You can close this page.")
         self.server.connected(connection)
 

@@ -12,8 +12,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Connection is a connection as it was read for one caller and one request. It is
-// not for concurrent use.
+// Connection is a connection as it was read for one caller and one request: what
+// somebody else does to it afterwards, it does not see while its token lives. Keep
+// ids, and open one anew for each request. It is not for concurrent use.
 type Connection struct {
 	hot    *store.Hot
 	cold   *store.Cold // nil of a tombstone
