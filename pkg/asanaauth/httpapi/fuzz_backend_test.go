@@ -1,0 +1,94 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+)
+
+// FuzzTexts: what is taken as a text, encoding/json takes too, and says the same of
+// it; and no two bodies that differ become the same text.
+func FuzzTexts(f *testing.F) {
+	for _, seed := range []string{`"a"`, `"\u0061"`, `"\ud83d\udc18"`, `"\ud83d"`, `"\udc18"`, `"\ud83d\ud83d\udc18"`, `"\\ud83d"`, `"\\\ud83d"`, `"\ufffd"`, "\"\ufffd\"", `"\"\\\/\b\f\n\r\t"`, `1`, `["a"]`, `"\ud83dx\udc18"`, `"\uD83D\uDC18"`, `""`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		m, err := httpapi.ParseObject([]byte(`{"a":`+raw+`}`), "a")
+		if err != nil || m["a"] == "" {
+			return
+		}
+		got, err := httpapi.Text([]byte(m["a"]))
+		if err != nil {
+			return
+		}
+		var want string
+		if json.Unmarshal([]byte(m["a"]), &want) != nil || want != got || !utf8.ValidString(got) {
+			t.Fatalf("%s: taken as %q, encoding/json says %q", raw, got, want)
+		}
+		// U+FFFD has to have been written, and not be what stands for something else.
+		written := strings.Count(m["a"], "\ufffd") + strings.Count(strings.ToLower(m["a"]), `\ufffd`)
+		if strings.Count(got, "\ufffd") > written {
+			t.Errorf("%s: taken as %q", raw, got)
+		}
+	})
+}
+
+// FuzzConnect: whatever the body, the answer is one of a few, and is JSON; nothing
+// that is refused writes a row.
+func FuzzConnect(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", `{"connect_code":"c","owner":"a"}`, `{"connect_code":"c","owner":"a","person":"p"}`, `{"session_code":"s"}`, `{"token":"t","owner":"a","kind":"service_account"}`,
+		`{"refresh_token":"t","owner":"a","replace":true}`, `{"token":"t","refresh_token":"t","owner":"a"}`, `{"owner":"\ud800","connect_code":"c"}`, `{"connect_code":null,"session_code":"s"}`,
+		"{\"owner\":\"\u0085\",\"connect_code\":\"c\"}", `{"session_code":"s","session_code":"s"}`, `{"connect_code":"` + strings.Repeat("0", 64) + `.x","owner":"a"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s := newSite(t)
+		a := s.do(call(http.MethodPost, "/connections", string(body), "Content-Type", "application/json"))
+		if !slices.Contains([]int{400, 413, 422}, a.status) || !json.Valid([]byte(a.body)) {
+			t.Errorf("%q: %d %s", body, a.status, a.body)
+		}
+		for _, op := range s.table.Calls() {
+			if op.Name == "write" && !strings.HasPrefix(op.Keys[0].PK, "k#") {
+				t.Errorf("%q: %d, and wrote %v", body, a.status, op.Keys)
+			}
+		}
+		if a.status == 422 {
+			return
+		}
+		if n := len(s.asana.Requests()); n != 0 {
+			t.Errorf("%q: %d, and Asana was asked %d times", body, a.status, n)
+		}
+	})
+}
+
+// FuzzBackendQueries: owners and cursors of any bytes never get past their bounds.
+func FuzzBackendQueries(f *testing.F) {
+	for _, seed := range []string{"", "owner=a", "owner=a&limit=1", "owner=a&cursor=x", "owner=a&owner=b", "asana_user=1", "owner=%c2%85", "owner=%ff", "limit=1", "owner=a&limit=%2b1", "owner=;"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		if strings.ContainsAny(query, "#") || strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			t.Skip("no request line has that")
+		}
+		s := newSite(t)
+		for _, c := range []struct {
+			method string
+			good   int
+		}{{"GET", 200}, {"DELETE", 202}} {
+			a := s.do(call(c.method, "/connections?"+query, ""))
+			if a.status != c.good && a.status != 400 {
+				t.Errorf("%s ?%s: %d %s", c.method, query, a.status, a.body)
+			}
+			if p, err := httpapi.ParseParams(query, "owner", "asana_user"); a.status == c.good && (err != nil || (p["owner"] == "") == (p["asana_user"] == "") || len(p["owner"]) > 256) {
+				t.Errorf("%s ?%s: taken", c.method, query)
+			}
+		}
+	})
+}
