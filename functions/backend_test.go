@@ -222,6 +222,7 @@ func TestBackend(t *testing.T) {
 		}
 	}
 	denied(t, d)
+	f["connections"].Kill() // its log is whole once it has ended
 	for _, event := range []string{"connected", "imported", "token_released", "revoked", "denied"} {
 		if !strings.Contains(strings.Join(f["connections"].Logs(), "\n"), `"audit":"`+event+`"`) {
 			t.Errorf("no audit line says %s", event)
@@ -260,16 +261,34 @@ func TestParallelBackends(t *testing.T) {
 	for len(running) < processes {
 		running = append(running, saas{d.start(t, "connections"), saasARN})
 	}
-	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Delay: 300 * time.Millisecond})
+	// Asana does not answer before the other processes have looked more than once.
+	rows := d.gates["connections"].rows
+	rows.Forget()
+	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Before: func(*http.Request) {
+		for deadline := time.Now().Add(5 * time.Second); len(rows.Actions()) < 3*processes && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+	}})
+	tokens := make(chan string, callers)
 	var wg sync.WaitGroup
 	for i := range callers {
 		wg.Go(func() {
-			if a := running[i%processes].send(t, http.MethodPost, "/connections/"+id+"/token", ""); a.status != http.StatusOK {
+			a := running[i%processes].send(t, http.MethodPost, "/connections/"+id+"/token", "")
+			if a.status != http.StatusOK {
 				t.Errorf("%d %s", a.status, a.body)
 			}
+			tokens <- a.text("access_token")
 		})
 	}
 	wg.Wait()
+	close(tokens)
+	different := map[string]bool{}
+	for token := range tokens {
+		different[token] = true
+	}
+	if len(different) != 1 {
+		t.Errorf("%d different tokens, want 1", len(different))
+	}
 	if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
 		t.Errorf("%d requests to Asana, want 1", got)
 	}
