@@ -12,9 +12,9 @@ type Import func(ctx context.Context, line int64, r asanaauth.ImportRequest) err
 
 // RunWith imports lines by another Import than the rules'.
 func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers int, do Import) error {
-	r := run{workers: workers, report: newReport(out), one: func(ctx context.Context, l line) (entry, error) {
+	r := newRun(func(ctx context.Context, l line) (entry, error) {
 		return entry{Line: l.number, Status: imported}, do(ctx, l.number, l.request)
-	}}
+	}, workers, newReport(out))
 	stop := r.report.tell(stderr)
 	defer stop()
 	return r.all(ctx, in)

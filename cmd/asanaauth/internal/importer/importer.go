@@ -41,7 +41,7 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 		return err
 	}
 	defer d.Close()
-	r := run{one: c.one(d.Connections), workers: c.parallel, report: newReport(stdout)}
+	r := newRun(c.one(d.Connections), c.parallel, newReport(stdout))
 	stop := r.report.tell(stderr)
 	err = r.all(ctx, in)
 	stop()
@@ -119,6 +119,15 @@ type run struct {
 	one     func(context.Context, line) (entry, error)
 	workers int
 	report  *report
+	tokens  [256]chan struct{} // by a refresh token's hash: it is used once at a time, whoever owns it
+}
+
+func newRun(one func(context.Context, line) (entry, error), workers int, report *report) *run {
+	r := &run{one: one, workers: workers, report: report}
+	for i := range r.tokens {
+		r.tokens[i] = make(chan struct{}, 1)
+	}
+	return r
 }
 
 // all brings each line to its worker: one owner's lines have the same one, in the

@@ -144,6 +144,36 @@ func TestOwnersInOrder(t *testing.T) {
 	})
 }
 
+// One refresh token under two owners is not used by both at once.
+func TestOneTokenOnceAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text strings.Builder
+		for i := range 12 {
+			fmt.Fprintf(&text, "{\"owner\":\"o%d\",\"refresh_token\":\"t%d\"}\n", i, i%2)
+		}
+		var mu sync.Mutex
+		busy, most := map[string]bool{}, 0
+		_, _, err := imported(t, t.Context(), strings.NewReader(text.String()), 4, func(_ context.Context, line int64, r asanaauth.ImportRequest) error {
+			token := r.RefreshToken.Reveal()
+			mu.Lock()
+			if busy[token] {
+				t.Errorf("line %d: its token is in use", line)
+			}
+			busy[token] = true
+			most = max(most, len(busy))
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			defer mu.Unlock()
+			delete(busy, token)
+			return nil
+		})
+		if err != nil || most != 2 {
+			t.Errorf("%v; %d tokens in use at most, want two", err, most)
+		}
+	})
+}
+
 func TestPassingTroubleIsTriedAgain(t *testing.T) {
 	asked := &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: time.Minute}
 	for name, c := range map[string]struct {

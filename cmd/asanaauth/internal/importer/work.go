@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -42,12 +43,23 @@ func (r *run) try(ctx context.Context, l line) (entry, error) {
 		return entry{}, &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: l.err.Error()}
 	}
 	for n := 1; ; n++ {
-		e, err := r.one(context.WithoutCancel(ctx), l)
+		e, err := r.alone(context.WithoutCancel(ctx), l)
 		wait, passing := gap(err, n)
 		if !passing || n == tries || !pause(ctx, wait) {
 			return e, err
 		}
 	}
+}
+
+// alone has no other line use the same refresh token meanwhile: where Asana rotates,
+// of two only one would be answered.
+func (r *run) alone(ctx context.Context, l line) (entry, error) {
+	if token := l.request.RefreshToken; !token.IsZero() {
+		free := r.tokens[sha256.Sum256([]byte(token.Reveal()))[0]]
+		free <- struct{}{}
+		defer func() { <-free }()
+	}
+	return r.one(ctx, l)
 }
 
 // gap is how long to wait after the n-th failure, where it may pass.
