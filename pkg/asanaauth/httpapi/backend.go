@@ -48,8 +48,10 @@ func NewConnections(c Config, conns *asanaauth.Connections, m *asanaauth.Members
 	}
 	none := b.handler(backendRoute{pattern: "none"})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// IAM's policies are about the path as it was sent, and no path of ours needs
+		// an escape: one that has some is none of ours.
 		for i, route := range routes {
-			if _, ok := route.match(r.URL.Path); ok {
+			if _, ok := route.match(r.URL.Path); ok && r.URL.EscapedPath() == r.URL.Path {
 				handlers[i].ServeHTTP(w, r)
 				return
 			}

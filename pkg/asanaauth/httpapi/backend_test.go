@@ -95,6 +95,7 @@ func TestNoSuchBackendRoute(t *testing.T) {
 			"/links/", "/links/x", "/connections/", "/connections/" + id + "/", "/connections/" + id + "/other",
 			"/connections/" + id + "/token/", "/connections/" + id + "/token/x", "/connections/" + id + "/Token", "/connections/" + strings.ToUpper(id),
 			"/connections/con_", "/connections/con_x", "/connections/" + id + "a", "/connections/" + id[1:], "/connections/%00", "/connections/con_%ff",
+			"/connections/" + id + "%2Fmembership", "/%63onnections?owner=acme", "/connections/%63" + id[1:],
 			"/connections/" + id + "%20", "/connections/con_" + strings.Repeat("a", 5000),
 		} {
 			s.do(call("GET", target, "")).problem(404, "not-found")

@@ -105,11 +105,15 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 	}{data, textOrNull(next)})
 }
 
-// endAll answers DELETE /connections.
+// endAll answers DELETE /connections. Who asks for a page of them is refused: all is
+// what would end.
 func (b backendCall) endAll(w http.ResponseWriter, r *http.Request) error {
-	wanted, _, err := b.whose(r)
+	wanted, p, err := b.whose(r, "cursor", "limit")
 	if err != nil {
 		return err
+	}
+	if p["cursor"] != "" || p["limit"] != "" {
+		return invalid("All connections are ended, and no page of them.")
 	}
 	if _, err := b.body(r); err != nil {
 		return err

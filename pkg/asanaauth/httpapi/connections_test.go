@@ -113,7 +113,8 @@ func TestBadLists(t *testing.T) {
 	} {
 		s.do(call("GET", "/connections"+query, "")).problem(400, "invalid-request")
 	}
-	for _, query := range []string{"", "?owner=", "?asana_user=", "?owner=a&asana_user=1", "?owner=&asana_user=1", "?owner=a&asana_user=", "?asana_user=me"} {
+	for _, query := range []string{"", "?owner=", "?asana_user=", "?owner=a&asana_user=1", "?owner=&asana_user=1", "?owner=a&asana_user=", "?asana_user=me",
+		"?owner=a&limit=1", "?owner=a&cursor=x"} {
 		s.do(call("DELETE", "/connections"+query, "")).problem(400, "invalid-request")
 	}
 	s.do(call("GET", "/connections?owner=a&limit=100&other=1&other=2", "")).want(200)
