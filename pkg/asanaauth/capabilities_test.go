@@ -178,13 +178,14 @@ func TestCapabilitiesWhileOthersWrite(t *testing.T) {
 				h := newHouse(t)
 				p := h.process()
 				d, _ := p.importToken("o", asanatest.Bot)
-				before := h.asana.CountRequests("/-/token_info")
+				before, whose := h.asana.CountRequests("/-/token_info"), h.asana.CountRequests("/api/1.0/users/me")
 				for range c.moves {
 					h.asana.Inject(asanatest.Fault{Path: "/-/token_info", Before: func(*http.Request) { h.editOf(d.ID, c.change) }})
 				}
 				can, err := p.can(d.ID)
 				if c.kind != "" {
 					wantKind(t, err, c.kind)
+					wantCount(t, "requests afterwards", h.asana.CountRequests("/api/1.0/users/me")-whose, 0)
 				} else if err != nil || !can.Active || len(can.Workspaces) != 1 {
 					t.Fatalf("got %+v, %v", can, err)
 				}
@@ -247,4 +248,45 @@ func (h *house) editCold(id string, change func(*store.Cold)) {
 	c := h.cold(secret.New(id + "."))
 	change(c)
 	h.writes(c)
+}
+
+// That a token is over is written down, however often others write meanwhile.
+func TestCapabilitiesFindOutWhileOthersWrite(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		d, value := p.importToken("o", asanatest.Bot)
+		if err := h.asana.RevokeToken(value.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		h.asana.Inject(asanatest.Fault{Path: "/-/token_info", Before: func(*http.Request) {
+			h.editOf(d.ID, func(hot *store.Hot) { hot.LastIntrospected = time.Now() })
+		}})
+		can, err := p.can(d.ID)
+		if err != nil || can.Active {
+			t.Errorf("got %+v, %v", can, err)
+		}
+		if hot := h.hotOf(d.ID); hot.Status != store.Broken || hot.Reason != "inactive" {
+			t.Errorf("it is %s, %s", hot.Status, hot.Reason)
+		}
+	})
+}
+
+// A grant whose new token Asana calls inactive, too, is not active, and breaks nothing.
+func TestCapabilitiesOfAGrantThatStaysInactive(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		id := p.connect("o", asanatest.Member).ID
+		h.asana.Inject(asanatest.Fault{Path: "/-/token_info", Body: `{"active":false}`, Times: -1})
+		can, err := p.can(id)
+		if err != nil || can.Active || can.AttributedTo == nil || can.Workspaces != nil || can.Unknown["workspaces"] != "inactive" {
+			t.Errorf("got %+v, %v", can, err)
+		}
+		wantCount(t, "refreshes", h.refreshes(), 1)
+		wantCount(t, "introspections", h.asana.CountRequests("/-/token_info"), 2)
+		if hot := h.hotOf(id); hot.Status != store.Active {
+			t.Errorf("it is %s", hot.Status)
+		}
+	})
 }

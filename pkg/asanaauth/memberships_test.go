@@ -556,3 +556,61 @@ func TestMembershipsFromTheFuture(t *testing.T) {
 		wantCount(t, "requests afterwards", h.asana.CountRequests(workspacesPath), 2)
 	})
 }
+
+// Two connections never share an answer, not even where their epochs are the same.
+func TestMembershipsAreKeptByConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		for i, owner := range []string{"one", "another"} {
+			d, _ := p.importToken(owner, asanatest.Bot)
+			h.editOf(d.ID, func(hot *store.Hot) { hot.Epoch, hot.Generation = "same", 1 })
+			if _, err := p.memberships.List(t.Context(), p.opened(d.ID), ""); err != nil {
+				t.Fatal(err)
+			}
+			wantCount(t, "requests", h.asana.CountRequests(workspacesPath), i+1)
+		}
+	})
+}
+
+// What is kept does not grow for ever: a thousand answers make room for others.
+func TestMembershipsKeptAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		conn := p.opened(p.connect("o", asanatest.Member).ID)
+		h.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/*", Body: `{"data":[]}`, Times: -1})
+		asked := func(i int) int {
+			t.Helper()
+			before := h.asana.CountRequests(workspacesPath)
+			if _, err := p.memberships.List(t.Context(), conn, fmt.Sprint(1_300_000_000_000_000+i)); err != nil {
+				t.Fatal(err)
+			}
+			return h.asana.CountRequests(workspacesPath) - before
+		}
+		for i := range 1000 {
+			asked(i)
+		}
+		wantCount(t, "requests for a kept one", asked(0), 0)
+		asked(1000)
+		wantCount(t, "requests for one that made room", asked(0), 1)
+	})
+}
+
+// Asana's Retry-After is believed for five minutes at most.
+func TestARateLimitEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		cookie := p.signIn(asanatest.Member)
+		h.asana.Inject(asanatest.Fault{Path: workspacesPath, Status: 429, Header: http.Header{"Retry-After": {"3600"}}})
+		_, err := p.members(cookie)
+		wantKind(t, err, asanaauth.TryAgain)
+		time.Sleep(5*time.Minute - time.Second)
+		_, err = p.members(cookie)
+		wantKind(t, err, asanaauth.TryAgain)
+		wantCount(t, "requests", h.asana.CountRequests(workspacesPath), 1)
+		time.Sleep(time.Second)
+		p.mustMembers(cookie)
+	})
+}

@@ -135,7 +135,11 @@ func TestAReaderThatIsNoneAnyMore(t *testing.T) {
 				r := row.(*store.Reader)
 				r.Connection = p.connect("x", asanatest.Admin).ID
 				h.writes(r)
+				h.editCold(r.Connection, func(c *store.Cold) { c.ReaderOf = asanatest.Acme })
 			}
+		},
+		"not what its id says": func(h *house, _ *process, id string) {
+			h.editOf(id, func(hot *store.Hot) { hot.Owner = store.HashText("somebody") })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,6 +283,10 @@ func TestSetReaderOfRefuses(t *testing.T) {
 		_, err := p.conns.SetReaderOf(t.Context(), p.opened(account.ID), []string{asanatest.Acme, asanatest.Globex})
 		wantKind(t, err, asanaauth.ReconnectRequired)
 		p.setReader(account.ID)
+		h.editOf(account.ID, func(hot *store.Hot) { hot.Status = store.Revoking })
+		_, err = p.conns.SetReaderOf(t.Context(), p.opened(account.ID), nil)
+		wantKind(t, err, asanaauth.ReconnectRequired)
+		h.editOf(account.ID, func(hot *store.Hot) { hot.Status = store.Broken })
 		if _, err := p.conns.End(t.Context(), p.opened(account.ID)); err != nil {
 			t.Fatal(err)
 		}
@@ -692,4 +700,60 @@ func TestCrashPointsOfAReadersEnd(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Who knows by itself asks no reader, and nobody is its own reader.
+func TestAReaderIsNotAskedInVain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		id := p.reader("it", asanatest.Acme)
+		p.mustMembers(p.signIn(asanatest.Member))
+		wantCount(t, "requests where all is known", h.asana.CountRequests(membershipsPath(asanatest.Member)), 1)
+		path := membershipsPath(asanatest.ServiceAccount)
+		h.asana.Inject(asanatest.Fault{Path: path, Body: `{"data":[]}`})
+		list, err := p.memberships.List(t.Context(), p.opened(id), "")
+		if err != nil || flags(list[0]) != allUnknown("Acme", asanaauth.NotReported) || list[0].AskedWith != "connection" {
+			t.Errorf("got %+v, %v", list, err)
+		}
+		wantCount(t, "its own requests", h.asana.CountRequests(path), 1)
+	})
+}
+
+// Naming a reader is an update of the connection.
+func TestSetReaderOfIsAnUpdate(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newHouse(t).process()
+		account, _ := p.importToken("it", asanatest.ServiceAccount)
+		time.Sleep(time.Hour)
+		d, err := p.conns.SetReaderOf(t.Context(), p.opened(account.ID), []string{asanatest.Acme})
+		if err != nil || !d.UpdatedAt.Equal(time.Now()) || !d.CreatedAt.Equal(account.CreatedAt) {
+			t.Errorf("created %v, updated %v, %v", d.CreatedAt, d.UpdatedAt, err)
+		}
+	})
+}
+
+// A pointer that names another reader is that one's, whatever a row says that ends or
+// is dismissed: a restored row, say.
+func TestAnothersPointerStays(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		second := p.reader("second", asanatest.Acme)
+		for name, leave := range map[string]func(id string){
+			"dismissed": func(id string) { p.setReader(id) },
+			"ended": func(id string) {
+				if _, err := p.conns.End(t.Context(), p.opened(id)); err != nil {
+					t.Fatal(err)
+				}
+			},
+		} {
+			d, _ := p.importToken(name, asanatest.ServiceAccount)
+			h.editCold(d.ID, func(c *store.Cold) { c.ReaderOf = asanatest.Acme })
+			leave(d.ID)
+			if got := h.pointers(); got[asanatest.Acme] != second {
+				t.Errorf("%s: pointers: %v", name, got)
+			}
+		}
+	})
 }
