@@ -72,9 +72,15 @@ func TestValidConnectionID(t *testing.T) {
 
 // TestPrefixes: a function's permission is held to these.
 func TestPrefixes(t *testing.T) {
-	for name, prefix := range map[string]string{
-		"attempt-1": "a#", "session-1": "s#", "hot-1": "c#", "cold-1": "c#", "user-pointer-1": "u#", "keyring-1": "k#",
-	} {
+	prefixes := map[string]string{
+		"attempt-1": "a#", "link-1": "l#", "session-1": "s#", "session-code-1": "x#", "hot-1": "c#", "cold-1": "c#",
+		"user-pointer-1": "u#", "reader-1": "w#", "keyring-1": "k#",
+	}
+	for name := range samples() {
+		prefix, ok := prefixes[name]
+		if !ok {
+			t.Errorf("%s has no prefix here", name)
+		}
 		if key := samples()[name].Key(); !strings.HasPrefix(key.PK, prefix) || key.SK == "" {
 			t.Errorf("%s has the key %v, want %s", name, key, prefix)
 		}

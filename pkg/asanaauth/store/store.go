@@ -58,9 +58,10 @@ type Rows map[Key]Row
 // began. None of them retries a refused write, waits for a lease, or looks at
 // a row's expiry.
 //
-// Errors: a [*Conflict], or one that wraps [ErrUnavailable] or [ErrFormat], or
-// that of the context (with ErrUnavailable where it ended during the call), or
-// another, which trying again does not mend. None holds a row's content.
+// Errors: a [*Conflict], or one that wraps [ErrUnavailable], [ErrFormat] or
+// [ErrCursor], or that of the context (with ErrUnavailable where it ended during
+// the call), or another, which trying again does not mend. None holds a row's
+// content.
 type Store interface {
 	// Read returns the rows of the keys; what is missing is left out. It is
 	// not a snapshot: two rows may stem from before and after one Write. It
@@ -78,14 +79,15 @@ type Store interface {
 	// List returns the rows of a partition in the order of their sort keys, a
 	// page at a time. It begins with an empty cursor and ends when the next
 	// one is empty. A page may be empty before the end. A cursor that is none
-	// of this partition is an error.
+	// of this partition is an ErrCursor.
 	List(ctx context.Context, pk, cursor string) (page []Row, next string, err error)
 }
 
 // Scanner goes through all rows, in no order. It serves maintenance and the
 // command; no function that answers requests has a right to it.
 type Scanner interface {
-	// Scan pages as [Store.List] does. Rows written meanwhile may be left out.
+	// Scan pages as [Store.List] does; a malformed cursor is an ErrCursor. Rows
+	// written meanwhile may be left out.
 	Scan(ctx context.Context, cursor string) (page []Row, next string, err error)
 }
 

@@ -29,8 +29,8 @@ type rowKind struct {
 // rowKinds are the kinds of rows, in the order in which a trip makes them.
 func rowKinds() []rowKind {
 	return []rowKind{
-		{"a#", "", "attempt", "one trip to Asana and back; ten minutes, single use", nil},
 		{"l#", "", "link", "a backend's invitation; holds what Asana answered until the backend redeems it", []string{"held"}},
+		{"a#", "", "attempt", "one trip to Asana and back; ten minutes, single use", nil},
 		{"c#", "#hot", "connection (hot)", "what a refresh writes: tokens, lease, status", []string{"access", "refresh"}},
 		{"c#", "#cold", "connection (cold)", "what a consent writes: who, and which scopes", []string{"owner_name", "name", "email", "picture"}},
 		{"s#", "", "session", "a browser that is signed in to a connection", []string{"proof"}},

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// PageRows bounds a page of a list.
+const PageRows = pageRows
+
 // Wait is the pause between two tries.
 var Wait = wait
 

@@ -2,6 +2,7 @@ package dynamo_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,6 +58,52 @@ func TestRequests(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestListAsks for a page of bounded size, from where the cursor says, of a key that
+// need not be there.
+func TestListAsks(t *testing.T) {
+	s, server, _ := newCanned(t, ok(`{"Items":[],"Count":0}`))
+	pk := store.OwnerPartition(store.HashOf("owner"))
+	after := store.Key{PK: pk, SK: "abc#hot"}
+	for _, cursor := range []string{"", store.After(after)} {
+		if _, _, err := s.List(t.Context(), pk, cursor); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, r := range server.asked() {
+		var asked struct {
+			Limit             int
+			ExclusiveStartKey store.Item
+		}
+		if err := json.Unmarshal([]byte(r.body), &asked); err != nil {
+			t.Fatal(err)
+		}
+		want := []store.Item{nil, {"pk": after.PK, "sk": after.SK}}[i]
+		if diff := cmp.Diff(want, asked.ExclusiveStartKey); asked.Limit != dynamo.PageRows || diff != "" {
+			t.Errorf("request %d has the limit %d, want %d; it begins after (-want +got):\n%s", i, asked.Limit, dynamo.PageRows, diff)
+		}
+	}
+	if len(server.asked()) != 2 {
+		t.Errorf("%d requests, want 2", len(server.asked()))
+	}
+}
+
+// TestCursorsAreJudgedHere: what is none of the list costs no request.
+func TestCursorsAreJudgedHere(t *testing.T) {
+	s, server, _ := newCanned(t, ok(`{"Items":[],"Count":0}`))
+	pk := store.OwnerPartition(store.HashOf("owner"))
+	for _, cursor := range []string{"*", store.After(store.Key{PK: "c#other", SK: "a"}), store.After(store.Key{PK: pk, SK: strings.Repeat("x", 1025)})} {
+		if _, _, err := s.List(t.Context(), pk, cursor); !errors.Is(err, store.ErrCursor) {
+			t.Errorf("got %v, want ErrCursor", err)
+		}
+	}
+	if _, _, err := s.Scan(t.Context(), "*"); !errors.Is(err, store.ErrCursor) {
+		t.Errorf("scan: got %v, want ErrCursor", err)
+	}
+	if ops := server.ops(); ops != "" {
+		t.Errorf("asked for %s", ops)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -26,6 +28,43 @@ func TestServer(t *testing.T) {
 		client := newClient(t, at)
 		return dynamo.New(client, newTable(t, client))
 	})
+}
+
+// TestPagesOfAList: a list of more rows than a page bounds comes whole, each page
+// within the bound.
+func TestPagesOfAList(t *testing.T) {
+	client := newClient(t, endpoint(t))
+	s := dynamo.New(client, newTable(t, client))
+	const rows = 2*dynamo.PageRows + 1
+	var changes []store.Change
+	for n := range rows {
+		id := store.ConnectionID(store.HashOf("owner"), strconv.Itoa(n), store.OAuth)
+		changes = append(changes, store.Put(&store.UserPointer{User: store.HashOf("user"), Connection: id}, store.Absent, "w"))
+	}
+	for some := range slices.Chunk(changes, 100) {
+		if err := s.Write(t.Context(), some...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var sizes []int
+	seen := map[store.Key]bool{}
+	cursor := ""
+	for range rows {
+		page, next, err := s.List(t.Context(), changes[0].Key.PK, cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(page))
+		for _, row := range page {
+			seen[row.Key()] = true
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	if want := []int{dynamo.PageRows, dynamo.PageRows, 1}; !slices.Equal(sizes, want) || len(seen) != rows {
+		t.Errorf("got pages of %v, %d rows in all, want %v and %d", sizes, len(seen), want, rows)
+	}
 }
 
 // endpoint is where a DynamoDB server listens, on this machine alone.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
@@ -85,8 +86,18 @@ func listForeignCursor(t *testing.T, s store.Store) {
 			t.Errorf("a cursor of another partition gave %d rows, %v", len(page), err)
 		}
 	}
-	if _, _, err := s.List(t.Context(), foreign, "*"); !errors.Is(err, store.ErrCursor) {
-		t.Errorf("a malformed cursor: %v", err)
+	for name, cursor := range map[string]string{
+		"malformed":                   "*",
+		"of no key":                   store.After(store.Key{}),
+		"of a partition alone":        store.After(store.Key{PK: foreign}),
+		"longer than any key":         store.After(store.Key{PK: foreign, SK: strings.Repeat("x", 1025)}),
+		"no text":                     store.After(store.Key{PK: foreign, SK: "\xff"}),
+		"of a partition that is more": store.After(store.Key{PK: foreign + "0", SK: "x"}),
+		"of a partition that is less": store.After(store.Key{PK: foreign[:65], SK: "x"}),
+	} {
+		if page, _, err := s.List(t.Context(), foreign, cursor); !errors.Is(err, store.ErrCursor) {
+			t.Errorf("a cursor %s gave %d rows, %v, want ErrCursor", name, len(page), err)
+		}
 	}
 }
 
@@ -100,17 +111,26 @@ func listAfter(t *testing.T, s store.Store) {
 	}
 	sortRows(want)
 	pk := want[0].Key().PK
-	for i, row := range want {
-		key := row.Key()
-		for _, after := range []store.Key{key, {PK: pk, SK: key.SK + "!"}} {
-			same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
-				if cursor == "" {
-					cursor = store.After(after)
-				}
-				return s.List(t.Context(), pk, cursor)
-			}), want[i+1:])
-		}
+	goesOn := func(sk string, want []store.Row) {
+		t.Helper()
+		same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
+			if cursor == "" {
+				cursor = store.After(store.Key{PK: pk, SK: sk})
+			}
+			return s.List(t.Context(), pk, cursor)
+		}), want)
 	}
+	goesOn("!", want)
+	for i, row := range want {
+		sk := row.Key().SK
+		goesOn(sk[:len(sk)-1], want[i:])
+		goesOn(sk, want[i+1:])
+		goesOn(sk+"!", want[i+1:])
+	}
+	gone := want[4].Key()
+	write(t, s, store.Delete(gone, 1))
+	goesOn(want[3].Key().SK, want[5:])
+	goesOn(gone.SK, want[5:])
 	if page, _, err := s.List(t.Context(), pk, store.After(store.Key{PK: "u#another", SK: "x"})); !errors.Is(err, store.ErrCursor) {
 		t.Errorf("after a key of another partition: %d rows, %v", len(page), err)
 	}
@@ -135,7 +155,7 @@ func scan(t *testing.T, s store.Store) {
 	sortRows(want)
 	sortRows(got)
 	same(t, got, want)
-	if _, _, err := scanner.Scan(t.Context(), "*"); err == nil {
-		t.Error("a malformed cursor was accepted")
+	if _, _, err := scanner.Scan(t.Context(), "*"); !errors.Is(err, store.ErrCursor) {
+		t.Errorf("a malformed cursor: got %v, want ErrCursor", err)
 	}
 }

@@ -21,7 +21,10 @@ func missing(t *testing.T, s store.Store) {
 
 func kinds(t *testing.T, s store.Store) {
 	id := connection("owner", 1)
-	rows := []store.Row{attempt("state"), session("cookie"), hot(id, 150), cold(id, 20), pointer(1), keyring()}
+	rows := []store.Row{
+		attempt("state"), link("link", 600), session("cookie"), sessionCode("code"),
+		hot(id, 150), cold(id, 20), pointer(1), reader(1), keyring(),
+	}
 	var keys []store.Key
 	for i, row := range rows {
 		write(t, s, store.Put(row, store.Absent, fmt.Sprint("w", i)))
@@ -60,13 +63,16 @@ func largeRows(t *testing.T, s store.Store) {
 		write(t, s, store.Put(h, store.Absent, "w"), store.Put(c, store.Absent, "w"))
 		there(t, s, []store.Key{h.Key(), c.Key()}, h, c)
 		refused(t, s, []store.Change{store.Put(hot(id, size), store.Absent, "x")}, h)
+		l := link(fmt.Sprint(size), 2*size)
+		write(t, s, store.Put(l, store.Absent, "w"))
+		there(t, s, []store.Key{l.Key()}, l)
 	}
 }
 
 func expired(t *testing.T, s store.Store) {
 	tomb := hot(connection("owner", 1), 0)
 	tomb.Status, tomb.End = store.Disconnected, at()
-	rows := []store.Row{attempt("state"), session("cookie"), tomb}
+	rows := []store.Row{attempt("state"), link("link", 600), session("cookie"), sessionCode("code"), tomb}
 	var keys []store.Key
 	for _, row := range rows {
 		write(t, s, store.Put(row, store.Absent, "w"))

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"put in place of a row that is gone", putGone},
 		{"delete", deletes},
 		{"several changes: all or none", allOrNone},
+		{"a hundred changes: all or none", manyChanges},
 		{"the same write twice", sameWrite},
 		{"the same transaction twice", sameTransaction},
 		{"the same transaction after somebody changed one of its rows", sameTransactionPartly},
@@ -88,6 +89,26 @@ func attempt(state string) *store.Attempt {
 		State: store.HashOf(state), Browser: store.HashOf("browser"), Salt: filled('s', 16),
 		ReturnURL: "https://app.example/?a=1&b=<é>", Created: at(), End: at().Add(10 * time.Minute),
 	}
+}
+
+func link(token string, size int) *store.Link {
+	return &store.Link{
+		Token: store.HashOf(token), Owner: store.HashOf("owner"), Person: store.HashOf("person"),
+		ReturnURL: "https://app.example/?a=1&b=<é>", Scopes: "users:read", AsanaGID: "1200000000000001",
+		Created: at(), End: at().Add(30 * time.Minute),
+		Code: store.HashOf("code"), CodeEnd: at().Add(10 * time.Minute), Held: filled('h', size), Keep: at().Add(50 * time.Minute),
+	}
+}
+
+func sessionCode(code string) *store.SessionCode {
+	return &store.SessionCode{
+		Code: store.HashOf(code), Session: store.HashOf("cookie"), Connection: connection("owner", 1), Epoch: "epoch",
+		End: at().Add(time.Minute), Proof: filled('p', 100),
+	}
+}
+
+func reader(n int) *store.Reader {
+	return &store.Reader{Workspace: store.HashOf(fmt.Sprint("workspace ", n)), Connection: connection("owner", 1)}
 }
 
 func pointer(n int) *store.UserPointer {

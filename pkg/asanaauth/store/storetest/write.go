@@ -83,6 +83,29 @@ func allOrNone(t *testing.T, s store.Store) {
 	write(t, s)
 }
 
+// manyChanges writes as many rows at once as DynamoDB takes. A service account that
+// is named for 40 other workspaces needs 81.
+func manyChanges(t *testing.T, s store.Store) {
+	var puts, exchange []store.Change
+	var keys []store.Key
+	var before, after []store.Row
+	for n := range 50 {
+		old, new := reader(n), reader(50+n)
+		puts = append(puts, store.Put(old, store.Absent, "first"))
+		exchange = append(exchange, store.Delete(old.Key(), 1), store.Put(new, store.Absent, "second"))
+		keys = append(keys, old.Key(), new.Key())
+		before, after = append(before, old), append(after, new)
+	}
+	write(t, s, puts...)
+	stray := reader(99)
+	write(t, s, store.Put(stray, store.Absent, "stray"))
+	refused(t, s, exchange, stray)
+	there(t, s, keys, append(before, stray)...)
+	write(t, s, store.Delete(stray.Key(), 1))
+	write(t, s, exchange...)
+	there(t, s, keys, after...)
+}
+
 func sameWrite(t *testing.T, s store.Store) {
 	first, second := tokens(1), tokens(2)
 	write(t, s, store.Put(first, store.Absent, "first"))

@@ -6,10 +6,20 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrMalformed is the error of a cursor that no list has given, or another one.
 var ErrMalformed = errors.New("store: malformed cursor")
+
+// What DynamoDB takes for a key, in bytes
+// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
+// A cursor may come from a client: what is longer is the client's mistake, and not
+// a request that DynamoDB refuses.
+const (
+	mostPK = 2048
+	mostSK = 1024
+)
 
 // separator is in no key.
 const separator = "\x00"
@@ -26,7 +36,10 @@ func Decode(cursor string) (pk, sk string, err error) {
 		return "", "", ErrMalformed
 	}
 	pk, sk, ok := strings.Cut(string(data), separator)
-	if !ok || pk == "" || sk == "" || strings.Contains(sk, separator) {
+	switch {
+	case !ok, pk == "", sk == "", strings.Contains(sk, separator):
+		return "", "", ErrMalformed
+	case len(pk) > mostPK, len(sk) > mostSK, !utf8.Valid(data):
 		return "", "", ErrMalformed
 	}
 	return pk, sk, nil

@@ -2,6 +2,7 @@ package cursor_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/internal/cursor"
@@ -17,6 +18,26 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if sk, err := cursor.In("c#abc", ""); sk != "" || err != nil {
 		t.Errorf("at the beginning: got %q, %v", sk, err)
+	}
+}
+
+// TestLimits: what a table may hold goes through, and nothing beyond.
+func TestLimits(t *testing.T) {
+	pk, sk := strings.Repeat("p", 2048), strings.Repeat("s", 1024)
+	for _, test := range []struct {
+		name, pk, sk string
+		ok           bool
+	}{
+		{"the longest keys", pk, sk, true},
+		{"a partition key that is too long", pk + "p", sk, false},
+		{"a sort key that is too long", pk, sk + "s", false},
+		{"a partition key that is no UTF-8", "c#\xff", "a", false},
+		{"a sort key that is no UTF-8", "c#a", "\xff", false},
+	} {
+		_, _, err := cursor.Decode(cursor.Encode(test.pk, test.sk))
+		if test.ok && err != nil || !test.ok && !errors.Is(err, cursor.ErrMalformed) {
+			t.Errorf("%s: got %v", test.name, err)
+		}
 	}
 }
 

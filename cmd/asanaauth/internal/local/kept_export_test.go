@@ -1,0 +1,4 @@
+package local
+
+// CountKept counts what the page shows of the rows.
+var CountKept = countKept
