@@ -64,7 +64,7 @@ func (b backendCall) capabilities(w http.ResponseWriter, r *http.Request) error 
 type capabilities struct {
 	Active         bool              `json:"active"`
 	Kind           string            `json:"kind"`
-	AttributedTo   *identity         `json:"attributed_to"`
+	AttributedTo   *Identity         `json:"attributed_to"`
 	ScopeRequested *string           `json:"scope_requested"`
 	ScopeGranted   *string           `json:"scope_granted"`
 	ScopeMissing   *string           `json:"scope_missing"`

@@ -108,5 +108,5 @@ func answerConnection(w http.ResponseWriter, r *http.Request, status int, d asan
 		return err
 	}
 	noteConnection(r, d.ID)
-	return answerJSON(w, status, connectionJSON(d))
+	return answerJSON(w, status, ConnectionOf(d))
 }

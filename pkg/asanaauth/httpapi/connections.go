@@ -10,15 +10,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// connection is what is told of a connection: all members, always; null is what is
-// not known, or does not apply.
-type connection struct {
+// Connection is what is told of a connection, for encoding/json: all members, always;
+// null is what is not known, or does not apply. Never a token.
+type Connection struct {
 	ID             string    `json:"id"`
 	Kind           string    `json:"kind"`
 	Owner          *string   `json:"owner"`
 	Status         string    `json:"status"`
 	StatusReason   *string   `json:"status_reason"`
-	AttributedTo   *identity `json:"attributed_to"`
+	AttributedTo   *Identity `json:"attributed_to"`
 	ScopeRequested *string   `json:"scope_requested"`
 	ScopeGranted   *string   `json:"scope_granted"`
 	ReaderOf       []string  `json:"reader_of"`
@@ -29,18 +29,20 @@ type connection struct {
 	ExpiresAt      *string   `json:"expires_at"`
 }
 
-type identity struct {
+// Identity is as whom every action at Asana will appear.
+type Identity struct {
 	GID   string  `json:"gid"`
 	Name  *string `json:"name"`
 	Email *string `json:"email"`
 }
 
-func identityJSON(i asanaauth.Identity) *identity {
-	return &identity{i.GID, orNull(i.Name), orNull(i.Email)}
+func identityJSON(i asanaauth.Identity) *Identity {
+	return &Identity{i.GID, orNull(i.Name), orNull(i.Email)}
 }
 
-func connectionJSON(d asanaauth.Details) connection {
-	c := connection{
+// ConnectionOf tells of a connection what backends are told.
+func ConnectionOf(d asanaauth.Details) Connection {
+	c := Connection{
 		ID: d.ID, Kind: string(d.Kind), Owner: textOrNull(d.Owner), Status: string(d.Status), StatusReason: textOrNull(d.StatusReason),
 		UpdatedAt: timeOrNull(d.UpdatedAt),
 	}
@@ -95,12 +97,12 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	data := make([]connection, 0, len(page))
+	data := make([]Connection, 0, len(page))
 	for _, d := range page {
-		data = append(data, connectionJSON(d))
+		data = append(data, ConnectionOf(d))
 	}
 	return answerJSON(w, http.StatusOK, struct {
-		Data       []connection `json:"data"`
+		Data       []Connection `json:"data"`
 		NextCursor *string      `json:"next_cursor"`
 	}{data, textOrNull(next)})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/deployment"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
@@ -113,8 +114,10 @@ func (c Command) newPrinter(w io.Writer) printer {
 
 type jsonLines struct{ w io.Writer }
 
-func (j jsonLines) print(d asanaauth.Details) error { return writeJSON(j.w, connectionJSON(d), "") }
-func (jsonLines) flush() error                      { return nil }
+func (j jsonLines) print(d asanaauth.Details) error {
+	return writeJSON(j.w, httpapi.ConnectionOf(d), "")
+}
+func (jsonLines) flush() error { return nil }
 
 // table is for eyes: columns are as wide as a page of the scan needs.
 type table struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/commandline"
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/deployment"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
@@ -117,7 +118,7 @@ func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.W
 	if err != nil {
 		return err
 	}
-	return writeJSON(stdout, connectionJSON(details), "  ")
+	return writeJSON(stdout, httpapi.ConnectionOf(details), "  ")
 }
 
 // disconnect ends a connection. One that stays revoking is an error: nobody has been
