@@ -88,10 +88,13 @@ func TestBackendSecrets(t *testing.T) {
 		pat, refresh, session, s.token(c, "").AccessToken, "owner-in-the-clear", "person-in-the-clear", "mia@acme.example", "Mia Member",
 	}
 	trip := newBrowser(t).ask("GET", p.publicURL+"/local/trip", "").body
-	for _, want := range []string{`"from":"backend"`, `"what":"POST /connections/{id}/token"`, `"what":"POST /links"`, `"what":"POST /session/code"`, `"what":"POST /-/token_info"`} {
+	for _, want := range []string{`"from":"backend"`, `"what":"POST /connections/{id}/token"`, `"what":"POST /links"`, `"what":"POST /session/code"`, `"what":"POST /-/token_info"`, `"kind":"link"`, `"kind":"session code"`} {
 		if !strings.Contains(trip, want) {
 			t.Errorf("the trace does not have %s", want)
 		}
+	}
+	if strings.Contains(trip, `"row"`) {
+		t.Error("the trace has a kind of row that it does not know")
 	}
 	p.terminate()
 	rows, err := os.ReadFile(filepath.Join(data, "rows.db"))
