@@ -105,7 +105,7 @@ func (l *Links) row(r LinkRequest) (*store.Link, error) {
 		Created:   now,
 		End:       now.Add(linkTTL),
 		// An attempt may begin at the last moment, and its answer be held then.
-		Keep: now.Add(linkTTL + attemptTTL + heldTTL),
+		Keep: now.Add(linkTTL + attemptTTL + callerTime + heldTTL),
 	}
 	if row.Person, err = personOf(r.Person); err != nil {
 		return nil, err
