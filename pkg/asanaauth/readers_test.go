@@ -133,7 +133,8 @@ func TestAReaderThatIsNoneAnyMore(t *testing.T) {
 			}
 			for _, row := range rows {
 				r := row.(*store.Reader)
-				r.Connection = p.connect("x", asanatest.Admin).ID
+				d, _ := p.importToken("x", asanatest.Admin) // that could tell
+				r.Connection = d.ID
 				h.writes(r)
 				h.editCold(r.Connection, func(c *store.Cold) { c.ReaderOf = asanatest.Acme })
 			}
@@ -469,6 +470,15 @@ func TestAReadersAnswerIsAsOldAsItsParts(t *testing.T) {
 		h.asana.Inject(asanatest.Fault{Path: path, Body: `{"data":[{"gid":"1","user":{"gid":"` + asanatest.Member + `"},"workspace":{"gid":"` + asanatest.Acme + `"},"is_active":true,"is_view_only":false}]}`})
 		if m := p.mustMembers(cookie)[0]; m.AskedWith != "reader" || !m.Guest.Value || !m.CheckedAt.Equal(asked) {
 			t.Errorf("got %+v, want it checked at %v", m, asked)
+		}
+		cookie = p.signIn(asanatest.ViewOnly)
+		conn := p.opened(connectionOf(cookie))
+		h.asana.Inject(asanatest.Fault{Path: membershipsPath(asanatest.ViewOnly), Status: 403})
+		h.asana.Inject(asanatest.Fault{Path: membershipsPath(asanatest.ViewOnly), Status: 500})
+		p.mustMembers(cookie) // the reader is in trouble
+		time.Sleep(time.Minute)
+		if m, err := p.memberships.In(t.Context(), conn, asanatest.Acme, ""); err != nil || m.AskedWith != "reader" || !m.CheckedAt.Equal(time.Now()) {
+			t.Errorf("all of the reader: %+v, %v", m, err)
 		}
 	})
 }
