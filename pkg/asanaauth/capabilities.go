@@ -127,7 +127,7 @@ func (c *Connections) examineLongLived(ctx context.Context, conn *Connection) (s
 		if err != nil {
 			return access, asana.Introspection{}, err
 		}
-		told, err := c.introspect(ctx, conn, access)
+		told, err := c.introspect(ctx, conn, access, false)
 		if !errors.Is(err, errLook) {
 			return access, told, err
 		}

@@ -36,6 +36,9 @@ func TestImportOfALongLivedToken(t *testing.T) {
 					d.ID != store.ConnectionID(store.HashText("o"), gid, kind) || d.ScopeRequested != "" || !d.LastRefreshed.IsZero() {
 					t.Errorf("got %+v", d)
 				}
+				if hot := h.hotOf(d.ID); !hot.LastIntrospected.Equal(time.Now()) || hot.ClientID != "" {
+					t.Errorf("introspected at %v, client %q", hot.LastIntrospected, hot.ClientID)
+				}
 				token, err := p.tokenOf(d.ID, asanaauth.TokenRequest{MinTTL: 50 * time.Minute})
 				if err != nil || token.Access.Reveal() != value.Reveal() {
 					t.Fatalf("TokenOf() = %v", err)
@@ -480,18 +483,21 @@ func TestALostImportKnowsItself(t *testing.T) {
 	})
 }
 
-// What was just introspected is not asked about again.
-func TestAFreshImportIsNotIntrospected(t *testing.T) {
+// A token can die at any moment, also right after its import.
+func TestAFreshImportThatIsReported(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHouse(t)
 		p := h.process()
 		d, value := p.importToken("o", asanatest.Bot)
-		before := h.asana.CountRequests("/-/token_info")
-		hash := store.HashText(value.Reveal())
-		if _, err := p.tokenOf(d.ID, asanaauth.TokenRequest{Refused: &hash}); err != nil {
-			t.Error(err)
+		if err := h.asana.RevokeToken(value.Reveal()); err != nil {
+			t.Fatal(err)
 		}
-		wantCount(t, "introspections", h.asana.CountRequests("/-/token_info")-before, 0)
+		hash := store.HashText(value.Reveal())
+		_, err := p.tokenOf(d.ID, asanaauth.TokenRequest{Refused: &hash})
+		wantKind(t, err, asanaauth.ReconnectRequired)
+		if hot := h.hotOf(d.ID); hot.Status != store.Broken || hot.Reason != "inactive" {
+			t.Errorf("it is %s, %s", hot.Status, hot.Reason)
+		}
 	})
 }
 

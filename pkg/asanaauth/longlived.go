@@ -26,7 +26,7 @@ func (c *Connections) longLived(ctx context.Context, conn *Connection, r TokenRe
 		if !c.doubtful(conn.hot, held, r) {
 			return held, nil
 		}
-		_, err = c.introspect(ctx, conn, held)
+		_, err = c.introspect(ctx, conn, held, true)
 		if !errors.Is(err, errLook) {
 			return held, err
 		}
@@ -37,18 +37,19 @@ func (c *Connections) longLived(ctx context.Context, conn *Connection, r TokenRe
 }
 
 // doubtful reports whether Asana has to be asked about the token: a caller says that
-// it was refused, or its end has come. What Asana said holds for 30 seconds: a 401
+// it was refused, or its end has come. What Asana then said holds for 30 seconds: a 401
 // is also how Asana answers in a workspace that blocks the token.
 func (c *Connections) doubtful(hot *store.Hot, held secret.String, r TokenRequest) bool {
 	now := c.now()
 	over := !hot.Expires.IsZero() && !now.Before(hot.Expires)
 	refused := r.Refused != nil && store.HashText(held.Reveal()) == *r.Refused
-	return (over || refused) && until(hot.LastIntrospected.Add(refusedEvery), now, refusedEvery) == 0
+	return (over || refused) && until(hot.RefusedAt.Add(refusedEvery), now, refusedEvery) == 0
 }
 
 // introspect asks Asana about the token and writes down what it said: errLook where
-// the row has moved meanwhile, ReconnectRequired where the token is not active.
-func (c *Connections) introspect(ctx context.Context, conn *Connection, held secret.String) (asana.Introspection, error) {
+// the row has moved meanwhile, ReconnectRequired where the token is not active. doubted
+// notes that somebody's doubt was the reason: the next one has to wait.
+func (c *Connections) introspect(ctx context.Context, conn *Connection, held secret.String, doubted bool) (asana.Introspection, error) {
 	if err := c.canIntrospect(); err != nil {
 		return asana.Introspection{}, err
 	}
@@ -62,6 +63,9 @@ func (c *Connections) introspect(ctx context.Context, conn *Connection, held sec
 	defer cancel()
 	row := *conn.hot
 	row.LastIntrospected = c.now()
+	if doubted {
+		row.RefusedAt = c.now()
+	}
 	if !told.Active {
 		row.Status, row.Reason, row.BrokenAt = store.Broken, reasonInactive, c.now()
 		eraseAccess(&row)
