@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -204,81 +203,6 @@ func (m *Memberships) askWith(ctx context.Context, access secret.String, user, o
 		}
 	}
 	return list, nil
-}
-
-// readInto asks the readers of those workspaces where the person's own token left
-// open whether the person can write: about that person alone, in workspaces that the
-// person's own token reaches. Where they tell nothing, the own answer stands.
-func (m *Memberships) readInto(ctx context.Context, conn *Connection, own []Membership, ttl time.Duration) ([]Membership, error) {
-	var open []string
-	for _, in := range own {
-		if in.open() {
-			open = append(open, in.Workspace.GID)
-		}
-	}
-	if len(open) == 0 {
-		return own, nil
-	}
-	readers, err := m.c.readersOf(ctx, open, conn)
-	if err != nil {
-		return nil, err
-	}
-	asked := map[string][]Membership{} // by reader: each is asked once
-	for i, in := range own {
-		reader := readers[in.Workspace.GID]
-		if reader == nil {
-			continue
-		}
-		told, done := asked[reader.ID()]
-		if !done {
-			if told, err = m.readOrWarn(ctx, conn, reader, ttl); err != nil {
-				return nil, err
-			}
-			asked[reader.ID()] = told
-		}
-		for _, t := range told {
-			if t.Workspace.GID == in.Workspace.GID {
-				own[i] = in.with(t)
-			}
-		}
-	}
-	return own, nil
-}
-
-// readOrWarn asks a reader. One that is in trouble tells nothing, but for a rate limit:
-// that is worth waiting for.
-func (m *Memberships) readOrWarn(ctx context.Context, conn, reader *Connection, ttl time.Duration) ([]Membership, error) {
-	told, err := m.read(ctx, conn, reader, ttl)
-	switch {
-	case isOverLimit(err):
-		return nil, err
-	case err != nil:
-		m.c.Log.LogAttrs(ctx, slog.LevelWarn, "a reader could not be asked", slog.String("connection", reader.ID()), slog.Any("err", err))
-		return nil, nil
-	}
-	return told, nil
-}
-
-// read asks a reader about the connection's own user. That it may not know is an
-// answer, and is kept like one.
-func (m *Memberships) read(ctx context.Context, conn, reader *Connection, ttl time.Duration) ([]Membership, error) {
-	user := conn.hot.AsanaGID
-	key := membershipKey{connection: consentOf(conn), reader: consentOf(reader), user: user}
-	return m.told(ctx, reader, key, ttl, func(ctx context.Context, access secret.String) ([]Membership, error) {
-		told, err := m.c.Asana.Memberships(ctx, access, user)
-		if isStatus(err, http.StatusForbidden) || isStatus(err, http.StatusNotFound) {
-			return []Membership{}, nil
-		}
-		if err != nil {
-			return nil, fromParts(fmt.Errorf("asking a reader: %w", err))
-		}
-		now := m.c.now()
-		list := make([]Membership, 0, len(told))
-		for i := range told {
-			list = append(list, membershipIn(told[i].Workspace, user, &told[i], "", now))
-		}
-		return list, nil
-	})
 }
 
 // unknownBecause turns Asana's refusal to say what a membership is into the

@@ -2,15 +2,11 @@ package asanaauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
@@ -212,92 +208,4 @@ func (c *Connections) takeOver(ctx context.Context, taken map[string][]string, w
 		}
 	}
 	return changes, nil
-}
-
-// readersOf returns the readers of workspaces, opened, by workspace: service accounts
-// that live, and that say themselves that they are named for it. Whoever was ended or
-// dismissed is none.
-func (c *Connections) readersOf(ctx context.Context, workspaces []string, asking *Connection) (map[string]*Connection, error) {
-	pointers, err := c.readerPointers(ctx, workspaces)
-	if err != nil {
-		return nil, err
-	}
-	pointed := map[string]string{}
-	for _, gid := range workspaces {
-		p, ok := pointers[store.ReaderKey(store.HashText(gid))].(*store.Reader)
-		if ok && p.Connection != asking.ID() {
-			pointed[gid] = p.Connection
-		}
-	}
-	opened, err := c.openReaders(ctx, slices.Compact(slices.Sorted(maps.Values(pointed))), asking)
-	if err != nil {
-		return nil, err
-	}
-	readers := map[string]*Connection{}
-	for gid, id := range pointed {
-		if reader := opened[id]; reader != nil && reader.readerOf(gid) {
-			readers[gid] = reader
-		}
-	}
-	return readers, nil
-}
-
-// openReaders reads connections on behalf of the one that asks; what is none is left
-// out, as are rows that stay apart.
-func (c *Connections) openReaders(ctx context.Context, ids []string, asking *Connection) (map[string]*Connection, error) {
-	opened := map[string]*Connection{}
-	for range 3 {
-		var keys []store.Key
-		for _, id := range ids {
-			keys = append(keys, store.HotKey(id), store.ColdKey(id))
-		}
-		rows, err := c.Store.Read(ctx, keys...) // no keys, no rows
-		if err != nil {
-			return nil, fromParts(fmt.Errorf("reading the readers: %w", err))
-		}
-		var apart []string
-		for _, id := range ids {
-			hot, _ := rows[store.HotKey(id)].(*store.Hot)
-			if hot == nil || !named(hot) {
-				continue
-			}
-			cold, _ := rows[store.ColdKey(id)].(*store.Cold)
-			reader := &Connection{hot: hot, cold: cold, ring: asking.ring, caller: asking.caller}
-			if !reader.whole() {
-				apart = append(apart, id)
-				continue
-			}
-			opened[id] = reader
-		}
-		if ids = apart; len(ids) == 0 {
-			break
-		}
-	}
-	return opened, nil
-}
-
-func (c *Connection) readerOf(gid string) bool {
-	return c.hot.Kind == store.ServiceAccount && c.hot.Status == store.Active && slices.Contains(strings.Fields(c.cold.ReaderOf), gid)
-}
-
-// withToken calls Asana with the connection's token, fresh by the rules. One that is
-// refused all the same is reported as such, and what came of it tried once.
-func withToken[T any](ctx context.Context, c *Connections, conn *Connection, call func(context.Context, secret.String) (T, error)) (T, error) {
-	r := TokenRequest{MinTTL: DefaultMinTTL}
-	for again := true; ; again = false {
-		var none T
-		access, err := c.fresh(ctx, conn, r)
-		if err != nil {
-			return none, err
-		}
-		bounded, cancel := c.bound(ctx, 2*requestTime)
-		got, err := call(bounded, access)
-		cancel()
-		var answer *asana.Error
-		if !again || !errors.As(err, &answer) || answer.Status != http.StatusUnauthorized {
-			return got, err
-		}
-		hash := store.HashText(access.Reveal())
-		r.Refused = &hash
-	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
@@ -186,5 +188,27 @@ func (c *Connections) joined(ctx context.Context, hot *store.Hot, w want, caller
 			return got, nil
 		}
 		return c.refresh(ctx, got, w, caller)
+	}
+}
+
+// withToken calls Asana with the connection's token, fresh by the rules. One that is
+// refused all the same is reported as such, and what came of it tried once.
+func withToken[T any](ctx context.Context, c *Connections, conn *Connection, call func(context.Context, secret.String) (T, error)) (T, error) {
+	r := TokenRequest{MinTTL: DefaultMinTTL}
+	for again := true; ; again = false {
+		var none T
+		access, err := c.fresh(ctx, conn, r)
+		if err != nil {
+			return none, err
+		}
+		bounded, cancel := c.bound(ctx, 2*requestTime)
+		got, err := call(bounded, access)
+		cancel()
+		var answer *asana.Error
+		if !again || !errors.As(err, &answer) || answer.Status != http.StatusUnauthorized {
+			return got, err
+		}
+		hash := store.HashText(access.Reveal())
+		r.Refused = &hash
 	}
 }
