@@ -52,7 +52,7 @@ func TestRowsThatAreNoConnection(t *testing.T) {
 		p := h.process()
 		d := p.connect("o", asanatest.Member)
 		h.editOf(d.ID, func(hot *store.Hot) { hot.Generation++ })
-		_, err := p.conns.Open(t.Context(), asanaauth.Ref{ID: d.ID}, backend)
+		_, err := p.conns.Describe(t.Context(), p.opened(d.ID))
 		wantKind(t, err, asanaauth.TryAgain)
 		h.editOf(d.ID, func(hot *store.Hot) { hot.AsanaGID = asanatest.Admin })
 		_, err = p.conns.Open(t.Context(), asanaauth.Ref{ID: d.ID}, backend)
@@ -573,5 +573,90 @@ func TestBackendsAndFrontendsShareALease(t *testing.T) {
 			}
 		}
 		wantCount(t, "refreshes", h.refreshes(), 1)
+	})
+}
+
+// A list that cannot be read to its end is no end: what was not seen is left.
+func TestEndAllOfAListThatBreaksOff(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		const all = 101 // one more than a page of the store has
+		for i := range all {
+			p.connect(fmt.Sprint("owner ", i), asanatest.Member)
+		}
+		erased := 0
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if len(op.Changes) == 3 {
+				erased++
+			}
+			fails := op.Name == "list" && erased == all-1
+			return !fails, failIf(fails, errAway)
+		}
+		of := asanaauth.ListRequest{AsanaUser: asanatest.Member}
+		ended, err := p.conns.EndAll(t.Context(), of, backend)
+		if err != nil || ended.Disconnected != all-1 || ended.Left == 0 {
+			t.Errorf("EndAll() = %+v, %v", ended, err)
+		}
+		h.table.Hook = nil
+		ended, err = p.conns.EndAll(t.Context(), of, backend)
+		if err != nil || ended != (asanaauth.Ended{Disconnected: 1}) {
+			t.Errorf("EndAll() again = %+v, %v", ended, err)
+		}
+	})
+}
+
+// A connection of which somebody has taken a row hides no other, is asked for nothing,
+// and can be ended.
+func TestADamagedConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		damaged, whole := p.connect("o", asanatest.Member), p.connect("o", asanatest.Guest)
+		h.deletes(store.ColdKey(damaged.ID))
+		page, _, err := p.conns.List(t.Context(), asanaauth.ListRequest{Owner: "o"})
+		if err != nil || len(page) != 2 {
+			t.Fatalf("List() = %v, %v", page, err)
+		}
+		for _, d := range page {
+			if d.Owner != "o" || d.ID == damaged.ID && (d.Status != store.Active || !d.CreatedAt.IsZero()) {
+				t.Errorf("got %+v", d)
+			}
+		}
+		if _, err := p.importOf(asanaauth.ImportRequest{Owner: "o", RefreshToken: h.grant(asanatest.Admin)}); err != nil {
+			t.Errorf("importing beside it: %v", err)
+		}
+		conn := p.opened(damaged.ID)
+		_, err = p.conns.TokenOf(t.Context(), conn, asanaauth.TokenRequest{})
+		wantKind(t, err, asanaauth.TryAgain)
+		_, err = p.conns.Describe(t.Context(), conn)
+		wantKind(t, err, asanaauth.TryAgain)
+		_, err = p.memberships.List(t.Context(), conn, "")
+		wantKind(t, err, asanaauth.TryAgain)
+		_, err = p.memberships.Capabilities(t.Context(), conn)
+		wantKind(t, err, asanaauth.TryAgain)
+		got, err := p.conns.End(t.Context(), conn)
+		wantDisconnected(t, got, err, store.Disconnected, true)
+		if _, err := p.tokenOf(whole.ID, asanaauth.TokenRequest{}); err != nil {
+			t.Errorf("the other one: %v", err)
+		}
+		// Connecting again mends it.
+		h.deletes(store.ColdKey(whole.ID))
+		if again := p.connect("o", asanatest.Guest); again.ID != whole.ID || again.CreatedAt.IsZero() {
+			t.Errorf("connected again: %+v", again)
+		}
+	})
+}
+
+// A row's words are not repeated where they are none of ours.
+func TestAMadeUpReason(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.process()
+		d := p.connect("o", asanatest.Member)
+		h.editOf(d.ID, func(hot *store.Hot) { hot.Status, hot.Reason = store.Broken, "\x1b[2J" })
+		if got, err := p.conns.Describe(t.Context(), p.opened(d.ID)); err != nil || got.StatusReason != "" {
+			t.Errorf("got %q, %v", got.StatusReason, err)
+		}
 	})
 }

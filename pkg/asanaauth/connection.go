@@ -48,6 +48,9 @@ const CallerLibrary = "library"
 // Open reads a connection for a backend. caller names who asks in audit lines: an
 // IAM ARN, or [CallerLibrary].
 //
+// One of which a row was lost, or changed by somebody else, can be ended and no more:
+// all else is TryAgain.
+//
 // Errors: NotFound, where there is none, and where the owner is another one;
 // InvalidRequest for an owner that nobody can have; TryAgain; Internal.
 func (c *Connections) Open(ctx context.Context, ref Ref, caller string) (*Connection, error) {
@@ -60,7 +63,7 @@ func (c *Connections) Open(ctx context.Context, ref Ref, caller string) (*Connec
 		return nil, errNotFound
 	}
 	hotKey, coldKey := store.HotKey(ref.ID), store.ColdKey(ref.ID)
-	for range 3 {
+	for try := 1; ; try++ {
 		rows, err := c.Store.Read(ctx, hotKey, coldKey)
 		if err != nil {
 			return nil, fromParts(fmt.Errorf("reading the connection: %w", err))
@@ -75,7 +78,7 @@ func (c *Connections) Open(ctx context.Context, ref Ref, caller string) (*Connec
 			return nil, errNotFound
 		}
 		conn := &Connection{hot: hot, cold: cold, caller: caller, owner: ref.Owner}
-		if !conn.whole() {
+		if !conn.whole() && try < 3 {
 			continue
 		}
 		if conn.ring, err = c.Keys.Ring(ctx); err != nil {
@@ -83,12 +86,12 @@ func (c *Connections) Open(ctx context.Context, ref Ref, caller string) (*Connec
 		}
 		return conn, nil
 	}
-	return nil, tryAgain(0, errApart)
 }
 
 var (
 	errNotFound = &Error{Kind: NotFound}
 	errApart    = errors.New("hot and cold row stay apart")
+	errTorn     = tryAgain(0, errApart)
 )
 
 // genuine reports whether a row is what its key says: a tombstone, which does not
@@ -132,6 +135,9 @@ type Identity struct {
 
 // Describe says what may be known of a connection. Errors: TryAgain, Internal.
 func (c *Connections) Describe(ctx context.Context, conn *Connection) (Details, error) {
+	if !conn.whole() {
+		return Details{}, errTorn
+	}
 	d := describe(conn.hot, conn.cold)
 	if conn.hot.Status == store.Disconnected {
 		d.Owner = conn.owner
@@ -178,7 +184,10 @@ func describe(hot *store.Hot, cold *store.Cold) Details {
 		d.UpdatedAt = hot.End.Add(-tombstoneTTL)
 		return d
 	}
-	d.StatusReason = hot.Reason
+	switch hot.Reason {
+	case reasonInvalidGrant, reasonLostToken, reasonInactive: // no other word is ours
+		d.StatusReason = hot.Reason
+	}
 	d.AttributedTo.GID = hot.AsanaGID
 	d.ScopeRequested, d.ScopeGranted = cold.ScopeRequested, cold.ScopeGranted
 	d.ReaderOf = strings.Fields(cold.ReaderOf)

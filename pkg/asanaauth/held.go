@@ -130,6 +130,20 @@ type RedeemRequest struct {
 // Errors: InvalidRequest, LinkExpired (one for all that is wrong with the code),
 // TryAgain, Internal.
 func (c *Connections) Redeem(ctx context.Context, r RedeemRequest, caller string) (Details, error) {
+	d, err := c.redeem(ctx, r, caller)
+	return d, codeOver(err)
+}
+
+// codeOver is one answer for all that is wrong with a code: whose it is not is no
+// more to be learnt than whether there was one.
+func codeOver(err error) error {
+	if KindOf(err) != LinkExpired {
+		return err
+	}
+	return &Error{Kind: LinkExpired, Detail: "The code is unknown, spent or too old, or was made for another owner or person.", Err: err}
+}
+
+func (c *Connections) redeem(ctx context.Context, r RedeemRequest, caller string) (Details, error) {
 	if err := checkNewOwner(r.Owner); err != nil {
 		return Details{}, err
 	}

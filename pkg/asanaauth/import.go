@@ -155,7 +155,7 @@ func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring 
 			return nil, err
 		}
 		for _, conn := range page {
-			if conn.hot.Kind == kind && conn.hot.Status == store.Active && conn.cold.Imported == hash {
+			if conn.hot.Kind == kind && conn.hot.Status == store.Active && conn.whole() && conn.cold.Imported == hash {
 				d, err := c.Describe(ctx, conn)
 				return &d, err
 			}

@@ -57,7 +57,7 @@ func (c *Connections) List(ctx context.Context, r ListRequest) (page []Details, 
 			return nil, "", err
 		}
 		for i, conn := range found {
-			d, err := c.Describe(ctx, conn)
+			d, err := c.describeAny(ctx, conn)
 			if err != nil {
 				return nil, "", err
 			}
@@ -73,6 +73,17 @@ func (c *Connections) List(ctx context.Context, r ListRequest) (page []Details, 
 			return page, "", nil
 		}
 	}
+}
+
+// describeAny is Describe, and of a connection that has lost a row what is left to
+// know: it must not hide the others.
+func (c *Connections) describeAny(ctx context.Context, conn *Connection) (Details, error) {
+	if conn.whole() {
+		return c.Describe(ctx, conn)
+	}
+	d := describe(conn.hot, &store.Cold{})
+	d.Owner = conn.owner
+	return d, nil
 }
 
 // listing goes through the connections of an owner, or of an Asana user, a page of
@@ -193,7 +204,7 @@ func (l *listing) wholeOnes(ctx context.Context, found []*Connection) ([]*Connec
 				return nil, err
 			}
 			again.owner = conn.owner
-			conn = again
+			conn = again // whole, or with a row that is lost
 		}
 		whole = append(whole, conn)
 	}
@@ -222,6 +233,7 @@ func (c *Connections) EndAll(ctx context.Context, r ListRequest, caller string) 
 	for !l.done {
 		page, err := l.next(ctx)
 		if err != nil {
+			ended.Left++ // those that were not seen
 			failure = errors.Join(failure, err)
 			break
 		}

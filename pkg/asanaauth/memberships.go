@@ -73,8 +73,11 @@ func (m *Memberships) list(ctx context.Context, conn *Connection, workspace, use
 	if err := m.c.canIntrospect(); err != nil {
 		return nil, err
 	}
-	if conn.hot.Status != store.Active {
+	switch {
+	case conn.hot.Status != store.Active:
 		return nil, errReconnect(conn.hot)
+	case !conn.whole():
+		return nil, errTorn
 	}
 	ctx, cancel := m.c.bound(ctx, callerTime)
 	defer cancel()

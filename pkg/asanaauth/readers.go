@@ -48,6 +48,8 @@ func (c *Connections) SetReaderOf(ctx context.Context, conn *Connection, workspa
 			return Details{}, &Error{Kind: NotAllowedForKind}
 		case conn.hot.Status == store.Disconnected, conn.hot.Status == store.Revoking:
 			return Details{}, errReconnect(conn.hot)
+		case !conn.whole():
+			return Details{}, errTorn
 		case conn.cold.Writer == writer && conn.cold.ReaderOf == strings.Join(workspaces, " "):
 			return c.Describe(ctx, conn) // done, even where the answer was lost
 		}

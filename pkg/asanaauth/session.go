@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
@@ -93,7 +94,7 @@ func (c *Connections) readSession(ctx context.Context, id string, cookie store.H
 			return &Session{Connection{hot: hot, cold: cold, caller: callerOfHash(cookie), bound: true}, row}, nil
 		}
 	}
-	return nil, tryAgain(0, errApart)
+	return nil, errTorn
 }
 
 func (c *Connections) sessionHolds(id string, row *store.Session, hot *store.Hot) bool {
@@ -106,7 +107,7 @@ func (c *Connections) sessionHolds(id string, row *store.Session, hot *store.Hot
 
 // named works a connection's id out anew, from what its row says.
 func named(hot *store.Hot) bool {
-	return store.ConnectionID(hot.Owner, hot.AsanaGID, hot.Kind) == hot.Connection
+	return asana.IsGID(hot.AsanaGID) && store.ConnectionID(hot.Owner, hot.AsanaGID, hot.Kind) == hot.Connection
 }
 
 // moveIdleEnd lets a session in use live on, to its absolute end at most. It is

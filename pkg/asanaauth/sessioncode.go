@@ -59,6 +59,11 @@ func (c *Connections) SessionCode(ctx context.Context, s *Session) (code secret.
 // marker. Errors: LinkExpired (one for all that is wrong with the code, the session
 // or its connection), TryAgain, Internal.
 func (c *Connections) RedeemSessionCode(ctx context.Context, code secret.String, caller string) (Details, error) {
+	d, err := c.redeemSession(ctx, code, caller)
+	return d, codeOver(err)
+}
+
+func (c *Connections) redeemSession(ctx context.Context, code secret.String, caller string) (Details, error) {
 	ctx, cancel := c.bound(ctx, callerTime)
 	defer cancel()
 	row, err := c.findCode(ctx, code)

@@ -75,6 +75,9 @@ func (c *Connections) TokenOf(ctx context.Context, conn *Connection, r TokenRequ
 // fresh returns the opened access token that serves the request: that of the
 // connection's row, or of the refreshed one, which then is the connection's.
 func (c *Connections) fresh(ctx context.Context, conn *Connection, r TokenRequest) (secret.String, error) {
+	if !conn.whole() {
+		return secret.String{}, errTorn
+	}
 	if conn.hot.Kind != store.OAuth {
 		return c.longLived(ctx, conn, r)
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
@@ -131,12 +132,17 @@ func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(content, known...)
 }
 
-// params reads the query. A parameter without a value is a mistake: a missing owner
-// must not become none.
+// params reads the query. A parameter without a value, or of another name, is a
+// mistake: an owner that was lost or misspelt must not become none.
 func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	p, err := parseParams(r.URL.RawQuery, known...)
 	if err != nil {
 		return nil, err
+	}
+	for name := range r.URL.Query() {
+		if !slices.Contains(known, name) {
+			return nil, invalid("A parameter is not known here.")
+		}
 	}
 	for _, value := range p {
 		if value == "" || len(value) > maxParam {

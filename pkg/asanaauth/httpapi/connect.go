@@ -21,13 +21,16 @@ func waysIn() []way {
 	return []way{
 		{"connect_code", []string{"owner", "person"}, backendCall.redeem},
 		{"session_code", nil, backendCall.redeemSession},
-		{"token", []string{"owner", "kind"}, backendCall.importToken},
-		{"refresh_token", []string{"owner", "replace"}, backendCall.importGrant},
+		{"token", []string{"owner", "kind"}, backendCall.importCredential},
+		{"refresh_token", []string{"owner", "replace"}, backendCall.importCredential},
 	}
 }
 
 // connect answers POST /connections: the body says by which way.
 func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
+	if _, err := b.params(r); err != nil {
+		return err
+	}
 	var known []string
 	for _, way := range waysIn() {
 		known = append(append(known, way.name), way.beside...)
@@ -43,15 +46,25 @@ func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
 		if _, ok := m[way.name]; !ok {
 			continue
 		}
-		for name := range m {
-			if name != way.name && !slices.Contains(way.beside, name) {
-				return invalid("The body mixes members that do not belong together.")
-			}
+		if !m.within(way) {
+			return errMixed()
 		}
 		return way.serve(b, w, r, m)
 	}
 	return invalid("The body has a connect_code, a session_code, a token or a refresh_token.")
 }
+
+// within reports whether there are no members but the way's.
+func (m members) within(way way) bool {
+	for name := range m {
+		if name != way.name && !slices.Contains(way.beside, name) {
+			return false
+		}
+	}
+	return true
+}
+
+func errMixed() error { return invalid("The body mixes members that do not belong together.") }
 
 // notEmpty refuses members that are the empty string: none of ours can be.
 func (m members) notEmpty() error {
@@ -81,26 +94,55 @@ func (b backendCall) redeemSession(w http.ResponseWriter, r *http.Request, m mem
 	return answerConnection(w, r, http.StatusOK, d, err)
 }
 
-func (b backendCall) importToken(w http.ResponseWriter, r *http.Request, m members) error {
-	var token, owner, kind string
-	if err := m.texts(map[string]*string{"token": &token, "owner": &owner, "kind": &kind}); err != nil {
+func (b backendCall) importCredential(w http.ResponseWriter, r *http.Request, m members) error {
+	wanted, err := m.importRequest()
+	if err != nil {
 		return err
-	}
-	got, err := b.conns.Import(r.Context(), asanaauth.ImportRequest{Owner: owner, Token: secret.New(token), Kind: store.Kind(kind)}, b.caller)
-	return answerConnection(w, r, http.StatusCreated, got.Details, err)
-}
-
-func (b backendCall) importGrant(w http.ResponseWriter, r *http.Request, m members) error {
-	var refresh, owner string
-	if err := m.texts(map[string]*string{"refresh_token": &refresh, "owner": &owner}); err != nil {
-		return err
-	}
-	wanted := asanaauth.ImportRequest{Owner: owner, RefreshToken: secret.New(refresh)}
-	if raw, ok := m["replace"]; ok && json.Unmarshal(raw, &wanted.Replace) != nil {
-		return invalid("replace is true or false.")
 	}
 	got, err := b.conns.Import(r.Context(), wanted, b.caller)
 	return answerConnection(w, r, http.StatusCreated, got.Details, err)
+}
+
+// importRequest reads the members of an import: a token with its kind, or a refresh
+// token.
+func (m members) importRequest() (asanaauth.ImportRequest, error) {
+	var wanted asanaauth.ImportRequest
+	var token, refresh, kind string
+	err := m.texts(map[string]*string{"owner": &wanted.Owner, "token": &token, "kind": &kind, "refresh_token": &refresh})
+	if err != nil {
+		return wanted, err
+	}
+	if raw, ok := m["replace"]; ok && json.Unmarshal(raw, &wanted.Replace) != nil {
+		return wanted, invalid("replace is true or false.")
+	}
+	wanted.Token, wanted.RefreshToken, wanted.Kind = secret.New(token), secret.New(refresh), store.Kind(kind)
+	return wanted, nil
+}
+
+// ParseImport reads the body of an import as POST /connections takes it, for those who
+// have many in a file. Errors: InvalidRequest, with a Detail that repeats nothing.
+func ParseImport(body []byte) (asanaauth.ImportRequest, error) {
+	var known []string
+	imports := waysIn()[2:]
+	for _, way := range imports {
+		known = append(append(known, way.name), way.beside...)
+	}
+	m, err := parseObject(body, known...)
+	if err == nil {
+		err = m.notEmpty()
+	}
+	if err != nil {
+		return asanaauth.ImportRequest{}, err
+	}
+	for _, way := range imports {
+		if _, ok := m[way.name]; ok {
+			if !m.within(way) {
+				return asanaauth.ImportRequest{}, errMixed()
+			}
+			return m.importRequest()
+		}
+	}
+	return asanaauth.ImportRequest{}, invalid("An import has a token or a refresh_token.")
 }
 
 func answerConnection(w http.ResponseWriter, r *http.Request, status int, d asanaauth.Details, err error) error {

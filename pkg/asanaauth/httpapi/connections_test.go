@@ -117,7 +117,12 @@ func TestBadLists(t *testing.T) {
 		"?owner=a&limit=1", "?owner=a&cursor=x"} {
 		s.do(call("DELETE", "/connections"+query, "")).problem(400, "invalid-request")
 	}
-	s.do(call("GET", "/connections?owner=a&limit=100&other=1&other=2", "")).want(200)
+	s.do(call("GET", "/connections?owner=a&limit=100", "")).want(200)
+	// A misspelt owner is not none.
+	for _, c := range [][2]string{{"GET", "/connections?owner=a&other=1"}, {"GET", "/connections/con_x?ovner=a"}, {"DELETE", "/connections/con_x?Owner=a"},
+		{"POST", "/connections/con_x/token?owners=a"}, {"POST", "/connections?owner=a"}, {"POST", "/links?owner=a"}, {"GET", "/connections/con_x/membership?ovner=a"}} {
+		s.do(call(c[0], c[1], "")).problem(400, "invalid-request")
+	}
 }
 
 func TestReaders(t *testing.T) {

@@ -35,7 +35,7 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 		return err
 	}
 	defer in.Close()
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, true)
 	if err != nil {
 		return err

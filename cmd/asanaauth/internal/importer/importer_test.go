@@ -56,20 +56,23 @@ func TestParse(t *testing.T) {
 		`{"owner":"o",` + token + `,"kind":"personal_access_token"}`: "",
 		`{"owner":"o","refresh_token":"r","replace":true}`:           "",
 		` {"owner":"o","refresh_token":"r","replace":null} ` + "\r":  "",
-		`{"owner":"o",` + token + `,"kind":"x","more":1}`:            "does not belong",
-		`{"owner":"o",` + token + `,"replace":true}`:                 "does not belong",
-		`{"owner":"o","refresh_token":"r","kind":"x"}`:               "does not belong",
-		`{"owner":"o","refresh_token":"r",` + token + `}`:            "does not belong",
-		`{"Owner":"o",` + token + `}`:                                "does not belong",
+		`{"owner":"o",` + token + `,"kind":"x","more":1}`:            "not known",
+		`{"owner":"o",` + token + `,"replace":true}`:                 "do not belong together",
+		`{"owner":"o","refresh_token":"r","kind":"x"}`:               "do not belong together",
+		`{"owner":"o","refresh_token":"r",` + token + `}`:            "do not belong together",
+		`{"Owner":"o",` + token + `}`:                                "not known",
 		`{"owner":"o","owner":"p",` + token + `}`:                    "twice",
 		`{"owner":null,"owner":"p",` + token + `}`:                   "twice",
-		`{"owner":7,` + token + `}`:                                  "another type",
-		`{"owner":"o","refresh_token":"r","replace":"yes"}`:          "another type",
+		`{"owner":7,` + token + `}`:                                  "no string",
+		`{"owner":"o","refresh_token":"r","replace":"yes"}`:          "true or false",
 		`{"owner":"o",` + token + `} {}`:                             "after the JSON object",
 		`{"owner":"o",` + token + `}x`:                               "after the JSON object",
-		`{"owner":"o",` + token:                                      "no JSON object",
-		`["owner"]`:                                                  "no JSON object",
-		`1/2:hunter2`:                                                "no JSON object",
+		`{"owner":"o",` + token:                                      "not a JSON object",
+		`["owner"]`:                                                  "not a JSON object",
+		`1/2:hunter2`:                                                "not a JSON object",
+		`{"owner":"acme \ud800",` + token + `}`:                      "no string", // half of a character
+		`{"owner":"",` + token + `}`:                                 "empty",
+		`{"owner":"o"}`:                                              "token or a refresh_token",
 		"{\"owner\":\"\xff\"," + token + "}":                         "not UTF-8",
 	} {
 		r, err := importer.Parse(text)
@@ -102,15 +105,15 @@ func TestLines(t *testing.T) {
 		return nil
 	})
 	slices.Sort(got)
-	if want := []int64{2, 4, 8}; !slices.Equal(got, want) {
+	if want := []int64{4, 8}; !slices.Equal(got, want) {
 		t.Errorf("imported %v, want %v", got, want)
 	}
-	for line, reason := range map[int64]string{5: "64 KiB", 6: "64 KiB", 7: "no JSON object"} {
+	for line, reason := range map[int64]string{5: "64 KiB", 6: "64 KiB", 2: "token or a refresh_token", 7: "not a JSON object"} {
 		if r := report[line]; r.Status != "rejected" || r.Type != "invalid-request" || !strings.Contains(r.Reason, reason) {
 			t.Errorf("line %d: %+v", line, r)
 		}
 	}
-	if err == nil || !strings.Contains(err.Error(), "3 lines are not in") || !strings.Contains(told, "6 lines, 3 imported, 3 rejected") {
+	if err == nil || !strings.Contains(err.Error(), "4 lines are not in") || !strings.Contains(told, "6 lines, 2 imported, 4 rejected") {
 		t.Errorf("%v; told %q", err, told)
 	}
 }

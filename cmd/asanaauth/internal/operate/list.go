@@ -132,7 +132,7 @@ func (t *table) print(d asanaauth.Details) error {
 		t.headed = true
 	}
 	_, err2 := fmt.Fprintln(t.w, strings.Join([]string{
-		d.ID, string(d.Kind), string(d.Status), orDash(d.StatusReason), orDash(d.AttributedTo.GID), when(d.LastRefreshed), shown(d.Owner),
+		d.ID, shown(string(d.Kind)), shown(string(d.Status)), orDash(d.StatusReason), orDash(shown(d.AttributedTo.GID)), when(d.LastRefreshed), shown(d.Owner),
 	}, "\t"))
 	return errors.Join(err, err2)
 }

@@ -94,7 +94,7 @@ func (c *Command) setOwner(v string) error {
 // Run does what the command says. It prints what it found on stdout; an error is for
 // the operator.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, false)
 	if err != nil {
 		return err
