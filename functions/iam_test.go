@@ -84,7 +84,7 @@ func TestPolicies(t *testing.T) {
 		"read-tokens": {"GET/connections", "GET/connections/con_x", "GET/connections/con_x/capabilities", "GET/connections/con_x/membership",
 			"POST/connections/con_x/token"},
 		"connect":   {"POST/connections", "POST/links"},
-		"import":    {"POST/connections"},
+		"import":    {"PATCH/connections/con_x", "POST/connections"},
 		"off-board": {"DELETE/connections", "DELETE/connections/con_x", "GET/connections"},
 	} {
 		if !strings.Contains(string(page), "iam/"+name+".json") {
@@ -137,6 +137,7 @@ func TestLibraryPolicy(t *testing.T) {
 		AWS:       configOf(g),
 		TableName: d.table, KMSKeyIDs: []string{d.env["KMS_KEY_ID"]}, ClientID: clientID,
 		ClientSecretARN: d.env["ASANA_CLIENT_SECRET_ARN"], AsanaBaseURL: d.env["ASANA_BASE_URL"], Log: slog.New(slog.DiscardHandler),
+		AuthorizeURL: public + "/authorize", ReturnURLs: []string{home}, Scopes: "default",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +154,9 @@ func TestLibraryPolicy(t *testing.T) {
 		if page, _, err := deployment.Connections.List(t.Context(), r); err != nil || len(page) != 1 {
 			t.Errorf("listed: %v, %v", page, err)
 		}
+	}
+	if _, err := deployment.Links.Create(t.Context(), asanaauth.LinkRequest{Owner: "o"}); err != nil {
+		t.Errorf("a link: %v", err)
 	}
 	// Asana will not tell this token, so that a reader is looked for.
 	d.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/" + asanatest.Member + "/workspace_memberships", Status: http.StatusForbidden})

@@ -82,7 +82,8 @@ func TestBackendSecrets(t *testing.T) {
 	s.get(http.StatusOK, &bot, "POST", "/connections", object("session_code", session))
 	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", "code-of-nobody", "owner", "a"))
 	s.refused(422, "token-rejected", "POST", "/connections", object("token", "token-of-nobody", "owner", "a", "kind", "personal_access_token"))
-	s.refused(404, "not-found", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query&token-as-a-name=1", "")
+	s.refused(400, "invalid-request", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query&token-as-a-name=1", "")
+	s.refused(404, "not-found", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query", "")
 	secrets := []string{
 		"the-backend-key", strings.TrimPrefix(link, p.publicURL+"/authorize?link="), code, "code-of-nobody", "token-of-nobody", "token-in-the-path", "owner-in-the-query", "token-as-a-name",
 		pat, refresh, session, s.token(c, "").AccessToken, "owner-in-the-clear", "person-in-the-clear", "mia@acme.example", "Mia Member",

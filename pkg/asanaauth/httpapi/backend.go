@@ -95,7 +95,7 @@ func (b *backend) handler(route backendRoute) http.Handler {
 	return b.handle(route.pattern, asJSON, func(w http.ResponseWriter, r *http.Request) error {
 		caller, ok := b.whoAsks(r)
 		if !ok {
-			return failed(asanaauth.Unauthenticated)
+			return &asanaauth.Error{Kind: asanaauth.Unauthenticated, Detail: "The request has no identity that this service takes."}
 		}
 		id, ok := route.match(r.URL.Path)
 		if !ok {

@@ -32,7 +32,7 @@ func ProblemTypes() []ProblemType {
 	return []ProblemType{
 		{asanaauth.InvalidRequest, 400, "The request is malformed", "The link that brought you here is not complete, or was changed on its way."},
 		{asanaauth.LoginExpired, 400, "This sign-in is over", "It was used already, took too long, or began in another browser. Please start again."},
-		{asanaauth.LinkExpired, 400, "This link is over", "It was used already, or is too old. Please ask for a new one."},
+		{asanaauth.LinkExpired, 400, "This link or code is over", "It was used already, or is too old. Please ask for a new one."},
 		{asanaauth.Unauthenticated, 401, "Nobody is signed in", "Please sign in first."},
 		{asanaauth.AccessDenied, 403, "Access was denied at Asana", "You said no at Asana. Nothing was connected."},
 		{forbiddenOrigin, 403, "Requests from this origin are not allowed", "This request came from another site, so nothing was done."},

@@ -3,10 +3,10 @@
 // the operator's command. It is the one package that imports every AWS adapter; the
 // functions wire only what each of them needs.
 //
-// The program's role needs dynamodb:BatchGetItem, Query, PutItem and DeleteItem on
-// the table, kms:Decrypt on each key and kms:Encrypt on the first,
-// secretsmanager:GetSecretValue on the secret; and dynamodb:Scan for
-// [Deployment.Rows] alone. Whoever has them is every backend at once.
+// What the program's role needs is in docs/iam.md: docs/iam/library.json for tokens,
+// lists, licences and links; to redeem, import and end connections what template.yaml
+// gives ConnectionsRole; and dynamodb:Scan for [Deployment.Rows] alone. Whoever has
+// these is every backend at once.
 package onaws
 
 import (

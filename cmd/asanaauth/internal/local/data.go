@@ -52,7 +52,7 @@ func openData(folder string) (*data, error) {
 	d.rows, err = bolt.Open(filepath.Join(folder, rowsFile))
 	switch {
 	case errors.Is(err, bolt.ErrInUse):
-		return nil, fmt.Errorf("data folder %s is in use by another asanaauth local: name another one with -data", folder)
+		return nil, fmt.Errorf("data folder %s is in use by an asanaauth local that runs: stop it, or name another folder with -data", folder)
 	case errors.Is(err, bolt.ErrDamaged):
 		return nil, fmt.Errorf("data folder %s is damaged: %s is no store's file, or not all of it", folder, rowsFile)
 	case err != nil:
