@@ -100,7 +100,7 @@ func TestInUse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"data", []string{"-data", data, "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0"}, "in use by another asanaauth local"},
+		{"data", []string{"-data", data, "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0"}, "in use by an asanaauth local that runs"},
 		{"port", []string{"-data", t.TempDir(), "-addr", used, "-asana-addr", "127.0.0.1:0"}, "address already in use"},
 		{"port of Asana", []string{"-data", t.TempDir(), "-addr", "127.0.0.1:0", "-asana-addr", usedAsana}, "address already in use"},
 	} {

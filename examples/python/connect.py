@@ -78,6 +78,8 @@ class Page(BaseHTTPRequestHandler):
         if "connect_code" not in query:
             return self.show(400, f"Asana was not connected: {query.get('asana_error', 'no code came back')}.")
         connection = self.server.client.redeem(query["connect_code"], **account)
+        # Say whose account it is before it is used, and end the connection if the person says no:
+        # a silent consent brings the wrong one, and so does whoever got hold of the link.
         self.show(200, f"Connected as {connection['attributed_to']['name']}. You can close this page.")
         self.server.connected(connection)
 
