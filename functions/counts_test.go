@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
 // What costs a round trip at AWS costs nothing here, so calls are counted.
@@ -71,4 +73,23 @@ func TestKeyringNotKept(t *testing.T) {
 	d.forget()
 	b.ask(t, session, http.MethodGet, "/session", "", http.StatusOK)
 	check(t, "session: KMS", d.gates["session"].keys.Actions(), "Decrypt")
+}
+
+// A backend's valid token costs one read, and a refresh two writes more.
+func TestBackendCalls(t *testing.T) {
+	d := deploy(t)
+	s := saas{d.start(t, "connections"), saasARN}
+	body := `{"refresh_token":` + quoted(d.asana.RefreshToken(clientID, asanatest.Member)) + `,"owner":"o"}`
+	id := s.ask(t, http.MethodPost, "/connections", body, http.StatusCreated).text("id")
+	g := d.gates["connections"]
+	d.forget()
+	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
+	check(t, "valid token: DynamoDB", g.rows.Actions(), "BatchGetItem")
+	check(t, "valid token: KMS", g.keys.Actions())
+	d.expire(t)
+	d.forget()
+	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
+	check(t, "refresh: DynamoDB", g.rows.Actions(), "BatchGetItem", "PutItem", "PutItem")
+	check(t, "refresh: KMS", g.keys.Actions())
+	check(t, "refresh: Secrets Manager", g.secrets.Actions())
 }
