@@ -54,6 +54,18 @@ func TestRowsThatAreNoConnection(t *testing.T) {
 		h.editOf(d.ID, func(hot *store.Hot) { hot.Generation++ })
 		_, err := p.conns.Describe(t.Context(), p.opened(d.ID))
 		wantKind(t, err, asanaauth.TryAgain)
+		reads := 0
+		h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if reads++; reads == 2 { // the second look finds them together again
+				h.editOf(d.ID, func(hot *store.Hot) { hot.Generation-- })
+			}
+			return true, nil
+		}
+		if _, err := p.conns.Describe(t.Context(), p.opened(d.ID)); err != nil {
+			t.Errorf("read while it moved: %v", err)
+		}
+		h.table.Hook = nil
+		h.editOf(d.ID, func(hot *store.Hot) { hot.Generation++ })
 		h.editOf(d.ID, func(hot *store.Hot) { hot.AsanaGID = asanatest.Admin })
 		_, err = p.conns.Open(t.Context(), asanaauth.Ref{ID: d.ID}, backend)
 		wantKind(t, err, asanaauth.NotFound)
@@ -634,6 +646,10 @@ func TestADamagedConnection(t *testing.T) {
 		_, err = p.memberships.List(t.Context(), conn, "")
 		wantKind(t, err, asanaauth.TryAgain)
 		_, err = p.memberships.Capabilities(t.Context(), conn)
+		wantKind(t, err, asanaauth.TryAgain)
+		account, _ := p.importToken("it", asanatest.ServiceAccount)
+		h.deletes(store.ColdKey(account.ID))
+		_, err = p.conns.SetReaderOf(t.Context(), p.opened(account.ID), nil)
 		wantKind(t, err, asanaauth.TryAgain)
 		got, err := p.conns.End(t.Context(), conn)
 		wantDisconnected(t, got, err, store.Disconnected, true)

@@ -109,7 +109,7 @@ func (c *Connections) examine(ctx context.Context, conn *Connection) (secret.Str
 		if err != nil {
 			return access, asana.Introspection{}, err
 		}
-		told, err := c.introspectGrant(ctx, access)
+		told, err := c.ask(ctx, access)
 		if err != nil || told.Active || !again {
 			return access, told, err
 		}
@@ -139,16 +139,6 @@ func (c *Connections) examineLongLived(ctx context.Context, conn *Connection) (s
 			return access, told, nil
 		}
 	}
-}
-
-func (c *Connections) introspectGrant(ctx context.Context, access secret.String) (asana.Introspection, error) {
-	ctx, cancel := c.bound(ctx, requestTime)
-	defer cancel()
-	told, err := c.Asana.Introspect(ctx, access)
-	if err != nil {
-		err = overLimit(fromParts(fmt.Errorf("introspecting: %w", err)))
-	}
-	return told, err
 }
 
 // setScopes compares what was granted, as introspection told it or else the answer to

@@ -56,13 +56,23 @@ func (c *Connections) Wait(ctx context.Context) error {
 	}
 }
 
-// canAsk fails where there is nobody to ask.
+// canAsk fails where there is nobody to ask for tokens.
 func (c *Connections) canAsk() error {
-	if c.Asana == nil || c.Secrets == nil {
-		return &Error{Kind: Internal, Err: errors.New("these connections were made without Asana")}
+	if c.Secrets == nil {
+		return errNoAsana
+	}
+	return c.hasAsana()
+}
+
+// hasAsana fails where there is nobody to ask at all; no client secret is needed.
+func (c *Connections) hasAsana() error {
+	if c.Asana == nil {
+		return errNoAsana
 	}
 	return nil
 }
+
+var errNoAsana = &Error{Kind: Internal, Err: errors.New("these connections were made without Asana")}
 
 // issuedToUs fails where a grant is another client id's, as a row of staging is in
 // production: Asana would call it invalid, and no connection must break by that.

@@ -139,7 +139,7 @@ var errReturnTo = &Error{Kind: InvalidRequest, Detail: "return_to is not one of 
 
 var errLinkExpired = &Error{Kind: LinkExpired}
 
-// find reads a link by its key. One error for all: nobody learns whether there was
+// findLink reads a link by its key. One error for all: nobody learns whether there was
 // such a link.
 func findLink(ctx context.Context, p *Parts, key store.Key) (*store.Link, error) {
 	rows, err := p.Store.Read(ctx, key)

@@ -2,6 +2,7 @@ package asanaauth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -291,6 +292,10 @@ func TestAForwardedLink(t *testing.T) {
 				code := p.follow(link, asanatest.Member)
 				_, err := p.redeem(code, c.owner, c.person)
 				wantKind(t, err, asanaauth.LinkExpired)
+				_, unknown := p.redeem(secret.New(strings.Repeat("0", 64)+".x"), c.owner, c.person)
+				if a, b := detailOf(err), detailOf(unknown); a == "" || a != b {
+					t.Errorf("a wrong owner is told %q, an unknown code %q", a, b)
+				}
 				// Destroyed: the attacker, who may have seen the code, gets nothing either.
 				_, err = p.redeem(code, request.Owner, request.Person)
 				wantKind(t, err, asanaauth.LinkExpired)
@@ -311,6 +316,12 @@ func TestAForwardedLink(t *testing.T) {
 			})
 		})
 	}
+}
+
+func detailOf(err error) string {
+	var e *asanaauth.Error
+	errors.As(err, &e)
+	return e.Detail
 }
 
 // What is no code at all reads no row that it should not, and destroys nothing.

@@ -1,6 +1,7 @@
 package asanaauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (c *Connections) List(ctx context.Context, r ListRequest) (page []Details, 
 	if r.Limit == 0 {
 		r.Limit = defaultLimit
 	}
-	l := listing{c: c, ref: Ref{Owner: r.Owner}, user: r.AsanaUser, cursor: r.Cursor}
+	l := listing{c: c, owner: r.Owner, user: r.AsanaUser, cursor: r.Cursor}
 	for {
 		found, err := l.next(ctx)
 		if err != nil {
@@ -90,7 +91,7 @@ func (c *Connections) describeAny(ctx context.Context, conn *Connection) (Detail
 // the store at a time.
 type listing struct {
 	c      *Connections
-	ref    Ref    // whose Owner is listed, or
+	owner  string // that is listed, or
 	user   string // an Asana user's gid
 	ring   *seal.Ring
 	cursor string
@@ -103,7 +104,7 @@ func (l *listing) partition() string {
 	if l.user != "" {
 		return store.UserPartition(store.HashText(l.user))
 	}
-	return store.OwnerPartition(store.HashText(l.ref.Owner))
+	return store.OwnerPartition(store.HashText(l.owner))
 }
 
 // after is the cursor that goes on after a connection.
@@ -114,12 +115,9 @@ func (l *listing) after(conn *Connection) string {
 	return store.After(conn.hot.Key())
 }
 
-// next returns the connections of the next page, of which there may be none; nil
-// and no error where there is no page any more.
+// next returns the connections of the next page, of which there may be none. It is not
+// called when the listing is done.
 func (l *listing) next(ctx context.Context) ([]*Connection, error) {
-	if l.done {
-		return nil, nil
-	}
 	if l.ring == nil {
 		ring, err := l.c.Keys.Ring(ctx)
 		if err != nil {
@@ -144,8 +142,8 @@ func (l *listing) next(ctx context.Context) ([]*Connection, error) {
 // paired puts the hot and cold rows of an owner's partition together: a cold row
 // comes before its hot one.
 func (l *listing) paired(ctx context.Context, rows []store.Row) ([]*Connection, error) {
-	owner := store.HashText(l.ref.Owner)
-	found := []*Connection{}
+	owner := store.HashText(l.owner)
+	var found []*Connection
 	for _, row := range rows {
 		if cold, ok := row.(*store.Cold); ok {
 			l.cold = cold
@@ -155,7 +153,7 @@ func (l *listing) paired(ctx context.Context, rows []store.Row) ([]*Connection, 
 		if !ok || hot.Owner != owner || !genuine(hot) {
 			continue // owners whose hashes begin alike share a partition
 		}
-		conn := &Connection{hot: hot, ring: l.ring, owner: l.ref.Owner}
+		conn := &Connection{hot: hot, ring: l.ring, owner: l.owner}
 		if l.cold != nil && l.cold.Connection == hot.Connection {
 			conn.cold = l.cold
 		}
@@ -179,7 +177,7 @@ func (l *listing) pointed(ctx context.Context, rows []store.Row) ([]*Connection,
 	if err != nil {
 		return nil, fromParts(fmt.Errorf("reading connections: %w", err))
 	}
-	found := []*Connection{}
+	var found []*Connection
 	for _, id := range ids {
 		hot, _ := there[store.HotKey(id)].(*store.Hot)
 		cold, _ := there[store.ColdKey(id)].(*store.Cold)
@@ -229,12 +227,12 @@ func (c *Connections) EndAll(ctx context.Context, r ListRequest, caller string) 
 	defer cancel()
 	var ended Ended
 	var failure error
-	l := listing{c: c, ref: Ref{Owner: r.Owner}, user: r.AsanaUser}
+	l := listing{c: c, owner: r.Owner, user: r.AsanaUser}
 	for !l.done {
 		page, err := l.next(ctx)
 		if err != nil {
 			ended.Left++ // those that were not seen
-			failure = errors.Join(failure, err)
+			failure = cmp.Or(failure, err)
 			break
 		}
 		for _, conn := range page {
@@ -242,11 +240,11 @@ func (c *Connections) EndAll(ctx context.Context, r ListRequest, caller string) 
 				continue
 			}
 			conn.caller = caller
-			failure = errors.Join(failure, c.endOne(ctx, conn, &ended))
+			failure = cmp.Or(failure, c.endOne(ctx, conn, &ended))
 		}
 	}
 	if ended.Disconnected+ended.Revoking == 0 && failure != nil {
-		return ended, firstOfErrors(failure)
+		return ended, failure
 	}
 	return ended, nil
 }
@@ -265,15 +263,6 @@ func (c *Connections) endOne(ctx context.Context, conn *Connection, ended *Ended
 		ended.Revoking++
 	default:
 		ended.Disconnected++
-	}
-	return err
-}
-
-// firstOfErrors gives the first of joined errors: what one is, all are likely to be.
-func firstOfErrors(err error) error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
 	}
 	return err
 }

@@ -50,16 +50,11 @@ func (c *Connections) doubtful(hot *store.Hot, held secret.String, r TokenReques
 // the row has moved meanwhile, ReconnectRequired where the token is not active. doubted
 // notes that somebody's doubt was the reason: the next one has to wait.
 func (c *Connections) introspect(ctx context.Context, conn *Connection, held secret.String, doubted bool) (asana.Introspection, error) {
-	if err := c.canIntrospect(); err != nil {
-		return asana.Introspection{}, err
-	}
-	ask, cancel := c.bound(ctx, requestTime)
-	defer cancel()
-	told, err := c.Asana.Introspect(ask, held)
+	told, err := c.ask(ctx, held)
 	if err != nil {
-		return told, overLimit(fromParts(fmt.Errorf("introspecting: %w", err)))
+		return told, err
 	}
-	ctx, cancel = c.bound(context.WithoutCancel(ctx), saveReserve)
+	ctx, cancel := c.bound(context.WithoutCancel(ctx), saveReserve)
 	defer cancel()
 	row := *conn.hot
 	row.LastIntrospected = c.now()
@@ -82,10 +77,16 @@ func (c *Connections) introspect(ctx context.Context, conn *Connection, held sec
 	return told, &Error{Kind: ReconnectRequired, Err: errors.New("asana says that the token is not active")}
 }
 
-// canIntrospect fails where there is nobody to ask: no client secret is needed.
-func (c *Connections) canIntrospect() error {
-	if c.Asana == nil {
-		return &Error{Kind: Internal, Err: errors.New("these connections were made without Asana")}
+// ask introspects a token of any kind (RFC 7662), which changes nothing at Asana.
+func (c *Connections) ask(ctx context.Context, token secret.String) (asana.Introspection, error) {
+	if err := c.hasAsana(); err != nil {
+		return asana.Introspection{}, err
 	}
-	return nil
+	ctx, cancel := c.bound(ctx, requestTime)
+	defer cancel()
+	told, err := c.Asana.Introspect(ctx, token)
+	if err != nil {
+		err = overLimit(fromParts(fmt.Errorf("introspecting: %w", err)))
+	}
+	return told, err
 }

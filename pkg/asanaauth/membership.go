@@ -60,8 +60,8 @@ const (
 	askedWithReader     = "reader"
 )
 
-// open reports whether it is not known whether the person can write.
-func (m Membership) open() bool { return !m.Active.Known || !m.ViewOnly.Known }
+// undecided reports that it is not known whether the person can write.
+func (m Membership) undecided() bool { return !m.Active.Known || !m.ViewOnly.Known }
 
 // with is the membership with what a reader told of it: what the reader does not know
 // stays as it was known, and is as old as it was. Where nothing was learnt, it is m.

@@ -70,7 +70,7 @@ func (m *Memberships) list(ctx context.Context, conn *Connection, workspace, use
 	if user != "" && !asana.IsGID(user) {
 		return nil, &Error{Kind: InvalidRequest, Detail: "user is a gid, a string of digits."}
 	}
-	if err := m.c.canIntrospect(); err != nil {
+	if err := m.c.hasAsana(); err != nil {
 		return nil, err
 	}
 	switch {

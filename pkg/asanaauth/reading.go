@@ -20,7 +20,7 @@ import (
 func (m *Memberships) readInto(ctx context.Context, conn *Connection, own []Membership, ttl time.Duration) ([]Membership, error) {
 	var open []string
 	for _, in := range own {
-		if in.open() {
+		if in.undecided() {
 			open = append(open, in.Workspace.GID)
 		}
 	}

@@ -103,7 +103,7 @@ func (c *Connections) findCode(ctx context.Context, code secret.String) (*store.
 func (c *Connections) sessionOfCode(ctx context.Context, code *store.SessionCode) (*Session, error) {
 	s, err := c.readSession(ctx, code.Connection, code.Session)
 	if err == nil {
-		err = c.prove(ctx, s, code)
+		err = c.bothProven(ctx, s, code)
 	}
 	if KindOf(err) == Unauthenticated {
 		return nil, errLinkExpired
@@ -111,7 +111,7 @@ func (c *Connections) sessionOfCode(ctx context.Context, code *store.SessionCode
 	return s, err
 }
 
-func (c *Connections) prove(ctx context.Context, s *Session, code *store.SessionCode) error {
+func (c *Connections) bothProven(ctx context.Context, s *Session, code *store.SessionCode) error {
 	var err error
 	if s.ring, err = c.Keys.Ring(ctx); err != nil {
 		return err

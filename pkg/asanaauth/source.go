@@ -113,7 +113,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // ready gives the token for a request that may have one, and its row.
 func (t *transport) ready(r *http.Request) (secret.String, *store.Hot, error) {
-	if err := t.c.canIntrospect(); err != nil {
+	if err := t.c.hasAsana(); err != nil {
 		return secret.String{}, nil, err
 	}
 	if !toOrigin(r, t.c.Asana.BaseURL()) {

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
@@ -200,6 +199,9 @@ func withToken[T any](ctx context.Context, c *Connections, conn *Connection, cal
 	r := TokenRequest{MinTTL: DefaultMinTTL}
 	for again := true; ; again = false {
 		var none T
+		if err := c.hasAsana(); err != nil {
+			return none, err
+		}
 		access, err := c.fresh(ctx, conn, r)
 		if err != nil {
 			return none, err
@@ -207,8 +209,7 @@ func withToken[T any](ctx context.Context, c *Connections, conn *Connection, cal
 		bounded, cancel := c.bound(ctx, 2*requestTime)
 		got, err := call(bounded, access)
 		cancel()
-		var answer *asana.Error
-		if !again || !errors.As(err, &answer) || answer.Status != http.StatusUnauthorized {
+		if !again || !isStatus(err, http.StatusUnauthorized) {
 			return got, err
 		}
 		hash := store.HashText(access.Reveal())

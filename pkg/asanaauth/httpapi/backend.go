@@ -120,14 +120,23 @@ func (b *backend) whoAsks(r *http.Request) (string, bool) {
 	return caller, ok && caller != ""
 }
 
-// body reads the JSON object of a request; one without a body needs no type.
-func (b backendCall) body(r *http.Request, known ...string) (members, error) {
+// content reads the body of a request; one without a body needs no type.
+func (b backendCall) content(r *http.Request) ([]byte, error) {
 	content, err := readBody(r)
 	if err != nil {
 		return nil, err
 	}
 	if len(content) > 0 && !hasType(r, "application/json") {
 		return nil, errNotJSON
+	}
+	return content, nil
+}
+
+// body reads the JSON object of a request.
+func (b backendCall) body(r *http.Request, known ...string) (members, error) {
+	content, err := b.content(r)
+	if err != nil {
+		return nil, err
 	}
 	return parseObject(content, known...)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
@@ -18,9 +19,14 @@ type way struct {
 }
 
 func waysIn() []way {
-	return []way{
+	return append([]way{
 		{"connect_code", []string{"owner", "person"}, backendCall.redeem},
 		{"session_code", nil, backendCall.redeemSession},
+	}, imports()...)
+}
+
+func imports() []way {
+	return []way{
 		{"token", []string{"owner", "kind"}, backendCall.importCredential},
 		{"refresh_token", []string{"owner", "replace"}, backendCall.importCredential},
 	}
@@ -31,27 +37,41 @@ func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
 	if _, err := b.params(r); err != nil {
 		return err
 	}
-	var known []string
-	for _, way := range waysIn() {
-		known = append(append(known, way.name), way.beside...)
-	}
-	m, err := b.body(r, known...)
+	body, err := b.content(r)
 	if err != nil {
 		return err
 	}
-	if err := m.notEmpty(); err != nil {
+	way, m, err := choose(body, waysIn())
+	if err != nil {
 		return err
 	}
-	for _, way := range waysIn() {
+	return way.serve(b, w, r, m)
+}
+
+// choose reads a body that goes one of the ways. What is meant by a mixture of two
+// nobody knows.
+func choose(body []byte, ways []way) (way, members, error) {
+	var known, names []string
+	for _, way := range ways {
+		known, names = append(append(known, way.name), way.beside...), append(names, way.name)
+	}
+	m, err := parseObject(body, known...)
+	if err == nil {
+		err = m.notEmpty()
+	}
+	if err != nil {
+		return way{}, nil, err
+	}
+	for _, way := range ways {
 		if _, ok := m[way.name]; !ok {
 			continue
 		}
 		if !m.within(way) {
-			return errMixed()
+			return way, nil, invalid("The body mixes members that do not belong together.")
 		}
-		return way.serve(b, w, r, m)
+		return way, m, nil
 	}
-	return invalid("The body has a connect_code, a session_code, a token or a refresh_token.")
+	return way{}, nil, invalid("The body has none of: " + strings.Join(names, ", ") + ".")
 }
 
 // within reports whether there are no members but the way's.
@@ -63,8 +83,6 @@ func (m members) within(way way) bool {
 	}
 	return true
 }
-
-func errMixed() error { return invalid("The body mixes members that do not belong together.") }
 
 // notEmpty refuses members that are the empty string: none of ours can be.
 func (m members) notEmpty() error {
@@ -122,27 +140,11 @@ func (m members) importRequest() (asanaauth.ImportRequest, error) {
 // ParseImport reads the body of an import as POST /connections takes it, for those who
 // have many in a file. Errors: InvalidRequest, with a Detail that repeats nothing.
 func ParseImport(body []byte) (asanaauth.ImportRequest, error) {
-	var known []string
-	imports := waysIn()[2:]
-	for _, way := range imports {
-		known = append(append(known, way.name), way.beside...)
-	}
-	m, err := parseObject(body, known...)
-	if err == nil {
-		err = m.notEmpty()
-	}
+	_, m, err := choose(body, imports())
 	if err != nil {
 		return asanaauth.ImportRequest{}, err
 	}
-	for _, way := range imports {
-		if _, ok := m[way.name]; ok {
-			if !m.within(way) {
-				return asanaauth.ImportRequest{}, errMixed()
-			}
-			return m.importRequest()
-		}
-	}
-	return asanaauth.ImportRequest{}, invalid("An import has a token or a refresh_token.")
+	return m.importRequest()
 }
 
 func answerConnection(w http.ResponseWriter, r *http.Request, status int, d asanaauth.Details, err error) error {

@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
@@ -21,4 +22,10 @@ func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers i
 }
 
 // Parse reads one line.
-func Parse(text string) (asanaauth.ImportRequest, error) { return parse([]byte(text)) }
+func Parse(text string) (asanaauth.ImportRequest, error) {
+	var err error
+	for l := range lines(strings.NewReader(text), &err) {
+		return l.request, l.err
+	}
+	return asanaauth.ImportRequest{}, err
+}

@@ -72,16 +72,16 @@ func TestParse(t *testing.T) {
 		`1/2:hunter2`:                                                "not a JSON object",
 		`{"owner":"acme \ud800",` + token + `}`:                      "no string", // half of a character
 		`{"owner":"",` + token + `}`:                                 "empty",
-		`{"owner":"o"}`:                                              "token or a refresh_token",
+		`{"owner":"o"}`:                                              "none of: token, refresh_token",
 		"{\"owner\":\"\xff\"," + token + "}":                         "not UTF-8",
 	} {
 		r, err := importer.Parse(text)
 		switch {
 		case want == "" && (err != nil || r.Owner != "o" || r.Token.IsZero() == r.RefreshToken.IsZero()):
 			t.Errorf("%s: %+v, %v", text, r, err)
-		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+		case want != "" && !strings.Contains(detail(err), want):
 			t.Errorf("%s: %v, want %q", text, err, want)
-		case err != nil && strings.Contains(err.Error(), "hunter2"):
+		case err != nil && strings.Contains(err.Error()+detail(err), "hunter2"):
 			t.Errorf("%s: the error repeats the token", text)
 		}
 	}
@@ -89,6 +89,14 @@ func TestParse(t *testing.T) {
 	if !r.Replace || r.RefreshToken.Reveal() != "r" {
 		t.Errorf("got %+v", r)
 	}
+}
+
+func detail(err error) string {
+	var e *asanaauth.Error
+	if !errors.As(err, &e) || e.Kind != asanaauth.InvalidRequest {
+		return ""
+	}
+	return e.Detail
 }
 
 // Malformed lines are told by their number, and the others go on.
@@ -108,7 +116,7 @@ func TestLines(t *testing.T) {
 	if want := []int64{4, 8}; !slices.Equal(got, want) {
 		t.Errorf("imported %v, want %v", got, want)
 	}
-	for line, reason := range map[int64]string{5: "64 KiB", 6: "64 KiB", 2: "token or a refresh_token", 7: "not a JSON object"} {
+	for line, reason := range map[int64]string{5: "64 KiB", 6: "64 KiB", 2: "none of: token, refresh_token", 7: "not a JSON object"} {
 		if r := report[line]; r.Status != "rejected" || r.Type != "invalid-request" || !strings.Contains(r.Reason, reason) {
 			t.Errorf("line %d: %+v", line, r)
 		}

@@ -3,7 +3,6 @@ package importer
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"io"
 	"iter"
 
@@ -18,7 +17,7 @@ const mostLine = 64 << 10
 type line struct {
 	number  int64 // from 1
 	request asanaauth.ImportRequest
-	err     error // a fixed sentence: nothing of what the line holds
+	err     error // an InvalidRequest, which repeats nothing of the line
 }
 
 // lines reads a file line by line, and holds no more of it than one. Lines of white
@@ -35,9 +34,9 @@ func lines(r io.Reader, err *error) iter.Seq[line] {
 			l, blank := line{number: number}, len(bytes.TrimSpace(text)) == 0
 			switch {
 			case tooLong:
-				l.err = errors.New("the line has more than 64 KiB")
+				l.err = &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: "The line has more than 64 KiB."}
 			case !blank:
-				l.request, l.err = parse(text)
+				l.request, l.err = httpapi.ParseImport(bytes.TrimSpace(text))
 			}
 			if (tooLong || !blank) && !yield(l) || readErr == io.EOF {
 				return
@@ -54,14 +53,4 @@ func next(in *bufio.Reader) (text []byte, tooLong bool, err error) {
 		_, err = in.ReadSlice('\n')
 	}
 	return text, tooLong || len(bytes.TrimRight(text, "\r\n")) > mostLine, err
-}
-
-// parse reads a line as the HTTP API reads a body.
-func parse(text []byte) (asanaauth.ImportRequest, error) {
-	request, err := httpapi.ParseImport(bytes.TrimSpace(text))
-	var wrong *asanaauth.Error
-	if errors.As(err, &wrong) {
-		return request, errors.New(wrong.Detail)
-	}
-	return request, err
 }

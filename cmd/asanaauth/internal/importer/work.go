@@ -40,7 +40,7 @@ func (r *run) work(ctx context.Context, l line) error {
 // that has begun is not broken off: its token may be used up, and would be lost.
 func (r *run) try(ctx context.Context, l line) (entry, error) {
 	if l.err != nil {
-		return entry{}, &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: l.err.Error()}
+		return entry{}, l.err
 	}
 	for n := 1; ; n++ {
 		e, err := r.alone(context.WithoutCancel(ctx), l)
