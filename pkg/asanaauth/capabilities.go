@@ -109,7 +109,7 @@ func (c *Connections) examine(ctx context.Context, conn *Connection) (secret.Str
 		if err != nil {
 			return access, asana.Introspection{}, err
 		}
-		told, err := c.ask(ctx, access)
+		told, err := c.tokenInfo(ctx, access)
 		if err != nil || told.Active || !again {
 			return access, told, err
 		}

@@ -153,7 +153,7 @@ func (c *Connections) redeem(ctx context.Context, r RedeemRequest, caller string
 	}
 	ctx, cancel := c.bound(ctx, callerTime)
 	defer cancel()
-	key, half, ok := splitCode(r.Code)
+	key, codeHash, ok := splitCode(r.Code)
 	if !ok {
 		return Details{}, errLinkExpired
 	}
@@ -161,12 +161,12 @@ func (c *Connections) redeem(ctx context.Context, r RedeemRequest, caller string
 	if err != nil {
 		return Details{}, err
 	}
-	link, err := c.heldUnder(ctx, key, half)
+	link, err := c.heldUnder(ctx, key, codeHash)
 	if err != nil {
 		return Details{}, err
 	}
 	if link.Owner != store.HashText(r.Owner) || link.Person != person {
-		return Details{}, c.destroy(ctx, link, half, caller)
+		return Details{}, c.destroy(ctx, link, codeHash, caller)
 	}
 	held, err := c.openHeld(ctx, ring, link)
 	if err != nil {
@@ -174,7 +174,7 @@ func (c *Connections) redeem(ctx context.Context, r RedeemRequest, caller string
 	}
 	w := consentWrite{p: &c.Parts, ring: ring, consent: held.consent(r.Owner)}
 	w.beside = func(ctx context.Context, _ *store.Hot, writer string) (store.Change, error) {
-		there, err := c.heldUnder(ctx, key, half)
+		there, err := c.heldUnder(ctx, key, codeHash)
 		if err != nil {
 			return store.Change{}, err
 		}
@@ -187,20 +187,21 @@ func (c *Connections) redeem(ctx context.Context, r RedeemRequest, caller string
 	return w.details(), nil
 }
 
-// splitCode reads a connect code: the hash of the link's token, and a secret.
-func splitCode(code secret.String) (key store.Key, half store.Hash, ok bool) {
+// splitCode reads a connect code: the hash of the link's token, and a secret, of which
+// the row has the hash.
+func splitCode(code secret.String) (key store.Key, codeHash store.Hash, ok bool) {
 	name, rest, ok := strings.Cut(code.Reveal(), ".")
 	token, err := store.ParseHash(name)
 	return store.LinkKey(token), store.HashText(rest), ok && err == nil
 }
 
 // heldUnder reads the link that holds an answer under the code.
-func (c *Connections) heldUnder(ctx context.Context, key store.Key, half store.Hash) (*store.Link, error) {
+func (c *Connections) heldUnder(ctx context.Context, key store.Key, codeHash store.Hash) (*store.Link, error) {
 	link, err := findLink(ctx, &c.Parts, key)
 	switch {
 	case err != nil:
 		return nil, err
-	case link.Code.IsZero(), link.Code != half:
+	case link.Code.IsZero(), link.Code != codeHash:
 		return nil, errLinkExpired
 	case !c.now().Before(link.CodeEnd):
 		c.forget(ctx, link)
@@ -255,7 +256,7 @@ func spentLink(link *store.Link) *store.Link {
 
 // destroy forgets what is held under a code that somebody brought who did not begin
 // the trip. It returns LinkExpired when that has happened.
-func (c *Connections) destroy(ctx context.Context, link *store.Link, half store.Hash, caller string) error {
+func (c *Connections) destroy(ctx context.Context, link *store.Link, codeHash store.Hash, caller string) error {
 	writer, err := c.drawName()
 	if err != nil {
 		return err
@@ -269,7 +270,7 @@ func (c *Connections) destroy(ctx context.Context, link *store.Link, half store.
 		if c.Clock.Sleep(ctx, c.between(pollMin, pollMax)) != nil {
 			return fromParts(fmt.Errorf("destroying the answer: %w", err))
 		}
-		there, err := c.heldUnder(ctx, link.Key(), half)
+		there, err := c.heldUnder(ctx, link.Key(), codeHash)
 		switch {
 		case err == nil:
 			link = there

@@ -171,7 +171,7 @@ func (c *Connections) importLongLived(ctx context.Context, ring *seal.Ring, r Im
 
 // verify asks Asana what a long-lived token is, and then whose.
 func (c *Connections) verify(ctx context.Context, token secret.String) (asana.Introspection, asana.User, error) {
-	told, err := c.ask(ctx, token)
+	told, err := c.tokenInfo(ctx, token)
 	switch {
 	case err != nil:
 		return told, asana.User{}, err

@@ -442,6 +442,38 @@ func TestAnImportOfWhatIsBrokenAsksAsana(t *testing.T) {
 	})
 }
 
+// A grant that does not open users/me says otherwise whose it is, where it can.
+func TestAnImportWithoutUsersMe(t *testing.T) {
+	for name, c := range map[string]struct {
+		scopes string
+		data   bool
+		ok     bool
+	}{
+		"by OpenID Connect":   {openID, false, true},
+		"by the token answer": {"default", true, true},
+		"by nothing":          {"default", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h := newHouse(t)
+				elsewhere := newHouse(t)
+				elsewhere.asana, elsewhere.wire.next = h.asana, h.asana.Transport()
+				elsewhere.process(func(s *settings) { s.scopes = c.scopes }).signIn(asanatest.Member)
+				h.switches(func(s *asanatest.Switches) { s.DataOnRefresh = c.data })
+				h.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/me", Status: http.StatusForbidden})
+				got, err := h.process().importOf(asanaauth.ImportRequest{Owner: "o", RefreshToken: secret.New(elsewhere.wire.tokens[0])})
+				if c.ok && (err != nil || got.AttributedTo.GID != asanatest.Member) {
+					t.Errorf("Import() = %+v, %v", got, err)
+				}
+				if !c.ok {
+					wantReason(t, err, "identity-refused")
+					h.wantNothingKept()
+				}
+			})
+		})
+	}
+}
+
 // Identities that disagree are believed by nobody.
 func TestAnImportWhoseIdentitiesDisagree(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 // verifyGrant introspects a refresh token, which changes nothing at Asana.
 func (c *Connections) verifyGrant(ctx context.Context, refresh secret.String) error {
-	told, err := c.ask(ctx, refresh)
+	told, err := c.tokenInfo(ctx, refresh)
 	switch {
 	case err != nil:
 		return err
@@ -37,7 +37,7 @@ func (c *Connections) importGrant(ctx context.Context, ring *seal.Ring, r Import
 	if err := c.Secrets.Ready(ctx); err != nil {
 		return Imported{}, err
 	}
-	if c.left(ctx) < requestTime+requestTime+saveReserve {
+	if c.left(ctx) < 2*requestTime+saveReserve {
 		return Imported{}, tryAgain(0, errors.New("no time left to ask Asana"))
 	}
 	// From here on a caller who goes away does not count: the token may rotate.
@@ -82,6 +82,9 @@ func (c *Connections) refreshOnce(ctx context.Context, refresh secret.String) (a
 func (c *Connections) keepGrant(ctx context.Context, ring *seal.Ring, tokens asana.Tokens, r ImportRequest, caller string) (Imported, error) {
 	issued := c.now()
 	user, err := c.identify(ctx, tokens.Access)
+	if KindOf(err) == TokenRejected {
+		user, err = c.identifyOtherwise(ctx, tokens, err)
+	}
 	if err != nil {
 		return Imported{}, err
 	}
@@ -92,4 +95,19 @@ func (c *Connections) keepGrant(ctx context.Context, ring *seal.Ring, tokens asa
 		tokens.Refresh = r.RefreshToken
 	}
 	return c.keepImport(ctx, ring, consent{kind: store.OAuth, tokens: tokens, user: user, issued: issued}, r, caller)
+}
+
+// identifyOtherwise finds out whose a grant is that does not open users/me: by OpenID
+// Connect, or by the token answer itself. Else refused is the answer.
+func (c *Connections) identifyOtherwise(ctx context.Context, tokens asana.Tokens, refused error) (asana.User, error) {
+	ctx, cancel := c.bound(ctx, requestTime)
+	defer cancel()
+	info, err := c.Asana.UserInfo(ctx, tokens.Access)
+	switch {
+	case err == nil && info.User.GID != "":
+		return info.User, nil
+	case tokens.User.GID != "":
+		return tokens.User, nil
+	}
+	return asana.User{}, refused
 }

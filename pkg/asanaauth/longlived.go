@@ -50,7 +50,7 @@ func (c *Connections) doubtful(hot *store.Hot, held secret.String, r TokenReques
 // the row has moved meanwhile, ReconnectRequired where the token is not active. doubted
 // notes that somebody's doubt was the reason: the next one has to wait.
 func (c *Connections) introspect(ctx context.Context, conn *Connection, held secret.String, doubted bool) (asana.Introspection, error) {
-	told, err := c.ask(ctx, held)
+	told, err := c.tokenInfo(ctx, held)
 	if err != nil {
 		return told, err
 	}
@@ -77,8 +77,8 @@ func (c *Connections) introspect(ctx context.Context, conn *Connection, held sec
 	return told, &Error{Kind: ReconnectRequired, Err: errors.New("asana says that the token is not active")}
 }
 
-// ask introspects a token of any kind (RFC 7662), which changes nothing at Asana.
-func (c *Connections) ask(ctx context.Context, token secret.String) (asana.Introspection, error) {
+// tokenInfo introspects a token of any kind (RFC 7662), which changes nothing at Asana.
+func (c *Connections) tokenInfo(ctx context.Context, token secret.String) (asana.Introspection, error) {
 	if err := c.hasAsana(); err != nil {
 		return asana.Introspection{}, err
 	}
