@@ -11,8 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/functions/internal/wire"
 	"github.com/asanaauth/asanaauth/functions/internal/wire/clientsecret"
 	"github.com/asanaauth/asanaauth/functions/internal/wire/keyring"
+	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 

@@ -50,10 +50,14 @@ func our(names ...string) []string {
 func importRules() []importRule {
 	nothing := []string{}
 	return []importRule{
+		{"~/internal/env$", nothing, []string{"~", anyAWS},
+			"functions and command read variables by the same rules, and link nothing else for it"},
+		{"~/internal/lambdahttp$", []string{awsLambda}, []string{"~", "net/http/httptest"},
+			"it knows nothing of this product, and ships no test code"},
+		{"~/internal/lambdatest$", nothing, []string{"~", anyAWS},
+			"it runs built functions, and shares no code with them"},
 		{"~/pkg/asanaauth/secret$", nothing, []string{"~", anyAWS, "net/http"},
 			"secrets are held by every package, so this one leans on none"},
-		{"~/pkg/asanaauth/env$", nothing, []string{"~/functions", rules, anyAWS},
-			"functions, command and doctor read variables by the same rules, each linking nothing for it"},
 		{"~/pkg/asanaauth/store$", our("secret", "store/internal"), []string{anyAWS, "net/http", rules},
 			"what a row is does not depend on where it is kept"},
 		{"~/pkg/asanaauth/store/internal", nothing, []string{anyAWS, "net/http", rules},
@@ -78,19 +82,17 @@ func importRules() []importRule {
 			"who fetches the client secret needs nothing else of ours"},
 		{rules, append(our("secret", "store$", "seal$", "asana$"), oauth2, "golang.org/x/sync"), []string{anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"},
 			"the rules touch the world through five doors, so that they can be simulated"},
-		{"~/pkg/asanaauth/httpapi$", append(our("secret", "store$", "asana$"), rules, "github.com/jub0bs/cors"), []string{anyAWS, "~/functions", "~/pkg/asanaauth/lambdahttp"},
+		{"~/pkg/asanaauth/httpapi$", append(our("secret", "store$", "asana$"), rules, "github.com/jub0bs/cors"), []string{anyAWS, "~/functions", "~/internal/lambdahttp"},
 			"the same handlers run in one local process and in Lambda functions"},
-		{"~/pkg/asanaauth/lambdahttp$", []string{awsLambda}, []string{"~", "net/http/httptest"},
-			"it knows nothing of this product, and ships no test code"},
 		{"~/pkg/asanatest$", []string{jose}, []string{"~", anyAWS},
 			"anyone can test their Asana client against it; and what shares code with us would share our mistakes"},
 
-		{"~/pkg/asanaauth/onaws$", append(our("secret", "store", "seal", "asana", "env"), rules, awsSDK+"/aws", awsSDK+"/service", smithy), []string{"~/functions", "~/pkg/asanaauth/httpapi", "~/pkg/asanaauth/lambdahttp", awsSDK + "/config"},
+		{"~/pkg/asanaauth/onaws$", append(our("secret", "store", "seal", "asana"), rules, awsSDK+"/aws", awsSDK+"/service", smithy), []string{"~/functions", "~/pkg/asanaauth/httpapi", "~/internal/lambdahttp", awsSDK + "/config"},
 			"a Go backend brings its own AWS configuration, and serves no routes of ours"},
 		{"~/pkg/asanaauth/onaws/onawstest$", []string{awsSDK + "/aws", awsSDK + "/config", awsSDK + "/service"}, []string{"~"},
 			"it makes what a deployment consists of, as somebody else would"},
 
-		{"~/functions/internal/boot$", append(our("env", "lambdahttp"), awsSDK+"/aws", awsLambda), []string{awsSDK + "/service", rules},
+		{"~/functions/internal/boot$", []string{"~/internal/env", "~/internal/lambdahttp", awsSDK + "/aws", awsLambda}, []string{awsSDK + "/service", rules},
 			"all mains share it, so what it imports is linked by every function"},
 		{"~/functions/internal/wire$", nil, []string{kmsClient, smClient, "~/pkg/asanaauth/seal/kms", "~/pkg/asanaauth/asana/secretsmanager"},
 			"authorize imports it too"},
@@ -121,13 +123,13 @@ type listed struct {
 	Imports, Deps    []string
 }
 
-// goList returns the packages of this module that ship, and which packages are the
-// standard library's.
+// goList returns the packages of this module below pkg, internal and functions, with
+// all that they import of it, and which packages are the standard library's.
 func goList(t *testing.T) (ours []listed, standard map[string]bool) {
 	t.Helper()
-	lookAtSources(t, "../../pkg", "../../functions")
+	lookAtSources(t, "../../pkg", "../../internal", "../../functions")
 	cmd := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc", "-json=ImportPath,Name,Standard,Imports,Deps",
-		"../../pkg/...", "../../functions/...")
+		"../../pkg/...", "../../internal/...", "../../functions/...")
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
@@ -182,7 +184,7 @@ func TestImports(t *testing.T) {
 				checkImports(t, rule, p, standard)
 			}
 		}
-		if !ruled && matches("~/pkg", p.ImportPath) {
+		if !ruled && matchesAny([]string{"~/pkg", "~/internal"}, p.ImportPath) {
 			t.Errorf("%s has no rule here: say what it may import", p.ImportPath)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
+	"github.com/asanaauth/asanaauth/internal/env"
 )
 
 // Attempts and the longest wait between them, for every call to AWS: within the

@@ -22,7 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
+	"github.com/asanaauth/asanaauth/internal/env"
 )
 
 func lookup(vars map[string]string) func(string) (string, bool) {

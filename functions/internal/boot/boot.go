@@ -14,8 +14,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
+	"github.com/asanaauth/asanaauth/internal/env"
+	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
 // NewHandler is what each main has: it reads its variables through lookup, wires

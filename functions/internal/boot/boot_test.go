@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
+	"github.com/asanaauth/asanaauth/internal/env"
+	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
 func logger() (*slog.Logger, *bytes.Buffer) {

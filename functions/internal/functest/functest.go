@@ -20,8 +20,8 @@ import (
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
 	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
+	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
 )
 
 // Main is a function's main under test.

@@ -19,11 +19,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/asanaauth/asanaauth/internal/env"
+	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 

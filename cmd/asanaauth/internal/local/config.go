@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
+	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 

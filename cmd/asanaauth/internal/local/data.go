@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
 	localkey "github.com/asanaauth/asanaauth/pkg/asanaauth/seal/local"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/bolt"
 )

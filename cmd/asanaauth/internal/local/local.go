@@ -14,7 +14,7 @@ import (
 	"log/slog"
 	"net/url"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
+	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 

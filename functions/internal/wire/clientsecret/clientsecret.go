@@ -6,9 +6,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana/secretsmanager"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
 )
 
 // Secrets reads ASANA_CLIENT_SECRET_ARN. Nothing is fetched before its first use.

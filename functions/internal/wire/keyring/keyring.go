@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 
+	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/kms"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"

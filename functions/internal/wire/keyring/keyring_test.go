@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/asanaauth/asanaauth/functions/internal/wire/keyring"
+	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
+	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
 func main() {

@@ -9,7 +9,7 @@ import (
 	"runtime"
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
+	"github.com/asanaauth/asanaauth/internal/env"
 )
 
 func main() { boot.Run(newHandler, problem) }

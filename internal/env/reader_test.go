@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/env"
+	"github.com/asanaauth/asanaauth/internal/env"
 )
 
 const name = "NAME"

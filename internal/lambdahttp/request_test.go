@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
+	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
 // seen is what a handler was handed.

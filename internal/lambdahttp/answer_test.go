@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
+	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
 func TestAnswer(t *testing.T) {

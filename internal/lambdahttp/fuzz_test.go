@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/lambdahttp"
+	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
 // FuzzInvoke holds for any bytes whatever: there is an answer, it is JSON, what
