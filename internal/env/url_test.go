@@ -1,63 +1,15 @@
 package env_test
 
-import (
-	"strings"
-	"testing"
-)
+import "testing"
 
 func TestOrigin(t *testing.T) {
 	tests := []struct{ value, reason string }{
-		{"https://auth.example.com", ""},
 		{"https://auth.example.com:8443", ""},
-		{"https://a_b.xn--bcher-kva.example", ""},
-		{"https://192.0.2.1", ""},
-		{"https://[2001:db8::1]:8443", ""},
 		{"http://localhost:8484", ""},
-		{"http://127.0.0.1:8484", ""},
-		{"http://[::1]", ""},
-
 		{unset, "is missing"},
-		{"*", "is no absolute URL"},
-		{"null", "is no absolute URL"},
 		{"auth.example.com", "is no absolute URL"},
-		{"//auth.example.com", "is neither https nor http"},
-		{"https:auth.example.com", "is no absolute URL"},
-		{"https://", "is no absolute URL"},
-		{"https://:443", "malformed host"},
 		{"https://auth.example.com/", "more than scheme, host and port"},
-		{"https://auth.example.com/x", "more than scheme, host and port"},
-		{"https://auth.example.com?", "more than scheme, host and port"},
-		{"https://auth.example.com#", "more than scheme, host and port"},
-		{"HTTPS://auth.example.com", "more than scheme, host and port"},
-		{"https://Auth.example.com", "upper case"},
-		{"https://auth.example.com:443", "default port"},
-		{"http://localhost:80", "default port"},
-		{"https://auth.example.com:", "malformed host"},
-		{"https://auth.example.com:0", "malformed host"},
-		{"https://auth.example.com:08443", "malformed host"},
-		{"https://auth.example.com:70000", "malformed host"},
-		{"https://*.example.com", "malformed host"},
-		{"https://auth..example.com", "malformed host"},
-		{"https://auth.example.com.", "malformed host"},
-		{"https://-x.example", "malformed host"},
-		{"https://x,y.example", "malformed host"},
-		{"https://" + strings.Repeat("x", 64) + ".example", "malformed host"},
-		{"https://%65xample.com", "is no absolute URL"},
-		{"https://127.1", "malformed host"},
-		{"https://0x7f.1", "malformed host"},
-		{"https://127.000.0.1", "malformed host"},
-		{"https://[127.0.0.1]", "no absolute URL"},
-		{"https://[::ffff:127.0.0.1]", "malformed host"},
-		{"https://[2001:DB8::1]", "malformed host"},
-		{"https://[::1%25eth0]", "malformed host"},
-		{"https://bücher.example", "URLs have to escape"},
-		{"https://user@auth.example.com", "user information"},
-		{"https://good.example\\@evil.example", "URLs have to escape"},
 		{"http://auth.example.com", "loopback hosts alone"},
-		{"http://localhost.example.com", "loopback hosts alone"},
-		{"http://app.localhost", "loopback hosts alone"},
-		{"javascript:alert(1)", "is no absolute URL"},
-		{"ftp://auth.example.com", "is neither https nor http"},
 		{"https://auth.example.com ", "space around"},
 		{"https://auth.example.com\n", "control characters"},
 	}

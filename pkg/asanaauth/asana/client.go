@@ -9,13 +9,14 @@ package asana
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/asanaauth/asanaauth/internal/weburl"
 )
 
 // Paths under the base URL, from https://developers.asana.com/docs/oauth and
@@ -116,17 +117,9 @@ func (c *Client) config() *oauth2.Config {
 // trustedURL parses a URL that tokens may be sent to, and returns nil for any
 // other: https, or http on a loopback host, and nothing but a path behind.
 func trustedURL(raw string) *url.URL {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(raw, "?#") {
-		return nil
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+	u, ok := weburl.ParseSecure(raw)
+	if !ok || strings.ContainsAny(raw, "?#") {
 		return nil
 	}
 	return u
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

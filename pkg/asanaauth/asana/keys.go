@@ -5,11 +5,12 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"encoding/json"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/asanaauth/asanaauth/internal/weburl"
 )
 
 const (
@@ -142,24 +143,8 @@ func usable(set []json.RawMessage) []jose.JSONWebKey {
 	return keys
 }
 
-// sameOrigin compares scheme, host and port.
+// sameOrigin reports whether two URLs that tokens may be sent to have one origin.
 func sameOrigin(a, b string) bool {
 	u, v := trustedURL(a), trustedURL(b)
-	return u != nil && v != nil && u.Scheme == v.Scheme && authority(u) == authority(v)
-}
-
-func authority(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	}
-	return strings.ToLower(u.Hostname()) + ":" + port
-}
-
-func isPicture(raw string) bool {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil {
-		return false
-	}
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+	return u != nil && v != nil && weburl.SameOrigin(u, v)
 }

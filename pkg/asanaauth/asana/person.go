@@ -3,6 +3,7 @@ package asana
 import (
 	"unicode/utf8"
 
+	"github.com/asanaauth/asanaauth/internal/weburl"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
@@ -49,7 +50,7 @@ func picture(m map[string]any) secret.String {
 			found = s
 		}
 	}
-	if len(found) > 2*mostText || !isPicture(found) {
+	if _, ok := weburl.ParseSecure(found); !ok || len(found) > 2*mostText {
 		return secret.String{}
 	}
 	return secret.New(found)

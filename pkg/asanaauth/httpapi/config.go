@@ -10,9 +10,9 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strings"
+
+	"github.com/asanaauth/asanaauth/internal/weburl"
 )
 
 // Config is what all handlers have in common.
@@ -51,7 +51,7 @@ func (c Config) seam() seam {
 		return s // cookies keep all that protects them
 	}
 	s.https = u.Scheme == "https"
-	s.cookies.bare = u.Scheme == "http" && loopback(u.Hostname())
+	s.cookies.bare = u.Scheme == "http" && weburl.IsLoopback(u.Hostname())
 	return s
 }
 
@@ -71,9 +71,4 @@ func (s seam) newID(r *http.Request) string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails: the program would end
 	return hex.EncodeToString(b[:])
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }
