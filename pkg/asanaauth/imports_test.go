@@ -26,18 +26,19 @@ type importRule struct {
 }
 
 const (
-	anyAWS    = "github.com/aws"
-	awsLambda = "github.com/aws/aws-lambda-go"
-	awsSDK    = "github.com/aws/aws-sdk-go-v2"
-	smithy    = "github.com/aws/smithy-go"
-	dynamoDB  = awsSDK + "/service/dynamodb"
-	kmsClient = awsSDK + "/service/kms"
-	smClient  = awsSDK + "/service/secretsmanager"
-	oauth2    = "golang.org/x/oauth2"
-	oidc      = "github.com/coreos/go-oidc/v3"
-	jose      = "github.com/go-jose/go-jose/v4"
-	rules     = "~/pkg/asanaauth$"
-	webURL    = "~/internal/weburl$"
+	anyAWS     = "github.com/aws"
+	awsLambda  = "github.com/aws/aws-lambda-go"
+	awsSDK     = "github.com/aws/aws-sdk-go-v2"
+	smithy     = "github.com/aws/smithy-go"
+	dynamoDB   = awsSDK + "/service/dynamodb"
+	kmsClient  = awsSDK + "/service/kms"
+	smClient   = awsSDK + "/service/secretsmanager"
+	oauth2     = "golang.org/x/oauth2"
+	oidc       = "github.com/coreos/go-oidc/v3"
+	jose       = "github.com/go-jose/go-jose/v4"
+	rules      = "~/pkg/asanaauth$"
+	webURL     = "~/internal/weburl$"
+	strictJSON = "~/internal/strictjson$"
 )
 
 // our gives patterns of packages below pkg/asanaauth.
@@ -53,6 +54,8 @@ func importRules() []importRule {
 	return []importRule{
 		{"~/internal/weburl$", nothing, []string{"~", anyAWS},
 			"every package that has to judge a URL may import it"},
+		{"~/internal/strictjson$", nothing, []string{"~", anyAWS, "net/http"},
+			"every package that reads JSON of others may import it"},
 		{"~/internal/env$", []string{webURL}, []string{"~/pkg", "~/functions", "~/cmd", anyAWS},
 			"functions and command read variables by the same rules, and link nothing else for it"},
 		{"~/internal/lambdahttp$", []string{awsLambda}, []string{"~", "net/http/httptest"},
@@ -79,13 +82,13 @@ func importRules() []importRule {
 			"who unwraps keys needs no way to the rows"},
 		{"~/pkg/asanaauth/seal/local$", our("seal"), []string{anyAWS, "net/http", rules},
 			"the local key is a file and nothing else"},
-		{"~/pkg/asanaauth/asana$", append(our("secret"), webURL, oauth2, oidc, jose), []string{anyAWS, "~/pkg/asanaauth/store", "~/pkg/asanaauth/seal", rules},
+		{"~/pkg/asanaauth/asana$", append(our("secret"), webURL, strictJSON, oauth2, oidc, jose), []string{anyAWS, "~/pkg/asanaauth/store", "~/pkg/asanaauth/seal", rules},
 			"it speaks to Asana and keeps nothing"},
 		{"~/pkg/asanaauth/asana/secretsmanager$", append(our("secret"), awsSDK+"/aws", smClient, smithy), []string{dynamoDB, kmsClient, rules, "~/pkg/asanaauth/store", "~/pkg/asanaauth/seal"},
 			"who fetches the client secret needs nothing else of ours"},
 		{rules, append(our("secret", "store$", "seal$", "asana$"), webURL, oauth2, "golang.org/x/sync"), []string{anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"},
 			"the rules touch the world through five doors, so that they can be simulated"},
-		{"~/pkg/asanaauth/httpapi$", append(our("secret", "store$", "asana$"), rules, webURL, "github.com/jub0bs/cors"), []string{anyAWS, "~/functions", "~/internal/lambdahttp"},
+		{"~/pkg/asanaauth/httpapi$", append(our("secret", "store$", "asana$"), rules, webURL, strictJSON, "github.com/jub0bs/cors"), []string{anyAWS, "~/functions", "~/internal/lambdahttp"},
 			"the same handlers run in one local process and in Lambda functions"},
 		{"~/pkg/asanatest$", []string{jose}, []string{"~", anyAWS},
 			"anyone can test their Asana client against it; and what shares code with us would share our mistakes"},

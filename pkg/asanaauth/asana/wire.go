@@ -1,7 +1,6 @@
 package asana
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,8 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/asanaauth/asanaauth/internal/strictjson"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
@@ -150,56 +149,18 @@ func (a *answer) object() (map[string]any, error) {
 // plainJSON refuses what two readers could read in two ways: invalid UTF-8, an
 // object that has a name twice (or twice but for its case, which encoding/json
 // ignores), and what is nested without end. What else is no JSON is left to
-// encoding/json. Its errors hold nothing of data.
+// encoding/json, data after the value included. Its errors hold nothing of data.
 func plainJSON(data []byte) error {
-	if !utf8.Valid(data) {
-		return errors.New("the answer is not UTF-8")
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	return plainValue(d, depthLimit)
-}
-
-func plainValue(d *json.Decoder, depth int) error {
-	t, err := d.Token()
-	if err != nil {
-		return errors.New("the answer is no JSON")
-	}
-	open, ok := t.(json.Delim)
-	if !ok {
+	switch strictjson.Check(data, depthLimit) {
+	case nil, strictjson.ErrTrailing:
 		return nil
-	}
-	if depth == 0 {
-		return errors.New("the answer is nested too deeply")
-	}
-	names := make(map[string]bool)
-	for d.More() {
-		if open == '{' {
-			if err := plainName(d, names); err != nil {
-				return err
-			}
-		}
-		if err := plainValue(d, depth-1); err != nil {
-			return err
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return errors.New("the answer is no JSON")
-	}
-	return nil
-}
-
-func plainName(d *json.Decoder, seen map[string]bool) error {
-	t, err := d.Token()
-	name, ok := t.(string)
-	if err != nil || !ok {
-		return errors.New("the answer is no JSON")
-	}
-	// Up and down again folds the few letters that have three cases.
-	name = strings.ToLower(strings.ToUpper(name))
-	if seen[name] {
+	case strictjson.ErrUTF8:
+		return errors.New("the answer is not UTF-8")
+	case strictjson.ErrTwice:
 		return errors.New("the answer has a member twice")
+	case strictjson.ErrDepth:
+		return errors.New("the answer is nested too deeply")
+	default:
+		return errors.New("the answer is no JSON")
 	}
-	seen[name] = true
-	return nil
 }

@@ -1,17 +1,15 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/asanaauth/asanaauth/internal/strictjson"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
@@ -61,57 +59,27 @@ func readBody(r *http.Request) ([]byte, error) {
 type members map[string]json.RawMessage
 
 // parseObject reads one JSON object with some of the known members, each at
-// most once, and nothing after it. encoding/json takes more: it takes the last
-// of two equal members, any case, and invalid UTF-8. No body counts as {}.
+// most once, and nothing after it. No body counts as {}.
 func parseObject(body []byte, known ...string) (members, error) {
-	m := members{}
 	if len(body) == 0 {
-		return m, nil
+		return members{}, nil
 	}
-	if !utf8.Valid(body) {
+	m, err := strictjson.Object(body, known...)
+	switch err {
+	case nil:
+	case strictjson.ErrUTF8:
 		return nil, invalid("The body is not UTF-8.")
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, invalid("The body is not a JSON object.")
-	}
-	for d.More() {
-		if err := m.next(d, known); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, invalid("The body is not a JSON object.")
-	}
-	if _, err := d.Token(); err != io.EOF {
+	case strictjson.ErrUnknown:
+		return nil, invalid("The body has a member that is not known here.")
+	case strictjson.ErrTwice:
+		return nil, invalid("The body has a member twice.")
+	case strictjson.ErrTrailing:
 		return nil, invalid("There is something after the JSON object.")
+	default:
+		return nil, invalid("The body is not a JSON object.")
 	}
-	for name, value := range m {
-		if string(value) == "null" {
-			delete(m, name)
-		}
-	}
+	maps.DeleteFunc(m, func(_ string, value json.RawMessage) bool { return string(value) == "null" })
 	return m, nil
-}
-
-func (m members) next(d *json.Decoder, known []string) error {
-	t, err := d.Token()
-	name, ok := t.(string)
-	if err != nil || !ok {
-		return invalid("The body is not a JSON object.")
-	}
-	if !slices.Contains(known, name) {
-		return invalid("The body has a member that is not known here.")
-	}
-	if _, twice := m[name]; twice {
-		return invalid("The body has a member twice.")
-	}
-	var value json.RawMessage
-	if d.Decode(&value) != nil {
-		return invalid("The body is not a JSON object.")
-	}
-	m[name] = value
-	return nil
 }
 
 // text reads a member that is a string; one that is absent is "" and false.
@@ -120,8 +88,8 @@ func (m members) text(name string) (string, bool, error) {
 	if !ok {
 		return "", false, nil
 	}
-	var text string
-	if json.Unmarshal(raw, &text) != nil || hasLoneSurrogate(raw) {
+	text, err := strictjson.String(raw)
+	if err != nil {
 		return "", true, invalid("A member of the body is no string.")
 	}
 	return text, true, nil
@@ -136,32 +104,4 @@ func (m members) texts(to map[string]*string) error {
 		}
 	}
 	return nil
-}
-
-// hasLoneSurrogate reports whether a JSON string has half of a character (RFC 8259
-// section 8.2), in place of which encoding/json reads U+FFFD: two names could become
-// one.
-func hasLoneSurrogate(raw []byte) bool {
-	var high bool
-	for i := 0; i < len(raw); i++ {
-		unit := rune(-1)
-		if raw[i] == '\\' && i+5 < len(raw) && raw[i+1] == 'u' {
-			n, err := strconv.ParseUint(string(raw[i+2:i+6]), 16, 16)
-			if err == nil {
-				unit = rune(n)
-			}
-		}
-		low := unit >= 0xdc00 && unit <= 0xdfff
-		if high != low {
-			return true
-		}
-		high = unit >= 0xd800 && unit <= 0xdbff
-		switch {
-		case unit >= 0:
-			i += 5
-		case raw[i] == '\\':
-			i++ // what is escaped is no escape
-		}
-	}
-	return high
 }
