@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws/onawstest"
+	"github.com/asanaauth/asanaauth/internal/awstest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
 // TestCommandsOnAWS brings credentials into a deployment, sees them and ends them, on
 // servers of AWS's APIs.
 func TestCommandsOnAWS(t *testing.T) {
-	asana, deployed := newElsewhere(t), onawstest.New(t, "s")
+	asana, deployed := newElsewhere(t), awstest.New(t, "s")
 	environ := append(deployed.Environ(), "ASANA_CLIENT_ID="+localClientID, "ASANA_BASE_URL="+asana.url)
 	refresh, pat := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot)
 	lines := []string{fmt.Sprintf(`{"owner":"acme","refresh_token":%q}`, refresh)}

@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asanaauth/asanaauth/internal/awstest"
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws/onawstest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
@@ -31,7 +31,7 @@ const (
 // TestExample runs the program on servers of AWS's APIs, against the offline Asana of
 // "asanaauth local".
 func TestExample(t *testing.T) {
-	deployed := onawstest.New(t, clientSecret)
+	deployed := awstest.New(t, clientSecret)
 	asana := startAsana(t)
 	d, err := onaws.Open(t.Context(), onaws.Options{
 		AWS: deployed.AWS, TableName: deployed.Table, KMSKeyIDs: []string{deployed.KeyARN},

@@ -62,6 +62,8 @@ func importRules() []importRule {
 			"it knows nothing of this product, and ships no test code"},
 		{"~/internal/lambdatest$", nothing, []string{"~", anyAWS},
 			"it runs built functions, and shares no code with them"},
+		{"~/internal/awstest$", []string{awsSDK + "/aws", awsSDK + "/config", awsSDK + "/service"}, []string{"~"},
+			"it makes what a deployment consists of, as somebody else would"},
 		{"~/pkg/asanaauth/secret$", nothing, []string{"~", anyAWS, "net/http"},
 			"secrets are held by every package, so this one leans on none"},
 		{"~/pkg/asanaauth/store$", our("secret", "store/internal"), []string{anyAWS, "net/http", rules},
@@ -95,8 +97,6 @@ func importRules() []importRule {
 
 		{"~/pkg/asanaauth/onaws$", append(our("secret", "store", "seal", "asana"), rules, awsSDK+"/aws", awsSDK+"/service", smithy), []string{"~/functions", "~/pkg/asanaauth/httpapi", "~/internal/lambdahttp", awsSDK + "/config"},
 			"a Go backend brings its own AWS configuration, and serves no routes of ours"},
-		{"~/pkg/asanaauth/onaws/onawstest$", []string{awsSDK + "/aws", awsSDK + "/config", awsSDK + "/service"}, []string{"~"},
-			"it makes what a deployment consists of, as somebody else would"},
 
 		{"~/functions/internal/boot$", []string{"~/internal/env", "~/internal/lambdahttp", awsSDK + "/aws", awsLambda}, []string{awsSDK + "/service", rules},
 			"all mains share it, so what it imports is linked by every function"},
@@ -116,7 +116,7 @@ func notShipped() []importRule {
 		{never: []string{"html/template", "text/template", "net/rpc"}, why: slow},
 		{never: []string{awsSDK + "/config", awsSDK + "/credentials"}, why: "boot makes aws.Config by hand; this links SSO and STS, and looks for files"},
 		{never: []string{"golang.org/x/crypto/x509roots"}, why: "Amazon Linux has the roots"},
-		{never: []string{"testing", "net/http/httptest", "~/pkg/asanatest", "~/internal/lambdatest", "~/functions/internal/functest",
+		{never: []string{"testing", "net/http/httptest", "~/pkg/asanatest", "~/internal/lambdatest", "~/internal/awstest", "~/functions/internal/functest",
 			"~/pkg/asanaauth/store/storetest", "~/pkg/asanaauth/seal/sealtest"}, why: "tests and what they stand on do not ship"},
 		{never: []string{"~/pkg/asanaauth/seal/local", "~/pkg/asanaauth/store/bolt"}, why: "on AWS keys are wrapped by KMS, and rows are in the table"},
 		{never: []string{"~/pkg/asanaauth/onaws"}, why: "it imports every adapter"},

@@ -13,9 +13,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/asanaauth/asanaauth/internal/awstest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws/onawstest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
@@ -24,7 +24,7 @@ import (
 // TestServers opens a deployment, imports a credential of each sort, uses them, and
 // opens it a second time as another process would.
 func TestServers(t *testing.T) {
-	made := onawstest.New(t, asanatest.FullClientSecret)
+	made := awstest.New(t, asanatest.FullClientSecret)
 	o := onaws.Options{
 		AWS: made.AWS, TableName: made.Table, KMSKeyIDs: []string{made.KeyARN},
 		ClientID: asanatest.FullClientID, ClientSecretARN: made.SecretARN,

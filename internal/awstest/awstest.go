@@ -1,6 +1,6 @@
-// Package onawstest makes deployments for tests on servers of AWS's APIs that run on
+// Package awstest makes deployments for tests on servers of AWS's APIs that run on
 // this machine: a table, a KMS key and a client secret, as template.yaml has them.
-package onawstest
+package awstest
 
 import (
 	"context"
@@ -51,7 +51,7 @@ func New(t testing.TB, clientSecret string) *Deployment {
 		t.Fatal(err)
 	}
 	secret, err := secretsmanager.NewFromConfig(cfg).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
-		Name: aws.String("onaws-" + rand.Text()), SecretString: aws.String(`{"client_secret":"` + clientSecret + `"}`)})
+		Name: aws.String("asanaauth-" + rand.Text()), SecretString: aws.String(`{"client_secret":"` + clientSecret + `"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func checkEndpoint(t testing.TB, name string) {
 
 func table(t testing.TB, cfg aws.Config) string {
 	t.Helper()
-	name, rows := "onaws-"+rand.Text(), dynamodb.NewFromConfig(cfg)
+	name, rows := "asanaauth-"+rand.Text(), dynamodb.NewFromConfig(cfg)
 	text := func(column string) types.AttributeDefinition {
 		return types.AttributeDefinition{AttributeName: &column, AttributeType: types.ScalarAttributeTypeS}
 	}
