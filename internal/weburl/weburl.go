@@ -37,12 +37,12 @@ func isSecure(u *url.URL) bool {
 // SameOrigin reports whether two http or https URLs have the same scheme, host and
 // port. The scheme's default port equals a missing one.
 func SameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && SameHost(a.Scheme, a.Host, b.Host)
+	return strings.EqualFold(a.Scheme, b.Scheme) && sameHost(a.Scheme, a.Host, b.Host)
 }
 
-// SameHost reports whether a and b, each a host with or without a port, are the same
+// sameHost reports whether a and b, each a host with or without a port, are the same
 // host and port under that scheme. The scheme's default port equals a missing one.
-func SameHost(scheme, a, b string) bool { return authority(scheme, a) == authority(scheme, b) }
+func sameHost(scheme, a, b string) bool { return authority(scheme, a) == authority(scheme, b) }
 
 // authority returns host in lower case and with its port. It does not fold case as
 // strings.EqualFold does, which takes the long s for an s.
@@ -67,7 +67,7 @@ func AddressedTo(r *http.Request, origin string) bool {
 	if err != nil || r.URL == nil || r.URL.Opaque != "" {
 		return false
 	}
-	return SameOrigin(r.URL, want) && (r.Host == "" || SameHost(r.URL.Scheme, r.Host, want.Host))
+	return SameOrigin(r.URL, want) && (r.Host == "" || sameHost(r.URL.Scheme, r.Host, want.Host))
 }
 
 const notURL = "is no absolute URL"

@@ -23,3 +23,6 @@ var ReadSession = cookies{}.readSession
 
 // WithOutcome is withOutcome.
 var WithOutcome = withOutcome
+
+// ProblemTypes is problemTypes.
+var ProblemTypes = problemTypes

@@ -19,17 +19,17 @@ const (
 // typePrefix stands before a kind in a problem's type.
 const typePrefix = "urn:asanaauth:problem:"
 
-// ProblemType is one row of the table of problems (RFC 9457).
-type ProblemType struct {
+// problemType is one row of the table of problems (RFC 9457).
+type problemType struct {
 	Kind   asanaauth.ErrorKind // the end of the type's URN
 	Status int
 	Title  string
 	told   string // to people, on pages
 }
 
-// ProblemTypes returns the table of problems: every kind that there is.
-func ProblemTypes() []ProblemType {
-	return []ProblemType{
+// problemTypes returns the table of problems: every kind that there is.
+func problemTypes() []problemType {
+	return []problemType{
 		{asanaauth.InvalidRequest, 400, "The request is malformed", "The link that brought you here is not complete, or was changed on its way."},
 		{asanaauth.LoginExpired, 400, "This sign-in is over", "It was used already, took too long, or began in another browser. Please start again."},
 		{asanaauth.LinkExpired, 400, "This link or code is over", "It was used already, or is too old. Please ask for a new one."},
@@ -52,9 +52,9 @@ func ProblemTypes() []ProblemType {
 	}
 }
 
-func typeOf(kind asanaauth.ErrorKind) ProblemType {
-	var t ProblemType
-	for _, t = range ProblemTypes() {
+func typeOf(kind asanaauth.ErrorKind) problemType {
+	var t problemType
+	for _, t = range problemTypes() {
 		if t.Kind == kind {
 			return t
 		}
@@ -64,7 +64,7 @@ func typeOf(kind asanaauth.ErrorKind) ProblemType {
 
 // problem is a failure as a caller sees it.
 type problem struct {
-	ProblemType
+	problemType
 	Detail string
 	Reason string // why a credential was rejected
 	ID     string // the request's
@@ -72,7 +72,7 @@ type problem struct {
 
 // problemOf tells of err what a caller may know.
 func problemOf(err error, id string) problem {
-	p := problem{ProblemType: typeOf(asanaauth.KindOf(err)), ID: id}
+	p := problem{problemType: typeOf(asanaauth.KindOf(err)), ID: id}
 	var e *asanaauth.Error
 	if errors.As(err, &e) {
 		p.Detail, p.Reason = e.Detail, e.Reason

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// ErrArguments says that there are more or fewer arguments than a command takes.
+// errArguments says that there are more or fewer arguments than a command takes.
 // Like all errors here it repeats none: one may be a token in the wrong place.
-var ErrArguments = errors.New("wrong number of arguments")
+var errArguments = errors.New("wrong number of arguments")
 
 // Parse reads args, which have want arguments among the flags of set. It returns the
 // help text, head and then the flags, where that was asked for; any other error is a
@@ -42,7 +42,7 @@ func Parse(set *flag.FlagSet, head string, args []string, want int) (arguments [
 		arguments, args = append(arguments, rest[0]), rest[1:]
 	}
 	if len(arguments) != want {
-		return nil, "", ErrArguments
+		return nil, "", errArguments
 	}
 	return arguments, "", nil
 }

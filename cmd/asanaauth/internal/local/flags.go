@@ -12,23 +12,23 @@ import (
 
 // Flags are what the command line says.
 type Flags struct {
-	Addr             Address // of the service
-	AsanaAddr        Address // of offline Asana
+	Addr             address // of the service
+	AsanaAddr        address // of offline Asana
 	Data             string  // folder; empty: one under the user's cache directory
 	BackendKey       string  // empty: ASANAAUTH_BACKEND_KEY, or one is made
 	AllowNonLoopback bool
 	Hosts            []string // further Hosts that are answered, with or without a port
 }
 
-// Address is where to listen: an IP address, or none for all of them, and a port,
+// address is where to listen: an IP address, or none for all of them, and a port,
 // 0 for a free one.
-type Address struct {
+type address struct {
 	IP   netip.Addr
 	Port uint16
 }
 
-// Loopback reports whether nobody but this machine can reach the address.
-func (a Address) Loopback() bool { return a.IP.IsLoopback() }
+// isLoopback reports whether nobody but this machine can reach the address.
+func (a address) isLoopback() bool { return a.IP.IsLoopback() }
 
 const helpHead = `asanaauth local runs asanaauth on this machine, with an offline Asana of its own.
 It is made for trying things and for developing against: not for production.
@@ -74,12 +74,12 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 	}
 	for _, a := range []struct {
 		flag, value string
-		to          *Address
+		to          *address
 	}{{"-addr", *addr, &f.Addr}, {"-asana-addr", *asanaAddr, &f.AsanaAddr}} {
 		if *a.to, err = parseAddress(a.value); err != nil {
 			return f, "", fmt.Errorf("%s: %w", a.flag, err)
 		}
-		if !a.to.Loopback() && !f.AllowNonLoopback {
+		if !a.to.isLoopback() && !f.AllowNonLoopback {
 			return f, "", fmt.Errorf("%s: other machines could reach this address (-allow-non-loopback lets them)", a.flag)
 		}
 	}
@@ -89,26 +89,26 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 	return f, "", nil
 }
 
-func parseAddress(s string) (Address, error) {
+func parseAddress(s string) (address, error) {
 	host, portText, err := net.SplitHostPort(s)
 	if err != nil {
-		return Address{}, fmt.Errorf("%q is not of the form IP:PORT", s)
+		return address{}, fmt.Errorf("%q is not of the form IP:PORT", s)
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil {
-		return Address{}, fmt.Errorf("%q is no port", portText)
+		return address{}, fmt.Errorf("%q is no port", portText)
 	}
 	switch {
 	case host == "":
-		return Address{netip.IPv6Unspecified(), uint16(port)}, nil
+		return address{netip.IPv6Unspecified(), uint16(port)}, nil
 	case strings.EqualFold(host, "localhost"):
-		return Address{loopback4, uint16(port)}, nil
+		return address{loopback4, uint16(port)}, nil
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return Address{}, fmt.Errorf("%q is no IP address", host)
+		return address{}, fmt.Errorf("%q is no IP address", host)
 	}
-	return Address{ip.Unmap(), uint16(port)}, nil
+	return address{ip.Unmap(), uint16(port)}, nil
 }
 
 // goodKey accepts what fits into a Bearer token (RFC 6750 section 2.1) and into

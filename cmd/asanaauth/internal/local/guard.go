@@ -81,7 +81,7 @@ func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
 // ownHosts are the Hosts that a service on a port of this machine answers to:
 // its loopback names, the address it was told to listen at, and what else was
 // named, where a port that is not given may be missing or this one.
-func ownHosts(a Address, port uint16, more ...string) map[string]bool {
+func ownHosts(a address, port uint16, more ...string) map[string]bool {
 	number := strconv.Itoa(int(port))
 	hosts := map[string]bool{}
 	add := func(name string) {

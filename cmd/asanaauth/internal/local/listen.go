@@ -17,7 +17,7 @@ const freePortTries = 10
 
 // listen opens listeners at the address and at both loopback addresses, all with
 // one port: browsers take "localhost" for either of them.
-func listen(a Address) (ls []net.Listener, port uint16, err error) {
+func listen(a address) (ls []net.Listener, port uint16, err error) {
 	for range freePortTries {
 		ls, port, err = listenOnce(a)
 		if err == nil || a.Port != 0 {
@@ -27,7 +27,7 @@ func listen(a Address) (ls []net.Listener, port uint16, err error) {
 	return ls, port, err
 }
 
-func listenOnce(a Address) ([]net.Listener, uint16, error) {
+func listenOnce(a address) ([]net.Listener, uint16, error) {
 	var ls []net.Listener
 	port := a.Port
 	for _, at := range places(a.IP) {

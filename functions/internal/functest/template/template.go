@@ -73,11 +73,11 @@ func Load(t testing.TB) Template {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Parse(t, text)
+	return parse(t, text)
 }
 
-// Parse reads a template.
-func Parse(t testing.TB, text []byte) Template {
+// parse reads a template.
+func parse(t testing.TB, text []byte) Template {
 	t.Helper()
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
