@@ -15,7 +15,6 @@ func TestUsage(t *testing.T) {
 	}{
 		{"nothing", nil, 2, "", "Usage"},
 		{"unknown command", []string{"serve"}, 2, "", `no command "serve"`},
-		{"a later command", []string{"doctor"}, 2, "", `no command "doctor"`},
 		{"help", []string{"-h"}, 0, "asanaauth local", ""},
 		{"help of local", []string{"local", "-h"}, 0, "-allow-non-loopback", ""},
 		{"unknown flag", []string{"local", "-wrong"}, 2, "", "-wrong"},

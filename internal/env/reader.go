@@ -1,9 +1,8 @@
 // Package env reads configuration from environment variables and collects every
-// mistake, so that whoever deploys mends all of them in one go.
+// mistake, so that all of them can be corrected at once.
 //
-// It is apart from the functions' boot package because the local command and the
-// doctor read the same variables, by the same rules, and must link nothing of
-// Lambda for it.
+// It is apart from the functions' boot package because the command reads the same
+// variables by the same rules, and must not link code of Lambda for it.
 package env
 
 import (

@@ -62,8 +62,8 @@ type Deployment struct {
 	Memberships *asanaauth.Memberships
 	// Links makes links; nil where Options has nothing of them.
 	Links *asanaauth.Links
-	// Rows goes through the whole table, for maintenance. Its calls have no time
-	// limit but their context's: a page is up to a megabyte.
+	// Rows goes through the whole table. Only the context limits the time of a
+	// call: a page is up to a megabyte.
 	Rows store.Scanner
 }
 

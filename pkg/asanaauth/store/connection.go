@@ -35,8 +35,8 @@ type Hot struct {
 	LastRefreshed    time.Time
 	LastIntrospected time.Time
 	BrokenAt         time.Time
-	Tries            int64     // of maintenance on a broken connection
-	NextTry          time.Time // of maintenance
+	Tries            int64     // not used: 0
+	NextTry          time.Time // an hour after BrokenAt; not read
 	RefusedGrant     int64     // the grant whose access token Asana answered with 401
 	RefusedAt        time.Time // when a caller last said so
 	End              time.Time // of a tombstone

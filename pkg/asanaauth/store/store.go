@@ -83,8 +83,8 @@ type Store interface {
 	List(ctx context.Context, pk, cursor string) (page []Row, next string, err error)
 }
 
-// Scanner goes through all rows, in no order. It serves maintenance and the
-// command; no function that answers requests has a right to it.
+// Scanner goes through all rows, in no order. The command uses it;
+// no function that serves requests has the permission for it.
 type Scanner interface {
 	// Scan pages as [Store.List] does; a malformed cursor is an ErrCursor. Rows
 	// written meanwhile may be left out.
