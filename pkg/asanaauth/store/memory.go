@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/internal/cursor"
 )
 
 // Memory is a [Store] and a [Scanner] that keeps its rows, encoded, in the
@@ -87,32 +85,30 @@ func (m *Memory) apply(changes []Change) error {
 
 // List implements [Store].
 func (m *Memory) List(ctx context.Context, pk, after string) ([]Row, string, error) {
-	if _, err := cursor.In(pk, after); err != nil {
+	last, err := ParseListCursor(pk, after)
+	if err != nil {
 		return nil, "", err
 	}
-	return m.page(ctx, after, func(k Key) bool { return k.PK == pk })
+	return m.page(ctx, last, func(k Key) bool { return k.PK == pk })
 }
 
 // Scan implements [Scanner].
 func (m *Memory) Scan(ctx context.Context, after string) ([]Row, string, error) {
-	return m.page(ctx, after, func(Key) bool { return true })
-}
-
-// memoryPage is small, so that whoever forgets to ask for the next page learns
-// it in a test.
-const memoryPage = 100
-
-func (m *Memory) page(ctx context.Context, after string, want func(Key) bool) ([]Row, string, error) {
-	if err := ctx.Err(); err != nil {
+	last, err := ParseCursor(after)
+	if err != nil {
 		return nil, "", err
 	}
-	var last Key
-	if after != "" {
-		pk, sk, err := cursor.Decode(after)
-		if err != nil {
-			return nil, "", err
-		}
-		last = Key{pk, sk}
+	return m.page(ctx, last, func(Key) bool { return true })
+}
+
+// memoryPage is small, so that a test fails if its code forgets to ask for the
+// next page.
+const memoryPage = 100
+
+// page returns the wanted rows after the key last.
+func (m *Memory) page(ctx context.Context, last Key, want func(Key) bool) ([]Row, string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -126,7 +122,7 @@ func (m *Memory) page(ctx context.Context, after string, want func(Key) bool) ([
 	next := ""
 	if len(keys) > memoryPage {
 		keys = keys[:memoryPage]
-		next = cursor.Encode(keys[memoryPage-1].PK, keys[memoryPage-1].SK)
+		next = After(keys[memoryPage-1])
 	}
 	rows, err := m.rows(keys)
 	if err != nil {

@@ -7,37 +7,33 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/internal/cursor"
 )
 
 // pageRows is how many rows a page has.
 const pageRows = 100
 
-// separator is in no key and before every character of one, so that rows lie
-// in the order of their partitions, and in each of their sort keys.
+// separator is in no key and before every character of one, so that rows are
+// in the order of their partitions, and within each in that of their sort keys.
 const separator = "\x00"
 
 func name(key store.Key) []byte { return []byte(key.PK + separator + key.SK) }
 
 // List implements [store.Store].
 func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string, error) {
-	sk, err := cursor.In(pk, after)
+	last, err := store.ParseListCursor(pk, after)
 	if err != nil {
 		return nil, "", err
 	}
-	return s.page(ctx, []byte(pk+separator), name(store.Key{PK: pk, SK: sk}))
+	return s.page(ctx, []byte(pk+separator), name(last))
 }
 
 // Scan implements [store.Scanner].
 func (s *Store) Scan(ctx context.Context, after string) ([]store.Row, string, error) {
-	if after == "" {
-		return s.page(ctx, nil, nil)
-	}
-	pk, sk, err := cursor.Decode(after)
+	last, err := store.ParseCursor(after)
 	if err != nil {
 		return nil, "", err
 	}
-	return s.page(ctx, nil, name(store.Key{PK: pk, SK: sk}))
+	return s.page(ctx, nil, name(last))
 }
 
 // page returns the rows whose names have the prefix and follow after.
@@ -52,8 +48,7 @@ func (s *Store) page(ctx context.Context, prefix, after []byte) (page []store.Ro
 				continue
 			}
 			if len(page) == pageRows {
-				last := page[pageRows-1].Key()
-				next = cursor.Encode(last.PK, last.SK)
+				next = store.After(page[pageRows-1].Key())
 				return nil
 			}
 			row, err := store.DecodeJSON(data)

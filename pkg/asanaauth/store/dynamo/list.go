@@ -7,17 +7,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/internal/cursor"
 )
 
-// pageRows bounds a page of a list: hot and cold row of a hundred connections, as
-// many as anybody asks for at once. DynamoDB counts what it reads, and would read
-// a megabyte.
+// pageRows bounds a page of a list: the hot and cold rows of a hundred connections,
+// the most that a caller asks for at once. Without a limit DynamoDB reads, and
+// bills, a megabyte.
 const pageRows = 200
 
 // List implements [store.Store]: a Query.
 func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string, error) {
-	sk, err := cursor.In(pk, after)
+	last, err := store.ParseListCursor(pk, after)
 	if err != nil {
 		return nil, "", err
 	}
@@ -30,8 +29,8 @@ func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string
 		KeyConditionExpression:    aws.String("pk = :pk"),
 		ExpressionAttributeValues: values{":pk": text(pk)},
 	}
-	if sk != "" {
-		in.ExclusiveStartKey = keyValues(store.Key{PK: pk, SK: sk})
+	if last.SK != "" {
+		in.ExclusiveStartKey = keyValues(last)
 	}
 	out, err := s.client.Query(ctx, in)
 	if err != nil {
@@ -42,16 +41,16 @@ func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string
 
 // Scan implements [store.Scanner].
 func (s *Store) Scan(ctx context.Context, after string) ([]store.Row, string, error) {
+	last, err := store.ParseCursor(after)
+	if err != nil {
+		return nil, "", err
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
 	}
 	in := &dynamodb.ScanInput{TableName: &s.table, ConsistentRead: aws.Bool(true)}
-	if after != "" {
-		pk, sk, err := cursor.Decode(after)
-		if err != nil {
-			return nil, "", err
-		}
-		in.ExclusiveStartKey = keyValues(store.Key{PK: pk, SK: sk})
+	if last.SK != "" {
+		in.ExclusiveStartKey = keyValues(last)
 	}
 	out, err := s.client.Scan(ctx, in)
 	if err != nil {
@@ -72,6 +71,5 @@ func page(items []values, last values) ([]store.Row, string, error) {
 	if len(last) == 0 {
 		return rows, "", nil
 	}
-	key := keyOf(last)
-	return rows, cursor.Encode(key.PK, key.SK), nil
+	return rows, store.After(keyOf(last)), nil
 }
