@@ -1,0 +1,182 @@
+// Package thirdstore is a [store.Store] in a module of its own. It uses only what
+// package store exports, and shows that this is enough.
+//
+// It keeps a file, to which each Write appends one line of JSON, and in memory the
+// rows that the lines make. It does not sync the file, and only one Store must have
+// it open.
+package thirdstore
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Store implements [store.Store] and [store.Scanner].
+type Store struct {
+	mu   sync.RWMutex
+	file *os.File
+	end  int64    // of the last whole line
+	rows []change // in the order of their keys
+}
+
+// change is a row's part of a line.
+type change struct {
+	Key store.Key
+	Row json.RawMessage `json:",omitempty"` // absent: the row is deleted
+}
+
+// Open reads the file, or makes it. It ignores a part of a line at the end, which a
+// Write that failed may have left.
+func Open(path string) (*Store, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{file: file}
+	for lines := bufio.NewReader(file); ; {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return s, nil
+		}
+		var changes []change
+		if err = cmp.Or(err, json.Unmarshal(line, &changes)); err != nil {
+			return nil, errors.Join(fmt.Errorf("thirdstore: at byte %d: %w", s.end, err), file.Close())
+		}
+		s.apply(line, changes)
+	}
+}
+
+// Close closes the file.
+func (s *Store) Close() error { return s.file.Close() }
+
+// apply does in memory what a line says.
+func (s *Store) apply(line []byte, changes []change) {
+	s.end += int64(len(line))
+	for _, c := range changes {
+		i, found := s.find(c.Key)
+		if found {
+			s.rows = slices.Delete(s.rows, i, i+1)
+		}
+		if c.Row != nil {
+			s.rows = slices.Insert(s.rows, i, c)
+		}
+	}
+}
+
+// find returns where the row of the key is, or would be.
+func (s *Store) find(key store.Key) (i int, found bool) {
+	return slices.BinarySearchFunc(s.rows, key, func(c change, key store.Key) int {
+		return cmp.Or(strings.Compare(c.Key.PK, key.PK), strings.Compare(c.Key.SK, key.SK))
+	})
+}
+
+// Read implements [store.Store].
+func (s *Store) Read(ctx context.Context, keys ...store.Key) (store.Rows, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.read(ctx, keys)
+}
+
+func (s *Store) read(ctx context.Context, keys []store.Key) (store.Rows, error) {
+	rows := store.Rows{}
+	for _, key := range keys {
+		if i, found := s.find(key); found {
+			row, err := store.DecodeJSON(s.rows[i].Row)
+			if err != nil {
+				return nil, err
+			}
+			rows[key] = row
+		}
+	}
+	return rows, ctx.Err()
+}
+
+// Write implements [store.Store].
+func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there, err := s.read(ctx, store.Keys(changes))
+	if err != nil {
+		return err
+	}
+	if apply, err := store.Judge(changes, there); !apply || len(changes) == 0 {
+		return err
+	}
+	encoded := make([]change, len(changes))
+	for i, c := range changes {
+		encoded[i].Key = c.Key
+		if c.Row == nil {
+			continue
+		}
+		if encoded[i].Row, err = store.EncodeJSON(c.Row); err != nil {
+			return err
+		}
+	}
+	line, err := json.Marshal(encoded)
+	if err != nil {
+		return err
+	}
+	line = append(line, '\n')
+	// Truncate cuts off what an earlier Write that failed may have left.
+	if err = s.file.Truncate(s.end); err == nil {
+		_, err = s.file.WriteAt(line, s.end)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	s.apply(line, encoded)
+	return nil
+}
+
+// List implements [store.Store].
+func (s *Store) List(ctx context.Context, pk, cursor string) ([]store.Row, string, error) {
+	last, err := store.ParseListCursor(pk, cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	return s.page(ctx, last, func(key store.Key) bool { return key.PK == pk })
+}
+
+// Scan implements [store.Scanner].
+func (s *Store) Scan(ctx context.Context, cursor string) ([]store.Row, string, error) {
+	last, err := store.ParseCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	return s.page(ctx, last, func(store.Key) bool { return true })
+}
+
+const pageRows = 50
+
+// page returns the rows after the key last, up to the first that is not wanted.
+func (s *Store) page(ctx context.Context, last store.Key, wanted func(store.Key) bool) (page []store.Row, next string, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	i, found := s.find(last)
+	if found {
+		i++
+	}
+	for ; i < len(s.rows) && wanted(s.rows[i].Key); i++ {
+		if len(page) == pageRows {
+			next = store.After(page[pageRows-1].Key())
+			break
+		}
+		row, err := store.DecodeJSON(s.rows[i].Row)
+		if err != nil {
+			return nil, "", err
+		}
+		page = append(page, row)
+	}
+	return page, next, ctx.Err()
+}
