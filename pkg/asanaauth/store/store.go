@@ -1,10 +1,29 @@
-// Package store says what rows there are and what a store does with them. It
-// knows no lease, no expiry and no protocol: those are written once, above it,
-// in package asanaauth.
+// Package store defines the rows and what a store does with them. It has no rules
+// about leases, expiry or protocols: those are in package asanaauth, once for every
+// store.
 //
-// Every row is replaced whole, under the condition that it has not moved since
-// it was read. [Memory] is the store in memory; store/bolt keeps one file and
-// store/dynamo one DynamoDB table. storetest proves the three alike.
+// A row is always replaced as a whole, on the condition that it has not changed
+// since it was read. [Memory] is the store in memory; store/bolt keeps one file and
+// store/dynamo one DynamoDB table.
+//
+// # Writing a store
+//
+// A store can also be written outside this module. It implements [Store], and
+// [Scanner] if maintenance and the command are to use it. It keeps rows as [Encode] or
+// [EncodeJSON] makes them, and returns them by [Decode] or [DecodeJSON], whose
+// [ErrFormat] it passes on.
+//
+// A Write must be atomic, with up to 100 changes. If the store can look at the rows while no other Write
+// runs, it reads the rows of [Keys], asks [Judge], and applies all changes or none.
+// If its database checks the conditions, it calls [Validate] first, and [Refused]
+// with the rows that are there when the database refuses. List and Scan read their
+// cursor with [ParseListCursor] and [ParseCursor], and make the next one with
+// [After] of the page's last key. A failure of the database wraps [ErrUnavailable]
+// if a retry may succeed.
+//
+// The tests of a store must run storetest.Run, which every store in this module
+// passes. For an example of about 180 lines in a module of its own, see
+// storetest/testdata/thirdstore.
 package store
 
 import (

@@ -1,5 +1,6 @@
-// Package storetest proves that implementations of [store.Store] are alike, and
-// makes a store fail at a chosen call. It is for tests.
+// Package storetest tests implementations of [store.Store], and makes a store fail
+// at a chosen call. It is for tests, in this module and in others: the tests of a
+// store call [Run], and those of code that uses a store call it through a [Faulty].
 package storetest
 
 import (
@@ -15,9 +16,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Run proves that what open returns is a [store.Store]. open is called once for
-// each subtest and returns an empty store. Where that is a [store.Scanner] too,
-// Scan is proved as well.
+// Run tests that the stores that open returns do what [store.Store] requires. Every
+// store must pass, whichever module it is in. Run calls open once for each subtest;
+// open returns an empty store, and closes it with t.Cleanup if it has to be closed.
+// If the store is a [store.Scanner] too, Run tests Scan as well, else it skips that
+// subtest. Some subtests write from 50 goroutines at once: run them with -race.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, test := range []struct {
 		name string
@@ -29,7 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a key named twice", duplicateKeys},
 		{"large tokens", largeRows},
 		{"an expired row is still there", expired},
-		{"put where there is none", putAbsent},
+		{"put a row that is absent", putAbsent},
 		{"put in place of a row", putReplaces},
 		{"put in place of a row that is gone", putGone},
 		{"delete", deletes},
@@ -37,10 +40,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a hundred changes: all or none", manyChanges},
 		{"the same write twice", sameWrite},
 		{"the same transaction twice", sameTransaction},
-		{"the same transaction after somebody changed one of its rows", sameTransactionPartly},
-		{"the same transaction after somebody changed all of its rows", sameTransactionOverwritten},
+		{"the same transaction after one of its rows changed", sameTransactionPartly},
+		{"the same transaction after all of its rows changed", sameTransactionOverwritten},
 		{"the same deletes of other rows", sameDeletes},
-		{"changes that nobody can apply", invalid},
+		{"changes that no store can apply", invalid},
 		{"list", list},
 		{"list more than a page", listPages},
 		{"list large rows", listLargeRows},
@@ -55,7 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-// at is a time in the past, so that whatever expires has expired.
+// at returns a time in the past, so that all rows that expire have expired.
 func at() time.Time { return time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC) }
 
 func connection(owner string, n int) string {
@@ -130,7 +133,7 @@ func filled(b byte, size int) secret.Sealed {
 	return s
 }
 
-// write fails the test where the changes are refused.
+// write fails the test if the changes are refused.
 func write(t *testing.T, s store.Store, changes ...store.Change) {
 	t.Helper()
 	if err := s.Write(t.Context(), changes...); err != nil {
@@ -176,7 +179,7 @@ func refused(t *testing.T, s store.Store, changes []store.Change, want ...store.
 	}
 }
 
-// differ is cmp.Diff, which takes a while over kilobytes, where they do differ.
+// differ is cmp.Diff, which is slow for kilobytes, but only if want and got differ.
 func differ(want, got any) string {
 	if reflect.DeepEqual(want, got) {
 		return ""
