@@ -148,8 +148,3 @@ func (c *call) nextPage(query url.Values, place int) object {
 	path := strings.TrimPrefix(c.URL.Path, "/api/1.0") + "?" + query.Encode()
 	return object{"offset": query.Get("offset"), "path": path, "uri": c.asana.origin(c.Request) + "/api/1.0" + path}
 }
-
-// isGID says whether s could be a gid.
-func isGID(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789") == ""
-}

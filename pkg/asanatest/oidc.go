@@ -4,26 +4,6 @@ import (
 	"net/http"
 )
 
-// serverMetadata is the RFC 8414 document, with the members that were measured.
-func (a *Asana) serverMetadata(w http.ResponseWriter, r *http.Request) {
-	base := a.origin(r)
-	meta := map[string]any{
-		"issuer":                                 base,
-		"authorization_endpoint":                 base + "/-/oauth_authorize",
-		"token_endpoint":                         base + "/-/oauth_token",
-		"revocation_endpoint":                    base + "/-/oauth_revoke",
-		"response_types_supported":               []string{"code"},
-		"grant_types_supported":                  []string{"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
-		"authorization_grant_profiles_supported": []string{"urn:ietf:params:oauth:grant-profile:id-jag"},
-		"token_endpoint_auth_methods_supported":  []string{"client_secret_post", "client_secret_basic"},
-		"code_challenge_methods_supported":       []string{"S256"},
-	}
-	if a.state.Switches.IssInRedirect != "" {
-		meta["authorization_response_iss_parameter_supported"] = true
-	}
-	writeJSON(w, http.StatusOK, meta)
-}
-
 func (a *Asana) openIDIssuer(origin string) string {
 	if issuer := a.state.Switches.OpenIDIssuer; issuer != "" {
 		return issuer

@@ -153,3 +153,8 @@ func derivedGID(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return strconv.FormatUint(1e15+binary.BigEndian.Uint64(sum[:8])%9e15, 10)
 }
+
+// isGID says whether s could be a gid.
+func isGID(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

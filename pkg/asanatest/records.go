@@ -3,69 +3,8 @@ package asanatest
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 )
-
-// reaches says whether the caller can see a workspace: an active member who is
-// not blocked there.
-func (c *call) reaches(workspace string) bool {
-	m := c.person.membership(workspace)
-	s := c.asana.state.Switches
-	return m != nil && (!m.Inactive || s.ListInactiveMemberships) && s.BlockedWorkspace != workspace
-}
-
-// shares says whether the caller and p are in some workspace together.
-func (c *call) shares(p *Person) bool {
-	return p.GID == c.person.GID || slices.ContainsFunc(p.Memberships, func(m Membership) bool { return c.reaches(m.Workspace.GID) })
-}
-
-func (c *call) hidden(what string) *apiError {
-	if c.asana.state.Switches.HiddenRecordStatus == http.StatusNotFound {
-		return fail(http.StatusNotFound, "%s: Unknown object", what)
-	}
-	return fail(http.StatusForbidden, "%s: You do not have access to this %s", what, what)
-}
-
-// findUser resolves me, an email or a gid.
-func (c *call) findUser(id string) (*Person, *apiError) {
-	if id == "me" {
-		return c.person, nil
-	}
-	for i := range c.asana.people {
-		p := &c.asana.people[i]
-		if p.GID == id || strings.Contains(id, "@") && strings.EqualFold(p.Email, id) {
-			if !c.shares(p) {
-				return nil, c.hidden("user")
-			}
-			return p, nil
-		}
-	}
-	if !isGID(id) && !strings.Contains(id, "@") {
-		return nil, fail(http.StatusBadRequest, "user: Not a recognized ID: %s", id)
-	}
-	return nil, fail(http.StatusNotFound, "user: Unknown object: %s", id)
-}
-
-// findWorkspace resolves a gid to a workspace that the caller reaches.
-func (c *call) findWorkspace(gid string) (Workspace, *apiError) {
-	if !isGID(gid) {
-		return Workspace{}, fail(http.StatusBadRequest, "workspace: Not a recognized ID: %s", gid)
-	}
-	for _, p := range c.asana.people {
-		m := p.membership(gid)
-		switch {
-		case m == nil:
-			continue
-		case gid == c.asana.state.Switches.BlockedWorkspace && c.person.membership(gid) != nil:
-			return Workspace{}, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
-		case !c.reaches(gid):
-			return Workspace{}, c.hidden("workspace")
-		}
-		return m.Workspace, nil
-	}
-	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
-}
 
 func (c *call) user() (any, *apiError) {
 	p, failure := c.findUser(c.PathValue("user"))

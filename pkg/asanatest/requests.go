@@ -1,8 +1,11 @@
 package asanatest
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -96,4 +99,68 @@ func (rec *record) add(req Request) (seq int) {
 	}
 	rec.last = append(rec.last, req)
 	return rec.gone + len(rec.last) - 1
+}
+
+const maxBody = 64 << 10
+
+// ServeHTTP answers one request. Where a fault says so it panics with
+// [http.ErrAbortHandler], which net/http turns into a connection that is cut.
+func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
+		// A handler of its own: it locks by itself, and no fault reaches it.
+		a.mux.ServeHTTP(w, r)
+		return
+	}
+	// The body is read now, so that a slow one does not hold the lock. What
+	// cannot be read or parsed counts as absent.
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ParseForm()
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	seq, f := a.arrive(r)
+	answer, sent := a.answer(r, f)
+	a.leave(seq, answer.status, sent)
+	if !sent {
+		panic(http.ErrAbortHandler)
+	}
+	answer.writeTo(w)
+}
+
+// answer serves a request as the fault lets it; false where nothing must be
+// sent.
+func (a *Asana) answer(r *http.Request, f Fault) (buffer, bool) {
+	if f.Before != nil {
+		f.Before(r)
+	}
+	if f.Delay > 0 && a.sleep(r.Context(), f.Delay) != nil || f.Cut {
+		return buffer{}, false
+	}
+	var b buffer
+	if f.Apply || !f.answers() {
+		b = a.handle(r)
+	}
+	if f.answers() {
+		b = f.buffer()
+	}
+	if f.AnswerDelay > 0 && a.sleep(r.Context(), f.AnswerDelay) != nil || f.CutAfterApply {
+		return b, false
+	}
+	return b, true
+}
+
+// handle serves a request under the lock, and keeps what it changed before
+// the answer is sent.
+func (a *Asana) handle(r *http.Request) buffer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b := buffer{header: http.Header{}}
+	a.mux.ServeHTTP(&b, r)
+	if a.dirty {
+		if err := a.save(); err != nil {
+			b = buffer{header: http.Header{}}
+			http.Error(&b, "offline Asana cannot write its state file", http.StatusInternalServerError)
+		}
+	}
+	return b
 }

@@ -4,29 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"mime"
 	"net/http"
-	"net/url"
 )
-
-// oauthError is the body of a refused OAuth request.
-type oauthError struct {
-	status      int
-	Code        string `json:"error"`
-	URI         string `json:"error_uri,omitempty"`
-	Description string `json:"error_description,omitempty"`
-}
-
-const errorURI = "https://asana.com/developers/documentation/getting-started/authentication"
-
-// wrongCode is the answer to every code that is not good, whatever the reason.
-func wrongCode() *oauthError {
-	return &oauthError{http.StatusBadRequest, "invalid_grant", errorURI, "The `code` provided was invalid."}
-}
-
-func invalidRequest(description string) *oauthError {
-	return &oauthError{status: http.StatusBadRequest, Code: "invalid_request", Description: description}
-}
 
 // tokenAnswer is the body of RFC 6749 section 5.1 with Asana's data.
 type tokenAnswer struct {
@@ -57,13 +36,6 @@ func (a *Asana) token(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (a *Asana) refuse(w http.ResponseWriter, r *http.Request, e *oauthError) {
-	if _, _, basic := r.BasicAuth(); basic && e.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Basic realm="Asana"`)
-	}
-	writeJSON(w, e.status, e)
-}
-
 func (a *Asana) tokenAnswer(r *http.Request) (*tokenAnswer, *oauthError) {
 	if failure := checkForm(r); failure != nil {
 		return nil, failure
@@ -81,41 +53,6 @@ func (a *Asana) tokenAnswer(r *http.Request) (*tokenAnswer, *oauthError) {
 		return nil, invalidRequest("The `grant_type` parameter is missing.")
 	}
 	return nil, &oauthError{status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "The `grant_type` is not supported."}
-}
-
-// checkForm refuses what is no form, and parameters that come twice (RFC 6749
-// section 3.2).
-func checkForm(r *http.Request) *oauthError {
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if media != "application/x-www-form-urlencoded" {
-		return invalidRequest("The request must be a form.")
-	}
-	for _, values := range r.PostForm {
-		if len(values) > 1 {
-			return invalidRequest("A parameter was sent more than once.")
-		}
-	}
-	return nil
-}
-
-// authenticate finds the app by client id and secret, from the form or from
-// HTTP basic authentication.
-func (a *Asana) authenticate(r *http.Request) (*App, *oauthError) {
-	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
-	if user, password, ok := r.BasicAuth(); ok {
-		// RFC 6749 section 2.3.1: both are form-encoded first.
-		user, err1 := url.QueryUnescape(user)
-		password, err2 := url.QueryUnescape(password)
-		if err1 != nil || err2 != nil || secret != "" || id != "" && id != user {
-			return nil, invalidRequest("The client authenticated in two ways.")
-		}
-		id, secret = user, password
-	}
-	app := a.app(id)
-	if app == nil || !app.hasSecret(secret) || a.state.Switches.RefuseClient {
-		return nil, &oauthError{status: a.state.Switches.InvalidClientStatus, Code: "invalid_client"}
-	}
-	return app, nil
 }
 
 func (a *Asana) exchange(app *App, r *http.Request) (*tokenAnswer, *oauthError) {

@@ -1,11 +1,54 @@
 package asanatest
 
 import (
+	"bytes"
 	"embed"
+	"encoding/json"
 	"html/template"
+	"maps"
 	"net/http"
 	"strings"
 )
+
+// buffer is an answer that is not sent yet.
+type buffer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffer) Header() http.Header { return b.header }
+
+func (b *buffer) WriteHeader(status int) {
+	if b.status == 0 {
+		b.status = status
+	}
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.WriteHeader(http.StatusOK)
+	return b.body.Write(p)
+}
+
+func (b *buffer) writeTo(w http.ResponseWriter) {
+	maps.Copy(w.Header(), b.header)
+	w.WriteHeader(max(b.status, 200))
+	w.Write(b.body.Bytes())
+}
+
+// writeJSON answers like Asana's OAuth endpoints.
+func writeJSON(w http.ResponseWriter, status int, v any) { writeIndented(w, status, v, "") }
+
+func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	enc.Encode(v)
+}
 
 //go:embed pages
 var pageFiles embed.FS
