@@ -90,15 +90,15 @@ func (a *Asana) api(scope string, h apiHandler) http.HandlerFunc {
 // caller finds whose token a request carries.
 func (a *Asana) caller(r *http.Request) (*token, *Person, *apiError) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	known := a.state.Tokens[value]
+	known := a.memory.Tokens[value]
 	if !strings.EqualFold(scheme, "Bearer") || known == nil || known.Kind == refreshToken {
 		return nil, nil, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
 	}
-	t := a.find(value)
+	t := a.grants.find(value)
 	if t == nil {
 		return nil, nil, fail(http.StatusUnauthorized, tokenExpired)
 	}
-	return t, a.person(t.Person), nil
+	return t, a.directory.person(t.Person), nil
 }
 
 func (a *Asana) checkScope(r *http.Request, t *token, scope string) *apiError {
@@ -107,7 +107,7 @@ func (a *Asana) checkScope(r *http.Request, t *token, scope string) *apiError {
 		return nil
 	case scope != fullPermissions:
 		return missingScopes(scope)
-	case strings.Contains(r.URL.Path, "workspace_memberships") && !a.state.Switches.MembershipFullPermissionsOnly:
+	case strings.Contains(r.URL.Path, "workspace_memberships") && !a.memory.Switches.MembershipFullPermissionsOnly:
 		return nil
 	}
 	return fail(http.StatusForbidden, fullNeeded)
@@ -142,14 +142,14 @@ func (a *Asana) apiFail(w http.ResponseWriter, e *apiError) {
 	}
 	body := map[string]any{"errors": []any{item}}
 	if e.code != "" {
-		switch a.state.Switches.ViewOnlyErrorCode {
+		switch a.memory.Switches.ViewOnlyErrorCode {
 		case "error":
 			item["error"] = e.code
 		case "top":
 			body["error"] = e.code
 		}
 	}
-	if e.status == http.StatusUnauthorized && a.state.Switches.WWWAuthenticate {
+	if e.status == http.StatusUnauthorized && a.memory.Switches.WWWAuthenticate {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="Asana"`)
 	}
 	writeJSON(w, e.status, body)

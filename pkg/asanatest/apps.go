@@ -49,21 +49,13 @@ func DefaultApps() []App {
 func (a *Asana) UpdateApp(clientID string, change func(*App)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	app := a.app(clientID)
+	app := a.directory.app(clientID)
 	if app == nil {
 		return fmt.Errorf("asanatest: no app %q", clientID)
 	}
 	change(app)
 	app.ClientID = clientID
 	return nil
-}
-
-func (a *Asana) app(clientID string) *App {
-	i := slices.IndexFunc(a.apps, func(app App) bool { return app.ClientID == clientID })
-	if i < 0 {
-		return nil
-	}
-	return &a.apps[i]
 }
 
 func (app *App) hasSecret(secret string) bool {

@@ -74,71 +74,74 @@ type Options struct {
 }
 
 // Asana is an offline Asana. It is an [http.Handler], safe for concurrent use,
-// and has no goroutines of its own.
+// and starts no goroutines.
 type Asana struct {
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
-	file  string
-	first Switches // what Reset goes back to
 	mux   *http.ServeMux
 	pages func() *template.Template
 
-	mu     sync.Mutex // guards what follows; held while a request is served, never while it waits
-	base   string
-	apps   []App
-	people []Person
-	state  state
-	dirty  bool // state differs from the file
-	key    *rsa.PrivateKey
-	faults []*Fault
-	record record
+	mu        sync.Mutex // guards what follows; held while a request is served, never while it waits
+	site      *site
+	directory *directory
+	memory    *memory
+	grants    *grants
+	signer    *signer
+	faults    []*Fault
+	record    record
 }
 
-// New returns an Asana. Switches that mean nothing, people or apps with the
-// same id, and a state file that cannot be read are errors.
+// New returns an Asana. It returns an error if a switch has a value that means
+// nothing, if two people or apps have the same id, or if the state file cannot
+// be read.
 func New(o Options) (*Asana, error) {
-	a := &Asana{now: o.Now, sleep: o.Sleep, file: o.File, first: o.Switches, base: o.BaseURL, key: o.Key,
-		apps: slices.Clone(o.Apps), people: slices.Clone(o.People), pages: sync.OnceValue(parsePages)}
-	if a.now == nil {
-		a.now = time.Now
+	o.complete()
+	d := &directory{apps: slices.Clone(o.Apps), people: slices.Clone(o.People)}
+	err := d.complete()
+	if err == nil {
+		err = o.Switches.check()
 	}
-	if a.sleep == nil {
-		a.sleep = sleep
-	}
-	if a.first == (Switches{}) {
-		a.first = DefaultSwitches()
-	}
-	if o.Apps == nil {
-		a.apps = DefaultApps()
-	}
-	if o.People == nil {
-		a.people = DefaultPeople()
-	}
-	if err := a.checkOptions(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("asanatest: %w", err)
 	}
+	m := &memory{state: newState(o.Switches), file: o.File, first: o.Switches}
+	a := &Asana{now: o.Now, sleep: o.Sleep, pages: sync.OnceValue(parsePages), site: &site{base: o.BaseURL}, directory: d, memory: m,
+		grants: &grants{memory: m, directory: d, now: o.Now}, signer: &signer{memory: m, key: o.Key}}
 	a.mux = a.routes()
-	a.state = newState(a.first)
-	return a, a.load()
+	return a, m.load()
 }
 
-func (a *Asana) checkOptions() error {
-	ids := map[string]bool{}
-	for _, app := range a.apps {
-		if ids[app.ClientID] || app.ClientID == "" {
-			return fmt.Errorf("client id %q is empty or used twice", app.ClientID)
-		}
-		ids[app.ClientID] = true
+// complete sets the options that have a default.
+func (o *Options) complete() {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	for i := range a.people {
-		p := &a.people[i]
-		if ids[p.GID] || !isGID(p.GID) {
-			return fmt.Errorf("gid %q is not one, or used twice", p.GID)
-		}
-		ids[p.GID] = true
-		p.complete()
+	if o.Sleep == nil {
+		o.Sleep = sleep
 	}
-	return a.first.check()
+	if o.Switches == (Switches{}) {
+		o.Switches = DefaultSwitches()
+	}
+	if o.Apps == nil {
+		o.Apps = DefaultApps()
+	}
+	if o.People == nil {
+		o.People = DefaultPeople()
+	}
+}
+
+// site is the address that clients reach this Asana at.
+type site struct{ base string }
+
+// origin returns the base URL, or the origin of the request if there is none.
+func (s *site) origin(r *http.Request) string {
+	switch {
+	case s.base != "":
+		return s.base
+	case r.TLS != nil || r.URL.Scheme == "https":
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 // SetBaseURL sets the origin that this Asana names in its answers, for servers
@@ -146,18 +149,7 @@ func (a *Asana) checkOptions() error {
 func (a *Asana) SetBaseURL(u string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.base = strings.TrimSuffix(u, "/")
-}
-
-// origin is the base URL in use for a request.
-func (a *Asana) origin(r *http.Request) string {
-	switch {
-	case a.base != "":
-		return a.base
-	case r.TLS != nil || r.URL.Scheme == "https":
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
+	a.site.base = strings.TrimSuffix(u, "/")
 }
 
 // Reset forgets tokens, consents, codes, sign-ins, faults and requests, and
@@ -166,12 +158,9 @@ func (a *Asana) origin(r *http.Request) string {
 func (a *Asana) Reset() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	key := a.state.Key
-	a.state = newState(a.first)
-	a.state.Key = key
 	a.faults = nil
 	a.record = record{}
-	return a.save()
+	return a.memory.reset()
 }
 
 func (a *Asana) routes() *http.ServeMux {

@@ -46,22 +46,22 @@ func parameters(r *http.Request) url.Values {
 // goes, so that an error can be redirected.
 func (a *Asana) parseAuthorize(v url.Values) (*authorization, *authorizeError) {
 	q := &authorization{redirectURI: v.Get("redirect_uri"), state: v.Get("state"), nonce: v.Get("nonce"), challenge: v.Get("code_challenge")}
-	q.app = a.app(v.Get("client_id"))
+	q.app = a.directory.app(v.Get("client_id"))
 	if q.app == nil || len(v["client_id"]) > 1 {
 		return q, &authorizeError{code: "invalid_request", description: "The required parameter client_id is missing or invalid."}
 	}
 	if !slices.Contains(q.app.RedirectURIs, q.redirectURI) || len(v["redirect_uri"]) > 1 {
 		return q, &authorizeError{code: "invalid_request", description: "The `redirect_uri` parameter does not match a valid url for the application."}
 	}
-	if a.state.Switches.Distribution == "none" {
+	if a.memory.Switches.Distribution == "none" {
 		return q, &authorizeError{code: "invalid_request", description: `This app is not available to your Asana workspace or organization. If you are the app owner, adjust settings under "Manage Distribution" in the Asana developer console.`}
 	}
 	if e := a.parseRest(q, v); e != nil {
 		e.redirect = true
 		return q, e
 	}
-	if why := q.app.forbidden(q.scopes, a.state.Switches); why != "" {
-		return q, &authorizeError{code: "forbidden_scopes", description: why, redirect: a.state.Switches.ScopeErrorsRedirect}
+	if why := q.app.forbidden(q.scopes, a.memory.Switches); why != "" {
+		return q, &authorizeError{code: "forbidden_scopes", description: why, redirect: a.memory.Switches.ScopeErrorsRedirect}
 	}
 	return q, nil
 }
@@ -84,7 +84,7 @@ func (a *Asana) parseRest(q *authorization, v url.Values) *authorizeError {
 	case q.responseType != "code" && q.responseType != "id_token" && q.responseType != "code id_token":
 		q.responseType = "code"
 		return &authorizeError{code: "unsupported_response_type", description: "The response_type is not supported."}
-	case q.state == "" && a.state.Switches.RequireState:
+	case q.state == "" && a.memory.Switches.RequireState:
 		return &authorizeError{code: "invalid_request", description: "The required parameter state is missing."}
 	case (q.challenge != "") != (method != "") || method != "" && method != "S256":
 		return &authorizeError{code: "invalid_request", description: "The code_challenge_method must be S256."}
@@ -100,19 +100,19 @@ func (a *Asana) allow(q *authorization, p *Person, origin string) url.Values {
 	now := a.now()
 	key := consentKey(q.app.ClientID, p.GID)
 	granted := q.scopes
-	if a.state.Switches.AdditiveScopes {
-		granted = parseScopes(q.scopes.String() + " " + a.state.Consents[key].String())
+	if a.memory.Switches.AdditiveScopes {
+		granted = parseScopes(q.scopes.String() + " " + a.memory.Consents[key].String())
 	}
-	if !a.state.Consents[key].covers(granted) {
-		a.state.Consents[key] = granted
+	if !a.memory.Consents[key].covers(granted) {
+		a.memory.Consents[key] = granted
 	}
-	a.dirty = true
+	a.memory.dirty = true
 	answer := url.Values{}
 	if q.wantsCode() {
 		value := "0/" + randomHex(16)
-		a.state.sweep(now)
-		a.state.Codes[value] = &code{Client: q.app.ClientID, Person: p.GID, RedirectURI: q.redirectURI, Challenge: q.challenge, Nonce: q.nonce,
-			Scopes: granted, Expires: now.Add(time.Duration(a.state.Switches.CodeSeconds) * time.Second)}
+		a.memory.sweep(now)
+		a.memory.Codes[value] = &code{Client: q.app.ClientID, Person: p.GID, RedirectURI: q.redirectURI, Challenge: q.challenge, Nonce: q.nonce,
+			Scopes: granted, Expires: now.Add(time.Duration(a.memory.Switches.CodeSeconds) * time.Second)}
 		answer.Set("code", value)
 	}
 	if q.wantsIDToken() {
@@ -126,11 +126,11 @@ func (a *Asana) sendBack(w http.ResponseWriter, r *http.Request, q *authorizatio
 	if q.state != "" {
 		answer.Set("state", q.state)
 	}
-	switch a.state.Switches.IssInRedirect {
+	switch a.memory.Switches.IssInRedirect {
 	case "oauth":
-		answer.Set("iss", a.origin(r))
+		answer.Set("iss", a.site.origin(r))
 	case "openid":
-		answer.Set("iss", a.openIDIssuer(a.origin(r)))
+		answer.Set("iss", a.openIDIssuer(a.site.origin(r)))
 	case "other":
 		answer.Set("iss", "https://issuer.invalid")
 	}
@@ -140,7 +140,7 @@ func (a *Asana) sendBack(w http.ResponseWriter, r *http.Request, q *authorizatio
 	}
 	mark := "?"
 	switch {
-	case q.wantsIDToken() && q.responseType != "" && a.state.Switches.IDTokenDelivery == "fragment":
+	case q.wantsIDToken() && q.responseType != "" && a.memory.Switches.IDTokenDelivery == "fragment":
 		mark = "#"
 	case strings.Contains(q.redirectURI, "?"):
 		mark = "&"

@@ -19,9 +19,9 @@ func (a *Asana) showConsent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	signedIn := a.signedIn(r)
-	if signedIn != nil && a.state.Switches.SilentConsent && a.mayAuthorize(signedIn) == nil {
-		if given, ok := a.state.Consents[consentKey(q.app.ClientID, signedIn.GID)]; ok && given.covers(q.scopes) {
-			a.sendBack(w, r, q, a.allow(q, signedIn, a.origin(r)))
+	if signedIn != nil && a.memory.Switches.SilentConsent && a.mayAuthorize(signedIn) == nil {
+		if given, ok := a.memory.Consents[consentKey(q.app.ClientID, signedIn.GID)]; ok && given.covers(q.scopes) {
+			a.sendBack(w, r, q, a.allow(q, signedIn, a.site.origin(r)))
 			return
 		}
 	}
@@ -37,7 +37,7 @@ func (a *Asana) consentPage(q *authorization, v url.Values, signedIn *Person) ma
 	}
 	type field struct{ Name, Value string }
 	var people []choice
-	for _, p := range a.people {
+	for _, p := range a.directory.people {
 		if !p.ServiceAccount {
 			people = append(people, choice{p.GID, p.Name, p.standing(), signedIn != nil && p.GID == signedIn.GID || signedIn == nil && len(people) == 0})
 		}
@@ -62,12 +62,12 @@ func (a *Asana) decide(w http.ResponseWriter, r *http.Request) {
 		a.refuseAuthorize(w, r, q, refused)
 		return
 	}
-	p := a.person(r.PostForm.Get("person"))
+	p := a.directory.person(r.PostForm.Get("person"))
 	switch r.PostForm.Get("decision") {
 	case "allow":
 		refused = a.mayAuthorize(p)
 	case "deny":
-		refused = &authorizeError{code: a.state.Switches.DenyError, description: "The user denied the request.", redirect: true}
+		refused = &authorizeError{code: a.memory.Switches.DenyError, description: "The user denied the request.", redirect: true}
 	default:
 		refused = &authorizeError{code: "invalid_request", description: "The decision must be allow or deny."}
 	}
@@ -76,7 +76,7 @@ func (a *Asana) decide(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.signIn(w, p)
-	a.sendBack(w, r, q, a.allow(q, p, a.origin(r)))
+	a.sendBack(w, r, q, a.allow(q, p, a.site.origin(r)))
 }
 
 // mayAuthorize says why somebody cannot authorise an app, or nil.
@@ -88,7 +88,7 @@ func (a *Asana) mayAuthorize(p *Person) *authorizeError {
 		return &authorizeError{code: "access_denied", description: "A service account cannot sign in."}
 	case p.Gone:
 		return &authorizeError{code: "access_denied", description: "This account is gone."}
-	case p.onlyViews() && !a.state.Switches.ViewOnlyMayAuthorize:
+	case p.onlyViews() && !a.memory.Switches.ViewOnlyMayAuthorize:
 		return &authorizeError{code: "access_denied", description: "A view only license does not include integrations."}
 	}
 	return nil
@@ -97,8 +97,8 @@ func (a *Asana) mayAuthorize(p *Person) *authorizeError {
 // signIn remembers in the browser who it is, as Asana's own session would.
 func (a *Asana) signIn(w http.ResponseWriter, p *Person) {
 	value := randomHex(16)
-	a.state.SignedIn[value] = p.GID
-	a.dirty = true
+	a.memory.SignedIn[value] = p.GID
+	a.memory.dirty = true
 	http.SetCookie(w, &http.Cookie{Name: signInCookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
@@ -107,7 +107,7 @@ func (a *Asana) signedIn(r *http.Request) *Person {
 	if err != nil {
 		return nil
 	}
-	return a.person(a.state.SignedIn[cookie.Value])
+	return a.directory.person(a.memory.SignedIn[cookie.Value])
 }
 
 // crossSite says whether a browser sent this from a page of another origin.

@@ -90,7 +90,7 @@ func (a *Asana) fault(path, grantType string) Fault {
 			return *f
 		}
 	}
-	return a.state.Switches.fault(path)
+	return a.memory.Switches.fault(path)
 }
 
 func (s Switches) fault(path string) Fault {

@@ -27,21 +27,21 @@ type idTokenOptions struct {
 // idToken makes an ID token (OpenID Connect Core section 2), whole or spoiled.
 func (a *Asana) idToken(o idTokenOptions) string {
 	claims := a.idTokenClaims(o)
-	spoil(claims, a.state.Switches.SpoilIDToken, o)
-	switch a.state.Switches.SpoilIDToken {
+	spoil(claims, a.memory.Switches.SpoilIDToken, o)
+	switch a.memory.Switches.SpoilIDToken {
 	case "unsigned":
 		return unsigned(claims)
 	case "hs256":
 		return hs256(claims, o.app.ClientSecret)
 	case "wrong_key":
 		stranger, _ := rsa.GenerateKey(rand.Reader, 2048)
-		return sign(claims, stranger, a.keyID())
+		return sign(claims, stranger, a.signer.id())
 	}
-	return sign(claims, a.signingKey(), a.keyID())
+	return sign(claims, a.signer.private(), a.signer.id())
 }
 
 func (a *Asana) idTokenClaims(o idTokenOptions) map[string]any {
-	s := a.state.Switches
+	s := a.memory.Switches
 	now := a.now()
 	claims := map[string]any{
 		"iss": a.openIDIssuer(o.origin),
@@ -142,37 +142,43 @@ func sign(claims map[string]any, key *rsa.PrivateKey, kid string) string {
 func (a *Asana) SignIDToken(claims map[string]any) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	signed := sign(claims, a.signingKey(), a.keyID())
-	if a.dirty { // the key is new
-		a.save()
+	signed := sign(claims, a.signer.private(), a.signer.id())
+	if a.memory.dirty { // the key is new
+		a.memory.save()
 	}
 	return signed
 }
 
-// signingKey is Options.Key, else the one in the state, else a new one: making
-// it takes long, and most tests need none.
-func (a *Asana) signingKey() *rsa.PrivateKey {
-	if a.key == nil {
-		if key, err := x509.ParsePKCS1PrivateKey(a.state.Key); err == nil {
-			a.key = key
-		}
-	}
-	if a.key == nil {
-		a.key, _ = rsa.GenerateKey(rand.Reader, 2048) // fails only for sizes that are not allowed
-	}
-	if a.state.Key == nil {
-		a.state.Key = x509.MarshalPKCS1PrivateKey(a.key)
-		a.dirty = true
-	}
-	return a.key
+// signer holds the key that signs ID tokens.
+type signer struct {
+	memory *memory
+	key    *rsa.PrivateKey
 }
 
-func (a *Asana) keyID() string {
-	sum := sha256.Sum256(a.signingKey().N.Bytes())
+// private returns Options.Key, else the one in the state, else a new one: making
+// it takes long, and most tests need none.
+func (s *signer) private() *rsa.PrivateKey {
+	if s.key == nil {
+		if key, err := x509.ParsePKCS1PrivateKey(s.memory.Key); err == nil {
+			s.key = key
+		}
+	}
+	if s.key == nil {
+		s.key, _ = rsa.GenerateKey(rand.Reader, 2048) // fails only for sizes that are not allowed
+	}
+	if s.memory.Key == nil {
+		s.memory.Key = x509.MarshalPKCS1PrivateKey(s.key)
+		s.memory.dirty = true
+	}
+	return s.key
+}
+
+func (s *signer) id() string {
+	sum := sha256.Sum256(s.private().N.Bytes())
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
 func (a *Asana) jwks(w http.ResponseWriter, _ *http.Request) {
-	key := jose.JSONWebKey{Key: &a.signingKey().PublicKey, KeyID: a.keyID(), Algorithm: string(jose.RS256), Use: "sig"}
+	key := jose.JSONWebKey{Key: &a.signer.private().PublicKey, KeyID: a.signer.id(), Algorithm: string(jose.RS256), Use: "sig"}
 	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
 }

@@ -60,16 +60,16 @@ func (a *Asana) authenticate(r *http.Request) (*App, *oauthError) {
 		}
 		id, secret = user, password
 	}
-	app := a.app(id)
-	if app == nil || !app.hasSecret(secret) || a.state.Switches.RefuseClient {
-		return nil, &oauthError{status: a.state.Switches.InvalidClientStatus, Code: "invalid_client"}
+	app := a.directory.app(id)
+	if app == nil || !app.hasSecret(secret) || a.memory.Switches.RefuseClient {
+		return nil, &oauthError{status: a.memory.Switches.InvalidClientStatus, Code: "invalid_client"}
 	}
 	return app, nil
 }
 
 // serverMetadata is the RFC 8414 document, with the members that were measured.
 func (a *Asana) serverMetadata(w http.ResponseWriter, r *http.Request) {
-	base := a.origin(r)
+	base := a.site.origin(r)
 	meta := map[string]any{
 		"issuer":                                 base,
 		"authorization_endpoint":                 base + "/-/oauth_authorize",
@@ -81,7 +81,7 @@ func (a *Asana) serverMetadata(w http.ResponseWriter, r *http.Request) {
 		"token_endpoint_auth_methods_supported":  []string{"client_secret_post", "client_secret_basic"},
 		"code_challenge_methods_supported":       []string{"S256"},
 	}
-	if a.state.Switches.IssInRedirect != "" {
+	if a.memory.Switches.IssInRedirect != "" {
 		meta["authorization_response_iss_parameter_supported"] = true
 	}
 	writeJSON(w, http.StatusOK, meta)
@@ -110,18 +110,18 @@ func (a *Asana) revokeToken(r *http.Request) *oauthError {
 	if value == "" {
 		return invalidRequest("The `token` parameter is missing.")
 	}
-	t := a.state.Tokens[value]
+	t := a.memory.Tokens[value]
 	switch {
 	case t == nil:
 		return nil
 	case t.Kind != refreshToken:
-		return &oauthError{status: http.StatusBadRequest, Code: a.state.Switches.RevokeAccessTokenError}
+		return &oauthError{status: http.StatusBadRequest, Code: a.memory.Switches.RevokeAccessTokenError}
 	case t.Client != app.ClientID || t.Revoked:
 		return nil // not found, for this app
-	case a.state.Switches.RevokeWholeGrant:
-		a.endGrant(t.Client, t.Person)
+	case a.memory.Switches.RevokeWholeGrant:
+		a.grants.endGrant(t.Client, t.Person)
 	default:
-		a.end(func(other *token) bool { return other.Family == t.Family })
+		a.grants.end(func(other *token) bool { return other.Family == t.Family })
 	}
 	return nil
 }
@@ -143,11 +143,11 @@ func (a *Asana) introspect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	value := r.PostForm.Get("token")
-	if _, known := a.state.Tokens[value]; !known && a.state.Switches.UnknownTokenStatus != http.StatusOK {
-		writeJSON(w, a.state.Switches.UnknownTokenStatus, oauthError{Code: "invalid_token"})
+	if _, known := a.memory.Tokens[value]; !known && a.memory.Switches.UnknownTokenStatus != http.StatusOK {
+		writeJSON(w, a.memory.Switches.UnknownTokenStatus, oauthError{Code: "invalid_token"})
 		return
 	}
-	t := a.find(value)
+	t := a.grants.find(value)
 	if t == nil {
 		writeJSON(w, http.StatusOK, introspection{})
 		return
@@ -161,13 +161,13 @@ func (a *Asana) introspect(w http.ResponseWriter, r *http.Request) {
 
 // tokenCORS lets browsers read an answer, where the switch says so.
 func (a *Asana) tokenCORS(w http.ResponseWriter) {
-	if a.state.Switches.TokenCORS {
+	if a.memory.Switches.TokenCORS {
 		allowOrigins(w)
 	}
 }
 
 func (a *Asana) tokenPreflight(w http.ResponseWriter, r *http.Request) {
-	if !a.state.Switches.TokenCORS {
+	if !a.memory.Switches.TokenCORS {
 		http.Error(w, "no such method", http.StatusMethodNotAllowed)
 		return
 	}

@@ -142,7 +142,7 @@ func (a *Asana) showPeople(w http.ResponseWriter, _ *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	list := []map[string]any{}
-	for _, p := range a.people {
+	for _, p := range a.directory.people {
 		var memberships []map[string]any
 		for _, m := range p.Memberships {
 			memberships = append(memberships, map[string]any{"gid": m.GID, "workspace": m.Workspace.GID, "workspace_name": m.Workspace.Name,
@@ -166,7 +166,7 @@ func (a *Asana) showOffline(w http.ResponseWriter, _ *http.Request) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now := reflect.ValueOf(a.state.Switches)
+	now := reflect.ValueOf(a.memory.Switches)
 	var groups []group
 	for i, info := range SwitchTable() {
 		if len(groups) == 0 || groups[len(groups)-1].Name != info.Group {
@@ -180,7 +180,7 @@ func (a *Asana) showOffline(w http.ResponseWriter, _ *http.Request) {
 		r.Changed = string(raw) != info.Default
 		groups[len(groups)-1].Rows = append(groups[len(groups)-1].Rows, r)
 	}
-	a.page(w, http.StatusOK, "offline", map[string]any{"Groups": groups, "People": a.people, "Apps": a.apps})
+	a.page(w, http.StatusOK, "offline", map[string]any{"Groups": groups, "People": a.directory.people, "Apps": a.directory.apps})
 }
 
 func switchText(v reflect.Value) string {

@@ -5,7 +5,7 @@ import (
 )
 
 func (a *Asana) openIDIssuer(origin string) string {
-	if issuer := a.state.Switches.OpenIDIssuer; issuer != "" {
+	if issuer := a.memory.Switches.OpenIDIssuer; issuer != "" {
 		return issuer
 	}
 	return origin + "/api/1.0"
@@ -14,7 +14,7 @@ func (a *Asana) openIDIssuer(origin string) string {
 // discovery is the OpenID Connect document. The real one is not public; this
 // is what OpenID Connect Discovery 1.0 requires, with the documented endpoints.
 func (a *Asana) discovery(w http.ResponseWriter, r *http.Request) {
-	base := a.origin(r)
+	base := a.site.origin(r)
 	writeJSON(w, http.StatusOK, map[string]any{
 		"issuer":                                a.openIDIssuer(base),
 		"authorization_endpoint":                base + "/-/oauth_authorize",
@@ -31,7 +31,7 @@ func (a *Asana) discovery(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Asana) rootDiscovery(w http.ResponseWriter, r *http.Request) {
-	if !a.state.Switches.RootDiscovery {
+	if !a.memory.Switches.RootDiscovery {
 		http.NotFound(w, r)
 		return
 	}
@@ -51,7 +51,7 @@ func (a *Asana) userInfo(w http.ResponseWriter, r *http.Request) {
 	info := map[string]any{"sub": a.subject(p)}
 	if t.Scopes.has("email") {
 		info["email"] = p.Email
-		switch a.state.Switches.EmailVerified {
+		switch a.memory.Switches.EmailVerified {
 		case "true":
 			info["email_verified"] = true
 		case "false":
@@ -68,7 +68,7 @@ func (a *Asana) userInfo(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Asana) subject(p *Person) string {
-	if a.state.Switches.SubFormat == "opaque" {
+	if a.memory.Switches.SubFormat == "opaque" {
 		return "user|" + derivedGID("subject", p.GID)
 	}
 	return p.GID

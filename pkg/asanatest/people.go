@@ -72,7 +72,7 @@ func DefaultPeople() []Person {
 func (a *Asana) UpdatePerson(gid string, change func(*Person)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p := a.person(gid)
+	p := a.directory.person(gid)
 	if p == nil {
 		return fmt.Errorf("asanatest: no person %q", gid)
 	}
@@ -82,12 +82,49 @@ func (a *Asana) UpdatePerson(gid string, change func(*Person)) error {
 	return nil
 }
 
-func (a *Asana) person(gid string) *Person {
-	i := slices.IndexFunc(a.people, func(p Person) bool { return p.GID == gid })
+// directory holds the registered apps and the people.
+type directory struct {
+	apps   []App
+	people []Person
+}
+
+// complete fills in what people may leave out. It returns an error if an id is
+// wrong or used twice.
+func (d *directory) complete() error {
+	ids := map[string]bool{}
+	for _, app := range d.apps {
+		if ids[app.ClientID] || app.ClientID == "" {
+			return fmt.Errorf("client id %q is empty or used twice", app.ClientID)
+		}
+		ids[app.ClientID] = true
+	}
+	for i := range d.people {
+		p := &d.people[i]
+		if ids[p.GID] || !isGID(p.GID) {
+			return fmt.Errorf("gid %q is not one, or used twice", p.GID)
+		}
+		ids[p.GID] = true
+		p.complete()
+	}
+	return nil
+}
+
+// app returns the app with a client id, or nil.
+func (d *directory) app(clientID string) *App {
+	i := slices.IndexFunc(d.apps, func(app App) bool { return app.ClientID == clientID })
 	if i < 0 {
 		return nil
 	}
-	return &a.people[i]
+	return &d.apps[i]
+}
+
+// person returns the person with a gid, or nil.
+func (d *directory) person(gid string) *Person {
+	i := slices.IndexFunc(d.people, func(p Person) bool { return p.GID == gid })
+	if i < 0 {
+		return nil
+	}
+	return &d.people[i]
 }
 
 // complete fills in what a person may leave out.

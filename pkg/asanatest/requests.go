@@ -156,8 +156,8 @@ func (a *Asana) handle(r *http.Request) buffer {
 	defer a.mu.Unlock()
 	b := buffer{header: http.Header{}}
 	a.mux.ServeHTTP(&b, r)
-	if a.dirty {
-		if err := a.save(); err != nil {
+	if a.memory.dirty {
+		if err := a.memory.save(); err != nil {
 			b = buffer{header: http.Header{}}
 			http.Error(&b, "offline Asana cannot write its state file", http.StatusInternalServerError)
 		}

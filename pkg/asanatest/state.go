@@ -72,19 +72,27 @@ func newState(s Switches) state {
 
 func consentKey(clientID, gid string) string { return clientID + "/" + gid }
 
+// memory is the state, and the file that keeps it.
+type memory struct {
+	state
+	file  string   // empty: none
+	first Switches // what reset goes back to
+	dirty bool     // state differs from the file
+}
+
 // load reads the state file, where there is one.
-func (a *Asana) load() error {
-	if a.file == "" {
+func (m *memory) load() error {
+	if m.file == "" {
 		return nil
 	}
-	data, err := os.ReadFile(a.file)
+	data, err := os.ReadFile(m.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("asanatest: reading state: %w", err)
 	}
-	loaded := newState(a.first)
+	loaded := newState(m.first)
 	if err := json.Unmarshal(data, &loaded); err != nil {
 		return fmt.Errorf("asanatest: reading state: %w", err)
 	}
@@ -97,23 +105,47 @@ func (a *Asana) load() error {
 	if err := loaded.Switches.check(); err != nil {
 		return fmt.Errorf("asanatest: reading state: %w", err)
 	}
-	a.state = loaded
+	m.state = loaded
 	return nil
 }
 
 // save replaces the state file. A process killed at any moment leaves either
 // the old one or the new one.
-func (a *Asana) save() error {
-	a.dirty = false
-	if a.file == "" {
+func (m *memory) save() error {
+	m.dirty = false
+	if m.file == "" {
 		return nil
 	}
-	data, err := json.Marshal(a.state)
+	data, err := json.Marshal(m.state)
 	if err != nil {
 		return fmt.Errorf("asanatest: saving state: %w", err)
 	}
-	if err := replaceFile(a.file, data); err != nil {
+	if err := replaceFile(m.file, data); err != nil {
 		return fmt.Errorf("asanatest: saving state: %w", err)
+	}
+	return nil
+}
+
+// reset forgets everything but the signing key.
+func (m *memory) reset() error {
+	key := m.Key
+	m.state = newState(m.first)
+	m.Key = key
+	return m.save()
+}
+
+// setSwitches changes the switches and saves them. If it returns an error,
+// they are as before.
+func (m *memory) setSwitches(change func(Switches) (Switches, error)) error {
+	before := m.Switches
+	after, err := change(before)
+	if err != nil {
+		return fmt.Errorf("asanatest: %w", err)
+	}
+	m.Switches = after
+	if err := m.save(); err != nil {
+		m.Switches = before
+		return err
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func limit(f reflect.StructField, tag string, otherwise int64) int64 {
 func (a *Asana) Switches() Switches {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.state.Switches
+	return a.memory.Switches
 }
 
 // SetSwitches changes switches. A value that means nothing, or a state file
@@ -145,15 +145,5 @@ func (a *Asana) SetSwitches(change func(*Switches)) error {
 func (a *Asana) changeSwitches(change func(Switches) (Switches, error)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	before := a.state.Switches
-	after, err := change(before)
-	if err != nil {
-		return fmt.Errorf("asanatest: %w", err)
-	}
-	a.state.Switches = after
-	if err := a.save(); err != nil {
-		a.state.Switches = before
-		return err
-	}
-	return nil
+	return a.memory.setSwitches(change)
 }

@@ -60,17 +60,17 @@ func (a *Asana) exchange(app *App, r *http.Request) (*tokenAnswer, *oauthError) 
 	if form.Get("code") == "" || form.Get("redirect_uri") == "" {
 		return nil, invalidRequest("The `code` or `redirect_uri` parameter is missing.")
 	}
-	c := a.state.Codes[form.Get("code")]
+	c := a.memory.Codes[form.Get("code")]
 	if c == nil || c.Used || c.Client != app.ClientID || !a.now().Before(c.Expires) ||
 		c.RedirectURI != form.Get("redirect_uri") || !verified(c.Challenge, form.Get("code_verifier")) {
 		return nil, wrongCode()
 	}
 	c.Used = true
-	p := a.person(c.Person)
+	p := a.directory.person(c.Person)
 	if p == nil || p.Gone {
 		return nil, wrongCode()
 	}
-	return a.grant(app, p, c, a.origin(r)), nil
+	return a.grant(app, p, c, a.site.origin(r)), nil
 }
 
 // verified checks the PKCE verifier (RFC 7636), where a challenge was sent.
@@ -81,12 +81,12 @@ func verified(challenge, verifier string) bool {
 
 // grant gives the first tokens of a consent.
 func (a *Asana) grant(app *App, p *Person, c *code, origin string) *tokenAnswer {
-	s := a.state.Switches
+	s := a.memory.Switches
 	t := token{Kind: accessToken, Client: app.ClientID, Person: p.GID, Scopes: c.Scopes, Family: randomHex(8)}
 	answer := a.accessAnswer(t)
 	if !s.OmitRefreshToken {
 		t.Kind = refreshToken
-		value := a.issue(t)
+		value := a.grants.issue(t)
 		answer.RefreshToken = &value
 	}
 	if s.DataOnCode {
@@ -99,8 +99,8 @@ func (a *Asana) grant(app *App, p *Person, c *code, origin string) *tokenAnswer 
 }
 
 func (a *Asana) accessAnswer(t token) *tokenAnswer {
-	s := a.state.Switches
-	answer := &tokenAnswer{AccessToken: a.issue(t), ExpiresIn: s.AccessTokenSeconds, TokenType: "bearer"}
+	s := a.memory.Switches
+	answer := &tokenAnswer{AccessToken: a.grants.issue(t), ExpiresIn: s.AccessTokenSeconds, TokenType: "bearer"}
 	if s.ScopeInTokenResponse {
 		answer.Scope = t.Scopes.String()
 	}
@@ -108,25 +108,25 @@ func (a *Asana) accessAnswer(t token) *tokenAnswer {
 }
 
 func (a *Asana) refresh(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
-	s := a.state.Switches
+	s := a.memory.Switches
 	value := r.PostForm.Get("refresh_token")
 	if value == "" {
 		return nil, invalidRequest("The `refresh_token` parameter is missing.")
 	}
-	old := a.find(value)
+	old := a.grants.find(value)
 	if old == nil || old.Kind != refreshToken || old.Client != app.ClientID || s.RefuseRefresh {
 		a.noteReuse(app, value)
 		return nil, &oauthError{status: http.StatusBadRequest, Code: "invalid_grant"}
 	}
 	old.Used = a.now()
 	if s.RefreshEndsOldAccess {
-		a.end(func(t *token) bool { return t.Kind == accessToken && t.Family == old.Family })
+		a.grants.end(func(t *token) bool { return t.Kind == accessToken && t.Family == old.Family })
 	}
 	next := token{Kind: accessToken, Client: old.Client, Person: old.Person, Scopes: old.Scopes, Family: old.Family}
 	answer := a.accessAnswer(next)
 	answer.RefreshToken = a.nextRefreshToken(value, old)
 	if s.DataOnRefresh {
-		answer.Data = s.userData(a.person(old.Person))
+		answer.Data = s.userData(a.directory.person(old.Person))
 	}
 	return answer, nil
 }
@@ -134,21 +134,21 @@ func (a *Asana) refresh(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
 // noteReuse is the alarm of RFC 9700 section 4.14.2: a refresh token that was
 // rotated away came again, so it was stolen, or its successor was lost.
 func (a *Asana) noteReuse(app *App, value string) {
-	t := a.state.Tokens[value]
-	if t != nil && t.Rotated && t.Client == app.ClientID && a.state.Switches.ReuseRevokes {
-		a.end(func(other *token) bool { return other.Family == t.Family })
+	t := a.memory.Tokens[value]
+	if t != nil && t.Rotated && t.Client == app.ClientID && a.memory.Switches.ReuseRevokes {
+		a.grants.end(func(other *token) bool { return other.Family == t.Family })
 	}
 }
 
 // nextRefreshToken is what the answer to a refresh holds.
 func (a *Asana) nextRefreshToken(value string, old *token) *string {
-	s := a.state.Switches
+	s := a.memory.Switches
 	switch {
 	case s.RotateRefreshTokens:
 		old.Revoked, old.Rotated = true, true
 		next := *old
 		next.Revoked, next.Rotated = false, false
-		value = a.issue(next)
+		value = a.grants.issue(next)
 	case s.RefreshTokenOnRefresh == "absent":
 		return nil
 	case s.RefreshTokenOnRefresh == "empty":
