@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // buffer is an answer that is not sent yet.
@@ -53,14 +54,15 @@ func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
 //go:embed pages
 var pageFiles embed.FS
 
-func parsePages() *template.Template {
+// pages returns the templates, which are parsed when first needed.
+var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{"standing": Person.standing, "scopeWords": scopeWords}).ParseFS(pageFiles, "pages/*.html"))
-}
+})
 
-// page writes one of the pages. Nothing in them runs. There is no form-action
+// writePage writes one of the pages. Nothing in them runs. There is no form-action
 // in the policy: browsers hold redirects after a post to it too, and those go
 // back to the app, wherever that is.
-func (a *Asana) page(w http.ResponseWriter, status int, name string, data map[string]any) {
+func writePage(w http.ResponseWriter, status int, name string, data map[string]any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'")
@@ -71,7 +73,7 @@ func (a *Asana) page(w http.ResponseWriter, status int, name string, data map[st
 		h.Set(pageMessage, strings.Map(printable, message))
 	}
 	w.WriteHeader(status)
-	a.pages().ExecuteTemplate(w, name+".html", data)
+	pages().ExecuteTemplate(w, name+".html", data)
 }
 
 func printable(r rune) rune {

@@ -34,7 +34,7 @@ func missingScopes(names string) *apiError {
 // call is an API request of somebody known.
 type call struct {
 	*http.Request
-	asana  *Asana
+	api    *api
 	token  *token
 	person *Person
 }
@@ -48,29 +48,34 @@ type created struct {
 	data any
 }
 
-func (a *Asana) apiRoutes(mux *http.ServeMux) {
+// api serves the REST API.
+type api struct {
+	memory    *memory
+	directory *directory
+	grants    *grants
+	site      *site
+}
+
+func (a *api) routes(mux *http.ServeMux) {
 	const api = "/api/1.0"
-	mux.HandleFunc("GET "+api+"/.well-known/openid-configuration", a.withAPIHeaders(a.discovery))
-	mux.HandleFunc("GET "+api+"/openid_connect/jwks", a.withAPIHeaders(a.jwks))
-	mux.HandleFunc("GET "+api+"/openid_connect/userinfo", a.withAPIHeaders(a.userInfo))
-	mux.HandleFunc("GET "+api+"/users/{user}", a.api("users:read", (*call).user))
-	mux.HandleFunc("GET "+api+"/workspaces", a.api("workspaces:read", (*call).workspaces))
-	mux.HandleFunc("GET "+api+"/workspaces/{workspace}", a.api("workspaces:read", (*call).workspace))
-	mux.HandleFunc("GET "+api+"/workspaces/{workspace}/workspace_memberships", a.api(fullPermissions, (*call).workspaceMemberships))
-	mux.HandleFunc("GET "+api+"/users/{user}/workspace_memberships", a.api(fullPermissions, (*call).userMemberships))
-	mux.HandleFunc("GET "+api+"/workspace_memberships/{membership}", a.api(fullPermissions, (*call).membership))
-	mux.HandleFunc("GET "+api+"/workspaces/{workspace}/audit_log_events", a.api(fullPermissions, (*call).auditLog))
-	mux.HandleFunc("POST "+api+"/tasks", a.api("tasks:write", (*call).createTask))
-	mux.HandleFunc("OPTIONS "+api+"/", a.apiPreflight)
-	mux.HandleFunc(api+"/", a.withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
-		a.apiFail(w, fail(http.StatusNotFound, "No matching route for request"))
+	mux.HandleFunc("GET "+api+"/users/{user}", a.guard("users:read", (*call).user))
+	mux.HandleFunc("GET "+api+"/workspaces", a.guard("workspaces:read", (*call).workspaces))
+	mux.HandleFunc("GET "+api+"/workspaces/{workspace}", a.guard("workspaces:read", (*call).workspace))
+	mux.HandleFunc("GET "+api+"/workspaces/{workspace}/workspace_memberships", a.guard(fullPermissions, (*call).workspaceMemberships))
+	mux.HandleFunc("GET "+api+"/users/{user}/workspace_memberships", a.guard(fullPermissions, (*call).userMemberships))
+	mux.HandleFunc("GET "+api+"/workspace_memberships/{membership}", a.guard(fullPermissions, (*call).membership))
+	mux.HandleFunc("GET "+api+"/workspaces/{workspace}/audit_log_events", a.guard(fullPermissions, (*call).auditLog))
+	mux.HandleFunc("POST "+api+"/tasks", a.guard("tasks:write", (*call).createTask))
+	mux.HandleFunc("OPTIONS "+api+"/", apiPreflight)
+	mux.HandleFunc(api+"/", withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
+		a.fail(w, fail(http.StatusNotFound, "No matching route for request"))
 	}))
 }
 
-// api guards a handler with authentication and a scope, and writes what it
+// guard guards a handler with authentication and a scope, and writes what it
 // returns.
-func (a *Asana) api(scope string, h apiHandler) http.HandlerFunc {
-	return a.withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
+func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
+	return withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
 		t, p, failure := a.caller(r)
 		if failure == nil {
 			failure = a.checkScope(r, t, scope)
@@ -80,7 +85,7 @@ func (a *Asana) api(scope string, h apiHandler) http.HandlerFunc {
 			v, failure = h(&call{r, a, t, p})
 		}
 		if failure != nil {
-			a.apiFail(w, failure)
+			a.fail(w, failure)
 			return
 		}
 		writeAPI(w, r, v)
@@ -88,7 +93,7 @@ func (a *Asana) api(scope string, h apiHandler) http.HandlerFunc {
 }
 
 // caller finds whose token a request carries.
-func (a *Asana) caller(r *http.Request) (*token, *Person, *apiError) {
+func (a *api) caller(r *http.Request) (*token, *Person, *apiError) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	known := a.memory.Tokens[value]
 	if !strings.EqualFold(scheme, "Bearer") || known == nil || known.Kind == refreshToken {
@@ -101,7 +106,7 @@ func (a *Asana) caller(r *http.Request) (*token, *Person, *apiError) {
 	return t, a.directory.person(t.Person), nil
 }
 
-func (a *Asana) checkScope(r *http.Request, t *token, scope string) *apiError {
+func (a *api) checkScope(r *http.Request, t *token, scope string) *apiError {
 	switch {
 	case t.Scopes.has("default") || t.Scopes.has(scope):
 		return nil
@@ -114,7 +119,7 @@ func (a *Asana) checkScope(r *http.Request, t *token, scope string) *apiError {
 }
 
 // withAPIHeaders adds the headers that were seen live.
-func (a *Asana) withAPIHeaders(h http.HandlerFunc) http.HandlerFunc {
+func withAPIHeaders(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowOrigins(w)
 		w.Header().Set("X-Asana-Api-Version", "1.1")
@@ -130,12 +135,12 @@ func allowOrigins(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Asana-Enable, Asana-Disable")
 }
 
-func (a *Asana) apiPreflight(w http.ResponseWriter, _ *http.Request) {
+func apiPreflight(w http.ResponseWriter, _ *http.Request) {
 	allowOrigins(w)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (a *Asana) apiFail(w http.ResponseWriter, e *apiError) {
+func (a *api) fail(w http.ResponseWriter, e *apiError) {
 	item := map[string]any{"message": e.message}
 	if e.help != "" {
 		item["help"] = e.help

@@ -38,7 +38,6 @@ import (
 	"context"
 	"crypto/rsa"
 	"fmt"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -79,7 +78,6 @@ type Asana struct {
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
 	mux   *http.ServeMux
-	pages func() *template.Template
 
 	mu        sync.Mutex // guards what follows; held while a request is served, never while it waits
 	site      *site
@@ -105,7 +103,7 @@ func New(o Options) (*Asana, error) {
 		return nil, fmt.Errorf("asanatest: %w", err)
 	}
 	m := &memory{state: newState(o.Switches), file: o.File, first: o.Switches}
-	a := &Asana{now: o.Now, sleep: o.Sleep, pages: sync.OnceValue(parsePages), site: &site{base: o.BaseURL}, directory: d, memory: m,
+	a := &Asana{now: o.Now, sleep: o.Sleep, site: &site{base: o.BaseURL}, directory: d, memory: m,
 		grants: &grants{memory: m, directory: d, now: o.Now}, signer: &signer{memory: m, key: o.Key}}
 	a.mux = a.routes()
 	return a, m.load()
@@ -164,17 +162,18 @@ func (a *Asana) Reset() error {
 }
 
 func (a *Asana) routes() *http.ServeMux {
+	ids := &idTokens{memory: a.memory, signer: a.signer, now: a.now}
+	rest := &api{memory: a.memory, directory: a.directory, grants: a.grants, site: a.site}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/oauth_authorize", a.showConsent)
-	mux.HandleFunc("POST /-/oauth_authorize", a.decide)
-	mux.HandleFunc("POST /-/oauth_token", a.token)
-	mux.HandleFunc("POST /-/oauth_revoke", a.revoke)
-	mux.HandleFunc("POST /-/token_info", a.introspect)
-	mux.HandleFunc("OPTIONS /-/", a.tokenPreflight)
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server", a.serverMetadata)
-	mux.HandleFunc("GET /.well-known/openid-configuration", a.rootDiscovery)
-	a.apiRoutes(mux)
-	a.offlineRoutes(mux)
+	for _, part := range []interface{ routes(*http.ServeMux) }{
+		&consent{memory: a.memory, directory: a.directory, ids: ids, site: a.site, now: a.now},
+		&oauth{memory: a.memory, directory: a.directory, grants: a.grants, ids: ids, site: a.site, now: a.now},
+		&openID{memory: a.memory, site: a.site, ids: ids, api: rest},
+		rest,
+		&controls{asana: a},
+	} {
+		part.routes(mux)
+	}
 	return mux
 }
 

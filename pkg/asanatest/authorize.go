@@ -42,32 +42,32 @@ func parameters(r *http.Request) url.Values {
 	return v
 }
 
-// parseAuthorize checks a request. The authorization is filled in as far as it
+// parse checks a request. The authorization is filled in as far as it
 // goes, so that an error can be redirected.
-func (a *Asana) parseAuthorize(v url.Values) (*authorization, *authorizeError) {
+func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	q := &authorization{redirectURI: v.Get("redirect_uri"), state: v.Get("state"), nonce: v.Get("nonce"), challenge: v.Get("code_challenge")}
-	q.app = a.directory.app(v.Get("client_id"))
+	q.app = c.directory.app(v.Get("client_id"))
 	if q.app == nil || len(v["client_id"]) > 1 {
 		return q, &authorizeError{code: "invalid_request", description: "The required parameter client_id is missing or invalid."}
 	}
 	if !slices.Contains(q.app.RedirectURIs, q.redirectURI) || len(v["redirect_uri"]) > 1 {
 		return q, &authorizeError{code: "invalid_request", description: "The `redirect_uri` parameter does not match a valid url for the application."}
 	}
-	if a.memory.Switches.Distribution == "none" {
+	if c.memory.Switches.Distribution == "none" {
 		return q, &authorizeError{code: "invalid_request", description: `This app is not available to your Asana workspace or organization. If you are the app owner, adjust settings under "Manage Distribution" in the Asana developer console.`}
 	}
-	if e := a.parseRest(q, v); e != nil {
+	if e := c.parseRest(q, v); e != nil {
 		e.redirect = true
 		return q, e
 	}
-	if why := q.app.forbidden(q.scopes, a.memory.Switches); why != "" {
-		return q, &authorizeError{code: "forbidden_scopes", description: why, redirect: a.memory.Switches.ScopeErrorsRedirect}
+	if why := q.app.forbidden(q.scopes, c.memory.Switches); why != "" {
+		return q, &authorizeError{code: "forbidden_scopes", description: why, redirect: c.memory.Switches.ScopeErrorsRedirect}
 	}
 	return q, nil
 }
 
 // parseRest checks what the app hears of by redirect.
-func (a *Asana) parseRest(q *authorization, v url.Values) *authorizeError {
+func (c *consent) parseRest(q *authorization, v url.Values) *authorizeError {
 	for _, name := range authorizeParameters {
 		if len(v[name]) > 1 {
 			return &authorizeError{code: "invalid_request", description: "A parameter was sent more than once."}
@@ -84,7 +84,7 @@ func (a *Asana) parseRest(q *authorization, v url.Values) *authorizeError {
 	case q.responseType != "code" && q.responseType != "id_token" && q.responseType != "code id_token":
 		q.responseType = "code"
 		return &authorizeError{code: "unsupported_response_type", description: "The response_type is not supported."}
-	case q.state == "" && a.memory.Switches.RequireState:
+	case q.state == "" && c.memory.Switches.RequireState:
 		return &authorizeError{code: "invalid_request", description: "The required parameter state is missing."}
 	case (q.challenge != "") != (method != "") || method != "" && method != "S256":
 		return &authorizeError{code: "invalid_request", description: "The code_challenge_method must be S256."}
@@ -96,51 +96,51 @@ func (a *Asana) parseRest(q *authorization, v url.Values) *authorizeError {
 
 // allow gives what was asked for to a person who agreed, and returns the
 // parameters of the redirect.
-func (a *Asana) allow(q *authorization, p *Person, origin string) url.Values {
-	now := a.now()
+func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
+	now := c.now()
 	key := consentKey(q.app.ClientID, p.GID)
 	granted := q.scopes
-	if a.memory.Switches.AdditiveScopes {
-		granted = parseScopes(q.scopes.String() + " " + a.memory.Consents[key].String())
+	if c.memory.Switches.AdditiveScopes {
+		granted = parseScopes(q.scopes.String() + " " + c.memory.Consents[key].String())
 	}
-	if !a.memory.Consents[key].covers(granted) {
-		a.memory.Consents[key] = granted
+	if !c.memory.Consents[key].covers(granted) {
+		c.memory.Consents[key] = granted
 	}
-	a.memory.dirty = true
+	c.memory.dirty = true
 	answer := url.Values{}
 	if q.wantsCode() {
 		value := "0/" + randomHex(16)
-		a.memory.sweep(now)
-		a.memory.Codes[value] = &code{Client: q.app.ClientID, Person: p.GID, RedirectURI: q.redirectURI, Challenge: q.challenge, Nonce: q.nonce,
-			Scopes: granted, Expires: now.Add(time.Duration(a.memory.Switches.CodeSeconds) * time.Second)}
+		c.memory.sweep(now)
+		c.memory.Codes[value] = &code{Client: q.app.ClientID, Person: p.GID, RedirectURI: q.redirectURI, Challenge: q.challenge, Nonce: q.nonce,
+			Scopes: granted, Expires: now.Add(time.Duration(c.memory.Switches.CodeSeconds) * time.Second)}
 		answer.Set("code", value)
 	}
 	if q.wantsIDToken() {
-		answer.Set("id_token", a.idToken(idTokenOptions{app: q.app, person: p, nonce: q.nonce, code: answer.Get("code"), origin: origin}))
+		answer.Set("id_token", c.ids.make(idTokenOptions{app: q.app, person: p, nonce: q.nonce, code: answer.Get("code"), origin: origin}))
 	}
 	return answer
 }
 
 // sendBack redirects to the app, with state and, where the switch says so, iss.
-func (a *Asana) sendBack(w http.ResponseWriter, r *http.Request, q *authorization, answer url.Values) {
+func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorization, answer url.Values) {
 	if q.state != "" {
 		answer.Set("state", q.state)
 	}
-	switch a.memory.Switches.IssInRedirect {
+	switch c.memory.Switches.IssInRedirect {
 	case "oauth":
-		answer.Set("iss", a.site.origin(r))
+		answer.Set("iss", c.site.origin(r))
 	case "openid":
-		answer.Set("iss", a.openIDIssuer(a.site.origin(r)))
+		answer.Set("iss", c.ids.issuer(c.site.origin(r)))
 	case "other":
 		answer.Set("iss", "https://issuer.invalid")
 	}
 	if q.redirectURI == outOfBand {
-		a.page(w, http.StatusOK, "code", map[string]any{"App": q.app.Name, "Code": answer.Get("code"), "Error": answer.Get("error")})
+		writePage(w, http.StatusOK, "code", map[string]any{"App": q.app.Name, "Code": answer.Get("code"), "Error": answer.Get("error")})
 		return
 	}
 	mark := "?"
 	switch {
-	case q.wantsIDToken() && q.responseType != "" && a.memory.Switches.IDTokenDelivery == "fragment":
+	case q.wantsIDToken() && q.responseType != "" && c.memory.Switches.IDTokenDelivery == "fragment":
 		mark = "#"
 	case strings.Contains(q.redirectURI, "?"):
 		mark = "&"
@@ -151,11 +151,11 @@ func (a *Asana) sendBack(w http.ResponseWriter, r *http.Request, q *authorizatio
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// refuseAuthorize tells the app, or shows a page.
-func (a *Asana) refuseAuthorize(w http.ResponseWriter, r *http.Request, q *authorization, e *authorizeError) {
+// refuse tells the app, or shows a page.
+func (c *consent) refuse(w http.ResponseWriter, r *http.Request, q *authorization, e *authorizeError) {
 	if e.redirect {
-		a.sendBack(w, r, q, url.Values{"error": {e.code}, "error_description": {e.description}})
+		c.sendBack(w, r, q, url.Values{"error": {e.code}, "error_description": {e.description}})
 		return
 	}
-	a.page(w, http.StatusBadRequest, "error", map[string]any{"Message": e.code + ": " + e.description})
+	writePage(w, http.StatusBadRequest, "error", map[string]any{"Message": e.code + ": " + e.description})
 }

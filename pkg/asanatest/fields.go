@@ -146,5 +146,5 @@ func (c *call) readOffset(s string) (int, error) {
 func (c *call) nextPage(query url.Values, place int) object {
 	query.Set("offset", c.offset(place))
 	path := strings.TrimPrefix(c.URL.Path, "/api/1.0") + "?" + query.Encode()
-	return object{"offset": query.Get("offset"), "path": path, "uri": c.asana.site.origin(c.Request) + "/api/1.0" + path}
+	return object{"offset": query.Get("offset"), "path": path, "uri": c.api.site.origin(c.Request) + "/api/1.0" + path}
 }

@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -24,28 +23,35 @@ type idTokenOptions struct {
 	origin                   string
 }
 
-// idToken makes an ID token (OpenID Connect Core section 2), whole or spoiled.
-func (a *Asana) idToken(o idTokenOptions) string {
-	claims := a.idTokenClaims(o)
-	spoil(claims, a.memory.Switches.SpoilIDToken, o)
-	switch a.memory.Switches.SpoilIDToken {
+// idTokens makes ID tokens.
+type idTokens struct {
+	memory *memory
+	signer *signer
+	now    func() time.Time
+}
+
+// make returns an ID token (OpenID Connect Core section 2), whole or spoiled.
+func (t *idTokens) make(o idTokenOptions) string {
+	claims := t.claims(o)
+	spoil(claims, t.memory.Switches.SpoilIDToken, o)
+	switch t.memory.Switches.SpoilIDToken {
 	case "unsigned":
 		return unsigned(claims)
 	case "hs256":
 		return hs256(claims, o.app.ClientSecret)
 	case "wrong_key":
 		stranger, _ := rsa.GenerateKey(rand.Reader, 2048)
-		return sign(claims, stranger, a.signer.id())
+		return sign(claims, stranger, t.signer.id())
 	}
-	return sign(claims, a.signer.private(), a.signer.id())
+	return sign(claims, t.signer.private(), t.signer.id())
 }
 
-func (a *Asana) idTokenClaims(o idTokenOptions) map[string]any {
-	s := a.memory.Switches
-	now := a.now()
+func (t *idTokens) claims(o idTokenOptions) map[string]any {
+	s := t.memory.Switches
+	now := t.now()
 	claims := map[string]any{
-		"iss": a.openIDIssuer(o.origin),
-		"sub": a.subject(o.person),
+		"iss": t.issuer(o.origin),
+		"sub": t.subject(o.person),
 		"aud": o.app.ClientID,
 		"iat": now.Unix(),
 		"exp": now.Add(time.Duration(s.IDTokenSeconds) * time.Second).Unix(),
@@ -60,6 +66,22 @@ func (a *Asana) idTokenClaims(o idTokenOptions) map[string]any {
 		claims["c_hash"] = halfHash(o.code)
 	}
 	return claims
+}
+
+// issuer returns the iss of ID tokens.
+func (t *idTokens) issuer(origin string) string {
+	if issuer := t.memory.Switches.OpenIDIssuer; issuer != "" {
+		return issuer
+	}
+	return origin + "/api/1.0"
+}
+
+// subject returns the sub of a person.
+func (t *idTokens) subject(p *Person) string {
+	if t.memory.Switches.SubFormat == "opaque" {
+		return "user|" + derivedGID("subject", p.GID)
+	}
+	return p.GID
 }
 
 // spoil makes claims wrong in one way. The kinds that concern the signature
@@ -176,9 +198,4 @@ func (s *signer) private() *rsa.PrivateKey {
 func (s *signer) id() string {
 	sum := sha256.Sum256(s.private().N.Bytes())
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
-}
-
-func (a *Asana) jwks(w http.ResponseWriter, _ *http.Request) {
-	key := jose.JSONWebKey{Key: &a.signer.private().PublicKey, KeyID: a.signer.id(), Algorithm: string(jose.RS256), Use: "sig"}
-	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
 }

@@ -10,7 +10,7 @@ import (
 // not blocked there.
 func (c *call) reaches(workspace string) bool {
 	m := c.person.membership(workspace)
-	s := c.asana.memory.Switches
+	s := c.api.memory.Switches
 	return m != nil && (!m.Inactive || s.ListInactiveMemberships) && s.BlockedWorkspace != workspace
 }
 
@@ -20,7 +20,7 @@ func (c *call) shares(p *Person) bool {
 }
 
 func (c *call) hidden(what string) *apiError {
-	if c.asana.memory.Switches.HiddenRecordStatus == http.StatusNotFound {
+	if c.api.memory.Switches.HiddenRecordStatus == http.StatusNotFound {
 		return fail(http.StatusNotFound, "%s: Unknown object", what)
 	}
 	return fail(http.StatusForbidden, "%s: You do not have access to this %s", what, what)
@@ -31,8 +31,8 @@ func (c *call) findUser(id string) (*Person, *apiError) {
 	if id == "me" {
 		return c.person, nil
 	}
-	for i := range c.asana.directory.people {
-		p := &c.asana.directory.people[i]
+	for i := range c.api.directory.people {
+		p := &c.api.directory.people[i]
 		if p.GID == id || strings.Contains(id, "@") && strings.EqualFold(p.Email, id) {
 			if !c.shares(p) {
 				return nil, c.hidden("user")
@@ -51,12 +51,12 @@ func (c *call) findWorkspace(gid string) (Workspace, *apiError) {
 	if !isGID(gid) {
 		return Workspace{}, fail(http.StatusBadRequest, "workspace: Not a recognized ID: %s", gid)
 	}
-	for _, p := range c.asana.directory.people {
+	for _, p := range c.api.directory.people {
 		m := p.membership(gid)
 		switch {
 		case m == nil:
 			continue
-		case gid == c.asana.memory.Switches.BlockedWorkspace && c.person.membership(gid) != nil:
+		case gid == c.api.memory.Switches.BlockedWorkspace && c.person.membership(gid) != nil:
 			return Workspace{}, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
 		case !c.reaches(gid):
 			return Workspace{}, c.hidden("workspace")
@@ -82,7 +82,7 @@ func membershipRecord(p *Person, m Membership) object {
 // Inactive memberships are left out, as seen live, unless the switch says so.
 func (c *call) membershipList(p *Person, list []object, include func(Membership) bool) []object {
 	for _, m := range p.Memberships {
-		if include(m) && (!m.Inactive || c.asana.memory.Switches.ListInactiveMemberships) {
+		if include(m) && (!m.Inactive || c.api.memory.Switches.ListInactiveMemberships) {
 			list = append(list, c.selected(membershipRecord(p, m), "resource_type", "user", "workspace"))
 		}
 	}
@@ -94,7 +94,7 @@ func (c *call) workspaceMemberships() (any, *apiError) {
 	if failure != nil {
 		return nil, failure
 	}
-	people := c.asana.directory.people
+	people := c.api.directory.people
 	if c.URL.Query().Has("user") {
 		p, failure := c.findUser(c.URL.Query().Get("user"))
 		if failure != nil {
@@ -124,13 +124,13 @@ func (c *call) membership() (any, *apiError) {
 	if !isGID(gid) {
 		return nil, fail(http.StatusBadRequest, "workspace_membership: Not a recognized ID: %s", gid)
 	}
-	for i := range c.asana.directory.people {
-		p := &c.asana.directory.people[i]
+	for i := range c.api.directory.people {
+		p := &c.api.directory.people[i]
 		for _, m := range p.Memberships {
 			switch {
 			case m.GID != gid:
 				continue
-			case m.Workspace.GID == c.asana.memory.Switches.BlockedWorkspace:
+			case m.Workspace.GID == c.api.memory.Switches.BlockedWorkspace:
 				return nil, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
 			case !c.reaches(m.Workspace.GID) && p.GID != c.person.GID:
 				return nil, c.hidden("workspace_membership")

@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // oauthError is the body of a refused OAuth request.
@@ -25,7 +26,25 @@ func invalidRequest(description string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, Code: "invalid_request", Description: description}
 }
 
-func (a *Asana) refuse(w http.ResponseWriter, r *http.Request, e *oauthError) {
+// oauth serves the OAuth endpoints that apps call.
+type oauth struct {
+	memory    *memory
+	directory *directory
+	grants    *grants
+	ids       *idTokens
+	site      *site
+	now       func() time.Time
+}
+
+func (o *oauth) routes(mux *http.ServeMux) {
+	mux.HandleFunc("POST /-/oauth_token", o.token)
+	mux.HandleFunc("POST /-/oauth_revoke", o.revoke)
+	mux.HandleFunc("POST /-/token_info", o.introspect)
+	mux.HandleFunc("OPTIONS /-/", o.preflight)
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", o.metadata)
+}
+
+func refuse(w http.ResponseWriter, r *http.Request, e *oauthError) {
 	if _, _, basic := r.BasicAuth(); basic && e.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Basic realm="Asana"`)
 	}
@@ -49,7 +68,7 @@ func checkForm(r *http.Request) *oauthError {
 
 // authenticate finds the app by client id and secret, from the form or from
 // HTTP basic authentication.
-func (a *Asana) authenticate(r *http.Request) (*App, *oauthError) {
+func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if user, password, ok := r.BasicAuth(); ok {
 		// RFC 6749 section 2.3.1: both are form-encoded first.
@@ -60,16 +79,16 @@ func (a *Asana) authenticate(r *http.Request) (*App, *oauthError) {
 		}
 		id, secret = user, password
 	}
-	app := a.directory.app(id)
-	if app == nil || !app.hasSecret(secret) || a.memory.Switches.RefuseClient {
-		return nil, &oauthError{status: a.memory.Switches.InvalidClientStatus, Code: "invalid_client"}
+	app := o.directory.app(id)
+	if app == nil || !app.hasSecret(secret) || o.memory.Switches.RefuseClient {
+		return nil, &oauthError{status: o.memory.Switches.InvalidClientStatus, Code: "invalid_client"}
 	}
 	return app, nil
 }
 
-// serverMetadata is the RFC 8414 document, with the members that were measured.
-func (a *Asana) serverMetadata(w http.ResponseWriter, r *http.Request) {
-	base := a.site.origin(r)
+// metadata is the RFC 8414 document, with the members that were measured.
+func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
+	base := o.site.origin(r)
 	meta := map[string]any{
 		"issuer":                                 base,
 		"authorization_endpoint":                 base + "/-/oauth_authorize",
@@ -81,7 +100,7 @@ func (a *Asana) serverMetadata(w http.ResponseWriter, r *http.Request) {
 		"token_endpoint_auth_methods_supported":  []string{"client_secret_post", "client_secret_basic"},
 		"code_challenge_methods_supported":       []string{"S256"},
 	}
-	if a.memory.Switches.IssInRedirect != "" {
+	if o.memory.Switches.IssInRedirect != "" {
 		meta["authorization_response_iss_parameter_supported"] = true
 	}
 	writeJSON(w, http.StatusOK, meta)
@@ -89,20 +108,20 @@ func (a *Asana) serverMetadata(w http.ResponseWriter, r *http.Request) {
 
 // revoke takes refresh tokens only. Asana answers 200 for those that it does
 // not know as well.
-func (a *Asana) revoke(w http.ResponseWriter, r *http.Request) {
-	a.tokenCORS(w)
-	if failure := a.revokeToken(r); failure != nil {
-		a.refuse(w, r, failure)
+func (o *oauth) revoke(w http.ResponseWriter, r *http.Request) {
+	o.cors(w)
+	if failure := o.revokeToken(r); failure != nil {
+		refuse(w, r, failure)
 		return
 	}
 	writeJSON(w, http.StatusOK, struct{}{})
 }
 
-func (a *Asana) revokeToken(r *http.Request) *oauthError {
+func (o *oauth) revokeToken(r *http.Request) *oauthError {
 	if failure := checkForm(r); failure != nil {
 		return failure
 	}
-	app, failure := a.authenticate(r)
+	app, failure := o.authenticate(r)
 	if failure != nil {
 		return failure
 	}
@@ -110,18 +129,18 @@ func (a *Asana) revokeToken(r *http.Request) *oauthError {
 	if value == "" {
 		return invalidRequest("The `token` parameter is missing.")
 	}
-	t := a.memory.Tokens[value]
+	t := o.memory.Tokens[value]
 	switch {
 	case t == nil:
 		return nil
 	case t.Kind != refreshToken:
-		return &oauthError{status: http.StatusBadRequest, Code: a.memory.Switches.RevokeAccessTokenError}
+		return &oauthError{status: http.StatusBadRequest, Code: o.memory.Switches.RevokeAccessTokenError}
 	case t.Client != app.ClientID || t.Revoked:
 		return nil // not found, for this app
-	case a.memory.Switches.RevokeWholeGrant:
-		a.grants.endGrant(t.Client, t.Person)
+	case o.memory.Switches.RevokeWholeGrant:
+		o.grants.endGrant(t.Client, t.Person)
 	default:
-		a.grants.end(func(other *token) bool { return other.Family == t.Family })
+		o.grants.end(func(other *token) bool { return other.Family == t.Family })
 	}
 	return nil
 }
@@ -137,37 +156,37 @@ type introspection struct {
 }
 
 // introspect needs no client authentication: none is documented.
-func (a *Asana) introspect(w http.ResponseWriter, r *http.Request) {
+func (o *oauth) introspect(w http.ResponseWriter, r *http.Request) {
 	if failure := checkForm(r); failure != nil || r.PostForm.Get("token") == "" {
 		writeJSON(w, http.StatusBadRequest, invalidRequest("The `token` parameter is missing."))
 		return
 	}
 	value := r.PostForm.Get("token")
-	if _, known := a.memory.Tokens[value]; !known && a.memory.Switches.UnknownTokenStatus != http.StatusOK {
-		writeJSON(w, a.memory.Switches.UnknownTokenStatus, oauthError{Code: "invalid_token"})
+	if _, known := o.memory.Tokens[value]; !known && o.memory.Switches.UnknownTokenStatus != http.StatusOK {
+		writeJSON(w, o.memory.Switches.UnknownTokenStatus, oauthError{Code: "invalid_token"})
 		return
 	}
-	t := a.grants.find(value)
+	t := o.grants.find(value)
 	if t == nil {
 		writeJSON(w, http.StatusOK, introspection{})
 		return
 	}
-	info := introspection{TokenType: "bearer", Exp: t.Expires.Unix(), ExpiresIn: int64(t.Expires.Sub(a.now()).Seconds()), Scope: t.Scopes.String(), ClientID: t.Client, Active: true}
+	info := introspection{TokenType: "bearer", Exp: t.Expires.Unix(), ExpiresIn: int64(t.Expires.Sub(o.now()).Seconds()), Scope: t.Scopes.String(), ClientID: t.Client, Active: true}
 	if t.Kind == refreshToken {
 		info.TokenType = "refresh"
 	}
 	writeJSON(w, http.StatusOK, info)
 }
 
-// tokenCORS lets browsers read an answer, where the switch says so.
-func (a *Asana) tokenCORS(w http.ResponseWriter) {
-	if a.memory.Switches.TokenCORS {
+// cors lets browsers read an answer, where the switch says so.
+func (o *oauth) cors(w http.ResponseWriter) {
+	if o.memory.Switches.TokenCORS {
 		allowOrigins(w)
 	}
 }
 
-func (a *Asana) tokenPreflight(w http.ResponseWriter, r *http.Request) {
-	if !a.memory.Switches.TokenCORS {
+func (o *oauth) preflight(w http.ResponseWriter, r *http.Request) {
+	if !o.memory.Switches.TokenCORS {
 		http.Error(w, "no such method", http.StatusMethodNotAllowed)
 		return
 	}

@@ -11,23 +11,26 @@ import (
 	"time"
 )
 
-// offlineRoutes are the way to this Asana's own machinery. They lock by
+// controls serves the pages and endpoints under /_offline/.
+type controls struct{ asana *Asana }
+
+// routes are the way to this Asana's own machinery. They lock by
 // themselves, and no fault reaches them.
-func (a *Asana) offlineRoutes(mux *http.ServeMux) {
+func (c *controls) routes(mux *http.ServeMux) {
 	mux.Handle("GET /_offline", http.RedirectHandler("/_offline/", http.StatusSeeOther))
-	mux.HandleFunc("GET /_offline/{$}", a.showOffline)
+	mux.HandleFunc("GET /_offline/{$}", c.showPage)
 	mux.HandleFunc("GET /_offline/style.css", showStyle)
-	mux.HandleFunc("GET /_offline/switches", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, a.Switches()) })
-	mux.HandleFunc("PUT /_offline/switches", own(a.putSwitches))
-	mux.HandleFunc("POST /_offline/set", own(a.setSwitch))
-	mux.HandleFunc("POST /_offline/reset", own(does(a.Reset)))
-	mux.HandleFunc("POST /_offline/expire", own(does(a.ExpireAccessTokens)))
-	mux.HandleFunc("POST /_offline/revoke", own(does(func() error { return a.RevokeGrants("") })))
-	mux.HandleFunc("POST /_offline/faults", own(a.postFault))
-	mux.HandleFunc("DELETE /_offline/faults", own(does(func() error { a.ClearFaults(); return nil })))
-	mux.HandleFunc("POST /_offline/tokens", own(a.postToken))
-	mux.HandleFunc("GET /_offline/requests", a.showRequests)
-	mux.HandleFunc("GET /_offline/people", a.showPeople)
+	mux.HandleFunc("GET /_offline/switches", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, c.asana.Switches()) })
+	mux.HandleFunc("PUT /_offline/switches", own(c.putSwitches))
+	mux.HandleFunc("POST /_offline/set", own(c.setSwitch))
+	mux.HandleFunc("POST /_offline/reset", own(does(c.asana.Reset)))
+	mux.HandleFunc("POST /_offline/expire", own(does(c.asana.ExpireAccessTokens)))
+	mux.HandleFunc("POST /_offline/revoke", own(does(func() error { return c.asana.RevokeGrants("") })))
+	mux.HandleFunc("POST /_offline/faults", own(c.postFault))
+	mux.HandleFunc("DELETE /_offline/faults", own(does(func() error { c.asana.ClearFaults(); return nil })))
+	mux.HandleFunc("POST /_offline/tokens", own(c.postToken))
+	mux.HandleFunc("GET /_offline/requests", c.showRequests)
+	mux.HandleFunc("GET /_offline/people", c.showPeople)
 }
 
 // own refuses what a page of another origin sends.
@@ -62,20 +65,20 @@ func refuseOffline(w http.ResponseWriter, err error) {
 	writeJSON(w, http.StatusBadRequest, map[string]string{"error": strings.TrimPrefix(err.Error(), "asanatest: ")})
 }
 
-func (a *Asana) putSwitches(w http.ResponseWriter, r *http.Request) {
+func (c *controls) putSwitches(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
-		err = a.changeSwitches(func(s Switches) (Switches, error) { return s.patch(body) })
+		err = c.asana.changeSwitches(func(s Switches) (Switches, error) { return s.patch(body) })
 	}
 	if err != nil {
 		refuseOffline(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, a.Switches())
+	writeJSON(w, http.StatusOK, c.asana.Switches())
 }
 
 // setSwitch is the page's form: one name, one value in words.
-func (a *Asana) setSwitch(w http.ResponseWriter, r *http.Request) {
+func (c *controls) setSwitch(w http.ResponseWriter, r *http.Request) {
 	name, value := r.PostFormValue("name"), r.PostFormValue("value")
 	var err error = errors.New("no such switch")
 	for f := range fieldsOf(Switches{}) {
@@ -85,13 +88,13 @@ func (a *Asana) setSwitch(w http.ResponseWriter, r *http.Request) {
 				raw, _ = json.Marshal(value)
 			}
 			body, _ := json.Marshal(map[string]json.RawMessage{name: raw})
-			err = a.changeSwitches(func(s Switches) (Switches, error) { return s.patch(body) })
+			err = c.asana.changeSwitches(func(s Switches) (Switches, error) { return s.patch(body) })
 		}
 	}
 	done(w, r, err)
 }
 
-func (a *Asana) postFault(w http.ResponseWriter, r *http.Request) {
+func (c *controls) postFault(w http.ResponseWriter, r *http.Request) {
 	var f struct {
 		Fault
 		DelayMS       int64 `json:"delay_ms"`
@@ -108,19 +111,19 @@ func (a *Asana) postFault(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.Delay, f.AnswerDelay = time.Duration(f.DelayMS)*time.Millisecond, time.Duration(f.AnswerDelayMS)*time.Millisecond
-	a.Inject(f.Fault)
+	c.asana.Inject(f.Fault)
 	w.WriteHeader(http.StatusNoContent)
 }
 
 // postToken makes a personal access token, or a service account's.
-func (a *Asana) postToken(w http.ResponseWriter, r *http.Request) {
+func (c *controls) postToken(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Person string }
 	if body.Person = r.PostFormValue("person"); body.Person == "" {
 		json.NewDecoder(r.Body).Decode(&body)
 	}
-	value := a.PersonalAccessToken(body.Person)
+	value := c.asana.PersonalAccessToken(body.Person)
 	if value == "" {
-		value = a.ServiceAccountToken(body.Person)
+		value = c.asana.ServiceAccountToken(body.Person)
 	}
 	if value == "" {
 		refuseOffline(w, errors.New("no such person"))
@@ -129,8 +132,8 @@ func (a *Asana) postToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"token": value})
 }
 
-func (a *Asana) showRequests(w http.ResponseWriter, _ *http.Request) {
-	requests := a.Requests()
+func (c *controls) showRequests(w http.ResponseWriter, _ *http.Request) {
+	requests := c.asana.Requests()
 	if requests == nil {
 		requests = []Request{}
 	}
@@ -138,11 +141,11 @@ func (a *Asana) showRequests(w http.ResponseWriter, _ *http.Request) {
 }
 
 // showPeople lists who there is, for programs that act as one of them.
-func (a *Asana) showPeople(w http.ResponseWriter, _ *http.Request) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (c *controls) showPeople(w http.ResponseWriter, _ *http.Request) {
+	c.asana.mu.Lock()
+	defer c.asana.mu.Unlock()
 	list := []map[string]any{}
-	for _, p := range a.directory.people {
+	for _, p := range c.asana.directory.people {
 		var memberships []map[string]any
 		for _, m := range p.Memberships {
 			memberships = append(memberships, map[string]any{"gid": m.GID, "workspace": m.Workspace.GID, "workspace_name": m.Workspace.Name,
@@ -153,8 +156,8 @@ func (a *Asana) showPeople(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// showOffline is the page for people.
-func (a *Asana) showOffline(w http.ResponseWriter, _ *http.Request) {
+// showPage is the page for people.
+func (c *controls) showPage(w http.ResponseWriter, _ *http.Request) {
 	type row struct {
 		SwitchInfo
 		Value, Input string
@@ -164,9 +167,9 @@ func (a *Asana) showOffline(w http.ResponseWriter, _ *http.Request) {
 		Name string
 		Rows []row
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now := reflect.ValueOf(a.memory.Switches)
+	c.asana.mu.Lock()
+	defer c.asana.mu.Unlock()
+	now := reflect.ValueOf(c.asana.memory.Switches)
 	var groups []group
 	for i, info := range SwitchTable() {
 		if len(groups) == 0 || groups[len(groups)-1].Name != info.Group {
@@ -180,7 +183,7 @@ func (a *Asana) showOffline(w http.ResponseWriter, _ *http.Request) {
 		r.Changed = string(raw) != info.Default
 		groups[len(groups)-1].Rows = append(groups[len(groups)-1].Rows, r)
 	}
-	a.page(w, http.StatusOK, "offline", map[string]any{"Groups": groups, "People": a.directory.people, "Apps": a.directory.apps})
+	writePage(w, http.StatusOK, "offline", map[string]any{"Groups": groups, "People": c.asana.directory.people, "Apps": c.asana.directory.apps})
 }
 
 func switchText(v reflect.Value) string {

@@ -2,21 +2,32 @@ package asanatest
 
 import (
 	"net/http"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
-func (a *Asana) openIDIssuer(origin string) string {
-	if issuer := a.memory.Switches.OpenIDIssuer; issuer != "" {
-		return issuer
-	}
-	return origin + "/api/1.0"
+// openID serves the endpoints of OpenID Connect.
+type openID struct {
+	memory *memory
+	site   *site
+	ids    *idTokens
+	api    *api
+}
+
+func (o *openID) routes(mux *http.ServeMux) {
+	const api = "/api/1.0"
+	mux.HandleFunc("GET /.well-known/openid-configuration", o.rootDiscovery)
+	mux.HandleFunc("GET "+api+"/.well-known/openid-configuration", withAPIHeaders(o.discovery))
+	mux.HandleFunc("GET "+api+"/openid_connect/jwks", withAPIHeaders(o.jwks))
+	mux.HandleFunc("GET "+api+"/openid_connect/userinfo", withAPIHeaders(o.userInfo))
 }
 
 // discovery is the OpenID Connect document. The real one is not public; this
 // is what OpenID Connect Discovery 1.0 requires, with the documented endpoints.
-func (a *Asana) discovery(w http.ResponseWriter, r *http.Request) {
-	base := a.site.origin(r)
+func (o *openID) discovery(w http.ResponseWriter, r *http.Request) {
+	base := o.site.origin(r)
 	writeJSON(w, http.StatusOK, map[string]any{
-		"issuer":                                a.openIDIssuer(base),
+		"issuer":                                o.ids.issuer(base),
 		"authorization_endpoint":                base + "/-/oauth_authorize",
 		"token_endpoint":                        base + "/-/oauth_token",
 		"userinfo_endpoint":                     base + "/api/1.0/openid_connect/userinfo",
@@ -30,28 +41,28 @@ func (a *Asana) discovery(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (a *Asana) rootDiscovery(w http.ResponseWriter, r *http.Request) {
-	if !a.memory.Switches.RootDiscovery {
+func (o *openID) rootDiscovery(w http.ResponseWriter, r *http.Request) {
+	if !o.memory.Switches.RootDiscovery {
 		http.NotFound(w, r)
 		return
 	}
-	a.discovery(w, r)
+	o.discovery(w, r)
 }
 
 // userInfo is flat JSON, without the API's envelope.
-func (a *Asana) userInfo(w http.ResponseWriter, r *http.Request) {
-	t, p, failure := a.caller(r)
+func (o *openID) userInfo(w http.ResponseWriter, r *http.Request) {
+	t, p, failure := o.api.caller(r)
 	if failure == nil && !t.Scopes.has("openid") {
 		failure = missingScopes("openid")
 	}
 	if failure != nil {
-		a.apiFail(w, failure)
+		o.api.fail(w, failure)
 		return
 	}
-	info := map[string]any{"sub": a.subject(p)}
+	info := map[string]any{"sub": o.ids.subject(p)}
 	if t.Scopes.has("email") {
 		info["email"] = p.Email
-		switch a.memory.Switches.EmailVerified {
+		switch o.memory.Switches.EmailVerified {
 		case "true":
 			info["email_verified"] = true
 		case "false":
@@ -67,9 +78,7 @@ func (a *Asana) userInfo(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, info)
 }
 
-func (a *Asana) subject(p *Person) string {
-	if a.memory.Switches.SubFormat == "opaque" {
-		return "user|" + derivedGID("subject", p.GID)
-	}
-	return p.GID
+func (o *openID) jwks(w http.ResponseWriter, _ *http.Request) {
+	key := jose.JSONWebKey{Key: &o.ids.signer.private().PublicKey, KeyID: o.ids.signer.id(), Algorithm: string(jose.RS256), Use: "sig"}
+	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
 }

@@ -25,52 +25,52 @@ type userData struct {
 	Email string `json:"email"`
 }
 
-func (a *Asana) token(w http.ResponseWriter, r *http.Request) {
-	a.tokenCORS(w)
-	answer, failure := a.tokenAnswer(r)
+func (o *oauth) token(w http.ResponseWriter, r *http.Request) {
+	o.cors(w)
+	answer, failure := o.tokenAnswer(r)
 	if failure != nil {
-		a.refuse(w, r, failure)
+		refuse(w, r, failure)
 		return
 	}
 	w.Header().Set("Pragma", "no-cache")
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (a *Asana) tokenAnswer(r *http.Request) (*tokenAnswer, *oauthError) {
+func (o *oauth) tokenAnswer(r *http.Request) (*tokenAnswer, *oauthError) {
 	if failure := checkForm(r); failure != nil {
 		return nil, failure
 	}
-	app, failure := a.authenticate(r)
+	app, failure := o.authenticate(r)
 	if failure != nil {
 		return nil, failure
 	}
 	switch r.PostForm.Get("grant_type") {
 	case "authorization_code":
-		return a.exchange(app, r)
+		return o.exchange(app, r)
 	case "refresh_token":
-		return a.refresh(app, r)
+		return o.refresh(app, r)
 	case "":
 		return nil, invalidRequest("The `grant_type` parameter is missing.")
 	}
 	return nil, &oauthError{status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "The `grant_type` is not supported."}
 }
 
-func (a *Asana) exchange(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
+func (o *oauth) exchange(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
 	form := r.PostForm
 	if form.Get("code") == "" || form.Get("redirect_uri") == "" {
 		return nil, invalidRequest("The `code` or `redirect_uri` parameter is missing.")
 	}
-	c := a.memory.Codes[form.Get("code")]
-	if c == nil || c.Used || c.Client != app.ClientID || !a.now().Before(c.Expires) ||
+	c := o.memory.Codes[form.Get("code")]
+	if c == nil || c.Used || c.Client != app.ClientID || !o.now().Before(c.Expires) ||
 		c.RedirectURI != form.Get("redirect_uri") || !verified(c.Challenge, form.Get("code_verifier")) {
 		return nil, wrongCode()
 	}
 	c.Used = true
-	p := a.directory.person(c.Person)
+	p := o.directory.person(c.Person)
 	if p == nil || p.Gone {
 		return nil, wrongCode()
 	}
-	return a.grant(app, p, c, a.site.origin(r)), nil
+	return o.grant(app, p, c, o.site.origin(r)), nil
 }
 
 // verified checks the PKCE verifier (RFC 7636), where a challenge was sent.
@@ -80,75 +80,75 @@ func verified(challenge, verifier string) bool {
 }
 
 // grant gives the first tokens of a consent.
-func (a *Asana) grant(app *App, p *Person, c *code, origin string) *tokenAnswer {
-	s := a.memory.Switches
+func (o *oauth) grant(app *App, p *Person, c *code, origin string) *tokenAnswer {
+	s := o.memory.Switches
 	t := token{Kind: accessToken, Client: app.ClientID, Person: p.GID, Scopes: c.Scopes, Family: randomHex(8)}
-	answer := a.accessAnswer(t)
+	answer := o.accessAnswer(t)
 	if !s.OmitRefreshToken {
 		t.Kind = refreshToken
-		value := a.grants.issue(t)
+		value := o.grants.issue(t)
 		answer.RefreshToken = &value
 	}
 	if s.DataOnCode {
 		answer.Data = s.userData(p)
 	}
 	if s.IDTokenInTokenResponse && c.Scopes.has("openid") {
-		answer.IDToken = a.idToken(idTokenOptions{app: app, person: p, nonce: c.Nonce, accessToken: answer.AccessToken, origin: origin})
+		answer.IDToken = o.ids.make(idTokenOptions{app: app, person: p, nonce: c.Nonce, accessToken: answer.AccessToken, origin: origin})
 	}
 	return answer
 }
 
-func (a *Asana) accessAnswer(t token) *tokenAnswer {
-	s := a.memory.Switches
-	answer := &tokenAnswer{AccessToken: a.grants.issue(t), ExpiresIn: s.AccessTokenSeconds, TokenType: "bearer"}
+func (o *oauth) accessAnswer(t token) *tokenAnswer {
+	s := o.memory.Switches
+	answer := &tokenAnswer{AccessToken: o.grants.issue(t), ExpiresIn: s.AccessTokenSeconds, TokenType: "bearer"}
 	if s.ScopeInTokenResponse {
 		answer.Scope = t.Scopes.String()
 	}
 	return answer
 }
 
-func (a *Asana) refresh(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
-	s := a.memory.Switches
+func (o *oauth) refresh(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
+	s := o.memory.Switches
 	value := r.PostForm.Get("refresh_token")
 	if value == "" {
 		return nil, invalidRequest("The `refresh_token` parameter is missing.")
 	}
-	old := a.grants.find(value)
+	old := o.grants.find(value)
 	if old == nil || old.Kind != refreshToken || old.Client != app.ClientID || s.RefuseRefresh {
-		a.noteReuse(app, value)
+		o.noteReuse(app, value)
 		return nil, &oauthError{status: http.StatusBadRequest, Code: "invalid_grant"}
 	}
-	old.Used = a.now()
+	old.Used = o.now()
 	if s.RefreshEndsOldAccess {
-		a.grants.end(func(t *token) bool { return t.Kind == accessToken && t.Family == old.Family })
+		o.grants.end(func(t *token) bool { return t.Kind == accessToken && t.Family == old.Family })
 	}
 	next := token{Kind: accessToken, Client: old.Client, Person: old.Person, Scopes: old.Scopes, Family: old.Family}
-	answer := a.accessAnswer(next)
-	answer.RefreshToken = a.nextRefreshToken(value, old)
+	answer := o.accessAnswer(next)
+	answer.RefreshToken = o.nextRefreshToken(value, old)
 	if s.DataOnRefresh {
-		answer.Data = s.userData(a.directory.person(old.Person))
+		answer.Data = s.userData(o.directory.person(old.Person))
 	}
 	return answer, nil
 }
 
 // noteReuse is the alarm of RFC 9700 section 4.14.2: a refresh token that was
 // rotated away came again, so it was stolen, or its successor was lost.
-func (a *Asana) noteReuse(app *App, value string) {
-	t := a.memory.Tokens[value]
-	if t != nil && t.Rotated && t.Client == app.ClientID && a.memory.Switches.ReuseRevokes {
-		a.grants.end(func(other *token) bool { return other.Family == t.Family })
+func (o *oauth) noteReuse(app *App, value string) {
+	t := o.memory.Tokens[value]
+	if t != nil && t.Rotated && t.Client == app.ClientID && o.memory.Switches.ReuseRevokes {
+		o.grants.end(func(other *token) bool { return other.Family == t.Family })
 	}
 }
 
 // nextRefreshToken is what the answer to a refresh holds.
-func (a *Asana) nextRefreshToken(value string, old *token) *string {
-	s := a.memory.Switches
+func (o *oauth) nextRefreshToken(value string, old *token) *string {
+	s := o.memory.Switches
 	switch {
 	case s.RotateRefreshTokens:
 		old.Revoked, old.Rotated = true, true
 		next := *old
 		next.Revoked, next.Rotated = false, false
-		value = a.grants.issue(next)
+		value = o.grants.issue(next)
 	case s.RefreshTokenOnRefresh == "absent":
 		return nil
 	case s.RefreshTokenOnRefresh == "empty":
