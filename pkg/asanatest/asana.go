@@ -75,9 +75,7 @@ type Options struct {
 // Asana is an offline Asana. It is an [http.Handler], safe for concurrent use,
 // and starts no goroutines.
 type Asana struct {
-	now   func() time.Time
-	sleep func(context.Context, time.Duration) error
-	mux   *http.ServeMux
+	gate *gate
 
 	mu        sync.Mutex // guards what follows; held while a request is served, never while it waits
 	site      *site
@@ -85,8 +83,8 @@ type Asana struct {
 	memory    *memory
 	grants    *grants
 	signer    *signer
-	faults    []*Fault
-	record    record
+	faults    *faults
+	record    *record
 }
 
 // New returns an Asana. It returns an error if a switch has a value that means
@@ -103,9 +101,9 @@ func New(o Options) (*Asana, error) {
 		return nil, fmt.Errorf("asanatest: %w", err)
 	}
 	m := &memory{state: newState(o.Switches), file: o.File, first: o.Switches}
-	a := &Asana{now: o.Now, sleep: o.Sleep, site: &site{base: o.BaseURL}, directory: d, memory: m,
-		grants: &grants{memory: m, directory: d, now: o.Now}, signer: &signer{memory: m, key: o.Key}}
-	a.mux = a.routes()
+	a := &Asana{site: &site{base: o.BaseURL}, directory: d, memory: m,
+		grants: &grants{memory: m, directory: d, now: o.Now}, signer: &signer{memory: m, key: o.Key}, faults: &faults{}, record: &record{}}
+	a.gate = &gate{mu: &a.mu, mux: a.routes(o.Now), memory: m, faults: a.faults, record: a.record, now: o.Now, sleep: o.Sleep}
 	return a, m.load()
 }
 
@@ -156,18 +154,19 @@ func (a *Asana) SetBaseURL(u string) {
 func (a *Asana) Reset() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.faults = nil
-	a.record = record{}
+	a.faults.clear()
+	*a.record = record{}
 	return a.memory.reset()
 }
 
-func (a *Asana) routes() *http.ServeMux {
-	ids := &idTokens{memory: a.memory, signer: a.signer, now: a.now}
+// routes makes the types that serve the endpoints.
+func (a *Asana) routes(now func() time.Time) *http.ServeMux {
+	ids := &idTokens{memory: a.memory, signer: a.signer, now: now}
 	rest := &api{memory: a.memory, directory: a.directory, grants: a.grants, site: a.site}
 	mux := http.NewServeMux()
 	for _, part := range []interface{ routes(*http.ServeMux) }{
-		&consent{memory: a.memory, directory: a.directory, ids: ids, site: a.site, now: a.now},
-		&oauth{memory: a.memory, directory: a.directory, grants: a.grants, ids: ids, site: a.site, now: a.now},
+		&consent{memory: a.memory, directory: a.directory, ids: ids, site: a.site, now: now},
+		&oauth{memory: a.memory, directory: a.directory, grants: a.grants, ids: ids, site: a.site, now: now},
 		&openID{memory: a.memory, site: a.site, ids: ids, api: rest},
 		rest,
 		&controls{asana: a},

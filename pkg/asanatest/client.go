@@ -70,15 +70,16 @@ func (t transport) serve(b *buffer, r *http.Request) (answered bool) {
 // in place of a redirect, or a fault is met, it returns an error that says so.
 // Only the query of authorizeURL counts.
 func (a *Asana) Authorize(ctx context.Context, authorizeURL, personGID string) (redirectURL string, err error) {
-	return a.decision(ctx, authorizeURL, personGID, "allow")
+	return click(ctx, a.Transport(), "allow", authorizeURL, personGID)
 }
 
 // Deny plays a person who clicks Deny; the rest is as in Authorize.
 func (a *Asana) Deny(ctx context.Context, authorizeURL, personGID string) (redirectURL string, err error) {
-	return a.decision(ctx, authorizeURL, personGID, "deny")
+	return click(ctx, a.Transport(), "deny", authorizeURL, personGID)
 }
 
-func (a *Asana) decision(ctx context.Context, authorizeURL, gid, decision string) (string, error) {
+// click posts the form of the consent page with a decision.
+func click(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gid string) (string, error) {
 	u, err := url.Parse(authorizeURL)
 	if err != nil || u.Host == "" {
 		return "", fmt.Errorf("asanatest: the authorize URL is no absolute URL")
@@ -90,7 +91,7 @@ func (a *Asana) decision(ctx context.Context, authorizeURL, gid, decision string
 		return "", fmt.Errorf("asanatest: authorizing: %w", err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := a.Transport().RoundTrip(r)
+	resp, err := in.RoundTrip(r)
 	if err != nil {
 		return "", fmt.Errorf("asanatest: authorizing: %w", err)
 	}

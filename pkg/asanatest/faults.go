@@ -39,19 +39,16 @@ type Fault struct {
 
 // Inject adds a fault.
 func (a *Asana) Inject(f Fault) {
-	if f.Times == 0 {
-		f.Times = 1
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.faults = append(a.faults, &f)
+	a.faults.add(f)
 }
 
 // ClearFaults drops all faults that wait.
 func (a *Asana) ClearFaults() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.faults = nil
+	a.faults.clear()
 }
 
 func (f *Fault) matches(path, grantType string) bool {
@@ -79,20 +76,33 @@ func (f *Fault) buffer() buffer {
 	return b
 }
 
-// fault takes the fault for a request off the list, or makes one of the
-// switches.
-func (a *Asana) fault(path, grantType string) Fault {
-	for i, f := range a.faults {
-		if f.matches(path, grantType) {
-			if f.Times--; f.Times == 0 {
-				a.faults = slices.Delete(a.faults, i, i+1)
-			}
-			return *f
-		}
+// faults holds the injected faults, the oldest first.
+type faults struct{ list []*Fault }
+
+func (fs *faults) add(f Fault) {
+	if f.Times == 0 {
+		f.Times = 1
 	}
-	return a.memory.Switches.fault(path)
+	fs.list = append(fs.list, &f)
 }
 
+func (fs *faults) clear() { fs.list = nil }
+
+// take returns the first fault that matches a request, and drops it if this
+// was its last time.
+func (fs *faults) take(path, grantType string) (f Fault, ok bool) {
+	for i, f := range fs.list {
+		if f.matches(path, grantType) {
+			if f.Times--; f.Times == 0 {
+				fs.list = slices.Delete(fs.list, i, i+1)
+			}
+			return *f, true
+		}
+	}
+	return Fault{}, false
+}
+
+// fault returns what the switches of the group Trouble do to a request.
 func (s Switches) fault(path string) Fault {
 	machine := strings.HasPrefix(path, "/api/1.0/") || path == "/-/oauth_token" || path == "/-/oauth_revoke" || path == "/-/token_info"
 	f := Fault{}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// tenYears is how long tokens without an end of their own live: the expiry in
-// Asana's introspection example.
+// tenYears is the life of tokens that have no expiry of their own: the expiry
+// in Asana's introspection example.
 const tenYears = 10 * 365 * 24 * time.Hour
 
 // grants gives tokens to people and apps, finds them and ends them.
@@ -34,8 +34,8 @@ func (g *grants) issue(t token) (value string) {
 	return value
 }
 
-// tokenValue makes a value in the shape seen in the wild, or of the size that
-// the switch asks for.
+// tokenValue makes a value in the shape of real tokens, or of the size that the
+// switch asks for.
 func (g *grants) tokenValue(gid string) string {
 	if size := g.memory.Switches.TokenSize; size > 0 {
 		return randomHex((size + 1) / 2)[:size]
@@ -43,10 +43,43 @@ func (g *grants) tokenValue(gid string) string {
 	return fmt.Sprintf("2/%s/%s:%s", gid, derivedGID("token", randomHex(8)), randomHex(16))
 }
 
-// find returns a token that lives and whose person does.
+// keep issues a token and saves it. It returns "" if the state file cannot be
+// written.
+func (g *grants) keep(t token) string {
+	value := g.issue(t)
+	if g.memory.save() != nil {
+		delete(g.memory.Tokens, value)
+		return ""
+	}
+	return value
+}
+
+// longLived keeps a token that belongs to no app. It returns "" if there is no
+// such person, or service account if forAccount is set.
+func (g *grants) longLived(gid, kind string, forAccount bool) string {
+	p := g.directory.person(gid)
+	if p == nil || p.ServiceAccount != forAccount {
+		return ""
+	}
+	return g.keep(token{Kind: kind, Person: gid, Scopes: scopes{"default"}})
+}
+
+// held consents to all scopes of an app and keeps a refresh token for it. It
+// returns "" if there is no such app or person.
+func (g *grants) held(clientID, gid string) string {
+	app, p := g.directory.app(clientID), g.directory.person(gid)
+	if app == nil || p == nil || p.ServiceAccount {
+		return ""
+	}
+	granted := parseScopes(strings.Join(app.Scopes, " "))
+	g.memory.Consents[consentKey(clientID, gid)] = granted
+	return g.keep(token{Kind: refreshToken, Client: clientID, Person: gid, Scopes: granted, Family: randomHex(8)})
+}
+
+// find returns a token that is in force and whose person is not gone, or nil.
 func (g *grants) find(value string) *token {
 	t := g.memory.Tokens[value]
-	if t == nil || !t.lives(g.now()) {
+	if t == nil || !t.inForce(g.now()) {
 		return nil
 	}
 	if p := g.directory.person(t.Person); p == nil || p.Gone {
@@ -58,7 +91,17 @@ func (g *grants) find(value string) *token {
 	return t
 }
 
-// end revokes every token that which names.
+// expire ends the life of all access tokens.
+func (g *grants) expire() {
+	now := g.now()
+	for _, t := range g.memory.Tokens {
+		if t.Kind == accessToken && now.Before(t.Expires) {
+			t.Expires = now
+		}
+	}
+}
+
+// end revokes every token for which the function returns true.
 func (g *grants) end(which func(*token) bool) {
 	for _, t := range g.memory.Tokens {
 		if !t.Revoked && which(t) {
@@ -66,16 +109,6 @@ func (g *grants) end(which func(*token) bool) {
 		}
 	}
 	g.memory.dirty = true
-}
-
-// keep issues a token and saves it, or gives "".
-func (g *grants) keep(t token) string {
-	value := g.issue(t)
-	if g.memory.save() != nil {
-		delete(g.memory.Tokens, value)
-		return ""
-	}
-	return value
 }
 
 // endGrant forgets that a person ever authorised an app.
@@ -89,76 +122,64 @@ func (g *grants) endGrant(clientID, gid string) {
 	g.end(func(t *token) bool { return t.Client == clientID && t.Person == gid })
 }
 
-// PersonalAccessToken makes a personal access token of a person, as if they
-// had done so in the developer console. It is empty where there is no such
-// person, and where the state file cannot be written.
-func (a *Asana) PersonalAccessToken(personGID string) string {
-	return a.longLived(personGID, personalToken, false)
-}
-
-// ServiceAccountToken makes a token of a service account, empty where there is
-// no such service account, and where the state file cannot be written.
-func (a *Asana) ServiceAccountToken(gid string) string {
-	return a.longLived(gid, serviceAccount, true)
-}
-
-// RefreshToken makes a refresh token that an app holds already: as if the person had
-// consented to all of its scopes, somewhere else, before. It is empty where there is
-// no such app or person, and where the state file cannot be written.
-func (a *Asana) RefreshToken(clientID, personGID string) string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	app, p := a.directory.app(clientID), a.directory.person(personGID)
-	if app == nil || p == nil || p.ServiceAccount {
-		return ""
-	}
-	granted := parseScopes(strings.Join(app.Scopes, " "))
-	a.memory.Consents[consentKey(clientID, personGID)] = granted
-	return a.grants.keep(token{Kind: refreshToken, Client: clientID, Person: personGID, Scopes: granted, Family: randomHex(8)})
-}
-
-func (a *Asana) longLived(gid, kind string, forAccount bool) string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	p := a.directory.person(gid)
-	if p == nil || p.ServiceAccount != forAccount {
-		return ""
-	}
-	return a.grants.keep(token{Kind: kind, Person: gid, Scopes: scopes{"default"}})
-}
-
-// ExpireAccessTokens ends all OAuth access tokens, as an hour of waiting
-// would; the API answers them with 401 from now on.
-func (a *Asana) ExpireAccessTokens() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now := a.now()
-	for _, t := range a.memory.Tokens {
-		if t.Kind == accessToken && now.Before(t.Expires) {
-			t.Expires = now
-		}
-	}
-	return a.memory.save()
-}
-
-// RevokeGrants does what a person does who deauthorises every app in Asana's
-// settings: consents, refresh and access tokens are gone. With "" it is
-// everybody.
-func (a *Asana) RevokeGrants(personGID string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, app := range a.directory.apps {
-		for _, p := range a.directory.people {
-			if personGID == "" || p.GID == personGID {
-				a.grants.endGrant(app.ClientID, p.GID)
+// endAll ends the grants of a person, or of all people if gid is "".
+func (g *grants) endAll(gid string) {
+	for _, app := range g.directory.apps {
+		for _, p := range g.directory.people {
+			if gid == "" || p.GID == gid {
+				g.endGrant(app.ClientID, p.GID)
 			}
 		}
 	}
+}
+
+// PersonalAccessToken makes a personal access token of a person, as the person
+// can in Asana's developer console. It returns "" if there is no such person,
+// or if the state file cannot be written.
+func (a *Asana) PersonalAccessToken(personGID string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.grants.longLived(personGID, personalToken, false)
+}
+
+// ServiceAccountToken makes a token of a service account. It returns "" if
+// there is no such service account, or if the state file cannot be written.
+func (a *Asana) ServiceAccountToken(gid string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.grants.longLived(gid, serviceAccount, true)
+}
+
+// RefreshToken makes a refresh token that an app holds already, as if the
+// person had consented to all of its scopes before, somewhere else. It returns
+// "" if there is no such app or person, or if the state file cannot be written.
+func (a *Asana) RefreshToken(clientID, personGID string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.grants.held(clientID, personGID)
+}
+
+// ExpireAccessTokens ends all OAuth access tokens, as an hour of waiting would.
+// The API returns 401 for them from now on.
+func (a *Asana) ExpireAccessTokens() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.grants.expire()
 	return a.memory.save()
 }
 
-// RevokeToken ends one token of any kind, as if it had been reset in Asana. An
-// unknown one is no error.
+// RevokeGrants ends the consents and the OAuth tokens of a person, as if the
+// person had deauthorised every app in Asana's settings. If personGID is "",
+// it does so for all people.
+func (a *Asana) RevokeGrants(personGID string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.grants.endAll(personGID)
+	return a.memory.save()
+}
+
+// RevokeToken ends one token of any kind, as if it had been reset in Asana. It
+// does nothing if the token is unknown.
 func (a *Asana) RevokeToken(value string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -2,10 +2,12 @@ package asanatest
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -47,17 +49,6 @@ func (a *Asana) CountRequests(what string) int {
 	return a.record.counts[what]
 }
 
-// arrive notes a request and says which fault it meets.
-func (a *Asana) arrive(r *http.Request) (seq int, f Fault) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	req := Request{Method: r.Method, Path: r.URL.Path, Time: a.now()}
-	if r.URL.Path == "/-/oauth_token" {
-		req.GrantType = knownGrant(r.PostForm.Get("grant_type"))
-	}
-	return a.record.add(req), a.fault(req.Path, req.GrantType)
-}
-
 // knownGrant keeps what is no grant type, and may be a secret put in the wrong
 // place, out of the record.
 func knownGrant(s string) string {
@@ -67,21 +58,7 @@ func knownGrant(s string) string {
 	return "other"
 }
 
-// leave notes how a request ended.
-func (a *Asana) leave(seq, status int, sent bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	i := seq - a.record.gone
-	if i < 0 || i >= len(a.record.last) {
-		return
-	}
-	req := &a.record.last[i]
-	req.Took = a.now().Sub(req.Time)
-	if req.Cut = !sent; sent {
-		req.Status = max(status, 200)
-	}
-}
-
+// add appends a request and returns its number, for at.
 func (rec *record) add(req Request) (seq int) {
 	if rec.counts == nil {
 		rec.counts = map[string]int{}
@@ -101,15 +78,38 @@ func (rec *record) add(req Request) (seq int) {
 	return rec.gone + len(rec.last) - 1
 }
 
-const maxBody = 64 << 10
+// at returns the request with a number, or nil if it is no longer held.
+func (rec *record) at(seq int) *Request {
+	i := seq - rec.gone
+	if i < 0 || i >= len(rec.last) {
+		return nil
+	}
+	return &rec.last[i]
+}
 
 // ServeHTTP answers one request. Where a fault says so it panics with
 // [http.ErrAbortHandler], which net/http turns into a connection that is cut.
-func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.gate.ServeHTTP(w, r) }
+
+const maxBody = 64 << 10
+
+// gate lets requests in: it records them, applies faults, has them served one
+// at a time and saves what they changed.
+type gate struct {
+	mu     *sync.Mutex // of Asana
+	mux    *http.ServeMux
+	memory *memory
+	faults *faults
+	record *record
+	now    func() time.Time
+	sleep  func(context.Context, time.Duration) error
+}
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
 		// A handler of its own: it locks by itself, and no fault reaches it.
-		a.mux.ServeHTTP(w, r)
+		g.mux.ServeHTTP(w, r)
 		return
 	}
 	// The body is read now, so that a slow one does not hold the lock. What
@@ -118,9 +118,9 @@ func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ParseForm()
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	seq, f := a.arrive(r)
-	answer, sent := a.answer(r, f)
-	a.leave(seq, answer.status, sent)
+	seq, f := g.arrive(r)
+	answer, sent := g.answer(r, f)
+	g.leave(seq, answer.status, sent)
 	if !sent {
 		panic(http.ErrAbortHandler)
 	}
@@ -129,21 +129,21 @@ func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer serves a request as the fault lets it; false where nothing must be
 // sent.
-func (a *Asana) answer(r *http.Request, f Fault) (buffer, bool) {
+func (g *gate) answer(r *http.Request, f Fault) (buffer, bool) {
 	if f.Before != nil {
 		f.Before(r)
 	}
-	if f.Delay > 0 && a.sleep(r.Context(), f.Delay) != nil || f.Cut {
+	if f.Delay > 0 && g.sleep(r.Context(), f.Delay) != nil || f.Cut {
 		return buffer{}, false
 	}
 	var b buffer
 	if f.Apply || !f.answers() {
-		b = a.handle(r)
+		b = g.handle(r)
 	}
 	if f.answers() {
 		b = f.buffer()
 	}
-	if f.AnswerDelay > 0 && a.sleep(r.Context(), f.AnswerDelay) != nil || f.CutAfterApply {
+	if f.AnswerDelay > 0 && g.sleep(r.Context(), f.AnswerDelay) != nil || f.CutAfterApply {
 		return b, false
 	}
 	return b, true
@@ -151,16 +151,45 @@ func (a *Asana) answer(r *http.Request, f Fault) (buffer, bool) {
 
 // handle serves a request under the lock, and keeps what it changed before
 // the answer is sent.
-func (a *Asana) handle(r *http.Request) buffer {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (g *gate) handle(r *http.Request) buffer {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	b := buffer{header: http.Header{}}
-	a.mux.ServeHTTP(&b, r)
-	if a.memory.dirty {
-		if err := a.memory.save(); err != nil {
+	g.mux.ServeHTTP(&b, r)
+	if g.memory.dirty {
+		if err := g.memory.save(); err != nil {
 			b = buffer{header: http.Header{}}
 			http.Error(&b, "offline Asana cannot write its state file", http.StatusInternalServerError)
 		}
 	}
 	return b
+}
+
+// arrive records a request and returns the fault that it meets.
+func (g *gate) arrive(r *http.Request) (seq int, f Fault) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	req := Request{Method: r.Method, Path: r.URL.Path, Time: g.now()}
+	if r.URL.Path == "/-/oauth_token" {
+		req.GrantType = knownGrant(r.PostForm.Get("grant_type"))
+	}
+	f, ok := g.faults.take(req.Path, req.GrantType)
+	if !ok {
+		f = g.memory.Switches.fault(req.Path)
+	}
+	return g.record.add(req), f
+}
+
+// leave records how a request ended.
+func (g *gate) leave(seq, status int, sent bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	req := g.record.at(seq)
+	if req == nil {
+		return
+	}
+	req.Took = g.now().Sub(req.Time)
+	if req.Cut = !sent; sent {
+		req.Status = max(status, 200)
+	}
 }

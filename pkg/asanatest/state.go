@@ -51,7 +51,7 @@ type token struct {
 	Rotated bool      `json:"rotated,omitempty"` // revoked by a rotation
 }
 
-func (t *token) lives(now time.Time) bool { return !t.Revoked && now.Before(t.Expires) }
+func (t *token) inForce(now time.Time) bool { return !t.Revoked && now.Before(t.Expires) }
 
 // code is an authorization code.
 type code struct {
