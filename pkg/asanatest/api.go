@@ -33,10 +33,9 @@ func missingScopes(names string) *apiError {
 
 // call is an API request of somebody known.
 type call struct {
-	*http.Request
-	api    *api
-	token  *token
-	person *Person
+	selection
+	viewer
+	token *token
 }
 
 // apiHandler returns the value of data, or a page of it, or created.
@@ -82,7 +81,7 @@ func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 		}
 		var v any
 		if failure == nil {
-			v, failure = h(&call{r, a, t, p})
+			v, failure = h(&call{selection{r, a.site.origin(r)}, viewer{a.memory, a.directory, p}, t})
 		}
 		if failure != nil {
 			a.fail(w, failure)

@@ -12,12 +12,19 @@ import (
 // object is a record of the API with all its fields.
 type object map[string]any
 
+// selection is what the query of a request selects: the fields of an object,
+// and the page of a list.
+type selection struct {
+	*http.Request
+	origin string // of the links to next pages
+}
+
 // selected returns an object with the fields that opt_fields names, and gid;
 // where it names none, those in otherwise. Nested objects are compact unless
 // their fields are named.
-func (c *call) selected(full object, otherwise ...string) object {
+func (s *selection) selected(full object, otherwise ...string) object {
 	fields := otherwise
-	if opt := c.URL.Query()["opt_fields"]; len(opt) > 0 {
+	if opt := s.URL.Query()["opt_fields"]; len(opt) > 0 {
 		fields = strings.Split(strings.Join(opt, ","), ",")
 	}
 	out := object{"gid": full["gid"]}
@@ -99,11 +106,11 @@ type page struct {
 }
 
 // pageOf cuts the part of a list that limit and offset ask for.
-func (c *call) pageOf(items []object) (any, *apiError) {
+func (s *selection) pageOf(items []object) (any, *apiError) {
 	if items == nil {
 		items = []object{}
 	}
-	query := c.URL.Query()
+	query := s.URL.Query()
 	if !query.Has("limit") {
 		if query.Has("offset") {
 			return nil, fail(http.StatusBadRequest, "limit: Missing input")
@@ -116,35 +123,35 @@ func (c *call) pageOf(items []object) (any, *apiError) {
 	}
 	start := 0
 	if query.Has("offset") {
-		if start, err = c.readOffset(query.Get("offset")); err != nil || start > len(items) {
+		if start, err = s.readOffset(query.Get("offset")); err != nil || start > len(items) {
 			return nil, fail(http.StatusBadRequest, "offset: Your pagination token has expired or is invalid.")
 		}
 	}
 	end := min(start+limit, len(items))
 	p := page{items: items[start:end], paged: true}
 	if end < len(items) {
-		p.next = c.nextPage(query, end)
+		p.next = s.nextPage(query, end)
 	}
 	return p, nil
 }
 
 // An offset is base64 of the path and the place, so that one from another list
 // is refused.
-func (c *call) offset(place int) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", c.URL.Path, place))
+func (s *selection) offsetOf(place int) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", s.URL.Path, place))
 }
 
-func (c *call) readOffset(s string) (int, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(s)
+func (s *selection) readOffset(offset string) (int, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(offset)
 	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.ParseUint(strings.TrimPrefix(string(raw), c.URL.Path+" "), 10, 31)
+	n, err := strconv.ParseUint(strings.TrimPrefix(string(raw), s.URL.Path+" "), 10, 31)
 	return int(n), err
 }
 
-func (c *call) nextPage(query url.Values, place int) object {
-	query.Set("offset", c.offset(place))
-	path := strings.TrimPrefix(c.URL.Path, "/api/1.0") + "?" + query.Encode()
-	return object{"offset": query.Get("offset"), "path": path, "uri": c.api.site.origin(c.Request) + "/api/1.0" + path}
+func (s *selection) nextPage(query url.Values, place int) object {
+	query.Set("offset", s.offsetOf(place))
+	path := strings.TrimPrefix(s.URL.Path, "/api/1.0") + "?" + query.Encode()
+	return object{"offset": query.Get("offset"), "path": path, "uri": s.origin + "/api/1.0" + path}
 }

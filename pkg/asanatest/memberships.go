@@ -6,36 +6,43 @@ import (
 	"strings"
 )
 
+// viewer is the person who calls the API, and decides what they can see.
+type viewer struct {
+	memory    *memory
+	directory *directory
+	person    *Person
+}
+
 // reaches says whether the caller can see a workspace: an active member who is
 // not blocked there.
-func (c *call) reaches(workspace string) bool {
-	m := c.person.membership(workspace)
-	s := c.api.memory.Switches
+func (v *viewer) reaches(workspace string) bool {
+	m := v.person.membership(workspace)
+	s := v.memory.Switches
 	return m != nil && (!m.Inactive || s.ListInactiveMemberships) && s.BlockedWorkspace != workspace
 }
 
 // shares says whether the caller and p are in some workspace together.
-func (c *call) shares(p *Person) bool {
-	return p.GID == c.person.GID || slices.ContainsFunc(p.Memberships, func(m Membership) bool { return c.reaches(m.Workspace.GID) })
+func (v *viewer) shares(p *Person) bool {
+	return p.GID == v.person.GID || slices.ContainsFunc(p.Memberships, func(m Membership) bool { return v.reaches(m.Workspace.GID) })
 }
 
-func (c *call) hidden(what string) *apiError {
-	if c.api.memory.Switches.HiddenRecordStatus == http.StatusNotFound {
+func (v *viewer) hidden(what string) *apiError {
+	if v.memory.Switches.HiddenRecordStatus == http.StatusNotFound {
 		return fail(http.StatusNotFound, "%s: Unknown object", what)
 	}
 	return fail(http.StatusForbidden, "%s: You do not have access to this %s", what, what)
 }
 
 // findUser resolves me, an email or a gid.
-func (c *call) findUser(id string) (*Person, *apiError) {
+func (v *viewer) findUser(id string) (*Person, *apiError) {
 	if id == "me" {
-		return c.person, nil
+		return v.person, nil
 	}
-	for i := range c.api.directory.people {
-		p := &c.api.directory.people[i]
+	for i := range v.directory.people {
+		p := &v.directory.people[i]
 		if p.GID == id || strings.Contains(id, "@") && strings.EqualFold(p.Email, id) {
-			if !c.shares(p) {
-				return nil, c.hidden("user")
+			if !v.shares(p) {
+				return nil, v.hidden("user")
 			}
 			return p, nil
 		}
@@ -47,23 +54,46 @@ func (c *call) findUser(id string) (*Person, *apiError) {
 }
 
 // findWorkspace resolves a gid to a workspace that the caller reaches.
-func (c *call) findWorkspace(gid string) (Workspace, *apiError) {
+func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	if !isGID(gid) {
 		return Workspace{}, fail(http.StatusBadRequest, "workspace: Not a recognized ID: %s", gid)
 	}
-	for _, p := range c.api.directory.people {
+	for _, p := range v.directory.people {
 		m := p.membership(gid)
 		switch {
 		case m == nil:
 			continue
-		case gid == c.api.memory.Switches.BlockedWorkspace && c.person.membership(gid) != nil:
+		case gid == v.memory.Switches.BlockedWorkspace && v.person.membership(gid) != nil:
 			return Workspace{}, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
-		case !c.reaches(gid):
-			return Workspace{}, c.hidden("workspace")
+		case !v.reaches(gid):
+			return Workspace{}, v.hidden("workspace")
 		}
 		return m.Workspace, nil
 	}
 	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
+}
+
+// findMembership resolves a gid. People can read their own memberships even if
+// they are deactivated there: this is how is_active can be false.
+func (v *viewer) findMembership(gid string) (*Person, Membership, *apiError) {
+	if !isGID(gid) {
+		return nil, Membership{}, fail(http.StatusBadRequest, "workspace_membership: Not a recognized ID: %s", gid)
+	}
+	for i := range v.directory.people {
+		p := &v.directory.people[i]
+		for _, m := range p.Memberships {
+			switch {
+			case m.GID != gid:
+				continue
+			case m.Workspace.GID == v.memory.Switches.BlockedWorkspace:
+				return nil, m, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
+			case !v.reaches(m.Workspace.GID) && p.GID != v.person.GID:
+				return nil, m, v.hidden("workspace_membership")
+			}
+			return p, m, nil
+		}
+	}
+	return nil, Membership{}, fail(http.StatusNotFound, "workspace_membership: Unknown object: %s", gid)
 }
 
 func membershipRecord(p *Person, m Membership) object {
@@ -82,7 +112,7 @@ func membershipRecord(p *Person, m Membership) object {
 // Inactive memberships are left out, as seen live, unless the switch says so.
 func (c *call) membershipList(p *Person, list []object, include func(Membership) bool) []object {
 	for _, m := range p.Memberships {
-		if include(m) && (!m.Inactive || c.api.memory.Switches.ListInactiveMemberships) {
+		if include(m) && (!m.Inactive || c.memory.Switches.ListInactiveMemberships) {
 			list = append(list, c.selected(membershipRecord(p, m), "resource_type", "user", "workspace"))
 		}
 	}
@@ -94,7 +124,7 @@ func (c *call) workspaceMemberships() (any, *apiError) {
 	if failure != nil {
 		return nil, failure
 	}
-	people := c.api.directory.people
+	people := c.directory.people
 	if c.URL.Query().Has("user") {
 		p, failure := c.findUser(c.URL.Query().Get("user"))
 		if failure != nil {
@@ -117,27 +147,12 @@ func (c *call) userMemberships() (any, *apiError) {
 	return c.pageOf(c.membershipList(p, nil, func(m Membership) bool { return c.reaches(m.Workspace.GID) }))
 }
 
-// membership is the full record. A person reads their own even where they are
-// deactivated: it is how is_active is seen to be false.
+// membership returns the full record.
 func (c *call) membership() (any, *apiError) {
-	gid := c.PathValue("membership")
-	if !isGID(gid) {
-		return nil, fail(http.StatusBadRequest, "workspace_membership: Not a recognized ID: %s", gid)
+	p, m, failure := c.findMembership(c.PathValue("membership"))
+	if failure != nil {
+		return nil, failure
 	}
-	for i := range c.api.directory.people {
-		p := &c.api.directory.people[i]
-		for _, m := range p.Memberships {
-			switch {
-			case m.GID != gid:
-				continue
-			case m.Workspace.GID == c.api.memory.Switches.BlockedWorkspace:
-				return nil, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
-			case !c.reaches(m.Workspace.GID) && p.GID != c.person.GID:
-				return nil, c.hidden("workspace_membership")
-			}
-			return c.selected(membershipRecord(p, m), "resource_type", "user", "workspace", "user_task_list",
-				"is_active", "is_admin", "is_guest", "is_view_only", "vacation_dates", "created_at"), nil
-		}
-	}
-	return nil, fail(http.StatusNotFound, "workspace_membership: Unknown object: %s", gid)
+	return c.selected(membershipRecord(p, m), "resource_type", "user", "workspace", "user_task_list",
+		"is_active", "is_admin", "is_guest", "is_view_only", "vacation_dates", "created_at"), nil
 }

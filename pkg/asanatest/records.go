@@ -17,7 +17,7 @@ func (c *call) user() (any, *apiError) {
 func (c *call) userRecord(p *Person) object {
 	record := object{"gid": p.GID, "resource_type": "user", "name": p.Name, "email": p.Email, "photo": photo(p.Picture), "custom_fields": []object{}}
 	if p.ServiceAccount {
-		switch c.api.memory.Switches.ServiceAccountEmail {
+		switch c.memory.Switches.ServiceAccountEmail {
 		case "absent":
 			delete(record, "email")
 		case "null":
@@ -74,7 +74,7 @@ func (c *call) auditLog() (any, *apiError) {
 		return nil, failure
 	}
 	if c.token.Kind != serviceAccount {
-		return nil, fail(c.api.memory.Switches.ServiceAccountOnlyStatus, "Only service accounts can access audit log events.")
+		return nil, fail(c.memory.Switches.ServiceAccountOnlyStatus, "Only service accounts can access audit log events.")
 	}
 	return page{items: []object{}, paged: true}, nil
 }
