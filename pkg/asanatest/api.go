@@ -16,11 +16,11 @@ const (
 	fullNeeded    = "Full permissions are required to use this endpoint."
 )
 
-// apiError is a refusal in the API's envelope.
+// apiError is an error in the API's envelope.
 type apiError struct {
 	status        int
 	message, help string
-	code          string // of a view only member's write
+	code          string // only for a write of a view only member
 }
 
 func fail(status int, format string, args ...any) *apiError {
@@ -31,17 +31,17 @@ func missingScopes(names string) *apiError {
 	return fail(http.StatusForbidden, "The following scopes must be present to fulfill this request: %s", names)
 }
 
-// call is an API request of somebody known.
+// call is an authenticated API request.
 type call struct {
 	selection
 	viewer
 	token *token
 }
 
-// apiHandler returns the value of data, or a page of it, or created.
+// apiHandler returns the value of data, a page or created.
 type apiHandler func(*call) (any, *apiError)
 
-// created is the answer to a write: 201, and where the object is.
+// created is the response to a write: 201, and the path of the object.
 type created struct {
 	path string
 	data any
@@ -71,8 +71,8 @@ func (a *api) routes(mux *http.ServeMux) {
 	}))
 }
 
-// guard guards a handler with authentication and a scope, and writes what it
-// returns.
+// guard returns a handler that authenticates a request, checks its scope, and
+// writes what h returns.
 func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 	return withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
 		t, p, failure := a.caller(r)
@@ -91,7 +91,7 @@ func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 	})
 }
 
-// caller finds whose token a request carries.
+// caller returns the token of a request, and its person.
 func (a *api) caller(r *http.Request) (*token, *Person, *apiError) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	known := a.memory.Tokens[value]
@@ -117,7 +117,7 @@ func (a *api) checkScope(r *http.Request, t *token, scope string) *apiError {
 	return fail(http.StatusForbidden, fullNeeded)
 }
 
-// withAPIHeaders adds the headers that were seen live.
+// withAPIHeaders adds the headers that the real API sends.
 func withAPIHeaders(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowOrigins(w)

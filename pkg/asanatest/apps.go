@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The default apps. Both send people back to DefaultRedirectURI.
+// The default apps. The redirect URI of both is DefaultRedirectURI.
 const (
 	FullClientID         = "1300000000000001" // full permissions, and OpenID Connect
 	FullClientSecret     = "offline-full-app"
@@ -17,18 +17,19 @@ const (
 	DefaultRedirectURI = "http://localhost:8484/callback"
 )
 
-// outOfBand is the redirect URI of programs without one: Asana shows the code.
+// outOfBand is the redirect URI of programs that have none: Asana shows the
+// code on a page.
 const outOfBand = "urn:ietf:wg:oauth:2.0:oob"
 
 // App is an OAuth app as registered in Asana's developer console.
 type App struct {
 	ClientID, ClientSecret string
-	NextClientSecret       string // a second secret that is accepted too; empty: none
+	NextClientSecret       string // a second secret that is accepted too; may be empty
 	Name                   string
 	RedirectURIs           []string // compared character for character
-	// Scopes are those that the app may ask for. With "default" it is an app
-	// with full permissions, and granular scopes are forbidden to it;
-	// openid, email and profile may stand beside either.
+	// Scopes are those that the app may ask for. If "default" is one of them,
+	// the app has full permissions and may not ask for granular scopes. The
+	// scopes openid, email and profile go with both.
 	Scopes []string
 }
 
@@ -43,9 +44,9 @@ func DefaultApps() []App {
 	}
 }
 
-// UpdateApp changes an app from now on: another secret, one more redirect URI.
-// It is not kept in the state file. An unknown client id is an error; the
-// client id cannot be changed.
+// UpdateApp changes an app, for example its secret or its redirect URIs. The
+// change is not saved in the state file. UpdateApp returns an error if the
+// client id is unknown. The client id cannot be changed.
 func (a *Asana) UpdateApp(clientID string, change func(*App)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -70,7 +71,7 @@ func (app *App) full() bool { return slices.Contains(app.Scopes, "default") }
 // scopes is a set of scopes in the order they were asked for.
 type scopes []string
 
-// parseScopes splits a scope parameter; none asked means default.
+// parseScopes splits a scope parameter. An empty one means default.
 func parseScopes(param string) scopes {
 	var s scopes
 	for _, name := range strings.Fields(param) {
@@ -87,20 +88,20 @@ func parseScopes(param string) scopes {
 func (s scopes) String() string { return strings.Join(s, " ") }
 
 func (s scopes) has(name string) bool {
-	// The scope has been spelled both ways by Asana.
+	// Asana has spelled the scope both ways.
 	other := strings.Replace(name, "workspaces.typeahead", "workspace.typeahead", 1)
 	return slices.Contains(s, name) || slices.Contains(s, other)
 }
 
-// covers says whether everything in other is in s.
+// covers reports whether all scopes of other are in s.
 func (s scopes) covers(other scopes) bool {
 	return !slices.ContainsFunc(other, func(name string) bool { return !s.has(name) })
 }
 
 func (s scopes) identity() bool { return s.has("openid") || s.has("email") || s.has("profile") }
 
-// forbidden returns why an app may not ask for these scopes, or "". The words
-// are those seen on Asana's page.
+// forbidden returns why an app may not ask for these scopes, or "". The text is
+// that of Asana's page.
 func (app *App) forbidden(asked scopes, s Switches) string {
 	registered := scopes(app.Scopes)
 	if asked.has("default") && (!app.full() || s.DefaultWithOpenID == "refuse" && asked.identity()) {

@@ -11,27 +11,27 @@
 //	asana.SetBaseURL(server.URL)
 //	// point the client under test at server.URL in place of https://app.asana.com
 //
-// [Asana.Authorize] plays the person who clicks Allow, [Asana.Inject] breaks
-// single requests, [Asana.Requests] tells what was asked. Over HTTP the same
-// things are found under /_offline/: a page for people at /_offline/, and for
-// programs
+// [Asana.Authorize] plays the person who clicks Allow, [Asana.Inject] makes
+// single requests fail, [Asana.Requests] returns the requests that came. Over
+// HTTP the same is done under /_offline/. There is a page for people at
+// /_offline/, and for programs:
 //
 //	GET    /_offline/switches  all switches, a JSON object
-//	PUT    /_offline/switches  sets those named; an unknown one is 400 and changes nothing
+//	PUT    /_offline/switches  sets the switches named; 400 if one is unknown, and nothing changes
 //	POST   /_offline/reset     forgets everything
 //	POST   /_offline/expire    ends all access tokens
-//	POST   /_offline/revoke    everybody deauthorises every app
-//	POST   /_offline/faults    a [Fault] as JSON; DELETE drops all that wait
-//	POST   /_offline/tokens    form or JSON {"person"}: {"token"}, a personal access token, or the token of a service account
-//	GET    /_offline/requests  what was asked lately
-//	GET    /_offline/people    who there is, with their workspaces
+//	POST   /_offline/revoke    deauthorises every app for all people
+//	POST   /_offline/faults    adds a [Fault], a JSON object; DELETE drops all that wait
+//	POST   /_offline/tokens    makes a personal access token, or a token of a service account: form or JSON {"person"}, returns {"token"}
+//	GET    /_offline/requests  the last requests
+//	GET    /_offline/people    all people and their workspaces
 //
-// What Asana documents is done as documented. What nobody outside Asana knows
-// is a switch ([Switches], listed in SWITCHES.md) whose default is our guess
-// and not Asana's word: a client is robust if it works under both settings.
+// The package does what Asana documents. For what Asana does not document there
+// are switches ([Switches], listed in SWITCHES.md). Their defaults are our
+// guess: a client is robust if it works with both settings of each.
 //
-// It is a test server: it keeps tokens in the clear, lets anybody sign in as
-// anybody, and must not be reachable by others.
+// It is a test server: it stores tokens in plain text, any client can sign in
+// as any person, and it must not be reachable from other machines.
 package asanatest
 
 import (
@@ -45,30 +45,33 @@ import (
 	"time"
 )
 
-// Options are all optional.
+// Options are the options of New. All are optional.
 type Options struct {
-	// BaseURL is the origin that clients reach this Asana at, without a slash
-	// at the end, like http://127.0.0.1:8485. Issuers and metadata name it.
-	// Empty: the origin of each request, until SetBaseURL.
+	// BaseURL is the origin at which clients reach this Asana, without a slash
+	// at the end, like http://127.0.0.1:8485. It is part of issuers and
+	// metadata. If it is empty, the origin of each request is used, until
+	// SetBaseURL.
 	BaseURL string
-	// Apps are the registered apps. Nil: DefaultApps.
+	// Apps are the registered apps. If nil, they are DefaultApps.
 	Apps []App
-	// People are the users there are. Nil: DefaultPeople.
+	// People are the users. If nil, they are DefaultPeople.
 	People []Person
-	// Now is the clock. Nil: time.Now.
+	// Now is the clock. If nil, it is time.Now.
 	Now func() time.Time
-	// Sleep waits for d or until ctx ends, whose error it then returns. Nil: a
-	// real timer.
+	// Sleep waits for d. If ctx ends before, it returns the error of ctx. If
+	// nil, a real timer is used.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// File keeps the whole state (tokens, consents, codes, signing key,
-	// switches) as JSON, mode 0600. It is replaced atomically before an answer
-	// that changed state is sent, so that a killed process which starts again
-	// knows the tokens it gave. Empty: in memory only, and no I/O.
+	// File is the name of a file that keeps the whole state (tokens, consents,
+	// codes, signing key, switches) as JSON, with mode 0600. It is replaced
+	// atomically before the response to a request that changed the state is
+	// sent, so a process that is killed and starts again knows the tokens it
+	// gave. If empty, the state is only in memory.
 	File string
-	// Switches are those to begin with, and to go back to at Reset; those in
-	// File win. The zero value: DefaultSwitches.
+	// Switches are the switches at the start and after Reset. If File has
+	// switches, those are used at the start. If Switches is the zero value, it
+	// is DefaultSwitches.
 	Switches Switches
-	// Key signs ID tokens. Nil: one is made when first needed.
+	// Key signs ID tokens. If nil, one is made when it is first needed.
 	Key *rsa.PrivateKey
 }
 
@@ -77,7 +80,7 @@ type Options struct {
 type Asana struct {
 	gate *gate
 
-	mu        sync.Mutex // guards what follows; held while a request is served, never while it waits
+	mu        sync.Mutex // guards what follows; locked while a request is served, never while it waits
 	site      *site
 	directory *directory
 	memory    *memory
@@ -140,8 +143,8 @@ func (s *site) origin(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// SetBaseURL sets the origin that this Asana names in its answers, for servers
-// that learn it late.
+// SetBaseURL sets Options.BaseURL later, for servers that do not know their
+// address before they start.
 func (a *Asana) SetBaseURL(u string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -149,8 +152,7 @@ func (a *Asana) SetBaseURL(u string) {
 }
 
 // Reset forgets tokens, consents, codes, sign-ins, faults and requests, and
-// puts the switches back to what they were at the start. The signing key
-// stays, as do people and apps.
+// sets the switches to Options.Switches. The signing key, people and apps stay.
 func (a *Asana) Reset() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -159,7 +161,7 @@ func (a *Asana) Reset() error {
 	return a.memory.reset()
 }
 
-// routes makes the types that serve the endpoints.
+// routes returns a handler for all endpoints.
 func (a *Asana) routes(now func() time.Time) *http.ServeMux {
 	ids := &idTokens{memory: a.memory, signer: a.signer, now: now}
 	rest := &api{memory: a.memory, directory: a.directory, grants: a.grants, site: a.site}

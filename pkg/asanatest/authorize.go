@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// authorization is an authorize request that was found good.
+// authorization is a checked authorize request.
 type authorization struct {
 	app          *App
 	redirectURI  string
@@ -20,30 +20,30 @@ type authorization struct {
 	scopes       scopes
 }
 
-// wantsCode and wantsIDToken say what the redirect has to hold.
+// wantsCode and wantsIDToken report what the redirect must contain.
 func (q *authorization) wantsCode() bool    { return q.responseType != "id_token" }
 func (q *authorization) wantsIDToken() bool { return q.responseType != "code" }
 
-// authorizeError is why an authorize request is refused. It is shown on
-// Asana's page, unless the app is to hear of it.
+// authorizeError is the reason why an authorize request is refused. It is shown
+// on a page of Asana, or sent to the app if redirect is set.
 type authorizeError struct {
 	code, description string
 	redirect          bool
 }
 
-// authorizeParameters are those that must not come twice.
+// authorizeParameters are the parameters that must not be repeated.
 var authorizeParameters = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"}
 
-// parameters are those of the query, and of the form where one was posted:
-// the consent page posts all of them.
+// parameters returns the parameters of the query, and of the form if one was
+// posted: the consent page posts all of them.
 func parameters(r *http.Request) url.Values {
 	v := r.URL.Query()
 	maps.Copy(v, r.PostForm)
 	return v
 }
 
-// parse checks a request. The authorization is filled in as far as it
-// goes, so that an error can be redirected.
+// parse checks a request. If it returns an error, the authorization has the
+// parameters parsed so far, so that the error can be redirected.
 func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	q := &authorization{redirectURI: v.Get("redirect_uri"), state: v.Get("state"), nonce: v.Get("nonce"), challenge: v.Get("code_challenge")}
 	q.app = c.directory.app(v.Get("client_id"))
@@ -66,7 +66,7 @@ func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	return q, nil
 }
 
-// parseRest checks what the app hears of by redirect.
+// parseRest checks the parameters whose errors are sent to the app.
 func (c *consent) parseRest(q *authorization, v url.Values) *authorizeError {
 	for _, name := range authorizeParameters {
 		if len(v[name]) > 1 {
@@ -94,8 +94,8 @@ func (c *consent) parseRest(q *authorization, v url.Values) *authorizeError {
 	return nil
 }
 
-// allow gives what was asked for to a person who agreed, and returns the
-// parameters of the redirect.
+// allow records the consent of a person, and returns the parameters of the
+// redirect, with the code and the ID token.
 func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 	now := c.now()
 	key := consentKey(q.app.ClientID, p.GID)
@@ -121,7 +121,7 @@ func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 	return answer
 }
 
-// sendBack redirects to the app, with state and, where the switch says so, iss.
+// sendBack redirects to the app, with state and, if the switch is set, iss.
 func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorization, answer url.Values) {
 	if q.state != "" {
 		answer.Set("state", q.state)
@@ -147,11 +147,11 @@ func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorizat
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Location", q.redirectURI+mark+answer.Encode())
-	// 303, so that a browser which posted the consent form does not post again.
+	// With 303 a browser that posted the consent form does not post again.
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// refuse tells the app, or shows a page.
+// refuse sends an error to the app, or shows it on a page.
 func (c *consent) refuse(w http.ResponseWriter, r *http.Request, q *authorization, e *authorizeError) {
 	if e.redirect {
 		c.sendBack(w, r, q, url.Values{"error": {e.code}, "error_description": {e.description}})

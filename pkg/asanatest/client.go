@@ -10,14 +10,13 @@ import (
 	"strings"
 )
 
-// Transport returns a [http.RoundTripper] that brings requests for any host
-// straight to this Asana: no sockets, no goroutines, good for simulations and
-// testing/synctest. A connection that is cut is io.ErrUnexpectedEOF, and an
-// ended context is its error.
+// Transport returns a [http.RoundTripper] that sends requests for any host to
+// this Asana, in memory. It uses no sockets and no goroutines, so it works with
+// testing/synctest. RoundTrip returns io.ErrUnexpectedEOF if the connection is
+// cut, and the error of the context if that has ended.
 func (a *Asana) Transport() http.RoundTripper { return transport{a} }
 
-// Client returns a client that talks to this Asana in memory and follows no
-// redirect.
+// Client returns a client that uses Transport and does not follow redirects.
 func (a *Asana) Client() *http.Client {
 	return &http.Client{Transport: a.Transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
@@ -50,7 +49,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		Header: b.header, Body: io.NopCloser(&b.body), ContentLength: int64(b.body.Len()), Request: r}, nil
 }
 
-// serve is false where the connection was cut.
+// serve returns false if the connection was cut.
 func (t transport) serve(b *buffer, r *http.Request) (answered bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -65,15 +64,16 @@ func (t transport) serve(b *buffer, r *http.Request) (answered bool) {
 }
 
 // Authorize plays a person who follows an authorize URL and clicks Allow. It
-// returns the URL that the browser is sent to: the app's redirect URI with its
-// answer, an error of the app's making included. Where Asana would show a page
-// in place of a redirect, or a fault is met, it returns an error that says so.
-// Only the query of authorizeURL counts.
+// returns the URL that the browser is redirected to: the app's redirect URI
+// with a code, an ID token or an error. If there is no redirect because Asana
+// shows a page or because of a fault, it returns an error, which is a
+// [PageError] unless the connection was cut. Only the query of authorizeURL is
+// used.
 func (a *Asana) Authorize(ctx context.Context, authorizeURL, personGID string) (redirectURL string, err error) {
 	return click(ctx, a.Transport(), "allow", authorizeURL, personGID)
 }
 
-// Deny plays a person who clicks Deny; the rest is as in Authorize.
+// Deny is like Authorize, but the person clicks Deny.
 func (a *Asana) Deny(ctx context.Context, authorizeURL, personGID string) (redirectURL string, err error) {
 	return click(ctx, a.Transport(), "deny", authorizeURL, personGID)
 }
@@ -101,11 +101,11 @@ func click(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gi
 	return "", &PageError{Status: resp.StatusCode, Message: resp.Header.Get(pageMessage)}
 }
 
-// pageMessage is the header that repeats what a page of an error says, for
+// pageMessage is the header that has the message of an error page, for
 // programs.
 const pageMessage = "X-Offline-Asana-Message"
 
-// PageError is an authorization that ended on a page of Asana's own.
+// PageError is the error of an authorization that ended on a page of Asana.
 type PageError struct {
 	Status  int
 	Message string // like "forbidden_scopes: Your app …"

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// signInCookie tells whose Asana account a browser is signed in to.
+// signInCookie is the cookie of a browser that is signed in to Asana.
 const signInCookie = "offline_asana"
 
 // consent serves the authorize endpoint, which people use in a browser.
@@ -24,8 +24,8 @@ func (c *consent) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /-/oauth_authorize", c.decide)
 }
 
-// show answers GET /-/oauth_authorize: the consent page, a page that
-// says what is wrong, or, for somebody known who agreed before, the redirect.
+// show serves GET /-/oauth_authorize: it writes the consent page, or an error
+// page, or the redirect if the person is signed in and has agreed before.
 func (c *consent) show(w http.ResponseWriter, r *http.Request) {
 	v := parameters(r)
 	q, refused := c.parse(v)
@@ -43,8 +43,8 @@ func (c *consent) show(w http.ResponseWriter, r *http.Request) {
 	writePage(w, http.StatusOK, "consent", c.page(q, v, signedIn))
 }
 
-// page is what the template shows. The parameters go along as hidden
-// fields, so that the post needs nothing else.
+// page returns the data of the template. The parameters are hidden fields of
+// the form, so the post needs nothing else.
 func (c *consent) page(q *authorization, v url.Values, signedIn *Person) map[string]any {
 	type choice struct {
 		GID, Name, Standing string
@@ -66,7 +66,7 @@ func (c *consent) page(q *authorization, v url.Values, signedIn *Person) map[str
 	return map[string]any{"App": q.app.Name, "Scopes": q.scopes, "People": people, "Hidden": hidden, "RedirectURI": q.redirectURI}
 }
 
-// decide answers POST /-/oauth_authorize: the person pressed Allow or Deny.
+// decide serves POST /-/oauth_authorize: the person clicked Allow or Deny.
 func (c *consent) decide(w http.ResponseWriter, r *http.Request) {
 	if crossSite(r) {
 		http.Error(w, "this form may only be sent from its own page", http.StatusForbidden)
@@ -94,7 +94,7 @@ func (c *consent) decide(w http.ResponseWriter, r *http.Request) {
 	c.sendBack(w, r, q, c.allow(q, p, c.site.origin(r)))
 }
 
-// mayAuthorize says why somebody cannot authorise an app, or nil.
+// mayAuthorize returns why a person cannot authorise an app, or nil.
 func (c *consent) mayAuthorize(p *Person) *authorizeError {
 	switch {
 	case p == nil:
@@ -109,7 +109,7 @@ func (c *consent) mayAuthorize(p *Person) *authorizeError {
 	return nil
 }
 
-// signIn remembers in the browser who it is, as Asana's own session would.
+// signIn sets the cookie of a person, as a session of Asana does.
 func (c *consent) signIn(w http.ResponseWriter, p *Person) {
 	value := randomHex(16)
 	c.memory.SignedIn[value] = p.GID
@@ -125,7 +125,7 @@ func (c *consent) signedIn(r *http.Request) *Person {
 	return c.directory.person(c.memory.SignedIn[cookie.Value])
 }
 
-// crossSite says whether a browser sent this from a page of another origin.
+// crossSite reports whether a browser sent r from a page of another origin.
 func crossSite(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return !slices.Contains([]string{"same-origin", "none"}, site)

@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// Fault is what happens to the next request that matches, instead of or around
-// the usual answer. Faults are tried in the order they were injected; a
-// request meets at most one. Without one, the switches of the group "Trouble"
-// apply. No fault reaches /_offline/.
+// Fault changes the response to the next request that matches, or delays or
+// cuts it. Faults are tried in the order they were injected, and at most one
+// applies to a request. If none matches, the switches of the group "Trouble"
+// apply. Faults do not apply to /_offline/.
 //
 // As JSON (POST /_offline/faults) the durations are delay_ms and
 // answer_delay_ms.
 type Fault struct {
-	Path      string `json:"path"`       // exact; with a * at the end a prefix; empty: every path
-	GrantType string `json:"grant_type"` // of the token endpoint; empty: any
-	Times     int    `json:"times"`      // how many requests; 0 is one, below 0 is without end
+	Path      string `json:"path"`       // exact, or a prefix if it ends in *; if empty, every path
+	GrantType string `json:"grant_type"` // of the token endpoint; if empty, any
+	Times     int    `json:"times"`      // how many requests; 0 means one, below 0 means no limit
 
-	Before func(*http.Request) `json:"-"` // called first, outside every lock
+	Before func(*http.Request) `json:"-"` // called first, while nothing is locked
 	Delay  time.Duration       `json:"-"` // waited next, before the request has any effect
 	Cut    bool                `json:"cut"`
 
-	// With Status or Body the answer is this one, and the request has no
-	// effect unless Apply. A Status of 0 with a Body is 200.
+	// If Status or Body is set, this is the response, and the request has no
+	// effect unless Apply is set. If only Body is set, the status is 200.
 	Status      int         `json:"status"`
 	Body        string      `json:"body"`
-	ContentType string      `json:"content_type"` // empty: application/json
+	ContentType string      `json:"content_type"` // if empty, application/json
 	Header      http.Header `json:"header"`
 	Apply       bool        `json:"apply"`
 
-	AnswerDelay   time.Duration `json:"-"`               // waited when the request has taken effect, before the answer is sent
-	CutAfterApply bool          `json:"cut_after_apply"` // the request takes effect, the answer is lost
+	AnswerDelay   time.Duration `json:"-"`               // waited after the request has taken effect, before the response is sent
+	CutAfterApply bool          `json:"cut_after_apply"` // the request takes effect, the response is not sent
 }
 
 // Inject adds a fault.
@@ -61,7 +61,7 @@ func (f *Fault) matches(path, grantType string) bool {
 	return f.Path == "" || f.Path == path
 }
 
-func (f *Fault) answers() bool { return f.Status != 0 || f.Body != "" }
+func (f *Fault) responds() bool { return f.Status != 0 || f.Body != "" }
 
 func (f *Fault) buffer() buffer {
 	b := buffer{header: http.Header{}, status: f.Status}

@@ -19,9 +19,9 @@ type selection struct {
 	origin string // of the links to next pages
 }
 
-// selected returns an object with the fields that opt_fields names, and gid;
-// where it names none, those in otherwise. Nested objects are compact unless
-// their fields are named.
+// selected returns an object with gid and the fields that opt_fields names, or
+// those in otherwise if the request has no opt_fields. Nested objects are
+// compact unless their fields are named.
 func (s *selection) selected(full object, otherwise ...string) object {
 	fields := otherwise
 	if opt := s.URL.Query()["opt_fields"]; len(opt) > 0 {
@@ -34,8 +34,8 @@ func (s *selection) selected(full object, otherwise ...string) object {
 	return out
 }
 
-// pick copies the field at a path like user.name; what is not there is left
-// out, as Asana does.
+// pick copies the field at a path like user.name. Like Asana, it ignores a path
+// that does not exist.
 func pick(out, full object, path string) {
 	name, rest, nested := strings.Cut(path, ".")
 	value, ok := full[name]
@@ -83,8 +83,8 @@ func pickEach(had any, values []object, rest string, nested bool) []object {
 	return picked
 }
 
-// compact is what a nested object shows when none of its fields were named. An
-// object without a gid, like a photo, is shown whole.
+// compact returns what is shown of a nested object if none of its fields are
+// named. If the object has no gid, like a photo, this is the whole object.
 func compact(full object) object {
 	if _, ok := full["gid"]; !ok {
 		return full
@@ -98,14 +98,14 @@ func compact(full object) object {
 	return out
 }
 
-// page is a part of a list. next_page is only there when a limit was given.
+// page is a part of a list. The response has next_page only if it is paged.
 type page struct {
 	items []object
-	paged bool
+	paged bool // the request has a limit
 	next  any
 }
 
-// pageOf cuts the part of a list that limit and offset ask for.
+// pageOf returns the part of a list that limit and offset select.
 func (s *selection) pageOf(items []object) (any, *apiError) {
 	if items == nil {
 		items = []object{}
@@ -135,8 +135,8 @@ func (s *selection) pageOf(items []object) (any, *apiError) {
 	return p, nil
 }
 
-// An offset is base64 of the path and the place, so that one from another list
-// is refused.
+// offsetOf returns an offset: base64 of the path and the place. The path is for
+// readOffset to refuse an offset of another list.
 func (s *selection) offsetOf(place int) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", s.URL.Path, place))
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// idTokenOptions say what an ID token is about. accessToken and code are those
-// that it is sent with, if any.
+// idTokenOptions are the contents of an ID token. accessToken and code are those
+// that are sent with it, if any.
 type idTokenOptions struct {
 	app                      *App
 	person                   *Person
@@ -84,8 +84,8 @@ func (t *idTokens) subject(p *Person) string {
 	return p.GID
 }
 
-// spoil makes claims wrong in one way. The kinds that concern the signature
-// are dealt with where it is made.
+// spoil makes claims wrong in one way. The function make handles the
+// values that concern the signature.
 func spoil(claims map[string]any, how string, o idTokenOptions) {
 	const stranger = "1999999999999999"
 	now := claims["iat"].(int64)
@@ -116,7 +116,7 @@ func spoil(claims map[string]any, how string, o idTokenOptions) {
 	}
 }
 
-// halfHash is at_hash and c_hash for RS256 (OpenID Connect Core section 3.3.2.11).
+// halfHash returns at_hash and c_hash for RS256 (OpenID Connect Core section 3.3.2.11).
 func halfHash(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
@@ -126,7 +126,7 @@ func unsigned(claims map[string]any) string {
 	return unsignedPart(`{"alg":"none","typ":"JWT"}`, claims) + "."
 }
 
-// hs256 is made by hand: go-jose refuses secrets as short as ours, rightly.
+// hs256 signs claims without go-jose, which refuses secrets as short as these.
 func hs256(claims map[string]any, secret string) string {
 	part := unsignedPart(`{"alg":"HS256","typ":"JWT"}`, claims)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -139,8 +139,8 @@ func unsignedPart(header string, claims map[string]any) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString(payload)
 }
 
-// sign makes a JWT with RS256. It panics where it cannot, which only a mistake
-// in this package can bring about, or claims that are no JSON.
+// sign makes a JWT with RS256. It panics if the claims cannot be encoded as
+// JSON.
 func sign(claims map[string]any, key *rsa.PrivateKey, kid string) string {
 	jwk := jose.JSONWebKey{Key: key, KeyID: kid}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jwk}, (&jose.SignerOptions{}).WithType("JWT"))
@@ -159,8 +159,9 @@ func sign(claims map[string]any, key *rsa.PrivateKey, kid string) string {
 	return compact
 }
 
-// SignIDToken signs claims of the caller's own with this Asana's key, as JWT
-// with RS256, for tests of what a client believes.
+// SignIDToken returns a JWT with the claims, signed with this Asana's key and
+// RS256, for tests of what a client accepts. It panics if the claims cannot be
+// encoded as JSON.
 func (a *Asana) SignIDToken(claims map[string]any) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -177,8 +178,8 @@ type signer struct {
 	key    *rsa.PrivateKey
 }
 
-// private returns Options.Key, else the one in the state, else a new one: making
-// it takes long, and most tests need none.
+// private returns Options.Key, or the key in the state, or a new key. A key is
+// made as late as this because that takes long and most tests need none.
 func (s *signer) private() *rsa.PrivateKey {
 	if s.key == nil {
 		if key, err := x509.ParsePKCS1PrivateKey(s.memory.Key); err == nil {

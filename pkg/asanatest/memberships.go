@@ -13,19 +13,20 @@ type viewer struct {
 	person    *Person
 }
 
-// reaches says whether the caller can see a workspace: an active member who is
-// not blocked there.
+// reaches reports whether the viewer can see a workspace: whether they are an
+// active member and the app is not blocked there.
 func (v *viewer) reaches(workspace string) bool {
 	m := v.person.membership(workspace)
 	s := v.memory.Switches
 	return m != nil && (!m.Inactive || s.ListInactiveMemberships) && s.BlockedWorkspace != workspace
 }
 
-// shares says whether the caller and p are in some workspace together.
+// shares reports whether the viewer can see a workspace of p.
 func (v *viewer) shares(p *Person) bool {
 	return p.GID == v.person.GID || slices.ContainsFunc(p.Memberships, func(m Membership) bool { return v.reaches(m.Workspace.GID) })
 }
 
+// hidden returns the error for a record that the viewer cannot see.
 func (v *viewer) hidden(what string) *apiError {
 	if v.memory.Switches.HiddenRecordStatus == http.StatusNotFound {
 		return fail(http.StatusNotFound, "%s: Unknown object", what)
@@ -53,7 +54,7 @@ func (v *viewer) findUser(id string) (*Person, *apiError) {
 	return nil, fail(http.StatusNotFound, "user: Unknown object: %s", id)
 }
 
-// findWorkspace resolves a gid to a workspace that the caller reaches.
+// findWorkspace resolves the gid of a workspace.
 func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	if !isGID(gid) {
 		return Workspace{}, fail(http.StatusBadRequest, "workspace: Not a recognized ID: %s", gid)
@@ -73,7 +74,7 @@ func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
 }
 
-// findMembership resolves a gid. People can read their own memberships even if
+// findMembership resolves the gid of a membership. People can read their own memberships even if
 // they are deactivated there: this is how is_active can be false.
 func (v *viewer) findMembership(gid string) (*Person, Membership, *apiError) {
 	if !isGID(gid) {
@@ -108,8 +109,9 @@ func membershipRecord(p *Person, m Membership) object {
 	}
 }
 
-// membershipList is compact: flags come only where opt_fields names them.
-// Inactive memberships are left out, as seen live, unless the switch says so.
+// membershipList appends memberships of p to a list. They are compact: they have
+// flags only if opt_fields names them. Inactive memberships are left out, as by
+// the real Asana, unless the switch is set.
 func (c *call) membershipList(p *Person, list []object, include func(Membership) bool) []object {
 	for _, m := range p.Memberships {
 		if include(m) && (!m.Inactive || c.memory.Switches.ListInactiveMemberships) {

@@ -17,7 +17,7 @@ type oauthError struct {
 
 const errorURI = "https://asana.com/developers/documentation/getting-started/authentication"
 
-// wrongCode is the answer to every code that is not good, whatever the reason.
+// wrongCode returns the error for every code that is refused, for any reason.
 func wrongCode() *oauthError {
 	return &oauthError{http.StatusBadRequest, "invalid_grant", errorURI, "The `code` provided was invalid."}
 }
@@ -51,8 +51,8 @@ func refuse(w http.ResponseWriter, r *http.Request, e *oauthError) {
 	writeJSON(w, e.status, e)
 }
 
-// checkForm refuses what is no form, and parameters that come twice (RFC 6749
-// section 3.2).
+// checkForm returns an error if the request has no form, or if a parameter is
+// repeated (RFC 6749 section 3.2).
 func checkForm(r *http.Request) *oauthError {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if media != "application/x-www-form-urlencoded" {
@@ -86,7 +86,7 @@ func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	return app, nil
 }
 
-// metadata is the RFC 8414 document, with the members that were measured.
+// metadata serves the RFC 8414 document, with the members of the real one.
 func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	base := o.site.origin(r)
 	meta := map[string]any{
@@ -106,8 +106,8 @@ func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, meta)
 }
 
-// revoke takes refresh tokens only. Asana answers 200 for those that it does
-// not know as well.
+// revoke accepts only refresh tokens. Like Asana, it returns 200 for unknown
+// ones too.
 func (o *oauth) revoke(w http.ResponseWriter, r *http.Request) {
 	o.cors(w)
 	if failure := o.revokeToken(r); failure != nil {
@@ -136,7 +136,7 @@ func (o *oauth) revokeToken(r *http.Request) *oauthError {
 	case t.Kind != refreshToken:
 		return &oauthError{status: http.StatusBadRequest, Code: o.memory.Switches.RevokeAccessTokenError}
 	case t.Client != app.ClientID || t.Revoked:
-		return nil // not found, for this app
+		return nil // unknown to this app
 	case o.memory.Switches.RevokeWholeGrant:
 		o.grants.endGrant(t.Client, t.Person)
 	default:
@@ -155,7 +155,8 @@ type introspection struct {
 	Active    bool   `json:"active"`
 }
 
-// introspect needs no client authentication: none is documented.
+// introspect serves /-/token_info. Asana documents no client authentication for
+// it.
 func (o *oauth) introspect(w http.ResponseWriter, r *http.Request) {
 	if failure := checkForm(r); failure != nil || r.PostForm.Get("token") == "" {
 		writeJSON(w, http.StatusBadRequest, invalidRequest("The `token` parameter is missing."))
@@ -178,7 +179,7 @@ func (o *oauth) introspect(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, info)
 }
 
-// cors lets browsers read an answer, where the switch says so.
+// cors allows browsers to read a response if the switch is set.
 func (o *oauth) cors(w http.ResponseWriter) {
 	if o.memory.Switches.TokenCORS {
 		allowOrigins(w)

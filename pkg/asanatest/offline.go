@@ -14,8 +14,8 @@ import (
 // controls serves the pages and endpoints under /_offline/.
 type controls struct{ asana *Asana }
 
-// routes are the way to this Asana's own machinery. They lock by
-// themselves, and no fault reaches them.
+// routes registers the handlers. The gate does not lock for them and applies no
+// faults: they lock themselves.
 func (c *controls) routes(mux *http.ServeMux) {
 	mux.Handle("GET /_offline", http.RedirectHandler("/_offline/", http.StatusSeeOther))
 	mux.HandleFunc("GET /_offline/{$}", c.showPage)
@@ -33,7 +33,7 @@ func (c *controls) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_offline/people", c.showPeople)
 }
 
-// own refuses what a page of another origin sends.
+// own refuses requests that a page of another origin sends.
 func own(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if crossSite(r) {
@@ -44,7 +44,8 @@ func own(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// does answers 204, or 303 to the page for a form that came from it.
+// does returns a handler that calls act. It responds with 204, or with a
+// redirect to the page if the form came from there.
 func does(act func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { done(w, r, act()) }
 }
@@ -60,7 +61,7 @@ func done(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// refuseOffline says what was wrong: there is nothing secret in this API.
+// refuseOffline writes an error. The errors of these endpoints have no secrets.
 func refuseOffline(w http.ResponseWriter, err error) {
 	writeJSON(w, http.StatusBadRequest, map[string]string{"error": strings.TrimPrefix(err.Error(), "asanatest: ")})
 }
@@ -77,7 +78,7 @@ func (c *controls) putSwitches(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, c.asana.Switches())
 }
 
-// setSwitch is the page's form: one name, one value in words.
+// setSwitch serves the form of the page: the name of one switch, and its value.
 func (c *controls) setSwitch(w http.ResponseWriter, r *http.Request) {
 	name, value := r.PostFormValue("name"), r.PostFormValue("value")
 	var err error = errors.New("no such switch")
@@ -115,7 +116,7 @@ func (c *controls) postFault(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// postToken makes a personal access token, or a service account's.
+// postToken makes a personal access token, or a token of a service account.
 func (c *controls) postToken(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Person string }
 	if body.Person = r.PostFormValue("person"); body.Person == "" {
@@ -140,7 +141,7 @@ func (c *controls) showRequests(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, requests)
 }
 
-// showPeople lists who there is, for programs that act as one of them.
+// showPeople lists the people, for programs that act as one of them.
 func (c *controls) showPeople(w http.ResponseWriter, _ *http.Request) {
 	c.asana.mu.Lock()
 	defer c.asana.mu.Unlock()
@@ -156,7 +157,7 @@ func (c *controls) showPeople(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// showPage is the page for people.
+// showPage serves the page for people.
 func (c *controls) showPage(w http.ResponseWriter, _ *http.Request) {
 	type row struct {
 		SwitchInfo

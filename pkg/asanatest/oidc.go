@@ -22,8 +22,9 @@ func (o *openID) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+api+"/openid_connect/userinfo", withAPIHeaders(o.userInfo))
 }
 
-// discovery is the OpenID Connect document. The real one is not public; this
-// is what OpenID Connect Discovery 1.0 requires, with the documented endpoints.
+// discovery serves the OpenID Connect document. The real one is not public;
+// this one has what OpenID Connect Discovery 1.0 requires, with the documented
+// endpoints.
 func (o *openID) discovery(w http.ResponseWriter, r *http.Request) {
 	base := o.site.origin(r)
 	writeJSON(w, http.StatusOK, map[string]any{
@@ -49,7 +50,7 @@ func (o *openID) rootDiscovery(w http.ResponseWriter, r *http.Request) {
 	o.discovery(w, r)
 }
 
-// userInfo is flat JSON, without the API's envelope.
+// userInfo writes flat JSON, without the API's envelope.
 func (o *openID) userInfo(w http.ResponseWriter, r *http.Request) {
 	t, p, failure := o.api.caller(r)
 	if failure == nil && !t.Scopes.has("openid") {

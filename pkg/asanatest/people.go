@@ -22,16 +22,16 @@ const (
 	Deactivated    = "1200000000000005" // deactivated in Acme, still a member of Globex
 	Several        = "1200000000000006" // view only in Acme, full member of Globex
 	Bot            = "1200000000000007" // an ordinary user that acts through a personal access token
-	ServiceAccount = "1200000000000008" // of Acme; no person, cannot sign in
+	ServiceAccount = "1200000000000008" // of Acme; not a person, cannot sign in
 )
 
 // Person is an Asana user, or a service account. GID is a string of digits.
 type Person struct {
 	GID, Name, Email string
-	Picture          string // URL of a photo; empty: none
+	Picture          string // URL of a photo; may be empty
 	Memberships      []Membership
-	Gone             bool // has lost the whole account: 401 from the API, invalid_grant for a refresh, cannot sign in
-	ServiceAccount   bool // acts by a token only, with full permissions
+	Gone             bool // the account is deleted: 401 from the API, invalid_grant for a refresh, cannot sign in
+	ServiceAccount   bool // acts only with a token, which has full permissions
 }
 
 // Workspace is an Asana workspace or organization.
@@ -41,13 +41,13 @@ type Workspace struct {
 
 // Membership is a person's place in a workspace.
 type Membership struct {
-	GID       string // empty: derived from person and workspace
+	GID       string // if empty, derived from person and workspace
 	Workspace Workspace
 	Admin     bool
 	Guest     bool
 	ViewOnly  bool
 	Inactive  bool      // deactivated there
-	CreatedAt time.Time // zero: a fixed day
+	CreatedAt time.Time // if zero, a fixed day
 }
 
 // DefaultPeople returns one person of every kind, the full member first.
@@ -66,9 +66,9 @@ func DefaultPeople() []Person {
 	}
 }
 
-// UpdatePerson changes a person from now on: somebody gets a view only licence,
-// is deactivated, renamed. It is not kept in the state file. An unknown gid is
-// an error; the gid cannot be changed.
+// UpdatePerson changes a person, for example their licence or their name. The
+// change is not saved in the state file. UpdatePerson returns an error if the
+// gid is unknown. The gid cannot be changed.
 func (a *Asana) UpdatePerson(gid string, change func(*Person)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -149,12 +149,12 @@ func (p *Person) membership(workspace string) *Membership {
 	return &p.Memberships[i]
 }
 
-// onlyViews says whether a person is view only wherever they are.
+// onlyViews reports whether a person is view only in all their workspaces.
 func (p *Person) onlyViews() bool {
 	return len(p.Memberships) > 0 && !slices.ContainsFunc(p.Memberships, func(m Membership) bool { return !m.ViewOnly && !m.Inactive })
 }
 
-// standing says in words what a person is, for the pages.
+// standing returns what a person is in their workspaces, for the pages.
 func (p Person) standing() string {
 	var words []string
 	for _, m := range p.Memberships {
@@ -191,7 +191,7 @@ func derivedGID(parts ...string) string {
 	return strconv.FormatUint(1e15+binary.BigEndian.Uint64(sum[:8])%9e15, 10)
 }
 
-// isGID says whether s could be a gid.
+// isGID reports whether s has the form of a gid.
 func isGID(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }

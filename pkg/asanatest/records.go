@@ -68,7 +68,7 @@ func (c *call) workspace() (any, *apiError) {
 	return c.selected(workspaceRecord(w), "resource_type", "name", "email_domains", "is_organization"), nil
 }
 
-// auditLog has no events; only who may read it matters here.
+// auditLog returns no events. It is for tests of who may read them.
 func (c *call) auditLog() (any, *apiError) {
 	if _, failure := c.findWorkspace(c.PathValue("workspace")); failure != nil {
 		return nil, failure
@@ -79,7 +79,7 @@ func (c *call) auditLog() (any, *apiError) {
 	return page{items: []object{}, paged: true}, nil
 }
 
-// createTask keeps nothing: it is there for who may write.
+// createTask does not keep the task. It is for tests of who may write.
 func (c *call) createTask() (any, *apiError) {
 	var body struct {
 		Data struct{ Name, Workspace string }

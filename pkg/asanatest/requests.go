@@ -11,28 +11,28 @@ import (
 	"time"
 )
 
-// keptRequests bounds what Requests returns.
+// keptRequests is the largest number of requests that Requests returns.
 const keptRequests = 1000
 
-// Request is a request that came, without anything secret.
+// Request is a request that came, without secrets.
 type Request struct {
 	Method    string        `json:"method"`
 	Path      string        `json:"path"` // without query
 	GrantType string        `json:"grant_type,omitempty"`
-	Status    int           `json:"status"` // 0: not answered yet, or the connection was cut
+	Status    int           `json:"status"` // 0 if no response was sent yet, or the connection was cut
 	Cut       bool          `json:"cut,omitempty"`
 	Time      time.Time     `json:"time"`    // when it came
-	Took      time.Duration `json:"took_ns"` // until it was answered or cut
+	Took      time.Duration `json:"took_ns"` // until the response was sent or the connection cut
 }
 
-// record holds the last requests, oldest first, and counts all.
+// record holds the last requests, the oldest first, and counts all.
 type record struct {
 	last   []Request
-	gone   int // requests that fell out of last
+	gone   int // how many requests were dropped from last
 	counts map[string]int
 }
 
-// Requests returns the last requests (1,000 at most), oldest first, without
+// Requests returns the last requests, the oldest first, at most 1,000, without
 // those to /_offline/.
 func (a *Asana) Requests() []Request {
 	a.mu.Lock()
@@ -40,8 +40,8 @@ func (a *Asana) Requests() []Request {
 	return slices.Clone(a.record.last)
 }
 
-// CountRequests returns how many requests came since the start or Reset, those
-// without answer included, whose path or grant type is what:
+// CountRequests returns how many requests with a path or grant type came since
+// the start or Reset, including those that got no response. Examples:
 // CountRequests("refresh_token"), CountRequests("/-/oauth_revoke").
 func (a *Asana) CountRequests(what string) int {
 	a.mu.Lock()
@@ -49,8 +49,8 @@ func (a *Asana) CountRequests(what string) int {
 	return a.record.counts[what]
 }
 
-// knownGrant keeps what is no grant type, and may be a secret put in the wrong
-// place, out of the record.
+// knownGrant returns s if it is a grant type, else "other": it could be a
+// secret, and the record must not have secrets.
 func knownGrant(s string) string {
 	if s == "" || s == "authorization_code" || s == "refresh_token" {
 		return s
@@ -58,19 +58,19 @@ func knownGrant(s string) string {
 	return "other"
 }
 
-// add appends a request and returns its number, for at.
+// add appends a request and returns its number, which at takes.
 func (rec *record) add(req Request) (seq int) {
 	if rec.counts == nil {
 		rec.counts = map[string]int{}
 	}
-	if len(rec.counts) < 10*keptRequests { // paths are the client's to choose
+	if len(rec.counts) < 10*keptRequests { // clients can send any path
 		rec.counts[req.Path]++
 		if req.GrantType != "" {
 			rec.counts[req.GrantType]++
 		}
 	}
 	if len(rec.last) == keptRequests {
-		half := keptRequests / 2 // half at a time, so that it costs little
+		half := keptRequests / 2 // dropping half at a time costs little
 		rec.last = append(rec.last[:0:0], rec.last[half:]...)
 		rec.gone += half
 	}
@@ -87,8 +87,8 @@ func (rec *record) at(seq int) *Request {
 	return &rec.last[i]
 }
 
-// ServeHTTP answers one request. Where a fault says so it panics with
-// [http.ErrAbortHandler], which net/http turns into a connection that is cut.
+// ServeHTTP serves one request. If a fault cuts the connection, it panics with
+// [http.ErrAbortHandler], for net/http to close it.
 func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.gate.ServeHTTP(w, r) }
 
 const maxBody = 64 << 10
@@ -108,18 +108,18 @@ type gate struct {
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
-		// A handler of its own: it locks by itself, and no fault reaches it.
+		// The controls lock themselves, and faults do not apply to them.
 		g.mux.ServeHTTP(w, r)
 		return
 	}
-	// The body is read now, so that a slow one does not hold the lock. What
-	// cannot be read or parsed counts as absent.
+	// The body is read now, so that a slow one does not hold the lock. A body
+	// that cannot be read or parsed is treated as empty.
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ParseForm()
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	seq, f := g.arrive(r)
-	answer, sent := g.answer(r, f)
+	answer, sent := g.respond(r, f)
 	g.leave(seq, answer.status, sent)
 	if !sent {
 		panic(http.ErrAbortHandler)
@@ -127,9 +127,9 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer.writeTo(w)
 }
 
-// answer serves a request as the fault lets it; false where nothing must be
-// sent.
-func (g *gate) answer(r *http.Request, f Fault) (buffer, bool) {
+// respond serves a request and applies the fault. It returns false if the
+// connection must be cut.
+func (g *gate) respond(r *http.Request, f Fault) (buffer, bool) {
 	if f.Before != nil {
 		f.Before(r)
 	}
@@ -137,10 +137,10 @@ func (g *gate) answer(r *http.Request, f Fault) (buffer, bool) {
 		return buffer{}, false
 	}
 	var b buffer
-	if f.Apply || !f.answers() {
+	if f.Apply || !f.responds() {
 		b = g.handle(r)
 	}
-	if f.answers() {
+	if f.responds() {
 		b = f.buffer()
 	}
 	if f.AnswerDelay > 0 && g.sleep(r.Context(), f.AnswerDelay) != nil || f.CutAfterApply {
@@ -149,8 +149,8 @@ func (g *gate) answer(r *http.Request, f Fault) (buffer, bool) {
 	return b, true
 }
 
-// handle serves a request under the lock, and keeps what it changed before
-// the answer is sent.
+// handle serves a request with the mutex locked, and saves what it changed
+// before the response is sent.
 func (g *gate) handle(r *http.Request) buffer {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 // stateFormat is the version of the state file.
 const stateFormat = 1
 
-// state is all that survives in the file.
+// state is what the file keeps.
 type state struct {
 	Format   int               `json:"format"`
 	Switches Switches          `json:"switches"`
@@ -25,7 +25,7 @@ type state struct {
 	Codes    map[string]*code  `json:"codes"`         // by value
 	Consents map[string]scopes `json:"consents"`      // by consentKey
 	SignedIn map[string]string `json:"signed_in"`     // cookie → gid
-	SweepAt  int               `json:"-"`             // tokens and codes to have before old ones are dropped
+	SweepAt  int               `json:"-"`             // number of tokens and codes at which old ones are dropped
 }
 
 // The kinds of tokens.
@@ -36,14 +36,14 @@ const (
 	serviceAccount = "service_account"
 )
 
-// token is a credential. Ended ones are kept for a while, to be told from
-// unknown ones.
+// token is a credential. Ended ones are kept for a while, because they are
+// treated differently from unknown ones.
 type token struct {
 	Kind    string    `json:"kind"`
 	Client  string    `json:"client,omitempty"`
 	Person  string    `json:"person"`
 	Scopes  scopes    `json:"scopes"`
-	Family  string    `json:"family,omitempty"` // all that came from one consent
+	Family  string    `json:"family,omitempty"` // the same for all tokens of one consent
 	Issued  time.Time `json:"issued"`
 	Expires time.Time `json:"expires"`
 	Used    time.Time `json:"used"`
@@ -75,12 +75,12 @@ func consentKey(clientID, gid string) string { return clientID + "/" + gid }
 // memory is the state, and the file that keeps it.
 type memory struct {
 	state
-	file  string   // empty: none
+	file  string   // if empty, the state is only in memory
 	first Switches // what reset goes back to
 	dirty bool     // state differs from the file
 }
 
-// load reads the state file, where there is one.
+// load reads the state file, if it exists.
 func (m *memory) load() error {
 	if m.file == "" {
 		return nil
@@ -109,7 +109,7 @@ func (m *memory) load() error {
 	return nil
 }
 
-// save replaces the state file. A process killed at any moment leaves either
+// save replaces the state file. If the process is killed, the file is either
 // the old one or the new one.
 func (m *memory) save() error {
 	m.dirty = false
@@ -165,8 +165,8 @@ func replaceFile(name string, data []byte) error {
 	return err
 }
 
-// sweep drops what ended over a day ago, now and then, so that a long
-// simulation does not grow without end.
+// sweep drops tokens and codes that ended over a day ago if there are many, so
+// that a long simulation does not use ever more memory.
 func (s *state) sweep(now time.Time) {
 	if len(s.Tokens)+len(s.Codes) < s.SweepAt {
 		return

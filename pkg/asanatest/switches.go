@@ -1,12 +1,13 @@
 package asanatest
 
-// Switches are the things about Asana that one may want otherwise: the
-// troubles a client has to live through, and every point that no public
-// document settles. Start from [DefaultSwitches]; the zero value is not useful.
+// Switches change what this Asana does: they make the faults that a client must
+// handle, and choose between the possible behaviours of Asana if no public
+// document settles which it is. Start from [DefaultSwitches]; the zero value is
+// not useful.
 //
-// The comment of each field is its documentation everywhere: SWITCHES.md and
-// the page at /_offline/ are made from it. The last paragraph says which
-// unknown of Asana the switch stands for.
+// SWITCHES.md and the page at /_offline/ are made from the comments of the
+// fields. The last paragraph of each says which unknown of Asana the switch
+// stands for.
 type Switches struct {
 	// Down makes every endpoint but /_offline/ answer 503.
 	//
@@ -284,7 +285,7 @@ type Switches struct {
 	WWWAuthenticate bool `json:"www_authenticate" group:"API"`
 }
 
-// DefaultSwitches returns what Asana documents and, where it does not, our
+// DefaultSwitches returns what Asana documents or, if it documents nothing, our
 // guess.
 func DefaultSwitches() Switches {
 	return Switches{

@@ -19,9 +19,9 @@ import (
 //go:embed SWITCHES.md
 var switchesDoc string
 
-// SwitchInfo describes one switch: its JSON name, its group, what it means,
-// which unknown of Asana it stands for, its default as JSON, and the values it
-// may have where they are few.
+// SwitchInfo describes one switch: its JSON name, its group, its meaning, which
+// unknown of Asana it stands for, its default as JSON, and the values that it
+// can have if they are few.
 type SwitchInfo struct {
 	Name, Group, Meaning, StandsFor, Default string
 	Values                                   []string
@@ -65,8 +65,8 @@ func switchValues(f reflect.StructField) []string {
 	return nil
 }
 
-// patch returns s with the members of a JSON object set. Names are exact, and
-// any mistake leaves nothing changed.
+// patch returns s with the members of a JSON object set. The names must be
+// exact.
 func (s Switches) patch(body []byte) (Switches, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	var members map[string]json.RawMessage
@@ -89,7 +89,7 @@ func (s Switches) patch(body []byte) (Switches, error) {
 	return s, s.check()
 }
 
-// check says which switch has a value that means nothing.
+// check returns an error if a switch has a value that means nothing.
 func (s Switches) check() error {
 	v := reflect.ValueOf(s)
 	for i := range v.NumField() {
@@ -133,8 +133,8 @@ func (a *Asana) Switches() Switches {
 	return a.memory.Switches
 }
 
-// SetSwitches changes switches. A value that means nothing, or a state file
-// that cannot be written, is an error, and nothing has changed.
+// SetSwitches changes switches. It returns an error, and changes nothing, if a
+// value means nothing or if the state file cannot be written.
 func (a *Asana) SetSwitches(change func(*Switches)) error {
 	return a.changeSwitches(func(s Switches) (Switches, error) {
 		change(&s)

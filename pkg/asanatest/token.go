@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// tokenAnswer is the body of RFC 6749 section 5.1 with Asana's data.
-type tokenAnswer struct {
+// tokenResponse is the body of RFC 6749 section 5.1 with Asana's data.
+type tokenResponse struct {
 	AccessToken  string    `json:"access_token"`
 	ExpiresIn    int       `json:"expires_in"`
 	TokenType    string    `json:"token_type"`
@@ -27,7 +27,7 @@ type userData struct {
 
 func (o *oauth) token(w http.ResponseWriter, r *http.Request) {
 	o.cors(w)
-	answer, failure := o.tokenAnswer(r)
+	answer, failure := o.tokenResponse(r)
 	if failure != nil {
 		refuse(w, r, failure)
 		return
@@ -36,7 +36,7 @@ func (o *oauth) token(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (o *oauth) tokenAnswer(r *http.Request) (*tokenAnswer, *oauthError) {
+func (o *oauth) tokenResponse(r *http.Request) (*tokenResponse, *oauthError) {
 	if failure := checkForm(r); failure != nil {
 		return nil, failure
 	}
@@ -55,7 +55,7 @@ func (o *oauth) tokenAnswer(r *http.Request) (*tokenAnswer, *oauthError) {
 	return nil, &oauthError{status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "The `grant_type` is not supported."}
 }
 
-func (o *oauth) exchange(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
+func (o *oauth) exchange(app *App, r *http.Request) (*tokenResponse, *oauthError) {
 	form := r.PostForm
 	if form.Get("code") == "" || form.Get("redirect_uri") == "" {
 		return nil, invalidRequest("The `code` or `redirect_uri` parameter is missing.")
@@ -73,17 +73,17 @@ func (o *oauth) exchange(app *App, r *http.Request) (*tokenAnswer, *oauthError) 
 	return o.grant(app, p, c, o.site.origin(r)), nil
 }
 
-// verified checks the PKCE verifier (RFC 7636), where a challenge was sent.
+// verified checks the PKCE verifier (RFC 7636) if a challenge was sent.
 func verified(challenge, verifier string) bool {
 	sum := sha256.Sum256([]byte(verifier))
 	return challenge == "" || challenge == base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// grant gives the first tokens of a consent.
-func (o *oauth) grant(app *App, p *Person, c *code, origin string) *tokenAnswer {
+// grant returns the first tokens of a consent.
+func (o *oauth) grant(app *App, p *Person, c *code, origin string) *tokenResponse {
 	s := o.memory.Switches
 	t := token{Kind: accessToken, Client: app.ClientID, Person: p.GID, Scopes: c.Scopes, Family: randomHex(8)}
-	answer := o.accessAnswer(t)
+	answer := o.accessResponse(t)
 	if !s.OmitRefreshToken {
 		t.Kind = refreshToken
 		value := o.grants.issue(t)
@@ -98,16 +98,16 @@ func (o *oauth) grant(app *App, p *Person, c *code, origin string) *tokenAnswer 
 	return answer
 }
 
-func (o *oauth) accessAnswer(t token) *tokenAnswer {
+func (o *oauth) accessResponse(t token) *tokenResponse {
 	s := o.memory.Switches
-	answer := &tokenAnswer{AccessToken: o.grants.issue(t), ExpiresIn: s.AccessTokenSeconds, TokenType: "bearer"}
+	answer := &tokenResponse{AccessToken: o.grants.issue(t), ExpiresIn: s.AccessTokenSeconds, TokenType: "bearer"}
 	if s.ScopeInTokenResponse {
 		answer.Scope = t.Scopes.String()
 	}
 	return answer
 }
 
-func (o *oauth) refresh(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
+func (o *oauth) refresh(app *App, r *http.Request) (*tokenResponse, *oauthError) {
 	s := o.memory.Switches
 	value := r.PostForm.Get("refresh_token")
 	if value == "" {
@@ -123,7 +123,7 @@ func (o *oauth) refresh(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
 		o.grants.end(func(t *token) bool { return t.Kind == accessToken && t.Family == old.Family })
 	}
 	next := token{Kind: accessToken, Client: old.Client, Person: old.Person, Scopes: old.Scopes, Family: old.Family}
-	answer := o.accessAnswer(next)
+	answer := o.accessResponse(next)
 	answer.RefreshToken = o.nextRefreshToken(value, old)
 	if s.DataOnRefresh {
 		answer.Data = s.userData(o.directory.person(old.Person))
@@ -131,8 +131,9 @@ func (o *oauth) refresh(app *App, r *http.Request) (*tokenAnswer, *oauthError) {
 	return answer, nil
 }
 
-// noteReuse is the alarm of RFC 9700 section 4.14.2: a refresh token that was
-// rotated away came again, so it was stolen, or its successor was lost.
+// noteReuse ends the tokens of a consent if a refresh token that was replaced is
+// used again and the switch is set (RFC 9700 section 4.14.2): it may have been
+// stolen.
 func (o *oauth) noteReuse(app *App, value string) {
 	t := o.memory.Tokens[value]
 	if t != nil && t.Rotated && t.Client == app.ClientID && o.memory.Switches.ReuseRevokes {
@@ -140,7 +141,7 @@ func (o *oauth) noteReuse(app *App, value string) {
 	}
 }
 
-// nextRefreshToken is what the answer to a refresh holds.
+// nextRefreshToken returns the refresh token in the response to a refresh.
 func (o *oauth) nextRefreshToken(value string, old *token) *string {
 	s := o.memory.Switches
 	switch {

@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// buffer is an answer that is not sent yet.
+// buffer is a response that has not been sent yet.
 type buffer struct {
 	header http.Header
 	status int
@@ -37,7 +37,7 @@ func (b *buffer) writeTo(w http.ResponseWriter) {
 	w.Write(b.body.Bytes())
 }
 
-// writeJSON answers like Asana's OAuth endpoints.
+// writeJSON writes a response like those of Asana's OAuth endpoints.
 func writeJSON(w http.ResponseWriter, status int, v any) { writeIndented(w, status, v, "") }
 
 func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
@@ -59,9 +59,9 @@ var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{"standing": Person.standing, "scopeWords": scopeWords}).ParseFS(pageFiles, "pages/*.html"))
 })
 
-// writePage writes one of the pages. Nothing in them runs. There is no form-action
-// in the policy: browsers hold redirects after a post to it too, and those go
-// back to the app, wherever that is.
+// writePage writes one of the pages. They have no scripts. The policy has no
+// form-action: browsers apply it to redirects after a post too, and those go
+// back to the app, whose origin can be any.
 func writePage(w http.ResponseWriter, status int, name string, data map[string]any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -87,7 +87,7 @@ func showStyle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, pageFiles, "pages/style.css")
 }
 
-// scopeWords says what a scope means, for people.
+// scopeWords returns what a scope means, for people.
 func scopeWords(scope string) string {
 	switch scope {
 	case "default":
