@@ -19,6 +19,7 @@ const (
 )
 
 func TestUnauthorized(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	tok := k.signIn(full(), asanatest.Member)
 	if got := k.get("/api/1.0/users/me", ""); got.status != 401 || strings.TrimSpace(got.text) != `{"errors":[{"message":"Not Authorized"}]}` {
@@ -40,8 +41,9 @@ func TestUnauthorized(t *testing.T) {
 	}
 }
 
-// TestMe is the full record, and what opt_fields leaves of it.
-func TestMe(t *testing.T) {
+// TestUserRecord checks the full record, and a record with opt_fields.
+func TestUserRecord(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	tok := k.signIn(full(), asanatest.Several)
 	want := map[string]any{"gid": asanatest.Several, "resource_type": "user", "name": "Sam Several", "email": "sam@globex.example", "photo": nil, "workspaces": []any{
@@ -68,8 +70,10 @@ func TestMe(t *testing.T) {
 	}
 }
 
-// TestScopes: what a granular token may call, and the words of the refusals.
+// TestScopes checks which endpoints a granular token may call, and the error
+// messages.
 func TestScopes(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	users := k.signIn(granular("users:read"), asanatest.Member).AccessToken
 	both := k.signIn(granular("users:read", "workspaces:read"), asanatest.Member).AccessToken
@@ -112,7 +116,7 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// membershipGID asks the API for the gid of a membership.
+// membershipGID returns the gid of a membership, which it gets from the API.
 func (k *kit) membershipGID(person, workspace string) string {
 	k.Helper()
 	for _, m := range k.memberships(k.PersonalAccessToken(person)) {
@@ -132,9 +136,10 @@ func (k *kit) memberships(bearer string) (list []map[string]any) {
 	return list
 }
 
-// TestMemberships: lists are compact, opt_fields bring the flags, the single
-// record has them all, and everybody is what they are called.
+// TestMemberships checks that lists are compact, that opt_fields adds flags, that
+// a single record has all fields, and the flags of the default people.
 func TestMemberships(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	pat := k.PersonalAccessToken(asanatest.Admin)
 	compact := k.get("/api/1.0/workspaces/"+asanatest.Acme+"/workspace_memberships", pat)
@@ -180,9 +185,10 @@ func TestMemberships(t *testing.T) {
 	}
 }
 
-// TestReach: who is deactivated in a workspace sees nothing of it, and people
-// who share no workspace do not see each other.
-func TestReach(t *testing.T) {
+// TestVisibility checks that deactivated people do not see the workspace, and
+// that people without a common workspace do not see each other.
+func TestVisibility(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	dan := k.PersonalAccessToken(asanatest.Deactivated)
 	for _, path := range []string{"/api/1.0/workspaces", "/api/1.0/users/me?opt_fields=workspaces"} {
@@ -203,8 +209,9 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestPages walks a list page by page.
-func TestPages(t *testing.T) {
+// TestPaging walks a list page by page.
+func TestPaging(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	pat := k.PersonalAccessToken(asanatest.Admin)
 	path := "/workspaces/" + asanatest.Acme + "/workspace_memberships?limit=2&opt_fields=is_guest"
@@ -247,9 +254,10 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestWrites: a view only member is refused where they are view only, and only
-// there.
-func TestWrites(t *testing.T) {
+// TestViewOnlyWrites checks that a view only member cannot write in the
+// workspace in which they are view only, but in others.
+func TestViewOnlyWrites(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	write := func(bearer, body string) answer {
 		r := k.request(http.MethodPost, "/api/1.0/tasks", bearer, body)
@@ -279,8 +287,10 @@ func TestWrites(t *testing.T) {
 	}
 }
 
-// TestHeaders: the API's live headers, and CORS on the API alone.
+// TestHeaders checks the headers of the API, and that only the API has CORS
+// headers.
 func TestHeaders(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	got := k.get("/api/1.0/users/me", "")
 	for name, want := range map[string]string{"Content-Type": "application/json; charset=UTF-8", "X-Asana-Api-Version": "1.1", "X-Frame-Options": "DENY",

@@ -15,8 +15,9 @@ import (
 
 const notYours = "Your app is not allowed to request user authorization for "
 
-// TestAuthorizePages has what Asana shows on a page of its own.
+// TestAuthorizePages checks the errors that are shown on a page.
 func TestAuthorizePages(t *testing.T) {
+	t.Parallel()
 	elsewhere := full()
 	elsewhere.RedirectURL += "/"
 	unknown := full()
@@ -34,9 +35,10 @@ func TestAuthorizePages(t *testing.T) {
 		"a scope that is not registered":   {granular("users:read", "goals:read"), asanatest.Member, "forbidden_scopes: " + notYours + "'goals:read' scopes."},
 		"a scope with a control character": {granular("goals\x01read"), asanatest.Member, "forbidden_scopes: " + notYours + "'goals?read' scopes."},
 		"service account":                  {full(), asanatest.ServiceAccount, "access_denied: A service account cannot sign in."},
-		"nobody":                           {full(), "1", "invalid_request: There is no such person."},
+		"unknown person":                   {full(), "1", "invalid_request: There is no such person."},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := newKit(t)
 			back, err := k.Authorize(t.Context(), test.config.AuthCodeURL("st"), test.person)
 			var page *asanatest.PageError
@@ -47,8 +49,9 @@ func TestAuthorizePages(t *testing.T) {
 	}
 }
 
-// TestAuthorizeErrors has what goes back to the app.
+// TestAuthorizeErrors checks the errors that are sent to the app.
 func TestAuthorizeErrors(t *testing.T) {
+	t.Parallel()
 	param := oauth2.SetAuthURLParam
 	for name, test := range map[string]struct {
 		opts []oauth2.AuthCodeOption
@@ -62,6 +65,7 @@ func TestAuthorizeErrors(t *testing.T) {
 		"ID token without openid": {[]oauth2.AuthCodeOption{param("response_type", "id_token")}, "invalid_scope"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := newKit(t)
 			got := k.consent(full(), asanatest.Member, test.opts...)
 			if got.Get("error") != test.want || got.Get("error_description") == "" || got.Get("state") != "st" || got.Has("code") {
@@ -77,6 +81,7 @@ func TestAuthorizeErrors(t *testing.T) {
 }
 
 func TestDeny(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	back, err := k.Deny(t.Context(), full().AuthCodeURL("st"), asanatest.Member)
 	if err != nil {
@@ -87,9 +92,10 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// TestConsentPage reads the page and posts its form with curl's means: the
-// fields that are in it, and nothing else.
+// TestConsentPage reads the page and posts its form with only the fields that
+// are on the page.
 func TestConsentPage(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	jar, _ := cookiejar.New(nil)
 	k.http.Jar = jar
@@ -120,7 +126,7 @@ func TestConsentPage(t *testing.T) {
 	if got := k.values(posted.header.Get("Location")); got.Get("state") != `a "state" & <more>` || got.Get("code") == "" {
 		t.Errorf("redirected with %v", got)
 	}
-	// The same browser is not asked again, for as much or less.
+	// The same browser sees no page if it asks for the same scopes or fewer.
 	if again := k.get(u.RequestURI(), ""); again.status != http.StatusSeeOther {
 		t.Errorf("a second time: %d, want a silent redirect", again.status)
 	}
@@ -129,7 +135,7 @@ func TestConsentPage(t *testing.T) {
 		t.Errorf("for less: %d, want a silent redirect", again.status)
 	}
 	if again := k.get(u.RequestURI(), ""); again.status != http.StatusSeeOther {
-		t.Errorf("asking for less took consent away: %d", again.status)
+		t.Errorf("asking for less ended the consent: %d", again.status)
 	}
 	more, _ := url.Parse(granular("openid", "users:read", "tasks:read").AuthCodeURL("st"))
 	again := k.get(more.RequestURI(), "")
@@ -140,13 +146,13 @@ func TestConsentPage(t *testing.T) {
 	if again := k.get(u.RequestURI(), ""); again.status != 200 {
 		t.Errorf("after deauthorising: %d, want the page", again.status)
 	}
-	// A decision without one is no decision.
+	// The form needs a decision.
 	if got := k.post("/-/oauth_authorize", hiddenFields(page.text)...); got.status != 400 {
 		t.Errorf("no decision: %d", got.status)
 	}
 }
 
-// hiddenFields are the names and values of the hidden fields of a page.
+// hiddenFields returns the names and values of the hidden fields of a page.
 func hiddenFields(page string) (pairs []string) {
 	unescape := strings.NewReplacer("&#34;", `"`, "&amp;", "&", "&lt;", "<", "&gt;", ">", "&#43;", "+")
 	for line := range strings.Lines(page) {
@@ -161,10 +167,13 @@ func hiddenFields(page string) (pairs []string) {
 	return pairs
 }
 
-// TestConsentCrossSite: a page of another origin cannot press the button.
+// TestConsentCrossSite checks that a page of another origin cannot send the
+// form.
 func TestConsentCrossSite(t *testing.T) {
+	t.Parallel()
 	for name, header := range map[string][2]string{"fetch metadata": {"Sec-Fetch-Site", "cross-site"}, "origin": {"Origin", "https://evil.test"}, "null": {"Origin", "null"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := newKit(t)
 			u, _ := url.Parse(full().AuthCodeURL("st"))
 			post := func(name, value string) answer {
@@ -186,8 +195,10 @@ func TestConsentCrossSite(t *testing.T) {
 	}
 }
 
-// TestOutOfBand: programs without a redirect URI get the code shown.
+// TestOutOfBand checks that a page shows the code to programs that have no
+// redirect URI.
 func TestOutOfBand(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	c := full()
 	c.RedirectURL = "urn:ietf:wg:oauth:2.0:oob"
@@ -203,8 +214,9 @@ func TestOutOfBand(t *testing.T) {
 	}
 }
 
-// TestGoneAccount: who lost the account gets nowhere.
-func TestGoneAccount(t *testing.T) {
+// TestDeletedAccount checks that a deleted account has no access.
+func TestDeletedAccount(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	tok := k.signIn(full(), asanatest.Member)
 	if err := k.UpdatePerson(asanatest.Member, func(p *asanatest.Person) { p.Gone = true }); err != nil {
@@ -224,9 +236,9 @@ func TestGoneAccount(t *testing.T) {
 		t.Errorf("the gid was changed: %s", got.text)
 	}
 	if err := k.UpdatePerson("1", func(*asanatest.Person) {}); err == nil {
-		t.Error("changed nobody without an error")
+		t.Error("UpdatePerson of an unknown person returned no error")
 	}
 	if err := k.UpdateApp("1", func(*asanatest.App) {}); err == nil {
-		t.Error("changed no app without an error")
+		t.Error("UpdateApp of an unknown app returned no error")
 	}
 }

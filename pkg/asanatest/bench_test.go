@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// BenchmarkRefresh is what a simulation pays for a refresh in memory.
+// BenchmarkRefresh measures a refresh in memory.
 func BenchmarkRefresh(b *testing.B) {
 	asana, err := asanatest.New(asanatest.Options{BaseURL: base})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A test of any OAuth client: the person clicks Allow, the client exchanges the
-// code, and refreshes twice, once in vain.
+// A test of an OAuth client: the person clicks Allow, the client exchanges the
+// code, and refreshes twice; the first refresh fails.
 func Example() {
 	asana, err := asanatest.New(asanatest.Options{})
 	if err != nil {

@@ -14,10 +14,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestCut: nothing happened, or everything did; the client cannot tell.
+// TestCut checks that a request whose connection is cut has no effect, or its
+// whole effect.
 func TestCut(t *testing.T) {
+	t.Parallel()
 	for name, applied := range map[string]bool{"cut": false, "cut after apply": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := newKit(t)
 			k.set(func(s *switches) { s.RotateRefreshTokens = true })
 			tok := k.signIn(full(), asanatest.Member)
@@ -27,7 +30,7 @@ func TestCut(t *testing.T) {
 			}
 			want := 200
 			if applied {
-				want = 400 // it was rotated, and the new one is lost
+				want = 400 // it was rotated, and the new token is lost
 			}
 			if got := k.refresh(tok.RefreshToken); got.status != want {
 				t.Errorf("next: %d %s, want %d", got.status, got.text, want)
@@ -36,8 +39,9 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestCutSocket: over a socket a cut is a broken connection.
-func TestCutSocket(t *testing.T) {
+// TestCutOverSocket checks that a cut closes the connection of a socket.
+func TestCutOverSocket(t *testing.T) {
+	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -51,9 +55,10 @@ func TestCutSocket(t *testing.T) {
 	}
 }
 
-// TestCannedAnswers: an answer of one's own, with and without effect, for the
-// requests it is meant for.
-func TestCannedAnswers(t *testing.T) {
+// TestFaultResponses checks faults with a response, with and without effect, and
+// which requests they apply to.
+func TestFaultResponses(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	tok := k.signIn(full(), asanatest.Member)
 	k.set(func(s *switches) { s.RotateRefreshTokens = true })
@@ -94,8 +99,10 @@ func TestCannedAnswers(t *testing.T) {
 	}
 }
 
-// TestBefore is called outside every lock, ahead of all effects.
-func TestBefore(t *testing.T) {
+// TestFaultBefore checks that Before is called while nothing is locked, and
+// before the request has an effect.
+func TestFaultBefore(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	tok := k.signIn(full(), asanatest.Member)
 	k.Inject(asanatest.Fault{GrantType: "refresh_token", Before: func(*http.Request) { k.RevokeGrants(asanatest.Member) }})
@@ -104,10 +111,13 @@ func TestBefore(t *testing.T) {
 	}
 }
 
-// TestDelays end with the client's context, before the effect or after it.
-func TestDelays(t *testing.T) {
+// TestFaultDelays checks that delays end with the client's context, before the
+// effect and after it.
+func TestFaultDelays(t *testing.T) {
+	t.Parallel()
 	for name, after := range map[string]bool{"before": false, "after": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				asana, err := asanatest.New(asanatest.Options{BaseURL: base})
 				if err != nil {
@@ -145,9 +155,10 @@ func TestDelays(t *testing.T) {
 	}
 }
 
-// TestOvertaken: a request that a thousand others overtake spoils the record of
-// none of them.
-func TestOvertaken(t *testing.T) {
+// TestManyRequestsDuringOne checks that a request that ends after a thousand
+// later ones does not change their records.
+func TestManyRequestsDuringOne(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	k.Inject(asanatest.Fault{Path: "/slow", Cut: true, Before: func(*http.Request) {
 		for range 1200 {
@@ -162,8 +173,9 @@ func TestOvertaken(t *testing.T) {
 	}
 }
 
-// TestEndedContext: nothing is sent for a request that is over already.
+// TestEndedContext checks that a request whose context has ended is not sent.
 func TestEndedContext(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -173,8 +185,10 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
-// TestRequests: what came, in order, bounded, counted, without secrets.
+// TestRequests checks the order, the number and the count of recorded requests,
+// and that they have no secrets.
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	tok := k.signIn(full(), asanatest.Member)
 	k.Inject(asanatest.Fault{Cut: true})

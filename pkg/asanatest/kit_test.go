@@ -2,6 +2,8 @@ package asanatest_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -18,7 +20,7 @@ import (
 
 const base = "https://asana.test"
 
-// kit is an Asana in memory with a clock that moves only when told to.
+// kit is an Asana in memory with a clock that a test moves.
 type kit struct {
 	*testing.T
 	*asanatest.Asana
@@ -43,10 +45,19 @@ func (c *clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
+// testKey returns a key that the tests share: to make one takes long.
+var testKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
 func newKit(t *testing.T, change ...func(*asanatest.Options)) *kit {
 	t.Helper()
 	k := &kit{T: t, clock: &clock{now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)}}
-	o := asanatest.Options{BaseURL: base, Now: k.clock.Now}
+	o := asanatest.Options{BaseURL: base, Now: k.clock.Now, Key: testKey()}
 	o.Sleep = func(ctx context.Context, d time.Duration) error {
 		k.clock.Add(d)
 		return ctx.Err()
@@ -62,7 +73,7 @@ func newKit(t *testing.T, change ...func(*asanatest.Options)) *kit {
 	return k
 }
 
-// set changes switches or ends the test.
+// set changes switches, and fails the test if it cannot.
 func (k *kit) set(change func(*asanatest.Switches)) {
 	k.Helper()
 	if err := k.SetSwitches(change); err != nil {
@@ -70,7 +81,7 @@ func (k *kit) set(change func(*asanatest.Switches)) {
 	}
 }
 
-// full and granular are x/oauth2's plain view of the default apps.
+// full and granular return the default apps as configs of x/oauth2.
 func full(scopes ...string) *oauth2.Config {
 	return &oauth2.Config{ClientID: asanatest.FullClientID, ClientSecret: asanatest.FullClientSecret, RedirectURL: asanatest.DefaultRedirectURI, Scopes: scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: base + "/-/oauth_authorize", TokenURL: base + "/-/oauth_token", AuthStyle: oauth2.AuthStyleInParams}}
@@ -86,7 +97,8 @@ func (k *kit) ctx() context.Context {
 	return context.WithValue(k.Context(), oauth2.HTTPClient, k.http)
 }
 
-// consent plays a person who allows, and returns the redirect's query.
+// consent plays a person who clicks Allow, and returns the parameters of the
+// redirect.
 func (k *kit) consent(c *oauth2.Config, gid string, opts ...oauth2.AuthCodeOption) url.Values {
 	k.Helper()
 	back, err := k.Authorize(k.Context(), c.AuthCodeURL("st", opts...), gid)
@@ -96,7 +108,7 @@ func (k *kit) consent(c *oauth2.Config, gid string, opts ...oauth2.AuthCodeOptio
 	return k.values(back)
 }
 
-// values are the parameters of a redirect, in query or fragment.
+// values returns the parameters of a redirect, in query or fragment.
 func (k *kit) values(redirect string) url.Values {
 	k.Helper()
 	u, err := url.Parse(redirect)
@@ -113,7 +125,7 @@ func (k *kit) values(redirect string) url.Values {
 	return v
 }
 
-// signIn is a whole consent, up to tokens.
+// signIn consents and returns tokens.
 func (k *kit) signIn(c *oauth2.Config, gid string) *oauth2.Token {
 	k.Helper()
 	tok, err := c.Exchange(k.ctx(), k.consent(c, gid).Get("code"))
@@ -123,7 +135,7 @@ func (k *kit) signIn(c *oauth2.Config, gid string) *oauth2.Token {
 	return tok
 }
 
-// answer is what came back from a plain request.
+// answer is the response to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -143,7 +155,7 @@ func (k *kit) do(r *http.Request) answer {
 		k.Fatal(err)
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header, text: string(body)}
-	json.Unmarshal(body, &a.json) // pages are no JSON
+	json.Unmarshal(body, &a.json) // a page is not JSON
 	return a
 }
 
@@ -176,7 +188,7 @@ func (k *kit) post(path string, pairs ...string) answer {
 	return k.do(r)
 }
 
-// tokenRequest is a post to the token endpoint as the full app.
+// tokenRequest posts to the token endpoint as the full app.
 func (k *kit) tokenRequest(pairs ...string) answer {
 	k.Helper()
 	return k.post("/-/oauth_token", append([]string{"client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret}, pairs...)...)
@@ -187,7 +199,7 @@ func (k *kit) refresh(value string) answer {
 	return k.tokenRequest("grant_type", "refresh_token", "refresh_token", value)
 }
 
-// errorMessage is the API's first message.
+// errorMessage returns the first message of an API error.
 func (a answer) errorMessage() string {
 	list, _ := a.json["errors"].([]any)
 	if len(list) == 0 {

@@ -14,9 +14,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestPlainOAuth2 is x/oauth2 as anybody uses it, over a real socket: consent
-// by the page, PKCE, exchange, refresh, API, revocation.
+// TestPlainOAuth2 uses x/oauth2 over a socket: consent, PKCE, exchange, refresh,
+// API, revocation.
 func TestPlainOAuth2(t *testing.T) {
+	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +26,7 @@ func TestPlainOAuth2(t *testing.T) {
 	defer server.Close()
 	asana.SetBaseURL(server.URL)
 	c := full()
-	c.Endpoint = oauth2.Endpoint{AuthURL: server.URL + "/-/oauth_authorize", TokenURL: server.URL + "/-/oauth_token"} // auth style is probed
+	c.Endpoint = oauth2.Endpoint{AuthURL: server.URL + "/-/oauth_authorize", TokenURL: server.URL + "/-/oauth_token"} // x/oauth2 finds out the auth style
 	verifier := oauth2.GenerateVerifier()
 
 	back, err := asana.Authorize(t.Context(), c.AuthCodeURL("the state", oauth2.S256ChallengeOption(verifier)), asanatest.Member)
@@ -75,8 +76,9 @@ func TestPlainOAuth2(t *testing.T) {
 	}
 }
 
-// TestCode has every way in which a code is not good.
-func TestCode(t *testing.T) {
+// TestWrongCodes checks every reason for which a code is refused.
+func TestWrongCodes(t *testing.T) {
+	t.Parallel()
 	verifier := oauth2.GenerateVerifier()
 	good := func(code string) []string {
 		return []string{"grant_type", "authorization_code", "code", code, "redirect_uri", asanatest.DefaultRedirectURI, "code_verifier", verifier}
@@ -119,6 +121,7 @@ func TestCode(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := newKit(t)
 			pairs := good(k.consent(full(), asanatest.Member, oauth2.S256ChallengeOption(verifier)).Get("code"))
 			got := try(k, pairs)
@@ -128,6 +131,7 @@ func TestCode(t *testing.T) {
 		})
 	}
 	t.Run("good a moment before the end", func(t *testing.T) {
+		t.Parallel()
 		k := newKit(t)
 		pairs := good(k.consent(full(), asanatest.Member, oauth2.S256ChallengeOption(verifier)).Get("code"))
 		k.clock.Add(10*time.Minute - time.Second)
@@ -137,9 +141,10 @@ func TestCode(t *testing.T) {
 	})
 }
 
-// TestBadTokenRequests has what the token endpoint refuses before it looks at
-// a code or a token.
+// TestBadTokenRequests checks the requests that the token endpoint refuses
+// before it looks up a code or a token.
 func TestBadTokenRequests(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	app := []string{"client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret}
 	for name, test := range map[string]struct {
@@ -172,9 +177,10 @@ func TestBadTokenRequests(t *testing.T) {
 	}
 }
 
-// TestClientAuthentication: basic works as well as the form, but not both, and
-// a second secret works as well as the first.
+// TestClientAuthentication checks basic authentication and the form, both at
+// once, and a second secret.
 func TestClientAuthentication(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	tok := k.signIn(full(), asanatest.Member)
 	if err := k.UpdateApp(asanatest.FullClientID, func(a *asanatest.App) { a.NextClientSecret = "n:e%x/t" }); err != nil {
@@ -201,27 +207,29 @@ func TestClientAuthentication(t *testing.T) {
 	}
 	k.UpdateApp(asanatest.FullClientID, func(a *asanatest.App) { a.ClientSecret = "" })
 	if got := k.refresh(tok.RefreshToken); got.json["error"] != "invalid_client" {
-		t.Errorf("a secret that was taken away: %d %s", got.status, got.text)
+		t.Errorf("a removed secret: %d %s", got.status, got.text)
 	}
 }
 
-// TestRefreshTokenOfOthers: neither another app's token nor an access token is
-// a refresh token.
-func TestRefreshTokenOfOthers(t *testing.T) {
+// TestWrongRefreshTokens checks that tokens of another app and other kinds of
+// tokens are not accepted as refresh tokens.
+func TestWrongRefreshTokens(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
-	theirs := k.signIn(granular("users:read"), asanatest.Member)
-	mine := k.signIn(full(), asanatest.Member)
-	for name, value := range map[string]string{"another app's": theirs.RefreshToken, "an access token": mine.AccessToken, "a PAT": k.PersonalAccessToken(asanatest.Member)} {
+	other := k.signIn(granular("users:read"), asanatest.Member)
+	own := k.signIn(full(), asanatest.Member)
+	for name, value := range map[string]string{"another app's": other.RefreshToken, "an access token": own.AccessToken, "a PAT": k.PersonalAccessToken(asanatest.Member)} {
 		if got := k.refresh(value); got.status != 400 || strings.TrimSpace(got.text) != `{"error":"invalid_grant"}` {
 			t.Errorf("%s: %d %s", name, got.status, got.text)
 		}
 	}
-	if got := k.refresh(mine.RefreshToken); got.status != 200 {
-		t.Errorf("my own: %d %s", got.status, got.text)
+	if got := k.refresh(own.RefreshToken); got.status != 200 {
+		t.Errorf("its own: %d %s", got.status, got.text)
 	}
 }
 
 func TestRevoke(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	revoke := func(id, secret, token string) answer {
 		return k.post("/-/oauth_revoke", "client_id", id, "client_secret", secret, "token", token)
@@ -241,10 +249,10 @@ func TestRevoke(t *testing.T) {
 		t.Errorf("another app's: %d %s", got.status, got.text)
 	}
 	if got := k.refresh(tok.RefreshToken); got.status != 200 {
-		t.Fatalf("nothing so far may have revoked it: %d %s", got.status, got.text)
+		t.Fatalf("revoked too early: %d %s", got.status, got.text)
 	}
 	if got := revoke(full, secret, tok.RefreshToken); got.status != 200 {
-		t.Errorf("my own: %d %s", got.status, got.text)
+		t.Errorf("its own: %d %s", got.status, got.text)
 	}
 	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 401 {
 		t.Errorf("its access token still works: %d %s", got.status, got.text)
@@ -255,6 +263,7 @@ func TestRevoke(t *testing.T) {
 }
 
 func TestIntrospection(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	tok := k.signIn(granular("users:read", "tasks:read"), asanatest.Member)
 	look := func(token string) map[string]any { return k.post("/-/token_info", "token", token).json }
@@ -286,6 +295,6 @@ func TestIntrospection(t *testing.T) {
 		t.Errorf("no token: %d", got.status)
 	}
 	if k.PersonalAccessToken("1") != "" || k.PersonalAccessToken(asanatest.ServiceAccount) != "" || k.ServiceAccountToken(asanatest.Member) != "" {
-		t.Error("a token for nobody, or of the wrong kind")
+		t.Error("got a token for an unknown person or of the wrong kind")
 	}
 }

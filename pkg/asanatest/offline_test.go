@@ -16,8 +16,9 @@ func (k *kit) put(body string) answer {
 	return k.do(k.request(http.MethodPut, "/_offline/switches", "", body))
 }
 
-// TestSwitchesOverHTTP: all of them are there, and come back as they were set.
+// TestSwitchesOverHTTP checks that all switches are listed and can be set.
 func TestSwitchesOverHTTP(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	var got asanatest.Switches
 	if err := json.Unmarshal([]byte(k.get("/_offline/switches", "").text), &got); err != nil || got != asanatest.DefaultSwitches() {
@@ -32,8 +33,10 @@ func TestSwitchesOverHTTP(t *testing.T) {
 	}
 }
 
-// TestBadSwitches: 400, and nothing changed, not even what was right.
+// TestBadSwitches checks that a wrong switch is refused with 400, and that the
+// others are not set either.
 func TestBadSwitches(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	for _, body := range []string{
 		``, `[]`, `{`, `null`, `{"down":true} {}`, `{"down":true,"nothing":1}`, `{"down":true,"Down":true}`, `{"down":true,"retry_after":"30"}`, `{"down":1}`, `{"down":null}`,
@@ -49,10 +52,12 @@ func TestBadSwitches(t *testing.T) {
 	}
 }
 
-// TestOfflineActions: reset, expire and revoke do what they say.
+// TestOfflineActions checks what reset, expire and revoke end.
 func TestOfflineActions(t *testing.T) {
+	t.Parallel()
 	for path, want := range map[string]string{"/_offline/expire": "401 200 200", "/_offline/revoke": "401 400 200", "/_offline/reset": "401 400 401"} {
 		t.Run(path, func(t *testing.T) {
+			t.Parallel()
 			k := newKit(t)
 			k.set(func(s *switches) { s.RetryAfter = 1 })
 			tok := k.signIn(full(), asanatest.Member)
@@ -70,8 +75,9 @@ func TestOfflineActions(t *testing.T) {
 	}
 }
 
-// TestRevokeGrantsOfOne leaves the others alone.
-func TestRevokeGrantsOfOne(t *testing.T) {
+// TestRevokeGrantsOfOnePerson checks that the grants of others stay.
+func TestRevokeGrantsOfOnePerson(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	mia, gus := k.signIn(full(), asanatest.Member), k.signIn(full(), asanatest.Guest)
 	k.RevokeGrants(asanatest.Member)
@@ -80,8 +86,10 @@ func TestRevokeGrantsOfOne(t *testing.T) {
 	}
 }
 
-// TestCrossSitePosts: no page of another origin flips anything.
+// TestCrossSitePosts checks that a page of another origin cannot change
+// anything.
 func TestCrossSitePosts(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	for _, path := range []string{"/_offline/reset", "/_offline/expire", "/_offline/revoke", "/_offline/set", "/_offline/faults", "/_offline/tokens"} {
 		for name, value := range map[string]string{"Origin": "https://evil.test", "Sec-Fetch-Site": "same-site"} {
@@ -99,8 +107,9 @@ func TestCrossSitePosts(t *testing.T) {
 	}
 }
 
-// TestOfflinePage shows every switch, and its forms work.
+// TestOfflinePage checks that the page shows every switch, and its forms.
 func TestOfflinePage(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	page := k.get("/_offline/", "")
 	if page.status != 200 {
@@ -140,6 +149,7 @@ func TestOfflinePage(t *testing.T) {
 }
 
 func TestFaultsOverHTTP(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	if got := k.do(k.request(http.MethodPost, "/_offline/faults", "", `{"path":"/api/1.0/*","status":503,"delay_ms":1500,"answer_delay_ms":500,"header":{"Retry-After":["3"]}}`)); got.status != 204 {
 		t.Fatalf("%d %s", got.status, got.text)
@@ -163,6 +173,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 }
 
 func TestTokensAndPeopleOverHTTP(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	pat, _ := k.post("/_offline/tokens", "person", asanatest.Bot).json["token"].(string)
 	account, _ := k.do(k.request(http.MethodPost, "/_offline/tokens", "", `{"person":"`+asanatest.ServiceAccount+`"}`)).json["token"].(string)
@@ -172,7 +183,7 @@ func TestTokensAndPeopleOverHTTP(t *testing.T) {
 		}
 	}
 	if got := k.post("/_offline/tokens", "person", "1"); got.status != 400 {
-		t.Errorf("nobody: %d", got.status)
+		t.Errorf("unknown person: %d", got.status)
 	}
 	people := k.get("/_offline/people", "").text
 	if !strings.Contains(people, `"is":"deactivated in Acme, guest of Globex"`) || strings.Contains(people, pat) {

@@ -14,14 +14,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestPlainOIDC is go-oidc as anybody uses it, over a real socket: discovery
-// under /api/1.0, an ID token out of the fragment, UserInfo.
+// TestPlainOIDC uses go-oidc over a socket: discovery under /api/1.0, an ID
+// token in the fragment, UserInfo.
 func TestPlainOIDC(t *testing.T) {
-	asana, err := asanatest.New(asanatest.Options{})
+	t.Parallel()
+	asana, err := asanatest.New(asanatest.Options{Key: testKey()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(asana) // the base URL is that of the requests
+	server := httptest.NewServer(asana) // without a base URL: that of the requests is used
 	defer server.Close()
 	provider, err := oidc.NewProvider(t.Context(), server.URL+"/api/1.0")
 	if err != nil {
@@ -62,12 +63,14 @@ func TestPlainOIDC(t *testing.T) {
 	}
 	stranger := provider.Verifier(&oidc.Config{ClientID: asanatest.GranularClientID})
 	if _, err := stranger.Verify(t.Context(), answer.Get("id_token")); err == nil {
-		t.Error("another app's verifier took it")
+		t.Error("the verifier of another app accepted it")
 	}
 }
 
-// TestIDTokenAlone: response_type=id_token brings no code and no token.
+// TestIDTokenAlone checks that response_type=id_token returns no code and no
+// access token.
 func TestIDTokenAlone(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	back, err := k.Authorize(t.Context(), full("openid").AuthCodeURL("st", oauth2.SetAuthURLParam("response_type", "id_token")), asanatest.Member)
 	if err != nil || !strings.HasPrefix(back, asanatest.DefaultRedirectURI+"#") {
@@ -79,6 +82,7 @@ func TestIDTokenAlone(t *testing.T) {
 }
 
 func TestMetadata(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	meta := k.get("/.well-known/oauth-authorization-server", "").json
 	if meta["issuer"] != base || !reflect.DeepEqual(meta["response_types_supported"], []any{"code"}) || meta["jwks_uri"] != nil || meta["registration_endpoint"] != nil {
@@ -93,8 +97,10 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestUserInfo: openid opens it, email and profile decide what is in it.
+// TestUserInfo checks that UserInfo needs openid, and the claims of email and
+// profile.
 func TestUserInfo(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	for scope, want := range map[string]map[string]any{
 		"openid":               {"sub": asanatest.Member},
@@ -117,8 +123,9 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
-// TestSignIDToken: claims of one's own are signed with the published key.
+// TestSignIDToken checks that claims are signed with the published key.
 func TestSignIDToken(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	ctx := oidc.ClientContext(t.Context(), k.http)
 	keys := oidc.NewRemoteKeySet(ctx, base+"/api/1.0/openid_connect/jwks")

@@ -8,8 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A grant that an app holds already is one like any other.
+// TestRefreshToken checks that a token made by RefreshToken can be used.
 func TestRefreshToken(t *testing.T) {
+	t.Parallel()
 	a, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example", Apps: []asanatest.App{{
 		ClientID: "1300000000000001", ClientSecret: "s", RedirectURIs: []string{"https://app.example/callback"}, Scopes: []string{"default"}}}})
 	if err != nil {
@@ -28,7 +29,7 @@ func TestRefreshToken(t *testing.T) {
 	for _, none := range []string{a.RefreshToken("1300000000000002", asanatest.Member), a.RefreshToken("1300000000000001", "1299999999999999"),
 		a.RefreshToken("1300000000000001", asanatest.ServiceAccount)} {
 		if none != "" {
-			t.Error("a grant of nobody")
+			t.Error("got a token for an unknown app or person")
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package asanatest_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"io/fs"
 	"os"
@@ -17,11 +15,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestFile: another process with the same file knows tokens, consents, codes,
-// key, sign-ins and switches.
-func TestFile(t *testing.T) {
+// TestStateFile checks that another Asana with the same file knows tokens,
+// consents, codes, key and switches.
+func TestStateFile(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "asana.json")
-	in := func(o *asanatest.Options) { o.File = file }
+	in := func(o *asanatest.Options) { o.File, o.Key = file, nil }
 	k := newKit(t, in)
 	tok := k.signIn(full("default", "openid"), asanatest.Member)
 	pat := k.PersonalAccessToken(asanatest.Bot)
@@ -51,14 +50,14 @@ func TestFile(t *testing.T) {
 
 	third := newKit(t, in)
 	if _, err := full().Exchange(third.ctx(), code); err == nil {
-		t.Error("a code that another process took is good again")
+		t.Error("a code that another Asana exchanged is accepted again")
 	}
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	if left, _ := filepath.Glob(file + ".*"); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("temporary files: %v", left)
 	}
 	if err := third.Reset(); err != nil {
 		t.Fatal(err)
@@ -72,25 +71,27 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestFileFirst: what could not be kept is not answered.
-func TestFileFirst(t *testing.T) {
+// TestUnwritableStateFile checks that requests fail if the state cannot be saved.
+func TestUnwritableStateFile(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	k := newKit(t, func(o *asanatest.Options) { o.File = filepath.Join(dir, "deep", "asana.json") })
 	if _, err := full().Exchange(k.ctx(), "x"); err == nil {
-		t.Error("exchanged nothing")
+		t.Error("exchanged an unknown code")
 	}
 	if _, err := k.Authorize(t.Context(), full().AuthCodeURL("st"), asanatest.Member); err == nil {
-		t.Error("gave a code that it could not keep")
+		t.Error("returned a code that it could not save")
 	}
 	if pat := k.PersonalAccessToken(asanatest.Bot); pat != "" {
-		t.Error("gave a token that it could not keep")
+		t.Error("returned a token that it could not save")
 	}
 	if err := k.SetSwitches(func(s *switches) { s.Down = true }); !errors.Is(err, fs.ErrNotExist) || k.Switches().Down {
-		t.Errorf("set a switch that it could not keep: %v", err)
+		t.Errorf("set a switch that it could not save: %v", err)
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNewErrors(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		name = filepath.Join(dir, name)
@@ -120,8 +121,9 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestOptionsAreCopied: what the caller does with its slices later is its own.
+// TestOptionsAreCopied checks that the caller can change its slices later.
 func TestOptionsAreCopied(t *testing.T) {
+	t.Parallel()
 	people, apps := asanatest.DefaultPeople(), asanatest.DefaultApps()
 	k := newKit(t, func(o *asanatest.Options) { o.People, o.Apps = people, apps })
 	people[0].Memberships[0].ViewOnly = true
@@ -133,13 +135,10 @@ func TestOptionsAreCopied(t *testing.T) {
 	}
 }
 
-// TestOwnKey: a key that is given is used, which spares tests its making.
-func TestOwnKey(t *testing.T) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	give := func(o *asanatest.Options) { o.Key = key }
+// TestKeyOption checks that Options.Key signs ID tokens.
+func TestKeyOption(t *testing.T) {
+	t.Parallel()
+	give := func(o *asanatest.Options) { o.Key = testKey() }
 	id := newKit(t, give).consent(full("openid"), asanatest.Member, hybrid).Get("id_token")
 	other := newKit(t, give)
 	if _, err := other.verifier().Verify(other.ctx(), id); err != nil {
@@ -147,8 +146,10 @@ func TestOwnKey(t *testing.T) {
 	}
 }
 
-// TestLongRun: old tokens are dropped, young and long-lived ones are not.
-func TestLongRun(t *testing.T) {
+// TestOldTokensAreDropped checks that old tokens are dropped, and that others
+// stay.
+func TestOldTokensAreDropped(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	tok := k.signIn(full(), asanatest.Member)
 	for range 5000 {
@@ -165,8 +166,10 @@ func TestLongRun(t *testing.T) {
 	}
 }
 
-// TestConcurrent is for the race detector, and for single use.
+// TestConcurrent checks that a code is used once, and lets the race detector
+// look for races.
 func TestConcurrent(t *testing.T) {
+	t.Parallel()
 	k := newKit(t)
 	code := k.consent(full(), asanatest.Member).Get("code")
 	var wg sync.WaitGroup

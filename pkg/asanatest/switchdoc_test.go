@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "write SWITCHES.md from the comments in 
 
 // TestSwitchesDocumented keeps SWITCHES.md equal to the comments of the fields.
 func TestSwitchesDocumented(t *testing.T) {
+	t.Parallel()
 	want := switchesMarkdown(t)
 	if *update {
 		if err := os.WriteFile("SWITCHES.md", []byte(want), 0o644); err != nil {
@@ -33,8 +34,9 @@ func TestSwitchesDocumented(t *testing.T) {
 	}
 }
 
-// TestSwitchTable checks that the page's table has words for every switch.
+// TestSwitchTable checks that the table of the page describes every switch.
 func TestSwitchTable(t *testing.T) {
+	t.Parallel()
 	table := asanatest.SwitchTable()
 	if got, want := len(table), reflect.TypeFor[asanatest.Switches]().NumField(); got != want {
 		t.Fatalf("table has %d switches, want %d", got, want)

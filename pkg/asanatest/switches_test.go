@@ -20,8 +20,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// switchCase sees one switch from outside: what is observed by default, and
-// what once it is changed.
+// switchCase tests one switch: see returns def by default, and then after the
+// change.
 type switchCase struct {
 	change    func(*asanatest.Switches)
 	see       func(*kit) string
@@ -30,8 +30,9 @@ type switchCase struct {
 
 type switches = asanatest.Switches
 
-// TestEverySwitch sees both settings of every switch there is.
+// TestEverySwitch tests two settings of every switch.
 func TestEverySwitch(t *testing.T) {
+	t.Parallel()
 	for i := range reflect.TypeFor[switches]().NumField() {
 		name := reflect.TypeFor[switches]().Field(i).Tag.Get("json")
 		test, ok := switchCases[name]
@@ -40,6 +41,7 @@ func TestEverySwitch(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := newKit(t)
 			if got := test.see(k); got != test.def {
 				t.Errorf("by default: %s, want %s", got, test.def)
@@ -109,7 +111,7 @@ var switchCases = map[string]switchCase{
 		k.set(func(s *switches) { s.RotateRefreshTokens = true })
 		tok, other := k.signIn(full(), asanatest.Member), k.signIn(full(), asanatest.Guest)
 		next := k.refresh(tok.RefreshToken).json["refresh_token"].(string)
-		stranger := granular() // another app that got hold of it does no harm
+		stranger := granular() // another app that uses the token changes nothing
 		stranger.TokenSource(k.ctx(), &oauth2.Token{RefreshToken: tok.RefreshToken}).Token()
 		next = k.refresh(next).json["refresh_token"].(string)
 		k.refresh(tok.RefreshToken)
@@ -124,7 +126,7 @@ var switchCases = map[string]switchCase{
 	"refresh_token_idle_seconds": {func(s *switches) { s.RefreshTokenIdleSeconds = 100 }, func(k *kit) string {
 		tok := k.signIn(full(), asanatest.Member)
 		k.clock.Add(60 * time.Second)
-		first := k.refresh(tok.RefreshToken).status // used, so that the time begins anew
+		first := k.refresh(tok.RefreshToken).status // the idle time starts again
 		k.clock.Add(60 * time.Second)
 		second := k.refresh(tok.RefreshToken).status
 		k.clock.Add(101 * time.Second)
@@ -169,9 +171,9 @@ var switchCases = map[string]switchCase{
 	}, "invalid_grant", "invalid_client"},
 	"revoke_whole_grant": {func(s *switches) { s.RevokeWholeGrant = false }, func(k *kit) string {
 		one, two, other := k.signIn(full(), asanatest.Member), k.signIn(full(), asanatest.Member), k.signIn(full(), asanatest.Guest)
-		theirs := k.signIn(granular("openid"), asanatest.Member)
+		foreign := k.signIn(granular("openid"), asanatest.Member)
 		k.post("/-/oauth_revoke", "client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret, "token", one.RefreshToken)
-		_, err := granular("openid").TokenSource(k.ctx(), &oauth2.Token{RefreshToken: theirs.RefreshToken}).Token()
+		_, err := granular("openid").TokenSource(k.ctx(), &oauth2.Token{RefreshToken: foreign.RefreshToken}).Token()
 		return fmt.Sprint(k.get("/api/1.0/users/me", one.AccessToken).status, k.refresh(one.RefreshToken).status, k.refresh(two.RefreshToken).status, k.refresh(other.RefreshToken).status, err)
 	}, "401 400 400 200 <nil>", "401 400 200 200 <nil>"},
 	"revoke_access_token_error": {func(s *switches) { s.RevokeAccessTokenError = "invalid_request" }, func(k *kit) string {
@@ -324,7 +326,7 @@ var switchCases = map[string]switchCase{
 
 var hybrid = oauth2.SetAuthURLParam("response_type", "code id_token")
 
-// pageOrCode is what authorizing comes to, in words.
+// pageOrCode authorizes an app and describes the result.
 func (k *kit) pageOrCode(c *oauth2.Config, gid string) string {
 	back, err := k.Authorize(k.Context(), c.AuthCodeURL("st"), gid)
 	var page *asanatest.PageError
@@ -337,7 +339,7 @@ func (k *kit) pageOrCode(c *oauth2.Config, gid string) string {
 	return "code"
 }
 
-// verifier is go-oidc's, plain.
+// verifier returns a verifier of go-oidc.
 func (k *kit) verifier() *oidc.IDTokenVerifier {
 	k.Helper()
 	provider, err := oidc.NewProvider(oidc.ClientContext(k.Context(), k.http), base+"/api/1.0")
@@ -347,7 +349,7 @@ func (k *kit) verifier() *oidc.IDTokenVerifier {
 	return provider.Verifier(&oidc.Config{ClientID: asanatest.FullClientID, Now: k.clock.Now})
 }
 
-// idClaims are those of a fragment's ID token, not verified.
+// idClaims returns the claims of an ID token, without verifying it.
 func (k *kit) idClaims() map[string]any {
 	k.Helper()
 	answer := k.consent(full("openid"), asanatest.Member, hybrid, oidc.Nonce("the nonce"))
@@ -370,9 +372,10 @@ func claimsOf(t *testing.T, token string) (claims map[string]any) {
 	return claims
 }
 
-// TestSpoiledIDTokens: every kind of spoiling is there, and go-oidc refuses
-// those that are its business.
+// TestSpoiledIDTokens checks every value of spoil_id_token: go-oidc refuses the
+// token, or the claims differ.
 func TestSpoiledIDTokens(t *testing.T) {
+	t.Parallel()
 	refused := []string{"unsigned", "hs256", "wrong_key", "wrong_issuer", "wrong_audience", "expired"}
 	differs := map[string]func(claims map[string]any) bool{
 		"second_audience": func(c map[string]any) bool { list, _ := c["aud"].([]any); return len(list) == 2 },
@@ -395,7 +398,7 @@ func TestSpoiledIDTokens(t *testing.T) {
 	for _, kind := range refused {
 		k.set(func(s *switches) { s.SpoilIDToken = kind })
 		if _, err := verifier.Verify(k.ctx(), k.consent(full("openid"), asanatest.Member, hybrid).Get("id_token")); err == nil {
-			t.Errorf("%s: go-oidc takes it", kind)
+			t.Errorf("%s: go-oidc accepts it", kind)
 		}
 	}
 	for kind, wrong := range differs {
