@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -19,7 +20,7 @@ import (
 // builds has an entry for each package built in this test process. It is package
 // state because that is the scope it is about: linking takes a second, and every
 // test of a process means the same sources.
-var builds sync.Map // of func() (string, error), by directory and package
+var builds sync.Map // of func() (string, error), by what at returns
 
 // Build compiles the main package pkg, an import path or "." or "./x" seen from
 // the test's directory, with the flags that functions ship with, and returns the
@@ -30,7 +31,7 @@ func Build(t testing.TB, pkg string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	once, _ := builds.LoadOrStore(dir+"\x00"+pkg, sync.OnceValues(func() (string, error) {
+	once, _ := builds.LoadOrStore(at(dir, pkg), sync.OnceValues(func() (string, error) {
 		return build(dir, pkg)
 	}))
 	binary, err := once.(func() (string, error))()
@@ -40,11 +41,20 @@ func Build(t testing.TB, pkg string) string {
 	return binary
 }
 
-// build leaves one file for each package in the user's cache, which the next
-// process replaces. It is renamed into place, as another process may be running
-// the old one.
+// at is the folder of pkg, or of the module that an import path is seen from and the
+// path: the same for all that build the same package.
+func at(dir, pkg string) string {
+	if strings.HasPrefix(pkg, ".") {
+		return filepath.Join(dir, pkg)
+	}
+	return dir + "\x00" + pkg
+}
+
+// build leaves one file for each package in the user's cache, and begins with the
+// one that is there: "go build" links it again only if the sources are others. It
+// is renamed into place, as another process may be running the old one.
 func build(dir, pkg string) (string, error) {
-	sum := sha256.Sum256([]byte(dir + "\x00" + pkg))
+	sum := sha256.Sum256([]byte(at(dir, pkg)))
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
@@ -58,15 +68,15 @@ func build(dir, pkg string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "lambda.norpc",
-		"-o", filepath.Join(tmp, "bootstrap"), pkg)
+	binary, next := filepath.Join(cache, "bootstrap"), filepath.Join(tmp, "bootstrap")
+	os.Link(binary, next) // if that fails, "go build" begins with nothing
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "lambda.norpc", "-o", next, pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", &buildError{err: err, output: string(out)}
 	}
-	binary := filepath.Join(cache, "bootstrap")
-	return binary, os.Rename(filepath.Join(tmp, "bootstrap"), binary)
+	return binary, os.Rename(next, binary)
 }
 
 // buildError carries what the compiler said.
