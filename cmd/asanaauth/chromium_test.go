@@ -18,7 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// chromium is a tab of a headless Chromium with a profile of its own.
+// chromium is a tab of a headless Chromium, with cookies and storage of its own.
 type chromium struct {
 	t   *testing.T
 	ctx context.Context
@@ -27,10 +27,55 @@ type chromium struct {
 	complaints []string // of the console, since the start
 }
 
-// open starts a Chromium. Where there is none the test is skipped, unless CI
-// said that there has to be one.
+// shared is the Chromium of all tests of this process: to start one takes longer
+// than most of them.
+var shared struct {
+	start sync.Once
+	ctx   context.Context
+	err   error
+	end   func() // nil if it was not started
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.end != nil {
+		shared.end()
+	}
+	os.Exit(code)
+}
+
+// startBrowser starts the Chromium at path.
+func startBrowser(path string) {
+	profile, err := os.MkdirTemp("", "asanaauth-chromium")
+	if err != nil {
+		shared.err = err
+		return
+	}
+	flag := chromedp.Flag
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1100, 900),
+		flag("disable-background-networking", true), flag("disable-component-update", true), flag("disable-sync", true),
+		flag("disable-dev-shm-usage", true), flag("hide-scrollbars", true),
+		// Pages of its own windows, which take more time than those of the tests.
+		flag("disable-features", "PreloadTopChromeWebUI,WebUIOmniboxPopup,SpareRendererForSitePerProcess"))
+	ctx, cancel := chromedp.NewContext(allocator)
+	shared.ctx, shared.err = ctx, chromedp.Do(ctx)
+	shared.end = func() {
+		chromedp.Cancel(ctx) // waits for the browser's end: its profile is removed next
+		cancel()
+		cancelAllocator()
+		os.RemoveAll(profile)
+	}
+}
+
+// open opens a tab. If there is no Chromium the test is skipped, unless CI said that
+// there has to be one.
 func open(t *testing.T) *chromium {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs a browser")
+	}
 	path := chromiumPath()
 	if path == "" {
 		const how = "no chromium on this machine (Debian: apt-get install chromium)"
@@ -39,16 +84,13 @@ func open(t *testing.T) *chromium {
 		}
 		t.Skip(how)
 	}
-	flag := chromedp.Flag
-	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1100, 900),
-		flag("disable-background-networking", true), flag("disable-component-update", true), flag("disable-sync", true),
-		flag("disable-dev-shm-usage", true), flag("hide-scrollbars", true))
-	t.Cleanup(cancelAllocator)
-	tab, cancelTab := chromedp.NewContext(allocator)
+	shared.start.Do(func() { startBrowser(path) })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	tab, cancelTab := chromedp.NewContext(shared.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(func() {
-		chromedp.Cancel(tab) // waits for the browser's end: its profile is removed next
+		chromedp.Cancel(tab)
 		cancelTab()
 	})
 	ctx, cancel := context.WithTimeout(tab, 3*time.Minute)
