@@ -87,25 +87,62 @@ func (b *browser) follow(t testing.TB, d *deployment, f map[string]*lambdatest.F
 
 func quoted(s string) string { b, _ := json.Marshal(s); return string(b) }
 
+// object is the JSON object that an answer's body is.
+func object(t testing.TB, a answer) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal([]byte(a.body), &m); err != nil {
+		t.Fatalf("%s: %v", a.body, err)
+	}
+	return m
+}
+
+// member is the member of m, or of a member of it.
+func member(m map[string]any, path ...string) any {
+	for _, name := range path[:len(path)-1] {
+		m, _ = m[name].(map[string]any)
+	}
+	return m[path[len(path)-1]]
+}
+
+// whoSignedIn redeems the session code of a person who signs in.
+func (s saas) whoSignedIn(t testing.TB, d *deployment, f map[string]*lambdatest.Function, b *browser) {
+	t.Helper()
+	b.signIn(t, d, f["authorize"], f["callback"])
+	x := b.ask(t, f["session"], http.MethodPost, "/session/code", "{}", http.StatusCreated).text("session_code")
+	b.seen = append(b.seen, x)
+	who := s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusOK)
+	if m := object(t, who); m["owner"] != "asana:"+asanatest.Member || member(m, "attributed_to", "gid") != asanatest.Member {
+		t.Errorf("who signed in: %s", who.body)
+	}
+	s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusBadRequest)
+}
+
+// listFour lists an owner's four connections, page by page.
+func (s saas) listFour(t testing.TB) {
+	t.Helper()
+	ids := map[string]bool{}
+	for cursor := "?owner=tenant&limit=2"; cursor != ""; {
+		m := object(t, s.ask(t, http.MethodGet, "/connections"+cursor, "", http.StatusOK))
+		for _, c := range m["data"].([]any) {
+			ids[c.(map[string]any)["id"].(string)] = true
+		}
+		if cursor = ""; m["next_cursor"] != nil {
+			cursor = "?owner=tenant&limit=2&cursor=" + url.QueryEscape(m["next_cursor"].(string))
+			s.ask(t, http.MethodGet, strings.Replace("/connections"+cursor, "=tenant", "=other", 1), "", http.StatusBadRequest)
+		}
+	}
+	if len(ids) != 4 {
+		t.Errorf("%d connections are listed, want 4", len(ids))
+	}
+}
+
 // Each row of the contract's table of backend routes, by the built functions, under
 // the permissions of template.yaml.
 func TestBackend(t *testing.T) {
 	d := deploy(t)
 	f := d.startAll(t)
 	s, b := saas{f["connections"], saasARN}, newBrowser()
-	member := func(m map[string]any, path ...string) any {
-		for _, name := range path[:len(path)-1] {
-			m, _ = m[name].(map[string]any)
-		}
-		return m[path[len(path)-1]]
-	}
-	object := func(a answer) map[string]any {
-		var m map[string]any
-		if err := json.Unmarshal([]byte(a.body), &m); err != nil {
-			t.Fatalf("%s: %v", a.body, err)
-		}
-		return m
-	}
 
 	// A link, from its making to its connection's end.
 	link := s.ask(t, http.MethodPost, "/links", `{"owner":"tenant","person":"ann","asana_user":"`+asanatest.Member+`"}`, http.StatusCreated)
@@ -116,7 +153,7 @@ func TestBackend(t *testing.T) {
 	redeem := `{"connect_code":` + quoted(code) + `,"owner":"tenant","person":"ann"}`
 	made := s.ask(t, http.MethodPost, "/connections", redeem, http.StatusCreated)
 	id := made.text("id")
-	if m := object(made); member(m, "attributed_to", "gid") != asanatest.Member || m["status"] != "active" || m["kind"] != "oauth" || m["owner"] != "tenant" {
+	if m := object(t, made); member(m, "attributed_to", "gid") != asanatest.Member || m["status"] != "active" || m["kind"] != "oauth" || m["owner"] != "tenant" {
 		t.Errorf("redeeming: %s", made.body)
 	}
 	s.ask(t, http.MethodPost, "/connections", redeem, http.StatusBadRequest)
@@ -128,27 +165,19 @@ func TestBackend(t *testing.T) {
 	if b.seen = append(b.seen, token); !opens(t, d, token) {
 		t.Error("Asana does not take the token")
 	}
-	if m := object(s.ask(t, http.MethodGet, "/connections/"+id+"/capabilities", "", http.StatusOK)); m["active"] != true || m["scope_missing"] != "" {
+	if m := object(t, s.ask(t, http.MethodGet, "/connections/"+id+"/capabilities", "", http.StatusOK)); m["active"] != true || m["scope_missing"] != "" {
 		t.Errorf("capabilities: %v", m)
 	}
-	if m := object(s.ask(t, http.MethodGet, "/connections/"+id+"/membership?workspace="+asanatest.Acme, "", http.StatusOK)); m["can_write"] != true {
+	if m := object(t, s.ask(t, http.MethodGet, "/connections/"+id+"/membership?workspace="+asanatest.Acme, "", http.StatusOK)); m["can_write"] != true {
 		t.Errorf("membership: %v", m)
 	}
 
-	// Who signed in.
-	b.signIn(t, d, f["authorize"], f["callback"])
-	x := b.ask(t, f["session"], http.MethodPost, "/session/code", "{}", http.StatusCreated).text("session_code")
-	b.seen = append(b.seen, x)
-	who := s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusOK)
-	if m := object(who); m["owner"] != "asana:"+asanatest.Member || member(m, "attributed_to", "gid") != asanatest.Member {
-		t.Errorf("who signed in: %s", who.body)
-	}
-	s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusBadRequest)
+	s.whoSignedIn(t, d, f, b)
 
 	// Imports.
 	pat := d.asana.PersonalAccessToken(asanatest.Bot)
 	bot := s.ask(t, http.MethodPost, "/connections", `{"token":`+quoted(pat)+`,"owner":"tenant","kind":"personal_access_token"}`, http.StatusCreated)
-	if m := object(bot); m["last_refreshed_at"] != nil || m["kind"] != "personal_access_token" {
+	if m := object(t, bot); m["last_refreshed_at"] != nil || m["kind"] != "personal_access_token" {
 		t.Errorf("the bot: %s", bot.body)
 	}
 	if got := s.ask(t, http.MethodPost, "/connections/"+bot.text("id")+"/token", "", http.StatusOK).text("access_token"); got != pat {
@@ -166,7 +195,7 @@ func TestBackend(t *testing.T) {
 
 	// The reader.
 	read := s.ask(t, http.MethodPatch, "/connections/"+account.text("id"), `{"reader_of":["`+asanatest.Acme+`"]}`, http.StatusOK)
-	if fmt.Sprint(object(read)["reader_of"]) != "["+asanatest.Acme+"]" {
+	if fmt.Sprint(object(t, read)["reader_of"]) != "["+asanatest.Acme+"]" {
 		t.Errorf("the reader: %s", read.body)
 	}
 	s.ask(t, http.MethodPatch, "/connections/"+id, `{"reader_of":[]}`, http.StatusConflict)
@@ -182,21 +211,8 @@ func TestBackend(t *testing.T) {
 	}
 
 	// Listed, page by page, and ended.
-	ids := map[string]bool{}
-	for cursor := "?owner=tenant&limit=2"; cursor != ""; {
-		m := object(s.ask(t, http.MethodGet, "/connections"+cursor, "", http.StatusOK))
-		for _, c := range m["data"].([]any) {
-			ids[c.(map[string]any)["id"].(string)] = true
-		}
-		if cursor = ""; m["next_cursor"] != nil {
-			cursor = "?owner=tenant&limit=2&cursor=" + url.QueryEscape(m["next_cursor"].(string))
-			s.ask(t, http.MethodGet, strings.Replace("/connections"+cursor, "=tenant", "=other", 1), "", http.StatusBadRequest)
-		}
-	}
-	if len(ids) != 4 {
-		t.Errorf("%d connections are listed, want 4", len(ids))
-	}
-	if m := object(s.ask(t, http.MethodGet, "/connections?asana_user="+asanatest.Member, "", http.StatusOK)); len(m["data"].([]any)) != 2 {
+	s.listFour(t)
+	if m := object(t, s.ask(t, http.MethodGet, "/connections?asana_user="+asanatest.Member, "", http.StatusOK)); len(m["data"].([]any)) != 2 {
 		t.Errorf("of the Asana user: %v", m)
 	}
 	nothingReadable(t, d, b)
