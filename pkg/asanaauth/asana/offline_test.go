@@ -25,7 +25,7 @@ func offline(t *testing.T, id string, change func(*asanatest.Switches)) (*asanat
 	t.Helper()
 	switches := asanatest.DefaultSwitches()
 	change(&switches)
-	server, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example", Switches: switches})
+	server, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example", Switches: switches, Key: testKeys()[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
