@@ -23,6 +23,9 @@ import (
 // endpoint is where a server listens, on this machine alone.
 func endpoint(t *testing.T, name, start string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs servers of AWS's APIs")
+	}
 	at := os.Getenv(name)
 	if at == "" {
 		if os.Getenv("CI_SERVERS") == "1" {

@@ -64,6 +64,9 @@ type pythonAt struct {
 
 func findPython(t *testing.T) *pythonAt {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs python3")
+	}
 	path, err := exec.LookPath("python3")
 	if err == nil {
 		err = exec.Command(path, "-c", "import botocore").Run()

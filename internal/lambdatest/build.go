@@ -24,9 +24,13 @@ var builds sync.Map // of func() (string, error), by what at returns
 
 // Build compiles the main package pkg, an import path or "." or "./x" seen from
 // the test's directory, with the flags that functions ship with, and returns the
-// executable. A process builds each package once, at the first call.
+// executable. A process builds each package once, at the first call. With -short
+// the test is skipped.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it runs a program that has to be built")
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,9 @@ const endpointVariable = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 // server gives a client of the server that the environment names.
 func server(t *testing.T) *awssm.Client {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs a Secrets Manager server")
+	}
 	endpoint := os.Getenv(endpointVariable)
 	if endpoint == "" {
 		if os.Getenv("CI_SERVERS") == "1" {

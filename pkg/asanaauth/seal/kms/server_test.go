@@ -22,6 +22,9 @@ const endpointVariable = "AWS_ENDPOINT_URL_KMS"
 // server gives a client of the KMS server that the environment names.
 func server(t *testing.T) *awskms.Client {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs a KMS server")
+	}
 	endpoint := os.Getenv(endpointVariable)
 	if endpoint == "" {
 		if os.Getenv("CI_SERVERS") == "1" {

@@ -136,6 +136,9 @@ func TestNoFolder(t *testing.T) {
 }
 
 func TestDamaged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it opens dozens of files")
+	}
 	whole := file(t)
 	s := open(t, whole)
 	fill(t, s, 400)
@@ -173,6 +176,9 @@ func TestDamaged(t *testing.T) {
 // name the last write, and bbolt takes one that is broken for a write that was
 // never ended.)
 func TestDamagedPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it opens dozens of files")
+	}
 	whole := file(t)
 	s := open(t, whole)
 	fill(t, s, 400)

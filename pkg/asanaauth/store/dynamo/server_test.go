@@ -70,6 +70,9 @@ func TestPagesOfAList(t *testing.T) {
 // endpoint is where a DynamoDB server listens, on this machine alone.
 func endpoint(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs a DynamoDB server")
+	}
 	at := os.Getenv("AWS_ENDPOINT_URL_DYNAMODB")
 	if at == "" {
 		if os.Getenv("CI_SERVERS") == "1" {
