@@ -11,6 +11,7 @@ import (
 
 // A service that is away costs answers, and no process.
 func TestServicesAway(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	b := newBrowser()
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
@@ -51,6 +52,7 @@ func TestServicesAway(t *testing.T) {
 
 // What a warm function has at hand serves on while KMS and Secrets Manager are away.
 func TestWarmFunctionServesOn(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	b := newBrowser()
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
@@ -65,6 +67,7 @@ func TestWarmFunctionServesOn(t *testing.T) {
 
 // Before the attempt is taken, trouble is a page, and a reload works.
 func TestCallbackWhileKMSIsAway(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	b, authorize := newBrowser(), d.start(t, "authorize")
 	back := b.consent(t, d, authorize)
@@ -81,6 +84,7 @@ func TestCallbackWhileKMSIsAway(t *testing.T) {
 // What is no HTTP request is answered, and the next event too. What has a path of
 // no route is not found.
 func TestBadEvents(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	for name, f := range d.startAll(t) {
 		for _, event := range []string{`null`, `{}`, `"x"`, `[]`, `{"version":"1.0","path":"/x"}`, `{"Records":[]}`} {

@@ -140,6 +140,7 @@ func (s saas) listFour(t testing.TB) {
 // Each row of the contract's table of backend routes, by the built functions, under
 // the permissions of template.yaml.
 func TestBackend(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	f := d.startAll(t)
 	s, b := saas{f["connections"], saasARN}, newBrowser()
@@ -251,6 +252,7 @@ func TestBackend(t *testing.T) {
 
 // No identity, no answer, whatever a header says.
 func TestBackendWithoutIdentity(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	s := saas{connections: d.start(t, "connections")}
 	for _, path := range []string{"/links", "/connections", "/connections/con_aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", "/connections/x/y/z"} {
@@ -266,6 +268,7 @@ func TestBackendWithoutIdentity(t *testing.T) {
 
 // Fifty backends with an expired token, in several processes: one request to Asana.
 func TestParallelBackends(t *testing.T) {
+	t.Parallel()
 	const callers, processes = 50, 5
 	d := deploy(t)
 	s := saas{d.start(t, "connections"), saasARN}
@@ -313,6 +316,7 @@ func TestParallelBackends(t *testing.T) {
 
 // The first thing that an installation ever does may be an import.
 func TestBackendFirst(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	s := saas{d.start(t, "connections"), saasARN}
 	body := `{"token":` + quoted(d.asana.PersonalAccessToken(asanatest.Bot)) + `,"owner":"o","kind":"personal_access_token"}`

@@ -11,6 +11,7 @@ import (
 
 // What costs a round trip at AWS costs nothing here, so calls are counted.
 func TestCalls(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	b := newBrowser()
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
@@ -66,6 +67,7 @@ func check(t *testing.T, what string, got []string, want ...string) {
 
 // With KEY_CACHE_TTL=0 KMS is asked every time.
 func TestKeyringNotKept(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, "KEY_CACHE_TTL", "0")
 	b := newBrowser()
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
@@ -77,6 +79,7 @@ func TestKeyringNotKept(t *testing.T) {
 
 // A backend's valid token costs one read, and a refresh two writes more.
 func TestBackendCalls(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	s := saas{d.start(t, "connections"), saasARN}
 	body := `{"refresh_token":` + quoted(d.asana.RefreshToken(clientID, asanatest.Member)) + `,"owner":"o"}`

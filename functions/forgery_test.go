@@ -17,6 +17,7 @@ import (
 // Who can write the table and has a KMS key of their own plants a keyring that they
 // can read: no function takes it, whatever key its row names.
 func TestForeignKeyring(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	b := newBrowser()
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))

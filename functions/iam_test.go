@@ -111,6 +111,7 @@ func TestPolicies(t *testing.T) {
 // A Go backend with exactly docs/iam/library.json has its tokens, and needs all of it.
 // What it begins to end stays revoking: it may write the row, and delete nothing.
 func TestLibraryPolicy(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	s := saas{d.start(t, "connections"), saasARN}
 	refresh := d.asana.RefreshToken(clientID, asanatest.Member)

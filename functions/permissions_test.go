@@ -25,6 +25,7 @@ var needsAnHour = map[string]string{
 // Whatever a function does template.yaml allows, and what template.yaml allows a
 // function does.
 func TestPermissions(t *testing.T) {
+	t.Parallel()
 	d := deploy(t)
 	f := d.startAll(t)
 	b, signIn := newBrowser(), func(b *browser) { b.signIn(t, d, f["authorize"], f["callback"]) }
@@ -130,6 +131,7 @@ func note(used map[string]bool, f template.Function, c gate.Call) {
 
 // The permissions that are left out above are there.
 func TestExceptionsAreReal(t *testing.T) {
+	t.Parallel()
 	all := map[string]bool{}
 	for name, list := range permissions() {
 		for _, what := range list {

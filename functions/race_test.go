@@ -13,6 +13,7 @@ import (
 // Fifty callers of an expired token, in several processes that share nothing but
 // the row, make one request to Asana and all get its answer.
 func TestParallelRefreshes(t *testing.T) {
+	t.Parallel()
 	const callers, processes = 50, 5
 	d := deploy(t)
 	b := newBrowser()
@@ -67,6 +68,7 @@ func TestParallelRefreshes(t *testing.T) {
 // goes on once the lease has run out. This waits for the lease, 15 s, by the wall
 // clock.
 func TestKilledInTheMiddle(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for a lease to run out: 15 s")
 	}

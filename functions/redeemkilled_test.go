@@ -71,6 +71,7 @@ func (h *hold) stop() {
 // A function that is killed while it redeems a code has either made the connection or
 // left the code as it was: never half of both.
 func TestKilledWhileRedeeming(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		after bool
 		again int // what the next one to redeem is told

@@ -39,6 +39,7 @@ func backendRoutes(t *testing.T) []string {
 // README's table has every method that the handler serves on its paths, and no other;
 // and template.yaml leads each path to the handler, by the IAM authorizer alone.
 func TestBackendRouteTable(t *testing.T) {
+	t.Parallel()
 	h := httpapi.NewConnections(httpapi.Config{PublicURL: public,
 		Identity: func(*http.Request) (string, bool) { return saasARN, true }}, nil, nil, nil)
 	var served []string

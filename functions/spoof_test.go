@@ -26,6 +26,7 @@ func spoofed(arn string) map[string]string {
 
 // What a header says makes nobody a backend, and no backend another one.
 func TestSpoofedHeaders(t *testing.T) {
+	t.Parallel()
 	const claimed = "arn:aws:iam::111122223333:role/claimed"
 	d := deploy(t)
 	f := d.start(t, "connections")

@@ -11,6 +11,7 @@ import (
 // The whole trip, in both response types, by the built functions and under the
 // permissions of template.yaml.
 func TestTrip(t *testing.T) {
+	t.Parallel()
 	for _, responseType := range []string{"code", "code id_token"} {
 		t.Run(responseType, func(t *testing.T) {
 			d := deploy(t, "ASANA_RESPONSE_TYPE", responseType)

@@ -13,6 +13,7 @@ import (
 // TestCommandsOnAWS brings credentials into a deployment, sees them and ends them, on
 // servers of AWS's APIs.
 func TestCommandsOnAWS(t *testing.T) {
+	t.Parallel()
 	asana, deployed := newElsewhere(t), awstest.New(t, "s")
 	environ := append(deployed.Environ(), "ASANA_CLIENT_ID="+localClientID, "ASANA_BASE_URL="+asana.url)
 	refresh, pat := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot)

@@ -62,6 +62,7 @@ func TestBackendRestart(t *testing.T) {
 // TestBackendSecrets goes every way in, and then looks for secrets wherever they
 // must not be.
 func TestBackendSecrets(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	p := start(t, data, nil, "-backend-key", "the-backend-key")
 	s := newBackend(p, sigv4("the-backend-key"))

@@ -8,6 +8,7 @@ import (
 
 // TestBackendKey asks without the key, and with what is almost the key.
 func TestBackendKey(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-backend-key", "the-key")
 	b := newBrowser(t)
 	routes := []struct{ method, path string }{
@@ -55,6 +56,7 @@ func TestBackendKey(t *testing.T) {
 
 // TestBackendOrigins shows the key from pages: no browser may be a backend.
 func TestBackendOrigins(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), []string{"ALLOWED_ORIGINS=http://localhost:3000"}, "-backend-key", "the-key")
 	b := newBrowser(t)
 	show := "Authorization: " + bearer("the-key")

@@ -39,6 +39,7 @@ func (s *backend) grant(person string) (access, refresh string) {
 
 // TestImports brings credentials of the three kinds in.
 func TestImports(t *testing.T) {
+	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
 		for _, test := range []struct{ kind, person, name string }{
 			{"personal_access_token", asanatest.Bot, "Build Bot"},
@@ -72,6 +73,7 @@ func TestImports(t *testing.T) {
 
 // TestRejectedImports brings what cannot be kept.
 func TestRejectedImports(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	access, refresh := s.grant(member)

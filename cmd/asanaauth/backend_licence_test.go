@@ -37,6 +37,7 @@ func word(flag *bool) string {
 
 // TestBackendMembership asks for licences of a token with full permissions.
 func TestBackendMembership(t *testing.T) {
+	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
 		path := "/connections/" + s.connects("acme", asanatest.Several).ID + "/membership"
 		var all struct{ Data []membership }
@@ -76,6 +77,7 @@ var granularScopes = []string{"ASANA_SCOPES=users:read workspaces:read tasks:rea
 
 // TestReader asks with a service account where the person's own token may not.
 func TestReader(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
 	s := newBackend(p, bearer(p.backendKey()))
 	person := s.connects("acme", asanatest.ViewOnly)
@@ -127,6 +129,7 @@ type capabilities struct {
 
 // TestCapabilities asks what each kind of credential can do.
 func TestCapabilities(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
 	s := newBackend(p, sigv4(p.backendKey()))
 	for _, test := range []struct {

@@ -11,6 +11,7 @@ import (
 
 // TestLinks makes links, and sends people along them.
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
 		var made struct {
 			URL       string
@@ -50,6 +51,7 @@ func TestLinks(t *testing.T) {
 // TestLinkIsLookedAt is opened by what looks at links before people do, and twice
 // by the person.
 func TestLinkIsLookedAt(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	link := s.link("owner", "acme")
@@ -75,6 +77,7 @@ func TestLinkIsLookedAt(t *testing.T) {
 
 // TestLinkNamesTheAccount brings another Asana account than the link expects.
 func TestLinkNamesTheAccount(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	link := s.link("owner", "acme", "asana_user", asanatest.Admin)
@@ -98,6 +101,7 @@ func TestLinkNamesTheAccount(t *testing.T) {
 // Asana account must not become Mallory's. The code comes to the app in the
 // browser of the person, where the app knows who is signed in.
 func TestLinkSentOn(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		mine   []string // what Mallory's link was made with
@@ -142,6 +146,7 @@ func TestLinkSentOn(t *testing.T) {
 // TestLinkBegunByAnother lets a stranger begin at the link and have somebody else
 // finish the trip: the attempt belongs to the browser that began it.
 func TestLinkBegunByAnother(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	begun := newBrowser(t).consent(p, s.link("owner", "mallory"), member)
@@ -151,6 +156,7 @@ func TestLinkBegunByAnother(t *testing.T) {
 }
 
 func TestBadLinks(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	for _, body := range []string{
@@ -184,6 +190,7 @@ func TestBadLinks(t *testing.T) {
 
 // TestLinksOnly lets nobody in without a link.
 func TestLinksOnly(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), []string{"SIGN_IN=links"})
 	if a := newBrowser(t).ask("GET", p.publicURL+"/authorize", ""); a.status != http.StatusBadRequest {
 		t.Errorf("without a link: %d", a.status)

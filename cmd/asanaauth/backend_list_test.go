@@ -11,6 +11,7 @@ import (
 
 // TestListings lists, shows and ends, each for one owner alone.
 func TestListings(t *testing.T) {
+	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
 		bot, account, mine := s.imports("acme", asanatest.Bot), s.imports("acme", asanatest.ServiceAccount), s.connects("acme", member)
 		theirs := s.connects("globex", member)
@@ -123,6 +124,7 @@ func (s *backend) offBoards(bot connection) {
 
 // TestOffBoardingWhileAsanaIsAway says what is left, until nothing is.
 func TestOffBoardingWhileAsanaIsAway(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	c := s.connects("acme", member)
@@ -146,6 +148,7 @@ func TestOffBoardingWhileAsanaIsAway(t *testing.T) {
 }
 
 func TestBadListings(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	for _, query := range []string{

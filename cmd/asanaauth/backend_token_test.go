@@ -34,6 +34,7 @@ func (s *backend) worksAtAsana(token string) (gid string) {
 
 // TestBackendTokens takes tokens of every kind.
 func TestBackendTokens(t *testing.T) {
+	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
 		oauth := s.connects("acme", member)
 		first := s.token(oauth, "")
@@ -71,6 +72,7 @@ func TestBackendTokens(t *testing.T) {
 // TestBrokenConnection is refused by Asana, and says so until somebody connects
 // again.
 func TestBrokenConnection(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	c := s.connects("acme", member)
@@ -93,6 +95,7 @@ func TestBrokenConnection(t *testing.T) {
 // TestRefusedLongLivedToken reports a personal access token that lives: Asana's
 // introspection says so, and it is handed out again.
 func TestRefusedLongLivedToken(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	c := s.imports("acme", asanatest.Bot)
@@ -104,6 +107,7 @@ func TestRefusedLongLivedToken(t *testing.T) {
 
 // TestSessionCode tells the app's own backend who signed in.
 func TestSessionCode(t *testing.T) {
+	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
 		b := newBrowser(t)
 		b.signIn(s.p, asanatest.Several)

@@ -11,6 +11,7 @@ import (
 
 // TestKillAndRestart ends the process without a warning right after a sign-in.
 func TestKillAndRestart(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	p := start(t, data, nil)
 	b := newBrowser(t)
@@ -30,6 +31,7 @@ func TestKillAndRestart(t *testing.T) {
 // TestKillDuringRefresh ends the process while Asana thinks. Nothing is lost:
 // after the lease of the dead one somebody else refreshes.
 func TestKillDuringRefresh(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for a lease by the wall clock, up to 15 seconds")
 	}
@@ -76,6 +78,7 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 // TestTerminateDuringRefresh asks the process to end while Asana thinks, and an
 // idle connection is open: the caller still gets its answer, and soon.
 func TestTerminateDuringRefresh(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	p := start(t, data, nil)
 	b := newBrowser(t)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestGuard(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-host", "mine.test", "-host", "other.test:9000")
 	b := newBrowser(t)
 	port := mustParse(t, p.publicURL).Port()
@@ -71,6 +72,7 @@ func wantHeaders(t *testing.T, a answer) {
 }
 
 func TestPage(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	b := newBrowser(t)
 	page := b.ask("GET", p.publicURL+"/", "")

@@ -46,6 +46,7 @@ func reportLines(t *testing.T, text string) map[int]reportLine {
 }
 
 func TestImport(t *testing.T) {
+	t.Parallel()
 	asana, data := newElsewhere(t), t.TempDir()
 	asana.SetSwitches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
 	refresh, pat, service := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot), asana.ServiceAccountToken(asanatest.ServiceAccount)
@@ -118,6 +119,7 @@ func TestImport(t *testing.T) {
 }
 
 func TestImportOfStandardInput(t *testing.T) {
+	t.Parallel()
 	asana, data := newElsewhere(t), t.TempDir()
 	cmd := command(t, asana.environ, "import", "-", "-data", data)
 	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"owner":"o","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot)))
@@ -128,6 +130,7 @@ func TestImportOfStandardInput(t *testing.T) {
 }
 
 func TestImportOfAFileThatOthersMayRead(t *testing.T) {
+	t.Parallel()
 	asana := newElsewhere(t)
 	file := importFile(t)
 	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o640: true, 0o604: true} {
@@ -144,6 +147,7 @@ func TestImportOfAFileThatOthersMayRead(t *testing.T) {
 // TestInterruptedImport stops while Asana thinks: what was sent comes to its end, is
 // reported and kept, and the next run goes on behind it.
 func TestInterruptedImport(t *testing.T) {
+	t.Parallel()
 	asana, data := newElsewhere(t), t.TempDir()
 	asana.SetSwitches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
 	var lines []string
@@ -181,6 +185,7 @@ func TestInterruptedImport(t *testing.T) {
 
 // TestImportThatNobodyReads ends in order when its report is cut off, as by head.
 func TestImportThatNobodyReads(t *testing.T) {
+	t.Parallel()
 	asana, data := newElsewhere(t), t.TempDir()
 	var lines []string
 	for i := range 20 {
@@ -206,6 +211,7 @@ func TestImportThatNobodyReads(t *testing.T) {
 
 // Nothing that a person typed is repeated: it may be a token in the wrong place.
 func TestImportRepeatsNoArgument(t *testing.T) {
+	t.Parallel()
 	const token = "1/1200:hunter2"
 	for _, args := range [][]string{{"import", token}, {"import", "a", token}, {"import", "-", "-data", t.TempDir(), token}} {
 		_, out, errs := outcome(t, nil, args...)

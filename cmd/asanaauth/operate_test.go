@@ -91,6 +91,7 @@ func connectionLines(t *testing.T, text string) []connectionLine {
 }
 
 func TestConnections(t *testing.T) {
+	t.Parallel()
 	asana, data := newElsewhere(t), t.TempDir()
 	refresh, pat := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot)
 	file := importFile(t,
@@ -184,6 +185,7 @@ func TestConnections(t *testing.T) {
 
 // A folder of "asanaauth local" brings its own offline Asana, once nobody serves it.
 func TestConnectionsOfALocalFolder(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	p := start(t, data, nil)
 	newBrowser(t).signIn(p, member)
@@ -209,6 +211,7 @@ func TestConnectionsOfALocalFolder(t *testing.T) {
 }
 
 func TestConnectionsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	asana, data := newElsewhere(t), t.TempDir()
 	file := importFile(t, fmt.Sprintf(`{"owner":"acme","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot)))
 	wantOutcome(t, 0, asana.environ, "import", file, "-data", data)

@@ -11,6 +11,7 @@ import (
 )
 
 func TestReady(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "new", "folder")
 	p := start(t, data, nil)
 	if !strings.HasPrefix(p.publicURL, "http://localhost:") || !strings.HasPrefix(p.asanaURL, "http://127.0.0.1:") {
@@ -63,6 +64,7 @@ func hasIPv6() bool {
 }
 
 func TestWithoutData(t *testing.T) {
+	t.Parallel()
 	cache := t.TempDir()
 	cmd := command(t, []string{"XDG_CACHE_HOME=" + cache}, "local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-backend-key", "mine")
 	stdout, err := cmd.StdoutPipe()
@@ -90,6 +92,7 @@ func TestWithoutData(t *testing.T) {
 }
 
 func TestInUse(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	p := start(t, data, nil)
 	used := mustParse(t, p.publicURL).Host
@@ -117,6 +120,7 @@ func TestInUse(t *testing.T) {
 }
 
 func TestFoldersLeftAlone(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	if err := os.WriteFile(filepath.Join(home, "letters"), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -152,6 +156,7 @@ func TestFoldersLeftAlone(t *testing.T) {
 
 // TestIPv6Address listens at ::1, and is there at 127.0.0.1 too.
 func TestIPv6Address(t *testing.T) {
+	t.Parallel()
 	if !hasIPv6() {
 		t.Skip("this machine has no ::1")
 	}
@@ -164,6 +169,7 @@ func TestIPv6Address(t *testing.T) {
 
 // TestOtherAddress listens where other machines could reach it.
 func TestOtherAddress(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-allow-non-loopback", "-addr", "0.0.0.0:0", "-asana-addr", "[::]:0")
 	for _, at := range []string{p.publicURL, sameAt(t, p.publicURL, "127.0.0.1")} {
 		if a := newBrowser(t).ask("GET", at+"/local/trip", ""); a.status != http.StatusOK {

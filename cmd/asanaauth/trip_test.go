@@ -16,6 +16,7 @@ import (
 // TestTrip goes all the way, and then looks for secrets wherever they must not
 // be: in the log, on stdout, in the page's trace and in the table's file.
 func TestTrip(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	p := start(t, data, nil)
 	b := newBrowser(t)
@@ -78,6 +79,7 @@ func TestTrip(t *testing.T) {
 
 // TestFiftyAtOnce refreshes one token for fifty callers, while others look.
 func TestFiftyAtOnce(t *testing.T) {
+	t.Parallel()
 	p := startHere(t, t.TempDir())
 	b := newBrowser(t)
 	b.signIn(p, member)

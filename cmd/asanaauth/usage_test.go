@@ -6,6 +6,7 @@ import (
 )
 
 func TestUsage(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		args   []string
@@ -61,6 +62,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestMalformedVariables(t *testing.T) {
+	t.Parallel()
 	const hidden = "hunter2-with-space "
 	args := []string{"local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", t.TempDir()}
 	code, stdout, stderr := outcome(t, []string{
@@ -86,6 +88,7 @@ func TestMalformedVariables(t *testing.T) {
 
 // A deployment on AWS is named by the functions' variables, all of which are told.
 func TestMissingVariables(t *testing.T) {
+	t.Parallel()
 	file := importFile(t)
 	for _, args := range [][]string{{"connections", "list"}, {"import", file}} {
 		code, stdout, stderr := outcome(t, []string{"KMS_KEY_ID=alias/hunter2", "KEY_CACHE_TTL=2h"}, args...)

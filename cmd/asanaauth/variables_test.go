@@ -86,6 +86,7 @@ func TestAnotherAsana(t *testing.T) {
 }
 
 func TestUnusedVariables(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), []string{"ASANA_BASE_URL=https://app.asana.com", "ASANA_SCOPES=tasks:read openid", "SIGN_IN=links"}, "-allow-non-loopback", "-host", "x")
 	b := newBrowser(t)
 	if a := b.ask("GET", p.publicURL+"/authorize", ""); a.status != http.StatusBadRequest {

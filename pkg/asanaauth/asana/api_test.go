@@ -25,6 +25,7 @@ func asked(t *testing.T, want, body string) http.RoundTripper {
 }
 
 func TestMe(t *testing.T) {
+	t.Parallel()
 	const path = "/users/me?opt_fields=name,email,photo"
 	for body, want := range map[string]asana.User{
 		`{"data":{"gid":"12","name":"Ada","email":"ada@example.com","photo":{"image_21x21":"https://p/21","image_128x128":"https://p/128"}}}`: {
@@ -52,6 +53,7 @@ func TestMe(t *testing.T) {
 }
 
 func TestUserInfo(t *testing.T) {
+	t.Parallel()
 	for body, want := range map[string]asana.UserInfo{
 		`{"sub":"12","name":"Ada","email":"a@b","picture":"https://p/"}`: {Subject: "12", User: asana.User{
 			GID: "12", Name: secret.New("Ada"), Email: secret.New("a@b"), Picture: secret.New("https://p/")}},
@@ -90,6 +92,7 @@ func (b *book) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestWorkspaces(t *testing.T) {
+	t.Parallel()
 	b := &book{t: t, path: "/api/1.0/workspaces", pages: map[string]string{
 		"":     `{"data":[{"gid":"1","resource_type":"workspace","name":"One"}],"next_page":{"offset":"a&b=","path":"/x","uri":"https://evil.example/"}}`,
 		"a&b=": `{"data":[],"next_page":{"offset":"c"}}`,
@@ -116,6 +119,7 @@ func TestWorkspaces(t *testing.T) {
 }
 
 func TestListsThatDoNotEnd(t *testing.T) {
+	t.Parallel()
 	asked := 0
 	endless := map[string]func() string{
 		"the same page again": func() string { return `{"data":[],"next_page":{"offset":"a"}}` },
@@ -140,6 +144,7 @@ func TestListsThatDoNotEnd(t *testing.T) {
 }
 
 func TestMemberships(t *testing.T) {
+	t.Parallel()
 	yes, no := true, false
 	const body = `{"data":[{"gid":"11","user":{"gid":"4673218951","name":"Ada"},"workspace":{"gid":"7","name":"Seven"},
 		"is_active":true,"is_admin":false,"is_guest":false,"is_view_only":true,"created_at":"2026-05-15T13:12:35.328Z"},

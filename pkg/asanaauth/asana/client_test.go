@@ -113,6 +113,7 @@ func isPost(call string) bool {
 }
 
 func TestNewRefusesWhatItCannotTrust(t *testing.T) {
+	t.Parallel()
 	good := asana.Config{ClientID: clientID, Transport: answering(200, "{}")}
 	for _, base := range []string{
 		"http://app.asana.com", "ftp://app.asana.com", "app.asana.com", "https://", "https://u:p@app.asana.com",
@@ -151,6 +152,7 @@ func TestNewRefusesWhatItCannotTrust(t *testing.T) {
 }
 
 func TestIssuers(t *testing.T) {
+	t.Parallel()
 	c, err := asana.New(asana.Config{ClientID: clientID, Issuer: "https://id.example/", Transport: answering(200, "{}")})
 	if err != nil {
 		t.Fatal(err)
@@ -164,6 +166,7 @@ func TestIssuers(t *testing.T) {
 }
 
 func TestIsGID(t *testing.T) {
+	t.Parallel()
 	for s, want := range map[string]bool{
 		"1": true, "1200000000000001": true, strings.Repeat("9", 30): true,
 		"": false, strings.Repeat("9", 31): false, "12 ": false, "-1": false, "1.0": false, "me": false, "１２": false, "1\n": false, "0x1": false,
@@ -175,6 +178,7 @@ func TestIsGID(t *testing.T) {
 }
 
 func TestAuthorizeURL(t *testing.T) {
+	t.Parallel()
 	c := toAsana(t, roundTrip(func(*http.Request) (*http.Response, error) {
 		t.Error("AuthorizeURL() makes a request")
 		return reply(500, ""), nil

@@ -17,6 +17,7 @@ import (
 )
 
 func TestCodeOfATokenRequest(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		status int
 		body   string
@@ -69,6 +70,7 @@ func TestCodeOfATokenRequest(t *testing.T) {
 }
 
 func TestCodeOfTheAPI(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		status int
 		body   string
@@ -101,6 +103,7 @@ func TestCodeOfTheAPI(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
 		"30": 30 * time.Second, " 30 ": 30 * time.Second, "0": 0, "-5": 0, "": 0, "soon": 0, "1.5": 0, "99999999999999999999": 0,
@@ -130,6 +133,7 @@ func echo(r *http.Request) string {
 
 // No error holds what was sent or what came, however it is printed.
 func TestErrorsHoldNoSecrets(t *testing.T) {
+	t.Parallel()
 	servers := map[string]roundTrip{
 		"body":  func(r *http.Request) (*http.Response, error) { return reply(400, `{"x":`+echo(r)+`}`), nil },
 		"error": func(r *http.Request) (*http.Response, error) { return reply(400, `{"error":`+echo(r)+`}`), nil },
@@ -198,6 +202,7 @@ func checkNoMarker(t *testing.T, what string, err error) {
 }
 
 func TestWhatIsKnownOfPeopleIsNotPrinted(t *testing.T) {
+	t.Parallel()
 	user := asana.User{GID: "1", Name: secret.New("MARKER"), Email: secret.New("MARKER"), Picture: secret.New("MARKER")}
 	out := fmt.Sprintf("%v %+v %#v", user, asana.Tokens{Access: secret.New("MARKER"), User: user}, asana.Member{GID: "1", Name: secret.New("MARKER")})
 	if strings.Contains(out, "MARKER") {

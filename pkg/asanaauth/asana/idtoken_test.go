@@ -145,6 +145,7 @@ func half(s secret.String) string {
 var want = asana.Want{Nonce: "n-1", Access: accessToken, Code: code}
 
 func TestIDTokensThatAreGood(t *testing.T) {
+	t.Parallel()
 	c := newProvider(t).client(t)
 	for name, raw := range map[string]secret.String{
 		"plain":          good(t, nil),
@@ -167,6 +168,7 @@ func TestIDTokensThatAreGood(t *testing.T) {
 }
 
 func TestIDTokensThatCannotBeBelieved(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]map[string]any{
 		"no issuer":           {"iss": nil},
 		"the other issuer":    {"iss": "https://app.asana.com"},
@@ -219,6 +221,7 @@ func TestIDTokensThatCannotBeBelieved(t *testing.T) {
 }
 
 func TestSignaturesThatCannotBeBelieved(t *testing.T) {
+	t.Parallel()
 	mine, stranger := testKeys()[0], testKeys()[1]
 	whole := good(t, nil).Reveal()
 	parts := strings.Split(whole, ".")
@@ -257,6 +260,7 @@ func TestSignaturesThatCannotBeBelieved(t *testing.T) {
 
 // A key may be too weak to be believed, or so large that checking costs too much.
 func TestSizesOfKeys(t *testing.T) {
+	t.Parallel()
 	for primes, ok := range map[int]bool{3: false, 5: true, 8: true, 9: false} {
 		key := rsaKey(t, primes)
 		p := newProvider(t, jose.JSONWebKey{Key: &key.PublicKey, KeyID: "k1"})
@@ -302,6 +306,7 @@ func refuse(t *testing.T, name string, p *provider, raw secret.String) {
 }
 
 func TestNonce(t *testing.T) {
+	t.Parallel()
 	c := newProvider(t).client(t)
 	got, err := c.VerifyIDToken(t.Context(), good(t, map[string]any{"nonce": nil}), want)
 	if !errors.Is(err, asana.ErrNoNonce) || errors.Is(err, asana.ErrIDToken) || got != (asana.Identity{}) {
@@ -315,6 +320,7 @@ func TestNonce(t *testing.T) {
 }
 
 func TestKeysAreKept(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	c := p.client(t)
 	check := func(when string, raw secret.String, ok bool, discovered, keys int32) {
@@ -350,6 +356,7 @@ func TestKeysAreKept(t *testing.T) {
 }
 
 func TestKeysThatCannotBeHad(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(*provider){
 		"away":                 func(p *provider) { p.fail.Store(true) },
 		"another issuer":       func(p *provider) { p.doc = strings.Replace(p.doc, issuer, "https://app.asana.com", 1) },
@@ -377,6 +384,7 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 
 // Whoever waits for somebody else's fetch waits within its own deadline.
 func TestWaitingForKeysIsBounded(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var requests atomic.Int32
 		c := toAsana(t, roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -403,6 +411,7 @@ func TestWaitingForKeysIsBounded(t *testing.T) {
 }
 
 func TestManyAtOnceFetchKeysOnce(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	c, raw := p.client(t), good(t, nil)
 	var wg sync.WaitGroup

@@ -74,6 +74,7 @@ func codeOf(err error) string {
 }
 
 func TestTheWholeTripOffline(t *testing.T) {
+	t.Parallel()
 	server, c := offline(t, asanatest.FullClientID, func(*asanatest.Switches) {})
 	ctx := t.Context()
 	tokens := connect(t, server, c, asanatest.Several)
@@ -129,6 +130,7 @@ func TestTheWholeTripOffline(t *testing.T) {
 }
 
 func TestWhatAsanaRefusesOffline(t *testing.T) {
+	t.Parallel()
 	server, c := offline(t, asanatest.FullClientID, func(*asanatest.Switches) {})
 	ctx := t.Context()
 	q := consent(t, server, c, asanatest.Member, scopes, "")
@@ -162,6 +164,7 @@ func TestWhatAsanaRefusesOffline(t *testing.T) {
 }
 
 func TestRotationOffline(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(*asanatest.Switches)
 		check  func(t *testing.T, old, got asana.Tokens, err error)
@@ -197,6 +200,7 @@ func TestRotationOffline(t *testing.T) {
 }
 
 func TestTroubleOffline(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(*asanatest.Switches)
 		is     func(*asana.Error) bool
@@ -221,6 +225,7 @@ func TestTroubleOffline(t *testing.T) {
 }
 
 func TestIDTokensOffline(t *testing.T) {
+	t.Parallel()
 	fragment := func(t *testing.T, change func(*asanatest.Switches)) (*asana.Client, url.Values) {
 		server, c := offline(t, asanatest.FullClientID, func(s *asanatest.Switches) { s.AtHash, s.CHash = true, true; change(s) })
 		return c, consent(t, server, c, asanatest.Member, scopes, "code id_token")

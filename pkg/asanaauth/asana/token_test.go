@@ -23,6 +23,7 @@ const documented = `{"access_token":"f6ds7fdsa69ags7ag9sd5a","expires_in":3600,"
 var equalSecrets = cmp.Comparer(func(a, b secret.String) bool { return a.Equal(b) })
 
 func TestExchange(t *testing.T) {
+	t.Parallel()
 	var form url.Values
 	c := toServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.ParseForm()
@@ -55,6 +56,7 @@ func TestExchange(t *testing.T) {
 }
 
 func TestRefresh(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		body string
 		want asana.Tokens
@@ -155,6 +157,7 @@ var oddBesides = map[string]string{
 // The answer of a refresh may hold the only refresh token that still works: it
 // is not thrown away for a member that the tokens can do without.
 func TestARefreshDoesWithoutWhatIsOddBesides(t *testing.T) {
+	t.Parallel()
 	for name, body := range oddBesides {
 		body = strings.Replace(body, `"access_token":"a"`, `"access_token":"a","refresh_token":"b"`, 1)
 		got, err := toAsana(t, answering(200, body)).Refresh(t.Context(), secret.New("s"), secret.New("r"))
@@ -168,6 +171,7 @@ func TestARefreshDoesWithoutWhatIsOddBesides(t *testing.T) {
 }
 
 func TestNonsenseInA200(t *testing.T) {
+	t.Parallel()
 	check := func(t *testing.T, rt http.RoundTripper, among ...string) {
 		t.Helper()
 		for _, call := range among {
@@ -193,6 +197,7 @@ func TestNonsenseInA200(t *testing.T) {
 }
 
 func TestStatusesThatAreNo200(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{201, 204, 206, 301, 302, 307, 308, 400, 404, 429, 500, 503} {
 		for call, do := range calls {
 			err := do(t.Context(), toAsana(t, answering(status, documented)))
@@ -204,6 +209,7 @@ func TestStatusesThatAreNo200(t *testing.T) {
 }
 
 func TestRevoke(t *testing.T) {
+	t.Parallel()
 	for body, kind := range map[string]string{"": "application/json", " ": "text/html", "{}": "application/json", "OK": "text/plain", `{"data":{}}`: "application/json", `{"error":null}`: "application/json"} {
 		c := toAsana(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 			r.ParseForm()
@@ -228,6 +234,7 @@ func TestRevoke(t *testing.T) {
 }
 
 func TestIntrospect(t *testing.T) {
+	t.Parallel()
 	end := time.Unix(2069346816, 0).UTC()
 	for body, want := range map[string]asana.Introspection{
 		`{"token_type":"bearer","expires_in":315359969,"exp":2069346816,"scope":"tasks:read openid","active":true}`: {Active: true, Scope: "tasks:read openid", TokenType: "bearer", Expires: end},
@@ -251,6 +258,7 @@ func TestIntrospect(t *testing.T) {
 }
 
 func TestNothingToSendIsNotSent(t *testing.T) {
+	t.Parallel()
 	c := toAsana(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 		t.Errorf("a request was made: %s", r.URL)
 		return reply(200, documented), nil

@@ -17,6 +17,7 @@ import (
 )
 
 func TestNoRedirectIsFollowed(t *testing.T) {
+	t.Parallel()
 	for call, do := range calls {
 		for _, location := range []string{"/elsewhere", "://malformed", ""} {
 			for _, status := range []int{301, 302, 303, 307, 308} {
@@ -74,6 +75,7 @@ func answerOnceThenHangUp(t *testing.T, answer string) (origin string, count *at
 // A thawed sandbox has connections that died long ago. net/http sends a request
 // that it takes for replayable again on a new one; a token request must fail.
 func TestADeadConnectionReplaysNoTokenRequest(t *testing.T) {
+	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 	for call, do := range calls {
 		if !isPost(call) {
@@ -112,6 +114,7 @@ func (c *failingWrites) Write(p []byte) (int, error) {
 
 // net/http also sends again where nothing was written, if it can rewind the body.
 func TestAnUnwrittenTokenRequestIsNotSentAgain(t *testing.T) {
+	t.Parallel()
 	for call, do := range calls {
 		if !isPost(call) {
 			continue
@@ -156,6 +159,7 @@ func (e *endless) Read(p []byte) (int, error) {
 func (*endless) Close() error { return nil }
 
 func TestAnswersAreBounded(t *testing.T) {
+	t.Parallel()
 	for call, do := range calls {
 		for _, status := range []int{200, 400} {
 			body := &endless{}
@@ -185,6 +189,7 @@ func (u untilDone) Read([]byte) (int, error) { <-u.ctx.Done(); return 0, u.ctx.E
 func (u untilDone) Close() error             { return nil }
 
 func TestTheCallersContextBoundsEveryCall(t *testing.T) {
+	t.Parallel()
 	servers := map[string]roundTrip{
 		"no answer": func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
@@ -219,6 +224,7 @@ func TestTheCallersContextBoundsEveryCall(t *testing.T) {
 }
 
 func TestATransportsOwnErrorIsKept(t *testing.T) {
+	t.Parallel()
 	lost := errors.New("MARKERtransport said this")
 	for call, do := range calls {
 		err := do(t.Context(), toAsana(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, lost })))

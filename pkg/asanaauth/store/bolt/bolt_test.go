@@ -18,6 +18,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, file(t)) })
 }
 
@@ -47,6 +48,7 @@ func fill(t *testing.T, s *bolt.Store, rows int) {
 }
 
 func TestReopened(t *testing.T) {
+	t.Parallel()
 	path := file(t)
 	s := open(t, path)
 	fill(t, s, 3)
@@ -71,6 +73,7 @@ func TestReopened(t *testing.T) {
 // TestSurvivesAKill reads what a process leaves that never closes the file: a
 // copy made right after each Write.
 func TestSurvivesAKill(t *testing.T) {
+	t.Parallel()
 	path := file(t)
 	s := open(t, path)
 	for rev := range int64(20) {
@@ -94,6 +97,7 @@ func TestSurvivesAKill(t *testing.T) {
 }
 
 func TestInUse(t *testing.T) {
+	t.Parallel()
 	path := file(t)
 	s := open(t, path)
 	if _, err := bolt.Open(path); !errors.Is(err, bolt.ErrInUse) {
@@ -103,6 +107,7 @@ func TestInUse(t *testing.T) {
 }
 
 func TestFileIsPrivate(t *testing.T) {
+	t.Parallel()
 	path := file(t)
 	open(t, path).Close()
 	mode := func() os.FileMode {
@@ -129,6 +134,7 @@ func TestFileIsPrivate(t *testing.T) {
 }
 
 func TestNoFolder(t *testing.T) {
+	t.Parallel()
 	_, err := bolt.Open(filepath.Join(t.TempDir(), "none", "rows.db"))
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want that of the file system", err)
@@ -136,6 +142,7 @@ func TestNoFolder(t *testing.T) {
 }
 
 func TestDamaged(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it opens dozens of files")
 	}
@@ -176,6 +183,7 @@ func TestDamaged(t *testing.T) {
 // name the last write, and bbolt takes one that is broken for a write that was
 // never ended.)
 func TestDamagedPages(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it opens dozens of files")
 	}
@@ -232,6 +240,7 @@ func used(t *testing.T, path string) int {
 }
 
 func TestAnotherProgramsFile(t *testing.T) {
+	t.Parallel()
 	for name, fill := range map[string]func(*bbolt.Tx) error{
 		"nothing":          func(*bbolt.Tx) error { return nil },
 		"a foreign bucket": func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("rows")); return err },
@@ -255,6 +264,7 @@ func TestAnotherProgramsFile(t *testing.T) {
 }
 
 func TestUnknownRowIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	path := file(t)
 	open(t, path).Close()
 	row := []byte(`{"format":{"N":"2"},"pk":{"S":"k#keyring"},"rev":{"N":"1"},"sk":{"S":"keyring"}}`)
@@ -282,6 +292,7 @@ func TestUnknownRowIsLeftAlone(t *testing.T) {
 }
 
 func TestWaitingForAWriterEndsWithTheContext(t *testing.T) {
+	t.Parallel()
 	path := file(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, path)
