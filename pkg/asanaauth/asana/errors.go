@@ -113,15 +113,15 @@ func describe(err error, timeout bool) string {
 	return "the connection failed"
 }
 
-// retryAfter reads RFC 9110 section 10.2.3: seconds or a date.
-func (c *Client) retryAfter(h http.Header) time.Duration {
+// retryAfter reads a Retry-After header (RFC 9110 section 10.2.3): seconds or a date.
+func retryAfter(h http.Header, now time.Time) time.Duration {
 	const most = 24 * time.Hour // longer is no answer to wait for
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	var d time.Duration
 	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
 		d = time.Duration(min(n, int64(most/time.Second))) * time.Second
 	} else if at, err := http.ParseTime(v); err == nil {
-		d = at.Sub(c.now())
+		d = at.Sub(now)
 	}
 	return min(max(d, 0), most)
 }

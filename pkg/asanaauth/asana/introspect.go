@@ -30,7 +30,7 @@ func (c *Client) Introspect(ctx context.Context, token secret.String) (Introspec
 	if err != nil {
 		return Introspection{}, err
 	}
-	if err := c.expect(a, oauthCode); err != nil {
+	if err := a.expect(oauthCode); err != nil {
 		return Introspection{}, err
 	}
 	m, err := a.object()

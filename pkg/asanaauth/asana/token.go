@@ -84,7 +84,7 @@ func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String
 	if err != nil {
 		return err
 	}
-	if err := c.expect(a, oauthCode); err != nil {
+	if err := a.expect(oauthCode); err != nil {
 		return err
 	}
 	return saidDone(a)
@@ -134,7 +134,7 @@ func (v vetted) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.c.expect(a, oauthCode); err != nil {
+	if err := a.expect(oauthCode); err != nil {
 		return nil, err
 	}
 	m, err := a.object()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/asanaauth/asanaauth/internal/strictjson"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
@@ -23,10 +24,11 @@ const (
 
 // answer is a whole answer, read to its end within its limit.
 type answer struct {
-	op     string
-	status int
-	header http.Header
-	body   []byte
+	op         string
+	status     int
+	header     http.Header
+	body       []byte
+	retryAfter time.Duration
 }
 
 // send makes one request, with at most one answer. It follows no redirect, since
@@ -47,28 +49,28 @@ func (c *Client) send(op string, limit int64, req *http.Request) (*answer, error
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	a := &answer{op: op, status: resp.StatusCode, header: resp.Header, body: body}
+	a := &answer{op: op, status: resp.StatusCode, header: resp.Header, body: body, retryAfter: retryAfter(resp.Header, c.now())}
 	if err != nil {
-		return nil, c.failed(a, broken(ctx, op, a.status, err))
+		return nil, a.failed(broken(ctx, op, a.status, err))
 	}
 	if int64(len(body)) > limit {
-		return nil, c.failed(a, &Error{Op: op, Status: a.status, Err: &cause{text: "the answer is too large"}})
+		return nil, a.failed(&Error{Op: op, Status: a.status, Err: &cause{text: "the answer is too large"}})
 	}
 	return a, nil
 }
 
-// failed completes e with what the answer's header says.
-func (c *Client) failed(a *answer, e *Error) *Error {
-	e.RetryAfter = c.retryAfter(a.header)
+// failed completes e with the response's Retry-After.
+func (a *answer) failed(e *Error) *Error {
+	e.RetryAfter = a.retryAfter
 	return e
 }
 
-// expect turns all but a 200 into an error: a redirect, too, is none.
-func (c *Client) expect(a *answer, code func(*answer) string) error {
+// expect returns an error for every status but 200, also for a redirect.
+func (a *answer) expect(code func(*answer) string) error {
 	if a.status == http.StatusOK {
 		return nil
 	}
-	return c.failed(a, &Error{Op: a.op, Status: a.status, Code: code(a)})
+	return a.failed(&Error{Op: a.op, Status: a.status, Code: code(a)})
 }
 
 // get asks with a token, and reads the answer's JSON into v, a pointer.
@@ -90,7 +92,7 @@ func (c *Client) read(ctx context.Context, op, rawURL string, h http.Header, v a
 	if err != nil {
 		return err
 	}
-	if err := c.expect(a, apiCode); err != nil {
+	if err := a.expect(apiCode); err != nil {
 		return err
 	}
 	return a.decode(v)
