@@ -137,7 +137,7 @@ func (s saas) listFour(t testing.TB) {
 	}
 }
 
-// Each row of the contract's table of backend routes, by the built functions, under
+// Each backend route of docs/openapi.yaml, by the built functions, under
 // the permissions of template.yaml.
 func TestBackend(t *testing.T) {
 	t.Parallel()

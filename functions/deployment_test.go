@@ -70,7 +70,9 @@ func deploy(t *testing.T, changes ...string) *deployment {
 	d.asana.SetBaseURL(server.URL)
 
 	d.table = d.admin.table(t)
-	d.store = dynamo.New(d.rows, d.table)
+	if d.store, err = dynamo.New(dynamo.Config{Client: d.rows, Table: d.table}); err != nil {
+		t.Fatal(err)
+	}
 	d.env = functest.Env()
 	maps.Copy(d.env, map[string]string{
 		"TABLE_NAME": d.table, "INSTALLATION": "", "KMS_KEY_ID": d.key(t),

@@ -38,7 +38,7 @@ func TestForeignKeyring(t *testing.T) {
 				t.Fatal(err)
 			}
 			honest := rows[store.KeyringKey].(*store.Keyring)
-			planted := &store.Keyring{Wrapped: out.CiphertextBlob, KMSKey: hint, Created: honest.Created}
+			planted := &store.Keyring{Wrapped: out.CiphertextBlob, KMSKey: hint}
 			d.write(t, planted, honest.Rev)
 			refresh := d.start(t, "refresh")
 			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusServiceUnavailable)
@@ -46,7 +46,7 @@ func TestForeignKeyring(t *testing.T) {
 				t.Errorf("no alarm:\n%s", log)
 			}
 			// With the honest keyring back the same process goes on.
-			d.write(t, &store.Keyring{Wrapped: honest.Wrapped, KMSKey: honest.KMSKey, Created: honest.Created}, planted.Rev)
+			d.write(t, &store.Keyring{Wrapped: honest.Wrapped, KMSKey: honest.KMSKey}, planted.Rev)
 			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 		})
 	}

@@ -18,8 +18,10 @@ import (
 	"github.com/asanaauth/asanaauth/functions/internal/functest/gate"
 	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -144,24 +146,24 @@ func TestLibraryPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.expire(t)
-	conn, err := deployment.Connections.Open(t.Context(), asanaauth.Ref{ID: id, Owner: "o"}, asanaauth.CallerLibrary)
+	conn, err := deployment.Connections().Open(t.Context(), connection.Ref{ID: id, Owner: "o"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := deployment.Connections.TokenOf(t.Context(), conn, asanaauth.TokenRequest{}); err != nil {
+	if _, err := deployment.Tokens().Token(t.Context(), conn, token.Request{}); err != nil {
 		t.Errorf("a token: %v", err)
 	}
-	for _, r := range []asanaauth.ListRequest{{Owner: "o"}, {AsanaUser: asanatest.Member}} {
-		if page, _, err := deployment.Connections.List(t.Context(), r); err != nil || len(page) != 1 {
+	for _, r := range []connection.Query{{Owner: "o"}, {AsanaUser: asanatest.Member}} {
+		if page, _, err := deployment.Connections().List(t.Context(), r, connection.Page{}); err != nil || len(page) != 1 {
 			t.Errorf("listed: %v, %v", page, err)
 		}
 	}
-	if _, err := deployment.Links.Create(t.Context(), asanaauth.LinkRequest{Owner: "o"}); err != nil {
+	if _, err := deployment.Links().Create(t.Context(), link.Request{Owner: "o"}); err != nil {
 		t.Errorf("a link: %v", err)
 	}
 	// Asana will not tell this token, so that a reader is looked for.
 	d.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/" + asanatest.Member + "/workspace_memberships", Status: http.StatusForbidden})
-	if _, err := deployment.Memberships.List(t.Context(), conn, ""); err != nil {
+	if _, err := deployment.Memberships().List(t.Context(), conn, ""); err != nil {
 		t.Errorf("memberships: %v", err)
 	}
 	if unused := unusedOf("library", may, g); len(unused) > 0 {
@@ -174,10 +176,10 @@ func TestLibraryPolicy(t *testing.T) {
 			}
 		}
 	}
-	if _, err := deployment.Connections.End(t.Context(), conn); err != nil {
+	if _, err := deployment.Connections().Disconnect(t.Context(), conn); err != nil {
 		t.Fatal(err)
 	}
-	if hot := d.hot(t); hot.Status != store.Revoking || d.asana.CountRequests("/-/oauth_revoke") != 1 {
+	if hot := d.hot(t); hot.Status != string(asanaauth.Revoking) || d.asana.CountRequests("/-/oauth_revoke") != 1 {
 		t.Errorf("the connection is %s, want revoking, as docs/iam.md says", hot.Status)
 	}
 	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)

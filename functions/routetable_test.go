@@ -12,7 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
 // backendRoutes are the rows of README's table of backend routes, "METHOD /path"
@@ -40,8 +45,11 @@ func backendRoutes(t *testing.T) []string {
 // and template.yaml leads each path to the handler, by the IAM authorizer alone.
 func TestBackendRouteTable(t *testing.T) {
 	t.Parallel()
-	h := httpapi.NewConnections(httpapi.Config{PublicURL: public,
-		Identity: func(*http.Request) (string, bool) { return saasARN, true }}, nil, nil, nil)
+	h, err := httpapi.NewBackend(httpapi.Config{PublicURL: public,
+		Identity: func(*http.Request) (string, bool) { return saasARN, true }}, untouched())
+	if err != nil {
+		t.Fatal(err)
+	}
 	var served []string
 	for _, route := range backendRoutes(t) {
 		_, path, _ := strings.Cut(route, " ")
@@ -61,6 +69,14 @@ func TestBackendRouteTable(t *testing.T) {
 	slices.Sort(served)
 	if diff := cmp.Diff(backendRoutes(t), slices.Compact(served)); diff != "" {
 		t.Errorf("backend routes (-in README.md +served):\n%s", diff)
+	}
+}
+
+// untouched returns rooms for requests that reach none of them.
+func untouched() httpapi.Backend {
+	return httpapi.Backend{
+		Connections: new(connection.Connections), Tokens: new(token.Tokens), Memberships: new(membership.Memberships),
+		Links: new(link.Links), ConnectCodes: new(link.Redeemer), SessionCodes: new(session.Redeemer),
 	}
 }
 

@@ -88,7 +88,7 @@ func checkResource(t *testing.T, name, action string, s template.Statement) {
 
 // The kinds of rows in template.yaml are those of the code.
 func TestTemplateRowKinds(t *testing.T) {
-	id := store.ConnectionID(store.HashText("owner"), "1", store.OAuth)
+	id := store.ConnectionID(store.HashText("owner"), "1", "oauth")
 	keys := []string{
 		store.AttemptKey(store.Hash{}).PK, store.SessionKey(store.Hash{}).PK, store.HotKey(id).PK, store.ColdKey(id).PK,
 		store.UserPartition(store.Hash{}), store.KeyringKey.PK,

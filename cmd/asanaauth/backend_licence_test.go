@@ -7,7 +7,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// membership is what the contract says of one.
+// membership is the JSON of a membership, as docs/openapi.yaml has it.
 type membership struct {
 	Workspace struct{ GID, Name string }
 	User      struct {
@@ -115,7 +115,7 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// capabilities is what the contract says of them.
+// capabilities is the JSON of capabilities, as docs/openapi.yaml has it.
 type capabilities struct {
 	Active         *bool
 	Kind           string

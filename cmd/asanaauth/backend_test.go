@@ -86,7 +86,7 @@ func (s *backend) refused(status int, problem, method, path, body string) answer
 	return a
 }
 
-// connection is what the contract says of one.
+// connection is the JSON of a connection, as docs/openapi.yaml has it.
 type connection struct {
 	ID           string  `json:"id"`
 	Kind         string  `json:"kind"`

@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// tokenAnswer is what the contract says of one.
+// tokenAnswer is the JSON of a token, as docs/openapi.yaml has it.
 type tokenAnswer struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`

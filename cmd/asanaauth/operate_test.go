@@ -98,8 +98,8 @@ func TestConnections(t *testing.T) {
 		fmt.Sprintf(`{"owner":"acme","refresh_token":%q}`, refresh),
 		fmt.Sprintf(`{"owner":"the owner","token":%q,"kind":"personal_access_token"}`, pat))
 	wantOutcome(t, 0, asana.environ, "import", file, "-data", data)
-	human := store.ConnectionID(store.HashText("acme"), asanatest.Member, store.OAuth)
-	bot := store.ConnectionID(store.HashText("the owner"), asanatest.Bot, store.PersonalAccessToken)
+	human := store.ConnectionID(store.HashText("acme"), asanatest.Member, "oauth")
+	bot := store.ConnectionID(store.HashText("the owner"), asanatest.Bot, "personal_access_token")
 
 	list := func(args ...string) string {
 		t.Helper()

@@ -22,6 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
 )
 
@@ -64,16 +66,16 @@ func run(ctx context.Context, owner, workspace string) error {
 	// A refresh may be under way when we end, and its new token has to be kept.
 	defer settle(d)
 
-	request := asanaauth.ListRequest{Owner: owner}
+	var page connection.Page
 	for {
-		page, next, err := d.Connections.List(ctx, request)
+		list, next, err := d.Connections().List(ctx, connection.Query{Owner: owner}, page)
 		if err != nil {
 			return err
 		}
-		for _, connection := range page {
-			fmt.Printf("%s: %s\n", connection.ID, outcome(ctx, d, connection, workspace))
+		for _, conn := range list {
+			fmt.Printf("%s: %s\n", conn.ID, outcome(ctx, d, conn, workspace))
 		}
-		if request.Cursor = next; next == "" {
+		if page.Cursor = next; next == "" {
 			return ctx.Err()
 		}
 	}
@@ -82,14 +84,14 @@ func run(ctx context.Context, owner, workspace string) error {
 func settle(d *onaws.Deployment) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	d.Connections.Wait(ctx)
+	d.Tokens().Wait(ctx)
 }
 
 // outcome works for one connection, and says in words what came of it.
-func outcome(ctx context.Context, d *onaws.Deployment, connection asanaauth.Details, workspace string) string {
+func outcome(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details, workspace string) string {
 	// Cheap: make one when it is needed. It reads the token anew for each request,
 	// and reports one that Asana refused; nothing else is to do about tokens.
-	api := asana{client: d.Connections.HTTPClient(connection.ID), baseURL: os.Getenv("ASANA_BASE_URL")}
+	api := asana{client: d.Tokens().HTTPClient(conn.ID), baseURL: os.Getenv("ASANA_BASE_URL")}
 	var name, task string
 	err := patiently(ctx, func() (err error) {
 		name, err = api.me(ctx)
@@ -107,22 +109,22 @@ func outcome(ctx context.Context, d *onaws.Deployment, connection asanaauth.Deta
 		// only to tokens with full permissions. Nothing is broken: tell the person.
 		return name + " has a view only licence there, and cannot make tasks"
 	case asanaauth.KindOf(err) == asanaauth.ReconnectRequired:
-		return "has to connect again: " + invite(ctx, d, connection)
+		return "has to connect again: " + invite(ctx, d, conn)
 	}
 	return "not tonight: " + err.Error()
 }
 
 // invite makes a link for the one who has to connect again, which the app shows or
 // sends to them. Its URL is for that person alone.
-func invite(ctx context.Context, d *onaws.Deployment, connection asanaauth.Details) string {
-	link, err := d.Links.Create(ctx, asanaauth.LinkRequest{
-		Owner:     connection.Owner,
-		AsanaUser: connection.AttributedTo.GID, // not by mistake with another account
+func invite(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details) string {
+	made, err := d.Links().Create(ctx, link.Request{
+		Owner:     conn.Owner,
+		AsanaUser: conn.AttributedTo.GID, // not by mistake with another account
 	})
 	if err != nil {
 		return err.Error()
 	}
-	return link.URL.Reveal()
+	return made.URL.Reveal()
 }
 
 // patiently tries again where waiting helps, for what may be asked twice.

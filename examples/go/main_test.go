@@ -16,9 +16,9 @@ import (
 	"github.com/asanaauth/asanaauth/internal/awstest"
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -41,14 +41,14 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids := map[string]string{}
-	for who, r := range map[string]asanaauth.ImportRequest{
+	for who, r := range map[string]connection.ImportRequest{
 		"person": {RefreshToken: asana.grant(asanatest.Member)},
 		"broken": {RefreshToken: asana.grant(asanatest.Admin)},
-		"viewer": {Token: asana.token(asanatest.ViewOnly), Kind: store.PersonalAccessToken},
-		"bot":    {Token: asana.token(asanatest.Bot), Kind: store.PersonalAccessToken},
+		"viewer": {Token: asana.token(asanatest.ViewOnly), Kind: asanaauth.PersonalAccessToken},
+		"bot":    {Token: asana.token(asanatest.Bot), Kind: asanaauth.PersonalAccessToken},
 	} {
 		r.Owner = "acme"
-		got, err := d.Connections.Import(t.Context(), r, asanaauth.CallerLibrary)
+		got, err := d.Connections().Import(t.Context(), r)
 		if err != nil {
 			t.Fatal(err)
 		}

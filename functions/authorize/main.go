@@ -1,7 +1,7 @@
 // Command authorize sends a browser to Asana's consent screen: GET /authorize.
 //
-// It keeps attempts and nothing else. It holds no key and no client secret, and
-// cannot open a single row.
+// It only stores attempts. It has no data key and no client secret, so it cannot open a
+// sealed field.
 package main
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
 	"github.com/asanaauth/asanaauth/functions/internal/wire"
 	"github.com/asanaauth/asanaauth/internal/env"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
@@ -24,24 +24,26 @@ func main() { boot.Run(newHandler, wire.Problem(os.LookupEnv)) }
 func newHandler(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger) (http.Handler, error) {
 	r, log := env.NewReader(lookup), wire.Log(log)
 	api, rows := wire.HTTP(r, log), wire.Store(r, boot.AWS(r))
-	parts := asanaauth.Parts{Store: rows, Asana: wire.Asana(r, boot.AsanaTransport()), Log: log}
-	options := asanaauth.LoginOptions{
+	c := login.AuthorizerConfig{
+		Store:        rows,
+		Asana:        wire.Asana(r, boot.AsanaTransport()),
 		RedirectURI:  wire.RedirectURI(api),
 		ReturnURLs:   r.ReturnURLs("RETURN_URLS"),
 		Scopes:       strings.Join(r.Scopes("ASANA_SCOPES"), " "),
 		ResponseType: wire.ResponseType(r),
 		LinksOnly:    r.OneOf("SIGN_IN", "open", "open", "links") == "links",
+		Log:          log,
 	}
 	if err := boot.Settle(ctx, log, r); err != nil {
 		return nil, err
 	}
-	login, err := asanaauth.NewLogin(parts, options)
+	authorizer, err := login.NewAuthorizer(c)
 	if err != nil {
 		return nil, err
 	}
 	boot.Warm(ctx, log, func(ctx context.Context) error {
-		_, err := rows.Read(ctx, store.AttemptKey(store.Hash{})) // there is none
+		_, err := rows.Read(ctx, store.AttemptKey(store.Hash{})) // no such row exists
 		return err
 	})
-	return httpapi.NewAuthorize(api, login), nil
+	return httpapi.NewAuthorize(api, authorizer)
 }

@@ -1,5 +1,5 @@
-// Command callback takes a person back from Asana: GET and POST /callback. It
-// makes connections, sessions, and the installation's first keyring.
+// Command callback handles the redirect from Asana's consent screen: GET and POST /callback.
+// It creates connections, sessions, and the installation's first keyring.
 package main
 
 import (
@@ -11,11 +11,11 @@ import (
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
 	"github.com/asanaauth/asanaauth/functions/internal/wire"
-	"github.com/asanaauth/asanaauth/functions/internal/wire/clientsecret"
-	"github.com/asanaauth/asanaauth/functions/internal/wire/keyring"
+	"github.com/asanaauth/asanaauth/functions/internal/wire/kmskeyring"
+	"github.com/asanaauth/asanaauth/functions/internal/wire/managedsecret"
 	"github.com/asanaauth/asanaauth/internal/env"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 )
 
 func main() { boot.Run(newHandler, wire.Problem(os.LookupEnv)) }
@@ -24,28 +24,29 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 	r, log := env.NewReader(lookup), wire.Log(log)
 	aws, toAsana := boot.AWS(r), boot.AsanaTransport()
 	api, rows := wire.HTTP(r, log), wire.Store(r, aws)
-	parts := asanaauth.Parts{
-		Store:   rows,
-		Asana:   wire.AsanaOpenID(r, toAsana),
-		Keys:    keyring.Maker(r, aws, rows, log),
-		Secrets: clientsecret.Secrets(r, aws),
-		Log:     log,
-	}
-	options := asanaauth.LoginOptions{
-		RedirectURI:  wire.RedirectURI(api),
+	c := login.ReceiverConfig{
+		Store:        rows,
+		Keys:         kmskeyring.Maker(r, aws, rows, log),
+		Asana:        wire.AsanaOpenID(r, toAsana),
+		Secrets:      managedsecret.New(r, aws),
 		ReturnURLs:   r.ReturnURLs("RETURN_URLS"),
 		ResponseType: wire.ResponseType(r),
 		SessionTTL:   r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
-		// It is moved at most once an hour.
+		// The idle end is moved at most once an hour, so the least value is two hours.
 		SessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
+		Log:            log,
 	}
 	if err := boot.Settle(ctx, log, r); err != nil {
 		return nil, err
 	}
-	login, err := asanaauth.NewLogin(parts, options)
+	receiver, err := login.NewReceiver(c)
 	if err != nil {
 		return nil, err
 	}
-	boot.Warm(ctx, log, keyring.Warm(parts.Keys), wire.Dial(toAsana, parts.Asana))
-	return boot.Thaw(httpapi.NewCallback(api, login), nil, toAsana), nil
+	h, err := httpapi.NewCallback(api, receiver)
+	if err != nil {
+		return nil, err
+	}
+	boot.Warm(ctx, log, kmskeyring.Warm(c.Keys), wire.Dial(toAsana, c.Asana))
+	return boot.DropStaleConns(h, nil, toAsana), nil
 }

@@ -1,19 +1,22 @@
-// Command disconnect ends a connection, at Asana too: POST /disconnect.
+// Command disconnect disconnects a connection and revokes its grant at Asana: POST
+// /disconnect.
 package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"os"
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
 	"github.com/asanaauth/asanaauth/functions/internal/wire"
-	"github.com/asanaauth/asanaauth/functions/internal/wire/clientsecret"
-	"github.com/asanaauth/asanaauth/functions/internal/wire/keyring"
+	"github.com/asanaauth/asanaauth/functions/internal/wire/kmskeyring"
+	"github.com/asanaauth/asanaauth/functions/internal/wire/managedsecret"
 	"github.com/asanaauth/asanaauth/internal/env"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
 func main() { boot.Run(newHandler, wire.Problem(os.LookupEnv)) }
@@ -22,25 +25,20 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 	r, log := env.NewReader(lookup), wire.Log(log)
 	aws, toAsana := boot.AWS(r), boot.AsanaTransport()
 	api, rows := wire.HTTP(r, log), wire.Store(r, aws)
-	parts := asanaauth.Parts{
-		Store:   rows,
-		Asana:   wire.Asana(r, toAsana),
-		Keys:    keyring.Opener(r, aws, rows, log),
-		Secrets: clientsecret.Secrets(r, aws),
-		Log:     log,
-	}
+	client, keys, secrets := wire.Asana(r, toAsana), kmskeyring.Opener(r, aws, rows, log), managedsecret.New(r, aws)
 	origins := r.Origins("ALLOWED_ORIGINS")
 	if err := boot.Settle(ctx, log, r); err != nil {
 		return nil, err
 	}
-	conns, err := wire.Connections(parts)
+	sessions, err1 := session.New(session.Config{Store: rows, Keys: keys, Log: log})
+	conns, err2 := connection.New(connection.Config{Store: rows, Keys: keys, Asana: client, Secrets: secrets, Log: log})
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	h, err := httpapi.NewDisconnect(api, sessions, conns, origins)
 	if err != nil {
 		return nil, err
 	}
-	h, err := httpapi.NewDisconnect(api, conns, origins)
-	if err != nil {
-		return nil, err
-	}
-	boot.Warm(ctx, log, keyring.Warm(parts.Keys), wire.Dial(toAsana, parts.Asana))
-	return boot.Thaw(h, nil, toAsana), nil
+	boot.Warm(ctx, log, kmskeyring.Warm(keys), wire.Dial(toAsana, client))
+	return boot.DropStaleConns(h, nil, toAsana), nil
 }

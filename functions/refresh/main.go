@@ -1,20 +1,21 @@
-// Command refresh hands out access tokens, refreshed where they have to be: POST
-// /refresh.
+// Command refresh returns access tokens, and refreshes them if necessary: POST /refresh.
 package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"os"
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
 	"github.com/asanaauth/asanaauth/functions/internal/wire"
-	"github.com/asanaauth/asanaauth/functions/internal/wire/clientsecret"
-	"github.com/asanaauth/asanaauth/functions/internal/wire/keyring"
+	"github.com/asanaauth/asanaauth/functions/internal/wire/kmskeyring"
+	"github.com/asanaauth/asanaauth/functions/internal/wire/managedsecret"
 	"github.com/asanaauth/asanaauth/internal/env"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
 func main() { boot.Run(newHandler, wire.Problem(os.LookupEnv)) }
@@ -23,25 +24,20 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 	r, log := env.NewReader(lookup), wire.Log(log)
 	aws, toAsana := boot.AWS(r), boot.AsanaTransport()
 	api, rows := wire.HTTP(r, log), wire.Store(r, aws)
-	parts := asanaauth.Parts{
-		Store:   rows,
-		Asana:   wire.Asana(r, toAsana),
-		Keys:    keyring.Opener(r, aws, rows, log),
-		Secrets: clientsecret.Secrets(r, aws),
-		Log:     log,
-	}
+	client, keys, secrets := wire.Asana(r, toAsana), kmskeyring.Opener(r, aws, rows, log), managedsecret.New(r, aws)
 	origins := r.Origins("ALLOWED_ORIGINS")
 	if err := boot.Settle(ctx, log, r); err != nil {
 		return nil, err
 	}
-	conns, err := wire.Connections(parts)
+	sessions, err1 := session.New(session.Config{Store: rows, Keys: keys, Log: log})
+	tokens, err2 := token.New(token.Config{Store: rows, Keys: keys, Asana: client, Secrets: secrets, Log: log, Alone: true})
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	h, err := httpapi.NewRefresh(api, sessions, tokens, origins)
 	if err != nil {
 		return nil, err
 	}
-	h, err := httpapi.NewRefresh(api, conns, origins)
-	if err != nil {
-		return nil, err
-	}
-	boot.Warm(ctx, log, keyring.Warm(parts.Keys), wire.Dial(toAsana, parts.Asana))
-	return boot.Thaw(h, nil, toAsana), nil
+	boot.Warm(ctx, log, kmskeyring.Warm(keys), wire.Dial(toAsana, client))
+	return boot.DropStaleConns(h, nil, toAsana), nil
 }

@@ -1,8 +1,8 @@
-// Command session says who is signed in, and signs a browser out: GET and DELETE
-// /session.
+// Command session reports who is signed in, signs a browser out, and makes session
+// codes: GET and DELETE /session, POST /session/code.
 //
-// It opens rows, but asks nothing of Asana: it knows neither the client id nor the
-// client secret.
+// It opens sealed fields, but sends no request to Asana. It has neither the client id nor
+// the client secret.
 package main
 
 import (
@@ -13,10 +13,10 @@ import (
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
 	"github.com/asanaauth/asanaauth/functions/internal/wire"
-	"github.com/asanaauth/asanaauth/functions/internal/wire/keyring"
+	"github.com/asanaauth/asanaauth/functions/internal/wire/kmskeyring"
 	"github.com/asanaauth/asanaauth/internal/env"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
 func main() { boot.Run(newHandler, wire.Problem(os.LookupEnv)) }
@@ -25,23 +25,19 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 	r, log := env.NewReader(lookup), wire.Log(log)
 	aws := boot.AWS(r)
 	api, rows := wire.HTTP(r, log), wire.Store(r, aws)
-	parts := asanaauth.Parts{
-		Store: rows,
-		Keys:  keyring.Opener(r, aws, rows, log),
-		Log:   log,
-	}
+	keys := kmskeyring.Opener(r, aws, rows, log)
 	origins := r.Origins("ALLOWED_ORIGINS")
 	if err := boot.Settle(ctx, log, r); err != nil {
 		return nil, err
 	}
-	conns, err := wire.Connections(parts)
+	sessions, err := session.New(session.Config{Store: rows, Keys: keys, Log: log})
 	if err != nil {
 		return nil, err
 	}
-	h, err := httpapi.NewSession(api, conns, origins)
+	h, err := httpapi.NewSession(api, sessions, origins)
 	if err != nil {
 		return nil, err
 	}
-	boot.Warm(ctx, log, keyring.Warm(parts.Keys))
+	boot.Warm(ctx, log, kmskeyring.Warm(keys))
 	return h, nil
 }

@@ -133,10 +133,10 @@ func (r *Reader) OneOf(name, def string, choices ...string) string {
 	return v
 }
 
-// Mistake notes a mistake that only the caller can see: two variables that
+// AddError adds a mistake that only the caller can see: two variables that
 // contradict each other, a file that is not there. The reason must not hold the
 // value.
-func (r *Reader) Mistake(name, reason string) { r.mistake(name, reason) }
+func (r *Reader) AddError(name, reason string) { r.mistake(name, reason) }
 
 func (r *Reader) mistake(name, reason string) {
 	r.mistakes = append(r.mistakes, &Error{Name: name, Reason: reason})

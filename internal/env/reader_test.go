@@ -217,7 +217,7 @@ func TestErrTellsEveryMistakeAtOnce(t *testing.T) {
 	r.String("ASANA_CLIENT_ID")
 	r.Duration("TTL", 0, 0, 0)
 	r.ReturnURLs("RETURN_URLS")
-	r.Mistake("TABLE_NAME", "is not there")
+	r.AddError("TABLE_NAME", "is not there")
 	want := `ASANA_CLIENT_ID: is missing
 TTL: is no duration such as 90s, 5m or 720h
 RETURN_URLS: entry 1 is neither https nor http

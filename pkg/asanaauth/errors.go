@@ -1,18 +1,13 @@
 package asanaauth
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// ErrorKind says what is wrong, in the words of the problem types that the
-// HTTP API answers with (RFC 9457): each kind is the end of one type's URN.
+// ErrorKind classifies an [Error]. Each kind is the last part of a problem type of the
+// HTTP API (RFC 9457), so Go programs and HTTP clients use the same names.
 type ErrorKind string
 
 // The kinds of errors.
@@ -34,17 +29,19 @@ const (
 	Internal          ErrorKind = "internal"
 )
 
-// Error is how the rules fail. All else that they return is a fault of ours,
-// and counts as Internal.
+// Error is the error type of the packages that package asanaauth lists. Any other error
+// of theirs is a defect and counts as [Internal].
 type Error struct {
 	Kind       ErrorKind
 	Detail     string        // for the caller: a fixed sentence, or empty
 	Reason     string        // with TokenRejected: "inactive", "oauth-token" or "identity-refused"
-	RetryAfter time.Duration // with TryAgain; zero where nothing is known
+	RetryAfter time.Duration // with TryAgain: how long to wait before the next call
 	Timeout    bool          // with AsanaUnavailable: Asana took too long
-	Err        error         // for the log alone; may be nil
+	Err        error         // the cause, for the log only; may be nil
 }
 
+// Error returns the kind and the cause, for logs. The cause may contain internal facts,
+// but never a secret.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return string(e.Kind)
@@ -52,38 +49,18 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %v", e.Kind, e.Err)
 }
 
-// Unwrap gives the cause, which is for logs and decisions and never for callers.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf returns the kind of err: Internal for what is no [*Error].
+// KindOf returns the kind of err: empty if err is nil, and [Internal] if err does not
+// wrap an [*Error].
 func KindOf(err error) ErrorKind {
+	if err == nil {
+		return ""
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Kind
 	}
 	return Internal
-}
-
-// tryAgainAfter is what a caller is told to wait where nothing better is known.
-const tryAgainAfter = time.Second
-
-func tryAgain(after time.Duration, err error) *Error {
-	return &Error{Kind: TryAgain, RetryAfter: max(after, tryAgainAfter), Err: err}
-}
-
-// fromParts gives the error of a store, of the keys or of Asana its kind.
-func fromParts(err error) error {
-	var known *Error
-	var fromAsana *asana.Error
-	switch {
-	case err == nil, errors.As(err, &known):
-		return err
-	case errors.As(err, &fromAsana):
-		return &Error{Kind: AsanaUnavailable, Timeout: fromAsana.Timeout, Err: err}
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrConflict),
-		errors.Is(err, seal.ErrUnavailable), errors.Is(err, seal.ErrDenied),
-		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return tryAgain(0, err)
-	}
-	return &Error{Kind: Internal, Err: err}
 }

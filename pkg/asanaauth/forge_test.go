@@ -2,518 +2,287 @@ package asanaauth_test
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/local"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Who can only write the table gets no token: the tests of this file forge
-// rows, ask for all that a session may ask for, and look at what comes back.
+// Anyone who can only write the table gets no token. The tests of the files forge*_test.go
+// forge rows, ask for everything that a session may ask for, and check the responses.
 
-// writes puts a row into the table over whatever is there, as an attacker does.
-func (h *house) writes(rows ...store.Row) {
-	h.t.Helper()
-	ctx := context.Background()
-	for _, row := range rows {
-		there, err := h.rows.Read(ctx, row.Key())
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		rev := store.Absent
-		if old := there[row.Key()]; old != nil {
-			rev = old.(interface{ Revision() int64 }).Revision()
-		}
-		if err := h.rows.Write(ctx, store.Put(row, rev, "attacker")); err != nil {
-			h.t.Fatal(err)
-		}
-	}
-}
-
-func (h *house) cold(cookie secret.String) *store.Cold {
-	h.t.Helper()
-	key := store.ColdKey(connectionOf(cookie))
-	rows, err := h.rows.Read(context.Background(), key)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return rows[key].(*store.Cold)
-}
-
-func (h *house) deletes(key store.Key) {
-	h.t.Helper()
-	rows, err := h.rows.Read(context.Background(), key)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	rev := rows[key].(interface{ Revision() int64 }).Revision()
-	if err := h.rows.Write(context.Background(), store.Delete(key, rev)); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-// whose asks Asana whose an access token is; nobody's is "".
-func (h *house) whose(access secret.String) string {
-	h.t.Helper()
-	r, err := http.NewRequest(http.MethodGet, asanaURL+mePath, nil)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+access.Reveal())
-	answer, err := h.asana.Client().Do(r)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	var me struct {
-		Data struct{ GID string }
-	}
-	if err := json.NewDecoder(answer.Body).Decode(&me); err != nil {
-		h.t.Fatal(err)
-	}
-	return me.Data.GID
-}
-
-// loot is what a cookie gets, opened by a process that knows nothing yet.
-type loot struct {
-	errs  []error
-	texts []string
-	whose []string // the access tokens
-}
-
-func (h *house) plunder(cookie secret.String) loot {
-	h.t.Helper()
-	ctx := context.Background()
-	var l loot
-	ask := func(r asanaauth.TokenRequest) {
-		token, err := h.process().ask(ctx, cookie, r)
-		if l.errs = append(l.errs, err); !token.Access.IsZero() {
-			l.texts = append(l.texts, token.Access.Reveal(), token.Scope)
-			l.whose = append(l.whose, h.whose(token.Access))
-		}
-	}
-	ask(asanaauth.TokenRequest{})
-	p := h.process()
-	s, err := p.conns.Session(ctx, cookie)
-	if l.errs = append(l.errs, err); err == nil {
-		profile, err := p.conns.Profile(ctx, s)
-		l.errs = append(l.errs, err)
-		l.texts = append(l.texts, profile.Name.Reveal(), profile.Email.Reveal(), profile.Picture.Reveal(), profile.AsanaUser)
-		list, err := p.memberships.List(ctx, &s.Connection, "")
-		l.errs = append(l.errs, err)
-		for _, m := range list {
-			l.texts = append(l.texts, m.UserGID, m.UserName.Reveal())
-		}
-	}
-	h.expire() // a refresh
-	ask(asanaauth.TokenRequest{})
-	return l
-}
-
-// victim is who the attacker is after.
 const (
 	victim   = asanatest.Member
 	attacker = asanatest.Guest
 )
 
-func (h *house) wantNothingOfTheVictim(l loot) {
-	h.t.Helper()
-	for _, gid := range l.whose {
-		if gid != attacker {
-			h.t.Errorf("a token of %q was handed out", gid)
+// loot is what all rooms returned for a cookie.
+type loot struct {
+	errs  []error
+	texts []string
+	users []string // the gids of the access tokens' users
+}
+
+// plunder asks for everything with a cookie, in processes that have nothing in memory.
+func plunder(inst *authtest.Installation, cookie secret.String) loot {
+	inst.T.Helper()
+	ctx := context.Background()
+	var l loot
+	ask := func() {
+		got, err := inst.Process().Ask(ctx, cookie, token.Request{})
+		if l.errs = append(l.errs, err); !got.Access.IsZero() {
+			l.texts = append(l.texts, got.Access.Reveal(), got.Scope)
+			l.users = append(l.users, inst.Whose(got.Access))
 		}
 	}
+	ask()
+	p := inst.Process()
+	s, err := p.Sessions.Open(ctx, cookie)
+	if l.errs = append(l.errs, err); err == nil {
+		profile, err := p.Sessions.Profile(ctx, s)
+		l.errs = append(l.errs, err)
+		l.texts = append(l.texts, profile.Name.Reveal(), profile.Email.Reveal(), profile.Picture.Reveal(), profile.AsanaUser)
+		list, err := p.Memberships.List(ctx, s.Connection(), "")
+		l.errs = append(l.errs, err)
+		for _, m := range list {
+			l.texts = append(l.texts, m.UserGID, m.UserName.Reveal())
+		}
+	}
+	inst.Expire()
+	ask() // which has to refresh
+	return l
+}
+
+// wantNothingOfTheVictim reports an error if the loot or the log has anything of the
+// victim.
+func wantNothingOfTheVictim(inst *authtest.Installation, l loot) {
+	inst.T.Helper()
+	for _, gid := range l.users {
+		if gid != attacker {
+			inst.T.Errorf("a token of %q was returned", gid)
+		}
+	}
+	person := []string{"Mia", "mia@", "mia.png"}
+	secrets := append(inst.Wire.Seen(), victim)
 	for _, text := range l.texts {
-		for _, of := range append(h.wire.tokens, victim, "Mia", "mia@", "mia.png") {
+		for _, of := range append(secrets, person...) {
 			if strings.Contains(text, of) {
-				h.t.Errorf("handed out: %q", text)
+				inst.T.Errorf("returned: %q", text)
 			}
 		}
 	}
-	said := h.log.String()
-	for _, of := range []string{"Mia", "mia@", "mia.png"} {
-		if strings.Contains(said, of) {
-			h.t.Errorf("the log says %q", of)
+	for _, of := range person {
+		if strings.Contains(inst.Log.String(), of) {
+			inst.T.Errorf("the log has %q", of)
 		}
 	}
 }
 
-func TestForgedRows(t *testing.T) {
-	type theft struct {
-		// attempt forges, and returns the cookie to ask with.
-		attempt func(h *house, mine, victims secret.String) secret.String
-		// failed is the kind of each failure; "" where something of the
-		// attacker's own may still come back.
-		failed asanaauth.ErrorKind
-		alarm  bool
-	}
-	// A session row that names the victim's connection, under a cookie that the
-	// attacker made.
-	session := func(change func(h *house, row *store.Session, mine, victims secret.String)) func(*house, secret.String, secret.String) secret.String {
-		return func(h *house, mine, victims secret.String) secret.String {
-			cookie := secret.New(connectionOf(victims) + "." + strings.Repeat("A", 43))
-			row := *h.sessionRow(mine)
-			row.Cookie, row.Connection, row.Epoch = store.HashText(cookie.Reveal()), connectionOf(victims), h.hot(victims).Epoch
-			change(h, &row, mine, victims)
-			h.writes(&row)
-			return cookie
-		}
-	}
-	hot := func(change func(mine, victims *store.Hot)) func(*house, secret.String, secret.String) secret.String {
-		return func(h *house, mine, victims secret.String) secret.String {
-			row := h.hot(mine)
-			change(row, h.hot(victims))
-			h.writes(row)
-			return mine
-		}
-	}
-	cold := func(change func(mine, victims *store.Cold)) func(*house, secret.String, secret.String) secret.String {
-		return func(h *house, mine, victims secret.String) secret.String {
-			row := h.cold(mine)
-			change(row, h.cold(victims))
-			h.writes(row)
-			return mine
-		}
-	}
-	for name, c := range map[string]theft{
-		"a session with my own proof": {session(func(*house, *store.Session, secret.String, secret.String) {}), asanaauth.Unauthenticated, true},
-		"a session with the victim's proof": {session(func(h *house, row *store.Session, _, victims secret.String) {
-			row.Proof = h.sessionRow(victims).Proof
-		}), asanaauth.Unauthenticated, true},
-		"a session as the victim's own, but for the cookie": {session(func(h *house, row *store.Session, _, victims secret.String) {
-			cookie := row.Cookie
-			*row = *h.sessionRow(victims)
-			row.Cookie = cookie
-		}), asanaauth.Unauthenticated, true},
-		"a session without a proof": {session(func(_ *house, row *store.Session, _, _ secret.String) { row.Proof = nil }), asanaauth.Unauthenticated, true},
-		"a session with one of the victim's other seals": {session(func(h *house, row *store.Session, _, victims secret.String) {
-			row.Proof = h.hot(victims).Access
-		}), asanaauth.Unauthenticated, true},
-		"my session row, renamed to the victim's connection": {func(h *house, mine, victims secret.String) secret.String {
-			row := h.sessionRow(mine)
-			row.Connection, row.Epoch = connectionOf(victims), h.hot(victims).Epoch
-			h.writes(row)
-			return mine
-		}, asanaauth.Unauthenticated, false},
-		"my session row, naming the victim's connection": {func(h *house, mine, victims secret.String) secret.String {
-			row := h.sessionRow(mine)
-			row.Connection = connectionOf(victims)
-			h.writes(row)
-			return mine
-		}, asanaauth.Unauthenticated, false},
-		"two session rows swapped": {func(h *house, mine, victims secret.String) secret.String {
-			a, b := h.sessionRow(mine), h.sessionRow(victims)
-			a.Cookie, b.Cookie = b.Cookie, a.Cookie
-			h.writes(a, b)
-			return mine
-		}, asanaauth.Unauthenticated, false},
-		"two proofs swapped": {func(h *house, mine, victims secret.String) secret.String {
-			a, b := h.sessionRow(mine), h.sessionRow(victims)
-			a.Proof, b.Proof = b.Proof, a.Proof
-			h.writes(a, b)
-			return mine
-		}, asanaauth.Unauthenticated, true},
-		"my session, of longer life": {func(h *house, mine, _ secret.String) secret.String {
-			row := h.sessionRow(mine)
-			row.End = row.End.Add(time.Hour)
-			h.writes(row)
-			return mine
-		}, asanaauth.Unauthenticated, true},
-		"my session, of longer idle time": {func(h *house, mine, _ secret.String) secret.String {
-			row := h.sessionRow(mine)
-			row.IdleTTL += time.Hour
-			h.writes(row)
-			return mine
-		}, asanaauth.Unauthenticated, true},
-		"my session, with a later idle end": {func(h *house, mine, _ secret.String) secret.String {
-			row := h.sessionRow(mine)
-			row.IdleEnd = row.IdleEnd.Add(time.Hour)
-			h.writes(row)
-			return mine
-		}, asanaauth.Unauthenticated, true},
-		"my session, begun at another time": {func(h *house, mine, _ secret.String) secret.String {
-			row := h.sessionRow(mine)
-			row.Start = row.Start.Add(time.Hour)
-			h.writes(row)
-			return mine
-		}, asanaauth.Unauthenticated, true},
-		"my session and my hot row, of another epoch": {func(h *house, mine, _ secret.String) secret.String {
-			row, hot := h.sessionRow(mine), h.hot(mine)
-			row.Epoch, hot.Epoch = "another", "another"
-			h.writes(row, hot)
-			return mine
-		}, asanaauth.Unauthenticated, true},
-		"a session without an epoch, and a row without one": {func(h *house, mine, _ secret.String) secret.String {
-			row, hot := h.sessionRow(mine), h.hot(mine)
-			row.Epoch, hot.Epoch = "", ""
-			h.writes(row, hot)
-			return mine
-		}, asanaauth.Unauthenticated, false},
+// A forger changes rows of the attacker's session and of the victim's, and returns the
+// cookie to ask with.
+type forger func(inst *authtest.Installation, mine, victims secret.String) (cookie secret.String)
 
-		"the victim's access token in my row":  {hot(func(m, v *store.Hot) { m.Access = v.Access }), asanaauth.Internal, true},
-		"the victim's refresh token in my row": {hot(func(m, v *store.Hot) { m.Refresh = v.Refresh }), "", true},
-		"both, and its times":                  {hot(func(m, v *store.Hot) { m.Access, m.Refresh, m.Expires = v.Access, v.Refresh, v.Expires }), asanaauth.Internal, true},
-		"my refresh token as access token":     {hot(func(m, _ *store.Hot) { m.Access = m.Refresh }), asanaauth.Internal, true},
-		"my access token as refresh token":     {hot(func(m, _ *store.Hot) { m.Refresh = m.Access }), "", true},
-		"no access token":                      {hot(func(m, _ *store.Hot) { m.Access = nil }), asanaauth.Internal, true},
-		"no refresh token":                     {hot(func(m, _ *store.Hot) { m.Refresh = nil }), "", false},
-		"the victim's owner":                   {hot(func(m, v *store.Hot) { m.Owner = v.Owner }), asanaauth.Unauthenticated, false},
-		"the victim's gid":                     {hot(func(m, v *store.Hot) { m.AsanaGID = v.AsanaGID }), asanaauth.Unauthenticated, false},
-		"another kind":                         {hot(func(m, _ *store.Hot) { m.Kind = store.ServiceAccount }), asanaauth.Unauthenticated, false},
-		"another epoch":                        {hot(func(m, _ *store.Hot) { m.Epoch = "another" }), asanaauth.Unauthenticated, false},
-		"the victim's row under my name": {hot(func(m, v *store.Hot) {
-			id := m.Connection
-			*m = *v
-			m.Connection = id
-		}), asanaauth.Unauthenticated, false},
-		"the victim's row under my name, in my epoch": {hot(func(m, v *store.Hot) {
-			id, epoch := m.Connection, m.Epoch
-			*m = *v
-			m.Connection, m.Epoch = id, epoch
-		}), asanaauth.Unauthenticated, false},
-		"the victim's tokens, owner and gid": {hot(func(m, v *store.Hot) {
-			m.Owner, m.AsanaGID, m.Access, m.Refresh = v.Owner, v.AsanaGID, v.Access, v.Refresh
-		}), asanaauth.Unauthenticated, false},
-		"both hot rows under each other's name": {func(h *house, mine, victims secret.String) secret.String {
-			a, b := h.hot(mine), h.hot(victims)
-			a.Connection, b.Connection = b.Connection, a.Connection
-			h.writes(a, b)
-			return mine
-		}, asanaauth.Unauthenticated, false},
-		"a new row of the victim's, under a name of my own": {func(h *house, mine, victims secret.String) secret.String {
-			v := h.hot(victims)
-			v.Owner = store.HashText("attacker")
-			v.Connection = store.ConnectionID(v.Owner, v.AsanaGID, v.Kind)
-			c := h.cold(victims)
-			c.Connection = v.Connection
-			cookie := secret.New(v.Connection + "." + strings.Repeat("A", 43))
-			row := *h.sessionRow(mine)
-			row.Cookie, row.Connection, row.Epoch = store.HashText(cookie.Reveal()), v.Connection, v.Epoch
-			h.writes(v, c, &row)
-			return cookie
-		}, asanaauth.Unauthenticated, true},
+type forgery struct {
+	forge forger
+	kind  asanaauth.ErrorKind // of every error; empty: some responses may be the attacker's own
+	alarm bool                // unseal_failed is raised
+}
 
-		"the victim's name":    {cold(func(m, v *store.Cold) { m.Name = v.Name }), "", true},
-		"the victim's e-mail":  {cold(func(m, v *store.Cold) { m.Email = v.Email }), "", true},
-		"the victim's picture": {cold(func(m, v *store.Cold) { m.Picture = v.Picture }), "", true},
-		"the victim's e-mail as my name": {cold(func(m, v *store.Cold) {
-			m.Name, m.Email = v.Email, nil
-		}), "", true},
-		"my e-mail as my name": {cold(func(m, _ *store.Cold) { m.Name = m.Email }), "", true},
-		"both cold rows under each other's name": {func(h *house, mine, victims secret.String) secret.String {
-			a, b := h.cold(mine), h.cold(victims)
-			a.Connection, b.Connection = b.Connection, a.Connection
-			h.writes(a, b)
-			return mine
-		}, "", true},
-	} {
+// testForgeries checks that each forgery fails, and returns nothing of the victim.
+func testForgeries(t *testing.T, forgeries map[string]forgery) {
+	for name, f := range forgeries {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				h := newHouse(t)
-				p := h.process()
-				victims, mine := p.signIn(victim), p.signIn(attacker)
-				l := h.plunder(c.attempt(h, mine, victims))
-				h.wantNothingOfTheVictim(l)
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				victims, mine := p.SignIn(victim), p.SignIn(attacker)
+				l := plunder(inst, f.forge(inst, mine, victims))
+				wantNothingOfTheVictim(inst, l)
 				failures := 0
 				for _, err := range l.errs {
 					if err == nil {
 						continue
 					}
 					failures++
-					if kind := asanaauth.KindOf(err); c.failed != "" && kind != c.failed {
-						t.Errorf("refused with %v, want %s", err, c.failed)
+					if f.kind != "" && asanaauth.KindOf(err) != f.kind {
+						t.Errorf("got error %v, want %s", err, f.kind)
 					}
 				}
 				if failures == 0 {
 					t.Error("nothing was refused")
 				}
-				if len(l.whose) > 0 && c.failed != "" {
-					t.Error("a token was handed out")
+				if len(l.users) > 0 && f.kind != "" {
+					t.Error("a token was returned")
 				}
-				if got := h.log.says("alarm", "unseal_failed") > 0; got != c.alarm {
-					t.Errorf("alarm unseal_failed: %v, want %v", got, c.alarm)
+				if got := inst.Log.Says("alarm", "unseal_failed") > 0; got != f.alarm {
+					t.Errorf("alarm unseal_failed: %v, want %v", got, f.alarm)
 				}
 			})
 		})
 	}
 }
 
-// What a sealed field is bound to is part of its format: the next release has
-// to open what this one seals, and neither opens it as anything else.
-func TestWhatSealsAreBoundTo(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.process()
-		cookie := p.signIn(victim)
-		ring := p.mustRing()
-		hot, cold, session := h.hot(cookie), h.cold(cookie), h.sessionRow(cookie)
-		owner := store.HashText("asana:" + victim)
-		facts := []string{
-			session.Connection, session.Epoch, "946684800000", "949276800000", "604800000", "947289600000",
-		}
-		for _, c := range []struct {
-			row    string
-			field  string
-			facts  []string
-			sealed secret.Sealed
-			text   string
-		}{
-			{hot.Key().String(), "access", nil, hot.Access, p.mustToken(cookie, 0).Access.Reveal()},
-			{hot.Key().String(), "refresh", nil, hot.Refresh, h.wire.tokens[0]},
-			{cold.Key().String(), "owner_name", nil, cold.OwnerName, "asana:" + victim},
-			{cold.Key().String(), "name", nil, cold.Name, "Mia Member"},
-			{cold.Key().String(), "email", nil, cold.Email, "mia@acme.example"},
-			{cold.Key().String(), "picture", nil, cold.Picture, "https://photos.example/mia.png"},
-			{session.Key().String(), "proof", facts, session.Proof, "session"},
-		} {
-			label := seal.Label{Row: c.row, Owner: string(owner[:]), Field: c.field, Facts: c.facts}
-			if text, err := ring.Open(label, c.sealed); err != nil || text.Reveal() != c.text {
-				t.Errorf("%s: %q, %v", c.field, text.Reveal(), err)
-			}
-			for what, change := range map[string]func(*seal.Label){
-				"row":   func(l *seal.Label) { l.Row = "c#x/y" },
-				"owner": func(l *seal.Label) { l.Owner = "" },
-				"field": func(l *seal.Label) { l.Field = "x" },
-				"facts": func(l *seal.Label) { l.Facts = append([]string{"x"}, l.Facts...) },
-			} {
-				other := label
-				if change(&other); second(ring.Open(other, c.sealed)) == nil {
-					t.Errorf("%s opens under another %s", c.field, what)
-				}
-			}
-		}
+// newSession forges a session of the victim's connection under a cookie that the attacker
+// made up. It has the attacker's proof, unless change changes that.
+func newSession(change func(row, victims *store.Session, hot *store.Hot)) forger {
+	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
+		hot := inst.Rows.Hot(victims.Reveal())
+		cookie := secret.New(hot.Connection + "." + strings.Repeat("A", 43))
+		row := inst.Rows.SessionRow(mine)
+		row.Cookie, row.Connection, row.Epoch = store.HashText(cookie.Reveal()), hot.Connection, hot.Epoch
+		change(row, inst.Rows.SessionRow(victims), hot)
+		inst.Rows.Forge(row)
+		return cookie
+	}
+}
+
+// mySession changes the row of the attacker's session.
+func mySession(change func(row *store.Session, victims *store.Hot)) forger {
+	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
+		row := inst.Rows.SessionRow(mine)
+		change(row, inst.Rows.Hot(victims.Reveal()))
+		inst.Rows.Forge(row)
+		return mine
+	}
+}
+
+// bothSessions changes the session rows of both.
+func bothSessions(change func(mine, victims *store.Session)) forger {
+	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
+		a, b := inst.Rows.SessionRow(mine), inst.Rows.SessionRow(victims)
+		change(a, b)
+		inst.Rows.Forge(a, b)
+		return mine
+	}
+}
+
+// myEpoch writes another epoch into the attacker's session and connection.
+func myEpoch(epoch string) forger {
+	return func(inst *authtest.Installation, mine, _ secret.String) secret.String {
+		row, hot := inst.Rows.SessionRow(mine), inst.Rows.Hot(mine.Reveal())
+		row.Epoch, hot.Epoch = epoch, epoch
+		inst.Rows.Forge(row, hot)
+		return mine
+	}
+}
+
+func TestForgedSessionRows(t *testing.T) {
+	t.Parallel()
+	const kind = asanaauth.Unauthenticated
+	testForgeries(t, map[string]forgery{
+		"new, with my own proof":            {newSession(func(_, _ *store.Session, _ *store.Hot) {}), kind, true},
+		"new, with the victim's proof":      {newSession(func(row, v *store.Session, _ *store.Hot) { row.Proof = v.Proof }), kind, true},
+		"new, without a proof":              {newSession(func(row, _ *store.Session, _ *store.Hot) { row.Proof = nil }), kind, true},
+		"new, with another seal as proof":   {newSession(func(row, _ *store.Session, hot *store.Hot) { row.Proof = hot.Access }), kind, true},
+		"the victim's under another cookie": {newSession(func(row, v *store.Session, _ *store.Hot) { v.Cookie = row.Cookie; *row = *v }), kind, true},
+		"mine, of the victim's connection and epoch": {mySession(func(row *store.Session, v *store.Hot) {
+			row.Connection, row.Epoch = v.Connection, v.Epoch
+		}), kind, false},
+		"mine, of the victim's connection": {mySession(func(row *store.Session, v *store.Hot) { row.Connection = v.Connection }), kind, false},
+		"mine, with a later end":           {mySession(func(row *store.Session, _ *store.Hot) { row.End = row.End.Add(time.Hour) }), kind, true},
+		"mine, with a longer idle time":    {mySession(func(row *store.Session, _ *store.Hot) { row.IdleTTL += time.Hour }), kind, true},
+		"mine, with a later idle end":      {mySession(func(row *store.Session, _ *store.Hot) { row.IdleEnd = row.IdleEnd.Add(time.Hour) }), kind, true},
+		"mine, with another start":         {mySession(func(row *store.Session, _ *store.Hot) { row.Start = row.Start.Add(time.Hour) }), kind, true},
+		"mine, in another epoch":           {myEpoch("another"), kind, true},
+		"mine, without an epoch":           {myEpoch(""), kind, false},
+		"two rows swapped":                 {bothSessions(func(a, b *store.Session) { a.Cookie, b.Cookie = b.Cookie, a.Cookie }), kind, false},
+		"two proofs swapped":               {bothSessions(func(a, b *store.Session) { a.Proof, b.Proof = b.Proof, a.Proof }), kind, true},
 	})
 }
 
-// A seal that does not open costs nobody anything: no lease, no request.
-func TestAForgedRefreshTokenIsNotSent(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.process()
-		victims, mine := p.signIn(victim), p.signIn(attacker)
-		row := h.hot(mine)
-		row.Refresh = h.hot(victims).Refresh
-		h.writes(row)
-		h.expire()
-		h.table.Reset()
-		_, err := h.process().token(mine, 0)
-		wantKind(t, err, asanaauth.Internal)
-		wantCount(t, "refreshes", h.refreshes(), 0)
-		wantCount(t, "writes", h.table.Count("write"), 0)
+// myHot changes the attacker's hot row.
+func myHot(change func(mine, victims *store.Hot)) forger {
+	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
+		row := inst.Rows.Hot(mine.Reveal())
+		change(row, inst.Rows.Hot(victims.Reveal()))
+		inst.Rows.Forge(row)
+		return mine
+	}
+}
+
+// swapHots writes both hot rows under each other's key.
+func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.String {
+	a, b := inst.Rows.Hot(mine.Reveal()), inst.Rows.Hot(victims.Reveal())
+	a.Connection, b.Connection = b.Connection, a.Connection
+	inst.Rows.Forge(a, b)
+	return mine
+}
+
+// takeOver copies the victim's connection to an owner of the attacker's, with the id that
+// belongs to it, and makes a session of it.
+func takeOver(inst *authtest.Installation, mine, victims secret.String) secret.String {
+	hot, cold, row := inst.Rows.Hot(victims.Reveal()), inst.Rows.Cold(victims.Reveal()), inst.Rows.SessionRow(mine)
+	hot.Owner = store.HashText("attacker")
+	hot.Connection = store.ConnectionID(hot.Owner, hot.AsanaGID, hot.Kind)
+	cold.Connection = hot.Connection
+	cookie := secret.New(hot.Connection + "." + strings.Repeat("A", 43))
+	row.Cookie, row.Connection, row.Epoch = store.HashText(cookie.Reveal()), hot.Connection, hot.Epoch
+	inst.Rows.Forge(hot, cold, row)
+	return cookie
+}
+
+func TestForgedHotRows(t *testing.T) {
+	t.Parallel()
+	const kind = asanaauth.Unauthenticated
+	testForgeries(t, map[string]forgery{
+		"the victim's access token":  {myHot(func(m, v *store.Hot) { m.Access = v.Access }), asanaauth.Internal, true},
+		"the victim's refresh token": {myHot(func(m, v *store.Hot) { m.Refresh = v.Refresh }), "", true},
+		"the victim's tokens": {myHot(func(m, v *store.Hot) {
+			m.Access, m.Refresh, m.Expires = v.Access, v.Refresh, v.Expires
+		}), asanaauth.Internal, true},
+		"my refresh token as access token": {myHot(func(m, _ *store.Hot) { m.Access = m.Refresh }), asanaauth.Internal, true},
+		"my access token as refresh token": {myHot(func(m, _ *store.Hot) { m.Refresh = m.Access }), "", true},
+		"no access token":                  {myHot(func(m, _ *store.Hot) { m.Access = nil }), asanaauth.Internal, true},
+		"no refresh token":                 {myHot(func(m, _ *store.Hot) { m.Refresh = nil }), "", false},
+		"the victim's owner":               {myHot(func(m, v *store.Hot) { m.Owner = v.Owner }), kind, false},
+		"the victim's gid":                 {myHot(func(m, v *store.Hot) { m.AsanaGID = v.AsanaGID }), kind, false},
+		"another kind":                     {myHot(func(m, _ *store.Hot) { m.Kind = string(asanaauth.ServiceAccount) }), kind, false},
+		"another epoch":                    {myHot(func(m, _ *store.Hot) { m.Epoch = "another" }), kind, false},
+		"the victim's row":                 {myHot(func(m, v *store.Hot) { v.Connection = m.Connection; *m = *v }), kind, false},
+		"the victim's row in my epoch": {myHot(func(m, v *store.Hot) {
+			v.Connection, v.Epoch = m.Connection, m.Epoch
+			*m = *v
+		}), kind, false},
+		"the victim's tokens, owner and gid": {myHot(func(m, v *store.Hot) {
+			m.Owner, m.AsanaGID, m.Access, m.Refresh = v.Owner, v.AsanaGID, v.Access, v.Refresh
+		}), kind, false},
+		"two rows swapped":                           {swapHots, kind, false},
+		"the victim's connection, of my own owner's": {takeOver, kind, true},
 	})
 }
 
-// A session of before a disconnect opens nothing after it, even where the
-// tombstone is gone and the person has connected again, and even where the old
-// rows are put back.
-func TestAnOldSessionOpensNothingLater(t *testing.T) {
-	for _, again := range []string{"the tombstone stays", "the tombstone is deleted", "the old session is put back with the new epoch"} {
-		t.Run(again, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				h := newHouse(t)
-				p := h.process()
-				old := p.signIn(victim)
-				row, epoch := h.sessionRow(old), h.hot(old).Epoch
-				if _, err := p.disconnect(old); err != nil {
-					t.Fatal(err)
-				}
-				if again != "the tombstone stays" {
-					h.deletes(store.HotKey(connectionOf(old)))
-				}
-				fresh := p.signIn(victim)
-				if h.hot(fresh).Epoch == epoch {
-					t.Error("the epoch is the old one")
-				}
-				if again == "the old session is put back with the new epoch" {
-					row.Epoch = h.hot(fresh).Epoch
-				}
-				h.writes(row)
-				l := h.plunder(old)
-				for _, err := range l.errs {
-					wantKind(t, err, asanaauth.Unauthenticated)
-				}
-				if len(l.texts) > 0 {
-					t.Errorf("handed out: %q", l.texts)
-				}
-				p.mustToken(fresh, 0)
-			})
-		})
+// myCold changes the attacker's cold row.
+func myCold(change func(mine, victims *store.Cold)) forger {
+	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
+		row := inst.Rows.Cold(mine.Reveal())
+		change(row, inst.Rows.Cold(victims.Reveal()))
+		inst.Rows.Forge(row)
+		return mine
 	}
 }
 
-// A keyring that somebody else wrapped is none of ours, whatever its row says.
-func TestAForeignKeyring(t *testing.T) {
-	for _, named := range []string{"its own key", "our key"} {
-		t.Run(named, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				h := newHouse(t)
-				cookie := h.process().signIn(victim)
-				rows, err := h.rows.Read(t.Context(), store.KeyringKey)
-				if err != nil {
-					t.Fatal(err)
-				}
-				row := rows[store.KeyringKey].(*store.Keyring)
-				ours := *row
-				known, err := seal.NewRing(strings.NewReader(strings.Repeat("known to the attacker", 10)), "house", time.Now())
-				if err != nil {
-					t.Fatal(err)
-				}
-				foreign := local.New([32]byte{2})
-				if row.Wrapped, row.KMSKey, err = foreign.Wrap(t.Context(), known.Bytes(), seal.Context("house")); err != nil {
-					t.Fatal(err)
-				}
-				if named == "our key" {
-					row.KMSKey = ours.KMSKey
-				}
-				h.writes(row)
-				p := h.process()
-				answer := p.answer(p.begin(), asanatest.Several)
-				_, err = p.finish(answer)
-				wantKind(t, err, asanaauth.TryAgain) // nothing is sealed under a key that somebody knows
-				wantCount(t, "exchanges", h.exchanges(), 1)
-				l := h.plunder(cookie)
-				for _, err := range l.errs {
-					wantKind(t, err, asanaauth.TryAgain)
-				}
-				if len(l.texts) > 0 {
-					t.Errorf("handed out: %q", l.texts)
-				}
-				if h.log.says("alarm", "kms_denied") == 0 {
-					t.Error("no alarm kms_denied")
-				}
-				h.writes(&ours)
-				if hot := h.hot(cookie); hot.Status != store.Active {
-					t.Errorf("the connection is %s", hot.Status)
-				}
-				h.process().mustToken(cookie, 0)
-			})
-		})
-	}
+// swapColds writes both cold rows under each other's key.
+func swapColds(inst *authtest.Installation, mine, victims secret.String) secret.String {
+	a, b := inst.Rows.Cold(mine.Reveal()), inst.Rows.Cold(victims.Reveal())
+	a.Connection, b.Connection = b.Connection, a.Connection
+	inst.Rows.Forge(a, b)
+	return mine
 }
 
-// A seal that was cut, or changed in one bit, is refused as a whole.
-func TestTamperedSeals(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		h := newHouse(t)
-		cookie := h.process().signIn(attacker)
-		good := h.hot(cookie).Access
-		for i := range good {
-			row := h.hot(cookie)
-			row.Access = append(secret.Sealed{}, good...)
-			row.Access[i] ^= 1
-			h.writes(row)
-			token, err := h.process().token(cookie, 0)
-			if asanaauth.KindOf(err) != asanaauth.Internal || !token.Access.IsZero() {
-				t.Errorf("byte %d changed: %v", i, err)
-			}
-		}
-		wantCount(t, "alarms", h.log.says("alarm", "unseal_failed"), len(good))
+func TestForgedColdRows(t *testing.T) {
+	t.Parallel()
+	testForgeries(t, map[string]forgery{
+		"the victim's name":             {myCold(func(m, v *store.Cold) { m.Name = v.Name }), "", true},
+		"the victim's email":            {myCold(func(m, v *store.Cold) { m.Email = v.Email }), "", true},
+		"the victim's picture":          {myCold(func(m, v *store.Cold) { m.Picture = v.Picture }), "", true},
+		"the victim's email as my name": {myCold(func(m, v *store.Cold) { m.Name, m.Email = v.Email, nil }), "", true},
+		"my email as my name":           {myCold(func(m, _ *store.Cold) { m.Name = m.Email }), "", true},
+		"two rows swapped":              {swapColds, "", true},
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -11,17 +12,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
 const module = "github.com/asanaauth/asanaauth/"
 
-// importRule says what a package may import. A pattern is an import path and all
+// importRule says what a package may import. A pattern is an import path and everything
 // below it, or with a $ at the end that package alone; "~/" stands for this module.
 type importRule struct {
 	pkg   string
-	may   []string // import itself, beside the standard library; nil: anything
-	never []string // not even through others
+	may   []string // may be imported, besides the standard library; nil: anything
+	never []string // must not be linked, not even through other packages
 	why   string
 }
 
@@ -36,26 +38,37 @@ const (
 	oauth2     = "golang.org/x/oauth2"
 	oidc       = "github.com/coreos/go-oidc/v3"
 	jose       = "github.com/go-jose/go-jose/v4"
-	rules      = "~/pkg/asanaauth$"
+	root       = "~/pkg/asanaauth$"
 	webURL     = "~/internal/weburl$"
 	strictJSON = "~/internal/strictjson$"
 )
 
-// our gives patterns of packages below pkg/asanaauth.
+// our returns the patterns of packages below pkg/asanaauth.
 func our(names ...string) []string {
+	patterns := make([]string, len(names))
 	for i, name := range names {
-		names[i] = "~/pkg/asanaauth/" + name
+		patterns[i] = "~/pkg/asanaauth/" + name
 	}
-	return names
+	return patterns
 }
 
+// rooms are the rooms from the bottom up: each may import those before it.
+var rooms = []string{"connection", "token", "membership", "session", "link", "login"}
+
+// nothing is the list of a package that imports only the standard library.
+var nothing = []string{}
+
 func importRules() []importRule {
-	nothing := []string{}
+	return slices.Concat(supportRules(), leafRules(), sharedRules(), roomRules(), outerRules())
+}
+
+// supportRules are about packages that users of the module do not see.
+func supportRules() []importRule {
 	return []importRule{
 		{"~/internal/weburl$", nothing, []string{"~", anyAWS},
 			"every package that has to judge a URL may import it"},
 		{"~/internal/strictjson$", nothing, []string{"~", anyAWS, "net/http"},
-			"every package that reads JSON of others may import it"},
+			"every package that reads JSON from outside may import it"},
 		{"~/internal/env$", []string{webURL}, []string{"~/pkg", "~/functions", "~/cmd", anyAWS},
 			"functions and command read variables by the same rules, and link nothing else for it"},
 		{"~/internal/lambdahttp$", []string{awsLambda}, []string{"~", "net/http/httptest"},
@@ -63,61 +76,120 @@ func importRules() []importRule {
 		{"~/internal/lambdatest$", nothing, []string{"~", anyAWS},
 			"it runs built functions, and shares no code with them"},
 		{"~/internal/awstest$", []string{awsSDK + "/aws", awsSDK + "/config", awsSDK + "/service"}, []string{"~"},
-			"it makes what a deployment consists of, as somebody else would"},
+			"it makes the resources of a deployment without our code, as CloudFormation does"},
+	}
+}
+
+// leafRules are about the packages that the rooms stand on, and their adapters.
+func leafRules() []importRule {
+	return []importRule{
+		{root, our("secret$"), []string{anyAWS, "net/http"},
+			"every room and every importer shares its types, so it depends on no room"},
 		{"~/pkg/asanaauth/secret$", nothing, []string{"~", anyAWS, "net/http"},
-			"secrets are held by every package, so this one leans on none"},
-		{"~/pkg/asanaauth/store$", our("secret"), []string{anyAWS, "net/http", rules},
+			"every package holds secrets, so this one depends on none of them"},
+		{"~/pkg/asanaauth/store$", our("secret$"), []string{anyAWS, "net/http", root},
 			"what a row is does not depend on where it is kept"},
-		{"~/pkg/asanaauth/store/storetest$", append(our("secret", "store"), "github.com/google/go-cmp"), []string{anyAWS, rules},
-			"one suite proves all stores alike, and knows none of them"},
-		{"~/pkg/asanaauth/store/dynamo$", append(our("secret", "store"), awsSDK+"/aws", dynamoDB, smithy), []string{kmsClient, smClient, rules},
-			"who reaches the table must not be able to unwrap what is in it"},
-		{"~/pkg/asanaauth/store/bolt$", append(our("secret", "store"), "go.etcd.io/bbolt"), []string{anyAWS, rules},
+		{"~/pkg/asanaauth/store/storetest$", append(our("secret$", "store$"), "github.com/google/go-cmp"), []string{anyAWS, root},
+			"the same suite tests every store, so it knows none of them"},
+		{"~/pkg/asanaauth/store/dynamo$", append(our("secret$", "store$"), awsSDK+"/aws", dynamoDB, smithy), []string{kmsClient, smClient, root},
+			"code that reads the table must not be able to unwrap the keys to it"},
+		{"~/pkg/asanaauth/store/bolt$", append(our("secret$", "store$"), "go.etcd.io/bbolt"), []string{anyAWS, root},
 			"the local store is a file and nothing else"},
-		{"~/pkg/asanaauth/seal$", our("secret"), []string{anyAWS, "net/http", rules},
-			"sealing is a computation: who wraps the keyring is an adapter's business"},
-		{"~/pkg/asanaauth/seal/sealtest$", our("secret", "seal"), []string{anyAWS, rules},
-			"one suite proves all wrappers alike, and knows none of them"},
-		{"~/pkg/asanaauth/seal/kms$", append(our("seal"), awsSDK+"/aws", kmsClient, smithy), []string{dynamoDB, smClient, rules},
-			"who unwraps keys needs no way to the rows"},
-		{"~/pkg/asanaauth/seal/local$", our("seal"), []string{anyAWS, "net/http", rules},
+		{"~/pkg/asanaauth/seal$", our("secret$"), []string{anyAWS, "net/http", root},
+			"sealing is a computation; wrapping the keyring is the job of an adapter"},
+		{"~/pkg/asanaauth/seal/sealtest$", our("secret$", "seal$"), []string{anyAWS, root},
+			"the same suite tests every wrapper, so it knows none of them"},
+		{"~/pkg/asanaauth/seal/kms$", append(our("seal$"), awsSDK+"/aws", kmsClient, smithy), []string{dynamoDB, smClient, root},
+			"code that unwraps keys must not be able to read the table"},
+		{"~/pkg/asanaauth/seal/local$", our("seal$"), []string{anyAWS, "net/http", root},
 			"the local key is a file and nothing else"},
-		{"~/pkg/asanaauth/asana$", append(our("secret"), webURL, strictJSON, oauth2, oidc, jose), []string{anyAWS, "~/pkg/asanaauth/store", "~/pkg/asanaauth/seal", rules},
-			"it speaks to Asana and keeps nothing"},
-		{"~/pkg/asanaauth/asana/secretsmanager$", append(our("secret"), awsSDK+"/aws", smClient, smithy), []string{dynamoDB, kmsClient, rules, "~/pkg/asanaauth/store", "~/pkg/asanaauth/seal"},
-			"who fetches the client secret needs nothing else of ours"},
-		{rules, append(our("secret", "store$", "seal$", "asana$"), webURL, oauth2, "golang.org/x/sync"), []string{anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"},
-			"the rules touch the world through five doors, so that they can be simulated"},
-		{"~/pkg/asanaauth/httpapi$", append(our("secret", "store$", "asana$"), rules, webURL, strictJSON, "github.com/jub0bs/cors"), []string{anyAWS, "~/functions", "~/internal/lambdahttp"},
-			"the same handlers run in one local process and in Lambda functions"},
+		{"~/pkg/asanaauth/asana$", append(our("secret$"), webURL, strictJSON, oauth2, oidc, jose), append(our("store", "seal"), anyAWS, root),
+			"it speaks to Asana and stores nothing"},
+		{"~/pkg/asanaauth/asana/secretsmanager$", append(our("secret$"), awsSDK+"/aws", smClient, smithy), append(our("store", "seal", "asana$"), dynamoDB, kmsClient, root),
+			"fetching the client secret needs nothing else of ours"},
+		{"~/pkg/asanaauth/keyring$", our("seal$", "store$", "secret$"), []string{anyAWS, root},
+			"it reaches KMS only through a seal.Wrapper"},
+		{"~/pkg/asanaauth/clientsecret$", our("seal$", "store$", "secret$"), []string{anyAWS, root},
+			"it reaches Secrets Manager only through a Source"},
 		{"~/pkg/asanatest$", []string{jose}, []string{"~", anyAWS},
-			"anyone can test their Asana client against it; and what shares code with us would share our mistakes"},
+			"anyone can test their Asana client against it, and code shared with us would share our mistakes"},
+	}
+}
 
-		{"~/pkg/asanaauth/onaws$", append(our("secret", "store", "seal", "asana"), rules, awsSDK+"/aws", awsSDK+"/service", smithy), []string{"~/functions", "~/pkg/asanaauth/httpapi", "~/internal/lambdahttp", awsSDK + "/config"},
+// sharedRules are about the packages that only the rooms import.
+func sharedRules() []importRule {
+	aboveThem := append(our(rooms...), "~/pkg/asanaauth/httpapi", "~/functions", anyAWS)
+	return []importRule{
+		{"~/pkg/asanaauth/internal/row$", append(our("store$", "seal$", "secret$", "keyring$"), root),
+			append(our("asana", "internal/requests", "internal/consent", "internal/refresher"), append(aboveThem, "net/http")...),
+			"reading and writing rows involves no network but the store's own"},
+		{"~/pkg/asanaauth/internal/requests$", append(our("internal/row$", "asana$", "clientsecret$", "secret$"), root),
+			append(our("internal/consent", "internal/refresher"), aboveThem...),
+			"it makes requests to Asana and decides nothing about connections"},
+		{"~/pkg/asanaauth/internal/consent$", append(our("internal/row$", "asana$", "store$", "seal$", "secret$"), root),
+			append(our("internal/requests", "internal/refresher"), aboveThem...),
+			"it saves what Asana returned and makes no request"},
+		{"~/pkg/asanaauth/internal/refresher$", append(our("internal/row$", "internal/requests$", "keyring$", "clientsecret$", "asana$", "store$", "seal$", "secret$"), root, "golang.org/x/sync"),
+			append(our("internal/consent"), aboveThem...),
+			"the refresh protocol is complete without the rooms, so that it can be simulated alone"},
+		{"~/pkg/asanaauth/internal/accesstoken$", append(our("internal/row$", "internal/requests$", "internal/refresher$", "asana$", "store$", "secret$"), root),
+			append(our("internal/consent"), append(aboveThem, "~/pkg/asanaauth/httpapi")...),
+			"it gets tokens; who may have them is decided above"},
+		{"~/pkg/asanaauth/internal/authtest$",
+			append(our(append(slices.Clone(rooms), "asana$", "clientsecret$", "keyring$", "secret$", "seal$", "seal/local$", "seal/sealtest$", "store$", "store/storetest$")...), root, "~/pkg/asanatest$"),
+			[]string{anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"},
+			"it wires the rooms in memory, for tests of the rooms and of the layers above"},
+	}
+}
+
+// roomRules are about the rooms: a room imports those below it, and none above it.
+func roomRules() []importRule {
+	shared := append(our("internal/row$", "internal/requests$", "internal/consent$", "internal/refresher$", "internal/accesstoken$",
+		"asana$", "store$", "seal$", "secret$", "keyring$", "clientsecret$"), root, oauth2, webURL)
+	var rules []importRule
+	for i, room := range rooms {
+		rules = append(rules, importRule{
+			"~/pkg/asanaauth/" + room + "$",
+			append(our(rooms[:i]...), shared...),
+			append(our(rooms[i+1:]...), anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"),
+			"imports between rooms only point down, and no room knows HTTP handlers or AWS",
+		})
+	}
+	return rules
+}
+
+// outerRules are about what stands above the rooms.
+func outerRules() []importRule {
+	return []importRule{
+		{"~/pkg/asanaauth/httpapi$", append(our(append([]string{"secret$"}, rooms...)...), root, webURL, strictJSON, "github.com/jub0bs/cors"),
+			[]string{anyAWS, "~/functions", "~/internal/lambdahttp"},
+			"the same handlers run in the local command and in Lambda functions, and leave rows and keys to the rooms"},
+		{"~/pkg/asanaauth/onaws$", append(our(append([]string{"asana", "secret$", "store", "seal", "keyring$", "clientsecret$"}, rooms...)...), root, awsSDK+"/aws", awsSDK+"/service", smithy),
+			[]string{"~/functions", "~/pkg/asanaauth/httpapi", "~/internal/lambdahttp", awsSDK + "/config"},
 			"a Go backend brings its own AWS configuration, and serves no routes of ours"},
-
-		{"~/functions/internal/boot$", []string{"~/internal/env", "~/internal/lambdahttp", awsSDK + "/aws", awsLambda}, []string{awsSDK + "/service", rules},
-			"all mains share it, so what it imports is linked by every function"},
-		{"~/functions/internal/wire$", nil, []string{kmsClient, smClient, "~/pkg/asanaauth/seal/kms", "~/pkg/asanaauth/asana/secretsmanager"},
-			"authorize imports it too"},
-		{"~/functions/authorize$", nil, []string{kmsClient, smClient, "~/pkg/asanaauth/seal/kms", "~/pkg/asanaauth/asana/secretsmanager"},
+		{"~/functions/internal/boot$", []string{"~/internal/env", "~/internal/lambdahttp", awsSDK + "/aws", awsLambda}, []string{awsSDK + "/service", "~/pkg"},
+			"every main imports it, so every function links what it imports"},
+		{"~/functions/internal/wire$", nil, append(our("seal/kms", "asana/secretsmanager"), kmsClient, smClient),
+			"authorize imports it, too"},
+		{"~/functions/authorize$", nil, append(our("seal/kms", "asana/secretsmanager"), kmsClient, smClient),
 			"authorize must not be able to decrypt, and needs no client secret"},
-		{"~/functions/session$", nil, []string{smClient, "~/pkg/asanaauth/asana/secretsmanager"},
+		{"~/functions/session$", nil, append(our("asana/secretsmanager"), smClient),
 			"session does not speak to Asana"},
 	}
 }
 
-// notShipped is what no function links.
+// notShipped are rules for what no function may link.
 func notShipped() []importRule {
-	const slow = "a function's size is a cold start's time, and templates and net/rpc keep the linker from dropping methods"
+	const slow = "a larger function starts slower, and templates and net/rpc keep the linker from dropping methods"
 	return []importRule{
 		{never: []string{"html/template", "text/template", "net/rpc"}, why: slow},
 		{never: []string{awsSDK + "/config", awsSDK + "/credentials"}, why: "boot makes aws.Config by hand; this links SSO and STS, and looks for files"},
 		{never: []string{"golang.org/x/crypto/x509roots"}, why: "Amazon Linux has the roots"},
-		{never: []string{"testing", "net/http/httptest", "~/pkg/asanatest", "~/internal/lambdatest", "~/internal/awstest", "~/functions/internal/functest",
-			"~/pkg/asanaauth/store/storetest", "~/pkg/asanaauth/seal/sealtest"}, why: "tests and what they stand on do not ship"},
-		{never: []string{"~/pkg/asanaauth/seal/local", "~/pkg/asanaauth/store/bolt"}, why: "on AWS keys are wrapped by KMS, and rows are in the table"},
-		{never: []string{"~/pkg/asanaauth/onaws"}, why: "it imports every adapter"},
+		{never: append(our("internal/authtest", "store/storetest", "seal/sealtest"),
+			"testing", "net/http/httptest", "~/pkg/asanatest", "~/internal/lambdatest", "~/internal/awstest", "~/functions/internal/functest"),
+			why: "tests and their support do not ship"},
+		{never: our("seal/local", "store/bolt"), why: "on AWS, KMS wraps the keys and DynamoDB keeps the rows"},
+		{never: our("onaws"), why: "it imports every adapter"},
 	}
 }
 
@@ -127,36 +199,48 @@ type listed struct {
 	Imports, Deps    []string
 }
 
-// goList returns the packages of this module below pkg, internal and functions, with
-// all that they import of it, and which packages are the standard library's.
+// goList returns the packages of this module below pkg, internal and functions, and
+// which of all packages that they link are in the standard library.
 func goList(t *testing.T) (ours []listed, standard map[string]bool) {
 	t.Helper()
 	lookAtSources(t, "../../pkg", "../../internal", "../../functions")
+	packages, err := listPackages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	standard = map[string]bool{}
+	for _, p := range packages {
+		standard[p.ImportPath] = p.Standard
+		if strings.HasPrefix(p.ImportPath, module) {
+			ours = append(ours, p)
+		}
+	}
+	return ours, standard
+}
+
+// listPackages runs go list once.
+var listPackages = sync.OnceValues(func() (packages []listed, err error) {
 	cmd := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc", "-json=ImportPath,Name,Standard,Imports,Deps",
 		"../../pkg/...", "../../internal/...", "../../functions/...")
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list: %v\n%s", err, &problems)
+		return nil, fmt.Errorf("go list: %w\n%s", err, &problems)
 	}
-	standard = map[string]bool{}
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listed
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			return ours, standard
+			return packages, nil
 		} else if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		standard[p.ImportPath] = p.Standard
-		if strings.HasPrefix(p.ImportPath, module) {
-			ours = append(ours, p)
-		}
+		packages = append(packages, p)
 	}
-}
+})
 
 // lookAtSources makes "go test" run this test again when a file changes that this
-// package does not import: what go list reads, the test's cache does not see.
+// package does not import: the cache of test results does not see what go list reads.
 func lookAtSources(t *testing.T, roots ...string) {
 	t.Helper()
 	for _, root := range roots {
@@ -173,6 +257,7 @@ func lookAtSources(t *testing.T, roots ...string) {
 }
 
 func TestImports(t *testing.T) {
+	t.Parallel()
 	ours, standard := goList(t)
 	table := importRules()
 	for _, rule := range table {
@@ -195,6 +280,7 @@ func TestImports(t *testing.T) {
 }
 
 func TestShippedFunctions(t *testing.T) {
+	t.Parallel()
 	ours, standard := goList(t)
 	count := 0
 	for _, p := range ours {

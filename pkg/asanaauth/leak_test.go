@@ -1,300 +1,337 @@
 package asanaauth_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"maps"
+	"errors"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// hunter sees all that is secret pass by on the wire.
-type hunter struct {
-	next http.RoundTripper
+// What the hunts mark. A marker is in whatever comes from outside and must be repeated
+// nowhere.
+const (
+	markedName    = "Marker Of A Name"
+	markedEmail   = "marker.of.an.address@example"
+	markedPicture = "marker-of-a-picture"
+	markedSecret  = "marker-of-another-client-secret"
+	markedBody    = "marker-of-a-body"
+	markedError   = "marker-of-an-error"
+	markedOwner   = "marker-of-an-owner"
+	markedPerson  = "marker-of-a-person"
+)
 
-	mu      sync.Mutex
-	secrets map[string]string // what it is, by its text
+// leaks is one hunt, in one installation.
+type leaks struct {
+	t    testing.TB
+	inst *authtest.Installation
+	hunt *authtest.Hunt
 }
 
-func (s *hunter) note(what, text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(text) > 8 {
-		s.secrets[text] = what
+// newLeaks begins a hunt in an installation that rotates refresh tokens, and where a
+// person's name, address and picture are marked.
+func newLeaks(t *testing.T, markers map[string]string) leaks {
+	t.Helper()
+	inst := authtest.New(t).Signs()
+	inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.IDTokenInTokenResponse = true, true })
+	if err := inst.Asana.UpdatePerson(asanatest.Member, func(p *asanatest.Person) {
+		p.Name, p.Email, p.Picture = markedName, markedEmail, "https://photos.example/"+markedPicture+".png"
+	}); err != nil {
+		t.Fatal(err)
 	}
+	markers[markedName], markers[markedEmail], markers[markedPicture] = "a name", "an address", "a picture"
+	return leaks{t, inst, inst.NewHunt(markers)}
 }
 
-// RoundTrip notes what is sent in forms and headers, and the tokens of answers.
-func (s *hunter) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		form, _ := url.ParseQuery(string(body))
-		for _, name := range []string{"code", "code_verifier", "client_secret", "refresh_token", "token"} {
-			s.note("the request's "+name, form.Get(name))
-		}
-	}
-	s.note("a bearer token", strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
-	answer, err := s.next.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(answer.Body)
-	answer.Body.Close()
-	answer.Body = io.NopCloser(bytes.NewReader(body))
-	var tokens map[string]any
-	if json.Unmarshal(body, &tokens) == nil {
-		for _, name := range []string{"access_token", "refresh_token", "id_token"} {
-			text, _ := tokens[name].(string)
-			s.note("the answer's "+name, text)
-		}
-	}
-	return answer, err
+// process starts a process whose requests to Asana pass by the hunt.
+func (l leaks) process() *authtest.Process {
+	l.t.Helper()
+	return l.inst.Process(authtest.WithOpenID, func(s *authtest.Settings) { s.Transport = l.hunt })
 }
 
-// trip is a whole life with this house, and collects what is said of it.
-type trip struct {
-	h    *house
-	s    *hunter
-	said []string
-	rows map[string]string // every state of every row, written down
-}
-
-// note keeps an outcome for the hunt: an error, or what a caller could print.
-func (l *trip) note(outcomes ...any) {
-	for _, o := range outcomes {
-		l.said = append(l.said, fmt.Sprintf("%v %+v %#v %s %q", o, o, o, o, o))
-	}
-	for _, row := range l.h.all() {
-		name := fmt.Sprint(row.Key(), row.(interface{ Revision() int64 }).Revision())
-		if _, ok := l.rows[name]; !ok {
-			l.rows[name] = written(row)
-		}
-	}
-}
-
-// hunt looks for every secret in everything that was said or kept.
-func (l *trip) hunt() {
-	l.h.t.Helper()
-	said := l.h.log.String() + strings.Join(l.said, "\n")
-	rows := strings.Join(slices.Collect(maps.Values(l.rows)), "\n")
-	for text, what := range l.s.secrets {
-		for _, form := range append(forms(text), url.QueryEscape(text)) {
-			if strings.Contains(said, form) {
-				l.h.t.Errorf("%s was said", what)
-			}
-			if strings.Contains(rows, form) {
-				l.h.t.Errorf("%s is in a row", what)
-			}
-		}
-	}
-}
-
-// One life with every kind of trouble that we know: nothing secret, and nothing
-// of the person, is in any log line, error, printed value or row.
+// A person signs in, uses the session and leaves, and everything goes wrong that we know
+// of: no secret, and nothing about the person, is in a log line, an error, a printed
+// value or a row.
 func TestNothingLeaks(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		h := newHouse(t).signs()
-		h.secrets.set(nil, "first secret", "marker-of-another-client-secret")
-		h.switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.IDTokenInTokenResponse = true, true })
-		hunts := &hunter{next: h.wire, secrets: map[string]string{
-			"first secret": "the client secret", "marker-of-another-client-secret": "the other client secret",
-			"Marker Of A Name": "a name", "marker.of.an.address@example": "an address", "marker-of-a-picture": "a picture",
-			"marker-of-a-body": "an answer's body", "marker-of-an-error": "an answer's error",
-		}}
-		if err := h.asana.UpdatePerson(asanatest.Member, func(p *asanatest.Person) {
-			p.Name, p.Email, p.Picture = "Marker Of A Name", "marker.of.an.address@example", "https://photos.example/marker-of-a-picture.png"
-		}); err != nil {
-			t.Fatal(err)
-		}
-		life := &trip{h: h, s: hunts, rows: map[string]string{}}
-		process := func() *process {
-			return h.process(withOpenID, func(s *settings) { s.transport = hunts })
-		}
-		cookie := life.connect(process)
-		hunts.note("the cookie", cookie.Reveal())
-		hunts.note("the cookie's secret", strings.TrimPrefix(cookie.Reveal(), connectionOf(cookie)+"."))
-		life.use(process, cookie)
-		life.trouble(process, cookie)
-		life.leave(process, cookie)
-		if len(hunts.secrets) < 100 || len(life.rows) < 100 || len(life.said) < 30 {
-			t.Errorf("the hunt was for %d secrets in %d rows and %d outcomes", len(hunts.secrets), len(life.rows), len(life.said))
-		}
-		life.hunt()
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		l := newLeaks(t, map[string]string{
+			authtest.ClientSecret: "the client secret", markedSecret: "the other client secret",
+			markedBody: "a response's body", markedError: "a response's error",
+		})
+		l.inst.Secrets.Set(nil, authtest.ClientSecret, markedSecret)
+		cookie := l.signIn()
+		l.mistakes()
+		l.use(cookie)
+		l.asanaFails(cookie)
+		l.tableFails()
+		l.keysAndSecretsFail(cookie)
+		l.tamper()
+		l.leave()
+		l.hunt.Finish(200, 200, 300)
 	})
 }
 
-// connect signs in, after what can go wrong before.
-func (l *trip) connect(process func() *process) secret.String {
-	var cookie secret.String
-	for name, change := range map[string]func(*asanaauth.FinishRequest){
-		"good":         func(*asanaauth.FinishRequest) {},
-		"denied":       func(r *asanaauth.FinishRequest) { r.Error = "access_denied" },
-		"other error":  func(r *asanaauth.FinishRequest) { r.Error = "marker-of-an-error" },
-		"issuer":       func(r *asanaauth.FinishRequest) { r.Issuer = "https://marker-of-an-error.example" },
-		"wrong code":   func(r *asanaauth.FinishRequest) { r.Code = secret.New("0/marker-of-an-error") },
-		"wrong state":  func(r *asanaauth.FinishRequest) { r.State = "marker-of-an-error" },
-		"bad ID token": func(r *asanaauth.FinishRequest) { r.IDToken = secret.New("marker-of-an-error.x.y") },
+// signIn signs in, after several responses of Asana that are refused.
+func (l leaks) signIn() (cookie secret.String) {
+	for name, change := range map[string]func(*login.CallbackRequest){
+		"good":         func(*login.CallbackRequest) {},
+		"denied":       func(r *login.CallbackRequest) { r.Error = "access_denied" },
+		"other error":  func(r *login.CallbackRequest) { r.Error = markedError },
+		"issuer":       func(r *login.CallbackRequest) { r.Issuer = "https://" + markedError + ".example" },
+		"wrong code":   func(r *login.CallbackRequest) { r.Code = secret.New("0/" + markedError) },
+		"wrong state":  func(r *login.CallbackRequest) { r.State = markedError },
+		"bad ID token": func(r *login.CallbackRequest) { r.IDToken = secret.New(markedError + ".x.y") },
 	} {
-		p := process()
-		begun, err := p.login.Begin(context.Background(), asanaauth.BeginRequest{AppState: "app-state"})
-		l.note(err)
-		u, err := url.Parse(begun.URL)
-		if err != nil {
-			l.h.t.Fatal(err)
-		}
-		l.s.note("the state", u.Query().Get("state"))
-		l.s.note("the nonce", u.Query().Get("nonce"))
-		l.s.note("the browser's secret", begun.Browser.Reveal())
-		answer := p.answer(begun, asanatest.Member)
-		l.s.note("the code", answer.Code.Reveal())
+		p := l.process()
+		attempt, err := p.Authorizer.Authorize(context.Background(), login.AuthorizeRequest{AppState: "app-state"})
+		l.hunt.Note(err)
+		q := authtest.Query(l.t, attempt.URL)
+		l.hunt.Secret("the state", q.Get("state"))
+		l.hunt.Secret("the nonce", q.Get("nonce"))
+		l.hunt.Secret("the browser's secret", attempt.Browser.Reveal())
+		answer := p.Answer(attempt, asanatest.Member)
+		l.hunt.Secret("the code", answer.Code.Reveal())
 		change(&answer)
-		finished, err := p.finish(answer)
-		l.note(err, finished)
+		out, err := p.Callback(answer)
+		l.hunt.Note(err, out)
 		if (err == nil) != (name == "good") {
-			l.h.t.Errorf("%s: %v", name, err)
+			l.t.Errorf("%s: %v", name, err)
 		}
 		if err == nil {
-			cookie = finished.Session
+			cookie = out.Session
 		}
-		finished, err = p.finish(answer)
-		l.note(err, finished)
+		out, err = p.Callback(answer)
+		l.hunt.Note(err, out)
 	}
-	_, err := process().login.Begin(context.Background(), asanaauth.BeginRequest{ReturnTo: "https://marker-of-an-error.example"})
-	l.note(err)
-	_, err = process().login.Begin(context.Background(), asanaauth.BeginRequest{AppState: "marker-of-an-error!"})
-	l.note(err)
-	_, err = process().login.Begin(context.Background(), asanaauth.BeginRequest{Link: "marker-of-an-error"})
-	l.note(err)
+	l.hunt.Secret("the cookie", cookie.Reveal())
+	l.hunt.Secret("the cookie's secret", strings.TrimPrefix(cookie.Reveal(), authtest.ConnectionOf(cookie)+"."))
 	return cookie
 }
 
+// mistakes makes requests that are refused.
+func (l leaks) mistakes() {
+	for _, r := range []login.AuthorizeRequest{
+		{ReturnTo: "https://" + markedError + ".example"}, {AppState: markedError + "!"}, {Link: markedError},
+	} {
+		_, err := l.process().Authorizer.Authorize(context.Background(), r)
+		l.hunt.Note(err)
+	}
+}
+
 // use does what a frontend does.
-func (l *trip) use(process func() *process, cookie secret.String) {
-	ctx := context.Background()
-	p := process()
-	s := p.session(cookie)
-	profile, err := p.conns.Profile(ctx, s)
-	l.note(err, profile, s.Caller())
-	if profile.Name.Reveal() != "Marker Of A Name" || profile.Email.IsZero() || profile.Picture.IsZero() {
-		l.h.t.Errorf("the profile is not the marked one")
+func (l leaks) use(cookie secret.String) {
+	ctx, p := context.Background(), l.process()
+	s := p.Session(cookie)
+	profile, err := p.Sessions.Profile(ctx, s)
+	l.hunt.Note(err, profile, session.CallerOf(cookie))
+	if profile.Name.Reveal() != markedName || profile.Email.IsZero() || profile.Picture.IsZero() {
+		l.t.Errorf("the profile is not the marked one")
 	}
 	for range 2 {
-		token, err := p.token(cookie, 0)
-		l.note(err, token)
-		list, err := p.members(cookie)
-		l.note(err, list)
-		l.h.expire()
+		got, err := p.Token(cookie, 0)
+		l.hunt.Note(err, got)
+		list, err := p.Members(cookie)
+		l.hunt.Note(err, list)
+		l.inst.Expire()
 	}
-	_, err = p.conns.Session(ctx, secret.New(connectionOf(cookie)+".marker-of-an-error"))
-	l.note(err)
-	_, err = p.memberships.In(ctx, &p.session(cookie).Connection, "marker-of-an-error", "")
-	l.note(err)
-	_, err = p.memberships.In(ctx, &p.session(cookie).Connection, "4711", "")
-	l.note(err)
+	_, err = p.Sessions.Open(ctx, secret.New(authtest.ConnectionOf(cookie)+"."+markedError))
+	l.hunt.Note(err)
+	for _, workspace := range []string{markedError, "4711"} {
+		_, err = p.Memberships.In(ctx, p.Session(cookie).Connection(), workspace, "")
+		l.hunt.Note(err)
+	}
 }
 
-// trouble lets everything go wrong once.
-func (l *trip) trouble(process func() *process, cookie secret.String) {
-	h := l.h
-	body := `{"error":"marker-of-an-error","error_description":"marker-of-a-body","errors":[{"message":"marker-of-a-body"}]}`
-	ask := func() {
-		token, err := process().token(cookie, 3000*time.Second)
-		l.note(err, token)
-		list, err := process().members(cookie)
-		l.note(err, list)
-		finished, err := process().finish(process().answer(process().begin(), asanatest.Member))
-		l.note(err, finished)
-		time.Sleep(10 * time.Minute)
-	}
+// ask asks for a token and for memberships, and signs in. All of it may fail.
+func (l leaks) ask(cookie secret.String) {
+	got, err := l.process().Token(cookie, 3000*time.Second)
+	l.hunt.Note(err, got)
+	list, err := l.process().Members(cookie)
+	l.hunt.Note(err, list)
+	p := l.process()
+	out, err := p.Callback(p.Answer(p.Begin(), asanatest.Member))
+	l.hunt.Note(err, out)
+	time.Sleep(10 * time.Minute)
+}
+
+// asanaFails lets Asana fail in every way, at every path.
+func (l leaks) asanaFails(cookie secret.String) {
+	body := `{"error":"` + markedError + `","error_description":"` + markedBody + `","errors":[{"message":"` + markedBody + `"}]}`
+	elsewhere := http.Header{"Location": {"https://" + markedError + ".example"}}
 	for _, f := range []asanatest.Fault{
-		{Status: 400, Body: body}, {Status: 401, Body: body}, {Status: 403, Body: body}, {Status: 500, Body: body}, {Status: 302, Body: body, Header: http.Header{"Location": {"https://marker-of-an-error.example"}}},
-		{Body: body}, {Body: "marker-of-a-body"}, {Cut: true}, {CutAfterApply: true}, {Delay: time.Minute},
+		{Status: 400, Body: body}, {Status: 401, Body: body}, {Status: 403, Body: body}, {Status: 500, Body: body},
+		{Status: 302, Body: body, Header: elsewhere}, {Body: body}, {Body: markedBody}, {Cut: true}, {CutAfterApply: true}, {Delay: time.Minute},
 	} {
-		for _, path := range []string{tokenPath, workspacesPath, membershipsPath(asanatest.Member), userInfoPath} {
-			h.expire()
+		for _, path := range []string{
+			authtest.TokenPath, authtest.WorkspacesPath, authtest.MembershipsPath(asanatest.Member), authtest.UserInfoPath,
+		} {
+			l.inst.Expire()
 			f.Path, f.Times = path, -1
-			h.asana.Inject(f)
-			ask()
-			h.asana.ClearFaults()
+			l.inst.Asana.Inject(f)
+			l.ask(cookie)
+			l.inst.Asana.ClearFaults()
 		}
 	}
-	cookie = process().signIn(asanatest.Member)
+}
+
+// tableFails lets reads and writes fail.
+func (l leaks) tableFails() {
+	cookie := l.process().SignIn(asanatest.Member)
 	for _, err := range []error{store.ErrUnavailable, store.ErrFormat} {
 		for _, name := range []string{"read", "write"} {
-			begun := process().begin()
-			answer := process().answer(begun, asanatest.Member)
-			l.s.note("the state", answer.State)
-			h.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
-				return op.Name != name, failIf(op.Name == name, err)
+			p := l.process()
+			answer := p.Answer(p.Begin(), asanatest.Member)
+			l.hunt.Secret("the state", answer.State)
+			l.inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+				return op.Name != name, authtest.FailIf(op.Name == name, err)
 			}
-			finished, err := process().finish(answer)
-			l.note(err, finished)
-			_, err = process().login.Begin(context.Background(), asanaauth.BeginRequest{})
-			l.note(err)
-			token, err := process().token(cookie, 0)
-			l.note(err, token)
-			h.table.Hook = nil
+			out, err := l.process().Callback(answer)
+			l.hunt.Note(err, out)
+			_, err = l.process().Authorizer.Authorize(context.Background(), login.AuthorizeRequest{})
+			l.hunt.Note(err)
+			got, err := l.process().Token(cookie, 0)
+			l.hunt.Note(err, got)
+			l.inst.Table.Hook = nil
 		}
 	}
-	for _, err := range []error{seal.ErrUnavailable, seal.ErrDenied} {
-		h.kms.Hook = func(string) error { return err }
-		ask()
-		h.kms.Hook = nil
-	}
-	h.secrets.set(fmt.Errorf("secrets manager is away"))
-	ask()
-	h.secrets.set(nil, "marker-of-another-client-secret")
-	ask()
-	h.secrets.set(nil, "first secret")
-	time.Sleep(time.Minute)
-	cold := h.cold(cookie)
-	cold.Name, cold.Email = cold.Email, cold.Name
-	h.writes(cold)
-	_, err := process().conns.Profile(context.Background(), process().session(cookie))
-	l.note(err)
-	hot := h.hot(cookie)
-	hot.Access = hot.Refresh
-	h.writes(hot)
-	token, err := process().token(cookie, 0)
-	l.note(err, token)
 }
 
-// leave ends it, with Asana away at first.
-func (l *trip) leave(process func() *process, _ secret.String) {
-	cookie := process().signIn(asanatest.Member)
-	l.h.asana.Inject(asanatest.Fault{Path: "/-/oauth_revoke", Status: 500, Body: "marker-of-a-body"})
-	d, err := process().disconnect(cookie)
-	l.note(err, d)
-	cookie = process().signIn(asanatest.Member)
-	if err := l.h.asana.RevokeGrants(asanatest.Member); err != nil {
-		l.h.t.Fatal(err)
+// keysAndSecretsFail lets KMS and the source of the client secrets fail.
+func (l leaks) keysAndSecretsFail(cookie secret.String) {
+	for _, err := range []error{seal.ErrUnavailable, seal.ErrDenied} {
+		l.inst.KMS.Hook = func(string) error { return err }
+		l.ask(cookie)
+		l.inst.KMS.Hook = nil
 	}
-	l.h.expire()
-	token, err := process().token(cookie, 0)
-	l.note(err, token)
-	cookie = process().signIn(asanatest.Member)
-	d, err = process().disconnect(cookie)
-	l.note(err, d)
-	if err != nil || d.Status != store.Disconnected {
-		l.h.t.Errorf("leaving: %+v, %v", d, err)
+	l.inst.Secrets.Set(errors.New("the client secrets cannot be read"))
+	l.ask(cookie)
+	l.inst.Secrets.Set(nil, markedSecret)
+	l.ask(cookie)
+	l.inst.Secrets.Set(nil, authtest.ClientSecret)
+	time.Sleep(time.Minute)
+}
+
+// tamper swaps sealed fields.
+func (l leaks) tamper() {
+	cookie := l.process().SignIn(asanatest.Member)
+	l.inst.Rows.EditCold(cookie.Reveal(), func(c *store.Cold) { c.Name, c.Email = c.Email, c.Name })
+	p := l.process()
+	_, err := p.Sessions.Profile(context.Background(), p.Session(cookie))
+	l.hunt.Note(err)
+	l.inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.Access = hot.Refresh })
+	got, err := l.process().Token(cookie, 0)
+	l.hunt.Note(err, got)
+}
+
+// leave disconnects: while Asana fails, after the person revoked the grant at Asana, and
+// as usual.
+func (l leaks) leave() {
+	cookie := l.process().SignIn(asanatest.Member)
+	l.inst.Asana.Inject(asanatest.Fault{Path: authtest.RevokePath, Status: 500, Body: markedBody})
+	d, err := l.process().Disconnect(cookie)
+	l.hunt.Note(err, d)
+	cookie = l.process().SignIn(asanatest.Member)
+	if err := l.inst.Asana.RevokeGrants(asanatest.Member); err != nil {
+		l.t.Fatal(err)
+	}
+	l.inst.Expire()
+	got, err := l.process().Token(cookie, 0)
+	l.hunt.Note(err, got)
+	cookie = l.process().SignIn(asanatest.Member)
+	d, err = l.process().Disconnect(cookie)
+	l.hunt.Note(err, d)
+	if err != nil || d.Status != asanaauth.Disconnected {
+		l.t.Errorf("leaving: %+v, %v", d, err)
+	}
+}
+
+// A backend makes a link, redeems codes, imports credentials and disconnects, and makes
+// mistakes with all of them.
+func TestNothingOfBackendsLeaks(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		l := newLeaks(t, map[string]string{markedOwner: "an owner", markedPerson: "a person"})
+		p := l.process()
+		id := l.connect(p)
+		l.imports(p)
+		time.Sleep(2 * time.Hour)
+		got, err := p.TokenOf(id, token.Request{})
+		l.hunt.Secret("a token", got.Access.Reveal())
+		l.hunt.Note(got, err)
+		l.sessionCode(p)
+		done, err := p.Connections.DisconnectAll(authtest.BackendContext(), connection.Query{Owner: markedOwner})
+		l.hunt.Note(done, err)
+		l.hunt.Finish(30, 25, 35)
+	})
+}
+
+// connect follows a link, and redeems its codes.
+func (l leaks) connect(p *authtest.Process) (id string) {
+	made, err := p.Links("default").Create(authtest.BackendContext(), link.Request{Owner: markedOwner, Person: markedPerson})
+	l.hunt.Note(made, err)
+	path := authtest.LinkToken(l.t, made)
+	l.hunt.Secret("a link", path)
+	follow := func() secret.String {
+		code := p.Follow(path, asanatest.Member)
+		l.hunt.Secret("a connect code", code.Reveal())
+		l.hunt.Note(code)
+		return code
+	}
+	_, err = p.Redeem(follow(), "another owner", markedPerson)
+	l.hunt.Note(err)
+	code := follow()
+	l.inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, authtest.ErrTableDown }
+	_, err = p.Redeem(code, markedOwner, markedPerson)
+	l.hunt.Note(err)
+	l.inst.Table.Hook = nil
+	d, err := p.Redeem(code, markedOwner, markedPerson)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.hunt.Note(err, d.AttributedTo)
+	return d.ID
+}
+
+// imports imports credentials of every kind, and some that are rejected.
+func (l leaks) imports(p *authtest.Process) {
+	for _, r := range []connection.ImportRequest{
+		{Kind: asanaauth.PersonalAccessToken, Token: secret.New(l.inst.Asana.PersonalAccessToken(asanatest.Member))},
+		{Kind: asanaauth.ServiceAccount, Token: secret.New(l.inst.Asana.ServiceAccountToken(asanatest.ServiceAccount))},
+		{Kind: asanaauth.ServiceAccount, Token: l.inst.Grant(asanatest.Guest)},
+		{RefreshToken: l.inst.Grant(asanatest.Guest)},
+		{RefreshToken: l.inst.Grant(asanatest.Member)}, // that person is connected already
+		{RefreshToken: secret.New("marker-of-an-unknown-token")},
+	} {
+		r.Owner = markedOwner
+		l.hunt.Secret("an imported token", r.Token.Reveal())
+		l.hunt.Secret("an imported refresh token", r.RefreshToken.Reveal())
+		got, err := p.Import(r)
+		l.hunt.Note(r.Token, r.RefreshToken, err, got.AttributedTo)
+	}
+}
+
+// sessionCode makes a session code and redeems it twice.
+func (l leaks) sessionCode(p *authtest.Process) {
+	code, end, err := p.Sessions.Code(context.Background(), p.Session(p.SignIn(asanatest.Member)))
+	l.hunt.Secret("a session code", code.Reveal())
+	l.hunt.Note(code, end, err)
+	for range 2 {
+		_, err = p.SessionCodes.Redeem(authtest.BackendContext(), code)
+		l.hunt.Note(err)
 	}
 }

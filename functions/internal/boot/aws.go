@@ -13,25 +13,28 @@ import (
 	"github.com/asanaauth/asanaauth/internal/env"
 )
 
-// Attempts and the longest wait between them, for every call to AWS: within the
-// time of a request, and at most three because writes recognise themselves.
+// Every call to AWS has at most three attempts, with at most 200 ms between them, so that it
+// fits into the time of a request. The store recognises a repeated write.
 const (
 	awsAttempts = 3
 	awsBackoff  = 200 * time.Millisecond
 )
 
-// AWS makes the configuration of the SDK's clients from the environment that
-// Lambda sets, without the SDK's config package, which would link the clients of
-// SSO and STS and look for files. It reads AWS_REGION (else AWS_DEFAULT_REGION),
-// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ACCOUNT_ID,
-// AWS_ACCOUNT_ID_ENDPOINT_MODE, AWS_ENDPOINT_URL and its forms for a service,
-// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, AWS_USE_FIPS_ENDPOINT,
-// AWS_USE_DUALSTACK_ENDPOINT and AWS_CA_BUNDLE, as the SDKs document them; mistakes
-// are r's. Retries are fixed here. Credentials are the function's for as long as
-// its process lives; containers' (AWS_CONTAINER_CREDENTIALS_FULL_URI) are not read,
-// since only SnapStart needs them, which Go functions cannot have.
+// AWS returns the configuration of the SDK's clients from the environment that Lambda sets.
+// It does not use the SDK's config package, which would link the clients of SSO and STS and
+// look for files.
 //
-// Source: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+// It reads AWS_REGION (otherwise AWS_DEFAULT_REGION), AWS_ACCESS_KEY_ID,
+// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ACCOUNT_ID, AWS_ACCOUNT_ID_ENDPOINT_MODE,
+// AWS_ENDPOINT_URL, the AWS_ENDPOINT_URL_ variables of DynamoDB, KMS and Secrets Manager,
+// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT
+// and AWS_CA_BUNDLE, as
+// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html documents them.
+// It adds errors to r.
+//
+// The environment cannot change the retries. The credentials stay the same while the process
+// runs. AWS_CONTAINER_CREDENTIALS_FULL_URI is not read, because Lambda sets it only with
+// SnapStart, which Go functions do not support.
 func AWS(r *env.Reader) aws.Config {
 	src := readSources(r)
 	cfg := aws.Config{
@@ -71,8 +74,8 @@ func credentials(r *env.Reader) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }
 
-// sources answers what the SDK's clients ask of aws.Config.ConfigSources, by the
-// method names they look for. Only there can an endpoint be given for one service.
+// sources is an entry of aws.Config.ConfigSources. The SDK's clients look for its methods
+// by name. An endpoint for a single service can be set only there.
 type sources struct {
 	endpoint        string
 	services        map[string]string // by the SDK's service id
@@ -101,18 +104,18 @@ func readSources(r *env.Reader) sources {
 	return s
 }
 
-// GetServiceBaseEndpoint is asked for the endpoint of one service.
+// GetServiceBaseEndpoint returns the endpoint of one service, and whether it is set.
 func (s sources) GetServiceBaseEndpoint(_ context.Context, id string) (string, bool, error) {
 	u, ok := s.services[id]
 	return u, ok, nil
 }
 
-// GetUseFIPSEndpoint is asked whether endpoints have to be FIPS's.
+// GetUseFIPSEndpoint returns whether FIPS endpoints must be used.
 func (s sources) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
 	return aws.FIPSEndpointStateEnabled, s.fips, nil
 }
 
-// GetUseDualStackEndpoint is asked whether endpoints have to speak IPv6.
+// GetUseDualStackEndpoint returns whether dual-stack endpoints (IPv4 and IPv6) must be used.
 func (s sources) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
 	return aws.DualStackEndpointStateEnabled, s.dualStack, nil
 }
@@ -121,8 +124,8 @@ func isTrue(r *env.Reader, name string) bool {
 	return r.OneOf(name, "false", "true", "false") == "true"
 }
 
-// endpoint takes http for any host: under sam local the servers are on the
-// machine around the container.
+// endpoint reads a URL. It allows http for any host, because with sam local the servers run
+// outside of the function's container.
 func endpoint(r *env.Reader, name string) string {
 	v := r.Optional(name, "")
 	if v == "" {
@@ -130,13 +133,15 @@ func endpoint(r *env.Reader, name string) string {
 	}
 	u, err := url.Parse(v)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		r.Mistake(name, "is no absolute URL")
+		r.AddError(name, "is no absolute URL")
 		return ""
 	}
 	return v
 }
 
-// caBundle is nil, the system's roots, unless AWS_CA_BUNDLE names a file.
+// caBundle returns the certificates in the file AWS_CA_BUNDLE. If the variable is not set,
+// it returns nil, which means the system's roots. If the file cannot be used, it also adds
+// an error to r.
 func caBundle(r *env.Reader) *x509.CertPool {
 	file := r.Optional("AWS_CA_BUNDLE", "")
 	if file == "" {
@@ -145,7 +150,7 @@ func caBundle(r *env.Reader) *x509.CertPool {
 	pem, err := os.ReadFile(file)
 	pool := x509.NewCertPool()
 	if err != nil || !pool.AppendCertsFromPEM(pem) {
-		r.Mistake("AWS_CA_BUNDLE", "is no readable file of PEM certificates")
+		r.AddError("AWS_CA_BUNDLE", "is no readable file of PEM certificates")
 		return nil
 	}
 	return pool

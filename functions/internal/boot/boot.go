@@ -1,6 +1,6 @@
-// Package boot is what the main of every function shares: how it starts, logs,
-// reaches AWS and Asana, and warms up. It runs what it is handed and imports no
-// service client, so that each function links only what its own main wires.
+// Package boot has what the mains of all functions share: start, logging, the transports
+// for AWS and Asana, and warm-up. It imports no client of an AWS service, so each function
+// links only the clients that its own main uses.
 package boot
 
 import (
@@ -18,36 +18,34 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
-// NewHandler is what each main has: it reads its variables through lookup, wires
-// its parts, calls Warm, and returns the handler, or all that is wrong with the
-// variables.
+// NewHandler makes the handler of a function. It reads the environment through lookup and
+// calls Warm. Its error reports every variable that is wrong.
 type NewHandler func(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger) (http.Handler, error)
 
-// Problem writes the product's answer with that status (400 or 500) where no
-// handler can. The function that runs it has written the log line already.
+// Problem writes a response with the status (400 or 500) if no handler can write one. The
+// error is logged already.
 type Problem func(w http.ResponseWriter, requestID string, status int)
 
-// Run is the body of main. It never returns: it serves events until Lambda ends
-// the process, or logs why the function does not start and exits with 1, which
-// Lambda reports as an error of init.
+// Run is the body of main, and never returns. It serves events until Lambda ends the
+// process. If newHandler returns an error, Run logs it and exits with status 1, which Lambda
+// reports as an init error.
 func Run(newHandler NewHandler, problem Problem) {
-	// Lambda keeps both streams; stderr is where aws-lambda-go reports, too.
+	// Lambda keeps stdout and stderr. aws-lambda-go also writes to stderr.
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	h, err := newHandler(context.Background(), os.LookupEnv, log)
 	if err != nil {
-		// A line for each mistake, which errors.Join has put on lines of their own.
+		// errors.Join writes one error on each line.
 		log.Error("the function does not start", "err", strings.Split(err.Error(), "\n"))
 		os.Exit(1)
 	}
-	// Init has every core, an invocation a part of one: with more threads than
-	// that, the collector's would take turns with the request's and be throttled
-	// with it.
+	// Lambda gives init all cores, but an invocation only a part of one. With more
+	// threads, the garbage collector would use up the request's CPU time.
 	runtime.GOMAXPROCS(1)
 	lambda.Start(lambdahttp.New(h, answers(log, problem)))
 }
 
-// Settle logs the warnings of r and returns its mistakes: the last thing to ask
-// of a Reader, before anything that it read is used.
+// Settle logs the warnings of r and returns its errors. Call it after the last variable is
+// read, and before a value is used.
 func Settle(ctx context.Context, log *slog.Logger, r *env.Reader) error {
 	for _, w := range r.Warnings() {
 		log.WarnContext(ctx, "odd configuration", "err", w)
@@ -55,8 +53,9 @@ func Settle(ctx context.Context, log *slog.Logger, r *env.Reader) error {
 	return r.Err()
 }
 
-// answers logs what lambdahttp has to answer itself. What a handler panicked
-// with may hold anything, so only the runtime's own errors are written out.
+// answers returns the options with which lambdahttp logs and writes the responses to bad
+// events and panics. The value of a panic may contain a secret, so only the errors of package
+// runtime are logged.
 func answers(log *slog.Logger, problem Problem) lambdahttp.Options {
 	return lambdahttp.Options{
 		BadEvent: func(w http.ResponseWriter, r *http.Request, err error) {

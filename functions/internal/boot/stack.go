@@ -5,11 +5,12 @@ import (
 	"strconv"
 )
 
-// maxFrames reaches from a panic up to the handler, and keeps the line readable.
+// maxFrames is enough for the frames from a panic to the handler, and keeps the log line
+// short.
 const maxFrames = 32
 
-// stack names the functions and lines that led to the panic being handled. It is
-// not debug.Stack, which prints arguments as well.
+// stack returns the functions and line numbers that led to the current panic. Unlike
+// debug.Stack, it does not print arguments.
 func stack() []string {
 	pcs := make([]uintptr, maxFrames)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs)])
@@ -18,7 +19,7 @@ func stack() []string {
 		f, more := frames.Next()
 		list = append(list, f.Function+":"+strconv.Itoa(f.Line))
 		if f.Function == "runtime.gopanic" {
-			list = nil // until here it was the handling
+			list = nil // the frames so far handle the panic
 		}
 		if !more {
 			return list

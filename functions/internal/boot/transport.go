@@ -11,17 +11,19 @@ import (
 	"time"
 )
 
-// A connection to AWS is made within its region, so a second is long; and one
-// attempt may take two, so that three fit into a request.
+// A connection to AWS stays in its region, so one second is enough to dial. One attempt may
+// take two seconds, so three attempts fit into the time of a request.
 const (
 	awsDial    = time.Second
 	awsAttempt = 2 * time.Second
 )
 
-// Asana is further away, and a token request has eight seconds in all.
+// asanaDial is the time limit to connect to Asana, and for the TLS handshake. A token
+// request may take eight seconds in all.
 const asanaDial = 3 * time.Second
 
-// awsClient is the HTTP client of every SDK client; roots nil are the system's.
+// awsClient returns the HTTP client for every client of the SDK. If roots is nil, the
+// system's roots are used.
 func awsClient(roots *x509.CertPool) *http.Client {
 	t := transport(awsDial)
 	t.TLSClientConfig.RootCAs = roots
@@ -34,9 +36,9 @@ func awsClient(roots *x509.CertPool) *http.Client {
 	}
 }
 
-// AsanaTransport returns a transport for Asana. It speaks HTTP/1.1 alone: after a
-// freeze a dead HTTP/2 connection swallows requests until a ping times out, where
-// Thaw can drop an idle one. Following redirects, and deadlines, are the caller's.
+// AsanaTransport returns a transport for Asana. It uses only HTTP/1.1: after a freeze,
+// requests on a closed HTTP/2 connection wait until a ping times out, but DropStaleConns can
+// close an idle HTTP/1.1 connection. The caller sets deadlines and handles redirects.
 func AsanaTransport() *http.Transport { return transport(asanaDial) }
 
 func transport(dial time.Duration) *http.Transport {
@@ -54,13 +56,12 @@ func transport(dial time.Duration) *http.Transport {
 	}
 }
 
-// replaying lets net/http send a read again when the connection it was sent on
-// turns out to be dead, which costs no back-off. A write waits for the SDK's own
-// retry, which counts it.
+// replaying is a RoundTripper that lets net/http send a read again at once, if the
+// connection turns out to be closed. Writes are left to the SDK's own retries.
 //
-// Bodies are copied: the SDK closes its own when it has the answer, and where
-// net/http has not yet looked for the end of it, that is a failed write to it,
-// which costs the connection and now and then the answer.
+// It copies the request's body. The SDK closes its body when it has the response. If net/http
+// has not yet read the end of the body, it takes that for a failed write, and closes the
+// connection and sometimes loses the response.
 type replaying struct{ next *http.Transport }
 
 func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -77,18 +78,19 @@ func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
 	again.Body, _ = fresh()
 	if isRead(r.Header.Get("X-Amz-Target")) {
 		again.GetBody = fresh
-		// Present but empty, the header is not sent: it only tells net/http that
-		// the request may be repeated.
+		// net/http does not send this header if it is empty, but then treats the
+		// request as one that may be repeated.
 		again.Header = r.Header.Clone()
 		again.Header["Idempotency-Key"] = []string{}
 	}
 	return t.next.RoundTrip(&again)
 }
 
-// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+// CloseIdleConnections closes the idle connections. http.Client.CloseIdleConnections calls
+// it.
 func (t replaying) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
-// isRead knows the operations that change nothing at AWS, Decrypt among them.
+// isRead reports whether an X-Amz-Target is an operation that changes nothing.
 func isRead(target string) bool {
 	_, operation, _ := strings.Cut(target, ".")
 	switch operation {

@@ -106,7 +106,7 @@ func TestAsanaIsSpokenToInHTTP1(t *testing.T) {
 	}
 }
 
-func TestThaw(t *testing.T) {
+func TestDropStaleConns(t *testing.T) {
 	var dialled atomic.Int32
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
@@ -128,7 +128,7 @@ func TestThaw(t *testing.T) {
 		resp.Body.Close()
 	}
 	var inside time.Duration
-	h := boot.Thaw(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	h := boot.DropStaleConns(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		call()
 		now = now.Add(inside)
 	}), func() time.Time { return now }, tr)

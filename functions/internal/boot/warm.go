@@ -8,23 +8,24 @@ import (
 	"time"
 )
 
-// warmTime bounds warm-up: init may take ten seconds, but the first caller waits
-// for all of it.
+// warmTime is the time limit of warm-up. Lambda allows ten seconds for init, but the first
+// caller waits until it ends.
 const warmTime = 2 * time.Second
 
 var errWarmPanic = errors.New("warm-up panicked")
 
-// Warm runs the functions side by side, and the parsing of the TLS roots with
-// them, for at most two seconds. It is for init, where Lambda does not throttle
-// the CPU: read the table and the keyring once, so that connections are dialled
-// and caches filled. Nothing that goes wrong is fatal, since an absent service
-// must not keep a function from starting: it is logged, and the first request
-// does the work. Functions must end when their context does.
+// Warm calls the functions concurrently, and parses the TLS roots, for at most two seconds.
+// Call it during init, because Lambda does not throttle the CPU then. The functions should
+// read the table and the keyring once, to open connections and fill caches. They must return
+// when their context ends.
+//
+// Warm logs errors and returns none, because a function must start even if a service is
+// unavailable. The first request then does the work.
 func Warm(ctx context.Context, log *slog.Logger, functions ...func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, warmTime)
 	defer cancel()
 	functions = append([]func(context.Context) error{roots}, functions...)
-	// Buffered for all of them: who comes late must not hang.
+	// The channel has room for all results, so a late function does not block.
 	results := make(chan error, len(functions))
 	for _, f := range functions {
 		go func() { results <- guarded(ctx, f) }()
@@ -42,7 +43,7 @@ func Warm(ctx context.Context, log *slog.Logger, functions ...func(context.Conte
 	}
 }
 
-// guarded turns a panic, which would end the process, into an error.
+// guarded calls f. It returns an error if f panics.
 func guarded(ctx context.Context, f func(context.Context) error) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -52,8 +53,8 @@ func guarded(ctx context.Context, f func(context.Context) error) (err error) {
 	return f(ctx)
 }
 
-// roots makes crypto/x509 read and keep the system's certificates, or else the
-// first handshake would.
+// roots makes crypto/x509 load the system's certificates. Otherwise the first TLS handshake
+// would load them.
 func roots(context.Context) error {
 	_, err := x509.SystemCertPool()
 	return err

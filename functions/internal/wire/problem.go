@@ -7,9 +7,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// Problem returns the answer of a function where no handler can give one: to an
-// event that is no HTTP request, and for a panic outside of all handlers. It
-// looks PUBLIC_URL up, which decides about one header.
+// Problem returns a function that writes a response if no handler can: for an event that is
+// not an HTTP request, and after a panic outside of all handlers. It reads PUBLIC_URL
+// through lookup, because one response header depends on it.
 func Problem(lookup func(string) (string, bool)) func(w http.ResponseWriter, requestID string, status int) {
 	public, _ := lookup("PUBLIC_URL")
 	return func(w http.ResponseWriter, id string, status int) {
@@ -18,7 +18,7 @@ func Problem(lookup func(string) (string, bool)) func(w http.ResponseWriter, req
 			kind, detail = asanaauth.InvalidRequest, "The event is no HTTP request."
 		}
 		c := httpapi.Config{PublicURL: public, RequestID: func(*http.Request) string { return id }}
-		// An empty request: there is nothing that could be said of the real one.
+		// The request is empty, because the event has none that can be used.
 		httpapi.NewFailure(c, kind, detail).ServeHTTP(w, &http.Request{})
 	}
 }

@@ -1,11 +1,11 @@
-// Package wire makes the parts that several functions are made of: a constructor
-// for each, which reads the variables of its part. A main calls those that it
-// needs, and the linker leaves out the others. What opens sealed rows, and what
-// fetches the client secret, are packages of their own, so that a function which
-// must not be able to does not even import them.
+// Package wire has a constructor for each part that several functions need. A constructor
+// reads the part's environment variables. A main calls those that it needs, and the linker
+// leaves out the others. Opening sealed fields and fetching the client secret are in
+// packages of their own (kmskeyring, managedsecret), so that a function without these rights
+// does not import them.
 //
-// A constructor notes what is wrong with its variables in the Reader; what it
-// returned may be used once the Reader has settled without a mistake.
+// A constructor adds errors about its variables to the Reader. Use its result only if
+// [boot.Settle] returned no error.
 package wire
 
 import (
@@ -14,26 +14,24 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/internal/lambdahttp"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// HTTP reads PUBLIC_URL. Requests are named as API Gateway names them.
+// HTTP reads PUBLIC_URL. Request ids are those of API Gateway.
 func HTTP(r *env.Reader, log *slog.Logger) httpapi.Config {
 	return httpapi.Config{PublicURL: r.Origin("PUBLIC_URL"), Log: log, RequestID: requestID}
 }
 
-// Backend is HTTP for the function that serves backends: who asks is who signed the
-// request, as API Gateway's IAM authorizer found. No header of the client decides it.
+// Backend is HTTP for the function that serves backends. The caller is the ARN that API
+// Gateway's IAM authorizer verified. Headers of the client are not used.
 func Backend(r *env.Reader, log *slog.Logger) httpapi.Config {
 	c := HTTP(r, log)
 	c.Identity = func(r *http.Request) (string, bool) {
@@ -43,23 +41,18 @@ func Backend(r *env.Reader, log *slog.Logger) httpapi.Config {
 	return c
 }
 
-// Links reads RETURN_URLS and ASANA_SCOPES.
-func Links(r *env.Reader, c httpapi.Config) asanaauth.LinksOptions {
-	return asanaauth.LinksOptions{
-		AuthorizeURL: c.PublicURL + "/authorize",
-		ReturnURLs:   r.ReturnURLs("RETURN_URLS"),
-		Scopes:       strings.Join(r.Scopes("ASANA_SCOPES"), " "),
-	}
-}
-
 func requestID(r *http.Request) string { return lambdahttp.RequestID(r.Context()) }
 
-// Log names the request in every line that the rules log for it.
+// Log returns a logger that adds the request's id to every line.
 func Log(log *slog.Logger) *slog.Logger { return slog.New(httpapi.LogHandler(log.Handler())) }
 
 // Store reads TABLE_NAME.
 func Store(r *env.Reader, cfg aws.Config) *dynamo.Store {
-	return dynamo.New(dynamodb.NewFromConfig(cfg), r.String("TABLE_NAME"))
+	s, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), Table: r.String("TABLE_NAME")})
+	if err != nil && r.Err() == nil {
+		r.AddError("TABLE_NAME", err.Error())
+	}
+	return s
 }
 
 // Asana reads ASANA_CLIENT_ID and ASANA_BASE_URL.
@@ -67,7 +60,7 @@ func Asana(r *env.Reader, transport http.RoundTripper) *asana.Client {
 	return client(r, asana.Config{Transport: transport})
 }
 
-// AsanaOpenID reads ASANA_ISSUER too, for the function that believes ID tokens.
+// AsanaOpenID also reads ASANA_ISSUER, for the function that verifies ID tokens.
 func AsanaOpenID(r *env.Reader, transport http.RoundTripper) *asana.Client {
 	c := asana.Config{Transport: transport}
 	if r.Set("ASANA_ISSUER") {
@@ -83,12 +76,12 @@ func client(r *env.Reader, c asana.Config) *asana.Client {
 	}
 	client, err := asana.New(c)
 	if err != nil && r.Err() == nil {
-		r.Mistake("ASANA_BASE_URL", err.Error())
+		r.AddError("ASANA_BASE_URL", err.Error())
 	}
 	return client
 }
 
-// RedirectURI is what is registered at Asana.
+// RedirectURI returns the redirect URI, which must be registered at Asana.
 func RedirectURI(c httpapi.Config) string { return c.PublicURL + "/callback" }
 
 // ResponseType reads ASANA_RESPONSE_TYPE.
@@ -96,15 +89,8 @@ func ResponseType(r *env.Reader) string {
 	return r.OneOf("ASANA_RESPONSE_TYPE", "code", "code", "code id_token")
 }
 
-// Connections makes the rules of connections for a sandbox, which has one request
-// at a time: there are no callers of a process to join, and no goroutine may
-// outlive the answer.
-func Connections(p asanaauth.Parts) (*asanaauth.Connections, error) {
-	return asanaauth.NewConnections(p, asanaauth.ConnectionsOptions{Alone: true})
-}
-
-// Dial returns a function for warm-up that leaves a connection to Asana behind.
-// What is asked is of no matter, and nothing is sent along.
+// Dial returns a function for warm-up that opens a connection to Asana. The response is
+// ignored; no credentials are sent.
 func Dial(transport http.RoundTripper, c *asana.Client) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.Issuers()[0]+"/", nil)

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 )
 
 func TestAuthorize(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	a := s.do(get("/authorize?return_to=" + url.QueryEscape(otherHome) + "&app_state=a-Z_9&utm=1&utm=2"))
 	to, err := url.Parse(a.location())
@@ -27,7 +28,7 @@ func TestAuthorize(t *testing.T) {
 	if len(cookies) != 1 {
 		t.Fatalf("cookies: %q", cookies)
 	}
-	name := "__Host-asana_attempt_" + asanaauth.AttemptName(to.Query().Get("state"))
+	name := "__Host-asana_attempt_" + login.AttemptName(to.Query().Get("state"))
 	want := regexp.MustCompile(`^` + name + `=[A-Za-z0-9_-]{43}; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax$`)
 	if !want.MatchString(cookies[0]) {
 		t.Errorf("cookie %q, want one like %s", cookies[0], want)
@@ -35,6 +36,7 @@ func TestAuthorize(t *testing.T) {
 }
 
 func TestAuthorizeWritesNothingBeforeSomebodyGoesThere(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for name, r := range map[string]request{
 		"HEAD":              {method: http.MethodHead, target: "/authorize"},
@@ -57,6 +59,7 @@ func TestAuthorizeWritesNothingBeforeSomebodyGoesThere(t *testing.T) {
 }
 
 func TestAuthorizeRefuses(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	type row struct {
 		r      request
@@ -111,6 +114,7 @@ func TestAuthorizeRefuses(t *testing.T) {
 }
 
 func TestAuthorizeWithLinksOnly(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(o *options) { o.linksOnly = true })
 	s.do(get("/authorize")).page(400)
 	if got := s.lastLine()["type"]; got != "invalid-request" {
@@ -119,6 +123,7 @@ func TestAuthorizeWithLinksOnly(t *testing.T) {
 }
 
 func TestAuthorizeWhileTheTableIsAway(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.fail("write")
 	a := s.do(get("/authorize")).page(503)
@@ -128,6 +133,7 @@ func TestAuthorizeWhileTheTableIsAway(t *testing.T) {
 }
 
 func TestAtMostFiveAttempts(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	var cookies []string
 	for i := range 7 {
@@ -163,6 +169,7 @@ func TestAtMostFiveAttempts(t *testing.T) {
 }
 
 func TestTwoTabs(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser()
 		one, two := b.begin("?app_state=one"), b.begin("?app_state=two")
@@ -181,6 +188,7 @@ func TestTwoTabs(t *testing.T) {
 }
 
 func TestLoopback(t *testing.T) {
+	t.Parallel()
 	for publicURL, bare := range map[string]bool{
 		"http://localhost:8484": true, "http://127.0.0.1:8484": true, "http://[::1]:8484": true,
 		"http://auth.example.com": false, "http://localhost.example.com": false, "https://localhost:8484": false, "": false, "::": false,

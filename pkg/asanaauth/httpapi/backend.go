@@ -1,28 +1,57 @@
 package httpapi
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// backend has the routes for the SaaS app's backend: whoever IAM lets. Safe for
-// concurrent use.
+// Backend is what the routes for backends need. All fields are required.
+type Backend struct {
+	Connections  *connection.Connections
+	Tokens       *token.Tokens
+	Memberships  *membership.Memberships
+	Links        *link.Links
+	ConnectCodes *link.Redeemer
+	SessionCodes *session.Redeemer
+}
+
+func (b Backend) check() error {
+	return errors.Join(
+		missing(b.Connections == nil, "Connections"), missing(b.Tokens == nil, "Tokens"),
+		missing(b.Memberships == nil, "Memberships"), missing(b.Links == nil, "Links"),
+		missing(b.ConnectCodes == nil, "ConnectCodes"), missing(b.SessionCodes == nil, "SessionCodes"))
+}
+
+// missing returns an error that names what a handler lacks.
+func missing(isMissing bool, name string) error {
+	if isMissing {
+		return fmt.Errorf("httpapi: %s is missing", name)
+	}
+	return nil
+}
+
+// backend serves the routes for the SaaS app's backend: every caller that IAM lets in.
+// It is safe for concurrent use.
 type backend struct {
-	seam
-	identity    func(*http.Request) (string, bool)
-	conns       *asanaauth.Connections
-	memberships *asanaauth.Memberships
-	links       *asanaauth.Links
+	base
+	Backend
+	identity func(*http.Request) (string, bool)
 }
 
 // backendCall is one request of a backend.
 type backendCall struct {
 	*backend
-	caller string // who IAM says it is
-	id     string // of the connection that the path names
+	id string // of the connection that the path names
 }
 
 // backendRoute is a path and what can be done there, in the order of Allow.
@@ -36,12 +65,16 @@ type backendMethod struct {
 	serve func(backendCall, http.ResponseWriter, *http.Request) error
 }
 
-// NewConnections returns the handler of /links and of all under /connections: the
-// routes for backends, under API Gateway's IAM authorizer. Config.Identity says who
-// asks, and is asked first: without an identity the answer is 401, whatever it is.
-// These routes have no CORS headers: they are not for browsers.
-func NewConnections(c Config, conns *asanaauth.Connections, m *asanaauth.Memberships, links *asanaauth.Links) http.Handler {
-	b := &backend{c.seam(), c.Identity, conns, m, links}
+// NewBackend returns the handler of /links and of everything under /connections: the
+// routes for backends, behind API Gateway's IAM authorizer. Config.Identity says who
+// asks; without an identity the response is 401 before anything else is looked at. These
+// routes have no CORS headers: they are not for browsers. The error names every
+// missing field of Backend.
+func NewBackend(c Config, parts Backend) (http.Handler, error) {
+	if err := parts.check(); err != nil {
+		return nil, err
+	}
+	b := &backend{c.base(), parts, c.Identity}
 	routes := backendRoutes()
 	handlers := make([]http.Handler, len(routes))
 	for i, route := range routes {
@@ -58,16 +91,16 @@ func NewConnections(c Config, conns *asanaauth.Connections, m *asanaauth.Members
 			}
 		}
 		none.ServeHTTP(w, r)
-	})
+	}), nil
 }
 
 func backendRoutes() []backendRoute {
 	return []backendRoute{
 		{"/links", []backendMethod{{http.MethodPost, backendCall.createLink}}},
 		{"/connections", []backendMethod{
-			{http.MethodGet, backendCall.list}, {http.MethodPost, backendCall.connect}, {http.MethodDelete, backendCall.endAll}}},
+			{http.MethodGet, backendCall.list}, {http.MethodPost, backendCall.connect}, {http.MethodDelete, backendCall.disconnectAll}}},
 		{"/connections/{id}", []backendMethod{
-			{http.MethodGet, backendCall.show}, {http.MethodPatch, backendCall.setReaderOf}, {http.MethodDelete, backendCall.end}}},
+			{http.MethodGet, backendCall.show}, {http.MethodPatch, backendCall.setReaderOf}, {http.MethodDelete, backendCall.disconnect}}},
 		{"/connections/{id}/token", []backendMethod{{http.MethodPost, backendCall.token}}},
 		{"/connections/{id}/capabilities", []backendMethod{{http.MethodGet, backendCall.capabilities}}},
 		{"/connections/{id}/membership", []backendMethod{{http.MethodGet, backendCall.membership}}},
@@ -104,7 +137,7 @@ func (b *backend) handler(route backendRoute) http.Handler {
 		var allowed []string
 		for _, m := range route.methods {
 			if m.name == r.Method {
-				return m.serve(backendCall{b, caller, id}, w, r)
+				return m.serve(backendCall{b, id}, w, r.WithContext(asanaauth.WithCaller(r.Context(), caller)))
 			}
 			allowed = append(allowed, m.name)
 		}
@@ -162,8 +195,8 @@ func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 }
 
 // open opens the connection that the path names, of the owner that the query names.
-func (b backendCall) open(r *http.Request, p params) (*asanaauth.Connection, error) {
-	conn, err := b.conns.Open(r.Context(), asanaauth.Ref{ID: b.id, Owner: p["owner"]}, b.caller)
+func (b backendCall) open(r *http.Request, p params) (*connection.Connection, error) {
+	conn, err := b.Connections.Open(r.Context(), connection.Ref{ID: b.id, Owner: p["owner"]})
 	if err != nil {
 		return nil, err
 	}

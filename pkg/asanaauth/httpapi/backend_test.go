@@ -2,10 +2,13 @@ package httpapi_test
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -20,6 +23,7 @@ func backendCalls() map[string][]string {
 // TestNobodyIsAnswered without an identity, whatever they ask and say: they learn not
 // even which routes there are.
 func TestNobodyIsAnswered(t *testing.T) {
+	t.Parallel()
 	nobody := map[string]func(*http.Request) (string, bool){
 		"no authorizer": nil,
 		"not let":       func(*http.Request) (string, bool) { return arn, false },
@@ -48,6 +52,7 @@ func TestNobodyIsAnswered(t *testing.T) {
 
 // TestSpoofedHeaders change nothing, neither who it is nor whether.
 func TestSpoofedHeaders(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		r := call("GET", "/connections?owner=a", "", "X-Amzn-Iam-Arn", "arn:other", "Authorization", "Bearer other")
@@ -64,6 +69,7 @@ func TestSpoofedHeaders(t *testing.T) {
 }
 
 func TestBackendMethods(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for path, methods := range backendCalls() {
 		for _, method := range []string{"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "TRACE", "BREW"} {
@@ -88,6 +94,7 @@ func TestBackendMethods(t *testing.T) {
 }
 
 func TestNoSuchBackendRoute(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		id := s.imports("acme", asanatest.Bot)["id"].(string)
@@ -109,6 +116,7 @@ func TestNoSuchBackendRoute(t *testing.T) {
 // TestOriginsOfBackends: no browser is meant, so there is no CORS, and Origin neither
 // opens nor closes anything.
 func TestOriginsOfBackends(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for _, origin := range []string{appOrigin, "https://evil.example", "null"} {
 		for _, a := range []answer{
@@ -129,6 +137,7 @@ func TestOriginsOfBackends(t *testing.T) {
 
 // TestOrderOfBackendChecks: who asks, path, method, input, and then the table.
 func TestOrderOfBackendChecks(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	wrongAll := call("PUT", "/connections/con_x/token/x?owner=", "{", "Content-Type", "text/plain")
 	wrongAll.caller = ""
@@ -153,6 +162,7 @@ func TestOrderOfBackendChecks(t *testing.T) {
 // TestLinesOfBackendRoutes name the route by its pattern, and a connection that there
 // is: what somebody wrote into a path may be a secret.
 func TestLinesOfBackendRoutes(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		c := s.imports("acme", asanatest.Bot)
@@ -172,4 +182,23 @@ func TestLinesOfBackendRoutes(t *testing.T) {
 			t.Error("a path is logged")
 		}
 	})
+}
+
+func TestNewBackendNeedsEveryField(t *testing.T) {
+	t.Parallel()
+	p := authtest.New(t).Process()
+	whole := httpapi.Backend{
+		Connections: p.Connections, Tokens: p.Tokens, Memberships: p.Memberships,
+		Links: p.Links(p.Settings.Scopes), ConnectCodes: p.ConnectCodes, SessionCodes: p.SessionCodes,
+	}
+	if h, err := httpapi.NewBackend(httpapi.Config{}, whole); err != nil || h == nil {
+		t.Fatalf("with every field: %v", err)
+	}
+	for i := range reflect.TypeFor[httpapi.Backend]().NumField() {
+		parts := whole
+		reflect.ValueOf(&parts).Elem().Field(i).SetZero()
+		if h, err := httpapi.NewBackend(httpapi.Config{}, parts); err == nil || h != nil {
+			t.Errorf("no error without %s", reflect.TypeOf(parts).Field(i).Name)
+		}
+	}
 }

@@ -3,7 +3,7 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
 )
 
 // token answers POST /connections/{id}/token, for credentials of every kind.
@@ -24,7 +24,7 @@ func (b backendCall) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := b.conns.TokenOf(r.Context(), conn, wanted)
+	t, err := b.Tokens.Token(r.Context(), conn, wanted)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (b backendCall) membership(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerMemberships(w, r, b.memberships, conn, p)
+	return answerMemberships(w, r, b.Memberships, conn, p)
 }
 
 // capabilities answers GET /connections/{id}/capabilities.
@@ -54,11 +54,11 @@ func (b backendCall) capabilities(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	can, err := b.memberships.Capabilities(r.Context(), conn)
+	can, err := b.Memberships.Capabilities(r.Context(), conn)
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, http.StatusOK, capabilitiesJSON(can))
+	return answerJSON(w, http.StatusOK, newCapabilities(can))
 }
 
 type capabilities struct {
@@ -68,20 +68,20 @@ type capabilities struct {
 	ScopeRequested *string           `json:"scope_requested"`
 	ScopeGranted   *string           `json:"scope_granted"`
 	ScopeMissing   *string           `json:"scope_missing"`
-	Workspaces     []membership      `json:"workspaces"`
+	Workspaces     []jsonMembership  `json:"workspaces"`
 	Unknown        map[string]string `json:"unknown"` // the reason of each null that could be known
 }
 
-func capabilitiesJSON(can asanaauth.Capabilities) capabilities {
+func newCapabilities(can membership.Capabilities) capabilities {
 	c := capabilities{
 		Active: can.Active, Kind: string(can.Kind), ScopeRequested: textOrNull(can.ScopeRequested),
 		ScopeGranted: can.ScopeGranted, ScopeMissing: can.ScopeMissing, Unknown: can.Unknown,
 	}
 	if can.AttributedTo != nil {
-		c.AttributedTo = identityJSON(*can.AttributedTo)
+		c.AttributedTo = newIdentity(*can.AttributedTo)
 	}
 	if can.Workspaces != nil {
-		c.Workspaces = membershipsJSON(can.Workspaces)
+		c.Workspaces = newMemberships(can.Workspaces)
 	}
 	return c
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestBodies(t *testing.T) {
+	t.Parallel()
 	hash := strings.Repeat("0f", 32)
 	for name, c := range map[string]struct {
 		body   string
@@ -90,12 +91,14 @@ func TestBodies(t *testing.T) {
 
 // TestAnnouncedSize is refused before anything is read.
 func TestAnnouncedSize(t *testing.T) {
+	t.Parallel()
 	r := change("POST", "/refresh", "{}")
 	r.announced = 64<<10 + 1
 	newSite(t).do(r).problem(413, "payload-too-large")
 }
 
 func TestContentTypes(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for value, ok := range map[string]bool{
 		"application/json": true, "application/json; charset=utf-8": true, "Application/JSON;charset=UTF-8": true, `application/json; charset="utf-8"`: true,
@@ -124,6 +127,7 @@ func TestContentTypes(t *testing.T) {
 
 // TestNoMembers: these routes know none.
 func TestNoMembers(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for _, r := range []request{change("POST", "/disconnect", `{"min_ttl":1}`), change("DELETE", "/session", `{"all":true}`), change("POST", "/session/code", `{"ttl":1}`)} {
 		s.do(r).problem(400, "invalid-request")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
@@ -13,18 +14,21 @@ const callbackRoute = "/callback"
 
 // callback takes people back from Asana. Safe for concurrent use.
 type callback struct {
-	seam
-	login *asanaauth.Login
-	pages pages
+	base
+	receiver *login.Receiver
+	pages    pages
 }
 
 // NewCallback returns the handler of GET and POST /callback, where Asana sends
-// people back to. It sends them on to the return URL of their attempt, or shows
-// a page where there is none.
-func NewCallback(c Config, l *asanaauth.Login) http.Handler {
-	cb := &callback{c.seam(), l, pages{l.Home()}}
+// people back to. It sends them on to the return URL of their attempt, or shows a page
+// if there is no attempt. It returns an error if receiver is nil.
+func NewCallback(c Config, receiver *login.Receiver) (http.Handler, error) {
+	if receiver == nil {
+		return nil, missing(true, "the receiver")
+	}
+	cb := &callback{c.base(), receiver, pages{receiver.Home()}}
 	cb.warnOfBareCookies(callbackRoute)
-	return cb.handle(callbackRoute, cb.pages.showProblem, cb.serve)
+	return cb.handle(callbackRoute, cb.pages.showProblem, cb.serve), nil
 }
 
 func (cb *callback) serve(w http.ResponseWriter, r *http.Request) error {
@@ -37,7 +41,7 @@ func (cb *callback) serve(w http.ResponseWriter, r *http.Request) error {
 		if isPrefetch(r) {
 			break
 		}
-		if r.URL.RawQuery == "" && cb.login.UsesFragment() {
+		if r.URL.RawQuery == "" && cb.receiver.UsesFragment() {
 			cb.pages.showFragment(w)
 			return nil
 		}
@@ -95,7 +99,7 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 // cookie stays only where trouble of our own came before the attempt was taken:
 // a reload finishes it then.
 func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p params) error {
-	attempt := asanaauth.AttemptName(p["state"])
+	attempt := login.AttemptName(p["state"])
 	browser := cb.cookies.readAttempt(r, attempt)
 	end := func() { http.SetCookie(w, cb.cookies.attempt(attempt, "")) }
 	switch {
@@ -106,7 +110,7 @@ func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p para
 		end()
 		return invalid("The answer has neither a code nor an error.")
 	}
-	done, err := cb.login.Finish(r.Context(), asanaauth.FinishRequest{
+	done, err := cb.receiver.Callback(r.Context(), login.CallbackRequest{
 		State:   p["state"],
 		Browser: browser,
 		Code:    secret.New(p["code"]),
@@ -125,7 +129,7 @@ func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p para
 }
 
 // sendBack redirects to the app, and tells it how the trip ended.
-func (cb *callback) sendBack(w http.ResponseWriter, r *http.Request, done asanaauth.Finished, err error) {
+func (cb *callback) sendBack(w http.ResponseWriter, r *http.Request, done login.Outcome, err error) {
 	outcome := url.Values{}
 	if done.AppState != "" {
 		outcome.Set("app_state", done.AppState)

@@ -23,6 +23,7 @@ func post(body string, header ...string) request {
 }
 
 func TestCallbackCookies(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser()
 		back := b.allow(b.begin(""), asanatest.Member)
@@ -47,6 +48,7 @@ func TestCallbackCookies(t *testing.T) {
 }
 
 func TestReturnURLKeepsItsOwnQueryAndFragment(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser()
 		consent := b.begin("?app_state=s&return_to=" + url.QueryEscape(otherHome))
@@ -59,6 +61,7 @@ func TestReturnURLKeepsItsOwnQueryAndFragment(t *testing.T) {
 
 // TestCallbackTellsTheApp has the outcomes after the attempt was taken.
 func TestCallbackTellsTheApp(t *testing.T) {
+	t.Parallel()
 	denied := func(b *browser, consent string) string {
 		back, err := b.asana.Deny(context.Background(), consent, asanatest.Member)
 		must(b.t, err)
@@ -119,6 +122,7 @@ func TestCallbackTellsTheApp(t *testing.T) {
 
 // TestCallbackWithoutAnAttempt gets one page, byte for byte, whatever is wrong.
 func TestCallbackWithoutAnAttempt(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		b := s.browser()
@@ -166,6 +170,7 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 }
 
 func TestCallbackTakesNothingBeforeSomebodyIsThere(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser()
 		back := b.allow(b.begin(""), asanatest.Member)
@@ -184,6 +189,7 @@ func TestCallbackTakesNothingBeforeSomebodyIsThere(t *testing.T) {
 
 // TestCallbackReload has trouble of our own before the attempt is taken.
 func TestCallbackReload(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]func(s *site){
 		"the table is away": func(s *site) { s.fail("read") },
 		"it cannot write":   func(s *site) { s.fail("write") },
@@ -213,6 +219,7 @@ func TestCallbackReload(t *testing.T) {
 }
 
 func TestCallbackRefuses(t *testing.T) {
+	t.Parallel()
 	big := "code=c&state=" + strings.Repeat("s", 64<<10)
 	for name, c := range map[string]struct {
 		r      request
@@ -259,6 +266,7 @@ func TestCallbackRefuses(t *testing.T) {
 }
 
 func TestCallbackWithNeitherCodeNorError(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser()
 		consent, err := url.Parse(b.begin(""))

@@ -33,16 +33,16 @@ type Config struct {
 	Identity func(*http.Request) (caller string, ok bool)
 }
 
-// seam is what every handler stands behind. Safe for concurrent use.
-type seam struct {
+// base is what every handler has. It is safe for concurrent use.
+type base struct {
 	log       *slog.Logger
 	requestID func(*http.Request) string
 	https     bool // browsers reach us by https
 	cookies   cookies
 }
 
-func (c Config) seam() seam {
-	s := seam{log: c.Log, requestID: c.RequestID}
+func (c Config) base() base {
+	s := base{log: c.Log, requestID: c.RequestID}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -56,13 +56,13 @@ func (c Config) seam() seam {
 }
 
 // warnOfBareCookies is called once by each handler that gives out cookies.
-func (s seam) warnOfBareCookies(route string) {
+func (s base) warnOfBareCookies(route string) {
 	if s.cookies.bare {
 		s.log.Warn("cookies without __Host- and Secure: PUBLIC_URL is http on a loopback host, not for production", "route", route)
 	}
 }
 
-func (s seam) newID(r *http.Request) string {
+func (s base) newID(r *http.Request) string {
 	if s.requestID != nil {
 		if id := s.requestID(r); id != "" {
 			return id

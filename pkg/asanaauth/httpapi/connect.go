@@ -7,8 +7,9 @@ import (
 	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
 // way is one of the ways in: the member that begins it, and those that may be beside.
@@ -99,7 +100,7 @@ func (b backendCall) redeem(w http.ResponseWriter, r *http.Request, m members) e
 	if err := m.texts(map[string]*string{"connect_code": &code, "owner": &owner, "person": &person}); err != nil {
 		return err
 	}
-	d, err := b.conns.Redeem(r.Context(), asanaauth.RedeemRequest{Code: secret.New(code), Owner: owner, Person: person}, b.caller)
+	d, err := b.ConnectCodes.Redeem(r.Context(), link.RedeemRequest{Code: secret.New(code), Owner: owner, Person: person})
 	return answerConnection(w, r, http.StatusCreated, d, err)
 }
 
@@ -108,7 +109,7 @@ func (b backendCall) redeemSession(w http.ResponseWriter, r *http.Request, m mem
 	if err != nil {
 		return err
 	}
-	d, err := b.conns.RedeemSessionCode(r.Context(), secret.New(code), b.caller)
+	d, err := b.SessionCodes.Redeem(r.Context(), secret.New(code))
 	return answerConnection(w, r, http.StatusOK, d, err)
 }
 
@@ -117,14 +118,14 @@ func (b backendCall) importCredential(w http.ResponseWriter, r *http.Request, m 
 	if err != nil {
 		return err
 	}
-	got, err := b.conns.Import(r.Context(), wanted, b.caller)
+	got, err := b.Connections.Import(r.Context(), wanted)
 	return answerConnection(w, r, http.StatusCreated, got.Details, err)
 }
 
 // importRequest reads the members of an import: a token with its kind, or a refresh
 // token.
-func (m members) importRequest() (asanaauth.ImportRequest, error) {
-	var wanted asanaauth.ImportRequest
+func (m members) importRequest() (connection.ImportRequest, error) {
+	var wanted connection.ImportRequest
 	var token, refresh, kind string
 	err := m.texts(map[string]*string{"owner": &wanted.Owner, "token": &token, "kind": &kind, "refresh_token": &refresh})
 	if err != nil {
@@ -133,16 +134,16 @@ func (m members) importRequest() (asanaauth.ImportRequest, error) {
 	if raw, ok := m["replace"]; ok && json.Unmarshal(raw, &wanted.Replace) != nil {
 		return wanted, invalid("replace is true or false.")
 	}
-	wanted.Token, wanted.RefreshToken, wanted.Kind = secret.New(token), secret.New(refresh), store.Kind(kind)
+	wanted.Token, wanted.RefreshToken, wanted.Kind = secret.New(token), secret.New(refresh), asanaauth.Kind(kind)
 	return wanted, nil
 }
 
 // ParseImport reads the body of an import as POST /connections takes it, for those who
 // have many in a file. Errors: InvalidRequest, with a Detail that repeats nothing.
-func ParseImport(body []byte) (asanaauth.ImportRequest, error) {
+func ParseImport(body []byte) (connection.ImportRequest, error) {
 	_, m, err := choose(body, imports())
 	if err != nil {
-		return asanaauth.ImportRequest{}, err
+		return connection.ImportRequest{}, err
 	}
 	return m.importRequest()
 }

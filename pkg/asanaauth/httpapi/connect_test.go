@@ -8,6 +8,7 @@ import (
 )
 
 func TestImports(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		for person, name := range map[string]string{asanatest.Bot: "Build Bot", asanatest.ServiceAccount: "Acme Reporting"} {
@@ -44,6 +45,7 @@ func (s *site) checkReader(c map[string]any) {
 }
 
 func TestRejectedTokens(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		s.browser().signIn(asanatest.Member)
@@ -73,6 +75,7 @@ func TestRejectedTokens(t *testing.T) {
 }
 
 func TestSessionCodes(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		b := s.browser().signIn(asanatest.Several)
@@ -92,6 +95,7 @@ func TestSessionCodes(t *testing.T) {
 // TestBadConnects has the bodies that no way in takes. None of them asks Asana, or
 // keeps anything.
 func TestBadConnects(t *testing.T) {
+	t.Parallel()
 	const pat = "personal_access_token"
 	for name, body := range map[string]string{
 		"empty": "", "nothing": "{}", "owner alone": object("owner", "a"), "null": `{"token":null,"owner":"a","kind":"service_account"}`,
@@ -129,6 +133,7 @@ func TestBadConnects(t *testing.T) {
 
 // TestOwners has the bounds of what an owner is, on each route that takes one.
 func TestOwners(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		id := s.imports("acme", asanatest.Bot)["id"].(string)
@@ -167,6 +172,7 @@ func TestOwners(t *testing.T) {
 }
 
 func TestBackendContentTypes(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.do(call("POST", "/links", `{"owner":"a"}`, "Content-Type", "application/json; charset=utf-8")).want(201)
 	for _, value := range []string{"text/plain", "application/x-www-form-urlencoded", "application/jsonp", "application/json; charset=latin1"} {

@@ -15,6 +15,7 @@ func queryEscape(s string) string { return url.QueryEscape(s) }
 
 // TestAConnection has all members, in each state.
 func TestAConnection(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		began := time.Now().UTC()
@@ -62,6 +63,7 @@ func TestAConnection(t *testing.T) {
 
 // TestPages goes through an owner's connections by pages of each length.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		for _, person := range []string{asanatest.Bot, asanatest.Guest, asanatest.Admin, asanatest.ServiceAccount, asanatest.Several} {
@@ -105,6 +107,7 @@ func TestPages(t *testing.T) {
 }
 
 func TestBadLists(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for _, query := range []string{
 		"", "?limit=1", "?owner=", "?asana_user=", "?owner=a&asana_user=1", "?owner=&asana_user=1", "?owner=a&asana_user=", "?asana_user=me", "?asana_user=1a", "?asana_user=1&asana_user=1",
@@ -126,6 +129,7 @@ func TestBadLists(t *testing.T) {
 }
 
 func TestReaders(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		account, bot := s.imports("reports", asanatest.ServiceAccount), s.imports("reports", asanatest.Bot)
@@ -156,6 +160,7 @@ func TestReaders(t *testing.T) {
 }
 
 func TestEnds(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		c := s.connects("acme", asanatest.Member)
@@ -185,6 +190,7 @@ func TestEnds(t *testing.T) {
 }
 
 func TestBackendTokens(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		c := s.connects("acme", asanatest.Member)
@@ -223,6 +229,7 @@ func TestBackendTokens(t *testing.T) {
 }
 
 func TestBadMemberships(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		c := s.connects("acme", asanatest.Several)
@@ -241,6 +248,7 @@ func TestBadMemberships(t *testing.T) {
 }
 
 func TestCapabilities(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		members := []string{"active", "kind", "attributed_to", "scope_requested", "scope_granted", "scope_missing", "workspaces", "unknown"}
@@ -263,6 +271,7 @@ func TestCapabilities(t *testing.T) {
 
 // TestCapabilitiesWithoutAWorkspace: none is a list, and not unknown.
 func TestCapabilitiesWithoutAWorkspace(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		c := s.imports("acme", asanatest.Bot)

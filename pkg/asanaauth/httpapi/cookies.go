@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
@@ -14,8 +15,6 @@ const (
 	sessionName   = "asana_session"
 	attemptPrefix = "asana_attempt_" // the attempt's name follows
 
-	// attemptTime is as long as the rules let an attempt live.
-	attemptTime = 10 * time.Minute
 	// attemptsKept are the cookies of attempts that a browser has at once.
 	attemptsKept = 5
 	// attemptsEnded is how many surplus ones one answer ends: headers are
@@ -40,7 +39,7 @@ func (c cookies) name(n string) string {
 // attempt is the cookie of an attempt. Lax, since the browser comes back from
 // Asana's site.
 func (c cookies) attempt(name, value string) *http.Cookie {
-	return c.cookie(attemptPrefix+name, value, http.SameSiteLaxMode, attemptTime)
+	return c.cookie(attemptPrefix+name, value, http.SameSiteLaxMode, login.AttemptTTL)
 }
 
 func (c cookies) session(value string, ttl time.Duration) *http.Cookie {

@@ -12,7 +12,7 @@ import (
 // with a problem of the kind, and looks at nothing of it but its context and
 // what RequestID needs. detail is for the caller, a fixed sentence or empty.
 func NewFailure(c Config, kind asanaauth.ErrorKind, detail string) http.Handler {
-	return c.seam().handle("none", asJSON, func(http.ResponseWriter, *http.Request) error {
+	return c.base().handle("none", asJSON, func(http.ResponseWriter, *http.Request) error {
 		return &asanaauth.Error{Kind: kind, Detail: detail}
 	})
 }

@@ -10,12 +10,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
 const sessionCookie = "__Host-asana_session"
 
 func TestWholeTrip(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 
@@ -68,6 +70,7 @@ func TestWholeTrip(t *testing.T) {
 }
 
 func TestMinTTL(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		left      time.Duration // of an hour
 		body      string
@@ -96,12 +99,15 @@ func TestMinTTL(t *testing.T) {
 	}
 }
 
-// TestTimesAreUTC, wherever the machine is.
+// elsewhere is the clock of a machine in another time zone.
+type elsewhere struct{ asanaauth.SystemClock }
+
+func (elsewhere) Now() time.Time { return time.Now().In(time.FixedZone("elsewhere", 5*60*60)).Round(0) }
+
 func TestTimesAreUTC(t *testing.T) {
-	defer func(was *time.Location) { time.Local = was }(time.Local)
-	time.Local = time.FixedZone("elsewhere", 5*60*60)
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		b := newSite(t).browser().signIn(asanatest.Member)
+		b := newSite(t, func(o *options) { o.clock = elsewhere{} }).browser().signIn(asanatest.Member)
 		who := b.do(get("/session", "Origin", appOrigin)).json()["expires_at"].(string)
 		in := b.do(get("/membership?workspace="+asanatest.Acme, "Origin", appOrigin)).json()["checked_at"].(string)
 		if !strings.HasSuffix(who, "Z") || !strings.HasSuffix(in, "Z") {
@@ -111,6 +117,7 @@ func TestTimesAreUTC(t *testing.T) {
 }
 
 func TestRefreshedWhenRefused(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		first := b.refresh(`{"min_ttl":3000}`).want(200).json()["access_token"].(string)
@@ -129,6 +136,7 @@ func TestRefreshedWhenRefused(t *testing.T) {
 }
 
 func TestSignOutLeavesTheConnection(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		here, there := s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Member)
@@ -143,6 +151,7 @@ func TestSignOutLeavesTheConnection(t *testing.T) {
 }
 
 func TestASecondSessionEndsWithItsConnection(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		here, there := s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Member)
@@ -152,6 +161,7 @@ func TestASecondSessionEndsWithItsConnection(t *testing.T) {
 }
 
 func TestRevokingWhileAsanaIsAway(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		must(t, b.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
@@ -166,6 +176,7 @@ func TestRevokingWhileAsanaIsAway(t *testing.T) {
 }
 
 func TestUnknownIsNull(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t, func(o *options) { o.scopes = "openid users:read workspaces:read" })
 		b := s.browser().signIn(asanatest.ViewOnly)

@@ -14,6 +14,7 @@ import (
 func withIDToken(o *options) { o.responseType = "code id_token" }
 
 func TestFragment(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t, withIDToken).browser()
 		back := b.allow(b.begin("?app_state=s"), asanatest.Member)
@@ -34,6 +35,7 @@ func TestFragment(t *testing.T) {
 }
 
 func TestFragmentWithoutAnIDToken(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t, withIDToken).browser()
 		_, fragment, _ := strings.Cut(b.allow(b.begin(""), asanatest.Member), "#")
@@ -48,6 +50,7 @@ func TestFragmentWithoutAnIDToken(t *testing.T) {
 
 // TestAnswerInTheQuery: errors may come there whatever the response type.
 func TestAnswerInTheQuery(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t, withIDToken).browser()
 		u, err := url.Parse(b.begin(""))
@@ -62,6 +65,7 @@ func TestAnswerInTheQuery(t *testing.T) {
 // TestPost is served with both response types, and by browsers that send no
 // Sec-Fetch-Site.
 func TestPost(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser()
 		_, query, _ := strings.Cut(b.allow(b.begin(""), asanatest.Member), "?")
@@ -73,6 +77,7 @@ func TestPost(t *testing.T) {
 
 // TestPoliciesFitThePages works the hashes of inline text out anew.
 func TestPoliciesFitThePages(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, withIDToken)
 	inline := regexp.MustCompile(`(?s)<(style|script)>(.*?)</`)
 	for name, a := range map[string]answer{"fragment": s.do(get("/callback")), "problem": s.do(get("/authorize/x"))} {

@@ -10,17 +10,18 @@ import (
 	"github.com/jub0bs/cors"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
 // frontend is a route for the SaaS app's frontend: it takes a session cookie,
 // from an allowed origin. Safe for concurrent use.
 type frontend struct {
-	seam
-	conns   *asanaauth.Connections
-	origins []string
-	path    string
-	methods []string
-	cors    http.Handler // sets headers, and answers preflights
+	base
+	sessions *session.Sessions
+	origins  []string
+	path     string
+	methods  []string
+	cors     http.Handler // sets headers, and answers preflights
 }
 
 // preflightSeconds is how long browsers may remember a preflight's answer, at
@@ -29,7 +30,10 @@ const preflightSeconds = 7200
 
 const exposed = "Retry-After, X-Request-Id"
 
-func (c Config) frontend(conns *asanaauth.Connections, origins []string, path string, methods ...string) (*frontend, error) {
+func (c Config) frontend(sessions *session.Sessions, origins []string, path string, methods ...string) (*frontend, error) {
+	if sessions == nil {
+		return nil, missing(true, "sessions")
+	}
 	if slices.ContainsFunc(origins, func(o string) bool { return strings.Contains(o, "*") }) {
 		return nil, errors.New("httpapi: allowed origins are exact, without *")
 	}
@@ -45,7 +49,7 @@ func (c Config) frontend(conns *asanaauth.Connections, origins []string, path st
 		return nil, fmt.Errorf("httpapi: allowed origins: %w", err)
 	}
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	return &frontend{c.seam(), conns, slices.Clone(origins), path, methods, middleware.Wrap(nothing)}, nil
+	return &frontend{c.base(), sessions, slices.Clone(origins), path, methods, middleware.Wrap(nothing)}, nil
 }
 
 // handler checks what can be checked without the session, in an order that
@@ -141,16 +145,16 @@ func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 }
 
 // session opens the session of the request's cookie.
-func (f *frontend) session(r *http.Request) (*asanaauth.Session, error) {
+func (f *frontend) session(r *http.Request) (*session.Session, error) {
 	cookie := f.cookies.readSession(r)
 	if cookie.IsZero() {
 		return nil, failed(asanaauth.Unauthenticated)
 	}
-	s, err := f.conns.Session(r.Context(), cookie)
+	s, err := f.sessions.Open(r.Context(), cookie)
 	if err != nil {
 		return nil, err
 	}
-	noteConnection(r, s.ID())
+	noteConnection(r, s.Connection().ID())
 	return s, nil
 }
 

@@ -39,6 +39,7 @@ func checkCORS(t *testing.T, name string, a answer, origin string) {
 }
 
 func TestOrigins(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for path, methods := range frontendRoutes() {
 		for _, method := range append(methods, "PUT") {
@@ -79,6 +80,7 @@ func TestOrigins(t *testing.T) {
 }
 
 func TestTwoOrigins(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r := get("/session")
 	r.header["Origin"] = []string{appOrigin, "https://evil.example"}
@@ -86,6 +88,7 @@ func TestTwoOrigins(t *testing.T) {
 }
 
 func TestSameOrigin(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for site, kind := range map[string]string{"same-origin": "unauthenticated", "same-site": "forbidden-origin", "cross-site": "forbidden-origin", "none": "forbidden-origin"} {
 		status := map[string]int{"unauthenticated": 401, "forbidden-origin": 403}[kind]
@@ -99,6 +102,7 @@ func TestSameOrigin(t *testing.T) {
 }
 
 func TestPreflight(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	preflight := func(path, method, origin, header string) answer {
 		r := request{method: "OPTIONS", target: path, header: headers([]string{"Origin", origin, "Access-Control-Request-Method", method})}
@@ -141,6 +145,7 @@ func TestPreflight(t *testing.T) {
 }
 
 func TestNoCORSElsewhere(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for _, path := range []string{"/authorize", "/callback", "/nothing", "/bad-event"} {
 		a := s.do(get(path, "Origin", appOrigin))
@@ -153,6 +158,7 @@ func TestNoCORSElsewhere(t *testing.T) {
 }
 
 func TestLoopbackOrigins(t *testing.T) {
+	t.Parallel()
 	for _, origin := range []string{"http://localhost:8484", "http://127.0.0.1:8484", "http://[::1]:3000"} {
 		s := newSite(t, func(o *options) { o.publicURL, o.origins = "http://localhost:8484", []string{origin} })
 		a := s.do(get("/session", "Origin", origin))
@@ -162,6 +168,7 @@ func TestLoopbackOrigins(t *testing.T) {
 }
 
 func TestMalformedOrigins(t *testing.T) {
+	t.Parallel()
 	for _, origins := range [][]string{nil, {"*"}, {"https://*.example.com"}, {"https://app.example.com/"}, {"http://app.example.com"}, {"null"}, {appOrigin, ""}} {
 		if h, err := httpapi.NewSession(httpapi.Config{PublicURL: publicURL}, nil, origins); err == nil || h != nil {
 			t.Errorf("%q: accepted", origins)
@@ -170,6 +177,7 @@ func TestMalformedOrigins(t *testing.T) {
 }
 
 func TestSessionCookie(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		value := s.browser().signIn(asanatest.Member).jar[sessionCookie]
@@ -197,6 +205,7 @@ func TestSessionCookie(t *testing.T) {
 }
 
 func TestMembershipRefuses(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		for query, kind := range map[string]string{
@@ -211,6 +220,7 @@ func TestMembershipRefuses(t *testing.T) {
 
 // TestOrderOfChecks: who may not ask learns nothing of what they asked.
 func TestOrderOfChecks(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	wrongAll := request{method: "PUT", target: "/refresh/x", body: "{", header: http.Header{}}
 	s.do(wrongAll).problem(404, "not-found")

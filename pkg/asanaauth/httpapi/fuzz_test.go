@@ -91,6 +91,7 @@ func FuzzCookies(f *testing.F) {
 }
 
 func TestWithOutcome(t *testing.T) {
+	t.Parallel()
 	add := url.Values{"asana": {"connected"}}
 	for to, want := range map[string]string{
 		"https://a.example":                "https://a.example?asana=connected#",

@@ -21,7 +21,7 @@ type show func(w http.ResponseWriter, p problem)
 // handle is the only writer of failures: serve returns them, show writes them,
 // and each request gets one log line. A serve that has written an answer may
 // still return an error, which is then logged only.
-func (s seam) handle(route string, show show, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
+func (s base) handle(route string, show show, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		a := &answer{ResponseWriter: w}
@@ -41,7 +41,7 @@ func (s seam) handle(route string, show show, serve func(http.ResponseWriter, *h
 }
 
 // protect sets the headers that every answer has.
-func (s seam) protect(h http.Header, id string) {
+func (s base) protect(h http.Header, id string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")

@@ -35,6 +35,7 @@ func everyAnswer(b *browser) map[string]answer {
 }
 
 func TestHeadersOfEveryAnswer(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		for name, a := range everyAnswer(newSite(t).browser()) {
 			got := map[string][]string{}
@@ -59,6 +60,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 }
 
 func TestRequestIDs(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(o *options) {
 		o.requestID = func(r *http.Request) string { return strings.TrimPrefix(r.URL.Path, "/") }
 	})
@@ -75,6 +77,7 @@ func TestRequestIDs(t *testing.T) {
 }
 
 func TestOneLineForEachRequest(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		before := len(b.lines())
@@ -101,6 +104,7 @@ func TestOneLineForEachRequest(t *testing.T) {
 }
 
 func TestALineOfAFailure(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.do(get("/authorize?app_state=."))
 	line := s.lastLine()
@@ -109,12 +113,13 @@ func TestALineOfAFailure(t *testing.T) {
 	}
 	s.fail("write")
 	s.do(get("/authorize"))
-	if err, _ := s.lastLine()["err"].(string); !strings.Contains(err, "keeping the attempt") {
+	if err, _ := s.lastLine()["err"].(string); !strings.Contains(err, "writing the attempt") {
 		t.Errorf("the cause is not logged: %v", s.lastLine())
 	}
 }
 
 func TestLogHandler(t *testing.T) {
+	t.Parallel()
 	var b bytes.Buffer
 	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(&b, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	log.With("a", 1).WithGroup("g").WarnContext(context.Background(), "m", "b", 2)
@@ -129,6 +134,7 @@ func TestLogHandler(t *testing.T) {
 }
 
 func TestNoLog(t *testing.T) {
+	t.Parallel()
 	w := httptest.NewRecorder()
 	httpapi.NewFailure(httpapi.Config{}, asanaauth.NotFound, "").ServeHTTP(w, httptest.NewRequest("GET", "/x", nil))
 	if w.Code != 404 {

@@ -9,17 +9,14 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/local"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/sealtest"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
@@ -30,8 +27,9 @@ const (
 	appOrigin = "https://app.example.com"
 	home      = "https://app.example.com/done"
 	otherHome = "https://app.example.com/other?tab=1#top"
-	asanaURL  = "https://asana.example"
-	clientID  = "1300000000000001"
+	asanaURL  = authtest.AsanaURL
+
+	granularClientID = "1300000000000002" // of the app whose scopes are granular
 )
 
 // options are what a test may have different from the others.
@@ -41,102 +39,90 @@ type options struct {
 	origins                         []string
 	requestID                       func(*http.Request) string
 	identity                        func(*http.Request) (string, bool)
+	clock                           asanaauth.Clock // nil: the machine's
 }
 
 // site is an installation: the handlers, and all that is behind them.
 type site struct {
 	t     *testing.T
-	rows  *store.Memory
+	rows  *authtest.Rows
 	table *storetest.Faulty // of rows
 	kms   *sealtest.Faulty
 	asana *asanatest.Asana
 	wire  *wiretap // between us and asana
-	log   *logBuffer
+	log   *authtest.Log
 	mux   *http.ServeMux
 	o     options
 }
 
-// bubble runs a test with a clock of its own, in which waiting takes no time.
-func bubble(t *testing.T, f func(*testing.T)) { t.Helper(); synctest.Test(t, f) }
+func bubble(t *testing.T, f func(*testing.T)) { t.Helper(); authtest.Bubble(t, f) }
 
 func newSite(t *testing.T, change ...func(*options)) *site {
 	t.Helper()
-	o := options{publicURL: publicURL, scopes: "default openid email profile", origins: []string{appOrigin}, identity: callerOf}
+	o := options{publicURL: publicURL, scopes: authtest.OpenIDScopes, origins: []string{appOrigin}, identity: callerOf}
 	for _, c := range change {
 		c(&o)
 	}
-	redirectURI := o.publicURL + "/callback"
-	offline, err := asanatest.New(asanatest.Options{
-		BaseURL: asanaURL,
-		Apps: []asanatest.App{{
-			ClientID: clientID, ClientSecret: "marker-client-secret", RedirectURIs: []string{redirectURI},
-			Scopes: []string{"default", "openid", "email", "profile"},
-		}, {
-			ClientID: "1300000000000002", ClientSecret: "marker-client-secret", RedirectURIs: []string{redirectURI},
+	inst := authtest.New(t)
+	inst.Secrets.Set(nil, "marker-client-secret")
+	inst.UseAsana(inst.NewAsana(func(o *asanatest.Options) {
+		o.Apps[0].ClientSecret = "marker-client-secret"
+		o.Apps = append(o.Apps, asanatest.App{
+			ClientID: granularClientID, ClientSecret: "marker-client-secret", RedirectURIs: []string{authtest.RedirectURI},
 			Scopes: []string{"openid", "email", "profile", "users:read", "workspaces:read"},
-		}},
-	})
-	must(t, err)
-	rows := &store.Memory{}
+		})
+	}))
 	s := &site{
-		t: t, rows: rows, table: &storetest.Faulty{Store: rows}, kms: &sealtest.Faulty{Wrapper: local.New([32]byte{7})},
-		asana: offline, wire: &wiretap{next: offline.Transport()}, log: &logBuffer{}, mux: http.NewServeMux(), o: o,
+		t: t, rows: inst.Rows, table: inst.Table, kms: inst.KMS, asana: inst.Asana,
+		wire: &wiretap{next: inst.Wire}, log: inst.Log, mux: http.NewServeMux(), o: o,
 	}
-	s.serve()
+	s.serve(inst)
 	return s
 }
 
-func (s *site) serve() {
+func (s *site) serve(inst *authtest.Installation) {
 	o, t := s.o, s.t
-	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(s.log, nil)))
-	id := clientID
-	if !strings.Contains(o.scopes, "default") {
-		id = "1300000000000002"
-	}
-	client, err := asana.New(asana.Config{BaseURL: asanaURL, ClientID: id, Transport: s.wire})
-	must(t, err)
-	parts := asanaauth.Parts{
-		Store: s.table, Asana: client, Secrets: asanaauth.NewSecrets(clientSecrets{}, nil), Log: log,
-		Keys: asanaauth.NewKeys(asanaauth.KeysConfig{Store: s.table, Wrapper: s.kms, Installation: "test", TTL: time.Minute, Log: log}),
-	}
-	returnURLs := []string{home, otherHome}
-	login, err := asanaauth.NewLogin(parts, asanaauth.LoginOptions{
-		RedirectURI: o.publicURL + "/callback", ReturnURLs: returnURLs, Scopes: o.scopes, ResponseType: o.responseType,
-		LinksOnly: o.linksOnly, SessionTTL: 720 * time.Hour, SessionIdleTTL: 168 * time.Hour,
+	logs := httpapi.LogHandler(slog.NewJSONHandler(s.log, nil))
+	p := inst.Process(func(p *authtest.Settings) {
+		if !strings.Contains(o.scopes, "default") {
+			p.ClientID = granularClientID
+		}
+		if o.clock != nil {
+			p.Clock = o.clock
+		}
+		p.Scopes, p.ResponseType, p.LinksOnly = o.scopes, o.responseType, o.linksOnly
+		p.ReturnURLs, p.KeyTTL, p.Transport, p.Log = []string{home, otherHome}, time.Minute, s.wire, logs
+	})
+	links, err := link.New(link.Config{
+		Store: s.table, AuthorizeURL: o.publicURL + "/authorize", ReturnURLs: p.Settings.ReturnURLs, Scopes: o.scopes, Log: slog.New(logs),
 	})
 	must(t, err)
-	conns, err := asanaauth.NewConnections(parts, asanaauth.ConnectionsOptions{Alone: true})
-	must(t, err)
-	links, err := asanaauth.NewLinks(parts, asanaauth.LinksOptions{AuthorizeURL: o.publicURL + "/authorize", ReturnURLs: returnURLs, Scopes: o.scopes})
-	must(t, err)
-	c := httpapi.Config{PublicURL: o.publicURL, Log: log, RequestID: o.requestID, Identity: o.identity}
+	c := httpapi.Config{PublicURL: o.publicURL, Log: slog.New(logs), RequestID: o.requestID, Identity: o.identity}
 	add := func(path string, h http.Handler, err error) {
 		must(t, err)
 		s.mux.Handle(path, h)
 		s.mux.Handle(path+"/", h) // as on Lambda: the first segment chooses
 	}
-	add("/authorize", httpapi.NewAuthorize(c, login), nil)
-	add("/callback", httpapi.NewCallback(c, login), nil)
-	h, err := httpapi.NewSession(c, conns, o.origins)
+	h, err := httpapi.NewAuthorize(c, p.Authorizer)
+	add("/authorize", h, err)
+	h, err = httpapi.NewCallback(c, p.Receiver)
+	add("/callback", h, err)
+	h, err = httpapi.NewSession(c, p.Sessions, o.origins)
 	add("/session", h, err)
-	h, err = httpapi.NewRefresh(c, conns, o.origins)
+	h, err = httpapi.NewRefresh(c, p.Sessions, p.Tokens, o.origins)
 	add("/refresh", h, err)
-	memberships := asanaauth.NewMemberships(conns)
-	h, err = httpapi.NewMembership(c, conns, memberships, o.origins)
+	h, err = httpapi.NewMembership(c, p.Sessions, p.Memberships, o.origins)
 	add("/membership", h, err)
-	h, err = httpapi.NewDisconnect(c, conns, o.origins)
+	h, err = httpapi.NewDisconnect(c, p.Sessions, p.Connections, o.origins)
 	add("/disconnect", h, err)
-	backend := httpapi.NewConnections(c, conns, memberships, links)
-	add("/links", backend, nil)
-	add("/connections", backend, nil)
+	h, err = httpapi.NewBackend(c, httpapi.Backend{
+		Connections: p.Connections, Tokens: p.Tokens, Memberships: p.Memberships,
+		Links: links, ConnectCodes: p.ConnectCodes, SessionCodes: p.SessionCodes,
+	})
+	add("/links", h, err)
+	add("/connections", h, err)
 	s.mux.Handle("/", httpapi.NewFailure(c, asanaauth.NotFound, ""))
 	s.mux.Handle("/bad-event", httpapi.NewFailure(c, asanaauth.InvalidRequest, "The event is no HTTP request."))
-}
-
-type clientSecrets struct{}
-
-func (clientSecrets) ClientSecrets(context.Context) ([]secret.String, error) {
-	return []secret.String{secret.New("marker-client-secret")}, nil
 }
 
 // fail makes the table fail.
@@ -192,23 +178,6 @@ func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.answers = append(w.answers, string(body))
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func must(t *testing.T, err error) {

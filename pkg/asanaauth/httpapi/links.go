@@ -3,7 +3,7 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
 )
 
 // createLink answers POST /links.
@@ -15,7 +15,7 @@ func (b backendCall) createLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var wanted asanaauth.LinkRequest
+	var wanted link.Request
 	if err := m.texts(map[string]*string{
 		"owner": &wanted.Owner, "person": &wanted.Person, "return_to": &wanted.ReturnTo,
 		"scopes": &wanted.Scopes, "asana_user": &wanted.AsanaUser,
@@ -25,12 +25,12 @@ func (b backendCall) createLink(w http.ResponseWriter, r *http.Request) error {
 	if err := m.notEmpty(); err != nil {
 		return err
 	}
-	link, err := b.links.Create(r.Context(), wanted)
+	made, err := b.Links.Create(r.Context(), wanted)
 	if err != nil {
 		return err
 	}
 	return answerJSON(w, http.StatusCreated, struct {
 		URL       string `json:"url"`
 		ExpiresAt string `json:"expires_at"`
-	}{link.URL.Reveal(), timestamp(link.End)})
+	}{made.URL.Reveal(), timestamp(made.End)})
 }

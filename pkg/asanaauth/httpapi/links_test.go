@@ -13,6 +13,7 @@ import (
 )
 
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		made := s.do(call("POST", "/links", object("owner", "acme", "person", nil))).want(201).json()
@@ -26,6 +27,7 @@ func TestLinks(t *testing.T) {
 }
 
 func TestBadLinks(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	for name, body := range map[string]string{
 		"nothing": "", "no owner": "{}", "null owner": `{"owner":null}`, "owner of a sign-in": object("owner", "asana:1"), "unknown": object("owner", "a", "scope", "default"),
@@ -49,6 +51,7 @@ func TestBadLinks(t *testing.T) {
 // TestALinksTrip ends at the app with a code and no session, and with a connection
 // when the backend has redeemed it.
 func TestALinksTrip(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		b := s.browser()
@@ -82,6 +85,7 @@ func TestALinksTrip(t *testing.T) {
 // TestWhoeverRedeems has to name owner and person as the link does; a wrong one
 // destroys the code and leaves the link.
 func TestWhoeverRedeems(t *testing.T) {
+	t.Parallel()
 	for name, claim := range map[string][]any{
 		"another owner": {"owner", "globex", "person", "ann"}, "another person": {"owner", "acme", "person", "bob"},
 		"no person": {"owner", "acme"}, "null person": {"owner", "acme", "person", nil},
@@ -103,6 +107,7 @@ func TestWhoeverRedeems(t *testing.T) {
 
 // TestALinkMeetsTrouble, which the app is told.
 func TestALinkMeetsTrouble(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		wrong := s.browser().follow(s.link("owner", "acme", "asana_user", asanatest.Admin), asanatest.Member)
@@ -122,6 +127,7 @@ func TestALinkMeetsTrouble(t *testing.T) {
 
 // TestBadAuthorizeLinks: a page, no cookie, and nothing written.
 func TestBadAuthorizeLinks(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		over, link := s.link("owner", "acme"), ""
@@ -148,6 +154,7 @@ func TestBadAuthorizeLinks(t *testing.T) {
 }
 
 func TestLinksOnly(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t, func(o *options) { o.linksOnly = true })
 		s.do(get("/authorize")).page(400)

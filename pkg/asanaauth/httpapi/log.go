@@ -33,7 +33,7 @@ func noteConnection(r *http.Request, id string) {
 
 // logLine writes the request's line. Nothing of the request itself is in it:
 // query strings, cookies and bodies hold secrets.
-func (s seam) logLine(ctx context.Context, l *line, status int, err error, took time.Duration) {
+func (s base) logLine(ctx context.Context, l *line, status int, err error, took time.Duration) {
 	if status == 0 {
 		status = http.StatusOK // net/http writes it for us
 	}

@@ -3,14 +3,19 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
 // NewMembership returns the handler of GET /membership: the memberships of the
 // person who is signed in, or with ?workspace=GID the one there. It fails where
 // an origin is none.
-func NewMembership(c Config, conns *asanaauth.Connections, m *asanaauth.Memberships, origins []string) (http.Handler, error) {
-	f, err := c.frontend(conns, origins, "/membership", http.MethodGet)
+func NewMembership(c Config, sessions *session.Sessions, m *membership.Memberships, origins []string) (http.Handler, error) {
+	if m == nil {
+		return nil, missing(true, "memberships")
+	}
+	f, err := c.frontend(sessions, origins, "/membership", http.MethodGet)
 	if err != nil {
 		return nil, err
 	}
@@ -19,7 +24,7 @@ func NewMembership(c Config, conns *asanaauth.Connections, m *asanaauth.Membersh
 	}), nil
 }
 
-func (f *frontend) membership(w http.ResponseWriter, r *http.Request, m *asanaauth.Memberships) error {
+func (f *frontend) membership(w http.ResponseWriter, r *http.Request, m *membership.Memberships) error {
 	p, err := parseParams(r.URL.RawQuery, "workspace")
 	if err != nil {
 		return err
@@ -28,37 +33,37 @@ func (f *frontend) membership(w http.ResponseWriter, r *http.Request, m *asanaau
 	if err != nil {
 		return err
 	}
-	return answerMemberships(w, r, m, &s.Connection, p)
+	return answerMemberships(w, r, m, s.Connection(), p)
 }
 
 // answerMemberships answers one membership where the query names a workspace, else the
 // list.
-func answerMemberships(w http.ResponseWriter, r *http.Request, m *asanaauth.Memberships, conn *asanaauth.Connection, p params) error {
+func answerMemberships(w http.ResponseWriter, r *http.Request, m *membership.Memberships, conn *connection.Connection, p params) error {
 	if workspace, ok := p["workspace"]; ok {
 		in, err := m.In(r.Context(), conn, workspace, p["user"])
 		if err != nil {
 			return err
 		}
-		return answerJSON(w, http.StatusOK, membershipJSON(in))
+		return answerJSON(w, http.StatusOK, newMembership(in))
 	}
 	list, err := m.List(r.Context(), conn, p["user"])
 	if err != nil {
 		return err
 	}
 	return answerJSON(w, http.StatusOK, struct {
-		Data []membership `json:"data"`
-	}{membershipsJSON(list)})
+		Data []jsonMembership `json:"data"`
+	}{newMemberships(list)})
 }
 
-func membershipsJSON(list []asanaauth.Membership) []membership {
-	data := make([]membership, 0, len(list))
+func newMemberships(list []membership.Membership) []jsonMembership {
+	data := make([]jsonMembership, 0, len(list))
 	for _, in := range list {
-		data = append(data, membershipJSON(in))
+		data = append(data, newMembership(in))
 	}
 	return data
 }
 
-type membership struct {
+type jsonMembership struct {
 	Workspace  namedGID          `json:"workspace"`
 	User       namedGID          `json:"user"`
 	IsActive   *bool             `json:"is_active"`
@@ -76,9 +81,9 @@ type namedGID struct {
 	Name *string `json:"name"`
 }
 
-func membershipJSON(in asanaauth.Membership) membership {
+func newMembership(in membership.Membership) jsonMembership {
 	unknown := map[string]string{}
-	flag := func(name string, f asanaauth.Flag) *bool {
+	flag := func(name string, f membership.Flag) *bool {
 		if !f.Known {
 			unknown[name] = f.Unknown
 			return nil
@@ -89,7 +94,7 @@ func membershipJSON(in asanaauth.Membership) membership {
 	if in.Workspace.Name != "" {
 		workspace.Name = &in.Workspace.Name
 	}
-	return membership{
+	return jsonMembership{
 		Workspace:  workspace,
 		User:       namedGID{in.UserGID, orNull(in.UserName)},
 		IsActive:   flag("is_active", in.Active),

@@ -63,6 +63,7 @@ func (d documented) taken(operation, body string, a answer) answer {
 // TestDocumentedAnswers goes through all routes, and compares each answer with the
 // document; and then looks for what the document has and nobody answered, or took.
 func TestDocumentedAnswers(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := documented{readDocument(t), newSite(t)}
 		d.browserAndFrontend()

@@ -14,6 +14,7 @@ import (
 
 // TestDocumentedProblems: the document's table is the code's.
 func TestDocumentedProblems(t *testing.T) {
+	t.Parallel()
 	d := readDocument(t)
 	want := node{}
 	var types []any
@@ -55,6 +56,7 @@ func TestDocumentedProblems(t *testing.T) {
 // TestDocumentedResponsesHaveTheirStatus: an operation names a response under the
 // status that its examples have.
 func TestDocumentedResponsesHaveTheirStatus(t *testing.T) {
+	t.Parallel()
 	d := readDocument(t)
 	for operation, op := range d.operations() {
 		for status, response := range op["responses"].(node) {
@@ -75,6 +77,7 @@ func TestDocumentedResponsesHaveTheirStatus(t *testing.T) {
 
 // TestDocumentedRoutes: what the document has is served, and what is served it has.
 func TestDocumentedRoutes(t *testing.T) {
+	t.Parallel()
 	d := readDocument(t)
 	s := newSite(t)
 	documented := map[string][]string{}
@@ -106,6 +109,7 @@ func TestDocumentedRoutes(t *testing.T) {
 
 // TestDocumentedSecurity: who may ask is as the routes are.
 func TestDocumentedSecurity(t *testing.T) {
+	t.Parallel()
 	d := readDocument(t)
 	frontend := []any{node{"session": []any{}}}
 	backend := []any{node{"iam": []any{}}, node{"local": []any{}}}

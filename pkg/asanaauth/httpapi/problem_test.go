@@ -20,8 +20,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestProblemTable is the contract's table.
+// TestProblemTable has every problem type, its status and its title.
 func TestProblemTable(t *testing.T) {
+	t.Parallel()
 	want := map[string]int{
 		"invalid-request": 400, "login-expired": 400, "link-expired": 400, "unauthenticated": 401, "access-denied": 403,
 		"forbidden-origin": 403, "token-rejected": 422, "wrong-account": 409, "not-allowed-for-kind": 409, "reconnect-required": 409,
@@ -44,6 +45,7 @@ func TestProblemTable(t *testing.T) {
 // TestEveryKindHasARow reads the kinds from their source: one without a row
 // would be answered as internal.
 func TestEveryKindHasARow(t *testing.T) {
+	t.Parallel()
 	rows := map[string]bool{}
 	for _, row := range httpapi.ProblemTypes() {
 		rows[string(row.Kind)] = true
@@ -74,6 +76,7 @@ func TestEveryKindHasARow(t *testing.T) {
 }
 
 func TestRefreshProblems(t *testing.T) {
+	t.Parallel()
 	answering := func(status int, body string) func(b *browser) {
 		return func(b *browser) {
 			b.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Status: status, Body: body, Times: -1})
@@ -130,6 +133,7 @@ func TestRefreshProblems(t *testing.T) {
 }
 
 func TestPanicsAreTraced(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		b.table.Hook = func(context.Context, storetest.Op) (bool, error) { panic("marker") }
@@ -142,6 +146,7 @@ func TestPanicsAreTraced(t *testing.T) {
 }
 
 func TestCallbackPanics(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser()
 		back := b.allow(b.begin(""), asanatest.Member)
@@ -154,6 +159,7 @@ func TestCallbackPanics(t *testing.T) {
 
 // TestPanicsOfTheRuntime keep their words, which hold nothing of anybody's.
 func TestPanicsOfTheRuntime(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		b.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) { return op.Keys[99].PK == "", nil }
@@ -166,6 +172,7 @@ func TestPanicsOfTheRuntime(t *testing.T) {
 
 // TestAbortedHandlers: net/http's own way to cut a connection goes through.
 func TestAbortedHandlers(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.table.Hook = func(context.Context, storetest.Op) (bool, error) { panic(http.ErrAbortHandler) }
 	defer func() {
@@ -178,6 +185,7 @@ func TestAbortedHandlers(t *testing.T) {
 
 // TestRetryAfter is in whole seconds, rounded up.
 func TestRetryAfter(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		time.Sleep(time.Hour)
@@ -193,6 +201,7 @@ func TestRetryAfter(t *testing.T) {
 }
 
 func TestReconnectRequiredIsSeenInTheSession(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		must(t, b.asana.RevokeGrants(asanatest.Member))
@@ -206,6 +215,7 @@ func TestReconnectRequiredIsSeenInTheSession(t *testing.T) {
 }
 
 func TestMembershipOverTheLimit(t *testing.T) {
+	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		must(t, b.asana.SetSwitches(func(s *asanatest.Switches) { s.RateLimited, s.RetryAfter = true, 42 }))
@@ -218,6 +228,7 @@ func TestMembershipOverTheLimit(t *testing.T) {
 }
 
 func TestNoRoute(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.do(get("/nothing")).problem(404, "not-found")
 	s.do(get("/")).problem(404, "not-found")

@@ -10,6 +10,7 @@ import (
 )
 
 func TestReadmeDocumentsEveryProblem(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile("../../../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -4,24 +4,24 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
 // NewSession returns the handler of GET /session, which says who is signed in,
 // DELETE /session, which signs this browser out (the connection stays), and POST
 // /session/code, which makes a code by which the app's own backend learns who is
 // signed in. It fails where an origin is none.
-func NewSession(c Config, conns *asanaauth.Connections, origins []string) (http.Handler, error) {
-	f, err := c.frontend(conns, origins, "/session", http.MethodGet, http.MethodDelete)
+func NewSession(c Config, sessions *session.Sessions, origins []string) (http.Handler, error) {
+	f, err := c.frontend(sessions, origins, "/session", http.MethodGet, http.MethodDelete)
 	if err != nil {
 		return nil, err
 	}
-	code, err := c.frontend(conns, origins, "/session/code", http.MethodPost)
+	code, err := c.frontend(sessions, origins, "/session/code", http.MethodPost)
 	if err != nil {
 		return nil, err
 	}
-	session := f.handler(func(w http.ResponseWriter, r *http.Request) error {
+	main := f.handler(func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method == http.MethodDelete {
 			return f.signOut(w, r)
 		}
@@ -33,7 +33,7 @@ func NewSession(c Config, conns *asanaauth.Connections, origins []string) (http.
 			codes.ServeHTTP(w, r)
 			return
 		}
-		session.ServeHTTP(w, r)
+		main.ServeHTTP(w, r)
 	}), nil
 }
 
@@ -45,7 +45,7 @@ func (f *frontend) sessionCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	code, end, err := f.conns.SessionCode(r.Context(), s)
+	code, end, err := f.sessions.Code(r.Context(), s)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (f *frontend) whoIs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := f.conns.Profile(r.Context(), s)
+	p, err := f.sessions.Profile(r.Context(), s)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (f *frontend) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := f.conns.SignOut(r.Context(), s); err != nil {
+	if err := f.sessions.SignOut(r.Context(), s); err != nil {
 		return err
 	}
 	http.SetCookie(w, f.cookies.session("", 0))

@@ -38,11 +38,11 @@ func ExampleOpen() {
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		asana.Connections.Wait(ctx)
+		asana.Tokens().Wait(ctx)
 	}()
 
 	// One client a connection, made when it is needed: it costs nothing.
-	client := asana.Connections.HTTPClient("con_…")
+	client := asana.Tokens().HTTPClient("con_…")
 	request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://app.asana.com/api/1.0/users/me", nil)
 	answer, err := client.Do(request)
 	var trouble *asanaauth.Error

@@ -1,12 +1,12 @@
-// Package onaws opens a deployment of asanaauth from a Go program that may use its
-// table and its KMS key: a SaaS backend that wants tokens without an HTTP call, or
-// the operator's command. It is the one package that imports every AWS adapter; the
-// functions wire only what each of them needs.
+// Package onaws opens a deployment of asanaauth from a Go program that has access to its
+// table and its KMS key: a SaaS backend that gets tokens without an HTTP call, or the
+// operator's command. It is the only package that imports every AWS adapter; each Lambda
+// function imports only what it needs.
 //
-// What the program's role needs is in docs/iam.md: docs/iam/library.json for tokens,
-// lists, licences and links; to redeem, import and end connections what template.yaml
-// gives ConnectionsRole; and dynamodb:Scan for [Deployment.Rows] alone. Whoever has
-// these is every backend at once.
+// The IAM permissions that the program's role needs are in docs/iam.md. For tokens, lists,
+// licences and links they are those of docs/iam/library.json. To redeem, import and
+// disconnect, they are those of ConnectionsRole in template.yaml. [Deployment.Scanner] also
+// needs dynamodb:Scan. A program with these permissions can act as every backend.
 package onaws
 
 import (
@@ -21,60 +21,89 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana/secretsmanager"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/keyring"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/kms"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Options say which deployment, in the words of the functions' variables: the values
-// have to be the same. What is not marked optional is required.
+// Options identifies a deployment. Each value must be the same as the environment variable
+// of the Lambda functions that its comment names. A field is required unless its comment
+// says otherwise.
 type Options struct {
-	// AWS is the program's own configuration, as config.LoadDefaultConfig of the
-	// SDK gives it. Its HTTPClient is used; a Retryer of its own is kept.
+	// AWS is the program's configuration, for example from config.LoadDefaultConfig of
+	// the SDK. Its HTTPClient and its Retryer are used if they are set.
 	AWS aws.Config
 
 	TableName       string        // TABLE_NAME
 	Installation    string        // INSTALLATION; optional: TableName
 	KMSKeyIDs       []string      // KMS_KEY_ID: key ids or ARNs, the first wraps
-	KeyCacheTTL     time.Duration // KEY_CACHE_TTL; 0 means five minutes, below 0 asks KMS every time; at most an hour
+	KeyCacheTTL     time.Duration // KEY_CACHE_TTL; 0 means five minutes, below 0 means no cache; at most an hour
 	ClientID        string        // ASANA_CLIENT_ID
 	ClientSecretARN string        // ASANA_CLIENT_SECRET_ARN
 	AsanaBaseURL    string        // ASANA_BASE_URL; optional: https://app.asana.com
 
-	// For programs that make links: all three or none.
+	// These three are required only for programs that make links. Set all or none.
 	AuthorizeURL string   // PUBLIC_URL + "/authorize"
 	ReturnURLs   []string // RETURN_URLS
 	Scopes       string   // ASANA_SCOPES, divided by single spaces
 
-	// Log gets audit and alarm lines; optional. Without it nobody learns that a
-	// rotated token was lost.
+	// Log gets audit lines and alarms; optional. Without it, the alarm about a lost
+	// rotated token is lost too.
 	Log *slog.Logger
 }
 
-// Deployment is an opened deployment. Safe for concurrent use.
+// Deployment is an opened deployment. It is safe for concurrent use.
 type Deployment struct {
-	// Connections hands out tokens, and imports, lists and ends connections. Before
-	// the program ends it calls Connections.Wait: a refresh may be under way.
-	Connections *asanaauth.Connections
-	Memberships *asanaauth.Memberships
-	// Links makes links; nil where Options has nothing of them.
-	Links *asanaauth.Links
-	// Rows goes through the whole table. Only the context limits the time of a
-	// call: a page is up to a megabyte.
-	Rows store.Scanner
+	connections  *connection.Connections
+	tokens       *token.Tokens
+	memberships  *membership.Memberships
+	links        *link.Links
+	connectCodes *link.Redeemer
+	sessionCodes *session.Redeemer
+	scanner      store.Scanner
 }
 
-// openTime bounds how long Open waits for the table.
+// Connections returns the Connections of d, which open, list, import and disconnect
+// connections.
+func (d *Deployment) Connections() *connection.Connections { return d.connections }
+
+// Tokens returns the Tokens of d, which return access tokens. Call its Wait method before
+// the program ends, because a refresh may be in progress.
+func (d *Deployment) Tokens() *token.Tokens { return d.tokens }
+
+// Memberships returns the Memberships of d, which report licences and capabilities.
+func (d *Deployment) Memberships() *membership.Memberships { return d.memberships }
+
+// Links returns the Links of d, which make links. It returns nil if the options for links
+// are not set.
+func (d *Deployment) Links() *link.Links { return d.links }
+
+// ConnectCodes returns the Redeemer of the connect codes of links.
+func (d *Deployment) ConnectCodes() *link.Redeemer { return d.connectCodes }
+
+// SessionCodes returns the Redeemer of the session codes of frontends.
+func (d *Deployment) SessionCodes() *session.Redeemer { return d.sessionCodes }
+
+// Scanner returns a Scanner of the whole table. Its calls have no time limit except their
+// context, because a page is up to a megabyte. It needs the permission dynamodb:Scan.
+func (d *Deployment) Scanner() store.Scanner { return d.scanner }
+
+// openTime is how long Open waits for the table at most.
 const openTime = 3 * time.Second
 
-// Open opens a deployment. It tells everything that is wrong with the options at
-// once, by name and never with a value, and reads one row, so that a wrong table name
-// or a missing permission is an error here. A table that is away is none: it is
-// logged, and asked again by whoever needs it. Nothing is written, and neither KMS
-// nor Asana is asked.
+// Open opens a deployment. The error reports every option that is wrong, by name and never
+// with its value. Open reads one row, so that it returns an error for a wrong table name or
+// a missing permission. If the table is unavailable, Open logs that and returns no error.
+// It writes nothing, and sends no request to KMS or Asana.
 func Open(ctx context.Context, o Options) (*Deployment, error) {
 	client, err := o.check()
 	if err != nil {
@@ -84,35 +113,52 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg := careful(o.AWS)
-	rows := dynamo.New(dynamodb.NewFromConfig(cfg), o.TableName)
+	rows, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), Table: o.TableName})
+	if err != nil {
+		return nil, err
+	}
 	if err := touch(ctx, rows, o.Log); err != nil {
 		return nil, fmt.Errorf("onaws: reading the table: %w", err)
 	}
-	parts := asanaauth.Parts{
-		Store: rows,
-		Asana: client,
-		Keys: asanaauth.NewKeys(asanaauth.KeysConfig{
-			Store: rows, Wrapper: kms.New(awskms.NewFromConfig(cfg), o.KMSKeyIDs...),
-			Installation: o.installation(), TTL: o.keyTTL(), Log: o.Log,
-		}),
-		Secrets: asanaauth.NewSecrets(secretsmanager.New(awssm.NewFromConfig(cfg), o.ClientSecretARN), nil),
-		Log:     o.Log,
-	}
-	d := &Deployment{Rows: dynamo.New(dynamodb.NewFromConfig(o.AWS), o.TableName)}
-	if d.Connections, err = asanaauth.NewConnections(parts, asanaauth.ConnectionsOptions{}); err != nil {
+	source, err1 := secretsmanager.New(secretsmanager.Config{Client: awssm.NewFromConfig(cfg), ARN: o.ClientSecretARN})
+	wrapper, err2 := kms.New(kms.Config{Client: awskms.NewFromConfig(cfg), KeyIDs: o.KMSKeyIDs})
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	d.Memberships = asanaauth.NewMemberships(d.Connections)
-	if o.makesLinks() {
-		d.Links, err = asanaauth.NewLinks(parts, asanaauth.LinksOptions{
-			AuthorizeURL: o.AuthorizeURL, ReturnURLs: o.ReturnURLs, Scopes: o.Scopes,
-		})
+	secrets, err1 := clientsecret.New(clientsecret.Config{Source: source})
+	keys, err2 := keyring.New(keyring.Config{
+		Store: rows, Wrapper: wrapper, Installation: o.installation(), TTL: o.keyTTL(), Log: o.Log,
+	})
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
 	}
+	d, err := o.rooms(rows, keys, client, secrets)
+	if err != nil {
+		return nil, err
+	}
+	d.scanner, err = dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(o.AWS), Table: o.TableName})
 	return d, err
 }
 
-// touch reads the keyring's row, which every program needs: of what is in it nothing
-// is used.
+// rooms makes the Deployment's fields, except its scanner.
+func (o Options) rooms(rows store.Store, keys *keyring.Keyring, client *asana.Client, secrets *clientsecret.Secrets) (*Deployment, error) {
+	var d Deployment
+	errs := make([]error, 6)
+	d.connections, errs[0] = connection.New(connection.Config{Store: rows, Keys: keys, Asana: client, Secrets: secrets, Log: o.Log})
+	d.tokens, errs[1] = token.New(token.Config{Store: rows, Keys: keys, Asana: client, Secrets: secrets, Log: o.Log})
+	d.memberships, errs[2] = membership.New(membership.Config{Store: rows, Keys: keys, Asana: client, Secrets: secrets, Log: o.Log})
+	d.connectCodes, errs[3] = link.NewRedeemer(link.RedeemerConfig{Store: rows, Keys: keys, Log: o.Log})
+	d.sessionCodes, errs[4] = session.NewRedeemer(session.Config{Store: rows, Keys: keys, Log: o.Log})
+	if o.makesLinks() {
+		d.links, errs[5] = link.New(link.Config{
+			Store: rows, AuthorizeURL: o.AuthorizeURL, ReturnURLs: o.ReturnURLs, Scopes: o.Scopes, Log: o.Log,
+		})
+	}
+	return &d, errors.Join(errs...)
+}
+
+// touch reads the keyring's row and ignores its contents. It logs an unavailable table, and
+// returns any other error.
 func touch(ctx context.Context, rows store.Store, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
@@ -124,7 +170,7 @@ func touch(ctx context.Context, rows store.Store, log *slog.Logger) error {
 	return err
 }
 
-// asanaClient makes the client whose transport is Asana's alone.
+// asanaClient returns a client of Asana with a transport of its own.
 func (o Options) asanaClient() (*asana.Client, error) {
 	return asana.New(asana.Config{BaseURL: o.AsanaBaseURL, ClientID: o.ClientID, Transport: asanaTransport()})
 }

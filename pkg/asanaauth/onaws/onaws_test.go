@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
 )
 
@@ -116,11 +117,12 @@ func TestAllMistakesAtOnce(t *testing.T) {
 func TestOpen(t *testing.T) {
 	o := options(emptyTable)
 	d, err := onaws.Open(t.Context(), o)
-	if err != nil || d.Connections == nil || d.Memberships == nil || d.Rows == nil || d.Links != nil {
+	if err != nil || d.Connections() == nil || d.Tokens() == nil || d.Memberships() == nil || d.ConnectCodes() == nil ||
+		d.SessionCodes() == nil || d.Scanner() == nil || d.Links() != nil {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	o.AuthorizeURL, o.ReturnURLs, o.Scopes = "https://auth.example.com/authorize", []string{"https://app.example.com/"}, "default"
-	if d, err = onaws.Open(t.Context(), o); err != nil || d.Links == nil {
+	if d, err = onaws.Open(t.Context(), o); err != nil || d.Links() == nil {
 		t.Fatalf("links: %+v, %v", d, err)
 	}
 }
@@ -157,7 +159,7 @@ func TestSilentConnections(t *testing.T) {
 			t.Fatalf("after %v: %v; log %s", time.Since(began), err, &log)
 		}
 		silent, calls, began = false, 0, time.Now()
-		_, err = d.Connections.Open(t.Context(), asanaauth.Ref{ID: nobody}, asanaauth.CallerLibrary)
+		_, err = d.Connections().Open(t.Context(), connection.Ref{ID: nobody})
 		if asanaauth.KindOf(err) != asanaauth.NotFound || calls != 3 {
 			t.Errorf("%v after %d attempts", err, calls)
 		}
@@ -165,7 +167,7 @@ func TestSilentConnections(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		silent, calls = true, 0
-		_, err = d.Connections.Open(t.Context(), asanaauth.Ref{ID: nobody}, asanaauth.CallerLibrary)
+		_, err = d.Connections().Open(t.Context(), connection.Ref{ID: nobody})
 		if asanaauth.KindOf(err) != asanaauth.TryAgain || calls != 3 {
 			t.Errorf("%v after %d attempts, want three", err, calls)
 		}
@@ -211,7 +213,7 @@ func TestTheProgramsRetryerIsKept(t *testing.T) {
 }
 
 // A page of a scan is large: it is not cut after an attempt's time.
-func TestRowsTakeTheirTime(t *testing.T) {
+func TestScansTakeTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := onaws.Open(t.Context(), options(func(r *http.Request) (*http.Response, error) {
 			if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".Scan") {
@@ -227,7 +229,7 @@ func TestRowsTakeTheirTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rows, next, err := d.Rows.Scan(t.Context(), ""); err != nil || len(rows) > 0 || next != "" {
+		if rows, next, err := d.Scanner().Scan(t.Context(), ""); err != nil || len(rows) > 0 || next != "" {
 			t.Errorf("%v, %q, %v", rows, next, err)
 		}
 	})

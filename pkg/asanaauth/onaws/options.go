@@ -13,16 +13,17 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/kms"
 )
 
-// A keyring is kept for five minutes unless told otherwise, and an hour at most: that
-// is how long a key that was taken away still opens.
+// The keyring is cached for five minutes by default, and an hour at most. After access to
+// the KMS key is removed, sealed fields can still be opened for that long.
 const (
 	defaultKeyTTL = 5 * time.Minute
 	maxKeyTTL     = time.Hour
 )
 
-// mistakes collects what is wrong: an error each.
+// mistakes collects an error for each wrong option.
 type mistakes []error
 
+// note adds an error with name and reason if wrong is true.
 func (m *mistakes) note(wrong bool, name, reason string) {
 	if wrong {
 		*m = append(*m, fmt.Errorf("onaws: %s %s", name, reason))
@@ -31,7 +32,8 @@ func (m *mistakes) note(wrong bool, name, reason string) {
 
 const missing = "is missing"
 
-// check tells all that is missing or malformed, by its field.
+// check returns the client of Asana, or an error that reports every missing or malformed
+// option by name.
 func (o Options) check() (*asana.Client, error) {
 	var m mistakes
 	m.note(o.AWS.Region == "", "AWS.Region", missing)
@@ -64,7 +66,8 @@ func (o Options) makesLinks() bool {
 	return o.AuthorizeURL != "" || len(o.ReturnURLs) > 0 || o.Scopes != ""
 }
 
-// leadsSomewhere reports whether a link can be made by adding a query.
+// leadsSomewhere reports whether raw is an absolute URL without a query and a fragment, so
+// that a query can be appended.
 func leadsSomewhere(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && u.Host != "" && !strings.ContainsAny(raw, "?#")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/asanaauth/asanaauth/internal/awstest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
@@ -44,12 +45,12 @@ func TestServers(t *testing.T) {
 	}
 
 	token := secret.New(asana.PersonalAccessToken(asanatest.Bot))
-	bot, err := d.Connections.Import(t.Context(), asanaauth.ImportRequest{Owner: "acme", Kind: store.PersonalAccessToken, Token: token}, asanaauth.CallerLibrary)
+	bot, err := d.Connections().Import(t.Context(), connection.ImportRequest{Owner: "acme", Kind: asanaauth.PersonalAccessToken, Token: token})
 	if err != nil {
 		t.Fatal(err)
 	}
 	refresh := grant(t, asana, server.URL)
-	person, err := d.Connections.Import(t.Context(), asanaauth.ImportRequest{Owner: "acme", RefreshToken: refresh}, asanaauth.CallerLibrary)
+	person, err := d.Connections().Import(t.Context(), connection.ImportRequest{Owner: "acme", RefreshToken: refresh})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, who := range map[string]string{bot.ID: asanatest.Bot, person.ID: asanatest.Member} {
-		answer, err := d.Connections.HTTPClient(id).Get(server.URL + "/api/1.0/users/me")
+		answer, err := d.Tokens().HTTPClient(id).Get(server.URL + "/api/1.0/users/me")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,17 +75,17 @@ func TestServers(t *testing.T) {
 	if n := asana.CountRequests("refresh_token"); n != 2 {
 		t.Errorf("%d refreshes, want one of the import and one of the 401", n)
 	}
-	conn, err := d.Connections.Open(t.Context(), asanaauth.Ref{ID: person.ID, Owner: "acme"}, asanaauth.CallerLibrary)
+	conn, err := d.Connections().Open(t.Context(), connection.Ref{ID: person.ID, Owner: "acme"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list, err := d.Memberships.List(t.Context(), conn, ""); err != nil || len(list) != 1 {
+	if list, err := d.Memberships().List(t.Context(), conn, ""); err != nil || len(list) != 1 {
 		t.Errorf("memberships: %v, %v", list, err)
 	}
 
 	found := map[string]bool{}
 	for cursor := ""; ; {
-		page, next, err := d.Rows.Scan(t.Context(), cursor)
+		page, next, err := d.Scanner().Scan(t.Context(), cursor)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +121,7 @@ func TestServers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
-			_, err := d.Connections.TokenSource(t.Context(), bot.ID).Token()
+			_, err := d.Tokens().Source(t.Context(), bot.ID).Token()
 			if err == nil && c.kind != "" || err != nil && asanaauth.KindOf(err) != c.kind {
 				t.Errorf("%s: %v, want %q", name, err, c.kind)
 			}

@@ -13,24 +13,22 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// A call to AWS fits into a request of ours, whatever happens to its first attempts:
-// three of two seconds, with short waits between them. Left to itself, the SDK waits
-// for a silent connection as long as the caller does, and up to 20 seconds between
-// attempts, and a lease would run out meanwhile.
+// A call to AWS has at most three attempts of two seconds each, with short waits between
+// them, so that it ends before a lease does. By default, the SDK waits for a response as
+// long as the context allows, and up to 20 seconds between attempts.
 const (
 	awsAttempt  = 2 * time.Second
 	awsAttempts = 3
 	awsBackoff  = 200 * time.Millisecond
 )
 
-// careful is the program's configuration with these limits. Writes are tried again
-// too: each of ours recognises itself.
+// careful returns a copy of cfg with these limits. The SDK retries writes too, because the
+// store recognises a repeated write.
 //
-// The functions do more. A Lambda sandbox that thaws finds all of its connections
-// dead, so there net/http itself sends reads again, at once; a program that runs
-// meets a dead connection now and then, and pays one back-off for it. That also
-// leaves the HTTP client the program's own: the SDK's, which knows AWS_CA_BUNDLE, a
-// proxy's, a test's.
+// Package boot of the Lambda functions also lets net/http repeat reads at once, because a
+// sandbox that was frozen often finds all of its connections closed. A running program
+// rarely finds one closed, and then waits for one back-off. So careful keeps the program's
+// own HTTP client, with its AWS_CA_BUNDLE and its proxy.
 func careful(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
 	if cfg.HTTPClient == nil {
@@ -47,7 +45,8 @@ func careful(cfg aws.Config) aws.Config {
 	return cfg
 }
 
-// attempts bounds each attempt, until its answer is read.
+// attempts is an HTTP client that limits the time of each attempt, until the response's
+// body is closed.
 type attempts struct{ next aws.HTTPClient }
 
 // Do implements [aws.HTTPClient].
@@ -62,6 +61,7 @@ func (a attempts) Do(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
+// ending is a response's body that ends the attempt's context when it is closed.
 type ending struct {
 	io.ReadCloser
 	end context.CancelFunc
@@ -73,13 +73,13 @@ func (e ending) Close() error {
 	return e.ReadCloser.Close()
 }
 
-// asanaDial bounds the making of a connection: a token request has eight seconds in
-// all.
+// asanaDial is the time limit to connect to Asana, and for the TLS handshake. A token
+// request may take eight seconds in all.
 const asanaDial = 3 * time.Second
 
-// asanaTransport is for Asana alone, so that what a program does to
-// http.DefaultTransport happens to no token. HTTP/1.1, as in the functions: a token
-// request is written once, on one connection, or not at all.
+// asanaTransport returns a transport for requests to Asana. It is not
+// http.DefaultTransport, which other code in the program can change. It uses only HTTP/1.1,
+// like the Lambda functions, so that net/http sends a token request at most once.
 func asanaTransport() *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
@@ -89,7 +89,7 @@ func asanaTransport() *http.Transport {
 		TLSHandshakeTimeout:    asanaDial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		Protocols:              &http1,
-		MaxIdleConnsPerHost:    32, // a job asks many at once
+		MaxIdleConnsPerHost:    32, // a job may send many requests at once
 		IdleConnTimeout:        time.Minute,
 		MaxResponseHeaderBytes: 64 << 10,
 	}

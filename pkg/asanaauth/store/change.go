@@ -105,3 +105,15 @@ func Validate(changes ...Change) error {
 	}
 	return nil
 }
+
+// WrittenBy reports whether the row's last write was that of the writer.
+func WrittenBy(row Row, writer string) bool { return writer != "" && row.head().Writer == writer }
+
+// RevOf returns what a write of the row's key must replace: the row's Rev, or [Absent]
+// if row is nil.
+func RevOf(row Row) int64 {
+	if row == nil {
+		return Absent
+	}
+	return row.head().Rev
+}

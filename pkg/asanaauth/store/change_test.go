@@ -11,7 +11,7 @@ import (
 
 // pointer and ring are rows of two kinds, as one write leaves them.
 func pointer(rev int64, writer string) store.Row {
-	id := store.ConnectionID(store.HashOf("owner"), "1", store.OAuth)
+	id := store.ConnectionID(store.HashOf("owner"), "1", "oauth")
 	return &store.UserPointer{Head: store.Head{Rev: rev, Writer: writer}, User: store.HashOf("user"), Connection: id}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -19,7 +20,7 @@ import (
 // wants it.
 type Item map[string]any
 
-// Encode returns the item of a row.
+// Encode returns the item of a row. They share no bytes.
 func Encode(row Row) Item {
 	key := row.Key()
 	c := &codec{item: Item{"pk": key.PK, "sk": key.SK}, writing: true}
@@ -31,9 +32,10 @@ func Encode(row Row) Item {
 	return c.item
 }
 
-// Decode returns the row of an item. It fails with [ErrFormat] for a row of
-// an unknown kind or format, for an attribute of the wrong type, and for a row
-// that does not stand under the key that its fields make.
+// Decode returns the row of an item. They share no bytes. It fails with
+// [ErrFormat] for a row of an unknown kind or format, for an attribute of the
+// wrong type, and for a row that does not stand under the key that its fields
+// make.
 func Decode(item Item) (Row, error) {
 	pk, _ := item["pk"].(string)
 	sk, _ := item["sk"].(string)
@@ -119,7 +121,15 @@ func attribute[T any](c *codec, name string, value *T, present bool) {
 func (c *codec) text(name string, v *string)  { attribute(c, name, v, *v != "") }
 func (c *codec) number(name string, v *int64) { attribute(c, name, v, *v != 0) }
 func (c *codec) flag(name string, v *bool)    { attribute(c, name, v, *v) }
-func (c *codec) bytes(name string, v *[]byte) { attribute(c, name, v, len(*v) > 0) }
+
+// bytes copies: a row and its item share no bytes.
+func (c *codec) bytes(name string, v *[]byte) {
+	b := bytes.Clone(*v)
+	attribute(c, name, &b, len(b) > 0)
+	if !c.writing {
+		*v = bytes.Clone(b)
+	}
+}
 
 func (c *codec) sealed(name string, v *secret.Sealed) { c.bytes(name, (*[]byte)(v)) }
 

@@ -33,7 +33,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a sort key of another row", "hot-1", "sk", "abcdefghijklmnop#hot"},
 		{"a sort key of another kind", "attempt-1", "sk", "session"},
 		{"a keyring elsewhere", "keyring-1", "pk", "k#other"},
-		{"another connection", "cold-1", "connection", store.ConnectionID(store.HashOf("x"), "1", store.OAuth)},
+		{"another connection", "cold-1", "connection", store.ConnectionID(store.HashOf("x"), "1", "oauth")},
 		{"a malformed connection", "cold-1", "connection", "con_1"},
 		{"another user", "user-pointer-1", "user", long[:32]},
 		{"no state", "attempt-1", "state", nil},

@@ -12,34 +12,31 @@ import (
 type Hot struct {
 	Head
 	Connection string
-	Kind       Kind
+	Kind       string // an asanaauth.Kind
 	AsanaGID   string
 	Owner      Hash   // of the owner's name
 	ClientID   string // that the grant was issued to
 	Epoch      string // 64 random bits, drawn at the first consent and at each disconnect
 	Generation int64  // counts consents
 	Grant      int64  // moves with the tokens
-	Status     Status
-	Reason     string // why the status is not active, as the contract names it
+	Status     string // an asanaauth.Status
+	Reason     string // why the status is broken: asanaauth.ReasonInvalidGrant and so on
 
-	Lease     string    // a random name; empty where nobody refreshes
-	LeaseEnd  time.Time // by the clock of the holder
-	Unsettled bool      // a request was sent, or may have been, whose outcome nobody knows
-	CoolUntil time.Time // no request to Asana before this
+	Lease          string    // a random name; empty where nobody refreshes
+	LeaseEnd       time.Time // by the clock of the holder
+	OutcomeUnknown bool      // a request was sent, or may have been, and its outcome is not known
+	CoolUntil      time.Time // no request to Asana before this
 
 	Access  secret.Sealed
 	Refresh secret.Sealed
 	Issued  time.Time // the access token's
 	Expires time.Time // the access token's; zero where Asana told none
 
-	LastRefreshed    time.Time
-	LastIntrospected time.Time
-	BrokenAt         time.Time
-	Tries            int64     // not used: 0
-	NextTry          time.Time // an hour after BrokenAt; not read
-	RefusedGrant     int64     // the grant whose access token Asana answered with 401
-	RefusedAt        time.Time // when a caller last said so
-	End              time.Time // of a tombstone
+	LastRefreshed time.Time
+	BrokenAt      time.Time
+	RefusedGrant  int64     // the grant whose access token Asana answered with 401
+	RefusedAt     time.Time // when a caller last said so
+	End           time.Time // of a tombstone
 }
 
 // Key implements [Row].
@@ -48,28 +45,25 @@ func (*Hot) format() int64 { return 1 }
 
 func (r *Hot) fields(c *codec) {
 	c.text("connection", &r.Connection)
-	c.text("kind", (*string)(&r.Kind))
+	c.text("kind", &r.Kind)
 	c.text("gid", &r.AsanaGID)
 	c.hash("owner", &r.Owner)
 	c.text("client_id", &r.ClientID)
 	c.text("epoch", &r.Epoch)
 	c.number("generation", &r.Generation)
 	c.number("grant", &r.Grant)
-	c.text("status", (*string)(&r.Status))
+	c.text("status", &r.Status)
 	c.text("reason", &r.Reason)
 	c.text("lease", &r.Lease)
 	c.time("lease_end", &r.LeaseEnd)
-	c.flag("unsettled", &r.Unsettled)
+	c.flag("unsettled", &r.OutcomeUnknown)
 	c.time("cool_until", &r.CoolUntil)
 	c.sealed("access", &r.Access)
 	c.sealed("refresh", &r.Refresh)
 	c.time("issued", &r.Issued)
 	c.time("expires", &r.Expires)
 	c.time("refreshed", &r.LastRefreshed)
-	c.time("introspected", &r.LastIntrospected)
 	c.time("broken_at", &r.BrokenAt)
-	c.number("tries", &r.Tries)
-	c.time("next_try", &r.NextTry)
 	c.number("refused", &r.RefusedGrant)
 	c.time("refused_at", &r.RefusedAt)
 	c.time("end", &r.End)

@@ -11,13 +11,12 @@ import (
 // whose it is.
 type Link struct {
 	Head
-	Token     Hash   // of the URL's link: the row's key
-	Owner     Hash   // of the owner's name
-	Person    Hash   // of the name of who is signed in at the backend; zero where none was named
-	ReturnURL string // where the browser goes in the end
-	Scopes    string // to ask for, space-separated
-	AsanaGID  string // of the only Asana user that is taken; empty for any
-	Created   time.Time
+	Token     Hash      // of the URL's link: the row's key
+	Owner     Hash      // of the owner's name
+	Person    Hash      // of the name of who is signed in at the backend; zero where none was named
+	ReturnURL string    // where the browser goes in the end
+	Scopes    string    // to ask for, space-separated
+	AsanaGID  string    // of the only Asana user that is taken; empty for any
 	End       time.Time // of the link; a held answer has an end of its own
 	Spent     bool      // a connection was made of it
 
@@ -41,7 +40,6 @@ func (r *Link) fields(c *codec) {
 	c.text("return_url", &r.ReturnURL)
 	c.text("scopes", &r.Scopes)
 	c.text("gid", &r.AsanaGID)
-	c.time("created", &r.Created)
 	c.time("end", &r.End)
 	c.flag("spent", &r.Spent)
 	c.hash("code", &r.Code)

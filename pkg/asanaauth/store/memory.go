@@ -8,11 +8,11 @@ import (
 	"sync"
 )
 
-// Memory is a [Store] and a [Scanner] that keeps its rows, encoded, in the
-// process. The zero value is empty and ready. Safe for concurrent use.
+// Memory is a [Store] and a [Scanner] that keeps its rows in the process, each as its
+// [Item]. The zero value is empty and ready. It is safe for concurrent use.
 type Memory struct {
 	mu    sync.RWMutex
-	items map[Key][]byte
+	items map[Key]Item
 }
 
 // Read implements [Store].
@@ -28,11 +28,11 @@ func (m *Memory) Read(ctx context.Context, keys ...Key) (Rows, error) {
 func (m *Memory) rows(keys []Key) (Rows, error) {
 	rows := Rows{}
 	for _, key := range keys {
-		data, ok := m.items[key]
+		item, ok := m.items[key]
 		if !ok {
 			continue
 		}
-		row, err := DecodeJSON(data)
+		row, err := Decode(item)
 		if err != nil {
 			return nil, err
 		}
@@ -53,34 +53,22 @@ func (m *Memory) Write(ctx context.Context, changes ...Change) error {
 		return err
 	}
 	apply, err := Judge(changes, there)
-	if !apply {
-		return err
+	if apply {
+		m.apply(changes)
 	}
-	return m.apply(changes)
+	return err
 }
 
-// apply encodes all rows before it keeps one: all or none.
-func (m *Memory) apply(changes []Change) error {
-	encoded := make([][]byte, len(changes))
-	for i, c := range changes {
-		if c.Row == nil {
-			continue
-		}
-		var err error
-		if encoded[i], err = EncodeJSON(c.Row); err != nil {
-			return err
-		}
-	}
+func (m *Memory) apply(changes []Change) {
 	if m.items == nil {
-		m.items = map[Key][]byte{}
+		m.items = map[Key]Item{}
 	}
-	for i, c := range changes {
+	for _, c := range changes {
 		delete(m.items, c.Key)
 		if c.Row != nil {
-			m.items[c.Key] = encoded[i]
+			m.items[c.Key] = Encode(c.Row)
 		}
 	}
-	return nil
 }
 
 // List implements [Store].

@@ -12,7 +12,7 @@ import (
 func TestMemoryPages(t *testing.T) {
 	m := &store.Memory{}
 	for n := range 101 {
-		id := store.ConnectionID(store.HashOf("owner"), strconv.Itoa(n), store.OAuth)
+		id := store.ConnectionID(store.HashOf("owner"), strconv.Itoa(n), "oauth")
 		row := &store.UserPointer{User: store.HashOf("user"), Connection: id}
 		if err := m.Write(t.Context(), store.Put(row, store.Absent, "w")); err != nil {
 			t.Fatal(err)
@@ -26,4 +26,25 @@ func TestMemoryPages(t *testing.T) {
 
 func TestMemory(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return &store.Memory{} })
+}
+
+// A caller may change the bytes of a row that it wrote or read.
+func TestMemorySharesNoBytes(t *testing.T) {
+	m := &store.Memory{}
+	written := &store.Keyring{Wrapped: []byte("wrapped")}
+	if err := m.Write(t.Context(), store.Put(written, store.Absent, "w")); err != nil {
+		t.Fatal(err)
+	}
+	written.Wrapped[0] = 'W'
+	for range 2 {
+		rows, err := m.Read(t.Context(), store.KeyringKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := rows[store.KeyringKey].(*store.Keyring)
+		if got := string(read.Wrapped); got != "wrapped" {
+			t.Errorf("got %q, want %q", got, "wrapped")
+		}
+		read.Wrapped[0] = 'W'
+	}
 }

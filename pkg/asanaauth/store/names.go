@@ -59,8 +59,8 @@ var nameEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPa
 // ConnectionID names the connection of an owner (by the hash of its name), an
 // Asana user and a kind: "con_", 16 characters of the owner, 16 of all three.
 // It is a name and not a proof: anyone who knows the parts can work it out.
-func ConnectionID(owner Hash, asanaGID string, kind Kind) string {
-	all := HashOf(string(owner[:]), asanaGID, string(kind))
+func ConnectionID(owner Hash, asanaGID, kind string) string {
+	all := HashOf(string(owner[:]), asanaGID, kind)
 	return connectionPrefix + namePart(owner) + namePart(all)
 }
 

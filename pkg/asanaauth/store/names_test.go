@@ -9,17 +9,17 @@ import (
 
 func TestConnectionID(t *testing.T) {
 	owner := store.HashOf("customer 1")
-	id := store.ConnectionID(owner, "1200000000000001", store.OAuth)
+	id := store.ConnectionID(owner, "1200000000000001", "oauth")
 	// For ever: tables, cookies and customers' own databases hold such names.
 	if want := "con_4ltda6sdiwqdut4zmfewmc2li7ayhxik"; id != want {
 		t.Errorf("got %s, want %s", id, want)
 	}
 	different := map[string]bool{id: true}
 	for _, other := range []string{
-		store.ConnectionID(owner, "1200000000000001", store.PersonalAccessToken),
-		store.ConnectionID(owner, "1200000000000001", store.ServiceAccount),
-		store.ConnectionID(owner, "1200000000000002", store.OAuth),
-		store.ConnectionID(store.HashOf("customer 2"), "1200000000000001", store.OAuth),
+		store.ConnectionID(owner, "1200000000000001", "personal_access_token"),
+		store.ConnectionID(owner, "1200000000000001", "service_account"),
+		store.ConnectionID(owner, "1200000000000002", "oauth"),
+		store.ConnectionID(store.HashOf("customer 2"), "1200000000000001", "oauth"),
 	} {
 		if different[other] || !store.ValidConnectionID(other) {
 			t.Errorf("%s is there already, or not valid", other)
@@ -33,7 +33,7 @@ func TestConnectionID(t *testing.T) {
 
 func TestOwnersPartition(t *testing.T) {
 	hot := func(owner, gid string) store.Key {
-		return store.HotKey(store.ConnectionID(store.HashOf(owner), gid, store.OAuth))
+		return store.HotKey(store.ConnectionID(store.HashOf(owner), gid, "oauth"))
 	}
 	if a, b := hot("a", "1"), hot("a", "2"); a.PK != b.PK || a.SK == b.SK {
 		t.Errorf("two connections of an owner: %v, %v", a, b)
@@ -120,7 +120,7 @@ func TestParseHash(t *testing.T) {
 // An owner's partition is that of its connections.
 func TestOwnerPartition(t *testing.T) {
 	owner := store.HashText("owner")
-	id := store.ConnectionID(owner, "1200000000000001", store.OAuth)
+	id := store.ConnectionID(owner, "1200000000000001", "oauth")
 	if got := store.OwnerPartition(owner); got != store.HotKey(id).PK || got != store.ColdKey(id).PK {
 		t.Errorf("OwnerPartition() = %q", got)
 	}

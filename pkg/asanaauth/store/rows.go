@@ -11,28 +11,6 @@ import (
 // connections, u# pointers by Asana user, k# the keyring, l# links, x# session
 // codes, w# pointers by workspace to its reader.
 
-// Kind is how a connection's credential came: the three ways that Asana
-// documents (https://developers.asana.com/docs/authentication).
-type Kind string
-
-// The kinds of credentials.
-const (
-	OAuth               Kind = "oauth"
-	PersonalAccessToken Kind = "personal_access_token"
-	ServiceAccount      Kind = "service_account"
-)
-
-// Status is where a connection stands.
-type Status string
-
-// The statuses of a connection.
-const (
-	Active       Status = "active"
-	Broken       Status = "broken"       // Asana refuses the refresh token; the person has to consent again
-	Revoking     Status = "revoking"     // asked to end; Asana could not be asked yet
-	Disconnected Status = "disconnected" // ended; a tombstone, which the table's TTL removes
-)
-
 // Attempt is one trip to Asana and back, format 1.
 type Attempt struct {
 	Head
@@ -44,9 +22,8 @@ type Attempt struct {
 	Scopes      string // asked for, space-separated
 	RedirectURI string
 	Link        Hash // key of the link that the trip began with; zero for none
-	Created     time.Time
 	End         time.Time
-	Taken       bool // a spent marker, of which only the hashes and the times are left
+	Taken       bool // a spent marker: only the hashes and the end are left
 }
 
 // Key implements [Row].
@@ -65,7 +42,6 @@ func (r *Attempt) fields(c *codec) {
 	c.text("scopes", &r.Scopes)
 	c.text("redirect_uri", &r.RedirectURI)
 	c.hash("link", &r.Link)
-	c.time("created", &r.Created)
 	c.time("end", &r.End)
 	c.flag("taken", &r.Taken)
 	c.ttl(r.End)
@@ -107,7 +83,7 @@ type UserPointer struct {
 	Head
 	User       Hash // of the gid: the row's partition
 	Connection string
-	Kind       Kind
+	Kind       string // an asanaauth.Kind
 }
 
 // Key implements [Row].
@@ -120,7 +96,7 @@ func UserPartition(user Hash) string { return "u#" + user.String() }
 func (r *UserPointer) fields(c *codec) {
 	c.hash("user", &r.User)
 	c.text("connection", &r.Connection)
-	c.text("kind", (*string)(&r.Kind))
+	c.text("kind", &r.Kind)
 }
 
 // Keyring is the one row of all data keys, format 1.
@@ -128,7 +104,6 @@ type Keyring struct {
 	Head
 	Wrapped []byte // by the KMS key
 	KMSKey  string // that wrapped it, as KMS names it
-	Created time.Time
 }
 
 // KeyringKey is the key of the keyring's row.
@@ -141,5 +116,4 @@ func (*Keyring) format() int64 { return 1 }
 func (r *Keyring) fields(c *codec) {
 	c.bytes("wrapped", &r.Wrapped)
 	c.text("kms_key", &r.KMSKey)
-	c.time("created", &r.Created)
 }

@@ -26,7 +26,7 @@ var newRows = flag.Bool("new-rows", false, "write missing golden rows")
 // samples are rows with every field set, by the name of their golden file: the
 // kind, and the format.
 func samples() map[string]store.Row {
-	id := store.ConnectionID(store.HashOf("owner"), "1200000000000001", store.OAuth)
+	id := store.ConnectionID(store.HashOf("owner"), "1200000000000001", "oauth")
 	at := func(minutes int) time.Time {
 		return time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.UTC).Add(time.Duration(minutes) * time.Minute)
 	}
@@ -35,12 +35,12 @@ func samples() map[string]store.Row {
 		"attempt-1": &store.Attempt{
 			Head: head, State: store.HashOf("state"), Browser: store.HashOf("browser"), Salt: []byte("sixteen bytes..."),
 			ReturnURL: "https://app.example/back?a=1&b=2", AppState: "app-state_1", Scopes: "tasks:read users:read",
-			RedirectURI: "https://auth.example/callback", Link: store.HashOf("link"), Created: at(0), End: at(10), Taken: true,
+			RedirectURI: "https://auth.example/callback", Link: store.HashOf("link"), End: at(10), Taken: true,
 		},
 		"link-1": &store.Link{
 			Head: head, Token: store.HashOf("token"), Owner: store.HashOf("owner"), Person: store.HashOf("person"),
 			ReturnURL: "https://app.example/back", Scopes: "tasks:read users:read", AsanaGID: "1200000000000001",
-			Created: at(0), End: at(30), Spent: true, Code: store.HashOf("code"), CodeEnd: at(20), Held: sealed(300), Keep: at(50),
+			End: at(30), Spent: true, Code: store.HashOf("code"), CodeEnd: at(20), Held: sealed(300), Keep: at(50),
 		},
 		"session-code-1": &store.SessionCode{
 			Head: head, Code: store.HashOf("code"), Session: store.HashOf("cookie"), Connection: id, Epoch: "0123456789abcdef",
@@ -52,12 +52,12 @@ func samples() map[string]store.Row {
 			Start: at(0), End: at(43200), IdleTTL: 168 * time.Hour, IdleEnd: at(10080), Proof: sealed(65),
 		},
 		"hot-1": &store.Hot{
-			Head: head, Connection: id, Kind: store.OAuth, AsanaGID: "1200000000000001", Owner: store.HashOf("owner"),
+			Head: head, Connection: id, Kind: "oauth", AsanaGID: "1200000000000001", Owner: store.HashOf("owner"),
 			ClientID: "1300000000000001", Epoch: "0123456789abcdef", Generation: 2, Grant: 3,
-			Status: store.Broken, Reason: "invalid-grant",
-			Lease: "a lease", LeaseEnd: at(1), Unsettled: true, CoolUntil: at(2),
+			Status: "broken", Reason: "invalid-grant",
+			Lease: "a lease", LeaseEnd: at(1), OutcomeUnknown: true, CoolUntil: at(2),
 			Access: sealed(153), Refresh: sealed(101), Issued: at(3), Expires: at(63),
-			LastRefreshed: at(4), LastIntrospected: at(5), BrokenAt: at(6), Tries: 2, NextTry: at(7),
+			LastRefreshed: at(4), BrokenAt: at(6),
 			RefusedGrant: 3, RefusedAt: at(8), End: at(9),
 		},
 		"cold-1": &store.Cold{
@@ -66,18 +66,25 @@ func samples() map[string]store.Row {
 			OwnerName: sealed(40), Name: sealed(41), Email: sealed(42), Picture: sealed(43),
 		},
 		"user-pointer-1": &store.UserPointer{
-			Head: head, User: store.HashOf("1200000000000001"), Connection: id, Kind: store.PersonalAccessToken,
+			Head: head, User: store.HashOf("1200000000000001"), Connection: id, Kind: "personal_access_token",
 		},
-		"keyring-1": &store.Keyring{Head: head, Wrapped: sealed(200), KMSKey: "arn:aws:kms:eu-central-1:000000000000:key/1", Created: at(0)},
+		"keyring-1": &store.Keyring{Head: head, Wrapped: sealed(200), KMSKey: "arn:aws:kms:eu-central-1:000000000000:key/1"},
 	}
 }
 
-// older are rows as they were written before a field came to their kind.
+// older are the rows that older releases wrote, as they are read today: without the
+// fields that came later. Attributes that are no longer used are ignored, and are gone
+// when the row is written again.
 func older() map[string]store.Row {
 	attempt, cold := *samples()["attempt-1"].(*store.Attempt), *samples()["cold-1"].(*store.Cold)
 	attempt.Link = store.Hash{}
 	cold.ReaderOf, cold.Imported = "", store.Hash{}
-	return map[string]store.Row{"attempt-1-before-links": &attempt, "cold-1-before-imports": &cold}
+	hot := *samples()["hot-1"].(*store.Hot)
+	return map[string]store.Row{
+		"attempt-1-before-links":        &attempt,
+		"cold-1-before-imports":         &cold,
+		"hot-1-before-fewer-attributes": &hot,
+	}
 }
 
 // sealed is no ciphertext, but as long as one.
@@ -105,6 +112,9 @@ func TestGoldenRows(t *testing.T) {
 		}
 		if diff := cmp.Diff(row, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if _, old := older()[name]; old {
+			continue
 		}
 		if again := indented(t, got); !bytes.Equal(again, data) {
 			t.Errorf("%s is written as\n%s", name, again)
@@ -181,7 +191,7 @@ func set(t *testing.T, field reflect.Value, i int) {
 
 // fit gives rows whose key is made of a connection's id a valid one.
 func fit(row store.Row) {
-	id := store.ConnectionID(store.HashOf("somebody"), "1", store.OAuth)
+	id := store.ConnectionID(store.HashOf("somebody"), "1", "oauth")
 	switch r := row.(type) {
 	case *store.Hot:
 		r.Connection = id
@@ -207,7 +217,7 @@ func TestHotRowIsSmall(t *testing.T) {
 	row := samples()["hot-1"].(*store.Hot)
 	row.Writer, row.Lease = strings.Repeat("w", 26), strings.Repeat("l", 26)
 	row.Reason = "lost-rotated-token"
-	row.Status = store.Disconnected
+	row.Status = "disconnected"
 	for _, access := range []int{68, 120} {
 		row.Access, row.Refresh = sealed(access+overhead), sealed(68+overhead)
 		if size := sizeOf(store.Encode(row)); size >= 1024 {

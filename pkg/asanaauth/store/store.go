@@ -60,9 +60,6 @@ type Head struct {
 // head implements [Row].
 func (h *Head) head() *Head { return h }
 
-// Revision returns Rev.
-func (h *Head) Revision() int64 { return h.Rev }
-
 // Rows holds rows by their keys. A missing row is nil: in
 //
 //	hot, _ := rows[key].(*store.Hot)

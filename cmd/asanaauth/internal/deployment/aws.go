@@ -30,7 +30,7 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err == nil && cfg.Region == "" {
-		r.Mistake("AWS_REGION", "is missing, and no profile names a region")
+		r.AddError("AWS_REGION", "is missing, and no profile names a region")
 	}
 	if mistakes := r.Err(); mistakes != nil {
 		return nil, fmt.Errorf("variables (-data DIR works on the folder of an asanaauth local):\n%w", mistakes)
@@ -43,7 +43,7 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	return &Deployment{Connections: d.Connections, Rows: d.Rows, close: func() error { return nil }}, nil
+	return &Deployment{Connections: d.Connections(), Rows: d.Scanner(), close: func() error { return nil }}, nil
 }
 
 // keyCacheTTL gives Options' word for the variable's 0.

@@ -10,13 +10,13 @@ import (
 	"os"
 
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/local"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
 // Deployment is an opened deployment.
 type Deployment struct {
-	Connections *asanaauth.Connections
+	Connections *connection.Connections
 	Rows        store.Scanner
 	close       func() error
 }
@@ -50,13 +50,9 @@ func (w Where) Open(ctx context.Context, lookup func(string) (string, bool), log
 	if _, err := os.Stat(w.folder); err != nil && !create {
 		return nil, errors.New("-data: there is no such folder")
 	}
-	parts, rows, err := local.Open(w.folder, lookup, log)
+	conns, rows, err := local.Open(w.folder, lookup, log)
 	if err != nil {
 		return nil, err
-	}
-	conns, err := asanaauth.NewConnections(parts, asanaauth.ConnectionsOptions{})
-	if err != nil {
-		return nil, errors.Join(err, rows.Close())
 	}
 	return &Deployment{Connections: conns, Rows: rows, close: rows.Close}, nil
 }

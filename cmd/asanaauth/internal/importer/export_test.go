@@ -5,11 +5,11 @@ import (
 	"io"
 	"strings"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 )
 
 // Import is what is done with a line, in tests.
-type Import func(ctx context.Context, line int64, r asanaauth.ImportRequest) error
+type Import func(ctx context.Context, line int64, r connection.ImportRequest) error
 
 // RunWith imports lines by another Import than the rules'.
 func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers int, do Import) error {
@@ -22,10 +22,10 @@ func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers i
 }
 
 // Parse reads one line.
-func Parse(text string) (asanaauth.ImportRequest, error) {
+func Parse(text string) (connection.ImportRequest, error) {
 	var err error
 	for l := range lines(strings.NewReader(text), &err) {
 		return l.request, l.err
 	}
-	return asanaauth.ImportRequest{}, err
+	return connection.ImportRequest{}, err
 }

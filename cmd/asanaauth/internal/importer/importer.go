@@ -17,14 +17,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 )
 
 const (
 	progressEvery = 2 * time.Second
-	// settleTime is longer than a refresh that goes on can take.
-	settleTime = 30 * time.Second
-	othersBits = 0o077
+	othersBits    = 0o077
 )
 
 // Run imports the file's lines, and prints an entry for each on stdout. An error says
@@ -45,9 +43,7 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 	stop := r.report.tell(stderr)
 	err = r.all(ctx, in)
 	stop()
-	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
-	return errors.Join(err, d.Connections.Wait(settle))
+	return err
 }
 
 // open opens the file. Its name is not repeated: people put a token there by mistake.
@@ -75,7 +71,7 @@ func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) 
 }
 
 // one is what is done with a line.
-func (c Command) one(conns *asanaauth.Connections) func(context.Context, line) (entry, error) {
+func (c Command) one(conns *connection.Connections) func(context.Context, line) (entry, error) {
 	return func(ctx context.Context, l line) (entry, error) {
 		if c.dryRun {
 			known, err := conns.CheckImport(ctx, l.request)
@@ -84,7 +80,7 @@ func (c Command) one(conns *asanaauth.Connections) func(context.Context, line) (
 			}
 			return entry{Line: l.number, Status: wouldImport}, err
 		}
-		got, err := conns.Import(ctx, l.request, asanaauth.CallerLibrary)
+		got, err := conns.Import(ctx, l.request)
 		if got.Already {
 			return done(l.number, already, got.Details), err
 		}

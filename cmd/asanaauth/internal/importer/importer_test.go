@@ -16,6 +16,7 @@ import (
 
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/importer"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 )
 
 type reported struct {
@@ -106,7 +107,7 @@ func TestLines(t *testing.T) {
 	in := strings.NewReader("\n{}\r\n  \n" + fits + "\r\n" + fits + " \n" + strings.Repeat("x", 200<<10) + "\nnonsense\n" + `{"owner":"last","refresh_token":"r"}`)
 	var mu sync.Mutex
 	var got []int64
-	report, told, err := imported(t, t.Context(), in, 3, func(_ context.Context, line int64, _ asanaauth.ImportRequest) error {
+	report, told, err := imported(t, t.Context(), in, 3, func(_ context.Context, line int64, _ connection.ImportRequest) error {
 		mu.Lock()
 		defer mu.Unlock()
 		got = append(got, line)
@@ -135,7 +136,7 @@ func TestOwnersInOrder(t *testing.T) {
 		}
 		var mu sync.Mutex
 		busy, most, last := map[string]bool{}, 0, map[string]int64{}
-		_, _, err := imported(t, t.Context(), owned(owners...), 4, func(_ context.Context, line int64, r asanaauth.ImportRequest) error {
+		_, _, err := imported(t, t.Context(), owned(owners...), 4, func(_ context.Context, line int64, r connection.ImportRequest) error {
 			mu.Lock()
 			if busy[r.Owner] || last[r.Owner] > line {
 				t.Errorf("line %d of %s: out of order, or beside another", line, r.Owner)
@@ -164,7 +165,7 @@ func TestOneTokenOnceAtATime(t *testing.T) {
 		}
 		var mu sync.Mutex
 		busy, most := map[string]bool{}, 0
-		_, _, err := imported(t, t.Context(), strings.NewReader(text.String()), 4, func(_ context.Context, line int64, r asanaauth.ImportRequest) error {
+		_, _, err := imported(t, t.Context(), strings.NewReader(text.String()), 4, func(_ context.Context, line int64, r connection.ImportRequest) error {
 			token := r.RefreshToken.Reveal()
 			mu.Lock()
 			if busy[token] {
@@ -203,7 +204,7 @@ func TestPassingTroubleIsTriedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began, calls := time.Now(), 0
-				report, _, err := imported(t, t.Context(), owned("o"), 2, func(context.Context, int64, asanaauth.ImportRequest) error {
+				report, _, err := imported(t, t.Context(), owned("o"), 2, func(context.Context, int64, connection.ImportRequest) error {
 					if calls++; calls <= len(c.fails) {
 						return c.fails[calls-1]
 					}
@@ -228,7 +229,7 @@ func TestInterruption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(1500*time.Millisecond, cancel)
-		report, _, err := imported(t, ctx, owned("a", "b", "c", "d", "e", "f", "g", "h"), 1, func(ctx context.Context, _ int64, _ asanaauth.ImportRequest) error {
+		report, _, err := imported(t, ctx, owned("a", "b", "c", "d", "e", "f", "g", "h"), 1, func(ctx context.Context, _ int64, _ connection.ImportRequest) error {
 			time.Sleep(time.Second)
 			return ctx.Err()
 		})
@@ -250,7 +251,7 @@ func TestInterruptionOfWaiting(t *testing.T) {
 		terminal, typed := io.Pipe()
 		go io.Copy(typed, owned("a"))
 		began := time.Now()
-		report, _, err := imported(t, ctx, terminal, 2, func(context.Context, int64, asanaauth.ImportRequest) error {
+		report, _, err := imported(t, ctx, terminal, 2, func(context.Context, int64, connection.ImportRequest) error {
 			return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: time.Hour}
 		})
 		if r := report[1]; r.Status != "failed" || err == nil || time.Since(began) > time.Second {
@@ -264,7 +265,7 @@ func TestInterruptionOfWaiting(t *testing.T) {
 func TestStops(t *testing.T) {
 	many := slices.Repeat([]string{"o"}, 100)
 	calls := 0
-	report, _, err := imported(t, t.Context(), owned(many...), 1, func(context.Context, int64, asanaauth.ImportRequest) error {
+	report, _, err := imported(t, t.Context(), owned(many...), 1, func(context.Context, int64, connection.ImportRequest) error {
 		calls++
 		return &asanaauth.Error{Kind: asanaauth.Misconfigured}
 	})
@@ -272,14 +273,14 @@ func TestStops(t *testing.T) {
 		t.Errorf("%d calls, %d reported: %v", calls, len(report), err)
 	}
 	calls = 0
-	err = importer.RunWith(t.Context(), owned(many...), broken{}, io.Discard, 1, func(context.Context, int64, asanaauth.ImportRequest) error {
+	err = importer.RunWith(t.Context(), owned(many...), broken{}, io.Discard, 1, func(context.Context, int64, connection.ImportRequest) error {
 		calls++
 		return nil
 	})
 	if calls != 1 || err == nil || !strings.Contains(err.Error(), "writing the report") {
 		t.Errorf("%d calls: %v", calls, err)
 	}
-	if _, _, err := imported(t, t.Context(), io.MultiReader(owned("o"), failing{}), 1, func(context.Context, int64, asanaauth.ImportRequest) error { return nil }); err == nil || !strings.Contains(err.Error(), "reading FILE") {
+	if _, _, err := imported(t, t.Context(), io.MultiReader(owned("o"), failing{}), 1, func(context.Context, int64, connection.ImportRequest) error { return nil }); err == nil || !strings.Contains(err.Error(), "reading FILE") {
 		t.Errorf("a file that cannot be read on: %v", err)
 	}
 }
@@ -294,7 +295,7 @@ func (failing) Read([]byte) (int, error) { return 0, errors.New("the disk is bro
 
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, told, err := imported(t, t.Context(), owned(slices.Repeat([]string{"o"}, 9)...), 1, func(context.Context, int64, asanaauth.ImportRequest) error {
+		_, told, err := imported(t, t.Context(), owned(slices.Repeat([]string{"o"}, 9)...), 1, func(context.Context, int64, connection.ImportRequest) error {
 			time.Sleep(time.Second + time.Millisecond)
 			return nil
 		})

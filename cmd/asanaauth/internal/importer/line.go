@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
@@ -16,7 +17,7 @@ const mostLine = 64 << 10
 // line is one line of the file, and what it asks for or why that cannot be said.
 type line struct {
 	number  int64 // from 1
-	request asanaauth.ImportRequest
+	request connection.ImportRequest
 	err     error // an InvalidRequest, which repeats nothing of the line
 }
 

@@ -76,7 +76,7 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 func (c *config) readBackendKey(r *env.Reader, flagKey string) {
 	key := r.Optional("ASANAAUTH_BACKEND_KEY", "")
 	if key != "" && !goodKey(key) {
-		r.Mistake("ASANAAUTH_BACKEND_KEY", "has a character other than A-Z, a-z, 0-9, -, _, . and ~")
+		r.AddError("ASANAAUTH_BACKEND_KEY", "has a character other than A-Z, a-z, 0-9, -, _, . and ~")
 	}
 	if flagKey != "" {
 		key = flagKey
@@ -103,7 +103,7 @@ func (c *config) readAsana(r *env.Reader) {
 		c.issuer = r.BaseURL("ASANA_ISSUER", "")
 	}
 	if u, err := url.Parse(c.baseURL); err == nil && u.Path != "" {
-		r.Mistake("ASANA_BASE_URL", "has a path")
+		r.AddError("ASANA_BASE_URL", "has a path")
 	}
 }
 

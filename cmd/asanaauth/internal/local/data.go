@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/asanaauth/asanaauth/internal/env"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	localkey "github.com/asanaauth/asanaauth/pkg/asanaauth/seal/local"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/bolt"
 )
@@ -103,9 +103,9 @@ func ours(name string) bool {
 func (d *data) path(file string) string { return filepath.Join(d.folder, file) }
 
 // Open opens a data folder that nobody serves now, for the commands that work on its
-// connections. Asana is the one that the variables name, as for "asanaauth local";
-// else the folder's own offline Asana, in memory. Whoever calls closes the rows.
-func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (asanaauth.Parts, *bolt.Store, error) {
+// connections. Asana is the one that the variables name, as for "asanaauth local",
+// otherwise the folder's own offline Asana, in memory. The caller must close the store.
+func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (*connection.Connections, *bolt.Store, error) {
 	r := env.NewReader(lookup)
 	c := config{
 		installation: r.Optional("INSTALLATION", "local"),
@@ -115,23 +115,24 @@ func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (
 	}
 	c.readAsana(r)
 	if err := r.Err(); err != nil {
-		return asanaauth.Parts{}, nil, fmt.Errorf("variables:\n%w", err)
+		return nil, nil, fmt.Errorf("variables:\n%w", err)
 	}
 	d, err := openData(folder)
 	if err != nil {
-		return asanaauth.Parts{}, nil, err
+		return nil, nil, err
 	}
 	client, err := c.asanaOf(d)
 	if err != nil {
-		return asanaauth.Parts{}, nil, errors.Join(err, d.rows.Close())
+		return nil, nil, errors.Join(err, d.rows.Close())
 	}
-	return asanaauth.Parts{
-		Store:   d.rows,
-		Asana:   client,
-		Keys:    asanaauth.NewKeys(asanaauth.KeysConfig{Store: d.rows, Wrapper: d.key, Installation: c.installation, TTL: c.keyCacheTTL, Log: log}),
-		Secrets: asanaauth.NewSecrets(fixedSecrets(c.secrets), nil),
-		Log:     log,
-	}, d.rows, nil
+	keys, secrets, err := c.keysAndSecrets(d, d.rows, log)
+	if err == nil {
+		var conns *connection.Connections
+		if conns, err = connection.New(connection.Config{Store: d.rows, Keys: keys, Asana: client, Secrets: secrets, Log: log}); err == nil {
+			return conns, d.rows, nil
+		}
+	}
+	return nil, nil, errors.Join(err, d.rows.Close())
 }
 
 // asanaOf is the client of the Asana that the configuration names.

@@ -98,11 +98,11 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 		})
 	}
 	s.asanaURL = c.baseURL
-	r, err := newRules(c, d, t, log)
+	r, err := newRooms(c, d, t, log)
 	if err != nil {
 		return nil, err
 	}
-	s.settle = r.connections.Wait
+	s.settle = r.tokens.Wait
 	mux, err := serviceRoutes(c, r, log)
 	if err != nil {
 		return nil, err

@@ -8,21 +8,33 @@ import (
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/keyring"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// rules are the parts that the handlers stand on.
-type rules struct {
-	login       *asanaauth.Login
-	connections *asanaauth.Connections
-	memberships *asanaauth.Memberships
-	links       *asanaauth.Links
+// rooms are what the handlers call.
+type rooms struct {
+	authorizer  *login.Authorizer
+	receiver    *login.Receiver
+	sessions    *session.Sessions
+	tokens      *token.Tokens
+	memberships *membership.Memberships
+	connections *connection.Connections
+	backend     httpapi.Backend
 }
 
-// newRules wires the rules to what there is here: rows in a file, a local key,
-// the client secrets of the environment. The trace watches the doors.
-func newRules(c config, d *data, t *trace, log *slog.Logger) (rules, error) {
+// newRooms wires the rooms to what there is here: rows in a file, a local key, and the
+// client secrets of the environment. The trace sees every request and every write.
+func newRooms(c config, d *data, t *trace, log *slog.Logger) (rooms, error) {
 	client, err := asana.New(asana.Config{
 		BaseURL:   c.baseURL,
 		Issuer:    c.issuer,
@@ -30,41 +42,47 @@ func newRules(c config, d *data, t *trace, log *slog.Logger) (rules, error) {
 		Transport: tracedTransport{asanaTransport(), t},
 	})
 	if err != nil {
-		return rules{}, err
+		return rooms{}, err
 	}
 	rows := tracedStore{d.rows, t}
-	parts := asanaauth.Parts{
-		Store:   rows,
-		Asana:   client,
-		Keys:    asanaauth.NewKeys(asanaauth.KeysConfig{Store: rows, Wrapper: d.key, Installation: c.installation, TTL: c.keyCacheTTL, Log: log}),
-		Secrets: asanaauth.NewSecrets(fixedSecrets(c.secrets), nil),
-		Log:     log,
+	keys, secrets, err := c.keysAndSecrets(d, rows, log)
+	if err != nil {
+		return rooms{}, err
 	}
-	login, err := asanaauth.NewLogin(parts, asanaauth.LoginOptions{
-		RedirectURI:    c.redirectURI(),
-		ReturnURLs:     c.returnURLs,
-		Scopes:         c.scopes,
-		ResponseType:   c.responseType,
-		LinksOnly:      c.linksOnly,
-		SessionTTL:     c.sessionTTL,
-		SessionIdleTTL: c.sessionIdleTTL,
+	var r rooms
+	errs := make([]error, 9)
+	r.authorizer, errs[0] = login.NewAuthorizer(login.AuthorizerConfig{
+		Store: rows, Asana: client, RedirectURI: c.redirectURI(), ReturnURLs: c.returnURLs, Scopes: c.scopes,
+		ResponseType: c.responseType, LinksOnly: c.linksOnly, Log: log,
 	})
-	connections, connectionsErr := asanaauth.NewConnections(parts, asanaauth.ConnectionsOptions{})
-	links, linksErr := asanaauth.NewLinks(parts, asanaauth.LinksOptions{
-		AuthorizeURL: c.publicURL + "/authorize",
-		ReturnURLs:   c.returnURLs,
-		Scopes:       c.scopes,
+	r.receiver, errs[1] = login.NewReceiver(login.ReceiverConfig{
+		Store: rows, Keys: keys, Asana: client, Secrets: secrets, ReturnURLs: c.returnURLs, ResponseType: c.responseType,
+		SessionTTL: c.sessionTTL, SessionIdleTTL: c.sessionIdleTTL, Log: log,
 	})
-	if err := errors.Join(err, connectionsErr, linksErr); err != nil {
-		return rules{}, err
-	}
-	return rules{login, connections, asanaauth.NewMemberships(connections), links}, nil
+	r.sessions, errs[2] = session.New(session.Config{Store: rows, Keys: keys, Log: log})
+	r.connections, errs[3] = connection.New(connection.Config{Store: rows, Keys: keys, Asana: client, Secrets: secrets, Log: log})
+	r.tokens, errs[4] = token.New(token.Config{Store: rows, Keys: keys, Asana: client, Secrets: secrets, Log: log})
+	r.memberships, errs[5] = membership.New(membership.Config{Store: rows, Keys: keys, Asana: client, Secrets: secrets, Log: log})
+	r.backend = httpapi.Backend{Connections: r.connections, Tokens: r.tokens, Memberships: r.memberships}
+	r.backend.Links, errs[6] = link.New(link.Config{
+		Store: rows, AuthorizeURL: c.publicURL + "/authorize", ReturnURLs: c.returnURLs, Scopes: c.scopes, Log: log,
+	})
+	r.backend.ConnectCodes, errs[7] = link.NewRedeemer(link.RedeemerConfig{Store: rows, Keys: keys, Log: log})
+	r.backend.SessionCodes, errs[8] = session.NewRedeemer(session.Config{Store: rows, Keys: keys, Log: log})
+	return r, errors.Join(errs...)
+}
+
+// keysAndSecrets makes the keyring and the client secrets.
+func (c config) keysAndSecrets(d *data, rows store.Store, log *slog.Logger) (*keyring.Keyring, *clientsecret.Secrets, error) {
+	keys, err1 := keyring.New(keyring.Config{Store: rows, Wrapper: d.key, Installation: c.installation, TTL: c.keyCacheTTL, Log: log})
+	secrets, err2 := clientsecret.New(clientsecret.Config{Source: fixedSecrets(c.secrets)})
+	return keys, secrets, errors.Join(err1, err2)
 }
 
 // fixedSecrets are the client secrets of the environment.
 type fixedSecrets []secret.String
 
-// ClientSecrets implements [asanaauth.SecretSource].
+// ClientSecrets implements [clientsecret.Source].
 func (s fixedSecrets) ClientSecrets(context.Context) ([]secret.String, error) { return s, nil }
 
 // asanaTransport speaks HTTP/1.1, as the functions do. The asana package sees to
@@ -79,24 +97,26 @@ func asanaTransport() *http.Transport {
 }
 
 // serviceRoutes are the handlers that the functions serve, on their paths.
-func serviceRoutes(c config, r rules, log *slog.Logger) (*http.ServeMux, error) {
+func serviceRoutes(c config, r rooms, log *slog.Logger) (*http.ServeMux, error) {
 	conf := httpapi.Config{PublicURL: c.publicURL, Log: log, Identity: backendIdentity(c.backendKey)}
-	session, err1 := httpapi.NewSession(conf, r.connections, c.allowedOrigins)
-	refresh, err2 := httpapi.NewRefresh(conf, r.connections, c.allowedOrigins)
-	membership, err3 := httpapi.NewMembership(conf, r.connections, r.memberships, c.allowedOrigins)
-	disconnect, err4 := httpapi.NewDisconnect(conf, r.connections, c.allowedOrigins)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	authorize, err6 := httpapi.NewAuthorize(conf, r.authorizer)
+	callback, err7 := httpapi.NewCallback(conf, r.receiver)
+	session, err1 := httpapi.NewSession(conf, r.sessions, c.allowedOrigins)
+	refresh, err2 := httpapi.NewRefresh(conf, r.sessions, r.tokens, c.allowedOrigins)
+	membership, err3 := httpapi.NewMembership(conf, r.sessions, r.memberships, c.allowedOrigins)
+	disconnect, err4 := httpapi.NewDisconnect(conf, r.sessions, r.connections, c.allowedOrigins)
+	backend, err5 := httpapi.NewBackend(conf, r.backend)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/authorize", httpapi.NewAuthorize(conf, r.login))
-	mux.Handle("/callback", httpapi.NewCallback(conf, r.login))
+	mux.Handle("/authorize", authorize)
+	mux.Handle("/callback", callback)
 	mux.Handle("/session", session)
 	mux.Handle("/session/code", session)
 	mux.Handle("/refresh", refresh)
 	mux.Handle("/membership", membership)
 	mux.Handle("/disconnect", disconnect)
-	backend := httpapi.NewConnections(conf, r.connections, r.memberships, r.links)
 	mux.Handle("/links", backend)
 	mux.Handle("/connections", backend)
 	mux.Handle("/connections/", backend)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/deployment"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
@@ -83,8 +84,8 @@ func (c Command) read(ctx context.Context, d *deployment.Deployment, page []stor
 	for i := range list {
 		group.Go(func() error {
 			f := &list[i]
-			var conn *asanaauth.Connection
-			conn, f.err = d.Connections.Open(ctx, asanaauth.Ref{ID: f.id, Owner: c.owner}, asanaauth.CallerLibrary)
+			var conn *connection.Connection
+			conn, f.err = d.Connections.Open(ctx, connection.Ref{ID: f.id, Owner: c.owner})
 			if f.err == nil {
 				f.details, f.err = d.Connections.Describe(ctx, conn)
 			}
@@ -96,7 +97,7 @@ func (c Command) read(ctx context.Context, d *deployment.Deployment, page []stor
 }
 
 func (c Command) wants(hot *store.Hot) bool {
-	return (c.status == "" || hot.Status == c.status) && (c.owner == "" || hot.Owner == store.HashText(c.owner))
+	return (c.status == "" || hot.Status == string(c.status)) && (c.owner == "" || hot.Owner == store.HashText(c.owner))
 }
 
 // printer prints connections.

@@ -14,6 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/commandline"
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/deployment"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
@@ -39,7 +40,7 @@ type Command struct {
 	name   string // list, show or disconnect
 	where  deployment.Where
 	id     string
-	status store.Status
+	status asanaauth.Status
 	owner  string
 	json   bool
 }
@@ -77,8 +78,8 @@ func ParseCommand(args []string) (c Command, help string, err error) {
 }
 
 func (c *Command) setStatus(v string) error {
-	all := []store.Status{store.Active, store.Broken, store.Revoking, store.Disconnected}
-	if c.status = store.Status(v); !slices.Contains(all, c.status) {
+	all := []asanaauth.Status{asanaauth.Active, asanaauth.Broken, asanaauth.Revoking, asanaauth.Disconnected}
+	if c.status = asanaauth.Status(v); !slices.Contains(all, c.status) {
 		return errors.New("is none of active, broken, revoking and disconnected")
 	}
 	return nil
@@ -110,7 +111,7 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 }
 
 func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.Writer) error {
-	conn, err := d.Connections.Open(ctx, asanaauth.Ref{ID: c.id}, asanaauth.CallerLibrary)
+	conn, err := d.Connections.Open(ctx, connection.Ref{ID: c.id})
 	if err != nil {
 		return inWords(err)
 	}
@@ -124,22 +125,22 @@ func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.W
 // disconnect ends a connection. One that stays revoking is an error: nobody has been
 // told yet that the access is gone, and somebody has to try again.
 func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdout io.Writer) error {
-	conn, err := d.Connections.Open(ctx, asanaauth.Ref{ID: c.id}, asanaauth.CallerLibrary)
+	conn, err := d.Connections.Open(ctx, connection.Ref{ID: c.id})
 	if err != nil {
 		return inWords(err)
 	}
-	ended, err := d.Connections.End(ctx, conn)
+	ended, err := d.Connections.Disconnect(ctx, conn)
 	if err != nil {
 		return inWords(err)
 	}
 	result := map[string]any{"status": ended.Status}
-	if ended.Status == store.Disconnected {
+	if ended.Status == asanaauth.Disconnected {
 		result["revoked_at_asana"] = ended.Revoked
 	}
 	if err := writeJSON(stdout, result, ""); err != nil {
 		return err
 	}
-	if ended.Status != store.Disconnected {
+	if ended.Status != asanaauth.Disconnected {
 		return errors.New("no token is given out any more, but Asana could not be asked to revoke it yet: run this again")
 	}
 	return nil

@@ -36,8 +36,26 @@ type Source struct {
 	arn    string
 }
 
-// New makes a source of the secret with this ARN.
-func New(client client, arn string) *Source { return &Source{client, arn} }
+// Config configures a [Source]. All fields are required.
+type Config struct {
+	Client client // a *secretsmanager.Client
+	ARN    string // of the secret
+}
+
+// New returns a Source. The error reports every missing field.
+func New(c Config) (*Source, error) {
+	var errs []error
+	if c.Client == nil {
+		errs = append(errs, errors.New("secretsmanager: Client is missing"))
+	}
+	if c.ARN == "" {
+		errs = append(errs, errors.New("secretsmanager: ARN is missing"))
+	}
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	return &Source{c.Client, c.ARN}, nil
+}
 
 // ClientSecrets fetches the app's client secrets, the current one first: one
 // or two, none of them empty, no two alike. Each call is a call to AWS; who

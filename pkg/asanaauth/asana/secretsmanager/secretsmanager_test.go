@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
@@ -22,6 +23,23 @@ const (
 	arn    = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:asana-abcdef"
 	marker = "MARKER6f1e"
 )
+
+// newSource returns a source of the secret with this ARN.
+func newSource(t *testing.T, c *awssm.Client, arn string) *secretsmanager.Source {
+	t.Helper()
+	s, err := secretsmanager.New(secretsmanager.Config{Client: c, ARN: arn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestNewReportsEveryMistake(t *testing.T) {
+	const want = "secretsmanager: Client is missing\nsecretsmanager: ARN is missing"
+	if s, err := secretsmanager.New(secretsmanager.Config{}); s != nil || err == nil || err.Error() != want {
+		t.Errorf("New(Config{}) = %v, %v; want %s", s, err, want)
+	}
+}
 
 // answering is a source whose server always answers the same, and what the
 // server was asked.
@@ -39,7 +57,7 @@ func answering(t *testing.T, status int, body string) (*secretsmanager.Source, *
 		io.WriteString(w, body)
 	}))
 	t.Cleanup(s.Close)
-	return secretsmanager.New(client(s.URL, http.DefaultTransport), arn), &calls
+	return newSource(t, client(s.URL, http.DefaultTransport), arn), &calls
 }
 
 // holding is a source of a secret with this text.
@@ -132,7 +150,7 @@ func (f trips) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) 
 func TestNoAnswerIsUnavailable(t *testing.T) {
 	for _, cause := range []error{os.ErrDeadlineExceeded, io.ErrUnexpectedEOF} {
 		fails := trips(func(*http.Request) (*http.Response, error) { return nil, cause })
-		s := secretsmanager.New(client("http://127.0.0.1:1", fails), arn)
+		s := newSource(t, client("http://127.0.0.1:1", fails), arn)
 		if all, err := s.ClientSecrets(t.Context()); err == nil || all != nil {
 			t.Errorf("%v: ClientSecrets = %v, %v, want an error", cause, all, err)
 		}
@@ -146,7 +164,7 @@ func TestTheContextsErrorIsKept(t *testing.T) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	})
-	_, err := secretsmanager.New(client("http://127.0.0.1:1", silent), arn).ClientSecrets(ctx)
+	_, err := newSource(t, client("http://127.0.0.1:1", silent), arn).ClientSecrets(ctx)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("ClientSecrets: %v, want the context's error", err)
 	}
@@ -160,7 +178,7 @@ func TestContextEndsWithinTheAnswer(t *testing.T) {
 		body := io.MultiReader(strings.NewReader(`{"SecretString":"`+marker), ending{cancel})
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
 	})
-	_, err := secretsmanager.New(client("http://127.0.0.1:1", half), arn).ClientSecrets(ctx)
+	_, err := newSource(t, client("http://127.0.0.1:1", half), arn).ClientSecrets(ctx)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("ClientSecrets: %v, want the context's error", err)
 	}

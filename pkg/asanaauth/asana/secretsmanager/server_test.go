@@ -102,7 +102,7 @@ func create(t *testing.T, c *awssm.Client, text string) (arn string) {
 func TestEachCallFetchesTheCurrentVersion(t *testing.T) {
 	c := server(t)
 	arn := create(t, c, `{"client_secret":"one"}`)
-	s := secretsmanager.New(c, arn)
+	s := newSource(t, c, arn)
 	wantSecrets(t, s, "one")
 	put := func(text string, stages ...string) {
 		_, err := c.PutSecretValue(t.Context(), &awssm.PutSecretValueInput{SecretId: &arn, SecretString: &text, VersionStages: stages})
@@ -119,7 +119,7 @@ func TestEachCallFetchesTheCurrentVersion(t *testing.T) {
 func TestAMissingSecretIsNotUnavailable(t *testing.T) {
 	c := server(t)
 	arn := "arn:aws:secretsmanager:eu-central-1:123456789012:secret:nothing-there-abcdef"
-	all, err := secretsmanager.New(c, arn).ClientSecrets(t.Context())
+	all, err := newSource(t, c, arn).ClientSecrets(t.Context())
 	if err == nil || errors.Is(err, secretsmanager.ErrMalformed) || all != nil {
 		t.Errorf("ClientSecrets = %v, %v, want what Secrets Manager said", all, err)
 	}
@@ -132,7 +132,7 @@ func TestABinarySecretIsMalformed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all, err := secretsmanager.New(c, arn).ClientSecrets(t.Context()); !errors.Is(err, secretsmanager.ErrMalformed) || all != nil {
+	if all, err := newSource(t, c, arn).ClientSecrets(t.Context()); !errors.Is(err, secretsmanager.ErrMalformed) || all != nil {
 		t.Errorf("ClientSecrets = %v, %v, want ErrMalformed", all, err)
 	}
 }

@@ -73,10 +73,10 @@ func TestNoAnswerIsUnavailable(t *testing.T) {
 	noCreds := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, refused })
 	failing := func(err error) trips { return func(*http.Request) (*http.Response, error) { return nil, err } }
 	for name, k := range map[string]*kms.Key{
-		"time-out":    kms.New(client("http://127.0.0.1:1", failing(os.ErrDeadlineExceeded), nil), keyID),
-		"cut":         kms.New(client("http://127.0.0.1:1", failing(io.ErrUnexpectedEOF), nil), keyID),
-		"no host":     kms.New(client("http://127.0.0.1:1", failing(&net.DNSError{IsNotFound: true}), nil), keyID),
-		"credentials": kms.New(client("http://127.0.0.1:1", failing(nil), noCreds), keyID),
+		"time-out":    newKey(t, client("http://127.0.0.1:1", failing(os.ErrDeadlineExceeded), nil), keyID),
+		"cut":         newKey(t, client("http://127.0.0.1:1", failing(io.ErrUnexpectedEOF), nil), keyID),
+		"no host":     newKey(t, client("http://127.0.0.1:1", failing(&net.DNSError{IsNotFound: true}), nil), keyID),
+		"credentials": newKey(t, client("http://127.0.0.1:1", failing(nil), noCreds), keyID),
 	} {
 		_, _, wrapErr := k.Wrap(t.Context(), []byte("plain"), seal.Context("i"))
 		_, unwrapErr := k.Unwrap(t.Context(), []byte("wrapped"), keyARN, seal.Context("i"))
@@ -93,7 +93,7 @@ func TestDeadline(t *testing.T) {
 	})
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()
-	k := kms.New(client("http://127.0.0.1:1", silent, nil), keyID)
+	k := newKey(t, client("http://127.0.0.1:1", silent, nil), keyID)
 	_, err := k.Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
 	wantKind(t, "Unwrap", err, seal.ErrUnavailable)
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -109,7 +109,7 @@ func TestDeniedOutlivesTheContext(t *testing.T) {
 		body := io.NopCloser(strings.NewReader(`{"__type":"DisabledException"}`))
 		return &http.Response{StatusCode: 400, Header: http.Header{}, Body: body}, nil
 	})
-	_, err := kms.New(client("http://127.0.0.1:1", no, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
+	_, err := newKey(t, client("http://127.0.0.1:1", no, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
 	wantKind(t, "Unwrap", err, seal.ErrDenied)
 	if errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "DisabledException") {
 		t.Errorf("Unwrap: %v, want what KMS said", err)
@@ -124,7 +124,7 @@ func TestContextEndsWithinTheAnswer(t *testing.T) {
 		body := io.MultiReader(strings.NewReader(`{"Plaintext":`), ending{cancel})
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
 	})
-	_, err := kms.New(client("http://127.0.0.1:1", half, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
+	_, err := newKey(t, client("http://127.0.0.1:1", half, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
 	wantKind(t, "Unwrap", err, seal.ErrUnavailable)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Unwrap: %v, want the context's error in it", err)

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,9 +32,33 @@ type Key struct {
 	ids    []string
 }
 
-// New makes a wrapper of key ids or key ARNs: the first wraps, all of them
-// unwrap. Ids that are not valid, or none, give a wrapper that denies.
-func New(client client, keyIDs ...string) *Key { return &Key{client, keyIDs} }
+// Config configures a [Key].
+type Config struct {
+	// Client is a *kms.Client. Required.
+	Client client
+	// KeyIDs are key ids or key ARNs: the first wraps, all of them unwrap. Required.
+	KeyIDs []string
+}
+
+// New returns a Key. The error reports every mistake.
+func New(c Config) (*Key, error) {
+	var errs []error
+	if c.Client == nil {
+		errs = append(errs, errors.New("kms: Client is missing"))
+	}
+	if len(c.KeyIDs) == 0 {
+		errs = append(errs, errors.New("kms: KeyIDs is missing"))
+	}
+	for i, id := range c.KeyIDs {
+		if !ValidKeyID(id) {
+			errs = append(errs, fmt.Errorf("kms: KeyIDs[%d] is neither a key id nor a key ARN", i))
+		}
+	}
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	return &Key{c.Client, slices.Clone(c.KeyIDs)}, nil
+}
 
 // ValidKeyID reports whether id can be a key id or a key ARN, as KMS calls
 // them (https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html).
@@ -61,9 +86,6 @@ func keyOfARN(arn string) string {
 
 // Wrap implements [seal.Wrapper]. The key's name is the ARN that KMS answers.
 func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) ([]byte, string, error) {
-	if len(k.ids) == 0 || !ValidKeyID(k.ids[0]) {
-		return nil, "", fmt.Errorf("%w: no valid KMS key is configured to wrap with", seal.ErrDenied)
-	}
 	out, err := k.client.Encrypt(ctx, &awskms.EncryptInput{
 		KeyId: aws.String(k.ids[0]), Plaintext: plain, EncryptionContext: encctx,
 	})

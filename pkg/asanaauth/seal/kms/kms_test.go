@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/kms"
@@ -53,7 +54,7 @@ func scripted(t *testing.T, status int, body string, ids ...string) (*kms.Key, *
 		io.WriteString(w, body)
 	}))
 	t.Cleanup(s.Close)
-	return kms.New(client(s.URL, bodies{http.DefaultTransport}, nil), ids...), &calls
+	return newKey(t, client(s.URL, bodies{http.DefaultTransport}, nil), ids...), &calls
 }
 
 const wrapAnswer = `{"CiphertextBlob":"d3JhcHBlZA==","KeyId":"` + keyARN + `"}`
@@ -95,16 +96,13 @@ func TestWhatIsNotConfiguredAsksNobody(t *testing.T) {
 		hint string
 		ids  []string
 	}{
-		{keyARN, nil},
-		{keyARN, []string{""}},
+		{"", []string{keyID}},
+		{"arn:aws:kms:eu-central-1:123456789012:alias/a", []string{keyID}},
+		{"arn:aws:kms:eu-central-1:123456789012:key/", []string{keyID}},
 		{keyARN, []string{otherID}},
 		{keyARN, []string{"arn:aws:kms:eu-central-1:999999999999:key/" + keyID}},
 		{keyARN, []string{"arn:aws:kms:us-east-1:123456789012:key/" + keyID}},
-		{"", []string{keyID, ""}},
 		{keyID, []string{keyID}}, // Wrap never names a key so
-		{"arn:aws:kms:eu-central-1:123456789012:alias/a", []string{"alias/a"}},
-		{"arn:aws:kms:eu-central-1:123456789012:alias/a", []string{"arn:aws:kms:eu-central-1:123456789012:alias/a"}},
-		{"arn:aws:kms:eu-central-1:123456789012:key/", []string{""}},
 		{"arn:aws:s3:eu-central-1:123456789012:key/" + keyID, []string{keyID}},
 		{keyARN + "/x", []string{keyID}},
 	} {
@@ -118,13 +116,31 @@ func TestWhatIsNotConfiguredAsksNobody(t *testing.T) {
 	}
 }
 
-func TestWrapWantsAKey(t *testing.T) {
-	for _, ids := range [][]string{nil, {""}, {"alias/a"}, {"arn:aws:kms:eu-central-1:123456789012:alias/a", keyID}} {
-		k, calls := scripted(t, 200, wrapAnswer, ids...)
-		if _, _, err := k.Wrap(t.Context(), []byte("plain"), seal.Context("i")); !errors.Is(err, seal.ErrDenied) || len(*calls) != 0 {
-			t.Errorf("Wrap with %q: %v after %d calls, want ErrDenied and none", ids, err, len(*calls))
+func TestNewReportsEveryMistake(t *testing.T) {
+	c := client("http://127.0.0.1:1", http.DefaultTransport, nil)
+	for _, test := range []struct {
+		config kms.Config
+		want   string
+	}{
+		{kms.Config{}, "kms: Client is missing\nkms: KeyIDs is missing"},
+		{kms.Config{Client: c, KeyIDs: []string{"", keyID, "alias/a"}},
+			"kms: KeyIDs[0] is neither a key id nor a key ARN\nkms: KeyIDs[2] is neither a key id nor a key ARN"},
+		{kms.Config{Client: c, KeyIDs: []string{"arn:aws:kms:eu-central-1:123456789012:alias/a"}}, "kms: KeyIDs[0] is neither a key id nor a key ARN"},
+	} {
+		if k, err := kms.New(test.config); k != nil || err == nil || err.Error() != test.want {
+			t.Errorf("New(%+v) = %v, %v; want %s", test.config, k, err, test.want)
 		}
 	}
+}
+
+// newKey returns a wrapper with the keys.
+func newKey(t *testing.T, c *awskms.Client, ids ...string) *kms.Key {
+	t.Helper()
+	k, err := kms.New(kms.Config{Client: c, KeyIDs: ids})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
 
 func TestNothingWrappedAsksNobody(t *testing.T) {

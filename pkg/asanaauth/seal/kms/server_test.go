@@ -13,7 +13,6 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/kms"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/sealtest"
 )
 
@@ -76,14 +75,14 @@ func createKey(t *testing.T, c *awskms.Client) (id, arn string) {
 func TestConformanceByKeyID(t *testing.T) {
 	c := server(t)
 	id, _ := createKey(t, c)
-	sealtest.Run(t, func(*testing.T) seal.Wrapper { return kms.New(c, id) })
+	sealtest.Run(t, func(*testing.T) seal.Wrapper { return newKey(t, c, id) })
 }
 
 func TestConformanceByARN(t *testing.T) {
 	c := server(t)
 	other, _ := createKey(t, c)
 	_, arn := createKey(t, c)
-	sealtest.Run(t, func(*testing.T) seal.Wrapper { return kms.New(c, arn, other) })
+	sealtest.Run(t, func(*testing.T) seal.Wrapper { return newKey(t, c, arn, other) })
 }
 
 // A keyring row that an attacker wrapped under a key of their own opens
@@ -92,13 +91,13 @@ func TestForeignKeyringDoesNotOpen(t *testing.T) {
 	c := server(t)
 	ours, ourARN := createKey(t, c)
 	_, theirs := createKey(t, c)
-	wrapped, name, err := kms.New(c, theirs).Wrap(t.Context(), []byte("planted"), seal.Context("i"))
+	wrapped, name, err := newKey(t, c, theirs).Wrap(t.Context(), []byte("planted"), seal.Context("i"))
 	if err != nil || name != theirs {
 		t.Fatalf("Wrap by %q, %v, want %q", name, err, theirs)
 	}
 	for _, configured := range []string{ours, ourARN} {
 		for _, hint := range []string{theirs, ourARN} {
-			plain, err := kms.New(c, configured).Unwrap(t.Context(), wrapped, hint, seal.Context("i"))
+			plain, err := newKey(t, c, configured).Unwrap(t.Context(), wrapped, hint, seal.Context("i"))
 			if !errors.Is(err, seal.ErrDenied) || plain != nil {
 				t.Errorf("Unwrap of a planted keyring = %q, %v, want ErrDenied", plain, err)
 			}
@@ -110,18 +109,18 @@ func TestTheOthersStillUnwrap(t *testing.T) {
 	c := server(t)
 	oldID, _ := createKey(t, c)
 	_, newARN := createKey(t, c)
-	wrapped, name, err := kms.New(c, oldID).Wrap(t.Context(), []byte("plain"), seal.Context("i"))
+	wrapped, name, err := newKey(t, c, oldID).Wrap(t.Context(), []byte("plain"), seal.Context("i"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved := kms.New(c, newARN, oldID)
+	moved := newKey(t, c, newARN, oldID)
 	if plain, err := moved.Unwrap(t.Context(), wrapped, name, seal.Context("i")); err != nil || string(plain) != "plain" {
 		t.Errorf("Unwrap by the second key = %q, %v", plain, err)
 	}
 	if _, name, err := moved.Wrap(t.Context(), []byte("plain"), seal.Context("i")); err != nil || name != newARN {
 		t.Errorf("Wrap by %q, %v, want the first key", name, err)
 	}
-	if _, err := kms.New(c, newARN).Unwrap(t.Context(), wrapped, name, seal.Context("i")); !errors.Is(err, seal.ErrDenied) {
+	if _, err := newKey(t, c, newARN).Unwrap(t.Context(), wrapped, name, seal.Context("i")); !errors.Is(err, seal.ErrDenied) {
 		t.Errorf("Unwrap by a key that was taken out: %v, want ErrDenied", err)
 	}
 }
@@ -129,7 +128,7 @@ func TestTheOthersStillUnwrap(t *testing.T) {
 func TestAKeyThatIsNotThereIsDenied(t *testing.T) {
 	c := server(t)
 	gone := "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
-	k := kms.New(c, gone)
+	k := newKey(t, c, gone)
 	if _, err := k.Unwrap(t.Context(), make([]byte, 100), gone, seal.Context("i")); !errors.Is(err, seal.ErrDenied) {
 		t.Errorf("Unwrap: %v, want ErrDenied", err)
 	}

@@ -39,7 +39,7 @@ func fill(t *testing.T, s *bolt.Store, rows int) {
 	t.Helper()
 	changes := make([]store.Change, rows)
 	for n := range changes {
-		id := store.ConnectionID(store.HashOf("owner"), fmt.Sprint(n), store.OAuth)
+		id := store.ConnectionID(store.HashOf("owner"), fmt.Sprint(n), "oauth")
 		changes[n] = store.Put(&store.UserPointer{User: store.HashOf("user"), Connection: id}, store.Absent, "w")
 	}
 	if err := s.Write(t.Context(), changes...); err != nil {

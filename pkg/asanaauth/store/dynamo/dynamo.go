@@ -7,6 +7,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -35,10 +36,27 @@ type Store struct {
 	wait   func(ctx context.Context, longest time.Duration) error
 }
 
-// New returns a Store in the table. The client, a [dynamodb.Client], may try
-// its requests again, writes too: a write that meets itself is recognised.
-func New(client client, table string) *Store {
-	return &Store{client: client, table: table, wait: wait}
+// Config configures a [Store]. All fields are required.
+type Config struct {
+	// Client is a *dynamodb.Client. It may repeat its requests, also writes: a repeated
+	// write is recognised.
+	Client client
+	Table  string // its name
+}
+
+// New returns a Store in the table. The error reports every missing field.
+func New(c Config) (*Store, error) {
+	var errs []error
+	if c.Client == nil {
+		errs = append(errs, errors.New("dynamo: Client is missing"))
+	}
+	if c.Table == "" {
+		errs = append(errs, errors.New("dynamo: Table is missing"))
+	}
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	return &Store{client: c.Client, table: c.Table, wait: wait}, nil
 }
 
 const (

@@ -135,7 +135,7 @@ func TestNobodyThere(t *testing.T) {
 		"credentials":        newClient(t, cut.URL, noCredentials),
 		"timed out":          newClient(t, slow(t), impatient),
 	} {
-		err := reading(hot().Key())(t.Context(), dynamo.New(client, table))
+		err := reading(hot().Key())(t.Context(), newStore(t, client, table))
 		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want ErrUnavailable: %s", err, want)
 		}
@@ -164,7 +164,7 @@ func TestContextEndsDuringACall(t *testing.T) {
 			cancel()
 			hang(r)
 		}))
-		err := call(ctx, dynamo.New(newClient(t, server.URL), table))
+		err := call(ctx, newStore(t, newClient(t, server.URL), table))
 		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want ErrUnavailable and that of the context", op, err)
 		}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
@@ -82,13 +84,30 @@ func (c *canned) asked() []request {
 	return slices.Clone(c.requests)
 }
 
+// newStore returns a store in the table.
+func newStore(t *testing.T, c *dynamodb.Client, table string) *dynamo.Store {
+	t.Helper()
+	s, err := dynamo.New(dynamo.Config{Client: c, Table: table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestNewReportsEveryMistake(t *testing.T) {
+	const want = "dynamo: Client is missing\ndynamo: Table is missing"
+	if s, err := dynamo.New(dynamo.Config{}); s != nil || err == nil || err.Error() != want {
+		t.Errorf("New(Config{}) = %v, %v; want %s", s, err, want)
+	}
+}
+
 // newCanned returns a store whose pauses take no time and are counted.
 func newCanned(t *testing.T, answers ...answer) (s *dynamo.Store, server *canned, pauses *int) {
 	t.Helper()
 	server = &canned{answers: answers}
 	listening := httptest.NewServer(server)
 	t.Cleanup(listening.Close)
-	s = dynamo.New(newClient(t, listening.URL), table)
+	s = newStore(t, newClient(t, listening.URL), table)
 	pauses = new(int)
 	s.SetWait(func(ctx context.Context, longest time.Duration) error {
 		*pauses++
@@ -131,7 +150,7 @@ func keyring() *store.Keyring {
 }
 
 func hot() *store.Hot {
-	row := &store.Hot{Connection: store.ConnectionID(store.HashOf("owner"), "1", store.OAuth), Grant: 1}
+	row := &store.Hot{Connection: store.ConnectionID(store.HashOf("owner"), "1", "oauth"), Grant: 1}
 	store.Put(row, store.Absent, "w")
 	return row
 }

@@ -68,8 +68,8 @@ func TestLostAnswers(t *testing.T) {
 			proxy := &deaf{to: at, lose: func(asked string, nth int) bool { return asked == op && nth <= 3 }}
 			listening := httptest.NewServer(proxy)
 			defer listening.Close()
-			s := dynamo.New(newClient(t, listening.URL), name)
-			write := lossy(t, dynamo.New(client, name), op)
+			s := newStore(t, newClient(t, listening.URL), name)
+			write := lossy(t, newStore(t, client, name), op)
 			// The SDK's three attempts: all are applied or recognised, none is heard.
 			if err := write(s); !errors.Is(err, store.ErrUnavailable) {
 				t.Fatalf("nobody answered: got %v, want ErrUnavailable", err)
@@ -85,8 +85,8 @@ func TestLostAnswers(t *testing.T) {
 			proxy := &deaf{to: at, lose: func(asked string, nth int) bool { return asked == op && nth == 1 }}
 			listening := httptest.NewServer(proxy)
 			defer listening.Close()
-			write := lossy(t, dynamo.New(client, name), op)
-			if err := write(dynamo.New(newClient(t, listening.URL), name)); err != nil {
+			write := lossy(t, newStore(t, client, name), op)
+			if err := write(newStore(t, newClient(t, listening.URL), name)); err != nil {
 				t.Errorf("got %v", err)
 			}
 			if asked := proxy.asked(); len(asked) != 2 {

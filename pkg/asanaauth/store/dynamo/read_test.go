@@ -22,7 +22,7 @@ func TestRequests(t *testing.T) {
 	cold := &store.Cold{Connection: h.Connection}
 	many := make([]store.Key, 230)
 	for n := range many {
-		many[n] = store.HotKey(store.ConnectionID(store.HashOf("owner"), fmt.Sprint(n), store.OAuth))
+		many[n] = store.HotKey(store.ConnectionID(store.HashOf("owner"), fmt.Sprint(n), "oauth"))
 	}
 	for name, test := range map[string]struct {
 		do   func(context.Context, *dynamo.Store) error

@@ -26,7 +26,7 @@ func TestServer(t *testing.T) {
 	at := endpoint(t)
 	storetest.Run(t, func(t *testing.T) store.Store {
 		client := newClient(t, at)
-		return dynamo.New(client, newTable(t, client))
+		return newStore(t, client, newTable(t, client))
 	})
 }
 
@@ -34,11 +34,11 @@ func TestServer(t *testing.T) {
 // within the bound.
 func TestPagesOfAList(t *testing.T) {
 	client := newClient(t, endpoint(t))
-	s := dynamo.New(client, newTable(t, client))
+	s := newStore(t, client, newTable(t, client))
 	const rows = 2*dynamo.PageRows + 1
 	var changes []store.Change
 	for n := range rows {
-		id := store.ConnectionID(store.HashOf("owner"), strconv.Itoa(n), store.OAuth)
+		id := store.ConnectionID(store.HashOf("owner"), strconv.Itoa(n), "oauth")
 		changes = append(changes, store.Put(&store.UserPointer{User: store.HashOf("user"), Connection: id}, store.Absent, "w"))
 	}
 	for some := range slices.Chunk(changes, 100) {

@@ -71,7 +71,7 @@ func largeRows(t *testing.T, s store.Store) {
 
 func expired(t *testing.T, s store.Store) {
 	tomb := hot(connection("owner", 1), 0)
-	tomb.Status, tomb.End = store.Disconnected, at()
+	tomb.Status, tomb.End = "disconnected", at()
 	rows := []store.Row{attempt("state"), link("link", 600), session("cookie"), sessionCode("code"), tomb}
 	var keys []store.Key
 	for _, row := range rows {

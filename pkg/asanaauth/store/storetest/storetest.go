@@ -62,14 +62,14 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 func at() time.Time { return time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC) }
 
 func connection(owner string, n int) string {
-	return store.ConnectionID(store.HashOf(owner), fmt.Sprint(n), store.OAuth)
+	return store.ConnectionID(store.HashOf(owner), fmt.Sprint(n), "oauth")
 }
 
 func hot(id string, size int) *store.Hot {
 	return &store.Hot{
-		Connection: id, Kind: store.OAuth, AsanaGID: "1200000000000001",
+		Connection: id, Kind: "oauth", AsanaGID: "1200000000000001",
 		Owner: store.HashOf("owner"), ClientID: "1300000000000001", Epoch: "epoch",
-		Generation: 1, Grant: 1, Status: store.Active,
+		Generation: 1, Grant: 1, Status: "active",
 		Access: filled('a', size), Refresh: filled('r', size),
 		Issued: at(), Expires: at().Add(time.Hour),
 	}
@@ -90,7 +90,7 @@ func session(cookie string) *store.Session {
 func attempt(state string) *store.Attempt {
 	return &store.Attempt{
 		State: store.HashOf(state), Browser: store.HashOf("browser"), Salt: filled('s', 16),
-		ReturnURL: "https://app.example/?a=1&b=<é>", Created: at(), End: at().Add(10 * time.Minute),
+		ReturnURL: "https://app.example/?a=1&b=<é>", End: at().Add(10 * time.Minute),
 	}
 }
 
@@ -98,7 +98,7 @@ func link(token string, size int) *store.Link {
 	return &store.Link{
 		Token: store.HashOf(token), Owner: store.HashOf("owner"), Person: store.HashOf("person"),
 		ReturnURL: "https://app.example/?a=1&b=<é>", Scopes: "users:read", AsanaGID: "1200000000000001",
-		Created: at(), End: at().Add(30 * time.Minute),
+		End:  at().Add(30 * time.Minute),
 		Code: store.HashOf("code"), CodeEnd: at().Add(10 * time.Minute), Held: filled('h', size), Keep: at().Add(50 * time.Minute),
 	}
 }
@@ -115,11 +115,11 @@ func reader(n int) *store.Reader {
 }
 
 func pointer(n int) *store.UserPointer {
-	return &store.UserPointer{User: store.HashOf("user"), Connection: connection("owner", n), Kind: store.OAuth}
+	return &store.UserPointer{User: store.HashOf("user"), Connection: connection("owner", n), Kind: "oauth"}
 }
 
 func keyring() *store.Keyring {
-	return &store.Keyring{Wrapped: filled('k', 300), KMSKey: "key", Created: at()}
+	return &store.Keyring{Wrapped: filled('k', 300), KMSKey: "key"}
 }
 
 func filled(b byte, size int) secret.Sealed {

@@ -23,7 +23,7 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 		return nil, err
 	}
 	boot.Warm(ctx, log, func(context.Context) error { return fmt.Errorf("%d threads at init", runtime.GOMAXPROCS(0)) })
-	return boot.Thaw(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return boot.DropStaleConns(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/panic" {
 			panic("hunter2")
 		}

@@ -1,0 +1,26 @@
+// Package managedsecret makes the client secrets for functions that ask Asana for tokens. It
+// reads them from AWS Secrets Manager.
+package managedsecret
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/asanaauth/asanaauth/internal/env"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana/secretsmanager"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
+)
+
+// New reads ASANA_CLIENT_SECRET_ARN. It fetches nothing before the first use.
+func New(r *env.Reader, cfg aws.Config) *clientsecret.Secrets {
+	arn := r.ARN("ASANA_CLIENT_SECRET_ARN", "secretsmanager")
+	source, err := secretsmanager.New(secretsmanager.Config{Client: awssm.NewFromConfig(cfg), ARN: arn})
+	if err != nil {
+		return nil // the Reader has the error already
+	}
+	s, err := clientsecret.New(clientsecret.Config{Source: source})
+	if err != nil {
+		r.AddError("ASANA_CLIENT_SECRET_ARN", err.Error())
+	}
+	return s
+}

@@ -1,0 +1,114 @@
+package connection
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/refresher"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+)
+
+// Disconnection is the result of [Connections.Disconnect].
+type Disconnection struct {
+	Status  asanaauth.Status // Disconnected, or Revoking if Disconnect must be called again
+	Revoked bool             // Asana confirmed the revocation
+}
+
+// Disconnect ends a connection and all of its sessions. After its first write no token of
+// the connection is handed out. If the connection is disconnected already, Disconnect does
+// nothing.
+//
+// An OAuth grant is revoked at Asana, unless another connection of the same Asana user
+// here is active or broken, because the revocation could end that one too. A long-lived
+// token is only erased, because Asana has no endpoint to revoke it.
+//
+// If Asana cannot be asked now, the connection stays Revoking and Disconnect returns no
+// error: call it again later. If a session opened the connection, it is disconnected only
+// while that session is valid.
+//
+// Errors: NotFound if the connection is gone; Unauthenticated if the session has ended;
+// TryAgain, Misconfigured, Internal.
+func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconnection, error) {
+	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
+	defer cancel()
+	o := row.Unwrap(conn)
+	ctx = asanaauth.WithCaller(ctx, o.Caller)
+	hot := o.Hot
+	for {
+		if hot.Status == row.Disconnected {
+			return Disconnection{Status: asanaauth.Disconnected}, nil
+		}
+		d, err := c.refresher.Revoke(ctx, hot)
+		switch {
+		case !errors.Is(err, refresher.ErrOtherEpoch):
+			return Disconnection(d), err
+		case o.Session:
+			return Disconnection{}, row.ErrUnauthenticated
+		}
+		if hot, err = c.rows.ReadHot(ctx, conn.ID()); asanaauth.KindOf(err) == asanaauth.ReconnectRequired {
+			return Disconnection{}, row.ErrNotFound
+		}
+		if err != nil {
+			return Disconnection{}, err
+		}
+	}
+}
+
+// Disconnections counts connections. Disconnected are those that a call disconnected.
+// Revoking are those that are not yet revoked at Asana. Left are those that failed or for
+// which there was no time. Call DisconnectAll again until Revoking and Left are zero.
+type Disconnections struct{ Disconnected, Revoking, Left int }
+
+// DisconnectAll disconnects all connections that q selects, for example when a customer
+// leaves. It takes 25 seconds at most.
+//
+// Errors: InvalidRequest; if no connection was disconnected or marked as Revoking, also
+// TryAgain, Misconfigured, Internal.
+func (c *Connections) DisconnectAll(ctx context.Context, q Query) (Disconnections, error) {
+	var n Disconnections
+	if err := q.check(); err != nil {
+		return n, err
+	}
+	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
+	defer cancel()
+	var failure error
+	l := lister{rows: c.rows, query: q}
+	for !l.done {
+		page, err := l.next(ctx)
+		if err != nil {
+			n.Left++ // those that were not listed
+			failure = cmp.Or(failure, err)
+			break
+		}
+		for _, conn := range page {
+			if row.Unwrap(conn).Hot.Status != row.Disconnected {
+				failure = cmp.Or(failure, c.disconnectOne(ctx, conn, &n))
+			}
+		}
+	}
+	if n.Disconnected+n.Revoking == 0 && failure != nil {
+		return n, failure
+	}
+	return n, nil
+}
+
+func (c *Connections) disconnectOne(ctx context.Context, conn *Connection, n *Disconnections) error {
+	if c.rows.Remaining(ctx) < row.RequestTime+2*row.SaveReserve {
+		n.Left++
+		return nil
+	}
+	d, err := c.Disconnect(ctx, conn)
+	switch {
+	case err != nil:
+		n.Left++
+		c.rows.Warn(ctx, "connection left to another time", slog.String("connection", conn.ID()), slog.Any("err", err))
+	case d.Status == asanaauth.Revoking:
+		n.Revoking++
+	default:
+		n.Disconnected++
+	}
+	return err
+}

@@ -1,0 +1,240 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/consent"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/requests"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// ImportRequest is a credential that was stored elsewhere: either a long-lived Token and
+// its Kind, or the RefreshToken of an OAuth grant.
+type ImportRequest struct {
+	// Owner is the connection's owner. It must not begin with "asana:", which is reserved
+	// for sign-in.
+	Owner string
+	// Token is a personal access token or a service account's token. Asana cannot say
+	// which of the two it is, so Kind is not verified.
+	Token        secret.String
+	Kind         asanaauth.Kind // PersonalAccessToken or ServiceAccount
+	RefreshToken secret.String  // issued to this deployment's client id
+	Replace      bool           // with RefreshToken: replace an active connection
+}
+
+// Imported is the connection that an import made.
+type Imported struct {
+	asanaauth.Details
+	// Already reports that the same credential was imported before and is active. Then
+	// Asana was not asked, and nothing was written, so an import can be repeated.
+	Already bool
+}
+
+// The reasons of TokenRejected.
+const (
+	rejectedInactive = "inactive"
+	rejectedOAuth    = "oauth-token"
+	rejectedIdentity = "identity-refused"
+)
+
+func rejected(reason, detail string, err error) error {
+	return &asanaauth.Error{Kind: asanaauth.TokenRejected, Reason: reason, Detail: detail, Err: err}
+}
+
+// Import saves a credential after Asana has verified it. A long-lived token is
+// introspected (RFC 7662), and a refresh token is refreshed once. Then Asana is asked for
+// the credential's user, to whom it attributes every action. A rejected credential is not
+// saved.
+//
+// If Asana rotates refresh tokens, an imported one no longer works elsewhere. Do not run
+// two imports of the same refresh token at once.
+//
+// Errors: InvalidRequest; TokenRejected, with a Reason; AlreadyConnected;
+// AsanaUnavailable, Misconfigured, TryAgain, Internal.
+func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, error) {
+	if err := r.check(); err != nil {
+		return Imported{}, err
+	}
+	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
+	defer cancel()
+	// Get everything ready first: the token may work only once.
+	ring, err := c.rows.Ring(ctx)
+	if err != nil {
+		return Imported{}, err
+	}
+	done, err := c.importedBefore(ctx, r, ring)
+	if err != nil || done.Already {
+		return done, err
+	}
+	if r.RefreshToken.IsZero() {
+		return c.importLongLived(ctx, ring, r)
+	}
+	return c.importGrant(ctx, ring, r)
+}
+
+// CheckImport is a dry run of [Connections.Import]. It introspects the credential and saves
+// nothing. For a long-lived token it also asks for the user (GET /users/me). It does not
+// refresh a refresh token, because that could rotate it, so it does not find what only a
+// refresh shows, such as a client secret that Asana rejects. already reports that the same
+// credential was imported before and is active. Errors: those of Import.
+func (c *Connections) CheckImport(ctx context.Context, r ImportRequest) (already bool, err error) {
+	if err := r.check(); err != nil {
+		return false, err
+	}
+	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
+	defer cancel()
+	ring, err := c.rows.Ring(ctx)
+	if err != nil {
+		return false, err
+	}
+	if done, err := c.importedBefore(ctx, r, ring); err != nil || done.Already {
+		return done.Already, err
+	}
+	if r.RefreshToken.IsZero() {
+		_, _, err = c.verify(ctx, r.Token)
+		return false, err
+	}
+	return false, c.verifyGrant(ctx, r.RefreshToken)
+}
+
+func (r ImportRequest) check() error {
+	if err := row.CheckNewOwner(r.Owner); err != nil {
+		return err
+	}
+	switch {
+	case r.Token.IsZero() == r.RefreshToken.IsZero():
+		return row.InvalidRequest("An import has a token or a refresh_token.")
+	case !r.Token.IsZero() && !row.TraitsOf(string(r.Kind)).IsImported:
+		return row.InvalidRequest("kind is personal_access_token or service_account.")
+	case !isPrintable(r.credential().Reveal()):
+		return row.InvalidRequest("A token is 1 to 8192 printable ASCII characters.")
+	}
+	return nil
+}
+
+// credential returns the token to import.
+func (r ImportRequest) credential() secret.String {
+	if r.RefreshToken.IsZero() {
+		return r.Token
+	}
+	return r.RefreshToken
+}
+
+// isPrintable reports whether a token has only characters that RFC 6749 allows (appendix
+// A.12 and A.17), and at most 8192 of them.
+func isPrintable(token string) bool {
+	for _, b := range []byte(token) {
+		if b <= 0x20 || b > 0x7e {
+			return false
+		}
+	}
+	return len(token) <= 8<<10
+}
+
+// importedBefore returns the owner's active connection that was imported with the same
+// credential. Already is false if there is none.
+func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring *seal.Ring) (Imported, error) {
+	kind, hash := r.Kind, store.HashText(r.credential().Reveal())
+	if !r.RefreshToken.IsZero() {
+		kind = asanaauth.OAuth
+	}
+	l := lister{rows: c.rows, query: Query{Owner: r.Owner}, ring: ring}
+	for !l.done {
+		page, err := l.next(ctx)
+		if err != nil {
+			return Imported{}, err
+		}
+		for _, conn := range page {
+			o := row.Unwrap(conn)
+			if conn.Kind() == kind && o.Hot.Status == row.Active && o.IsConsistent() && o.Cold.Imported == hash {
+				d, err := c.rows.Describe(ctx, conn)
+				return Imported{Details: d, Already: err == nil}, err
+			}
+		}
+	}
+	return Imported{}, nil
+}
+
+// importLongLived saves a personal access token or a service account's token. It always
+// replaces an existing one, because such a token is changed by importing a new one.
+func (c *Connections) importLongLived(ctx context.Context, ring *seal.Ring, r ImportRequest) (Imported, error) {
+	info, user, err := c.verify(ctx, r.Token)
+	if err != nil {
+		return Imported{}, err
+	}
+	tokens := asana.Tokens{Access: r.Token, Scope: info.Scope}
+	if !info.Expires.IsZero() {
+		if tokens.ExpiresIn = info.Expires.Sub(c.rows.Now()); tokens.ExpiresIn <= 0 {
+			return Imported{}, rejected(rejectedInactive, "The token's time is over.", nil)
+		}
+	}
+	return c.saveImport(ctx, ring, consent.Consent{Kind: r.Kind, Tokens: tokens, User: user}, r)
+}
+
+// verify introspects a long-lived token and asks Asana for its user.
+func (c *Connections) verify(ctx context.Context, token secret.String) (asana.Introspection, asana.User, error) {
+	info, err := c.requests.Introspect(ctx, token)
+	switch {
+	case err != nil:
+		return info, asana.User{}, err
+	case !info.Active:
+		return info, asana.User{}, rejected(rejectedInactive, "Asana says that this token is not active.", nil)
+	case info.ClientID != "" || info.TokenType == "refresh":
+		return info, asana.User{}, rejected(rejectedOAuth, "This is a token that Asana issued to an app, and no long-lived one.", nil)
+	}
+	user, err := c.identify(ctx, token)
+	return info, user, err
+}
+
+// identify asks Asana for the user of an access token.
+func (c *Connections) identify(ctx context.Context, access secret.String) (asana.User, error) {
+	user, err := c.requests.Me(ctx, access)
+	if requests.IsStatus(err, http.StatusUnauthorized) || requests.IsStatus(err, http.StatusForbidden) {
+		return user, rejected(rejectedIdentity, "Asana takes this token, but does not say whose it is: its permissions are limited.", err)
+	}
+	return user, err
+}
+
+func (c *Connections) saveImport(ctx context.Context, ring *seal.Ring, got consent.Consent, r ImportRequest) (Imported, error) {
+	got.Owner, got.Imported = r.Owner, store.HashText(r.credential().Reveal())
+	w := consent.Write{Rows: c.rows, Ring: ring, Consent: got}
+	if got.Kind == asanaauth.OAuth && !r.Replace {
+		w.MayReplace = func(before *store.Hot) error {
+			if before.Status == row.Active {
+				return &asanaauth.Error{Kind: asanaauth.AlreadyConnected}
+			}
+			return nil
+		}
+	}
+	done, err := w.Do(ctx)
+	if err != nil {
+		return Imported{}, err
+	}
+	done.Audit(ctx, row.AuditImported, asanaauth.CallerOf(ctx))
+	return Imported{Details: done.Details()}, nil
+}
+
+// verifyGrant introspects a refresh token. It changes nothing at Asana.
+func (c *Connections) verifyGrant(ctx context.Context, refresh secret.String) error {
+	info, err := c.requests.Introspect(ctx, refresh)
+	switch {
+	case err != nil:
+		return err
+	case !info.Active:
+		return rejectedGrant(nil)
+	case info.ClientID != "" && info.ClientID != c.clientID:
+		return rejectedGrant(errors.New("the grant was issued to another client id"))
+	}
+	return nil
+}
+
+func rejectedGrant(err error) error {
+	return rejected(rejectedInactive, "Asana does not take this refresh token from this app.", err)
+}

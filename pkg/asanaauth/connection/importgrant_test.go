@@ -1,0 +1,289 @@
+package connection_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+func TestImportOfAGrant(t *testing.T) {
+	t.Parallel()
+	for name, rotate := range map[string]bool{"rotated": true, "not rotated": false} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				grant := inst.Grant(asanatest.Member)
+				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = rotate })
+				got, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: grant})
+				if err != nil || got.Already {
+					t.Fatalf("Import() = %+v, %v", got, err)
+				}
+				if got.Kind != asanaauth.OAuth || got.AttributedTo.GID != asanatest.Member || got.AttributedTo.Email.Reveal() != "mia@acme.example" {
+					t.Errorf("got %+v", got.Details)
+				}
+				authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
+				time.Sleep(2 * time.Hour)
+				if later, err := p.TokenOf(got.ID, token.Request{}); err != nil || inst.Whose(later.Access) != asanatest.Member {
+					t.Errorf("two hours later: %v", err)
+				}
+				// The same import again, for example because the first response was lost.
+				before := len(inst.Asana.Requests())
+				again, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: grant})
+				if err != nil || !again.Already || again.ID != got.ID {
+					t.Errorf("again: %+v, %v", again, err)
+				}
+				already, err := p.Connections.CheckImport(t.Context(), connection.ImportRequest{Owner: "o", RefreshToken: grant})
+				if err != nil || !already {
+					t.Errorf("CheckImport() = %v, %v", already, err)
+				}
+				authtest.WantCount(t, "requests to Asana", len(inst.Asana.Requests())-before, 0)
+			})
+		})
+	}
+}
+
+// An import replaces a broken connection, but an active one only with Replace.
+func TestAnImportReplacesAnActiveConnectionOnlyIfAsked(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		d := p.Connect("o", asanatest.Member)
+		before := inst.Rows.Hot(d.ID)
+		grant := inst.Grant(asanatest.Member)
+		_, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: grant})
+		authtest.WantKind(t, err, asanaauth.AlreadyConnected)
+		if now := inst.Rows.Hot(d.ID); now.Rev != before.Rev {
+			t.Error("the connection was written")
+		}
+		got, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: grant, Replace: true})
+		if err != nil || got.ID != d.ID {
+			t.Fatalf("with replace: %+v, %v", got, err)
+		}
+		if now := inst.Rows.Hot(d.ID); now.Generation != before.Generation+1 || now.Grant <= before.Grant || now.Epoch != before.Epoch {
+			t.Errorf("got %+v", now)
+		}
+		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Status, hot.Reason = string(asanaauth.Broken), "invalid-grant" })
+		if _, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}); err != nil {
+			t.Errorf("replacing a broken one: %v", err)
+		}
+		// Another person of the same owner has another connection.
+		if _, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Guest)}); err != nil {
+			t.Errorf("another person's: %v", err)
+		}
+		// A personal access token never replaces a consent.
+		pat, _ := p.ImportToken("o", asanatest.Member)
+		if pat.ID == d.ID || inst.Rows.Hot(d.ID).Kind != string(asanaauth.OAuth) {
+			t.Error("a personal access token replaced a consent")
+		}
+	})
+}
+
+// A refresh token is of use only to the client id that it was issued to.
+func TestAGrantOfAnotherApp(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		grant := inst.Grant(asanatest.Member)
+		p := inst.Process(func(s *authtest.Settings) { s.ClientID = "1300000000000099" })
+		_, err := p.Connections.CheckImport(t.Context(), connection.ImportRequest{Owner: "o", RefreshToken: grant})
+		wantReason(t, err, "inactive")
+	})
+}
+
+// If a grant may not read users/me, Asana may say in another way whose it is.
+func TestAnImportWithoutUsersMe(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		scopes string
+		data   bool
+		ok     bool
+	}{
+		"OpenID Connect says":     {authtest.OpenIDScopes, false, true},
+		"the token response says": {"default", true, true},
+		"nothing says":            {"default", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				elsewhere := authtest.New(t)
+				elsewhere.UseAsana(inst.Asana)
+				elsewhere.Process(func(s *authtest.Settings) { s.Scopes = c.scopes }).SignIn(asanatest.Member)
+				inst.Switches(func(s *asanatest.Switches) { s.DataOnRefresh = c.data })
+				inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Status: http.StatusForbidden})
+				got, err := inst.Process().Import(connection.ImportRequest{Owner: "o", RefreshToken: secret.New(elsewhere.Wire.Seen()[0])})
+				if c.ok && (err != nil || got.AttributedTo.GID != asanatest.Member) {
+					t.Errorf("Import() = %+v, %v", got, err)
+				}
+				if !c.ok {
+					wantReason(t, err, "identity-refused")
+					inst.Rows.WantNothingKept()
+				}
+			})
+		})
+	}
+}
+
+// If two responses of Asana name different users, neither is trusted.
+func TestAnImportWhoseIdentitiesDisagree(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
+		inst.Switches(func(s *asanatest.Switches) { s.DataOnRefresh = true })
+		inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Body: `{"data":{"gid":"1299999999999999"}}`})
+		_, err := inst.Process().Import(r)
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+		inst.Rows.WantNothingKept()
+	})
+}
+
+// A rotated token that cannot be saved is lost: an operator must know.
+func TestAnImportThatIsNotSaved(t *testing.T) {
+	t.Parallel()
+	for name, rotate := range map[string]bool{"rotated": true, "not rotated": false} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				grant := inst.Grant(asanatest.Member)
+				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = rotate })
+				p.Connect("first", asanatest.Guest) // makes the keyring
+				inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+					return op.Name != "write", authtest.FailIf(op.Name == "write", authtest.ErrTableDown)
+				}
+				_, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: grant})
+				authtest.WantKind(t, err, asanaauth.TryAgain)
+				alarms := 0
+				if rotate {
+					alarms = 1
+				}
+				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "rotated_token_unsaved"), alarms)
+			})
+		})
+	}
+}
+
+// From the refresh on, an import goes on without its caller: the token may be rotated.
+func TestAnImportGoesOnWhenItsCallerIsGone(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		grant := inst.Grant(asanatest.Member)
+		inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
+		ctx, cancel := context.WithCancel(t.Context())
+		inst.InRequest("refresh_token", cancel)
+		p.Connections.Import(ctx, connection.ImportRequest{Owner: "o", RefreshToken: grant})
+		id := store.ConnectionID(store.HashText("o"), asanatest.Member, string(asanaauth.OAuth))
+		inst.Expire()
+		if _, err := p.TokenOf(id, token.Request{}); err != nil {
+			t.Errorf("the imported connection: %v", err)
+		}
+	})
+}
+
+// A refresh token is not sent if there may be no time left to save the new one.
+func TestAnImportWithoutTimeSendsNothing(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
+		p.Connect("first", asanatest.Guest) // makes the keyring
+		inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
+			time.Sleep(10 * time.Second)
+			return true, nil
+		}
+		_, err := p.Import(r)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 0)
+	})
+}
+
+// Whatever operation fails, saved or not: the same import again ends with one connection
+// that works. Asana does not rotate refresh tokens here.
+func TestCrashPointsOfAnImport(t *testing.T) {
+	t.Parallel()
+	for _, saved := range []bool{false, true} {
+		for at := 1; ; at++ {
+			reached := false
+			t.Run(fmt.Sprintf("operation %d, saved %v", at, saved), func(t *testing.T) {
+				authtest.Bubble(t, func(t *testing.T) {
+					inst := authtest.New(t)
+					p := inst.Process()
+					p.Connect("first", asanatest.Guest)
+					r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
+					n := 0
+					inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
+						if n++; n == at {
+							return saved, authtest.ErrTableDown
+						}
+						return true, nil
+					}
+					_, err := p.Import(r)
+					inst.Table.Hook = nil
+					if reached = n >= at; err != nil {
+						authtest.WantKind(t, err, asanaauth.TryAgain)
+					}
+					got, err := inst.Process().Import(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if hot := inst.Rows.Hot(got.ID); hot.Generation != 1 {
+						t.Errorf("%d consents", hot.Generation)
+					}
+					time.Sleep(2 * time.Hour)
+					if _, err := p.TokenOf(got.ID, token.Request{}); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+			if !reached {
+				break
+			}
+		}
+	}
+}
+
+// The response to an import's write is lost, and a refresh changes the hot row before the
+// import tries again: it recognises its own write by the cold row.
+func TestAnImportRecognisesItsOwnWrite(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
+		id := store.ConnectionID(store.HashText("o"), asanatest.Member, string(asanaauth.OAuth))
+		lost := false
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			switch {
+			case len(op.Changes) != 3:
+			case !lost:
+				lost = true
+				return true, authtest.ErrTableDown
+			default: // the import's second try
+				inst.Rows.Edit(id, func(hot *store.Hot) { hot.Grant++ })
+			}
+			return true, nil
+		}
+		if _, err := p.Import(r); err != nil || !lost {
+			t.Fatal(err, lost)
+		}
+		if hot := inst.Rows.Hot(id); hot.Generation != 1 || hot.Grant != 2 {
+			t.Errorf("the refreshed row was overwritten: %+v", hot)
+		}
+	})
+}

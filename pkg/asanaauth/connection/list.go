@@ -1,0 +1,214 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Query selects connections: those of an owner, including tombstones, or those of an Asana
+// user. Exactly one of the two is required.
+type Query struct {
+	Owner     string
+	AsanaUser string // a gid
+}
+
+func (q Query) check() error {
+	switch {
+	case (q.Owner == "") == (q.AsanaUser == ""):
+		return row.InvalidRequest("Either owner or asana_user is required.")
+	case q.AsanaUser != "" && !asana.IsGID(q.AsanaUser):
+		return row.InvalidRequest("asana_user is a gid, a string of digits.")
+	case q.Owner != "":
+		return row.CheckOwner(q.Owner)
+	}
+	return nil
+}
+
+// Page asks for one page of a list.
+type Page struct {
+	Cursor string // the next value of the page before; empty for the first page
+	Limit  int    // 1 to 100; 0 means 50
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 100
+)
+
+// List returns one page of connections, in the order of their ids. next is the cursor of
+// the next page; it is empty on the last page. The read is strongly consistent.
+//
+// Errors: InvalidRequest, also for a cursor of another list; TryAgain; Internal.
+func (c *Connections) List(ctx context.Context, q Query, p Page) (list []asanaauth.Details, next string, err error) {
+	if err := q.check(); err != nil {
+		return nil, "", err
+	}
+	if p.Limit < 0 || p.Limit > maxLimit {
+		return nil, "", row.InvalidRequest("limit is 1 to 100.")
+	}
+	if p.Limit == 0 {
+		p.Limit = defaultLimit
+	}
+	l := lister{rows: c.rows, query: q, cursor: p.Cursor}
+	for !l.done {
+		found, err := l.next(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		for i, conn := range found {
+			d, err := c.describeAny(ctx, conn)
+			if err != nil {
+				return nil, "", err
+			}
+			list = append(list, d)
+			if len(list) < p.Limit {
+				continue
+			}
+			if i == len(found)-1 && l.done {
+				return list, "", nil
+			}
+			return list, l.after(conn), nil
+		}
+	}
+	return list, "", nil
+}
+
+// describeAny is like Describe, but does not fail for a connection whose rows do not belong
+// together: it returns what the hot row has. One such connection must not hide the others.
+func (c *Connections) describeAny(ctx context.Context, conn *Connection) (asanaauth.Details, error) {
+	o := row.Unwrap(conn)
+	if o.IsConsistent() {
+		return c.rows.Describe(ctx, conn)
+	}
+	d := row.DetailsOf(o.Hot, &store.Cold{})
+	d.Owner = o.Owner
+	return d, nil
+}
+
+// lister iterates over the connections that a query selects, one page of the store at a
+// time.
+type lister struct {
+	rows   *row.Rows
+	query  Query
+	ring   *seal.Ring
+	cursor string
+	done   bool
+	cold   *store.Cold // the last cold row, whose hot row may be on the next page
+}
+
+func (l *lister) partition() string {
+	if l.query.AsanaUser != "" {
+		return store.UserPartition(store.HashText(l.query.AsanaUser))
+	}
+	return store.OwnerPartition(store.HashText(l.query.Owner))
+}
+
+// after returns the cursor that continues after a connection.
+func (l *lister) after(conn *Connection) string {
+	if l.query.AsanaUser != "" {
+		return store.After(store.Key{PK: l.partition(), SK: conn.ID()})
+	}
+	return store.After(row.Unwrap(conn).Hot.Key())
+}
+
+// next returns the connections of the next page, which may be empty. Do not call it if done
+// is true.
+func (l *lister) next(ctx context.Context) ([]*Connection, error) {
+	if l.ring == nil {
+		ring, err := l.rows.Ring(ctx)
+		if err != nil {
+			return nil, err
+		}
+		l.ring = ring
+	}
+	page, next, err := l.rows.List(ctx, l.partition(), l.cursor)
+	switch {
+	case errors.Is(err, store.ErrCursor):
+		return nil, row.InvalidRequest("cursor is none of this list.")
+	case err != nil:
+		return nil, row.ErrorOf(fmt.Errorf("listing connections: %w", err))
+	}
+	l.cursor, l.done = next, next == ""
+	if l.query.AsanaUser != "" {
+		return l.ofUser(ctx, page)
+	}
+	return l.ofOwner(ctx, page)
+}
+
+// ofOwner pairs the hot and cold rows of an owner's partition: a cold row comes before
+// its hot row.
+func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, error) {
+	owner := store.HashText(l.query.Owner)
+	var found []*Connection
+	for _, r := range page {
+		if cold, ok := r.(*store.Cold); ok {
+			l.cold = cold
+			continue
+		}
+		hot, ok := r.(*store.Hot)
+		if !ok || hot.Owner != owner || !row.IsAuthentic(hot) {
+			continue // owners whose hashes have the same prefix share a partition
+		}
+		o := row.Opened{Hot: hot, Ring: l.ring, Owner: l.query.Owner}
+		if l.cold != nil && l.cold.Connection == hot.Connection {
+			o.Cold = l.cold
+		}
+		found = append(found, row.Wrap(o))
+	}
+	return l.consistent(ctx, found)
+}
+
+// ofUser reads the connections to which the pointers of an Asana user point.
+func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, error) {
+	var ids []string
+	var keys []store.Key
+	for _, r := range page {
+		p, ok := r.(*store.UserPointer)
+		if ok && store.ValidConnectionID(p.Connection) {
+			ids = append(ids, p.Connection)
+			keys = append(keys, store.HotKey(p.Connection), store.ColdKey(p.Connection))
+		}
+	}
+	rows, err := l.rows.Read(ctx, "connections", keys...)
+	if err != nil {
+		return nil, err
+	}
+	var found []*Connection
+	for _, id := range ids {
+		hot := row.Get[*store.Hot](rows, store.HotKey(id))
+		if hot != nil && hot.AsanaGID == l.query.AsanaUser && row.IsAuthentic(hot) {
+			found = append(found, row.Wrap(row.Opened{Hot: hot, Cold: row.Get[*store.Cold](rows, store.ColdKey(id)), Ring: l.ring}))
+		}
+	}
+	return l.consistent(ctx, found)
+}
+
+// consistent reads a connection again if its rows do not belong together. It leaves out a
+// connection that is gone by then.
+func (l *lister) consistent(ctx context.Context, found []*Connection) ([]*Connection, error) {
+	kept := found[:0]
+	for _, conn := range found {
+		o := row.Unwrap(conn)
+		if !o.IsConsistent() {
+			again, err := l.rows.Open(ctx, conn.ID(), "", "")
+			if asanaauth.KindOf(err) == asanaauth.NotFound {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			row.Unwrap(again).Owner = o.Owner
+			conn = again // consistent, or its cold row is lost
+		}
+		row.Unwrap(conn).Caller = asanaauth.CallerOf(ctx)
+		kept = append(kept, conn)
+	}
+	return kept, nil
+}

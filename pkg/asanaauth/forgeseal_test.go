@@ -1,0 +1,208 @@
+package asanaauth_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/local"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// wantNothing reports an error unless everything was refused with an error of the kind.
+func wantNothing(inst *authtest.Installation, l loot, kind asanaauth.ErrorKind) {
+	inst.T.Helper()
+	for _, err := range l.errs {
+		authtest.WantKind(inst.T, err, kind)
+	}
+	if len(l.texts) > 0 {
+		inst.T.Errorf("returned: %q", l.texts)
+	}
+}
+
+// The label of a sealed field is part of the format of rows: the next release must open
+// what this one seals. A field opens under no other label.
+func TestTheLabelsOfSealedFields(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		cookie := p.SignIn(victim)
+		ring, err := p.Keys.Ring(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		hot, cold, session := inst.Rows.Hot(cookie.Reveal()), inst.Rows.Cold(cookie.Reveal()), inst.Rows.SessionRow(cookie)
+		owner := store.HashText("asana:" + victim)
+		facts := []string{
+			session.Connection, session.Epoch, "946684800000", "949276800000", "604800000", "947289600000",
+		}
+		for _, c := range []struct {
+			row    store.Row
+			field  string
+			facts  []string
+			sealed secret.Sealed
+			text   string
+		}{
+			{hot, "access", nil, hot.Access, p.MustToken(cookie, 0).Access.Reveal()},
+			{hot, "refresh", nil, hot.Refresh, inst.Wire.Seen()[0]},
+			{cold, "owner_name", nil, cold.OwnerName, "asana:" + victim},
+			{cold, "name", nil, cold.Name, "Mia Member"},
+			{cold, "email", nil, cold.Email, "mia@acme.example"},
+			{cold, "picture", nil, cold.Picture, "https://photos.example/mia.png"},
+			{session, "proof", facts, session.Proof, "session"},
+		} {
+			label := seal.Label{Row: c.row.Key().String(), Owner: string(owner[:]), Field: c.field, Facts: c.facts}
+			if text, err := ring.Open(label, c.sealed); err != nil || text.Reveal() != c.text {
+				t.Errorf("%s: %q, %v", c.field, text.Reveal(), err)
+			}
+			for what, change := range map[string]func(*seal.Label){
+				"row":   func(l *seal.Label) { l.Row = "c#x/y" },
+				"owner": func(l *seal.Label) { l.Owner = "" },
+				"field": func(l *seal.Label) { l.Field = "x" },
+				"facts": func(l *seal.Label) { l.Facts = append([]string{"x"}, l.Facts...) },
+			} {
+				other := label
+				change(&other)
+				if _, err := ring.Open(other, c.sealed); err == nil {
+					t.Errorf("%s opens with another %s", c.field, what)
+				}
+			}
+		}
+	})
+}
+
+// A refresh token that does not open costs no lease and no request.
+func TestAForgedRefreshTokenIsNotSent(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		victims, mine := p.SignIn(victim), p.SignIn(attacker)
+		refresh := inst.Rows.Hot(victims.Reveal()).Refresh
+		inst.Rows.Edit(mine.Reveal(), func(hot *store.Hot) { hot.Refresh = refresh })
+		inst.Expire()
+		inst.Table.Reset()
+		_, err := inst.Process().Token(mine, 0)
+		authtest.WantKind(t, err, asanaauth.Internal)
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 0)
+		authtest.WantCount(t, "writes", inst.Table.Count("write"), 0)
+	})
+}
+
+// A sealed field of which one bit was changed, or that was cut, does not open.
+func TestTamperedSeals(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		cookie := inst.Process().SignIn(attacker)
+		good := inst.Rows.Hot(cookie.Reveal()).Access
+		refused := func(access secret.Sealed) bool {
+			inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.Access = access })
+			got, err := inst.Process().Token(cookie, 0)
+			return asanaauth.KindOf(err) == asanaauth.Internal && got.Access.IsZero()
+		}
+		for i := range good {
+			changed := bytes.Clone(good)
+			changed[i] ^= 1
+			if !refused(changed) {
+				t.Errorf("a token with byte %d changed was returned", i)
+			}
+			if !refused(good[:i]) {
+				t.Errorf("a token cut to %d bytes was returned", i)
+			}
+		}
+		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "unseal_failed"), 2*len(good))
+	})
+}
+
+// A keyring that another key wrapped is not ours, whatever its row says.
+func TestAForeignKeyring(t *testing.T) {
+	t.Parallel()
+	for _, named := range []string{"its own key", "our key"} {
+		t.Run(named, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				cookie := inst.Process().SignIn(victim)
+				ours := authtest.Row[*store.Keyring](inst.Rows, store.KeyringKey)
+				inst.Rows.Forge(foreignKeyring(t, *ours, named == "our key"))
+
+				p := inst.Process()
+				_, err := p.Callback(p.Answer(p.Begin(), asanatest.Several))
+				authtest.WantKind(t, err, asanaauth.TryAgain) // nothing is sealed under a key that others know
+				authtest.WantCount(t, "exchanges", inst.Exchanges(), 1)
+				wantNothing(inst, plunder(inst, cookie), asanaauth.TryAgain)
+				if inst.Log.Says("alarm", "kms_denied") == 0 {
+					t.Error("no alarm kms_denied")
+				}
+
+				inst.Rows.Forge(ours)
+				if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != string(asanaauth.Active) {
+					t.Errorf("the connection is %s", hot.Status)
+				}
+				inst.Process().MustToken(cookie, 0)
+			})
+		})
+	}
+}
+
+// foreignKeyring returns a keyring's row with data keys that the attacker knows, wrapped
+// by a key of the attacker. underOurName: it names the key of the row that is there.
+func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.Keyring {
+	t.Helper()
+	ring, err := seal.NewRing(strings.NewReader(strings.Repeat("known to the attacker", 10)), authtest.Name, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ourKey := row.KMSKey
+	row.Wrapped, row.KMSKey, err = local.New([32]byte{2}).Wrap(t.Context(), ring.Bytes(), seal.Context(authtest.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if underOurName {
+		row.KMSKey = ourKey
+	}
+	return &row
+}
+
+// A session from before a disconnect opens nothing after it, even if the tombstone is gone
+// and the person has connected again, and even if the old row is put back.
+func TestAnOldSessionOpensNothingAfterADisconnect(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ deleteTombstone, useNewEpoch bool }{
+		"the tombstone stays":                            {false, false},
+		"the tombstone is deleted":                       {true, false},
+		"the old session is put back with the new epoch": {true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				old := p.SignIn(victim)
+				row, epoch := inst.Rows.SessionRow(old), inst.Rows.Hot(old.Reveal()).Epoch
+				if _, err := p.Disconnect(old); err != nil {
+					t.Fatal(err)
+				}
+				if c.deleteTombstone {
+					inst.Rows.Delete(store.HotKey(authtest.ConnectionOf(old)))
+				}
+				fresh := p.SignIn(victim)
+				if inst.Rows.Hot(fresh.Reveal()).Epoch == epoch {
+					t.Error("the epoch did not change")
+				}
+				if c.useNewEpoch {
+					row.Epoch = inst.Rows.Hot(fresh.Reveal()).Epoch
+				}
+				inst.Rows.Forge(row)
+				wantNothing(inst, plunder(inst, old), asanaauth.Unauthenticated)
+				p.MustToken(fresh, 0)
+			})
+		})
+	}
+}

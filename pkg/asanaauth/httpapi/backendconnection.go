@@ -1,0 +1,195 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+)
+
+// Connection is what is told of a connection, for encoding/json: all members, always;
+// null is what is not known, or does not apply. Never a token.
+type Connection struct {
+	ID             string    `json:"id"`
+	Kind           string    `json:"kind"`
+	Owner          *string   `json:"owner"`
+	Status         string    `json:"status"`
+	StatusReason   *string   `json:"status_reason"`
+	AttributedTo   *Identity `json:"attributed_to"`
+	ScopeRequested *string   `json:"scope_requested"`
+	ScopeGranted   *string   `json:"scope_granted"`
+	ReaderOf       []string  `json:"reader_of"`
+	CreatedAt      *string   `json:"created_at"`
+	UpdatedAt      *string   `json:"updated_at"`
+	LastRefreshed  *string   `json:"last_refreshed_at"`
+	BrokenAt       *string   `json:"broken_at"`
+	ExpiresAt      *string   `json:"expires_at"`
+}
+
+// Identity is as whom every action at Asana will appear.
+type Identity struct {
+	GID   string  `json:"gid"`
+	Name  *string `json:"name"`
+	Email *string `json:"email"`
+}
+
+func newIdentity(i asanaauth.Identity) *Identity {
+	return &Identity{i.GID, orNull(i.Name), orNull(i.Email)}
+}
+
+// ConnectionOf tells of a connection what backends are told.
+func ConnectionOf(d asanaauth.Details) Connection {
+	c := Connection{
+		ID: d.ID, Kind: string(d.Kind), Owner: textOrNull(d.Owner), Status: string(d.Status), StatusReason: textOrNull(d.StatusReason),
+		UpdatedAt: timeOrNull(d.UpdatedAt),
+	}
+	if d.Status == asanaauth.Disconnected {
+		return c // a tombstone tells no more
+	}
+	c.AttributedTo = newIdentity(d.AttributedTo)
+	c.ScopeRequested, c.ScopeGranted = textOrNull(d.ScopeRequested), textOrNull(d.ScopeGranted)
+	c.ReaderOf = append([]string{}, d.ReaderOf...)
+	c.CreatedAt, c.LastRefreshed = timeOrNull(d.CreatedAt), timeOrNull(d.LastRefreshed)
+	c.BrokenAt, c.ExpiresAt = timeOrNull(d.BrokenAt), timeOrNull(d.ExpiresAt)
+	return c
+}
+
+func textOrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func timeOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	text := timestamp(t)
+	return &text
+}
+
+// whose reads which connections are meant: an owner's, or an Asana user's.
+func (b backendCall) whose(r *http.Request, more ...string) (connection.Query, params, error) {
+	p, err := b.params(r, append(more, "owner", "asana_user")...)
+	return connection.Query{Owner: p["owner"], AsanaUser: p["asana_user"]}, p, err
+}
+
+// list answers GET /connections.
+func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
+	query, p, err := b.whose(r, "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	wanted := connection.Page{Cursor: p["cursor"]}
+	if text, ok := p["limit"]; ok {
+		// ParseUint takes no sign. What is too large is refused by the rules, as 0 is here.
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || n == 0 {
+			return invalid("limit is a whole number from 1 to 100.")
+		}
+		wanted.Limit = int(n)
+	}
+	page, next, err := b.Connections.List(r.Context(), query, wanted)
+	if err != nil {
+		return err
+	}
+	data := make([]Connection, 0, len(page))
+	for _, d := range page {
+		data = append(data, ConnectionOf(d))
+	}
+	return answerJSON(w, http.StatusOK, struct {
+		Data       []Connection `json:"data"`
+		NextCursor *string      `json:"next_cursor"`
+	}{data, textOrNull(next)})
+}
+
+// disconnectAll serves DELETE /connections. A request for a page of them (limit, cursor)
+// is invalid: all of them would be disconnected.
+func (b backendCall) disconnectAll(w http.ResponseWriter, r *http.Request) error {
+	query, _, err := b.whose(r)
+	if err != nil {
+		return err
+	}
+	if _, err := b.body(r); err != nil {
+		return err
+	}
+	n, err := b.Connections.DisconnectAll(r.Context(), query)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusAccepted, struct {
+		Disconnected int `json:"disconnected"`
+		Revoking     int `json:"revoking"`
+		Left         int `json:"left"`
+	}{n.Disconnected, n.Revoking, n.Left})
+}
+
+// show answers GET /connections/{id}.
+func (b backendCall) show(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner")
+	if err != nil {
+		return err
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	d, err := b.Connections.Describe(r.Context(), conn)
+	return answerConnection(w, r, http.StatusOK, d, err)
+}
+
+// setReaderOf answers PATCH /connections/{id}.
+func (b backendCall) setReaderOf(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner")
+	if err != nil {
+		return err
+	}
+	m, err := b.body(r, "reader_of")
+	if err != nil {
+		return err
+	}
+	raw, ok := m["reader_of"]
+	var workspaces []*string // null is no gid
+	if !ok || json.Unmarshal(raw, &workspaces) != nil {
+		return errReaderOf()
+	}
+	gids := make([]string, len(workspaces))
+	for i, gid := range workspaces {
+		if gid == nil {
+			return errReaderOf()
+		}
+		gids[i] = *gid
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	d, err := b.Memberships.SetReaderOf(r.Context(), conn, gids)
+	return answerConnection(w, r, http.StatusOK, d, err)
+}
+
+func errReaderOf() error { return invalid("reader_of is a list of gids.") }
+
+// disconnect serves DELETE /connections/{id}.
+func (b backendCall) disconnect(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner")
+	if err != nil {
+		return err
+	}
+	if _, err := b.body(r); err != nil {
+		return err
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	d, err := b.Connections.Disconnect(r.Context(), conn)
+	if err != nil {
+		return err
+	}
+	return answerDisconnected(w, d)
+}

@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
+)
+
+// maxMinTTL is the largest min_ttl, in seconds.
+const maxMinTTL = 3000
+
+// tokenRequest reads the body of a request for a token, of frontends and backends.
+func tokenRequest(m members) (token.Request, error) {
+	wanted := token.Request{MinTTL: token.DefaultMinTTL}
+	if raw, ok := m["min_ttl"]; ok {
+		var seconds int64
+		if json.Unmarshal(raw, &seconds) != nil || seconds < 0 || seconds > maxMinTTL {
+			return wanted, invalid("min_ttl is a whole number of seconds from 0 to 3000.")
+		}
+		wanted.MinTTL = time.Duration(seconds) * time.Second
+	}
+	if raw, ok := m["refused"]; ok {
+		var text string
+		if json.Unmarshal(raw, &text) != nil {
+			return wanted, errRefused()
+		}
+		if hash, err := hex.DecodeString(text); err != nil || len(hash) != sha256.Size {
+			return wanted, errRefused()
+		}
+		wanted.RefusedSHA256 = strings.ToLower(text)
+	}
+	return wanted, nil
+}
+
+func errRefused() error {
+	return invalid("refused is the SHA-256 of an access token, 64 hexadecimal digits.")
+}
+
+// answerToken writes a token in the shape of RFC 6749 section 5.1. There is no expires_in
+// if Asana gave no expiry for a long-lived token.
+func answerToken(w http.ResponseWriter, t token.Token) error {
+	var left *int64
+	if t.ExpiresIn > 0 {
+		seconds := int64(t.ExpiresIn / time.Second)
+		left = &seconds
+	}
+	return answerJSON(w, http.StatusOK, struct {
+		AccessToken string `json:"access_token"`
+		TokenType   string `json:"token_type"`
+		ExpiresIn   *int64 `json:"expires_in,omitempty"`
+		Scope       string `json:"scope,omitempty"`
+	}{t.Access.Reveal(), "Bearer", left, t.Scope})
+}

@@ -1,0 +1,113 @@
+// Package accesstoken gets the access token of an opened connection for two packages:
+// package token, which returns it to callers and writes an audit line, and package
+// membership, which only sends it to Asana.
+//
+// An OAuth token is refreshed if necessary. A long-lived token is returned as it is. It is
+// introspected if a caller reports it as refused, or if it has expired.
+package accesstoken
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/refresher"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/requests"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+)
+
+// DefaultMinTTL is the MinTTL of callers that do not choose one.
+const DefaultMinTTL = 300 * time.Second
+
+// Request is what a caller requires of a token. Package token documents the fields.
+type Request struct {
+	MinTTL        time.Duration
+	Refused       secret.String
+	RefusedSHA256 string
+}
+
+// isRefused reports whether the caller reports this token as refused by Asana.
+func (r Request) isRefused(access secret.String) bool {
+	if !r.Refused.IsZero() && r.Refused.Equal(access) {
+		return true
+	}
+	hash := sha256.Sum256([]byte(access.Reveal()))
+	return r.RefusedSHA256 == hex.EncodeToString(hash[:])
+}
+
+// Source gets access tokens. It is safe for concurrent use.
+type Source struct {
+	rows      *row.Rows
+	requests  *requests.Requests
+	refresher *refresher.Refresher
+}
+
+// New returns a Source.
+func New(r *refresher.Refresher) *Source { return &Source{r.Rows(), r.Requests(), r} }
+
+// Get returns an access token for r: that of o.Hot, or, after a refresh, that of the new
+// row, which it sets as o.Hot.
+//
+// Errors: Unauthenticated if a session opened the connection and has ended;
+// ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.
+func (s *Source) Get(ctx context.Context, o *row.Opened, r Request) (secret.String, error) {
+	if !o.IsConsistent() {
+		return secret.String{}, row.ErrInconsistentRead
+	}
+	if !o.Traits.IsGrant {
+		return s.longLived(ctx, o, r)
+	}
+	current, err := s.rows.OpenAccess(ctx, o.Ring, o.Hot)
+	if err != nil {
+		return secret.String{}, err
+	}
+	p := refresher.Policy{MinTTL: r.MinTTL}
+	if r.isRefused(current) {
+		p.RefusedGrant = o.Hot.Grant
+	}
+	if p.IsFresh(o.Hot, s.rows.Now()) {
+		return current, nil
+	}
+	hot, err := s.refresher.Refresh(ctx, o.Hot, p)
+	if err != nil {
+		return secret.String{}, err
+	}
+	access, err := s.rows.OpenAccess(ctx, o.Ring, hot)
+	if err != nil {
+		return secret.String{}, err
+	}
+	if o.Session && hot.Epoch != o.Hot.Epoch {
+		return secret.String{}, row.ErrUnauthenticated // the session ended while we waited
+	}
+	o.Hot = hot
+	return access, nil
+}
+
+// Use calls request with an access token of the connection. If Asana responds with 401, Use
+// reports the token as refused, and calls request once more with the token that it gets
+// then. Each call of request has a time limit of 16 s.
+//
+// Errors: those of Get and of request.
+func Use[T any](ctx context.Context, s *Source, conn *row.Connection, request func(context.Context, secret.String) (T, error)) (T, error) {
+	o := row.Unwrap(conn)
+	ctx = asanaauth.WithCaller(ctx, o.Caller)
+	r := Request{MinTTL: DefaultMinTTL}
+	for again := true; ; again = false {
+		access, err := s.Get(ctx, o, r)
+		if err != nil {
+			var none T
+			return none, err
+		}
+		bounded, cancel := s.rows.WithTimeout(ctx, 2*row.RequestTime)
+		got, err := request(bounded, access)
+		cancel()
+		if !again || !requests.IsStatus(err, http.StatusUnauthorized) {
+			return got, err
+		}
+		r.Refused = access
+	}
+}

@@ -1,0 +1,135 @@
+package authtest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
+)
+
+// Backend is the caller of everything that a backend does.
+const Backend = "arn:aws:iam::111122223333:role/backend"
+
+// BackendContext returns a context whose caller is Backend.
+func BackendContext() context.Context { return asanaauth.WithCaller(context.Background(), Backend) }
+
+// Links returns the room that makes links, for some scopes.
+func (p *Process) Links(scopes string) *link.Links {
+	p.t().Helper()
+	s := p.Settings
+	l, err := link.New(link.Config{
+		Store: s.Store, AuthorizeURL: AuthorizeURL, ReturnURLs: []string{ReturnURL, OtherReturnURL}, Scopes: scopes,
+		Clock: s.Clock, Rand: s.Rand,
+	})
+	if err != nil {
+		p.t().Fatal(err)
+	}
+	return l
+}
+
+// Link makes a link and returns its token.
+func (p *Process) Link(r link.Request) string {
+	p.t().Helper()
+	l, err := p.Links(p.Settings.Scopes).Create(BackendContext(), r)
+	if err != nil {
+		p.t().Fatalf("making a link: %v", err)
+	}
+	return LinkToken(p.t(), l)
+}
+
+// LinkToken returns the token in a link's URL.
+func LinkToken(t testing.TB, l link.Link) string {
+	t.Helper()
+	return Query(t, l.URL.Reveal()).Get("link")
+}
+
+// BeginAt begins an attempt with a link.
+func (p *Process) BeginAt(link string) login.Attempt {
+	p.t().Helper()
+	attempt, err := p.Authorizer.Authorize(context.Background(), login.AuthorizeRequest{Link: link})
+	if err != nil {
+		p.t().Fatalf("beginning at a link: %v", err)
+	}
+	return attempt
+}
+
+// Follow goes from a link to Asana and back as a person, and returns the connect code.
+func (p *Process) Follow(link, person string) secret.String {
+	p.t().Helper()
+	out, err := p.Callback(p.Answer(p.BeginAt(link), person))
+	if err != nil {
+		p.t().Fatalf("following a link: %v", err)
+	}
+	if out.ConnectCode.IsZero() || !out.Session.IsZero() {
+		p.t().Fatalf("a connect code: %v, a session: %v", !out.ConnectCode.IsZero(), !out.Session.IsZero())
+	}
+	return out.ConnectCode
+}
+
+// Redeem redeems a connect code.
+func (p *Process) Redeem(code secret.String, owner, person string) (asanaauth.Details, error) {
+	return p.ConnectCodes.Redeem(BackendContext(), link.RedeemRequest{Code: code, Owner: owner, Person: person})
+}
+
+// Connect makes a connection of an owner by a link.
+func (p *Process) Connect(owner, person string) asanaauth.Details {
+	p.t().Helper()
+	d, err := p.Redeem(p.Follow(p.Link(link.Request{Owner: owner}), person), owner, "")
+	if err != nil {
+		p.t().Fatalf("redeeming: %v", err)
+	}
+	return d
+}
+
+// Import imports a credential.
+func (p *Process) Import(r connection.ImportRequest) (connection.Imported, error) {
+	return p.Connections.Import(BackendContext(), r)
+}
+
+// ImportToken imports a long-lived token of a person or of a service account, and
+// returns the connection and the token.
+func (p *Process) ImportToken(owner, gid string) (asanaauth.Details, secret.String) {
+	p.t().Helper()
+	kind, value := asanaauth.PersonalAccessToken, p.Installation.Asana.PersonalAccessToken(gid)
+	if value == "" {
+		kind, value = asanaauth.ServiceAccount, p.Installation.Asana.ServiceAccountToken(gid)
+	}
+	got, err := p.Import(connection.ImportRequest{Owner: owner, Kind: kind, Token: secret.New(value)})
+	if err != nil {
+		p.t().Fatalf("importing: %v", err)
+	}
+	return got.Details, secret.New(value)
+}
+
+// Grant returns a refresh token that a person gave to our app elsewhere.
+func (inst *Installation) Grant(person string) secret.String {
+	inst.T.Helper()
+	elsewhere := New(inst.T)
+	elsewhere.UseAsana(inst.Asana)
+	elsewhere.Process().SignIn(person)
+	return secret.New(elsewhere.Wire.Seen()[0])
+}
+
+// Open opens a connection.
+func (p *Process) Open(id string) *connection.Connection {
+	p.t().Helper()
+	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})
+	if err != nil {
+		p.t().Fatalf("opening: %v", err)
+	}
+	return conn
+}
+
+// TokenOf asks for a token as a backend does: it opens the connection, then asks.
+func (p *Process) TokenOf(id string, r token.Request) (token.Token, error) {
+	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})
+	if err != nil {
+		return token.Token{}, err
+	}
+	return p.Tokens.Token(BackendContext(), conn, r)
+}

@@ -1,0 +1,252 @@
+// Package authtest is the language that the tests of the rooms speak. It is for tests.
+//
+// An [Installation] is everything that the processes of a deployment share: the table, a
+// key wrapper in place of KMS, the client secrets, offline Asana, and the log. All of it
+// is real, in memory, and can be made to fail: Table and KMS have hooks, Asana has
+// faults and switches. A [Process] is one process of it: a Lambda sandbox, for example.
+// It has every room wired as the functions wire them, and short methods for what a
+// browser, a frontend or a backend does with them.
+//
+// A typical test signs a person in, lets time pass, and asks for a token:
+//
+//	authtest.Bubble(t, func(t *testing.T) {
+//		inst := authtest.New(t)
+//		cookie := inst.Process().SignIn(asanatest.Member)
+//		inst.Expire()
+//		token := inst.Process().MustToken(cookie, 0)
+//	})
+//
+// Methods that cannot go wrong in a working installation fail the test; those whose
+// error is the point of a test return it. Methods that take a cookie stand for a
+// frontend, methods that take a connection's id for a backend.
+//
+// Three kits serve tests of several packages: an attacker's writes past all rules
+// (rows.go), the hunt for secrets in everything that was said or stored (leak.go), and
+// what Asana says about a person's identity (oidc.go).
+package authtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/local"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/sealtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// What an installation is configured with.
+const (
+	ReturnURL      = "https://app.example.com/done"
+	OtherReturnURL = "https://app.example.com/other"
+	RedirectURI    = "https://auth.example.com/callback"
+	AuthorizeURL   = "https://auth.example.com/authorize"
+	AsanaURL       = "https://asana.example"
+	ClientID       = "1300000000000001"
+	ClientSecret   = "first secret"
+	NextSecret     = "second secret"
+	Name           = "installation" // goes into every seal
+)
+
+// Paths of Asana, for faults and counts.
+const (
+	TokenPath      = "/-/oauth_token"
+	RevokePath     = "/-/oauth_revoke"
+	IntrospectPath = "/-/token_info"
+	UserInfoPath   = "/api/1.0/openid_connect/userinfo"
+	MePath         = "/api/1.0/users/me"
+	WorkspacesPath = "/api/1.0/workspaces"
+)
+
+// MembershipsPath returns the path of a user's memberships.
+func MembershipsPath(gid string) string { return "/api/1.0/users/" + gid + "/workspace_memberships" }
+
+// Bubble runs a test with a clock of its own, in which waiting takes no time
+// (testing/synctest).
+func Bubble(t *testing.T, f func(*testing.T)) { t.Helper(); synctest.Test(t, f) }
+
+// Installation is everything that processes share.
+type Installation struct {
+	T       testing.TB
+	Rows    *Rows             // the table, past all hooks
+	Table   *storetest.Faulty // of Rows, as processes see it
+	KMS     *sealtest.Faulty
+	Secrets *SecretsManager
+	Asana   *asanatest.Asana
+	Wire    *Wiretap // between the processes and Asana
+	Log     *Log
+}
+
+// New returns an installation whose Asana app has Full permissions and OpenID.
+func New(t testing.TB) *Installation {
+	t.Helper()
+	rows := &Rows{&store.Memory{}, t}
+	inst := &Installation{
+		T:       t,
+		Rows:    rows,
+		Table:   &storetest.Faulty{Store: rows},
+		KMS:     &sealtest.Faulty{Wrapper: local.New([32]byte{1})},
+		Secrets: &SecretsManager{values: []string{ClientSecret}},
+		Log:     &Log{},
+	}
+	inst.UseAsana(inst.NewAsana(nil))
+	return inst
+}
+
+// NewAsana returns an offline Asana with the installation's app. change may change its
+// options.
+func (inst *Installation) NewAsana(change func(*asanatest.Options)) *asanatest.Asana {
+	inst.T.Helper()
+	o := asanatest.Options{
+		BaseURL: AsanaURL,
+		Apps: []asanatest.App{{
+			ClientID: ClientID, ClientSecret: ClientSecret, NextClientSecret: NextSecret,
+			RedirectURIs: []string{RedirectURI}, Scopes: []string{"default", "openid", "email", "profile"},
+		}},
+	}
+	if change != nil {
+		change(&o)
+	}
+	offline, err := asanatest.New(o)
+	if err != nil {
+		inst.T.Fatal(err)
+	}
+	return offline
+}
+
+// UseAsana puts another offline Asana in place of the one that is there.
+func (inst *Installation) UseAsana(offline *asanatest.Asana) {
+	inst.Asana, inst.Wire = offline, &Wiretap{next: offline.Transport()}
+}
+
+// App changes the app's registration at Asana.
+func (inst *Installation) App(change func(*asanatest.App)) {
+	inst.T.Helper()
+	if err := inst.Asana.UpdateApp(ClientID, change); err != nil {
+		inst.T.Fatal(err)
+	}
+}
+
+// Switches changes the switches of offline Asana.
+func (inst *Installation) Switches(change func(*asanatest.Switches)) {
+	inst.T.Helper()
+	if err := inst.Asana.SetSwitches(change); err != nil {
+		inst.T.Fatal(err)
+	}
+}
+
+// InRequest runs f while Asana has the next token request of a grant type in hand.
+func (inst *Installation) InRequest(grantType string, f func()) {
+	inst.Asana.Inject(asanatest.Fault{GrantType: grantType, Before: func(*http.Request) { f() }})
+}
+
+// Refreshes returns how many refresh requests Asana has had.
+func (inst *Installation) Refreshes() int { return inst.Asana.CountRequests("refresh_token") }
+
+// Exchanges returns how many codes Asana was asked to redeem.
+func (inst *Installation) Exchanges() int { return inst.Asana.CountRequests("authorization_code") }
+
+// Revocations returns how many revocations Asana was asked for.
+func (inst *Installation) Revocations() int { return inst.Asana.CountRequests(RevokePath) }
+
+// Unwraps returns how often KMS was asked to unwrap the keyring.
+func (inst *Installation) Unwraps() int { return inst.KMS.Calls(sealtest.OpUnwrap) }
+
+// Expire lets access tokens expire, except for two seconds that are of no use to a
+// caller. (After an hour a session's idle end would be moved, too.)
+func (inst *Installation) Expire() { time.Sleep(time.Hour - 2*time.Second) }
+
+// RotateKey makes a new data key primary and returns its id.
+func (inst *Installation) RotateKey() uint32 {
+	inst.T.Helper()
+	ctx := context.Background()
+	row := Row[*store.Keyring](inst.Rows, store.KeyringKey)
+	encctx := seal.Context(Name)
+	plain, err := inst.KMS.Wrapper.Unwrap(ctx, row.Wrapped, row.KMSKey, encctx)
+	if err != nil {
+		inst.T.Fatal(err)
+	}
+	ring, err := seal.ParseRing(Name, plain)
+	if err != nil {
+		inst.T.Fatal(err)
+	}
+	if ring, err = ring.Rotate(rand.Reader, time.Now()); err != nil {
+		inst.T.Fatal(err)
+	}
+	if row.Wrapped, row.KMSKey, err = inst.KMS.Wrapper.Wrap(ctx, ring.Bytes(), encctx); err != nil {
+		inst.T.Fatal(err)
+	}
+	inst.Rows.Forge(row)
+	return ring.Primary()
+}
+
+// ErrTableDown is the error of a table that cannot be reached.
+var ErrTableDown = errors.Join(store.ErrUnavailable, errors.New("the table is down"))
+
+// FailIf returns err if fails.
+func FailIf(fails bool, err error) error {
+	if fails {
+		return err
+	}
+	return nil
+}
+
+// SecretsManager is the source of the client secrets. It is safe for concurrent use.
+type SecretsManager struct {
+	mu     sync.Mutex
+	values []string
+	err    error
+	calls  int
+}
+
+// Set sets what the source returns from now on.
+func (s *SecretsManager) Set(err error, values ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.values, s.err = values, err
+}
+
+// Calls returns how often the source was asked.
+func (s *SecretsManager) Calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls
+}
+
+// ClientSecrets implements clientsecret.Source.
+func (s *SecretsManager) ClientSecrets(context.Context) ([]secret.String, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	var out []secret.String
+	for _, v := range s.values {
+		out = append(out, secret.New(v))
+	}
+	return out, s.err
+}
+
+// WantKind fails the test unless err has the kind.
+func WantKind(t testing.TB, err error, kind asanaauth.ErrorKind) {
+	t.Helper()
+	if asanaauth.KindOf(err) != kind {
+		t.Fatalf("got error %v, want %s", err, kind)
+	}
+}
+
+// WantCount reports an error unless got is want.
+func WantCount(t testing.TB, what string, got, want int) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %d, want %d", what, got, want)
+	}
+}

@@ -1,0 +1,223 @@
+package authtest
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Rows is the table of an installation, past all hooks: what is stored, and what someone
+// who can write the table may do to it.
+type Rows struct {
+	*store.Memory
+	t testing.TB
+}
+
+// Row returns the row under a key as it stands. It fails the test if there is none.
+func Row[R store.Row](r *Rows, key store.Key) R {
+	r.t.Helper()
+	rows, err := r.Read(context.Background(), key)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	row, ok := rows[key].(R)
+	if !ok {
+		r.t.Fatalf("there is no %T under its key", row)
+	}
+	return row
+}
+
+// Hot returns a connection's hot row. id may be a cookie value.
+func (r *Rows) Hot(id string) *store.Hot {
+	r.t.Helper()
+	return Row[*store.Hot](r, store.HotKey(idOf(id)))
+}
+
+// Cold returns a connection's cold row. id may be a cookie value.
+func (r *Rows) Cold(id string) *store.Cold {
+	r.t.Helper()
+	return Row[*store.Cold](r, store.ColdKey(idOf(id)))
+}
+
+// idOf returns the connection's id of a cookie value, or an id as it is.
+func idOf(id string) string {
+	id, _, _ = strings.Cut(id, ".")
+	return id
+}
+
+// SessionRow returns a session's row.
+func (r *Rows) SessionRow(cookie secret.String) *store.Session {
+	r.t.Helper()
+	return Row[*store.Session](r, store.SessionKey(store.HashText(cookie.Reveal())))
+}
+
+// AttemptRow returns the row of an attempt.
+func (r *Rows) AttemptRow(state string) *store.Attempt {
+	r.t.Helper()
+	return Row[*store.Attempt](r, store.AttemptKey(store.HashText(state)))
+}
+
+// Edit changes a connection's hot row as another writer would. id may be a cookie value.
+func (r *Rows) Edit(id string, change func(*store.Hot)) {
+	r.t.Helper()
+	hot := r.Hot(id)
+	change(hot)
+	r.Forge(hot)
+}
+
+// EditCold changes a connection's cold row as another writer would.
+func (r *Rows) EditCold(id string, change func(*store.Cold)) {
+	r.t.Helper()
+	cold := r.Cold(id)
+	change(cold)
+	r.Forge(cold)
+}
+
+// Forge writes rows over whatever is there, as someone who can write the table does.
+func (r *Rows) Forge(rows ...store.Row) {
+	r.t.Helper()
+	for _, row := range rows {
+		there, err := r.Read(context.Background(), row.Key())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if err := r.Write(context.Background(), store.Put(row, store.RevOf(there[row.Key()]), "someone else")); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// Delete deletes a row, as someone who can write the table does.
+func (r *Rows) Delete(key store.Key) {
+	r.t.Helper()
+	rev := store.RevOf(Row[store.Row](r, key))
+	if err := r.Write(context.Background(), store.Delete(key, rev)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// All returns every row of the table.
+func (r *Rows) All() []store.Row {
+	r.t.Helper()
+	var all []store.Row
+	for cursor := ""; ; {
+		page, next, err := r.Scan(context.Background(), cursor)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		all = append(all, page...)
+		if cursor = next; cursor == "" {
+			return all
+		}
+	}
+}
+
+// Kept counts the rows by their type, without attempts and the keyring.
+func (r *Rows) Kept() map[string]int {
+	r.t.Helper()
+	n := map[string]int{}
+	for _, row := range r.All() {
+		switch row.(type) {
+		case *store.Attempt, *store.Keyring:
+		default:
+			n[fmt.Sprintf("%T", row)]++
+		}
+	}
+	return n
+}
+
+// WantNothingKept reports an error if there are rows that Kept counts.
+func (r *Rows) WantNothingKept() {
+	r.t.Helper()
+	if kept := r.Kept(); len(kept) > 0 {
+		r.t.Errorf("kept: %v", kept)
+	}
+}
+
+// WantOneConnection reports an error unless there is one connection, with that many
+// sessions.
+func (r *Rows) WantOneConnection(sessions int) {
+	r.t.Helper()
+	want := map[string]int{"*store.Hot": 1, "*store.Cold": 1, "*store.UserPointer": 1, "*store.Session": sessions}
+	if kept := r.Kept(); fmt.Sprint(kept) != fmt.Sprint(want) {
+		r.t.Errorf("kept: %v, want %v", kept, want)
+	}
+}
+
+// WantTombstone reports an error unless a tombstone is all that is left of the only
+// connection.
+func (r *Rows) WantTombstone(id string) {
+	r.t.Helper()
+	hot := r.Hot(id)
+	if hot.Status != string(asanaauth.Disconnected) || len(hot.Access)+len(hot.Refresh) > 0 || hot.AsanaGID != "" {
+		r.t.Errorf("the row is more than a tombstone: %+v", hot)
+	}
+	if hot.Connection == "" || hot.Kind != string(asanaauth.OAuth) || hot.Epoch == "" || hot.Owner.IsZero() {
+		r.t.Errorf("the tombstone lacks id, kind, epoch or owner's hash: %+v", hot)
+	}
+	for _, row := range r.All() {
+		switch row.(type) {
+		case *store.Cold, *store.UserPointer, *store.Session:
+			r.t.Errorf("a %T is left", row)
+		}
+	}
+}
+
+// Whose asks Asana whose an access token is; "" if it is not valid.
+func (inst *Installation) Whose(access secret.String) string {
+	inst.T.Helper()
+	r, err := http.NewRequest(http.MethodGet, AsanaURL+MePath, nil)
+	if err != nil {
+		inst.T.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+access.Reveal())
+	resp, err := inst.Asana.Client().Do(r)
+	if err != nil {
+		inst.T.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var me struct {
+		Data struct{ GID string }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&me); err != nil {
+		inst.T.Fatal(err)
+	}
+	return me.Data.GID
+}
+
+// Written returns a row as text, its bytes in every way that bytes are written.
+func Written(row store.Row) string {
+	var b strings.Builder
+	for name, value := range store.Encode(row) {
+		fmt.Fprintln(&b, name, value)
+		if raw, ok := value.([]byte); ok {
+			fmt.Fprintln(&b, string(raw), hex.EncodeToString(raw), base64.StdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw))
+		}
+	}
+	return b.String()
+}
+
+// Forms returns a text as it is, decoded from base64url, and both in hexadecimal.
+func Forms(text string) []string {
+	all := []string{text, hex.EncodeToString([]byte(text))}
+	if raw, err := base64.RawURLEncoding.DecodeString(text); err == nil && len(raw) >= 16 {
+		all = append(all, string(raw), hex.EncodeToString(raw))
+	}
+	return all
+}
+
+// Holds reports whether a row has the text anywhere, in any of its forms.
+func Holds(row store.Row, text string) bool {
+	in := Written(row)
+	return slices.ContainsFunc(Forms(text), func(form string) bool { return strings.Contains(in, form) })
+}

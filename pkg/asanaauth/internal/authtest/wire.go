@@ -1,0 +1,142 @@
+package authtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Log collects log lines. It is safe for concurrent use.
+type Log struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// String returns everything that was logged.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// Says returns how many lines have an attribute with that string.
+func (l *Log) Says(name, value string) int {
+	return strings.Count(l.String(), `"`+name+`":"`+value+`"`)
+}
+
+// SaysRaw is Says for attributes that are not strings.
+func (l *Log) SaysRaw(name, value string) int {
+	return strings.Count(l.String(), `"`+name+`":`+value)
+}
+
+// Wiretap notes the refresh tokens that Asana gives out. It is safe for concurrent use.
+type Wiretap struct {
+	next http.RoundTripper
+
+	mu     sync.Mutex
+	tokens []string
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (w *Wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := w.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBack(resp)
+	var tokens struct {
+		Refresh string `json:"refresh_token"`
+	}
+	if json.Unmarshal(body, &tokens) == nil && tokens.Refresh != "" {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.tokens = append(w.tokens, tokens.Refresh)
+	}
+	return resp, err
+}
+
+// Seen returns the refresh tokens given out so far.
+func (w *Wiretap) Seen() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.tokens)
+}
+
+// readBack reads a response's body and puts it back.
+func readBack(resp *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return body, err
+}
+
+// LiveTokens counts the refresh tokens ever given out that Asana still accepts.
+func (inst *Installation) LiveTokens() int {
+	inst.T.Helper()
+	live := 0
+	for _, refresh := range inst.Wire.Seen() {
+		if inst.IsActive(refresh) {
+			live++
+		}
+	}
+	return live
+}
+
+// IsActive asks Asana whether a token is active (RFC 7662).
+func (inst *Installation) IsActive(token string) bool {
+	inst.T.Helper()
+	resp, err := inst.Asana.Client().PostForm(AsanaURL+IntrospectPath, url.Values{"token": {token}})
+	if err != nil {
+		inst.T.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var info struct{ Active bool }
+	if err := json.NewDecoder(resp.Body).Decode(&info); err != nil {
+		inst.T.Fatal(err)
+	}
+	return info.Active
+}
+
+// Tampered changes the JSON of Asana's responses on their way to a process. Change may
+// change the object, and returns the response's status, or 0 to leave it.
+type Tampered struct {
+	Next   http.RoundTripper
+	Change func(path string, m map[string]any) (status int)
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t Tampered) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.Next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBack(resp)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var m map[string]any
+	if d.Decode(&m) == nil {
+		if status := t.Change(r.URL.Path, m); status != 0 {
+			resp.StatusCode = status
+		}
+		if body, err = json.Marshal(m); err != nil {
+			return nil, err
+		}
+	}
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return resp, nil
+}

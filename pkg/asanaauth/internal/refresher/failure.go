@@ -1,0 +1,116 @@
+package refresher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// fail ends a refresh that got no tokens. Only invalid_grant makes the connection broken.
+// Any other error is a problem at Asana or in the configuration, and starts a cool-down.
+func (h *holder) fail(ctx context.Context, err error) (*store.Hot, error) {
+	var response *asana.Error
+	errors.As(err, &response)
+	switch {
+	case asanaauth.KindOf(err) == asanaauth.Misconfigured:
+		h.startCoolDown(ctx, 0, false)
+	case response == nil:
+		h.startCoolDown(ctx, 0, true)
+	case response.Code == asana.InvalidGrant:
+		return h.markBroken(ctx, err)
+	default:
+		h.startCoolDown(ctx, response.RetryAfter, !isRefusal(response))
+	}
+	return h.hot, err
+}
+
+// isRefusal reports whether Asana certainly did not process the request: its status is
+// 3xx or 4xx. After a 5xx, or a 200 that cannot be read, Asana may have rotated the token.
+func isRefusal(response *asana.Error) bool {
+	return response.Status >= http.StatusMultipleChoices && response.Status < http.StatusInternalServerError
+}
+
+// startCoolDown writes a cool-down and removes the lease, in one write. Until it ends, no
+// caller asks Asana about this connection. It lasts 2 to 8 s, or retryAfter if that is
+// longer, but at most 5 min. outcomeUnknown says that Asana may have rotated the token.
+func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, outcomeUnknown bool) {
+	wait := max(h.rows.Jitter(coolDownMin, coolDownMax), min(retryAfter, row.RetryAfterMax))
+	until := h.rows.Now().Add(wait)
+	ok := h.release(ctx, func(now *store.Hot) {
+		now.CoolUntil = until
+		now.OutcomeUnknown = now.OutcomeUnknown || outcomeUnknown
+	})
+	if !ok && outcomeUnknown {
+		h.noteOutcomeUnknown(ctx)
+	}
+}
+
+// markBroken marks the connection as broken, because Asana rejected its refresh token. The
+// row must have h's lease and the grant that was sent. The sealed refresh token is kept.
+//
+// If the outcome of an earlier request is unknown, a rotated token may be lost: the reason
+// is then ReasonLostToken, and an alarm is raised, even if the store did not confirm the
+// write.
+func (h *holder) markBroken(ctx context.Context, err error) (*store.Hot, error) {
+	now := h.rows.Now()
+	broke, lost := false, false
+	ok := h.release(ctx, func(hot *store.Hot) {
+		broke = hot.Status == row.Active && h.hasSentGrant(hot)
+		lost = broke && hot.OutcomeUnknown
+		if !broke {
+			return
+		}
+		hot.Status, hot.Reason = row.Broken, asanaauth.ReasonInvalidGrant
+		if lost {
+			hot.Reason = asanaauth.ReasonLostToken
+		}
+		row.EraseAccess(hot)
+		hot.BrokenAt = now
+	})
+	if lost && (ok || h.hasLease()) {
+		h.rows.Alarm(ctx, row.AlarmLost, h.sent.Connection, err)
+	}
+	if !ok || !broke {
+		h.noteOutcomeUnknown(ctx)
+		return h.readAgain(ctx)
+	}
+	h.rows.Audit(ctx, row.AuditReconnect, asanaauth.CallerOf(ctx), h.hot)
+	return nil, &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: fmt.Errorf("rejected: %w", err)}
+}
+
+// readAgain returns the row as it is now and row.ErrChanged, or the error of the read.
+func (h *holder) readAgain(ctx context.Context) (*store.Hot, error) {
+	ctx, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
+	defer cancel()
+	next, err := h.rows.ReadHot(ctx, h.sent.Connection)
+	if err != nil {
+		return nil, err
+	}
+	return next, row.ErrChanged
+}
+
+// noteOutcomeUnknown is called after a request whose lease had ended. Another holder may
+// have replaced the refresh token that we sent. Asana may end a consent if an old token is
+// used, so if the new token is rejected next, that is reported as a lost token.
+func (h *holder) noteOutcomeUnknown(ctx context.Context) {
+	if h.hot == nil {
+		return
+	}
+	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), row.SaveReserve)
+	defer cancel()
+	h.hot, _ = h.rows.UpdateHot(ctx, h.hot, func(now *store.Hot) error {
+		replaced := now.Grant != h.sent.Grant && now.Generation == h.sent.Generation
+		if now.Status != row.Active || now.OutcomeUnknown || !replaced {
+			return row.ErrChanged
+		}
+		now.OutcomeUnknown = true
+		return nil
+	})
+}

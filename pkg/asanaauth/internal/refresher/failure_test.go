@@ -1,0 +1,199 @@
+package refresher_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// refuseRefresh lets Asana reject every refresh token with invalid_grant.
+func refuseRefresh(s *asanatest.Switches) { s.RefuseRefresh = true }
+
+func TestTransientFailuresDoNotBreakAConnection(t *testing.T) {
+	for name, fault := range map[string]asanatest.Fault{
+		"500":                           {Status: 500},
+		"503":                           {Status: 503},
+		"429":                           {Status: 429},
+		"302":                           {Status: 302, Header: http.Header{"Location": {"https://elsewhere.example/"}}},
+		"no response":                   {Cut: true},
+		"nonsense":                      {Body: "<html>", ContentType: "text/html"},
+		"empty object":                  {Body: "{}"},
+		"empty refresh token":           {Body: `{"access_token":"a","refresh_token":"","token_type":"bearer","expires_in":3600}`},
+		"another error":                 {Status: 400, Body: `{"error":"invalid_request"}`},
+		"invalid_grant with status 500": {Status: 500, Body: `{"error":"invalid_grant"}`},
+		"invalid_grant with status 200": {Status: 200, Body: `{"error":"invalid_grant"}`},
+		"response lost":                 {CutAfterApply: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+				fault.GrantType = refreshGrant
+				inst.Asana.Inject(fault)
+				_, err := inst.Process().Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				_, err = inst.Process().Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.TryAgain)
+				authtest.WantCount(t, "requests during the cool-down", inst.Refreshes(), 1)
+				if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != row.Active || hot.Lease != "" {
+					t.Errorf("status %s, lease %q", hot.Status, hot.Lease)
+				}
+				time.Sleep(8 * time.Second)
+				inst.Process().MustToken(cookie, 0)
+			})
+		})
+	}
+}
+
+func TestCoolDown(t *testing.T) {
+	for name, c := range map[string]struct {
+		retryAfter string
+		low, high  time.Duration
+	}{
+		"jitter":               {"", 2 * time.Second, 8 * time.Second},
+		"Retry-After":          {"60", time.Minute, time.Minute},
+		"Retry-After too long": {"86400", 5 * time.Minute, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+				inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Status: 429, Header: http.Header{"Retry-After": {c.retryAfter}}})
+				inst.Table.Reset()
+				_, err := inst.Process().Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				authtest.WantCount(t, "writes (lease; cool-down and no lease)", inst.Table.Count("write"), 2)
+				left := time.Until(inst.Rows.Hot(cookie.Reveal()).CoolUntil)
+				if left < c.low || left > c.high {
+					t.Errorf("the cool-down is %v, want %v to %v", left, c.low, c.high)
+				}
+				_, err = inst.Process().Token(cookie, 0)
+				var e *asanaauth.Error
+				if !errors.As(err, &e) || e.RetryAfter < left {
+					t.Errorf("%v: RetryAfter is less than the %v of the cool-down", err, left)
+				}
+			})
+		})
+	}
+}
+
+func TestInvalidGrantBreaksAConnection(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(refuseRefresh)
+		_, err := inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+		hot := inst.Rows.Hot(cookie.Reveal())
+		if hot.Status != row.Broken || hot.Reason != asanaauth.ReasonInvalidGrant || hot.Lease != "" || !hot.BrokenAt.Equal(time.Now()) {
+			t.Errorf("row: %s, %s, lease %q, broken at %v", hot.Status, hot.Reason, hot.Lease, hot.BrokenAt)
+		}
+		if len(hot.Refresh) == 0 || len(hot.Access) > 0 {
+			t.Errorf("refresh token kept: %v, want true; access token kept: %v, want false", len(hot.Refresh) > 0, len(hot.Access) > 0)
+		}
+		_, err = inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+		authtest.WantCount(t, "requests", inst.Refreshes(), 1)
+		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditReconnect), 1)
+	})
+}
+
+// Asana rejected a token that is not the row's any more: that says nothing about the
+// row's.
+func TestInvalidGrantForAnOldGrantBreaksNothing(t *testing.T) {
+	for name, change := range map[string]func(*store.Hot){
+		"another grant":      func(hot *store.Hot) { hot.Grant++; hot.Expires = time.Now().Add(time.Hour) },
+		"another generation": func(hot *store.Hot) { hot.Generation++; hot.Expires = time.Now().Add(time.Hour) },
+		"another lease":      leasedUntil(time.Second),
+	} {
+		t.Run(name, func(t *testing.T) {
+			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+				inst.Asana.Inject(asanatest.Fault{
+					GrantType: refreshGrant, Status: 400, Body: `{"error":"invalid_grant"}`,
+					Before: func(*http.Request) { inst.Rows.Edit(cookie.Reveal(), change) },
+				})
+				inst.Process().MustToken(cookie, 0)
+				if got := inst.Rows.Hot(cookie.Reveal()).Status; got != row.Active {
+					t.Errorf("status = %s, want active", got)
+				}
+			})
+		})
+	}
+}
+
+func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(rotate)
+		dead := false
+		dying := &storetest.Faulty{Store: inst.Rows, Hook: func(context.Context, storetest.Op) (bool, error) {
+			return !dead, authtest.FailIf(dead, authtest.ErrTableDown)
+		}}
+		inst.InRequest(refreshGrant, func() { dead = true })
+		if _, err := inst.Process(withStore(dying)).Token(cookie, 0); err == nil {
+			t.Fatal("a rotated token that was not saved was handed out")
+		}
+		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnsaved), 1)
+		_, err := inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+		if got := inst.Rows.Hot(cookie.Reveal()).Reason; got != asanaauth.ReasonLostToken {
+			t.Errorf("reason = %q", got)
+		}
+		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmLost), 1)
+	})
+}
+
+// Asana rotated the token and the response was lost: if Asana rejects the old token
+// next, the new one was lost. A response that reports an error of its own lost nothing.
+func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault asanatest.Fault
+		lost  bool
+	}{
+		"no response":         {asanatest.Fault{CutAfterApply: true}, true},
+		"too late":            {asanatest.Fault{AnswerDelay: 9 * time.Second}, true},
+		"a gateway's error":   {asanatest.Fault{Status: 502, Apply: true}, true},
+		"nonsense in a 200":   {asanatest.Fault{Body: "{}", Apply: true}, true},
+		"rate limit":          {asanatest.Fault{Status: 429}, false},
+		"another OAuth error": {asanatest.Fault{Status: 400, Body: `{"error":"invalid_request"}`}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+				inst.Switches(rotate)
+				c.fault.GrantType = refreshGrant
+				inst.Asana.Inject(c.fault)
+				_, err := inst.Process().Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				time.Sleep(8 * time.Second)
+				inst.Switches(refuseRefresh)
+				_, err = inst.Process().Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+				if got := inst.Rows.Hot(cookie.Reveal()).Reason == asanaauth.ReasonLostToken; got != c.lost {
+					t.Errorf("reason %q", inst.Rows.Hot(cookie.Reveal()).Reason)
+				}
+				if got := inst.Log.Says("alarm", row.AlarmLost) == 1; got != c.lost {
+					t.Errorf("alarm: %v, want %v", got, c.lost)
+				}
+			})
+		})
+	}
+}
+
+func TestASaveForgetsAnUnknownOutcome(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Cut: true})
+		_, err := inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+		if !inst.Rows.Hot(cookie.Reveal()).OutcomeUnknown {
+			t.Error("the lost response is not remembered")
+		}
+		time.Sleep(8 * time.Second)
+		inst.Process().MustToken(cookie, 0)
+		if inst.Rows.Hot(cookie.Reveal()).OutcomeUnknown {
+			t.Error("it is still remembered after a save")
+		}
+	})
+}

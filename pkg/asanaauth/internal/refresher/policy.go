@@ -1,0 +1,61 @@
+package refresher
+
+import (
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Policy is what a caller requires of an access token. Only its methods decide whether a
+// token must be refreshed.
+type Policy struct {
+	// MinTTL is how long the token must still be valid; half of its lifetime is enough.
+	MinTTL time.Duration
+	// RefusedGrant is the grant whose access token the caller reports as refused by
+	// Asana. It is 0 if the caller reports none.
+	RefusedGrant int64
+}
+
+// IsFresh reports whether the row's token can be returned without a refresh. It must be
+// trusted and have MinTTL (at least 5 s) plus one second left. Half of its lifetime is
+// enough if that is less.
+func (p Policy) IsFresh(hot *store.Hot, now time.Time) bool {
+	lifetime := hot.Expires.Sub(hot.Issued)
+	need := min(max(p.MinTTL, minUsable)+time.Second, lifetime/2)
+	return p.isTrusted(hot, now) && hot.Expires.Sub(now) >= need
+}
+
+// isUsable reports whether the row's token can still be returned to a caller that cannot
+// get a new one now. It must be trusted and have more than 5 s left.
+func (p Policy) isUsable(hot *store.Hot, now time.Time) bool {
+	return p.isTrusted(hot, now) && hot.Expires.Sub(now) > minUsable
+}
+
+// isTrusted reports whether the row's token may be returned at all. The connection must be
+// active, and the token must not be reported as refused. A token that was issued in the
+// future is not trusted, because a wrong clock wrote its times.
+func (p Policy) isTrusted(hot *store.Hot, now time.Time) bool {
+	return hot.Status == row.Active && !p.isRefused(hot) && !hot.Issued.After(now.Add(row.ClockSkew))
+}
+
+func (p Policy) isRefused(hot *store.Hot) bool {
+	return hot.Grant == hot.RefusedGrant || hot.Grant == p.RefusedGrant
+}
+
+// isFirstReport reports whether the caller is the first one to report the row's token as
+// refused.
+func (p Policy) isFirstReport(hot *store.Hot) bool {
+	return hot.Grant == p.RefusedGrant && hot.Grant != hot.RefusedGrant
+}
+
+// coolDownLeft returns how long no request about this connection must be sent to Asana.
+func coolDownLeft(hot *store.Hot, now time.Time) time.Duration {
+	return row.Until(hot.CoolUntil, now, row.RetryAfterMax)
+}
+
+// UntilNextReport returns the time until a token of the connection may be reported as
+// refused again, or zero if it may be reported now.
+func UntilNextReport(hot *store.Hot, now time.Time) time.Duration {
+	return row.Until(hot.RefusedAt.Add(reportInterval), now, reportInterval)
+}

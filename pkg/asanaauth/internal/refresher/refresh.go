@@ -1,0 +1,170 @@
+package refresher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Refresh returns a hot row with a fresh access token, as defined by p: hot itself, or a
+// row with a new token. It asks Asana, or waits for another caller that does, until ctx's
+// deadline. If another caller holds the lease, or no new token can be had now, it may
+// return a row whose token is only usable.
+//
+// With Config.Join, callers in this process that have no usable token share one refresh.
+// Each keeps its own deadline and policy.
+//
+// Audit lines name the caller of ctx. Errors: ReconnectRequired, TryAgain,
+// AsanaUnavailable, Misconfigured, Internal.
+func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
+	if !r.join || p.isUsable(hot, r.rows.Now()) {
+		return r.refresh(ctx, hot, p)
+	}
+	key := fmt.Sprint(hot.Connection, " ", hot.Epoch, " ", hot.Grant)
+	result := make(chan singleflight.Result, 1)
+	// Not DoChan: Wait must count the flight before it starts.
+	r.flights.Go(func() {
+		got, err, _ := r.flight.Do(key, func() (any, error) {
+			ctx, cancel := r.rows.WithTimeout(context.WithoutCancel(ctx), row.CallerTime)
+			defer cancel()
+			return r.refresh(ctx, hot, p)
+		})
+		result <- singleflight.Result{Val: got, Err: err}
+	})
+	select {
+	case <-ctx.Done():
+		return nil, row.TryAgain(0, ctx.Err())
+	case res := <-result:
+		if res.Err != nil {
+			return nil, res.Err
+		}
+		got := res.Val.(*store.Hot)
+		if now := r.rows.Now(); p.IsFresh(got, now) || p.isUsable(got, now) {
+			return got, nil
+		}
+		return r.refresh(ctx, got, p)
+	}
+}
+
+// refresh is Refresh for one caller alone.
+func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
+	for {
+		now := r.rows.Now()
+		switch {
+		case hot.Status != row.Active || !row.IDMatches(hot):
+			return nil, row.ReconnectRequired(hot.Status)
+		case p.IsFresh(hot, now):
+			return hot, nil
+		}
+		next, err := r.step(ctx, hot, p)
+		switch {
+		case err == nil:
+			return next, nil
+		case errors.Is(err, row.ErrChanged) && next == nil:
+			return nil, row.ReconnectRequired("gone")
+		case errors.Is(err, row.ErrChanged):
+			hot = next
+		case next != nil && p.isUsable(next, r.rows.Now()):
+			return next, nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+// step does the next step for hot. It returns one of:
+//   - a row to serve, and no error;
+//   - row.ErrChanged and the row to continue with, or nil if the row is gone;
+//   - another error, and the row as last seen or nil. Its token may still be usable.
+func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
+	now := r.rows.Now()
+	if err := r.checkClientID(ctx, hot); err != nil {
+		return nil, err
+	}
+	wait := coolDownLeft(hot, now)
+	if p.isFirstReport(hot) {
+		wait = max(wait, UntilNextReport(hot, now))
+	}
+	if wait > 0 {
+		return r.refuseDuringCoolDown(ctx, hot, p, wait)
+	}
+	if left := r.leases.remaining(hot, now); left > 0 {
+		return r.serveDuringRefresh(ctx, hot, p, left)
+	}
+	if r.rows.Remaining(ctx) < requestAndSave {
+		return hot, row.TryAgain(0, errors.New("no time left to ask Asana"))
+	}
+	m, err := r.prepare(ctx, hot)
+	if err != nil {
+		return hot, err
+	}
+	if m.refreshToken.IsZero() {
+		return hot, &asanaauth.Error{Kind: asanaauth.Internal, Err: errors.New("an active connection has no refresh token")}
+	}
+	h, next, err := r.takeLease(ctx, hot, m, p)
+	if err != nil {
+		return next, err
+	}
+	return h.request(ctx)
+}
+
+// checkClientID returns Misconfigured if the grant was issued to another client id, for
+// example if a row was copied from staging to production. Asana would reject that grant
+// as invalid, and the connection would be marked as broken although it is not.
+func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
+	if !row.TraitsOf(hot.Kind).IsGrant || hot.ClientID == r.clientID {
+		return nil
+	}
+	err := errors.New("the grant was issued to another client id")
+	r.rows.Alarm(ctx, row.AlarmWrongClient, hot.Connection, err)
+	return &asanaauth.Error{Kind: asanaauth.Misconfigured, Err: err}
+}
+
+// refuseDuringCoolDown returns TryAgain and the row: Asana must not be asked before wait
+// has passed. If the caller is the first to report the token as refused, the token is no
+// longer handed out. Every caller must then wait for the refresh after the cool-down.
+func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p Policy, wait time.Duration) (*store.Hot, error) {
+	if p.isFirstReport(hot) {
+		ctx, cancel := r.rows.WithTimeout(ctx, row.SaveReserve)
+		defer cancel()
+		next, err := r.rows.UpdateHot(ctx, hot, func(now *store.Hot) error {
+			if now.Rev != hot.Rev {
+				return row.ErrChanged
+			}
+			now.RefusedGrant = now.Grant
+			if wait > coolDownLeft(hot, r.rows.Now()) {
+				now.CoolUntil = now.RefusedAt.Add(reportInterval)
+			}
+			return nil
+		})
+		if err != nil {
+			return next, err
+		}
+		hot = next
+	}
+	return hot, row.TryAgain(wait, errors.New("cooling down"))
+}
+
+// serveDuringRefresh is called while another caller refreshes the connection. It returns
+// hot if its token is usable. Otherwise it waits for 100 to 400 ms, but at most for left,
+// the remaining time of the lease. Then it returns row.ErrChanged and the row read again.
+func (r *Refresher) serveDuringRefresh(ctx context.Context, hot *store.Hot, p Policy, left time.Duration) (*store.Hot, error) {
+	if p.isUsable(hot, r.rows.Now()) {
+		return hot, nil
+	}
+	if err := r.rows.PauseAtMost(ctx, left); err != nil {
+		return hot, row.TryAgain(0, err)
+	}
+	next, err := r.rows.ReadHot(ctx, hot.Connection)
+	if err != nil {
+		return nil, err
+	}
+	return next, row.ErrChanged
+}

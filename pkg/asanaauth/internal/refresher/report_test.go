@@ -1,0 +1,187 @@
+package refresher_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// A caller reports that Asana rejected a token.
+
+// reported runs a test in which a person has signed in and has a token, old.
+func reported(t *testing.T, f func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token)) {
+	t.Helper()
+	bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		cookie := inst.Process().SignIn(asanatest.Member)
+		f(t, inst, cookie, inst.Process().MustToken(cookie, 0))
+	})
+}
+
+// mustReport reports a token and returns the new one.
+func mustReport(t *testing.T, p *authtest.Process, cookie secret.String, old token.Token) token.Token {
+	t.Helper()
+	got, err := p.Refused(cookie, old)
+	if err != nil || got.Access.Equal(old.Access) {
+		t.Fatalf("got the reported token, or %v", err)
+	}
+	return got
+}
+
+func TestAReportedTokenIsRefreshedAtOnce(t *testing.T) {
+	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
+		inst.Table.Reset()
+		mustReport(t, inst.Process(), cookie, old)
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
+		authtest.WantCount(t, "writes", inst.Table.Count("write"), 2)
+	})
+}
+
+func TestAReportOfAnOldTokenGetsTheNewOne(t *testing.T) {
+	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
+		p := inst.Process()
+		newer := mustReport(t, p, cookie, old)
+		for range 3 {
+			if got := mustReport(t, p, cookie, old); !got.Access.Equal(newer.Access) {
+				t.Error("got another token than the row's")
+			}
+		}
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
+	})
+}
+
+func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
+	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
+		p := inst.Process()
+		first := mustReport(t, p, cookie, old)
+		time.Sleep(10 * time.Second)
+		_, err := p.Refused(cookie, first)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		var e *asanaauth.Error
+		if !errors.As(err, &e) || e.RetryAfter != 20*time.Second {
+			t.Errorf("RetryAfter of %v, want 20s", err)
+		}
+		// It is handed out to no caller, and no caller makes the refresh come earlier.
+		_, err = inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		_, err = p.Refused(cookie, first)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
+		time.Sleep(20 * time.Second)
+		if second := inst.Process().MustToken(cookie, 0); second.Access.Equal(first.Access) {
+			t.Error("after 30 seconds: the reported token")
+		}
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 2)
+	})
+}
+
+// A report within the 30 seconds brings about a refresh after them, which begins the
+// next 30 seconds.
+func TestADelayedReportCounts(t *testing.T) {
+	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
+		p := inst.Process()
+		first := mustReport(t, p, cookie, old)
+		time.Sleep(time.Second)
+		_, err := p.Refused(cookie, first)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		time.Sleep(30 * time.Second)
+		second := p.MustToken(cookie, 0)
+		time.Sleep(time.Second)
+		_, err = p.Refused(cookie, second)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 2)
+	})
+}
+
+func TestFiftyReportsMakeOneRequest(t *testing.T) {
+	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
+		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Delay: 2 * time.Second})
+		tokens := make(chan token.Token, 50)
+		for i := range 50 {
+			p := inst.Process(func(s *authtest.Settings) { s.Joined = i%2 == 0 })
+			go func() {
+				got, err := p.Refused(cookie, old)
+				if err != nil {
+					t.Errorf("reporting: %v", err)
+				}
+				tokens <- got
+			}()
+		}
+		for range 50 {
+			if got := <-tokens; got.Access.Equal(old.Access) {
+				t.Error("a caller got the reported token")
+			}
+		}
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
+	})
+}
+
+// Other callers do not get the token that one caller reported, neither while the
+// refresh is under way nor after it failed.
+func TestAReportedTokenIsHandedOutToNoCaller(t *testing.T) {
+	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
+		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Status: 503, Before: func(*http.Request) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := inst.Process().Ask(ctx, cookie, token.Request{})
+			authtest.WantKind(t, err, asanaauth.TryAgain)
+		}})
+		_, err := inst.Process().Refused(cookie, old)
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+		_, err = inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		time.Sleep(8 * time.Second)
+		if got := inst.Process().MustToken(cookie, 0); got.Access.Equal(old.Access) {
+			t.Error("the reported token was handed out")
+		}
+	})
+}
+
+// A report during another caller's refresh waits for it, although the reported token
+// has not expired.
+func TestAReportDuringARefreshWaits(t *testing.T) {
+	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
+		time.Sleep(58 * time.Minute)
+		var got token.Token
+		done := make(chan struct{})
+		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Delay: 2 * time.Second, Before: func(*http.Request) {
+			go func() {
+				defer close(done)
+				var err error
+				if got, err = inst.Process().Refused(cookie, old); err != nil {
+					t.Errorf("reporting: %v", err)
+				}
+			}()
+		}})
+		holder := inst.Process().MustToken(cookie, someTTL)
+		<-done
+		if !got.Access.Equal(holder.Access) {
+			t.Error("the reporter did not get the holder's token")
+		}
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
+	})
+}
+
+func TestAReportWaitsForTheCoolDown(t *testing.T) {
+	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
+		inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.CoolUntil = time.Now().Add(time.Minute) })
+		_, err := inst.Process().Refused(cookie, old)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		_, err = inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 0)
+		time.Sleep(time.Minute)
+		if got := inst.Process().MustToken(cookie, 0); got.Access.Equal(old.Access) {
+			t.Error("after the cool-down: the reported token")
+		}
+	})
+}

@@ -1,0 +1,25 @@
+package refresher
+
+import (
+	"context"
+	"errors"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// request asks Asana for tokens and saves them. From the request to the save it ignores
+// the caller's cancellation, because the response may be the only copy of a rotated token.
+func (h *holder) request(ctx context.Context) (*store.Hot, error) {
+	if !h.hasTime(ctx) {
+		h.release(ctx, func(*store.Hot) {})
+		return h.hot, row.TryAgain(0, errors.New("no time left to ask Asana"))
+	}
+	callerEnd := h.rows.Now().Add(h.rows.Remaining(ctx))
+	ctx = context.WithoutCancel(ctx)
+	tokens, err := h.requests.Refresh(ctx, h.sent.Connection, h.refreshToken)
+	if err != nil {
+		return h.fail(ctx, err)
+	}
+	return h.save(ctx, tokens, callerEnd)
+}

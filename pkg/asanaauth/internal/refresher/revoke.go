@@ -1,0 +1,267 @@
+package refresher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Revocation is the result of [Refresher.Revoke].
+type Revocation struct {
+	Status  asanaauth.Status // Disconnected, or Revoking if Revoke must be called again
+	Revoked bool             // Asana confirmed the revocation
+}
+
+// ErrOtherEpoch is returned by [Refresher.Revoke] if the row is missing or no longer has
+// the epoch that the caller read: another caller has disconnected the connection.
+var ErrOtherEpoch = errors.New("disconnected by another caller")
+
+// errLater reports that a connection cannot be revoked now. It stays revoking.
+var errLater = errors.New("not now")
+
+// Revoke disconnects a connection if its row still has hot's epoch. It marks the row as
+// revoking, which ends every session and erases the access token. Then it takes the lease,
+// revokes the refresh token at Asana, and replaces the rows by a tombstone. If the row is
+// revoking already, it continues.
+//
+// If that is not possible before ctx's deadline, the connection stays revoking, and Revoke
+// returns no error. Errors: ErrOtherEpoch; TryAgain if the person connected again
+// meanwhile, or the store is unavailable; Misconfigured, Internal.
+func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, error) {
+	hot, err := r.markRevoking(ctx, hot)
+	if err != nil {
+		return Revocation{}, err
+	}
+	ended := hot.Epoch
+	for {
+		switch {
+		case hot.Status == row.Disconnected:
+			return Revocation{Status: asanaauth.Disconnected}, nil
+		case hot.Status != row.Revoking || hot.Epoch != ended:
+			return Revocation{}, row.TryAgain(0, errors.New("connected again while disconnecting"))
+		}
+		revoked, next, err := r.revokeStep(ctx, hot)
+		switch {
+		case err == nil:
+			return Revocation{Status: asanaauth.Disconnected, Revoked: revoked}, nil
+		case errors.Is(err, errLater):
+			return Revocation{Status: asanaauth.Revoking}, nil
+		case !errors.Is(err, row.ErrChanged):
+			return Revocation{}, err
+		case next != nil:
+			hot = next
+			continue
+		}
+		if hot, err = r.rows.ReadHot(ctx, hot.Connection); err != nil {
+			return Revocation{}, err
+		}
+	}
+}
+
+// markRevoking does the first write. It sets the status and a new epoch, which ends every
+// session, and erases the access token. It keeps another holder's lease.
+func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Hot, error) {
+	newEpoch, err := r.rows.RandomID()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
+	defer cancel()
+	errDone := errors.New("marked already")
+	first := true
+	next, err := r.rows.UpdateHot(ctx, hot, func(now *store.Hot) error {
+		known := first
+		first = false
+		if !known && now.Epoch == newEpoch {
+			return errDone // our own write, whose response was lost; the row has changed since
+		}
+		if !known && (now.Epoch != hot.Epoch || !row.IDMatches(now)) {
+			return ErrOtherEpoch
+		}
+		if err := r.checkClientID(ctx, now); err != nil {
+			return err
+		}
+		if now.Status == row.Revoking {
+			return errDone
+		}
+		now.Status, now.Reason, now.Epoch = row.Revoking, "", newEpoch
+		row.EraseAccess(now)
+		if now.CoolUntil.Equal(now.RefusedAt.Add(reportInterval)) {
+			now.CoolUntil = time.Time{} // it came from a report, not from Asana
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errDone):
+		return next, nil
+	case errors.Is(err, row.ErrChanged):
+		return nil, ErrOtherEpoch
+	}
+	return next, err
+}
+
+// revokeStep does the next step for a revoking row. It returns row.ErrChanged and the row
+// to continue with (nil: the caller must read it); or errLater; or no error when the
+// tombstone is written. revoked reports whether Asana confirmed the revocation.
+func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked bool, next *store.Hot, err error) {
+	now := r.rows.Now()
+	wait := coolDownLeft(hot, now)
+	if r.rows.Remaining(ctx) < wait+requestAndSave {
+		return false, nil, errLater
+	}
+	if wait > 0 {
+		return false, nil, changedAfter(r.rows.Sleep(ctx, wait))
+	}
+	if left := r.leases.remaining(hot, now); left > 0 {
+		return false, nil, changedAfter(r.rows.PauseAtMost(ctx, left))
+	}
+	m, err := r.prepare(ctx, hot)
+	if errors.Is(err, seal.ErrOpen) && !errors.Is(err, seal.ErrUnknownKey) {
+		// A token that does not open cannot be revoked. It is erased without a
+		// request. OpenField has raised an alarm.
+		m, err = materials{}, nil
+	}
+	if err != nil {
+		r.rows.Warn(ctx, "revocation put off", slog.String("connection", hot.Connection), slog.Any("err", err))
+		return false, nil, errLater
+	}
+	h, next, err := r.takeLease(ctx, hot, m, Policy{})
+	if err != nil {
+		return false, next, changedOrLater(err)
+	}
+	return h.revokeAndErase(ctx)
+}
+
+// changedAfter returns row.ErrChanged if a wait returned nil, and errLater if it returned
+// an error.
+func changedAfter(err error) error {
+	if err != nil {
+		return errLater
+	}
+	return row.ErrChanged
+}
+
+// changedOrLater returns row.ErrChanged if err is that, and errLater for any other error.
+func changedOrLater(err error) error {
+	if errors.Is(err, row.ErrChanged) {
+		return row.ErrChanged
+	}
+	return errLater
+}
+
+// revokeAndErase revokes the refresh token at Asana, and erases the connection if the row
+// still has the grant that was revoked.
+func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.Hot, err error) {
+	if !h.hasTime(ctx) {
+		h.release(ctx, func(*store.Hot) {})
+		return false, nil, errLater
+	}
+	ctx = context.WithoutCancel(ctx)
+	if revoked, err = h.revoke(ctx, h.refreshToken); err != nil {
+		h.revocationFailed(ctx, err)
+		return false, nil, errLater
+	}
+	if next, err = h.erase(ctx); err != nil {
+		return false, next, changedOrLater(err)
+	}
+	if revoked {
+		h.rows.Audit(ctx, row.AuditRevoked, asanaauth.CallerOf(ctx), h.sent)
+	}
+	return revoked, nil, nil
+}
+
+// revoke asks Asana to revoke a refresh token (RFC 7009). It returns false and sends no
+// request if refresh is zero, or if the revocation could end another connection here.
+func (h *holder) revoke(ctx context.Context, refresh secret.String) (revoked bool, err error) {
+	if refresh.IsZero() {
+		return false, nil
+	}
+	ctx, cancel := h.rows.WithTimeout(ctx, row.RequestTime)
+	defer cancel()
+	if shared, err := h.isGrantShared(ctx, h.sent); err != nil || shared {
+		return false, err
+	}
+	err = h.requests.Revoke(ctx, h.sent.Connection, refresh)
+	return err == nil, err
+}
+
+// revocationFailed logs err and starts a cool-down.
+func (h *holder) revocationFailed(ctx context.Context, err error) {
+	if asanaauth.KindOf(err) != asanaauth.Misconfigured { // which has raised an alarm
+		h.rows.Warn(ctx, "revocation put off", slog.String("connection", h.sent.Connection), slog.Any("err", err))
+	}
+	var response *asana.Error
+	var wait time.Duration
+	if errors.As(err, &response) {
+		wait = response.RetryAfter
+	}
+	h.startCoolDown(ctx, wait, false)
+}
+
+// isGrantShared reports whether another active or broken connection in this table has a
+// grant of the same Asana user and client id. Asana does not document whether a
+// revocation ends one token or the user's whole consent.
+func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, error) {
+	cursor := ""
+	for {
+		page, next, err := r.rows.List(ctx, store.UserPartition(store.HashText(hot.AsanaGID)), cursor)
+		if err != nil {
+			return false, fmt.Errorf("listing the user's connections: %w", err)
+		}
+		var keys []store.Key
+		for _, pointer := range page {
+			p, ok := pointer.(*store.UserPointer)
+			if ok && row.TraitsOf(p.Kind).IsGrant && store.ValidConnectionID(p.Connection) {
+				keys = append(keys, store.HotKey(p.Connection))
+			}
+		}
+		rows, err := r.rows.Read(ctx, "the user's connections", keys...) // no keys, no rows
+		if err != nil {
+			return false, err
+		}
+		for key := range rows {
+			if isSharedWith(row.Get[*store.Hot](rows, key), hot) {
+				return true, nil
+			}
+		}
+		if cursor = next; cursor == "" {
+			return false, nil
+		}
+	}
+}
+
+func isSharedWith(other, hot *store.Hot) bool {
+	return other != nil && row.IDMatches(other) && other.AsanaGID == hot.AsanaGID && other.ClientID == hot.ClientID &&
+		len(other.Refresh) > 0 && (other.Status == row.Active || other.Status == row.Broken)
+}
+
+// erase replaces the connection by a tombstone, if the row still has the grant that was
+// revoked. If it has another grant, its token was not revoked: erase returns
+// row.ErrChanged and that row.
+func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
+	ctx, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
+	defer cancel()
+	key := h.sent.Key()
+	var seen *store.Hot
+	err := h.rows.Update(ctx, row.Update{
+		What: "the tombstone",
+		Keys: []store.Key{key, store.ColdKey(h.sent.Connection), row.UserPointerKey(h.sent)},
+		Edit: func(ctx context.Context, tx *row.Tx) error {
+			seen = row.Get[*store.Hot](tx.Rows(), key)
+			if seen == nil || seen.Grant != h.sent.Grant {
+				return row.ErrChanged
+			}
+			return row.Erase(ctx, tx, seen)
+		},
+	})
+	return seen, err
+}

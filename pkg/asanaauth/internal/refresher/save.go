@@ -1,0 +1,115 @@
+package refresher
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// save saves new tokens. The row must still have the grant and the generation that were
+// sent; it need not have h's lease. Other changes of the row are kept. callerEnd is the
+// caller's deadline.
+func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.Time) (*store.Hot, error) {
+	saving, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
+	defer cancel()
+	var unsaved *store.Hot
+	recovered := false
+	next, err := h.rows.UpdateHot(saving, h.sent, func(now *store.Hot) error {
+		if !h.hasSentGrant(now) {
+			return row.ErrChanged
+		}
+		recovered = now.Status == row.Broken
+		now.Grant++
+		now.OutcomeUnknown = false
+		h.removeLease(now)
+		if err := h.setTokens(now, tokens); err != nil {
+			return err
+		}
+		unsaved = now
+		return nil
+	})
+	switch {
+	case err == nil:
+		h.auditRefreshed(ctx, next, recovered)
+		return next, nil
+	case errors.Is(err, row.ErrChanged):
+		h.revokeOrphaned(ctx, next, tokens, callerEnd)
+		return next, err
+	case unsaved == nil:
+		return h.sent, err
+	}
+	return h.failedSave(ctx, unsaved, tokens, err)
+}
+
+// setTokens puts the tokens of a response into hot. A revoking connection keeps only the
+// refresh token, so that it can be revoked.
+func (h *holder) setTokens(hot *store.Hot, tokens asana.Tokens) error {
+	if tokens.Refresh.IsZero() && !h.isPrimary(hot.Refresh) {
+		tokens.Refresh = h.refreshToken // sealed again under the primary key
+	}
+	t := row.Tokens{Access: tokens.Access, Refresh: tokens.Refresh, ExpiresIn: tokens.ExpiresIn}
+	if err := h.rows.SetTokens(h.ring, hot, t, h.rows.Now()); err != nil {
+		return err
+	}
+	if hot.Status == row.Revoking {
+		row.EraseAccess(hot)
+		return nil
+	}
+	hot.Status, hot.Reason, hot.BrokenAt = row.Active, "", time.Time{}
+	return nil
+}
+
+// isPrimary reports whether a field is sealed under the primary key.
+func (h *holder) isPrimary(s secret.Sealed) bool {
+	id, ok := seal.KeyOf(s)
+	return ok && id == h.ring.Primary()
+}
+
+func (h *holder) auditRefreshed(ctx context.Context, now *store.Hot, recovered bool) {
+	var more []slog.Attr
+	if recovered {
+		more = append(more, slog.Bool("recovered", true))
+	}
+	h.rows.Audit(ctx, row.AuditRefreshed, asanaauth.CallerOf(ctx), now, more...)
+}
+
+// failedSave handles tokens that could not be saved. If Asana did not rotate the refresh
+// token, no token is lost, and the caller gets the new access token. If it did, the only
+// valid refresh token is lost: failedSave raises an alarm and returns err.
+func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asana.Tokens, err error) (*store.Hot, error) {
+	if !tokens.Refresh.IsZero() && !tokens.Refresh.Equal(h.refreshToken) {
+		h.rows.Alarm(ctx, row.AlarmUnsaved, unsaved.Connection, err)
+		return nil, err
+	}
+	h.rows.Warn(ctx, "new token not saved, handed out all the same",
+		slog.String("connection", unsaved.Connection), slog.Any("err", err))
+	return unsaved, nil
+}
+
+// revokeOrphaned handles new tokens that cannot be saved because the row has another
+// grant. If the connection was disconnected, it revokes them. If the person connected
+// again or another holder refreshed, it forgets them: a revocation could end the grant in
+// the row. there is the row as it is now, or nil if it is gone.
+func (h *holder) revokeOrphaned(ctx context.Context, there *store.Hot, tokens asana.Tokens, callerEnd time.Time) {
+	if there != nil && there.Status != row.Disconnected {
+		return
+	}
+	refresh := h.refreshToken
+	if !tokens.Refresh.IsZero() {
+		refresh = tokens.Refresh
+	}
+	ctx, cancel := h.rows.WithTimeout(ctx, callerEnd.Add(row.SaveReserve).Sub(h.rows.Now()))
+	defer cancel()
+	if _, err := h.revoke(ctx, refresh); err != nil {
+		h.rows.Warn(ctx, "tokens of a disconnected connection not revoked",
+			slog.String("connection", h.sent.Connection), slog.Any("err", err))
+	}
+}

@@ -1,0 +1,194 @@
+package refresher_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// editInRequest changes the hot row while Asana has a refresh request in hand.
+func editInRequest(inst *authtest.Installation, cookie secret.String, change func(*store.Hot)) {
+	inst.InRequest(refreshGrant, func() { inst.Rows.Edit(cookie.Reveal(), change) })
+}
+
+func TestASaveRequiresGrantAndGenerationOnly(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(rotate)
+		editInRequest(inst, cookie, leasedUntil(12*time.Second))
+		inst.Process().MustToken(cookie, 0)
+		hot := inst.Rows.Hot(cookie.Reveal())
+		if hot.Grant != 2 || hot.Lease != "another" {
+			t.Errorf("grant %d, lease %q: want the new tokens and the other holder's lease", hot.Grant, hot.Lease)
+		}
+	})
+}
+
+func TestTokensThatTheRowDoesNotAcceptAreNotHandedOut(t *testing.T) {
+	for name, change := range map[string]func(*store.Hot){
+		"another grant":      func(hot *store.Hot) { hot.Grant++ },
+		"another generation": func(hot *store.Hot) { hot.Generation++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				cookie := inst.Process().SignIn(asanatest.Member)
+				old := inst.Process().MustToken(cookie, 0)
+				inst.Expire()
+				editInRequest(inst, cookie, func(hot *store.Hot) {
+					change(hot)
+					hot.Expires = time.Now().Add(time.Hour)
+				})
+				got, err := inst.Process().Token(cookie, 0)
+				if err != nil || !got.Access.Equal(old.Access) {
+					t.Errorf("got another token than the row's (err %v)", err)
+				}
+			})
+		})
+	}
+}
+
+func TestASaveMakesABrokenConnectionActive(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		editInRequest(inst, cookie, func(hot *store.Hot) {
+			hot.Status, hot.Reason, hot.BrokenAt = row.Broken, asanaauth.ReasonInvalidGrant, time.Now()
+		})
+		inst.Process().MustToken(cookie, 0)
+		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != row.Active || hot.Reason != "" || !hot.BrokenAt.IsZero() {
+			t.Errorf("row: %s %q, broken at %v", hot.Status, hot.Reason, hot.BrokenAt)
+		}
+		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditRefreshed), 1)
+	})
+}
+
+func TestASaveOfARevokingConnectionKeepsOnlyTheRefreshToken(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(rotate)
+		before := inst.Rows.Hot(cookie.Reveal())
+		editInRequest(inst, cookie, func(hot *store.Hot) { hot.Status, hot.Access = row.Revoking, nil })
+		_, err := inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+		hot := inst.Rows.Hot(cookie.Reveal())
+		if hot.Status != row.Revoking || len(hot.Access) > 0 || hot.Grant != 2 || string(hot.Refresh) == string(before.Refresh) {
+			t.Errorf("row: %s, access token kept: %v, grant %d", hot.Status, len(hot.Access) > 0, hot.Grant)
+		}
+	})
+}
+
+func TestALostAnswerToTheSaveIsRecognised(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(rotate)
+		writes := 0
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if isWrite(op) {
+				writes++
+			}
+			return true, authtest.FailIf(isWrite(op) && writes == 2, authtest.ErrTableDown)
+		}
+		inst.Process().MustToken(cookie, 0)
+		authtest.WantCount(t, "grant", int(inst.Rows.Hot(cookie.Reveal()).Grant), 2)
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
+		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditRefreshed), 1)
+		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnsaved), 0)
+	})
+}
+
+// failedSave lets the table go down while Asana has the refresh request in hand, and
+// checks that the old row stays.
+func failedSave(t *testing.T, inst *authtest.Installation, cookie secret.String) (expiresIn time.Duration, err error) {
+	t.Helper()
+	before := inst.Rows.Hot(cookie.Reveal())
+	down := false
+	inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
+		return !down, authtest.FailIf(down, authtest.ErrTableDown)
+	}
+	inst.InRequest(refreshGrant, func() { down = true })
+	began := time.Now()
+	got, err := inst.Process().Token(cookie, 0)
+	if took := time.Since(began); took != 2*time.Second {
+		t.Errorf("tried to save for %v, want the reserve of 2s", took)
+	}
+	hot := inst.Rows.Hot(cookie.Reveal())
+	if string(hot.Refresh) != string(before.Refresh) || hot.Grant != 1 {
+		t.Error("the old row has changed")
+	}
+	return got.ExpiresIn, err
+}
+
+func TestATokenThatCouldNotBeSavedIsHandedOut(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		if expiresIn, err := failedSave(t, inst, cookie); err != nil || expiresIn < 59*time.Minute {
+			t.Errorf("got a token that expires in %v, %v; want the new one", expiresIn, err)
+		}
+		authtest.WantCount(t, "alarms", inst.Log.Says("level", "ERROR"), 0)
+	})
+}
+
+func TestARotatedTokenThatCouldNotBeSavedIsAnAlarm(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(rotate)
+		_, err := failedSave(t, inst, cookie)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnsaved), 1)
+	})
+}
+
+func TestRefreshTokens(t *testing.T) {
+	for name, c := range map[string]struct {
+		change  func(*asanatest.Switches)
+		changed bool
+	}{
+		"none in the response: the old one stays": {func(s *asanatest.Switches) { s.RefreshTokenOnRefresh = "absent" }, false},
+		"the same one": {func(s *asanatest.Switches) { s.RefreshTokenOnRefresh = "same" }, true},
+		"a new one":    {rotate, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				inst.Switches(c.change)
+				cookie := inst.Process().SignIn(asanatest.Member)
+				for range 3 {
+					before := inst.Rows.Hot(cookie.Reveal())
+					inst.Expire()
+					inst.Process().MustToken(cookie, 0)
+					if got := string(before.Refresh) != string(inst.Rows.Hot(cookie.Reveal()).Refresh); got != c.changed {
+						t.Errorf("the sealed refresh token changed: %v, want %v", got, c.changed)
+					}
+				}
+				authtest.WantCount(t, "refreshes", inst.Refreshes(), 3)
+			})
+		})
+	}
+}
+
+func TestAResponseWithoutExpiryCountsAnHour(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Body: `{"access_token":"new","token_type":"bearer"}`})
+		if got := inst.Process().MustToken(cookie, 0).ExpiresIn; got != time.Hour {
+			t.Errorf("ExpiresIn = %v, want 1h", got)
+		}
+	})
+}
+
+func TestAKeptRefreshTokenIsSealedUnderThePrimaryKey(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		primary := inst.RotateKey()
+		inst.Process().MustToken(cookie, 0)
+		hot := inst.Rows.Hot(cookie.Reveal())
+		for name, sealed := range map[string]secret.Sealed{"access": hot.Access, "refresh": hot.Refresh} {
+			if id, _ := seal.KeyOf(sealed); id != primary {
+				t.Errorf("the %s token is sealed under key %d, want the primary %d", name, id, primary)
+			}
+		}
+		inst.Expire()
+		inst.Process().MustToken(cookie, 0)
+	})
+}

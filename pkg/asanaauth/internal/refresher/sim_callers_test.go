@@ -1,0 +1,221 @@
+package refresher_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
+)
+
+// caller is one that comes again and again.
+type caller struct {
+	s      *sim
+	random *random
+	last   map[string]token.Token // that it was given, by cookie
+}
+
+func (a *caller) run() {
+	for round := range 8 {
+		if a.random.happens(0.7) {
+			a.sleepUntil(time.Duration(round+1) * a.s.lifetime * 9 / 10)
+		} else {
+			time.Sleep(a.random.between(time.Second, 20*time.Second))
+		}
+		time.Sleep(a.random.between(0, 3*time.Second))
+		a.act()
+	}
+}
+
+// sleepUntil waits until some time has passed since the beginning of the run. All
+// callers come together then.
+func (a *caller) sleepUntil(at time.Duration) {
+	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when the clock of a synctest bubble begins
+	if wait := time.Until(began.Add(at)); wait > 0 {
+		time.Sleep(wait)
+	}
+}
+
+func (a *caller) act() {
+	s, r := a.s, a.random
+	s.mu.Lock()
+	if len(s.sessions) == 0 {
+		s.mu.Unlock()
+		return
+	}
+	session := s.sessions[r.intN(len(s.sessions))]
+	s.mu.Unlock()
+	p := s.alive(r)
+	switch ch := s.chances; {
+	case r.happens(ch.callerDisconnects):
+		s.disconnect(p, session)
+		if r.happens(0.5) {
+			s.signIn(s.alive(r), session.gid)
+		}
+	case r.happens(ch.callerSignsIn):
+		s.tally("signed in again")
+		s.signIn(p, session.gid)
+	case r.happens(ch.personDeauthorises):
+		s.deauthorise(session.gid)
+	case r.happens(ch.callerLeaves):
+		s.tally("left")
+		ctx, cancel := context.WithCancel(s.t.Context())
+		leaves := time.AfterFunc(r.between(0, 5*time.Second), cancel)
+		s.ask(ctx, p, session, token.Request{})
+		leaves.Stop()
+		cancel()
+	default:
+		a.ask(p, session)
+	}
+}
+
+// ask asks for a token, and may report the one that the caller has as rejected.
+func (a *caller) ask(p *simProcess, session simSession) {
+	s := a.s
+	r := token.Request{MinTTL: []time.Duration{0, 30 * time.Second, 300 * time.Second}[a.random.intN(3)]}
+	last, ok := a.last[session.cookie.Reveal()]
+	if ok && a.random.happens(0.1) {
+		s.tally("reported")
+		r.Refused = last.Access
+	}
+	got, err := s.ask(s.t.Context(), p, session, r)
+	if err == nil {
+		a.last[session.cookie.Reveal()] = got
+	}
+}
+
+// ask asks for a token as a frontend does, and checks the response.
+func (s *sim) ask(ctx context.Context, p *simProcess, session simSession, r token.Request) (token.Token, error) {
+	ctx, cancel := s.boundedCall(ctx, p)
+	defer cancel()
+	s.tally("asked")
+	began := time.Now()
+	got, err := p.Ask(ctx, session.cookie, r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := callOf(ctx)
+	s.trace("process %d, call %d: asked for %s: %v", p.name, c.id, session.gid, err)
+	if p.dead {
+		return got, err
+	}
+	if took := time.Since(began); took > 28*time.Second && !c.stalled && !s.chances.hasStalls() {
+		s.violation("a caller waited %v", took)
+	}
+	if err == nil {
+		s.checkToken(c, session, got, r)
+	} else {
+		s.checkError(session, err)
+	}
+	return got, err
+}
+
+// checkToken checks a token that was handed out.
+func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r token.Request) {
+	s.count["handed out"]++
+	a := s.access[got.Access.Reveal()]
+	switch {
+	case a == nil:
+		s.violation("a token was handed out that Asana did not issue")
+		return
+	case a.gid != session.gid:
+		s.violation("a token of %s was handed out to %s", a.gid, session.gid)
+	case s.ended[session.epoch] != 0 && c.seen >= s.ended[session.epoch]:
+		s.violation("call %d: a token was handed out to a session that had ended", c.id)
+	case r.Refused.Equal(got.Access):
+		s.violation("call %d: a caller got the token that it reported", c.id)
+	case a.reported != 0 && c.seen >= a.reported:
+		s.violation("call %d: a token was handed out that is noted as reported", c.id)
+	case a.removed != 0 && c.seen >= a.removed:
+		s.violation("call %d: a token was handed out that is not in the row any more", c.id)
+	case !a.saved && (s.rotates || !c.disturbed && s.chances.isZero()):
+		s.violation("call %d: a token was handed out that was not saved", c.id)
+	}
+}
+
+// checkError checks an error that a caller got. In a run without faults there is none,
+// unless a token is reported too soon after another one.
+func (s *sim) checkError(session simSession, err error) {
+	kind := asanaauth.KindOf(err)
+	tooSoon := kind == asanaauth.TryAgain && time.Since(s.hotOf(session.gid).RefusedAt) < 33*time.Second
+	switch {
+	case kind == asanaauth.Misconfigured && s.chances.asanaRefuses > 0:
+	case kind == asanaauth.Internal, kind == asanaauth.Misconfigured:
+		s.violation("a caller got %v", err)
+	case s.chances.isZero() && !tooSoon:
+		s.violation("in a run without faults a caller got %v", err)
+	}
+}
+
+// signIn signs a person in, if no fault prevents it.
+func (s *sim) signIn(p *simProcess, gid string) {
+	ctx := s.call(s.t.Context(), p)
+	attempt, err := p.Authorizer.Authorize(ctx, login.AuthorizeRequest{})
+	if err != nil {
+		s.trace("authorize: %v", err)
+		return
+	}
+	s.mu.Lock()
+	back, err := s.inst.Asana.Authorize(ctx, attempt.URL, gid)
+	s.mu.Unlock()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	out, err := p.Receiver.Callback(ctx, authtest.ParseAnswer(s.t, back, attempt))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil || p.dead {
+		s.trace("callback: %v", err)
+		return
+	}
+	s.trace("process %d: signed in %s", p.name, gid)
+	s.sessions = append(s.sessions, simSession{out.Session, gid, s.inst.Rows.SessionRow(out.Session).Epoch})
+	s.count["signed in"]++
+}
+
+// disconnect disconnects as a frontend does, and checks the response.
+func (s *sim) disconnect(p *simProcess, session simSession) {
+	ctx, cancel := s.boundedCall(s.t.Context(), p)
+	defer cancel()
+	opened, err := p.Sessions.Open(ctx, session.cookie)
+	if err != nil {
+		return
+	}
+	d, err := p.Sessions.Disconnect(ctx, opened, p.Connections)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trace("process %d: disconnected %s: %+v, %v", p.name, session.gid, d, err)
+	if p.dead {
+		return
+	}
+	c := callOf(ctx)
+	if err == nil && s.ended[session.epoch] == 0 {
+		s.violation("call %d: a connection was reported as disconnected, and its session has not ended", c.id)
+	}
+	if !d.Revoked {
+		return
+	}
+	s.count["revoked"]++
+	erased := s.refresh[c.erased]
+	if erased == nil || string(d.Status) != row.Disconnected {
+		s.violation("call %d: a connection was reported as revoked that was not erased", c.id)
+		return
+	}
+	s.revoked = append(s.revoked, erased.family)
+}
+
+// deauthorise is what a person does in Asana's settings.
+func (s *sim) deauthorise(gid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trace("%s deauthorises the app", gid)
+	s.count["deauthorised"]++
+	if err := s.inst.Asana.RevokeGrants(gid); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range s.refresh {
+		r.ended = r.ended || r.gid == gid
+	}
+}

@@ -1,0 +1,92 @@
+package refresher_test
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// chances are the chances of a run's faults, for each operation, and of what callers
+// do other than ask.
+type chances struct {
+	asanaRefuses, asanaLoses, asanaSlow, asanaStalls                   float64
+	readFails, writeFails, writeIsLost, tableSlow, tableStalls         float64
+	processDies                                                        float64
+	callerLeaves, callerDisconnects, callerSignsIn, personDeauthorises float64
+}
+
+// isZero reports whether nothing can go wrong in the run.
+func (c chances) isZero() bool { return c == chances{} }
+
+// hasStalls reports whether calls may take longer than their deadline.
+func (c chances) hasStalls() bool { return c.tableStalls+c.asanaStalls > 0 }
+
+// drawChances draws the faults of a run. Runs with faults of one kind show which
+// invariant depends on which fault.
+func drawChances(r *random) chances {
+	c := chances{callerLeaves: 0.1, callerDisconnects: 0.02, callerSignsIn: 0.02, personDeauthorises: 0.005}
+	switch r.intN(14) {
+	case 0, 1:
+		return chances{}
+	case 2:
+		c.callerDisconnects, c.callerSignsIn, c.asanaSlow = 0.1, 0.1, 0.4
+	case 3, 4:
+		c.asanaRefuses = 0.3
+		c.personDeauthorises = 0
+	case 5:
+		c.asanaRefuses, c.asanaLoses, c.asanaSlow = 0.1, 0.1, 0.1
+	case 6:
+		c.readFails, c.writeFails, c.writeIsLost, c.tableSlow = 0.03, 0.08, 0.08, 0.1
+	case 7, 8:
+		c.tableStalls, c.asanaStalls, c.asanaSlow = 0.15, 0.2, 0.4
+	case 9:
+		c.processDies, c.asanaSlow = 0.03, 0.1
+	case 10, 11: // holders that wake up while the next one has its request under way
+		return chances{asanaStalls: 0.4, asanaSlow: 0.7}
+	default:
+		c.asanaRefuses, c.asanaLoses, c.asanaSlow, c.asanaStalls = 0.05, 0.05, 0.05, 0.03
+		c.readFails, c.writeFails, c.writeIsLost, c.tableSlow, c.tableStalls = 0.02, 0.04, 0.04, 0.03, 0.02
+		c.processDies = 0.01
+	}
+	return c
+}
+
+// random is the randomness of one call or one process, so that what one draws does not
+// depend on when another does. It is safe for concurrent use.
+type random struct {
+	mu sync.Mutex
+	r  *rand.Rand
+}
+
+func newRandom(seed, stream uint64) *random {
+	return &random{r: rand.New(rand.NewPCG(seed, stream))}
+}
+
+func (r *random) intN(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.r.IntN(n)
+}
+
+// happens returns true with that chance.
+func (r *random) happens(chance float64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.r.Float64() < chance
+}
+
+func (r *random) between(low, high time.Duration) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return low + time.Duration(r.r.Int64N(int64(high-low)))
+}
+
+// Read implements [io.Reader], for the processes.
+func (r *random) Read(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range b {
+		b[i] = byte(r.r.Uint32())
+	}
+	return len(b), nil
+}

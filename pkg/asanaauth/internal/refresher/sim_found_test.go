@@ -1,0 +1,128 @@
+package refresher_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// Mistakes that the simulation found, each with a test of its own.
+
+// The table's answer to the mark "broken" was lost, and with it the alarm about a lost
+// token. The alarm must also be raised if the table stays down.
+func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
+	for name, times := range map[string]int{"the answer is lost": 1, "the table stays down": 1000} {
+		t.Run(name, func(t *testing.T) {
+			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+				inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.OutcomeUnknown = true })
+				inst.Switches(refuseRefresh)
+				left := times
+				inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+					if isWrite(op) && op.Changes[0].Row.(*store.Hot).Status == row.Broken && left > 0 {
+						left--
+						return true, authtest.ErrTableDown
+					}
+					return true, nil
+				}
+				_, err := inst.Process().Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmLost), 1)
+			})
+		})
+	}
+}
+
+// A refresh failed after the person had connected again, and disconnected that
+// connection, too. The row that the refresh began with must not be served any more.
+func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		cookie := inst.Process().SignIn(asanatest.Member)
+		time.Sleep(58 * time.Minute)
+		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Status: 503, Before: func(*http.Request) {
+			if _, err := inst.Process().Disconnect(inst.Process().SignIn(asanatest.Member)); err != nil {
+				t.Error(err)
+			}
+		}})
+		_, err := inst.Process().Token(cookie, someTTL)
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+	})
+}
+
+// A holder stalled past its lease, and the next one sent the same token again; or it
+// stalled before it sent the token, and was itself the second one. If Asana ends a
+// consent whose rotated token is used again, it then ends the token that was saved.
+// That must not look like any other rejection.
+func TestATokenSentTwiceIsRemembered(t *testing.T) {
+	for name, c := range map[string]struct {
+		stalls stalls
+		fault  asanatest.Fault // of the second holder's request
+	}{
+		"after Asana responded":     {stalls{after: 18 * time.Second}, asanatest.Fault{AnswerDelay: 5 * time.Second}},
+		"before Asana was asked":    {stalls{before: 18 * time.Second}, asanatest.Fault{}},
+		"and its response was lost": {stalls{before: 18 * time.Second, err: errors.New("lost")}, asanatest.Fault{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })
+				cookie := inst.Process().SignIn(asanatest.Member)
+				time.Sleep(59*time.Minute + 30*time.Second)
+				if c.stalls.after > 0 { // the first request that comes is the stalled holder's
+					inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant})
+				}
+				c.fault.GrantType = refreshGrant
+				inst.Asana.Inject(c.fault)
+				first, second := make(chan error), make(chan error)
+				c.stalls.next = inst.Wire
+				go func() {
+					stalling := inst.Process(func(s *authtest.Settings) { s.Transport = c.stalls })
+					_, err := stalling.Token(cookie, someTTL)
+					first <- err
+				}()
+				go func() {
+					time.Sleep(15 * time.Second)
+					_, err := inst.Process().Token(cookie, someTTL)
+					second <- err
+				}()
+				if err := errors.Join(<-second, <-first); err != nil {
+					t.Fatal(err)
+				}
+				authtest.WantCount(t, "refreshes", inst.Refreshes(), 2)
+				inst.Expire()
+				_, err := inst.Process().Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmLost), 1)
+			})
+		})
+	}
+}
+
+// stalls is the transport of a process that is suspended before its requests, or when
+// their responses have come.
+type stalls struct {
+	next          http.RoundTripper
+	before, after time.Duration
+	err           error
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (s stalls) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(s.before)
+	resp, err := s.next.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))
+	time.Sleep(s.after)
+	if s.err != nil {
+		return nil, s.err
+	}
+	return resp, err
+}

@@ -1,0 +1,146 @@
+package refresher_test
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+)
+
+// simProcess is a process with a clock of its own. It may die.
+type simProcess struct {
+	*authtest.Process
+	s     *sim
+	name  int
+	clock simClock
+	dead  bool
+}
+
+// process starts a process. Clocks differ by less than the clock skew of 3 seconds.
+func (s *sim) process() *simProcess {
+	p := &simProcess{s: s, name: len(s.processes)}
+	r := newRandom(s.seed, 1<<32+uint64(p.name))
+	if r.happens(0.7) {
+		p.clock.ahead = r.between(-1400*time.Millisecond, 1400*time.Millisecond)
+	}
+	p.Process = s.inst.Process(func(settings *authtest.Settings) {
+		settings.Store, settings.Transport, settings.Clock = simTable{p}, simAsana{p}, p.clock
+		settings.Rand, settings.Log, settings.Joined = r, simLog{p}, r.happens(0.5)
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.processes = append(s.processes, p)
+	return p
+}
+
+// alive returns a process that is not dead. It starts one if there are fewer than two.
+func (s *sim) alive(r *random) *simProcess {
+	s.mu.Lock()
+	var alive []*simProcess
+	for _, p := range s.processes {
+		if !p.dead {
+			alive = append(alive, p)
+		}
+	}
+	s.mu.Unlock()
+	if len(alive) < 2 {
+		return s.process()
+	}
+	return alive[r.intN(len(alive))]
+}
+
+func (p *simProcess) isDead() bool {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.dead
+}
+
+// die ends the process: nothing that it sends arrives any more, and what it says does
+// not count.
+func (p *simProcess) die() {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	p.s.trace("process %d dies", p.name)
+	p.dead = true
+}
+
+// call returns the context of a new call in a process.
+func (s *sim) call(ctx context.Context, p *simProcess) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	c := &simCall{p: p, id: s.calls, random: newRandom(s.seed, 1<<40+s.calls), rejected: map[string]bool{}, revoked: map[string]bool{}}
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// boundedCall is call with the deadline that a caller has.
+func (s *sim) boundedCall(ctx context.Context, p *simProcess) (context.Context, context.CancelFunc) {
+	return p.clock.WithDeadline(s.call(ctx, p), p.clock.Now().Add(row.CallerTime))
+}
+
+// simClock is a clock that is ahead of the true time. The deadlines of its contexts are
+// by this clock, too.
+type simClock struct{ ahead time.Duration }
+
+// trueTime is a clock that is right.
+var trueTime simClock
+
+// Now implements [asanaauth.Clock].
+func (k simClock) Now() time.Time { return time.Now().Add(k.ahead).Round(0) }
+
+// Sleep implements [asanaauth.Clock].
+func (simClock) Sleep(ctx context.Context, d time.Duration) error {
+	return asanaauth.SystemClock{}.Sleep(ctx, d)
+}
+
+// WithDeadline implements [asanaauth.Clock].
+func (k simClock) WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc) {
+	inner, cancel := context.WithDeadline(shifted{ctx, -k.ahead}, at.Add(-k.ahead))
+	return shifted{inner, k.ahead}, cancel
+}
+
+// shifted is a context whose deadline is by another clock.
+type shifted struct {
+	context.Context
+	by time.Duration
+}
+
+func (c shifted) Deadline() (time.Time, bool) {
+	at, ok := c.Context.Deadline()
+	return at.Add(c.by), ok
+}
+
+// simLog counts the alarms of processes that are not dead.
+type simLog struct{ p *simProcess }
+
+func (l simLog) Enabled(context.Context, slog.Level) bool { return true }
+func (l simLog) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l simLog) WithGroup(string) slog.Handler            { return l }
+
+func (l simLog) Handle(_ context.Context, r slog.Record) error {
+	if r.Level < slog.LevelError && !*simTrace {
+		return nil
+	}
+	attrs := map[string]string{}
+	r.Attrs(func(a slog.Attr) bool {
+		attrs[a.Key] = a.Value.String()
+		return true
+	})
+	s := l.p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trace("process %d: %s %v", l.p.name, r.Message, attrs)
+	if l.p.dead {
+		return nil
+	}
+	switch attrs["alarm"] {
+	case row.AlarmLost, row.AlarmUnsaved:
+		s.conn(attrs["connection"]).alarms++
+	case row.AlarmUnseal, row.AlarmWrongClient, "kms_denied":
+		s.violation("alarm %s: %s", attrs["alarm"], attrs["err"])
+	}
+	return nil
+}

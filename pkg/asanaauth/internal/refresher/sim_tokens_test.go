@@ -1,0 +1,97 @@
+package refresher_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+)
+
+// apply gives the request to offline Asana and notes what its response says.
+func (q *simRequest) apply() *http.Response {
+	s := q.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q.applied = true
+	r := q.r.Clone(context.WithoutCancel(q.r.Context()))
+	r.Body = io.NopCloser(bytes.NewReader(q.body))
+	resp, err := s.inst.Asana.Transport().RoundTrip(r)
+	if err != nil {
+		s.violation("offline Asana: %v", err)
+		return q.response(http.StatusBadGateway, "", nil)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	switch q.path {
+	case authtest.TokenPath:
+		q.noteTokens(resp.StatusCode, body)
+	case authtest.RevokePath:
+		q.noteRevocation(resp.StatusCode)
+	}
+	return resp
+}
+
+// noteTokens notes the tokens of a response.
+func (q *simRequest) noteTokens(status int, body []byte) {
+	s := q.s
+	var tokens struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		Error   string
+	}
+	if err := json.Unmarshal(body, &tokens); err != nil {
+		s.violation("offline Asana: %v", err)
+	}
+	old := s.refresh[q.refresh]
+	if status != http.StatusOK {
+		if tokens.Error == "invalid_grant" && old != nil {
+			q.c.rejected[q.refresh] = true
+			s.noteReuse(old)
+		}
+		return
+	}
+	gid, _, _ := strings.Cut(strings.TrimPrefix(tokens.Access, "2/"), "/")
+	s.access[tokens.Access] = &accessToken{gid: gid, from: q.refresh}
+	if tokens.Refresh != "" && tokens.Refresh != q.refresh {
+		next := &refreshToken{gid: gid, family: tokens.Refresh, from: q.refresh}
+		if old != nil {
+			next.family, old.rotated = old.family, true
+		}
+		s.refresh[tokens.Refresh] = next
+	}
+	if old != nil {
+		q.c.carried = q.refresh
+	}
+}
+
+// noteReuse notes that Asana may have ended a whole consent because a rotated token was
+// used again. That is no mistake if it was used again because a response was lost.
+func (s *sim) noteReuse(old *refreshToken) {
+	if !old.rotated || old.lost == "" || !s.inst.Asana.Switches().ReuseRevokes {
+		return
+	}
+	for _, r := range s.refresh {
+		if r.family == old.family && r.lost == "" {
+			r.rotated, r.lost = true, causeReused
+		}
+	}
+}
+
+func (q *simRequest) noteRevocation(status int) {
+	s := q.s
+	if status != http.StatusOK {
+		return
+	}
+	q.c.revoked[q.refresh] = true
+	token := s.refresh[q.refresh]
+	whole := s.inst.Asana.Switches().RevokeWholeGrant
+	for _, r := range s.refresh {
+		if r.family == token.family || whole && r.gid == token.gid {
+			r.ended = true
+		}
+	}
+}

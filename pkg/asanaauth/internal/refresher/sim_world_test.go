@@ -1,0 +1,218 @@
+package refresher_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// sim is the world of one run, and what is known about it.
+type sim struct {
+	t        *testing.T
+	seed     uint64
+	inst     *authtest.Installation
+	random   *random
+	chances  chances
+	lifetime time.Duration // of access tokens
+	rotates  bool
+	ring     *seal.Ring
+
+	mu        sync.Mutex // guards what follows, the table and offline Asana
+	faultless bool       // faults have not begun, or have ended
+	writes    int        // counts the writes of hot rows
+	calls     uint64
+	processes []*simProcess
+	sessions  []simSession
+	access    map[string]*accessToken
+	refresh   map[string]*refreshToken
+	ended     map[string]int           // by epoch: the write that ended it
+	leases    map[string]time.Duration // by lease: by how much its holder's clock is ahead
+	conns     map[string]*simConn
+	revoked   []string // the families of grants that were reported as revoked
+	opened    map[sealedField]string
+	count     map[string]int
+	failures  int
+}
+
+type simSession struct {
+	cookie     secret.String
+	gid, epoch string
+}
+
+// accessToken is what is known about an access token.
+type accessToken struct {
+	gid      string
+	from     string // the refresh token that it was issued for; empty: a code
+	saved    bool
+	removed  int // the write that removed it from the row
+	reported int // the write that noted it as reported
+}
+
+// refreshToken is what is known about a refresh token.
+type refreshToken struct {
+	gid      string
+	family   string     // the first token of the consent
+	from     string     // the token that it replaced
+	rotated  bool       // Asana has replaced it
+	ended    bool       // it was revoked, or the person deauthorised the app
+	lost     string     // why the token that replaced it may be lost; empty: it cannot be
+	requests []*simCall // under way
+}
+
+// Why a token may be lost.
+const (
+	causeDied    = "process died"
+	causeLost    = "response lost"
+	causeUnsaved = "save failed"
+	causeStalled = "stalled"
+	causeReused  = "ended because an older token was used again"
+)
+
+// simConn is what is known about a connection.
+type simConn struct {
+	leases, requests, saves int
+	consent                 int // the write of the last consent
+	losses                  []*simCall
+	alarms                  int // about a lost token
+}
+
+// simCall is one call of a process. Its context has it.
+type simCall struct {
+	p         *simProcess
+	id        uint64
+	random    *random
+	reached   int    // the last write of a hot row before the call's last read of one
+	seen      int    // the same, for reads whose answer the call got
+	carried   string // the refresh token whose response the call has
+	stalled   bool
+	disturbed bool            // an operation of the table failed or stalled
+	leased    *store.Hot      // the row whose lease it took
+	rejected  map[string]bool // refresh tokens that Asana rejected
+	revoked   map[string]bool // refresh tokens that Asana revoked
+	erased    string
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *simCall {
+	c, _ := ctx.Value(callKey{}).(*simCall)
+	return c
+}
+
+func newSim(t *testing.T, seed uint64) *sim {
+	r := newRandom(seed, 0)
+	s := &sim{
+		t: t, seed: seed, inst: authtest.New(t), random: r, chances: drawChances(r), faultless: true,
+		access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, ended: map[string]int{},
+		leases: map[string]time.Duration{}, conns: map[string]*simConn{}, opened: map[sealedField]string{}, count: map[string]int{},
+	}
+	s.lifetime = []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}[r.intN(4)]
+	s.rotates = r.happens(0.5)
+	s.inst.Switches(func(w *asanatest.Switches) {
+		w.AccessTokenSeconds = int(s.lifetime.Seconds())
+		w.RotateRefreshTokens = s.rotates
+		w.ReuseRevokes = r.happens(0.3)
+		w.RevokeWholeGrant = r.happens(0.5)
+		w.RefreshEndsOldAccess = r.happens(0.3)
+		w.RefreshTokenOnRefresh = []string{"absent", "same"}[r.intN(2)]
+	})
+	s.trace("lifetime %v, rotates %v, %+v", s.lifetime, s.rotates, s.chances)
+	for range 2 + r.intN(3) {
+		s.process()
+	}
+	ring, err := s.processes[0].Keys.Ring(s.call(t.Context(), s.processes[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ring = ring
+	return s
+}
+
+func (s *sim) trace(format string, args ...any) {
+	if *simTrace {
+		s.t.Logf("%s %s", time.Now().Format("15:04:05.000"), fmt.Sprintf(format, args...))
+	}
+}
+
+// violation reports that an invariant does not hold.
+func (s *sim) violation(format string, args ...any) {
+	s.t.Helper()
+	s.trace("VIOLATION: "+format, args...)
+	if s.failures++; s.failures <= 5 {
+		s.t.Errorf("seed %d: "+format, append([]any{s.seed}, args...)...)
+	}
+}
+
+func (s *sim) tally(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count[what]++
+}
+
+func (s *sim) conn(id string) *simConn {
+	if s.conns[id] == nil {
+		s.conns[id] = &simConn{}
+	}
+	return s.conns[id]
+}
+
+// connectionID returns the id of the connection that a person made by signing in.
+func connectionID(gid string) string {
+	return store.ConnectionID(store.HashText(row.SignInOwner(gid)), gid, string(asanaauth.OAuth))
+}
+
+// hotOf returns a person's hot row, or nil.
+func (s *sim) hotOf(gid string) *store.Hot { return s.hot(connectionID(gid)) }
+
+func (s *sim) hot(id string) *store.Hot {
+	key := store.HotKey(id)
+	rows, err := s.inst.Rows.Read(context.Background(), key)
+	if err != nil {
+		s.violation("reading: %v", err)
+	}
+	return row.Get[*store.Hot](rows, key)
+}
+
+// faults returns the chances of faults, and false while there are none.
+func (s *sim) faults() (chances, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.chances, !s.faultless
+}
+
+// stall suspends a call for longer than any caller waits.
+func (s *sim) stall(c *simCall) {
+	s.mu.Lock()
+	c.stalled = true
+	s.mu.Unlock()
+	s.disturb(c, causeStalled)
+	time.Sleep(c.random.between(2*time.Second, 22*time.Second))
+}
+
+// disturb notes that the call may not save the response that it has.
+func (s *sim) disturb(c *simCall, cause string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.disturbed = true
+	if c.carried != "" {
+		s.mayBeLost(c.carried, cause)
+	}
+}
+
+// mayBeLost notes that the token that replaces a refresh token may be lost.
+func (s *sim) mayBeLost(refresh, cause string) {
+	if r := s.refresh[refresh]; r != nil && r.lost == "" {
+		r.lost = cause
+	}
+	s.count[cause]++
+}

@@ -1,0 +1,31 @@
+package refresher_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/refresher"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+)
+
+// Otherwise a holder could ask Asana when it has no time left to save the response, or
+// a dead holder could make every caller's call fail.
+func TestTimesFit(t *testing.T) {
+	const (
+		withLease = row.RequestTime + 2*row.SaveReserve // to take the lease, and to save
+		afterDead = refresher.LeaseTime + row.ClockSkew + row.RequestTime + row.SaveReserve
+		function  = 28 * time.Second // as template.yaml has it
+	)
+	if withLease > refresher.LeaseTime {
+		t.Errorf("a request and two writes take %v of a lease of %v", withLease, refresher.LeaseTime)
+	}
+	if refresher.RequestAndSave != row.RequestTime+row.SaveReserve {
+		t.Errorf("a request and a save take %v, and their parts %v", refresher.RequestAndSave, row.RequestTime+row.SaveReserve)
+	}
+	if afterDead > row.CallerTime {
+		t.Errorf("waiting for a dead lease and asking Asana take %v of a caller's %v", afterDead, row.CallerTime)
+	}
+	if row.CallerTime+row.SaveReserve > function {
+		t.Errorf("a call takes %v, and its last save %v, of a function's %v", row.CallerTime, row.SaveReserve, function)
+	}
+}

@@ -1,0 +1,164 @@
+// Package requests sends the requests to Asana that several packages share: for tokens,
+// and about them. Each request has a time limit. Token requests use the client secret that
+// Asana accepts. Errors are of package asanaauth.
+package requests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+)
+
+// Config configures [Requests]. All fields are required.
+type Config struct {
+	Rows    *row.Rows
+	Asana   *asana.Client
+	Secrets *clientsecret.Secrets
+}
+
+// Requests sends requests to Asana. It is safe for concurrent use.
+type Requests struct {
+	rows    *row.Rows
+	asana   *asana.Client
+	secrets *clientsecret.Secrets
+}
+
+// New returns Requests. The error reports every missing field, except Rows.
+func New(c Config) (*Requests, error) {
+	err := errors.Join(row.Missing(c.Asana == nil, "Asana"), row.Missing(c.Secrets == nil, "Secrets"))
+	if err != nil {
+		return nil, err
+	}
+	return &Requests{c.Rows, c.Asana, c.Secrets}, nil
+}
+
+// Ready makes sure that a client secret is in memory. Errors: TryAgain.
+func (r *Requests) Ready(ctx context.Context) error {
+	if err := r.secrets.Ready(ctx); err != nil {
+		return row.TryAgain(0, err)
+	}
+	return nil
+}
+
+// Exchange exchanges an authorization code for tokens (RFC 6749 section 4.1.3). Errors:
+// those of [Requests.Refresh].
+func (r *Requests) Exchange(ctx context.Context, code, verifier secret.String, redirectURI string) (asana.Tokens, error) {
+	var tokens asana.Tokens
+	err := r.withSecret(ctx, "", func(ctx context.Context, clientSecret secret.String) (err error) {
+		tokens, err = r.asana.Exchange(ctx, clientSecret, code, verifier, redirectURI)
+		return err
+	})
+	return tokens, wrap("exchanging the code", err)
+}
+
+// Refresh exchanges a refresh token for tokens (RFC 6749 section 6). If Asana rejects a
+// client secret, Refresh sends the request again with the next one. connection is the
+// connection in the alarm, and may be empty.
+//
+// Errors: Misconfigured if Asana rejects every client secret, with the alarm
+// client_secret_rejected; AsanaUnavailable; both wrap an [*asana.Error].
+func (r *Requests) Refresh(ctx context.Context, connection string, refresh secret.String) (asana.Tokens, error) {
+	var tokens asana.Tokens
+	err := r.withSecret(ctx, connection, func(ctx context.Context, clientSecret secret.String) (err error) {
+		tokens, err = r.asana.Refresh(ctx, clientSecret, refresh)
+		return err
+	})
+	return tokens, wrap("refreshing", err)
+}
+
+// Revoke revokes a refresh token (RFC 7009). Errors: those of Refresh.
+func (r *Requests) Revoke(ctx context.Context, connection string, refresh secret.String) error {
+	return wrap("revoking", r.withSecret(ctx, connection, func(ctx context.Context, clientSecret secret.String) error {
+		return r.asana.Revoke(ctx, clientSecret, refresh)
+	}))
+}
+
+func (r *Requests) withSecret(ctx context.Context, connection string, request func(context.Context, secret.String) error) error {
+	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
+	defer cancel()
+	err := r.secrets.Try(ctx, clientRejected, func(clientSecret secret.String) error { return request(ctx, clientSecret) })
+	if errors.Is(err, clientsecret.ErrRejected) {
+		r.rows.Alarm(ctx, row.AlarmSecretRejected, connection, err)
+		return &asanaauth.Error{Kind: asanaauth.Misconfigured, Err: err}
+	}
+	return err
+}
+
+// clientRejected reports whether Asana rejected the client id or the client secret, not
+// the token.
+func clientRejected(err error) bool {
+	var e *asana.Error
+	return errors.As(err, &e) && (e.Code == asana.InvalidClient || e.Code == asana.UnauthorizedClient)
+}
+
+// Introspect introspects a token of any kind (RFC 7662). It changes nothing at Asana.
+// Errors: TryAgain if Asana's rate limit is reached; AsanaUnavailable.
+func (r *Requests) Introspect(ctx context.Context, token secret.String) (asana.Introspection, error) {
+	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
+	defer cancel()
+	info, err := r.asana.Introspect(ctx, token)
+	return info, RateLimited(wrap("introspecting", err))
+}
+
+// Me returns the user of an access token (GET /users/me). Errors: TryAgain if Asana's rate
+// limit is reached; AsanaUnavailable, also if Asana refuses the request.
+func (r *Requests) Me(ctx context.Context, access secret.String) (asana.User, error) {
+	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
+	defer cancel()
+	user, err := r.asana.Me(ctx, access)
+	return user, RateLimited(wrap("asking whose token it is", err))
+}
+
+// UserInfo returns the user of an access token from the UserInfo endpoint (OpenID Connect
+// Core section 5.3). Errors: AsanaUnavailable.
+func (r *Requests) UserInfo(ctx context.Context, access secret.String) (asana.UserInfo, error) {
+	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
+	defer cancel()
+	info, err := r.asana.UserInfo(ctx, access)
+	return info, wrap("asking UserInfo", err)
+}
+
+// ErrIdentitiesDisagree reports that Asana named different users for one token.
+var ErrIdentitiesDisagree = errors.New("what Asana says about the person's identity disagrees")
+
+// wrap adds to err what was being done, and gives it a kind. It returns nil if err is nil.
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return ErrorOf(fmt.Errorf("%s: %w", doing, err))
+}
+
+// ErrorOf wraps an error of Asana, of the store or of the keyring in an
+// [*asanaauth.Error]. It returns an error that wraps one already unchanged.
+func ErrorOf(err error) error {
+	var known *asanaauth.Error
+	var response *asana.Error
+	if !errors.As(err, &known) && errors.As(err, &response) {
+		return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Timeout: response.Timeout, Err: err}
+	}
+	return row.ErrorOf(err)
+}
+
+// IsStatus reports whether err is a response of Asana with the HTTP status.
+func IsStatus(err error, status int) bool {
+	var response *asana.Error
+	return errors.As(err, &response) && response.Status == status
+}
+
+// RateLimited turns a 429 of Asana into TryAgain with its Retry-After. It returns any other
+// error unchanged.
+func RateLimited(err error) error {
+	var response *asana.Error
+	if errors.As(err, &response) && response.Status == http.StatusTooManyRequests {
+		return row.TryAgain(response.RetryAfter, err)
+	}
+	return err
+}

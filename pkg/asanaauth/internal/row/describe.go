@@ -1,0 +1,115 @@
+package row
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Describe returns what a backend may know about a connection. Errors: TryAgain, also if
+// its rows do not belong together; Internal.
+func (r *Rows) Describe(ctx context.Context, c *Connection) (asanaauth.Details, error) {
+	o := &c.opened
+	if !o.IsConsistent() {
+		return asanaauth.Details{}, ErrInconsistentRead
+	}
+	d := DetailsOf(o.Hot, o.Cold)
+	if o.Hot.Status == Disconnected {
+		d.Owner = o.Owner
+		return d, nil
+	}
+	p, err := r.OpenPerson(ctx, c, FieldOwner, FieldName, FieldEmail)
+	if err != nil {
+		return asanaauth.Details{}, err
+	}
+	d.Owner, d.AttributedTo.Name, d.AttributedTo.Email = p.Owner.Reveal(), p.Name, p.Email
+	return d, nil
+}
+
+// DetailsOf returns the details that are not sealed. cold must not be nil, unless hot is a
+// tombstone.
+func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
+	d := asanaauth.Details{ID: hot.Connection, Kind: asanaauth.Kind(hot.Kind), Status: asanaauth.Status(hot.Status)}
+	if hot.Status == Disconnected {
+		d.UpdatedAt = hot.End.Add(-tombstoneTTL)
+		return d
+	}
+	switch hot.Reason {
+	case asanaauth.ReasonInvalidGrant, asanaauth.ReasonLostToken, asanaauth.ReasonInactive: // any other text is not ours
+		d.StatusReason = hot.Reason
+	}
+	d.AttributedTo.GID = hot.AsanaGID
+	d.ScopeRequested, d.ScopeGranted = cold.ScopeRequested, cold.ScopeGranted
+	d.ReaderOf = strings.Fields(cold.ReaderOf)
+	d.CreatedAt, d.UpdatedAt = cold.Created, cold.Updated
+	d.BrokenAt, d.ExpiresAt = hot.BrokenAt, hot.Expires
+	if TraitsOf(hot.Kind).IsGrant {
+		d.LastRefreshed = hot.LastRefreshed
+	}
+	return d
+}
+
+// Person is the sealed content of a cold row: the owner's name, and the profile of the
+// Asana user. A field is zero if it is unknown.
+type Person struct {
+	Owner, Name, Email, Picture secret.String
+}
+
+// OpenPerson opens the named fields of a connection's cold row; other fields of the Person
+// stay zero. Errors: those of OpenField.
+func (r *Rows) OpenPerson(ctx context.Context, c *Connection, fields ...string) (Person, error) {
+	var p Person
+	err := p.each(c.opened.Cold, func(field string, text *secret.String, sealed *secret.Sealed) (err error) {
+		if len(*sealed) > 0 && slices.Contains(fields, field) {
+			*text, err = r.OpenField(ctx, c.opened.Ring, c.ID(), coldLabel(c.opened.Hot, field), *sealed)
+		}
+		return err
+	})
+	if err != nil {
+		return Person{}, err
+	}
+	return p, nil
+}
+
+// SetPerson seals the fields of p that are not zero into a cold row.
+func (r *Rows) SetPerson(ring *seal.Ring, hot *store.Hot, cold *store.Cold, p Person) error {
+	return p.each(cold, func(field string, text *secret.String, sealed *secret.Sealed) (err error) {
+		if !text.IsZero() {
+			*sealed, err = r.SealField(ring, coldLabel(hot, field), *text)
+		}
+		return err
+	})
+}
+
+// each calls f for each field of p, with its name, its text and its place in cold.
+func (p *Person) each(cold *store.Cold, f func(field string, text *secret.String, sealed *secret.Sealed) error) error {
+	for _, one := range []struct {
+		field  string
+		text   *secret.String
+		sealed *secret.Sealed
+	}{
+		{FieldOwner, &p.Owner, &cold.OwnerName},
+		{FieldName, &p.Name, &cold.Name},
+		{FieldEmail, &p.Email, &cold.Email},
+		{FieldPicture, &p.Picture, &cold.Picture},
+	} {
+		if err := f(one.field, one.text, one.sealed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ScopeOf returns the scope that Asana granted, or the requested one if Asana did not
+// report it.
+func ScopeOf(cold *store.Cold) string {
+	if cold.ScopeGranted != "" {
+		return cold.ScopeGranted
+	}
+	return cold.ScopeRequested
+}

@@ -1,0 +1,80 @@
+package row
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/keyring"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Errors that several packages return.
+var (
+	ErrNotFound        error = &asanaauth.Error{Kind: asanaauth.NotFound}
+	ErrUnauthenticated error = &asanaauth.Error{Kind: asanaauth.Unauthenticated}
+	ErrLinkExpired     error = &asanaauth.Error{Kind: asanaauth.LinkExpired}
+	// ErrInconsistentRead reports that the hot and the cold row did not belong to the
+	// same consent, even after they were read again.
+	ErrInconsistentRead error = TryAgain(0, errors.New("hot and cold row do not belong together"))
+	// ErrReturnTo reports a return URL that is not allowed.
+	ErrReturnTo error = InvalidRequest("return_to is not one of the addresses that this service returns to.")
+)
+
+// minRetryAfter is the shortest RetryAfter of TryAgain.
+const minRetryAfter = time.Second
+
+// TryAgain returns an error of kind [asanaauth.TryAgain]. after is how long the caller must
+// wait, raised to one second if it is less. err is the cause, for the log only.
+func TryAgain(after time.Duration, err error) *asanaauth.Error {
+	return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: max(after, minRetryAfter), Err: err}
+}
+
+// InvalidRequest returns an error of kind [asanaauth.InvalidRequest]. detail must be a
+// fixed sentence: callers see it.
+func InvalidRequest(detail string) error {
+	return &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: detail}
+}
+
+// ReconnectRequired returns the error for a connection that is not active. status is its
+// state, for the log only.
+func ReconnectRequired(status string) error {
+	return &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: errors.New("the connection is " + status)}
+}
+
+// ErrorOf wraps an error of the store, of the keyring or of a context in an
+// [*asanaauth.Error]. It returns nil, and an error that wraps one already, unchanged.
+func ErrorOf(err error) error {
+	var known *asanaauth.Error
+	var unavailable *keyring.UnavailableError
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.As(err, &unavailable):
+		return TryAgain(unavailable.RetryAfter, err)
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrConflict),
+		errors.Is(err, seal.ErrUnavailable), errors.Is(err, seal.ErrDenied),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return TryAgain(0, err)
+	}
+	return &asanaauth.Error{Kind: asanaauth.Internal, Err: err}
+}
+
+// Missing returns an error with the name of a Config's field if isMissing, otherwise nil.
+func Missing(isMissing bool, field string) error {
+	if isMissing {
+		return errors.New("asanaauth: " + field + " is missing")
+	}
+	return nil
+}
+
+// CodeExpired returns LinkExpired. Its Detail is the same whatever is wrong with a code, so
+// a caller cannot learn whether the code exists, or whose it is.
+func CodeExpired(err error) error {
+	return &asanaauth.Error{
+		Kind: asanaauth.LinkExpired, Err: err,
+		Detail: "The code is unknown, spent or too old, or was made for another owner or person.",
+	}
+}

@@ -1,0 +1,165 @@
+package row
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/keyring"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Config configures [Rows].
+type Config struct {
+	Store store.Store      // required
+	Keys  *keyring.Keyring // required
+	Clock asanaauth.Clock  // nil: asanaauth.SystemClock
+	Rand  io.Reader        // nil: crypto/rand.Reader
+	Log   *slog.Logger     // nil: nothing is logged
+}
+
+// Rows is a [Table] with the data keys: it opens and seals fields. It is safe for
+// concurrent use.
+type Rows struct {
+	*Table
+	keys *keyring.Keyring
+}
+
+// New returns Rows. The error reports every missing field.
+func New(c Config) (*Rows, error) {
+	t, err := NewTable(TableConfig{Store: c.Store, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
+	if err := errors.Join(err, Missing(c.Keys == nil, "Keys")); err != nil {
+		return nil, err
+	}
+	return &Rows{t, c.Keys}, nil
+}
+
+// Ring returns the data keys. Errors: TryAgain, Internal.
+func (r *Rows) Ring(ctx context.Context) (*seal.Ring, error) {
+	ring, err := r.keys.Ring(ctx)
+	return ring, ErrorOf(err)
+}
+
+// OpenField opens a sealed field. If the field does not open, it was not sealed by this
+// installation for this label, and OpenField raises the alarm unseal_failed. connection is
+// the connection in the alarm, and may be empty.
+//
+// Errors: Internal, wrapping [seal.ErrOpen], if the field does not open; TryAgain.
+func (r *Rows) OpenField(ctx context.Context, ring *seal.Ring, connection string, l seal.Label, s secret.Sealed) (secret.String, error) {
+	text, err := r.keys.Open(ctx, ring, l, s)
+	if errors.Is(err, seal.ErrOpen) {
+		r.Alarm(ctx, AlarmUnseal, connection, err)
+		return secret.String{}, &asanaauth.Error{Kind: asanaauth.Internal, Err: fmt.Errorf("opening %s: %w", l.Field, err)}
+	}
+	return text, ErrorOf(err)
+}
+
+// SealField seals a field under the primary key.
+func (r *Rows) SealField(ring *seal.Ring, l seal.Label, text secret.String) (secret.Sealed, error) {
+	s, err := ring.Seal(r.rand, l, text)
+	if err != nil {
+		return nil, fmt.Errorf("sealing %s: %w", l.Field, err)
+	}
+	return s, nil
+}
+
+// The names of a connection's sealed fields: those of the hot row, then those of the cold
+// row.
+const (
+	fieldAccess  = "access"
+	fieldRefresh = "refresh"
+
+	FieldOwner   = "owner_name"
+	FieldName    = "name"
+	FieldEmail   = "email"
+	FieldPicture = "picture"
+)
+
+func hotLabel(hot *store.Hot, field string) seal.Label {
+	return seal.Label{Row: hot.Key().String(), Owner: string(hot.Owner[:]), Field: field}
+}
+
+func coldLabel(hot *store.Hot, field string) seal.Label {
+	return seal.Label{Row: store.ColdKey(hot.Connection).String(), Owner: string(hot.Owner[:]), Field: field}
+}
+
+// TimeFact formats a time for the Facts of a [seal.Label]: milliseconds since 1970.
+func TimeFact(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// OpenAccess opens the access token of an active connection. Call it before you trust the
+// row: the token of a forged row does not open. Errors: ReconnectRequired if the connection
+// is not active; those of OpenField.
+func (r *Rows) OpenAccess(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
+	if hot.Status != Active || !IDMatches(hot) {
+		return secret.String{}, ReconnectRequired(hot.Status)
+	}
+	return r.OpenField(ctx, ring, hot.Connection, hotLabel(hot, fieldAccess), hot.Access)
+}
+
+// OpenRefresh opens the refresh token of a connection that has one. Errors: those of
+// OpenField.
+func (r *Rows) OpenRefresh(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
+	return r.OpenField(ctx, ring, hot.Connection, hotLabel(hot, fieldRefresh), hot.Refresh)
+}
+
+// Tokens are the tokens to be sealed into a hot row.
+type Tokens struct {
+	Access    secret.String
+	Refresh   secret.String // zero: the row keeps its refresh token
+	ExpiresIn time.Duration // zero if Asana gave no expiry
+}
+
+// SetTokens seals t into a hot row and sets its times. issued is when Asana issued the
+// tokens.
+func (r *Rows) SetTokens(ring *seal.Ring, hot *store.Hot, t Tokens, issued time.Time) error {
+	access, err := r.SealField(ring, hotLabel(hot, fieldAccess), t.Access)
+	if err != nil {
+		return err
+	}
+	hot.Access, hot.Issued, hot.LastRefreshed = access, issued, issued
+	hot.Expires = expiryOf(hot.Kind, t.ExpiresIn, issued)
+	if t.Refresh.IsZero() {
+		return nil
+	}
+	hot.Refresh, err = r.SealField(ring, hotLabel(hot, fieldRefresh), t.Refresh)
+	return err
+}
+
+// EraseAccess removes the access token from a hot row.
+func EraseAccess(hot *store.Hot) {
+	hot.Access, hot.Issued, hot.Expires = nil, time.Time{}, time.Time{}
+}
+
+// expiryOf returns when an access token expires, or the zero time if Asana gave no expiry
+// for a long-lived token. issued is when Asana issued the token.
+func expiryOf(kind string, expiresIn time.Duration, issued time.Time) time.Time {
+	switch {
+	case expiresIn > 0:
+		return issued.Add(expiresIn)
+	case TraitsOf(kind).IsGrant:
+		return issued.Add(assumedLifetime)
+	}
+	return time.Time{}
+}
+
+// tombstone returns the row that replaces a connection disconnected at now. It keeps the
+// id, the kind, the owner's hash and the counters. Its epoch matches no session.
+func tombstone(hot *store.Hot, now time.Time) *store.Hot {
+	return &store.Hot{
+		Connection: hot.Connection,
+		Kind:       hot.Kind,
+		Owner:      hot.Owner,
+		Epoch:      hot.Epoch,
+		Generation: hot.Generation,
+		Grant:      hot.Grant + 1,
+		Status:     Disconnected,
+		End:        now.Add(tombstoneTTL),
+	}
+}

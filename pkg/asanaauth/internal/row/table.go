@@ -1,0 +1,166 @@
+// Package row reads, checks and replaces the rows of connections, sessions, links and
+// attempts.
+//
+// A [Table] reads and replaces rows. Only [Table.Update] repeats a write, if another writer
+// came first or a response was lost. It recognises its own write if the response was lost.
+// [Rows] adds the data keys: it opens and seals fields, and opens connections.
+//
+// A row is checked before it is trusted. A connection's id is computed from its contents
+// and compared ([IDMatches]). A sealed field opens only in the row, and for the owner, for
+// which it was sealed. So the fields of a forged row do not open.
+//
+// The package also holds what the packages that import it share: the times of a call,
+// audit and alarm lines, and the kinds of credentials ([TraitsOf]).
+package row
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// TableConfig configures a [Table].
+type TableConfig struct {
+	Store store.Store     // required
+	Clock asanaauth.Clock // nil: asanaauth.SystemClock
+	Rand  io.Reader       // nil: crypto/rand.Reader
+	Log   *slog.Logger    // nil: nothing is logged
+}
+
+// Table reads and replaces rows. It has no data keys. It is safe for concurrent use.
+type Table struct {
+	store store.Store
+	clock asanaauth.Clock
+	rand  io.Reader
+	log   *slog.Logger
+}
+
+// NewTable returns a Table. It returns an error if Store is missing.
+func NewTable(c TableConfig) (*Table, error) {
+	if err := Missing(c.Store == nil, "Store"); err != nil {
+		return nil, err
+	}
+	t := &Table{store: c.Store, clock: c.Clock, rand: c.Rand, log: c.Log}
+	if t.clock == nil {
+		t.clock = asanaauth.SystemClock{}
+	}
+	if t.rand == nil {
+		t.rand = rand.Reader
+	}
+	if t.log == nil {
+		t.log = slog.New(slog.DiscardHandler)
+	}
+	return t, nil
+}
+
+// Read returns the rows of the keys. It leaves out missing rows. what names the rows in
+// the error: "reading <what>".
+//
+// Errors: TryAgain, Internal.
+func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store.Rows, error) {
+	rows, err := t.store.Read(ctx, keys...)
+	if err != nil {
+		return nil, ErrorOf(fmt.Errorf("reading %s: %w", what, err))
+	}
+	return rows, nil
+}
+
+// List returns a page of a partition, like [store.Store]. It returns the store's errors
+// unchanged.
+func (t *Table) List(ctx context.Context, pk, cursor string) ([]store.Row, string, error) {
+	return t.store.List(ctx, pk, cursor)
+}
+
+// Get returns the row of a key, or nil if it is missing or of another type.
+func Get[R store.Row](rows store.Rows, key store.Key) R {
+	r, _ := rows[key].(R)
+	return r
+}
+
+// Now returns the clock's time.
+func (t *Table) Now() time.Time { return t.clock.Now() }
+
+// Sleep returns nil after d, or ctx's error if ctx ends first.
+func (t *Table) Sleep(ctx context.Context, d time.Duration) error { return t.clock.Sleep(ctx, d) }
+
+// Pause sleeps for a random time of 100 to 400 ms, between two reads of a row. It returns
+// ctx's error if ctx ends first.
+func (t *Table) Pause(ctx context.Context) error { return t.PauseAtMost(ctx, pollMax) }
+
+// PauseAtMost is like Pause, but sleeps for at most d.
+func (t *Table) PauseAtMost(ctx context.Context, d time.Duration) error {
+	return t.Sleep(ctx, min(d, t.Jitter(pollMin, pollMax)))
+}
+
+// WithTimeout returns a copy of ctx that has the deadline now + d, or ctx's own deadline if
+// that is earlier.
+func (t *Table) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return t.clock.WithDeadline(ctx, t.Now().Add(d))
+}
+
+// Detach returns a context that has ctx's deadline and values, but does not end when
+// ctx is cancelled.
+func (t *Table) Detach(ctx context.Context) (context.Context, context.CancelFunc) {
+	return t.WithTimeout(context.WithoutCancel(ctx), t.Remaining(ctx))
+}
+
+// Remaining returns the time until ctx's deadline, or an hour if ctx has none.
+func (t *Table) Remaining(ctx context.Context) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return time.Hour
+	}
+	return end.Sub(t.Now())
+}
+
+// Jitter returns a random duration in [low, high), or high if there are no random bytes.
+func (t *Table) Jitter(low, high time.Duration) time.Duration {
+	b, err := t.RandomBytes(4)
+	if err != nil {
+		return high
+	}
+	n := uint64(b[0])<<24 | uint64(b[1])<<16 | uint64(b[2])<<8 | uint64(b[3])
+	return low + time.Duration(n*uint64(high-low)>>32)
+}
+
+// RandomBytes returns n random bytes.
+func (t *Table) RandomBytes(n int) ([]byte, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(t.rand, b); err != nil {
+		return nil, fmt.Errorf("drawing randomness: %w", err)
+	}
+	return b, nil
+}
+
+// RandomID returns 64 random bits in hexadecimal, to name a write, a lease or an epoch.
+func (t *Table) RandomID() (string, error) {
+	b, err := t.RandomBytes(8)
+	return hex.EncodeToString(b), err
+}
+
+// RandomToken returns 32 random bytes in base64url.
+func (t *Table) RandomToken() (string, error) {
+	b, err := t.RandomBytes(32)
+	return Base64URL(b), err
+}
+
+// Base64URL encodes bytes without padding (RFC 4648 section 5).
+func Base64URL(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// Warn logs a problem that does not change the response.
+func (t *Table) Warn(ctx context.Context, message string, attrs ...slog.Attr) {
+	t.log.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
+}
+
+// Error logs a problem that an operator should know about.
+func (t *Table) Error(ctx context.Context, message string, attrs ...slog.Attr) {
+	t.log.LogAttrs(ctx, slog.LevelError, message, attrs...)
+}

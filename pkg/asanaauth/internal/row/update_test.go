@@ -1,0 +1,321 @@
+package row_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+)
+
+func TestUpdateReadsOnceAndWritesOnce(t *testing.T) {
+	for name, isKnown := range map[string]bool{"known rows": true, "rows to be read": false} {
+		t.Run(name, func(t *testing.T) {
+			withTable(t, func(t *testing.T, x *fixture) {
+				u := row.Update{Keys: []store.Key{keyA, keyB}, Edit: appendNew(keyA, keyB)}
+				reads := 1
+				if isKnown {
+					u.Known, reads = x.known(keyA, keyB), 0
+				}
+				if err := x.table.Update(t.Context(), u); err != nil {
+					t.Fatal(err)
+				}
+				x.wantCounts(reads, 1)
+				x.wantKind(keyA, "old+new")
+				x.wantKind(keyB, "old+new")
+			})
+		})
+	}
+}
+
+// The write happened and its answer was lost. The same changes are written again, and
+// the store recognises them.
+func TestUpdateRecognisesItsOwnChanges(t *testing.T) {
+	for name, keys := range map[string][]store.Key{"one row": {keyA}, "several rows": {keyA, keyB}} {
+		t.Run(name, func(t *testing.T) {
+			withTable(t, func(t *testing.T, x *fixture) {
+				edits := 0
+				x.onWrite(func(n int) (bool, error) { return true, authtest.FailIf(n == 1, authtest.ErrTableDown) })
+				err := x.table.Update(t.Context(), row.Update{Keys: keys, Edit: counted(&edits, appendNew(keys...))})
+				if err != nil {
+					t.Fatal(err)
+				}
+				x.wantCounts(1, 2)
+				authtest.WantCount(t, "edits", edits, 1)
+				x.wantKind(keyA, "old+new")
+			})
+		})
+	}
+}
+
+// The answer was lost, and another writer changed one of the rows before the changes
+// were written again. The other row still shows that the write happened.
+func TestUpdateRecognisesItsOwnChangesInPart(t *testing.T) {
+	withTable(t, func(t *testing.T, x *fixture) {
+		x.onWrite(func(n int) (bool, error) {
+			if n == 2 {
+				x.change(keyA, "another's")
+			}
+			return true, authtest.FailIf(n == 1, authtest.ErrTableDown)
+		})
+		err := x.table.Update(t.Context(), row.Update{Keys: []store.Key{keyA, keyB}, Edit: appendNew(keyA, keyB)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.wantKind(keyA, "another's")
+		x.wantKind(keyB, "old+new")
+	})
+}
+
+// A store's client that repeats a request may report a conflict with its own write. The
+// rows are read again, and show that the write happened.
+func TestUpdateRecognisesItsOwnRowsWhenItReadsThemAgain(t *testing.T) {
+	withTable(t, func(t *testing.T, x *fixture) {
+		edits := 0
+		x.onWrite(func(n int) (bool, error) {
+			if n > 1 {
+				return true, nil
+			}
+			return true, &store.Conflict{}
+		})
+		err := x.table.Update(t.Context(), row.Update{Keys: []store.Key{keyA, keyB}, Edit: counted(&edits, appendNew(keyA, keyB))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.wantCounts(2, 1)
+		authtest.WantCount(t, "edits", edits, 1)
+		x.wantKind(keyA, "old+new")
+	})
+}
+
+func TestUpdateOfOneRowEditsTheRowThatCameFirst(t *testing.T) {
+	withTable(t, func(t *testing.T, x *fixture) {
+		x.onWrite(func(n int) (bool, error) {
+			if n == 1 {
+				x.change(keyA, "another's")
+			}
+			return true, nil
+		})
+		u := row.Update{Keys: []store.Key{keyA}, Known: x.known(keyA), Edit: appendNew(keyA)}
+		if err := x.table.Update(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		x.wantCounts(0, 2) // the conflict brought the row
+		x.wantKind(keyA, "another's+new")
+		if took := time.Since(x.began); took > 0 {
+			t.Errorf("it waited %v", took)
+		}
+	})
+}
+
+func TestUpdateOfSeveralRowsReadsAllAgain(t *testing.T) {
+	readsB := func(ctx context.Context, tx *row.Tx) error {
+		if err := tx.Read(ctx, "b", keyB); err != nil {
+			return err
+		}
+		return appendNew(keyA, keyB)(ctx, tx)
+	}
+	for name, u := range map[string]row.Update{
+		"keys":           {Keys: []store.Key{keyA, keyB}, Edit: appendNew(keyA, keyB)},
+		"a row of a try": {Keys: []store.Key{keyA}, Edit: readsB},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withTable(t, func(t *testing.T, x *fixture) {
+				x.onWrite(func(n int) (bool, error) {
+					if n == 1 {
+						x.change(keyA, "another's")
+						x.change(keyB, "another's")
+					}
+					return true, nil
+				})
+				if err := x.table.Update(t.Context(), u); err != nil {
+					t.Fatal(err)
+				}
+				x.wantKind(keyA, "another's+new")
+				x.wantKind(keyB, "another's+new")
+				if took := time.Since(x.began); took == 0 {
+					t.Error("it did not pause before it read again")
+				}
+			})
+		})
+	}
+}
+
+// A row of Known that is out of date costs a try, and nothing else.
+func TestUpdateOfARowThatIsGone(t *testing.T) {
+	withTable(t, func(t *testing.T, x *fixture) {
+		known := x.known(keyA)
+		if err := x.rows.Write(t.Context(), store.Delete(keyA, store.RevOf(known[keyA]))); err != nil {
+			t.Fatal(err)
+		}
+		errGone := errors.New("gone")
+		err := x.table.Update(t.Context(), row.Update{
+			Keys: []store.Key{keyA}, Known: known,
+			Edit: func(ctx context.Context, tx *row.Tx) error {
+				if tx.Row(keyA) == nil {
+					return errGone
+				}
+				return appendNew(keyA)(ctx, tx)
+			},
+		})
+		if !errors.Is(err, errGone) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestUpdateInsertsAndDeletes(t *testing.T) {
+	withTable(t, func(t *testing.T, x *fixture) {
+		u := row.Update{Keys: []store.Key{keyA, keyB, keyC}, Edit: func(_ context.Context, tx *row.Tx) error {
+			tx.Delete(keyA)
+			tx.Put(pointer("c"))
+			return nil
+		}}
+		if err := x.table.Update(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		x.wantKind(keyA, "")
+		x.wantKind(keyC, "old")
+		// What is missing counts as removed.
+		u.Edit = func(_ context.Context, tx *row.Tx) error { tx.Delete(keyA); return nil }
+		if err := x.table.Update(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		x.wantCounts(2, 1)
+	})
+}
+
+func TestUpdateTries(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault func(x *fixture) error
+		reads int
+	}{
+		"unavailable": {func(*fixture) error { return authtest.ErrTableDown }, 1},
+		"conflicts":   {func(x *fixture) error { x.change(keyA, "another's"); return nil }, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withTable(t, func(t *testing.T, x *fixture) {
+				x.onWrite(func(int) (bool, error) {
+					err := c.fault(x)
+					return err == nil, err
+				})
+				u := row.Update{Keys: []store.Key{keyA, keyB}, Tries: 3, Edit: appendNew(keyA, keyB)}
+				authtest.WantKind(t, x.table.Update(t.Context(), u), asanaauth.TryAgain)
+				x.wantCounts(c.reads, 3)
+				x.wantKind(keyB, "old")
+			})
+		})
+	}
+}
+
+func TestUpdateTriesUntilTheContextEnds(t *testing.T) {
+	for _, op := range []string{"read", "write"} {
+		t.Run(op, func(t *testing.T) {
+			withTable(t, func(t *testing.T, x *fixture) {
+				x.faulty.Hook = func(_ context.Context, o storetest.Op) (bool, error) {
+					return o.Name != op, authtest.FailIf(o.Name == op, authtest.ErrTableDown)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				err := x.table.Update(ctx, row.Update{Keys: []store.Key{keyA}, Edit: appendNew(keyA)})
+				authtest.WantKind(t, err, asanaauth.TryAgain)
+				if !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("got %v, want the store's error", err)
+				}
+				if took := time.Since(x.began); took != 2*time.Second {
+					t.Errorf("took %v, want 2s", took)
+				}
+				if n := x.faulty.Count(op); n < 5 || n > 20 {
+					t.Errorf("%d tries in 2s, want one in 100 to 400 ms", n)
+				}
+			})
+		})
+	}
+}
+
+// A further row that Edit reads is part of the try: all rows are read again.
+func TestUpdateRepeatsAFurtherRead(t *testing.T) {
+	withTable(t, func(t *testing.T, x *fixture) {
+		reads := 0
+		x.faulty.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "read" {
+				reads++
+			}
+			return true, authtest.FailIf(reads == 2, authtest.ErrTableDown)
+		}
+		u := row.Update{Keys: []store.Key{keyA}, Edit: func(ctx context.Context, tx *row.Tx) error {
+			if err := tx.Read(ctx, "b", keyB); err != nil {
+				return err
+			}
+			return appendNew(keyA, keyB)(ctx, tx)
+		}}
+		if err := x.table.Update(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		x.wantCounts(4, 1)
+		x.wantKind(keyB, "old+new")
+	})
+}
+
+// An error of the store that a retry does not fix ends the update.
+// A rotated token must not be lost because of an error that the store does not know, such
+// as a permission that is being changed.
+func TestUpdateRepeatsAWriteAfterAnyOtherError(t *testing.T) {
+	withTable(t, func(t *testing.T, x *fixture) {
+		failures := 3
+		x.faulty.Hook = func(_ context.Context, o storetest.Op) (bool, error) {
+			if o.Name == "write" && failures > 0 {
+				failures--
+				return false, errors.New("access denied")
+			}
+			return true, nil
+		}
+		if err := x.table.Update(t.Context(), row.Update{Keys: []store.Key{keyA}, Edit: appendNew(keyA)}); err != nil {
+			t.Fatal(err)
+		}
+		x.wantCounts(1, 4)
+	})
+}
+
+func TestUpdateDoesNotRepeatAnUnknownFormat(t *testing.T) {
+	for _, op := range []string{"read", "write"} {
+		t.Run(op, func(t *testing.T) {
+			withTable(t, func(t *testing.T, x *fixture) {
+				x.faulty.Hook = func(_ context.Context, o storetest.Op) (bool, error) {
+					return o.Name != op, authtest.FailIf(o.Name == op, store.ErrFormat)
+				}
+				err := x.table.Update(t.Context(), row.Update{Keys: []store.Key{keyA}, Edit: appendNew(keyA)})
+				authtest.WantKind(t, err, asanaauth.Internal)
+				authtest.WantCount(t, op+"s", x.faulty.Count(op), 1)
+			})
+		})
+	}
+}
+
+func TestUpdateStopsAtAnErrorOfEdit(t *testing.T) {
+	withTable(t, func(t *testing.T, x *fixture) {
+		errEdit := errors.New("not this row")
+		err := x.table.Update(t.Context(), row.Update{Keys: []store.Key{keyA}, Edit: func(ctx context.Context, tx *row.Tx) error {
+			return errors.Join(appendNew(keyA)(ctx, tx), errEdit)
+		}})
+		if !errors.Is(err, errEdit) {
+			t.Errorf("got %v", err)
+		}
+		x.wantCounts(1, 0)
+	})
+}
+
+func TestUpdateWithoutChangesWritesNothing(t *testing.T) {
+	withTable(t, func(t *testing.T, x *fixture) {
+		err := x.table.Update(t.Context(), row.Update{Keys: []store.Key{keyA}, Edit: func(context.Context, *row.Tx) error { return nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.wantCounts(1, 0)
+	})
+}

@@ -1,0 +1,103 @@
+package keyring_test
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+)
+
+func TestTwoThatMakeTheFirstKeyEndWithOne(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" {
+				time.Sleep(time.Second) // by then every process has found that there is none
+			}
+			return true, nil
+		}
+		rings := make([]*seal.Ring, 5)
+		var wg sync.WaitGroup
+		for i := range rings {
+			p := inst.Process()
+			wg.Go(func() { rings[i] = mustRing(p) })
+		}
+		wg.Wait()
+		for _, ring := range rings {
+			if ring.Primary() != rings[0].Primary() || string(ring.Bytes()) != string(rings[0].Bytes()) {
+				t.Errorf("rings with the keys %d and %d", ring.Primary(), rings[0].Primary())
+			}
+		}
+		if mustRing(inst.Process()).Primary() != rings[0].Primary() {
+			t.Error("the table has another ring")
+		}
+	})
+}
+
+// The write of the first key fails, with or without effect: no process uses a ring that
+// the table may not have, and the next try ends with one.
+func TestCrashPointsOfTheFirstKey(t *testing.T) {
+	t.Parallel()
+	for _, saved := range []bool{false, true} {
+		inst := authtest.New(t)
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			return op.Name != "write" || saved, authtest.FailIf(op.Name == "write", authtest.ErrTableDown)
+		}
+		p := inst.Process()
+		wantErr(t, p.Keys, store.ErrUnavailable)
+		inst.Table.Hook = nil
+		if mustRing(p).Primary() != mustRing(inst.Process()).Primary() {
+			t.Errorf("saved %t: two rings", saved)
+		}
+	}
+}
+
+func TestTheFirstKeyIsNotMadeWithoutKMS(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{seal.ErrUnavailable, seal.ErrDenied} {
+		inst := authtest.New(t)
+		inst.KMS.Hook = func(string) error { return cause }
+		wantErr(t, inst.Process().Keys, cause)
+		authtest.WantCount(t, "rows", len(inst.Rows.All()), 0)
+	}
+}
+
+func TestTheFirstKeyIsNotMadeWithoutRandomness(t *testing.T) {
+	t.Parallel()
+	const key = 36 // bytes of a data key and its id; the name of the write comes after them
+	for n, cause := range map[int64]error{0: io.EOF, key - 1: io.ErrUnexpectedEOF, key: io.EOF, key + 1: io.ErrUnexpectedEOF} {
+		inst := authtest.New(t)
+		p := inst.Process(func(s *authtest.Settings) { s.Rand = io.LimitReader(rand.Reader, n) })
+		wantErr(t, p.Keys, cause)
+		authtest.WantCount(t, "rows", len(inst.Rows.All()), 0)
+	}
+}
+
+// A process that has had a keyring never makes another one: nothing that is sealed would
+// open any more.
+func TestTheFirstKeyIsNotMadeTwice(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := hasRing(t)
+		p := inst.Process()
+		ring := mustRing(p)
+		inst.Rows.Delete(store.KeyringKey)
+		time.Sleep(5 * time.Minute)
+		if mustRing(p) != ring {
+			t.Error("another ring")
+		}
+		time.Sleep(time.Hour)
+		if ring, err := p.Keys.Ring(t.Context()); ring != nil || err == nil {
+			t.Errorf("Ring() = %v, %v, want an error", ring, err)
+		}
+		authtest.WantCount(t, "rows", len(inst.Rows.All()), 0)
+	})
+}

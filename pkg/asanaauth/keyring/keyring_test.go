@@ -1,0 +1,287 @@
+package keyring_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/keyring"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// mustRing returns the data keys that a process has.
+func mustRing(p *authtest.Process) *seal.Ring {
+	p.Installation.T.Helper()
+	ring, err := p.Keys.Ring(context.Background())
+	if err != nil {
+		p.Installation.T.Fatalf("Ring() = %v", err)
+	}
+	return ring
+}
+
+// hasRing returns an installation that has its first keyring.
+func hasRing(t *testing.T) *authtest.Installation {
+	inst := authtest.New(t)
+	mustRing(inst.Process())
+	return inst
+}
+
+// wantErr fails the test unless Ring returns an error that wraps target, and no ring.
+func wantErr(t *testing.T, keys *keyring.Keyring, target error) {
+	t.Helper()
+	if ring, err := keys.Ring(context.Background()); !errors.Is(err, target) || ring != nil {
+		t.Fatalf("Ring() = %v, %v, want the error %q", ring, err, target)
+	}
+}
+
+func TestNewReportsEveryMistake(t *testing.T) {
+	t.Parallel()
+	k, err := keyring.New(keyring.Config{TTL: -1})
+	if k != nil || err == nil {
+		t.Fatalf("New() = %v, %v, want an error", k, err)
+	}
+	for _, field := range []string{"Store", "Wrapper", "Installation", "TTL"} {
+		if !strings.Contains(err.Error(), "keyring: "+field+" ") {
+			t.Errorf("the error does not name %s: %v", field, err)
+		}
+	}
+}
+
+// The other fields have defaults, and nothing is fetched before the first use.
+func TestNewWithTheRequiredFields(t *testing.T) {
+	t.Parallel()
+	inst := authtest.New(t)
+	keys, err := keyring.New(keyring.Config{Store: inst.Table, Wrapper: inst.KMS, Installation: authtest.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	authtest.WantCount(t, "calls", len(inst.Table.Calls())+inst.Unwraps(), 0)
+	ring, err := keys.Ring(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ring.Primary() != mustRing(inst.Process()).Primary() {
+		t.Error("the table has another ring")
+	}
+}
+
+func TestOneUnwrapForAColdStart(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		cookie := inst.Process().SignIn(asanatest.Member)
+		inst.Expire()
+		cold := inst.Unwraps()
+		p := inst.Process()
+		p.MustToken(cookie, 0)
+		authtest.WantCount(t, "unwraps of a cold start", inst.Unwraps()-cold, 1)
+		for range 4 {
+			time.Sleep(time.Minute)
+			inst.Process().MustToken(cookie, 0) // other processes go on meanwhile
+			before := inst.Unwraps()
+			p.Session(cookie)
+			if _, err := p.Refused(cookie, p.MustToken(cookie, 0)); err != nil {
+				t.Fatal(err)
+			}
+			authtest.WantCount(t, "unwraps of a warm refresh", inst.Unwraps()-before, 0)
+		}
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 5)
+	})
+}
+
+func TestAColdStartOfManyIsOneUnwrap(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := hasRing(t)
+		inst.KMS.Hook = func(string) error { time.Sleep(time.Second); return nil }
+		before := inst.Unwraps()
+		p := inst.Process()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() { mustRing(p) })
+		}
+		// A caller that waits for another caller's unwrap waits no longer than its own
+		// context allows.
+		time.Sleep(time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		if _, err := p.Keys.Ring(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Ring() = %v, want the context's error", err)
+		}
+		if took := time.Since(began); took != 500*time.Millisecond {
+			t.Errorf("waited %v", took)
+		}
+		wg.Wait()
+		authtest.WantCount(t, "unwraps", inst.Unwraps()-before, 1)
+	})
+}
+
+func TestTheKeyringIsKeptForItsTime(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := hasRing(t)
+		p := inst.Process()
+		mustRing(p)
+		before := inst.Unwraps()
+		time.Sleep(5*time.Minute - time.Nanosecond)
+		mustRing(p)
+		authtest.WantCount(t, "unwraps before five minutes", inst.Unwraps()-before, 0)
+		time.Sleep(time.Nanosecond)
+		mustRing(p)
+		authtest.WantCount(t, "unwraps at five minutes", inst.Unwraps()-before, 1)
+		mustRing(p)
+		authtest.WantCount(t, "unwraps right after", inst.Unwraps()-before, 1)
+	})
+}
+
+// The wall clock of a sandbox that was frozen jumps, while no time has passed for
+// anything that waits.
+func TestTheKeyringAgesByTheWallClock(t *testing.T) {
+	t.Parallel()
+	inst := hasRing(t)
+	now := time.Now().Round(0)
+	keys, err := keyring.New(keyring.Config{
+		Store: inst.Table, Wrapper: inst.KMS, Installation: authtest.Name, TTL: 5 * time.Minute,
+		Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(unwraps int) {
+		t.Helper()
+		before := inst.Unwraps()
+		if _, err := keys.Ring(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		authtest.WantCount(t, "unwraps", inst.Unwraps()-before, unwraps)
+	}
+	ask(1)
+	ask(0)
+	now = now.Add(6 * time.Minute)
+	ask(1)
+}
+
+func TestAKeyringThatIsNotKept(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := hasRing(t)
+		p := inst.Process(func(s *authtest.Settings) { s.KeyTTL = 0 })
+		for range 3 {
+			before := inst.Unwraps()
+			mustRing(p)
+			authtest.WantCount(t, "unwraps", inst.Unwraps()-before, 1)
+		}
+		inst.KMS.Hook = func(string) error { return seal.ErrUnavailable }
+		wantErr(t, p.Keys, seal.ErrUnavailable)
+		time.Sleep(time.Minute)
+		wantErr(t, p.Keys, seal.ErrUnavailable)
+	})
+}
+
+func TestAKeyringServesAnHourLongerWhileItCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		fail func(*authtest.Installation)
+		err  error
+	}{
+		"KMS": {func(inst *authtest.Installation) {
+			inst.KMS.Hook = func(string) error { return seal.ErrUnavailable }
+		}, seal.ErrUnavailable},
+		"the table": {func(inst *authtest.Installation) {
+			inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, authtest.ErrTableDown }
+		}, store.ErrUnavailable},
+	} {
+		t.Run(what, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := hasRing(t)
+				p := inst.Process()
+				ring := mustRing(p)
+				c.fail(inst)
+				time.Sleep(5 * time.Minute)
+				reads := inst.Table.Count("read")
+				for range 100 {
+					if mustRing(p) != ring {
+						t.Fatal("another ring")
+					}
+				}
+				authtest.WantCount(t, "attempts at once", inst.Table.Count("read")-reads, 1)
+				time.Sleep(10 * time.Second)
+				mustRing(p)
+				authtest.WantCount(t, "attempts ten seconds later", inst.Table.Count("read")-reads, 2)
+				time.Sleep(time.Hour - 10*time.Second - time.Nanosecond)
+				mustRing(p)
+				time.Sleep(time.Nanosecond)
+				wantErr(t, p.Keys, c.err)
+				inst.KMS.Hook, inst.Table.Hook = nil, nil
+				mustRing(p)
+				if inst.Log.Says("alarm", "kms_denied") > 0 {
+					t.Error("the alarm of a refusal")
+				}
+			})
+		})
+	}
+}
+
+func TestAKeyringIsDroppedAtOnceWhenKMSDenies(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		cookie := p.SignIn(asanatest.Member)
+		mustRing(p)
+		inst.KMS.Hook = func(string) error { return seal.ErrDenied }
+		time.Sleep(5 * time.Minute)
+		before := inst.Rows.Hot(cookie.Reveal())
+		_, err := p.Token(cookie, 3000*time.Second)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), 1)
+		// From then on the kept one does not serve, whatever KMS says.
+		inst.KMS.Hook = func(string) error { return seal.ErrUnavailable }
+		wantErr(t, p.Keys, seal.ErrUnavailable)
+		if after := inst.Rows.Hot(cookie.Reveal()); after.Rev != before.Rev || after.Status != string(asanaauth.Active) {
+			t.Errorf("the connection has changed: %+v", after)
+		}
+		inst.KMS.Hook = nil
+		p.MustToken(cookie, 0)
+	})
+}
+
+func TestAKeyringOfAnotherInstallation(t *testing.T) {
+	t.Parallel()
+	inst := hasRing(t)
+	keys, err := keyring.New(keyring.Config{
+		Store: inst.Table, Wrapper: inst.KMS, Installation: "another installation", TTL: time.Minute,
+		Log: slog.New(slog.NewJSONHandler(inst.Log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantErr(t, keys, seal.ErrDenied)
+	authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), 1)
+}
+
+// What KMS unwraps may still not be a keyring. That is neither a refusal of KMS nor an
+// outage.
+func TestARowThatHoldsNoKeyring(t *testing.T) {
+	t.Parallel()
+	inst := authtest.New(t)
+	wrapped, name, err := inst.KMS.Wrapper.Wrap(t.Context(), []byte("no keyring"), seal.Context(authtest.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inst.Rows.Forge(&store.Keyring{Wrapped: wrapped, KMSKey: name})
+	ring, err := inst.Process().Keys.Ring(t.Context())
+	if ring != nil || err == nil || errors.Is(err, seal.ErrDenied) || errors.Is(err, seal.ErrUnavailable) {
+		t.Errorf("Ring() = %v, %v, want an error of another kind", ring, err)
+	}
+}

@@ -1,0 +1,130 @@
+package link_test
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// wantMistakes reports an error unless err reports exactly these mistakes, in any order.
+func wantMistakes(t *testing.T, err error, want ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %q", want)
+	}
+	got := strings.Split(err.Error(), "\n")
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("reported:\n%q, want\n%q", got, want)
+	}
+}
+
+// config returns a configuration that has no mistake, with the required fields only.
+func config(inst *authtest.Installation) link.Config {
+	return link.Config{
+		Store: inst.Table, AuthorizeURL: authtest.AuthorizeURL,
+		ReturnURLs: []string{authtest.ReturnURL, authtest.OtherReturnURL}, Scopes: "default",
+	}
+}
+
+// fields takes the required fields away, each by its mistake.
+var fields = map[string]func(*link.Config){
+	"asanaauth: Store is missing":        func(c *link.Config) { c.Store = nil },
+	"asanaauth: AuthorizeURL is missing": func(c *link.Config) { c.AuthorizeURL = "" },
+	"asanaauth: ReturnURLs is missing":   func(c *link.Config) { c.ReturnURLs = nil },
+	"asanaauth: Scopes is missing":       func(c *link.Config) { c.Scopes = "" },
+}
+
+func TestNewReportsEveryMissingField(t *testing.T) {
+	t.Parallel()
+	links, err := link.New(link.Config{})
+	wantMistakes(t, err, slices.Collect(maps.Keys(fields))...)
+	if links != nil {
+		t.Error("Links and an error")
+	}
+	for mistake, remove := range fields {
+		t.Run(mistake, func(t *testing.T) {
+			c := config(authtest.New(t))
+			remove(&c)
+			links, err := link.New(c)
+			wantMistakes(t, err, mistake)
+			if links != nil {
+				t.Error("Links and an error")
+			}
+		})
+	}
+	c := config(authtest.New(t))
+	c.ReturnURLs = []string{}
+	_, err = link.New(c)
+	wantMistakes(t, err, "asanaauth: ReturnURLs is missing")
+}
+
+// redeemerFields takes the required fields away, each by its mistake.
+var redeemerFields = map[string]func(*link.RedeemerConfig){
+	"asanaauth: Store is missing": func(c *link.RedeemerConfig) { c.Store = nil },
+	"asanaauth: Keys is missing":  func(c *link.RedeemerConfig) { c.Keys = nil },
+}
+
+func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
+	t.Parallel()
+	redeemer, err := link.NewRedeemer(link.RedeemerConfig{})
+	wantMistakes(t, err, slices.Collect(maps.Keys(redeemerFields))...)
+	if redeemer != nil {
+		t.Error("a Redeemer and an error")
+	}
+	for mistake, remove := range redeemerFields {
+		t.Run(mistake, func(t *testing.T) {
+			inst := authtest.New(t)
+			c := link.RedeemerConfig{Store: inst.Table, Keys: inst.Process().Keys}
+			remove(&c)
+			redeemer, err := link.NewRedeemer(c)
+			wantMistakes(t, err, mistake)
+			if redeemer != nil {
+				t.Error("a Redeemer and an error")
+			}
+		})
+	}
+}
+
+// Links and Redeemer need no more than the required fields, and later changes of a
+// configuration do not count.
+func TestTheRequiredFieldsAreEnough(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		c := config(inst)
+		links, err := link.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ReturnURLs[0] = "https://changed.example/"
+		redeemer, err := link.NewRedeemer(link.RedeemerConfig{Store: inst.Table, Keys: p.Keys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := links.Create(t.Context(), link.Request{Owner: "o"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := authtest.LinkToken(t, l)
+		if want := authtest.AuthorizeURL + "?" + (url.Values{"link": {token}}).Encode(); l.URL.Reveal() != want {
+			t.Errorf("the URL is %s, want %s", l.URL.Reveal(), want)
+		}
+		outcome, err := p.Callback(p.Answer(p.BeginAt(token), asanatest.Member))
+		if err != nil || outcome.ReturnURL != authtest.ReturnURL {
+			t.Fatalf("Callback() = %+v, %v", outcome, err)
+		}
+		d, err := redeemer.Redeem(t.Context(), link.RedeemRequest{Code: outcome.ConnectCode, Owner: "o"})
+		if err != nil || d.AttributedTo.GID != asanatest.Member {
+			t.Errorf("Redeem() = %+v, %v", d, err)
+		}
+	})
+}

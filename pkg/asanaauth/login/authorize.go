@@ -1,0 +1,166 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// AuthorizerConfig configures an [Authorizer].
+type AuthorizerConfig struct {
+	Store        store.Store     // required
+	Asana        *asana.Client   // required; no request is sent
+	RedirectURI  string          // registered at Asana: PUBLIC_URL + "/callback"; required
+	ReturnURLs   []string        // compared as exact strings; the first is the default; required
+	Scopes       string          // space-separated, those for which the app is registered; required
+	ResponseType string          // ResponseCode (or empty) or ResponseCodeIDToken, which needs the scope openid
+	LinksOnly    bool            // every attempt must begin with a link
+	Clock        asanaauth.Clock // nil: asanaauth.SystemClock
+	Rand         io.Reader       // nil: crypto/rand.Reader
+	Log          *slog.Logger    // nil: nothing is logged
+}
+
+// Authorizer begins attempts. It needs no data key and no client secret. It is safe for
+// concurrent use.
+type Authorizer struct {
+	table *row.Table
+	asana *asana.Client
+	c     AuthorizerConfig
+}
+
+// NewAuthorizer returns an Authorizer. The error reports everything that is wrong with c.
+func NewAuthorizer(c AuthorizerConfig) (*Authorizer, error) {
+	table, err := row.NewTable(row.TableConfig{Store: c.Store, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
+	usesIDToken := c.ResponseType == ResponseCodeIDToken
+	var openid error
+	if usesIDToken && c.Scopes != "" && !hasScope(c.Scopes, "openid") {
+		openid = errors.New("asanaauth: the response type code id_token (ASANA_RESPONSE_TYPE) needs the scope openid (ASANA_SCOPES)")
+	}
+	err = errors.Join(err, row.Missing(c.Asana == nil, "Asana"), row.Missing(c.RedirectURI == "", "RedirectURI"),
+		row.Missing(len(c.ReturnURLs) == 0, "ReturnURLs"), row.Missing(c.Scopes == "", "Scopes"), checkResponseType(c.ResponseType), openid)
+	if err != nil {
+		return nil, err
+	}
+	c.ReturnURLs = slices.Clone(c.ReturnURLs)
+	return &Authorizer{table, c.Asana, c}, nil
+}
+
+// Home returns the default return URL.
+func (a *Authorizer) Home() string { return a.c.ReturnURLs[0] }
+
+// AuthorizeRequest has the parameters with which an app sends a browser to /authorize. All
+// fields are optional.
+type AuthorizeRequest struct {
+	ReturnTo string // one of ReturnURLs
+	AppState string // 1 to 256 of A-Za-z0-9_-, returned on every redirect
+	Link     string // the token of a link
+}
+
+// Attempt is an attempt that has begun.
+type Attempt struct {
+	URL     string        // of Asana's consent screen, to which the browser must go
+	Name    string        // AttemptName of the state, for the name of the cookie
+	Browser secret.String // the cookie's value; Callback requires it
+}
+
+// Authorize begins an attempt and stores its row. The row alone cannot finish the attempt,
+// and does not show who began it.
+//
+// Errors: InvalidRequest, LinkExpired, TryAgain, Internal.
+func (a *Authorizer) Authorize(ctx context.Context, r AuthorizeRequest) (Attempt, error) {
+	if r.AppState != "" && !isAppState(r.AppState) {
+		return Attempt{}, row.InvalidRequest("app_state is 1 to 256 of A-Z, a-z, 0-9, _ and -.")
+	}
+	d, err := a.destination(ctx, r)
+	if err != nil {
+		return Attempt{}, err
+	}
+	return a.begin(ctx, d, r.AppState)
+}
+
+// destination is the return URL of an attempt and the scopes that it requests.
+type destination struct {
+	link      store.Hash // zero without a link
+	returnURL string
+	scopes    string
+}
+
+func (a *Authorizer) destination(ctx context.Context, r AuthorizeRequest) (destination, error) {
+	if r.Link != "" {
+		return a.destinationOfLink(ctx, r)
+	}
+	if r.ReturnTo == "" {
+		r.ReturnTo = a.c.ReturnURLs[0]
+	}
+	switch {
+	case !slices.Contains(a.c.ReturnURLs, r.ReturnTo):
+		return destination{}, row.ErrReturnTo
+	case a.c.LinksOnly:
+		return destination{}, row.InvalidRequest("A link is needed to connect.")
+	}
+	return destination{returnURL: r.ReturnTo, scopes: a.c.Scopes}, nil
+}
+
+func (a *Authorizer) destinationOfLink(ctx context.Context, r AuthorizeRequest) (destination, error) {
+	found, err := link.Find(ctx, a.table, r.Link)
+	switch {
+	case err != nil:
+		return destination{}, err
+	case r.ReturnTo != "" && r.ReturnTo != found.ReturnURL:
+		return destination{}, row.InvalidRequest("return_to is another one than the link's.")
+	case !slices.Contains(a.c.ReturnURLs, found.ReturnURL):
+		return destination{}, row.ErrLinkExpired // the configured list has changed
+	case a.c.ResponseType == ResponseCodeIDToken && !hasScope(found.Scopes, "openid"):
+		return destination{}, row.InvalidRequest("The link does not ask for openid, which this service's sign-in needs.")
+	}
+	return destination{found.Token, found.ReturnURL, found.Scopes}, nil
+}
+
+func (a *Authorizer) begin(ctx context.Context, d destination, appState string) (Attempt, error) {
+	random, err := a.table.RandomBytes(3 * 32)
+	if err != nil {
+		return Attempt{}, err
+	}
+	state, browser, salt := row.Base64URL(random[:32]), secret.New(row.Base64URL(random[32:64])), random[64:]
+	verifier, nonce, err := derive(browser, salt)
+	if err != nil {
+		return Attempt{}, err
+	}
+	err = a.table.Insert(ctx, "the attempt", &store.Attempt{
+		State:       store.HashText(state),
+		Browser:     store.HashText(browser.Reveal()),
+		Salt:        salt,
+		ReturnURL:   d.returnURL,
+		AppState:    appState,
+		Scopes:      d.scopes,
+		RedirectURI: a.c.RedirectURI,
+		Link:        d.link,
+		End:         a.table.Now().Add(AttemptTTL),
+	})
+	if err != nil {
+		return Attempt{}, err
+	}
+	request := asana.Authorization{
+		State: state, Verifier: verifier, RedirectURI: a.c.RedirectURI,
+		Scopes: d.scopes, ResponseType: a.c.ResponseType,
+	}
+	if hasScope(d.scopes, "openid") {
+		request.Nonce = nonce
+	}
+	return Attempt{URL: a.asana.AuthorizeURL(request), Name: AttemptName(state), Browser: browser}, nil
+}
+
+func isAppState(s string) bool {
+	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+	return len(s) <= 256 && strings.Trim(s, allowed) == ""
+}

@@ -1,0 +1,240 @@
+package login_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// If something fails before the attempt is taken, reloading the page works.
+func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
+	t.Parallel()
+	tableDown := func(name string) func(*authtest.Installation) {
+		return func(inst *authtest.Installation) {
+			inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+				return false, authtest.FailIf(op.Name == name, authtest.ErrTableDown)
+			}
+			if name == "write" {
+				inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+					return op.Name != "write", authtest.FailIf(op.Name == "write", authtest.ErrTableDown)
+				}
+			}
+		}
+	}
+	for name, fail := range map[string]func(*authtest.Installation){
+		"reading":             tableDown("read"),
+		"taking":              tableDown("write"),
+		"KMS down":            func(inst *authtest.Installation) { inst.KMS.Hook = func(string) error { return seal.ErrUnavailable } },
+		"KMS denied":          func(inst *authtest.Installation) { inst.KMS.Hook = func(string) error { return seal.ErrDenied } },
+		"no client secret":    func(inst *authtest.Installation) { inst.Secrets.Set(errors.New("down")) },
+		"half of the secrets": func(inst *authtest.Installation) { inst.Secrets.Set(errors.New("down"), authtest.ClientSecret) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				if _, err := inst.Process().Keys.Ring(t.Context()); err != nil { // so that the keyring is not written later
+					t.Fatal(err)
+				}
+				p := inst.Process()
+				response := p.Answer(p.Begin(), asanatest.Member)
+				fail(inst)
+				outcome, err := p.Callback(response)
+				authtest.WantKind(t, err, asanaauth.TryAgain)
+				if outcome.ReturnURL != "" || inst.Rows.AttemptRow(response.State).Taken {
+					t.Errorf("back to %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
+				}
+				authtest.WantCount(t, "exchanges", inst.Exchanges(), 0)
+				inst.Table.Hook, inst.KMS.Hook = nil, nil
+				inst.Secrets.Set(nil, authtest.ClientSecret)
+				if _, err := p.Callback(response); err != nil {
+					t.Errorf("the reload: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// Taking the attempt was saved, but the table's response was lost. The person sees a page
+// that says try again, then one that says too late, and begins anew. A callback that does
+// not know whether the attempt is its own does not redeem the code.
+func TestALostResponseToTakingTheAttempt(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		p.SignIn(asanatest.Guest) // makes the keyring
+		response := p.Answer(p.Begin(), asanatest.Member)
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			return true, authtest.FailIf(op.Name == "write", authtest.ErrTableDown)
+		}
+		before := inst.Exchanges()
+		outcome, err := p.Callback(response)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		if outcome.ReturnURL != "" || !inst.Rows.AttemptRow(response.State).Taken {
+			t.Errorf("back to %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
+		}
+		inst.Table.Hook = nil
+		outcome, err = p.Callback(response)
+		authtest.WantKind(t, err, asanaauth.LoginExpired)
+		if outcome.ReturnURL != "" {
+			t.Errorf("back to %q", outcome.ReturnURL)
+		}
+		authtest.WantCount(t, "exchanges", inst.Exchanges()-before, 0)
+		p.MustToken(p.SignIn(asanatest.Member), 0)
+	})
+}
+
+// Each operation of the table fails once, or from then on, saved or not. Either the person
+// gets a session that works, or they sign in again and have one connection.
+func TestCrashPointsOfCallback(t *testing.T) {
+	t.Parallel()
+	for _, saved := range []bool{false, true} {
+		for _, forever := range []bool{false, true} {
+			at := 1
+			for ; crashCallback(t, at, saved, forever); at++ {
+			}
+			authtest.WantCount(t, "operations of a callback", at-1, 6)
+		}
+	}
+}
+
+// crashCallback reports whether there was an operation of this number.
+func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
+	t.Run(fmt.Sprintf("operation %d, saved %v, forever %v", at, saved, forever), func(t *testing.T) {
+		authtest.Bubble(t, func(t *testing.T) {
+			inst := authtest.New(t)
+			p := inst.Process()
+			response := p.Answer(p.Begin(), asanatest.Member)
+			n := 0
+			inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
+				n++
+				switch {
+				case n == at:
+					return saved, authtest.ErrTableDown
+				case n > at && forever:
+					return false, authtest.ErrTableDown
+				}
+				return true, nil
+			}
+			outcome, err := p.Callback(response)
+			inst.Table.Hook = nil
+			if reached = n >= at; !reached && err != nil {
+				t.Fatalf("without a failure: %v", err)
+			}
+			if inst.Exchanges() > 1 {
+				t.Error("the code was redeemed twice")
+			}
+			sessions := 1
+			if err != nil {
+				authtest.WantKind(t, err, asanaauth.TryAgain)
+				if !outcome.Session.IsZero() {
+					t.Error("a session and an error")
+				}
+				sessions += inst.Rows.Kept()["*store.Session"] // whose cookies were lost
+				outcome.Session = inst.Process().SignIn(asanatest.Member)
+			}
+			got := inst.Process().MustToken(outcome.Session, 0)
+			inst.Rows.WantOneConnection(sessions)
+			for _, row := range inst.Rows.All() {
+				for _, text := range append(inst.Wire.Seen(), got.Access.Reveal(), response.Code.Reveal(), outcome.Session.Reveal(), "Mia Member", "mia@acme") {
+					if authtest.Holds(row, text) {
+						t.Errorf("a %T holds %q", row, text)
+					}
+				}
+			}
+		})
+	})
+	return reached
+}
+
+// The response to the consent's write is lost, and someone else writes the connection
+// before it is tried again. The consent still recognises itself, by its other rows.
+func TestALostConsentRecognisesItself(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		response := p.Answer(p.Begin(), asanatest.Member)
+		writes := 0
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if len(op.Changes) < 4 {
+				return true, nil
+			}
+			if writes++; writes == 1 {
+				return true, authtest.ErrTableDown
+			}
+			inst.Rows.Edit(connectionOf(asanatest.Member), func(hot *store.Hot) { hot.CoolUntil = time.Now() })
+			return true, nil
+		}
+		outcome, err := p.Callback(response)
+		if err != nil {
+			t.Fatalf("Callback() = %v", err)
+		}
+		inst.Table.Hook = nil
+		authtest.WantCount(t, "writes of the consent", writes, 2)
+		hot := inst.Rows.Hot(outcome.Session.Reveal())
+		if hot.Generation != 1 || hot.CoolUntil.IsZero() {
+			t.Errorf("%d consents were saved, and the other write was kept: %v", hot.Generation, !hot.CoolUntil.IsZero())
+		}
+		p.MustToken(outcome.Session, 0)
+		inst.Rows.WantOneConnection(1)
+	})
+}
+
+// A consent that was saved, but whose response was lost, does not count as one that was
+// there before.
+func TestALostConsentReportsARecovery(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		inst.Rows.Edit(p.SignIn(asanatest.Member).Reveal(), func(hot *store.Hot) { hot.Status, hot.Reason = string(asanaauth.Broken), asanaauth.ReasonInvalidGrant })
+		lost := false
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if len(op.Changes) == 4 && !lost {
+				lost = true
+				return true, authtest.ErrTableDown
+			}
+			return true, nil
+		}
+		cookie := p.SignIn(asanatest.Member)
+		authtest.WantCount(t, "recoveries", inst.Log.SaysRaw("recovered", "true"), 1)
+		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Generation != 2 {
+			t.Errorf("%d consents were saved", hot.Generation)
+		}
+	})
+}
+
+func TestCallbackTakes25SecondsAtMost(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		response := p.Answer(p.Begin(), asanatest.Member)
+		inst.Table.Hook = func(ctx context.Context, op storetest.Op) (bool, error) {
+			if len(op.Changes) < 4 {
+				return true, nil
+			}
+			<-ctx.Done()
+			return false, authtest.ErrTableDown
+		}
+		began := time.Now()
+		outcome, err := p.Callback(response)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		if took := time.Since(began); took != 25*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if outcome.ReturnURL != authtest.ReturnURL {
+			t.Errorf("back to %q", outcome.ReturnURL)
+		}
+	})
+}

@@ -1,0 +1,235 @@
+package login_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// told is what each source says about who the person is: a gid or another subject; "" if
+// the source is missing or fails; "-" if it responds without saying; "empty" if it says
+// an empty string.
+type told struct {
+	data, idToken, userInfo, me, fragment string
+
+	openID bool
+	claims map[string]any // changed in the ID tokens; nil removes one
+}
+
+// identify signs a person in while Asana says this.
+func identify(inst *authtest.Installation, is told) (login.Outcome, error) {
+	inst.T.Helper()
+	var nonce string
+	p := inst.Process(func(s *authtest.Settings) {
+		if is.openID || is.fragment != "" {
+			authtest.WithOpenID(s)
+		}
+		if is.fragment != "" {
+			withIDToken(s)
+		}
+		s.Transport = authtest.Tampered{Next: inst.Wire, Change: func(path string, m map[string]any) int { return tell(inst, is, nonce, path, m) }}
+	})
+	attempt := p.Begin()
+	nonce = authtest.Query(inst.T, attempt.URL).Get("nonce")
+	response := p.Answer(attempt, asanatest.Member)
+	if is.fragment != "" {
+		response.IDToken = idToken(inst, is, is.fragment, nonce)
+	}
+	return p.Callback(response)
+}
+
+// tell changes a response of Asana so that it says this.
+func tell(inst *authtest.Installation, is told, nonce, path string, m map[string]any) (status int) {
+	say := func(m map[string]any, name, value string) int {
+		switch delete(m, name); value {
+		case "":
+			return http.StatusServiceUnavailable
+		case "-":
+		default:
+			m[name] = strings.TrimPrefix(value, "empty")
+		}
+		return 0
+	}
+	switch path {
+	case authtest.TokenPath:
+		delete(m, "data")
+		if is.data != "" {
+			data := map[string]any{"name": "Mia of data"}
+			say(data, "gid", is.data)
+			m["data"] = data
+		}
+		if is.idToken != "" {
+			m["id_token"] = idToken(inst, is, is.idToken, nonce).Reveal()
+		}
+	case authtest.UserInfoPath:
+		return say(m, "sub", is.userInfo)
+	case authtest.MePath:
+		return say(m["data"].(map[string]any), "gid", is.me)
+	}
+	return 0
+}
+
+// idToken returns an ID token with a subject, or without if the subject is "-".
+func idToken(inst *authtest.Installation, is told, subject, nonce string) secret.String {
+	claims := map[string]any{
+		"iss": authtest.AsanaURL + "/api/1.0", "sub": strings.TrimPrefix(subject, "empty"), "aud": authtest.ClientID, "nonce": nonce,
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	}
+	if subject == "-" {
+		delete(claims, "sub")
+	}
+	for name, value := range is.claims {
+		if claims[name] = value; value == nil {
+			delete(claims, name)
+		}
+	}
+	return secret.New(inst.Asana.SignIDToken(claims))
+}
+
+const (
+	mia    = asanatest.Member
+	gus    = asanatest.Guest
+	opaque = "user|4711"
+)
+
+func TestWhoThePersonIs(t *testing.T) {
+	t.Parallel()
+	for name, is := range map[string]told{
+		"data alone":                      {data: mia},
+		"users/me alone":                  {me: mia},
+		"users/me without the data's gid": {data: "-", me: mia},
+		"an ID token alone":               {idToken: mia, openID: true},
+		"UserInfo alone":                  {userInfo: mia, openID: true},
+		"a fragment's ID token alone":     {fragment: mia},
+		"all of them":                     {data: mia, idToken: mia, userInfo: mia, fragment: mia},
+		"data and users/me":               {data: mia, me: mia},
+
+		"an opaque subject, and data":        {data: mia, userInfo: opaque, openID: true},
+		"an opaque subject, and users/me":    {userInfo: opaque, me: mia, openID: true},
+		"an opaque ID token, and data":       {data: mia, idToken: opaque, openID: true},
+		"the same opaque subject everywhere": {data: mia, idToken: opaque, userInfo: opaque, fragment: opaque},
+		"an opaque fragment, and users/me":   {fragment: opaque, userInfo: opaque, me: mia},
+
+		// An ID token that comes with the tokens and has no nonce counts as absent.
+		"a stranger's ID token without a nonce": {data: mia, idToken: gus, openID: true, claims: map[string]any{"nonce": nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t).Signs()
+				outcome, err := identify(inst, is)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if authtest.ConnectionOf(outcome.Session) != connectionOf(mia) || inst.Rows.Hot(outcome.Session.Reveal()).AsanaGID != mia {
+					t.Errorf("signed in as %s", inst.Rows.Hot(outcome.Session.Reveal()).AsanaGID)
+				}
+				inst.Rows.WantOneConnection(1)
+			})
+		})
+	}
+}
+
+func TestIdentitiesThatDisagree(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		is     told
+		source string
+		other  string
+	}{
+		"data and users/me":                {told{data: mia, me: gus}, "token answer", "users/me"},
+		"data and an ID token":             {told{data: gus, idToken: mia, openID: true}, "id token", "token answer"},
+		"data and UserInfo":                {told{data: mia, userInfo: gus, openID: true}, "token answer", "userinfo"},
+		"an ID token and UserInfo":         {told{idToken: mia, userInfo: gus, openID: true}, "id token", "userinfo"},
+		"a fragment and data":              {told{fragment: mia, data: gus}, "fragment", "token answer"},
+		"a fragment and an ID token":       {told{fragment: mia, idToken: opaque + "1"}, "fragment", "id token"},
+		"a fragment and UserInfo":          {told{fragment: mia, userInfo: gus}, "fragment", "userinfo"},
+		"one of four":                      {told{fragment: mia, idToken: mia, data: mia, userInfo: gus}, "fragment", "userinfo"},
+		"opaque ones":                      {told{data: mia, idToken: opaque, userInfo: opaque + "1", openID: true}, "id token", "userinfo"},
+		"an opaque ID token, a gid beside": {told{data: mia, idToken: opaque, userInfo: mia, openID: true}, "id token", "userinfo"},
+		"an opaque UserInfo, a gid beside": {told{data: mia, idToken: mia, userInfo: opaque, openID: true}, "id token", "userinfo"},
+		"opaque UserInfo, data, fragment":  {told{data: mia, fragment: mia, userInfo: opaque}, "fragment", "userinfo"},
+		"gids that look alike":             {told{data: mia, me: "0" + mia}, "token answer", "users/me"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t).Signs()
+				outcome, err := identify(inst, c.is)
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				if !outcome.Session.IsZero() || outcome.ReturnURL != authtest.ReturnURL {
+					t.Errorf("a session, or back to %q", outcome.ReturnURL)
+				}
+				inst.Rows.WantNothingKept()
+				authtest.WantCount(t, "log lines", inst.Log.Says("msg", "identities disagree"), 1)
+				authtest.WantCount(t, "first source", inst.Log.Says("source", c.source), 1)
+				authtest.WantCount(t, "other source", inst.Log.Says("other", c.other), 1)
+				wantUnsaid(inst, err, mia, gus, opaque)
+			})
+		})
+	}
+}
+
+// wantUnsaid reports an error if the log or err has one of the texts.
+func wantUnsaid(inst *authtest.Installation, err error, texts ...string) {
+	inst.T.Helper()
+	for _, text := range texts {
+		if said := fmt.Sprintf("%s %v %+v %#v", inst.Log, err, err, err); strings.Contains(said, text) {
+			inst.T.Errorf("the log or the error says %q", text)
+		}
+	}
+}
+
+func TestIdentitiesThatCannotBeTrusted(t *testing.T) {
+	t.Parallel()
+	claims := func(name string, value any) map[string]any { return map[string]any{name: value} }
+	for name, is := range map[string]told{
+		"no source":                        {},
+		"only an opaque subject":           {userInfo: opaque, openID: true},
+		"only an opaque fragment":          {fragment: opaque, userInfo: opaque},
+		"only an ID token without a nonce": {idToken: mia, openID: true, claims: claims("nonce", nil)},
+		"not a gid":                        {data: "12a", me: "x"},
+		"a gid that is too long":           {data: strings.Repeat("1", 31)},
+
+		"UserInfo without sub":            {data: mia, userInfo: "-", openID: true},
+		"UserInfo with an empty sub":      {data: mia, userInfo: "empty", openID: true},
+		"UserInfo without sub, users/me":  {userInfo: "-", me: mia, openID: true},
+		"an empty sub, users/me":          {userInfo: "empty", me: mia, openID: true},
+		"an ID token without sub":         {data: mia, userInfo: mia, idToken: "-", openID: true},
+		"an ID token with an empty sub":   {data: mia, userInfo: mia, idToken: "empty", openID: true},
+		"an ID token with a wrong nonce":  {data: mia, userInfo: mia, idToken: mia, openID: true, claims: claims("nonce", "other")},
+		"an ID token with an empty nonce": {data: mia, userInfo: mia, idToken: mia, openID: true, claims: claims("nonce", "")},
+		"an ID token with a null nonce":   {data: mia, userInfo: mia, idToken: mia, openID: true, claims: map[string]any{"nonce": (*string)(nil)}},
+		"an ID token with a wrong c_hash": {data: mia, userInfo: mia, idToken: mia, openID: true, claims: claims("c_hash", "x")},
+
+		"a fragment without sub":         {data: mia, userInfo: mia, fragment: "-"},
+		"a fragment with an empty sub":   {data: mia, userInfo: mia, fragment: "empty"},
+		"a fragment without a nonce":     {data: mia, userInfo: mia, fragment: mia, claims: claims("nonce", nil)},
+		"a fragment with a wrong nonce":  {data: mia, userInfo: mia, fragment: mia, claims: claims("nonce", "other")},
+		"a fragment with a wrong c_hash": {data: mia, userInfo: mia, fragment: mia, claims: claims("c_hash", "x")},
+		"a fragment that is too old":     {data: mia, userInfo: mia, fragment: mia, claims: claims("exp", 1)},
+		"a fragment of another app":      {data: mia, userInfo: mia, fragment: mia, claims: claims("aud", "1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t).Signs()
+				outcome, err := identify(inst, is)
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				if !outcome.Session.IsZero() || outcome.ReturnURL != authtest.ReturnURL {
+					t.Errorf("a session, or back to %q", outcome.ReturnURL)
+				}
+				inst.Rows.WantNothingKept()
+				wantUnsaid(inst, err, mia, opaque)
+				if is.fragment != "" && is.fragment != opaque {
+					authtest.WantCount(t, "exchanges of a code that cannot be trusted", inst.Exchanges(), 0)
+				}
+			})
+		})
+	}
+}

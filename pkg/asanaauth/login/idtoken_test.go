@@ -1,0 +1,139 @@
+package login_test
+
+import (
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// withIDToken is a setting of a process: Asana sends an ID token with the code.
+func withIDToken(s *authtest.Settings) { s.ResponseType = login.ResponseCodeIDToken }
+
+// Offline Asana's own ID tokens, good and spoiled, while all other sources are right.
+func TestOfflineIDTokens(t *testing.T) {
+	t.Parallel()
+	for how, good := range map[string]bool{
+		"": true, "unsigned": false, "hs256": false, "wrong_issuer": false, "wrong_audience": false, "second_audience": false,
+		"wrong_azp": false, "wrong_subject": false, "no_subject": false, "expired": false, "future": false, "wrong_nonce": false,
+		"wrong_at_hash": false, "wrong_c_hash": false,
+	} {
+		t.Run("spoiled: "+how, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t).Signs()
+				inst.Switches(func(s *asanatest.Switches) {
+					s.IDTokenInTokenResponse, s.AtHash, s.SpoilIDToken = true, true, how
+				})
+				p := inst.Process(authtest.WithOpenID)
+				_, err := p.Callback(p.Answer(p.Begin(), mia))
+				if good {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				inst.Rows.WantNothingKept()
+			})
+		})
+	}
+}
+
+func TestCodeAndIDToken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*asanatest.Switches, *login.CallbackRequest)
+		good   bool
+	}{
+		"as Asana sends it": {func(*asanatest.Switches, *login.CallbackRequest) {}, true},
+		"no ID token": {func(_ *asanatest.Switches, r *login.CallbackRequest) {
+			if r != nil {
+				r.IDToken = secret.String{}
+			}
+		}, false},
+		"another code": {func(_ *asanatest.Switches, r *login.CallbackRequest) {
+			if r != nil {
+				r.Code = secret.New("0/other")
+			}
+		}, false},
+		"no nonce": {func(s *asanatest.Switches, _ *login.CallbackRequest) { s.NonceInIDToken = false }, false},
+		"a stranger": {func(s *asanatest.Switches, _ *login.CallbackRequest) {
+			s.SpoilIDToken = "wrong_subject"
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t).Signs()
+				inst.Switches(func(s *asanatest.Switches) {
+					s.CHash = true
+					c.change(s, nil)
+				})
+				p := inst.Process(authtest.WithOpenID, withIDToken)
+				response := p.Answer(p.Begin(), mia)
+				if response.IDToken.IsZero() {
+					t.Fatal("the response has no ID token")
+				}
+				c.change(&asanatest.Switches{}, &response)
+				outcome, err := p.Callback(response)
+				if c.good {
+					if err != nil {
+						t.Fatal(err)
+					}
+					p.MustToken(outcome.Session, 0)
+					return
+				}
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				inst.Rows.WantNothingKept()
+				if name != "a stranger" {
+					authtest.WantCount(t, "exchanges", inst.Exchanges(), 0)
+				}
+			})
+		})
+	}
+}
+
+// An ID token of another attempt of the same browser has another nonce.
+func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t).Signs()
+		p := inst.Process(authtest.WithOpenID, withIDToken)
+		one, other := p.Answer(p.Begin(), mia), p.Answer(p.Begin(), mia)
+		one.IDToken = other.IDToken
+		_, err := p.Callback(one)
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+		inst.Rows.WantNothingKept()
+	})
+}
+
+// The nonce depends on the browser's secret and the row's salt, as the verifier does.
+func TestTheNonceDependsOnBothHalves(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t).Signs()
+		p := inst.Process(authtest.WithOpenID, withIDToken)
+		mine := p.Answer(p.Begin(), mia)
+		row := inst.Rows.AttemptRow(mine.State)
+		row.Salt = inst.Rows.AttemptRow(p.Answer(p.Begin(), mia).State).Salt
+		inst.Rows.Forge(row)
+		_, err := p.Callback(mine)
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+		authtest.WantCount(t, "exchanges", inst.Exchanges(), 0)
+	})
+}
+
+// An ID token that cannot be verified is not trusted.
+func TestIDTokensWhileAsanasKeysAreDown(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t).Signs()
+		inst.Asana.Inject(asanatest.Fault{Path: "/api/1.0/openid_connect/jwks", Status: 503})
+		p := inst.Process(authtest.WithOpenID, withIDToken)
+		_, err := p.Callback(p.Answer(p.Begin(), mia))
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+		inst.Rows.WantNothingKept()
+	})
+}

@@ -1,0 +1,54 @@
+package login_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// sniffer notes the forms that processes send to the token endpoint. It is safe for
+// concurrent use.
+type sniffer struct {
+	next http.RoundTripper
+
+	mu    sync.Mutex
+	forms []url.Values
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (s *sniffer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == authtest.TokenPath {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		s.forms = append(s.forms, form)
+		s.mu.Unlock()
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return s.next.RoundTrip(r)
+}
+
+// seen returns the forms noted so far.
+func (s *sniffer) seen() []url.Values {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.forms)
+}
+
+// connectionOf returns the id of the connection that a person makes by signing in.
+func connectionOf(gid string) string {
+	return store.ConnectionID(store.HashText("asana:"+gid), gid, string(asanaauth.OAuth))
+}

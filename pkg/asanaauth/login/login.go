@@ -1,0 +1,59 @@
+// Package login sends people to Asana's consent screen and handles the callback.
+//
+// An attempt is one authorization, from /authorize to /callback. An [Authorizer] begins it:
+// it stores a row, and returns the URL of the consent screen and a cookie. A [Receiver]
+// ends it: it marks the attempt as used, exchanges Asana's code for tokens, and finds out
+// who the person is. Then it saves the connection and a session. If the attempt began with
+// a link, it holds the consent instead until the backend redeems it.
+package login
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// AttemptTTL is the lifetime of an attempt and of its cookie: 10 minutes.
+const AttemptTTL = row.AttemptTTL
+
+// The values of ResponseType.
+const (
+	ResponseCode        = "code"
+	ResponseCodeIDToken = "code id_token" // Asana responds in the fragment of the redirect URI
+)
+
+// AttemptName returns the part of the cookie's name that differs between attempts: the
+// first 16 hexadecimal digits of the state's SHA-256.
+func AttemptName(state string) string { return store.HashText(state).String()[:16] }
+
+// derive returns the PKCE verifier (RFC 7636) and the nonce (OpenID Connect Core section
+// 3.1.2.1) of an attempt. Both are derived from the cookie's value and the row's salt, so
+// neither the table nor the browser can finish an attempt alone.
+func derive(browser secret.String, salt []byte) (verifier secret.String, nonce string, err error) {
+	v, err := hkdf.Key(sha256.New, []byte(browser.Reveal()), salt, "asanaauth pkce verifier", sha256.Size)
+	if err != nil {
+		return secret.String{}, "", fmt.Errorf("deriving the verifier: %w", err)
+	}
+	n, err := hkdf.Key(sha256.New, []byte(browser.Reveal()), salt, "asanaauth nonce", sha256.Size)
+	if err != nil {
+		return secret.String{}, "", fmt.Errorf("deriving the nonce: %w", err)
+	}
+	return secret.New(row.Base64URL(v)), row.Base64URL(n), nil
+}
+
+// hasScope reports whether a scope is one of the space-separated scopes.
+func hasScope(scopes, scope string) bool { return slices.Contains(strings.Fields(scopes), scope) }
+
+func checkResponseType(t string) error {
+	if t != "" && t != ResponseCode && t != ResponseCodeIDToken {
+		return errors.New("asanaauth: ResponseType is neither code nor code id_token")
+	}
+	return nil
+}

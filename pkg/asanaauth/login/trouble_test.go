@@ -1,0 +1,36 @@
+package login_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// The write that consumes the attempt is tried again under the same name: a lost answer
+// does not make the sign-in fail.
+func TestALostAnswerToTheConsumingWriteIsRecognised(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		r := p.Answer(p.Begin(), asanatest.Member)
+		writes := 0
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" {
+				if _, ok := op.Changes[0].Row.(*store.Attempt); ok {
+					writes++
+					return true, authtest.FailIf(writes == 1, authtest.ErrTableDown)
+				}
+			}
+			return true, nil
+		}
+		if _, err := p.Callback(r); err != nil {
+			t.Errorf("callback: %v", err)
+		}
+		authtest.WantCount(t, "writes of the attempt", writes, 2)
+	})
+}

@@ -1,0 +1,126 @@
+package membership
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/requests"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+)
+
+// Capabilities is what a credential can do. A field that is unknown is nil. Unknown has the
+// reason, by the field's name in the HTTP API.
+type Capabilities struct {
+	Active         bool // Asana accepts the credential
+	Kind           asanaauth.Kind
+	AttributedTo   *asanaauth.Identity // the user to whom Asana attributes every action
+	ScopeRequested string              // space-separated; empty for an import, which requests nothing
+	ScopeGranted   *string             // space-separated
+	ScopeMissing   *string             // requested but not granted; space-separated
+	Workspaces     []Membership        // those that it can read, as [Memberships.List] returns them
+	Unknown        map[string]string
+}
+
+// Capabilities returns what the connection's credential can do. It always asks Asana and
+// uses no cached response. It does not ask Asana about a broken connection.
+//
+// Errors: those of package token, except for a broken connection.
+func (m *Memberships) Capabilities(ctx context.Context, conn *connection.Connection) (Capabilities, error) {
+	ctx, cancel := m.rows.WithTimeout(ctx, row.CallerTime)
+	defer cancel()
+	o := row.Unwrap(conn)
+	switch o.Hot.Status {
+	case row.Active:
+	case row.Broken:
+		return m.inactive(ctx, conn)
+	default:
+		return Capabilities{}, row.ReconnectRequired(o.Hot.Status)
+	}
+	if err := m.cache.checkLimit(conn.ID(), m.rows.Now()); err != nil {
+		return Capabilities{}, err
+	}
+	access, info, err := m.source.Examine(ctx, conn)
+	switch {
+	case asanaauth.KindOf(err) == asanaauth.ReconnectRequired:
+		return m.foundBroken(ctx, conn, err)
+	case err != nil:
+		m.cache.noteLimit(conn.ID(), m.rows.Now(), err)
+		return Capabilities{}, err
+	case !info.Active:
+		return m.inactive(ctx, conn)
+	}
+	can := Capabilities{Active: true, Kind: conn.Kind(), ScopeRequested: o.Cold.ScopeRequested, Unknown: map[string]string{}}
+	granted := info.Scope
+	if granted == "" && o.Traits.IsGrant {
+		granted = o.Cold.ScopeGranted
+	}
+	can.setScopes(granted)
+	if err := m.attribute(ctx, conn, access, &can); err != nil {
+		m.cache.noteLimit(conn.ID(), m.rows.Now(), err)
+		return Capabilities{}, err
+	}
+	can.Workspaces, err = m.list(ctx, conn, request{})
+	switch {
+	case requests.IsStatus(err, http.StatusForbidden):
+		can.Unknown["workspaces"] = NotAllowed
+	case err != nil:
+		return Capabilities{}, err
+	}
+	return can, nil
+}
+
+// foundBroken is called when Asana has just rejected the credential. It returns cause if the
+// connection is not broken.
+func (m *Memberships) foundBroken(ctx context.Context, conn *connection.Connection, cause error) (Capabilities, error) {
+	now, err := m.rows.Open(ctx, conn.ID(), "", row.Unwrap(conn).Caller)
+	if err != nil {
+		return Capabilities{}, err
+	}
+	if row.Unwrap(now).Hot.Status != row.Broken {
+		return Capabilities{}, cause
+	}
+	return m.inactive(ctx, now)
+}
+
+// inactive returns what is known about a credential that Asana rejects.
+func (m *Memberships) inactive(ctx context.Context, conn *connection.Connection) (Capabilities, error) {
+	d, err := m.rows.Describe(ctx, conn)
+	return Capabilities{
+		Kind: conn.Kind(), AttributedTo: &d.AttributedTo, ScopeRequested: d.ScopeRequested,
+		Unknown: map[string]string{"scope_granted": Inactive, "scope_missing": Inactive, "workspaces": Inactive},
+	}, err
+}
+
+// setScopes sets ScopeGranted and ScopeMissing. granted is empty if it is unknown.
+func (can *Capabilities) setScopes(granted string) {
+	if granted == "" {
+		can.Unknown["scope_granted"], can.Unknown["scope_missing"] = NotReported, NotReported
+		return
+	}
+	missing := strings.Join(without(strings.Fields(can.ScopeRequested), strings.Fields(granted)), " ")
+	can.ScopeGranted, can.ScopeMissing = &granted, &missing
+}
+
+// attribute asks Asana for the credential's user. It returns AsanaUnavailable if the
+// response names another user than the connection's.
+func (m *Memberships) attribute(ctx context.Context, conn *connection.Connection, access secret.String, can *Capabilities) error {
+	ctx, cancel := m.rows.WithTimeout(ctx, row.RequestTime)
+	defer cancel()
+	user, err := m.asana.Me(ctx, access)
+	switch {
+	case requests.IsStatus(err, http.StatusForbidden):
+		can.Unknown["attributed_to"] = NotAllowed
+		return nil
+	case err != nil:
+		return requests.RateLimited(requests.ErrorOf(fmt.Errorf("asking whose token it is: %w", err)))
+	case user.GID != conn.AsanaUser():
+		return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: requests.ErrIdentitiesDisagree}
+	}
+	can.AttributedTo = &asanaauth.Identity{GID: user.GID, Name: user.Name, Email: user.Email}
+	return nil
+}

@@ -1,0 +1,107 @@
+package membership_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+func mustMembers(p *authtest.Process, cookie secret.String) []membership.Membership {
+	p.Installation.T.Helper()
+	list, err := p.Members(cookie)
+	if err != nil {
+		p.Installation.T.Fatalf("List() = %v", err)
+	}
+	return list
+}
+
+// can returns the capabilities of a connection.
+func can(p *authtest.Process, id string) (membership.Capabilities, error) {
+	return p.Memberships.Capabilities(p.Installation.T.Context(), p.Open(id))
+}
+
+// flags writes a membership's flags as text: y, n, or the reason why a flag is unknown.
+func flags(m membership.Membership) string {
+	one := func(f membership.Flag) string {
+		switch {
+		case !f.Known && f.Unknown == "":
+			return "unknown without a reason"
+		case !f.Known && f.Value:
+			return "unknown and yes"
+		case !f.Known:
+			return f.Unknown
+		case f.Unknown != "":
+			return "known with a reason"
+		case f.Value:
+			return "y"
+		}
+		return "n"
+	}
+	return fmt.Sprintf("%s: active %s, admin %s, guest %s, view only %s, can write %s", m.Workspace.Name,
+		one(m.Active), one(m.Admin), one(m.Guest), one(m.ViewOnly), one(m.CanWrite()))
+}
+
+// allUnknown is flags of a membership whose flags are all unknown, for one reason.
+func allUnknown(workspace, why string) string {
+	return fmt.Sprintf("%s: active %s, admin %s, guest %s, view only %s, can write %s", workspace, why, why, why, why, why)
+}
+
+// granular returns an installation whose app may not ask for memberships, and a process
+// of it.
+func granular(t *testing.T) (*authtest.Installation, *authtest.Process) {
+	inst := authtest.New(t)
+	inst.App(func(a *asanatest.App) { a.Scopes = []string{"users:read", "workspaces:read"} })
+	return inst, inst.Process(func(s *authtest.Settings) { s.Scopes = "users:read workspaces:read" })
+}
+
+// importReader imports a service account's token and makes it the reader of workspaces.
+func importReader(p *authtest.Process, owner string, workspaces ...string) string {
+	p.Installation.T.Helper()
+	d, _ := p.ImportToken(owner, asanatest.ServiceAccount)
+	setReader(p, d.ID, workspaces...)
+	return d.ID
+}
+
+func setReader(p *authtest.Process, id string, workspaces ...string) {
+	p.Installation.T.Helper()
+	d, err := p.Memberships.SetReaderOf(context.Background(), p.Open(id), workspaces)
+	if err != nil || strings.Join(d.ReaderOf, " ") != strings.Join(workspaces, " ") {
+		p.Installation.T.Fatalf("SetReaderOf() = %v, %v", d.ReaderOf, err)
+	}
+}
+
+// pointers returns the connections that are the readers of Acme and Globex, as the
+// workspaces' rows say.
+func pointers(inst *authtest.Installation) map[string]string {
+	inst.T.Helper()
+	got := map[string]string{}
+	for _, row := range inst.Rows.All() {
+		if r, ok := row.(*store.Reader); ok {
+			for _, gid := range []string{asanatest.Acme, asanatest.Globex} {
+				if r.Workspace == store.HashText(gid) {
+					got[gid] = r.Connection
+				}
+			}
+		}
+	}
+	return got
+}
+
+// reaches lets the service account reach workspaces besides Acme.
+func reaches(inst *authtest.Installation, workspaces ...asanatest.Workspace) {
+	inst.T.Helper()
+	if err := inst.Asana.UpdatePerson(asanatest.ServiceAccount, func(p *asanatest.Person) {
+		for _, w := range workspaces {
+			p.Memberships = append(p.Memberships, asanatest.Membership{Workspace: w})
+		}
+	}); err != nil {
+		inst.T.Fatal(err)
+	}
+}

@@ -1,0 +1,119 @@
+package membership
+
+import (
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+)
+
+// Flag is yes, no, or unknown. It is unknown if Asana does not report it to the token that
+// was used. Unknown never means no.
+type Flag struct {
+	Known   bool
+	Value   bool   // if Known
+	Unknown string // if not Known, why: one of the reasons below
+}
+
+// The reasons of an unknown flag.
+const (
+	// FullPermissionsRequired means that the token has granular scopes only, and none of
+	// them allows the membership endpoints.
+	FullPermissionsRequired = "full-permissions-required"
+	// NotReported means that Asana's response does not have the flag.
+	NotReported = "not-reported"
+	// NotAllowed means that Asana refuses the request with this token (403).
+	NotAllowed = "not-allowed"
+	// Inactive means that Asana rejects the credential.
+	Inactive = "inactive"
+)
+
+// Membership is a user's membership in a workspace, as Asana reported it.
+type Membership struct {
+	Workspace asana.Workspace
+	UserGID   string
+	UserName  secret.String // zero if Asana did not report it
+	Active    Flag
+	Admin     Flag
+	Guest     Flag
+	ViewOnly  Flag
+	AskedWith string    // the token that was used: "connection" or "reader"
+	CheckedAt time.Time // when Asana reported it
+}
+
+// CanWrite reports whether the user can write through the API. A user with a view only
+// licence cannot: Asana responds with 403 view_only_api_access_failure. A user whose
+// membership is not active cannot either. The result is unknown if the view only flag or
+// the active flag is.
+func (m Membership) CanWrite() Flag {
+	switch {
+	case m.ViewOnly.Known && m.ViewOnly.Value, m.Active.Known && !m.Active.Value:
+		return Flag{Known: true}
+	case !m.ViewOnly.Known:
+		return Flag{Unknown: m.ViewOnly.Unknown}
+	case !m.Active.Known:
+		return Flag{Unknown: m.Active.Unknown}
+	}
+	return Flag{Known: true, Value: true}
+}
+
+// The values of AskedWith: the connection's own token, also if it got no flag, or the token
+// of the service account that is the workspace's reader.
+const (
+	askedWithConnection = "connection"
+	askedWithReader     = "reader"
+)
+
+// isUndecided reports whether the active flag or the view only flag is unknown.
+func (m Membership) isUndecided() bool { return !m.Active.Known || !m.ViewOnly.Known }
+
+// fillFromReader returns m with the flags that a reader reported for the same membership. A
+// flag that the reader does not know stays as it is in m; CheckedAt is then the older time
+// of the two. If the reader knows no flag, the result is m.
+func (m Membership) fillFromReader(reported Membership) Membership {
+	filled, learned, kept := m, false, false
+	for _, f := range []struct{ to, from *Flag }{
+		{&filled.Active, &reported.Active}, {&filled.Admin, &reported.Admin},
+		{&filled.Guest, &reported.Guest}, {&filled.ViewOnly, &reported.ViewOnly},
+	} {
+		learned = learned || f.from.Known
+		if f.from.Known || !f.to.Known {
+			*f.to = *f.from
+		} else {
+			kept = true
+		}
+	}
+	if !learned {
+		return m
+	}
+	filled.AskedWith = askedWithReader
+	if !reported.UserName.IsZero() {
+		filled.UserName = reported.UserName
+	}
+	if !kept || reported.CheckedAt.Before(filled.CheckedAt) {
+		filled.CheckedAt = reported.CheckedAt
+	}
+	return filled
+}
+
+// membershipIn returns the user's membership in w. reported is Asana's report, or nil; then
+// reason is why all flags are unknown.
+func membershipIn(w asana.Workspace, userGID string, reported *asana.Membership, reason string, now time.Time) Membership {
+	m := Membership{Workspace: w, UserGID: userGID, AskedWith: askedWithConnection, CheckedAt: now}
+	if reported == nil {
+		unknown := Flag{Unknown: reason}
+		m.Active, m.Admin, m.Guest, m.ViewOnly = unknown, unknown, unknown, unknown
+		return m
+	}
+	m.UserName = reported.User.Name
+	m.Active, m.Admin = flagOf(reported.Active), flagOf(reported.Admin)
+	m.Guest, m.ViewOnly = flagOf(reported.Guest), flagOf(reported.ViewOnly)
+	return m
+}
+
+func flagOf(reported *bool) Flag {
+	if reported == nil {
+		return Flag{Unknown: NotReported}
+	}
+	return Flag{Known: true, Value: *reported}
+}

@@ -1,0 +1,176 @@
+// Package membership reports people's licences in Asana, and what a credential can do.
+//
+// Asana does not report every flag to every token, so each flag is yes, no, or unknown
+// with a reason. A service account can be the reader of workspaces: its token is used if a
+// person's own token may not read the membership. Responses are cached for five minutes, in
+// the process only.
+package membership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/accesstoken"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/refresher"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/requests"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/keyring"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Config configures [Memberships].
+type Config struct {
+	Store   store.Store           // required
+	Keys    *keyring.Keyring      // required
+	Asana   *asana.Client         // required
+	Secrets *clientsecret.Secrets // required: a token may have to be refreshed
+	Clock   asanaauth.Clock       // nil: asanaauth.SystemClock
+	Rand    io.Reader             // nil: crypto/rand.Reader
+	Log     *slog.Logger          // for audit lines and alarms; nil: nothing is logged
+}
+
+// Memberships reports memberships and capabilities. It is safe for concurrent use.
+type Memberships struct {
+	rows   *row.Rows
+	asana  *asana.Client
+	source *accesstoken.Source
+	cache  cache
+}
+
+// New returns Memberships. The error reports every missing field.
+func New(c Config) (*Memberships, error) {
+	r, err := refresher.New(refresher.Config{
+		Store: c.Store, Keys: c.Keys, Asana: c.Asana, Secrets: c.Secrets, Clock: c.Clock, Rand: c.Rand, Log: c.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Memberships{rows: r.Rows(), asana: c.Asana, source: accesstoken.New(r)}, nil
+}
+
+// List returns the memberships of an Asana user. user is a gid, or empty for the
+// connection's own user. For the own user, List returns one membership for each workspace
+// that the connection's token can read; for another user, those that Asana reports. If the
+// connection's own token must not ask about its user, the readers of the workspaces are
+// asked.
+//
+// Errors: InvalidRequest if user is not a gid; NotFound for an unknown user; those of
+// package token.
+func (m *Memberships) List(ctx context.Context, conn *connection.Connection, user string) ([]Membership, error) {
+	return m.list(ctx, conn, request{user: user, maxAge: cacheTTL})
+}
+
+// In returns the membership of a user in one workspace. user is a gid, or empty for the
+// connection's own user.
+//
+// Errors: InvalidRequest if workspace or user is not a gid; NotFound if the connection's
+// token cannot read the workspace, or Asana reports no membership; those of package token.
+func (m *Memberships) In(ctx context.Context, conn *connection.Connection, workspace, user string) (Membership, error) {
+	if !asana.IsGID(workspace) {
+		return Membership{}, row.InvalidRequest("workspace is a gid, a string of digits.")
+	}
+	list, err := m.list(ctx, conn, request{workspace: workspace, user: user, maxAge: cacheTTL})
+	switch {
+	case err != nil:
+		return Membership{}, err
+	case len(list) == 0:
+		return Membership{}, row.ErrNotFound
+	}
+	return list[0], nil
+}
+
+// list returns the memberships in r.workspace, or in all workspaces if it is empty. It asks
+// only the readers of these workspaces.
+func (m *Memberships) list(ctx context.Context, conn *connection.Connection, r request) ([]Membership, error) {
+	if r.user != "" && !asana.IsGID(r.user) {
+		return nil, row.InvalidRequest("user is a gid, a string of digits.")
+	}
+	o := row.Unwrap(conn)
+	switch {
+	case o.Hot.Status != row.Active:
+		return nil, row.ReconnectRequired(o.Hot.Status)
+	case !o.IsConsistent():
+		return nil, row.ErrInconsistentRead
+	}
+	ctx, cancel := m.rows.WithTimeout(ctx, row.CallerTime)
+	defer cancel()
+	own := o.Hot.AsanaGID
+	if r.user == "" {
+		r.user = own
+	}
+	list, err := m.cached(ctx, conn, cacheKey{connection: consentOf(conn), user: r.user}, r.maxAge,
+		func(ctx context.Context, access secret.String) ([]Membership, error) {
+			return m.fetch(ctx, access, r.user, own)
+		})
+	if r.workspace != "" {
+		list = slices.DeleteFunc(list, func(in Membership) bool { return in.Workspace.GID != r.workspace })
+	}
+	if err != nil || r.user != own {
+		return list, err
+	}
+	return m.fillFromReaders(ctx, conn, list, r)
+}
+
+// fetch asks Asana for the workspaces that the token can read, and for the user's
+// memberships in them. own is the gid of the token's user.
+func (m *Memberships) fetch(ctx context.Context, access secret.String, user, own string) ([]Membership, error) {
+	workspaces, err := m.asana.Workspaces(ctx, access)
+	if err != nil {
+		return nil, withoutScope(requests.ErrorOf(fmt.Errorf("listing workspaces: %w", err)))
+	}
+	reported, err := m.asana.Memberships(ctx, access, user)
+	if user != own && requests.IsStatus(err, http.StatusNotFound) {
+		return nil, &asanaauth.Error{Kind: asanaauth.NotFound, Err: err}
+	}
+	reason, err := unknownReason(err)
+	if err != nil {
+		return nil, requests.ErrorOf(fmt.Errorf("listing memberships: %w", err))
+	}
+	now := m.rows.Now()
+	list := make([]Membership, 0, len(workspaces))
+	for _, w := range workspaces {
+		i := slices.IndexFunc(reported, func(r asana.Membership) bool { return r.Workspace.GID == w.GID })
+		switch {
+		case i >= 0:
+			list = append(list, membershipIn(w, user, &reported[i], "", now))
+		case user == own || reason != NotReported:
+			list = append(list, membershipIn(w, user, nil, reason, now))
+		}
+	}
+	return list, nil
+}
+
+// unknownReason returns why flags are unknown, if err is nil or Asana's refusal (403) to
+// list memberships. It returns any other error unchanged.
+func unknownReason(err error) (string, error) {
+	var response *asana.Error
+	switch {
+	case err == nil:
+		return NotReported, nil
+	case !errors.As(err, &response) || response.Status != http.StatusForbidden:
+		return "", err
+	case response.Code == asana.FullPermissionsRequired:
+		return FullPermissionsRequired, nil
+	}
+	return NotAllowed, nil
+}
+
+// withoutScope adds a Detail with the missing scope if Asana refused to list workspaces
+// (403), because that is not an outage.
+func withoutScope(err error) error {
+	var e *asanaauth.Error
+	if requests.IsStatus(err, http.StatusForbidden) && errors.As(err, &e) {
+		e.Detail = "Asana does not let this token list its workspaces: the app needs the scope workspaces:read."
+	}
+	return err
+}

@@ -1,0 +1,352 @@
+package membership_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+func TestSetReaderOfRefuses(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		account, _ := p.ImportToken("it", asanatest.ServiceAccount)
+		many := make([]string, 41)
+		for i := range many {
+			many[i] = fmt.Sprint(1_100_000_000_000_100 + i)
+		}
+		for name, c := range map[string]struct {
+			workspaces []string
+			kind       asanaauth.ErrorKind
+		}{
+			"too many":        {many, asanaauth.InvalidRequest},
+			"no gid":          {[]string{"acme"}, asanaauth.InvalidRequest},
+			"one twice":       {[]string{asanatest.Acme, asanatest.Acme}, asanaauth.InvalidRequest},
+			"out of reach":    {[]string{asanatest.Globex}, asanaauth.NotFound},
+			"one of them is":  {[]string{asanatest.Acme, asanatest.Globex}, asanaauth.NotFound},
+			"one that is not": {many[:1], asanaauth.NotFound},
+		} {
+			_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), c.workspaces)
+			if asanaauth.KindOf(err) != c.kind {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		pat, _ := p.ImportToken("it", asanatest.Admin)
+		for _, id := range []string{pat.ID, p.Connect("o", asanatest.Admin).ID} {
+			_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(id), []string{asanatest.Acme})
+			authtest.WantKind(t, err, asanaauth.NotAllowedForKind)
+		}
+		if len(pointers(inst)) > 0 {
+			t.Errorf("pointers: %v", pointers(inst))
+		}
+		// A broken reader can be dismissed, but gets no new workspaces.
+		setReader(p, account.ID, asanatest.Acme)
+		inst.Rows.Edit(account.ID, func(hot *store.Hot) { hot.Status = row.Broken })
+		setReader(p, account.ID, asanatest.Acme)
+		_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), []string{asanatest.Acme, asanatest.Globex})
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+		setReader(p, account.ID)
+		inst.Rows.Edit(account.ID, func(hot *store.Hot) { hot.Status = row.Revoking })
+		_, err = p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), nil)
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+		inst.Rows.Edit(account.ID, func(hot *store.Hot) { hot.Status = row.Broken })
+		if _, err := p.Connections.Disconnect(t.Context(), p.Open(account.ID)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), nil)
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+	})
+}
+
+// Naming a reader moves UpdatedAt.
+func TestSetReaderOfIsAnUpdate(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		p := authtest.New(t).Process()
+		account, _ := p.ImportToken("it", asanatest.ServiceAccount)
+		time.Sleep(time.Hour)
+		d, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), []string{asanatest.Acme})
+		if err != nil || !d.UpdatedAt.Equal(time.Now()) || !d.CreatedAt.Equal(account.CreatedAt) {
+			t.Errorf("created %v, updated %v, %v", d.CreatedAt, d.UpdatedAt, err)
+		}
+	})
+}
+
+// A workspace has one reader: the next one replaces it. A reader that is disconnected leaves
+// no pointer.
+func TestAReaderTakesOver(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		if err := inst.Asana.UpdatePerson(asanatest.ServiceAccount, func(p *asanatest.Person) {
+			p.Memberships = append(p.Memberships, asanatest.Membership{Workspace: asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"}})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		p := inst.Process()
+		first := importReader(p, "first", asanatest.Acme, asanatest.Globex)
+		second := importReader(p, "second", asanatest.Acme)
+		if got := pointers(inst); got[asanatest.Acme] != second || got[asanatest.Globex] != first {
+			t.Errorf("pointers: %v", got)
+		}
+		d, err := p.Connections.Describe(t.Context(), p.Open(first))
+		if err != nil || strings.Join(d.ReaderOf, " ") != asanatest.Globex {
+			t.Errorf("the first is the reader of %v, %v", d.ReaderOf, err)
+		}
+		if _, err := p.Connections.Disconnect(t.Context(), p.Open(first)); err != nil {
+			t.Fatal(err)
+		}
+		if got := pointers(inst); len(got) != 1 || got[asanatest.Acme] != second {
+			t.Errorf("pointers after the first was disconnected: %v", got)
+		}
+		if _, err := p.Connections.Disconnect(t.Context(), p.Open(second)); err != nil {
+			t.Fatal(err)
+		}
+		if got := pointers(inst); len(got) > 0 {
+			t.Errorf("pointers after both were disconnected: %v", got)
+		}
+	})
+}
+
+// If a service account's row names a workspace whose pointer names another reader (the row
+// was restored, for example), dismissing or disconnecting it leaves the pointer alone.
+func TestThePointerOfAnotherReaderStays(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		second := importReader(p, "second", asanatest.Acme)
+		for name, leave := range map[string]func(id string){
+			"dismissed": func(id string) { setReader(p, id) },
+			"disconnected": func(id string) {
+				if _, err := p.Connections.Disconnect(t.Context(), p.Open(id)); err != nil {
+					t.Fatal(err)
+				}
+			},
+		} {
+			d, _ := p.ImportToken(name, asanatest.ServiceAccount)
+			inst.Rows.EditCold(d.ID, func(c *store.Cold) { c.ReaderOf = asanatest.Acme })
+			leave(d.ID)
+			if got := pointers(inst); got[asanatest.Acme] != second {
+				t.Errorf("%s: pointers: %v", name, got)
+			}
+		}
+	})
+}
+
+// Whichever operation fails, saved or not: the same call again completes it, and then row and
+// pointers agree.
+func TestCrashPointsOfAReader(t *testing.T) {
+	t.Parallel()
+	for _, saved := range []bool{false, true} {
+		for at := 1; ; at++ {
+			reached := false
+			t.Run(fmt.Sprintf("operation %d, saved %v", at, saved), func(t *testing.T) {
+				authtest.Bubble(t, func(t *testing.T) {
+					inst := authtest.New(t)
+					p := inst.Process()
+					importReader(p, "first", asanatest.Acme)
+					account, _ := p.ImportToken("second", asanatest.ServiceAccount)
+					conn := p.Open(account.ID)
+					n := 0
+					inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
+						if n++; n == at {
+							return saved, authtest.ErrTableDown
+						}
+						return true, nil
+					}
+					_, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme})
+					inst.Table.Hook = nil
+					if reached = n >= at; err != nil {
+						authtest.WantKind(t, err, asanaauth.TryAgain)
+					}
+					setReader(p, account.ID, asanatest.Acme)
+					if got := pointers(inst); len(got) != 1 || got[asanatest.Acme] != account.ID {
+						t.Errorf("pointers: %v", got)
+					}
+				})
+			})
+			if !reached {
+				break
+			}
+		}
+	}
+}
+
+// Whichever operation of a disconnection fails, saved or not: the same call again leaves no
+// pointer.
+func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
+	t.Parallel()
+	for _, saved := range []bool{false, true} {
+		for at := 1; ; at++ {
+			reached := false
+			t.Run(fmt.Sprintf("operation %d, saved %v", at, saved), func(t *testing.T) {
+				authtest.Bubble(t, func(t *testing.T) {
+					inst := authtest.New(t)
+					p := inst.Process()
+					id := importReader(p, "it", asanatest.Acme)
+					conn, n := p.Open(id), 0
+					inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
+						if n++; n == at {
+							return saved, authtest.ErrTableDown
+						}
+						return true, nil
+					}
+					p.Connections.Disconnect(t.Context(), conn) // its error does not matter
+					inst.Table.Hook = nil
+					reached = n >= at
+					time.Sleep(time.Minute) // any lease expires
+					if _, err := p.Connections.Disconnect(t.Context(), p.Open(id)); err != nil {
+						t.Fatal(err)
+					}
+					if got := pointers(inst); len(got) > 0 || inst.Rows.Hot(id).Status != row.Disconnected {
+						t.Errorf("%s, pointers: %v", inst.Rows.Hot(id).Status, got)
+					}
+				})
+			})
+			if !reached {
+				break
+			}
+		}
+	}
+}
+
+// Several service accounts are named the reader of one workspace at once: one of them is, and
+// all rows say so.
+func TestTwoReadersAtOnce(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		var ids []string
+		for _, owner := range []string{"first", "second", "third"} {
+			d, _ := p.ImportToken(owner, asanatest.ServiceAccount)
+			ids = append(ids, d.ID)
+		}
+		var wg sync.WaitGroup
+		for _, id := range ids {
+			wg.Go(func() {
+				if _, err := p.Memberships.SetReaderOf(context.Background(), p.Open(id), []string{asanatest.Acme}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for _, id := range ids {
+			has := inst.Rows.Cold(id).ReaderOf == asanatest.Acme
+			if points := pointers(inst)[asanatest.Acme] == id; has != points {
+				t.Errorf("%s: its row says %v, the pointer %v", id, has, points)
+			}
+		}
+		authtest.WantCount(t, "pointers", len(pointers(inst)), 1)
+	})
+}
+
+// A transaction has at most 100 changes. Replacing 40 workspaces by 40 others, each of another
+// reader, takes two; the first one keeps the workspaces that are in both lists.
+func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		var all []asanatest.Workspace
+		var gids []string
+		for i := range 79 {
+			gids = append(gids, fmt.Sprint(1_100_000_000_001_000+i))
+			all = append(all, asanatest.Workspace{GID: gids[i], Name: "one"})
+		}
+		reaches(inst, all...)
+		p := inst.Process()
+		id := importReader(p, "it", gids[:40]...)
+		theirs := map[string]string{}
+		for _, gid := range gids[40:] {
+			theirs[gid] = importReader(p, "of "+gid, gid)
+		}
+		most, writes := 0, 0
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" {
+				writes++
+			}
+			most = max(most, len(op.Changes))
+			return true, nil
+		}
+		setReader(p, id, gids[39:]...) // one of them stays
+		inst.Table.Hook = nil
+		if most > 100 || writes != 2 {
+			t.Errorf("%d writes, of %d changes at most", writes, most)
+		}
+		pointers := map[store.Hash]string{}
+		for _, there := range inst.Rows.All() {
+			if r, ok := there.(*store.Reader); ok {
+				pointers[r.Workspace] = r.Connection
+			}
+		}
+		authtest.WantCount(t, "pointers", len(pointers), 40)
+		for _, gid := range gids[39:] {
+			if pointers[store.HashText(gid)] != id {
+				t.Fatalf("%s has another reader", gid)
+			}
+		}
+		for gid, other := range theirs {
+			if d, err := p.Connections.Describe(t.Context(), p.Open(other)); err != nil || len(d.ReaderOf) > 0 {
+				t.Fatalf("%s is still the reader of %v, %v", gid, d.ReaderOf, err)
+			}
+		}
+	})
+}
+
+// Asana is asked once, even if the write is tried several times.
+func TestSetReaderOfAsksOnce(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		account, _ := p.ImportToken("it", asanatest.ServiceAccount)
+		conn, left := p.Open(account.ID), 3
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" && left > 0 {
+				left--
+				return false, authtest.ErrTableDown
+			}
+			return true, nil
+		}
+		if _, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme}); err != nil {
+			t.Fatal(err)
+		}
+		authtest.WantCount(t, "requests", inst.Asana.CountRequests(authtest.WorkspacesPath), 1)
+		if pointers(inst)[asanatest.Acme] != account.ID {
+			t.Errorf("pointers: %v", pointers(inst))
+		}
+	})
+}
+
+// If the table refuses every write, the call is given up after 25 seconds.
+func TestSetReaderOfGivesUp(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		account, _ := p.ImportToken("it", asanatest.ServiceAccount)
+		conn := p.Open(account.ID)
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) { return op.Name != "write", nil }
+		began := time.Now()
+		_, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme})
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		if took := time.Since(began); took < 24*time.Second || took > 25*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if len(pointers(inst)) > 0 {
+			t.Errorf("pointers: %v", pointers(inst))
+		}
+	})
+}

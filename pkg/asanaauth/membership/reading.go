@@ -1,0 +1,124 @@
+package membership
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/requests"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// fillFromReaders asks the readers of those workspaces in which the connection's own token
+// did not show whether its user can write. If a reader knows nothing, the result stays as
+// it was. A reader is asked only about that user, and only about workspaces in own.
+func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Connection, own []Membership, r request) ([]Membership, error) {
+	var open []string
+	for _, in := range own {
+		if in.isUndecided() {
+			open = append(open, in.Workspace.GID)
+		}
+	}
+	if len(open) == 0 {
+		return own, nil
+	}
+	readers, err := m.readersOf(ctx, open, conn)
+	if err != nil {
+		return nil, err
+	}
+	asked := map[string][]Membership{} // by reader's id: each is asked once
+	for i, in := range own {
+		reader := readers[in.Workspace.GID]
+		if reader == nil {
+			continue
+		}
+		reported, done := asked[reader.ID()]
+		if !done {
+			if reported, err = m.askReader(ctx, conn, reader, r); err != nil {
+				return nil, err
+			}
+			asked[reader.ID()] = reported
+		}
+		for _, there := range reported {
+			if there.Workspace.GID == in.Workspace.GID {
+				own[i] = in.fillFromReader(there)
+			}
+		}
+	}
+	return own, nil
+}
+
+// askReader asks a reader about the connection's own user. If the reader fails, it logs the
+// error and returns nothing. It returns an error only for a rate limit, because the caller
+// can wait for its end.
+func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Connection, r request) ([]Membership, error) {
+	user := conn.AsanaUser()
+	key := cacheKey{connection: consentOf(conn), reader: consentOf(reader), user: user}
+	reported, err := m.cached(ctx, reader, key, r.maxAge, func(ctx context.Context, access secret.String) ([]Membership, error) {
+		return m.fetchAsReader(ctx, access, user)
+	})
+	switch {
+	case isRateLimited(err):
+		return nil, err
+	case err != nil:
+		m.rows.Warn(ctx, "a reader could not be asked", slog.String("connection", reader.ID()), slog.Any("err", err))
+		return nil, nil
+	}
+	return reported, nil
+}
+
+// fetchAsReader asks Asana with a reader's token. If Asana responds with 403 or 404, it
+// returns an empty list, which is then cached.
+func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, user string) ([]Membership, error) {
+	reported, err := m.asana.Memberships(ctx, access, user)
+	if requests.IsStatus(err, http.StatusForbidden) || requests.IsStatus(err, http.StatusNotFound) {
+		return []Membership{}, nil
+	}
+	if err != nil {
+		return nil, requests.ErrorOf(fmt.Errorf("asking a reader: %w", err))
+	}
+	now := m.rows.Now()
+	list := make([]Membership, 0, len(reported))
+	for i := range reported {
+		list = append(list, membershipIn(reported[i].Workspace, user, &reported[i], "", now))
+	}
+	return list, nil
+}
+
+// readersOf returns the opened readers of workspaces, by workspace. A reader is an active
+// service account; the workspace's pointer and the reader's own row must agree.
+func (m *Memberships) readersOf(ctx context.Context, workspaces []string, asking *connection.Connection) (map[string]*connection.Connection, error) {
+	pointers, err := m.rows.Read(ctx, "who the readers are", row.ReaderKeys(workspaces)...)
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]string{}
+	for _, gid := range workspaces {
+		p := row.Get[*store.Reader](pointers, row.ReaderKey(gid))
+		if p != nil && p.Connection != asking.ID() {
+			named[gid] = p.Connection
+		}
+	}
+	opened, err := m.rows.OpenMany(ctx, asking, slices.Compact(slices.Sorted(maps.Values(named))))
+	if err != nil {
+		return nil, err
+	}
+	readers := map[string]*connection.Connection{}
+	for gid, id := range named {
+		if reader := opened[id]; reader != nil && isReaderOf(row.Unwrap(reader), gid) {
+			readers[gid] = reader
+		}
+	}
+	return readers, nil
+}
+
+func isReaderOf(o *row.Opened, gid string) bool {
+	return o.Traits.CanRead && o.Hot.Status == row.Active && slices.Contains(strings.Fields(o.Cold.ReaderOf), gid)
+}

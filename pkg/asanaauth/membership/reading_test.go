@@ -1,0 +1,319 @@
+package membership_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
+	"github.com/asanaauth/asanaauth/pkg/asanatest"
+)
+
+// A reader knows what the person's own token may not ask.
+func TestAReaderIsAsked(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst, p := granular(t)
+		cookie := p.SignIn(asanatest.ViewOnly)
+		if got := flags(mustMembers(p, cookie)[0]); got != allUnknown("Acme", membership.FullPermissionsRequired) {
+			t.Fatalf("without a reader: %s", got)
+		}
+		importReader(p, "it", asanatest.Acme)
+		list := mustMembers(p, cookie)
+		if len(list) != 1 || list[0].AskedWith != "reader" || list[0].UserGID != asanatest.ViewOnly || list[0].Workspace.Name != "Acme" ||
+			flags(list[0]) != "Acme: active y, admin n, guest n, view only y, can write n" {
+			t.Errorf("with one: %+v", list)
+		}
+		one, err := p.Memberships.In(t.Context(), p.Session(cookie).Connection(), asanatest.Acme, "")
+		if err != nil || one.AskedWith != "reader" {
+			t.Errorf("In() = %+v, %v", one, err)
+		}
+		// Its response is kept, which spares the customer's rate limit.
+		before := len(inst.Asana.Requests())
+		time.Sleep(4 * time.Minute)
+		mustMembers(p, cookie)
+		authtest.WantCount(t, "requests", len(inst.Asana.Requests())-before, 0)
+		time.Sleep(2 * time.Minute)
+		mustMembers(p, cookie)
+		if len(inst.Asana.Requests()) == before {
+			t.Error("kept for more than five minutes")
+		}
+	})
+}
+
+// The two limits of a reader: only about the connection's own user, and only in
+// workspaces that the connection's own token reaches.
+func TestTheLimitsOfAReader(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst, p := granular(t)
+		importReader(p, "it", asanatest.Acme)
+		// The service account is not the reader of Globex.
+		list := mustMembers(p, p.SignIn(asanatest.Several))
+		if len(list) != 2 || list[0].AskedWith != "reader" || list[1].AskedWith != "connection" ||
+			flags(list[1]) != allUnknown("Globex", membership.FullPermissionsRequired) {
+			t.Errorf("got %+v", list)
+		}
+		conn := p.Open(p.Connect("o", asanatest.Member).ID)
+		about := func() int { return inst.Asana.CountRequests(authtest.MembershipsPath(asanatest.ViewOnly)) }
+		before := about()
+		list, err := p.Memberships.List(t.Context(), conn, asanatest.ViewOnly)
+		if err != nil || len(list) != 1 || flags(list[0]) != allUnknown("Acme", membership.FullPermissionsRequired) || list[0].AskedWith != "connection" {
+			t.Errorf("about another user: %+v, %v", list, err)
+		}
+		authtest.WantCount(t, "requests about another user", about()-before, 1) // with the own token only
+		outside := p.Open(p.Connect("o", asanatest.Deactivated).ID)
+		_, err = p.Memberships.In(t.Context(), outside, asanatest.Acme, "")
+		authtest.WantKind(t, err, asanaauth.NotFound)
+	})
+}
+
+// Once a reader was disconnected, dismissed or broken, its kept responses serve no one.
+func TestAFormerReaderIsNotAsked(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*authtest.Installation, *authtest.Process, string){
+		"disconnected": func(inst *authtest.Installation, p *authtest.Process, id string) {
+			if _, err := p.Connections.Disconnect(context.Background(), p.Open(id)); err != nil {
+				inst.T.Fatal(err)
+			}
+		},
+		"dismissed": func(_ *authtest.Installation, p *authtest.Process, id string) { setReader(p, id) },
+		"broken": func(inst *authtest.Installation, _ *authtest.Process, id string) {
+			inst.Rows.Edit(id, func(hot *store.Hot) { hot.Status = row.Broken })
+		},
+		"its cold row does not name the workspace": func(inst *authtest.Installation, _ *authtest.Process, id string) {
+			inst.Rows.EditCold(id, func(c *store.Cold) { c.ReaderOf = "" })
+		},
+		"the pointer names another kind": func(inst *authtest.Installation, p *authtest.Process, _ string) {
+			pointer := authtest.Row[*store.Reader](inst.Rows, store.ReaderKey(store.HashText(asanatest.Acme)))
+			d, _ := p.ImportToken("x", asanatest.Admin) // who could know
+			pointer.Connection = d.ID
+			inst.Rows.Forge(pointer)
+			inst.Rows.EditCold(d.ID, func(c *store.Cold) { c.ReaderOf = asanatest.Acme })
+		},
+		"its id does not match": func(inst *authtest.Installation, _ *authtest.Process, id string) {
+			inst.Rows.Edit(id, func(hot *store.Hot) { hot.Owner = store.HashText("somebody") })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst, p := granular(t)
+				cookie := p.SignIn(asanatest.Member)
+				id := importReader(p, "it", asanatest.Acme)
+				if mustMembers(p, cookie)[0].AskedWith != "reader" {
+					t.Fatal("the reader was not asked")
+				}
+				end(inst, p, id)
+				if m := mustMembers(p, cookie)[0]; m.AskedWith != "connection" || flags(m) != allUnknown("Acme", membership.FullPermissionsRequired) {
+					t.Errorf("got %s by %s", flags(m), m.AskedWith)
+				}
+			})
+		})
+	}
+}
+
+// If a reader cannot be asked, the own result stands, and the next call asks the reader
+// again. A refusal is a response: it is kept.
+func TestAReaderThatFails(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]asanatest.Fault{
+		"a 500": {Status: 500}, "a cut connection": {Cut: true}, "nonsense": {Body: "nonsense"}, "a 403": {Status: 403}, "a 404": {Status: 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst, p := granular(t)
+				cookie := p.SignIn(asanatest.Member)
+				importReader(p, "it", asanatest.Acme)
+				path := authtest.MembershipsPath(asanatest.Member)
+				// The first request has the person's own token.
+				inst.Asana.Inject(asanatest.Fault{Path: path, Before: func(*http.Request) {
+					fault.Path = path
+					inst.Asana.Inject(fault)
+				}})
+				if m := mustMembers(p, cookie)[0]; flags(m) != allUnknown("Acme", membership.FullPermissionsRequired) || m.AskedWith != "connection" {
+					t.Errorf("got %s by %s", flags(m), m.AskedWith)
+				}
+				asked := mustMembers(p, cookie)[0].AskedWith == "reader"
+				if refused := fault.Status == 403 || fault.Status == 404; asked == refused {
+					t.Errorf("asked again: %v", asked)
+				}
+			})
+		})
+	}
+}
+
+// A reader that reached its rate limit is not asked before Retry-After, whoever the caller is.
+func TestAReaderOverItsLimit(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst, p := granular(t)
+		cookie := p.SignIn(asanatest.Member)
+		importReader(p, "it", asanatest.Acme)
+		path := authtest.MembershipsPath(asanatest.Member)
+		inst.Asana.Inject(asanatest.Fault{Path: path, Before: func(*http.Request) {
+			inst.Asana.Inject(asanatest.Fault{Path: path, Status: 429, Header: http.Header{"Retry-After": {"20"}}})
+		}})
+		_, err := p.Members(cookie)
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		before := len(inst.Asana.Requests())
+		time.Sleep(19 * time.Second)
+		for _, c := range []secret.String{cookie, p.SignIn(asanatest.ViewOnly)} {
+			if _, err = p.Members(c); asanaauth.KindOf(err) != asanaauth.TryAgain {
+				t.Errorf("got %v", err)
+			}
+		}
+		for _, r := range inst.Asana.Requests()[before:] {
+			if r.Path == path {
+				t.Error("the reader was asked before Retry-After")
+			}
+		}
+		time.Sleep(time.Second)
+		if mustMembers(p, cookie)[0].AskedWith != "reader" {
+			t.Error("it is not asked afterwards")
+		}
+	})
+}
+
+// If a reader's token is no longer active, its connection is broken.
+func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst, p := granular(t)
+		cookie := p.SignIn(asanatest.Member)
+		d, value := p.ImportToken("it", asanatest.ServiceAccount)
+		setReader(p, d.ID, asanatest.Acme)
+		time.Sleep(time.Minute)
+		if err := inst.Asana.RevokeToken(value.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		if m := mustMembers(p, cookie)[0]; m.AskedWith != "connection" || m.ViewOnly.Known {
+			t.Errorf("got %s by %s", flags(m), m.AskedWith)
+		}
+		if hot := inst.Rows.Hot(d.ID); hot.Status != row.Broken || hot.Reason != "inactive" {
+			t.Errorf("it is %s, %s", hot.Status, hot.Reason)
+		}
+		// After an import of a new token, the service account is still the reader.
+		p.ImportToken("it", asanatest.ServiceAccount)
+		if mustMembers(p, cookie)[0].AskedWith != "reader" {
+			t.Error("the service account is no longer the reader")
+		}
+	})
+}
+
+// A reader of several workspaces is asked once for all of them, also if nothing is kept and if
+// it fails: everything counts against one rate limit.
+func TestAReaderIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst, p := granular(t)
+		reaches(inst, asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"})
+		importReader(p, "it", asanatest.Acme, asanatest.Globex)
+		id := p.Connect("o", asanatest.Several).ID
+		path := authtest.MembershipsPath(asanatest.Several)
+		got, err := can(p, id)
+		if err != nil || len(got.Workspaces) != 2 || got.Workspaces[0].AskedWith != "reader" || got.Workspaces[1].AskedWith != "reader" {
+			t.Errorf("got %+v, %v", got.Workspaces, err)
+		}
+		authtest.WantCount(t, "own and reader's requests", inst.Asana.CountRequests(path), 2)
+		inst.Asana.Inject(asanatest.Fault{Path: path, Before: func(*http.Request) {
+			inst.Asana.Inject(asanatest.Fault{Path: path, Status: 500, Times: -1})
+		}})
+		if got, err = can(p, id); err != nil || got.Workspaces[0].AskedWith != "connection" || got.Workspaces[1].AskedWith != "connection" {
+			t.Errorf("if it fails: %+v, %v", got.Workspaces, err)
+		}
+		authtest.WantCount(t, "requests if it fails", inst.Asana.CountRequests(path), 4)
+	})
+}
+
+// A call about one workspace does not ask the readers of others.
+func TestInAsksOnlyTheReaderOfTheWorkspace(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst, p := granular(t)
+		reaches(inst, asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"})
+		importReader(p, "first", asanatest.Acme)
+		importReader(p, "second", asanatest.Globex)
+		conn := p.Open(p.Connect("o", asanatest.Several).ID)
+		in, err := p.Memberships.In(t.Context(), conn, asanatest.Acme, "")
+		if err != nil || in.AskedWith != "reader" || !in.ViewOnly.Value {
+			t.Errorf("In() = %+v, %v", in, err)
+		}
+		authtest.WantCount(t, "own and one reader's", inst.Asana.CountRequests(authtest.MembershipsPath(asanatest.Several)), 2)
+		list, err := p.Memberships.List(t.Context(), conn, "")
+		if err != nil || list[0].AskedWith != "reader" || list[1].AskedWith != "reader" || list[1].ViewOnly.Value {
+			t.Errorf("List() = %+v, %v", list, err)
+		}
+		authtest.WantCount(t, "and the other's", inst.Asana.CountRequests(authtest.MembershipsPath(asanatest.Several)), 3)
+	})
+}
+
+// A reader whose rows do not belong together is not asked, and causes no error.
+func TestAReaderWithInconsistentRows(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst, p := granular(t)
+		cookie := p.SignIn(asanatest.Member)
+		id := importReader(p, "it", asanatest.Acme)
+		c := inst.Rows.Cold(id)
+		c.Generation++
+		inst.Rows.Forge(c)
+		if m := mustMembers(p, cookie)[0]; m.AskedWith != "connection" {
+			t.Errorf("got %s by %s", flags(m), m.AskedWith)
+		}
+	})
+}
+
+// If an import writes a reader's rows while they are read, they are read again.
+func TestAReaderIsReadAgainDuringAnImport(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst, p := granular(t)
+		cookie := p.SignIn(asanatest.Member)
+		id := importReader(p, "it", asanatest.Acme)
+		whole := inst.Rows.Cold(id)
+		torn := *whole
+		torn.Generation--
+		inst.Rows.Forge(&torn)
+		reads := 0
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "read" && slices.Contains(op.Keys, store.ColdKey(id)) {
+				if reads++; reads == 2 {
+					again := torn
+					again.Generation++
+					inst.Rows.Forge(&again)
+				}
+			}
+			return true, nil
+		}
+		if m := mustMembers(p, cookie)[0]; m.AskedWith != "reader" {
+			t.Errorf("got %s by %s", flags(m), m.AskedWith)
+		}
+	})
+}
+
+// A reader is not asked if all flags are known, or about itself.
+func TestAReaderIsNotAskedInVain(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		id := importReader(p, "it", asanatest.Acme)
+		mustMembers(p, p.SignIn(asanatest.Member))
+		authtest.WantCount(t, "requests if all is known", inst.Asana.CountRequests(authtest.MembershipsPath(asanatest.Member)), 1)
+		path := authtest.MembershipsPath(asanatest.ServiceAccount)
+		inst.Asana.Inject(asanatest.Fault{Path: path, Body: `{"data":[]}`})
+		list, err := p.Memberships.List(t.Context(), p.Open(id), "")
+		if err != nil || flags(list[0]) != allUnknown("Acme", membership.NotReported) || list[0].AskedWith != "connection" {
+			t.Errorf("got %+v, %v", list, err)
+		}
+		authtest.WantCount(t, "its own requests", inst.Asana.CountRequests(path), 1)
+	})
+}

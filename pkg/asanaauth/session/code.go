@@ -1,0 +1,113 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// codeTTL is the lifetime of a session code.
+const codeTTL = time.Minute
+
+// codeProofText is the text of a session code's proof. The label binds it to the row's
+// contents.
+const codeProofText = "session code"
+
+// codeLabel has all contents of a session code's row. The proof of a row that an attacker
+// wrote or copied does not open with it.
+func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
+	return seal.Label{
+		Row:   code.Key().String(),
+		Owner: string(hot.Owner[:]),
+		Field: "proof",
+		Facts: []string{code.Session.String(), code.Connection, code.Epoch, row.TimeFact(code.End)},
+	}
+}
+
+// Code makes a session code. The app's own backend redeems it, once and within 60 seconds,
+// to learn who is signed in. Over HTTP, only a caller that is authenticated with IAM can
+// redeem it.
+// Errors: TryAgain, Internal.
+func (s *Sessions) Code(ctx context.Context, opened *Session) (code secret.String, end time.Time, err error) {
+	token, err := s.rows.RandomToken()
+	if err != nil {
+		return secret.String{}, time.Time{}, err
+	}
+	next := &store.SessionCode{
+		Code:       store.HashText(token),
+		Session:    opened.row.Cookie,
+		Connection: opened.row.Connection,
+		Epoch:      opened.row.Epoch,
+		End:        s.rows.Now().Add(codeTTL),
+	}
+	o := row.Unwrap(opened.conn)
+	if next.Proof, err = s.rows.SealField(o.Ring, codeLabel(next, o.Hot), secret.New(codeProofText)); err != nil {
+		return secret.String{}, time.Time{}, err
+	}
+	if err := s.rows.Insert(ctx, "the session code", next); err != nil {
+		return secret.String{}, time.Time{}, err
+	}
+	return secret.New(token), next.End, nil
+}
+
+// Redeemer redeems session codes, for backends. It is safe for concurrent use.
+type Redeemer struct{ rows *row.Rows }
+
+// NewRedeemer returns a Redeemer. The error reports every missing field.
+func NewRedeemer(c Config) (*Redeemer, error) {
+	rows, err := c.rows()
+	if err != nil {
+		return nil, err
+	}
+	return &Redeemer{rows}, nil
+}
+
+// Redeem returns the connection of the session that made the code. A code can be redeemed
+// once; after that only a marker is kept.
+//
+// Errors: LinkExpired if the code, the session or its connection is not valid; TryAgain;
+// Internal.
+func (r *Redeemer) Redeem(ctx context.Context, code secret.String) (asanaauth.Details, error) {
+	ctx, cancel := r.rows.WithTimeout(ctx, row.CallerTime)
+	defer cancel()
+	d, err := r.redeem(ctx, code)
+	if kind := asanaauth.KindOf(err); kind == asanaauth.LinkExpired || kind == asanaauth.Unauthenticated {
+		return asanaauth.Details{}, row.CodeExpired(err)
+	}
+	return d, err
+}
+
+func (r *Redeemer) redeem(ctx context.Context, code secret.String) (asanaauth.Details, error) {
+	key := store.SessionCodeKey(store.HashText(code.Reveal()))
+	rows, err := r.rows.Read(ctx, "the session code", key)
+	if err != nil {
+		return asanaauth.Details{}, err
+	}
+	found := row.Get[*store.SessionCode](rows, key)
+	if found == nil || found.Spent || !r.rows.Now().Before(found.End) {
+		return asanaauth.Details{}, row.ErrLinkExpired
+	}
+	// The session must be the one that made the code, so both proofs must open.
+	session, err := open(ctx, r.rows, found.Connection, found.Session)
+	if err != nil {
+		return asanaauth.Details{}, err
+	}
+	o := row.Unwrap(session.conn)
+	if err := checkProof(ctx, r.rows, o.Ring, o.Hot, codeLabel(found, o.Hot), found.Proof); err != nil {
+		return asanaauth.Details{}, err
+	}
+	d, err := r.rows.Describe(ctx, session.conn)
+	if err != nil {
+		return asanaauth.Details{}, err
+	}
+	spent := &store.SessionCode{Code: found.Code, End: found.End, Spent: true}
+	if err := r.rows.Consume(ctx, "the session code", found, spent, row.ErrLinkExpired); err != nil {
+		return asanaauth.Details{}, err
+	}
+	return d, nil
+}

@@ -1,0 +1,61 @@
+package token
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/requests"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+)
+
+// Source returns a source of the connection's access tokens, for programs that use x/oauth2.
+// Each call of its Token method reads the connection's row, and refreshes the token if it
+// expires within [DefaultMinTTL]. The source keeps no token, so it returns none after the
+// connection was disconnected or became broken. Expiry is zero if Asana gave none for a
+// long-lived token. Every call uses ctx. The source is safe for concurrent use.
+//
+// Do not wrap it in oauth2.NewClient or oauth2.ReuseTokenSource, because they keep a token
+// until it expires. Use [Tokens.HTTPClient] instead. An id is not a secret: if it came from
+// a browser, open the connection with its owner first.
+//
+// Errors of Token, each an [*asanaauth.Error]: NotFound, ReconnectRequired, TryAgain,
+// AsanaUnavailable, Misconfigured, Internal.
+func (t *Tokens) Source(ctx context.Context, id string) oauth2.TokenSource {
+	return &source{ctx, t, id}
+}
+
+type source struct {
+	ctx    context.Context
+	tokens *Tokens
+	id     string
+}
+
+// Token implements [oauth2.TokenSource].
+func (s *source) Token() (*oauth2.Token, error) {
+	t, _, err := s.tokens.tokenNow(s.ctx, s.id, Request{MinTTL: DefaultMinTTL})
+	if err != nil {
+		return nil, err
+	}
+	token := &oauth2.Token{AccessToken: t.Access.Reveal(), TokenType: "Bearer"}
+	if t.ExpiresIn > 0 {
+		token.ExpiresIn = int64(t.ExpiresIn / time.Second)
+		token.Expiry = s.tokens.rows.Now().Add(t.ExpiresIn)
+	}
+	return token, nil
+}
+
+// tokenNow opens a connection and returns its token, and the row that the token is from.
+func (t *Tokens) tokenNow(ctx context.Context, id string, r Request) (Token, *store.Hot, error) {
+	ctx, cancel := t.rows.WithTimeout(ctx, row.CallerTime)
+	defer cancel()
+	conn, err := t.rows.Open(ctx, id, "", asanaauth.CallerOf(ctx))
+	if err != nil {
+		return Token{}, nil, requests.ErrorOf(err)
+	}
+	token, err := t.Token(ctx, conn, r)
+	return token, row.Unwrap(conn).Hot, requests.ErrorOf(err)
+}
