@@ -1,0 +1,108 @@
+package asanaauth_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const repository = "../.."
+
+// sources yields the files of the repository with one of the endings.
+func sources(t *testing.T, endings ...string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == ".aws-sam" || d.Name() == ".venv" || d.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		for _, ending := range endings {
+			if !d.IsDir() && strings.HasSuffix(path, ending) {
+				text, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				found[path] = string(text)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+var (
+	pageLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	// absent names pages that the repository does not have.
+	absent = regexp.MustCompile(`(?i)\bthe (contract|design)('s)? (says|names|has|wants|table)|contract\.md|design\.md|style\.md|asana-facts`)
+)
+
+// anchors returns the anchors of a page's headings, as GitHub makes them.
+func anchors(page string) map[string]bool {
+	out := map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(page, -1) {
+		text := strings.ToLower(strings.TrimSpace(m[1]))
+		anchor := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 127:
+				return r
+			}
+			return -1
+		}, text)
+		out[anchor] = true
+	}
+	return out
+}
+
+func TestLinksLeadToPagesAndAnchors(t *testing.T) {
+	t.Parallel()
+	pages := sources(t, ".md")
+	if len(pages) < 5 {
+		t.Fatalf("found %d pages", len(pages))
+	}
+	for path, text := range pages {
+		for _, m := range pageLink.FindAllStringSubmatch(text, -1) {
+			to, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(to, ":") {
+				continue // elsewhere
+			}
+			target := path
+			if to != "" {
+				target = filepath.Join(filepath.Dir(path), to)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s, which does not exist", path, m[1])
+				continue
+			}
+			if anchor != "" && strings.HasSuffix(target, ".md") && !anchors(pages[target])[anchor] {
+				t.Errorf("%s links to %s, and the page has no such anchor", path, m[1])
+			}
+		}
+	}
+}
+
+func TestNoTextRefersToAPageThatIsNotHere(t *testing.T) {
+	t.Parallel()
+	for path, text := range sources(t, ".go", ".md", ".yaml", ".py", ".sh", ".html", ".js") {
+		if strings.HasSuffix(path, "pages_test.go") {
+			continue
+		}
+		if !strings.Contains(text, "contract") && !strings.Contains(text, "design") && !strings.Contains(text, ".md") && !strings.Contains(text, "asana-facts") {
+			continue // the search of every file takes long
+		}
+		for _, found := range absent.FindAllString(text, -1) {
+			t.Errorf("%s: %q refers to a page that is not in the repository", path, found)
+		}
+	}
+}
