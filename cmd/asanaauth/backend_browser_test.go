@@ -15,9 +15,9 @@ import (
 // TestBrowserLink takes a link in Chromium: the consent page, the way back, and
 // the app's return URL, which here is the page's own.
 func TestBrowserLink(t *testing.T) {
+	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
-	c := open(t)
 	link := s.link("owner", "acme", "person", "sam")
 	c.do(chromedp.Navigate(link))
 	c.wait(atConsent)
@@ -59,6 +59,7 @@ func TestBrowserLink(t *testing.T) {
 // TestBrowserIsNoBackend opens a page of another site that knows the key, and
 // tries all that a page can.
 func TestBrowserIsNoBackend(t *testing.T) {
+	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -66,7 +67,6 @@ func TestBrowserIsNoBackend(t *testing.T) {
 		fmt.Fprint(w, "<!doctype html><main>a page of somebody else</main>")
 	}))
 	defer evil.Close()
-	c := open(t)
 	c.do(chromedp.Navigate(evil.URL))
 	for _, request := range []string{
 		`"/connections?owner=acme", {headers: {Authorization: "Bearer KEY"}}`,

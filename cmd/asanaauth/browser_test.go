@@ -95,8 +95,8 @@ func TestBrowserTrip(t *testing.T) {
 
 // TestBrowserSwitches makes Asana misbehave, with the page's own controls.
 func TestBrowserSwitches(t *testing.T) {
+	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
-	c := open(t)
 	b := newBrowser(t)
 	wantSwitch := func(want string) {
 		t.Helper()
@@ -150,8 +150,8 @@ func (c *chromium) ask(want string) {
 
 // TestBrowserKeyboard never touches the mouse.
 func TestBrowserKeyboard(t *testing.T) {
+	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
-	c := open(t)
 	c.do(chromedp.Navigate(p.publicURL + "/"))
 	c.wait(signedOut)
 	c.tabTo(".skip")
@@ -193,8 +193,8 @@ func TestBrowserKeyboard(t *testing.T) {
 // TestBrowserFragment lets Asana answer behind the #, and with a token that may
 // not ask for licences.
 func TestBrowserFragment(t *testing.T) {
+	c := openIfAsked(t)
 	p := start(t, t.TempDir(), []string{"ASANA_RESPONSE_TYPE=code id_token", "ASANA_SCOPES=openid email profile users:read workspaces:read"})
-	c := open(t)
 	c.do(chromedp.Navigate(p.publicURL + "/"))
 	c.wait(signedOut)
 	c.click("#sign-in")
@@ -224,8 +224,8 @@ func TestBrowserFragment(t *testing.T) {
 // TestBrowserLooks sees the page in the dark, on a phone, and by people who do
 // not like things to move.
 func TestBrowserLooks(t *testing.T) {
+	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
-	c := open(t)
 	c.media("prefers-color-scheme", "dark")
 	c.do(chromedp.Navigate(p.publicURL + "/"))
 	c.wait(signedOut)

@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,23 +13,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 )
 
-// chromium is a tab of a headless Chromium, with cookies and storage of its own.
+// chromium is the tab of a headless Chromium, for one test.
 type chromium struct {
 	t   *testing.T
 	ctx context.Context
 
 	mu         sync.Mutex
-	complaints []string // of the console, since the start
+	complaints []string // of the console, since the test began
 }
 
-// shared is the Chromium of all tests of this process: to start one takes longer
-// than most of them.
+// shared is the Chromium of all tests of this process, and its one tab: to start one
+// takes longer than most of them, and a new window as long as some. The tests that
+// use it are not parallel.
 var shared struct {
 	start sync.Once
 	ctx   context.Context
@@ -51,14 +56,14 @@ func startBrowser(path string) {
 		shared.err = err
 		return
 	}
-	flag := chromedp.Flag
+	set := chromedp.Flag
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1100, 900),
-		flag("disable-background-networking", true), flag("disable-component-update", true), flag("disable-sync", true),
-		flag("disable-dev-shm-usage", true), flag("hide-scrollbars", true),
+		set("disable-background-networking", true), set("disable-component-update", true), set("disable-sync", true),
+		set("disable-dev-shm-usage", true), set("hide-scrollbars", true),
 		// Pages of its own windows, which take more time than those of the tests.
-		flag("disable-features", "PreloadTopChromeWebUI,WebUIOmniboxPopup,SpareRendererForSitePerProcess"))
+		set("disable-features", "PreloadTopChromeWebUI,WebUIOmniboxPopup,SpareRendererForSitePerProcess"))
 	ctx, cancel := chromedp.NewContext(allocator)
 	shared.ctx, shared.err = ctx, chromedp.Do(ctx)
 	shared.end = func() {
@@ -69,8 +74,18 @@ func startBrowser(path string) {
 	}
 }
 
-// open opens a tab. If there is no Chromium the test is skipped, unless CI said that
-// there has to be one.
+// openIfAsked is open for what costs more than a plain "go test ./..." must: the test
+// is skipped unless CI, or a -run, asks for it.
+func openIfAsked(t *testing.T) *chromium {
+	t.Helper()
+	if os.Getenv("CI_SERVERS") != "1" && flag.Lookup("test.run").Value.String() == "" {
+		t.Skip("it runs with -run Browser, or CI_SERVERS=1")
+	}
+	return open(t)
+}
+
+// open gives the test the tab. If there is no Chromium the test is skipped, unless CI
+// said that there has to be one.
 func open(t *testing.T) *chromium {
 	t.Helper()
 	if testing.Short() {
@@ -88,19 +103,26 @@ func open(t *testing.T) *chromium {
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
-	tab, cancelTab := chromedp.NewContext(shared.ctx, chromedp.WithNewBrowserContext())
-	t.Cleanup(func() {
-		chromedp.Cancel(tab)
-		cancelTab()
-	})
-	ctx, cancel := context.WithTimeout(tab, 3*time.Minute)
-	t.Cleanup(cancel)
+	ctx, cancel := context.WithTimeout(shared.ctx, 3*time.Minute)
 	c := &chromium{t: t, ctx: ctx}
-	c.do(chromedp.Navigate("about:blank"))
-	if err := chromedp.Listen(tab, c.listen); err != nil {
+	t.Cleanup(func() {
+		c.forget()
+		cancel() // of the context alone: the tab is the next test's
+	})
+	if err := chromedp.Listen(ctx, c.listen); err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// forget leaves the tab as it was when the browser started.
+func (c *chromium) forget() {
+	_, media := chromedp.Call(c.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+	_, cookies := chromedp.Call(c.ctx, network.ClearBrowserCookies, cdp.Empty{})
+	_, stored := chromedp.Call(c.ctx, storage.ClearDataForOrigin, storage.ClearDataForOriginParams{Origin: "*", StorageTypes: "all"})
+	if err := errors.Join(chromedp.Do(c.ctx, chromedp.Navigate("about:blank"), chromedp.ResetViewport()), media, cookies, stored); err != nil {
+		c.t.Errorf("the tab cannot be used again: %v", err)
+	}
 }
 
 func chromiumPath() string {

@@ -19,7 +19,11 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, file(t)) })
+	storetest.Run(t, func(t *testing.T) store.Store {
+		s := open(t, file(t))
+		bolt.NoSync(s)
+		return s
+	})
 }
 
 func file(t *testing.T) string { return filepath.Join(t.TempDir(), "rows.db") }
