@@ -178,7 +178,7 @@ func hasLoneSurrogate(raw []byte) bool {
 		case unit >= 0:
 			i += 5
 		case raw[i] == '\\':
-			i++ // what is escaped is no escape
+			i++ // skip the escaped character: it begins no escape of its own
 		}
 	}
 	return high

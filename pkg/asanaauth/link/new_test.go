@@ -4,27 +4,12 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
-
-// wantMistakes reports an error unless err reports exactly these mistakes, in any order.
-func wantMistakes(t *testing.T, err error, want ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want %q", want)
-	}
-	got := strings.Split(err.Error(), "\n")
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("reported:\n%q, want\n%q", got, want)
-	}
-}
 
 // config returns a configuration that has no mistake, with the required fields only.
 func config(inst *authtest.Installation) link.Config {
@@ -45,7 +30,7 @@ var fields = map[string]func(*link.Config){
 func TestNewReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	links, err := link.New(link.Config{})
-	wantMistakes(t, err, slices.Collect(maps.Keys(fields))...)
+	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(fields))...)
 	if links != nil {
 		t.Error("Links and an error")
 	}
@@ -54,7 +39,7 @@ func TestNewReportsEveryMissingField(t *testing.T) {
 			c := config(authtest.New(t))
 			remove(&c)
 			links, err := link.New(c)
-			wantMistakes(t, err, mistake)
+			authtest.WantMistakes(t, err, mistake)
 			if links != nil {
 				t.Error("Links and an error")
 			}
@@ -63,7 +48,7 @@ func TestNewReportsEveryMissingField(t *testing.T) {
 	c := config(authtest.New(t))
 	c.ReturnURLs = []string{}
 	_, err = link.New(c)
-	wantMistakes(t, err, "asanaauth: ReturnURLs is missing")
+	authtest.WantMistakes(t, err, "asanaauth: ReturnURLs is missing")
 }
 
 // redeemerFields takes the required fields away, each by its mistake.
@@ -75,7 +60,7 @@ var redeemerFields = map[string]func(*link.RedeemerConfig){
 func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	redeemer, err := link.NewRedeemer(link.RedeemerConfig{})
-	wantMistakes(t, err, slices.Collect(maps.Keys(redeemerFields))...)
+	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(redeemerFields))...)
 	if redeemer != nil {
 		t.Error("a Redeemer and an error")
 	}
@@ -85,7 +70,7 @@ func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 			c := link.RedeemerConfig{Store: inst.Table, Keys: inst.Process().Keys}
 			remove(&c)
 			redeemer, err := link.NewRedeemer(c)
-			wantMistakes(t, err, mistake)
+			authtest.WantMistakes(t, err, mistake)
 			if redeemer != nil {
 				t.Error("a Redeemer and an error")
 			}

@@ -3,7 +3,6 @@ package login_test
 import (
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -45,20 +44,6 @@ func asanaClient(inst *authtest.Installation) *asana.Client {
 	return client
 }
 
-// wantMistakes reports an error unless err reports exactly these mistakes, in any order.
-func wantMistakes(t *testing.T, err error, want ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want %q", want)
-	}
-	got := strings.Split(err.Error(), "\n")
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("reported:\n%q, want\n%q", got, want)
-	}
-}
-
 const (
 	wrongResponseType = "asanaauth: ResponseType is neither code nor code id_token"
 	openIDNeeded      = "asanaauth: the response type code id_token (ASANA_RESPONSE_TYPE) needs the scope openid (ASANA_SCOPES)"
@@ -76,7 +61,7 @@ var authorizerFields = map[string]func(*login.AuthorizerConfig){
 func TestNewAuthorizerReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	authorizer, err := login.NewAuthorizer(login.AuthorizerConfig{})
-	wantMistakes(t, err, slices.Collect(maps.Keys(authorizerFields))...)
+	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(authorizerFields))...)
 	if authorizer != nil {
 		t.Error("an Authorizer and an error")
 	}
@@ -85,7 +70,7 @@ func TestNewAuthorizerReportsEveryMissingField(t *testing.T) {
 			c := authorizerConfig(authtest.New(t))
 			remove(&c)
 			authorizer, err := login.NewAuthorizer(c)
-			wantMistakes(t, err, mistake)
+			authtest.WantMistakes(t, err, mistake)
 			if authorizer != nil {
 				t.Error("an Authorizer and an error")
 			}
@@ -118,7 +103,7 @@ func TestNewAuthorizerReportsWrongValues(t *testing.T) {
 			c := authorizerConfig(authtest.New(t))
 			test.change(&c)
 			authorizer, err := login.NewAuthorizer(c)
-			wantMistakes(t, err, test.mistakes...)
+			authtest.WantMistakes(t, err, test.mistakes...)
 			if authorizer != nil {
 				t.Error("an Authorizer and an error")
 			}
@@ -168,7 +153,7 @@ var receiverFields = map[string]func(*login.ReceiverConfig){
 func TestNewReceiverReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	receiver, err := login.NewReceiver(login.ReceiverConfig{})
-	wantMistakes(t, err, slices.Collect(maps.Keys(receiverFields))...)
+	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(receiverFields))...)
 	if receiver != nil {
 		t.Error("a Receiver and an error")
 	}
@@ -177,7 +162,7 @@ func TestNewReceiverReportsEveryMissingField(t *testing.T) {
 			c := receiverConfig(authtest.New(t))
 			remove(&c)
 			receiver, err := login.NewReceiver(c)
-			wantMistakes(t, err, mistake)
+			authtest.WantMistakes(t, err, mistake)
 			if receiver != nil {
 				t.Error("a Receiver and an error")
 			}
@@ -203,7 +188,7 @@ func TestNewReceiverReportsWrongValues(t *testing.T) {
 			c := receiverConfig(authtest.New(t))
 			test.change(&c)
 			receiver, err := login.NewReceiver(c)
-			wantMistakes(t, err, test.mistakes...)
+			authtest.WantMistakes(t, err, test.mistakes...)
 			if receiver != nil {
 				t.Error("a Receiver and an error")
 			}

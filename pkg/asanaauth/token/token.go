@@ -74,7 +74,7 @@ type Request struct {
 	// Values below five seconds count as five seconds. See also [DefaultMinTTL].
 	MinTTL time.Duration
 	// Refused is an access token to which Asana responded with 401. If it is the
-	// connection's current one, it is no longer handed out, and refreshed. A connection's
+	// connection's current one, it is refreshed rather than returned again. A connection's
 	// token can be refused once in 30 seconds.
 	Refused secret.String
 	// RefusedSHA256 is the SHA-256 of such a token in lower-case hexadecimal, for callers

@@ -30,6 +30,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -240,6 +242,21 @@ func WantKind(t testing.TB, err error, kind asanaauth.ErrorKind) {
 	t.Helper()
 	if asanaauth.KindOf(err) != kind {
 		t.Fatalf("got error %v, want %s", err, kind)
+	}
+}
+
+// WantMistakes fails the test unless err reports exactly these mistakes of construction,
+// one on each line, in any order.
+func WantMistakes(t testing.TB, err error, want ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %q", want)
+	}
+	got := strings.Split(err.Error(), "\n")
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("reported:\n%q, want\n%q", got, want)
 	}
 }
 

@@ -11,7 +11,8 @@ type Traits struct {
 	// ForFrontends is true if its access tokens may be sent to a browser. A long-lived
 	// token may not.
 	ForFrontends bool
-	// CanRead is true if it may be the reader of workspaces; see package membership.
+	// CanRead is true if such a credential may be the reader of workspaces; see package
+	// membership.
 	CanRead bool
 	// IsImported is true if an import brings the access token itself.
 	IsImported bool
