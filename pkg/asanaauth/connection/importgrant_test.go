@@ -2,7 +2,6 @@ package connection_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -217,45 +216,28 @@ func TestAnImportWithoutTimeSendsNothing(t *testing.T) {
 // that works. Asana does not rotate refresh tokens here.
 func TestCrashPointsOfAnImport(t *testing.T) {
 	t.Parallel()
-	for _, saved := range []bool{false, true} {
-		for at := 1; ; at++ {
-			reached := false
-			t.Run(fmt.Sprintf("operation %d, saved %v", at, saved), func(t *testing.T) {
-				authtest.Bubble(t, func(t *testing.T) {
-					inst := authtest.New(t)
-					p := inst.Process()
-					p.Connect("first", asanatest.Guest)
-					r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
-					n := 0
-					inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
-						if n++; n == at {
-							return saved, authtest.ErrTableDown
-						}
-						return true, nil
-					}
-					_, err := p.Import(r)
-					inst.Table.Hook = nil
-					if reached = n >= at; err != nil {
-						authtest.WantKind(t, err, asanaauth.TryAgain)
-					}
-					got, err := inst.Process().Import(r)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if hot := inst.Rows.Hot(got.ID); hot.Generation != 1 {
-						t.Errorf("%d consents", hot.Generation)
-					}
-					time.Sleep(2 * time.Hour)
-					if _, err := p.TokenOf(got.ID, token.Request{}); err != nil {
-						t.Error(err)
-					}
-				})
-			})
-			if !reached {
-				break
-			}
+	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		p.Connect("first", asanatest.Guest)
+		r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
+		var err error
+		fault.During(inst, func() { _, err = p.Import(r) })
+		if err != nil {
+			authtest.WantKind(t, err, asanaauth.TryAgain)
 		}
-	}
+		got, err := inst.Process().Import(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hot := inst.Rows.Hot(got.ID); hot.Generation != 1 {
+			t.Errorf("%d consents", hot.Generation)
+		}
+		time.Sleep(2 * time.Hour)
+		if _, err := p.TokenOf(got.ID, token.Request{}); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // The response to an import's write is lost, and a refresh changes the hot row before the

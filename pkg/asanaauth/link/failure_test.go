@@ -2,7 +2,6 @@ package link_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -20,54 +19,34 @@ import (
 // backend that tries again has one connection, with tokens that work.
 func TestCrashPointsOfRedeeming(t *testing.T) {
 	t.Parallel()
-	for _, saved := range []bool{false, true} {
-		for at := 1; ; at++ {
-			reached := false
-			t.Run(fmt.Sprintf("operation %d, saved %v", at, saved), func(t *testing.T) {
-				authtest.Bubble(t, func(t *testing.T) { reached = crashRedeem(t, at, saved) })
-			})
-			if !reached {
-				break
+	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		code := p.Follow(p.Link(link.Request{Owner: "o"}), asanatest.Member)
+		var err error
+		fault.CutOff(inst, func() { _, err = p.Redeem(code, "o", "") })
+		if err != nil {
+			authtest.WantKind(t, err, asanaauth.TryAgain)
+		}
+		q := inst.Process()
+		d, again := q.Redeem(code, "o", "")
+		if again != nil {
+			// This is right only if the connection is there already.
+			authtest.WantKind(t, again, asanaauth.LinkExpired)
+			list, _, listErr := q.Connections.List(t.Context(), connection.Query{Owner: "o"}, connection.Page{})
+			if listErr != nil || len(list) != 1 {
+				t.Fatalf("code and connection are lost: %v, %v", list, listErr)
 			}
+			d = list[0]
 		}
-	}
-}
-
-func crashRedeem(t *testing.T, at int, saved bool) (reached bool) {
-	inst := authtest.New(t)
-	p := inst.Process()
-	code := p.Follow(p.Link(link.Request{Owner: "o"}), asanatest.Member)
-	n := 0
-	inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
-		if n++; n >= at {
-			return saved && n == at, authtest.ErrTableDown // the process is cut off from now on
+		time.Sleep(2 * time.Hour)
+		if _, err := q.TokenOf(d.ID, token.Request{}); err != nil {
+			t.Errorf("the token afterwards: %v", err)
 		}
-		return true, nil
-	}
-	_, err := p.Redeem(code, "o", "")
-	inst.Table.Hook = nil
-	if err != nil {
-		authtest.WantKind(t, err, asanaauth.TryAgain)
-	}
-	q := inst.Process()
-	d, again := q.Redeem(code, "o", "")
-	if again != nil {
-		// This is right only if the connection is there already.
-		authtest.WantKind(t, again, asanaauth.LinkExpired)
-		list, _, listErr := q.Connections.List(t.Context(), connection.Query{Owner: "o"}, connection.Page{})
-		if listErr != nil || len(list) != 1 {
-			t.Fatalf("code and connection are lost: %v, %v", list, listErr)
+		if kept := inst.Rows.Kept(); kept["*store.Hot"] != 1 || kept["*store.Cold"] != 1 || kept["*store.UserPointer"] != 1 {
+			t.Errorf("kept %v", kept)
 		}
-		d = list[0]
-	}
-	time.Sleep(2 * time.Hour)
-	if _, err := q.TokenOf(d.ID, token.Request{}); err != nil {
-		t.Errorf("the token afterwards: %v", err)
-	}
-	if kept := inst.Rows.Kept(); kept["*store.Hot"] != 1 || kept["*store.Cold"] != 1 || kept["*store.UserPointer"] != 1 {
-		t.Errorf("kept %v", kept)
-	}
-	return n >= at
+	})
 }
 
 // One response of the table is lost, and the same process goes on.

@@ -149,77 +149,46 @@ func TestThePointerOfAnotherReaderStays(t *testing.T) {
 // pointers agree.
 func TestCrashPointsOfAReader(t *testing.T) {
 	t.Parallel()
-	for _, saved := range []bool{false, true} {
-		for at := 1; ; at++ {
-			reached := false
-			t.Run(fmt.Sprintf("operation %d, saved %v", at, saved), func(t *testing.T) {
-				authtest.Bubble(t, func(t *testing.T) {
-					inst := authtest.New(t)
-					p := inst.Process()
-					importReader(p, "first", asanatest.Acme)
-					account, _ := p.ImportToken("second", asanatest.ServiceAccount)
-					conn := p.Open(account.ID)
-					n := 0
-					inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
-						if n++; n == at {
-							return saved, authtest.ErrTableDown
-						}
-						return true, nil
-					}
-					_, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme})
-					inst.Table.Hook = nil
-					if reached = n >= at; err != nil {
-						authtest.WantKind(t, err, asanaauth.TryAgain)
-					}
-					setReader(p, account.ID, asanatest.Acme)
-					if got := pointers(inst); len(got) != 1 || got[asanatest.Acme] != account.ID {
-						t.Errorf("pointers: %v", got)
-					}
-				})
-			})
-			if !reached {
-				break
-			}
+	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		importReader(p, "first", asanatest.Acme)
+		account, _ := p.ImportToken("second", asanatest.ServiceAccount)
+		conn := p.Open(account.ID)
+		var err error
+		fault.During(inst, func() {
+			_, err = p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme})
+		})
+		if err != nil {
+			authtest.WantKind(t, err, asanaauth.TryAgain)
 		}
-	}
+		setReader(p, account.ID, asanatest.Acme)
+		if got := pointers(inst); len(got) != 1 || got[asanatest.Acme] != account.ID {
+			t.Errorf("pointers: %v", got)
+		}
+	})
 }
 
 // Whichever operation of a disconnection fails, saved or not: the same call again leaves no
 // pointer.
 func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 	t.Parallel()
-	for _, saved := range []bool{false, true} {
-		for at := 1; ; at++ {
-			reached := false
-			t.Run(fmt.Sprintf("operation %d, saved %v", at, saved), func(t *testing.T) {
-				authtest.Bubble(t, func(t *testing.T) {
-					inst := authtest.New(t)
-					p := inst.Process()
-					id := importReader(p, "it", asanatest.Acme)
-					conn, n := p.Open(id), 0
-					inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
-						if n++; n == at {
-							return saved, authtest.ErrTableDown
-						}
-						return true, nil
-					}
-					p.Connections.Disconnect(t.Context(), conn) // its error does not matter
-					inst.Table.Hook = nil
-					reached = n >= at
-					time.Sleep(time.Minute) // any lease expires
-					if _, err := p.Connections.Disconnect(t.Context(), p.Open(id)); err != nil {
-						t.Fatal(err)
-					}
-					if got := pointers(inst); len(got) > 0 || inst.Rows.Hot(id).Status != row.Disconnected {
-						t.Errorf("%s, pointers: %v", inst.Rows.Hot(id).Status, got)
-					}
-				})
-			})
-			if !reached {
-				break
-			}
+	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		id := importReader(p, "it", asanatest.Acme)
+		conn := p.Open(id)
+		fault.During(inst, func() {
+			p.Connections.Disconnect(t.Context(), conn) // its error does not matter
+		})
+		time.Sleep(time.Minute) // any lease expires
+		if _, err := p.Connections.Disconnect(t.Context(), p.Open(id)); err != nil {
+			t.Fatal(err)
 		}
-	}
+		if got := pointers(inst); len(got) > 0 || inst.Rows.Hot(id).Status != row.Disconnected {
+			t.Errorf("%s, pointers: %v", inst.Rows.Hot(id).Status, got)
+		}
+	})
 }
 
 // Several service accounts are named the reader of one workspace at once: one of them is, and
