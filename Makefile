@@ -1,12 +1,17 @@
-# How "sam build" builds a function: it calls build-LOGICALID with ARTIFACTS_DIR set.
+# "sam build" runs build-LOGICALID for each function, with ARTIFACTS_DIR set.
 #
-# -s -w and lambda.norpc make a smaller file, which starts sooner; -trimpath makes
-# the same file on every machine. sam tells a makefile no architecture, so that
-# GOARCH here and Architectures in template.yaml have to say the same. For
-# "sam local" on another machine: GOARCH=amd64 sam build.
+# -s, -w and lambda.norpc make the file smaller, so that Lambda starts it sooner. With
+# -trimpath, the file is the same on every machine. sam does not pass the architecture to
+# make, so GOARCH must match Architectures in template.yaml. For "sam local" on an Intel
+# or AMD machine, run GOARCH=amd64 sam build.
 GOARCH ?= arm64
 
-build = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags "-s -w" -tags lambda.norpc \
+# The version that each function logs when it starts. git describe reads it from the
+# repository, which sam may leave out of its copy of the sources.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+ldflags = -s -w -X github.com/asanaauth/asanaauth/internal/version.linked=$(VERSION)
+
+build = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags "$(ldflags)" -tags lambda.norpc \
 	-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$(1)
 
 .PHONY: build-AuthorizeFunction build-CallbackFunction build-SessionFunction \

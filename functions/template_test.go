@@ -146,8 +146,10 @@ func TestTemplateFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if flags := `-trimpath -ldflags "-s -w" -tags lambda.norpc`; !strings.Contains(string(makefile), flags) {
-		t.Errorf("the Makefile does not build with %s, as tests do", flags)
+	for _, flags := range []string{`-trimpath -ldflags "$(ldflags)" -tags lambda.norpc`, "\nldflags = -s -w "} {
+		if !strings.Contains(string(makefile), flags) {
+			t.Errorf("the Makefile does not contain %q, the flags that tests build with", flags)
+		}
 	}
 	count := 0
 	for _, e := range entries {
