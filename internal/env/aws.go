@@ -2,20 +2,20 @@ package env
 
 import "strings"
 
-// ARN returns a required Amazon Resource Name of a resource of that service, as
-// in arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME.
+// ARN returns a required variable, which must be the Amazon Resource Name of a resource of
+// the service. For "secretsmanager", an example is
+// arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME.
 func (r *Reader) ARN(name, service string) string {
 	return r.checked(name, r.String(name), func(v string) string {
 		if _, ok := resource(v, service); !ok {
-			return "is no ARN of " + service
+			return "is not an ARN of " + service
 		}
 		return ""
 	})
 }
 
-// KMSKeyIDs is a required list of KMS keys, each as its key id or its key ARN. An
-// alias is none: it can be pointed at another key, and every row seals with the
-// key that this list names.
+// KMSKeyIDs returns a required list of KMS keys, each given as a key id or key ARN. It does
+// not accept aliases, because an alias can be changed to point to another key.
 func (r *Reader) KMSKeyIDs(name string) []string { return r.words(name, kmsKeyFault) }
 
 func kmsKeyFault(v string) string {
@@ -23,15 +23,15 @@ func kmsKeyFault(v string) string {
 	if strings.HasPrefix(v, "arn:") {
 		res, ok := resource(v, "kms")
 		if !ok {
-			return "is no ARN of kms"
+			return "is not an ARN of kms"
 		}
 		id = strings.TrimPrefix(res, "key/")
 		if id == res {
-			return "is the ARN of something else than a key (an alias cannot be used)"
+			return "is not the ARN of a key (an alias cannot be used)"
 		}
 	}
 	if strings.HasPrefix(id, "alias/") {
-		return "is an alias: name the key itself"
+		return "is an alias: use the key id or key ARN"
 	}
 	const idChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
 	if id == "" || strings.Trim(id, idChars) != "" {
@@ -40,8 +40,8 @@ func kmsKeyFault(v string) string {
 	return ""
 }
 
-// resource is what follows arn:PARTITION:SERVICE:REGION:ACCOUNT: in an ARN that
-// has all of these.
+// resource returns the part of an ARN that follows arn:PARTITION:SERVICE:REGION:ACCOUNT:.
+// It returns false if any part is missing, or if the ARN is of another service.
 func resource(arn, service string) (string, bool) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != service {

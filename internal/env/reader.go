@@ -1,8 +1,8 @@
-// Package env reads configuration from environment variables and collects every
-// mistake, so that all of them can be corrected at once.
+// Package env reads configuration from environment variables. A [Reader] checks each
+// variable as it reads it, and collects the errors, so a user sees all of them at once.
 //
-// It is apart from the functions' boot package because the command reads the same
-// variables by the same rules, and must not link code of Lambda for it.
+// The Lambda functions and the asanaauth command both use this package, so that they accept
+// the same values. It does not import any code of AWS or Lambda.
 package env
 
 import (
@@ -15,56 +15,59 @@ import (
 	"unicode/utf8"
 )
 
-// Error is one variable that is missing or malformed. It never holds the value:
-// a mistyped name may have put a secret there, and mistakes are logged.
+// Error reports a variable that is missing or malformed. It never contains the value,
+// because errors are logged and a user may have put a secret into the wrong variable.
 type Error struct {
 	Name   string // of the variable
-	Reason string // a sentence without its subject: "is missing"
+	Reason string // a sentence without its subject, such as "is missing"
 }
 
+// Error returns the name and the reason, as in "TABLE_NAME: is missing".
 func (e *Error) Error() string { return e.Name + ": " + e.Reason }
 
 const missing = "is missing"
 
-// Reader reads variables. A method that finds a mistake notes it and returns the
-// zero value, so that reading goes on; only Err says whether what was read may
-// be used. A variable set to nothing counts as missing: templates cannot leave
-// one out. Not safe for concurrent use.
+// Reader reads variables. If a variable is missing or malformed, a method records an error
+// and returns the zero value. Use the values only if Err returns nil.
+//
+// An empty variable counts as missing, because a CloudFormation template cannot omit a
+// variable. A Reader is not safe for concurrent use.
 type Reader struct {
 	lookup   func(string) (string, bool)
-	mistakes []error
+	errs     []error
 	warnings []*Error
 }
 
-// NewReader returns a Reader of what lookup finds: os.LookupEnv, or a map's.
+// NewReader returns a Reader that gets variables from lookup, which is usually
+// [os.LookupEnv].
 func NewReader(lookup func(string) (string, bool)) *Reader {
 	return &Reader{lookup: lookup}
 }
 
-// Err returns every mistake so far, in the order they were met: *Error values
-// under errors.Join, or nil.
-func (r *Reader) Err() error { return errors.Join(r.mistakes...) }
+// Err returns all errors so far, in the order in which they were found. It returns nil or
+// an error of [errors.Join] that wraps *Error values.
+func (r *Reader) Err() error { return errors.Join(r.errs...) }
 
-// Warnings returns what was accepted but may not be meant so.
+// Warnings returns a warning for each value that was accepted but is probably a mistake.
 func (r *Reader) Warnings() []*Error { return slices.Clone(r.warnings) }
 
-// Set reports whether the variable has a value, well-formed or not.
+// Set reports whether the variable has a value, even a malformed one.
 func (r *Reader) Set(name string) bool {
 	v, ok := r.lookup(name)
 	return ok && v != ""
 }
 
-// String returns a required variable: UTF-8 without control characters and
-// without space around it (pasted line ends are the usual mistake).
+// String returns a required variable. The value must be UTF-8 without control characters,
+// and must not begin or end with white space, such as a pasted line end.
 func (r *Reader) String(name string) string {
 	if !r.Set(name) {
-		r.mistake(name, missing)
+		r.AddError(name, missing)
 		return ""
 	}
 	return r.Optional(name, "")
 }
 
-// Optional is String for a variable that may be missing; then it returns def.
+// Optional is like String, but returns def if the variable is missing.
 func (r *Reader) Optional(name, def string) string {
 	if !r.Set(name) {
 		return def
@@ -72,37 +75,38 @@ func (r *Reader) Optional(name, def string) string {
 	v, _ := r.lookup(name)
 	switch {
 	case !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl):
-		r.mistake(name, "has control characters or is no UTF-8")
+		r.AddError(name, "has control characters or is not UTF-8")
 		return ""
 	case strings.TrimSpace(v) != v:
-		r.mistake(name, "has space around it")
+		r.AddError(name, "begins or ends with white space")
 		return ""
 	}
 	return v
 }
 
-// Words returns a required list of at least one, divided by white space (line
-// ends too, as templates fold long lists), none twice.
+// Words returns a required list of words. Words are separated by white space, which
+// includes line ends. The list must have at least one word and no word twice.
 func (r *Reader) Words(name string) []string {
 	var words []string
 	if v, ok := r.lookup(name); ok {
 		words = strings.Fields(v)
 	}
 	if len(words) == 0 {
-		r.mistake(name, missing)
+		r.AddError(name, missing)
 		return nil
 	}
 	for i, word := range words {
 		if slices.Contains(words[:i], word) {
-			r.mistake(name, entry(i)+"repeats an earlier one")
+			r.AddError(name, entry(i)+"repeats an earlier entry")
 			return nil
 		}
 	}
 	return words
 }
 
-// Duration returns a Go duration ("90s", "720h") from low to high, or def where
-// it is missing; high 0 means that there is no upper end.
+// Duration returns a duration in Go's format, such as "90s" or "720h", or def if the
+// variable is missing. The value must be at least low and at most high. If high is 0, the
+// value has no upper limit.
 func (r *Reader) Duration(name string, def, low, high time.Duration) time.Duration {
 	v := r.Optional(name, def.String())
 	if v == "" {
@@ -111,49 +115,47 @@ func (r *Reader) Duration(name string, def, low, high time.Duration) time.Durati
 	d, err := time.ParseDuration(v)
 	switch {
 	case err != nil:
-		r.mistake(name, "is no duration such as 90s, 5m or 720h")
+		r.AddError(name, "is not a duration such as 90s, 5m or 720h")
 	case d < low:
-		r.mistake(name, fmt.Sprintf("is less than %v", low))
+		r.AddError(name, fmt.Sprintf("is less than %v", low))
 	case high > 0 && d > high:
-		r.mistake(name, fmt.Sprintf("is more than %v", high))
+		r.AddError(name, fmt.Sprintf("is more than %v", high))
 	default:
 		return d
 	}
 	return 0
 }
 
-// OneOf returns a variable that is exactly one of the choices, or def where it is
+// OneOf returns a variable that must equal one of the choices, or def if the variable is
 // missing.
 func (r *Reader) OneOf(name, def string, choices ...string) string {
 	v := r.Optional(name, def)
 	if v != "" && !slices.Contains(choices, v) {
-		r.mistake(name, "is none of: "+strings.Join(choices, ", "))
+		r.AddError(name, "is not one of: "+strings.Join(choices, ", "))
 		return ""
 	}
 	return v
 }
 
-// AddError adds a mistake that only the caller can see: two variables that
-// contradict each other, a file that is not there. The reason must not hold the
-// value.
-func (r *Reader) AddError(name, reason string) { r.mistake(name, reason) }
-
-func (r *Reader) mistake(name, reason string) {
-	r.mistakes = append(r.mistakes, &Error{Name: name, Reason: reason})
+// AddError records an error that the caller found, such as two variables that contradict
+// each other. The reason is a sentence without its subject, as in Error, and must not
+// contain the value.
+func (r *Reader) AddError(name, reason string) {
+	r.errs = append(r.errs, &Error{Name: name, Reason: reason})
 }
 
 func (r *Reader) warn(name, reason string) {
 	r.warnings = append(r.warnings, &Error{Name: name, Reason: reason})
 }
 
-// words returns the words that check finds no fault with ("" is none), or nil
-// with the mistakes noted.
+// words returns the list that Words returns. check returns what is wrong with a word, or "".
+// If any word is wrong, words records the errors and returns nil.
 func (r *Reader) words(name string, check func(string) string) []string {
 	words := r.Words(name)
 	good := true
 	for i, word := range words {
 		if reason := check(word); reason != "" {
-			r.mistake(name, entry(i)+reason)
+			r.AddError(name, entry(i)+reason)
 			good = false
 		}
 	}
@@ -163,5 +165,5 @@ func (r *Reader) words(name string, check func(string) string) []string {
 	return words
 }
 
-// entry names a word by its place, as its value must not be repeated.
+// entry names a word of a list by its position, because errors must not contain values.
 func entry(i int) string { return fmt.Sprintf("entry %d ", i+1) }

@@ -14,17 +14,18 @@ import (
 
 const name = "NAME"
 
-// reader reads one variable; unset leaves it out.
+// unset is a value for reader that leaves the variable unset.
 const unset = "\x00unset"
 
+// reader returns a Reader of an environment with one variable.
 func reader(value string) *env.Reader {
 	return env.NewReader(func(n string) (string, bool) {
 		return value, n == name && value != unset
 	})
 }
 
-// want compares a value read and the reason of the mistake ("" is none), and sees
-// to it that no mistake repeats the value.
+// want compares the value that r read, and the reason of its error. If reason is "", r must
+// have no error. The error must not contain the value.
 func want[T any](t *testing.T, r *env.Reader, value string, got, want T, reason string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -33,17 +34,17 @@ func want[T any](t *testing.T, r *env.Reader, value string, got, want T, reason 
 	err := r.Err()
 	if reason == "" {
 		if err != nil {
-			t.Errorf("%q: %v, want no mistake", value, err)
+			t.Errorf("%q: got error %v, want none", value, err)
 		}
 		return
 	}
-	var mistake *env.Error
-	if !errors.As(err, &mistake) || mistake.Name != name || !strings.Contains(mistake.Reason, reason) {
-		t.Errorf("%q: got %v, want %s with %q", value, err, name, reason)
+	var e *env.Error
+	if !errors.As(err, &e) || e.Name != name || !strings.Contains(e.Reason, reason) {
+		t.Errorf("%q: got error %v, want one for %s with %q", value, err, name, reason)
 		return
 	}
 	if len(value) > 3 && strings.Contains(err.Error(), value) {
-		t.Errorf("%q: the mistake %q repeats the value", value, err)
+		t.Errorf("%q: the error %q contains the value", value, err)
 	}
 }
 
@@ -52,7 +53,7 @@ func TestString(t *testing.T) {
 		{"table", "table", "table", ""},
 		{"two words", "two words", "two words", ""},
 		{"trailing\n", "", "", "control characters"},
-		{" leading", "", "", "space around"},
+		{" leading", "", "", "begins or ends with white space"},
 		{"nul\x00", "", "", "control characters"},
 		{"latin1 \xe9", "", "", "UTF-8"},
 	}
@@ -68,11 +69,11 @@ func TestString(t *testing.T) {
 		r = reader(value)
 		want(t, r, value, r.Optional(name, "default"), "default", "")
 		if r.Set(name) {
-			t.Errorf("%q counts as set", value)
+			t.Errorf("Set() of %q = true, want false", value)
 		}
 	}
 	if !reader(" ").Set(name) {
-		t.Error("a malformed value counts as not set")
+		t.Error("Set() of a malformed value = false, want true")
 	}
 }
 
@@ -108,11 +109,11 @@ func TestDuration(t *testing.T) {
 		{"1h", time.Hour, ""},
 		{"1h1ns", 0, "is more than 1h"},
 		{"-1s", 0, "is less than 0s"},
-		{"300", 0, "is no duration"},
-		{"5 minutes", 0, "is no duration"},
-		{"NaN", 0, "is no duration"},
-		{"9999999999h", 0, "is no duration"},
-		{"5m ", 0, "space around"},
+		{"300", 0, "is not a duration"},
+		{"5 minutes", 0, "is not a duration"},
+		{"NaN", 0, "is not a duration"},
+		{"9999999999h", 0, "is not a duration"},
+		{"5m ", 0, "begins or ends with white space"},
 	}
 	for _, test := range tests {
 		r := reader(test.value)
@@ -128,8 +129,8 @@ func TestOneOf(t *testing.T) {
 	tests := []struct{ value, want, reason string }{
 		{unset, "code", ""},
 		{"code id_token", "code id_token", ""},
-		{"Code", "", "is none of: code, code id_token"},
-		{"code  id_token", "", "is none of"},
+		{"Code", "", "is not one of: code, code id_token"},
+		{"code  id_token", "", "is not one of"},
 		{"code\n", "", "control characters"},
 	}
 	for _, test := range tests {
@@ -149,8 +150,8 @@ func TestScopes(t *testing.T) {
 		{"tasks:read users:read openid email profile", []string{"tasks:read", "users:read", "openid", "email", "profile"}, "", 0},
 		{"openid email", []string{"openid", "email"}, "", 0},
 		{"openid default", []string{"openid", "default"}, "", 1},
-		{"default tasks:read", nil, "default beside a scope of a resource", 0},
-		{"openid default tasks:read", nil, "default beside a scope of a resource", 0},
+		{"default tasks:read", nil, "both default and a resource scope", 0},
+		{"openid default tasks:read", nil, "both default and a resource scope", 0},
 		{"default default", nil, "entry 2 repeats", 0},
 		{`tasks:read "x"`, nil, "entry 2 has a character", 0},
 		{"tasks:read \\", nil, "entry 2 has a character", 0},
@@ -161,7 +162,7 @@ func TestScopes(t *testing.T) {
 		r := reader(test.value)
 		want(t, r, test.value, r.Scopes(name), test.want, test.reason)
 		if got := r.Warnings(); len(got) != test.warnings || len(got) > 0 && got[0].Name != name {
-			t.Errorf("%q: warnings %v, want %d", test.value, got, test.warnings)
+			t.Errorf("%q: got warnings %v, want %d", test.value, got, test.warnings)
 		}
 	}
 }
@@ -177,9 +178,9 @@ func TestKMSKeyIDs(t *testing.T) {
 		{id, []string{id}, ""},
 		{arn + " mrk-0123456789abcdef", []string{arn, "mrk-0123456789abcdef"}, ""},
 		{"alias/asanaauth", nil, "entry 1 is an alias"},
-		{id + " arn:aws:kms:eu-central-1:111122223333:alias/asanaauth", nil, "entry 2 is the ARN of something else"},
-		{"arn:aws:s3:eu-central-1:111122223333:key/x", nil, "is no ARN of kms"},
-		{"arn:aws:kms::111122223333:key/x", nil, "is no ARN of kms"},
+		{id + " arn:aws:kms:eu-central-1:111122223333:alias/asanaauth", nil, "entry 2 is not the ARN of a key"},
+		{"arn:aws:s3:eu-central-1:111122223333:key/x", nil, "is not an ARN of kms"},
+		{"arn:aws:kms::111122223333:key/x", nil, "is not an ARN of kms"},
 		{"arn:aws:kms:eu-central-1:111122223333:key/", nil, "neither a key id"},
 		{"arn:aws:kms:eu-central-1:111122223333:key/alias/x", nil, "is an alias"},
 		{"arn:aws:kms:eu-central-1:111122223333:key/a:b", nil, "neither a key id"},
@@ -198,10 +199,10 @@ func TestARN(t *testing.T) {
 	const good = "arn:aws-cn:secretsmanager:cn-north-1:111122223333:secret:asana-AbCdEf"
 	tests := []struct{ value, want, reason string }{
 		{good, good, ""},
-		{"asana", "", "is no ARN of secretsmanager"},
-		{"arn:aws:secretsmanager:eu-central-1:111122223333:", "", "is no ARN of secretsmanager"},
-		{"arn:aws:kms:eu-central-1:111122223333:key/x", "", "is no ARN of secretsmanager"},
-		{"ARN:aws:secretsmanager:eu-central-1:111122223333:secret:x", "", "is no ARN of secretsmanager"},
+		{"asana", "", "is not an ARN of secretsmanager"},
+		{"arn:aws:secretsmanager:eu-central-1:111122223333:", "", "is not an ARN of secretsmanager"},
+		{"arn:aws:kms:eu-central-1:111122223333:key/x", "", "is not an ARN of secretsmanager"},
+		{"ARN:aws:secretsmanager:eu-central-1:111122223333:secret:x", "", "is not an ARN of secretsmanager"},
 		{unset, "", "is missing"},
 	}
 	for _, test := range tests {
@@ -210,23 +211,23 @@ func TestARN(t *testing.T) {
 	}
 }
 
-func TestErrTellsEveryMistakeAtOnce(t *testing.T) {
+func TestErrReportsEveryErrorAtOnce(t *testing.T) {
 	values := map[string]string{"TTL": "soon", "RETURN_URLS": "ftp://x https://a.example http://b.example", "TABLE_NAME": "t"}
 	r := env.NewReader(func(n string) (string, bool) { v, ok := values[n]; return v, ok })
 	r.String("TABLE_NAME")
 	r.String("ASANA_CLIENT_ID")
 	r.Duration("TTL", 0, 0, 0)
 	r.ReturnURLs("RETURN_URLS")
-	r.AddError("TABLE_NAME", "is not there")
+	r.AddError("TABLE_NAME", "does not exist")
 	want := `ASANA_CLIENT_ID: is missing
-TTL: is no duration such as 90s, 5m or 720h
+TTL: is not a duration such as 90s, 5m or 720h
 RETURN_URLS: entry 1 is neither https nor http
-RETURN_URLS: entry 3 is http, which is for loopback hosts alone
-TABLE_NAME: is not there`
+RETURN_URLS: entry 3 is http, which is allowed only for loopback hosts
+TABLE_NAME: does not exist`
 	if got := r.Err(); got == nil || got.Error() != want {
-		t.Errorf("Err() = %v\nwant %s", got, want)
+		t.Errorf("got Err() = %v\nwant %s", got, want)
 	}
 	if err := env.NewReader(nil).Err(); err != nil {
-		t.Errorf("Err() of nothing read = %v, want nil", err)
+		t.Errorf("Err() before anything is read = %v, want nil", err)
 	}
 }

@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// Scopes is a required list of the OAuth scopes that the Asana app is registered
-// for. An app has either Full permissions, asked for as "default", or scopes of
-// resources such as "tasks:read": both at once is a mistake. What Asana makes of
-// "default" beside openid, email or profile is documented nowhere, so that is a
-// warning. Source: https://developers.asana.com/docs/oauth-scopes
+// Scopes returns a required list of the OAuth scopes that the Asana app is registered for.
+//
+// An app has either full permissions, which are requested with the scope "default", or
+// resource scopes such as "tasks:read". A list with both is an error. Asana does not
+// document whether it accepts "default" together with openid, email or profile, so such a
+// list causes a warning. Source: https://developers.asana.com/docs/oauth-scopes
 func (r *Reader) Scopes(name string) []string {
 	scopes := r.words(name, scopeFault)
 	if !slices.Contains(scopes, "default") {
@@ -17,21 +18,22 @@ func (r *Reader) Scopes(name string) []string {
 	}
 	for _, scope := range scopes {
 		if strings.Contains(scope, ":") {
-			r.mistake(name, "has default beside a scope of a resource: an app has one or the other")
+			r.AddError(name, "has both default and a resource scope: an Asana app has one or the other")
 			return nil
 		}
 	}
 	if len(scopes) > 1 {
-		r.warn(name, "has default beside other scopes: Asana does not document whether it accepts that")
+		r.warn(name, "has default and other scopes: Asana does not document whether it accepts both")
 	}
 	return scopes
 }
 
-// scopeFault is scope-token of RFC 6749 section 3.3.
+// scopeFault returns what is wrong with a scope, or "". A scope must be a scope-token of
+// RFC 6749 section 3.3.
 func scopeFault(scope string) string {
 	for _, c := range []byte(scope) {
 		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			return "has a character that no scope has"
+			return "has a character that a scope cannot have"
 		}
 	}
 	return ""

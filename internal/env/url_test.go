@@ -7,10 +7,10 @@ func TestOrigin(t *testing.T) {
 		{"https://auth.example.com:8443", ""},
 		{"http://localhost:8484", ""},
 		{unset, "is missing"},
-		{"auth.example.com", "is no absolute URL"},
-		{"https://auth.example.com/", "more than scheme, host and port"},
-		{"http://auth.example.com", "loopback hosts alone"},
-		{"https://auth.example.com ", "space around"},
+		{"auth.example.com", "is not an absolute URL"},
+		{"https://auth.example.com/", "more than a scheme, host and port"},
+		{"http://auth.example.com", "only for loopback hosts"},
+		{"https://auth.example.com ", "begins or ends with white space"},
 		{"https://auth.example.com\n", "control characters"},
 	}
 	for _, test := range tests {
@@ -33,7 +33,7 @@ func TestOrigins(t *testing.T) {
 		{"https://a.example https://b.example/", nil, "entry 2 has more than"},
 		{"https://a.example https://a.example", nil, "entry 2 repeats"},
 		{"https://a.example,https://b.example", nil, "malformed host"},
-		{"*", nil, "entry 1 is no absolute URL"},
+		{"*", nil, "entry 1 is not an absolute URL"},
 		{unset, nil, "is missing"},
 	}
 	for _, test := range tests {
@@ -52,7 +52,7 @@ func TestBaseURL(t *testing.T) {
 		{"https://app.asana.com/", "", "ends with a slash"},
 		{"https://app.asana.com?x", "", "has a query"},
 		{"https://app.asana.com/#", "", "has a query or a fragment"},
-		{"http://app.asana.com", "", "loopback hosts alone"},
+		{"http://app.asana.com", "", "only for loopback hosts"},
 		{"https://a:b@app.asana.com", "", "user information"},
 	}
 	for _, test := range tests {
@@ -73,14 +73,14 @@ func TestReturnURLs(t *testing.T) {
 		{"https://App.example", []string{"https://App.example"}, ""},
 		{"http://localhost:3000/done", []string{"http://localhost:3000/done"}, ""},
 		{"https://a.example/ https://a.example/", nil, "entry 2 repeats"},
-		{"/relative", nil, "entry 1 is no absolute URL"},
+		{"/relative", nil, "entry 1 is not an absolute URL"},
 		{"https://a.example/ //b.example/", nil, "entry 2 is neither https nor http"},
 		{"http://a.example/", nil, "entry 1 is http"},
 		{"https://a.example@b.example/", nil, "user information"},
-		{"https://a.example/\\b", nil, "URLs have to escape"},
-		{"https://a.example/%zz", nil, "is no absolute URL"},
-		{"https://a.example/ü", nil, "URLs have to escape"},
-		{"data:text/html,x", nil, "is no absolute URL"},
+		{"https://a.example/\\b", nil, "must be escaped"},
+		{"https://a.example/%zz", nil, "is not an absolute URL"},
+		{"https://a.example/ü", nil, "must be escaped"},
+		{"data:text/html,x", nil, "is not an absolute URL"},
 		{"myapp://done", nil, "is neither https nor http"},
 		{unset, nil, "is missing"},
 	}
@@ -90,10 +90,10 @@ func TestReturnURLs(t *testing.T) {
 	}
 }
 
-func TestReturnURLsLeaveTheRedirectItsParameters(t *testing.T) {
+func TestReturnURLsRefuseParametersOfTheRedirect(t *testing.T) {
 	for _, own := range []string{"asana", "asana_error", "connect_code", "app_state"} {
 		r := reader("https://a.example/done?x=1&" + own + "=y")
-		want(t, r, own, r.ReturnURLs(name), []string(nil), "parameter that the redirect itself brings")
+		want(t, r, own, r.ReturnURLs(name), []string(nil), "parameter that is reserved for the redirect")
 	}
 	r := reader("https://a.example/done?asanas=1#asana")
 	want(t, r, "others", r.ReturnURLs(name), []string{"https://a.example/done?asanas=1#asana"}, "")

@@ -1,5 +1,6 @@
-// Package weburl has the rules for the URLs and origins that this module is
-// configured with and sends requests to.
+// Package weburl checks URLs and origins. [Fault], [OriginFault] and [BaseFault] say what is
+// wrong with a configured value. [SameOrigin] and [AddressedTo] compare origins, so that
+// credentials are sent only to the intended server.
 package weburl
 
 import (
@@ -11,17 +12,18 @@ import (
 	"strings"
 )
 
-// IsLoopback reports whether host, a host without a port or brackets, is localhost
-// or a loopback address without a zone. Names below localhost do not count, since
-// only some resolvers keep them on this machine (RFC 6761 section 6.3).
+// IsLoopback reports whether host is localhost or a loopback address without a zone. host
+// must have no port and no brackets. IsLoopback returns false for names below localhost,
+// such as app.localhost, because not all resolvers resolve them to a loopback address
+// (RFC 6761 section 6.3).
 func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Zone() == "" && ip.IsLoopback()
 }
 
-// ParseSecure parses an absolute URL without user information. It reports false
-// unless the scheme is https, or http with a loopback host. It accepts more than
-// [Fault] does: only Fault keeps to what browsers read the same way.
+// ParseSecure parses an absolute URL. It returns false if the URL is malformed, has user
+// information, or is neither https nor http with a loopback host. Unlike [Fault], it accepts
+// characters that browsers and Go interpret differently.
 func ParseSecure(raw string) (*url.URL, bool) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || !isSecure(u) {
@@ -34,18 +36,18 @@ func isSecure(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && IsLoopback(u.Hostname())
 }
 
-// SameOrigin reports whether two http or https URLs have the same scheme, host and
-// port. The scheme's default port equals a missing one.
+// SameOrigin reports whether two http or https URLs have the same scheme, host and port. A
+// missing port is the scheme's default port.
 func SameOrigin(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && sameHost(a.Scheme, a.Host, b.Host)
 }
 
-// sameHost reports whether a and b, each a host with or without a port, are the same
-// host and port under that scheme. The scheme's default port equals a missing one.
+// sameHost reports whether a and b are the same host and port. A missing port is the default
+// port of scheme.
 func sameHost(scheme, a, b string) bool { return authority(scheme, a) == authority(scheme, b) }
 
-// authority returns host in lower case and with its port. It does not fold case as
-// strings.EqualFold does, which takes the long s for an s.
+// authority returns host in lower case and with its port. Lower case is stricter than
+// strings.EqualFold, for which ſ (long s) equals s.
 func authority(scheme, host string) string {
 	host = strings.ToLower(host)
 	u := url.URL{Host: host}
@@ -59,9 +61,9 @@ func authority(scheme, host string) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// AddressedTo reports whether a client's request is addressed to that origin, in its
-// URL and, if it is set, in its Host. A request with another Host or with an opaque
-// URL could reach another server behind the same address.
+// AddressedTo reports whether the client request r is addressed to origin, in its URL and,
+// if set, in its Host. It returns false for an opaque URL. A request with another Host or
+// an opaque URL could reach another server at the same address.
 func AddressedTo(r *http.Request, origin string) bool {
 	want, err := url.Parse(origin)
 	if err != nil || r.URL == nil || r.URL.Opaque != "" {
@@ -70,16 +72,18 @@ func AddressedTo(r *http.Request, origin string) bool {
 	return SameOrigin(r.URL, want) && (r.Host == "" || sameHost(r.URL.Scheme, r.Host, want.Host))
 }
 
-const notURL = "is no absolute URL"
+const notURL = "is not an absolute URL"
 
-// Fault returns what is wrong with raw as an absolute URL, as a sentence without its
-// subject, or "". The URL must have no user information, and must be https, or http
-// with a loopback host. Its characters must be those of RFC 3986: browsers read
-// others, such as the backslash, differently from Go.
+// Fault returns what is wrong with raw as an absolute URL, or "". The result is a sentence
+// without its subject, such as "has user information", and does not contain raw.
+//
+// The URL must be https, or http with a loopback host, and must not have user information.
+// It may have only the characters of RFC 3986, because browsers and Go interpret others,
+// such as the backslash, differently.
 func Fault(raw string) string {
 	for _, c := range []byte(raw) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			return "has a character that URLs have to escape"
+			return "has a character that must be escaped in a URL"
 		}
 	}
 	u, err := url.Parse(raw)
@@ -93,14 +97,14 @@ func Fault(raw string) string {
 	case !goodHost(u):
 		return "has a malformed host or port"
 	case !isSecure(u):
-		return "is http, which is for loopback hosts alone"
+		return "is http, which is allowed only for loopback hosts"
 	}
 	return ""
 }
 
-// OriginFault is [Fault] for an origin exactly as browsers send it (RFC 6454 section
-// 6.2, in ASCII): scheme, host in lower case, and the port unless it is the scheme's
-// default.
+// OriginFault is like [Fault], but raw must be an origin exactly as browsers send it
+// (RFC 6454 section 6.2): the scheme, the host in lower case, and the port unless it is the
+// scheme's default port.
 func OriginFault(raw string) string {
 	if fault := Fault(raw); fault != "" {
 		return fault
@@ -110,17 +114,17 @@ func OriginFault(raw string) string {
 	case err != nil:
 		return notURL
 	case raw != u.Scheme+"://"+u.Host:
-		return "has more than scheme, host and port (a slash at the end counts)"
+		return "has more than a scheme, host and port (remove a slash at the end)"
 	case u.Host != strings.ToLower(u.Host):
 		return "has a host in upper case"
 	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80":
-		return "names the default port, which browsers leave out"
+		return "has the default port, which browsers omit"
 	}
 	return ""
 }
 
-// BaseFault is [Fault] for a URL that paths are appended to. It may have a path, but
-// no slash at its end, no query and no fragment.
+// BaseFault is like [Fault], but raw must be a URL to which paths can be appended. It may
+// have a path, but must not end with a slash or have a query or a fragment.
 func BaseFault(raw string) string {
 	if fault := Fault(raw); fault != "" {
 		return fault
@@ -134,8 +138,9 @@ func BaseFault(raw string) string {
 	return ""
 }
 
-// goodHost accepts DNS names (in ASCII) and IP addresses in the one form that
-// browsers write them in: they read "127.1" and "0x7f.1" as addresses too.
+// goodHost reports whether the host of u is an ASCII DNS name or an IP address in canonical
+// form, and its port is a canonical number. Browsers interpret other forms, such as "127.1"
+// and "0x7f.1", as IP addresses too.
 func goodHost(u *url.URL) bool {
 	if port := u.Port(); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)

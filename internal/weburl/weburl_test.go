@@ -17,7 +17,7 @@ func TestIsLoopback(t *testing.T) {
 		"::1%lo": false,
 	} {
 		if got := weburl.IsLoopback(host); got != want {
-			t.Errorf("IsLoopback(%q) = %v", host, got)
+			t.Errorf("IsLoopback(%q) = %v, want %v", host, got, want)
 		}
 	}
 }
@@ -31,7 +31,7 @@ func TestParseSecure(t *testing.T) {
 	} {
 		u, ok := weburl.ParseSecure(raw)
 		if ok != want || (u != nil) != want {
-			t.Errorf("ParseSecure(%q) = %v, %v", raw, u, ok)
+			t.Errorf("ParseSecure(%q) = %v, %v; want %v", raw, u, ok, want)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestSameOrigin(t *testing.T) {
 	for _, test := range tests {
 		a, b := parse(t, test.a), parse(t, test.b)
 		if weburl.SameOrigin(a, b) != test.want || weburl.SameOrigin(b, a) != test.want {
-			t.Errorf("SameOrigin(%s, %s) is not %v both ways", a, b, test.want)
+			t.Errorf("SameOrigin(%s, %s) is not %v in both orders", a, b, test.want)
 		}
 	}
 }
@@ -85,23 +85,23 @@ func TestAddressedTo(t *testing.T) {
 	for _, test := range tests {
 		r := &http.Request{URL: parse(t, test.to), Host: test.host}
 		if got := weburl.AddressedTo(r, origin); got != test.want {
-			t.Errorf("AddressedTo(%s with Host %q) = %v", test.to, test.host, got)
+			t.Errorf("AddressedTo(%s with Host %q) = %v, want %v", test.to, test.host, got, test.want)
 		}
 	}
 	upper := &http.Request{URL: &url.URL{Scheme: "HTTPS", Host: "app.asana.com"}}
 	if !weburl.AddressedTo(upper, origin) {
-		t.Error("the scheme's case counts")
+		t.Error("AddressedTo with an upper-case scheme = false, want true")
 	}
 	opaque := &http.Request{URL: &url.URL{Scheme: "https", Host: "app.asana.com", Opaque: "//evil.example/"}}
 	if weburl.AddressedTo(opaque, origin) {
-		t.Error("an opaque URL is addressed to Asana")
+		t.Error("AddressedTo with an opaque URL = true, want false")
 	}
 	if weburl.AddressedTo(&http.Request{}, origin) || weburl.AddressedTo(upper, "https://%zz") {
-		t.Error("a request without a URL, or an origin that cannot be parsed, is accepted")
+		t.Error("AddressedTo without a URL or with a malformed origin = true, want false")
 	}
 	local := &http.Request{URL: parse(t, "http://localhost/x"), Host: "localhost:80"}
 	if !weburl.AddressedTo(local, "http://localhost:80") {
-		t.Error("the default port of http is not 80")
+		t.Error("AddressedTo with port 80 and http = false, want true")
 	}
 }
 
@@ -121,10 +121,10 @@ func checkFaults(t *testing.T, fault func(string) string, tests []faultTest) {
 	for _, test := range tests {
 		got := fault(test.raw)
 		if (got == "") != (test.reason == "") || !strings.Contains(got, test.reason) {
-			t.Errorf("%q: %q, want %q", test.raw, got, test.reason)
+			t.Errorf("%q: got %q, want %q", test.raw, got, test.reason)
 		}
 		if len(test.raw) > 3 && strings.Contains(got, test.raw) {
-			t.Errorf("%q: the reason %q repeats the value", test.raw, got)
+			t.Errorf("%q: the reason %q contains the value", test.raw, got)
 		}
 	}
 }
@@ -140,18 +140,18 @@ func TestOriginFault(t *testing.T) {
 		{"http://127.0.0.1:8484", ""},
 		{"http://[::1]", ""},
 
-		{"*", "is no absolute URL"},
-		{"null", "is no absolute URL"},
-		{"auth.example.com", "is no absolute URL"},
+		{"*", "is not an absolute URL"},
+		{"null", "is not an absolute URL"},
+		{"auth.example.com", "is not an absolute URL"},
 		{"//auth.example.com", "is neither https nor http"},
-		{"https:auth.example.com", "is no absolute URL"},
-		{"https://", "is no absolute URL"},
+		{"https:auth.example.com", "is not an absolute URL"},
+		{"https://", "is not an absolute URL"},
 		{"https://:443", "malformed host"},
-		{"https://auth.example.com/", "more than scheme, host and port"},
-		{"https://auth.example.com/x", "more than scheme, host and port"},
-		{"https://auth.example.com?", "more than scheme, host and port"},
-		{"https://auth.example.com#", "more than scheme, host and port"},
-		{"HTTPS://auth.example.com", "more than scheme, host and port"},
+		{"https://auth.example.com/", "more than a scheme, host and port"},
+		{"https://auth.example.com/x", "more than a scheme, host and port"},
+		{"https://auth.example.com?", "more than a scheme, host and port"},
+		{"https://auth.example.com#", "more than a scheme, host and port"},
+		{"HTTPS://auth.example.com", "more than a scheme, host and port"},
 		{"https://Auth.example.com", "upper case"},
 		{"https://auth.example.com:443", "default port"},
 		{"http://localhost:80", "default port"},
@@ -165,25 +165,25 @@ func TestOriginFault(t *testing.T) {
 		{"https://-x.example", "malformed host"},
 		{"https://x,y.example", "malformed host"},
 		{"https://" + strings.Repeat("x", 64) + ".example", "malformed host"},
-		{"https://%65xample.com", "is no absolute URL"},
+		{"https://%65xample.com", "is not an absolute URL"},
 		{"https://127.1", "malformed host"},
 		{"https://0x7f.1", "malformed host"},
 		{"https://127.000.0.1", "malformed host"},
-		{"https://[127.0.0.1]", "no absolute URL"},
+		{"https://[127.0.0.1]", "not an absolute URL"},
 		{"https://[::ffff:127.0.0.1]", "malformed host"},
 		{"https://[2001:DB8::1]", "malformed host"},
 		{"https://[::1%25eth0]", "malformed host"},
-		{"https://bücher.example", "URLs have to escape"},
+		{"https://bücher.example", "must be escaped"},
 		{"https://user@auth.example.com", "user information"},
-		{"https://good.example\\@evil.example", "URLs have to escape"},
-		{"http://auth.example.com", "loopback hosts alone"},
-		{"http://localhost.example.com", "loopback hosts alone"},
-		{"http://app.localhost", "loopback hosts alone"},
-		{"javascript:alert(1)", "is no absolute URL"},
+		{"https://good.example\\@evil.example", "must be escaped"},
+		{"http://auth.example.com", "only for loopback hosts"},
+		{"http://localhost.example.com", "only for loopback hosts"},
+		{"http://app.localhost", "only for loopback hosts"},
+		{"javascript:alert(1)", "is not an absolute URL"},
 		{"ftp://auth.example.com", "is neither https nor http"},
-		{"", "is no absolute URL"},
-		{"https://auth.example.com ", "URLs have to escape"},
-		{"https://auth.example.com\n", "URLs have to escape"},
+		{"", "is not an absolute URL"},
+		{"https://auth.example.com ", "must be escaped"},
+		{"https://auth.example.com\n", "must be escaped"},
 	})
 }
 
@@ -195,7 +195,7 @@ func TestBaseFault(t *testing.T) {
 		{"https://app.asana.com/", "ends with a slash"},
 		{"https://app.asana.com?x", "has a query"},
 		{"https://app.asana.com/#", "has a query or a fragment"},
-		{"http://app.asana.com", "loopback hosts alone"},
+		{"http://app.asana.com", "only for loopback hosts"},
 		{"https://a:b@app.asana.com", "user information"},
 	})
 }
@@ -205,14 +205,14 @@ func TestFault(t *testing.T) {
 		{"https://a.example/x?y=%2F#z", ""},
 		{"https://App.example:443/", ""},
 		{"http://localhost:3000/done", ""},
-		{"/relative", "is no absolute URL"},
+		{"/relative", "is not an absolute URL"},
 		{"//b.example/", "is neither https nor http"},
-		{"http://a.example/", "loopback hosts alone"},
+		{"http://a.example/", "only for loopback hosts"},
 		{"https://a.example@b.example/", "user information"},
-		{"https://a.example/\\b", "URLs have to escape"},
-		{"https://a.example/%zz", "is no absolute URL"},
-		{"https://a.example/ü", "URLs have to escape"},
-		{"data:text/html,x", "is no absolute URL"},
+		{"https://a.example/\\b", "must be escaped"},
+		{"https://a.example/%zz", "is not an absolute URL"},
+		{"https://a.example/ü", "must be escaped"},
+		{"data:text/html,x", "is not an absolute URL"},
 		{"myapp://done", "is neither https nor http"},
 	})
 }
