@@ -6,31 +6,30 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Details is what a backend may know about a connection. It has no token. A field is zero
-// if it is unknown.
+// Details describes a connection to a backend. It never has a token. A field is zero if its
+// value is unknown.
 //
-// A tombstone is a disconnected connection, of which only the id and the kind are kept.
-// Of a tombstone, ID, Kind, Owner, Status and UpdatedAt are set.
+// Of a disconnected connection, only ID, Kind, Owner, Status and UpdatedAt are set.
 type Details struct {
-	ID             string
+	ID             string // "con_" and 32 of a-z2-7; not a secret
 	Kind           Kind
-	Owner          string // of a tombstone: the name that the caller used, if any
+	Owner          string // of a disconnected connection: the name that the caller gave, if any
 	Status         Status
-	StatusReason   string   // ReasonInvalidGrant, ReasonLostToken, ReasonInactive, or empty
-	AttributedTo   Identity // the Asana user to whom Asana attributes every action
-	ScopeRequested string   // space-separated
-	ScopeGranted   string   // space-separated; empty if Asana did not report it
-	ReaderOf       []string // gids of the workspaces of which it is the reader; see package membership
-	CreatedAt      time.Time
-	UpdatedAt      time.Time // of the last consent, import or disconnect
-	LastRefreshed  time.Time
-	BrokenAt       time.Time
+	StatusReason   string    // if Status is Broken: ReasonInvalidGrant, ReasonLostToken or ReasonInactive
+	AttributedTo   Identity  // the Asana user to whom Asana attributes every action
+	ScopeRequested string    // space-separated; empty for an import
+	ScopeGranted   string    // space-separated; empty if Asana did not report it
+	ReaderOf       []string  // gids of the workspaces of which it is the reader; see package membership
+	CreatedAt      time.Time // of the first consent or import
+	UpdatedAt      time.Time // of the last consent, import, change of ReaderOf, or disconnect
+	LastRefreshed  time.Time // when the current access token was issued; zero for a long-lived token
+	BrokenAt       time.Time // when Asana rejected the credential; zero if Status is Active
 	ExpiresAt      time.Time // of the access token; zero if Asana gave no expiry
 }
 
 // Identity is an Asana user: a person, a bot or a service account.
 type Identity struct {
-	GID   string
-	Name  secret.String // zero if Asana did not report it
-	Email secret.String // zero if Asana did not report it
+	GID   string        // digits; stable, so key users by it
+	Name  secret.String // zero if Asana did not report it; read it with Reveal
+	Email secret.String // zero if Asana did not report it; it can change
 }
