@@ -1,6 +1,10 @@
-// Package strictjson refuses JSON that two readers can read in two ways.
-// encoding/json accepts it: it takes the last of two equal members, ignores the case
-// of names, and replaces invalid UTF-8 and lone surrogates by U+FFFD.
+// Package strictjson rejects JSON that different parsers interpret differently. For
+// example, encoding/json takes the last of two members with the same name, ignores the case
+// of names, and replaces invalid UTF-8 and lone surrogates with U+FFFD. Other parsers may
+// take the first member or keep the bytes.
+//
+// [Check] validates a JSON value, [Object] splits an object into its members, and [String]
+// decodes a string. They do not limit the size of the data.
 package strictjson
 
 import (
@@ -14,23 +18,28 @@ import (
 	"unicode/utf8"
 )
 
-// The functions of this package return these errors as they are. Callers choose
-// their own words, so the errors hold nothing of the data.
+// The functions of this package return these errors without wrapping them. The errors do
+// not contain any part of the data.
 var (
 	ErrUTF8      = errors.New("strictjson: invalid UTF-8")
-	ErrSyntax    = errors.New("strictjson: malformed, or another type than expected")
+	ErrSyntax    = errors.New("strictjson: malformed JSON or unexpected type")
 	ErrUnknown   = errors.New("strictjson: unknown member")
-	ErrTwice     = errors.New("strictjson: member twice")
+	ErrTwice     = errors.New("strictjson: duplicate member")
 	ErrDepth     = errors.New("strictjson: nested too deeply")
 	ErrSurrogate = errors.New("strictjson: lone surrogate")
 	ErrTrailing  = errors.New("strictjson: data after the value")
 )
 
-// Check reads one value and returns the first fault that it finds: ErrUTF8 for
-// invalid UTF-8 anywhere in data, ErrSyntax, ErrTwice for an object at any depth with
-// two names that are equal, or equal but for their case, and ErrDepth for more than
-// maxDepth arrays and objects inside each other. It returns ErrTrailing only if the
-// value has no fault. Lone surrogates are accepted.
+// Check validates data, which must be one JSON value, and returns the first error that it
+// finds:
+//   - ErrUTF8 if data has invalid UTF-8 anywhere
+//   - ErrSyntax if the JSON is malformed
+//   - ErrTwice if an object at any depth has two names that differ only in case, or not at
+//     all
+//   - ErrDepth if arrays and objects are nested more than maxDepth levels deep
+//   - ErrTrailing if valid JSON is followed by more data
+//
+// Check accepts lone surrogates.
 func Check(data []byte, maxDepth int) error {
 	if !utf8.Valid(data) {
 		return ErrUTF8
@@ -43,11 +52,16 @@ func Check(data []byte, maxDepth int) error {
 	return end(d)
 }
 
-// Object returns the members of one object, each value as it is written. It returns
-// ErrUTF8 for invalid UTF-8 anywhere in data; then the first fault that it finds:
-// ErrSyntax, ErrUnknown for a name that is not one of known, case included, or
-// ErrTwice for a name that the object already has; and ErrTrailing only if the object
-// has no fault. Values are not checked for more than their syntax: see [String].
+// Object returns the members of the JSON object in data, with their values in raw form. It
+// returns the first error that it finds:
+//   - ErrUTF8 if data has invalid UTF-8 anywhere
+//   - ErrSyntax if the JSON is malformed or not an object
+//   - ErrUnknown if a name is not in known (names are case-sensitive)
+//   - ErrTwice if a name occurs twice
+//   - ErrTrailing if a valid object is followed by more data
+//
+// Object checks only the syntax of values. Use [String] to decode a value that must be a
+// string.
 func Object(data []byte, known ...string) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(data) {
 		return nil, ErrUTF8
@@ -77,9 +91,10 @@ func Object(data []byte, known ...string) (map[string]json.RawMessage, error) {
 	return m, end(d)
 }
 
-// String returns the string that raw is. It returns ErrUTF8, ErrSyntax if raw is
-// another value (null included), or ErrSurrogate for an escape that is half of a
-// character (RFC 8259 section 8.2), which could make two strings equal.
+// String decodes a JSON string. It returns ErrUTF8 if raw has invalid UTF-8, and ErrSyntax
+// if raw is not a string, for example null. It returns ErrSurrogate if raw has an escaped
+// lone surrogate (RFC 8259 section 8.2): encoding/json would replace it, and two different
+// strings could become equal.
 func String(raw []byte) (string, error) {
 	var s *string
 	switch {
@@ -93,7 +108,7 @@ func String(raw []byte) (string, error) {
 	return *s, nil
 }
 
-// value reads one value with at most depth arrays and objects inside each other.
+// value reads one value, in which arrays and objects are nested at most depth levels deep.
 func value(d *json.Decoder, depth int) error {
 	t, err := d.Token()
 	if err != nil {
@@ -109,7 +124,8 @@ func value(d *json.Decoder, depth int) error {
 	if open == '{' {
 		seen := make(map[string]bool)
 		return members(d, func(name string) error {
-			// Up and down again folds the few letters that have three cases.
+			// ToUpper before ToLower also folds letters with more than two forms,
+			// such as ſ (long s), S and s.
 			name = strings.ToLower(strings.ToUpper(name))
 			if seen[name] {
 				return ErrTwice
@@ -126,8 +142,8 @@ func value(d *json.Decoder, depth int) error {
 	return closed(d)
 }
 
-// members reads an object past its opening brace. It calls each with every name, and
-// each reads the value.
+// members reads the rest of an object after its opening brace. It calls each with every
+// name, and each must read the value.
 func members(d *json.Decoder, each func(name string) error) error {
 	for d.More() {
 		t, err := d.Token()
@@ -142,7 +158,7 @@ func members(d *json.Decoder, each func(name string) error) error {
 	return closed(d)
 }
 
-// closed reads the end of an array or object.
+// closed reads the closing bracket or brace of an array or object.
 func closed(d *json.Decoder) error {
 	if _, err := d.Token(); err != nil {
 		return ErrSyntax
@@ -150,6 +166,7 @@ func closed(d *json.Decoder) error {
 	return nil
 }
 
+// end returns ErrTrailing if d has more data.
 func end(d *json.Decoder) error {
 	if _, err := d.Token(); err != io.EOF {
 		return ErrTrailing
@@ -157,7 +174,7 @@ func end(d *json.Decoder) error {
 	return nil
 }
 
-// hasLoneSurrogate reports whether a JSON string has a surrogate without the other
+// hasLoneSurrogate reports whether a JSON string has an escaped surrogate without the other
 // half of its pair.
 func hasLoneSurrogate(raw []byte) bool {
 	var high bool
@@ -178,7 +195,7 @@ func hasLoneSurrogate(raw []byte) bool {
 		case unit >= 0:
 			i += 5
 		case raw[i] == '\\':
-			i++ // skip the escaped character: it begins no escape of its own
+			i++ // skip the escaped character, which may be a backslash
 		}
 	}
 	return high
