@@ -2,28 +2,28 @@ package store
 
 import "fmt"
 
-// Absent is the Replaces of a Change that wants no row to be there.
+// Absent is the value of [Change.Replaces] if the row must not exist yet.
 const Absent int64 = 0
 
-// Change is one row's part of a [Store.Write].
+// Change is the change of one row in a [Store.Write]. Make one with [Put] or [Delete].
 type Change struct {
 	Key      Key
-	Row      Row   // the whole new row; nil deletes
-	Replaces int64 // the Rev of the row that is there, or Absent
+	Row      Row   // the whole new row, or nil to delete the row
+	Replaces int64 // the Rev that the stored row must have, or Absent
 }
 
-// Put writes row in place of one with the Rev replaces, and gives it its new
-// Rev and its Writer.
+// Put returns a change that stores row if the stored row has the Rev replaces, or if
+// replaces is [Absent] and the row is missing. Put sets the Rev and the Writer of row.
 func Put(row Row, replaces int64, writer string) Change {
 	*row.head() = Head{Rev: replaces + 1, Writer: writer}
 	return Change{Key: row.Key(), Row: row, Replaces: replaces}
 }
 
-// Delete removes a row that still has the Rev replaces. A row that is gone
-// already counts as deleted.
+// Delete returns a change that removes the row if it has the Rev replaces. If the row is
+// missing, the change succeeds.
 func Delete(key Key, replaces int64) Change { return Change{Key: key, Replaces: replaces} }
 
-// Keys returns the keys of changes.
+// Keys returns the keys of the changes, in their order.
 func Keys(changes []Change) []Key {
 	keys := make([]Key, len(changes))
 	for i, c := range changes {
@@ -32,19 +32,20 @@ func Keys(changes []Change) []Key {
 	return keys
 }
 
-// Conflict is the error of a refused Write.
+// Conflict is the error of a [Store.Write] whose conditions did not hold.
 type Conflict struct {
-	// Rows are those that are there, of the changes that were refused. A
-	// refused change whose row is missing has none there.
+	// Rows has the stored rows of those changes whose condition did not hold. If
+	// such a row is missing, Rows has no entry for it.
 	Rows Rows
 }
 
 func (*Conflict) Error() string        { return ErrConflict.Error() }
 func (*Conflict) Is(target error) bool { return target == ErrConflict }
 
-// Judge decides a Write for an implementation that can look at the rows while
-// nobody else writes. It returns whether the changes are to be applied; where
-// not, err says why, and is nil for a write that has happened already.
+// Judge decides whether a store applies the changes, given the stored rows of their
+// keys. It is for stores that block other writers between the read and the write. If
+// apply is false, the store changes nothing and Write returns err. In that case err is
+// nil if this write was applied before.
 func Judge(changes []Change, there Rows) (apply bool, err error) {
 	if err := Validate(changes...); err != nil {
 		return false, err
@@ -57,9 +58,9 @@ func Judge(changes []Change, there Rows) (apply bool, err error) {
 	return true, nil
 }
 
-// Refused gives the outcome of a Write whose condition failed: nil where one
-// of the rows that are there was written by it, which means that it has
-// happened already, else a [*Conflict].
+// Refused returns the result of a Write whose condition failed, given the stored rows. It
+// returns nil if one of those rows is the result of this write, because then the write
+// was applied before. Otherwise it returns a [*Conflict].
 func Refused(changes []Change, there Rows) error {
 	conflict := &Conflict{Rows: Rows{}}
 	for _, c := range changes {
@@ -82,35 +83,35 @@ func (c Change) allowed(there Row) bool {
 	return there.head().Rev == c.Replaces
 }
 
-// wrote reports whether the write of h left the row that is there. A nameless
-// write recognises nothing.
+// wrote reports whether the stored row is the result of the write that h describes. It
+// returns false if h has no writer.
 func (h *Head) wrote(there Row) bool { return h.Writer != "" && *there.head() == *h }
 
-// Validate refuses, with [ErrFormat], changes that no store can apply: a row
-// whose own fields make no key (a malformed connection id), that stands under
-// another key, or whose Rev [Put] did not set; and two changes of one row.
+// Validate returns an [ErrFormat] if the changes are malformed. Each row must have a valid
+// key, which a malformed connection ID does not give. Each change must have the key of
+// its row, and the Rev that [Put] sets. A row must not be changed twice.
 func Validate(changes ...Change) error {
 	for i, c := range changes {
 		if emptyRow(c.Key.PK, c.Key.SK) == nil {
-			return fmt.Errorf("%w: a change of a row that has no key", ErrFormat)
+			return fmt.Errorf("%w: change has no valid key", ErrFormat)
 		}
 		if c.Row != nil && (c.Row.Key() != c.Key || c.Row.head().Rev != c.Replaces+1) {
-			return fmt.Errorf("%w: a change of a %T that Put did not make", ErrFormat, c.Row)
+			return fmt.Errorf("%w: change of a %T was not made by Put", ErrFormat, c.Row)
 		}
 		for _, earlier := range changes[:i] {
 			if earlier.Key == c.Key {
-				return fmt.Errorf("%w: two changes of one %T", ErrFormat, emptyRow(c.Key.PK, c.Key.SK))
+				return fmt.Errorf("%w: a %T is changed twice", ErrFormat, emptyRow(c.Key.PK, c.Key.SK))
 			}
 		}
 	}
 	return nil
 }
 
-// WrittenBy reports whether the row's last write was that of the writer.
+// WrittenBy reports whether writer made the last write of the row. It returns false if
+// writer is empty.
 func WrittenBy(row Row, writer string) bool { return writer != "" && row.head().Writer == writer }
 
-// RevOf returns what a write of the row's key must replace: the row's Rev, or [Absent]
-// if row is nil.
+// RevOf returns the Rev of row, or [Absent] if row is nil. Pass the result to [Put].
 func RevOf(row Row) int64 {
 	if row == nil {
 		return Absent

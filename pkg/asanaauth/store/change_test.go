@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pointer and ring are rows of two kinds, as one write leaves them.
+// pointer and ring return rows of two kinds, with the given Head.
 func pointer(rev int64, writer string) store.Row {
 	id := store.ConnectionID(store.HashOf("owner"), "1", "oauth")
 	return &store.UserPointer{Head: store.Head{Rev: rev, Writer: writer}, User: store.HashOf("user"), Connection: id}
@@ -44,37 +44,37 @@ func TestJudge(t *testing.T) {
 		changes  []store.Change
 		there    store.Rows
 		apply    bool
-		conflict store.Rows // nil: none
+		conflict store.Rows // nil if no conflict is expected
 	}{
-		{"put absent, none", []store.Change{put(ring, 0)}, rows(), true, nil},
-		{"put absent, one", []store.Change{put(ring, 0)}, rows(ring(1, "x")), false, rows(ring(1, "x"))},
-		{"put, as read", []store.Change{put(ring, 3)}, rows(ring(3, "x")), true, nil},
-		{"put, moved on", []store.Change{put(ring, 3)}, rows(ring(4, "x")), false, rows(ring(4, "x"))},
-		{"put, behind", []store.Change{put(ring, 3)}, rows(ring(2, "x")), false, rows(ring(2, "x"))},
-		{"put, gone", []store.Change{put(ring, 3)}, rows(), false, rows()},
-		{"delete, as read", []store.Change{drop(ring, 3)}, rows(ring(3, "x")), true, nil},
-		{"delete, moved on", []store.Change{drop(ring, 3)}, rows(ring(4, "x")), false, rows(ring(4, "x"))},
-		{"delete, gone", []store.Change{drop(ring, 3)}, rows(), true, nil},
-		{"put once more", []store.Change{put(ring, 3)}, rows(ring(4, "w")), false, nil},
-		{"put once more, replaced since", []store.Change{put(ring, 3)}, rows(ring(5, "x")), false, rows(ring(5, "x"))},
-		{"another put of the writer", []store.Change{put(ring, 4)}, rows(ring(4, "w")), true, nil},
-		{"another put of the writer, refused", []store.Change{put(ring, 5)}, rows(ring(4, "w")), false, rows(ring(4, "w"))},
+		{"put absent, row is missing", []store.Change{put(ring, 0)}, rows(), true, nil},
+		{"put absent, row exists", []store.Change{put(ring, 0)}, rows(ring(1, "x")), false, rows(ring(1, "x"))},
+		{"put, rev matches", []store.Change{put(ring, 3)}, rows(ring(3, "x")), true, nil},
+		{"put, rev is newer", []store.Change{put(ring, 3)}, rows(ring(4, "x")), false, rows(ring(4, "x"))},
+		{"put, rev is older", []store.Change{put(ring, 3)}, rows(ring(2, "x")), false, rows(ring(2, "x"))},
+		{"put, row is missing", []store.Change{put(ring, 3)}, rows(), false, rows()},
+		{"delete, rev matches", []store.Change{drop(ring, 3)}, rows(ring(3, "x")), true, nil},
+		{"delete, rev is newer", []store.Change{drop(ring, 3)}, rows(ring(4, "x")), false, rows(ring(4, "x"))},
+		{"delete, row is missing", []store.Change{drop(ring, 3)}, rows(), true, nil},
+		{"repeated put", []store.Change{put(ring, 3)}, rows(ring(4, "w")), false, nil},
+		{"repeated put, row was replaced", []store.Change{put(ring, 3)}, rows(ring(5, "x")), false, rows(ring(5, "x"))},
+		{"another put by the same writer", []store.Change{put(ring, 4)}, rows(ring(4, "w")), true, nil},
+		{"another put by the same writer, refused", []store.Change{put(ring, 5)}, rows(ring(4, "w")), false, rows(ring(4, "w"))},
 		{"two, one refused", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(3, "x"), pointer(1, "x")), false, rows(pointer(1, "x"))},
-		{"two, one refused and gone", []store.Change{put(ring, 3), put(pointer, 0)}, rows(), false, rows()},
+		{"two, one refused, row is missing", []store.Change{put(ring, 3), put(pointer, 0)}, rows(), false, rows()},
 		{"two, both refused", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(4, "x"), pointer(1, "x")), false, rows(ring(4, "x"), pointer(1, "x"))},
-		{"two once more", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(4, "w"), pointer(1, "w")), false, nil},
-		{"two once more, the first replaced since", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(5, "x"), pointer(1, "w")), false, nil},
-		{"two once more, the second gone since", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(4, "w")), false, nil},
-		{"put and delete once more", []store.Change{put(ring, 3), drop(pointer, 1)}, rows(ring(4, "w")), false, nil},
-		{"nothing", nil, rows(), true, nil},
+		{"two repeated", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(4, "w"), pointer(1, "w")), false, nil},
+		{"two repeated, the first was replaced", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(5, "x"), pointer(1, "w")), false, nil},
+		{"two repeated, the second was deleted", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(4, "w")), false, nil},
+		{"put and delete repeated", []store.Change{put(ring, 3), drop(pointer, 1)}, rows(ring(4, "w")), false, nil},
+		{"no changes", nil, rows(), true, nil},
 	} {
 		apply, err := store.Judge(test.changes, test.there)
 		if apply != test.apply {
-			t.Errorf("%s: apply is %t", test.name, apply)
+			t.Errorf("%s: got apply %t, want %t", test.name, apply, test.apply)
 		}
 		conflict, _ := errors.AsType[*store.Conflict](err)
 		if (conflict != nil) != (test.conflict != nil) || (err != nil) != errors.Is(err, store.ErrConflict) {
-			t.Errorf("%s: got %v", test.name, err)
+			t.Errorf("%s: got error %v, want a conflict with %v", test.name, err, test.conflict)
 			continue
 		}
 		if conflict == nil {
@@ -83,14 +83,14 @@ func TestJudge(t *testing.T) {
 		if diff := cmp.Diff(test.conflict, conflict.Rows); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
-		// A store that cannot look first hears of the refused rows alone.
+		// A database that checks conditions returns only the rows that did not match.
 		if again, _ := errors.AsType[*store.Conflict](store.Refused(test.changes, test.conflict)); again == nil {
-			t.Errorf("%s: Refused sees no conflict", test.name)
+			t.Errorf("%s: Refused returned no conflict", test.name)
 		}
 	}
 }
 
-func TestNamelessWriteRecognisesNothing(t *testing.T) {
+func TestWriteWithoutWriterIsNotRecognised(t *testing.T) {
 	c := store.Put(ring(0, ""), 3, "")
 	if err := store.Refused([]store.Change{c}, rows(ring(4, ""))); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("got %v, want a conflict", err)
@@ -127,6 +127,6 @@ func TestValidate(t *testing.T) {
 func TestConflict(t *testing.T) {
 	var err error = &store.Conflict{Rows: rows(ring(1, "w"))}
 	if !errors.Is(err, store.ErrConflict) || err.Error() != store.ErrConflict.Error() {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error that matches ErrConflict", err)
 	}
 }

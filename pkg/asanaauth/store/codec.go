@@ -11,16 +11,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Item is a row as a database keeps it: attribute names to values of the types
-// string, int64, bool and []byte. Absent attributes are zero values.
+// Item is the form in which a database keeps a row. It maps attribute names to values,
+// which are of type string, int64, bool or []byte. A missing attribute means the zero
+// value.
 //
-// Every item has "pk" and "sk" (strings), "format", "rev" (numbers) and
-// "writer" (a string). Times are numbers of milliseconds since 1970; "ttl",
-// where a database may remove the row by itself, is in seconds, as DynamoDB
-// wants it.
+// Every item has the strings "pk" and "sk" and the numbers "format" and "rev". It has
+// the string "writer" unless the writer is empty. Times are in milliseconds since 1970.
+// The exception is "ttl": DynamoDB's Time to Live expects seconds.
 type Item map[string]any
 
-// Encode returns the item of a row. They share no bytes.
+// Encode returns the item of a row. The item is a deep copy.
 func Encode(row Row) Item {
 	key := row.Key()
 	c := &codec{item: Item{"pk": key.PK, "sk": key.SK}, writing: true}
@@ -32,16 +32,15 @@ func Encode(row Row) Item {
 	return c.item
 }
 
-// Decode returns the row of an item. They share no bytes. It fails with
-// [ErrFormat] for a row of an unknown kind or format, for an attribute of the
-// wrong type, and for a row that does not stand under the key that its fields
-// make.
+// Decode returns the row of an item. The row is a deep copy. Decode returns an
+// [ErrFormat] if the kind or the format of the row is unknown, if an attribute has the
+// wrong type, or if the key does not match the row's other fields.
 func Decode(item Item) (Row, error) {
 	pk, _ := item["pk"].(string)
 	sk, _ := item["sk"].(string)
 	row := emptyRow(pk, sk)
 	if row == nil {
-		return nil, fmt.Errorf("%w: no kind of row has this key", ErrFormat)
+		return nil, fmt.Errorf("%w: unknown key prefix", ErrFormat)
 	}
 	c := &codec{item: item}
 	var format int64
@@ -53,17 +52,18 @@ func Decode(item Item) (Row, error) {
 	c.text("writer", &row.head().Writer)
 	row.fields(c)
 	if c.err == nil && row.head().Rev <= Absent {
-		c.err = errors.New("it has no rev")
+		c.err = errors.New("rev is missing")
 	}
 	if c.err != nil {
 		return nil, fmt.Errorf("%w: %T: %w", ErrFormat, row, c.err)
 	}
 	if row.Key() != (Key{pk, sk}) {
-		return nil, fmt.Errorf("%w: %T under another row's key", ErrFormat, row)
+		return nil, fmt.Errorf("%w: key of %T does not match its fields", ErrFormat, row)
 	}
 	return row, nil
 }
 
+// emptyRow returns an empty row of the kind that the key belongs to, or nil.
 func emptyRow(pk, sk string) Row {
 	prefix, _, ok := strings.Cut(pk, "#")
 	switch {
@@ -91,14 +91,16 @@ func emptyRow(pk, sk string) Row {
 	return nil
 }
 
-// codec carries a row's fields to an item or back. Each row lists its fields
-// once, for both directions.
+// codec copies the fields of a row to an item, or from an item. A row's fields method
+// lists the fields once, for both directions.
 type codec struct {
 	item    Item
 	writing bool
 	err     error
 }
 
+// attribute copies one field. When it writes, it leaves the attribute out unless present
+// is true.
 func attribute[T any](c *codec, name string, value *T, present bool) {
 	if c.writing {
 		if present {
@@ -112,7 +114,7 @@ func attribute[T any](c *codec, name string, value *T, present bool) {
 	}
 	typed, ok := stored.(T)
 	if !ok {
-		c.err = fmt.Errorf("attribute %q is no %T", name, *value)
+		c.err = fmt.Errorf("attribute %q is not a %T", name, *value)
 		return
 	}
 	*value = typed
@@ -122,7 +124,7 @@ func (c *codec) text(name string, v *string)  { attribute(c, name, v, *v != "") 
 func (c *codec) number(name string, v *int64) { attribute(c, name, v, *v != 0) }
 func (c *codec) flag(name string, v *bool)    { attribute(c, name, v, *v) }
 
-// bytes copies: a row and its item share no bytes.
+// bytes copies the bytes, because a row and its item must not share memory.
 func (c *codec) bytes(name string, v *[]byte) {
 	b := bytes.Clone(*v)
 	attribute(c, name, &b, len(b) > 0)
@@ -143,7 +145,7 @@ func (c *codec) hash(name string, v *Hash) {
 		return
 	}
 	if len(b) != len(v) {
-		c.err = fmt.Errorf("attribute %q is no SHA-256", name)
+		c.err = fmt.Errorf("attribute %q is not a SHA-256 hash", name)
 		return
 	}
 	*v = Hash(b)
@@ -167,14 +169,14 @@ func (c *codec) duration(name string, v *time.Duration) {
 		return
 	}
 	if ms < 0 || ms > math.MaxInt64/int64(time.Millisecond) {
-		c.err = fmt.Errorf("attribute %q is no duration", name)
+		c.err = fmt.Errorf("attribute %q is not a duration", name)
 		return
 	}
 	*v = time.Duration(ms) * time.Millisecond
 }
 
-// ttl tells the database when it may remove the row. It is written and never
-// read: expiry is decided by the rules, from the fields that they know.
+// ttl sets the time from which DynamoDB may delete the row. It is written and never
+// read: callers check expiry themselves, with the row's other fields.
 func (c *codec) ttl(v time.Time) {
 	if c.writing && !v.IsZero() {
 		c.item["ttl"] = v.Unix() + 1

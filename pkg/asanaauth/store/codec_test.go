@@ -16,34 +16,34 @@ func TestDecodeRefuses(t *testing.T) {
 	long := make([]byte, 33)
 	for _, test := range []struct {
 		name, row, attribute string
-		value                any // nil leaves the attribute out
+		value                any // nil removes the attribute
 	}{
 		{"a newer format", "hot-1", "format", int64(2)},
 		{"no format", "hot-1", "format", nil},
-		{"a format in words", "hot-1", "format", "1"},
+		{"a format that is text", "hot-1", "format", "1"},
 		{"no rev", "hot-1", "rev", nil},
-		{"a rev below all", "hot-1", "rev", int64(-1)},
-		{"a rev in words", "hot-1", "rev", "7"},
+		{"a negative rev", "hot-1", "rev", int64(-1)},
+		{"a rev that is text", "hot-1", "rev", "7"},
 		{"an unknown prefix", "hot-1", "pk", "z#1"},
-		{"a prefix alone", "keyring-1", "pk", "k"},
+		{"a prefix without a separator", "keyring-1", "pk", "k"},
 		{"no partition key", "hot-1", "pk", nil},
 		{"a partition key of another type", "hot-1", "pk", []byte("c#1")},
 		{"no sort key", "hot-1", "sk", nil},
 		{"an unknown kind of connection row", "hot-1", "sk", "abc#warm"},
 		{"a sort key of another row", "hot-1", "sk", "abcdefghijklmnop#hot"},
 		{"a sort key of another kind", "attempt-1", "sk", "session"},
-		{"a keyring elsewhere", "keyring-1", "pk", "k#other"},
+		{"a keyring under another key", "keyring-1", "pk", "k#other"},
 		{"another connection", "cold-1", "connection", store.ConnectionID(store.HashOf("x"), "1", "oauth")},
 		{"a malformed connection", "cold-1", "connection", "con_1"},
 		{"another user", "user-pointer-1", "user", long[:32]},
 		{"no state", "attempt-1", "state", nil},
-		{"an attempt's link that is a text", "attempt-1", "link", "link"},
+		{"an attempt's link that is text", "attempt-1", "link", "link"},
 		{"another link", "link-1", "token", long[:32]},
 		{"no token", "link-1", "token", nil},
 		{"a newer link", "link-1", "format", int64(2)},
 		{"a link under another kind's sort key", "link-1", "sk", "attempt"},
 		{"a link's hash that is too short", "link-1", "person", long[:31]},
-		{"a held answer that is a text", "link-1", "held", "text"},
+		{"a held answer that is text", "link-1", "held", "text"},
 		{"another session code", "session-code-1", "code", long[:32]},
 		{"a newer session code", "session-code-1", "format", int64(2)},
 		{"a session code under another kind's sort key", "session-code-1", "sk", "session"},
@@ -54,12 +54,12 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a hash that is too long", "session-1", "cookie", long},
 		{"a hash that is empty", "attempt-1", "browser", []byte{}},
 		{"a text that is a number", "hot-1", "gid", int64(12)},
-		{"a number that is a text", "hot-1", "grant", "3"},
-		{"a time that is a text", "hot-1", "expires", "2026-01-01T00:00:00Z"},
+		{"a number that is text", "hot-1", "grant", "3"},
+		{"a time that is text", "hot-1", "expires", "2026-01-01T00:00:00Z"},
 		{"a flag that is a number", "hot-1", "unsettled", int64(1)},
-		{"a sealed field that is a text", "hot-1", "access", "text"},
+		{"a sealed field that is text", "hot-1", "access", "text"},
 		{"a negative duration", "session-1", "idle_ttl", int64(-1)},
-		{"a duration beyond all", "session-1", "idle_ttl", int64(1) << 60},
+		{"a duration that overflows", "session-1", "idle_ttl", int64(1) << 60},
 	} {
 		item := maps.Clone(store.Encode(samples()[test.row]))
 		item[test.attribute] = test.value
@@ -113,7 +113,7 @@ func FuzzDecodeJSON(f *testing.F) {
 		}
 		again, err := store.DecodeJSON(written)
 		if err != nil {
-			t.Fatalf("what was written cannot be read: %v\n%s", err, written)
+			t.Fatalf("the encoded row cannot be decoded: %v\n%s", err, written)
 		}
 		rewritten, err := store.EncodeJSON(again)
 		if diff := cmp.Diff(string(written), string(rewritten)); diff != "" || err != nil {

@@ -6,37 +6,37 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Hot is the row of a connection that a refresh writes, format 1. It stays
-// under 1 KB with the tokens that Asana gives today, so that a refresh costs
-// two write units.
+// Hot holds the part of a connection that a refresh changes: tokens, status and lease. Its
+// format is 1. With tokens of today's length it is smaller than 1 KB, so a refresh costs
+// two write units in DynamoDB.
 type Hot struct {
 	Head
-	Connection string
+	Connection string // connection ID
 	Kind       string // an asanaauth.Kind
-	AsanaGID   string
-	Owner      Hash   // of the owner's name
-	ClientID   string // that the grant was issued to
-	Epoch      string // 64 random bits, drawn at the first consent and at each disconnect
-	Generation int64  // counts consents
-	Grant      int64  // moves with the tokens
+	AsanaGID   string // gid of the Asana user
+	Owner      Hash   // hash of the owner's name
+	ClientID   string // client ID of the app that the grant was issued to
+	Epoch      string // 64 random bits, new at the first consent and at each disconnect
+	Generation int64  // number of consents
+	Grant      int64  // changes whenever the tokens change
 	Status     string // an asanaauth.Status
-	Reason     string // why the status is broken: asanaauth.ReasonInvalidGrant and so on
+	Reason     string // why Status is broken, such as asanaauth.ReasonInvalidGrant
 
-	Lease          string    // a random name; empty where nobody refreshes
-	LeaseEnd       time.Time // by the clock of the holder
-	OutcomeUnknown bool      // a request was sent, or may have been, and its outcome is not known
-	CoolUntil      time.Time // no request to Asana before this
+	Lease          string    // random name of the current refresh; empty if none is running
+	LeaseEnd       time.Time // expiry of the lease, by the clock of its holder
+	OutcomeUnknown bool      // a token request may have been sent, and its result is unknown
+	CoolUntil      time.Time // no request is sent to Asana before this time
 
-	Access  secret.Sealed
-	Refresh secret.Sealed
-	Issued  time.Time // the access token's
-	Expires time.Time // the access token's; zero where Asana told none
+	Access  secret.Sealed // access token
+	Refresh secret.Sealed // refresh token, or the long-lived token of another kind
+	Issued  time.Time     // when the access token was issued
+	Expires time.Time     // when the access token expires; zero if Asana gave no expiry
 
 	LastRefreshed time.Time
 	BrokenAt      time.Time
-	RefusedGrant  int64     // the grant whose access token Asana answered with 401
-	RefusedAt     time.Time // when a caller last said so
-	End           time.Time // of a tombstone
+	RefusedGrant  int64     // grant whose access token Asana rejected with 401
+	RefusedAt     time.Time // when a caller last reported that
+	End           time.Time // when the tombstone of a disconnected connection expires
 }
 
 // Key implements [Row].
@@ -70,22 +70,23 @@ func (r *Hot) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// Cold is the row of a connection that a consent writes, format 1.
+// Cold holds the part of a connection that a consent or an import changes. Its format
+// is 1.
 type Cold struct {
 	Head
-	Connection     string
-	Generation     int64
-	ScopeRequested string // space-separated
-	ScopeGranted   string // what Asana said; empty where it was not asked
-	ReaderOf       string // gids of workspaces that a service account is the reader of, space-separated
-	Imported       Hash   // of the credential that an import brought, by which it knows itself; zero for a consent
+	Connection     string // connection ID
+	Generation     int64  // Hot.Generation of the same consent
+	ScopeRequested string // separated by spaces
+	ScopeGranted   string // separated by spaces; empty if Asana did not report it
+	ReaderOf       string // gids of the workspaces that the service account reads, separated by spaces
+	Imported       Hash   // hash of the imported credential, to recognize a repeated import; zero after a consent
 	Created        time.Time
 	Updated        time.Time
 
-	OwnerName secret.Sealed
-	Name      secret.Sealed
-	Email     secret.Sealed
-	Picture   secret.Sealed
+	OwnerName secret.Sealed // the backend's name for the owner
+	Name      secret.Sealed // the Asana user's name
+	Email     secret.Sealed // the Asana user's email address
+	Picture   secret.Sealed // URL of the Asana user's photo
 }
 
 // Key implements [Row].

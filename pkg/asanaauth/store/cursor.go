@@ -7,29 +7,28 @@ import (
 	"unicode/utf8"
 )
 
-// ErrCursor says that a cursor is malformed, or of another list.
+// ErrCursor means that a cursor is malformed or belongs to another list.
 var ErrCursor = errors.New("store: malformed cursor")
 
-// The longest keys that DynamoDB takes, in bytes
+// longestPK and longestSK are the maximum lengths of keys in DynamoDB, in bytes
 // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
-// A cursor may come from a client: a longer one is the client's mistake, and must
-// not become a request that DynamoDB refuses.
+// Clients send cursors. A key that is too long must become an ErrCursor here, before
+// DynamoDB rejects the request.
 const (
 	longestPK = 2048
 	longestSK = 1024
 )
 
-// cursorSeparator is in no key.
+// cursorSeparator separates the two parts of a key. Keys never contain it.
 const cursorSeparator = "\x00"
 
-// After returns the cursor of a list of the key's partition that goes on after the
-// key, whether a row is there or not.
+// After returns a cursor that continues after key. A row with that key need not exist.
 func After(key Key) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(key.PK + cursorSeparator + key.SK))
 }
 
-// ParseCursor returns the key that [After] made the cursor of, and the zero Key for
-// an empty cursor. Its error is [ErrCursor].
+// ParseCursor returns the key that was passed to [After]. For an empty cursor it returns
+// the zero Key. If the cursor is malformed, it returns [ErrCursor].
 func ParseCursor(cursor string) (Key, error) {
 	if cursor == "" {
 		return Key{}, nil
@@ -48,10 +47,10 @@ func ParseCursor(cursor string) (Key, error) {
 	return Key{pk, sk}, nil
 }
 
-// ParseListCursor is [ParseCursor] for a list of the partition pk: for an empty
-// cursor, the key has an empty sort key, which is before every row's. A cursor of
-// another partition is an [ErrCursor]: it must not lead out of the partition that
-// the caller may read.
+// ParseListCursor is like [ParseCursor], but for a list of the partition pk. For an empty
+// cursor it returns a key with an empty sort key, which sorts before every row. For a
+// cursor of another partition it returns [ErrCursor], because a client must not read
+// other partitions.
 func ParseListCursor(pk, cursor string) (Key, error) {
 	key, err := ParseCursor(cursor)
 	switch {

@@ -12,23 +12,23 @@ func TestCursorRoundTrip(t *testing.T) {
 	key := store.Key{PK: "c#abc", SK: "def#hot"}
 	cursor := store.After(key)
 	if got, err := store.ParseCursor(cursor); got != key || err != nil {
-		t.Errorf("got %v, %v", got, err)
+		t.Errorf("got %v, %v, want %v", got, err, key)
 	}
 	if got, err := store.ParseListCursor("c#abc", cursor); got != key || err != nil {
-		t.Errorf("in its partition: got %v, %v", got, err)
+		t.Errorf("in its partition: got %v, %v, want %v", got, err, key)
 	}
 }
 
 func TestEmptyCursor(t *testing.T) {
 	if got, err := store.ParseCursor(""); got != (store.Key{}) || err != nil {
-		t.Errorf("got %v, %v", got, err)
+		t.Errorf("got %v, %v, want the zero key", got, err)
 	}
 	if got, err := store.ParseListCursor("c#abc", ""); got != (store.Key{PK: "c#abc"}) || err != nil {
-		t.Errorf("in a partition: got %v, %v", got, err)
+		t.Errorf("in a partition: got %v, %v, want a key with an empty SK", got, err)
 	}
 }
 
-// TestCursorLimits: keys that fit in a table are parsed, and no others.
+// TestCursorLimits checks that ParseCursor accepts exactly the keys that DynamoDB accepts.
 func TestCursorLimits(t *testing.T) {
 	pk, sk := strings.Repeat("p", 2048), strings.Repeat("s", 1024)
 	for _, test := range []struct {
@@ -43,7 +43,7 @@ func TestCursorLimits(t *testing.T) {
 	} {
 		_, err := store.ParseCursor(store.After(store.Key{PK: test.pk, SK: test.sk}))
 		if test.ok && err != nil || !test.ok && !errors.Is(err, store.ErrCursor) {
-			t.Errorf("%s: got %v", test.name, err)
+			t.Errorf("%s: got %v, want ok %t", test.name, err, test.ok)
 		}
 	}
 }
@@ -54,14 +54,14 @@ func TestMalformedCursor(t *testing.T) {
 		store.After(store.Key{PK: "a"}), store.After(store.Key{PK: "a", SK: "b\x00c"}),
 	} {
 		if key, err := store.ParseCursor(cursor); key != (store.Key{}) || !errors.Is(err, store.ErrCursor) {
-			t.Errorf("%q: got %v, %v", cursor, key, err)
+			t.Errorf("%q: got %v, %v, want ErrCursor", cursor, key, err)
 		}
 		if key, err := store.ParseListCursor("a", cursor); key != (store.Key{}) || !errors.Is(err, store.ErrCursor) {
-			t.Errorf("%q in a partition: got %v, %v", cursor, key, err)
+			t.Errorf("%q in a partition: got %v, %v, want ErrCursor", cursor, key, err)
 		}
 	}
 	other := store.After(store.Key{PK: "c#abc", SK: "def#hot"})
 	if key, err := store.ParseListCursor("c#other", other); key != (store.Key{}) || !errors.Is(err, store.ErrCursor) {
-		t.Errorf("a cursor of another partition: got %v, %v", key, err)
+		t.Errorf("a cursor of another partition: got %v, %v, want ErrCursor", key, err)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// documented is what ROWS.md says of each kind and format: the attributes, with
-// their type and " sealed" where they are.
+// documented parses ROWS.md. For each kind and format it returns the attributes with
+// their type, followed by " sealed" if they are sealed.
 func documented(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	page, err := os.ReadFile("ROWS.md")
@@ -59,8 +59,8 @@ func TestRowsAreDocumented(t *testing.T) {
 	}
 }
 
-// sealedAttributes finds the attributes of a row's sealed fields: those that
-// are gone when the field is.
+// sealedAttributes returns the attributes of a row's sealed fields. These disappear from
+// the item when the field is cleared.
 func sealedAttributes(row store.Row) map[string]bool {
 	all := store.Encode(row)
 	sealed := map[string]bool{}

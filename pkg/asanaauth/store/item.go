@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// attributeValue is DynamoDB's JSON of a value: {"S":…}, {"N":"…"} and so on.
+// attributeValue is an AttributeValue of the DynamoDB API in JSON, such as {"S":"…"} or
+// {"N":"1"}.
 type attributeValue struct {
 	S    *string `json:",omitempty"`
 	N    *string `json:",omitempty"`
@@ -14,7 +15,8 @@ type attributeValue struct {
 	B    []byte  `json:",omitempty"`
 }
 
-// MarshalJSON writes the item as DynamoDB's JSON, attributes in order.
+// MarshalJSON encodes the item as DynamoDB JSON, with the attributes sorted by name. It
+// returns an [ErrFormat] if a value has a type that [Item] does not allow.
 func (i Item) MarshalJSON() ([]byte, error) {
 	out := make(map[string]attributeValue, len(i))
 	for name, value := range i {
@@ -35,7 +37,7 @@ func (i Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. Its errors hold no value.
+// UnmarshalJSON decodes DynamoDB JSON. Its errors do not contain values.
 func (i *Item) UnmarshalJSON(data []byte) error {
 	var in map[string]attributeValue
 	if err := json.Unmarshal(data, &in); err != nil {
@@ -53,7 +55,7 @@ func (i *Item) UnmarshalJSON(data []byte) error {
 		case value.N != nil:
 			n, err := strconv.ParseInt(*value.N, 10, 64)
 			if err != nil {
-				return fmt.Errorf("attribute %q is no whole number", name)
+				return fmt.Errorf("attribute %q is not a whole number", name)
 			}
 			(*i)[name] = n
 		default:
@@ -63,11 +65,12 @@ func (i *Item) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// EncodeJSON returns the item of a row as DynamoDB's JSON: how the stores
-// without a server keep it.
+// EncodeJSON returns the item of a row as DynamoDB JSON. Stores that keep bytes, such as
+// package bolt, use it.
 func EncodeJSON(row Row) ([]byte, error) { return json.Marshal(Encode(row)) }
 
-// DecodeJSON reads what EncodeJSON wrote; its errors are those of [Decode].
+// DecodeJSON returns the row that EncodeJSON encoded. It returns the same errors as
+// [Decode], and an [ErrFormat] if data is not DynamoDB JSON.
 func DecodeJSON(data []byte) (Row, error) {
 	var item Item
 	if err := json.Unmarshal(data, &item); err != nil {

@@ -6,31 +6,31 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Link is an invitation made by a backend for one of its owners, format 1. What
-// Asana answered to who followed it is held here, sealed, until the backend says
-// whose it is.
+// Link is a link that a backend created for one of its owners, so that someone can connect
+// an Asana account. After that person authorized the app, the row holds their tokens,
+// sealed, until the backend redeems the connect code. Its format is 1.
 type Link struct {
 	Head
-	Token     Hash      // of the URL's link: the row's key
-	Owner     Hash      // of the owner's name
-	Person    Hash      // of the name of who is signed in at the backend; zero where none was named
-	ReturnURL string    // where the browser goes in the end
-	Scopes    string    // to ask for, space-separated
-	AsanaGID  string    // of the only Asana user that is taken; empty for any
-	End       time.Time // of the link; a held answer has an end of its own
-	Spent     bool      // a connection was made of it
+	Token     Hash      // hash of the link's token; the row's key
+	Owner     Hash      // hash of the owner's name
+	Person    Hash      // hash of the backend's name for the person; zero if it named no one
+	ReturnURL string    // URL to which the callback redirects
+	Scopes    string    // scopes to request, separated by spaces
+	AsanaGID  string    // gid of the only Asana user who may connect; empty for any user
+	End       time.Time // expiry of the link
+	Spent     bool      // the connect code was redeemed
 
-	Code    Hash          // of the secret half of the code under which an answer is held; zero for none
-	CodeEnd time.Time     // of the held answer
-	Held    secret.Sealed // the answer: its associated data names owner, person, code and its end
-	Keep    time.Time     // the latest time at which the row may still be of use
+	Code    Hash          // hash of the secret half of the connect code; zero if Held is empty
+	CodeEnd time.Time     // expiry of the connect code
+	Held    secret.Sealed // tokens and identity; its associated data contains owner, person, code and expiry
+	Keep    time.Time     // the row is not needed after this time
 }
 
 // Key implements [Row].
 func (r *Link) Key() Key    { return LinkKey(r.Token) }
 func (*Link) format() int64 { return 1 }
 
-// LinkKey is the key of the link whose token has this hash.
+// LinkKey returns the key of the link with this hash of its token.
 func LinkKey(token Hash) Key { return Key{"l#" + token.String(), "link"} }
 
 func (r *Link) fields(c *codec) {
@@ -49,23 +49,24 @@ func (r *Link) fields(c *codec) {
 	c.ttl(r.Keep)
 }
 
-// SessionCode tells a backend, once, who is signed in to a session, format 1.
+// SessionCode is a code that a backend redeems once, to learn who is signed in to a
+// session. Its format is 1.
 type SessionCode struct {
 	Head
-	Code       Hash // of the whole code: the row's key
-	Session    Hash // of the session's cookie value
-	Connection string
-	Epoch      string
+	Code       Hash   // hash of the whole code; the row's key
+	Session    Hash   // hash of the session's cookie value
+	Connection string // connection ID
+	Epoch      string // Session.Epoch
 	End        time.Time
-	Proof      secret.Sealed // its associated data names all of the above
-	Spent      bool          // a marker, of which hash and end are left
+	Proof      secret.Sealed // sealed; its associated data contains the fields above
+	Spent      bool          // the code was redeemed; only Code and End are kept
 }
 
 // Key implements [Row].
 func (r *SessionCode) Key() Key    { return SessionCodeKey(r.Code) }
 func (*SessionCode) format() int64 { return 1 }
 
-// SessionCodeKey is the key of the session code that has this hash.
+// SessionCodeKey returns the key of the session code with this hash.
 func SessionCodeKey(code Hash) Key { return Key{"x#" + code.String(), "code"} }
 
 func (r *SessionCode) fields(c *codec) {
@@ -79,19 +80,19 @@ func (r *SessionCode) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// Reader names the service account that is asked about people's memberships in a
-// workspace, format 1. A workspace has one at most.
+// Reader names the service account whose token reads memberships in a workspace. A
+// workspace has at most one. Its format is 1.
 type Reader struct {
 	Head
-	Workspace  Hash // of the gid: the row's key
-	Connection string
+	Workspace  Hash   // hash of the workspace's gid; the row's key
+	Connection string // ID of the service account's connection
 }
 
 // Key implements [Row].
 func (r *Reader) Key() Key    { return ReaderKey(r.Workspace) }
 func (*Reader) format() int64 { return 1 }
 
-// ReaderKey is the key of the reader of the workspace whose gid has this hash.
+// ReaderKey returns the key of the reader of the workspace with this hash of its gid.
 func ReaderKey(workspace Hash) Key { return Key{"w#" + workspace.String(), "reader"} }
 
 func (r *Reader) fields(c *codec) {

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Memory is a [Store] and a [Scanner] that keeps its rows in the process, each as its
-// [Item]. The zero value is empty and ready. It is safe for concurrent use.
+// Memory is a [Store] and a [Scanner] that keeps its rows in memory. The zero value is
+// empty and ready to use. It is safe for concurrent use.
 type Memory struct {
 	mu    sync.RWMutex
 	items map[Key]Item
@@ -89,11 +89,11 @@ func (m *Memory) Scan(ctx context.Context, after string) ([]Row, string, error) 
 	return m.page(ctx, last, func(Key) bool { return true })
 }
 
-// memoryPage is small, so that a test fails if its code forgets to ask for the
-// next page.
+// memoryPage is the number of rows in a page. It is small so that tests notice code that
+// reads only the first page.
 const memoryPage = 100
 
-// page returns the wanted rows after the key last.
+// page returns a page of the rows that want accepts and whose keys follow last.
 func (m *Memory) page(ctx context.Context, last Key, want func(Key) bool) ([]Row, string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err

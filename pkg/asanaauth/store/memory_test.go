@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// TestMemoryPages: a caller that forgets the cursor is to learn it in a test.
+// TestMemoryPages checks that a list of 101 rows has a second page.
 func TestMemoryPages(t *testing.T) {
 	m := &store.Memory{}
 	for n := range 101 {
@@ -28,7 +28,8 @@ func TestMemory(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return &store.Memory{} })
 }
 
-// A caller may change the bytes of a row that it wrote or read.
+// TestMemorySharesNoBytes checks that a caller can change the bytes of a row that it wrote
+// or read.
 func TestMemorySharesNoBytes(t *testing.T) {
 	m := &store.Memory{}
 	written := &store.Keyring{Wrapped: []byte("wrapped")}

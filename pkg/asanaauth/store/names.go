@@ -9,30 +9,30 @@ import (
 	"strings"
 )
 
-// Hash is a SHA-256.
+// Hash is a SHA-256 hash.
 type Hash [sha256.Size]byte
 
-// IsZero reports that there is no hash.
+// IsZero reports whether h is the zero value, which means "no hash".
 func (h Hash) IsZero() bool { return h == Hash{} }
 
-// String gives the hash in hexadecimal.
+// String returns the hash in lower-case hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// ParseHash reads what String gives; any other text is an error.
+// ParseHash parses 64 lower-case hexadecimal digits, as [Hash.String] returns them.
 func ParseHash(text string) (Hash, error) {
 	var h Hash
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(h) || text != strings.ToLower(text) {
-		return h, errors.New("store: no SHA-256 in hexadecimal")
+		return h, errors.New("store: not a SHA-256 hash in hexadecimal")
 	}
 	return Hash(b), nil
 }
 
-// HashText hashes one text as it is.
+// HashText returns the hash of the bytes of text.
 func HashText(text string) Hash { return sha256.Sum256([]byte(text)) }
 
-// HashOf hashes parts, each preceded by its length in eight bytes: no two
-// different lists of parts give the same input.
+// HashOf returns the hash of a list of parts. Each part is preceded by its length in
+// eight bytes, so different lists never give the same input.
 func HashOf(parts ...string) Hash {
 	d := sha256.New()
 	for _, part := range parts {
@@ -46,19 +46,21 @@ func HashOf(parts ...string) Hash {
 
 const (
 	connectionPrefix = "con_"
-	// partChars is the length of either half of a connection's name: 80 bits.
+	// partChars is the length of each half of a connection ID. 16 characters of
+	// base32 are 80 bits.
 	partChars  = 16
 	hotSuffix  = "#hot"
 	coldSuffix = "#cold"
 )
 
-// base32 in lower case, without padding: names survive URLs, file names and
-// double clicks.
+// nameEncoding is lower-case base32 without padding. IDs in this encoding need no
+// escaping in URLs and file names, and a double click selects them whole.
 var nameEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// ConnectionID names the connection of an owner (by the hash of its name), an
-// Asana user and a kind: "con_", 16 characters of the owner, 16 of all three.
-// It is a name and not a proof: anyone who knows the parts can work it out.
+// ConnectionID returns the ID of a connection: "con_", 16 characters that depend on the
+// owner, and 16 that depend on all arguments. owner is the hash of the owner's name and
+// kind an asanaauth.Kind. The ID is not a secret: anyone who knows the arguments can
+// compute it.
 func ConnectionID(owner Hash, asanaGID, kind string) string {
 	all := HashOf(string(owner[:]), asanaGID, kind)
 	return connectionPrefix + namePart(owner) + namePart(all)
@@ -66,7 +68,7 @@ func ConnectionID(owner Hash, asanaGID, kind string) string {
 
 func namePart(h Hash) string { return nameEncoding.EncodeToString(h[:])[:partChars] }
 
-// ValidConnectionID reports whether id has the form of a connection's id.
+// ValidConnectionID reports whether id has the form of a connection ID.
 func ValidConnectionID(id string) bool {
 	name, ok := strings.CutPrefix(id, connectionPrefix)
 	if !ok || len(name) != 2*partChars {
@@ -75,14 +77,16 @@ func ValidConnectionID(id string) bool {
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
-// OwnerPartition is where the connections of an owner are listed: of all owners
-// whose hashes begin alike, so that a row's own Owner has to be looked at.
+// OwnerPartition returns the partition key of an owner's connections. Its 80 bits do not
+// identify the owner with certainty, so callers must check the Owner field of each row.
 func OwnerPartition(owner Hash) string { return "c#" + namePart(owner) }
 
-// HotKey is the key of a connection's hot row. The id is valid.
+// HotKey returns the key of a connection's [Hot] row, or the zero Key if the ID is not
+// valid.
 func HotKey(connection string) Key { return connectionKey(connection, hotSuffix) }
 
-// ColdKey is the key of a connection's cold row. The id is valid.
+// ColdKey returns the key of a connection's [Cold] row, or the zero Key if the ID is not
+// valid.
 func ColdKey(connection string) Key { return connectionKey(connection, coldSuffix) }
 
 func connectionKey(id, suffix string) Key {

@@ -10,9 +10,10 @@ import (
 func TestConnectionID(t *testing.T) {
 	owner := store.HashOf("customer 1")
 	id := store.ConnectionID(owner, "1200000000000001", "oauth")
-	// For ever: tables, cookies and customers' own databases hold such names.
+	// This value must never change: tables, cookies and the databases of backends contain
+	// connection IDs.
 	if want := "con_4ltda6sdiwqdut4zmfewmc2li7ayhxik"; id != want {
-		t.Errorf("got %s, want %s", id, want)
+		t.Errorf("got connection ID %s, want %s", id, want)
 	}
 	different := map[string]bool{id: true}
 	for _, other := range []string{
@@ -22,12 +23,12 @@ func TestConnectionID(t *testing.T) {
 		store.ConnectionID(store.HashOf("customer 2"), "1200000000000001", "oauth"),
 	} {
 		if different[other] || !store.ValidConnectionID(other) {
-			t.Errorf("%s is there already, or not valid", other)
+			t.Errorf("connection ID %s is a duplicate or not valid", other)
 		}
 		different[other] = true
 	}
 	if len(id) != len("con_")+32 {
-		t.Errorf("%s has %d characters", id, len(id))
+		t.Errorf("%s has %d characters, want 36", id, len(id))
 	}
 }
 
@@ -36,10 +37,10 @@ func TestOwnersPartition(t *testing.T) {
 		return store.HotKey(store.ConnectionID(store.HashOf(owner), gid, "oauth"))
 	}
 	if a, b := hot("a", "1"), hot("a", "2"); a.PK != b.PK || a.SK == b.SK {
-		t.Errorf("two connections of an owner: %v, %v", a, b)
+		t.Errorf("two connections of an owner: got keys %v and %v, want the same PK and different SKs", a, b)
 	}
 	if a, b := hot("a", "1"), hot("b", "1"); a.PK == b.PK {
-		t.Errorf("connections of two owners: %v, %v", a, b)
+		t.Errorf("connections of two owners: got keys %v and %v, want different PKs", a, b)
 	}
 }
 
@@ -70,7 +71,7 @@ func TestValidConnectionID(t *testing.T) {
 	}
 }
 
-// TestPrefixes: a function's permission is held to these.
+// TestPrefixes checks the prefixes of partition keys, to which IAM policies refer.
 func TestPrefixes(t *testing.T) {
 	prefixes := map[string]string{
 		"attempt-1": "a#", "link-1": "l#", "session-1": "s#", "session-code-1": "x#", "hot-1": "c#", "cold-1": "c#",
@@ -79,45 +80,46 @@ func TestPrefixes(t *testing.T) {
 	for name := range samples() {
 		prefix, ok := prefixes[name]
 		if !ok {
-			t.Errorf("%s has no prefix here", name)
+			t.Errorf("no prefix is expected for %s: add one to this test", name)
 		}
 		if key := samples()[name].Key(); !strings.HasPrefix(key.PK, prefix) || key.SK == "" {
-			t.Errorf("%s has the key %v, want %s", name, key, prefix)
+			t.Errorf("%s has key %v, want prefix %s", name, key, prefix)
 		}
 	}
 }
 
 func TestHashOf(t *testing.T) {
 	if store.HashOf("ab", "c") == store.HashOf("a", "bc") || store.HashOf("a") == store.HashOf("a", "") {
-		t.Error("different parts, one hash")
+		t.Error("different lists of parts have the same hash")
 	}
-	// SHA-256 of eight bytes of length and "a".
+	// SHA-256 of the length 1 in eight bytes, followed by "a".
 	if got, want := store.HashOf("a").String(), "3b196fd4907bedf51c3090e9835f2f7cb61e7ee1b2299ea3b8fed9b4183a822a"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	// Plain, as clients work it out: the first vector of FIPS 180.
+	// HashText must return the plain SHA-256, because clients compute it too. This is the
+	// first test vector of FIPS 180.
 	const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 	if got := store.HashText("abc").String(); got != abc {
 		t.Errorf("got %s, want %s", got, abc)
 	}
 	if (store.Hash{}).IsZero() != true || store.HashOf().IsZero() {
-		t.Error("IsZero tells no hash from one")
+		t.Error("IsZero: want true for the zero hash and false for a hash of nothing")
 	}
 }
 
 func TestParseHash(t *testing.T) {
 	h := store.HashText("x")
 	if got, err := store.ParseHash(h.String()); err != nil || got != h {
-		t.Errorf("ParseHash() = %v, %v", got, err)
+		t.Errorf("ParseHash() = %v, %v, want the hash", got, err)
 	}
 	for _, bad := range []string{"", h.String()[2:], h.String() + "00", strings.ToUpper(h.String()), strings.Repeat("z", 64), h.String()[:63]} {
 		if _, err := store.ParseHash(bad); err == nil {
-			t.Errorf("%q is taken for a hash", bad)
+			t.Errorf("ParseHash(%q) returned no error", bad)
 		}
 	}
 }
 
-// An owner's partition is that of its connections.
+// TestOwnerPartition checks that OwnerPartition is the partition of the owner's connections.
 func TestOwnerPartition(t *testing.T) {
 	owner := store.HashText("owner")
 	id := store.ConnectionID(owner, "1200000000000001", "oauth")
@@ -125,6 +127,6 @@ func TestOwnerPartition(t *testing.T) {
 		t.Errorf("OwnerPartition() = %q", got)
 	}
 	if store.OwnerPartition(store.HashText("another")) == store.OwnerPartition(owner) {
-		t.Error("two owners share a partition")
+		t.Error("two owners have the same partition")
 	}
 }

@@ -6,31 +6,32 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// The prefixes of partition keys, so that a function's permission can be held
-// to its own rows (dynamodb:LeadingKeys): a# attempts, s# sessions, c#
-// connections, u# pointers by Asana user, k# the keyring, l# links, x# session
-// codes, w# pointers by workspace to its reader.
+// Each kind of row has its own prefix of the partition key, so that IAM can limit a
+// function to the rows that it needs (dynamodb:LeadingKeys). The prefixes are a#
+// attempts, s# sessions, c# connections, u# user pointers, k# the keyring, l# links,
+// x# session codes and w# readers.
 
-// Attempt is one trip to Asana and back, format 1.
+// Attempt is one authorization request, from the redirect to Asana until the callback.
+// Its format is 1.
 type Attempt struct {
 	Head
-	State       Hash   // of the URL's state: the row's key
-	Browser     Hash   // of the secret in the browser's cookie
-	Salt        []byte // for the verifier and the nonce
-	ReturnURL   string
-	AppState    string
-	Scopes      string // asked for, space-separated
-	RedirectURI string
-	Link        Hash // key of the link that the trip began with; zero for none
+	State       Hash   // hash of the state parameter; the row's key
+	Browser     Hash   // hash of the secret in the browser's cookie
+	Salt        []byte // used with that secret to derive the PKCE verifier and the nonce
+	ReturnURL   string // URL to which the callback redirects
+	AppState    string // returned to ReturnURL unchanged
+	Scopes      string // requested scopes, separated by spaces
+	RedirectURI string // redirect_uri that was sent to Asana
+	Link        Hash   // hash of the link's token; zero if no link was used
 	End         time.Time
-	Taken       bool // a spent marker: only the hashes and the end are left
+	Taken       bool // the attempt was used; only State, Browser and End are kept
 }
 
 // Key implements [Row].
 func (r *Attempt) Key() Key    { return AttemptKey(r.State) }
 func (*Attempt) format() int64 { return 1 }
 
-// AttemptKey is the key of the attempt whose state has this hash.
+// AttemptKey returns the key of the attempt with this hash of its state.
 func AttemptKey(state Hash) Key { return Key{"a#" + state.String(), "attempt"} }
 
 func (r *Attempt) fields(c *codec) {
@@ -47,23 +48,23 @@ func (r *Attempt) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// Session is a browser signed in to one connection, format 1.
+// Session is a browser session that is signed in to one connection. Its format is 1.
 type Session struct {
 	Head
-	Cookie     Hash // of the whole cookie value: the row's key
-	Connection string
-	Epoch      string
+	Cookie     Hash   // hash of the whole cookie value; the row's key
+	Connection string // connection ID
+	Epoch      string // Hot.Epoch of the connection when the session began
 	Start, End time.Time
 	IdleTTL    time.Duration
-	IdleEnd    time.Time
-	Proof      secret.Sealed // its associated data names all of the above
+	IdleEnd    time.Time     // end of the session if it is not used any more
+	Proof      secret.Sealed // sealed; its associated data contains the fields above
 }
 
 // Key implements [Row].
 func (r *Session) Key() Key    { return SessionKey(r.Cookie) }
 func (*Session) format() int64 { return 1 }
 
-// SessionKey is the key of the session whose cookie value has this hash.
+// SessionKey returns the key of the session with this hash of its cookie value.
 func SessionKey(cookie Hash) Key { return Key{"s#" + cookie.String(), "session"} }
 
 func (r *Session) fields(c *codec) {
@@ -78,11 +79,11 @@ func (r *Session) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// UserPointer finds the connections of an Asana user, format 1.
+// UserPointer points from an Asana user to one of their connections. Its format is 1.
 type UserPointer struct {
 	Head
-	User       Hash // of the gid: the row's partition
-	Connection string
+	User       Hash   // hash of the user's gid; the row's partition
+	Connection string // connection ID
 	Kind       string // an asanaauth.Kind
 }
 
@@ -90,7 +91,8 @@ type UserPointer struct {
 func (r *UserPointer) Key() Key    { return Key{UserPartition(r.User), r.Connection} }
 func (*UserPointer) format() int64 { return 1 }
 
-// UserPartition is where the pointers of an Asana user are listed.
+// UserPartition returns the partition key of an Asana user's pointers, given the hash of
+// the user's gid.
 func UserPartition(user Hash) string { return "u#" + user.String() }
 
 func (r *UserPointer) fields(c *codec) {
@@ -99,14 +101,14 @@ func (r *UserPointer) fields(c *codec) {
 	c.text("kind", &r.Kind)
 }
 
-// Keyring is the one row of all data keys, format 1.
+// Keyring holds all data keys. A table has one such row. Its format is 1.
 type Keyring struct {
 	Head
-	Wrapped []byte // by the KMS key
-	KMSKey  string // that wrapped it, as KMS names it
+	Wrapped []byte // the data keys, encrypted by the KMS key
+	KMSKey  string // ID of the KMS key, as KMS returned it
 }
 
-// KeyringKey is the key of the keyring's row.
+// KeyringKey is the key of the keyring.
 var KeyringKey = Key{"k#keyring", "keyring"}
 
 // Key implements [Row].

@@ -19,12 +19,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// newRows writes golden rows that are not there yet. Those that are there are
-// never written again: rows like them stand in somebody's table.
+// newRows writes golden rows that do not exist yet. It never overwrites a golden row,
+// because deployed tables contain such rows.
 var newRows = flag.Bool("new-rows", false, "write missing golden rows")
 
-// samples are rows with every field set, by the name of their golden file: the
-// kind, and the format.
+// samples returns a row of each kind with every field set. The map key is the name of the
+// golden file: the kind and the format.
 func samples() map[string]store.Row {
 	id := store.ConnectionID(store.HashOf("owner"), "1200000000000001", "oauth")
 	at := func(minutes int) time.Time {
@@ -72,9 +72,9 @@ func samples() map[string]store.Row {
 	}
 }
 
-// older are the rows that older releases wrote, as they are read today: without the
-// fields that came later. Attributes that are no longer used are ignored, and are gone
-// when the row is written again.
+// older returns the rows that older releases wrote, as this release reads them: fields
+// that were added later are zero. Attributes that are no longer used are ignored, and a
+// new write of the row removes them.
 func older() map[string]store.Row {
 	attempt, cold := *samples()["attempt-1"].(*store.Attempt), *samples()["cold-1"].(*store.Cold)
 	attempt.Link = store.Hash{}
@@ -87,7 +87,7 @@ func older() map[string]store.Row {
 	}
 }
 
-// sealed is no ciphertext, but as long as one.
+// sealed returns size bytes in place of a ciphertext.
 func sealed(size int) secret.Sealed { return bytes.Repeat([]byte{0x01, 0xff, 0x00}, size)[:size] }
 
 func TestGoldenRows(t *testing.T) {
@@ -102,7 +102,7 @@ func TestGoldenRows(t *testing.T) {
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {
-			t.Errorf("%v (go test -new-rows makes it)", err)
+			t.Errorf("%v (go test -new-rows writes it)", err)
 			continue
 		}
 		got, err := store.DecodeJSON(data)
@@ -117,13 +117,13 @@ func TestGoldenRows(t *testing.T) {
 			continue
 		}
 		if again := indented(t, got); !bytes.Equal(again, data) {
-			t.Errorf("%s is written as\n%s", name, again)
+			t.Errorf("%s: the encoded row differs from the file:\n%s", name, again)
 		}
 	}
 	files, _ := filepath.Glob("testdata/rows/*.json")
 	for _, file := range files {
 		if _, ok := want[strings.TrimSuffix(filepath.Base(file), ".json")]; !ok {
-			t.Errorf("%s is read by no test", file)
+			t.Errorf("no test reads %s", file)
 		}
 	}
 }
@@ -141,14 +141,15 @@ func indented(t *testing.T, row store.Row) []byte {
 	return append(out.Bytes(), '\n')
 }
 
-// TestEveryFieldIsKept sets each field of each row, so that one left out of the
-// row's list of fields is missed, and two under one name are told apart.
+// TestEveryFieldIsKept sets each field of each row to a different value, encodes the row
+// and decodes it. It finds a field that the fields method omits, and two fields with the
+// same attribute name.
 func TestEveryFieldIsKept(t *testing.T) {
 	for name, row := range samples() {
 		v := reflect.ValueOf(row).Elem()
 		for i := range v.NumField() {
 			if v.Field(i).IsZero() {
-				t.Errorf("%s: the sample has no %s", name, v.Type().Field(i).Name)
+				t.Errorf("%s: the sample does not set %s", name, v.Type().Field(i).Name)
 			}
 			set(t, v.Field(i), i)
 		}
@@ -164,7 +165,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	}
 }
 
-// set gives a field a value that no other field of its row has.
+// set sets a field to a value that no other field of the row has.
 func set(t *testing.T, field reflect.Value, i int) {
 	t.Helper()
 	n := int64(i) + 1
@@ -183,15 +184,15 @@ func set(t *testing.T, field reflect.Value, i int) {
 		field.SetBytes([]byte{byte(n)})
 	default:
 		if field.Kind() != reflect.String {
-			t.Fatalf("no value for a field of type %s", field.Type())
+			t.Fatalf("set does not know the type %s", field.Type())
 		}
 		field.SetString("text " + strconv.Itoa(i))
 	}
 }
 
-// fit gives rows whose key is made of a connection's id a valid one.
+// fit sets a valid connection ID in the rows whose key depends on it.
 func fit(row store.Row) {
-	id := store.ConnectionID(store.HashOf("somebody"), "1", "oauth")
+	id := store.ConnectionID(store.HashOf("another owner"), "1", "oauth")
 	switch r := row.(type) {
 	case *store.Hot:
 		r.Connection = id
@@ -209,11 +210,11 @@ func TestEncodingLeavesTheRowAlone(t *testing.T) {
 	}
 }
 
-// TestHotRowIsSmall counts as DynamoDB does: names and values
+// TestHotRowIsSmall checks that a hot row is smaller than 1 KB, which one write unit
+// covers. DynamoDB counts the lengths of names and values
 // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html).
-// A kilobyte is what one write unit writes.
 func TestHotRowIsSmall(t *testing.T) {
-	const overhead = 1 + 4 + 12 + 16 // of a sealed field: version, key id, nonce, tag
+	const overhead = 1 + 4 + 12 + 16 // bytes of version, key ID, nonce and tag in a sealed field
 	row := samples()["hot-1"].(*store.Hot)
 	row.Writer, row.Lease = strings.Repeat("w", 26), strings.Repeat("l", 26)
 	row.Reason = "lost-rotated-token"
@@ -221,7 +222,7 @@ func TestHotRowIsSmall(t *testing.T) {
 	for _, access := range []int{68, 120} {
 		row.Access, row.Refresh = sealed(access+overhead), sealed(68+overhead)
 		if size := sizeOf(store.Encode(row)); size >= 1024 {
-			t.Errorf("with an access token of %d bytes it has %d bytes, want less than 1024", access, size)
+			t.Errorf("with an access token of %d bytes: got a row of %d bytes, want less than 1024", access, size)
 		} else {
 			t.Logf("with an access token of %d bytes: %d bytes", access, size)
 		}
@@ -229,7 +230,7 @@ func TestHotRowIsSmall(t *testing.T) {
 	row.Access, row.Refresh = sealed(4096+overhead), sealed(4096+overhead)
 	got, err := store.Decode(store.Encode(row))
 	if diff := cmp.Diff(store.Row(row), got); diff != "" || err != nil {
-		t.Errorf("tokens of 4 KB: %v\n%s", err, diff)
+		t.Errorf("with tokens of 4 KB: %v, row (-want +got):\n%s", err, diff)
 	}
 }
 

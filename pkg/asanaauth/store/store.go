@@ -1,29 +1,44 @@
-// Package store defines the rows and what a store does with them. It has no rules
-// about leases, expiry or protocols: those are in package asanaauth, once for every
-// store.
+// Package store defines the rows that this module keeps in a database, and the
+// [Store] interface that reads and writes them. A write replaces whole rows, on
+// the condition that none of them changed since the caller read them. The package
+// knows nothing of leases, expiry or OAuth: the packages that call it decide those,
+// and so every store behaves alike.
 //
-// A row is always replaced as a whole, on the condition that it has not changed
-// since it was read. [Memory] is the store in memory; store/bolt keeps one file and
-// store/dynamo one DynamoDB table.
+// This module has three stores. [Memory] keeps rows in memory. Package bolt keeps
+// them in one file, and package dynamo in one DynamoDB table. ROWS.md, next to
+// this file, lists the attributes of every row.
 //
-// # Writing a store
+// # Writing another store
 //
-// A store can also be written outside this module. It implements [Store], and
-// [Scanner] if maintenance and the command are to use it. It keeps rows as [Encode] or
-// [EncodeJSON] makes them, and returns them by [Decode] or [DecodeJSON], whose
-// [ErrFormat] it passes on.
+// You can write a store for another database, in your own module. Implement
+// [Store]. Also implement [Scanner] if your own tools must read the whole table.
 //
-// A Write must be atomic, with up to 100 changes. If the store can look at the rows while no other Write
-// runs, it reads the rows of [Keys], asks [Judge], and applies all changes or none.
-// If its database checks the conditions, it calls [Validate] first, and [Refused]
-// with the rows that are there when the database refuses. List and Scan read their
-// cursor with [ParseListCursor] and [ParseCursor], and make the next one with
-// [After] of the page's last key. A failure of the database wraps [ErrUnavailable]
-// if a retry may succeed.
+// Keep each row as [Encode] or [EncodeJSON] returns it, under its key. To read a
+// row, call [Decode] or [DecodeJSON], and return their [ErrFormat] unchanged.
 //
-// The tests of a store must run storetest.Run, which every store in this module
-// passes. For an example of about 180 lines in a module of its own, see
-// storetest/testdata/thirdstore.
+// Write must apply all of its changes or none of them, and must accept 100 changes.
+// Choose one of two ways:
+//
+//   - If your store can block other writers, read the rows of [Keys] inside the
+//     transaction and call [Judge]. Apply the changes only if Judge returns true.
+//   - If your database checks conditions itself, call [Validate] first. Send the
+//     changes with their conditions. If the database refuses them, pass the rows
+//     that it has now to [Refused], and return the result.
+//
+// List and Scan parse their cursor with [ParseListCursor] and [ParseCursor]. The
+// next cursor is [After] of the last key of the page. If the database fails and a
+// retry may succeed, return an error that wraps [ErrUnavailable].
+//
+// Then test the store. Package storetest has the tests that every store must pass:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) store.Store {
+//			return mystore.Open(t.TempDir()) // empty
+//		})
+//	}
+//
+// The directory storetest/testdata/thirdstore is a complete example: a module of
+// its own, with a store of about 180 lines.
 package store
 
 import (
@@ -31,88 +46,91 @@ import (
 	"errors"
 )
 
-// Key names a row: DynamoDB's partition key and sort key.
+// Key identifies a row. PK is the partition key and SK the sort key, as in DynamoDB.
 type Key struct{ PK, SK string }
 
-// String returns the form in which a sealed field names its row.
+// String returns "PK/SK". Sealed fields contain this form in their associated data, so
+// it must never change.
 func (k Key) String() string { return k.PK + "/" + k.SK }
 
 // Row is one row of the table: a pointer to [Attempt], [Link], [Session],
 // [SessionCode], [Hot], [Cold], [UserPointer], [Reader] or [Keyring].
 type Row interface {
-	// Key returns the key that the row's own fields make.
+	// Key returns the row's key, which it derives from the row's other fields.
 	Key() Key
-	// head returns the fields that every row has.
 	head() *Head
 	format() int64
 	fields(*codec)
 }
 
-// Head has the fields that every row has.
+// Head holds the fields that all rows have in common.
 type Head struct {
-	// Rev counts the writes of the row, from 1. [Put] sets it.
+	// Rev is the row's revision: 1 after the first write, and one more after each
+	// further write. [Put] sets it.
 	Rev int64
-	// Writer is a random name drawn for one write. If the response of a write
-	// is lost and the write is tried again, it is recognised by this name.
+	// Writer is a random name for one write. If the response of a write is lost
+	// and the write is retried, the store recognizes it by this name.
 	Writer string
 }
 
-// head implements [Row].
 func (h *Head) head() *Head { return h }
 
-// Rows holds rows by their keys. A missing row is nil: in
+// Rows maps keys to rows. It has no entry for a missing row, so in
 //
 //	hot, _ := rows[key].(*store.Hot)
 //
-// hot is nil if there is no such row.
+// hot is nil if the row is missing.
 type Rows map[Key]Row
 
-// Store keeps rows. Implementations are safe for concurrent use, and strongly
-// consistent: a Read, List or Scan sees every Write that returned before it
-// began. They do not retry a refused write, wait for a lease, or look at a row's
-// expiry.
+// Store reads and writes rows. Implementations are safe for concurrent use and
+// strongly consistent: Read, List and Scan see every Write that returned before they
+// were called. A store does not retry a write that it refused, does not wait for a
+// lease, and returns expired rows like others.
 //
-// An error is a [*Conflict], or wraps [ErrUnavailable], [ErrFormat] or
-// [ErrCursor], or is that of the context (with ErrUnavailable if it ended during
-// the call), or is another one, which a retry does not mend. No error holds a
-// row's content.
+// An error is a [*Conflict], wraps [ErrUnavailable], [ErrFormat] or [ErrCursor], or is
+// the error of the context. If the context ends during the call, the error wraps both
+// ErrUnavailable and the error of the context. Any other error is permanent: a retry
+// fails too. Errors never contain the content of a row.
 type Store interface {
-	// Read returns the rows of the keys and leaves out missing ones. It is not
-	// a snapshot: one row may be from before a Write and another from after it.
-	// A row that it could not read is an error, never a missing row. The zero
-	// Key, which a malformed connection id has, is missing.
+	// Read returns the rows with the given keys. Missing rows are left out. The
+	// rows are not a snapshot: a Write that runs at the same time may be visible
+	// in one row and not yet in another. If Read cannot read a row, it returns an
+	// error and never treats the row as missing. The zero Key is always missing;
+	// [HotKey] and [ColdKey] return it for a malformed connection ID.
 	Read(ctx context.Context, keys ...Key) (Rows, error)
 
-	// Write applies all changes or none. The same write once more (the same
-	// Writer, in a row that is still as it left it) succeeds and changes
-	// nothing. After ErrUnavailable, and if the context ended during the call,
-	// the write may have happened or not. Changes that [Validate] refuses are
-	// an ErrFormat. A Write without changes succeeds.
+	// Write applies all changes or none of them. It returns a [*Conflict] if a
+	// row does not have the revision that its change replaces. If the same write
+	// was applied before, and one of its rows is still as that write left it, Write
+	// returns nil and changes nothing. After ErrUnavailable the write may or may
+	// not have been applied. Changes that [Validate] rejects are an ErrFormat.
+	// A Write without changes returns nil.
 	Write(ctx context.Context, changes ...Change) error
 
-	// List returns the rows of a partition in the order of their sort keys, a
-	// page at a time. It begins with an empty cursor and ends when the next
-	// one is empty. A page may be empty before the end. List takes every
-	// cursor that [After] makes of a key of this partition; any other cursor
-	// is an ErrCursor.
+	// List returns one page of the rows of the partition pk, sorted by sort key. Pass
+	// an empty cursor for the first page, then the returned next cursor. After the
+	// last page, next is empty; a page can be empty before that. List accepts
+	// every cursor that [After] returns for a key of this partition. For any
+	// other cursor it returns ErrCursor.
 	List(ctx context.Context, pk, cursor string) (page []Row, next string, err error)
 }
 
-// Scanner goes through all rows, in no order. The command uses it;
-// no function that serves requests has the permission for it.
+// Scanner reads all rows of a store. Only the asanaauth command uses it. The functions
+// that serve requests have no permission to scan.
 type Scanner interface {
-	// Scan pages as [Store.List] does. A malformed cursor is an ErrCursor. Rows
-	// that are written during a scan may be left out.
+	// Scan returns one page of all rows, in no particular order. Its cursor works as
+	// that of [Store.List]; a malformed one is an ErrCursor. Rows that are
+	// written during a scan may be left out.
 	Scan(ctx context.Context, cursor string) (page []Row, next string, err error)
 }
 
 var (
-	// ErrConflict is what errors.Is finds in a [*Conflict].
-	ErrConflict = errors.New("store: another row is there")
-	// ErrUnavailable says that the store could not be reached, or did not
-	// respond. A retry may succeed.
+	// ErrConflict matches every [*Conflict] in errors.Is.
+	ErrConflict = errors.New("store: row has changed")
+	// ErrUnavailable means that the store could not be reached or did not respond.
+	// A retry may succeed.
 	ErrUnavailable = errors.New("store: unavailable")
-	// ErrFormat says that a row is of a format, or a shape, that this release
-	// does not know. Such a row must not be overwritten.
+	// ErrFormat means that a row has a kind, a format or an attribute that this
+	// release does not know. Callers must not overwrite such a row.
 	ErrFormat = errors.New("store: unknown row format")
 )
