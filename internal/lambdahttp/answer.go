@@ -11,64 +11,66 @@ import (
 	"unicode/utf8"
 )
 
-// answer is the http.ResponseWriter of one event. It keeps to the contract of
-// net/http's own, but for what needs a connection (flushing, hijacking,
-// trailers, informational answers), which an event cannot carry.
-type answer struct {
+// response is the http.ResponseWriter for one event. It behaves like that of net/http, but
+// does not support flushing, hijacking, trailers and 1xx responses, because the response to
+// an event is one JSON object.
+type response struct {
 	head   bool // the request's method is HEAD
 	header http.Header
-	sent   http.Header // header as it was at WriteHeader; nil until then
+	sent   http.Header // copy of header from the time of WriteHeader; nil before
 	status int
 	body   bytes.Buffer
 }
 
-func newAnswer(method string) *answer {
-	return &answer{head: method == http.MethodHead, header: make(http.Header)}
+func newResponse(method string) *response {
+	return &response{head: method == http.MethodHead, header: make(http.Header)}
 }
 
-func (a *answer) Header() http.Header { return a.header }
+func (w *response) Header() http.Header { return w.header }
 
-// WriteHeader fixes status and headers; a second call changes nothing.
-func (a *answer) WriteHeader(status int) {
+// WriteHeader sets the status and the headers of the response. Only the first call has an
+// effect. It ignores 1xx statuses, and panics if the status is not a three-digit number.
+func (w *response) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		panic(fmt.Sprintf("lambdahttp: invalid status %d", status))
 	}
-	if a.sent != nil || status < 200 {
+	if w.sent != nil || status < 200 {
 		return
 	}
-	a.status, a.sent = status, a.header.Clone()
+	w.status, w.sent = status, w.header.Clone()
 }
 
-func (a *answer) Write(p []byte) (int, error) {
-	a.WriteHeader(http.StatusOK)
-	if a.bodiless() {
+func (w *response) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if w.bodiless() {
 		return 0, http.ErrBodyNotAllowed
 	}
-	if a.body.Len() == 0 {
-		sniff(a.sent, p)
+	if w.body.Len() == 0 {
+		sniff(w.sent, p)
 	}
-	if a.head {
+	if w.head {
 		return len(p), nil
 	}
-	return a.body.Write(p)
+	return w.body.Write(p)
 }
 
-// sniff names an untyped body by its first bytes, as net/http does. Without it
-// API Gateway would call it application/json.
+// sniff sets Content-Type from the first bytes of the body if the handler did not set it, as
+// net/http does. Otherwise API Gateway would set application/json.
 func sniff(h http.Header, p []byte) {
 	if _, set := h["Content-Type"]; !set && len(p) > 0 && h.Get("Content-Encoding") == "" {
 		h.Set("Content-Type", http.DetectContentType(p))
 	}
 }
 
-// bodiless is RFC 9110 section 6.4.1.
-func (a *answer) bodiless() bool {
-	return a.status == http.StatusNoContent || a.status == http.StatusNotModified
+// bodiless reports whether a response with this status has no body (RFC 9110 section
+// 6.4.1).
+func (w *response) bodiless() bool {
+	return w.status == http.StatusNoContent || w.status == http.StatusNotModified
 }
 
-// reply is the answer in payload format 2.0. Every value of a header is one
-// string there; cookies are the only header that must not be joined.
-type reply struct {
+// payload is a response in payload format 2.0. A header has only one value, so repeated
+// headers are joined with commas. Set-Cookie headers cannot be joined and are in Cookies.
+type payload struct {
 	StatusCode      int               `json:"statusCode"`
 	Headers         map[string]string `json:"headers"`
 	Cookies         []string          `json:"cookies,omitempty"`
@@ -76,12 +78,12 @@ type reply struct {
 	IsBase64Encoded bool              `json:"isBase64Encoded"`
 }
 
-// encode ends the answer. A Content-Length is passed on where the handler set
-// one and never made up: API Gateway counts.
-func (a *answer) encode() []byte {
-	a.WriteHeader(http.StatusOK)
-	out := reply{StatusCode: a.status, Headers: make(map[string]string, len(a.sent))}
-	for name, values := range a.sent {
+// encode returns the response as JSON. It keeps a Content-Length that the handler set and
+// does not add one, because API Gateway does.
+func (w *response) encode() []byte {
+	w.WriteHeader(http.StatusOK)
+	out := payload{StatusCode: w.status, Headers: make(map[string]string, len(w.sent))}
+	for name, values := range w.sent {
 		switch {
 		case len(values) == 0:
 		case name == "Set-Cookie":
@@ -92,34 +94,34 @@ func (a *answer) encode() []byte {
 			out.Headers[name] = oneLine(strings.Join(values, ", "))
 		}
 	}
-	out.Body, out.IsBase64Encoded = a.text()
+	out.Body, out.IsBase64Encoded = w.text()
 	return marshal(out)
 }
 
-// text is the body as a JSON string can carry it, and whether that is base64. A
-// body that is no UTF-8 would lose bytes, whatever its type says.
-func (a *answer) text() (body string, encoded bool) {
-	p := a.body.Bytes()
-	if len(p) == 0 || isText(a.sent.Get("Content-Type")) && utf8.Valid(p) {
+// text returns the body as a string, and whether it is encoded as base64. A body that is
+// not UTF-8 is always encoded, because JSON strings cannot contain it.
+func (w *response) text() (body string, encoded bool) {
+	p := w.body.Bytes()
+	if len(p) == 0 || isText(w.sent.Get("Content-Type")) && utf8.Valid(p) {
 		return string(p), false
 	}
 	return base64.StdEncoding.EncodeToString(p), true
 }
 
-// marshal leaves <, > and & as they are: a page would grow by a third.
-func marshal(v reply) []byte {
+// marshal encodes v as JSON. It does not escape <, > and &, which would make HTML pages much
+// larger.
+func marshal(v payload) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		// Strings, a number and a bool: there is nothing that could fail.
-		panic(err)
+		panic(err) // cannot happen: payload has only strings, a number and a bool
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// oneLine takes line ends out of a header's value, as net/http does, so that a
-// value can never begin a header of its own.
+// oneLine replaces line ends in a header's value with spaces, as net/http does. Otherwise a
+// value could add a header to the response.
 func oneLine(v string) string {
 	if !strings.ContainsAny(v, "\r\n") {
 		return v
@@ -127,8 +129,8 @@ func oneLine(v string) string {
 	return strings.NewReplacer("\r", " ", "\n", " ").Replace(v)
 }
 
-// isText says whether a body of this type is sent as it is: text, JSON, and what
-// is written in them. Everything else goes as base64.
+// isText reports whether a body of this type is sent as text. All other types are sent as
+// base64.
 func isText(contentType string) bool {
 	t, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
-func TestAnswer(t *testing.T) {
+func TestResponse(t *testing.T) {
 	binary := string([]byte{0xff, 0x00, 0xfe})
 	b64 := base64.StdEncoding.EncodeToString
 	body := func(contentType, s string) http.HandlerFunc {
@@ -33,8 +33,8 @@ func TestAnswer(t *testing.T) {
 		{"problem", "GET", body("application/problem+json", "{}"), answer{200, typed("application/problem+json"), nil, "{}", false}},
 		{"html", "GET", body("text/html; charset=utf-8", "<p>"), answer{200, typed("text/html; charset=utf-8"), nil, "<p>", false}},
 		{"png", "GET", body("image/png", "png"), answer{200, typed("image/png"), nil, b64([]byte("png")), true}},
-		{"no text in text", "GET", body("text/plain", binary), answer{200, typed("text/plain"), nil, b64([]byte(binary)), true}},
-		{"odd type", "GET", body("a/b/c", "x"), answer{200, typed("a/b/c"), nil, b64([]byte("x")), true}},
+		{"text that is not UTF-8", "GET", body("text/plain", binary), answer{200, typed("text/plain"), nil, b64([]byte(binary)), true}},
+		{"malformed type", "GET", body("a/b/c", "x"), answer{200, typed("a/b/c"), nil, b64([]byte("x")), true}},
 		{"sniffed", "GET", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") },
 			answer{200, typed("text/html; charset=utf-8"), nil, "<html>", false}},
 		{"sniffed after WriteHeader", "GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); io.WriteString(w, "x") },
@@ -42,7 +42,7 @@ func TestAnswer(t *testing.T) {
 		{"HEAD", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "4")
 			if n, err := io.WriteString(w, "body"); n != 4 || err != nil {
-				t.Errorf("Write to HEAD = %d, %v; want 4, nil", n, err)
+				t.Errorf("Write in response to HEAD = %d, %v; want 4, nil", n, err)
 			}
 		}, answer{StatusCode: 200, Headers: map[string]string{"Content-Length": "4", "Content-Type": "text/plain; charset=utf-8"}}},
 		{"204", "GET", bodiless(t, 204), answer{StatusCode: 204, Headers: map[string]string{}}},
@@ -70,7 +70,7 @@ func TestAnswer(t *testing.T) {
 				e["requestContext"].(map[string]any)["http"].(map[string]any)["method"] = test.method
 			}))
 			if diff := cmp.Diff(test.want, a); diff != "" {
-				t.Errorf("answer (-want +got):\n%s", diff)
+				t.Errorf("response (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -80,17 +80,17 @@ func bodiless(t *testing.T, status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		if _, err := io.WriteString(w, "x"); !errors.Is(err, http.ErrBodyNotAllowed) {
-			t.Errorf("Write after %d: %v, want ErrBodyNotAllowed", status, err)
+			t.Errorf("Write after status %d: got %v, want ErrBodyNotAllowed", status, err)
 		}
 	}
 }
 
-func TestPagesAreNotEscapedAsIfForHTML(t *testing.T) {
+func TestHTMLIsNotEscaped(t *testing.T) {
 	h := lambdahttp.New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "<p>&</p>")
 	}), lambdahttp.Options{})
 	out, _ := h.Invoke(t.Context(), event(t, "/", nil))
 	if !strings.Contains(string(out), `"body":"<p>&</p>"`) {
-		t.Errorf("answer %s: want the page as it is, six times smaller", out)
+		t.Errorf("got response %s, want <, > and & without escapes", out)
 	}
 }

@@ -6,36 +6,36 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// Identity is who signed the request, as API Gateway's IAM authorizer found:
-// requestContext.authorizer.iam of the event. A client cannot set any of it.
+// Identity is the IAM identity that signed a request, as verified by API Gateway's IAM
+// authorizer. It is requestContext.authorizer.iam of the event. Clients cannot set it.
 type Identity struct {
-	AccessKey      string `json:"accessKey"`      // access key id, no secret
-	AccountID      string `json:"accountId"`      // of the caller, 12 digits
-	CallerID       string `json:"callerId"`       // unique id, for a role with its session name
-	PrincipalOrgID string `json:"principalOrgId"` // "" outside an organization
-	UserARN        string `json:"userArn"`        // never "" in what IAM returns
-	UserID         string `json:"userId"`         // unique id, for a role with its session name
+	AccessKey      string `json:"accessKey"`      // access key id; not a secret
+	AccountID      string `json:"accountId"`      // the caller's AWS account, 12 digits
+	CallerID       string `json:"callerId"`       // unique id; for a role, ROLE-ID:SESSION-NAME
+	PrincipalOrgID string `json:"principalOrgId"` // "" if the account is in no organization
+	UserARN        string `json:"userArn"`        // never "" if returned by the function IAM
+	UserID         string `json:"userId"`         // unique id; for a role, ROLE-ID:SESSION-NAME
 }
 
 type eventKey struct{}
 
-// facts are what a handler may ask of the event beyond its request.
-type facts struct {
+// metadata is the part of an event that handlers can read through the request's context.
+type metadata struct {
 	requestID string
 	iam       *Identity
 }
 
 func withEvent(ctx context.Context, e *event) context.Context {
-	f := facts{requestID: e.RequestContext.RequestID, iam: e.RequestContext.Authorizer.IAM}
-	return context.WithValue(ctx, eventKey{}, f)
+	m := metadata{requestID: e.RequestContext.RequestID, iam: e.RequestContext.Authorizer.IAM}
+	return context.WithValue(ctx, eventKey{}, m)
 }
 
-// RequestID is API Gateway's id of the request, the one in its access log; where
-// the event has none, Lambda's id of the invocation, and "" outside Lambda. No
-// header of the client decides it.
+// RequestID returns API Gateway's id of the request, which its access log contains too. If
+// the event has none, RequestID returns Lambda's id of the invocation, or "" outside of
+// Lambda. Clients cannot set the id.
 func RequestID(ctx context.Context) string {
-	if f, _ := ctx.Value(eventKey{}).(facts); f.requestID != "" {
-		return f.requestID
+	if m, _ := ctx.Value(eventKey{}).(metadata); m.requestID != "" {
+		return m.requestID
 	}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		return lc.AwsRequestID
@@ -43,13 +43,12 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// IAM returns who signed the request. It is false where the route has no IAM
-// authorizer, and where API Gateway names no ARN: an identity without a name is
-// none.
+// IAM returns the IAM identity that signed the request. It returns false if the route has no
+// IAM authorizer, or if the identity has no ARN.
 func IAM(ctx context.Context) (Identity, bool) {
-	f, _ := ctx.Value(eventKey{}).(facts)
-	if f.iam == nil || f.iam.UserARN == "" {
+	m, _ := ctx.Value(eventKey{}).(metadata)
+	if m.iam == nil || m.iam.UserARN == "" {
 		return Identity{}, false
 	}
-	return *f.iam, true
+	return *m.iam, true
 }

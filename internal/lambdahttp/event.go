@@ -15,23 +15,23 @@ import (
 	"strings"
 )
 
-// maxEvent bounds what is parsed: API Gateway takes 10 MB from a client and
-// Lambda 6 MB from anybody, so nothing real is larger. Smaller limits are the
-// handler's business.
+// maxEvent is the size limit of an event in bytes. API Gateway accepts 10 MB from a client,
+// and Lambda 6 MB per event, so real events are smaller. Handlers set their own limits for
+// bodies.
 const maxEvent = 10 << 20
 
-// Each is a fixed sentence, so that it can be logged: none repeats the event.
+// The errors of decode. They contain no part of the event, so they can be logged.
 var (
 	errTooLarge = errors.New("event is larger than API Gateway sends")
 	errNotJSON  = errors.New("event is not a JSON object of payload format 2.0")
 	errVersion  = errors.New("event is not of payload format 2.0")
 	errNoHTTP   = errors.New("event has no HTTP method or path")
-	errPath     = errors.New("path has a malformed escape")
-	errBody     = errors.New("body is not the base64 that it claims to be")
+	errPath     = errors.New("path of the event has a malformed escape")
+	errBody     = errors.New("body of the event is not valid base64")
 )
 
-// event is what is used of payload 2.0. It is not aws-lambda-go's type, because
-// that one also decodes (and so can fail on) a dozen members nobody reads here.
+// event is the part of an event in payload format 2.0 that this package uses. aws-lambda-go
+// has a type with all members, but decoding it fails if any unused member is malformed.
 type event struct {
 	Version         string            `json:"version"`
 	RawPath         string            `json:"rawPath"`
@@ -54,8 +54,8 @@ type event struct {
 	} `json:"requestContext"`
 }
 
-// parse turns an event into the request that net/http would have made of it. With
-// an error comes a bare GET / that has nothing of the event but its request id.
+// parse converts an event to a request like those of net/http's server. If it returns an
+// error, the request is an empty GET / with only the request id of the event.
 func parse(ctx context.Context, payload []byte) (*http.Request, error) {
 	e, path, body, err := decode(payload)
 	if err != nil {
@@ -67,7 +67,7 @@ func parse(ctx context.Context, payload []byte) (*http.Request, error) {
 	return request(ctx, &e, path, body), nil
 }
 
-// decode reads an event and what is encoded in it.
+// decode decodes an event, its path and its body.
 func decode(payload []byte) (e event, path string, body []byte, err error) {
 	if len(payload) > maxEvent {
 		return e, "", nil, errTooLarge
@@ -94,8 +94,9 @@ func decode(payload []byte) (e event, path string, body []byte, err error) {
 	return e, path, body, nil
 }
 
-// request is built member by member: no parser gets to see the client's bytes
-// and to rewrite, reject or reinterpret them ("//host/path" stays a path).
+// request makes the request of an event. It sets each field directly instead of parsing a
+// URL, because a parser could change or reject parts of it. For example, url.Parse takes
+// "//host/path" for a host and a path.
 func request(ctx context.Context, e *event, path string, body []byte) *http.Request {
 	r := &http.Request{
 		Method:        e.RequestContext.HTTP.Method,
@@ -115,39 +116,42 @@ func request(ctx context.Context, e *event, path string, body []byte) *http.Requ
 	if len(body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	// As in net/http, Host is a field and no header.
+	// As in net/http, the host is in the field Host and not in Header.
 	if host := r.Header.Get("Host"); host != "" {
 		r.Host = host
 	}
 	r.Header.Del("Host")
 	if ip := e.RequestContext.HTTP.SourceIP; ip != "" {
-		// Handlers split RemoteAddr into host and port; the event tells no port.
+		// Handlers expect a port in RemoteAddr, but the event has none.
 		r.RemoteAddr = net.JoinHostPort(ip, "0")
 	}
 	return r.WithContext(withEvent(ctx, e))
 }
 
-// header keeps every value in one piece: payload 2.0 has joined repeated headers
-// with commas, and where a comma divides and where it belongs (dates, quoted
-// strings) only the reader of that header knows. Names are taken in order, so
-// that two spellings of one name do not answer differently from call to call.
+// header returns the headers of an event. In payload format 2.0, repeated headers are joined
+// with commas. header does not split them again, because a comma may also be part of a
+// value, as in dates and quoted strings.
+//
+// It adds names in sorted order, so that the result is deterministic if two names differ
+// only in case.
 func header(e *event) http.Header {
 	h := make(http.Header, len(e.Headers)+1)
 	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 		h.Add(name, e.Headers[name])
 	}
-	// RFC 6265 section 5.4: one header, cookies divided by "; ". Where the event
-	// has both forms they are the same cookies, and the array is the exact one.
+	// A request has one Cookie header with cookies separated by "; " (RFC 6265 section
+	// 5.4). If an event has both the header and the array, they contain the same
+	// cookies, and the array is unambiguous.
 	if len(e.Cookies) > 0 {
 		h.Set("Cookie", strings.Join(e.Cookies, "; "))
 	}
 	return h
 }
 
-// withoutStage takes a named stage off the path, where API Gateway puts it for its
-// own domain, but not for a custom one; the stage $default is never there. The
-// event does not tell the two apart, so a stage must not be named like the first
-// segment of a route.
+// withoutStage removes the stage from the beginning of a path. API Gateway puts the stage
+// there for requests to its own domain, but not for requests to a custom domain, and never
+// if the stage is $default. An event does not say which domain was used, so a stage must not
+// have the same name as the first segment of a route.
 func withoutStage(path, stage string) string {
 	if stage == "" || stage == "$default" {
 		return path

@@ -14,8 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
-// FuzzInvoke holds for any bytes whatever: there is an answer, it is JSON, what
-// was no request is a 400, and what was one keeps path, query and length.
+// FuzzInvoke checks that Invoke returns a JSON response to any bytes. If they are not an
+// HTTP request, the status is 400. Otherwise the handler gets the path, query and body of
+// the event unchanged.
 func FuzzInvoke(f *testing.F) {
 	for _, payload := range badEvents(f) {
 		if len(payload) < 1<<16 {
@@ -46,15 +47,15 @@ func FuzzInvoke(f *testing.F) {
 		}})
 		a := invoke(t, h, payload)
 		if served != (a.StatusCode == http.StatusTeapot) || !served && a.StatusCode != http.StatusBadRequest {
-			t.Errorf("served %v, status %d", served, a.StatusCode)
+			t.Errorf("handler called: %v, got status %d", served, a.StatusCode)
 		}
 		if got := a.bytes(t); served && !bytes.Equal(got, body) {
-			t.Errorf("answered %q, want the request's body %q", got, body)
+			t.Errorf("got body %q, want the request's body %q", got, body)
 		}
 	})
 }
 
-// bytes is the body that API Gateway would send.
+// bytes returns the body that API Gateway would send.
 func (a answer) bytes(t *testing.T) []byte {
 	if !a.IsBase64Encoded {
 		return []byte(a.Body)
@@ -66,6 +67,8 @@ func (a answer) bytes(t *testing.T) []byte {
 	return b
 }
 
+// checkRequest compares r with the event in payload, and returns the response's body: that
+// of r, or nil for a HEAD request.
 func checkRequest(t *testing.T, payload []byte, r *http.Request) []byte {
 	var e struct {
 		Version, RawPath, RawQueryString string
@@ -74,17 +77,17 @@ func checkRequest(t *testing.T, payload []byte, r *http.Request) []byte {
 		}
 	}
 	if err := json.Unmarshal(payload, &e); err != nil || e.Version != "2.0" {
-		t.Errorf("served version %q, %v", e.Version, err)
+		t.Errorf("handler called for version %q, %v; want 2.0", e.Version, err)
 	}
 	if r.Method != e.RequestContext.HTTP.Method || r.URL.RawQuery != e.RawQueryString || !strings.HasSuffix(e.RawPath, r.URL.RawPath) && r.URL.RawPath != "/" {
-		t.Errorf("got %s %q ? %q of %+v", r.Method, r.URL.RawPath, r.URL.RawQuery, e)
+		t.Errorf("got method %s, path %q, query %q of event %+v", r.Method, r.URL.RawPath, r.URL.RawQuery, e)
 	}
 	if path, err := url.PathUnescape(r.URL.RawPath); err != nil || path != r.URL.Path {
-		t.Errorf("path %q of %q", r.URL.Path, r.URL.RawPath)
+		t.Errorf("got path %q with raw path %q", r.URL.Path, r.URL.RawPath)
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil || int64(len(body)) != r.ContentLength {
-		t.Errorf("%d bytes of %d, %v", len(body), r.ContentLength, err)
+		t.Errorf("read %d bytes, %v; want Content-Length %d", len(body), err, r.ContentLength)
 	}
 	if r.Method == http.MethodHead {
 		return nil

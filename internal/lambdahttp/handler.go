@@ -1,11 +1,15 @@
-// Package lambdahttp lets an http.Handler answer events of an API Gateway HTTP
-// API (payload format 2.0, which Lambda function URLs send too). It knows nothing
-// of the product behind it.
+// Package lambdahttp serves events of an API Gateway HTTP API with an http.Handler. [New]
+// returns a handler for aws-lambda-go that converts each event to an http.Request, and the
+// response back. [RequestID] and [IAM] return what the event says about the request beyond
+// its HTTP parts. The package does not depend on the rest of this module.
 //
-// It exists because the common adapters split headers at commas, decode and
-// re-encode paths, or link net/http/httptest into what is shipped.
+// It accepts events of payload format version 2.0, which Lambda function URLs send too. It
+// does not support streaming responses.
 //
-// Source: "Working with AWS Lambda proxy integrations for HTTP APIs",
+// The common adapters were not suitable: they split headers at commas, decode and re-encode
+// paths, or link net/http/httptest into the function.
+//
+// The event format is documented in "Create AWS Lambda proxy integrations for HTTP APIs",
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 package lambdahttp
 
@@ -14,30 +18,29 @@ import (
 	"net/http"
 )
 
-// Options are the answers that no handler can give, as it never saw a request.
-// The zero value answers them in plain text.
+// Options are hooks that write the response if the http.Handler cannot. The zero value
+// writes plain text responses.
 type Options struct {
-	// BadEvent answers an event that is no HTTP request: nil means a plain 400.
-	// The request is an empty GET / that has nothing of the event but RequestID;
-	// err is a fixed sentence.
+	// BadEvent writes the response to an event that is not an HTTP request. r is an
+	// empty GET / request; only RequestID(r.Context()) is taken from the event. err
+	// contains no part of the event. If BadEvent is nil, the response is a plain 400.
 	BadEvent func(w http.ResponseWriter, r *http.Request, err error)
-	// Panicked answers, and may log, a panic of the handler: nil means a plain
-	// 500. What the handler had written until then is dropped. It runs on the
-	// stack of the panic, so runtime.Callers still shows where that was. v is what
-	// the handler panicked with, which may hold anything: take care before logging
-	// it.
+	// Panicked writes the response after the handler panicked with v. Everything that
+	// the handler had written is discarded. Panicked runs on the stack of the panic, so
+	// runtime.Callers shows where the handler panicked. v may contain secrets, so check
+	// it before you log it. If Panicked is nil, the response is a plain 500.
 	Panicked func(w http.ResponseWriter, r *http.Request, v any)
 }
 
-// Handler is a lambda.Handler of aws-lambda-go. Safe for concurrent use if its
-// http.Handler is.
+// Handler serves events with an http.Handler. It implements lambda.Handler of
+// aws-lambda-go. It is safe for concurrent use if its http.Handler is.
 type Handler struct {
 	next http.Handler
 	opts Options
 }
 
-// New returns a Handler that serves events with next, on the goroutine of the
-// invocation and with its context: the deadline of Lambda is the request's.
+// New returns a Handler that serves events with next. A request's context is that of the
+// invocation, with Lambda's deadline.
 func New(next http.Handler, opts Options) *Handler {
 	if opts.BadEvent == nil {
 		opts.BadEvent = func(w http.ResponseWriter, _ *http.Request, _ error) {
@@ -50,9 +53,10 @@ func New(next http.Handler, opts Options) *Handler {
 	return &Handler{next: next, opts: opts}
 }
 
-// Invoke answers one event. The error is always nil: an error would make API
-// Gateway answer 500 without a word, and Lambda throw the sandbox away. So an
-// event that is no HTTP request, and a handler that panics, are answered too.
+// Invoke serves one event and returns the response as JSON in payload format 2.0. It calls
+// the hooks of Options if the event is not an HTTP request or the handler panics. The error
+// is always nil, because API Gateway responds to an error with an empty 500 and Lambda may
+// then discard the sandbox.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	r, err := parse(ctx, payload)
 	if err != nil {
@@ -62,10 +66,10 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return h.serve(r, h.next.ServeHTTP).encode(), nil
 }
 
-// serve runs f with an answer of its own. A recovered panic leaves the sandbox as
-// warm as it was.
-func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *answer) {
-	w = newAnswer(r.Method)
+// serve calls f and returns the response. If f panics, it returns the response of the
+// Panicked hook.
+func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *response) {
+	w = newResponse(r.Method)
 	defer func() {
 		if v := recover(); v != nil {
 			w = h.panicked(r, v)
@@ -75,12 +79,13 @@ func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *answer) {
 	return w
 }
 
-// panicked runs the hook, and should that panic too, the plain answer.
-func (h *Handler) panicked(r *http.Request, v any) (w *answer) {
-	w = newAnswer(r.Method)
+// panicked calls the Panicked hook and returns its response, or a plain 500 if the hook
+// panics too.
+func (h *Handler) panicked(r *http.Request, v any) (w *response) {
+	w = newResponse(r.Method)
 	defer func() {
 		if recover() != nil {
-			w = newAnswer(r.Method)
+			w = newResponse(r.Method)
 			plainPanicked(w, r, nil)
 		}
 	}()

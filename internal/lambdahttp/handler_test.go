@@ -18,7 +18,7 @@ import (
 
 var _ lambda.Handler = (*lambdahttp.Handler)(nil)
 
-// answer is what API Gateway reads of payload format 2.0.
+// answer is a response in payload format 2.0, as API Gateway reads it.
 type answer struct {
 	StatusCode      int
 	Headers         map[string]string
@@ -31,11 +31,11 @@ func invoke(t *testing.T, h *lambdahttp.Handler, payload []byte) answer {
 	t.Helper()
 	out, err := h.Invoke(t.Context(), payload)
 	if err != nil {
-		t.Fatalf("Invoke: %v, want an answer whatever the event", err)
+		t.Fatalf("Invoke returned error %v, want a response to every event", err)
 	}
 	var a answer
 	if err := json.Unmarshal(out, &a); err != nil {
-		t.Fatalf("answer %q is no JSON: %v", out, err)
+		t.Fatalf("response %q is not JSON: %v", out, err)
 	}
 	return a
 }
@@ -49,7 +49,7 @@ func testdata(t testing.TB, name string) []byte {
 	return b
 }
 
-// event is a GET of path whose members were changed by f.
+// event returns an event for a GET of path. f may change the event before it is encoded.
 func event(t testing.TB, path string, f func(map[string]any)) []byte {
 	t.Helper()
 	e := map[string]any{
@@ -69,21 +69,21 @@ func event(t testing.TB, path string, f func(map[string]any)) []byte {
 func TestContextReachesTheHandler(t *testing.T) {
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "invocation"})
 	ctx, cancel := context.WithCancelCause(ctx)
-	why := errors.New("the sandbox is going")
+	why := errors.New("the sandbox is shutting down")
 	h := lambdahttp.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cancel(why)
 		if got := context.Cause(r.Context()); got != why {
-			t.Errorf("cause = %v, want the caller's", got)
+			t.Errorf("got cause %v, want the caller's", got)
 		}
 		io.WriteString(w, lambdahttp.RequestID(r.Context()))
 	}), lambdahttp.Options{})
 	out, _ := h.Invoke(ctx, event(t, "/", nil))
 	if !strings.Contains(string(out), `"body":"invocation"`) {
-		t.Errorf("answer %s: want Lambda's id where the event has none", out)
+		t.Errorf("got response %s, want Lambda's id because the event has none", out)
 	}
 }
 
-// badEvents are no HTTP requests.
+// badEvents returns payloads that are not HTTP requests.
 func badEvents(t testing.TB) map[string][]byte {
 	change := func(name string, v any) []byte {
 		return event(t, "/", func(e map[string]any) { e[name] = v })
@@ -110,14 +110,14 @@ func badEvents(t testing.TB) map[string][]byte {
 	}
 }
 
-func TestBadEventIsAnsweredAndTheFunctionLivesOn(t *testing.T) {
+func TestBadEventGetsAResponse(t *testing.T) {
 	var reason error
 	h := lambdahttp.New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	}), lambdahttp.Options{BadEvent: func(w http.ResponseWriter, r *http.Request, err error) {
 		reason = err
 		if r.Method != "GET" || r.URL.Path != "/" || len(r.Header) != 0 || r.ContentLength != 0 {
-			t.Errorf("BadEvent got %v, want a bare GET /", r)
+			t.Errorf("BadEvent got request %v, want an empty GET /", r)
 		}
 		w.Header().Set("X-Request-Id", lambdahttp.RequestID(r.Context()))
 		w.WriteHeader(http.StatusBadRequest)
@@ -126,28 +126,28 @@ func TestBadEventIsAnsweredAndTheFunctionLivesOn(t *testing.T) {
 		reason = nil
 		a := invoke(t, h, payload)
 		if a.StatusCode != 400 || reason == nil {
-			t.Errorf("%s: status %d, reason %v; want 400 and one", name, a.StatusCode, reason)
+			t.Errorf("%s: got status %d, error %v; want 400 and an error", name, a.StatusCode, reason)
 		}
 		if name == "REST version 1" && a.Headers["X-Request-Id"] != "c6af9ac6-7b61-11e6-9a41-93e8deadbeef" {
-			t.Errorf("%s: request id %q, want the event's", name, a.Headers["X-Request-Id"])
+			t.Errorf("%s: got request id %q, want the event's", name, a.Headers["X-Request-Id"])
 		}
 		if a := invoke(t, h, event(t, "/", nil)); a.StatusCode != 204 {
-			t.Errorf("after %s: status %d, want the handler's 204", name, a.StatusCode)
+			t.Errorf("good event after %s: got status %d, want 204", name, a.StatusCode)
 		}
 	}
 	plain := lambdahttp.New(http.NotFoundHandler(), lambdahttp.Options{})
 	if a := invoke(t, plain, nil); a.StatusCode != 400 || a.Body != "Bad Request\n" {
-		t.Errorf("without a hook: %+v, want a plain 400", a)
+		t.Errorf("without a hook: got %+v, want a plain 400", a)
 	}
 }
 
-func TestPanicIsAnsweredAndTheFunctionLivesOn(t *testing.T) {
+func TestPanicGetsAResponse(t *testing.T) {
 	crash := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/ok" {
 			return
 		}
 		w.Header().Set("X-Half", "done")
-		io.WriteString(w, "half an answer")
+		io.WriteString(w, "half a response")
 		panic(r.URL.Path)
 	})
 	var got any
@@ -164,13 +164,13 @@ func TestPanicIsAnsweredAndTheFunctionLivesOn(t *testing.T) {
 		h := lambdahttp.New(crash, lambdahttp.Options{Panicked: test.hook})
 		a := invoke(t, h, event(t, "/boom", nil))
 		if a.StatusCode != test.want || strings.Contains(a.Body, "half") || a.Headers["X-Half"] != "" {
-			t.Errorf("%s: %+v, want %d and nothing of the handler's", test.name, a, test.want)
+			t.Errorf("%s: got %+v, want %d and nothing from the handler", test.name, a, test.want)
 		}
 		if a := invoke(t, h, event(t, "/ok", nil)); a.StatusCode != 200 {
-			t.Errorf("%s: status %d after the panic, want 200", test.name, a.StatusCode)
+			t.Errorf("%s: got status %d after the panic, want 200", test.name, a.StatusCode)
 		}
 	}
 	if got != "/boom" {
-		t.Errorf("the hook was handed %v, want what the handler panicked with", got)
+		t.Errorf("the hook got %v, want the value of the panic", got)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
-// seen is what a handler was handed.
+// seen is the request that a handler got.
 type seen struct {
 	Method, Host, RequestURI, Path, EscapedPath, RawQuery, RemoteAddr, Body, RequestID string
 	Header                                                                             http.Header
@@ -19,6 +19,7 @@ type seen struct {
 	Signed                                                                             bool
 }
 
+// capture invokes a handler with an event and returns the request that the handler got.
 func capture(t *testing.T, payload []byte) seen {
 	t.Helper()
 	var got seen
@@ -38,7 +39,7 @@ func capture(t *testing.T, payload []byte) seen {
 		got.IAM, got.Signed = lambdahttp.IAM(r.Context())
 	}), lambdahttp.Options{})
 	if a := invoke(t, h, payload); !called || a.StatusCode != 200 {
-		t.Fatalf("the handler was called: %v, status %d; want true, 200", called, a.StatusCode)
+		t.Fatalf("handler called: %v, got status %d; want true, 200", called, a.StatusCode)
 	}
 	return got
 }
@@ -112,7 +113,7 @@ func TestRequestOfRealEvents(t *testing.T) {
 	}
 }
 
-// paths are pairs of what the event says and what the handler finds.
+// paths are paths and stages of events, and the path and escaped path that a handler gets.
 var paths = []struct{ raw, stage, path, escaped string }{
 	{"/connections/con_1", "$default", "/connections/con_1", "/connections/con_1"},
 	{"/a%2Fb", "$default", "/a/b", "/a%2Fb"},
@@ -146,7 +147,7 @@ func TestQueryIsKeptByteForByte(t *testing.T) {
 	}
 }
 
-func TestIdentityComesFromTheEventAlone(t *testing.T) {
+func TestIdentityComesOnlyFromTheEvent(t *testing.T) {
 	tests := []struct {
 		name string
 		iam  any
@@ -163,12 +164,12 @@ func TestIdentityComesFromTheEventAlone(t *testing.T) {
 			e["headers"] = map[string]any{"authorizer": `{"iam":{"userArn":"arn:x"}}`, "x-request-id": "forged"}
 		}))
 		if got.Signed != test.want || got.RequestID != "" {
-			t.Errorf("%s: signed %v, request id %q; want %v and none", test.name, got.Signed, got.RequestID, test.want)
+			t.Errorf("%s: got signed %v, request id %q; want %v and \"\"", test.name, got.Signed, got.RequestID, test.want)
 		}
 	}
 }
 
-func TestHeadersOfOneNameAndTheCookieHeader(t *testing.T) {
+func TestRepeatedHeadersAndCookies(t *testing.T) {
 	got := capture(t, event(t, "/", func(e map[string]any) {
 		e["headers"] = map[string]any{"Accept": "a,b", "accept": "c", "Cookie": "x=1"}
 		e["cookies"] = []string{"x=1", "x=2"}
@@ -177,14 +178,14 @@ func TestHeadersOfOneNameAndTheCookieHeader(t *testing.T) {
 	if diff := cmp.Diff(want, got.Header); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
-	// sam local sends the header alone.
+	// sam local sends only the header.
 	got = capture(t, event(t, "/", func(e map[string]any) { e["headers"] = map[string]any{"Cookie": "x=1; y=2"} }))
 	if want := "x=1; y=2"; got.Header.Get("Cookie") != want {
 		t.Errorf("Cookie = %q, want %q", got.Header.Get("Cookie"), want)
 	}
 }
 
-func TestHostFallsBackToTheDomain(t *testing.T) {
+func TestHostDefaultsToTheDomainName(t *testing.T) {
 	got := capture(t, event(t, "/", func(e map[string]any) {
 		e["requestContext"].(map[string]any)["domainName"] = "api.example.com"
 	}))
