@@ -1,3 +1,22 @@
+# make help lists the targets for people. The build-… targets are for "sam build".
+.DEFAULT_GOAL := help
+.PHONY: help local test lint ci
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+local: ## run asanaauth and an offline Asana on this machine
+	go run ./cmd/asanaauth local
+
+test: ## run the quick tests, which need only Go
+	go test -short ./...
+
+lint: ## check formatting, go vet, staticcheck and the workflow
+	.ci/lint
+
+ci: ## run everything that must pass before a change is merged
+	.ci/run
+
 # "sam build" runs build-LOGICALID for each function, with ARTIFACTS_DIR set.
 #
 # -s, -w and lambda.norpc make the file smaller, so that Lambda starts it sooner. With
