@@ -1,8 +1,9 @@
-// Package bolt is a [store.Store] in one file, for the local command. Each row
-// is kept as [store.EncodeJSON] makes it, in one bucket, under its partition
-// key, a zero byte and its sort key.
+// Package bolt keeps rows in one file, for the command "asanaauth local". [Open] returns
+// a [store.Store] on a bbolt database. Only one process can open the file at a time, and
+// only the owner of the file can read it. When Write returns, the rows are on disk.
 //
-// A Write that has returned is on the disk. The file's owner alone may read it.
+// Each row is stored in one bucket as [store.EncodeJSON] returns it. Its bbolt key is the
+// partition key, a zero byte and the sort key.
 package bolt
 
 import (
@@ -19,12 +20,13 @@ import (
 // [store.Scanner], and is safe for concurrent use.
 type Store struct {
 	db *bbolt.DB
-	// writing is held by the one writer: bbolt's own lock knows no context.
+	// writing has one slot, which a writer fills while it runs. Unlike bbolt's
+	// lock, a writer can stop waiting for it when its context ends.
 	writing chan struct{}
 }
 
-// Close waits for what is going on and gives the file back. Later calls fail
-// with [store.ErrUnavailable]; closing again does nothing.
+// Close waits for running calls and closes the file. Later calls return
+// [store.ErrUnavailable]. A second Close does nothing.
 func (s *Store) Close() error { return s.db.Close() }
 
 // Read implements [store.Store].
@@ -56,23 +58,24 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 		outcome, err = write(tx.Bucket(bucket), changes)
 		return err
 	})
-	if errors.Is(err, errKept) {
+	if errors.Is(err, errRollback) {
 		return outcome
 	}
 	return failure(err)
 }
 
-// errKept ends a transaction in which there was nothing to do.
-var errKept = errors.New("store/bolt: nothing changes")
+// errRollback ends a transaction that changes nothing.
+var errRollback = errors.New("store/bolt: no changes")
 
-// write applies the changes, or ends in errKept with the outcome.
+// write applies the changes. If it applies none, it returns errRollback and, as outcome,
+// the result of Write.
 func write(rows *bbolt.Bucket, changes []store.Change) (outcome, err error) {
 	present, err := there(rows, store.Keys(changes))
 	if err != nil {
 		return nil, err
 	}
 	if apply, outcome := store.Judge(changes, present); !apply {
-		return outcome, errKept
+		return outcome, errRollback
 	}
 	for _, c := range changes {
 		if err := apply(rows, c); err != nil {
@@ -93,7 +96,7 @@ func apply(rows *bbolt.Bucket, c store.Change) error {
 	return rows.Put(name(c.Key), data)
 }
 
-// there returns the rows of the keys.
+// there returns the stored rows with these keys.
 func there(rows *bbolt.Bucket, keys []store.Key) (store.Rows, error) {
 	out := store.Rows{}
 	for _, key := range keys {
@@ -110,8 +113,8 @@ func there(rows *bbolt.Bucket, keys []store.Key) (store.Rows, error) {
 	return out, nil
 }
 
-// failure leaves the store's own errors as they are; any other is the file's:
-// closed, full, or worse.
+// failure returns an ErrFormat unchanged. It wraps any other error in ErrUnavailable,
+// because the cause is the file: it may be closed, or the disk may be full.
 func failure(err error) error {
 	if err == nil || errors.Is(err, store.ErrFormat) {
 		return err

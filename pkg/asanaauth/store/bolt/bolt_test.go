@@ -38,7 +38,7 @@ func open(t *testing.T, path string) *bolt.Store {
 	return s
 }
 
-// fill writes so many pointers that the file has some pages.
+// fill writes this many user pointers.
 func fill(t *testing.T, s *bolt.Store, rows int) {
 	t.Helper()
 	changes := make([]store.Change, rows)
@@ -60,22 +60,22 @@ func TestReopened(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
-		t.Errorf("closing again: %v", err)
+		t.Errorf("second Close: got %v, want nil", err)
 	}
 	if _, err := s.Read(t.Context(), store.KeyringKey); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("reading when closed: got %v, want ErrUnavailable", err)
+		t.Errorf("Read after Close: got %v, want ErrUnavailable", err)
 	}
 	if err := s.Write(t.Context(), store.Delete(store.KeyringKey, 1)); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("writing when closed: got %v, want ErrUnavailable", err)
+		t.Errorf("Write after Close: got %v, want ErrUnavailable", err)
 	}
 	page, _, err := open(t, path).List(t.Context(), store.UserPartition(store.HashOf("user")), "")
 	if len(page) != 3 || err != nil {
-		t.Errorf("got %d rows, %v", len(page), err)
+		t.Errorf("after reopening: got %d rows, %v, want 3", len(page), err)
 	}
 }
 
-// TestSurvivesAKill reads what a process leaves that never closes the file: a
-// copy made right after each Write.
+// TestSurvivesAKill copies the file after each Write, while it is still open. The copy must
+// contain the row, as if the process had been killed at that moment.
 func TestSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	path := file(t)
@@ -95,7 +95,7 @@ func TestSurvivesAKill(t *testing.T) {
 		rows, err := open(t, left).Read(t.Context(), store.KeyringKey)
 		row, _ := rows[store.KeyringKey].(*store.Keyring)
 		if row == nil || row.Rev != rev+1 {
-			t.Fatalf("after write %d: got %v, %v", rev+1, row, err)
+			t.Fatalf("after write %d: got %v, %v, want a row with that rev", rev+1, row, err)
 		}
 	}
 }
@@ -122,18 +122,18 @@ func TestFileIsPrivate(t *testing.T) {
 		return info.Mode()
 	}
 	if got := mode(); got != 0o600 {
-		t.Errorf("made with mode %v", got)
+		t.Errorf("new file: got mode %v, want 0600", got)
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	open(t, path)
 	if got := mode(); got != 0o600 {
-		t.Errorf("left with mode %v", got)
+		t.Errorf("existing file: got mode %v, want 0600", got)
 	}
 	entries, _ := os.ReadDir(filepath.Dir(path))
 	if len(entries) != 1 {
-		t.Errorf("left behind: %v", entries)
+		t.Errorf("got directory entries %v, want only the file", entries)
 	}
 }
 
@@ -141,14 +141,14 @@ func TestNoFolder(t *testing.T) {
 	t.Parallel()
 	_, err := bolt.Open(filepath.Join(t.TempDir(), "none", "rows.db"))
 	if !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got %v, want that of the file system", err)
+		t.Errorf("got %v, want os.ErrNotExist", err)
 	}
 }
 
 func TestDamaged(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it opens dozens of files")
+		t.Skip("opens dozens of files")
 	}
 	whole := file(t)
 	s := open(t, whole)
@@ -159,8 +159,8 @@ func TestDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := map[string][]byte{
-		"empty": {}, "a text": []byte("not a database\n"), "zeros": make([]byte, 64<<10),
-		"zeros in its pages": append(bytes.Clone(data[:8<<10]), make([]byte, len(data)-8<<10)...),
+		"empty": {}, "text": []byte("not a database\n"), "zeros": make([]byte, 64<<10),
+		"zeros after two pages": append(bytes.Clone(data[:8<<10]), make([]byte, len(data)-8<<10)...),
 	}
 	for size := 1; size < used(t, whole); size += 1500 {
 		files[fmt.Sprint("cut to ", size)] = data[:size]
@@ -182,14 +182,14 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestDamagedPages blanks each page in turn: either it was not in use, and all
-// rows are there, or the file is refused. (Not the first two: they take turns to
-// name the last write, and bbolt takes one that is broken for a write that was
-// never ended.)
+// TestDamagedPages overwrites each page with zeros in turn. Open must return ErrDamaged, or
+// the page was not in use and all rows can be read. The test skips the first two pages:
+// they alternate to describe the last write, and bbolt treats a damaged one as a write
+// that did not complete.
 func TestDamagedPages(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it opens dozens of files")
+		t.Skip("opens dozens of files")
 	}
 	whole := file(t)
 	s := open(t, whole)
@@ -215,7 +215,7 @@ func TestDamagedPages(t *testing.T) {
 				rows += len(some)
 			}
 			if rows != 400 || err != nil {
-				t.Errorf("without page %d: %d rows, %v", at/page, rows, err)
+				t.Errorf("without page %d: got %d rows, %v, want 400", at/page, rows, err)
 			}
 			s.Close()
 			continue
@@ -226,11 +226,11 @@ func TestDamagedPages(t *testing.T) {
 		}
 	}
 	if damaged < 5 {
-		t.Errorf("%d pages of %d were missed", damaged, used(t, whole)/page)
+		t.Errorf("got ErrDamaged for %d of %d pages, want at least 5", damaged, used(t, whole)/page)
 	}
 }
 
-// used is how much of the file has to be there.
+// used returns the length that the file must have, in bytes.
 func used(t *testing.T, path string) int {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
@@ -246,7 +246,7 @@ func used(t *testing.T, path string) int {
 func TestAnotherProgramsFile(t *testing.T) {
 	t.Parallel()
 	for name, fill := range map[string]func(*bbolt.Tx) error{
-		"nothing":          func(*bbolt.Tx) error { return nil },
+		"no bucket":        func(*bbolt.Tx) error { return nil },
 		"a foreign bucket": func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("rows")); return err },
 		"a newer format": func(tx *bbolt.Tx) error {
 			b, err := tx.CreateBucket([]byte("about"))
@@ -302,15 +302,15 @@ func TestWaitingForAWriterEndsWithTheContext(t *testing.T) {
 		s := open(t, path)
 		release := bolt.Hold(s)
 		ctx, cancel := context.WithCancel(t.Context())
-		heard := make(chan error, 1)
-		go func() { heard <- s.Write(ctx, store.Put(&store.Keyring{}, store.Absent, "w")) }()
+		result := make(chan error, 1)
+		go func() { result <- s.Write(ctx, store.Put(&store.Keyring{}, store.Absent, "w")) }()
 		synctest.Wait()
-		if len(heard) != 0 {
-			t.Fatalf("beside another writer: %v", <-heard)
+		if len(result) != 0 {
+			t.Fatalf("Write returned while another writer ran: %v", <-result)
 		}
 		cancel()
-		if err := <-heard; !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want that of the context", err)
+		if err := <-result; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
 		}
 		release()
 		fill(t, s, 1)

@@ -1,11 +1,10 @@
 package bolt
 
-// Hold is a writer that does not end before release is called.
+// Hold blocks all other writers until release is called.
 func Hold(s *Store) (release func()) {
 	s.writing <- struct{}{}
 	return func() { <-s.writing }
 }
 
-// NoSync lets s leave what it writes to the operating system, which is enough for
-// tests whose machine does not lose its power.
+// NoSync stops s from syncing the file after each write, which makes tests faster.
 func NoSync(s *Store) { s.db.NoSync = true }

@@ -9,13 +9,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pageRows is how many rows a page has.
+// pageRows is the maximum number of rows in a page.
 const pageRows = 100
 
-// separator is in no key and before every character of one, so that rows are
-// in the order of their partitions, and within each in that of their sort keys.
+// separator stands between the two parts of a key. Keys do not contain it and it sorts
+// before all other bytes. So bbolt sorts rows by partition key and then by sort key.
 const separator = "\x00"
 
+// name returns the bbolt key of a row.
 func name(key store.Key) []byte { return []byte(key.PK + separator + key.SK) }
 
 // List implements [store.Store].
@@ -36,7 +37,7 @@ func (s *Store) Scan(ctx context.Context, after string) ([]store.Row, string, er
 	return s.page(ctx, nil, name(last))
 }
 
-// page returns the rows whose names have the prefix and follow after.
+// page returns a page of the rows whose bbolt keys have the prefix and sort after "after".
 func (s *Store) page(ctx context.Context, prefix, after []byte) (page []store.Row, next string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err

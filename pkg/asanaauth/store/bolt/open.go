@@ -16,17 +16,17 @@ import (
 )
 
 var (
-	// ErrInUse says that another process has the file open.
+	// ErrInUse means that another process has opened the file.
 	ErrInUse = errors.New("store/bolt: the file is in use")
-	// ErrDamaged says that the file is none of this package's, or not all of
-	// it. It is left as it is.
-	ErrDamaged = errors.New("store/bolt: no store's file, or not all of it")
+	// ErrDamaged means that the file is incomplete, damaged, or was not written by
+	// this package. Open does not change such a file.
+	ErrDamaged = errors.New("store/bolt: file is damaged or not a store")
 )
 
 const (
-	// private is the mode of the file: its owner's alone.
+	// private is the mode of the file: only its owner can read and write it.
 	private fs.FileMode = 0o600
-	// lockTime is how long a process that is just ending may keep the file.
+	// lockTime is how long Open waits for another process that is about to exit.
 	lockTime = 500 * time.Millisecond
 )
 
@@ -34,13 +34,12 @@ var (
 	bucket    = []byte("rows")
 	about     = []byte("about")
 	formatKey = []byte("format")
-	// format is that of the file; each row has one of its own.
+	// format is the format of the file. Each row also has a format.
 	format = []byte("asanaauth rows 1")
 )
 
-// Open opens the file, and makes it where there is none, in a folder that is
-// there. It fails with [ErrInUse] or [ErrDamaged], or with an error of the file
-// system.
+// Open opens the file, and creates it if it does not exist. Its directory must exist. Open
+// returns an error that wraps [ErrInUse], [ErrDamaged] or an error of the file system.
 func Open(path string) (*Store, error) {
 	if err := prepare(path); err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
@@ -52,9 +51,9 @@ func Open(path string) (*Store, error) {
 	return &Store{db: db, writing: make(chan struct{}, 1)}, nil
 }
 
-// prepare makes the file where there is none, and else looks whether it is
-// whole: opening half a file for writing ends the process, by a fault in memory
-// that bbolt has mapped.
+// prepare creates the file if it does not exist. Otherwise it checks that the file is
+// complete: if bbolt opens a truncated file for writing, it reads memory beyond the end of
+// the file and the process crashes.
 func prepare(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,9 +73,9 @@ func prepare(path string) error {
 	return inspect(path)
 }
 
-// inspect opens the file for reading alone, when bbolt looks at its first
-// pages and no others, to learn how long it has to be. Only then are the others
-// looked at.
+// inspect opens the file read-only. bbolt then reads only the first pages, which contain
+// the length that the file must have. inspect checks this length before it reads the
+// other pages.
 func inspect(path string) error {
 	db, err := open(path, true)
 	if err != nil {
@@ -95,8 +94,7 @@ func inspect(path string) error {
 	})
 }
 
-// walk goes once through all pages in use. bbolt panics where one is not what
-// it should be.
+// walk reads all pages in use. It returns ErrDamaged if bbolt panics on a damaged page.
 func walk(tx *bbolt.Tx) (err error) {
 	defer func() {
 		if found := recover(); found != nil {
@@ -109,8 +107,9 @@ func walk(tx *bbolt.Tx) (err error) {
 	return tx.Bucket(bucket).ForEach(func(_, _ []byte) error { return nil })
 }
 
-// create makes the file under another name first, so that a process that is
-// killed, or a second one that does the same, leaves a whole file or none.
+// create writes a new file under a temporary name and then links it to path. If the
+// process is killed, or if a second process creates the same file, path is either complete
+// or missing.
 func create(path string) error {
 	made, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // with mode 0600
 	if err != nil {
@@ -129,9 +128,9 @@ func create(path string) error {
 	return sync(filepath.Dir(path))
 }
 
-// publish gives a file its name, unless somebody else was first. Where a file
-// system has no links, two processes that start in the same instant are not
-// told apart.
+// publish links a file to its final path, unless that path exists already. If the file
+// system does not support hard links, publish renames the file instead. Then two processes
+// that start at the same moment may replace each other's file.
 func publish(made, path string) error {
 	err := os.Link(made, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
@@ -140,6 +139,7 @@ func publish(made, path string) error {
 	return os.Rename(made, path)
 }
 
+// initialise writes the buckets and the format to an empty file.
 func initialise(path string) error {
 	db, err := open(path, false)
 	if err != nil {
@@ -158,10 +158,10 @@ func initialise(path string) error {
 	return errors.Join(err, db.Close())
 }
 
-// sync makes a new name in a folder last.
+// sync flushes a directory to disk, so that a new file name in it survives a power loss.
 func sync(folder string) error {
 	if runtime.GOOS == "windows" {
-		return nil // where folders cannot be synced
+		return nil // Windows cannot sync directories
 	}
 	f, err := os.Open(folder)
 	if err != nil {
@@ -171,10 +171,10 @@ func sync(folder string) error {
 	return f.Sync()
 }
 
-// open tells apart why bbolt does not open a file: somebody has it, the
-// operating system refuses, or it is none of bbolt's.
+// open opens a bbolt file. It returns ErrInUse if another process has opened the file, the
+// error of the operating system if that refuses, and ErrDamaged otherwise.
 func open(path string, readOnly bool) (db *bbolt.DB, err error) {
-	// bbolt panics at a list of free pages that is none, and leaves its file open.
+	// If the list of free pages is damaged, bbolt panics and leaves the file open.
 	var file *os.File
 	defer func() {
 		if found := recover(); found != nil {

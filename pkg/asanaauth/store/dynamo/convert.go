@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// values are an item, or a part of one, as the SDK has it.
+// values is an item, or a part of an item, in the types of the SDK.
 type values = map[string]types.AttributeValue
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -20,7 +20,7 @@ func number(n int64) types.AttributeValue {
 
 func keyValues(key store.Key) values { return values{"pk": text(key.PK), "sk": text(key.SK)} }
 
-// keyOf gives the key of an item, the zero Key where it has none.
+// keyOf returns the key of an item, or the zero Key if the item has no key.
 func keyOf(v values) store.Key {
 	pk, _ := v["pk"].(*types.AttributeValueMemberS)
 	sk, _ := v["sk"].(*types.AttributeValueMemberS)
@@ -59,7 +59,7 @@ func decode(in values) (store.Row, error) {
 		case *types.AttributeValueMemberN:
 			n, err := strconv.ParseInt(v.Value, 10, 64)
 			if err != nil {
-				return nil, fmt.Errorf("%w: attribute %q is no whole number", store.ErrFormat, name)
+				return nil, fmt.Errorf("%w: attribute %q is not a whole number", store.ErrFormat, name)
 			}
 			item[name] = n
 		case *types.AttributeValueMemberBOOL:

@@ -1,8 +1,13 @@
-// Package dynamo is a [store.Store] in one DynamoDB table, whose keys are the
-// strings "pk" and "sk". A row is an item, as [store.Encode] makes it.
+// Package dynamo keeps rows in one DynamoDB table. [New] returns a [store.Store] on a table
+// that has the string keys "pk" and "sk". Each row is one item, as [store.Encode] returns
+// it. A write of one row is a conditional PutItem or DeleteItem. A write of several rows
+// is one TransactWriteItems call.
 //
-// The table belongs to one region: a global table settles two writes of a row
-// by the later clock, and the lease in a connection's row would hold nobody.
+// Use a table in a single region. In a global table, conditions do not hold between
+// regions: the later write replaces the earlier one. Two regions could then hold the
+// lease of the same connection.
+//
+// The package does not create the table.
 package dynamo
 
 import (
@@ -14,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// client is what a Store asks of a [dynamodb.Client].
+// client has the methods of [dynamodb.Client] that a Store calls.
 type client interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
@@ -24,12 +29,12 @@ type client interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 }
 
-// Store keeps rows in a table. It implements [store.Store] and
-// [store.Scanner], and is safe for concurrent use.
+// Store keeps rows in a table. It implements [store.Store] and [store.Scanner], and is
+// safe for concurrent use.
 //
-// It needs dynamodb:BatchGetItem to Read, dynamodb:PutItem and
-// dynamodb:DeleteItem to Write (for transactions too), dynamodb:Query to List,
-// and dynamodb:Scan to Scan.
+// Each method needs its own IAM permissions. Read needs dynamodb:BatchGetItem. Write needs
+// dynamodb:PutItem and dynamodb:DeleteItem, also for transactions. List needs
+// dynamodb:Query and Scan needs dynamodb:Scan.
 type Store struct {
 	client client
 	table  string
@@ -38,13 +43,15 @@ type Store struct {
 
 // Config configures a [Store]. All fields are required.
 type Config struct {
-	// Client is a *dynamodb.Client. It may repeat its requests, also writes: a repeated
-	// write is recognised.
+	// Client is a *dynamodb.Client. It may retry all requests. The store recognizes a
+	// write that was applied before.
 	Client client
-	Table  string // its name
+	// Table is the name of the table.
+	Table string
 }
 
-// New returns a Store in the table. The error reports every missing field.
+// New returns a Store on the table. It sends no requests. The error names every missing
+// field.
 func New(c Config) (*Store, error) {
 	var errs []error
 	if c.Client == nil {
@@ -60,20 +67,22 @@ func New(c Config) (*Store, error) {
 }
 
 const (
-	// tries bounds how often DynamoDB is asked again for what it did not say:
-	// keys it left unprocessed, a transaction that met another one. With
-	// firstWait this takes half a second at most.
-	tries     = 5
+	// tries is the maximum number of requests in a row if DynamoDB leaves keys
+	// unprocessed or refuses a write because of another transaction.
+	tries = 5
+	// firstWait is the maximum wait before the second request. It doubles with each
+	// further request, so all waits together take at most 0.6 seconds.
 	firstWait = 40 * time.Millisecond
 )
 
-// again waits before the next try, and reports whether there is one.
-func (s *Store) again(ctx context.Context, try int) bool {
+// waitForRetry waits after the given try, counted from 1. It returns false if this was the
+// last try or if the context ends.
+func (s *Store) waitForRetry(ctx context.Context, try int) bool {
 	return try < tries && s.wait(ctx, firstWait<<(try-1)) == nil
 }
 
-// wait sleeps for a random part of longest, so that those who met once do not
-// meet again, or until the context ends.
+// wait sleeps for a random time of at most longest, or until the context ends. The time is
+// random so that two transactions that collided do not collide again.
 func wait(ctx context.Context, longest time.Duration) error {
 	timer := time.NewTimer(rand.N(longest) + 1)
 	defer timer.Stop()

@@ -16,9 +16,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// errPermanent stands for an error that is none of the store's named ones.
+// errPermanent stands for any error that matches no exported error of package store.
 var errPermanent = errors.New("permanent")
 
+// is is errors.Is, with the special case errPermanent.
 func is(err, want error) bool {
 	if want != errPermanent {
 		return errors.Is(err, want)
@@ -31,15 +32,15 @@ func is(err, want error) bool {
 	return true
 }
 
-// silent fails the test where an error quotes what DynamoDB said.
+// silent fails the test if the error contains text of DynamoDB's message.
 func silent(t *testing.T, err error) {
 	t.Helper()
 	if err != nil && strings.Contains(err.Error(), "row content") {
-		t.Errorf("the error quotes DynamoDB: %v", err)
+		t.Errorf("the error contains DynamoDB's message: %v", err)
 	}
 }
 
-// calls are all operations, each of which meets the same errors.
+// calls returns a call of each DynamoDB operation.
 func calls() map[string]func(context.Context, *dynamo.Store) error {
 	return map[string]func(context.Context, *dynamo.Store) error{
 		"BatchGetItem":       reading(hot().Key()),
@@ -81,29 +82,29 @@ func TestFaults(t *testing.T) {
 				continue
 			}
 			if !strings.Contains(err.Error(), test.code) || !strings.Contains(err.Error(), op) {
-				t.Errorf("%s, %s: the error does not say so: %v", test.code, op, err)
+				t.Errorf("%s, %s: the error does not contain both of these: %v", test.code, op, err)
 			}
 			silent(t, err)
 			for _, r := range server.asked() {
 				if r.body == "" || r.body != server.asked()[0].body {
-					t.Errorf("%s, %s: tried again with another body: %q", test.code, op, r.body)
+					t.Errorf("%s, %s: retried with another body: %q", test.code, op, r.body)
 				}
 			}
 		}
 	}
 }
 
-func TestNonsense(t *testing.T) {
+func TestUnreadableResponses(t *testing.T) {
 	for name, a := range map[string]answer{
-		"no JSON":           {200, "row content"},
+		"not JSON":          {200, "row content"},
 		"another shape":     {200, `{"Responses":"row content","Items":"row content","Attributes":"row content"}`},
 		"an error page":     {502, "<html>row content</html>"},
-		"an error unnamed":  {503, ""},
+		"no error code":     {503, ""},
 		"too many requests": {429, ""},
 	} {
 		for op, call := range calls() {
 			if name == "another shape" && (op == "PutItem" || op == "DeleteItem" || op == "TransactWriteItems") {
-				continue // of which no member is looked at
+				continue // the store reads nothing from these responses
 			}
 			s, _, _ := newCanned(t, a)
 			err := call(t.Context(), s)
@@ -115,7 +116,7 @@ func TestNonsense(t *testing.T) {
 	}
 }
 
-func TestNobodyThere(t *testing.T) {
+func TestConnectionFailures(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -131,7 +132,7 @@ func TestNobodyThere(t *testing.T) {
 	impatient := func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Timeout: 1} }
 	for want, client := range map[string]*dynamodb.Client{
 		"connection refused": newClient(t, gone.URL),
-		"no readable answer": newClient(t, cut.URL),
+		"could not be read":  newClient(t, cut.URL),
 		"credentials":        newClient(t, cut.URL, noCredentials),
 		"timed out":          newClient(t, slow(t), impatient),
 	} {
@@ -143,14 +144,14 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
-// slow is a server that never answers.
+// slow returns the URL of a server that never responds.
 func slow(t *testing.T) string {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hang(r) }))
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// hang waits until the client has gone, which a server notices once it has read
+// hang waits until the client disconnects. The server notices that only after it has read
 // the request.
 func hang(r *http.Request) {
 	io.Copy(io.Discard, r.Body)
@@ -166,7 +167,7 @@ func TestContextEndsDuringACall(t *testing.T) {
 		}))
 		err := call(ctx, newStore(t, newClient(t, server.URL), table))
 		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: got %v, want ErrUnavailable and that of the context", op, err)
+			t.Errorf("%s: got %v, want ErrUnavailable and context.Canceled", op, err)
 		}
 		server.Close()
 	}

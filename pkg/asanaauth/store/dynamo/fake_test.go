@@ -20,7 +20,7 @@ import (
 
 const table = "table"
 
-// answer is what a canned server says: a status and a body.
+// answer is a response of a canned server.
 type answer struct {
 	status int
 	body   string
@@ -28,14 +28,14 @@ type answer struct {
 
 func ok(body string) answer { return answer{http.StatusOK, body} }
 
-// fault is an error as DynamoDB sends it. The message quotes what was sent, as
-// that of a validation error may.
+// fault returns an error response of DynamoDB. Its message contains a part of the request,
+// as the message of a validation error can.
 func fault(status int, code string) answer {
 	return answer{status, `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `","message":"row content"}`}
 }
 
-// canned is a server that gives its answers one after the other, the last one
-// for ever, and keeps what it was asked.
+// canned is a server that returns its answers in turn, and then repeats the last one. It
+// records the requests.
 type canned struct {
 	mu       sync.Mutex
 	answers  []answer
@@ -62,13 +62,13 @@ func (c *canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, a.body)
 }
 
-// op is the operation that a request asks for.
+// op returns the operation of a request, such as "PutItem".
 func op(r *http.Request) string {
 	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	return name
 }
 
-// ops are the operations asked for, in their order.
+// ops returns the operations of all requests in order, separated by spaces.
 func (c *canned) ops() string {
 	var names []string
 	for _, r := range c.asked() {
@@ -77,14 +77,14 @@ func (c *canned) ops() string {
 	return strings.Join(names, " ")
 }
 
-// asked are the requests so far.
+// asked returns the requests so far.
 func (c *canned) asked() []request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.requests)
 }
 
-// newStore returns a store in the table.
+// newStore returns a store on the table.
 func newStore(t *testing.T, c *dynamodb.Client, table string) *dynamo.Store {
 	t.Helper()
 	s, err := dynamo.New(dynamo.Config{Client: c, Table: table})
@@ -101,7 +101,8 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// newCanned returns a store whose pauses take no time and are counted.
+// newCanned returns a store, its server, and a counter of the waits between retries. The
+// waits take no time.
 func newCanned(t *testing.T, answers ...answer) (s *dynamo.Store, server *canned, pauses *int) {
 	t.Helper()
 	server = &canned{answers: answers}
@@ -116,7 +117,7 @@ func newCanned(t *testing.T, answers ...answer) (s *dynamo.Store, server *canned
 	return s, server, pauses
 }
 
-// itemOf is a row as a server has it.
+// itemOf returns the item of a row in DynamoDB JSON.
 func itemOf(t *testing.T, row store.Row) string {
 	t.Helper()
 	data, err := store.EncodeJSON(row)

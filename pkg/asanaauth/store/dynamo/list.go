@@ -9,12 +9,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pageRows bounds a page of a list: the hot and cold rows of a hundred connections,
-// the most that a caller asks for at once. Without a limit DynamoDB reads, and
-// bills, a megabyte.
+// pageRows is the maximum number of rows in a page of List. Callers need the hot and cold
+// rows of at most 100 connections at once. Without a limit DynamoDB reads a megabyte per
+// page and bills it.
 const pageRows = 200
 
-// List implements [store.Store]: a Query.
+// List implements [store.Store] with one Query.
 func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string, error) {
 	last, err := store.ParseListCursor(pk, after)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string
 	return page(out.Items, out.LastEvaluatedKey)
 }
 
-// Scan implements [store.Scanner].
+// Scan implements [store.Scanner] with one Scan request.
 func (s *Store) Scan(ctx context.Context, after string) ([]store.Row, string, error) {
 	last, err := store.ParseCursor(after)
 	if err != nil {

@@ -14,21 +14,21 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// deaf passes requests on to a server and, where lose says so, cuts the
-// connection in place of answering.
-type deaf struct {
+// lossyProxy forwards requests to a server. If lose returns true, it closes the connection
+// and discards the response. nth counts all requests from 1.
+type lossyProxy struct {
 	to   string
 	mu   sync.Mutex
 	ops  []string
 	lose func(op string, nth int) bool
 }
 
-func (d *deaf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	status, answer, err := d.pass(r)
-	d.mu.Lock()
-	d.ops = append(d.ops, op(r))
-	lost := err != nil || d.lose(op(r), len(d.ops))
-	d.mu.Unlock()
+func (p *lossyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, answer, err := p.pass(r)
+	p.mu.Lock()
+	p.ops = append(p.ops, op(r))
+	lost := err != nil || p.lose(op(r), len(p.ops))
+	p.mu.Unlock()
 	if lost {
 		panic(http.ErrAbortHandler)
 	}
@@ -36,15 +36,15 @@ func (d *deaf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(answer)
 }
 
-// asked are the operations so far.
-func (d *deaf) asked() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.ops)
+// asked returns the operations so far.
+func (p *lossyProxy) asked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.ops)
 }
 
-func (d *deaf) pass(r *http.Request) (status int, answer []byte, err error) {
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, d.to, r.Body)
+func (p *lossyProxy) pass(r *http.Request) (status int, answer []byte, err error) {
+	req, err := http.NewRequestWithContext(r.Context(), r.Method, p.to, r.Body)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -58,36 +58,36 @@ func (d *deaf) pass(r *http.Request) (status int, answer []byte, err error) {
 	return resp.StatusCode, answer, err
 }
 
-// TestLostAnswers has a server that does what it is asked and is not heard.
-func TestLostAnswers(t *testing.T) {
+// TestLostResponses checks writes that the server applies but whose responses are lost.
+func TestLostResponses(t *testing.T) {
 	at := endpoint(t)
 	client := newClient(t, at)
 	name := newTable(t, client)
 	for _, op := range []string{"PutItem", "DeleteItem", "TransactWriteItems"} {
 		t.Run(op, func(t *testing.T) {
-			proxy := &deaf{to: at, lose: func(asked string, nth int) bool { return asked == op && nth <= 3 }}
+			proxy := &lossyProxy{to: at, lose: func(asked string, nth int) bool { return asked == op && nth <= 3 }}
 			listening := httptest.NewServer(proxy)
 			defer listening.Close()
 			s := newStore(t, newClient(t, listening.URL), name)
 			write := lossy(t, newStore(t, client, name), op)
-			// The SDK's three attempts: all are applied or recognised, none is heard.
+			// The SDK makes three attempts and gets no response to any of them.
 			if err := write(s); !errors.Is(err, store.ErrUnavailable) {
-				t.Fatalf("nobody answered: got %v, want ErrUnavailable", err)
+				t.Fatalf("without a response: got %v, want ErrUnavailable", err)
 			}
 			if err := write(s); err != nil {
-				t.Errorf("tried again: got %v", err)
+				t.Errorf("retry: got %v, want nil", err)
 			}
 			if asked := proxy.asked(); len(asked) != 4 {
 				t.Errorf("requests: %v, want 4", asked)
 			}
 		})
 		t.Run(op+", once", func(t *testing.T) {
-			proxy := &deaf{to: at, lose: func(asked string, nth int) bool { return asked == op && nth == 1 }}
+			proxy := &lossyProxy{to: at, lose: func(asked string, nth int) bool { return asked == op && nth == 1 }}
 			listening := httptest.NewServer(proxy)
 			defer listening.Close()
 			write := lossy(t, newStore(t, client, name), op)
 			if err := write(newStore(t, newClient(t, listening.URL), name)); err != nil {
-				t.Errorf("got %v", err)
+				t.Errorf("got %v, want nil", err)
 			}
 			if asked := proxy.asked(); len(asked) != 2 {
 				t.Errorf("requests: %v, want 2", asked)
@@ -96,8 +96,8 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// lossy prepares the table and returns a write that needs the operation, the
-// same each time.
+// lossy prepares the table and returns a function that makes a write with the operation.
+// Each call makes the same write.
 func lossy(t *testing.T, s *dynamo.Store, op string) func(store.Store) error {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())

@@ -12,10 +12,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// batch is how many keys one BatchGetItem takes.
+// batch is the maximum number of keys in one BatchGetItem request.
 const batch = 100
 
-// Read implements [store.Store]: one BatchGetItem for up to 100 keys.
+// Read implements [store.Store] with one BatchGetItem per 100 keys.
 func (s *Store) Read(ctx context.Context, keys ...store.Key) (store.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -29,8 +29,7 @@ func (s *Store) Read(ctx context.Context, keys ...store.Key) (store.Rows, error)
 	return rows, nil
 }
 
-// distinct leaves out what DynamoDB refuses: keys that come twice, and the
-// zero key, under which there is nothing.
+// distinct removes duplicate keys and the zero Key, which DynamoDB rejects.
 func distinct(keys []store.Key) []store.Key {
 	seen := map[store.Key]bool{{}: true}
 	out := make([]store.Key, 0, len(keys))
@@ -43,8 +42,8 @@ func distinct(keys []store.Key) []store.Key {
 	return out
 }
 
-// read asks for keys, and again for those that were left unprocessed, until
-// all are answered or nothing moves any more.
+// read requests keys, and requests those again that DynamoDB left unprocessed. It gives up
+// after several requests in a row that returned nothing new.
 func (s *Store) read(ctx context.Context, keys []store.Key, rows store.Rows) error {
 	for try := 1; ; try++ {
 		out, err := s.client.BatchGetItem(ctx, s.batchGet(keys))
@@ -54,33 +53,33 @@ func (s *Store) read(ctx context.Context, keys []store.Key, rows store.Rows) err
 		if err := decodeInto(rows, out.Responses[s.table]); err != nil {
 			return err
 		}
-		left := s.unanswered(keys, out)
+		left := s.unprocessed(keys, out)
 		if len(left) == 0 {
 			return nil
 		}
 		if len(left) < len(keys) {
 			try = 1
 		}
-		if !s.again(ctx, try) {
-			return unanswered(ctx, "BatchGetItem", "unprocessed keys")
+		if !s.waitForRetry(ctx, try) {
+			return unavailable(ctx, "BatchGetItem", "unprocessed keys")
 		}
 		keys = left
 	}
 }
 
 func (s *Store) batchGet(keys []store.Key) *dynamodb.BatchGetItemInput {
-	asked := types.KeysAndAttributes{ConsistentRead: aws.Bool(true), Keys: make([]values, len(keys))}
+	wanted := types.KeysAndAttributes{ConsistentRead: aws.Bool(true), Keys: make([]values, len(keys))}
 	for i, key := range keys {
-		asked.Keys[i] = keyValues(key)
+		wanted.Keys[i] = keyValues(key)
 	}
-	return &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{s.table: asked}}
+	return &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{s.table: wanted}}
 }
 
-// unanswered returns the keys of which an answer says nothing: those that it
-// names as unprocessed, and all of them where it does not speak of the table,
-// or names keys that nobody asked for.
-func (s *Store) unanswered(keys []store.Key, out *dynamodb.BatchGetItemOutput) []store.Key {
-	if _, spoken := out.Responses[s.table]; !spoken {
+// unprocessed returns the keys for which the response has no result. These are the
+// response's unprocessed keys. If the response does not contain the table, or contains
+// unprocessed keys that were not requested, they are all keys.
+func (s *Store) unprocessed(keys []store.Key, out *dynamodb.BatchGetItemOutput) []store.Key {
+	if _, ok := out.Responses[s.table]; !ok {
 		return keys
 	}
 	var left []store.Key

@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// TestRequests counts round trips, which cost time on AWS and nothing here.
+// TestRequests checks the number of requests that each call makes.
 func TestRequests(t *testing.T) {
 	h, k := hot(), keyring()
 	cold := &store.Cold{Connection: h.Connection}
@@ -61,8 +61,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestListAsks for a page of bounded size, from where the cursor says, of a key that
-// need not be there.
+// TestListAsks checks that List requests a limited page that starts after the cursor's key,
+// which need not exist.
 func TestListAsks(t *testing.T) {
 	s, server, _ := newCanned(t, ok(`{"Items":[],"Count":0}`))
 	pk := store.OwnerPartition(store.HashOf("owner"))
@@ -82,7 +82,7 @@ func TestListAsks(t *testing.T) {
 		}
 		want := []store.Item{nil, {"pk": after.PK, "sk": after.SK}}[i]
 		if diff := cmp.Diff(want, asked.ExclusiveStartKey); asked.Limit != dynamo.PageRows || diff != "" {
-			t.Errorf("request %d has the limit %d, want %d; it begins after (-want +got):\n%s", i, asked.Limit, dynamo.PageRows, diff)
+			t.Errorf("request %d has limit %d, want %d; start key (-want +got):\n%s", i, asked.Limit, dynamo.PageRows, diff)
 		}
 	}
 	if len(server.asked()) != 2 {
@@ -90,8 +90,8 @@ func TestListAsks(t *testing.T) {
 	}
 }
 
-// TestCursorsAreJudgedHere: what is none of the list costs no request.
-func TestCursorsAreJudgedHere(t *testing.T) {
+// TestBadCursorsCostNoRequest checks that the store rejects bad cursors itself.
+func TestBadCursorsCostNoRequest(t *testing.T) {
 	s, server, _ := newCanned(t, ok(`{"Items":[],"Count":0}`))
 	pk := store.OwnerPartition(store.HashOf("owner"))
 	for _, cursor := range []string{"*", store.After(store.Key{PK: "c#other", SK: "a"}), store.After(store.Key{PK: pk, SK: strings.Repeat("x", 1025)})} {
@@ -103,7 +103,7 @@ func TestCursorsAreJudgedHere(t *testing.T) {
 		t.Errorf("scan: got %v, want ErrCursor", err)
 	}
 	if ops := server.ops(); ops != "" {
-		t.Errorf("asked for %s", ops)
+		t.Errorf("got requests %s, want none", ops)
 	}
 }
 
@@ -115,7 +115,7 @@ func writing(changes ...store.Change) func(context.Context, *dynamo.Store) error
 	return func(ctx context.Context, s *dynamo.Store) error { return s.Write(ctx, changes...) }
 }
 
-func TestUnprocessedKeysAreAskedAgain(t *testing.T) {
+func TestUnprocessedKeysAreRequestedAgain(t *testing.T) {
 	h, k := hot(), keyring()
 	s, server, pauses := newCanned(t,
 		ok(unprocessed("", keyJSON(t, h.Key()), keyJSON(t, k.Key()))),
@@ -132,11 +132,11 @@ func TestUnprocessedKeysAreAskedAgain(t *testing.T) {
 		t.Errorf("%d requests, %d pauses, want 3 and 2", len(server.asked()), *pauses)
 	}
 	if last := server.asked()[2].body; strings.Contains(last, h.Key().PK) {
-		t.Errorf("a key that was answered is asked again: %s", last)
+		t.Errorf("a key that was processed is requested again: %s", last)
 	}
 }
 
-func TestKeysOfNobodyAreNotAskedInstead(t *testing.T) {
+func TestUnprocessedKeysThatWereNotRequested(t *testing.T) {
 	h := hot()
 	s, server, _ := newCanned(t, ok(unprocessed("", keyJSON(t, keyring().Key()))), ok(found(itemOf(t, h))))
 	rows, err := s.Read(t.Context(), h.Key())
@@ -144,21 +144,22 @@ func TestKeysOfNobodyAreNotAskedInstead(t *testing.T) {
 		t.Fatalf("got %v, %v", rows, err)
 	}
 	if again := server.asked()[1].body; !strings.Contains(again, h.Key().PK) || strings.Contains(again, "k#keyring") {
-		t.Errorf("asked again: %s", again)
+		t.Errorf("second request: got %s, want the requested key only", again)
 	}
 }
 
-// TestNotAsked holds every answer that does not speak of a key to be no answer.
-func TestNotAsked(t *testing.T) {
+// TestNoResultForKey checks responses that have no result for a requested key. The store
+// must not report the row as missing.
+func TestNoResultForKey(t *testing.T) {
 	h := hot()
 	for name, body := range map[string]string{
-		"unprocessed for ever":           unprocessed("", keyJSON(t, h.Key())),
-		"unprocessed, without the table": `{"UnprocessedKeys":{"table":{"Keys":[` + keyJSON(t, h.Key()) + `]}}}`,
-		"unprocessed keys of nobody":     unprocessed("", keyJSON(t, keyring().Key())),
-		"unprocessed keys without names": unprocessed("", `{}`),
-		"nothing":                        `{}`,
-		"nothing of the table":           `{"Responses":{},"UnprocessedKeys":{}}`,
-		"another table":                  `{"Responses":{"other":[]},"UnprocessedKeys":{}}`,
+		"always unprocessed":              unprocessed("", keyJSON(t, h.Key())),
+		"unprocessed, without the table":  `{"UnprocessedKeys":{"table":{"Keys":[` + keyJSON(t, h.Key()) + `]}}}`,
+		"other unprocessed keys":          unprocessed("", keyJSON(t, keyring().Key())),
+		"unprocessed keys that are empty": unprocessed("", `{}`),
+		"an empty object":                 `{}`,
+		"no tables":                       `{"Responses":{},"UnprocessedKeys":{}}`,
+		"another table":                   `{"Responses":{"other":[]},"UnprocessedKeys":{}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, server, pauses := newCanned(t, ok(body))
@@ -173,14 +174,14 @@ func TestNotAsked(t *testing.T) {
 	}
 }
 
-func TestAskingAgainEndsWithTheContext(t *testing.T) {
+func TestRetriesEndWithTheContext(t *testing.T) {
 	h := hot()
 	s, server, _ := newCanned(t, ok(unprocessed("", keyJSON(t, h.Key()))))
 	ctx, cancel := context.WithCancel(t.Context())
 	s.SetWait(func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() })
 	_, err := s.Read(ctx, h.Key())
 	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want ErrUnavailable and that of the context", err)
+		t.Errorf("got %v, want ErrUnavailable and context.Canceled", err)
 	}
 	if len(server.asked()) != 1 {
 		t.Errorf("%d requests, want 1", len(server.asked()))
@@ -197,17 +198,17 @@ func TestWait(t *testing.T) {
 			}
 			took := time.Since(start)
 			if took > time.Second {
-				t.Errorf("waited %v", took)
+				t.Errorf("waited %v, want at most 1s", took)
 			}
 			different[took] = true
 		}
 		if len(different) < 2 {
-			t.Error("always waits as long")
+			t.Error("20 waits took the same time, want random times")
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 		defer cancel()
 		if err := dynamo.Wait(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want that of the context", err)
+			t.Errorf("got %v, want context.DeadlineExceeded", err)
 		}
 	})
 }

@@ -30,8 +30,8 @@ func TestServer(t *testing.T) {
 	})
 }
 
-// TestPagesOfAList: a list of more rows than a page bounds comes whole, each page
-// within the bound.
+// TestPagesOfAList checks that a list of more than two pages is complete and that no page
+// exceeds the limit.
 func TestPagesOfAList(t *testing.T) {
 	client := newClient(t, endpoint(t))
 	s := newStore(t, client, newTable(t, client))
@@ -67,16 +67,17 @@ func TestPagesOfAList(t *testing.T) {
 	}
 }
 
-// endpoint is where a DynamoDB server listens, on this machine alone.
+// endpoint returns the URL of a DynamoDB server on this machine. It skips the test if none
+// is configured.
 func endpoint(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs a DynamoDB server")
+		t.Skip("needs a DynamoDB server")
 	}
 	at := os.Getenv("AWS_ENDPOINT_URL_DYNAMODB")
 	if at == "" {
 		if os.Getenv("CI_SERVERS") == "1" {
-			t.Fatal("AWS_ENDPOINT_URL_DYNAMODB is not set, and CI_SERVERS says that it is")
+			t.Fatal("CI_SERVERS=1 requires AWS_ENDPOINT_URL_DYNAMODB, which is not set")
 		}
 		t.Skip("needs a DynamoDB server: start one (dynoxide serve --host 127.0.0.1 -p 8000) " +
 			"and set AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000")
@@ -86,12 +87,12 @@ func endpoint(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
-		t.Fatal("AWS_ENDPOINT_URL_DYNAMODB is no loopback address")
+		t.Fatal("AWS_ENDPOINT_URL_DYNAMODB is not a loopback address")
 	}
 	return at
 }
 
-// newClient returns a client that tries three times without a pause.
+// newClient returns a client that makes up to three attempts without waiting.
 func newClient(t *testing.T, at string, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 50}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -107,7 +108,7 @@ func newClient(t *testing.T, at string, options ...func(*dynamodb.Options)) *dyn
 	}, options...)
 }
 
-// newTable makes a table of its own for a test.
+// newTable creates a table for one test and returns its name.
 func newTable(t *testing.T, client *dynamodb.Client) string {
 	t.Helper()
 	name := aws.String("asanaauth-" + rand.Text())

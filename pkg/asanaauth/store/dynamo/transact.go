@@ -11,26 +11,27 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// The codes of a cancellation's reasons that decide something here
+// The codes of cancellation reasons that decide how a write goes on
 // (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 const (
 	reasonNone      = "None"
 	reasonCondition = "ConditionalCheckFailed"
 )
 
-// writeAll leaves the ClientRequestToken to the SDK, which draws one for a call
-// and sends it with each of the call's attempts. One made of the writer's name
-// would serve a Write that is tried again, but its rows know that by
-// themselves; and DynamoDB refuses a token that comes with another request,
-// where the order of an item's attributes, which no two requests share, may be
-// enough to make it another.
+// writeAll applies several changes in one transaction.
+//
+// The SDK sets the ClientRequestToken: it generates one per call and sends the same token
+// with each attempt of the call. writeAll does not derive the token from the writer. A
+// repeated Write does not need that, because the rows identify their writer. It could even
+// fail, because DynamoDB rejects a known token if the request differs, and the order of
+// attributes differs between requests.
 func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 	in, err := s.transaction(changes)
 	if err != nil {
 		return err
 	}
 	for try := 1; ; try++ {
-		in.ClientRequestToken = nil // the SDK leaves the one it drew
+		in.ClientRequestToken = nil // the SDK stores its token here; each try needs a new one
 		_, err := s.client.TransactWriteItems(ctx, in)
 		if err == nil {
 			return nil
@@ -43,11 +44,11 @@ func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 		if code == reasonCondition {
 			return refusal(changes, items(cancelled.CancellationReasons)...)
 		}
-		if !passing(code) {
+		if !isTransient(code) {
 			return permanent("TransactWriteItems", code)
 		}
-		if !s.again(ctx, try) {
-			return unanswered(ctx, "TransactWriteItems", code)
+		if !s.waitForRetry(ctx, try) {
+			return unavailable(ctx, "TransactWriteItems", code)
 		}
 	}
 }
@@ -77,9 +78,9 @@ func (s *Store) transaction(changes []store.Change) (*dynamodb.TransactWriteItem
 	return in, nil
 }
 
-// decisive picks the reason that settles what comes next. A refused condition
-// counts only where nothing else was in the way of looking at the other rows:
-// one of them may say that this very write has happened.
+// decisive returns the code of the reason that decides how writeAll goes on. A failed
+// condition is decisive only if no other reason is given. Otherwise DynamoDB may not have
+// returned all rows, and a missing row could show that this write was applied before.
 func decisive(reasons []types.CancellationReason) string {
 	code := reasonNone
 	for _, reason := range reasons {

@@ -11,8 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Write implements [store.Store]. One change is one conditional PutItem or
-// DeleteItem, at one write unit a kilobyte; several are a transaction, at two.
+// Write implements [store.Store]. One change is a conditional PutItem or DeleteItem and
+// costs one write unit per kilobyte. Several changes are a transaction and cost two.
 func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -30,7 +30,8 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	}
 }
 
-// condition gives what has to hold of the row that is there, in the words of
+// condition returns the condition expression that the stored row must fulfill. For the
+// syntax see
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html.
 func condition(c store.Change) (expression *string, with values) {
 	if c.Row != nil && c.Replaces == store.Absent {
@@ -43,8 +44,8 @@ func condition(c store.Change) (expression *string, with values) {
 	return aws.String("rev = :replaces"), with
 }
 
-// A refused condition brings back the row that is there: no second request, and
-// none between the two.
+// bringBack makes DynamoDB return the stored row if a condition fails. So no second request
+// is needed, which might see a newer row.
 const bringBack = types.ReturnValuesOnConditionCheckFailureAllOld
 
 func (s *Store) writeOne(ctx context.Context, c store.Change) error {
@@ -60,13 +61,13 @@ func (s *Store) writeOne(ctx context.Context, c store.Change) error {
 		if refused, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 			return refusal([]store.Change{c}, refused.Item)
 		}
-		if _, met := errors.AsType[*types.TransactionConflictException](err); !met || !s.again(ctx, try) {
+		if _, met := errors.AsType[*types.TransactionConflictException](err); !met || !s.waitForRetry(ctx, try) {
 			return failure(ctx, op, err)
 		}
 	}
 }
 
-// one gets a change's request ready.
+// one builds the request for a single change.
 func (s *Store) one(c store.Change) (send func(context.Context) error, op string, err error) {
 	expression, with := condition(c)
 	if c.Row == nil {
@@ -86,7 +87,7 @@ func (s *Store) one(c store.Change) (send func(context.Context) error, op string
 	return func(ctx context.Context) error { _, err := s.client.PutItem(ctx, in); return err }, "PutItem", err
 }
 
-// refusal judges the items that are there in place of what the changes want.
+// refusal returns the result of a Write whose condition failed, given the stored items.
 func refusal(changes []store.Change, there ...values) error {
 	rows := store.Rows{}
 	for _, item := range there {

@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// cancelled is a transaction that was not made, with a reason for each change.
+// cancelled returns the response to a canceled transaction, with a reason for each change.
 func cancelled(reasons ...string) answer {
 	return answer{400, `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",` +
 		`"Message":"row content","CancellationReasons":[` + strings.Join(reasons, ",") + `]}`}
@@ -19,33 +19,33 @@ func reason(code string) string { return fmt.Sprintf(`{"Code":%q}`, code) }
 
 func refusedBy(item string) string { return `{"Code":"ConditionalCheckFailed","Item":` + item + `}` }
 
-// two are the changes that hot and keyring, as a server has them, stem from.
+// two returns the changes that write the rows hot and keyring.
 func two() []store.Change {
 	return []store.Change{store.Put(hot(), store.Absent, "w"), store.Put(keyring(), store.Absent, "w")}
 }
 
 func TestCancelledTransactions(t *testing.T) {
 	other := hot()
-	store.Put(other, 1, "somebody else")
+	store.Put(other, 1, "another writer")
 	none, condition := reason("None"), refusedBy(itemOf(t, other))
 	own := refusedBy(itemOf(t, keyring()))
 	conflict := reason("TransactionConflict")
 	for name, test := range map[string]struct {
 		answers  []answer
-		want     error // nil: it happened
+		want     error // nil if Write succeeds
 		requests int
 	}{
-		"a refused condition":              {[]answer{cancelled(condition, none)}, store.ErrConflict, 1},
-		"it has happened":                  {[]answer{cancelled(condition, own)}, nil, 1},
-		"another transaction, then done":   {[]answer{cancelled(conflict, none), cancelled(none, conflict), ok(`{}`)}, nil, 3},
-		"another transaction for ever":     {[]answer{cancelled(none, conflict)}, store.ErrUnavailable, 5},
-		"throttled for ever":               {[]answer{cancelled(none, reason("ThrottlingError"))}, store.ErrUnavailable, 5},
-		"too much for ever":                {[]answer{cancelled(reason("ProvisionedThroughputExceeded"))}, store.ErrUnavailable, 5},
-		"refused, the other row not known": {[]answer{cancelled(condition, conflict), cancelled(condition, own)}, nil, 2},
-		"a reason that stays":              {[]answer{cancelled(reason("ValidationError"), conflict)}, errPermanent, 1},
+		"a failed condition":               {[]answer{cancelled(condition, none)}, store.ErrConflict, 1},
+		"applied before":                   {[]answer{cancelled(condition, own)}, nil, 1},
+		"a conflict, then success":         {[]answer{cancelled(conflict, none), cancelled(none, conflict), ok(`{}`)}, nil, 3},
+		"always a conflict":                {[]answer{cancelled(none, conflict)}, store.ErrUnavailable, 5},
+		"always throttled":                 {[]answer{cancelled(none, reason("ThrottlingError"))}, store.ErrUnavailable, 5},
+		"always over the throughput":       {[]answer{cancelled(reason("ProvisionedThroughputExceeded"))}, store.ErrUnavailable, 5},
+		"a failed condition, one conflict": {[]answer{cancelled(condition, conflict), cancelled(condition, own)}, nil, 2},
+		"a permanent reason":               {[]answer{cancelled(reason("ValidationError"), conflict)}, errPermanent, 1},
 		"no reason":                        {[]answer{cancelled()}, errPermanent, 1},
-		"the same one is under way":        {[]answer{fault(400, "TransactionInProgressException")}, store.ErrUnavailable, 3},
-		"another one of that name":         {[]answer{fault(400, "IdempotentParameterMismatchException")}, errPermanent, 1},
+		"the same transaction is running":  {[]answer{fault(400, "TransactionInProgressException")}, store.ErrUnavailable, 3},
+		"a token of another request":       {[]answer{fault(400, "IdempotentParameterMismatchException")}, errPermanent, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, server, pauses := newCanned(t, test.answers...)
@@ -54,10 +54,10 @@ func TestCancelledTransactions(t *testing.T) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
 			if len(server.asked()) != test.requests {
-				t.Errorf("%d requests, want %d", len(server.asked()), test.requests)
+				t.Errorf("got %d requests, want %d", len(server.asked()), test.requests)
 			}
 			if test.requests == 5 && *pauses != 4 {
-				t.Errorf("%d pauses, want 4", *pauses)
+				t.Errorf("got %d pauses, want 4", *pauses)
 			}
 			silent(t, err)
 		})
@@ -81,8 +81,8 @@ func TestSingleWriteThatMeetsATransaction(t *testing.T) {
 	}
 }
 
-// TestNewTransactionNewToken: DynamoDB answers a token that it knows without
-// doing anything, or refuses it where it came with another request.
+// TestNewTransactionNewToken checks that each transaction has its own token. DynamoDB does
+// nothing if it knows the token, and returns an error if the request differs.
 func TestNewTransactionNewToken(t *testing.T) {
 	s, server, _ := newCanned(t, cancelled(reason("TransactionConflict"), reason("None")), ok(`{}`))
 	for range 2 {
@@ -95,7 +95,7 @@ func TestNewTransactionNewToken(t *testing.T) {
 		_, after, found := strings.Cut(r.body, `"ClientRequestToken":"`)
 		token, _, _ := strings.Cut(after, `"`)
 		if !found || seen[token] {
-			t.Errorf("token %q, there: %t, twice: %t", token, found, seen[token])
+			t.Errorf("token %q: found %t, duplicate %t", token, found, seen[token])
 		}
 		seen[token] = true
 	}

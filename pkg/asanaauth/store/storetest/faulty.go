@@ -8,42 +8,44 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Op is one call of a store.
+// Op describes one call of a store.
 type Op struct {
 	// Name is "read", "write", "list" or "scan".
 	Name string
-	// Keys are those asked for or changed; of a list, the partition alone.
+	// Keys are the keys that are read or written. For a list it is one key with only
+	// the PK set. For a scan it is empty.
 	Keys []store.Key
-	// Changes are those of a write.
+	// Changes are the changes of a write.
 	Changes []store.Change
 }
 
-// Faulty is a [store.Store] and a [store.Scanner] that fails where its Hook
-// says so, and counts its calls. Safe for concurrent use where Store and Hook
-// are.
+// Faulty is a [store.Store] and a [store.Scanner] that records its calls and fails when
+// its Hook returns an error. It is safe for concurrent use if Store and Hook are.
 type Faulty struct {
-	// Store is asked, and has to be a [store.Scanner] where Scan is called.
+	// Store is the wrapped store. It must be a [store.Scanner] if Scan is called.
 	Store store.Store
-	// Hook is called before each operation; nil means that none fails. apply
-	// says whether the operation reaches Store, err what its caller hears:
-	// (true, nil) passes it through, (false, err) is "failed and not saved",
-	// (true, err) "failed but saved". (false, nil) would be a lie; the caller
-	// hears ErrUnavailable.
+	// Hook is called before each operation. If it is nil, all operations pass
+	// through. Its results decide what happens:
+	//
+	//   - true, nil: the operation passes through to Store.
+	//   - false, err: Store is not called and the caller gets err.
+	//   - true, err: a write is applied, but the caller gets err. Other operations
+	//     only return err.
+	//   - false, nil: the same as false, [store.ErrUnavailable].
 	Hook func(ctx context.Context, op Op) (apply bool, err error)
 
 	mu    sync.Mutex
 	calls []Op
 }
 
-// Calls returns the operations since the beginning or the last Reset, in the
-// order in which they began.
+// Calls returns all operations since the last Reset, in the order in which they began.
 func (f *Faulty) Calls() []Op {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.calls)
 }
 
-// Count returns how many of Calls have this name.
+// Count returns the number of Calls with this name.
 func (f *Faulty) Count(name string) int {
 	n := 0
 	for _, op := range f.Calls() {
@@ -54,15 +56,15 @@ func (f *Faulty) Count(name string) int {
 	return n
 }
 
-// Reset forgets the calls.
+// Reset clears the recorded calls.
 func (f *Faulty) Reset() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = nil
 }
 
-// ask counts the operation and asks the hook.
-func (f *Faulty) ask(ctx context.Context, op Op) (apply bool, err error) {
+// begin records the operation and calls the hook.
+func (f *Faulty) begin(ctx context.Context, op Op) (apply bool, err error) {
 	f.mu.Lock()
 	f.calls = append(f.calls, op)
 	f.mu.Unlock()
@@ -78,7 +80,7 @@ func (f *Faulty) ask(ctx context.Context, op Op) (apply bool, err error) {
 
 // Read implements [store.Store].
 func (f *Faulty) Read(ctx context.Context, keys ...store.Key) (store.Rows, error) {
-	if _, err := f.ask(ctx, Op{Name: "read", Keys: keys}); err != nil {
+	if _, err := f.begin(ctx, Op{Name: "read", Keys: keys}); err != nil {
 		return nil, err
 	}
 	return f.Store.Read(ctx, keys...)
@@ -86,7 +88,7 @@ func (f *Faulty) Read(ctx context.Context, keys ...store.Key) (store.Rows, error
 
 // Write implements [store.Store].
 func (f *Faulty) Write(ctx context.Context, changes ...store.Change) error {
-	apply, failure := f.ask(ctx, Op{Name: "write", Keys: store.Keys(changes), Changes: changes})
+	apply, failure := f.begin(ctx, Op{Name: "write", Keys: store.Keys(changes), Changes: changes})
 	if !apply {
 		return failure
 	}
@@ -99,7 +101,7 @@ func (f *Faulty) Write(ctx context.Context, changes ...store.Change) error {
 
 // List implements [store.Store].
 func (f *Faulty) List(ctx context.Context, pk, cursor string) ([]store.Row, string, error) {
-	if _, err := f.ask(ctx, Op{Name: "list", Keys: []store.Key{{PK: pk}}}); err != nil {
+	if _, err := f.begin(ctx, Op{Name: "list", Keys: []store.Key{{PK: pk}}}); err != nil {
 		return nil, "", err
 	}
 	return f.Store.List(ctx, pk, cursor)
@@ -107,7 +109,7 @@ func (f *Faulty) List(ctx context.Context, pk, cursor string) ([]store.Row, stri
 
 // Scan implements [store.Scanner].
 func (f *Faulty) Scan(ctx context.Context, cursor string) ([]store.Row, string, error) {
-	if _, err := f.ask(ctx, Op{Name: "scan"}); err != nil {
+	if _, err := f.begin(ctx, Op{Name: "scan"}); err != nil {
 		return nil, "", err
 	}
 	return f.Store.(store.Scanner).Scan(ctx, cursor)

@@ -24,7 +24,7 @@ func TestFaultyWrites(t *testing.T) {
 		{"passed through", true, nil, nil, true},
 		{"failed and not saved", false, down, down, false},
 		{"failed but saved", true, down, down, true},
-		{"a lie", false, nil, store.ErrUnavailable, false},
+		{"not saved and no error", false, nil, store.ErrUnavailable, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			memory := &store.Memory{}
@@ -37,7 +37,7 @@ func TestFaultyWrites(t *testing.T) {
 			}
 			rows, _ := memory.Read(t.Context(), store.KeyringKey)
 			if saved := rows[store.KeyringKey] != nil; saved != test.saved {
-				t.Errorf("saved: %t, want %t", saved, test.saved)
+				t.Errorf("got saved %t, want %t", saved, test.saved)
 			}
 		})
 	}
@@ -57,13 +57,13 @@ func TestFaultyReadsFailAndAreCounted(t *testing.T) {
 	}
 	calls := faulty.Calls()
 	if len(calls) != 3 || calls[0].Name != "read" || calls[0].Keys[0] != store.KeyringKey || calls[1].Keys[0].PK != "k#keyring" {
-		t.Errorf("got %+v", calls)
+		t.Errorf("got calls %+v, want a read, a list and a scan", calls)
 	}
 	if n := faulty.Count("list"); n != 1 {
 		t.Errorf("got %d lists, want 1", n)
 	}
 	faulty.Reset()
 	if calls := faulty.Calls(); len(calls) != 0 {
-		t.Errorf("after Reset: %+v", calls)
+		t.Errorf("after Reset: got calls %+v, want none", calls)
 	}
 }

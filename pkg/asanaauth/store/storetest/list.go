@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pages gathers all pages of a list, of which there are not more than rows.
+// pages reads all pages of a list. It fails the test after 1000 pages.
 func pages(t *testing.T, next func(cursor string) ([]store.Row, string, error)) []store.Row {
 	t.Helper()
 	var rows []store.Row
@@ -25,14 +25,15 @@ func pages(t *testing.T, next func(cursor string) ([]store.Row, string, error)) 
 		}
 		cursor = after
 	}
-	t.Fatal("the list does not end")
+	t.Fatal("the list has no last page after 1000 pages")
 	return nil
 }
 
+// same fails the test unless got and want have equal rows in the same order.
 func same(t *testing.T, got, want []store.Row) {
 	t.Helper()
 	if len(want)+len(got) == 0 {
-		return // nil or not
+		return // nil and empty slices are equal here
 	}
 	if diff := differ(want, got); diff != "" {
 		t.Errorf("rows in order (-want +got):\n%s", diff)
@@ -52,7 +53,7 @@ func listPages(t *testing.T, s store.Store) {
 	}), want)
 }
 
-// listLargeRows crosses the megabyte that a page of DynamoDB holds.
+// listLargeRows lists more than a megabyte, which is the limit of a page in DynamoDB.
 func listLargeRows(t *testing.T, s store.Store) {
 	var want []store.Row
 	for n := range 32 {
@@ -80,28 +81,28 @@ func listForeignCursor(t *testing.T, s store.Store) {
 			t.Fatal(err)
 		}
 		if next == "" {
-			continue // a store whose pages are longer than this list
+			continue // this store returns the whole list in one page
 		}
 		if page, _, err := s.List(t.Context(), foreign, next); !errors.Is(err, store.ErrCursor) {
-			t.Errorf("a cursor of another partition gave %d rows, %v", len(page), err)
+			t.Errorf("a cursor of another partition: got %d rows, %v, want ErrCursor", len(page), err)
 		}
 	}
 	for name, cursor := range map[string]string{
-		"malformed":                   "*",
-		"of no key":                   store.After(store.Key{}),
-		"of a partition alone":        store.After(store.Key{PK: foreign}),
-		"longer than any key":         store.After(store.Key{PK: foreign, SK: strings.Repeat("x", 1025)}),
-		"no text":                     store.After(store.Key{PK: foreign, SK: "\xff"}),
-		"of a partition that is more": store.After(store.Key{PK: foreign + "0", SK: "x"}),
-		"of a partition that is less": store.After(store.Key{PK: foreign[:65], SK: "x"}),
+		"malformed":                  "*",
+		"of no key":                  store.After(store.Key{}),
+		"without a sort key":         store.After(store.Key{PK: foreign}),
+		"longer than any key":        store.After(store.Key{PK: foreign, SK: strings.Repeat("x", 1025)}),
+		"that is not UTF-8":          store.After(store.Key{PK: foreign, SK: "\xff"}),
+		"of a longer partition key":  store.After(store.Key{PK: foreign + "0", SK: "x"}),
+		"of a shorter partition key": store.After(store.Key{PK: foreign[:65], SK: "x"}),
 	} {
 		if page, _, err := s.List(t.Context(), foreign, cursor); !errors.Is(err, store.ErrCursor) {
-			t.Errorf("a cursor %s gave %d rows, %v, want ErrCursor", name, len(page), err)
+			t.Errorf("a cursor %s: got %d rows, %v, want ErrCursor", name, len(page), err)
 		}
 	}
 }
 
-// listAfter goes on after any key, whether a row is there or not.
+// listAfter lists after keys with and without a row.
 func listAfter(t *testing.T, s store.Store) {
 	var want []store.Row
 	for n := range 10 {
@@ -111,7 +112,7 @@ func listAfter(t *testing.T, s store.Store) {
 	}
 	sortRows(want)
 	pk := want[0].Key().PK
-	goesOn := func(sk string, want []store.Row) {
+	listsAfter := func(sk string, want []store.Row) {
 		t.Helper()
 		same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
 			if cursor == "" {
@@ -120,26 +121,26 @@ func listAfter(t *testing.T, s store.Store) {
 			return s.List(t.Context(), pk, cursor)
 		}), want)
 	}
-	goesOn("!", want)
+	listsAfter("!", want)
 	for i, row := range want {
 		sk := row.Key().SK
-		goesOn(sk[:len(sk)-1], want[i:])
-		goesOn(sk, want[i+1:])
-		goesOn(sk+"!", want[i+1:])
+		listsAfter(sk[:len(sk)-1], want[i:])
+		listsAfter(sk, want[i+1:])
+		listsAfter(sk+"!", want[i+1:])
 	}
 	gone := want[4].Key()
 	write(t, s, store.Delete(gone, 1))
-	goesOn(want[3].Key().SK, want[5:])
-	goesOn(gone.SK, want[5:])
+	listsAfter(want[3].Key().SK, want[5:])
+	listsAfter(gone.SK, want[5:])
 	if page, _, err := s.List(t.Context(), pk, store.After(store.Key{PK: "u#another", SK: "x"})); !errors.Is(err, store.ErrCursor) {
-		t.Errorf("after a key of another partition: %d rows, %v", len(page), err)
+		t.Errorf("after a key of another partition: got %d rows, %v, want ErrCursor", len(page), err)
 	}
 }
 
 func scan(t *testing.T, s store.Store) {
 	scanner, ok := s.(store.Scanner)
 	if !ok {
-		t.Skip("it is no Scanner")
+		t.Skip("the store does not implement store.Scanner")
 	}
 	want := []store.Row{keyring(), session("cookie")}
 	for n := range 110 {

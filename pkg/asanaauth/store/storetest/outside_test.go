@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// TestOutside runs the tests of a module of its own, in which a store that uses only
-// what package store exports passes Run.
+// TestOutside runs the tests of testdata/thirdstore. That module is outside this one and
+// its store uses only what package store exports. The store must pass Run.
 func TestOutside(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it compiles another module")
+		t.Skip("compiles another module")
 	}
 	if os.Getenv("CI_SERVERS") != "1" && flag.Lookup("test.run").Value.String() == "" {
-		t.Skip("it compiles another module: it runs with -run Outside, or CI_SERVERS=1")
+		t.Skip("compiles another module: use -run Outside or CI_SERVERS=1")
 	}
 	const module = "testdata/thirdstore"
 	lookAt(t, module, "../../../../go.mod")
@@ -28,9 +28,9 @@ func TestOutside(t *testing.T) {
 	}
 }
 
-// lookAt makes "go test" run this test again if one of the files changes: its cache
-// does not see what another go command reads. It does see a change of package store
-// or storetest, which the tests here import.
+// lookAt calls os.Stat on all files under the roots. The cache of "go test" records these
+// files, so the test runs again if one of them changes. The cache does not see the files
+// that the inner go command reads.
 func lookAt(t *testing.T, roots ...string) {
 	t.Helper()
 	for _, root := range roots {

@@ -14,7 +14,8 @@ const (
 	rounds  = 4
 )
 
-// race has all writers replace the same rev, and each round go on from there.
+// race lets all writers replace the same row at once. In each round one writer must win.
+// The next round replaces the winner's row.
 func race(t *testing.T, s store.Store) {
 	for round := range int64(rounds) {
 		outcomes := compete(func(writer string) error {
@@ -27,14 +28,14 @@ func race(t *testing.T, s store.Store) {
 		for writer, err := range outcomes {
 			conflict, ok := errors.AsType[*store.Conflict](err)
 			if ok && conflict.Rows[row.Key()] == nil {
-				t.Errorf("round %d: writer %s was not told what is there", round, writer)
+				t.Errorf("round %d: the Conflict of writer %s does not have the stored row", round, writer)
 			}
 		}
 	}
 }
 
-// raceTransactions allows a loser to hear ErrUnavailable, as one does whom
-// DynamoDB has cancelled for a conflict with another transaction.
+// raceTransactions is like race with two rows per write. A loser may also get
+// ErrUnavailable, because DynamoDB cancels a transaction that conflicts with another one.
 func raceTransactions(t *testing.T, s store.Store) {
 	for round := range int64(rounds) {
 		both := func(writer string) (*store.Hot, *store.Cold, []store.Change) {
@@ -50,7 +51,7 @@ func raceTransactions(t *testing.T, s store.Store) {
 	}
 }
 
-// compete starts all writers at once and returns what each of them heard.
+// compete starts all writers at once and returns the result of each.
 func compete(write func(writer string) error) map[string]error {
 	outcomes := make([]error, writers)
 	start := make(chan struct{})
@@ -63,13 +64,15 @@ func compete(write func(writer string) error) map[string]error {
 	}
 	close(start)
 	running.Wait()
-	heard := map[string]error{}
+	byWriter := map[string]error{}
 	for i, err := range outcomes {
-		heard[fmt.Sprint("writer ", i)] = err
+		byWriter[fmt.Sprint("writer ", i)] = err
 	}
-	return heard
+	return byWriter
 }
 
+// theWinner returns the only writer whose write succeeded. It fails the test if another
+// number of writers succeeded, or if a loser got an error that is not in losers.
 func theWinner(t *testing.T, outcomes map[string]error, losers ...error) (winner string) {
 	t.Helper()
 	winners := 0
@@ -84,11 +87,11 @@ func theWinner(t *testing.T, outcomes map[string]error, losers ...error) (winner
 			expected = expected || errors.Is(err, loser)
 		}
 		if !expected {
-			t.Errorf("%s: got %v", writer, err)
+			t.Errorf("%s: got %v, want one of %v", writer, err, losers)
 		}
 	}
 	if winners != 1 {
-		t.Fatalf("%d winners", winners)
+		t.Fatalf("got %d winners, want 1", winners)
 	}
 	return winner
 }

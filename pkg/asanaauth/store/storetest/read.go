@@ -55,7 +55,7 @@ func duplicateKeys(t *testing.T, s store.Store) {
 	there(t, s, []store.Key{row.Key(), absent, row.Key(), absent, row.Key()}, row)
 }
 
-// largeRows writes what tokens of 4 KB make, and then ten times that.
+// largeRows writes rows with sealed fields of 4 KB and of 20 KB.
 func largeRows(t *testing.T, s store.Store) {
 	for _, size := range []int{4 << 10, 20 << 10} {
 		id := connection("owner", size)
@@ -91,7 +91,7 @@ func cancelled(t *testing.T, s store.Store) {
 	writeErr := s.Write(ctx, store.Put(row, store.Absent, "w"))
 	for i, err := range []error{readErr, listErr, writeErr} {
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("call %d: got %v, want that of the context", i, err)
+			t.Errorf("call %d: got %v, want context.Canceled", i, err)
 		}
 	}
 	there(t, s, []store.Key{row.Key()})
@@ -109,9 +109,9 @@ func list(t *testing.T, s store.Store) {
 	same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
 		return s.List(t.Context(), h.Key().PK, cursor)
 	}), want)
-	page, next, err := s.List(t.Context(), store.UserPartition(store.HashOf("nobody")), "")
+	page, next, err := s.List(t.Context(), store.UserPartition(store.HashOf("another user")), "")
 	if len(page) != 0 || next != "" || err != nil {
-		t.Errorf("an empty partition: got %v, %q, %v", page, next, err)
+		t.Errorf("an empty partition: got %v, %q, %v, want no rows and no cursor", page, next, err)
 	}
 }
 

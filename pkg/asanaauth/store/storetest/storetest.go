@@ -1,6 +1,7 @@
-// Package storetest tests implementations of [store.Store], and makes a store fail
-// at a chosen call. It is for tests, in this module and in others: the tests of a
-// store call [Run], and those of code that uses a store call it through a [Faulty].
+// Package storetest helps to test stores and the code that uses them. [Run] checks that an
+// implementation of [store.Store] does what the interface requires. Every store must pass
+// it, also a store in another module. [Faulty] wraps a store and makes chosen calls fail,
+// to test how a caller handles errors.
 package storetest
 
 import (
@@ -16,11 +17,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Run tests that the stores that open returns do what [store.Store] requires. Every
-// store must pass, whichever module it is in. Run calls open once for each subtest;
-// open returns an empty store, and closes it with t.Cleanup if it has to be closed.
-// If the store is a [store.Scanner] too, Run tests Scan as well, else it skips that
-// subtest. Some subtests write from 50 goroutines at once: run them with -race.
+// Run checks that a store does what [store.Store] requires. It calls open once for each
+// subtest. Each time, open must return an empty store; it can close the store with
+// t.Cleanup. If the store implements [store.Scanner], Run checks Scan too. Otherwise it
+// skips that subtest. Some subtests write from 50 goroutines at once, so use -race.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, test := range []struct {
 		name string
@@ -30,11 +30,11 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"every kind of row comes back as it was written", kinds},
 		{"more keys than one batch holds", manyKeys},
 		{"a key named twice", duplicateKeys},
-		{"large tokens", largeRows},
-		{"an expired row is still there", expired},
+		{"large rows", largeRows},
+		{"an expired row is still returned", expired},
 		{"put a row that is absent", putAbsent},
-		{"put in place of a row", putReplaces},
-		{"put in place of a row that is gone", putGone},
+		{"put that replaces a row", putReplaces},
+		{"put that replaces a missing row", putGone},
 		{"delete", deletes},
 		{"several changes: all or none", allOrNone},
 		{"a hundred changes: all or none", manyChanges},
@@ -42,13 +42,13 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"the same transaction twice", sameTransaction},
 		{"the same transaction after one of its rows changed", sameTransactionPartly},
 		{"the same transaction after all of its rows changed", sameTransactionOverwritten},
-		{"the same deletes of other rows", sameDeletes},
-		{"changes that no store can apply", invalid},
+		{"the same deletes after the rows were written again", sameDeletes},
+		{"malformed changes", invalid},
 		{"list", list},
-		{"list more than a page", listPages},
+		{"list more than one page", listPages},
 		{"list large rows", listLargeRows},
 		{"list with a cursor of another list", listForeignCursor},
-		{"a list goes on after any key", listAfter},
+		{"list after any key", listAfter},
 		{"scan", scan},
 		{"a context that has ended", cancelled},
 		{"50 writers, one winner", race},
@@ -58,7 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-// at returns a time in the past, so that all rows that expire have expired.
+// at returns a time in the past. All rows with an expiry have expired.
 func at() time.Time { return time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC) }
 
 func connection(owner string, n int) string {
@@ -133,7 +133,7 @@ func filled(b byte, size int) secret.Sealed {
 	return s
 }
 
-// write fails the test if the changes are refused.
+// write applies the changes. It fails the test if Write returns an error.
 func write(t *testing.T, s store.Store, changes ...store.Change) {
 	t.Helper()
 	if err := s.Write(t.Context(), changes...); err != nil {
@@ -150,7 +150,7 @@ func read(t *testing.T, s store.Store, keys ...store.Key) store.Rows {
 	return rows
 }
 
-// there fails the test unless exactly these rows are under the keys.
+// there fails the test unless Read returns exactly these rows for the keys.
 func there(t *testing.T, s store.Store, keys []store.Key, want ...store.Row) {
 	t.Helper()
 	wanted := store.Rows{}
@@ -162,13 +162,13 @@ func there(t *testing.T, s store.Store, keys []store.Key, want ...store.Row) {
 	}
 }
 
-// refused fails the test unless the write is a conflict with exactly these rows.
+// refused fails the test unless Write returns a Conflict with exactly these rows.
 func refused(t *testing.T, s store.Store, changes []store.Change, want ...store.Row) {
 	t.Helper()
 	err := s.Write(t.Context(), changes...)
 	conflict, ok := errors.AsType[*store.Conflict](err)
 	if !ok || !errors.Is(err, store.ErrConflict) {
-		t.Fatalf("got %v, want a conflict", err)
+		t.Fatalf("Write: got %v, want a *store.Conflict", err)
 	}
 	rows := store.Rows{}
 	for _, row := range want {
@@ -179,7 +179,8 @@ func refused(t *testing.T, s store.Store, changes []store.Change, want ...store.
 	}
 }
 
-// differ is cmp.Diff, which is slow for kilobytes, but only if want and got differ.
+// differ is like cmp.Diff but faster if want and got are equal: cmp.Diff is slow for large
+// rows.
 func differ(want, got any) string {
 	if reflect.DeepEqual(want, got) {
 		return ""

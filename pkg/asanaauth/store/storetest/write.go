@@ -7,7 +7,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// tokens is a hot row with this grant, to tell versions apart.
+// tokens returns a hot row with this grant. Tests use the grant to distinguish versions.
 func tokens(grant int64) *store.Hot {
 	row := hot(connection("owner", 1), 150)
 	row.Grant = grant
@@ -68,12 +68,12 @@ func allOrNone(t *testing.T, s store.Store) {
 	}, h, c)
 	refused(t, s, []store.Change{
 		store.Put(tokens(2), h.Rev, "third"),
-		store.Put(keyring(), 5, "third"), // nothing there
+		store.Put(keyring(), 5, "third"), // the row is missing
 	})
 	refused(t, s, []store.Change{
 		store.Put(tokens(2), h.Rev, "fourth"),
 		store.Delete(c.Key(), c.Rev+1),
-		store.Delete(store.KeyringKey, 5), // gone already
+		store.Delete(store.KeyringKey, 5), // the row is missing, so this succeeds
 	}, c)
 	there(t, s, keys, h, c, p)
 
@@ -83,8 +83,8 @@ func allOrNone(t *testing.T, s store.Store) {
 	write(t, s)
 }
 
-// manyChanges writes as many rows at once as DynamoDB takes. A service account that
-// is named for 40 other workspaces needs 81.
+// manyChanges writes 100 rows at once, the maximum in a DynamoDB transaction. Making a
+// service account the reader of 40 other workspaces needs 81 changes.
 func manyChanges(t *testing.T, s store.Store) {
 	var puts, exchange []store.Change
 	var keys []store.Key
@@ -116,17 +116,17 @@ func sameWrite(t *testing.T, s store.Store) {
 	write(t, s, store.Put(second, first.Rev, "second"))
 	there(t, s, []store.Key{first.Key()}, second)
 
-	// What somebody else has replaced is not there any more.
+	// Another writer replaced the row, so the write is not recognized.
 	refused(t, s, []store.Change{store.Put(tokens(1), store.Absent, "first")}, second)
-	// The same name in another rev is another write.
+	// The same writer with another rev is another write.
 	refused(t, s, []store.Change{store.Put(tokens(3), second.Rev+1, "second")}, second)
-	// A write without a name never takes another's for its own.
-	nameless := keyring()
-	write(t, s, store.Put(nameless, store.Absent, ""))
-	refused(t, s, []store.Change{store.Put(keyring(), store.Absent, "")}, nameless)
+	// A write without a writer is never recognized.
+	anonymous := keyring()
+	write(t, s, store.Put(anonymous, store.Absent, ""))
+	refused(t, s, []store.Change{store.Put(keyring(), store.Absent, "")}, anonymous)
 }
 
-// transaction gives the same three changes each time it is called.
+// transaction returns the same three changes each time it is called.
 func transaction(writer string) (*store.Hot, *store.Cold, []store.Change) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	return h, c, []store.Change{
@@ -149,14 +149,14 @@ func sameTransactionPartly(t *testing.T, s store.Store) {
 	h, c, changes := transaction("first")
 	write(t, s, changes...)
 	newer := tokens(2)
-	write(t, s, store.Put(newer, h.Rev, "somebody else"))
+	write(t, s, store.Put(newer, h.Rev, "another writer"))
 	_, _, again := transaction("first")
 	write(t, s, again...)
 	there(t, s, []store.Key{h.Key(), c.Key()}, newer, c)
 }
 
-// sameTransactionOverwritten is a conflict: what was written is in no row any
-// more, so the rules have to look again.
+// sameTransactionOverwritten repeats a transaction whose rows were all replaced. The store
+// cannot recognize the write and returns a Conflict, so the caller must read again.
 func sameTransactionOverwritten(t *testing.T, s store.Store) {
 	h, c, changes := transaction("first")
 	write(t, s, changes...)
@@ -167,7 +167,8 @@ func sameTransactionOverwritten(t *testing.T, s store.Store) {
 	there(t, s, []store.Key{h.Key(), c.Key()}, newer, newerCold)
 }
 
-// sameDeletes has no writer to be known by: what was made anew is deleted anew.
+// sameDeletes checks that a repeated transaction of deletes is not recognized as applied
+// before: it has no writer, and it must delete the rows that were written since.
 func sameDeletes(t *testing.T, s store.Store) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	for range 2 {
@@ -186,11 +187,11 @@ func invalid(t *testing.T, s store.Store) {
 	elsewhere.Key = store.HotKey(connection("another owner", 1))
 	revless := store.Change{Key: row.Key(), Row: row}
 	for name, changes := range map[string][]store.Change{
-		"a malformed connection id":  {store.Put(malformed, store.Absent, "w")},
-		"another row's key":          {elsewhere},
-		"a row that Put did not see": {revless},
-		"two changes of a row":       {store.Put(tokens(1), store.Absent, "w"), store.Delete(row.Key(), 1)},
-		"beside a good one":          {store.Put(keyring(), store.Absent, "w"), store.Put(malformed, store.Absent, "w")},
+		"a malformed connection id":              {store.Put(malformed, store.Absent, "w")},
+		"another row's key":                      {elsewhere},
+		"a row whose rev Put did not set":        {revless},
+		"two changes of a row":                   {store.Put(tokens(1), store.Absent, "w"), store.Delete(row.Key(), 1)},
+		"a malformed change next to a valid one": {store.Put(keyring(), store.Absent, "w"), store.Put(malformed, store.Absent, "w")},
 	} {
 		if err := s.Write(t.Context(), changes...); !errors.Is(err, store.ErrFormat) {
 			t.Errorf("%s: got %v, want ErrFormat", name, err)

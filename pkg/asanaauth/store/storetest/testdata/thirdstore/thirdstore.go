@@ -1,9 +1,8 @@
-// Package thirdstore is a [store.Store] in a module of its own. It uses only what
-// package store exports, and shows that this is enough.
+// Package thirdstore is an example of a [store.Store] in a module of its own. It uses only
+// what package store exports.
 //
-// It keeps a file, to which each Write appends one line of JSON, and in memory the
-// rows that the lines make. It does not sync the file, and only one Store must have
-// it open.
+// Each Write appends one line of JSON to a file. The resulting rows are also kept in
+// memory. The package does not sync the file. Only one Store may open it at a time.
 package thirdstore
 
 import (
@@ -26,18 +25,18 @@ import (
 type Store struct {
 	mu   sync.RWMutex
 	file *os.File
-	end  int64    // of the last whole line
-	rows []change // in the order of their keys
+	end  int64    // offset after the last complete line
+	rows []change // sorted by key
 }
 
-// change is a row's part of a line.
+// change is one row in a line of the file.
 type change struct {
 	Key store.Key
-	Row json.RawMessage `json:",omitempty"` // absent: the row is deleted
+	Row json.RawMessage `json:",omitempty"` // empty if the row is deleted
 }
 
-// Open reads the file, or makes it. It ignores a part of a line at the end, which a
-// Write that failed may have left.
+// Open reads the file, or creates it. It ignores an incomplete last line, which a failed
+// Write may have left.
 func Open(path string) (*Store, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -60,7 +59,7 @@ func Open(path string) (*Store, error) {
 // Close closes the file.
 func (s *Store) Close() error { return s.file.Close() }
 
-// apply does in memory what a line says.
+// apply applies the changes of a line to the rows in memory.
 func (s *Store) apply(line []byte, changes []change) {
 	s.end += int64(len(line))
 	for _, c := range changes {
@@ -74,7 +73,8 @@ func (s *Store) apply(line []byte, changes []change) {
 	}
 }
 
-// find returns where the row of the key is, or would be.
+// find returns the index of the row with this key. If found is false, it is the index at
+// which to insert the row.
 func (s *Store) find(key store.Key) (i int, found bool) {
 	return slices.BinarySearchFunc(s.rows, key, func(c change, key store.Key) int {
 		return cmp.Or(strings.Compare(c.Key.PK, key.PK), strings.Compare(c.Key.SK, key.SK))
@@ -128,7 +128,7 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 		return err
 	}
 	line = append(line, '\n')
-	// Truncate cuts off what an earlier Write that failed may have left.
+	// Remove an incomplete line that an earlier, failed Write may have left.
 	if err = s.file.Truncate(s.end); err == nil {
 		_, err = s.file.WriteAt(line, s.end)
 	}
@@ -159,7 +159,8 @@ func (s *Store) Scan(ctx context.Context, cursor string) ([]store.Row, string, e
 
 const pageRows = 50
 
-// page returns the rows after the key last, up to the first that is not wanted.
+// page returns a page of the rows after the key last. It ends before the first row that
+// is not wanted.
 func (s *Store) page(ctx context.Context, last store.Key, wanted func(store.Key) bool) (page []store.Row, next string, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-var _ store.Scanner = (*thirdstore.Store)(nil) // without it, storetest skips Scan
+var _ store.Scanner = (*thirdstore.Store)(nil) // otherwise storetest would skip Scan
 
 func open(t *testing.T, path string) *thirdstore.Store {
 	t.Helper()
@@ -27,8 +27,8 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, filepath.Join(t.TempDir(), "rows")) })
 }
 
-// TestReopen: a whole Write is there when the file is opened again, and a part of one
-// is not.
+// TestReopen checks that a reopened file has all complete writes and ignores an incomplete
+// one.
 func TestReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows")
 	pointer := &store.UserPointer{User: store.HashOf("user"), Connection: "a"}
