@@ -69,6 +69,8 @@ func supportRules() []importRule {
 			"every package that has to judge a URL may import it"},
 		{"~/internal/strictjson$", nothing, []string{"~", anyAWS, "net/http"},
 			"every package that reads JSON from outside may import it"},
+		{"~/internal/version$", nothing, []string{"~", anyAWS, "net/http"},
+			"every function and the command link it"},
 		{"~/internal/env$", []string{webURL}, []string{"~/pkg", "~/functions", "~/cmd", anyAWS},
 			"functions and command read variables by the same rules, and link nothing else for it"},
 		{"~/internal/lambdahttp$", []string{awsLambda}, []string{"~", "net/http/httptest"},
@@ -167,7 +169,8 @@ func outerRules() []importRule {
 		{"~/pkg/asanaauth/onaws$", append(our(append([]string{"asana", "secret$", "store", "seal", "keyring$", "clientsecret$"}, rooms...)...), root, awsSDK+"/aws", awsSDK+"/service", smithy),
 			[]string{"~/functions", "~/pkg/asanaauth/httpapi", "~/internal/lambdahttp", awsSDK + "/config"},
 			"a Go backend brings its own AWS configuration, and serves no routes of ours"},
-		{"~/functions/internal/boot$", []string{"~/internal/env", "~/internal/lambdahttp", awsSDK + "/aws", awsLambda}, []string{awsSDK + "/service", "~/pkg"},
+		// boot imports internal/version to log the version when a function starts.
+		{"~/functions/internal/boot$", []string{"~/internal/env", "~/internal/lambdahttp", "~/internal/version$", awsSDK + "/aws", awsLambda}, []string{awsSDK + "/service", "~/pkg"},
 			"every main imports it, so every function links what it imports"},
 		{"~/functions/internal/wire$", nil, append(our("seal/kms", "asana/secretsmanager"), kmsClient, smClient),
 			"authorize imports it, too"},

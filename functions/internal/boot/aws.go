@@ -13,28 +13,29 @@ import (
 	"github.com/asanaauth/asanaauth/internal/env"
 )
 
-// Every call to AWS has at most three attempts, with at most 200 ms between them, so that it
-// fits into the time of a request. The store recognises a repeated write.
+// Each call to AWS is attempted at most three times, with at most 200 ms between attempts.
+// This fits into the time limit of a request. Writes may be retried too, because the store
+// recognises its own earlier write.
 const (
 	awsAttempts = 3
 	awsBackoff  = 200 * time.Millisecond
 )
 
-// AWS returns the configuration of the SDK's clients from the environment that Lambda sets.
-// It does not use the SDK's config package, which would link the clients of SSO and STS and
-// look for files.
+// AWS returns the configuration for clients of the AWS SDK. It reads the environment
+// variables that Lambda sets. It does not use the SDK's config package, which would link the
+// clients of SSO and STS and look for configuration files.
 //
 // It reads AWS_REGION (otherwise AWS_DEFAULT_REGION), AWS_ACCESS_KEY_ID,
 // AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ACCOUNT_ID, AWS_ACCOUNT_ID_ENDPOINT_MODE,
 // AWS_ENDPOINT_URL, the AWS_ENDPOINT_URL_ variables of DynamoDB, KMS and Secrets Manager,
 // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT
-// and AWS_CA_BUNDLE, as
-// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html documents them.
-// It adds errors to r.
+// and AWS_CA_BUNDLE. Their meaning is documented at
+// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html. AWS adds an error
+// to r for each variable that is missing or malformed.
 //
-// The environment cannot change the retries. The credentials stay the same while the process
-// runs. AWS_CONTAINER_CREDENTIALS_FULL_URI is not read, because Lambda sets it only with
-// SnapStart, which Go functions do not support.
+// The environment cannot change how calls are retried. The credentials do not change while
+// the process runs. AWS does not read AWS_CONTAINER_CREDENTIALS_FULL_URI, because Lambda
+// sets it only with SnapStart, which Go functions do not support.
 func AWS(r *env.Reader) aws.Config {
 	src := readSources(r)
 	cfg := aws.Config{
@@ -74,8 +75,9 @@ func credentials(r *env.Reader) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }
 
-// sources is an entry of aws.Config.ConfigSources. The SDK's clients look for its methods
-// by name. An endpoint for a single service can be set only there.
+// sources is an entry of aws.Config.ConfigSources. The SDK's clients check whether an entry
+// has methods such as GetServiceBaseEndpoint. This is the only way to set an endpoint for a
+// single service.
 type sources struct {
 	endpoint        string
 	services        map[string]string // by the SDK's service id
@@ -124,8 +126,8 @@ func isTrue(r *env.Reader, name string) bool {
 	return r.OneOf(name, "false", "true", "false") == "true"
 }
 
-// endpoint reads a URL. It allows http for any host, because with sam local the servers run
-// outside of the function's container.
+// endpoint reads the URL of an AWS endpoint. It allows http for any host, because with sam
+// local the endpoints are outside of the function's container.
 func endpoint(r *env.Reader, name string) string {
 	v := r.Optional(name, "")
 	if v == "" {
@@ -133,15 +135,15 @@ func endpoint(r *env.Reader, name string) string {
 	}
 	u, err := url.Parse(v)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		r.AddError(name, "is no absolute URL")
+		r.AddError(name, "is not an absolute URL")
 		return ""
 	}
 	return v
 }
 
-// caBundle returns the certificates in the file AWS_CA_BUNDLE. If the variable is not set,
-// it returns nil, which means the system's roots. If the file cannot be used, it also adds
-// an error to r.
+// caBundle returns the certificates in the file that AWS_CA_BUNDLE names. If the variable is
+// not set, it returns nil, which stands for the system's roots. If the file cannot be used,
+// it returns nil and adds an error to r.
 func caBundle(r *env.Reader) *x509.CertPool {
 	file := r.Optional("AWS_CA_BUNDLE", "")
 	if file == "" {
@@ -150,7 +152,7 @@ func caBundle(r *env.Reader) *x509.CertPool {
 	pem, err := os.ReadFile(file)
 	pool := x509.NewCertPool()
 	if err != nil || !pool.AppendCertsFromPEM(pem) {
-		r.AddError("AWS_CA_BUNDLE", "is no readable file of PEM certificates")
+		r.AddError("AWS_CA_BUNDLE", "is not a readable file of PEM certificates")
 		return nil
 	}
 	return pool

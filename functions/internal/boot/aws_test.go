@@ -29,7 +29,7 @@ func lookup(vars map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) { v, ok := vars[name]; return v, ok }
 }
 
-// lambdaEnv is what Lambda sets, with changes.
+// lambdaEnv returns the variables that Lambda sets, with changes.
 func lambdaEnv(changes map[string]string) map[string]string {
 	vars := map[string]string{
 		"AWS_REGION":            "eu-central-1",
@@ -46,35 +46,35 @@ func awsConfig(t *testing.T, changes map[string]string) aws.Config {
 	r := env.NewReader(lookup(lambdaEnv(changes)))
 	cfg := boot.AWS(r)
 	if err := r.Err(); err != nil {
-		t.Fatalf("mistakes: %v", err)
+		t.Fatalf("reading the environment: %v", err)
 	}
 	return cfg
 }
 
-func TestAWSMistakes(t *testing.T) {
+func TestAWSErrors(t *testing.T) {
 	tests := []struct {
 		name string
 		vars map[string]string
 		want string
 	}{
 		{"empty", nil, "AWS_REGION: is missing\nAWS_ACCESS_KEY_ID: is missing\nAWS_SECRET_ACCESS_KEY: is missing"},
-		{"endpoint", lambdaEnv(map[string]string{"AWS_ENDPOINT_URL": "localhost:8000"}), "AWS_ENDPOINT_URL: is no absolute URL"},
-		{"endpoint of a service", lambdaEnv(map[string]string{"AWS_ENDPOINT_URL_KMS": "/kms"}), "AWS_ENDPOINT_URL_KMS: is no absolute URL"},
+		{"endpoint", lambdaEnv(map[string]string{"AWS_ENDPOINT_URL": "localhost:8000"}), "AWS_ENDPOINT_URL: is not an absolute URL"},
+		{"endpoint of a service", lambdaEnv(map[string]string{"AWS_ENDPOINT_URL_KMS": "/kms"}), "AWS_ENDPOINT_URL_KMS: is not an absolute URL"},
 		{"mode", lambdaEnv(map[string]string{"AWS_ACCOUNT_ID_ENDPOINT_MODE": "x"}),
-			"AWS_ACCOUNT_ID_ENDPOINT_MODE: is none of: preferred, required, disabled"},
-		{"FIPS", lambdaEnv(map[string]string{"AWS_USE_FIPS_ENDPOINT": "1"}), "AWS_USE_FIPS_ENDPOINT: is none of: true, false"},
-		{"CA", lambdaEnv(map[string]string{"AWS_CA_BUNDLE": "/nowhere"}), "AWS_CA_BUNDLE: is no readable file of PEM certificates"},
+			"AWS_ACCOUNT_ID_ENDPOINT_MODE: is not one of: preferred, required, disabled"},
+		{"FIPS", lambdaEnv(map[string]string{"AWS_USE_FIPS_ENDPOINT": "1"}), "AWS_USE_FIPS_ENDPOINT: is not one of: true, false"},
+		{"CA", lambdaEnv(map[string]string{"AWS_CA_BUNDLE": "/nowhere"}), "AWS_CA_BUNDLE: is not a readable file of PEM certificates"},
 	}
 	for _, test := range tests {
 		r := env.NewReader(lookup(test.vars))
 		boot.AWS(r)
 		if err := r.Err(); err == nil || err.Error() != test.want {
-			t.Errorf("%s: got %v, want %s", test.name, err, test.want)
+			t.Errorf("%s: got error %v, want %s", test.name, err, test.want)
 		}
 	}
 }
 
-// hostOf is where a call would have gone.
+// hostOf returns the origin to which call sends its request. The request is not sent.
 func hostOf(t *testing.T, cfg aws.Config, call func(context.Context, aws.Config) error) string {
 	t.Helper()
 	var host string
@@ -84,7 +84,7 @@ func hostOf(t *testing.T, cfg aws.Config, call func(context.Context, aws.Config)
 	})
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	if err := call(t.Context(), cfg); !errors.Is(err, context.Canceled) {
-		t.Errorf("calling: %v", err)
+		t.Errorf("got error %v, want context.Canceled", err)
 	}
 	return host
 }
@@ -131,13 +131,14 @@ func TestEndpoints(t *testing.T) {
 			"https://dynamodb.eu-central-1.amazonaws.com", "https://kms.eu-central-1.amazonaws.com", "https://secretsmanager.eu-central-1.amazonaws.com"},
 		{"FIPS", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true"}, "https://dynamodb-fips.eu-central-1.amazonaws.com",
 			"https://kms-fips.eu-central-1.amazonaws.com", "https://secretsmanager-fips.eu-central-1.amazonaws.com"},
-		// The SDK knows one host of Secrets Manager for both, in this partition.
+		// In this partition, the SDK uses the same host of Secrets Manager for IPv4 and
+		// dual stack.
 		{"dual stack, default region", map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "true", "AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"},
 			"https://dynamodb.eu-west-1.api.aws", "https://kms.eu-west-1.api.aws", "https://secretsmanager.eu-west-1.amazonaws.com"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			// The SDK's clients look at these two themselves.
+			// The SDK's clients read these variables from the environment too.
 			for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"} {
 				t.Setenv(name, "")
 				os.Unsetenv(name)
@@ -163,7 +164,7 @@ func TestCredentialsAndLimits(t *testing.T) {
 		t.Errorf("credentials (-want +got): %v\n%s", err, diff)
 	}
 	if got := cfg.HTTPClient.(*http.Client).Timeout; got != 2*time.Second {
-		t.Errorf("an attempt may take %v, want 2s", got)
+		t.Errorf("time limit of an attempt = %v, want 2s", got)
 	}
 	retryer := cfg.Retryer()
 	if got := retryer.MaxAttempts(); got != 3 {
@@ -171,7 +172,7 @@ func TestCredentialsAndLimits(t *testing.T) {
 	}
 	timeout := &url.Error{Op: "Post", Err: os.ErrDeadlineExceeded}
 	if !retryer.IsErrorRetryable(timeout) {
-		t.Error("an attempt that took too long is not tried again")
+		t.Error("an attempt that timed out is not retried")
 	}
 	for attempt := 1; attempt <= 20; attempt++ {
 		if d, err := retryer.RetryDelay(attempt, timeout); err != nil || d > 200*time.Millisecond {
@@ -194,9 +195,9 @@ func TestCABundleIsTrusted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := awsConfig(t, map[string]string{"AWS_CA_BUNDLE": file}).HTTPClient.Do(r); err != nil {
-		t.Errorf("with the bundle: %v", err)
+		t.Errorf("with the bundle: got error %v, want none", err)
 	}
 	if _, err := awsConfig(t, nil).HTTPClient.Do(r); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("without the bundle: %v, want an untrusted certificate", err)
+		t.Errorf("without the bundle: got error %v, want one for an untrusted certificate", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
 	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/internal/lambdahttp"
+	"github.com/asanaauth/asanaauth/internal/version"
 )
 
 func logger() (*slog.Logger, *bytes.Buffer) {
@@ -23,20 +24,20 @@ func logger() (*slog.Logger, *bytes.Buffer) {
 	return slog.New(slog.NewTextHandler(&b, nil)), &b
 }
 
-func TestWarmRunsSideBySide(t *testing.T) {
+func TestWarmRunsConcurrently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, lines := logger()
 		start, met := time.Now(), make(chan struct{})
 		boot.Warm(t.Context(), log,
 			func(context.Context) error { met <- struct{}{}; return nil },
-			func(context.Context) error { <-met; return errors.New("table is away") },
+			func(context.Context) error { <-met; return errors.New("table is unavailable") },
 			func(context.Context) error { panic("secret") },
 		)
 		if took := time.Since(start); took != 0 {
-			t.Errorf("took %v, want no waiting", took)
+			t.Errorf("took %v, want 0s", took)
 		}
-		if got := lines.String(); !strings.Contains(got, "table is away") || !strings.Contains(got, "panicked") || strings.Contains(got, "secret") {
-			t.Errorf("log %s: want the error and the panic without its value", got)
+		if got := lines.String(); !strings.Contains(got, "table is unavailable") || !strings.Contains(got, "panicked") || strings.Contains(got, "secret") {
+			t.Errorf("got log %s, want the error, and the panic without its value", got)
 		}
 	})
 }
@@ -53,9 +54,9 @@ func TestWarmEndsAfterTwoSeconds(t *testing.T) {
 			t.Errorf("took %v, want 2s", took)
 		}
 		if !strings.Contains(lines.String(), "deadline exceeded") {
-			t.Errorf("log %s: want the deadline", lines)
+			t.Errorf("got log %s, want the exceeded deadline", lines)
 		}
-		time.Sleep(time.Minute) // the second function ends within the bubble
+		time.Sleep(time.Minute) // until the second function returns
 	})
 }
 
@@ -65,14 +66,32 @@ func TestSettle(t *testing.T) {
 	r.Scopes("SCOPES")
 	r.String("TABLE_NAME")
 	if err := boot.Settle(t.Context(), log, r); err == nil || err.Error() != "TABLE_NAME: is missing" {
-		t.Errorf("Settle = %v, want the mistake", err)
+		t.Errorf("Settle = %v, want TABLE_NAME: is missing", err)
 	}
-	if got := lines.String(); !strings.Contains(got, "level=WARN") || !strings.Contains(got, "SCOPES: has default") {
-		t.Errorf("log %s: want the warning", got)
+	if got := lines.String(); !strings.Contains(got, "level=WARN") || !strings.Contains(got, "SCOPES: has default and other scopes") {
+		t.Errorf("got log %s, want the warning", got)
 	}
 }
 
-func TestAnswersOfNoHandler(t *testing.T) {
+func TestLogVersion(t *testing.T) {
+	tests := []struct {
+		v    version.Info
+		want string
+	}{
+		{version.Info{Version: "v1.2.3"}, "version=v1.2.3\n"},
+		{version.Info{Version: "(devel)", Commit: "a2e5a07"}, "version=(devel) commit=a2e5a07\n"},
+		{version.Info{Version: "v1.2.3", Commit: "a2e5a07", Modified: true}, "version=v1.2.3 commit=a2e5a07 modified=true\n"},
+	}
+	for _, test := range tests {
+		log, lines := logger()
+		boot.LogVersion(log, test.v)
+		if want := `level=INFO msg="function starting" ` + test.want; !strings.HasSuffix(lines.String(), want) {
+			t.Errorf("%+v: got log %s, want %s", test.v, lines, want)
+		}
+	}
+}
+
+func TestResponsesWithoutHandler(t *testing.T) {
 	problem := func(w http.ResponseWriter, id string, status int) {
 		w.WriteHeader(status)
 		fmt.Fprintf(w, "%d %q", status, id)
@@ -85,21 +104,23 @@ func TestAnswersOfNoHandler(t *testing.T) {
 	}
 	for _, test := range tests {
 		log, lines := logger()
-		h := lambdahttp.New(http.HandlerFunc(crash), boot.Answers(log, problem))
+		h := lambdahttp.New(http.HandlerFunc(crash), boot.Options(log, problem))
 		out, err := h.Invoke(t.Context(), []byte(test.payload))
 		if want := strings.ReplaceAll(test.body, `"`, `\"`); err != nil || !strings.Contains(string(out), want) {
-			t.Errorf("%s: answered %s, %v; want %s", test.name, out, err, want)
+			t.Errorf("%s: got response %s, %v; want %s", test.name, out, err, want)
 		}
 		got := lines.String()
 		if !strings.Contains(got, test.log) || strings.Contains(got, test.never) {
-			t.Errorf("%s: log %s: want %s", test.name, got, test.log)
+			t.Errorf("%s: got log %s, want %s, and no %s", test.name, got, test.log, test.never)
 		}
-		if strings.Contains(test.payload, "version") && (!strings.Contains(got, "boot_test.crash:") || strings.Contains(got, "boot.answers")) {
-			t.Errorf("%s: log %s: want the function that panicked", test.name, got)
+		if strings.Contains(test.payload, "version") && (!strings.Contains(got, "boot_test.crash:") || strings.Contains(got, "boot.options")) {
+			t.Errorf("%s: got log %s, want a stack that begins with the function that panicked", test.name, got)
 		}
 	}
 }
 
+// crash is a handler that writes half of a response and panics: with the path, or with a
+// runtime error if the path is "/".
 func crash(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "half")
 	if r.URL.Path != "/" {

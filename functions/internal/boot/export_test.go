@@ -1,4 +1,7 @@
 package boot
 
-// Answers are the answers that lambdahttp gets from Run.
-var Answers = answers
+// For the tests: what Run passes to lambdahttp, and the start line.
+var (
+	Options    = options
+	LogVersion = logVersion
+)

@@ -5,12 +5,12 @@ import (
 	"strconv"
 )
 
-// maxFrames is enough for the frames from a panic to the handler, and keeps the log line
-// short.
+// maxFrames limits the length of a log line. It is enough for the frames from a panic to the
+// handler.
 const maxFrames = 32
 
-// stack returns the functions and line numbers that led to the current panic. Unlike
-// debug.Stack, it does not print arguments.
+// stack returns the functions that led to the current panic, innermost first, each with its
+// line number. Unlike debug.Stack, it leaves out arguments, which may contain secrets.
 func stack() []string {
 	pcs := make([]uintptr, maxFrames)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs)])
@@ -19,7 +19,7 @@ func stack() []string {
 		f, more := frames.Next()
 		list = append(list, f.Function+":"+strconv.Itoa(f.Line))
 		if f.Function == "runtime.gopanic" {
-			list = nil // the frames so far handle the panic
+			list = nil // the frames so far belong to the recovery from the panic
 		}
 		if !more {
 			return list

@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// A connection to AWS stays in its region, so one second is enough to dial. One attempt may
-// take two seconds, so three attempts fit into the time of a request.
+// Time limits for AWS. Connections stay in one region, so one second is enough to connect.
+// Three attempts of two seconds each fit into the time limit of a request.
 const (
 	awsDial    = time.Second
 	awsAttempt = 2 * time.Second
 )
 
-// asanaDial is the time limit to connect to Asana, and for the TLS handshake. A token
-// request may take eight seconds in all.
+// asanaDial is the time limit for connecting to Asana, and another one for the TLS
+// handshake. A token request may take eight seconds in total.
 const asanaDial = 3 * time.Second
 
-// awsClient returns the HTTP client for every client of the SDK. If roots is nil, the
-// system's roots are used.
+// awsClient returns the HTTP client for the SDK's clients. It trusts the certificates that
+// roots have signed, or the system's roots if roots is nil.
 func awsClient(roots *x509.CertPool) *http.Client {
 	t := transport(awsDial)
 	t.TLSClientConfig.RootCAs = roots
@@ -36,11 +36,16 @@ func awsClient(roots *x509.CertPool) *http.Client {
 	}
 }
 
-// AsanaTransport returns a transport for Asana. It uses only HTTP/1.1: after a freeze,
-// requests on a closed HTTP/2 connection wait until a ping times out, but DropStaleConns can
-// close an idle HTTP/1.1 connection. The caller sets deadlines and handles redirects.
+// AsanaTransport returns a transport for requests to Asana. It uses only HTTP/1.1. After a
+// sandbox was frozen, requests on a dead HTTP/2 connection would wait until a ping times
+// out, whereas [DropStaleConns] can close idle HTTP/1.1 connections.
+//
+// The transport sets time limits only for connecting. The caller sets a deadline for each
+// request.
 func AsanaTransport() *http.Transport { return transport(asanaDial) }
 
+// transport returns an HTTP/1.1 transport. dial is the time limit for connecting, and for
+// the TLS handshake.
 func transport(dial time.Duration) *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
@@ -56,12 +61,13 @@ func transport(dial time.Duration) *http.Transport {
 	}
 }
 
-// replaying is a RoundTripper that lets net/http send a read again at once, if the
-// connection turns out to be closed. Writes are left to the SDK's own retries.
+// replaying is a RoundTripper for AWS. It allows net/http to send a read operation again at
+// once if the connection turns out to be closed. Write operations are only retried by the
+// SDK.
 //
-// It copies the request's body. The SDK closes its body when it has the response. If net/http
-// has not yet read the end of the body, it takes that for a failed write, and closes the
-// connection and sometimes loses the response.
+// It copies the request's body, because the SDK closes the body as soon as it has the
+// response. If net/http has not read the whole body by then, it treats this as a failed
+// write: it closes the connection and sometimes loses the response.
 type replaying struct{ next *http.Transport }
 
 func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -78,19 +84,19 @@ func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
 	again.Body, _ = fresh()
 	if isRead(r.Header.Get("X-Amz-Target")) {
 		again.GetBody = fresh
-		// net/http does not send this header if it is empty, but then treats the
-		// request as one that may be repeated.
+		// An empty Idempotency-Key is not sent, but tells net/http that it may send
+		// the request again.
 		again.Header = r.Header.Clone()
 		again.Header["Idempotency-Key"] = []string{}
 	}
 	return t.next.RoundTrip(&again)
 }
 
-// CloseIdleConnections closes the idle connections. http.Client.CloseIdleConnections calls
-// it.
+// CloseIdleConnections implements the interface that http.Client.CloseIdleConnections uses.
 func (t replaying) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
-// isRead reports whether an X-Amz-Target is an operation that changes nothing.
+// isRead reports whether target, the value of an X-Amz-Target header, names an operation
+// that changes nothing.
 func isRead(target string) bool {
 	_, operation, _ := strings.Cut(target, ".")
 	switch operation {

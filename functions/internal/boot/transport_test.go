@@ -20,8 +20,8 @@ func pemOf(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// cutter answers the first request of each connection and cuts the connection at
-// the second, as a thawed sandbox finds it.
+// cutter starts a server that responds to the first request of each connection and closes
+// the connection at the second one. A client sees the same after its sandbox was frozen.
 func cutter(t *testing.T) *httptest.Server {
 	var last atomic.Value
 	last.Store("")
@@ -39,7 +39,7 @@ func cutter(t *testing.T) *httptest.Server {
 	return server
 }
 
-func TestOnlyReadsAreReplayedOnADeadConnection(t *testing.T) {
+func TestOnlyReadsAreSentAgainOnADeadConnection(t *testing.T) {
 	tests := []struct {
 		target string
 		want   bool
@@ -64,7 +64,7 @@ func TestOnlyReadsAreReplayedOnADeadConnection(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r.GetBody = nil // as the SDK leaves it
+				r.GetBody = nil // the SDK does not set it
 				r.Header.Set("X-Amz-Target", test.target)
 				resp, err := client.Do(r)
 				if err != nil {
@@ -75,17 +75,17 @@ func TestOnlyReadsAreReplayedOnADeadConnection(t *testing.T) {
 				return string(body), err
 			}
 			if body, err := do(); err != nil || body != "body" {
-				t.Fatalf("first request: %q, %v", body, err)
+				t.Fatalf("first request: got %q, %v; want body", body, err)
 			}
 			body, err := do()
 			if got := err == nil && body == "body"; got != test.want {
-				t.Errorf("on a dead connection: %q, %v; replayed %v, want %v", body, err, got, test.want)
+				t.Errorf("on a dead connection: got %q, %v; sent again %v, want %v", body, err, got, test.want)
 			}
 		})
 	}
 }
 
-func TestAsanaIsSpokenToInHTTP1(t *testing.T) {
+func TestAsanaTransportUsesHTTP1(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, r.Proto)
 	}))
@@ -102,7 +102,7 @@ func TestAsanaIsSpokenToInHTTP1(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	if body, _ := io.ReadAll(resp.Body); string(body) != "HTTP/1.1" {
-		t.Errorf("spoke %s, want HTTP/1.1", body)
+		t.Errorf("got protocol %s, want HTTP/1.1", body)
 	}
 }
 
@@ -140,9 +140,9 @@ func TestDropStaleConns(t *testing.T) {
 		want          int32 // connections dialled so far
 	}{
 		{"ten seconds after init", 10 * time.Second, 0, 1},
-		{"at once", 0, 0, 1},
+		{"immediately", 0, 0, 1},
 		{"after a freeze", 10*time.Second + 1, 20 * time.Second, 2},
-		{"at once after a long invocation", 0, 0, 2},
+		{"immediately after a long invocation", 0, 0, 2},
 		{"after the clock was set back", -time.Second, 0, 3},
 		{"an hour later", time.Hour, 0, 4},
 	}
@@ -150,7 +150,7 @@ func TestDropStaleConns(t *testing.T) {
 		now, inside = now.Add(step.pause), step.inside
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 		if got := dialled.Load(); got != step.want {
-			t.Errorf("%s: %d connections dialled, want %d", step.name, got, step.want)
+			t.Errorf("%s: got %d connections, want %d", step.name, got, step.want)
 		}
 	}
 }

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// warmTime is the time limit of warm-up. Lambda allows ten seconds for init, but the first
-// caller waits until it ends.
+// warmTime is the time limit of Warm. Lambda allows ten seconds for init, but the first
+// caller waits until init ends.
 const warmTime = 2 * time.Second
 
 var errWarmPanic = errors.New("warm-up panicked")
 
-// Warm calls the functions concurrently, and parses the TLS roots, for at most two seconds.
-// Call it during init, because Lambda does not throttle the CPU then. The functions should
-// read the table and the keyring once, to open connections and fill caches. They must return
-// when their context ends.
+// Warm prepares a process for its first request. It calls the functions concurrently, and
+// loads the system's TLS roots at the same time. It returns when they have returned, after
+// two seconds at most. The functions should read the table and the keyring once, which
+// opens connections and fills caches. They must return when their context ends.
 //
-// Warm logs errors and returns none, because a function must start even if a service is
-// unavailable. The first request then does the work.
+// Call Warm during init, because Lambda does not throttle the CPU then. Warm logs errors
+// but does not return them: a function must start even if a service is unavailable, and the
+// first request then does the work.
 func Warm(ctx context.Context, log *slog.Logger, functions ...func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, warmTime)
 	defer cancel()

@@ -240,7 +240,7 @@ func Frontend(ctx context.Context, method, path, body string) *http.Request {
 func LookAtSources(t testing.TB) {
 	t.Helper()
 	root := filepath.Dir(template.Path(t))
-	for _, dir := range []string{"functions", "pkg"} {
+	for _, dir := range []string{"functions", "internal", "pkg"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(path, ".go") {
 				_, err = os.Stat(path)

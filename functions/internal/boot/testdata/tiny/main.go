@@ -1,4 +1,4 @@
-// Command tiny is the smallest function that boot can start.
+// Command tiny is a function with only what package boot needs, for boot's tests.
 package main
 
 import (
