@@ -20,17 +20,17 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// backendRoutes are the rows of README's table of backend routes, "METHOD /path"
-// each, sorted.
+// backendRoutes returns the rows of the table of backend routes in docs/api.md, each as
+// "METHOD /path", sorted.
 func backendRoutes(t *testing.T) []string {
 	t.Helper()
-	readme, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../docs/api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(readme), "\n### Backend routes\n")
+	_, section, found := strings.Cut(string(page), "\n## Backend routes\n")
 	if !found {
-		t.Fatal("README.md has no section on backend routes")
+		t.Fatal("docs/api.md has no section on backend routes")
 	}
 	section, _, _ = strings.Cut(section, "\n#")
 	var out []string
@@ -41,8 +41,9 @@ func backendRoutes(t *testing.T) []string {
 	return slices.Compact(out)
 }
 
-// README's table has every method that the handler serves on its paths, and no other;
-// and template.yaml leads each path to the handler, by the IAM authorizer alone.
+// TestBackendRouteTable checks that the table of docs/api.md has every method that the
+// handler serves on its paths, and no other. In template.yaml, each path must lead to the
+// handler, with the IAM authorizer.
 func TestBackendRouteTable(t *testing.T) {
 	t.Parallel()
 	h, err := httpapi.NewBackend(httpapi.Config{PublicURL: public,
@@ -68,7 +69,7 @@ func TestBackendRouteTable(t *testing.T) {
 	}
 	slices.Sort(served)
 	if diff := cmp.Diff(backendRoutes(t), slices.Compact(served)); diff != "" {
-		t.Errorf("backend routes (-in README.md +served):\n%s", diff)
+		t.Errorf("backend routes (-in docs/api.md +served):\n%s", diff)
 	}
 }
 

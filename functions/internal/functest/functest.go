@@ -67,6 +67,7 @@ func (m Main) Run(t *testing.T) {
 	t.Run("no variable set", m.empty)
 	t.Run("every variable malformed", m.malformed)
 	t.Run("template", m.template)
+	t.Run("docs/configuration.md", m.page)
 	t.Run("route", m.route)
 	t.Run("sample event", m.event)
 }

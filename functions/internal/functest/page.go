@@ -1,0 +1,49 @@
+package functest
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
+)
+
+// page checks that docs/configuration.md lists the variables that the function reads.
+// Those whose name begins with AWS_ have a section of their own.
+func (m Main) page(t *testing.T) {
+	r := recorder{env: Env()}
+	if _, err := m.NewHandler(t.Context(), r.lookup, discard()); err != nil {
+		t.Fatal(err)
+	}
+	want := slices.DeleteFunc(r.asked, func(name string) bool { return strings.HasPrefix(name, "AWS_") })
+	slices.Sort(want)
+	if diff := cmp.Diff(want, m.documented(t)); diff != "" {
+		t.Errorf("variables (-read by newHandler +in docs/configuration.md):\n%s", diff)
+	}
+}
+
+var pageRow = regexp.MustCompile("(?m)^\\| \\[`([A-Z_]+)`\\]\\([^)]*\\) \\| ([^|]*) \\|")
+
+// documented returns the variables that docs/configuration.md says the function reads.
+func (m Main) documented(t *testing.T) []string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(filepath.Dir(template.Path(t)), "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, row := range pageRow.FindAllStringSubmatch(string(page), -1) {
+		readers := strings.Split(row[2], ", ")
+		if except, ok := strings.CutPrefix(row[2], "all but "); ok && except != m.Name ||
+			row[2] == "all" || slices.Contains(readers, m.Name) {
+			names = append(names, row[1])
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,56 @@
+package httpapi_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestAPIPage checks that docs/api.md has a section for each operation of
+// docs/openapi.yaml, and no other. It leaves out HEAD, which does nothing.
+func TestAPIPage(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for operation := range readDocument(t).operations() {
+		if !strings.HasPrefix(operation, "HEAD ") {
+			want = append(want, operation)
+		}
+	}
+	var got []string
+	for _, m := range regexp.MustCompile("(?m)^### `([A-Z]+ /[^` ]*)`").FindAllStringSubmatch(readPage(t, "api.md"), -1) {
+		got = append(got, m[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
+		t.Errorf("routes (-docs/openapi.yaml +docs/api.md):\n%s", diff)
+	}
+}
+
+// TestAPIPageShapes checks that the examples in docs/api.md have all members of their
+// schemas.
+func TestAPIPageShapes(t *testing.T) {
+	t.Parallel()
+	d := readDocument(t)
+	page := readPage(t, "api.md")
+	for heading, schema := range map[string]string{
+		"A connection": "Connection", "A membership": "Membership", "A token response": "Token", "`GET /session`": "Session",
+		"`GET /connections/{id}/capabilities`": "Capabilities",
+	} {
+		_, section, ok := strings.Cut(page, "\n### "+heading+"\n")
+		if !ok {
+			t.Errorf("docs/api.md has no section %q", heading)
+			continue
+		}
+		section, _, _ = strings.Cut(section, "\n#")
+		_, to := d.resolve(node{"$ref": "#/components/schemas/" + schema})
+		for name := range to["properties"].(node) {
+			if !strings.Contains(section, `"`+name+`":`) {
+				t.Errorf("the example of %q has no member %q", heading, name)
+			}
+		}
+	}
+}

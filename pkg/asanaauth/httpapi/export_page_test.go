@@ -1,0 +1,4 @@
+package httpapi
+
+// RedirectKind is redirectKind.
+var RedirectKind = redirectKind

@@ -1,0 +1,116 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+)
+
+func readPage(t *testing.T, name string) string {
+	t.Helper()
+	page, err := os.ReadFile("../../../docs/" + name)
+	must(t, err)
+	return string(page)
+}
+
+// sections returns the sections of docs/problems.md whose heading is a problem type, by
+// type. Other headings of the page begin with an upper-case letter.
+func sections(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, section := range strings.Split(readPage(t, "problems.md"), "\n## ")[1:] {
+		kind, text, _ := strings.Cut(section, "\n")
+		if kind != strings.ToLower(kind) {
+			continue
+		}
+		if _, ok := all[kind]; ok {
+			t.Errorf("docs/problems.md has the heading %q twice", kind)
+		}
+		all[kind] = text
+	}
+	return all
+}
+
+var sourceKind = regexp.MustCompile(`(?m)ErrorKind\s+= "([a-z-]+)"$`)
+
+// TestProblemsPage checks that docs/problems.md has one section for each problem type and
+// each ErrorKind, with the statuses of the code, and no section for anything else.
+func TestProblemsPage(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{}
+	for _, p := range httpapi.ProblemTypes() {
+		want[string(p.Kind)] = fmt.Sprint(p.Status)
+	}
+	want["asana-unavailable"] += ", 504" // a time-out
+	kinds := 0
+	for _, name := range []string{"../errors.go", "problem.go"} {
+		source, err := os.ReadFile(name)
+		must(t, err)
+		for _, m := range sourceKind.FindAllStringSubmatch(string(source), -1) {
+			kinds++
+			if want[m[1]] == "" {
+				t.Errorf("%s has no problem type", m[1])
+			}
+		}
+	}
+	if kinds != len(want) {
+		t.Errorf("got %d kinds in the source, want %d", kinds, len(want))
+	}
+	status := regexp.MustCompile(`^\nStatus: ([0-9, ]+)\n`)
+	got := map[string]string{}
+	for kind, text := range sections(t) {
+		got[kind] = "no line \"Status: …\" below the heading"
+		if m := status.FindStringSubmatch(text); m != nil {
+			got[kind] = m[1]
+		}
+		if !strings.Contains(text, "\nWhat to do: ") {
+			t.Errorf("docs/problems.md does not say what to do about %s", kind)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("problem types and statuses (-code +docs/problems.md):\n%s", diff)
+	}
+}
+
+// TestProblemsPageAtAGlance checks that the table of docs/problems.md has every problem
+// type.
+func TestProblemsPageAtAGlance(t *testing.T) {
+	t.Parallel()
+	_, table, _ := strings.Cut(readPage(t, "problems.md"), "\n## At a glance\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	for _, p := range httpapi.ProblemTypes() {
+		if !strings.Contains(table, "](#"+string(p.Kind)+")") {
+			t.Errorf("the table has no %s", p.Kind)
+		}
+	}
+}
+
+// TestErrorsOnTheReturnURL checks that docs/problems.md lists the values of asana_error.
+func TestErrorsOnTheReturnURL(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, p := range httpapi.ProblemTypes() {
+		if p.Kind == httpapi.RedirectKind(&asanaauth.Error{Kind: p.Kind}) {
+			want = append(want, string(p.Kind))
+		}
+	}
+	_, table, _ := strings.Cut(readPage(t, "problems.md"), "\n## Errors on the return URL\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	var got []string
+	for _, m := range regexp.MustCompile("(?m)^\\| \\[`([a-z-]+)`\\]").FindAllStringSubmatch(table, -1) {
+		got = append(got, m[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("values of asana_error (-code +docs/problems.md):\n%s", diff)
+	}
+}
