@@ -1,7 +1,8 @@
-// Command authorize sends a browser to Asana's consent screen: GET /authorize.
+// Command authorize serves GET /authorize, which redirects a browser to Asana's consent
+// screen.
 //
-// It only stores attempts. It has no data key and no client secret, so it cannot open a
-// sealed field.
+// It writes only attempts to the table. It has no data key and no client secret, so it
+// cannot decrypt a sealed field.
 package main
 
 import (

@@ -16,23 +16,24 @@ func function() functest.Main {
 
 func TestFunction(t *testing.T) { function().Run(t) }
 
-// The settings reach the rules: what is refused before the table is needed.
+// TestSettings checks that the variables take effect. The table is unavailable, so only
+// requests that are refused before it is read get a 400.
 func TestSettings(t *testing.T) {
 	tests := []struct {
 		name, query string
 		env         []string
 		want        int
-		says        string
+		contentType string
 	}{
 		{"foreign return URL", "?return_to=https://evil.example/", nil, 400, "text/html"},
 		{"links only", "", []string{"SIGN_IN", "links"}, 400, "text/html"},
-		{"table away", "", nil, 503, "text/html"},
+		{"table unavailable", "", nil, 503, "text/html"},
 	}
 	for _, test := range tests {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://auth.example.com/authorize"+test.query, nil)
 		w := functest.Serve(function().Handler(t, test.env...), r)
-		if w.Code != test.want || !strings.HasPrefix(w.Header().Get("Content-Type"), test.says) {
-			t.Errorf("%s: %d %s, want %d %s", test.name, w.Code, w.Header().Get("Content-Type"), test.want, test.says)
+		if w.Code != test.want || !strings.HasPrefix(w.Header().Get("Content-Type"), test.contentType) {
+			t.Errorf("%s: got %d %s, want %d %s", test.name, w.Code, w.Header().Get("Content-Type"), test.want, test.contentType)
 		}
 	}
 }

@@ -1,5 +1,6 @@
-// Command callback handles the redirect from Asana's consent screen: GET and POST /callback.
-// It creates connections, sessions, and the installation's first keyring.
+// Command callback serves GET and POST /callback, to which Asana's consent screen redirects
+// the browser. It creates connections and sessions. It also creates the installation's
+// keyring if none exists yet.
 package main
 
 import (
@@ -32,7 +33,7 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 		ReturnURLs:   r.ReturnURLs("RETURN_URLS"),
 		ResponseType: wire.ResponseType(r),
 		SessionTTL:   r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
-		// The idle end is moved at most once an hour, so the least value is two hours.
+		// Sessions are extended at most once an hour, so the minimum is two hours.
 		SessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 		Log:            log,
 	}

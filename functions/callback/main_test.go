@@ -21,7 +21,7 @@ func TestResponseType(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://auth.example.com/callback", nil)
 		w := functest.Serve(function().Handler(t, "ASANA_RESPONSE_TYPE", responseType), r)
 		if w.Code != want || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
-			t.Errorf("%s: GET /callback: %d %s, want %d and a page", responseType, w.Code, w.Header().Get("Content-Type"), want)
+			t.Errorf("%s: GET /callback: got %d %s, want %d and a page", responseType, w.Code, w.Header().Get("Content-Type"), want)
 		}
 	}
 }

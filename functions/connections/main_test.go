@@ -17,15 +17,16 @@ func function() functest.Main {
 
 func TestFunction(t *testing.T) { function().Run(t) }
 
-// Without an identity in the event nobody is served, whatever a header says.
-func TestNobody(t *testing.T) {
+// TestUnauthenticated checks that requests without an identity in the event get a 401, even
+// if their headers claim one.
+func TestUnauthenticated(t *testing.T) {
 	h := function().Handler(t)
 	for _, path := range []string{"/links", "/connections", "/connections/con_aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb/token"} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://auth.example.com"+path, nil)
 		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-central-1/execute-api/aws4_request")
 		r.Header.Set("X-Amzn-Request-Context", `{"authorizer":{"iam":{"userArn":"arn:aws:iam::111122223333:role/backend"}}}`)
 		if w := functest.Serve(h, r); w.Code != http.StatusUnauthorized {
-			t.Errorf("POST %s: %d, want 401", path, w.Code)
+			t.Errorf("POST %s: got %d, want 401", path, w.Code)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Command disconnect disconnects a connection and revokes its grant at Asana: POST
-// /disconnect.
+// Command disconnect serves POST /disconnect, which ends a connection and revokes its grant
+// at Asana.
 package main
 
 import (

@@ -17,14 +17,14 @@ func TestFunction(t *testing.T) { function().Run(t) }
 
 func TestOrigins(t *testing.T) {
 	for origin, want := range map[string]int{
-		"https://app.example.com":   http.StatusUnauthorized, // nobody is signed in
+		"https://app.example.com":   http.StatusUnauthorized, // no session cookie
 		"https://other.example.com": http.StatusForbidden,
 	} {
 		r := functest.Frontend(t.Context(), http.MethodPost, "/disconnect", "")
 		r.Header.Set("Origin", origin)
 		w := functest.Serve(function().Handler(t), r)
 		if w.Code != want || !strings.HasPrefix(w.Header().Get("Content-Type"), "application/problem+json") {
-			t.Errorf("%s: %d %s, want %d and a problem", origin, w.Code, w.Header().Get("Content-Type"), want)
+			t.Errorf("%s: got %d %s, want %d and a problem", origin, w.Code, w.Header().Get("Content-Type"), want)
 		}
 	}
 }

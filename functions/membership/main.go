@@ -1,4 +1,4 @@
-// Command membership reports a person's licences: GET /membership.
+// Command membership serves GET /membership, which returns a person's Asana licences.
 package main
 
 import (

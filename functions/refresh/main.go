@@ -1,4 +1,5 @@
-// Command refresh returns access tokens, and refreshes them if necessary: POST /refresh.
+// Command refresh serves POST /refresh, which returns an access token to the frontend. It
+// refreshes the token at Asana if necessary.
 package main
 
 import (

@@ -1,8 +1,8 @@
-// Command session reports who is signed in, signs a browser out, and makes session
-// codes: GET and DELETE /session, POST /session/code.
+// Command session serves GET /session, which returns who is signed in, DELETE /session,
+// which signs the browser out, and POST /session/code, which creates session codes.
 //
-// It opens sealed fields, but sends no request to Asana. It has neither the client id nor
-// the client secret.
+// It decrypts sealed fields, but sends no requests to Asana and has neither the client id
+// nor the client secret.
 package main
 
 import (

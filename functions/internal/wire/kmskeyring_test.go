@@ -16,12 +16,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Before the callback has run there is no keyring. Functions that open are not to
-// ask KMS for one, nor to raise an alarm.
-func TestOpenerMakesNoKeyring(t *testing.T) {
-	asked := 0
+// TestOpenerCreatesNoKeyring checks that a function that must not create the keyring does
+// not call KMS and does not raise an alarm if the keyring does not exist yet.
+func TestOpenerCreatesNoKeyring(t *testing.T) {
+	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked++
+		calls++
 		w.WriteHeader(http.StatusBadRequest)
 	}))
 	defer server.Close()
@@ -30,13 +30,13 @@ func TestOpenerMakesNoKeyring(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		keys  func(*env.Reader, aws.Config, store.Store, *slog.Logger) *keyring.Keyring
-		asked int
+		calls int
 		fails bool
 	}{
 		"opener": {kmskeyring.Opener, 0, false},
 		"maker":  {kmskeyring.Maker, 1, true},
 	} {
-		asked = 0
+		calls = 0
 		var log bytes.Buffer
 		r := env.NewReader(func(name string) (string, bool) { v, ok := vars[name]; return v, ok })
 		k := test.keys(r, cfg, &store.Memory{}, slog.New(slog.NewTextHandler(&log, nil)))
@@ -44,11 +44,11 @@ func TestOpenerMakesNoKeyring(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := kmskeyring.Warm(k)(t.Context())
-		if asked != test.asked || (err != nil) != test.fails {
-			t.Errorf("%s: KMS was asked %d times, %v; want %d, an error %t", name, asked, err, test.asked, test.fails)
+		if calls != test.calls || (err != nil) != test.fails {
+			t.Errorf("%s: got %d calls of KMS, error %v; want %d calls, an error: %t", name, calls, err, test.calls, test.fails)
 		}
 		if !test.fails && strings.Contains(log.String(), "alarm") {
-			t.Errorf("%s: an alarm: %s", name, &log)
+			t.Errorf("%s: got an alarm: %s", name, &log)
 		}
 	}
 }

@@ -1,11 +1,10 @@
-// Package wire has a constructor for each part that several functions need. A constructor
-// reads the part's environment variables. A main calls those that it needs, and the linker
-// leaves out the others. Opening sealed fields and fetching the client secret are in
-// packages of their own (kmskeyring, managedsecret), so that a function without these rights
-// does not import them.
+// Package wire constructs the parts that several functions need, such as the store and the
+// Asana client. Each constructor reads the environment variables of its part through an
+// [env.Reader] and adds errors to it. Use the results only if boot.Settle returns nil.
 //
-// A constructor adds errors about its variables to the Reader. Use its result only if
-// [boot.Settle] returned no error.
+// A function's main calls only the constructors that it needs, and the linker leaves out the
+// others. The keyring and the client secret are in packages of their own, kmskeyring and
+// managedsecret. A function that must not use them does not import them.
 package wire
 
 import (
@@ -25,13 +24,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// HTTP reads PUBLIC_URL. Request ids are those of API Gateway.
+// HTTP returns the configuration of the HTTP handlers. It reads PUBLIC_URL. Request ids are
+// those of API Gateway.
 func HTTP(r *env.Reader, log *slog.Logger) httpapi.Config {
 	return httpapi.Config{PublicURL: r.Origin("PUBLIC_URL"), Log: log, RequestID: requestID}
 }
 
-// Backend is HTTP for the function that serves backends. The caller is the ARN that API
-// Gateway's IAM authorizer verified. Headers of the client are not used.
+// Backend is like HTTP, for the function that serves backends. The caller of a request is
+// the ARN that API Gateway's IAM authorizer verified; headers are ignored.
 func Backend(r *env.Reader, log *slog.Logger) httpapi.Config {
 	c := HTTP(r, log)
 	c.Identity = func(r *http.Request) (string, bool) {
@@ -43,10 +43,10 @@ func Backend(r *env.Reader, log *slog.Logger) httpapi.Config {
 
 func requestID(r *http.Request) string { return lambdahttp.RequestID(r.Context()) }
 
-// Log returns a logger that adds the request's id to every line.
+// Log returns a logger that adds the request id to every line of a request.
 func Log(log *slog.Logger) *slog.Logger { return slog.New(httpapi.LogHandler(log.Handler())) }
 
-// Store reads TABLE_NAME.
+// Store returns the store in DynamoDB. It reads TABLE_NAME.
 func Store(r *env.Reader, cfg aws.Config) *dynamo.Store {
 	s, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), Table: r.String("TABLE_NAME")})
 	if err != nil && r.Err() == nil {
@@ -55,12 +55,13 @@ func Store(r *env.Reader, cfg aws.Config) *dynamo.Store {
 	return s
 }
 
-// Asana reads ASANA_CLIENT_ID and ASANA_BASE_URL.
+// Asana returns a client for Asana. It reads ASANA_CLIENT_ID and ASANA_BASE_URL.
 func Asana(r *env.Reader, transport http.RoundTripper) *asana.Client {
 	return client(r, asana.Config{Transport: transport})
 }
 
-// AsanaOpenID also reads ASANA_ISSUER, for the function that verifies ID tokens.
+// AsanaOpenID is like Asana, for the function that verifies ID tokens. It also reads
+// ASANA_ISSUER.
 func AsanaOpenID(r *env.Reader, transport http.RoundTripper) *asana.Client {
 	c := asana.Config{Transport: transport}
 	if r.Set("ASANA_ISSUER") {
@@ -81,25 +82,25 @@ func client(r *env.Reader, c asana.Config) *asana.Client {
 	return client
 }
 
-// RedirectURI returns the redirect URI, which must be registered at Asana.
+// RedirectURI returns the redirect URI, which must be registered in the Asana app.
 func RedirectURI(c httpapi.Config) string { return c.PublicURL + "/callback" }
 
-// ResponseType reads ASANA_RESPONSE_TYPE.
+// ResponseType returns the OAuth response type. It reads ASANA_RESPONSE_TYPE.
 func ResponseType(r *env.Reader) string {
 	return r.OneOf("ASANA_RESPONSE_TYPE", "code", "code", "code id_token")
 }
 
-// Dial returns a function for warm-up that opens a connection to Asana. The response is
-// ignored; no credentials are sent.
+// Dial returns a function for boot.Warm that opens a connection to Asana with a HEAD
+// request. The request has no credentials, and the response is ignored.
 func Dial(transport http.RoundTripper, c *asana.Client) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.Issuers()[0]+"/", nil)
 		if err != nil {
-			return fmt.Errorf("dialling Asana: %w", err)
+			return fmt.Errorf("connecting to Asana: %w", err)
 		}
 		resp, err := transport.RoundTrip(req)
 		if err != nil {
-			return fmt.Errorf("dialling Asana: %w", err)
+			return fmt.Errorf("connecting to Asana: %w", err)
 		}
 		defer resp.Body.Close()
 		_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))

@@ -1,5 +1,6 @@
-// Package kmskeyring makes the keyring for functions that seal or open fields. The keyring is
-// stored in the table, wrapped by AWS KMS.
+// Package kmskeyring constructs the keyring for functions that encrypt or decrypt sealed
+// fields. The keyring is stored in the table, wrapped by AWS KMS. A function that may create
+// a keyring uses [Maker], any other function uses [Opener].
 package kmskeyring
 
 import (
@@ -19,21 +20,22 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// The keyring is cached for five minutes by default, and an hour at most. After access to
-// the KMS key is removed, sealed fields can still be opened for that long.
+// A process caches the keyring for five minutes by default, and for an hour at most. A
+// process that loses access to the KMS key can decrypt sealed fields until its cache
+// expires.
 const (
 	defaultTTL = 5 * time.Minute
 	maxTTL     = time.Hour
 )
 
-// Maker returns a keyring for a function that may create the installation's first keyring.
-// It reads KMS_KEY_ID, KEY_CACHE_TTL, INSTALLATION and TABLE_NAME.
+// Maker returns the keyring for a function that may create it if it does not exist yet. It
+// reads KMS_KEY_ID, KEY_CACHE_TTL, INSTALLATION and TABLE_NAME.
 func Maker(r *env.Reader, cfg aws.Config, s store.Store, log *slog.Logger) *keyring.Keyring {
 	return keys(r, s, log, wrapper(r, cfg))
 }
 
-// Opener is like Maker, for a function that must not create a keyring: it has no permission
-// to write one. Before the first keyring exists, there is nothing to open.
+// Opener is like Maker, for a function that has no permission to create a keyring. If the
+// keyring does not exist yet, its methods return an error that wraps [seal.ErrUnavailable].
 func Opener(r *env.Reader, cfg aws.Config, s store.Store, log *slog.Logger) *keyring.Keyring {
 	return keys(r, s, log, unwrapper{wrapper(r, cfg)})
 }
@@ -67,17 +69,17 @@ func keys(r *env.Reader, s store.Store, log *slog.Logger, w seal.Wrapper) *keyri
 // unwrapper is a seal.Wrapper that cannot wrap.
 type unwrapper struct{ seal.Wrapper }
 
-var errNoKeyring = fmt.Errorf("%w: there is no keyring yet, and this function makes none", seal.ErrUnavailable)
+var errNoKeyring = fmt.Errorf("%w: the keyring does not exist yet, and this function cannot create it", seal.ErrUnavailable)
 
-// Wrap implements [seal.Wrapper]. It returns an error that wraps [seal.ErrUnavailable] and
-// not [seal.ErrDenied], which would raise an alarm: the callback function has not run yet,
-// and will create a keyring.
+// Wrap implements [seal.Wrapper]. Its error wraps [seal.ErrUnavailable]. An error that wraps
+// [seal.ErrDenied] would raise an alarm, although nothing is wrong: the first sign-in or
+// import will create the keyring.
 func (unwrapper) Wrap(context.Context, []byte, map[string]string) ([]byte, string, error) {
 	return nil, "", errNoKeyring
 }
 
-// Warm returns a function for boot.Warm that reads the keyring's row and unwraps it. The
-// function returns no error if the keyring does not exist yet.
+// Warm returns a function for boot.Warm that reads the keyring and unwraps it. The function
+// returns nil if the keyring does not exist yet.
 func Warm(k *keyring.Keyring) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := k.Ring(ctx)

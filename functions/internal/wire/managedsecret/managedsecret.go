@@ -1,5 +1,5 @@
-// Package managedsecret makes the client secrets for functions that ask Asana for tokens. It
-// reads them from AWS Secrets Manager.
+// Package managedsecret constructs the source of the Asana app's client secret for functions
+// that send token requests to Asana. The secret is stored in AWS Secrets Manager.
 package managedsecret
 
 import (
@@ -11,7 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
 )
 
-// New reads ASANA_CLIENT_SECRET_ARN. It fetches nothing before the first use.
+// New returns the client secrets in the AWS secret that ASANA_CLIENT_SECRET_ARN names. They
+// are fetched when they are first needed.
 func New(r *env.Reader, cfg aws.Config) *clientsecret.Secrets {
 	arn := r.ARN("ASANA_CLIENT_SECRET_ARN", "secretsmanager")
 	source, err := secretsmanager.New(secretsmanager.Config{Client: awssm.NewFromConfig(cfg), ARN: arn})
