@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Clock is the only source of time of the packages below this one. Implementations must
-// be safe for concurrent use.
+// Clock is the only source of time of the packages that do the work. Their Configs take one,
+// so that a test can set the time. Implementations must be safe for concurrent use.
 type Clock interface {
 	// Now returns the wall clock's time without a monotonic reading. The monotonic clock
 	// stops while a Lambda sandbox is frozen, so cached values would seem too young.
@@ -17,13 +17,13 @@ type Clock interface {
 	WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc)
 }
 
-// SystemClock is the machine's clock.
+// SystemClock is the [Clock] of the machine, for all programs except tests.
 type SystemClock struct{}
 
-// Now implements [Clock].
+// Now returns the wall clock's time without a monotonic reading.
 func (SystemClock) Now() time.Time { return time.Now().Round(0) }
 
-// Sleep implements [Clock].
+// Sleep returns nil after d, or ctx's error if ctx ends first.
 func (SystemClock) Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -35,7 +35,7 @@ func (SystemClock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// WithDeadline implements [Clock].
+// WithDeadline calls [context.WithDeadline] with ctx and at.
 func (SystemClock) WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, at)
 }

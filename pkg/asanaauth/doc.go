@@ -5,13 +5,14 @@
 // Deploy it once, as Lambda functions in your own AWS account. Your frontend and your
 // backend call it over HTTP, and a Go backend can also use it as a library.
 //
-// Your code never sees a refresh token. The backend takes care of:
+// No call returns a refresh token. The backend takes care of:
 //
 //   - One refresh at a time. However many callers and machines there are, one of them asks
 //     Asana, and all of them get the new token. This also holds if Asana rotates refresh
 //     tokens.
 //   - Encryption. Tokens, names and e-mail addresses are sealed under keys that AWS KMS
-//     wraps. A copy of the table reveals none of them, and a forged row does not open.
+//     wraps. A copy of the table reveals none of them. The fields of a row that an attacker
+//     made up do not open.
 //   - OAuth in detail: PKCE, state, nonce, ID tokens, redirect URIs, rate limits, and two
 //     client secrets during a rotation.
 //   - Licences. Package membership reports whether a person's licence is view only, before
@@ -82,8 +83,7 @@
 //	}
 //
 // Each kind is also a problem type of the HTTP API. The comment of a function lists the
-// kinds that it returns. [TryAgain], [AsanaUnavailable] and [Internal] can come from almost
-// every call. An error's text never contains a secret.
+// kinds that it returns. An error's text never contains a secret.
 //
 // # Concurrency
 //

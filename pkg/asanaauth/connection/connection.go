@@ -1,9 +1,13 @@
 // Package connection opens, describes, lists, imports and disconnects connections, for
 // backends.
 //
-// A connection is one Asana credential of one owner. A connection is made when a person
-// signs in (package login), when a backend redeems the connect code of a link (package
-// link), or when a backend imports a credential. Package token returns its access tokens.
+// A connection is one Asana credential of one owner, which is the backend's own name for a
+// user or a customer. It is made when a person signs in (package login), when a backend
+// redeems the connect code of a link (package link), or when a backend imports a credential
+// ([Connections.Import]).
+//
+// [Connections.Open] reads a connection for one request. Packages token and membership then
+// use the opened connection. This package returns no tokens: package token does.
 package connection
 
 import (
@@ -21,7 +25,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Connections].
+// Config configures [Connections]. All packages of a program can share its values.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -61,26 +65,27 @@ func New(c Config) (*Connections, error) {
 // safe for concurrent use.
 type Connection = row.Connection
 
-// Ref names a connection.
+// Ref names the connection that [Connections.Open] opens.
 type Ref struct {
-	ID string
+	ID string // as in asanaauth.Details
 	// Owner, if not empty, must be the connection's owner. An id is not a secret: if it
 	// came from a browser, name the owner too.
 	Owner string
 }
 
-// Open reads and checks a connection.
+// Open reads and checks a connection. It does not ask Asana.
 //
 // If its rows do not belong together, for example because one is missing, it can only be
 // disconnected: every other use returns TryAgain.
 //
 // Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
-// if owner is not a valid name; TryAgain; Internal.
+// if ref.Owner is not 1 to 256 bytes of UTF-8 without control characters; TryAgain; Internal.
 func (c *Connections) Open(ctx context.Context, ref Ref) (*Connection, error) {
 	return c.rows.Open(ctx, ref.ID, ref.Owner, asanaauth.CallerOf(ctx))
 }
 
-// Describe returns what a backend may know about a connection. Errors: TryAgain, Internal.
+// Describe returns what a backend may know about an opened connection. It does not ask
+// Asana. Errors: TryAgain, also if the rows of conn do not belong together; Internal.
 func (c *Connections) Describe(ctx context.Context, conn *Connection) (asanaauth.Details, error) {
 	return c.rows.Describe(ctx, conn)
 }

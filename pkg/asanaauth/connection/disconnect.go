@@ -21,7 +21,7 @@ type Disconnection struct {
 // the connection is handed out. If the connection is disconnected already, Disconnect does
 // nothing.
 //
-// An OAuth grant is revoked at Asana, unless another connection of the same Asana user
+// An OAuth grant is revoked at Asana (RFC 7009), unless another connection of the same Asana user
 // here is active or broken, because the revocation could end that one too. A long-lived
 // token is only erased, because Asana has no endpoint to revoke it.
 //
@@ -57,16 +57,21 @@ func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconn
 	}
 }
 
-// Disconnections counts connections. Disconnected are those that a call disconnected.
-// Revoking are those that are not yet revoked at Asana. Left are those that failed or for
-// which there was no time. Call DisconnectAll again until Revoking and Left are zero.
-type Disconnections struct{ Disconnected, Revoking, Left int }
+// Disconnections is the result of [Connections.DisconnectAll], which must be called again
+// until Revoking and Left are zero.
+type Disconnections struct {
+	Disconnected int // how many connections the call disconnected
+	Revoking     int // how many are not yet revoked at Asana
+	// Left is how many connections failed, or were not tried because the time was up. If
+	// the list could not be read to its end, the rest of the list counts as one.
+	Left int
+}
 
 // DisconnectAll disconnects all connections that q selects, for example when a customer
 // leaves. It takes 25 seconds at most.
 //
-// Errors: InvalidRequest; if no connection was disconnected or marked as Revoking, also
-// TryAgain, Misconfigured, Internal.
+// Errors: InvalidRequest if q is not valid. If no connection was disconnected or marked as
+// Revoking, also the first error of the others: TryAgain, Misconfigured, Internal.
 func (c *Connections) DisconnectAll(ctx context.Context, q Query) (Disconnections, error) {
 	var n Disconnections
 	if err := q.check(); err != nil {
@@ -79,7 +84,7 @@ func (c *Connections) DisconnectAll(ctx context.Context, q Query) (Disconnection
 	for !l.done {
 		page, err := l.next(ctx)
 		if err != nil {
-			n.Left++ // those that were not listed
+			n.Left++ // the rest of the list
 			failure = cmp.Or(failure, err)
 			break
 		}
@@ -104,7 +109,7 @@ func (c *Connections) disconnectOne(ctx context.Context, conn *Connection, n *Di
 	switch {
 	case err != nil:
 		n.Left++
-		c.rows.Warn(ctx, "connection left to another time", slog.String("connection", conn.ID()), slog.Any("err", err))
+		c.rows.Warn(ctx, "connection not disconnected", slog.String("connection", conn.ID()), slog.Any("err", err))
 	case d.Status == asanaauth.Revoking:
 		n.Revoking++
 	default:

@@ -18,11 +18,12 @@ import (
 // ImportRequest is a credential that was stored elsewhere: either a long-lived Token and
 // its Kind, or the RefreshToken of an OAuth grant.
 type ImportRequest struct {
-	// Owner is the connection's owner. It must not begin with "asana:", which is reserved
-	// for sign-in.
+	// Owner is the connection's owner: 1 to 256 bytes of UTF-8 without control characters.
+	// It must not begin with "asana:", which is reserved for sign-in.
 	Owner string
-	// Token is a personal access token or a service account's token. Asana cannot say
-	// which of the two it is, so Kind is not verified.
+	// Token is a personal access token or a service account's token, of 1 to 8192 printable
+	// ASCII characters. Asana does not report which of the two it is, so Kind is not
+	// verified.
 	Token        secret.String
 	Kind         asanaauth.Kind // PersonalAccessToken or ServiceAccount
 	RefreshToken secret.String  // issued to this deployment's client id
@@ -56,8 +57,10 @@ func rejected(reason, detail string, err error) error {
 // If Asana rotates refresh tokens, an imported one no longer works elsewhere. Do not run
 // two imports of the same refresh token at once.
 //
-// Errors: InvalidRequest; TokenRejected, with a Reason; AlreadyConnected;
-// AsanaUnavailable, Misconfigured, TryAgain, Internal.
+// Errors: InvalidRequest if r is not valid; TokenRejected, with a Reason, if Asana does not
+// accept the credential or does not report its user; AlreadyConnected if an active OAuth
+// connection would be replaced and r.Replace is false; AsanaUnavailable, Misconfigured,
+// TryAgain, Internal.
 func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, error) {
 	if err := r.check(); err != nil {
 		return Imported{}, err
@@ -80,10 +83,13 @@ func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, er
 }
 
 // CheckImport is a dry run of [Connections.Import]. It introspects the credential and saves
-// nothing. For a long-lived token it also asks for the user (GET /users/me). It does not
-// refresh a refresh token, because that could rotate it, so it does not find what only a
-// refresh shows, such as a client secret that Asana rejects. already reports that the same
-// credential was imported before and is active. Errors: those of Import.
+// nothing. For a long-lived token it also asks for the user (GET /users/me). already reports
+// that the same credential was imported before and is active.
+//
+// CheckImport does not refresh a refresh token, because Asana could rotate it. So it does not
+// find a problem that only a refresh shows, such as a client secret that Asana rejects.
+//
+// Errors: those of Import, except AlreadyConnected and Misconfigured.
 func (c *Connections) CheckImport(ctx context.Context, r ImportRequest) (already bool, err error) {
 	if err := r.check(); err != nil {
 		return false, err
@@ -110,11 +116,11 @@ func (r ImportRequest) check() error {
 	}
 	switch {
 	case r.Token.IsZero() == r.RefreshToken.IsZero():
-		return row.InvalidRequest("An import has a token or a refresh_token.")
+		return row.InvalidRequest("Give either token or refresh_token.")
 	case !r.Token.IsZero() && !row.TraitsOf(string(r.Kind)).IsImported:
-		return row.InvalidRequest("kind is personal_access_token or service_account.")
+		return row.InvalidRequest("kind must be personal_access_token or service_account.")
 	case !isPrintable(r.credential().Reveal()):
-		return row.InvalidRequest("A token is 1 to 8192 printable ASCII characters.")
+		return row.InvalidRequest("token and refresh_token must be 1 to 8192 printable ASCII characters without spaces.")
 	}
 	return nil
 }
@@ -139,7 +145,7 @@ func isPrintable(token string) bool {
 }
 
 // importedBefore returns the owner's active connection that was imported with the same
-// credential. Already is false if there is none.
+// credential. Already is false if it finds none.
 func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring *seal.Ring) (Imported, error) {
 	kind, hash := r.Kind, store.HashText(r.credential().Reveal())
 	if !r.RefreshToken.IsZero() {
@@ -172,7 +178,7 @@ func (c *Connections) importLongLived(ctx context.Context, ring *seal.Ring, r Im
 	tokens := asana.Tokens{Access: r.Token, Scope: info.Scope}
 	if !info.Expires.IsZero() {
 		if tokens.ExpiresIn = info.Expires.Sub(c.rows.Now()); tokens.ExpiresIn <= 0 {
-			return Imported{}, rejected(rejectedInactive, "The token's time is over.", nil)
+			return Imported{}, rejected(rejectedInactive, "This token has expired. Import a new one.", nil)
 		}
 	}
 	return c.saveImport(ctx, ring, consent.Consent{Kind: r.Kind, Tokens: tokens, User: user}, r)
@@ -185,9 +191,9 @@ func (c *Connections) verify(ctx context.Context, token secret.String) (asana.In
 	case err != nil:
 		return info, asana.User{}, err
 	case !info.Active:
-		return info, asana.User{}, rejected(rejectedInactive, "Asana says that this token is not active.", nil)
+		return info, asana.User{}, rejected(rejectedInactive, "Asana reports that this token is not active. Import another one.", nil)
 	case info.ClientID != "" || info.TokenType == "refresh":
-		return info, asana.User{}, rejected(rejectedOAuth, "This is a token that Asana issued to an app, and no long-lived one.", nil)
+		return info, asana.User{}, rejected(rejectedOAuth, "Asana issued this token to an OAuth app. Import a personal access token or a service account's token.", nil)
 	}
 	user, err := c.identify(ctx, token)
 	return info, user, err
@@ -197,7 +203,7 @@ func (c *Connections) verify(ctx context.Context, token secret.String) (asana.In
 func (c *Connections) identify(ctx context.Context, access secret.String) (asana.User, error) {
 	user, err := c.requests.Me(ctx, access)
 	if requests.IsStatus(err, http.StatusUnauthorized) || requests.IsStatus(err, http.StatusForbidden) {
-		return user, rejected(rejectedIdentity, "Asana takes this token, but does not say whose it is: its permissions are limited.", err)
+		return user, rejected(rejectedIdentity, "Asana accepts this token but does not allow it to read its own user. Import a token with more permissions.", err)
 	}
 	return user, err
 }
@@ -236,5 +242,5 @@ func (c *Connections) verifyGrant(ctx context.Context, refresh secret.String) er
 }
 
 func rejectedGrant(err error) error {
-	return rejected(rejectedInactive, "Asana does not take this refresh token from this app.", err)
+	return rejected(rejectedInactive, "Asana rejected this refresh token for this client id. Ask the person to connect again.", err)
 }

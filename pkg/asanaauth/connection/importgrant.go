@@ -21,7 +21,7 @@ func (c *Connections) importGrant(ctx context.Context, ring *seal.Ring, r Import
 	if c.rows.Remaining(ctx) < 2*row.RequestTime+row.SaveReserve {
 		return Imported{}, row.TryAgain(0, errors.New("no time left to ask Asana"))
 	}
-	// From here on the caller's cancellation is ignored: Asana may rotate the token.
+	// The caller's cancellation no longer counts, because Asana may rotate the token.
 	ctx, cancel := c.rows.Detach(ctx)
 	defer cancel()
 	tokens, err := c.refreshOnce(ctx, r.RefreshToken)

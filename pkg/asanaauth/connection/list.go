@@ -12,19 +12,18 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Query selects connections: those of an owner, including tombstones, or those of an Asana
-// user. Exactly one of the two is required.
+// Query selects connections by their owner or by their Asana user. Set exactly one field.
 type Query struct {
-	Owner     string
-	AsanaUser string // a gid
+	Owner     string // all connections of an owner, also those disconnected in the last 30 days
+	AsanaUser string // a gid: all connections of that Asana user that are not disconnected
 }
 
 func (q Query) check() error {
 	switch {
 	case (q.Owner == "") == (q.AsanaUser == ""):
-		return row.InvalidRequest("Either owner or asana_user is required.")
+		return row.InvalidRequest("Give either owner or asana_user.")
 	case q.AsanaUser != "" && !asana.IsGID(q.AsanaUser):
-		return row.InvalidRequest("asana_user is a gid, a string of digits.")
+		return row.InvalidRequest("asana_user must be a gid, a string of digits.")
 	case q.Owner != "":
 		return row.CheckOwner(q.Owner)
 	}
@@ -45,13 +44,14 @@ const (
 // List returns one page of connections, in the order of their ids. next is the cursor of
 // the next page; it is empty on the last page. The read is strongly consistent.
 //
-// Errors: InvalidRequest, also for a cursor of another list; TryAgain; Internal.
+// Errors: InvalidRequest if q or p is not valid, or the cursor is from another list;
+// TryAgain; Internal.
 func (c *Connections) List(ctx context.Context, q Query, p Page) (list []asanaauth.Details, next string, err error) {
 	if err := q.check(); err != nil {
 		return nil, "", err
 	}
 	if p.Limit < 0 || p.Limit > maxLimit {
-		return nil, "", row.InvalidRequest("limit is 1 to 100.")
+		return nil, "", row.InvalidRequest("limit must be a whole number from 1 to 100.")
 	}
 	if p.Limit == 0 {
 		p.Limit = defaultLimit
@@ -80,8 +80,8 @@ func (c *Connections) List(ctx context.Context, q Query, p Page) (list []asanaau
 	return list, "", nil
 }
 
-// describeAny is like Describe, but does not fail for a connection whose rows do not belong
-// together: it returns what the hot row has. One such connection must not hide the others.
+// describeAny is like Describe, but returns no error if the rows of the connection do not
+// belong together. It then returns what the hot row has, so that the list is complete.
 func (c *Connections) describeAny(ctx context.Context, conn *Connection) (asanaauth.Details, error) {
 	o := row.Unwrap(conn)
 	if o.IsConsistent() {
@@ -118,8 +118,8 @@ func (l *lister) after(conn *Connection) string {
 	return store.After(row.Unwrap(conn).Hot.Key())
 }
 
-// next returns the connections of the next page, which may be empty. Do not call it if done
-// is true.
+// next returns the connections of the next page, which may be empty. It must not be called
+// if done is true.
 func (l *lister) next(ctx context.Context) ([]*Connection, error) {
 	if l.ring == nil {
 		ring, err := l.rows.Ring(ctx)
@@ -131,7 +131,7 @@ func (l *lister) next(ctx context.Context) ([]*Connection, error) {
 	page, next, err := l.rows.List(ctx, l.partition(), l.cursor)
 	switch {
 	case errors.Is(err, store.ErrCursor):
-		return nil, row.InvalidRequest("cursor is none of this list.")
+		return nil, row.InvalidRequest("cursor is not from this list. Start again without cursor.")
 	case err != nil:
 		return nil, row.ErrorOf(fmt.Errorf("listing connections: %w", err))
 	}
@@ -154,7 +154,7 @@ func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, 
 		}
 		hot, ok := r.(*store.Hot)
 		if !ok || hot.Owner != owner || !row.IsAuthentic(hot) {
-			continue // owners whose hashes have the same prefix share a partition
+			continue // another owner, whose hash has the same prefix, shares the partition
 		}
 		o := row.Opened{Hot: hot, Ring: l.ring, Owner: l.query.Owner}
 		if l.cold != nil && l.cold.Connection == hot.Connection {
@@ -190,8 +190,8 @@ func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, e
 	return l.consistent(ctx, found)
 }
 
-// consistent reads a connection again if its rows do not belong together. It leaves out a
-// connection that is gone by then.
+// consistent reads a connection again if its rows do not belong together. It leaves out the
+// connection if it no longer exists.
 func (l *lister) consistent(ctx context.Context, found []*Connection) ([]*Connection, error) {
 	kept := found[:0]
 	for _, conn := range found {
@@ -205,7 +205,7 @@ func (l *lister) consistent(ctx context.Context, found []*Connection) ([]*Connec
 				return nil, err
 			}
 			row.Unwrap(again).Owner = o.Owner
-			conn = again // consistent, or its cold row is lost
+			conn = again // it is consistent now, or its cold row is lost
 		}
 		row.Unwrap(conn).Caller = asanaauth.CallerOf(ctx)
 		kept = append(kept, conn)

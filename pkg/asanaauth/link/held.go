@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// heldLabel binds a held consent to the link, its owner and person, the code and its end.
-// If an attacker changes one of these in the row, the consent does not open.
+// heldLabel binds a held consent to the link, its owner and person, and the code and its
+// expiry. If an attacker changes one of these in the row, the consent does not open.
 func heldLabel(link *store.Link) seal.Label {
 	return seal.Label{
 		Row:   link.Key().String(),
@@ -70,13 +70,14 @@ func decode(text secret.String, owner string) (consent.Consent, error) {
 	}, nil
 }
 
-// Hold seals a consent into the link's row, replacing any that is held there. It returns the
-// connect code: the link's hash, a dot, and a new secret. Package login calls it.
+// Hold seals a consent into the link's row, and replaces any consent that is held there. It
+// returns the connect code: the link's hash, a dot, and a new secret. Package login calls it.
 //
-// If the link does not accept the consent, Hold returns an error. The consent is forgotten
-// and not revoked, because a revocation could end another consent of the same user.
+// If Hold returns an error, the consent is forgotten and not revoked, because a revocation
+// could end another consent of the same user.
 //
-// Errors: LinkExpired; WrongAccount; TryAgain; Internal.
+// Errors: LinkExpired if the link was redeemed or is missing; WrongAccount if it requires
+// another Asana user; TryAgain; Internal.
 func Hold(ctx context.Context, rows *row.Rows, ring *seal.Ring, link store.Hash, c consent.Consent) (secret.String, error) {
 	half, err := rows.RandomToken()
 	if err != nil {

@@ -1,11 +1,13 @@
 // Package link makes links and redeems connect codes.
 //
-// A link is an invitation that a backend makes for one of its own users. A person follows
-// it to Asana's consent screen, and returns to the app with a connect code. Until the
-// backend redeems the code, the consent is held, sealed, in the link's row, and there is no
-// connection. To redeem it, the backend must name the link's owner, from its own session.
-// So if a link is forwarded to another person, their Asana account is not connected to
-// the link's owner.
+// A link is an invitation that a backend makes for one of its own users ([Links.Create]). A
+// person follows it to Asana's consent screen, and returns to the app with a connect code.
+// Until the backend redeems the code ([Redeemer.Redeem]), the consent is held, sealed, in the
+// link's row, and the connection does not exist. To redeem the code, the backend must name
+// the link's owner, from its own session. So if a link is forwarded to another person, their
+// Asana account is not connected to the link's owner.
+//
+// [Links] needs no data keys. The browser's part of the way is in package login.
 package link
 
 import (
@@ -30,7 +32,7 @@ const (
 	heldTTL = 10 * time.Minute // how long a consent is held for the backend
 )
 
-// Config configures [Links].
+// Config configures [Links]. Its values must be those of the deployment's functions.
 type Config struct {
 	Store        store.Store     // required
 	AuthorizeURL string          // the URL of links: PUBLIC_URL + "/authorize"; required
@@ -62,26 +64,28 @@ func New(c Config) (*Links, error) {
 
 // Request describes a link. Only Owner is required.
 type Request struct {
-	// Owner is the owner of the connection. It must not begin with "asana:", which is
-	// reserved for sign-in.
+	// Owner is the owner of the connection: 1 to 256 bytes of UTF-8 without control
+	// characters. It must not begin with "asana:", which is reserved for sign-in.
 	Owner string
-	// Person is the backend's own name for the human who is signed in to its app. Name
-	// one if an owner can be more than one human. The redeem request must have the same
-	// person. Only a hash of it is stored.
+	// Person is the backend's own name for the human who is signed in to its app: 1
+	// to 256 bytes, like Owner. Set it if an owner can be more than one human. The redeem request
+	// must have the same person. Only a hash of it is stored.
 	Person    string
-	ReturnTo  string // one of ReturnURLs
-	Scopes    string // space-separated, a subset of Config.Scopes
-	AsanaUser string // gid of the only Asana user that may connect
+	ReturnTo  string // one of Config.ReturnURLs; empty: the first
+	Scopes    string // separated by single spaces, a subset of Config.Scopes; empty: all of them
+	AsanaUser string // gid of the only Asana user that may connect; empty: any
 }
 
 // Link is an invitation. It is valid for 30 minutes, or until its connect code is redeemed.
 type Link struct {
-	URL secret.String // the address to which to send the person
-	End time.Time
+	URL secret.String // where to send the person's browser; anyone who has it can follow it
+	End time.Time     // when the link expires
 }
 
 // Create makes a link. The connection exists only after the backend has redeemed the
-// connect code; see [Redeemer]. Errors: InvalidRequest, TryAgain, Internal.
+// connect code; see [Redeemer].
+//
+// Errors: InvalidRequest if a field of r is not valid; TryAgain; Internal.
 func (l *Links) Create(ctx context.Context, r Request) (Link, error) {
 	next, err := l.newRow(r)
 	if err != nil {
@@ -110,7 +114,7 @@ func (l *Links) newRow(r Request) (*store.Link, error) {
 	case !slices.Contains(l.returnURLs, r.ReturnTo):
 		return nil, row.ErrReturnTo
 	case r.AsanaUser != "" && !asana.IsGID(r.AsanaUser):
-		return nil, row.InvalidRequest("asana_user is a gid, a string of digits.")
+		return nil, row.InvalidRequest("asana_user must be a gid, a string of digits.")
 	}
 	scopes, err := l.subset(r.Scopes)
 	if err != nil {
@@ -128,7 +132,7 @@ func (l *Links) newRow(r Request) (*store.Link, error) {
 		Scopes:    scopes,
 		AsanaGID:  r.AsanaUser,
 		End:       end,
-		// An attempt may begin just before End, and its consent is then held.
+		// An attempt may begin just before End, and its consent must still be held.
 		Keep: end.Add(row.AttemptTTL + row.CallerTime + heldTTL),
 	}, nil
 }
@@ -150,13 +154,14 @@ func (l *Links) subset(requested string) (string, error) {
 	words := strings.Split(requested, " ")
 	for i, scope := range words {
 		if !slices.Contains(strings.Fields(l.scopes), scope) || slices.Contains(words[:i], scope) {
-			return "", row.InvalidRequest("scopes are some of those that the app asks for, each once, divided by single spaces.")
+			return "", row.InvalidRequest("scopes must be a subset of ASANA_SCOPES, separated by single spaces, without duplicates.")
 		}
 	}
 	return requested, nil
 }
 
 // Find returns the row of a link that can still be followed. Package login calls it.
+//
 // Errors: LinkExpired if the link is unknown, spent or expired; TryAgain; Internal.
 func Find(ctx context.Context, table *row.Table, token string) (*store.Link, error) {
 	found, err := find(ctx, table, store.LinkKey(store.HashText(token)))

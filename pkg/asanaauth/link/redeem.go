@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// RedeemerConfig configures a [Redeemer].
+// RedeemerConfig configures a [Redeemer]. All packages of a program can share its values.
 type RedeemerConfig struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -44,10 +44,12 @@ type RedeemRequest struct {
 	Person string        // the link's person, likewise; empty if the link has none
 }
 
-// Redeem makes a connection of the consent that is held under a connect code. It writes the
-// link and the connection in one transaction, so nothing is lost if it is interrupted. A
-// code can be redeemed once. A wrong owner or person destroys the code and the consent,
-// because its bearer did not follow the link from their own session; the link stays valid.
+// Redeem makes a connection from the consent that is held under a connect code. It writes
+// the link and the connection in one transaction, so nothing is lost if it is interrupted. A
+// code can be redeemed once, within 10 minutes after the consent.
+//
+// A wrong owner or person destroys the code and the consent, because the person who brought
+// the code did not follow the link from their own session. The link stays valid.
 //
 // Errors: InvalidRequest; LinkExpired if the code, the owner or the person is wrong, or the
 // code has expired; TryAgain; Internal.
@@ -107,7 +109,7 @@ func (r *Redeemer) redeem(ctx context.Context, req RedeemRequest) (asanaauth.Det
 }
 
 // connectCode is a parsed connect code: the key of the link's row, and the hash of the
-// secret under which a consent is held there.
+// code's secret part.
 type connectCode struct {
 	key  store.Key
 	hash store.Hash
@@ -143,12 +145,12 @@ func (r *Redeemer) check(ctx context.Context, found *store.Link, code connectCod
 	return found, nil
 }
 
-// forget erases an expired consent. It does not revoke the consent, because that could end
-// another one of the same user. If the write fails, the consent is erased by the next Hold,
-// or with the row.
+// forget erases an expired consent. It does not revoke the consent, because a revocation
+// could end another consent of the same user. If the write fails, the next Hold or the TTL
+// of the row erases the consent.
 func (r *Redeemer) forget(ctx context.Context, found *store.Link) {
 	if err := r.rows.Replace(ctx, found, withoutHeld(found)); err != nil {
-		r.rows.Warn(ctx, "a held consent left to its row's end", slog.Any("err", err))
+		r.rows.Warn(ctx, "expired consent not erased", slog.Any("err", err))
 	}
 }
 
@@ -165,8 +167,8 @@ func (r *Redeemer) open(ctx context.Context, ring *seal.Ring, found *store.Link,
 	return decode(text, owner)
 }
 
-// destroy erases the consent that is held under a code, because its bearer did not follow
-// the link from their own session. It returns LinkExpired when the consent is erased.
+// destroy erases the consent that is held under a code, after a request with a wrong owner
+// or person. It returns LinkExpired if the consent is erased.
 func (r *Redeemer) destroy(ctx context.Context, found *store.Link, code connectCode) error {
 	r.rows.AuditDeniedOwner(ctx, found.Owner, asanaauth.CallerOf(ctx))
 	err := r.rows.Update(ctx, row.Update{

@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// AuthorizerConfig configures an [Authorizer].
+// AuthorizerConfig configures an [Authorizer]. All packages of a program can share its values.
 type AuthorizerConfig struct {
 	Store        store.Store     // required
 	Asana        *asana.Client   // required; no request is sent
@@ -55,15 +55,15 @@ func NewAuthorizer(c AuthorizerConfig) (*Authorizer, error) {
 	return &Authorizer{table, c.Asana, c}, nil
 }
 
-// Home returns the default return URL.
+// Home returns the default return URL, for error pages.
 func (a *Authorizer) Home() string { return a.c.ReturnURLs[0] }
 
 // AuthorizeRequest has the parameters with which an app sends a browser to /authorize. All
 // fields are optional.
 type AuthorizeRequest struct {
-	ReturnTo string // one of ReturnURLs
-	AppState string // 1 to 256 of A-Za-z0-9_-, returned on every redirect
-	Link     string // the token of a link
+	ReturnTo string // one of ReturnURLs; empty: the link's, or the first
+	AppState string // 1 to 256 of A-Za-z0-9_-; the Outcome has it again
+	Link     string // the token in a link's URL; empty: sign-in
 }
 
 // Attempt is an attempt that has begun.
@@ -76,10 +76,11 @@ type Attempt struct {
 // Authorize begins an attempt and stores its row. The row alone cannot finish the attempt,
 // and does not show who began it.
 //
-// Errors: InvalidRequest, LinkExpired, TryAgain, Internal.
+// Errors: InvalidRequest if r is not valid, or has no link although LinksOnly is set;
+// LinkExpired if the link is unknown, used or too old; TryAgain; Internal.
 func (a *Authorizer) Authorize(ctx context.Context, r AuthorizeRequest) (Attempt, error) {
 	if r.AppState != "" && !isAppState(r.AppState) {
-		return Attempt{}, row.InvalidRequest("app_state is 1 to 256 of A-Z, a-z, 0-9, _ and -.")
+		return Attempt{}, row.InvalidRequest("app_state must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -.")
 	}
 	d, err := a.destination(ctx, r)
 	if err != nil {
@@ -106,7 +107,7 @@ func (a *Authorizer) destination(ctx context.Context, r AuthorizeRequest) (desti
 	case !slices.Contains(a.c.ReturnURLs, r.ReturnTo):
 		return destination{}, row.ErrReturnTo
 	case a.c.LinksOnly:
-		return destination{}, row.InvalidRequest("A link is needed to connect.")
+		return destination{}, row.InvalidRequest("People can connect only with a link. Create one with POST /links.")
 	}
 	return destination{returnURL: r.ReturnTo, scopes: a.c.Scopes}, nil
 }
@@ -117,11 +118,11 @@ func (a *Authorizer) destinationOfLink(ctx context.Context, r AuthorizeRequest) 
 	case err != nil:
 		return destination{}, err
 	case r.ReturnTo != "" && r.ReturnTo != found.ReturnURL:
-		return destination{}, row.InvalidRequest("return_to is another one than the link's.")
+		return destination{}, row.InvalidRequest("return_to must be the return_to of the link, or absent.")
 	case !slices.Contains(a.c.ReturnURLs, found.ReturnURL):
 		return destination{}, row.ErrLinkExpired // the configured list has changed
 	case a.c.ResponseType == ResponseCodeIDToken && !hasScope(found.Scopes, "openid"):
-		return destination{}, row.InvalidRequest("The link does not ask for openid, which this service's sign-in needs.")
+		return destination{}, row.InvalidRequest("The scopes of the link must include openid. Create another link.")
 	}
 	return destination{found.Token, found.ReturnURL, found.Scopes}, nil
 }

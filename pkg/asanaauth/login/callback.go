@@ -22,7 +22,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// ReceiverConfig configures a [Receiver].
+// ReceiverConfig configures a [Receiver]. All packages of a program can share its values.
 type ReceiverConfig struct {
 	Store        store.Store           // required
 	Keys         *keyring.Keyring      // required
@@ -70,10 +70,10 @@ func (r *Receiver) UsesFragment() bool { return r.c.ResponseType == ResponseCode
 
 // CallbackRequest has the parameters of Asana's response and the attempt's cookie.
 type CallbackRequest struct {
-	State   string        // "state" of the response
+	State   string        // "state" (RFC 6749 section 4.1.2)
 	Browser secret.String // the value of the attempt's cookie
-	Code    secret.String
-	IDToken secret.String // from the fragment, with ResponseCodeIDToken
+	Code    secret.String // "code" (RFC 6749 section 4.1.2)
+	IDToken secret.String // "id_token" of the fragment, with ResponseCodeIDToken
 	Issuer  string        // "iss" (RFC 9207), if Asana sent it
 	Error   string        // "error" (RFC 6749 section 4.1.2.1)
 }
@@ -83,8 +83,8 @@ type Outcome struct {
 	// ReturnURL is the URL to which the browser must go, also with an error. It is empty
 	// if the error came before the attempt was marked as used: then show an error page.
 	ReturnURL string
-	AppState  string
-	// Session is the cookie's value of the new session, and SessionTTL is its lifetime.
+	AppState  string // of the AuthorizeRequest
+	// Session is the value of the new session's cookie, and SessionTTL is its lifetime.
 	Session    secret.String
 	SessionTTL time.Duration
 	// ConnectCode is the code that the backend redeems if the attempt began with a link.
@@ -95,7 +95,7 @@ type Outcome struct {
 // Callback ends an attempt. It marks the attempt as used, exchanges Asana's code for tokens,
 // and finds out who the person is. Then it saves the connection and a new session in one
 // transaction. If the attempt began with a link, it holds the consent instead until the
-// backend redeems the connect code.
+// backend redeems the connect code. Callback takes 25 seconds at most.
 //
 // Errors before the attempt is marked as used: LoginExpired, TryAgain, Internal. Errors
 // after that, for which the Outcome has a ReturnURL: AccessDenied, LoginExpired,
@@ -117,7 +117,7 @@ func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, 
 	if err := r.take(ctx, attempt); err != nil {
 		return Outcome{}, err
 	}
-	// From here on cancellation of ctx is ignored: the code works once.
+	// The caller's cancellation no longer counts, because the code works only once.
 	ctx, cancel = r.rows.Detach(ctx)
 	defer cancel()
 	out := Outcome{ReturnURL: attempt.ReturnURL, AppState: attempt.AppState}
@@ -199,7 +199,7 @@ func (r *Receiver) checkResponse(req CallbackRequest) error {
 	case "access_denied":
 		return &asanaauth.Error{Kind: asanaauth.AccessDenied}
 	}
-	return untrusted(errors.New("asana answered the authorization with an error"))
+	return untrusted(errors.New("asana responded to the authorization with an error"))
 }
 
 // untrusted returns the error for a response of Asana that must not be used.

@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// identifier finds out who a person is. Asana names the user in several places, each of
-// which may be missing. All that are present must agree.
+// identifier finds out who a person is. Asana names the user in several places. Each of them
+// may be missing, and those that are present must agree.
 type identifier struct {
 	r      *Receiver
 	nonce  string
@@ -22,7 +22,7 @@ type identifier struct {
 	scopes string // requested
 
 	subjects []claim // the subjects of ID tokens and UserInfo
-	gids     []claim // the gid by each source, the most trusted first
+	gids     []claim // the gids of all sources; the first is used
 }
 
 type claim struct{ source, value string }
@@ -56,9 +56,9 @@ func (i *identifier) fromTokens(ctx context.Context, t asana.Tokens) (asana.User
 	if err := i.fromTokenResponse(ctx, t); err != nil {
 		return asana.User{}, err
 	}
-	i.addGID("token answer", t.User.GID)
+	i.addGID("token response", t.User.GID)
 	profile, err := i.fetchProfile(ctx, t.Access)
-	if err != nil && (len(i.gids) == 0 || hasAnswered(err)) {
+	if err != nil && (len(i.gids) == 0 || isUnusable(err)) {
 		return asana.User{}, requests.ErrorOf(fmt.Errorf("asking who the person is: %w", err))
 	}
 	if err := i.checkAgreement(ctx); err != nil {
@@ -101,7 +101,7 @@ func (i *identifier) fetchProfile(ctx context.Context, access secret.String) (as
 		if err == nil {
 			i.addSubject("userinfo", info.Subject)
 		}
-		if hasAnswered(err) || len(i.gids) > 0 {
+		if isUnusable(err) || len(i.gids) > 0 {
 			return info.User, err
 		}
 	}
@@ -142,9 +142,9 @@ func (i *identifier) checkAgreement(ctx context.Context) error {
 	return nil
 }
 
-// hasAnswered reports whether err is about a response with status 200 that cannot be used.
+// isUnusable reports whether err is about a response with status 200 that cannot be used.
 // For example, an empty sub is an error, not a missing profile.
-func hasAnswered(err error) bool { return requests.IsStatus(err, http.StatusOK) }
+func isUnusable(err error) bool { return requests.IsStatus(err, http.StatusOK) }
 
 func firstOf(values ...secret.String) secret.String {
 	for _, v := range values {

@@ -144,11 +144,11 @@ func TestIdentitiesThatDisagree(t *testing.T) {
 		source string
 		other  string
 	}{
-		"data and users/me":                {told{data: mia, me: gus}, "token answer", "users/me"},
-		"data and an ID token":             {told{data: gus, idToken: mia, openID: true}, "id token", "token answer"},
-		"data and UserInfo":                {told{data: mia, userInfo: gus, openID: true}, "token answer", "userinfo"},
+		"data and users/me":                {told{data: mia, me: gus}, "token response", "users/me"},
+		"data and an ID token":             {told{data: gus, idToken: mia, openID: true}, "id token", "token response"},
+		"data and UserInfo":                {told{data: mia, userInfo: gus, openID: true}, "token response", "userinfo"},
 		"an ID token and UserInfo":         {told{idToken: mia, userInfo: gus, openID: true}, "id token", "userinfo"},
-		"a fragment and data":              {told{fragment: mia, data: gus}, "fragment", "token answer"},
+		"a fragment and data":              {told{fragment: mia, data: gus}, "fragment", "token response"},
 		"a fragment and an ID token":       {told{fragment: mia, idToken: opaque + "1"}, "fragment", "id token"},
 		"a fragment and UserInfo":          {told{fragment: mia, userInfo: gus}, "fragment", "userinfo"},
 		"one of four":                      {told{fragment: mia, idToken: mia, data: mia, userInfo: gus}, "fragment", "userinfo"},
@@ -156,7 +156,7 @@ func TestIdentitiesThatDisagree(t *testing.T) {
 		"an opaque ID token, a gid beside": {told{data: mia, idToken: opaque, userInfo: mia, openID: true}, "id token", "userinfo"},
 		"an opaque UserInfo, a gid beside": {told{data: mia, idToken: mia, userInfo: opaque, openID: true}, "id token", "userinfo"},
 		"opaque UserInfo, data, fragment":  {told{data: mia, fragment: mia, userInfo: opaque}, "fragment", "userinfo"},
-		"gids that look alike":             {told{data: mia, me: "0" + mia}, "token answer", "users/me"},
+		"gids that look alike":             {told{data: mia, me: "0" + mia}, "token response", "users/me"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {

@@ -5,6 +5,10 @@
 // ends it: it marks the attempt as used, exchanges Asana's code for tokens, and finds out
 // who the person is. Then it saves the connection and a session. If the attempt began with
 // a link, it holds the consent instead until the backend redeems it.
+//
+// Package httpapi serves /authorize and /callback with these two types. They implement the
+// authorization code grant (RFC 6749 section 4.1) with PKCE (RFC 7636), and OpenID Connect
+// if the scopes include openid.
 package login
 
 import (
@@ -25,8 +29,12 @@ const AttemptTTL = row.AttemptTTL
 
 // The values of ResponseType.
 const (
-	ResponseCode        = "code"
-	ResponseCodeIDToken = "code id_token" // Asana responds in the fragment of the redirect URI
+	// ResponseCode makes Asana respond with a code in the query of the redirect URI (RFC 6749
+	// section 4.1).
+	ResponseCode = "code"
+	// ResponseCodeIDToken makes Asana respond with a code and an ID token in the fragment of
+	// the redirect URI (OpenID Connect Core section 3.3).
+	ResponseCodeIDToken = "code id_token"
 )
 
 // AttemptName returns the part of the cookie's name that differs between attempts: the

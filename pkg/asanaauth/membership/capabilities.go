@@ -13,23 +13,25 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Capabilities is what a credential can do. A field that is unknown is nil. Unknown has the
-// reason, by the field's name in the HTTP API.
+// Capabilities is what a credential can do. A pointer field is nil if its value is unknown, and
+// Workspaces may be unknown too. Unknown then has the reason.
 type Capabilities struct {
-	Active         bool // Asana accepts the credential
-	Kind           asanaauth.Kind
+	Active         bool                // Asana accepts the credential
+	Kind           asanaauth.Kind      // of the connection
 	AttributedTo   *asanaauth.Identity // the user to whom Asana attributes every action
 	ScopeRequested string              // space-separated; empty for an import, which requests nothing
 	ScopeGranted   *string             // space-separated
 	ScopeMissing   *string             // requested but not granted; space-separated
 	Workspaces     []Membership        // those that it can read, as [Memberships.List] returns them
-	Unknown        map[string]string
+	Unknown        map[string]string   // reasons, by the field's name in the HTTP API, such as "scope_granted"
 }
 
-// Capabilities returns what the connection's credential can do. It always asks Asana and
-// uses no cached response. It does not ask Asana about a broken connection.
+// Capabilities returns what the connection's credential can do. It introspects the credential
+// (RFC 7662) and asks for its user and memberships, without cached responses. It does not ask
+// Asana about a broken connection: Active is then false.
 //
-// Errors: those of package token, except for a broken connection.
+// Errors: ReconnectRequired if the connection is revoking or disconnected; TryAgain,
+// AsanaUnavailable, Misconfigured, Internal.
 func (m *Memberships) Capabilities(ctx context.Context, conn *connection.Connection) (Capabilities, error) {
 	ctx, cancel := m.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
@@ -74,7 +76,7 @@ func (m *Memberships) Capabilities(ctx context.Context, conn *connection.Connect
 	return can, nil
 }
 
-// foundBroken is called when Asana has just rejected the credential. It returns cause if the
+// foundBroken is called after Asana rejected the credential. It returns cause if the
 // connection is not broken.
 func (m *Memberships) foundBroken(ctx context.Context, conn *connection.Connection, cause error) (Capabilities, error) {
 	now, err := m.rows.Open(ctx, conn.ID(), "", row.Unwrap(conn).Caller)

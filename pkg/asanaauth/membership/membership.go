@@ -10,12 +10,12 @@ import (
 // Flag is yes, no, or unknown. It is unknown if Asana does not report it to the token that
 // was used. Unknown never means no.
 type Flag struct {
-	Known   bool
-	Value   bool   // if Known
-	Unknown string // if not Known, why: one of the reasons below
+	Known   bool   // false: Value means nothing
+	Value   bool   // yes or no, if Known is true
+	Unknown string // the reason, if Known is false: FullPermissionsRequired, NotReported or NotAllowed
 }
 
-// The reasons of an unknown flag.
+// The reasons of an unknown flag, and of an unknown field of [Capabilities].
 const (
 	// FullPermissionsRequired means that the token has granular scopes only, and none of
 	// them allows the membership endpoints.
@@ -24,21 +24,22 @@ const (
 	NotReported = "not-reported"
 	// NotAllowed means that Asana refuses the request with this token (403).
 	NotAllowed = "not-allowed"
-	// Inactive means that Asana rejects the credential.
+	// Inactive means that Asana rejects the credential. Only [Capabilities] has it.
 	Inactive = "inactive"
 )
 
-// Membership is a user's membership in a workspace, as Asana reported it.
+// Membership is a user's membership in a workspace, as Asana reported it
+// (https://developers.asana.com/reference/workspace-memberships).
 type Membership struct {
-	Workspace asana.Workspace
-	UserGID   string
-	UserName  secret.String // zero if Asana did not report it
-	Active    Flag
-	Admin     Flag
-	Guest     Flag
-	ViewOnly  Flag
-	AskedWith string    // the token that was used: "connection" or "reader"
-	CheckedAt time.Time // when Asana reported it
+	Workspace asana.Workspace // gid and name
+	UserGID   string          // the user whose membership it is
+	UserName  secret.String   // zero if Asana did not report it
+	Active    Flag            // is_active: the user is still a member
+	Admin     Flag            // is_admin
+	Guest     Flag            // is_guest
+	ViewOnly  Flag            // is_view_only: the user has a view only licence
+	AskedWith string          // the token that was used: "connection", or "reader" for a service account's
+	CheckedAt time.Time       // when Asana reported it, at most five minutes ago
 }
 
 // CanWrite reports whether the user can write through the API. A user with a view only

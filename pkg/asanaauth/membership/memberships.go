@@ -1,9 +1,12 @@
 // Package membership reports people's licences in Asana, and what a credential can do.
 //
-// Asana does not report every flag to every token, so each flag is yes, no, or unknown
-// with a reason. A service account can be the reader of workspaces: its token is used if a
-// person's own token may not read the membership. Responses are cached for five minutes, in
-// the process only.
+// A person with a view only licence cannot write through the API. [Memberships.In] reports
+// that before a write fails; see [Membership.CanWrite]. Asana does not report every flag to
+// every token, so each flag is yes, no, or unknown with a reason.
+//
+// A service account can be the reader of workspaces ([Memberships.SetReaderOf]). Its token is
+// used if a person's own token may not read the membership. Responses are cached for five
+// minutes, in the process only.
 package membership
 
 import (
@@ -28,7 +31,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Memberships].
+// Config configures [Memberships]. All packages of a program can share its values.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -60,12 +63,13 @@ func New(c Config) (*Memberships, error) {
 
 // List returns the memberships of an Asana user. user is a gid, or empty for the
 // connection's own user. For the own user, List returns one membership for each workspace
-// that the connection's token can read; for another user, those that Asana reports. If the
-// connection's own token must not ask about its user, the readers of the workspaces are
-// asked.
+// that the connection's token can read. For another user, it returns those that Asana
+// reports. If the own token does not show whether its user can write, List also asks the
+// readers of the workspaces.
 //
-// Errors: InvalidRequest if user is not a gid; NotFound for an unknown user; those of
-// package token.
+// Errors: InvalidRequest if user is not a gid; NotFound if Asana does not know the user;
+// Unauthenticated if the session that opened the connection has ended; ReconnectRequired,
+// TryAgain, AsanaUnavailable, Misconfigured, Internal.
 func (m *Memberships) List(ctx context.Context, conn *connection.Connection, user string) ([]Membership, error) {
 	return m.list(ctx, conn, request{user: user, maxAge: cacheTTL})
 }
@@ -74,10 +78,10 @@ func (m *Memberships) List(ctx context.Context, conn *connection.Connection, use
 // connection's own user.
 //
 // Errors: InvalidRequest if workspace or user is not a gid; NotFound if the connection's
-// token cannot read the workspace, or Asana reports no membership; those of package token.
+// token cannot read the workspace, or Asana reports no membership; otherwise those of List.
 func (m *Memberships) In(ctx context.Context, conn *connection.Connection, workspace, user string) (Membership, error) {
 	if !asana.IsGID(workspace) {
-		return Membership{}, row.InvalidRequest("workspace is a gid, a string of digits.")
+		return Membership{}, row.InvalidRequest("workspace must be a gid, a string of digits.")
 	}
 	list, err := m.list(ctx, conn, request{workspace: workspace, user: user, maxAge: cacheTTL})
 	switch {
@@ -93,7 +97,7 @@ func (m *Memberships) In(ctx context.Context, conn *connection.Connection, works
 // only the readers of these workspaces.
 func (m *Memberships) list(ctx context.Context, conn *connection.Connection, r request) ([]Membership, error) {
 	if r.user != "" && !asana.IsGID(r.user) {
-		return nil, row.InvalidRequest("user is a gid, a string of digits.")
+		return nil, row.InvalidRequest("user must be a gid, a string of digits.")
 	}
 	o := row.Unwrap(conn)
 	switch {
@@ -170,7 +174,7 @@ func unknownReason(err error) (string, error) {
 func withoutScope(err error) error {
 	var e *asanaauth.Error
 	if requests.IsStatus(err, http.StatusForbidden) && errors.As(err, &e) {
-		e.Detail = "Asana does not let this token list its workspaces: the app needs the scope workspaces:read."
+		e.Detail = "Asana did not allow this token to list workspaces. Add the scope workspaces:read, then connect again."
 	}
 	return err
 }

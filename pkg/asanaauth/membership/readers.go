@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// maxReaderOf is the most workspaces of which one service account can be the reader. The
-// changes for them, and for their former readers, then fit into one transaction.
+// maxReaderOf limits the workspaces of which one service account can be the reader. So the
+// changes for new workspaces and their former readers fit into one transaction.
 const maxReaderOf = 40
 
 // maxChanges is how many changes DynamoDB accepts in one transaction
@@ -31,8 +31,10 @@ const maxChanges = 100
 // The changes are atomic if they fit into one transaction. If not, the removed workspaces
 // are written first. After an error, the same call completes the changes.
 //
-// Errors: InvalidRequest; NotAllowedForKind; NotFound if the token cannot read a new
-// workspace; those of package token.
+// Errors: InvalidRequest if workspaces has more than 40 entries, a repeated entry, or one that
+// is not a gid; NotAllowedForKind unless the connection is a service account's; NotFound if
+// the token cannot read a new workspace; ReconnectRequired, TryAgain, AsanaUnavailable,
+// Misconfigured, Internal.
 func (m *Memberships) SetReaderOf(ctx context.Context, conn *connection.Connection, workspaces []string) (asanaauth.Details, error) {
 	if err := checkReaderOf(workspaces); err != nil {
 		return asanaauth.Details{}, err
@@ -50,11 +52,11 @@ func (m *Memberships) SetReaderOf(ctx context.Context, conn *connection.Connecti
 
 func checkReaderOf(workspaces []string) error {
 	if len(workspaces) > maxReaderOf {
-		return row.InvalidRequest("A service account is the reader of 40 workspaces at most.")
+		return row.InvalidRequest("reader_of must have at most 40 workspaces.")
 	}
 	for i, gid := range workspaces {
 		if !asana.IsGID(gid) || slices.Contains(workspaces[:i], gid) {
-			return row.InvalidRequest("reader_of is a list of gids, strings of digits, each once.")
+			return row.InvalidRequest("reader_of must be a list of workspace gids, strings of digits, without duplicates.")
 		}
 	}
 	return nil
@@ -94,7 +96,7 @@ func (n *naming) write(ctx context.Context) error {
 func (n *naming) check(o *row.Opened) error {
 	switch {
 	case !o.Traits.CanRead:
-		return &asanaauth.Error{Kind: asanaauth.NotAllowedForKind}
+		return &asanaauth.Error{Kind: asanaauth.NotAllowedForKind, Detail: "Only a service account can be the reader of a workspace."}
 	case o.Hot.Status == row.Disconnected, o.Hot.Status == row.Revoking:
 		return row.ReconnectRequired(o.Hot.Status)
 	case !o.IsConsistent():
@@ -171,8 +173,8 @@ func (n *naming) formerReaders(ctx context.Context, tx *row.Tx, before []string)
 	return f, tx.Read(ctx, "who the readers were", keys...)
 }
 
-// checkReach returns NotFound unless the connection's own token can read all of the
-// workspaces. If there are none, it does not ask Asana.
+// checkReach returns NotFound unless the connection's own token can read all workspaces. If
+// workspaces is empty, it does not ask Asana.
 func (n *naming) checkReach(ctx context.Context, workspaces []string) error {
 	if len(workspaces) == 0 {
 		return nil
@@ -183,7 +185,7 @@ func (n *naming) checkReach(ctx context.Context, workspaces []string) error {
 	}
 	for _, gid := range workspaces {
 		if !slices.ContainsFunc(reached, func(w asana.Workspace) bool { return w.GID == gid }) {
-			return &asanaauth.Error{Kind: asanaauth.NotFound, Detail: "A workspace is out of this service account's reach."}
+			return &asanaauth.Error{Kind: asanaauth.NotFound, Detail: "The service account has no access to a workspace in reader_of. Remove that workspace."}
 		}
 	}
 	n.reached = append(n.reached, workspaces...)

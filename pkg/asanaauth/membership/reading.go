@@ -17,8 +17,8 @@ import (
 )
 
 // fillFromReaders asks the readers of those workspaces in which the connection's own token
-// did not show whether its user can write. If a reader knows nothing, the result stays as
-// it was. A reader is asked only about that user, and only about workspaces in own.
+// did not show whether its user can write. A reader is asked only about that user, and only
+// for the workspaces in own. If no reader knows a flag, the membership stays as it is.
 func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Connection, own []Membership, r request) ([]Membership, error) {
 	var open []string
 	for _, in := range own {

@@ -16,7 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
 )
 
-// A backend opens the deployment once, when it starts.
+// A backend opens the deployment once, when it starts. Then it makes a client for each
+// connection.
 func ExampleOpen() {
 	ctx := context.Background()
 	cfg, err := config.LoadDefaultConfig(ctx)
@@ -32,29 +33,29 @@ func ExampleOpen() {
 		Log:             slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
 	if err != nil {
-		panic(err) // a line for each mistake
+		panic(err) // reports every option that is wrong
 	}
-	// Before it ends: a refresh may be under way, whose token must be saved.
+	// Wait before the program ends, because a refresh may still have to save its token.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		asana.Tokens().Wait(ctx)
 	}()
 
-	// One client a connection, made when it is needed: it costs nothing.
+	// Make a client whenever you need one. It costs nothing.
 	client := asana.Tokens().HTTPClient("con_…")
 	request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://app.asana.com/api/1.0/users/me", nil)
-	answer, err := client.Do(request)
-	var trouble *asanaauth.Error
+	resp, err := client.Do(request)
+	var e *asanaauth.Error
 	switch {
-	case errors.As(err, &trouble) && trouble.Kind == asanaauth.ReconnectRequired:
+	case errors.As(err, &e) && e.Kind == asanaauth.ReconnectRequired:
 		fmt.Println("ask the person to connect again")
-	case errors.As(err, &trouble) && trouble.Kind == asanaauth.TryAgain:
-		fmt.Println("try again after", trouble.RetryAfter)
+	case errors.As(err, &e) && e.Kind == asanaauth.TryAgain:
+		fmt.Println("try again after", e.RetryAfter)
 	case err != nil:
 		fmt.Println(err)
 	default:
-		defer answer.Body.Close()
-		fmt.Println(answer.Status)
+		defer resp.Body.Close()
+		fmt.Println(resp.Status)
 	}
 }

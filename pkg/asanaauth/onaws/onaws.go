@@ -1,7 +1,7 @@
 // Package onaws opens a deployment of asanaauth from a Go program that has access to its
 // table and its KMS key: a SaaS backend that gets tokens without an HTTP call, or the
-// operator's command. It is the only package that imports every AWS adapter; each Lambda
-// function imports only what it needs.
+// operator's command. It is the only package that imports every AWS adapter. Each Lambda
+// function imports only those that it needs.
 //
 // The IAM permissions that the program's role needs are in docs/iam.md. For tokens, lists,
 // licences and links they are those of docs/iam/library.json. To redeem, import and
@@ -54,7 +54,7 @@ type Options struct {
 	// These three are required only for programs that make links. Set all or none.
 	AuthorizeURL string   // PUBLIC_URL + "/authorize"
 	ReturnURLs   []string // RETURN_URLS
-	Scopes       string   // ASANA_SCOPES, divided by single spaces
+	Scopes       string   // ASANA_SCOPES, separated by single spaces
 
 	// Log gets audit lines and alarms; optional. Without it, the alarm about a lost
 	// rotated token is lost too.
@@ -164,7 +164,7 @@ func touch(ctx context.Context, rows store.Store, log *slog.Logger) error {
 	defer cancel()
 	_, err := rows.Read(ctx, store.KeyringKey)
 	if errors.Is(err, store.ErrUnavailable) {
-		log.WarnContext(ctx, "the table is away", "err", err)
+		log.WarnContext(ctx, "the table is unavailable", "err", err)
 		return nil
 	}
 	return err

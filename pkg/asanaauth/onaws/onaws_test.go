@@ -74,24 +74,24 @@ func TestAllMistakesAtOnce(t *testing.T) {
 			o.Scopes = "default  openid"
 			return o
 		}(), []string{
-			"KMSKeyIDs[1] is neither", "KeyCacheTTL is more", "ClientSecretARN is no ARN", "AsanaBaseURL: asana: base URL", "asana: issuer",
-			"AuthorizeURL is missing", "ReturnURLs is missing", "Scopes is not divided"}},
-		"no ARN at all": {func() onaws.Options {
+			"KMSKeyIDs[1] is neither", "KeyCacheTTL is more", "ClientSecretARN is not an ARN", "AsanaBaseURL: asana: base URL", "asana: issuer",
+			"AuthorizeURL is missing", "ReturnURLs is missing", "Scopes is not separated"}},
+		"not an ARN": {func() onaws.Options {
 			o := options(emptyTable)
 			o.ClientSecretARN = hidden
 			o.AuthorizeURL = "https://auth.example.com/authorize"
 			return o
-		}(), []string{"ClientSecretARN is no ARN", "ReturnURLs is missing", "Scopes is missing"}},
+		}(), []string{"ClientSecretARN is not an ARN", "ReturnURLs is missing", "Scopes is missing"}},
 		"links that lead nowhere": {func() onaws.Options {
 			o := options(emptyTable) // as of a PUBLIC_URL that is not set
 			o.AuthorizeURL, o.ReturnURLs, o.Scopes = "/authorize", []string{"https://app.example.com/"}, "default"
 			return o
-		}(), []string{"AuthorizeURL is no absolute URL"}},
+		}(), []string{"AuthorizeURL is not an absolute URL"}},
 		"links with a query": {func() onaws.Options {
 			o := options(emptyTable)
 			o.AuthorizeURL, o.ReturnURLs, o.Scopes = "https://auth.example.com/authorize?x="+hidden, []string{"https://app.example.com/"}, "default"
 			return o
-		}(), []string{"AuthorizeURL is no absolute URL"}},
+		}(), []string{"AuthorizeURL is not an absolute URL"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := onaws.Open(t.Context(), c.o)
@@ -155,7 +155,7 @@ func TestSilentConnections(t *testing.T) {
 		o.Log = slog.New(slog.NewTextHandler(&log, nil))
 		began := time.Now()
 		d, err := onaws.Open(t.Context(), o)
-		if err != nil || time.Since(began) > 3*time.Second || !strings.Contains(log.String(), "the table is away") {
+		if err != nil || time.Since(began) > 3*time.Second || !strings.Contains(log.String(), "the table is unavailable") {
 			t.Fatalf("after %v: %v; log %s", time.Since(began), err, &log)
 		}
 		silent, calls, began = false, 0, time.Now()

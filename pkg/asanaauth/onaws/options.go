@@ -30,7 +30,10 @@ func (m *mistakes) note(wrong bool, name, reason string) {
 	}
 }
 
-const missing = "is missing"
+const (
+	missing         = "is missing"
+	missingForLinks = "is missing, but another option for links is set"
+)
 
 // check returns the client of Asana, or an error that reports every missing or malformed
 // option by name.
@@ -47,13 +50,13 @@ func (o Options) check() (*asana.Client, error) {
 	m.note(o.ClientID == "", "ClientID", missing)
 	secret, err := arn.Parse(o.ClientSecretARN)
 	m.note(o.ClientSecretARN == "", "ClientSecretARN", missing)
-	m.note(o.ClientSecretARN != "" && (err != nil || secret.Service != "secretsmanager"), "ClientSecretARN", "is no ARN of secretsmanager")
+	m.note(o.ClientSecretARN != "" && (err != nil || secret.Service != "secretsmanager"), "ClientSecretARN", "is not an ARN of Secrets Manager")
 	if o.makesLinks() {
-		m.note(o.AuthorizeURL == "", "AuthorizeURL", "is missing beside what links need")
-		m.note(o.AuthorizeURL != "" && !leadsSomewhere(o.AuthorizeURL), "AuthorizeURL", "is no absolute URL, or has a query or a fragment")
-		m.note(len(o.ReturnURLs) == 0, "ReturnURLs", "is missing beside what links need")
-		m.note(o.Scopes == "", "Scopes", "is missing beside what links need")
-		m.note(o.Scopes != strings.Join(strings.Fields(o.Scopes), " "), "Scopes", "is not divided by single spaces")
+		m.note(o.AuthorizeURL == "", "AuthorizeURL", missingForLinks)
+		m.note(o.AuthorizeURL != "" && !isBaseURL(o.AuthorizeURL), "AuthorizeURL", "is not an absolute URL, or has a query or a fragment")
+		m.note(len(o.ReturnURLs) == 0, "ReturnURLs", missingForLinks)
+		m.note(o.Scopes == "", "Scopes", missingForLinks)
+		m.note(o.Scopes != strings.Join(strings.Fields(o.Scopes), " "), "Scopes", "is not separated by single spaces")
 	}
 	client, err := o.asanaClient()
 	if err != nil && o.ClientID != "" {
@@ -66,9 +69,9 @@ func (o Options) makesLinks() bool {
 	return o.AuthorizeURL != "" || len(o.ReturnURLs) > 0 || o.Scopes != ""
 }
 
-// leadsSomewhere reports whether raw is an absolute URL without a query and a fragment, so
-// that a query can be appended.
-func leadsSomewhere(raw string) bool {
+// isBaseURL reports whether raw is an absolute URL to which a query can be appended: one
+// without a query and a fragment.
+func isBaseURL(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && u.Host != "" && !strings.ContainsAny(raw, "?#")
 }

@@ -49,16 +49,16 @@ func careful(cfg aws.Config) aws.Config {
 // body is closed.
 type attempts struct{ next aws.HTTPClient }
 
-// Do implements [aws.HTTPClient].
+// Do implements [aws.HTTPClient]: it sends r with a deadline.
 func (a attempts) Do(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), awsAttempt)
-	answer, err := a.next.Do(r.WithContext(ctx))
+	resp, err := a.next.Do(r.WithContext(ctx))
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	answer.Body = ending{answer.Body, cancel}
-	return answer, nil
+	resp.Body = ending{resp.Body, cancel}
+	return resp, nil
 }
 
 // ending is a response's body that ends the attempt's context when it is closed.
@@ -67,7 +67,7 @@ type ending struct {
 	end context.CancelFunc
 }
 
-// Close implements [io.Closer].
+// Close closes the body and ends the attempt's context.
 func (e ending) Close() error {
 	defer e.end()
 	return e.ReadCloser.Close()

@@ -18,8 +18,8 @@ const codeTTL = time.Minute
 // contents.
 const codeProofText = "session code"
 
-// codeLabel has all contents of a session code's row. The proof of a row that an attacker
-// wrote or copied does not open with it.
+// codeLabel has all contents of a session code's row. If an attacker wrote or copied the
+// row, its proof does not open.
 func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
 	return seal.Label{
 		Row:   code.Key().String(),
@@ -29,9 +29,11 @@ func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
 	}
 }
 
-// Code makes a session code. The app's own backend redeems it, once and within 60 seconds,
-// to learn who is signed in. Over HTTP, only a caller that is authenticated with IAM can
-// redeem it.
+// Code makes a session code: 32 random bytes in base64url. The frontend sends it to the app's
+// own backend, which redeems it once and within 60 seconds, to learn who is signed in. Over
+// HTTP, only a caller that is authenticated with IAM can redeem it. end is when the code
+// expires.
+//
 // Errors: TryAgain, Internal.
 func (s *Sessions) Code(ctx context.Context, opened *Session) (code secret.String, end time.Time, err error) {
 	token, err := s.rows.RandomToken()
@@ -68,9 +70,9 @@ func NewRedeemer(c Config) (*Redeemer, error) {
 }
 
 // Redeem returns the connection of the session that made the code. A code can be redeemed
-// once; after that only a marker is kept.
+// once. After that, only a marker is kept. Redeem takes 25 seconds at most.
 //
-// Errors: LinkExpired if the code, the session or its connection is not valid; TryAgain;
+// Errors: LinkExpired if the code or its session is unknown, used or too old; TryAgain;
 // Internal.
 func (r *Redeemer) Redeem(ctx context.Context, code secret.String) (asanaauth.Details, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.CallerTime)

@@ -1,5 +1,6 @@
 // Package session opens and ends the sessions of browsers that are signed in. It also makes
-// and redeems session codes.
+// and redeems session codes, with which an app's own backend learns who is signed in. Package
+// login begins sessions, and package httpapi sets their cookies.
 //
 // A session belongs to one connection, and to the epoch of the connection at the session's
 // start. Disconnecting sets a new epoch, which ends all sessions of the connection. The
@@ -25,7 +26,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Sessions] and a [Redeemer].
+// Config configures [Sessions] and a [Redeemer]. All packages of a program can share its values.
 type Config struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -50,15 +51,15 @@ func New(c Config) (*Sessions, error) {
 	return &Sessions{rows}, nil
 }
 
-// Session is an opened session and its connection, as they were read. It serves one
-// request and is not safe for concurrent use.
+// Session is an opened session and its connection, as they were read. Open one for each
+// request. It is not safe for concurrent use.
 type Session struct {
 	conn *connection.Connection
 	row  *store.Session
 }
 
 // Connection returns the session's connection. Package token returns no long-lived token
-// for it, and no token if a refresh finds that the session has ended.
+// for it. It also returns no token if it finds during a refresh that the session has ended.
 func (s *Session) Connection() *connection.Connection { return s.conn }
 
 // CallerOf returns the name in audit lines of the session with that cookie value:
@@ -89,8 +90,8 @@ func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, er
 	return opened, nil
 }
 
-// maxReads is how often the rows are read until the hot and the cold row belong together. A
-// read of several rows is not a snapshot.
+// maxReads limits how often the rows are read until the hot and the cold row belong together.
+// A read of several rows is not a snapshot.
 const maxReads = 3
 
 // open reads and checks the rows of a session, and opens its proof.
@@ -133,8 +134,8 @@ func agree(session *store.Session, hot *store.Hot, id string, now time.Time) boo
 // proofText is the text of a session's proof. The label binds it to the row's contents.
 const proofText = "session"
 
-// proofLabel has all contents of a session's row. The proof of a row that an attacker wrote
-// or copied does not open with it.
+// proofLabel has all contents of a session's row. If an attacker wrote or copied the row, its
+// proof does not open.
 func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 	return seal.Label{
 		Row:   s.Key().String(),
@@ -162,8 +163,8 @@ func setProof(rows *row.Rows, ring *seal.Ring, s *store.Session, hot *store.Hot)
 	return err
 }
 
-// Begin returns the row of a new session. Package login calls it, and writes the row
-// together with the connection.
+// Begin returns the row of a new session that ends after ttl, or after idleTTL without use.
+// Package login calls it, and writes the row together with the connection.
 func Begin(rows *row.Rows, ring *seal.Ring, hot *store.Hot, cookie secret.String, ttl, idleTTL time.Duration) (*store.Session, error) {
 	now := rows.Now()
 	end := now.Add(ttl)
@@ -208,17 +209,18 @@ func (s *Sessions) moveIdleEnd(ctx context.Context, opened *Session) {
 
 // Profile is what a frontend may know about its session.
 type Profile struct {
-	Connection string        // id
-	AsanaUser  string        // gid
-	Name       secret.String // zero if Asana did not report it, like Email and Picture
-	Email      secret.String
-	Picture    secret.String // a URL
-	Scope      string        // granted, or requested if Asana did not report it
-	Status     asanaauth.Status
-	ExpiresAt  time.Time // the session's absolute end
+	Connection string           // the connection's id
+	AsanaUser  string           // the person's gid
+	Name       secret.String    // zero if Asana did not report it
+	Email      secret.String    // zero if Asana did not report it
+	Picture    secret.String    // a URL; zero if Asana did not report it
+	Scope      string           // space-separated: the granted scope, or the requested one if Asana did not report it
+	Status     asanaauth.Status // of the connection, which may be broken
+	ExpiresAt  time.Time        // when the session ends, even if it is used
 }
 
-// Profile returns what a frontend may know about its session. Errors: TryAgain, Internal.
+// Profile returns what a frontend may know about its session. It does not ask Asana. Errors:
+// TryAgain, Internal.
 func (s *Sessions) Profile(ctx context.Context, opened *Session) (Profile, error) {
 	p, err := s.rows.OpenPerson(ctx, opened.conn, row.FieldName, row.FieldEmail, row.FieldPicture)
 	if err != nil {
@@ -264,7 +266,7 @@ func (s *Sessions) Disconnect(ctx context.Context, opened *Session, conns *conne
 		return d, err
 	}
 	if err := s.SignOut(ctx, opened); err != nil {
-		s.rows.Warn(ctx, "session row left to its TTL", slog.Any("err", err))
+		s.rows.Warn(ctx, "session row not deleted", slog.Any("err", err))
 	}
 	return d, nil
 }

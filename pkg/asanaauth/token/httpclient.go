@@ -61,7 +61,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // ready returns the token for a request, and the row that the token is from. It returns
-// InvalidRequest for a request to another origin than Asana's.
+// InvalidRequest if the request is addressed to another origin than Asana's.
 func (t *transport) ready(r *http.Request) (secret.String, *store.Hot, error) {
 	if !weburl.AddressedTo(r, t.tokens.asana.BaseURL()) {
 		return secret.String{}, nil, errForeign
@@ -71,11 +71,11 @@ func (t *transport) ready(r *http.Request) (secret.String, *store.Hot, error) {
 }
 
 var errForeign = &asanaauth.Error{
-	Kind: asanaauth.InvalidRequest, Detail: "This client speaks to Asana alone.",
+	Kind: asanaauth.InvalidRequest, Detail: "This client sends requests to Asana only. Use another client for other servers.",
 	Err: errors.New("a request to another origin than Asana's"),
 }
 
-// send sends a copy of the request: a RoundTripper must not change the caller's.
+// send sends a copy of the request, because a RoundTripper must not change the caller's.
 func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.String) (*http.Response, error) {
 	sent := r.Clone(r.Context())
 	sent.Body = body
@@ -84,7 +84,7 @@ func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.Stri
 	}
 	for name := range sent.Header {
 		if strings.EqualFold(name, "Authorization") {
-			delete(sent.Header, name) // in any case of its letters
+			delete(sent.Header, name) // also "authorization", which Header.Del leaves
 		}
 	}
 	sent.Header.Set("Authorization", "Bearer "+access.Reveal())

@@ -1,8 +1,12 @@
 // Package token returns access tokens of connections: to frontends and backends, and to
 // Go programs as an [oauth2.TokenSource] or an [http.Client].
 //
+// [Tokens.Token] is for a caller that sends the token itself, such as a frontend.
+// [Tokens.HTTPClient] is the simplest way for a Go program: it never shows a token.
+//
 // An OAuth token is refreshed if necessary. A personal access token or a service account's
-// token is returned as it is. For every token that is returned, an audit line is written.
+// token is returned as it is. An audit line is written for every token that is returned. No
+// function returns a refresh token.
 package token
 
 import (
@@ -23,7 +27,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Tokens].
+// Config configures [Tokens]. All packages of a program can share its values.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -84,11 +88,11 @@ type Request struct {
 
 // Token is an access token of one Asana user.
 type Token struct {
-	Access secret.String
+	Access secret.String // for the header Authorization: Bearer (RFC 6750 section 2.1)
 	// ExpiresIn is the lifetime left when the token was read; zero if Asana gave no
 	// expiry for a long-lived token.
 	ExpiresIn time.Duration
-	Scope     string // granted, or requested if Asana did not report it; empty if neither is known
+	Scope     string // space-separated: the granted scope, or the requested one if Asana did not report it
 }
 
 // Token returns an access token of a connection. If another caller is refreshing, Token
@@ -97,11 +101,15 @@ type Token struct {
 // active, the connection is marked as broken.
 //
 // Errors: NotAllowedForKind for a long-lived token if a session opened the connection;
-// ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.
+// Unauthenticated if that session has ended; ReconnectRequired if the connection is not
+// active, or Asana rejects its credential; TryAgain, AsanaUnavailable, Misconfigured, Internal.
 func (t *Tokens) Token(ctx context.Context, conn *connection.Connection, r Request) (Token, error) {
 	o := row.Unwrap(conn)
 	if o.Session && !o.Traits.ForFrontends {
-		return Token{}, &asanaauth.Error{Kind: asanaauth.NotAllowedForKind}
+		return Token{}, &asanaauth.Error{
+			Kind:   asanaauth.NotAllowedForKind,
+			Detail: "A frontend gets tokens of OAuth connections only. Request this token from your backend.",
+		}
 	}
 	ctx, cancel := t.rows.WithTimeout(asanaauth.WithCaller(ctx, o.Caller), row.CallerTime)
 	defer cancel()

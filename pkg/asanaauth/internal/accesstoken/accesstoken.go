@@ -1,6 +1,5 @@
-// Package accesstoken gets the access token of an opened connection for two packages:
-// package token, which returns it to callers and writes an audit line, and package
-// membership, which only sends it to Asana.
+// Package accesstoken gets the access token of an opened connection. Package token returns it
+// to callers and writes an audit line. Package membership only sends it to Asana.
 //
 // An OAuth token is refreshed if necessary. A long-lived token is returned as it is. It is
 // introspected if a caller reports it as refused, or if it has expired.
@@ -20,7 +19,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// DefaultMinTTL is the MinTTL of callers that do not choose one.
+// DefaultMinTTL is the MinTTL of callers that do not choose one: five minutes.
 const DefaultMinTTL = 300 * time.Second
 
 // Request is what a caller requires of a token. Package token documents the fields.
@@ -46,11 +45,11 @@ type Source struct {
 	refresher *refresher.Refresher
 }
 
-// New returns a Source.
+// New returns a Source that refreshes with r.
 func New(r *refresher.Refresher) *Source { return &Source{r.Rows(), r.Requests(), r} }
 
-// Get returns an access token for r: that of o.Hot, or, after a refresh, that of the new
-// row, which it sets as o.Hot.
+// Get returns an access token that meets r. If it is necessary, Get refreshes, and sets o.Hot
+// to the new row.
 //
 // Errors: Unauthenticated if a session opened the connection and has ended;
 // ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.

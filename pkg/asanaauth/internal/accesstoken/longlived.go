@@ -79,7 +79,7 @@ func (s *Source) introspect(ctx context.Context, o *row.Opened, access secret.St
 		return info, nil
 	}
 	s.rows.Audit(ctx, row.AuditReconnect, o.Caller, o.Hot)
-	return info, &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: errors.New("asana says that the token is not active")}
+	return info, &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: errors.New("asana reports the token as not active")}
 }
 
 // Examine introspects the connection's access token now (RFC 7662). It returns the token

@@ -1,5 +1,6 @@
-// Package consent saves a connection. A sign-in, a link and an import all end with the one
-// transaction of [Write.Do].
+// Package consent saves a connection. A sign-in, a link and an import all end with the
+// transaction of [Write.Do]. It makes no request to Asana: the caller passes the tokens and
+// the user. A connection that exists already is replaced and keeps its id.
 package consent
 
 import (
@@ -18,13 +19,13 @@ import (
 // Consent is a credential from Asana and its user, before it is saved.
 type Consent struct {
 	Kind     asanaauth.Kind
-	Owner    string
+	Owner    string       // the owner's name
 	ClientID string       // to which the credential was issued; empty for a long-lived token
 	Tokens   asana.Tokens // for a long-lived token, without a refresh token
-	User     asana.User
-	Scopes   string     // requested
-	Issued   time.Time  // zero: now
-	Imported store.Hash // of the imported credential; zero if not imported
+	User     asana.User   // whose credential it is
+	Scopes   string       // requested
+	Issued   time.Time    // zero: now
+	Imported store.Hash   // of the imported credential; zero if not imported
 }
 
 // ID returns the id of the consent's connection.
@@ -32,10 +33,10 @@ func (c Consent) ID() string {
 	return store.ConnectionID(store.HashText(c.Owner), c.User.GID, string(c.Kind))
 }
 
-// maxTries is how often the transaction is tried at most.
+// maxTries limits how often the transaction is tried.
 const maxTries = 5
 
-// Write saves a consent.
+// Write is one save of a consent. Call Do once.
 type Write struct {
 	Rows    *row.Rows
 	Ring    *seal.Ring
@@ -43,15 +44,15 @@ type Write struct {
 	// Also returns one more row to write in the same transaction. hot is the new hot row.
 	// Also may be nil.
 	Also func(tx *row.Tx, hot *store.Hot) (store.Row, error)
-	// Beside is the key of the row that Also replaces; it is read with the other rows. If
+	// Beside is the key of the row that Also replaces. It is read with the other rows. If
 	// it is zero, the row that Also returns must be new.
 	Beside store.Key
 	// MayReplace returns an error if the existing connection must not be replaced. It is
-	// not called if there is none. If it is nil, any connection is replaced.
+	// called only if a connection exists. If it is nil, any connection is replaced.
 	MayReplace func(before *store.Hot) error
 }
 
-// Written is a saved consent.
+// Written is a saved consent, with the rows as they were written.
 type Written struct {
 	Hot    *store.Hot
 	Cold   *store.Cold
@@ -164,7 +165,8 @@ func (w Write) person() row.Person {
 	return row.Person{Owner: secret.New(w.Consent.Owner), Name: u.Name, Email: u.Email, Picture: u.Picture}
 }
 
-// Audit writes the audit line of the saved consent.
+// Audit writes the audit line of the saved consent. It also says whether the connection was
+// broken before, or had a revocation that is now dropped.
 func (d *Written) Audit(ctx context.Context, event, caller string) {
 	var more []slog.Attr
 	if d.before != nil && d.before.Status == row.Broken {
@@ -176,7 +178,7 @@ func (d *Written) Audit(ctx context.Context, event, caller string) {
 	d.from.Rows.Audit(ctx, event, caller, d.Hot, more...)
 }
 
-// Details describes the saved connection.
+// Details returns what a backend may know about the saved connection.
 func (d *Written) Details() asanaauth.Details {
 	out := row.DetailsOf(d.Hot, d.Cold)
 	c := d.from.Consent

@@ -1,6 +1,7 @@
-// Package requests sends the requests to Asana that several packages share: for tokens,
-// and about them. Each request has a time limit. Token requests use the client secret that
-// Asana accepts. Errors are of package asanaauth.
+// Package requests sends the requests to Asana that several packages share: token requests,
+// revocations, introspections, and requests for a token's user. Each request has a time limit
+// of 8 s. Token requests use the client secret that Asana accepts. Every error that a method
+// returns is an [*asanaauth.Error].
 package requests
 
 import (
@@ -126,9 +127,10 @@ func (r *Requests) UserInfo(ctx context.Context, access secret.String) (asana.Us
 }
 
 // ErrIdentitiesDisagree reports that Asana named different users for one token.
-var ErrIdentitiesDisagree = errors.New("what Asana says about the person's identity disagrees")
+var ErrIdentitiesDisagree = errors.New("asana named different users for one token")
 
-// wrap adds to err what was being done, and gives it a kind. It returns nil if err is nil.
+// wrap adds to err what was being done, and wraps it with ErrorOf. It returns nil if err is
+// nil.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -137,7 +139,7 @@ func wrap(doing string, err error) error {
 }
 
 // ErrorOf wraps an error of Asana, of the store or of the keyring in an
-// [*asanaauth.Error]. It returns an error that wraps one already unchanged.
+// [*asanaauth.Error]. It does not change an error that already wraps one.
 func ErrorOf(err error) error {
 	var known *asanaauth.Error
 	var response *asana.Error

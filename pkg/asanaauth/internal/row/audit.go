@@ -9,13 +9,13 @@ import (
 
 // The names of the events in audit lines.
 const (
-	AuditConnected = "connected"
-	AuditRefreshed = "refreshed"
-	AuditReleased  = "token_released"
-	AuditReconnect = "reconnect_required"
-	AuditRevoked   = "revoked"
-	AuditImported  = "imported"
-	AuditDenied    = "denied" // a caller asked for what belongs to another owner
+	AuditConnected = "connected"          // a person signed in, or a connect code was redeemed
+	AuditRefreshed = "refreshed"          // Asana issued a new access token
+	AuditReleased  = "token_released"     // a caller got an access token
+	AuditReconnect = "reconnect_required" // the connection was marked as broken
+	AuditRevoked   = "revoked"            // Asana confirmed a revocation
+	AuditImported  = "imported"           // a credential was imported
+	AuditDenied    = "denied"             // a caller named a wrong owner or person
 )
 
 // Audit writes an audit line: the event, the connection, the hash of its owner, and the
@@ -40,11 +40,11 @@ func (t *Table) AuditDeniedOwner(ctx context.Context, owner store.Hash, caller s
 
 // The names of the alarms.
 const (
-	AlarmSecretRejected = "client_secret_rejected"
-	AlarmWrongClient    = "wrong_client_id"
-	AlarmUnsaved        = "rotated_token_unsaved"
-	AlarmLost           = "rotated_token_lost"
-	AlarmUnseal         = "unseal_failed"
+	AlarmSecretRejected = "client_secret_rejected" // Asana rejects every client secret
+	AlarmWrongClient    = "wrong_client_id"        // a row's grant was issued to another client id
+	AlarmUnsaved        = "rotated_token_unsaved"  // Asana rotated a refresh token, and the save failed
+	AlarmLost           = "rotated_token_lost"     // Asana rejected a refresh token that it had probably rotated
+	AlarmUnseal         = "unseal_failed"          // a sealed field does not open
 )
 
 // Alarm writes a log line that an operator must look at. template.yaml turns such lines

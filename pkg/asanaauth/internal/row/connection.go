@@ -14,7 +14,7 @@ import (
 // each request. It is not safe for concurrent use.
 type Connection struct{ opened Opened }
 
-// ID returns the connection's id.
+// ID returns the connection's id, as in asanaauth.Details.
 func (c *Connection) ID() string { return c.opened.Hot.Connection }
 
 // Kind returns the kind of the connection's credential.
@@ -27,11 +27,11 @@ func (c *Connection) AsanaUser() string { return c.opened.Hot.AsanaGID }
 // Opened is the content of a [Connection]. Only packages of this module can use it, with
 // [Wrap] and [Unwrap].
 type Opened struct {
-	Hot    *store.Hot
+	Hot    *store.Hot  // never nil
 	Cold   *store.Cold // nil for a tombstone, or if the row is missing
-	Ring   *seal.Ring
-	Caller string // in audit lines
-	Owner  string // the name that the caller gave; may be empty
+	Ring   *seal.Ring  // opens the sealed fields of both rows
+	Caller string      // in audit lines
+	Owner  string      // the name that the caller gave; may be empty
 	// Session reports whether a browser's session opened the connection. The session
 	// ends when the connection's epoch changes.
 	Session bool
@@ -71,15 +71,15 @@ func (o *Opened) IsConsistent() bool {
 	return o.Cold != nil && o.Cold.Generation == o.Hot.Generation
 }
 
-// maxReads is how often the hot and the cold row are read until they belong together. A
+// maxReads limits how often the hot and the cold row are read until they belong together. A
 // read of several rows is not a snapshot.
 const maxReads = 3
 
 // Open reads and checks a connection. If owner is not empty and is not the connection's
 // owner, Open writes an audit line and returns NotFound. caller is the name in audit lines.
 //
-// If the cold row is missing or of another consent, the connection is inconsistent: it can
-// only be disconnected, and every other use returns TryAgain.
+// If the cold row is missing or of another consent, the connection is inconsistent. Then it
+// can only be disconnected, and every other use returns TryAgain.
 //
 // Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
 // if owner is not a valid name; TryAgain; Internal.
@@ -117,9 +117,9 @@ func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection,
 	}
 }
 
-// OpenMany reads and checks connections, by id. They get the caller and the ring of
-// asking. It leaves out a connection if it is missing or disconnected, if its id does not
-// match, or if its rows do not belong together.
+// OpenMany reads and checks connections, and returns them by id. They get the caller and the
+// ring of asking. It leaves out a connection that is missing or disconnected, whose id does
+// not match its contents, or whose rows do not belong together.
 func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (map[string]*Connection, error) {
 	opened := map[string]*Connection{}
 	for range maxReads {
@@ -127,7 +127,7 @@ func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (
 		for _, id := range ids {
 			keys = append(keys, store.HotKey(id), store.ColdKey(id))
 		}
-		rows, err := r.Read(ctx, "connections", keys...) // no keys, no rows
+		rows, err := r.Read(ctx, "connections", keys...) // without keys, it returns no rows
 		if err != nil {
 			return nil, err
 		}

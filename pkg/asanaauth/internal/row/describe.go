@@ -40,7 +40,7 @@ func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 		return d
 	}
 	switch hot.Reason {
-	case asanaauth.ReasonInvalidGrant, asanaauth.ReasonLostToken, asanaauth.ReasonInactive: // any other text is not ours
+	case asanaauth.ReasonInvalidGrant, asanaauth.ReasonLostToken, asanaauth.ReasonInactive: // another text comes from a forged row
 		d.StatusReason = hot.Reason
 	}
 	d.AttributedTo.GID = hot.AsanaGID
@@ -57,7 +57,10 @@ func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 // Person is the sealed content of a cold row: the owner's name, and the profile of the
 // Asana user. A field is zero if it is unknown.
 type Person struct {
-	Owner, Name, Email, Picture secret.String
+	Owner   secret.String
+	Name    secret.String
+	Email   secret.String
+	Picture secret.String // a URL
 }
 
 // OpenPerson opens the named fields of a connection's cold row; other fields of the Person

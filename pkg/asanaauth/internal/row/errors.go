@@ -13,21 +13,24 @@ import (
 
 // Errors that several packages return.
 var (
-	ErrNotFound        error = &asanaauth.Error{Kind: asanaauth.NotFound}
-	ErrUnauthenticated error = &asanaauth.Error{Kind: asanaauth.Unauthenticated}
-	ErrLinkExpired     error = &asanaauth.Error{Kind: asanaauth.LinkExpired}
+	// ErrNotFound reports that a connection does not exist, or has another owner.
+	ErrNotFound error = &asanaauth.Error{Kind: asanaauth.NotFound}
+	// ErrUnauthenticated reports that a session does not exist, or has ended.
+	ErrUnauthenticated error = &asanaauth.Error{Kind: asanaauth.Unauthenticated, Detail: "The session is missing or has ended. Sign in again."}
+	// ErrLinkExpired reports that a link or a code is unknown, used or too old.
+	ErrLinkExpired error = &asanaauth.Error{Kind: asanaauth.LinkExpired}
 	// ErrInconsistentRead reports that the hot and the cold row did not belong to the
 	// same consent, even after they were read again.
 	ErrInconsistentRead error = TryAgain(0, errors.New("hot and cold row do not belong together"))
 	// ErrReturnTo reports a return URL that is not allowed.
-	ErrReturnTo error = InvalidRequest("return_to is not one of the addresses that this service returns to.")
+	ErrReturnTo error = InvalidRequest("return_to must be one of the URLs in RETURN_URLS.")
 )
 
 // minRetryAfter is the shortest RetryAfter of TryAgain.
 const minRetryAfter = time.Second
 
 // TryAgain returns an error of kind [asanaauth.TryAgain]. after is how long the caller must
-// wait, raised to one second if it is less. err is the cause, for the log only.
+// wait. Less than one second counts as one second. err is the cause, for the log only.
 func TryAgain(after time.Duration, err error) *asanaauth.Error {
 	return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: max(after, minRetryAfter), Err: err}
 }
@@ -45,7 +48,7 @@ func ReconnectRequired(status string) error {
 }
 
 // ErrorOf wraps an error of the store, of the keyring or of a context in an
-// [*asanaauth.Error]. It returns nil, and an error that wraps one already, unchanged.
+// [*asanaauth.Error]. It does not change nil, or an error that already wraps one.
 func ErrorOf(err error) error {
 	var known *asanaauth.Error
 	var unavailable *keyring.UnavailableError
@@ -75,6 +78,6 @@ func Missing(isMissing bool, field string) error {
 func CodeExpired(err error) error {
 	return &asanaauth.Error{
 		Kind: asanaauth.LinkExpired, Err: err,
-		Detail: "The code is unknown, spent or too old, or was made for another owner or person.",
+		Detail: "The code is unknown, used or expired, or belongs to another owner or person. Get a new code.",
 	}
 }

@@ -31,7 +31,7 @@ func TraitsOf(kind string) Traits {
 	return Traits{}
 }
 
-// The statuses, as they are stored in rows.
+// The statuses of package asanaauth, as rows store them.
 const (
 	Active       = string(asanaauth.Active)
 	Broken       = string(asanaauth.Broken)

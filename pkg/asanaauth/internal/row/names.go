@@ -20,7 +20,7 @@ func SignInOwner(gid string) string { return signInPrefix + gid }
 // characters. Names are compared byte for byte.
 func CheckOwner(name string) error {
 	if !isName(name) {
-		return InvalidRequest("owner is 1 to 256 bytes of UTF-8 without control characters.")
+		return InvalidRequest("owner must be 1 to 256 bytes of UTF-8 without control characters.")
 	}
 	return nil
 }
@@ -32,7 +32,7 @@ func CheckNewOwner(name string) error {
 		return err
 	}
 	if strings.HasPrefix(name, signInPrefix) {
-		return InvalidRequest("Owners that begin with asana: are made by signing in alone.")
+		return InvalidRequest("owner must not begin with asana: because that prefix is reserved for sign-in.")
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func CheckNewOwner(name string) error {
 // CheckPerson is CheckOwner for the name of a person.
 func CheckPerson(name string) error {
 	if !isName(name) {
-		return InvalidRequest("person is 1 to 256 bytes of UTF-8 without control characters.")
+		return InvalidRequest("person must be 1 to 256 bytes of UTF-8 without control characters.")
 	}
 	return nil
 }

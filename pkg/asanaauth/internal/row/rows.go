@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Rows].
+// Config configures [Rows]. Its values must be safe for concurrent use.
 type Config struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -70,8 +70,8 @@ func (r *Rows) SealField(ring *seal.Ring, l seal.Label, text secret.String) (sec
 	return s, nil
 }
 
-// The names of a connection's sealed fields: those of the hot row, then those of the cold
-// row.
+// The names of a connection's sealed fields. The hot row has the first two, and the cold row
+// has the others.
 const (
 	fieldAccess  = "access"
 	fieldRefresh = "refresh"
@@ -94,7 +94,7 @@ func coldLabel(hot *store.Hot, field string) seal.Label {
 func TimeFact(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
 // OpenAccess opens the access token of an active connection. Call it before you trust the
-// row: the token of a forged row does not open. Errors: ReconnectRequired if the connection
+// row, because the token of a forged row does not open. Errors: ReconnectRequired if the connection
 // is not active; those of OpenField.
 func (r *Rows) OpenAccess(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
 	if hot.Status != Active || !IDMatches(hot) {
@@ -111,7 +111,7 @@ func (r *Rows) OpenRefresh(ctx context.Context, ring *seal.Ring, hot *store.Hot)
 
 // Tokens are the tokens to be sealed into a hot row.
 type Tokens struct {
-	Access    secret.String
+	Access    secret.String // required
 	Refresh   secret.String // zero: the row keeps its refresh token
 	ExpiresIn time.Duration // zero if Asana gave no expiry
 }

@@ -9,8 +9,8 @@
 // and compared ([IDMatches]). A sealed field opens only in the row, and for the owner, for
 // which it was sealed. So the fields of a forged row do not open.
 //
-// The package also holds what the packages that import it share: the times of a call,
-// audit and alarm lines, and the kinds of credentials ([TraitsOf]).
+// The package also has what its importers share: the times of a call, audit and alarm lines,
+// and the kinds of credentials ([TraitsOf]).
 package row
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// TableConfig configures a [Table].
+// TableConfig configures a [Table]. Its values must be safe for concurrent use.
 type TableConfig struct {
 	Store store.Store     // required
 	Clock asanaauth.Clock // nil: asanaauth.SystemClock
@@ -85,7 +85,7 @@ func Get[R store.Row](rows store.Rows, key store.Key) R {
 	return r
 }
 
-// Now returns the clock's time.
+// Now returns the time of the table's clock.
 func (t *Table) Now() time.Time { return t.clock.Now() }
 
 // Sleep returns nil after d, or ctx's error if ctx ends first.
@@ -121,7 +121,7 @@ func (t *Table) Remaining(ctx context.Context) time.Duration {
 	return end.Sub(t.Now())
 }
 
-// Jitter returns a random duration in [low, high), or high if there are no random bytes.
+// Jitter returns a random duration in [low, high), or high if it cannot read random bytes.
 func (t *Table) Jitter(low, high time.Duration) time.Duration {
 	b, err := t.RandomBytes(4)
 	if err != nil {
@@ -131,16 +131,16 @@ func (t *Table) Jitter(low, high time.Duration) time.Duration {
 	return low + time.Duration(n*uint64(high-low)>>32)
 }
 
-// RandomBytes returns n random bytes.
+// RandomBytes returns n random bytes, or the error of Rand.
 func (t *Table) RandomBytes(n int) ([]byte, error) {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(t.rand, b); err != nil {
-		return nil, fmt.Errorf("drawing randomness: %w", err)
+		return nil, fmt.Errorf("reading random bytes: %w", err)
 	}
 	return b, nil
 }
 
-// RandomID returns 64 random bits in hexadecimal, to name a write, a lease or an epoch.
+// RandomID returns 64 random bits in hexadecimal. It names a write, a lease or an epoch.
 func (t *Table) RandomID() (string, error) {
 	b, err := t.RandomBytes(8)
 	return hex.EncodeToString(b), err

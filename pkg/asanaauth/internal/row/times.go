@@ -7,7 +7,7 @@ import "time"
 const (
 	CallerTime  = 25 * time.Second // the longest that a call takes
 	RequestTime = 8 * time.Second  // a request to Asana, with all client secrets together
-	SaveReserve = 2 * time.Second  // reserved to save Asana's response
+	SaveReserve = 2 * time.Second  // reserved to save what Asana returned
 
 	ClockSkew = 3 * time.Second // the most by which the clocks of two machines may differ
 

@@ -61,9 +61,9 @@ func (tx *Tx) Delete(key store.Key) {
 	}
 }
 
-// Update changes rows: all of them or none. If another writer comes first, it calls
-// Edit again with the rows that are there now. If the write fails otherwise, it repeats
-// the same write until ctx ends.
+// Update changes all rows or none. If another writer comes first, Update calls Edit again with
+// the rows as they are now. If the write fails for another reason, Update repeats the same
+// write until ctx ends.
 //
 // The response to a write may be lost although the write happened. Update recognises such
 // a write, because all its tries have the same random writer name. The store returns
@@ -83,7 +83,7 @@ func (t *Table) Update(ctx context.Context, u Update) error {
 			return err
 		}
 		if len(tx.changes) == 0 && tx.rows != nil {
-			continue // the conflict has returned the row; edit it at once
+			continue // the conflict returned the row as it is now, so edit it at once
 		}
 		if t.Pause(ctx) != nil {
 			return err
@@ -134,7 +134,7 @@ func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error
 	return done, ErrorOf(fmt.Errorf("writing %s: %w", u.What, err))
 }
 
-// ErrChanged reports that a row has changed since it was read: another writer came first.
+// ErrChanged reports that another writer has changed the row since it was read.
 var ErrChanged = errors.New("the row has changed")
 
 // UpdateHot replaces a connection's hot row. edit gets a copy of the row as it is now, and
@@ -168,7 +168,7 @@ func (t *Table) UpdateHot(ctx context.Context, hot *store.Hot, edit func(row *st
 
 // Replace tries once to write row in place of old, or as a new row if old is nil. Use it
 // only if a failure does no harm. It returns the store's errors unchanged: after
-// [store.ErrUnavailable] the row may have been written or not.
+// [store.ErrUnavailable], the row may or may not have been written.
 func (t *Table) Replace(ctx context.Context, old, row store.Row) error {
 	writer, err := t.RandomID()
 	if err != nil {
