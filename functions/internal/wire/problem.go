@@ -15,7 +15,7 @@ func Problem(lookup func(string) (string, bool)) func(w http.ResponseWriter, req
 	return func(w http.ResponseWriter, id string, status int) {
 		kind, detail := asanaauth.Internal, ""
 		if status == http.StatusBadRequest {
-			kind, detail = asanaauth.InvalidRequest, "The event is no HTTP request."
+			kind, detail = asanaauth.InvalidRequest, "The event is not an HTTP API event of payload version 2.0. Invoke the function through API Gateway."
 		}
 		c := httpapi.Config{PublicURL: public, RequestID: func(*http.Request) string { return id }}
 		// The request is empty, because the event has none that can be used.

@@ -7,28 +7,28 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 )
 
-// maxParam bounds a parameter. It is above whatever a browser's URL can hold
-// through API Gateway.
+// maxParam is the maximum length of a parameter, in bytes.
 const maxParam = 8 << 10
 
-// NewAuthorize returns the handler of GET /authorize, which sends a browser to
-// Asana's consent screen. Every failure is a page for people. It returns an error if a is
-// nil.
+// NewAuthorize returns the handler of GET /authorize, which redirects a browser to Asana's
+// consent screen. It responds to every error with an HTML page. HEAD requests, prefetches
+// and requests that are not page navigations get 204 and write nothing. NewAuthorize
+// returns an error if a is nil.
 func NewAuthorize(c Config, a *login.Authorizer) (http.Handler, error) {
 	if a == nil {
 		return nil, missing(true, "the authorizer")
 	}
 	s := c.base()
 	const route = "/authorize"
-	s.warnOfBareCookies(route)
+	s.warnIfCookiesInsecure(route)
 	return s.handle(route, pages{a.Home()}.showProblem, func(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case r.URL.Path != route:
 			return failed(asanaauth.NotFound)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			return refuseMethod(w, http.MethodGet, http.MethodHead)
+			return rejectMethod(w, http.MethodGet, http.MethodHead)
 		case r.Method == http.MethodHead, isPrefetch(r), !isNavigation(r):
-			w.WriteHeader(http.StatusNoContent) // nobody goes there yet
+			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
 		return s.authorize(w, r, a)
@@ -44,31 +44,31 @@ func (s base) authorize(w http.ResponseWriter, r *http.Request, a *login.Authori
 	if err != nil {
 		return err
 	}
-	s.cookies.endSurplus(w, r)
+	s.cookies.deleteOldAttempts(w, r)
 	http.SetCookie(w, s.cookies.attempt(attempt.Name, attempt.Browser.Reveal()))
 	seeOther(w, attempt.URL)
 	return nil
 }
 
-// authorizeRequest reads the query. A parameter without a value is a mistake in the URL
-// and does not count as absent: an empty link must not become a sign-in without one.
+// authorizeRequest reads the query. A parameter with an empty value is an error. If an
+// empty link counted as absent, the request would become a sign-in without a link.
 func authorizeRequest(query string) (login.AuthorizeRequest, error) {
-	p, err := parseParams(query, "return_to", "link", "app_state")
+	names := []string{"link", "return_to", "app_state"}
+	p, err := parseParams(query, names...)
 	if err != nil {
 		return login.AuthorizeRequest{}, err
 	}
-	for name, value := range p {
-		switch {
-		case value == "" && name == "link":
-			return login.AuthorizeRequest{}, failed(asanaauth.LinkExpired)
-		case value == "", len(value) > maxParam:
-			return login.AuthorizeRequest{}, invalid("A parameter is empty or too long.")
-		}
+	if value, ok := p["link"]; ok && value == "" {
+		return login.AuthorizeRequest{}, failed(asanaauth.LinkExpired)
+	}
+	if err := p.checkLengths(names); err != nil {
+		return login.AuthorizeRequest{}, err
 	}
 	return login.AuthorizeRequest{ReturnTo: p["return_to"], AppState: p["app_state"], Link: p["link"]}, nil
 }
 
-// seeOther redirects without a body, which would repeat the URL.
+// seeOther redirects with 303. The response has no body, because the body would repeat
+// the URL and its secrets.
 func seeOther(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
@@ -15,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Backend is what the routes for backends need. All fields are required.
+// Backend has the parts that the backend routes use. All fields are required.
 type Backend struct {
 	Connections  *connection.Connections
 	Tokens       *token.Tokens
@@ -32,7 +31,7 @@ func (b Backend) check() error {
 		missing(b.ConnectCodes == nil, "ConnectCodes"), missing(b.SessionCodes == nil, "SessionCodes"))
 }
 
-// missing returns an error that names what a handler lacks.
+// missing returns an error with the name of a part if isMissing, otherwise nil.
 func missing(isMissing bool, name string) error {
 	if isMissing {
 		return fmt.Errorf("httpapi: %s is missing", name)
@@ -40,23 +39,23 @@ func missing(isMissing bool, name string) error {
 	return nil
 }
 
-// backend serves the routes for the SaaS app's backend: every caller that IAM lets in.
-// It is safe for concurrent use.
+// backend serves the routes for the SaaS app's backend. It serves every caller that IAM
+// has authenticated. It is safe for concurrent use.
 type backend struct {
 	base
 	Backend
 	identity func(*http.Request) (string, bool)
 }
 
-// backendCall is one request of a backend.
+// backendCall is one request to a backend route.
 type backendCall struct {
 	*backend
-	id string // of the connection that the path names
+	id string // the connection's id in the path
 }
 
-// backendRoute is a path and what can be done there, in the order of Allow.
+// backendRoute is a path and its methods, in the order of the Allow header.
 type backendRoute struct {
-	pattern string // {id} stands for a connection's id
+	pattern string // {id} matches the id of a connection
 	methods []backendMethod
 }
 
@@ -65,11 +64,11 @@ type backendMethod struct {
 	serve func(backendCall, http.ResponseWriter, *http.Request) error
 }
 
-// NewBackend returns the handler of /links and of everything under /connections: the
-// routes for backends, behind API Gateway's IAM authorizer. Config.Identity says who
-// asks; without an identity the response is 401 before anything else is looked at. These
-// routes have no CORS headers: they are not for browsers. The error names every
-// missing field of Backend.
+// NewBackend returns the handler of /links and of every path below /connections. These are
+// the routes for backends, behind API Gateway's IAM authorizer. Config.Identity identifies
+// the caller. A request without an identity gets 401 before any other check. The responses
+// have no CORS headers, because the routes are not for browsers. NewBackend returns an
+// error that names every missing field of Backend.
 func NewBackend(c Config, parts Backend) (http.Handler, error) {
 	if err := parts.check(); err != nil {
 		return nil, err
@@ -80,17 +79,17 @@ func NewBackend(c Config, parts Backend) (http.Handler, error) {
 	for i, route := range routes {
 		handlers[i] = b.handler(route)
 	}
-	none := b.handler(backendRoute{pattern: "none"})
+	noRoute := b.handler(backendRoute{pattern: "none"})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// IAM's policies are about the path as it was sent, and no path of ours needs
-		// an escape: one that has some is none of ours.
+		// IAM policies apply to the path as the client sent it. So a path with escapes
+		// matches no route: decoded, it could match a route that the policy denies.
 		for i, route := range routes {
 			if _, ok := route.match(r.URL.Path); ok && r.URL.EscapedPath() == r.URL.Path {
 				handlers[i].ServeHTTP(w, r)
 				return
 			}
 		}
-		none.ServeHTTP(w, r)
+		noRoute.ServeHTTP(w, r)
 	}), nil
 }
 
@@ -107,7 +106,7 @@ func backendRoutes() []backendRoute {
 	}
 }
 
-// match reports whether a path is the route's, and which connection it names.
+// match reports whether path matches the route, and returns the connection's id in it.
 func (b backendRoute) match(path string) (id string, ok bool) {
 	want, got := strings.Split(b.pattern, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {
@@ -125,10 +124,10 @@ func (b backendRoute) match(path string) (id string, ok bool) {
 }
 
 func (b *backend) handler(route backendRoute) http.Handler {
-	return b.handle(route.pattern, asJSON, func(w http.ResponseWriter, r *http.Request) error {
-		caller, ok := b.whoAsks(r)
+	return b.handle(route.pattern, writeProblem, func(w http.ResponseWriter, r *http.Request) error {
+		caller, ok := b.caller(r)
 		if !ok {
-			return &asanaauth.Error{Kind: asanaauth.Unauthenticated, Detail: "The request has no identity that this service takes."}
+			return &asanaauth.Error{Kind: asanaauth.Unauthenticated, Detail: "Sign the request with AWS Signature Version 4 (SigV4)."}
 		}
 		id, ok := route.match(r.URL.Path)
 		if !ok {
@@ -141,11 +140,12 @@ func (b *backend) handler(route backendRoute) http.Handler {
 			}
 			allowed = append(allowed, m.name)
 		}
-		return refuseMethod(w, allowed...)
+		return rejectMethod(w, allowed...)
 	})
 }
 
-func (b *backend) whoAsks(r *http.Request) (string, bool) {
+// caller returns the identity that the authorizer found. ok is false without one.
+func (b *backend) caller(r *http.Request) (string, bool) {
 	if b.identity == nil {
 		return "", false
 	}
@@ -153,7 +153,7 @@ func (b *backend) whoAsks(r *http.Request) (string, bool) {
 	return caller, ok && caller != ""
 }
 
-// content reads the body of a request; one without a body needs no type.
+// content reads the body of a request. An empty body needs no Content-Type.
 func (b backendCall) content(r *http.Request) ([]byte, error) {
 	content, err := readBody(r)
 	if err != nil {
@@ -165,7 +165,7 @@ func (b backendCall) content(r *http.Request) ([]byte, error) {
 	return content, nil
 }
 
-// body reads the JSON object of a request.
+// body reads the JSON object in the body of a request.
 func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 	content, err := b.content(r)
 	if err != nil {
@@ -174,27 +174,21 @@ func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(content, known...)
 }
 
-// params reads the query. A parameter without a value, or of another name, is a
-// mistake: an owner that was lost or misspelt must not become none.
+// params reads the query. It returns InvalidRequest for an empty value and for an unknown
+// name. If it ignored a misspelt owner, the request would apply to any owner.
 func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	p, err := parseParams(r.URL.RawQuery, known...)
 	if err != nil {
 		return nil, err
 	}
-	for name := range r.URL.Query() {
-		if !slices.Contains(known, name) {
-			return nil, invalid("A parameter is not known here.")
-		}
+	if err := checkKnown(r, known); err != nil {
+		return nil, err
 	}
-	for _, value := range p {
-		if value == "" || len(value) > maxParam {
-			return nil, invalid("A parameter is empty or too long.")
-		}
-	}
-	return p, nil
+	return p, p.checkLengths(known)
 }
 
-// open opens the connection that the path names, of the owner that the query names.
+// open opens the connection whose id is in the path. If the query has an owner, the
+// connection must belong to that owner.
 func (b backendCall) open(r *http.Request, p params) (*connection.Connection, error) {
 	conn, err := b.Connections.Open(r.Context(), connection.Ref{ID: b.id, Owner: p["owner"]})
 	if err != nil {

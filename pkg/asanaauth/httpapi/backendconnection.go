@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 )
 
-// Connection is what is told of a connection, for encoding/json: all members, always;
-// null is what is not known, or does not apply. Never a token.
+// Connection is the JSON form of a connection. It always has all members. A member is null
+// if its value is unknown or does not apply. It never has a token.
 type Connection struct {
 	ID             string    `json:"id"`
 	Kind           string    `json:"kind"`
@@ -29,7 +29,7 @@ type Connection struct {
 	ExpiresAt      *string   `json:"expires_at"`
 }
 
-// Identity is as whom every action at Asana will appear.
+// Identity is the JSON form of the Asana user to whom Asana attributes every action.
 type Identity struct {
 	GID   string  `json:"gid"`
 	Name  *string `json:"name"`
@@ -40,14 +40,15 @@ func newIdentity(i asanaauth.Identity) *Identity {
 	return &Identity{i.GID, orNull(i.Name), orNull(i.Email)}
 }
 
-// ConnectionOf tells of a connection what backends are told.
+// ConnectionOf returns the JSON form of d. For a disconnected connection, only the id, the
+// kind, the owner, the status and updated_at are set.
 func ConnectionOf(d asanaauth.Details) Connection {
 	c := Connection{
 		ID: d.ID, Kind: string(d.Kind), Owner: textOrNull(d.Owner), Status: string(d.Status), StatusReason: textOrNull(d.StatusReason),
 		UpdatedAt: timeOrNull(d.UpdatedAt),
 	}
 	if d.Status == asanaauth.Disconnected {
-		return c // a tombstone tells no more
+		return c
 	}
 	c.AttributedTo = newIdentity(d.AttributedTo)
 	c.ScopeRequested, c.ScopeGranted = textOrNull(d.ScopeRequested), textOrNull(d.ScopeGranted)
@@ -72,24 +73,25 @@ func timeOrNull(t time.Time) *string {
 	return &text
 }
 
-// whose reads which connections are meant: an owner's, or an Asana user's.
-func (b backendCall) whose(r *http.Request, more ...string) (connection.Query, params, error) {
-	p, err := b.params(r, append(more, "owner", "asana_user")...)
+// connectionQuery reads the owner or the Asana user whose connections are requested. more
+// are the other parameters that the route accepts.
+func (b backendCall) connectionQuery(r *http.Request, more ...string) (connection.Query, params, error) {
+	p, err := b.params(r, append([]string{"owner", "asana_user"}, more...)...)
 	return connection.Query{Owner: p["owner"], AsanaUser: p["asana_user"]}, p, err
 }
 
-// list answers GET /connections.
+// list serves GET /connections.
 func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
-	query, p, err := b.whose(r, "cursor", "limit")
+	query, p, err := b.connectionQuery(r, "cursor", "limit")
 	if err != nil {
 		return err
 	}
 	wanted := connection.Page{Cursor: p["cursor"]}
 	if text, ok := p["limit"]; ok {
-		// ParseUint takes no sign. What is too large is refused by the rules, as 0 is here.
+		// ParseUint accepts no sign. List rejects a limit that is too large, but accepts 0.
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || n == 0 {
-			return invalid("limit is a whole number from 1 to 100.")
+			return invalid("limit must be a whole number from 1 to 100.")
 		}
 		wanted.Limit = int(n)
 	}
@@ -101,16 +103,16 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 	for _, d := range page {
 		data = append(data, ConnectionOf(d))
 	}
-	return answerJSON(w, http.StatusOK, struct {
+	return respondJSON(w, http.StatusOK, struct {
 		Data       []Connection `json:"data"`
 		NextCursor *string      `json:"next_cursor"`
 	}{data, textOrNull(next)})
 }
 
-// disconnectAll serves DELETE /connections. A request for a page of them (limit, cursor)
-// is invalid: all of them would be disconnected.
+// disconnectAll serves DELETE /connections. It rejects limit and cursor, because it would
+// ignore them and disconnect all connections.
 func (b backendCall) disconnectAll(w http.ResponseWriter, r *http.Request) error {
-	query, _, err := b.whose(r)
+	query, _, err := b.connectionQuery(r)
 	if err != nil {
 		return err
 	}
@@ -121,14 +123,14 @@ func (b backendCall) disconnectAll(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, http.StatusAccepted, struct {
+	return respondJSON(w, http.StatusAccepted, struct {
 		Disconnected int `json:"disconnected"`
 		Revoking     int `json:"revoking"`
 		Left         int `json:"left"`
 	}{n.Disconnected, n.Revoking, n.Left})
 }
 
-// show answers GET /connections/{id}.
+// show serves GET /connections/{id}.
 func (b backendCall) show(w http.ResponseWriter, r *http.Request) error {
 	p, err := b.params(r, "owner")
 	if err != nil {
@@ -139,10 +141,10 @@ func (b backendCall) show(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d, err := b.Connections.Describe(r.Context(), conn)
-	return answerConnection(w, r, http.StatusOK, d, err)
+	return respondConnection(w, r, http.StatusOK, d, err)
 }
 
-// setReaderOf answers PATCH /connections/{id}.
+// setReaderOf serves PATCH /connections/{id}.
 func (b backendCall) setReaderOf(w http.ResponseWriter, r *http.Request) error {
 	p, err := b.params(r, "owner")
 	if err != nil {
@@ -153,7 +155,7 @@ func (b backendCall) setReaderOf(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	raw, ok := m["reader_of"]
-	var workspaces []*string // null is no gid
+	var workspaces []*string // pointers, to reject null
 	if !ok || json.Unmarshal(raw, &workspaces) != nil {
 		return errReaderOf()
 	}
@@ -169,10 +171,10 @@ func (b backendCall) setReaderOf(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d, err := b.Memberships.SetReaderOf(r.Context(), conn, gids)
-	return answerConnection(w, r, http.StatusOK, d, err)
+	return respondConnection(w, r, http.StatusOK, d, err)
 }
 
-func errReaderOf() error { return invalid("reader_of is a list of gids.") }
+func errReaderOf() error { return invalid("reader_of must be a list of workspace gids.") }
 
 // disconnect serves DELETE /connections/{id}.
 func (b backendCall) disconnect(w http.ResponseWriter, r *http.Request) error {
@@ -191,5 +193,5 @@ func (b backendCall) disconnect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerDisconnected(w, d)
+	return respondDisconnected(w, d)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
 )
 
-// token answers POST /connections/{id}/token, for credentials of every kind.
+// token serves POST /connections/{id}/token, for connections of every kind.
 func (b backendCall) token(w http.ResponseWriter, r *http.Request) error {
 	p, err := b.params(r, "owner")
 	if err != nil {
@@ -28,10 +28,10 @@ func (b backendCall) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerToken(w, t)
+	return respondToken(w, t)
 }
 
-// membership answers GET /connections/{id}/membership.
+// membership serves GET /connections/{id}/membership.
 func (b backendCall) membership(w http.ResponseWriter, r *http.Request) error {
 	p, err := b.params(r, "owner", "workspace", "user")
 	if err != nil {
@@ -41,10 +41,10 @@ func (b backendCall) membership(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerMemberships(w, r, b.Memberships, conn, p)
+	return respondMemberships(w, r, b.Memberships, conn, p)
 }
 
-// capabilities answers GET /connections/{id}/capabilities.
+// capabilities serves GET /connections/{id}/capabilities.
 func (b backendCall) capabilities(w http.ResponseWriter, r *http.Request) error {
 	p, err := b.params(r, "owner")
 	if err != nil {
@@ -58,7 +58,7 @@ func (b backendCall) capabilities(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, http.StatusOK, newCapabilities(can))
+	return respondJSON(w, http.StatusOK, newCapabilities(can))
 }
 
 type capabilities struct {
@@ -69,7 +69,7 @@ type capabilities struct {
 	ScopeGranted   *string           `json:"scope_granted"`
 	ScopeMissing   *string           `json:"scope_missing"`
 	Workspaces     []jsonMembership  `json:"workspaces"`
-	Unknown        map[string]string `json:"unknown"` // the reason of each null that could be known
+	Unknown        map[string]string `json:"unknown"` // the reason for each null value
 }
 
 func newCapabilities(can membership.Capabilities) capabilities {

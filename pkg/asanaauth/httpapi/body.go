@@ -7,17 +7,18 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/asanaauth/asanaauth/internal/strictjson"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// maxBody bounds what is read of a request.
+// maxBody is the maximum size of a request body, in bytes.
 const maxBody = 64 << 10
 
-// hasType reports whether the request's body is of a media type, in UTF-8 and
-// not compressed.
+// hasType reports whether the body of r has the media type. It is false for a charset other
+// than UTF-8, for any other media type parameter, and for a compressed body.
 func hasType(r *http.Request, mediaType string) bool {
 	headers := r.Header["Content-Type"]
 	if len(headers) != 1 || r.Header.Get("Content-Encoding") != "" {
@@ -35,9 +36,10 @@ func hasType(r *http.Request, mediaType string) bool {
 	return true
 }
 
-var errNotJSON = &asanaauth.Error{Kind: unsupportedMediaType, Detail: "The content type is application/json."}
+var errNotJSON = &asanaauth.Error{Kind: unsupportedMediaType, Detail: "Send the body as application/json in UTF-8, without Content-Encoding."}
 
-// readBody reads at most maxBody, whatever Content-Length says.
+// readBody reads the body of r. It returns payload-too-large if the body is larger than
+// maxBody, even if Content-Length is smaller.
 func readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, failed(payloadTooLarge)
@@ -50,16 +52,16 @@ func readBody(r *http.Request) ([]byte, error) {
 	case len(b) > maxBody:
 		return nil, failed(payloadTooLarge)
 	case err != nil:
-		return nil, &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: "The body could not be read.", Err: errors.New("the body ended early")}
+		return nil, &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: "The body ended early. Send it again.", Err: errors.New("the body ended early")}
 	}
 	return b, nil
 }
 
-// members are those of a JSON object, null ones left out.
+// members are the members of a JSON object. A member whose value is null is left out.
 type members map[string]json.RawMessage
 
-// parseObject reads one JSON object with some of the known members, each at
-// most once, and nothing after it. No body counts as {}.
+// parseObject reads one JSON object. It returns InvalidRequest for an unknown or repeated
+// member, and for data after the object. An empty body counts as {}.
 func parseObject(body []byte, known ...string) (members, error) {
 	if len(body) == 0 {
 		return members{}, nil
@@ -68,38 +70,39 @@ func parseObject(body []byte, known ...string) (members, error) {
 	switch err {
 	case nil:
 	case strictjson.ErrUTF8:
-		return nil, invalid("The body is not UTF-8.")
+		return nil, invalid("The body must be valid UTF-8.")
 	case strictjson.ErrUnknown:
-		return nil, invalid("The body has a member that is not known here.")
+		return nil, invalid("The body has an unknown member. " + accepted(known))
 	case strictjson.ErrTwice:
-		return nil, invalid("The body has a member twice.")
+		return nil, invalid("The body must not have a member twice.")
 	case strictjson.ErrTrailing:
-		return nil, invalid("There is something after the JSON object.")
+		return nil, invalid("The body must end after the JSON object.")
 	default:
-		return nil, invalid("The body is not a JSON object.")
+		return nil, invalid("The body must be a JSON object.")
 	}
 	maps.DeleteFunc(m, func(_ string, value json.RawMessage) bool { return string(value) == "null" })
 	return m, nil
 }
 
-// text reads a member that is a string; one that is absent is "" and false.
-func (m members) text(name string) (string, bool, error) {
+// text returns the value of a member that must be a string. ok is false if it is absent.
+func (m members) text(name string) (value string, ok bool, err error) {
 	raw, ok := m[name]
 	if !ok {
 		return "", false, nil
 	}
-	text, err := strictjson.String(raw)
+	value, err = strictjson.String(raw)
 	if err != nil {
-		return "", true, invalid("A member of the body is no string.")
+		return "", true, invalid("The member " + name + " must be a string of valid Unicode.")
 	}
-	return text, true, nil
+	return value, true, nil
 }
 
-// texts reads members that are strings, "" where absent.
+// texts stores the values of members that must be strings. An absent member is stored as
+// the empty string.
 func (m members) texts(to map[string]*string) error {
-	for name, text := range to {
+	for _, name := range slices.Sorted(maps.Keys(to)) {
 		var err error
-		if *text, _, err = m.text(name); err != nil {
+		if *to[name], _, err = m.text(name); err != nil {
 			return err
 		}
 	}

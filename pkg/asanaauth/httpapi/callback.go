@@ -12,22 +12,23 @@ import (
 
 const callbackRoute = "/callback"
 
-// callback takes people back from Asana. Safe for concurrent use.
+// callback serves /callback. It is safe for concurrent use.
 type callback struct {
 	base
 	receiver *login.Receiver
 	pages    pages
 }
 
-// NewCallback returns the handler of GET and POST /callback, where Asana sends
-// people back to. It sends them on to the return URL of their attempt, or shows a page
-// if there is no attempt. It returns an error if receiver is nil.
+// NewCallback returns the handler of GET and POST /callback, the redirect URI of the Asana
+// app. It finishes the attempt and redirects the browser to the return URL of the attempt.
+// If the request belongs to no attempt of this browser, it responds with an HTML page.
+// NewCallback returns an error if receiver is nil.
 func NewCallback(c Config, receiver *login.Receiver) (http.Handler, error) {
 	if receiver == nil {
 		return nil, missing(true, "the receiver")
 	}
 	cb := &callback{c.base(), receiver, pages{receiver.Home()}}
-	cb.warnOfBareCookies(callbackRoute)
+	cb.warnIfCookiesInsecure(callbackRoute)
 	return cb.handle(callbackRoute, cb.pages.showProblem, cb.serve), nil
 }
 
@@ -53,14 +54,15 @@ func (cb *callback) serve(w http.ResponseWriter, r *http.Request) error {
 		}
 		return cb.finish(w, r, form)
 	default:
-		return refuseMethod(w, http.MethodGet, http.MethodHead, http.MethodPost)
+		return rejectMethod(w, http.MethodGet, http.MethodHead, http.MethodPost)
 	}
-	w.WriteHeader(http.StatusNoContent) // nobody is here yet: nothing is taken
+	w.WriteHeader(http.StatusNoContent) // a HEAD request or a prefetch takes no attempt
 	return nil
 }
 
-// postedForm is what our own page posts back. Origin says nothing about it: a
-// page without referrer posts Origin: null.
+// postedForm returns the form that the page of GET /callback posts. It checks
+// Sec-Fetch-Site and not Origin: a page with Referrer-Policy no-referrer posts with
+// "Origin: null".
 func postedForm(r *http.Request) (string, error) {
 	if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" {
 		return "", failed(forbiddenOrigin)
@@ -72,7 +74,8 @@ func postedForm(r *http.Request) (string, error) {
 	return string(form), err
 }
 
-// The bounds of what Asana answers. Its codes and tokens are far below.
+// The maximum lengths of the parameters of Asana's authorization response, in bytes. The
+// values that Asana sends are much shorter.
 const (
 	maxState   = 1 << 10
 	maxCode    = 8 << 10
@@ -84,9 +87,9 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 	if err != nil {
 		return err
 	}
-	for name, most := range map[string]int{"state": maxState, "code": maxCode, "id_token": maxIDToken, "iss": maxState, "error": maxState} {
-		if len(p[name]) > most {
-			return invalid("A parameter is too long.")
+	for name, limit := range map[string]int{"state": maxState, "code": maxCode, "id_token": maxIDToken, "iss": maxState, "error": maxState} {
+		if len(p[name]) > limit {
+			return invalid("The parameter " + name + " is too long.")
 		}
 	}
 	if p["state"] == "" {
@@ -95,20 +98,20 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 	return cb.finishAttempt(w, r, p)
 }
 
-// finishAttempt ends the attempt that the state names, and its cookie. The
-// cookie stays only where trouble of our own came before the attempt was taken:
-// a reload finishes it then.
+// finishAttempt finishes the attempt that belongs to the state, and deletes its cookie. It
+// keeps the cookie only if the attempt failed before it was taken. Then a reload of the
+// page can still finish the attempt.
 func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p params) error {
 	attempt := login.AttemptName(p["state"])
 	browser := cb.cookies.readAttempt(r, attempt)
-	end := func() { http.SetCookie(w, cb.cookies.attempt(attempt, "")) }
+	deleteCookie := func() { http.SetCookie(w, cb.cookies.attempt(attempt, "")) }
 	switch {
 	case browser.IsZero():
-		end()
-		return failed(asanaauth.LoginExpired) // without it nobody finishes
+		deleteCookie()
+		return failed(asanaauth.LoginExpired)
 	case p["code"] == "" && p["error"] == "":
-		end()
-		return invalid("The answer has neither a code nor an error.")
+		deleteCookie()
+		return invalid("The authorization response must have a code or an error.")
 	}
 	done, err := cb.receiver.Callback(r.Context(), login.CallbackRequest{
 		State:   p["state"],
@@ -120,16 +123,16 @@ func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p para
 	})
 	taken := err == nil || done.ReturnURL != ""
 	if taken || asanaauth.KindOf(err) == asanaauth.LoginExpired {
-		end()
+		deleteCookie()
 	}
 	if taken {
-		cb.sendBack(w, r, done, err)
+		cb.redirect(w, r, done, err)
 	}
-	return err // for the log, where the answer is written
+	return err // only logged if redirect has written the response
 }
 
-// sendBack redirects to the app, and tells it how the trip ended.
-func (cb *callback) sendBack(w http.ResponseWriter, r *http.Request, done login.Outcome, err error) {
+// redirect redirects to the return URL, with the outcome of the attempt in the query.
+func (cb *callback) redirect(w http.ResponseWriter, r *http.Request, done login.Outcome, err error) {
 	outcome := url.Values{}
 	if done.AppState != "" {
 		outcome.Set("app_state", done.AppState)
@@ -148,7 +151,7 @@ func (cb *callback) sendBack(w http.ResponseWriter, r *http.Request, done login.
 	seeOther(w, withOutcome(done.ReturnURL, outcome))
 }
 
-// redirectKind is what an app is told in asana_error.
+// redirectKind returns the value of asana_error for err.
 func redirectKind(err error) asanaauth.ErrorKind {
 	switch kind := asanaauth.KindOf(err); kind {
 	case asanaauth.AccessDenied, asanaauth.LoginExpired, asanaauth.LinkExpired, asanaauth.WrongAccount,
@@ -158,9 +161,9 @@ func redirectKind(err error) asanaauth.ErrorKind {
 	return asanaauth.Internal
 }
 
-// withOutcome adds parameters to a return URL, whose own query and fragment
-// stay as they are written. One without a fragment gets an empty one: else the
-// browser carries Asana's on (RFC 9110 section 10.2.2).
+// withOutcome adds parameters to the query of a return URL, and keeps its own query and
+// fragment unchanged. It adds an empty fragment if the URL has none. Otherwise the browser
+// would carry over the fragment of Asana's redirect (RFC 9110 section 10.2.2).
 func withOutcome(to string, outcome url.Values) string {
 	before, fragment, _ := strings.Cut(to, "#")
 	divider := "?"

@@ -1,8 +1,16 @@
-// Package httpapi says what HTTP is: routes, cookies, origins, problems. What
-// is allowed and done is decided by package asanaauth, which it calls.
+// Package httpapi serves asanaauth over HTTP. It has the routes, the cookies, the check of
+// origins, and the problem responses (RFC 9457). All other rules are in the packages that
+// it calls: login, session, token, membership, link and connection.
 //
-// Each constructor returns the handler of one route, so that a Lambda function
-// links one of them and the local command a mux over all.
+// Each constructor returns the handler of one function's routes. A Lambda function uses one
+// constructor, so its binary has only the code of these routes. The local command uses all
+// constructors and one mux.
+//
+// Three kinds of clients use the routes. Browsers open /authorize and /callback, and get
+// redirects and HTML pages. The app's frontend calls /session, /refresh, /membership and
+// /disconnect with a session cookie, from an allowed origin. The app's backend calls /links
+// and /connections with an IAM identity. Except on /authorize and /callback, every error is
+// a problem in JSON.
 package httpapi
 
 import (
@@ -15,29 +23,30 @@ import (
 	"github.com/asanaauth/asanaauth/internal/weburl"
 )
 
-// Config is what all handlers have in common.
+// Config is the configuration that all handlers share.
 type Config struct {
-	// PublicURL is the origin that browsers reach this API at, like
-	// https://auth.example.com. Where it is http on a loopback host, and only
-	// there, cookies lose __Host- and Secure, which is logged as a warning by
-	// the handlers that set them.
+	// PublicURL is the origin of this API for browsers, such as
+	// https://auth.example.com. If its scheme is http and its host is a loopback
+	// host, cookies are set without the __Host- prefix and without Secure. Then
+	// /authorize and /callback log a warning when they are constructed.
 	PublicURL string
-	// Log gets one line for each request. nil: nothing is logged.
+	// Log gets one line for each request. If it is nil, nothing is logged.
 	Log *slog.Logger
-	// RequestID names a request, in the X-Request-Id header, problems and logs.
-	// It must not come from the client. nil, or an empty answer: a random one.
+	// RequestID returns the id of a request for the X-Request-Id header, problems
+	// and logs. The id must not come from the client. If RequestID is nil or
+	// returns an empty string, the id is random.
 	RequestID func(*http.Request) string
-	// Identity tells which backend asks, as API Gateway's IAM authorizer found: a name
-	// for audit lines, the caller's ARN. It must not come from what the client can
-	// write. nil: backend routes serve nobody.
+	// Identity returns the identity that API Gateway's IAM authorizer found, which is
+	// the ARN of the caller. Audit lines name it. It must not come from data that the
+	// client controls. If Identity is nil, every backend route responds with 401.
 	Identity func(*http.Request) (caller string, ok bool)
 }
 
-// base is what every handler has. It is safe for concurrent use.
+// base is the common part of all handlers. It is safe for concurrent use.
 type base struct {
 	log       *slog.Logger
 	requestID func(*http.Request) string
-	https     bool // browsers reach us by https
+	https     bool // PublicURL is an https URL
 	cookies   cookies
 }
 
@@ -48,20 +57,22 @@ func (c Config) base() base {
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err != nil {
-		return s // cookies keep all that protects them
+		return s // cookies stay secure
 	}
 	s.https = u.Scheme == "https"
-	s.cookies.bare = u.Scheme == "http" && weburl.IsLoopback(u.Hostname())
+	s.cookies.insecure = u.Scheme == "http" && weburl.IsLoopback(u.Hostname())
 	return s
 }
 
-// warnOfBareCookies is called once by each handler that gives out cookies.
-func (s base) warnOfBareCookies(route string) {
-	if s.cookies.bare {
-		s.log.Warn("cookies without __Host- and Secure: PUBLIC_URL is http on a loopback host, not for production", "route", route)
+// warnIfCookiesInsecure logs a warning if cookies are set without Secure. The constructors
+// of handlers that set cookies call it once.
+func (s base) warnIfCookiesInsecure(route string) {
+	if s.cookies.insecure {
+		s.log.Warn("cookies are set without __Host- and Secure, because PUBLIC_URL is http on a loopback host; not for production", "route", route)
 	}
 }
 
+// newID returns the id of a request.
 func (s base) newID(r *http.Request) string {
 	if s.requestID != nil {
 		if id := s.requestID(r); id != "" {
@@ -69,6 +80,6 @@ func (s base) newID(r *http.Request) string {
 		}
 	}
 	var b [16]byte
-	rand.Read(b[:]) // never fails: the program would end
+	rand.Read(b[:]) // never returns an error
 	return hex.EncodeToString(b[:])
 }

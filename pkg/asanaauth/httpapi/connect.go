@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,28 +13,29 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// way is one of the ways in: the member that begins it, and those that may be beside.
-type way struct {
-	name   string
-	beside []string
-	serve  func(backendCall, http.ResponseWriter, *http.Request, members) error
+// connectForm is one form of the body of POST /connections. It is chosen by the member that
+// only this form has.
+type connectForm struct {
+	name  string   // the member that chooses the form
+	other []string // the other members that the form may have
+	serve func(backendCall, http.ResponseWriter, *http.Request, members) error
 }
 
-func waysIn() []way {
-	return append([]way{
+func connectForms() []connectForm {
+	return append([]connectForm{
 		{"connect_code", []string{"owner", "person"}, backendCall.redeem},
 		{"session_code", nil, backendCall.redeemSession},
-	}, imports()...)
+	}, importForms()...)
 }
 
-func imports() []way {
-	return []way{
+func importForms() []connectForm {
+	return []connectForm{
 		{"token", []string{"owner", "kind"}, backendCall.importCredential},
 		{"refresh_token", []string{"owner", "replace"}, backendCall.importCredential},
 	}
 }
 
-// connect answers POST /connections: the body says by which way.
+// connect serves POST /connections.
 func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
 	if _, err := b.params(r); err != nil {
 		return err
@@ -42,54 +44,60 @@ func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	way, m, err := choose(body, waysIn())
+	form, m, err := parseForm(body, connectForms())
 	if err != nil {
 		return err
 	}
-	return way.serve(b, w, r, m)
+	return form.serve(b, w, r, m)
 }
 
-// choose reads a body that goes one of the ways. What is meant by a mixture of two
-// nobody knows.
-func choose(body []byte, ways []way) (way, members, error) {
+// parseForm reads a body that has one of the forms. It returns InvalidRequest if the body
+// has members of two forms.
+func parseForm(body []byte, forms []connectForm) (connectForm, members, error) {
 	var known, names []string
-	for _, way := range ways {
-		known, names = append(append(known, way.name), way.beside...), append(names, way.name)
+	for _, form := range forms {
+		names = append(names, form.name)
+		for _, name := range append([]string{form.name}, form.other...) {
+			if !slices.Contains(known, name) {
+				known = append(known, name)
+			}
+		}
 	}
 	m, err := parseObject(body, known...)
 	if err == nil {
-		err = m.notEmpty()
+		err = m.checkNotEmpty()
 	}
 	if err != nil {
-		return way{}, nil, err
+		return connectForm{}, nil, err
 	}
-	for _, way := range ways {
-		if _, ok := m[way.name]; !ok {
+	for _, form := range forms {
+		if _, ok := m[form.name]; ok {
+			return form, m, m.checkForm(form)
+		}
+	}
+	return connectForm{}, nil, invalid("The body must have one of these members: " + strings.Join(names, ", ") + ".")
+}
+
+// checkForm returns InvalidRequest if m has a member that does not belong to the form.
+func (m members) checkForm(form connectForm) error {
+	for name := range m {
+		if name == form.name || slices.Contains(form.other, name) {
 			continue
 		}
-		if !m.within(way) {
-			return way, nil, invalid("The body mixes members that do not belong together.")
+		if len(form.other) == 0 {
+			return invalid("The member " + form.name + " must be the only member.")
 		}
-		return way, m, nil
+		return invalid("Only these members can be used with " + form.name + ": " + strings.Join(form.other, ", ") + ".")
 	}
-	return way{}, nil, invalid("The body has none of: " + strings.Join(names, ", ") + ".")
+	return nil
 }
 
-// within reports whether there are no members but the way's.
-func (m members) within(way way) bool {
-	for name := range m {
-		if name != way.name && !slices.Contains(way.beside, name) {
-			return false
-		}
-	}
-	return true
-}
-
-// notEmpty refuses members that are the empty string: none of ours can be.
-func (m members) notEmpty() error {
-	for _, raw := range m {
-		if string(raw) == `""` {
-			return invalid("A member of the body is empty.")
+// checkNotEmpty returns InvalidRequest if a member is the empty string. No member of a
+// request may be empty.
+func (m members) checkNotEmpty() error {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if string(m[name]) == `""` {
+			return invalid("The member " + name + " must not be empty.")
 		}
 	}
 	return nil
@@ -101,7 +109,7 @@ func (b backendCall) redeem(w http.ResponseWriter, r *http.Request, m members) e
 		return err
 	}
 	d, err := b.ConnectCodes.Redeem(r.Context(), link.RedeemRequest{Code: secret.New(code), Owner: owner, Person: person})
-	return answerConnection(w, r, http.StatusCreated, d, err)
+	return respondConnection(w, r, http.StatusCreated, d, err)
 }
 
 func (b backendCall) redeemSession(w http.ResponseWriter, r *http.Request, m members) error {
@@ -110,7 +118,7 @@ func (b backendCall) redeemSession(w http.ResponseWriter, r *http.Request, m mem
 		return err
 	}
 	d, err := b.SessionCodes.Redeem(r.Context(), secret.New(code))
-	return answerConnection(w, r, http.StatusOK, d, err)
+	return respondConnection(w, r, http.StatusOK, d, err)
 }
 
 func (b backendCall) importCredential(w http.ResponseWriter, r *http.Request, m members) error {
@@ -119,11 +127,10 @@ func (b backendCall) importCredential(w http.ResponseWriter, r *http.Request, m 
 		return err
 	}
 	got, err := b.Connections.Import(r.Context(), wanted)
-	return answerConnection(w, r, http.StatusCreated, got.Details, err)
+	return respondConnection(w, r, http.StatusCreated, got.Details, err)
 }
 
-// importRequest reads the members of an import: a token with its kind, or a refresh
-// token.
+// importRequest reads the members of an import. Import checks their values.
 func (m members) importRequest() (connection.ImportRequest, error) {
 	var wanted connection.ImportRequest
 	var token, refresh, kind string
@@ -132,26 +139,28 @@ func (m members) importRequest() (connection.ImportRequest, error) {
 		return wanted, err
 	}
 	if raw, ok := m["replace"]; ok && json.Unmarshal(raw, &wanted.Replace) != nil {
-		return wanted, invalid("replace is true or false.")
+		return wanted, invalid("The member replace must be true or false.")
 	}
 	wanted.Token, wanted.RefreshToken, wanted.Kind = secret.New(token), secret.New(refresh), asanaauth.Kind(kind)
 	return wanted, nil
 }
 
-// ParseImport reads the body of an import as POST /connections takes it, for those who
-// have many in a file. Errors: InvalidRequest, with a Detail that repeats nothing.
+// ParseImport reads the body of an import, as POST /connections accepts it. It is for
+// programs that import many credentials from a file. It returns InvalidRequest if the body
+// is not valid. The Detail of the error repeats nothing of the body.
 func ParseImport(body []byte) (connection.ImportRequest, error) {
-	_, m, err := choose(body, imports())
+	_, m, err := parseForm(body, importForms())
 	if err != nil {
 		return connection.ImportRequest{}, err
 	}
 	return m.importRequest()
 }
 
-func answerConnection(w http.ResponseWriter, r *http.Request, status int, d asanaauth.Details, err error) error {
+// respondConnection writes the connection d, or returns err if it is not nil.
+func respondConnection(w http.ResponseWriter, r *http.Request, status int, d asanaauth.Details, err error) error {
 	if err != nil {
 		return err
 	}
 	noteConnection(r, d.ID)
-	return answerJSON(w, status, ConnectionOf(d))
+	return respondJSON(w, status, ConnectionOf(d))
 }

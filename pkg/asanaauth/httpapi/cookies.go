@@ -13,52 +13,53 @@ import (
 
 const (
 	sessionName   = "asana_session"
-	attemptPrefix = "asana_attempt_" // the attempt's name follows
+	attemptPrefix = "asana_attempt_" // followed by the name of the attempt
 
-	// attemptsKept are the cookies of attempts that a browser has at once.
-	attemptsKept = 5
-	// attemptsEnded is how many surplus ones one answer ends: headers are
-	// bounded, by API Gateway too.
-	attemptsEnded = 20
+	// maxAttempts is the maximum number of attempt cookies that a browser keeps.
+	maxAttempts = 5
+	// maxDeleted is the maximum number of old attempt cookies that one response
+	// deletes. API Gateway limits the size of the headers.
+	maxDeleted = 20
 )
 
-// cookies names, writes and reads cookies.
+// cookies makes and reads the cookies of this API.
 type cookies struct {
-	bare bool // without __Host- and Secure: http on a loopback host
+	insecure bool // without __Host- and Secure, for http on a loopback host
 }
 
-// name puts the prefix before n that keeps other hosts and other schemes from
-// setting the cookie (RFC 6265bis section 4.1.3.2).
+// name returns the name of the cookie n with the prefix __Host-. With that prefix, no other
+// host and no http page can set the cookie (RFC 6265bis section 4.1.3.2).
 func (c cookies) name(n string) string {
-	if c.bare {
+	if c.insecure {
 		return n
 	}
 	return "__Host-" + n
 }
 
-// attempt is the cookie of an attempt. Lax, since the browser comes back from
-// Asana's site.
+// attempt returns the cookie of an attempt. It is SameSite=Lax, because the redirect from
+// Asana to /callback is a cross-site navigation. An empty value deletes the cookie.
 func (c cookies) attempt(name, value string) *http.Cookie {
 	return c.cookie(attemptPrefix+name, value, http.SameSiteLaxMode, login.AttemptTTL)
 }
 
+// session returns the session cookie. An empty value deletes the cookie.
 func (c cookies) session(value string, ttl time.Duration) *http.Cookie {
 	return c.cookie(sessionName, value, http.SameSiteStrictMode, ttl)
 }
 
-// cookie makes a cookie; one without a value ends the one that is there.
+// cookie returns a cookie. An empty value deletes the cookie.
 func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duration) *http.Cookie {
 	age := int(math.Ceil(ttl.Seconds()))
 	if value == "" {
-		age = -1 // written as Max-Age=0
+		age = -1 // net/http writes Max-Age=0
 	}
-	return &http.Cookie{Name: c.name(name), Value: value, Path: "/", MaxAge: age, Secure: !c.bare, HttpOnly: true, SameSite: same}
+	return &http.Cookie{Name: c.name(name), Value: value, Path: "/", MaxAge: age, Secure: !c.insecure, HttpOnly: true, SameSite: same}
 }
 
-// endSurplus ends the oldest attempts of a browser that begins a new one.
-// Browsers send cookies of one path in the order of their making (RFC 6265
-// section 5.4).
-func (c cookies) endSurplus(w http.ResponseWriter, r *http.Request) {
+// deleteOldAttempts deletes the oldest attempt cookies of a browser that starts a new
+// attempt, so that at most maxAttempts remain. Browsers send the cookies of one path in
+// the order of their creation (RFC 6265 section 5.4).
+func (c cookies) deleteOldAttempts(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	prefix := c.name(attemptPrefix)
 	for name := range pairs(r) {
@@ -67,8 +68,8 @@ func (c cookies) endSurplus(w http.ResponseWriter, r *http.Request) {
 			names = append(names, id)
 		}
 	}
-	surplus := max(0, len(names)-(attemptsKept-1))
-	for _, id := range names[:min(surplus, attemptsEnded)] {
+	surplus := max(0, len(names)-(maxAttempts-1))
+	for _, id := range names[:min(surplus, maxDeleted)] {
 		http.SetCookie(w, c.attempt(id, ""))
 	}
 }
@@ -79,8 +80,9 @@ func (c cookies) readAttempt(r *http.Request, name string) secret.String {
 	return c.read(r, attemptPrefix+name)
 }
 
-// read returns a cookie's value. A name that comes twice counts as absent, for
-// nobody can say which of them we set; so does a value that is malformed.
+// read returns the value of a cookie. It returns the zero value if the cookie is absent or
+// malformed. It also does so if the name is repeated, because it cannot know which of the
+// cookies this API set.
 func (c cookies) read(r *http.Request, name string) secret.String {
 	want, found, n := c.name(name), "", 0
 	for name, value := range pairs(r) {
@@ -95,8 +97,8 @@ func (c cookies) read(r *http.Request, name string) secret.String {
 	return secret.New(found)
 }
 
-// pairs yields the request's cookies as they were sent, names and values
-// (RFC 6265bis section 5.8.3).
+// pairs yields the names and values of the cookies of r, unchanged (RFC 6265bis
+// section 5.8.3).
 func pairs(r *http.Request) func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		for _, header := range r.Header["Cookie"] {
@@ -110,8 +112,8 @@ func pairs(r *http.Request) func(yield func(name, value string) bool) {
 	}
 }
 
-// isCookieValue accepts cookie-octets alone (RFC 6265 section 4.1.1). Ours need
-// no more.
+// isCookieValue reports whether s has only cookie-octets (RFC 6265 section 4.1.1). The
+// values that this API sets have no others.
 func isCookieValue(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c >= 0x7f || c == '"' || c == ',' || c == ';' || c == '\\' {

@@ -8,9 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
-// NewDisconnect returns the handler of POST /disconnect, which ends the
-// connection of the person who is signed in, and so the session. It fails where
-// an origin is none.
+// NewDisconnect returns the handler of POST /disconnect. It disconnects the connection of
+// the signed-in person, which also ends the session. NewDisconnect returns an error if
+// sessions or conns is nil, or if an origin is not valid.
 func NewDisconnect(c Config, sessions *session.Sessions, conns *connection.Connections, origins []string) (http.Handler, error) {
 	if conns == nil {
 		return nil, missing(true, "connections")
@@ -37,17 +37,18 @@ func (f *frontend) disconnect(w http.ResponseWriter, r *http.Request, conns *con
 		return err
 	}
 	http.SetCookie(w, f.cookies.session("", 0))
-	return answerDisconnected(w, d)
+	return respondDisconnected(w, d)
 }
 
-// answerDisconnected says how far the end of a connection has come.
-func answerDisconnected(w http.ResponseWriter, d connection.Disconnection) error {
+// respondDisconnected writes the result of a disconnect: 202 if the revocation at Asana is
+// still to be done, otherwise 200.
+func respondDisconnected(w http.ResponseWriter, d connection.Disconnection) error {
 	if d.Status == asanaauth.Revoking {
-		return answerJSON(w, http.StatusAccepted, struct {
+		return respondJSON(w, http.StatusAccepted, struct {
 			Status string `json:"status"`
 		}{"revoking"})
 	}
-	return answerJSON(w, http.StatusOK, struct {
+	return respondJSON(w, http.StatusOK, struct {
 		Status  string `json:"status"`
 		Revoked bool   `json:"revoked_at_asana"`
 	}{"disconnected", d.Revoked})

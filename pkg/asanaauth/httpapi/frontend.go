@@ -13,29 +13,32 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
-// frontend is a route for the SaaS app's frontend: it takes a session cookie,
-// from an allowed origin. Safe for concurrent use.
+// frontend is a route for the SaaS app's frontend. Requests have a session cookie and come
+// from an allowed origin. It is safe for concurrent use.
 type frontend struct {
 	base
 	sessions *session.Sessions
 	origins  []string
 	path     string
 	methods  []string
-	cors     http.Handler // sets headers, and answers preflights
+	cors     http.Handler // sets CORS headers, and responds to preflights
 }
 
-// preflightSeconds is how long browsers may remember a preflight's answer, at
-// most: Chromium's own limit. Requests themselves are checked each time.
+// preflightSeconds is how long a browser may cache the response to a preflight. It is the
+// maximum that Chromium accepts. The origin of every other request is still checked.
 const preflightSeconds = 7200
 
+// exposed is the value of Access-Control-Expose-Headers.
 const exposed = "Retry-After, X-Request-Id"
 
+// frontend returns the route at path. It returns an error if sessions is nil or an origin
+// is not valid.
 func (c Config) frontend(sessions *session.Sessions, origins []string, path string, methods ...string) (*frontend, error) {
 	if sessions == nil {
 		return nil, missing(true, "sessions")
 	}
 	if slices.ContainsFunc(origins, func(o string) bool { return strings.Contains(o, "*") }) {
-		return nil, errors.New("httpapi: allowed origins are exact, without *")
+		return nil, errors.New("httpapi: allowed origins must not contain *")
 	}
 	middleware, err := cors.NewMiddleware(cors.Config{
 		Origins:         origins,
@@ -46,17 +49,18 @@ func (c Config) frontend(sessions *session.Sessions, origins []string, path stri
 		MaxAgeInSeconds: preflightSeconds,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("httpapi: allowed origins: %w", err)
+		return nil, fmt.Errorf("httpapi: checking allowed origins: %w", err)
 	}
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	return &frontend{c.base(), sessions, slices.Clone(origins), path, methods, middleware.Wrap(nothing)}, nil
 }
 
-// handler checks what can be checked without the session, in an order that
-// tells a stranger nothing: path, method, origin; and then input, before the
-// session is looked at: serve begins with that.
+// handler returns the handler of the route. It checks the path, the method and the origin,
+// in this order, and then calls serve. serve must check its input before it opens the
+// session. So a request from another origin gets the same response with any session and
+// with any input.
 func (f *frontend) handler(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
-	return f.handle(f.path, asJSON, func(w http.ResponseWriter, r *http.Request) error {
+	return f.handle(f.path, writeProblem, func(w http.ResponseWriter, r *http.Request) error {
 		isPreflight, ok := f.allowOrigin(w, r)
 		switch {
 		case r.URL.Path != f.path:
@@ -64,18 +68,22 @@ func (f *frontend) handler(serve func(http.ResponseWriter, *http.Request) error)
 		case isPreflight:
 			return f.preflight(w, r, ok)
 		case !slices.Contains(f.methods, r.Method):
-			return refuseMethod(w, f.methods...)
-		case !f.comesFromUs(r):
-			return failed(forbiddenOrigin)
+			return rejectMethod(w, f.methods...)
+		case !f.hasAllowedOrigin(r):
+			return errForbiddenOrigin
 		}
 		return serve(w, r)
 	})
 }
 
-// allowOrigin sets the CORS headers, whatever the answer will be. The library
-// leaves some out that an answer to OPTIONS does not need in a browser; they
-// are the same everywhere here. It reports whether the request is a preflight,
-// and whether that is granted.
+var errForbiddenOrigin = &asanaauth.Error{
+	Kind: forbiddenOrigin, Detail: "The Origin header is missing or not allowed. Add the origin of your app to ALLOWED_ORIGINS.",
+}
+
+// allowOrigin sets the CORS headers of every response, including errors. The library omits
+// some headers from the response to OPTIONS, because browsers do not need them there.
+// allowOrigin adds them, so that all responses have the same headers. It reports whether r
+// is a preflight, and whether the library granted it.
 func (f *frontend) allowOrigin(w http.ResponseWriter, r *http.Request) (isPreflight, granted bool) {
 	if r.Method == http.MethodOptions {
 		w.Header().Add("Vary", "Origin")
@@ -85,54 +93,57 @@ func (f *frontend) allowOrigin(w http.ResponseWriter, r *http.Request) (isPrefli
 			w.Header().Set("Access-Control-Expose-Headers", exposed)
 		}
 	}
-	held := &heldStatus{ResponseWriter: w}
-	f.cors.ServeHTTP(held, r)
+	unsent := &unsentStatus{ResponseWriter: w}
+	f.cors.ServeHTTP(unsent, r)
 	if w.Header().Get("Access-Control-Expose-Headers") != "" {
-		w.Header().Set("Access-Control-Expose-Headers", exposed) // as written everywhere else
+		w.Header().Set("Access-Control-Expose-Headers", exposed) // the library writes lower case
 	}
-	return held.status != 0, held.status == http.StatusNoContent
+	return unsent.status != 0, unsent.status == http.StatusNoContent
 }
 
-// heldStatus keeps the library from answering a refused preflight without a
-// problem.
-type heldStatus struct {
+// unsentStatus records the status that the library writes, and does not send it. The
+// library would reject a preflight without a problem body.
+type unsentStatus struct {
 	http.ResponseWriter
 	status int
 }
 
-func (h *heldStatus) WriteHeader(status int) { h.status = status }
+func (u *unsentStatus) WriteHeader(status int) { u.status = status }
 
+// preflight responds to a preflight.
 func (f *frontend) preflight(w http.ResponseWriter, r *http.Request, granted bool) error {
 	switch {
 	case !f.isAllowed(r):
-		return failed(forbiddenOrigin)
+		return errForbiddenOrigin
 	case !slices.Contains(f.methods, r.Header.Get("Access-Control-Request-Method")):
-		return refuseMethod(w, f.methods...)
+		return rejectMethod(w, f.methods...)
 	case !granted:
-		return invalid("A request header is not allowed here.")
+		return invalid("The preflight requests a header that is not allowed. Accepted: Content-Type.")
 	}
 	w.Header().Set("Access-Control-Allow-Methods", strings.Join(f.methods, ", "))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
+// isAllowed reports whether the Origin header of r is an allowed origin.
 func (f *frontend) isAllowed(r *http.Request) bool {
 	origin := r.Header["Origin"]
 	return len(origin) == 1 && slices.Contains(f.origins, origin[0])
 }
 
-// comesFromUs reports whether a page of an allowed origin asks. Browsers send
-// no Origin with a same-origin GET, but say so in Sec-Fetch-Site.
-func (f *frontend) comesFromUs(r *http.Request) bool {
+// hasAllowedOrigin reports whether r comes from a page of an allowed origin, or is a
+// same-origin GET. Browsers send no Origin header with a same-origin GET. They send
+// Sec-Fetch-Site.
+func (f *frontend) hasAllowedOrigin(r *http.Request) bool {
 	if r.Method == http.MethodGet && len(r.Header["Origin"]) == 0 {
 		return r.Header.Get("Sec-Fetch-Site") == "same-origin"
 	}
 	return f.isAllowed(r)
 }
 
-// body reads the JSON object of a request that changes something. Its content
-// type is needed even where the body is empty: it takes a preflight to send it
-// from another origin.
+// body reads the JSON object in the body of a request that changes something. The request
+// must have the type application/json even if the body is empty. Browsers send that type
+// from another origin only after a preflight.
 func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 	if !hasType(r, "application/json") {
 		return nil, errNotJSON
@@ -144,13 +155,10 @@ func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(b, known...)
 }
 
-// session opens the session of the request's cookie.
+// session opens the session of the request's cookie. It returns Unauthenticated without a
+// valid session.
 func (f *frontend) session(r *http.Request) (*session.Session, error) {
-	cookie := f.cookies.readSession(r)
-	if cookie.IsZero() {
-		return nil, failed(asanaauth.Unauthenticated)
-	}
-	s, err := f.sessions.Open(r.Context(), cookie)
+	s, err := f.sessions.Open(r.Context(), f.cookies.readSession(r))
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +166,8 @@ func (f *frontend) session(r *http.Request) (*session.Session, error) {
 	return s, nil
 }
 
-func refuseMethod(w http.ResponseWriter, methods ...string) error {
+// rejectMethod returns method-not-allowed and sets the Allow header to methods.
+func rejectMethod(w http.ResponseWriter, methods ...string) error {
 	w.Header().Set("Allow", strings.Join(methods, ", "))
 	return failed(methodNotAllowed)
 }

@@ -15,33 +15,33 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// show writes a failure to the caller: as a problem, or as a page.
+// show writes a problem to the client, as JSON or as an HTML page.
 type show func(w http.ResponseWriter, p problem)
 
-// handle is the only writer of failures: serve returns them, show writes them,
-// and each request gets one log line. A serve that has written an answer may
-// still return an error, which is then logged only.
+// handle returns a handler that calls serve. If serve returns an error, the handler writes
+// the problem with show. It logs one line for each request. If serve has already written a
+// response, the handler only logs the error.
 func (s base) handle(route string, show show, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		a := &answer{ResponseWriter: w}
+		rec := &statusRecorder{ResponseWriter: w}
 		l := &line{id: s.newID(r), route: route}
 		r = r.WithContext(context.WithValue(r.Context(), lineKey{}, l))
-		s.protect(a.Header(), l.id)
-		err := guard(serve, a, r)
-		if err != nil && a.status == 0 {
+		s.setHeaders(rec.Header(), l.id)
+		err := recoverPanic(serve, rec, r)
+		if err != nil && rec.status == 0 {
 			p := problemOf(err, l.id)
 			if p.Kind == asanaauth.TryAgain {
-				a.Header().Set("Retry-After", wholeSeconds(retryAfter(err)))
+				rec.Header().Set("Retry-After", wholeSeconds(retryAfter(err)))
 			}
-			show(a, p)
+			show(rec, p)
 		}
-		s.logLine(r.Context(), l, a.status, err, time.Since(began))
+		s.logLine(r.Context(), l, rec.status, err, time.Since(began))
 	})
 }
 
-// protect sets the headers that every answer has.
-func (s base) protect(h http.Header, id string) {
+// setHeaders sets the headers that every response has.
+func (s base) setHeaders(h http.Header, id string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -51,9 +51,10 @@ func (s base) protect(h http.Header, id string) {
 	}
 }
 
-// guard turns a panic into an error. What was panicked with may hold anything,
-// so only the runtime's own words are kept.
-func guard(serve func(http.ResponseWriter, *http.Request) error, a *answer, r *http.Request) (err error) {
+// recoverPanic calls serve, and turns a panic into an error. The error has the text of a
+// runtime error. Of any other panic value it has only the type, because the value may
+// contain a secret.
+func recoverPanic(serve func(http.ResponseWriter, *http.Request) error, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -62,46 +63,46 @@ func guard(serve func(http.ResponseWriter, *http.Request) error, a *answer, r *h
 		if v == any(http.ErrAbortHandler) {
 			panic(v)
 		}
-		p := &panicked{what: fmt.Sprintf("%T", v), stack: debug.Stack()}
+		p := &panicError{text: fmt.Sprintf("%T", v), stack: debug.Stack()}
 		if known, ok := v.(runtime.Error); ok {
-			p.what = known.Error()
+			p.text = known.Error()
 		}
 		err = &asanaauth.Error{Kind: asanaauth.Internal, Err: p}
 	}()
-	return serve(a, r)
+	return serve(w, r)
 }
 
-type panicked struct {
-	what  string
+type panicError struct {
+	text  string
 	stack []byte
 }
 
-func (p *panicked) Error() string { return "panic: " + p.what }
+func (p *panicError) Error() string { return "panic: " + p.text }
 
-// answer remembers the status that was written.
-type answer struct {
+// statusRecorder records the status of the response. It is 0 until the response is written.
+type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-func (a *answer) WriteHeader(status int) {
-	if a.status == 0 {
-		a.status = status
+func (s *statusRecorder) WriteHeader(status int) {
+	if s.status == 0 {
+		s.status = status
 	}
-	a.ResponseWriter.WriteHeader(status)
+	s.ResponseWriter.WriteHeader(status)
 }
 
-func (a *answer) Write(b []byte) (int, error) {
-	if a.status == 0 {
-		a.WriteHeader(http.StatusOK)
+func (s *statusRecorder) Write(b []byte) (int, error) {
+	if s.status == 0 {
+		s.WriteHeader(http.StatusOK)
 	}
-	return a.ResponseWriter.Write(b)
+	return s.ResponseWriter.Write(b)
 }
 
-// Unwrap is for [http.ResponseController].
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+// Unwrap returns the wrapped writer, for [http.ResponseController].
+func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// retryAfter is the wait that err asks for.
+// retryAfter returns the RetryAfter of err, or 0.
 func retryAfter(err error) time.Duration {
 	var e *asanaauth.Error
 	if errors.As(err, &e) {
@@ -110,14 +111,14 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// wholeSeconds rounds up, and to one at least: RFC 9110 section 10.2.3 has no
-// fractions, and a caller must not come too early.
+// wholeSeconds returns d in seconds, rounded up, and at least 1. Retry-After has no
+// fractions (RFC 9110 section 10.2.3), and a client must not retry too early.
 func wholeSeconds(d time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
 }
 
-// level is how much somebody has to care: our own and Asana's failures a lot,
-// callers' mistakes not.
+// level returns the log level for a kind: Error for failures of this service or of Asana,
+// Warn for temporary ones, and Info for errors of the client.
 func level(kind asanaauth.ErrorKind) slog.Level {
 	switch kind {
 	case asanaauth.Internal, asanaauth.AsanaUnavailable, asanaauth.Misconfigured:

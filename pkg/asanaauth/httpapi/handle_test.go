@@ -108,7 +108,7 @@ func TestALineOfAFailure(t *testing.T) {
 	s := newSite(t)
 	s.do(get("/authorize?app_state=."))
 	line := s.lastLine()
-	if line["err"] != "app_state is 1 to 256 of A-Z, a-z, 0-9, _ and -." || line["type"] != "invalid-request" || line["status"] != 400.0 || line["level"] != "INFO" {
+	if line["err"] != "app_state must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -." || line["type"] != "invalid-request" || line["status"] != 400.0 || line["level"] != "INFO" {
 		t.Errorf("line %v", line)
 	}
 	s.fail("write")

@@ -6,7 +6,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
 )
 
-// createLink answers POST /links.
+// createLink serves POST /links.
 func (b backendCall) createLink(w http.ResponseWriter, r *http.Request) error {
 	if _, err := b.params(r); err != nil {
 		return err
@@ -22,14 +22,14 @@ func (b backendCall) createLink(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	if err := m.notEmpty(); err != nil {
+	if err := m.checkNotEmpty(); err != nil {
 		return err
 	}
 	made, err := b.Links.Create(r.Context(), wanted)
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, http.StatusCreated, struct {
+	return respondJSON(w, http.StatusCreated, struct {
 		URL       string `json:"url"`
 		ExpiresAt string `json:"expires_at"`
 	}{made.URL.Reveal(), timestamp(made.End)})

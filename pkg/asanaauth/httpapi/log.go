@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// line is what the log says of a request, beside its outcome. It travels in
-// the request's context.
+// line has the attributes of a request's log line, except for the outcome. It is in the
+// context of the request.
 type line struct {
 	id, route  string
 	connection string
@@ -19,23 +19,24 @@ type line struct {
 
 type lineKey struct{}
 
+// lineOf returns the line in ctx, or nil.
 func lineOf(ctx context.Context) *line {
 	l, _ := ctx.Value(lineKey{}).(*line)
 	return l
 }
 
-// noteConnection names the connection that the request is about.
+// noteConnection adds the connection's id to the log line of r.
 func noteConnection(r *http.Request, id string) {
 	if l := lineOf(r.Context()); l != nil {
 		l.connection = id
 	}
 }
 
-// logLine writes the request's line. Nothing of the request itself is in it:
-// query strings, cookies and bodies hold secrets.
+// logLine logs the line of a request. The line has no data of the client, because query
+// strings, cookies and bodies contain secrets.
 func (s base) logLine(ctx context.Context, l *line, status int, err error, took time.Duration) {
 	if status == 0 {
-		status = http.StatusOK // net/http writes it for us
+		status = http.StatusOK // what net/http sends if the handler sets no status
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", l.id),
@@ -56,7 +57,7 @@ func (s base) logLine(ctx context.Context, l *line, status int, err error, took 
 	s.log.LogAttrs(ctx, severity, "request", attrs...)
 }
 
-// cause is why it failed, beyond the kind.
+// cause returns the attributes for the cause of err: its text, and the stack of a panic.
 func cause(err error) []slog.Attr {
 	var attrs []slog.Attr
 	var e *asanaauth.Error
@@ -68,15 +69,16 @@ func cause(err error) []slog.Attr {
 	case e.Detail != "":
 		attrs = append(attrs, slog.String("err", e.Detail))
 	}
-	var p *panicked
+	var p *panicError
 	if errors.As(err, &p) {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
 	}
 	return attrs
 }
 
-// LogHandler adds the request's request_id to every line that is logged with
-// its context, the rules' audit and alarm lines included.
+// LogHandler returns a handler that adds the request_id of the request to every line that is
+// logged with the request's context. These include the audit and alarm lines of other
+// packages. It passes the lines on to next.
 func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ next slog.Handler }
@@ -90,12 +92,12 @@ func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
 	if l == nil {
 		return h.next.Handle(ctx, r)
 	}
-	said := false
+	hasID := false
 	r.Attrs(func(a slog.Attr) bool {
-		said = a.Key == "request_id"
-		return !said
+		hasID = a.Key == "request_id"
+		return !hasID
 	})
-	if !said {
+	if !hasID {
 		r = r.Clone()
 		r.AddAttrs(slog.String("request_id", l.id))
 	}

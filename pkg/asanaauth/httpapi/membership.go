@@ -8,9 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
-// NewMembership returns the handler of GET /membership: the memberships of the
-// person who is signed in, or with ?workspace=GID the one there. It fails where
-// an origin is none.
+// NewMembership returns the handler of GET /membership. It returns the memberships of the
+// signed-in person in all workspaces, or with ?workspace=GID the one in that workspace.
+// NewMembership returns an error if sessions or m is nil, or if an origin is not valid.
 func NewMembership(c Config, sessions *session.Sessions, m *membership.Memberships, origins []string) (http.Handler, error) {
 	if m == nil {
 		return nil, missing(true, "memberships")
@@ -33,24 +33,24 @@ func (f *frontend) membership(w http.ResponseWriter, r *http.Request, m *members
 	if err != nil {
 		return err
 	}
-	return answerMemberships(w, r, m, s.Connection(), p)
+	return respondMemberships(w, r, m, s.Connection(), p)
 }
 
-// answerMemberships answers one membership where the query names a workspace, else the
-// list.
-func answerMemberships(w http.ResponseWriter, r *http.Request, m *membership.Memberships, conn *connection.Connection, p params) error {
+// respondMemberships writes the membership in the workspace of the query, or the list of all
+// memberships if the query has no workspace.
+func respondMemberships(w http.ResponseWriter, r *http.Request, m *membership.Memberships, conn *connection.Connection, p params) error {
 	if workspace, ok := p["workspace"]; ok {
 		in, err := m.In(r.Context(), conn, workspace, p["user"])
 		if err != nil {
 			return err
 		}
-		return answerJSON(w, http.StatusOK, newMembership(in))
+		return respondJSON(w, http.StatusOK, newMembership(in))
 	}
 	list, err := m.List(r.Context(), conn, p["user"])
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, http.StatusOK, struct {
+	return respondJSON(w, http.StatusOK, struct {
 		Data []jsonMembership `json:"data"`
 	}{newMemberships(list)})
 }
@@ -71,7 +71,7 @@ type jsonMembership struct {
 	IsGuest    *bool             `json:"is_guest"`
 	IsViewOnly *bool             `json:"is_view_only"`
 	CanWrite   *bool             `json:"can_write"`
-	Unknown    map[string]string `json:"unknown"` // the reason of each null above
+	Unknown    map[string]string `json:"unknown"` // the reason for each null flag
 	AskedWith  string            `json:"asked_with"`
 	CheckedAt  string            `json:"checked_at"`
 }

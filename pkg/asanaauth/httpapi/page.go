@@ -6,12 +6,59 @@ import (
 	"html"
 	"net/http"
 	"strings"
+
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// pages are what people see of us. They have no template: each is fixed text,
-// an escaped link and, where something is ours to mend, the request's id.
+// pages writes the HTML pages of /authorize and /callback, which people see. They use no
+// templates, because html/template would make the functions larger and slower to start.
 type pages struct {
-	home string // where the link goes: the first return URL
+	home string // the target of the link back to the app: the first return URL
+}
+
+// pageText is the text of an error page.
+type pageText struct {
+	heading  string // also the title of the page
+	happened string // what happened
+	next     string // what the person can do
+}
+
+const startAgain = "Start again from your app."
+
+// pageTextOf returns the text for a kind. Kinds that /authorize and /callback never return
+// get the text of Internal.
+func pageTextOf(kind asanaauth.ErrorKind) pageText {
+	switch kind {
+	case asanaauth.InvalidRequest:
+		return pageText{"This link does not work", "The link that you opened is incomplete or was changed.", startAgain}
+	case asanaauth.LoginExpired:
+		return pageText{"This sign-in has expired", "It took too long, was already used, or was started in another browser.", startAgain}
+	case asanaauth.LinkExpired:
+		return pageText{"This link has expired", "It is too old or was already used.", "Get a new link from your app."}
+	case asanaauth.AccessDenied:
+		return pageText{"Access denied", "You chose not to give access at Asana, so nothing was connected.", "To connect, start again from your app."}
+	case asanaauth.WrongAccount:
+		return pageText{"Wrong Asana account", "You signed in to Asana with a different account than your app expects.",
+			"Sign in to Asana with the other account, then start again from your app."}
+	case asanaauth.NotFound:
+		return pageText{"Page not found", "This address has no page.", startAgain}
+	case forbiddenOrigin:
+		return pageText{"Request blocked", "Another website sent this request, so it was ignored.", startAgain}
+	case methodNotAllowed:
+		return pageText{"This page cannot be used this way", "Your browser sent a request that this page does not accept.", startAgain}
+	case payloadTooLarge:
+		return pageText{"Too much data", "Your browser sent more data than this page accepts.", startAgain}
+	case unsupportedMediaType:
+		return pageText{"Wrong kind of data", "Your browser sent data in a format that this page does not accept.", startAgain}
+	case asanaauth.TryAgain:
+		return pageText{"Temporarily unavailable", "This service is busy, and nothing was changed.", "Wait a moment, then reload this page."}
+	case asanaauth.AsanaUnavailable:
+		return pageText{"Asana is not available", "Asana did not respond as expected.", "Wait a few minutes, then start again from your app."}
+	case asanaauth.Misconfigured:
+		return pageText{"Setup error", "This service is not set up correctly.", "Contact the support of your app and give them the request number below."}
+	}
+	return pageText{"Something went wrong", "An unexpected error happened in this service.",
+		"Start again from your app. If the error returns, contact the support of your app and give them the request number below."}
 }
 
 const pageStyle = `:root{color-scheme:light dark}
@@ -19,58 +66,60 @@ body{font:1.05rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto 0;pa
 h1{font-size:1.4rem;line-height:1.3}a{color:#1d5fc4}small{color:#5f6368}
 @media (prefers-color-scheme:dark){body{color:#f1f1f1;background:#1e1f21}a{color:#8ab4f8}small{color:#b0b3b8}}`
 
-// fragmentScript posts what Asana put behind the # to the route that the page
-// came from: a server never sees a fragment. The page's own URL is cleared
-// first, so that code and ID token stay in no history. Other names than those
-// of an answer are left out; a field called "submit" would hide the method.
+// fragmentScript posts the fragment of the page's URL to the same path, because a browser
+// never sends a fragment to a server. It first removes the fragment from the URL, so the
+// code and the ID token do not stay in the browser's history. It posts only the parameters
+// of an authorization response: a field with the name "submit" would hide form.submit.
 const fragmentScript = `(function(){
-var answer=location.hash.slice(1);
+var response=location.hash.slice(1),status=document.getElementById("status");
 history.replaceState(null,"",location.pathname);
-if(!answer)return;
+if(!response){status.textContent="This page has no sign-in to finish. Start again from your app.";return;}
 var form=document.createElement("form");
 form.method="post";form.action=location.pathname;form.hidden=true;
-new URLSearchParams(answer).forEach(function(value,name){
+new URLSearchParams(response).forEach(function(value,name){
 if(["code","state","id_token","iss","error"].indexOf(name)<0)return;
 var field=document.createElement("input");
 field.type="hidden";field.name=name;field.value=value;form.appendChild(field);
 });
 document.body.appendChild(form);
-document.getElementById("said").textContent="One moment…";
+status.textContent="This takes a moment. You return to your app automatically.";
 form.submit();
 })();`
 
-// showProblem shows a failure to a person.
+// showProblem writes the error page of a problem. The detail is for the app's developer,
+// and the request id is for the operator, so both are in small print.
 func (p pages) showProblem(w http.ResponseWriter, failure problem) {
-	body := "<p>" + html.EscapeString(failure.told) + "</p>\n"
+	text := pageTextOf(failure.Kind)
+	body := "<p>" + html.EscapeString(text.happened) + "</p>\n<p>" + html.EscapeString(text.next) + "</p>\n"
+	body += p.link()
 	if failure.Detail != "" {
-		body += "<p>" + html.EscapeString(failure.Detail) + "</p>\n"
+		body += "<p><small>For the developer of the app: " + html.EscapeString(failure.Detail) + "</small></p>\n"
 	}
-	body += p.link("Back")
 	if failure.Status >= 500 {
-		body += "<p><small>Request " + html.EscapeString(failure.ID) + "</small></p>\n"
+		body += "<p><small>Request number: " + html.EscapeString(failure.ID) + "</small></p>\n"
 	}
 	policy := "default-src 'none'; style-src " + hashOf(pageStyle) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	writePage(w, failure.Status, policy, failure.Title, body)
+	writePage(w, failure.Status, policy, text.heading, body)
 }
 
-// showFragment is the page that posts a fragment back. Its policy names no
-// form-action: Chromium holds the redirects that follow a form's post to it,
-// and where the app sends its people on from the return URL is not ours to
-// know. The page has no form but the script's, and nothing of the request.
+// showFragment writes the page that posts its fragment to POST /callback. Its policy must
+// not have form-action: Chromium would apply it to the redirect to the app and to every
+// redirect after that one. The page has no other form, and nothing from the request.
 func (p pages) showFragment(w http.ResponseWriter) {
-	body := "<p id=\"said\">There is nothing to finish here.</p>\n" +
-		"<noscript><p>This step needs JavaScript. Please switch it on and start again.</p></noscript>\n" +
-		p.link("Back") +
+	body := "<p id=\"status\"></p>\n" +
+		"<noscript><p>This page needs JavaScript. Turn JavaScript on, then start again from your app.</p></noscript>\n" +
+		p.link() +
 		"<script>" + fragmentScript + "</script>\n"
 	policy := "default-src 'none'; style-src " + hashOf(pageStyle) + "; script-src " + hashOf(fragmentScript) + "; base-uri 'none'; frame-ancestors 'none'"
-	writePage(w, http.StatusOK, policy, "Coming back from Asana", body)
+	writePage(w, http.StatusOK, policy, "Finishing your sign-in", body)
 }
 
-func (p pages) link(text string) string {
-	return `<p><a href="` + html.EscapeString(p.home) + `">` + text + "</a></p>\n"
+// link returns the link back to the app.
+func (p pages) link() string {
+	return `<p><a href="` + html.EscapeString(p.home) + `">Back to your app</a></p>` + "\n"
 }
 
-// writePage writes a page; title is ours, body is escaped.
+// writePage writes an HTML page. title must be a literal, and body must be escaped.
 func writePage(w http.ResponseWriter, status int, policy, title, body string) {
 	var b strings.Builder
 	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n" +
@@ -83,7 +132,8 @@ func writePage(w http.ResponseWriter, status int, policy, title, body string) {
 	w.Write([]byte(b.String()))
 }
 
-// hashOf names an inline style or script in a policy (CSP Level 3, section 2.3.1).
+// hashOf returns the source expression that allows an inline style or script in a Content
+// Security Policy (CSP Level 3, section 2.3.1).
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -3,22 +3,23 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// params are the parameters of a query or a form, each of ours at most once.
+// params are the parameters of a query or a form. Each name has one value.
 type params map[string]string
 
-// parseParams reads name=value pairs divided by ampersands, and nothing else:
-// malformed escapes and semicolons are refused (what they mean is not the same
-// everywhere). Of the known names none may come twice, and their values are
-// UTF-8 without control characters. Other names are for others, and left out.
+// parseParams reads name=value pairs that are separated by ampersands. It returns only the
+// known names. It returns InvalidRequest for malformed escapes and for semicolons, which
+// other parsers read differently. It also returns InvalidRequest if a known name is
+// repeated, or if its value has control characters or is not valid UTF-8.
 func parseParams(raw string, known ...string) (params, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, invalid("The parameters are malformed.")
+		return nil, invalid("The parameters must be name=value pairs, URL-encoded and separated by &.")
 	}
 	p := params{}
 	for _, name := range known {
@@ -26,9 +27,9 @@ func parseParams(raw string, known ...string) (params, error) {
 		case len(got) == 0:
 			continue
 		case len(got) > 1:
-			return nil, invalid("A parameter comes more than once.")
+			return nil, invalid("The parameter " + name + " must not be repeated.")
 		case !utf8.ValidString(got[0]) || strings.ContainsFunc(got[0], unicode.IsControl):
-			return nil, invalid("A parameter has characters that it cannot have.")
+			return nil, invalid("The parameter " + name + " must be valid UTF-8 without control characters.")
 		default:
 			p[name] = got[0]
 		}
@@ -36,11 +37,41 @@ func parseParams(raw string, known ...string) (params, error) {
 	return p, nil
 }
 
-// isPrefetch reports whether a browser asks before anybody clicked.
+// checkLengths returns InvalidRequest if one of the named parameters is empty or longer
+// than maxParam.
+func (p params) checkLengths(names []string) error {
+	for _, name := range names {
+		if value, ok := p[name]; ok && (value == "" || len(value) > maxParam) {
+			return invalid("The parameter " + name + " must be 1 to 8192 bytes.")
+		}
+	}
+	return nil
+}
+
+// checkKnown returns InvalidRequest with the accepted names if the query of r has a
+// parameter that is not one of known.
+func checkKnown(r *http.Request, known []string) error {
+	for name := range r.URL.Query() {
+		if !slices.Contains(known, name) {
+			return invalid("The query has an unknown parameter. " + accepted(known))
+		}
+	}
+	return nil
+}
+
+// accepted returns a sentence that lists the accepted names of parameters or members.
+func accepted(names []string) string {
+	if len(names) == 0 {
+		return "None is accepted here."
+	}
+	return "Accepted: " + strings.Join(names, ", ") + "."
+}
+
+// isPrefetch reports whether a browser loads the page before the person opens it.
 func isPrefetch(r *http.Request) bool {
 	for _, header := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
 		for _, value := range r.Header.Values(header) {
-			// Sec-Purpose is a structured field: prefetch;prerender and the like.
+			// Sec-Purpose is a structured field with parameters, such as prefetch;prerender.
 			word, _, _ := strings.Cut(value, ";")
 			if strings.EqualFold(strings.TrimSpace(word), "prefetch") {
 				return true
@@ -50,9 +81,8 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// isNavigation reports whether a person goes here, in a window of their own: not
-// a script, an image or a frame. Browsers that do not say so (Fetch Metadata)
-// are believed.
+// isNavigation reports whether r opens a page in a window or tab. It is false for scripts,
+// images and frames. It is true if the browser sends no Fetch Metadata headers.
 func isNavigation(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")

@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// The kinds that are of HTTP, and so not of the rules.
+// The kinds of errors that only HTTP has. All others are in package asanaauth.
 const (
 	forbiddenOrigin      asanaauth.ErrorKind = "forbidden-origin"
 	methodNotAllowed     asanaauth.ErrorKind = "method-not-allowed"
@@ -16,42 +16,42 @@ const (
 	unsupportedMediaType asanaauth.ErrorKind = "unsupported-media-type"
 )
 
-// typePrefix stands before a kind in a problem's type.
+// typePrefix and a kind together are the type of a problem.
 const typePrefix = "urn:asanaauth:problem:"
 
-// problemType is one row of the table of problems (RFC 9457).
+// problemType is one row of the table of problem types (RFC 9457).
 type problemType struct {
-	Kind   asanaauth.ErrorKind // the end of the type's URN
+	Kind   asanaauth.ErrorKind
 	Status int
-	Title  string
-	told   string // to people, on pages
+	Title  string // for developers; page.go has the texts of the pages for people
 }
 
-// problemTypes returns the table of problems: every kind that there is.
+// problemTypes returns the table of problem types. It has one row for each kind.
 func problemTypes() []problemType {
 	return []problemType{
-		{asanaauth.InvalidRequest, 400, "The request is malformed", "The link that brought you here is not complete, or was changed on its way."},
-		{asanaauth.LoginExpired, 400, "This sign-in is over", "It was used already, took too long, or began in another browser. Please start again."},
-		{asanaauth.LinkExpired, 400, "This link or code is over", "It was used already, or is too old. Please ask for a new one."},
-		{asanaauth.Unauthenticated, 401, "Nobody is signed in", "Please sign in first."},
-		{asanaauth.AccessDenied, 403, "Access was denied at Asana", "You said no at Asana. Nothing was connected."},
-		{forbiddenOrigin, 403, "Requests from this origin are not allowed", "This request came from another site, so nothing was done."},
-		{asanaauth.TokenRejected, 422, "Asana rejects this credential", "Asana rejects this credential."},
-		{asanaauth.WrongAccount, 409, "Another Asana account was expected", "Please sign in at Asana with the account that was asked for."},
-		{asanaauth.NotAllowedForKind, 409, "Not allowed for this kind of connection", "This connection is of another kind."},
-		{asanaauth.ReconnectRequired, 409, "The connection has to be made again", "Please connect to Asana again."},
-		{asanaauth.AlreadyConnected, 409, "There is an active connection already", "There is an active connection already."},
-		{asanaauth.NotFound, 404, "There is no such thing", "There is no such page."},
-		{methodNotAllowed, 405, "This method is not allowed", "This page cannot be used like that."},
-		{payloadTooLarge, 413, "The request is too large", "The answer that your browser brought is too large."},
-		{unsupportedMediaType, 415, "This content type is not supported", "Your browser sent something that this page does not understand."},
-		{asanaauth.TryAgain, 503, "Try again", "We cannot do this at the moment, and nothing was done. Please reload this page in a moment."},
-		{asanaauth.AsanaUnavailable, 502, "Asana did not answer as it should", "Asana did not answer as it should. Please try again later."},
-		{asanaauth.Misconfigured, 500, "This service is not set up correctly", "Its operator has to mend it."},
-		{asanaauth.Internal, 500, "Something went wrong", "Something went wrong on our side."},
+		{asanaauth.InvalidRequest, 400, "Invalid request"},
+		{asanaauth.LoginExpired, 400, "This sign-in has expired or was already used. Start again from your app."},
+		{asanaauth.LinkExpired, 400, "This link or code has expired or was already used. Request a new one."},
+		{asanaauth.Unauthenticated, 401, "Authentication required"},
+		{asanaauth.AccessDenied, 403, "Access was denied at Asana. Start again from your app to allow it."},
+		{forbiddenOrigin, 403, "Requests from this origin are not allowed"},
+		{asanaauth.TokenRejected, 422, "Asana rejected this credential. Import another one."},
+		{asanaauth.WrongAccount, 409, "Another Asana account was expected. Sign in to Asana with that account."},
+		{asanaauth.NotAllowedForKind, 409, "Not allowed for this kind of connection"},
+		{asanaauth.ReconnectRequired, 409, "The connection is not active. Ask the person to connect to Asana again."},
+		{asanaauth.AlreadyConnected, 409, "An active connection already exists. Set replace to true to replace it."},
+		{asanaauth.NotFound, 404, "Not found. Check the path and the parameters."},
+		{methodNotAllowed, 405, "Method not allowed. Use a method from the Allow header."},
+		{payloadTooLarge, 413, "The request body is too large. Send at most 64 KiB."},
+		{unsupportedMediaType, 415, "Unsupported content type"},
+		{asanaauth.TryAgain, 503, "Temporarily unavailable. Try again after the time in the Retry-After header."},
+		{asanaauth.AsanaUnavailable, 502, "Asana did not respond as expected. Try again later."},
+		{asanaauth.Misconfigured, 500, "This service is not configured correctly. Its operator must fix it."},
+		{asanaauth.Internal, 500, "Internal error. Give the request id in instance to the operator."},
 	}
 }
 
+// typeOf returns the row of kind, or the row of Internal for a kind without one.
 func typeOf(kind asanaauth.ErrorKind) problemType {
 	var t problemType
 	for _, t = range problemTypes() {
@@ -59,18 +59,18 @@ func typeOf(kind asanaauth.ErrorKind) problemType {
 			return t
 		}
 	}
-	return t // Internal, the last row
+	return t // Internal is the last row
 }
 
-// problem is a failure as a caller sees it.
+// problem is an error in the form that a client may see.
 type problem struct {
 	problemType
 	Detail string
-	Reason string // why a credential was rejected
-	ID     string // the request's
+	Reason string // with token-rejected: why Asana rejected the credential
+	ID     string // the request id
 }
 
-// problemOf tells of err what a caller may know.
+// problemOf returns the problem for err. It leaves out the cause, which is for the log only.
 func problemOf(err error, id string) problem {
 	p := problem{problemType: typeOf(asanaauth.KindOf(err)), ID: id}
 	var e *asanaauth.Error
@@ -83,8 +83,8 @@ func problemOf(err error, id string) problem {
 	return p
 }
 
-// asJSON shows a problem to programs.
-func asJSON(w http.ResponseWriter, p problem) {
+// writeProblem writes p as application/problem+json.
+func writeProblem(w http.ResponseWriter, p problem) {
 	writeJSON(w, p.Status, "application/problem+json", struct {
 		Type     string `json:"type"`
 		Title    string `json:"title"`
@@ -95,7 +95,7 @@ func asJSON(w http.ResponseWriter, p problem) {
 	}{typePrefix + string(p.Kind), p.Title, p.Status, p.Detail, p.Reason, p.ID})
 }
 
-// writeJSON writes an answer. A body that cannot be written has no reader.
+// writeJSON writes body as JSON. It ignores errors of w: no client is left to read them.
 func writeJSON(w http.ResponseWriter, status int, contentType string, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -107,14 +107,15 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, body any) 
 	return nil
 }
 
-func answerJSON(w http.ResponseWriter, status int, body any) error {
+func respondJSON(w http.ResponseWriter, status int, body any) error {
 	return writeJSON(w, status, "application/json", body)
 }
 
-// invalid is a caller's mistake; detail is a literal.
+// invalid returns an error of kind InvalidRequest. detail must be a fixed sentence, built
+// from literals only, because clients see it.
 func invalid(detail string) error {
 	return &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: detail}
 }
 
-// failed is an error of a kind alone.
+// failed returns an error of the kind, without a detail.
 func failed(kind asanaauth.ErrorKind) error { return &asanaauth.Error{Kind: kind} }

@@ -8,10 +8,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
-// NewSession returns the handler of GET /session, which says who is signed in,
-// DELETE /session, which signs this browser out (the connection stays), and POST
-// /session/code, which makes a code by which the app's own backend learns who is
-// signed in. It fails where an origin is none.
+// NewSession returns the handler of three routes. GET /session returns the signed-in person.
+// DELETE /session ends the session of this browser and keeps the connection. POST
+// /session/code makes a code, with which the app's backend learns who is signed in.
+// NewSession returns an error if sessions is nil or an origin is not valid.
 func NewSession(c Config, sessions *session.Sessions, origins []string) (http.Handler, error) {
 	f, err := c.frontend(sessions, origins, "/session", http.MethodGet, http.MethodDelete)
 	if err != nil {
@@ -25,7 +25,7 @@ func NewSession(c Config, sessions *session.Sessions, origins []string) (http.Ha
 		if r.Method == http.MethodDelete {
 			return f.signOut(w, r)
 		}
-		return f.whoIs(w, r)
+		return f.profile(w, r)
 	})
 	codes := code.handler(code.sessionCode)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -49,13 +49,13 @@ func (f *frontend) sessionCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, http.StatusCreated, struct {
+	return respondJSON(w, http.StatusCreated, struct {
 		SessionCode string `json:"session_code"`
 		ExpiresAt   string `json:"expires_at"`
 	}{code.Reveal(), timestamp(end)})
 }
 
-func (f *frontend) whoIs(w http.ResponseWriter, r *http.Request) error {
+func (f *frontend) profile(w http.ResponseWriter, r *http.Request) error {
 	s, err := f.session(r)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (f *frontend) whoIs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(w, http.StatusOK, struct {
+	return respondJSON(w, http.StatusOK, struct {
 		Connection string  `json:"connection"`
 		AsanaUser  string  `json:"asana_user"`
 		Name       *string `json:"name"`
@@ -95,7 +95,7 @@ func (f *frontend) signOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// orNull is for what Asana may not have told.
+// orNull returns the value of s, or nil if s is zero.
 func orNull(s secret.String) *string {
 	if s.IsZero() {
 		return nil
@@ -104,5 +104,5 @@ func orNull(s secret.String) *string {
 	return &text
 }
 
-// timestamp is RFC 3339 in UTC.
+// timestamp formats t as RFC 3339 in UTC.
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

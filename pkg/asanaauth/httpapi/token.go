@@ -11,16 +11,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// maxMinTTL is the largest min_ttl, in seconds.
+// maxMinTTL is the maximum of min_ttl, in seconds.
 const maxMinTTL = 3000
 
-// tokenRequest reads the body of a request for a token, of frontends and backends.
+// tokenRequest reads the members of a token request. Frontends and backends send the same.
 func tokenRequest(m members) (token.Request, error) {
 	wanted := token.Request{MinTTL: token.DefaultMinTTL}
 	if raw, ok := m["min_ttl"]; ok {
 		var seconds int64
 		if json.Unmarshal(raw, &seconds) != nil || seconds < 0 || seconds > maxMinTTL {
-			return wanted, invalid("min_ttl is a whole number of seconds from 0 to 3000.")
+			return wanted, invalid("The member min_ttl must be a whole number of seconds from 0 to 3000.")
 		}
 		wanted.MinTTL = time.Duration(seconds) * time.Second
 	}
@@ -38,18 +38,18 @@ func tokenRequest(m members) (token.Request, error) {
 }
 
 func errRefused() error {
-	return invalid("refused is the SHA-256 of an access token, 64 hexadecimal digits.")
+	return invalid("The member refused must be the SHA-256 of an access token as 64 hexadecimal digits.")
 }
 
-// answerToken writes a token in the shape of RFC 6749 section 5.1. There is no expires_in
+// respondToken writes an access token response (RFC 6749 section 5.1). It omits expires_in
 // if Asana gave no expiry for a long-lived token.
-func answerToken(w http.ResponseWriter, t token.Token) error {
+func respondToken(w http.ResponseWriter, t token.Token) error {
 	var left *int64
 	if t.ExpiresIn > 0 {
 		seconds := int64(t.ExpiresIn / time.Second)
 		left = &seconds
 	}
-	return answerJSON(w, http.StatusOK, struct {
+	return respondJSON(w, http.StatusOK, struct {
 		AccessToken string `json:"access_token"`
 		TokenType   string `json:"token_type"`
 		ExpiresIn   *int64 `json:"expires_in,omitempty"`

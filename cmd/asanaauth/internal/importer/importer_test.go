@@ -57,24 +57,24 @@ func TestParse(t *testing.T) {
 		`{"owner":"o",` + token + `,"kind":"personal_access_token"}`: "",
 		`{"owner":"o","refresh_token":"r","replace":true}`:           "",
 		` {"owner":"o","refresh_token":"r","replace":null} ` + "\r":  "",
-		`{"owner":"o",` + token + `,"kind":"x","more":1}`:            "not known",
-		`{"owner":"o",` + token + `,"replace":true}`:                 "do not belong together",
-		`{"owner":"o","refresh_token":"r","kind":"x"}`:               "do not belong together",
-		`{"owner":"o","refresh_token":"r",` + token + `}`:            "do not belong together",
-		`{"Owner":"o",` + token + `}`:                                "not known",
+		`{"owner":"o",` + token + `,"kind":"x","more":1}`:            "unknown member. Accepted: token, owner, kind, refresh_token, replace.",
+		`{"owner":"o",` + token + `,"replace":true}`:                 "can be used with token: owner, kind.",
+		`{"owner":"o","refresh_token":"r","kind":"x"}`:               "can be used with refresh_token: owner, replace.",
+		`{"owner":"o","refresh_token":"r",` + token + `}`:            "can be used with token: owner, kind.",
+		`{"Owner":"o",` + token + `}`:                                "unknown member. Accepted: token, owner, kind, refresh_token, replace.",
 		`{"owner":"o","owner":"p",` + token + `}`:                    "twice",
 		`{"owner":null,"owner":"p",` + token + `}`:                   "twice",
-		`{"owner":7,` + token + `}`:                                  "no string",
+		`{"owner":7,` + token + `}`:                                  "owner must be a string",
 		`{"owner":"o","refresh_token":"r","replace":"yes"}`:          "true or false",
 		`{"owner":"o",` + token + `} {}`:                             "after the JSON object",
 		`{"owner":"o",` + token + `}x`:                               "after the JSON object",
-		`{"owner":"o",` + token:                                      "not a JSON object",
-		`["owner"]`:                                                  "not a JSON object",
-		`1/2:hunter2`:                                                "not a JSON object",
-		`{"owner":"acme \ud800",` + token + `}`:                      "no string", // half of a character
-		`{"owner":"",` + token + `}`:                                 "empty",
-		`{"owner":"o"}`:                                              "none of: token, refresh_token",
-		"{\"owner\":\"\xff\"," + token + "}":                         "not UTF-8",
+		`{"owner":"o",` + token:                                      "must be a JSON object",
+		`["owner"]`:                                                  "must be a JSON object",
+		`1/2:hunter2`:                                                "must be a JSON object",
+		`{"owner":"acme \ud800",` + token + `}`:                      "owner must be a string", // half of a character
+		`{"owner":"",` + token + `}`:                                 "owner must not be empty",
+		`{"owner":"o"}`:                                              "one of these members: token, refresh_token",
+		"{\"owner\":\"\xff\"," + token + "}":                         "valid UTF-8",
 	} {
 		r, err := importer.Parse(text)
 		switch {
@@ -117,7 +117,7 @@ func TestLines(t *testing.T) {
 	if want := []int64{4, 8}; !slices.Equal(got, want) {
 		t.Errorf("imported %v, want %v", got, want)
 	}
-	for line, reason := range map[int64]string{5: "64 KiB", 6: "64 KiB", 2: "none of: token, refresh_token", 7: "not a JSON object"} {
+	for line, reason := range map[int64]string{5: "64 KiB", 6: "64 KiB", 2: "one of these members: token, refresh_token", 7: "must be a JSON object"} {
 		if r := report[line]; r.Status != "rejected" || r.Type != "invalid-request" || !strings.Contains(r.Reason, reason) {
 			t.Errorf("line %d: %+v", line, r)
 		}

@@ -35,7 +35,7 @@ func lines(r io.Reader, err *error) iter.Seq[line] {
 			l, blank := line{number: number}, len(bytes.TrimSpace(text)) == 0
 			switch {
 			case tooLong:
-				l.err = &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: "The line has more than 64 KiB."}
+				l.err = &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: "The line is longer than 64 KiB."}
 			case !blank:
 				l.request, l.err = httpapi.ParseImport(bytes.TrimSpace(text))
 			}

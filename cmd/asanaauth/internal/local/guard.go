@@ -75,7 +75,7 @@ func setHeaders(h http.Header) {
 // refuseOrigin answers with the problem of the frontend routes.
 func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
 	w.Header().Add("Vary", "Origin")
-	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "This request came from another site, so nothing was done.").ServeHTTP(w, r)
+	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "A page from another origin sent this request, so it was rejected.").ServeHTTP(w, r)
 }
 
 // ownHosts are the Hosts that a service on a port of this machine answers to:
