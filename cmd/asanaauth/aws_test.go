@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestCommandsOnAWS brings credentials into a deployment, sees them and ends them, on
-// servers of AWS's APIs.
+// TestCommandsOnAWS imports, lists, shows and disconnects connections of a deployment,
+// with local servers of the AWS APIs.
 func TestCommandsOnAWS(t *testing.T) {
 	t.Parallel()
 	asana, deployed := newElsewhere(t), awstest.New(t, "s")
@@ -26,14 +26,14 @@ func TestCommandsOnAWS(t *testing.T) {
 		out, errs := wantOutcome(t, 0, environ, "import", file, "-parallel", "8")
 		report := reportLines(t, out)
 		if len(report) != len(lines) || !strings.Contains(errs, fmt.Sprintf("31 lines, 31 %s;", want)) {
-			t.Errorf("%d lines: %s", len(report), errs)
+			t.Errorf("got %d report lines, stderr %s; want %d, all %s", len(report), errs, len(lines), want)
 		}
 	}
 
 	out, _ := wantOutcome(t, 0, environ, "connections", "list", "-json")
 	all := connectionLines(t, out)
 	if len(all) != len(lines) {
-		t.Fatalf("%d connections are listed", len(all))
+		t.Fatalf("list: got %d connections, want %d", len(all), len(lines))
 	}
 	human := all[slices.IndexFunc(all, func(c connectionLine) bool { return *c.Owner == "acme" })].ID
 	shown, _ := wantOutcome(t, 0, environ, "connections", "show", human)
@@ -45,9 +45,9 @@ func TestCommandsOnAWS(t *testing.T) {
 		t.Error("a token was printed")
 	}
 
-	// A table that is not there is an error at once.
+	// A missing table is an error.
 	_, errs := wantOutcome(t, 1, append(environ, "TABLE_NAME=another"), "connections", "list")
 	if !strings.Contains(errs, "ResourceNotFoundException") {
-		t.Errorf("another table: %s", errs)
+		t.Errorf("missing table: got stderr %s", errs)
 	}
 }

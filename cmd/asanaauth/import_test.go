@@ -13,7 +13,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// importFile is a file of lines that nobody else may read.
+// importFile returns a file with the lines that only this user may read.
 func importFile(t *testing.T, lines ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "tokens.jsonl")
@@ -62,16 +62,16 @@ func TestImport(t *testing.T) {
 	)
 	before := asana.CountRequests("refresh_token")
 
-	// A dry run asks, and neither uses nor keeps anything.
+	// A dry run asks Asana, but does not use refresh tokens and stores nothing.
 	out, errs := wantOutcome(t, 1, asana.environ, "import", "-dry-run", "-data", data, file)
 	for line, want := range map[int]string{1: "would-import", 2: "would-import", 3: "would-import", 4: "rejected", 5: "rejected", 6: "rejected", 7: "would-import"} {
 		if got := reportLines(t, out)[line]; got.Status != want || got.Connection != "" {
-			t.Errorf("dry run, line %d: %+v, want %s", line, got, want)
+			t.Errorf("dry run, line %d: got %+v, want %s", line, got, want)
 		}
 	}
 	listed, _ := wantOutcome(t, 0, asana.environ, "connections", "list", "-data", data)
 	if n := asana.CountRequests("refresh_token") - before; n != 0 || listed != "" {
-		t.Errorf("after a dry run: %d refreshes; %s", n, listed)
+		t.Errorf("after a dry run: %d refreshes, connections %q; want none", n, listed)
 	}
 
 	out, more := wantOutcome(t, 1, asana.environ, "import", file, "-data", data)
@@ -86,26 +86,26 @@ func TestImport(t *testing.T) {
 	for line, w := range want {
 		got := report[line]
 		if got.Status != w.Status || got.Type != w.Type || got.Reason != w.Reason || (got.Connection != "") != (w.Status == "imported") {
-			t.Errorf("line %d: %+v, want %+v", line, got, w)
+			t.Errorf("line %d: got %+v, want %+v", line, got, w)
 		}
 	}
 	if len(report) != 7 || report[2].AttributedTo.GID != asanatest.Bot || report[2].AttributedTo.Name != "Build Bot" || report[1].AttributedTo.GID != asanatest.Member {
-		t.Errorf("the report: %s", out)
+		t.Errorf("report: %s", out)
 	}
-	if !strings.Contains(more, "7 lines, 3 imported, 4 rejected") || !strings.Contains(more, "4 lines are not in") {
+	if !strings.Contains(more, "7 lines, 3 imported, 4 rejected") || !strings.Contains(more, "lines that were not imported: 4 ") {
 		t.Errorf("stderr: %s", more)
 	}
 
-	// Once more: what is in is known, and Asana is not asked for it.
+	// A second run recognizes what the first one imported, without asking Asana.
 	before = asana.CountRequests("refresh_token")
 	again, _ := wantOutcome(t, 1, asana.environ, "import", file, "-data", data)
 	for line := range 3 {
 		if got := reportLines(t, again)[line+1]; got.Status != "already" || got.Connection != report[line+1].Connection {
-			t.Errorf("again, line %d: %+v", line+1, got)
+			t.Errorf("second run, line %d: got %+v, want already and the same connection", line+1, got)
 		}
 	}
 	if n := asana.CountRequests("refresh_token") - before; n > 1 {
-		t.Errorf("again: %d refreshes", n)
+		t.Errorf("second run: %d refreshes, want at most 1", n)
 	}
 	rows, err := os.ReadFile(filepath.Join(data, "rows.db"))
 	if err != nil {
@@ -113,7 +113,7 @@ func TestImport(t *testing.T) {
 	}
 	for _, secret := range []string{refresh, pat, service, another, "hunter2", "@acme.example"} {
 		if strings.Contains(out+errs+more+again+string(rows), secret) {
-			t.Errorf("%.4s… was printed, or kept", secret)
+			t.Errorf("%.4s… was printed or stored", secret)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func TestImportOfStandardInput(t *testing.T) {
 	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"owner":"o","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot)))
 	out, err := cmd.Output()
 	if got := reportLines(t, string(out))[1]; err != nil || got.Status != "imported" {
-		t.Errorf("%v: %s", err, out)
+		t.Errorf("got %v, report %s; want the line imported", err, out)
 	}
 }
 
@@ -138,14 +138,14 @@ func TestImportOfAFileThatOthersMayRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, errs := wantOutcome(t, 0, asana.environ, "import", file, "-data", t.TempDir())
-		if strings.Contains(errs, "warning: others") != warned {
-			t.Errorf("mode %o: %s", mode, errs)
+		if strings.Contains(errs, "warning: other users") != warned {
+			t.Errorf("mode %o: got stderr %q, want a warning: %t", mode, errs, warned)
 		}
 	}
 }
 
-// TestInterruptedImport stops while Asana thinks: what was sent comes to its end, is
-// reported and kept, and the next run goes on behind it.
+// TestInterruptedImport interrupts an import during refreshes. The import finishes and
+// reports the lines in progress, and the next run imports the rest.
 func TestInterruptedImport(t *testing.T) {
 	t.Parallel()
 	asana, data := newElsewhere(t), t.TempDir()
@@ -163,11 +163,11 @@ func TestInterruptedImport(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitUntil(t, "a refresh is under way", func() bool { return asana.CountRequests("refresh_token") > before })
+	waitUntil(t, "a refresh is in progress", func() bool { return asana.CountRequests("refresh_token") > before })
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Wait()
 	first := reportLines(t, out.String())
-	if cmd.ProcessState.ExitCode() != 1 || len(first) == 0 || len(first) == 6 || !strings.Contains(errs.String(), "run it again") {
+	if cmd.ProcessState.ExitCode() != 1 || len(first) == 0 || len(first) == 6 || !strings.Contains(errs.String(), "run the command again") {
 		t.Fatalf("exit %d, %s; %s", cmd.ProcessState.ExitCode(), out.String(), errs.String())
 	}
 	asana.SetSwitches(func(s *asanatest.Switches) { s.DelayMS = 0 })
@@ -178,13 +178,14 @@ func TestInterruptedImport(t *testing.T) {
 			want = "already"
 		}
 		if got.Status != want {
-			t.Errorf("line %d: %+v, then %+v", line, first[line], got)
+			t.Errorf("line %d: first run %+v, second run %+v, want %s", line, first[line], got, want)
 		}
 	}
 }
 
-// TestImportThatNobodyReads ends in order when its report is cut off, as by head.
-func TestImportThatNobodyReads(t *testing.T) {
+// TestImportWithClosedStdout checks that an import stops with an error if the reader of
+// its report exits, as in "import FILE | head".
+func TestImportWithClosedStdout(t *testing.T) {
 	t.Parallel()
 	asana, data := newElsewhere(t), t.TempDir()
 	var lines []string
@@ -205,18 +206,18 @@ func TestImportThatNobodyReads(t *testing.T) {
 	writer.Close()
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(errs.String(), "writing the report") {
-		t.Errorf("exit %d; %s", code, errs.String())
+		t.Errorf("exit %d, stderr %s; want 1 and an error about the report", code, errs.String())
 	}
 }
 
-// Nothing that a person typed is repeated: it may be a token in the wrong place.
+// Errors do not repeat arguments, because one may be a token in the wrong place.
 func TestImportRepeatsNoArgument(t *testing.T) {
 	t.Parallel()
 	const token = "1/1200:hunter2"
 	for _, args := range [][]string{{"import", token}, {"import", "a", token}, {"import", "-", "-data", t.TempDir(), token}} {
 		_, out, errs := outcome(t, nil, args...)
 		if strings.Contains(out+errs, "hunter2") || errs == "" {
-			t.Errorf("%q", errs)
+			t.Errorf("stderr %q, want an error without the argument", errs)
 		}
 	}
 }

@@ -1,35 +1,59 @@
-// Command asanaauth is asanaauth for people. "asanaauth local" runs all of it on
-// this machine, with nothing but Go; the others work on what was deployed.
+// Command asanaauth runs asanaauth on this machine and operates its deployments.
+//
+// "asanaauth local" runs the whole service in one process. It needs no AWS account and
+// no Asana app. "asanaauth connections" and "asanaauth import" work on a deployment on
+// AWS or on the data folder of "asanaauth local".
+//
+// Every command exits with 0 on success, 1 on failure and 2 on wrong usage. It writes
+// errors to stderr. "asanaauth COMMAND -h" prints the help of a command.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/commandline"
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/importer"
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/local"
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/operate"
+	"github.com/asanaauth/asanaauth/internal/version"
 )
 
-const usage = `asanaauth is an auth backend for Asana.
+const usage = `asanaauth is an auth backend for apps that use the Asana API.
 
 Usage:
 
-  asanaauth local [flags]                  run all of it on this machine, with an offline Asana
-  asanaauth connections list [flags]       show the connections of a deployment
-  asanaauth connections show ID            show one of them
-  asanaauth connections disconnect ID      end one of them
-  asanaauth import FILE [flags]            bring credentials in that were held elsewhere
+  asanaauth COMMAND [arguments]
 
-Each tells its flags with -h. Not affiliated with Asana.
+Commands:
+
+  local                        run asanaauth on this machine, with an offline Asana
+  connections list             list the connections of a deployment
+  connections show ID          print a connection as JSON
+  connections disconnect ID    revoke a connection and erase its tokens
+  import FILE                  import Asana credentials from a file
+  version                      print the version and the commit of this program
+
+Run "asanaauth COMMAND -h" for the flags of a command.
+asanaauth is not affiliated with Asana.
 `
 
-// The exit codes of every command, besides 0: something failed, or it was not
-// called as it has to be.
+const versionHelp = `Version prints the version and the commit that this program was built from.
+
+Usage:
+
+  asanaauth version
+
+It prints "(devel)" if the version is unknown, and "modified" if the source had
+changes that were not committed.
+`
+
+// The exit codes of every command, besides 0.
 const (
 	exitFailure = 1
 	exitUsage   = 2
@@ -37,16 +61,17 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The second signal is not caught: it ends the process at once.
+	// After the first signal, restore the default behavior: a second one ends the
+	// process immediately.
 	context.AfterFunc(ctx, stop)
-	// A reader of our output that goes away ("import FILE | head") must not end us in
-	// the middle of a refresh: the write fails, and we stop in order.
+	// If the reader of stdout exits ("import FILE | head"), SIGPIPE must not end the
+	// process in the middle of a refresh. The write returns an error instead.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run carries out a command line and returns the exit code. An end of ctx is the
-// person's wish to stop.
+// run executes a command line and returns the exit code. The command stops when ctx is
+// canceled.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
@@ -59,18 +84,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return runConnections(ctx, rest, stdout, stderr)
 	case "import":
 		return runImport(ctx, rest, stdout, stderr)
+	case "version":
+		return runVersion(rest, stdout, stderr)
 	case "-h", "-help", "--help", "help":
 		fmt.Fprint(stdout, usage)
 		return 0
 	default:
-		fmt.Fprintf(stderr, "asanaauth: there is no command %q\n\n%s", name, usage)
+		fmt.Fprintf(stderr, "asanaauth: unknown command %q\nRun \"asanaauth -h\" for a list of commands.\n", name)
 		return exitUsage
 	}
 }
 
 func runLocal(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags, help, err := local.ParseFlags(args)
-	if code, over := afterParsing("local", help, err, stdout, stderr); over {
+	if code, done := afterParsing("local", help, err, stdout, stderr); done {
 		return code
 	}
 	return exitCode("local", local.Run(ctx, flags, os.LookupEnv, stdout, stderr), stderr)
@@ -78,7 +105,7 @@ func runLocal(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 
 func runConnections(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	command, help, err := operate.ParseCommand(args)
-	if code, over := afterParsing("connections", help, err, stdout, stderr); over {
+	if code, done := afterParsing("connections", help, err, stdout, stderr); done {
 		return code
 	}
 	return exitCode("connections", command.Run(ctx, os.LookupEnv, stdout, stderr), stderr)
@@ -86,18 +113,28 @@ func runConnections(ctx context.Context, args []string, stdout, stderr io.Writer
 
 func runImport(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	command, help, err := importer.ParseCommand(args)
-	if code, over := afterParsing("import", help, err, stdout, stderr); over {
+	if code, done := afterParsing("import", help, err, stdout, stderr); done {
 		return code
 	}
 	return exitCode("import", command.Run(ctx, os.LookupEnv, os.Stdin, stdout, stderr), stderr)
 }
 
-// afterParsing tells a command's help, or what is wrong with its line; over says that
-// nothing is to be done any more.
-func afterParsing(name, help string, err error, stdout, stderr io.Writer) (code int, over bool) {
+func runVersion(args []string, stdout, stderr io.Writer) int {
+	set := flag.NewFlagSet("version", flag.ContinueOnError)
+	_, help, err := commandline.Parse(set, versionHelp, args, 0)
+	if code, done := afterParsing("version", help, err, stdout, stderr); done {
+		return code
+	}
+	_, err = fmt.Fprintln(stdout, "asanaauth", version.Of())
+	return exitCode("version", err, stderr)
+}
+
+// afterParsing prints the help text if help is not empty, and the usage error if err is
+// not nil. In both cases done is true and the command must exit with code.
+func afterParsing(name, help string, err error, stdout, stderr io.Writer) (code int, done bool) {
 	switch {
 	case err != nil:
-		fmt.Fprintf(stderr, "asanaauth %s: %v\n(\"asanaauth %s -h\" tells how it is called)\n", name, err, name)
+		fmt.Fprintf(stderr, "asanaauth %s: %v\nRun \"asanaauth %s -h\" for usage.\n", name, err, name)
 		return exitUsage, true
 	case help != "":
 		fmt.Fprint(stdout, help)

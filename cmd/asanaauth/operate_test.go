@@ -13,15 +13,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// elsewhere is an offline Asana that runs beside the command, in the real one's place.
+// elsewhere is an offline Asana in the test process. The command uses it as if it were
+// the real Asana.
 type elsewhere struct {
 	*asanatest.Asana
 	t       *testing.T
 	url     string
-	environ []string // leads the command there
+	environ []string // variables that make the command use it
 }
 
-// localClientID is the app's of "asanaauth local".
+// localClientID is the client id of "asanaauth local" at its offline Asana.
 const localClientID = "1300000000008484"
 
 func newElsewhere(t *testing.T) *elsewhere {
@@ -38,7 +39,7 @@ func newElsewhere(t *testing.T) *elsewhere {
 	return &elsewhere{asana, t, server.URL, []string{"ASANA_CLIENT_ID=" + localClientID, "ASANA_CLIENT_SECRET=s", "ASANA_BASE_URL=" + server.URL}}
 }
 
-// grant is a refresh token that a person gave to the app.
+// grant returns a refresh token that a person gave to the app.
 func (e *elsewhere) grant(person string) string {
 	e.t.Helper()
 	b := newBrowser(e.t)
@@ -53,12 +54,12 @@ func (e *elsewhere) grant(person string) string {
 		Refresh string `json:"refresh_token"`
 	}
 	if json.Unmarshal([]byte(a.body), &body); body.Refresh == "" {
-		e.t.Fatalf("no refresh token: %d", a.status)
+		e.t.Fatalf("got status %d without a refresh token", a.status)
 	}
 	return body.Refresh
 }
 
-// wantOutcome runs a command that ends with that code, and returns what it printed.
+// wantOutcome runs a command that must exit with code, and returns its output.
 func wantOutcome(t *testing.T, code int, environ []string, args ...string) (stdout, stderr string) {
 	t.Helper()
 	got, stdout, stderr := outcome(t, environ, args...)
@@ -68,7 +69,7 @@ func wantOutcome(t *testing.T, code int, environ []string, args ...string) (stdo
 	return stdout, stderr
 }
 
-// connectionLine is what list -json and show print.
+// connectionLine is a connection as list -json and show print it.
 type connectionLine struct {
 	ID           string
 	Kind, Status string
@@ -139,25 +140,26 @@ func TestConnections(t *testing.T) {
 		"created_at", "updated_at", "last_refreshed_at", "broken_at", "expires_at"}
 	for _, name := range contract {
 		if _, ok := members[name]; !ok {
-			t.Errorf("show does not have %s", name)
+			t.Errorf("show: %s is missing", name)
 		}
 		delete(members, name)
 	}
 	if len(members) > 0 {
-		t.Errorf("show has %v, too", members)
+		t.Errorf("show: unexpected members %v", members)
 	}
 
-	// Asana away: it stays revoking, and is ended when Asana is back.
+	// While Asana is down, the connection is revoking. When Asana is up again, another
+	// disconnect revokes it.
 	asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true })
 	out, errs := wantOutcome(t, 1, asana.environ, "connections", "disconnect", "-data", data, human)
-	if out != "{\"status\":\"revoking\"}\n" || !strings.Contains(errs, "run this again") {
+	if out != "{\"status\":\"revoking\"}\n" || !strings.Contains(errs, "run this command again") {
 		t.Errorf("disconnect: %s; %s", out, errs)
 	}
 	if got := connectionLines(t, list("-json", "-status", "revoking")); len(got) != 1 || got[0].ID != human {
-		t.Errorf("revoking are %+v", got)
+		t.Errorf("list of revoking connections: got %+v, want %s", got, human)
 	}
 	asana.SetSwitches(func(s *asanatest.Switches) { s.Down = false })
-	waitUntil(t, "it is over", func() bool {
+	waitUntil(t, "the connection is disconnected", func() bool {
 		code, out, _ := outcome(t, asana.environ, "connections", "disconnect", human, "-data", data)
 		return code == 0 && out == "{\"revoked_at_asana\":true,\"status\":\"disconnected\"}\n"
 	})
@@ -178,12 +180,13 @@ func TestConnections(t *testing.T) {
 		}
 	}
 	_, errs = wantOutcome(t, 1, asana.environ, "connections", "show", "con_"+strings.Repeat("a", 32), "-data", data)
-	if !strings.Contains(errs, "no such connection") {
-		t.Errorf("show of nothing: %s", errs)
+	if !strings.Contains(errs, "connection not found") {
+		t.Errorf("show of an unknown ID: %s", errs)
 	}
 }
 
-// A folder of "asanaauth local" brings its own offline Asana, once nobody serves it.
+// A data folder can be used only while no "asanaauth local" runs on it. Its connections
+// belong to its own offline Asana.
 func TestConnectionsOfALocalFolder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -191,7 +194,7 @@ func TestConnectionsOfALocalFolder(t *testing.T) {
 	newBrowser(t).signIn(p, member)
 	_, errs := wantOutcome(t, 1, nil, "connections", "list", "-data", data)
 	if !strings.Contains(errs, "in use") {
-		t.Errorf("while it runs: %s", errs)
+		t.Errorf("list while local runs: got %s, want an error", errs)
 	}
 	p.terminate()
 	out, _ := wantOutcome(t, 0, nil, "connections", "list", "-json", "-data", data)
@@ -206,7 +209,7 @@ func TestConnectionsOfALocalFolder(t *testing.T) {
 	p = start(t, data, nil)
 	requests := newBrowser(t).ask("GET", p.asanaURL+"/_offline/people", "").body
 	if !strings.Contains(requests, member) {
-		t.Errorf("the folder does not start again: %s", requests)
+		t.Errorf("local does not start again with the folder: %s", requests)
 	}
 }
 
@@ -215,7 +218,7 @@ func TestConnectionsThatCannotBeRead(t *testing.T) {
 	asana, data := newElsewhere(t), t.TempDir()
 	file := importFile(t, fmt.Sprintf(`{"owner":"acme","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot)))
 	wantOutcome(t, 0, asana.environ, "import", file, "-data", data)
-	// Another key: as if the rows had come from another installation.
+	// With another key, the rows cannot be decrypted.
 	if err := os.Remove(filepath.Join(data, "local.key")); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +226,7 @@ func TestConnectionsThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, errs := wantOutcome(t, 1, asana.environ, "connections", "list", "-data", data)
-	if out != "" || !strings.Contains(errs, "cannot be read") || !strings.Contains(errs, "1 connections could not be read") {
+	if out != "" || !strings.Contains(errs, "could not be read: ") || !strings.Contains(errs, "the list is incomplete: connections that could not be read: 1") {
 		t.Errorf("list: %s; %s", out, errs)
 	}
 }

@@ -1,20 +1,23 @@
-// Package commandline reads the command lines of commands that take arguments beside
-// flags, in any order.
+// Package commandline parses command lines that have flags and arguments in any order.
+//
+// The flag package stops at the first argument. Parse continues after it, so that
+// "import FILE -dry-run" and "import -dry-run FILE" mean the same.
 package commandline
 
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"strings"
 )
 
-// errArguments says that there are more or fewer arguments than a command takes.
-// Like all errors here it repeats none: one may be a token in the wrong place.
-var errArguments = errors.New("wrong number of arguments")
-
-// Parse reads args, which have want arguments among the flags of set. It returns the
-// help text, head and then the flags, where that was asked for; any other error is a
-// sentence for the person who typed the line.
+// Parse parses args into the flags of set and returns the arguments between them.
+// Everything after "--" is an argument.
+//
+// If args ask for help, Parse returns the help text, which is head followed by the
+// flags. It returns an error if args do not fit set, or do not have exactly want
+// arguments. The error does not repeat arguments, because one may be a token in the
+// wrong place.
 func Parse(set *flag.FlagSet, head string, args []string, want int) (arguments []string, help string, err error) {
 	var text strings.Builder
 	set.Init(set.Name(), flag.ContinueOnError)
@@ -42,7 +45,7 @@ func Parse(set *flag.FlagSet, head string, args []string, want int) (arguments [
 		arguments, args = append(arguments, rest[0]), rest[1:]
 	}
 	if len(arguments) != want {
-		return nil, "", errArguments
+		return nil, "", fmt.Errorf("wrong number of arguments: got %d, want %d", len(arguments), want)
 	}
 	return arguments, "", nil
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
 )
 
-// onAWS opens the deployment that the variables name, by the rules of the functions.
-// AWS itself is reached as people reach it: by profiles, SSO and the SDK's variables.
+// onAWS opens the deployment that the environment variables name. It reads the variables
+// of the functions, with the same rules. It takes AWS credentials and the region from
+// the SDK's default sources: variables, profiles and SSO.
 func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger) (*Deployment, error) {
 	r := env.NewReader(lookup)
 	o := onaws.Options{
@@ -30,13 +31,13 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err == nil && cfg.Region == "" {
-		r.AddError("AWS_REGION", "is missing, and no profile names a region")
+		r.AddError("AWS_REGION", "is missing, and no AWS profile sets a region")
 	}
 	if mistakes := r.Err(); mistakes != nil {
-		return nil, fmt.Errorf("variables (-data DIR works on the folder of an asanaauth local):\n%w", mistakes)
+		return nil, fmt.Errorf("set these environment variables, or use -data DIR for the data folder of \"asanaauth local\":\n%w", mistakes)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("loading the configuration of AWS: %w", err)
+		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	o.AWS = cfg
 	d, err := onaws.Open(ctx, o)
@@ -46,7 +47,8 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 	return &Deployment{Connections: d.Connections(), Rows: d.Scanner(), close: func() error { return nil }}, nil
 }
 
-// keyCacheTTL gives Options' word for the variable's 0.
+// keyCacheTTL reads KEY_CACHE_TTL. The variable disables the cache with 0, and
+// [onaws.Options] with a negative duration.
 func keyCacheTTL(r *env.Reader) time.Duration {
 	if d := r.Duration("KEY_CACHE_TTL", 5*time.Minute, 0, time.Hour); d > 0 {
 		return d

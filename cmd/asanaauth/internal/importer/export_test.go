@@ -8,20 +8,20 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 )
 
-// Import is what is done with a line, in tests.
+// Import imports a line in tests.
 type Import func(ctx context.Context, line int64, r connection.ImportRequest) error
 
-// RunWith imports lines by another Import than the rules'.
+// RunWith imports the lines of in with do instead of a deployment.
 func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers int, do Import) error {
 	r := newRun(func(ctx context.Context, l line) (entry, error) {
 		return entry{Line: l.number, Status: imported}, do(ctx, l.number, l.request)
 	}, workers, newReport(out))
-	stop := r.report.tell(stderr)
+	stop := r.report.showProgress(stderr)
 	defer stop()
 	return r.all(ctx, in)
 }
 
-// Parse reads one line.
+// Parse parses one line.
 func Parse(text string) (connection.ImportRequest, error) {
 	var err error
 	for l := range lines(strings.NewReader(text), &err) {

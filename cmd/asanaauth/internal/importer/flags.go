@@ -8,51 +8,79 @@ import (
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/deployment"
 )
 
-const helpHead = `asanaauth import brings credentials that were held elsewhere into a deployment.
+const helpHead = `Import imports Asana credentials from a file into a deployment.
 
 Usage:
 
   asanaauth import FILE [flags]
 
-FILE ("-" for standard input) has a JSON object a line, as POST /connections takes:
+FILE has one JSON object per line, with the members of POST /connections. If FILE is
+"-", import reads standard input. There are two forms:
 
-  {"owner":"…","token":"…","kind":"personal_access_token"}   or "service_account"
-  {"owner":"…","refresh_token":"…"}                          "replace":true, if need be
+  {"owner":"...","token":"...","kind":"personal_access_token"}
+  {"owner":"...","refresh_token":"..."}
 
-Each is verified at Asana first. For each line one is printed on stdout, a JSON
-object with line, status (imported, already, rejected, failed, would-import), and
-what is known of connection, attributed_to, type and reason; never a token. What was
-imported before is recognised: after an interruption, or failures, run the same line
-again. Importing a refresh token uses it: where Asana rotates it, the old holder has
-to stop. Give the file to nobody else (chmod 600), and delete it when all is done.
+The kind of a token is "personal_access_token" or "service_account". Add
+"replace":true to a refresh token if the owner already has an active connection of
+that Asana user.
+
+Import verifies each credential at Asana before it stores it. To verify a refresh
+token, it refreshes once. If Asana rotates refresh tokens, the old token then stops
+working, so the app that used it must stop first.
+
+For each line of FILE, import prints a JSON object on stdout, with "line" and
+"status", and with "connection", "attributed_to", "type" and "reason" if they are
+known. It never prints a token. The statuses are:
+
+  imported        the credential was imported
+  already         the credential was imported before
+  rejected        the line or the credential is not acceptable: correct the line
+  failed          the import failed, maybe only for now: run the command again
+  would-import    the credential would be imported (with -dry-run)
+
+The command exits with 1 if a line was rejected or failed. You can run it again with
+the same file, because it recognizes what it has imported.
+
+FILE contains tokens: make it readable only for you (chmod 600), and delete it after
+the import.
+
+Without -data, import works on the deployment on AWS. Run "asanaauth connections -h"
+for the environment variables that it reads.
+
+Examples:
+
+  asanaauth import credentials.jsonl -dry-run
+  asanaauth import credentials.jsonl > report.jsonl
 
 Flags:
 
 `
 
-const mostParallel = 64
+// maxParallel is the largest value of -parallel.
+const maxParallel = 64
 
-// Command is a command line of "asanaauth import", understood.
+// Command is a parsed command line of "asanaauth import".
 type Command struct {
 	where    deployment.Where
-	file     string // "-": standard input
+	file     string // "-" for standard input
 	dryRun   bool
 	parallel int
 }
 
-// ParseCommand reads a command line, and returns the help text where that was asked
-// for. An error is a sentence for the person who typed the line; it repeats nothing.
+// ParseCommand parses the arguments after "import". If they ask for help, it returns the
+// help text. An error is a message for the user. It does not repeat arguments, because
+// one may be a token in the wrong place.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	set := flag.NewFlagSet("import", flag.ContinueOnError)
 	c.where.AddFlag(set)
-	set.BoolVar(&c.dryRun, "dry-run", false, "ask Asana about each credential, without using it, and keep nothing")
-	set.IntVar(&c.parallel, "parallel", 4, "`lines` under way at once; those of one owner follow each other")
+	set.BoolVar(&c.dryRun, "dry-run", false, "check each credential at Asana, but do not use refresh tokens and store nothing")
+	set.IntVar(&c.parallel, "parallel", 4, "import up to this `number` of lines at once, from 1 to 64; lines of one owner are imported in order")
 	arguments, help, err := commandline.Parse(set, helpHead, args, 1)
 	switch {
 	case help != "" || err != nil:
 		return c, help, err
-	case c.parallel < 1 || c.parallel > mostParallel:
-		return c, "", errors.New("-parallel is 1 to 64")
+	case c.parallel < 1 || c.parallel > maxParallel:
+		return c, "", errors.New("-parallel must be from 1 to 64")
 	}
 	c.file = arguments[0]
 	return c, "", nil

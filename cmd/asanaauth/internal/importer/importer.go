@@ -1,7 +1,8 @@
-// Package importer brings many credentials into a deployment: "asanaauth import".
+// Package importer implements "asanaauth import", which imports many Asana credentials
+// into a deployment.
 //
-// It keeps no state of its own. What was imported is known by the rules, so the same
-// file can be run again until all of it is in.
+// It keeps no state of its own. [connection.Connections.Import] recognizes a credential
+// that it imported before, so users can run the same file again after a failure.
 package importer
 
 import (
@@ -22,11 +23,13 @@ import (
 
 const (
 	progressEvery = 2 * time.Second
-	othersBits    = 0o077
+	othersBits    = 0o077 // permissions of users other than the file's owner
 )
 
-// Run imports the file's lines, and prints an entry for each on stdout. An error says
-// that not all of them are in. When ctx ends, the lines under way come to their end.
+// Run imports the lines of the file and prints a report entry for each on stdout. lookup
+// returns environment variables, like [os.LookupEnv]. Run returns an error if it did not
+// import every line. When ctx is canceled, Run finishes the lines in progress and starts
+// no others.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) error {
 	in, err := c.open(stdin, stderr)
 	if err != nil {
@@ -40,13 +43,14 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 	}
 	defer d.Close()
 	r := newRun(c.one(d.Connections), c.parallel, newReport(stdout))
-	stop := r.report.tell(stderr)
+	stop := r.report.showProgress(stderr)
 	err = r.all(ctx, in)
 	stop()
 	return err
 }
 
-// open opens the file. Its name is not repeated: people put a token there by mistake.
+// open opens the file. Its errors do not repeat the name, because users put a token there
+// by mistake.
 func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) {
 	if c.file == "-" {
 		return io.NopCloser(stdin), nil
@@ -63,14 +67,14 @@ func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) 
 	switch {
 	case err != nil || info.IsDir():
 		f.Close()
-		return nil, errors.New("FILE is no file")
+		return nil, errors.New("FILE is a directory or cannot be read: name a file")
 	case info.Mode().Perm()&othersBits != 0 && runtime.GOOS != "windows":
-		fmt.Fprintf(stderr, "warning: others on this machine may use FILE (mode %04o), and the tokens in it: chmod 600\n", info.Mode().Perm())
+		fmt.Fprintf(stderr, "warning: other users of this machine can access FILE and its tokens (mode %04o): run chmod 600 on it\n", info.Mode().Perm())
 	}
 	return f, nil
 }
 
-// one is what is done with a line.
+// one returns the function that imports a line, or only checks it with -dry-run.
 func (c Command) one(conns *connection.Connections) func(context.Context, line) (entry, error) {
 	return func(ctx context.Context, l line) (entry, error) {
 		if c.dryRun {
@@ -88,11 +92,12 @@ func (c Command) one(conns *connection.Connections) func(context.Context, line) 
 	}
 }
 
-// tell writes the progress now and then, and at the end.
-func (r *report) tell(stderr io.Writer) (stop func()) {
+// showProgress prints the counts of the report every two seconds, and once more when
+// stop is called.
+func (r *report) showProgress(stderr io.Writer) (stop func()) {
 	ticker, ended := time.NewTicker(progressEvery), make(chan struct{})
-	var told sync.WaitGroup
-	told.Go(func() {
+	var printing sync.WaitGroup
+	printing.Go(func() {
 		for {
 			select {
 			case <-ticker.C:
@@ -105,17 +110,19 @@ func (r *report) tell(stderr io.Writer) (stop func()) {
 	return func() {
 		ticker.Stop()
 		close(ended)
-		told.Wait()
+		printing.Wait()
 		fmt.Fprintln(stderr, r)
 	}
 }
 
-// run is one import of a file.
+// run is an import of one file.
 type run struct {
 	one     func(context.Context, line) (entry, error)
 	workers int
 	report  *report
-	tokens  [256]chan struct{} // by a refresh token's hash: it is used once at a time, whoever owns it
+	// tokens are semaphores, by the first byte of the refresh token's hash. They keep
+	// lines of different owners from using the same token at the same time.
+	tokens [256]chan struct{}
 }
 
 func newRun(one func(context.Context, line) (entry, error), workers int, report *report) *run {
@@ -126,8 +133,9 @@ func newRun(one func(context.Context, line) (entry, error), workers int, report 
 	return r
 }
 
-// all brings each line to its worker: one owner's lines have the same one, in the
-// file's order, since a later one may replace an earlier.
+// all sends each line to a worker and waits for all workers. The lines of one owner go
+// to the same worker in the order of the file, because a later one may replace an
+// earlier one.
 func (r *run) all(outer context.Context, in io.Reader) error {
 	ctx, stop := context.WithCancelCause(outer)
 	defer stop(nil)
@@ -150,19 +158,19 @@ func (r *run) all(outer context.Context, in io.Reader) error {
 	workers.Wait()
 	switch n := r.report.bad(); {
 	case outer.Err() != nil:
-		return errors.New("stopped before the end: run it again to go on")
+		return errors.New("interrupted before the end of FILE: run the command again to continue")
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
 		return fmt.Errorf("reading FILE: %w", err)
 	case n > 0:
-		return fmt.Errorf("%d lines are not in", n)
+		return fmt.Errorf("lines that were not imported: %d (the report has the reasons)", n)
 	}
 	return nil
 }
 
-// feed reads until the file or ctx ends. A reader that waits (a terminal's) is left
-// behind.
+// feed sends lines to the queues until the file ends or ctx is canceled. If a read blocks
+// when ctx is canceled, as on a terminal, feed returns without waiting for it.
 func (r *run) feed(ctx context.Context, in io.Reader, queues []chan line) error {
 	read := make(chan line)
 	var err error
@@ -193,6 +201,7 @@ func (r *run) feed(ctx context.Context, in io.Reader, queues []chan line) error 
 	}
 }
 
+// worker returns the index of the worker for an owner, from 0 to of-1.
 func worker(owner string, of int) int {
 	h := fnv.New32a()
 	io.WriteString(h, owner)

@@ -24,8 +24,9 @@ type reported struct {
 	Status, Type, Reason string
 }
 
-// imported runs lines, and returns the report by line.
-func imported(t *testing.T, ctx context.Context, in io.Reader, workers int, do importer.Import) (report map[int64]reported, told string, err error) {
+// imported imports the lines of in with do. It returns the report entries by line number,
+// what was written to stderr, and the error of the import.
+func imported(t *testing.T, ctx context.Context, in io.Reader, workers int, do importer.Import) (report map[int64]reported, progress string, err error) {
 	t.Helper()
 	var out, stderr bytes.Buffer
 	err = importer.RunWith(ctx, in, &out, &stderr, workers, do)
@@ -43,6 +44,7 @@ func imported(t *testing.T, ctx context.Context, in io.Reader, workers int, do i
 	return report, stderr.String(), err
 }
 
+// owned returns a file with one line for each owner.
 func owned(owners ...string) io.Reader {
 	var text strings.Builder
 	for _, o := range owners {
@@ -79,9 +81,9 @@ func TestParse(t *testing.T) {
 		r, err := importer.Parse(text)
 		switch {
 		case want == "" && (err != nil || r.Owner != "o" || r.Token.IsZero() == r.RefreshToken.IsZero()):
-			t.Errorf("%s: %+v, %v", text, r, err)
+			t.Errorf("%s: got %+v, %v", text, r, err)
 		case want != "" && !strings.Contains(detail(err), want):
-			t.Errorf("%s: %v, want %q", text, err, want)
+			t.Errorf("%s: got %v, want %q", text, err, want)
 		case err != nil && strings.Contains(err.Error()+detail(err), "hunter2"):
 			t.Errorf("%s: the error repeats the token", text)
 		}
@@ -100,14 +102,14 @@ func detail(err error) string {
 	return e.Detail
 }
 
-// Malformed lines are told by their number, and the others go on.
+// Malformed lines are reported by number. The other lines are imported.
 func TestLines(t *testing.T) {
 	const head, tail = `{"owner":"`, `","refresh_token":"r"}`
 	fits := head + strings.Repeat("x", 64<<10-len(head)-len(tail)) + tail
 	in := strings.NewReader("\n{}\r\n  \n" + fits + "\r\n" + fits + " \n" + strings.Repeat("x", 200<<10) + "\nnonsense\n" + `{"owner":"last","refresh_token":"r"}`)
 	var mu sync.Mutex
 	var got []int64
-	report, told, err := imported(t, t.Context(), in, 3, func(_ context.Context, line int64, _ connection.ImportRequest) error {
+	report, progress, err := imported(t, t.Context(), in, 3, func(_ context.Context, line int64, _ connection.ImportRequest) error {
 		mu.Lock()
 		defer mu.Unlock()
 		got = append(got, line)
@@ -119,15 +121,16 @@ func TestLines(t *testing.T) {
 	}
 	for line, reason := range map[int64]string{5: "64 KiB", 6: "64 KiB", 2: "one of these members: token, refresh_token", 7: "must be a JSON object"} {
 		if r := report[line]; r.Status != "rejected" || r.Type != "invalid-request" || !strings.Contains(r.Reason, reason) {
-			t.Errorf("line %d: %+v", line, r)
+			t.Errorf("line %d: got %+v, want it rejected with %q", line, r, reason)
 		}
 	}
-	if err == nil || !strings.Contains(err.Error(), "4 lines are not in") || !strings.Contains(told, "6 lines, 2 imported, 4 rejected") {
-		t.Errorf("%v; told %q", err, told)
+	if err == nil || !strings.Contains(err.Error(), "lines that were not imported: 4 ") || !strings.Contains(progress, "6 lines, 2 imported, 4 rejected") {
+		t.Errorf("got error %v, progress %q", err, progress)
 	}
 }
 
-// The lines of one owner follow each other; those of others go on meanwhile.
+// Lines of one owner are imported in order. Lines of different owners are imported
+// concurrently.
 func TestOwnersInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var owners []string
@@ -139,7 +142,7 @@ func TestOwnersInOrder(t *testing.T) {
 		_, _, err := imported(t, t.Context(), owned(owners...), 4, func(_ context.Context, line int64, r connection.ImportRequest) error {
 			mu.Lock()
 			if busy[r.Owner] || last[r.Owner] > line {
-				t.Errorf("line %d of %s: out of order, or beside another", line, r.Owner)
+				t.Errorf("line %d of %s is out of order, or concurrent with another line of the owner", line, r.Owner)
 			}
 			busy[r.Owner], last[r.Owner] = true, line
 			most = max(most, len(busy))
@@ -151,12 +154,13 @@ func TestOwnersInOrder(t *testing.T) {
 			return nil
 		})
 		if err != nil || most < 3 || most > 4 || len(last) != 12 {
-			t.Errorf("%v; at most %d at once", err, most)
+			t.Errorf("got error %v, %d lines at once, %d owners; want 3 or 4 lines at once, 12 owners", err, most, len(last))
 		}
 	})
 }
 
-// One refresh token under two owners is not used by both at once.
+// Two lines with the same refresh token are not imported concurrently, even if their
+// owners differ.
 func TestOneTokenOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text strings.Builder
@@ -169,7 +173,7 @@ func TestOneTokenOnceAtATime(t *testing.T) {
 			token := r.RefreshToken.Reveal()
 			mu.Lock()
 			if busy[token] {
-				t.Errorf("line %d: its token is in use", line)
+				t.Errorf("line %d: another line uses its token at the same time", line)
 			}
 			busy[token] = true
 			most = max(most, len(busy))
@@ -181,25 +185,25 @@ func TestOneTokenOnceAtATime(t *testing.T) {
 			return nil
 		})
 		if err != nil || most != 2 {
-			t.Errorf("%v; %d tokens in use at most, want two", err, most)
+			t.Errorf("got error %v, at most %d tokens in use; want 2", err, most)
 		}
 	})
 }
 
-func TestPassingTroubleIsTriedAgain(t *testing.T) {
-	asked := &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: time.Minute}
+func TestTemporaryFailuresAreRetried(t *testing.T) {
+	limited := &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: time.Minute}
 	for name, c := range map[string]struct {
 		fails      []error
 		calls      int
 		least      time.Duration
 		want, kind string
 	}{
-		"once":          {[]error{&asanaauth.Error{Kind: asanaauth.AsanaUnavailable}}, 2, 2 * time.Second, "imported", ""},
-		"Retry-After":   {[]error{asked, asked}, 3, 2 * time.Minute, "imported", ""},
-		"all the time":  {slices.Repeat([]error{&asanaauth.Error{Kind: asanaauth.TryAgain}}, 9), 5, 30 * time.Second, "failed", "try-again"},
-		"no such thing": {[]error{&asanaauth.Error{Kind: asanaauth.TokenRejected, Reason: "inactive"}}, 1, 0, "rejected", "token-rejected"},
-		"connected":     {[]error{&asanaauth.Error{Kind: asanaauth.AlreadyConnected}}, 1, 0, "rejected", "already-connected"},
-		"internal":      {[]error{errors.New("hunter2")}, 1, 0, "failed", "internal"},
+		"once":           {[]error{&asanaauth.Error{Kind: asanaauth.AsanaUnavailable}}, 2, 2 * time.Second, "imported", ""},
+		"Retry-After":    {[]error{limited, limited}, 3, 2 * time.Minute, "imported", ""},
+		"every time":     {slices.Repeat([]error{&asanaauth.Error{Kind: asanaauth.TryAgain}}, 9), 5, 30 * time.Second, "failed", "try-again"},
+		"rejected token": {[]error{&asanaauth.Error{Kind: asanaauth.TokenRejected, Reason: "inactive"}}, 1, 0, "rejected", "token-rejected"},
+		"connected":      {[]error{&asanaauth.Error{Kind: asanaauth.AlreadyConnected}}, 1, 0, "rejected", "already-connected"},
+		"internal":       {[]error{errors.New("hunter2")}, 1, 0, "failed", "internal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -211,20 +215,20 @@ func TestPassingTroubleIsTriedAgain(t *testing.T) {
 					return nil
 				})
 				if r := report[1]; calls != c.calls || r.Status != c.want || r.Type != c.kind || strings.Contains(r.Reason, "hunter2") {
-					t.Errorf("%d calls, %+v", calls, r)
+					t.Errorf("got %d calls, %+v; want %d calls, %s %s", calls, r, c.calls, c.want, c.kind)
 				}
 				if (err == nil) != (c.want == "imported") {
-					t.Errorf("it ends with %v", err)
+					t.Errorf("got error %v, want one only if the line was not imported", err)
 				}
 				if took := time.Since(began); took < c.least || took > 2*c.least+time.Second {
-					t.Errorf("it took %v, want about %v", took, c.least)
+					t.Errorf("took %v, want about %v", took, c.least)
 				}
 			})
 		})
 	}
 }
 
-// An interruption lets what is under way come to its end, and begins nothing more.
+// An interruption finishes the lines in progress and starts no others.
 func TestInterruption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -234,16 +238,16 @@ func TestInterruption(t *testing.T) {
 			return ctx.Err()
 		})
 		if len(report) != 2 || report[2].Status != "imported" {
-			t.Errorf("reported %+v, want two lines, both in", report)
+			t.Errorf("reported %+v, want two lines, both imported", report)
 		}
-		if err == nil || !strings.Contains(err.Error(), "run it again") {
-			t.Errorf("it ends with %v", err)
+		if err == nil || !strings.Contains(err.Error(), "run the command again") {
+			t.Errorf("got error %v, want advice to run the command again", err)
 		}
 	})
 }
 
-// One that waits to try again waits no longer, and a terminal that sends nothing holds
-// up nobody.
+// An interruption ends the wait before a retry. It does not wait for a blocked read of a
+// terminal.
 func TestInterruptionOfWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -255,13 +259,13 @@ func TestInterruptionOfWaiting(t *testing.T) {
 			return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: time.Hour}
 		})
 		if r := report[1]; r.Status != "failed" || err == nil || time.Since(began) > time.Second {
-			t.Errorf("%+v, %v after %v", r, err, time.Since(began))
+			t.Errorf("got %+v, %v after %v; want a failed line, an error, within a second", r, err, time.Since(began))
 		}
-		typed.Close() // the reader that was left behind
+		typed.Close() // ends the blocked read
 	})
 }
 
-// Where every line would fail, or nobody reads the report, it stops.
+// The import stops if every line would fail, or if the report cannot be written.
 func TestStops(t *testing.T) {
 	many := slices.Repeat([]string{"o"}, 100)
 	calls := 0
@@ -270,7 +274,7 @@ func TestStops(t *testing.T) {
 		return &asanaauth.Error{Kind: asanaauth.Misconfigured}
 	})
 	if calls != 1 || len(report) != 1 || err == nil || !strings.Contains(err.Error(), "client secret") {
-		t.Errorf("%d calls, %d reported: %v", calls, len(report), err)
+		t.Errorf("got %d calls, %d entries, %v; want 1, 1 and an error about the client secret", calls, len(report), err)
 	}
 	calls = 0
 	err = importer.RunWith(t.Context(), owned(many...), broken{}, io.Discard, 1, func(context.Context, int64, connection.ImportRequest) error {
@@ -278,29 +282,29 @@ func TestStops(t *testing.T) {
 		return nil
 	})
 	if calls != 1 || err == nil || !strings.Contains(err.Error(), "writing the report") {
-		t.Errorf("%d calls: %v", calls, err)
+		t.Errorf("got %d calls, %v; want 1 and an error about the report", calls, err)
 	}
 	if _, _, err := imported(t, t.Context(), io.MultiReader(owned("o"), failing{}), 1, func(context.Context, int64, connection.ImportRequest) error { return nil }); err == nil || !strings.Contains(err.Error(), "reading FILE") {
-		t.Errorf("a file that cannot be read on: %v", err)
+		t.Errorf("got %v, want an error of reading FILE", err)
 	}
 }
 
 type broken struct{}
 
-func (broken) Write([]byte) (int, error) { return 0, errors.New("nobody listens") }
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 type failing struct{}
 
-func (failing) Read([]byte) (int, error) { return 0, errors.New("the disk is broken") }
+func (failing) Read([]byte) (int, error) { return 0, errors.New("disk failure") }
 
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, told, err := imported(t, t.Context(), owned(slices.Repeat([]string{"o"}, 9)...), 1, func(context.Context, int64, connection.ImportRequest) error {
+		_, progress, err := imported(t, t.Context(), owned(slices.Repeat([]string{"o"}, 9)...), 1, func(context.Context, int64, connection.ImportRequest) error {
 			time.Sleep(time.Second + time.Millisecond)
 			return nil
 		})
-		if err != nil || strings.Count(told, "\n") != 5 || !strings.HasPrefix(told, "1 lines, 1 imported; 0.5 a second\n") {
-			t.Errorf("%v; told %q", err, told)
+		if err != nil || strings.Count(progress, "\n") != 5 || !strings.HasPrefix(progress, "1 lines, 1 imported; 0.5 per second\n") {
+			t.Errorf("got error %v, progress %q", err, progress)
 		}
 	})
 }

@@ -11,21 +11,21 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// mostLine bounds a line, as the HTTP API bounds a body.
-const mostLine = 64 << 10
+// maxLine is the maximum length of a line in bytes, the same as for a body of the HTTP API.
+const maxLine = 64 << 10
 
-// line is one line of the file, and what it asks for or why that cannot be said.
+// line is a line of the file: its request, or the error of parsing it.
 type line struct {
 	number  int64 // from 1
 	request connection.ImportRequest
-	err     error // an InvalidRequest, which repeats nothing of the line
+	err     error // an InvalidRequest, which does not repeat the line
 }
 
-// lines reads a file line by line, and holds no more of it than one. Lines of white
-// space are left out. What could not be read is in err when it ends.
+// lines returns the lines of a file, without blank ones. It holds only one line in
+// memory. If a read fails, the sequence ends and *err is the error.
 func lines(r io.Reader, err *error) iter.Seq[line] {
 	return func(yield func(line) bool) {
-		in := bufio.NewReaderSize(r, mostLine+2) // with its end, \r\n at most
+		in := bufio.NewReaderSize(r, maxLine+2) // and \r\n
 		for number := int64(1); ; number++ {
 			text, tooLong, readErr := next(in)
 			if readErr != nil && readErr != io.EOF {
@@ -46,12 +46,12 @@ func lines(r io.Reader, err *error) iter.Seq[line] {
 	}
 }
 
-// next reads a line with its end. One that is too long is read over.
+// next reads a line with its line ending. It skips a line that is too long.
 func next(in *bufio.Reader) (text []byte, tooLong bool, err error) {
 	text, err = in.ReadSlice('\n')
 	for err == bufio.ErrBufferFull {
 		tooLong = true
 		_, err = in.ReadSlice('\n')
 	}
-	return text, tooLong || len(bytes.TrimRight(text, "\r\n")) > mostLine, err
+	return text, tooLong || len(bytes.TrimRight(text, "\r\n")) > maxLine, err
 }

@@ -11,18 +11,18 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// status is what became of a line.
+// status is the result of a line.
 type status string
 
 const (
 	imported    status = "imported"
-	already     status = "already"      // this very credential was imported before
-	rejected    status = "rejected"     // it stays so until the line, or what it meets, is another
-	failed      status = "failed"       // running the command again may mend it
-	wouldImport status = "would-import" // of a dry run
+	already     status = "already"      // the same credential was imported before
+	rejected    status = "rejected"     // a retry gives the same result unless the line or the deployment changes
+	failed      status = "failed"       // a retry may succeed
+	wouldImport status = "would-import" // a dry run found no error
 )
 
-// entry is a line of the report. It has no room for a token.
+// entry is a line of the report. No field can hold a token.
 type entry struct {
 	Line         int64               `json:"line"`
 	Status       status              `json:"status"`
@@ -32,13 +32,13 @@ type entry struct {
 	Reason       string              `json:"reason,omitempty"`
 }
 
-// attribution is as whom the connection will act at Asana.
+// attribution is the Asana user as whom the connection acts.
 type attribution struct {
 	GID  string `json:"gid"`
 	Name string `json:"name,omitempty"`
 }
 
-// done is the entry of a line that is in.
+// done returns the entry of a line that was imported, now or before.
 func done(number int64, s status, d asanaauth.Details) entry {
 	e := entry{Line: number, Status: s, Connection: d.ID}
 	if d.AttributedTo.GID != "" {
@@ -47,8 +47,8 @@ func done(number int64, s status, d asanaauth.Details) entry {
 	return e
 }
 
-// undone is the entry of a line that is not. Of an error, only what is meant for
-// callers is told.
+// undone returns the entry of a line that was not imported. It contains only the public
+// part of err.
 func undone(number int64, err error) entry {
 	e := entry{Line: number, Status: failed, Type: asanaauth.KindOf(err)}
 	var known *asanaauth.Error
@@ -64,21 +64,21 @@ func undone(number int64, err error) entry {
 	return e
 }
 
-// report writes entries, and counts them. Safe for concurrent use.
+// report writes entries and counts them. It is safe for concurrent use.
 type report struct {
 	out   io.Writer
 	begun time.Time
 
 	mu     sync.Mutex
 	counts map[status]int
-	err    error // of out: what was not reported would be unknown
+	err    error // the first error of writing to out
 }
 
 func newReport(out io.Writer) *report {
 	return &report{out: out, begun: time.Now(), counts: map[status]int{}}
 }
 
-// add writes an entry, and returns the error of the first that could not be.
+// add writes an entry. If this or an earlier write failed, it returns the first error.
 func (r *report) add(e entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +91,7 @@ func (r *report) add(e entry) error {
 	return r.err
 }
 
-// String says how far it has come.
+// String returns the counts of the lines so far, by status, and the rate.
 func (r *report) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,10 +104,10 @@ func (r *report) String() string {
 		}
 	}
 	rate := float64(all) / max(time.Since(r.begun), time.Millisecond).Seconds()
-	return fmt.Sprintf("%d lines%s; %.1f a second", all, text, rate)
+	return fmt.Sprintf("%d lines%s; %.1f per second", all, text, rate)
 }
 
-// bad is how many lines are not in.
+// bad returns the number of lines that were not imported.
 func (r *report) bad() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

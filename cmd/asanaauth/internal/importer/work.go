@@ -10,18 +10,19 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// A line is tried again where that may help, with longer waits each time: a minute in
-// all, or more where Asana asked for it.
+// A temporary failure of a line is retried with a backoff that doubles each time. The
+// waits add up to about a minute, or to more if Asana sends Retry-After.
 const (
-	tries    = 5
-	firstGap = 2 * time.Second
-	mostGap  = 5 * time.Minute
+	maxTries     = 5
+	firstBackoff = 2 * time.Second
+	maxBackoff   = 5 * time.Minute
 )
 
-// work imports a line and reports it. The error says that no more lines are to begin.
+// work imports a line and reports the result. If it returns an error, the import must
+// stop.
 func (r *run) work(ctx context.Context, l line) error {
 	if ctx.Err() != nil {
-		return nil // it came too late: the next run has it
+		return nil // canceled: the next run imports it
 	}
 	e, err := r.try(ctx, l)
 	if err != nil {
@@ -31,28 +32,29 @@ func (r *run) work(ctx context.Context, l line) error {
 		return err
 	}
 	if e.Type == asanaauth.Misconfigured {
-		return errors.New("asana refuses the client id or the client secret, or the grants are another app's: mend that, and run it again")
+		return errors.New("Asana rejects the client id or the client secret, or the refresh tokens belong to another app: check ASANA_CLIENT_ID and the client secret, then run the command again")
 	}
 	return nil
 }
 
-// try imports a line, again and again while the trouble is a passing one. An import
-// that has begun is not broken off: its token may be used up, and would be lost.
+// try imports a line and retries temporary failures. It does not cancel an import that
+// has started: Asana may have rotated its refresh token already, and the new one would
+// be lost.
 func (r *run) try(ctx context.Context, l line) (entry, error) {
 	if l.err != nil {
 		return entry{}, l.err
 	}
 	for n := 1; ; n++ {
 		e, err := r.alone(context.WithoutCancel(ctx), l)
-		wait, passing := gap(err, n)
-		if !passing || n == tries || !pause(ctx, wait) {
+		wait, temporary := backoff(err, n)
+		if !temporary || n == maxTries || !pause(ctx, wait) {
 			return e, err
 		}
 	}
 }
 
-// alone has no other line use the same refresh token meanwhile: where Asana rotates,
-// of two only one would be answered.
+// alone imports a line while no other line uses the same refresh token. If Asana rotates
+// refresh tokens, only one of two concurrent uses would succeed.
 func (r *run) alone(ctx context.Context, l line) (entry, error) {
 	if token := l.request.RefreshToken; !token.IsZero() {
 		free := r.tokens[sha256.Sum256([]byte(token.Reveal()))[0]]
@@ -62,18 +64,18 @@ func (r *run) alone(ctx context.Context, l line) (entry, error) {
 	return r.one(ctx, l)
 }
 
-// gap is how long to wait after the n-th failure, where it may pass.
-func gap(err error, n int) (time.Duration, bool) {
+// backoff returns the delay before retry n, and whether err is temporary.
+func backoff(err error, n int) (time.Duration, bool) {
 	var e *asanaauth.Error
 	if !errors.As(err, &e) || e.Kind != asanaauth.TryAgain && e.Kind != asanaauth.AsanaUnavailable {
 		return 0, false
 	}
-	wait := firstGap << (n - 1)
-	wait += rand.N(wait / 2) // so that workers do not come back together
-	return min(max(wait, e.RetryAfter), mostGap), true
+	wait := firstBackoff << (n - 1)
+	wait += rand.N(wait / 2) // workers must not retry at the same time
+	return min(max(wait, e.RetryAfter), maxBackoff), true
 }
 
-// pause reports whether the time has passed, and not ctx ended.
+// pause waits for d. It returns false if ctx is canceled first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

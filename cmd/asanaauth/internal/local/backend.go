@@ -7,28 +7,29 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// backendCaller is whom audit lines name: here everybody who has the key is one.
+// backendCaller is the caller in audit lines. All backends share one key, so they share
+// this name.
 const backendCaller = "local"
 
-// backendIdentity takes who shows the key for a backend, in place of API
-// Gateway's IAM authorizer.
+// backendIdentity returns a function that authenticates requests by the backend key. It
+// replaces API Gateway's IAM authorizer.
 func backendIdentity(key secret.String) func(*http.Request) (caller string, ok bool) {
 	return func(r *http.Request) (string, bool) {
-		shown := shownKey(r.Header)
-		return backendCaller, !shown.IsZero() && shown.Equal(key)
+		sent := keyOf(r.Header)
+		return backendCaller, !sent.IsZero() && sent.Equal(key)
 	}
 }
 
-// shownKey is the key that a request shows: a Bearer token (RFC 6750 section
-// 2.1), or the access key id of a SigV4 signature, which is not checked, so that
-// a client made for AWS runs here with any secret. Zero where there is none, or
-// more than one.
-func shownKey(h http.Header) secret.String {
-	shown := h.Values("Authorization")
-	if len(shown) != 1 {
+// keyOf returns the backend key of a request: its Bearer token (RFC 6750 section 2.1), or
+// the access key id of its SigV4 signature. The signature itself is not checked, so a
+// client for AWS works with any secret. keyOf returns the zero String if the request has
+// no key or several Authorization headers.
+func keyOf(h http.Header) secret.String {
+	values := h.Values("Authorization")
+	if len(values) != 1 {
 		return secret.String{}
 	}
-	scheme, rest, _ := strings.Cut(shown[0], " ")
+	scheme, rest, _ := strings.Cut(values[0], " ")
 	switch {
 	case strings.EqualFold(scheme, "Bearer"):
 		return secret.New(strings.TrimSpace(rest))
@@ -38,7 +39,7 @@ func shownKey(h http.Header) secret.String {
 	return secret.String{}
 }
 
-// accessKeyID reads "Credential=KEY/20261231/eu-central-1/execute-api/aws4_request,
+// accessKeyID returns the KEY of "Credential=KEY/20261231/eu-central-1/execute-api/aws4_request,
 // SignedHeaders=…, Signature=…".
 func accessKeyID(parts string) secret.String {
 	for part := range strings.SplitSeq(parts, ",") {
@@ -50,7 +51,7 @@ func accessKeyID(parts string) secret.String {
 	return secret.String{}
 }
 
-// isBackend tells the requests of backends from those of browsers.
+// isBackend reports whether the path of r is a backend route.
 func isBackend(r *http.Request) bool {
 	return r.URL.Path == "/links" || r.URL.Path == "/connections" || strings.HasPrefix(r.URL.Path, "/connections/")
 }

@@ -11,21 +11,21 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// config is what the variables say: those of the functions that make sense in
-// one process, and the client secrets in place of an ARN.
+// config is the configuration from environment variables. They are those of the functions
+// that apply to one process, with the client secrets instead of an ARN.
 type config struct {
 	publicURL    string
-	ownPublicURL bool // nobody set PUBLIC_URL
+	ownPublicURL bool // PUBLIC_URL is not set
 	installation string
 	keyCacheTTL  time.Duration
 	backendKey   secret.String
-	madeKey      bool // backendKey was given by nobody
+	madeKey      bool // backendKey was generated
 
-	offline      bool // no ASANA_CLIENT_ID: Asana is ours too
+	offline      bool // ASANA_CLIENT_ID is not set: use offline Asana
 	clientID     string
-	secrets      []secret.String // current, and next where there is one
-	baseURL      string          // empty: offline Asana's, where it listens
-	issuer       string          // empty: baseURL + /api/1.0
+	secrets      []secret.String // the current one, then the next one if it is set
+	baseURL      string          // empty until newOffline sets it to offline Asana's origin
+	issuer       string          // empty for baseURL + /api/1.0
 	scopes       string
 	responseType string
 
@@ -36,8 +36,8 @@ type config struct {
 	sessionIdleTTL time.Duration
 }
 
-// readConfig reads the variables. ownURL is the origin of the service where
-// PUBLIC_URL names no other.
+// readConfig reads the environment variables; r collects the errors. flagKey is the value
+// of -backend-key. ownURL is the default of PUBLIC_URL.
 func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	c := config{
 		publicURL:    ownURL,
@@ -48,7 +48,7 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 		scopes:       "default",
 		responseType: r.OneOf("ASANA_RESPONSE_TYPE", "code", "code", "code id_token"),
 		linksOnly:    r.OneOf("SIGN_IN", "open", "open", "links") == "links",
-		// Any positive time; an idle end is moved at most once an hour.
+		// The idle lifetime is extended at most once an hour, so it is at least two.
 		sessionTTL:     r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
 		sessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 	}
@@ -73,10 +73,11 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	return c
 }
 
+// readBackendKey sets the backend key from the flag, the variable or a random text.
 func (c *config) readBackendKey(r *env.Reader, flagKey string) {
 	key := r.Optional("ASANAAUTH_BACKEND_KEY", "")
-	if key != "" && !goodKey(key) {
-		r.AddError("ASANAAUTH_BACKEND_KEY", "has a character other than A-Z, a-z, 0-9, -, _, . and ~")
+	if key != "" && !validKey(key) {
+		r.AddError("ASANAAUTH_BACKEND_KEY", "has characters other than A-Z, a-z, 0-9, -, _, . and ~")
 	}
 	if flagKey != "" {
 		key = flagKey
@@ -87,8 +88,8 @@ func (c *config) readBackendKey(r *env.Reader, flagKey string) {
 	c.backendKey = secret.New(key)
 }
 
-// readAsana reads who we are at the real Asana. Offline Asana knows only the app
-// that it is started with.
+// readAsana reads the credentials of the app at the real Asana. Offline Asana has a fixed
+// app, so readAsana does nothing for it.
 func (c *config) readAsana(r *env.Reader) {
 	if c.offline {
 		return
@@ -103,11 +104,11 @@ func (c *config) readAsana(r *env.Reader) {
 		c.issuer = r.BaseURL("ASANA_ISSUER", "")
 	}
 	if u, err := url.Parse(c.baseURL); err == nil && u.Path != "" {
-		r.AddError("ASANA_BASE_URL", "has a path")
+		r.AddError("ASANA_BASE_URL", "must not have a path")
 	}
 }
 
-// unused names the variables that are set and mean nothing to offline Asana.
+// unused returns the names of variables that are set but ignored with offline Asana.
 func (c *config) unused(r *env.Reader) []string {
 	if !c.offline {
 		return nil
@@ -116,7 +117,8 @@ func (c *config) unused(r *env.Reader) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !r.Set(name) })
 }
 
-// page is the address of the page that shows the trip.
+// page returns the URL of the page that this command serves.
 func (c *config) page() string { return c.publicURL + "/" }
 
+// redirectURI returns the redirect URI that must be registered at Asana.
 func (c *config) redirectURI() string { return c.publicURL + "/callback" }

@@ -21,23 +21,24 @@ import (
 // The files of the data folder.
 const (
 	rowsFile  = "rows.db"            // the table
-	keyFile   = "local.key"          // in place of KMS
-	asanaFile = "offline-asana.json" // offline Asana's memory
+	keyFile   = "local.key"          // the key that replaces KMS
+	asanaFile = "offline-asana.json" // the state of offline Asana
 )
 
-// data is the folder that everything is kept in, opened.
+// data is the open data folder.
 type data struct {
 	folder string
-	rows   *bolt.Store // whose file is locked: one process at a time
+	rows   *bolt.Store // its file is locked, so only one process can use the folder
 	key    *localkey.Key
 }
 
-// openData opens the folder, and makes it where there is none.
+// openData opens the data folder and creates it if it does not exist. An empty name
+// means the default folder below the user's cache directory.
 func openData(folder string) (*data, error) {
 	if folder == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
-			return nil, errors.New("this user has no cache directory: name a folder with -data")
+			return nil, errors.New("no cache directory for this user: name a data folder with -data")
 		}
 		folder = filepath.Join(cache, "asanaauth", "local")
 	}
@@ -52,17 +53,18 @@ func openData(folder string) (*data, error) {
 	d.rows, err = bolt.Open(filepath.Join(folder, rowsFile))
 	switch {
 	case errors.Is(err, bolt.ErrInUse):
-		return nil, fmt.Errorf("data folder %s is in use by an asanaauth local that runs: stop it, or name another folder with -data", folder)
+		return nil, fmt.Errorf("data folder %s is in use by another asanaauth process: stop that process, or name another folder with -data", folder)
 	case errors.Is(err, bolt.ErrDamaged):
-		return nil, fmt.Errorf("data folder %s is damaged: %s is no store's file, or not all of it", folder, rowsFile)
+		return nil, fmt.Errorf("data folder %s is damaged: %s is not a table or is incomplete: restore the folder from a backup, or name another one with -data", folder, rowsFile)
 	case err != nil:
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	return d, nil
 }
 
-// prepare makes the folder its owner's alone. A folder that holds other things
-// is left as it is: it may be somebody's home.
+// prepare creates the folder and makes it accessible only to its owner. It returns an
+// error, and does not change the mode, if the folder has files of other programs: it may
+// be a home directory.
 func prepare(folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
@@ -74,12 +76,12 @@ func prepare(folder string) error {
 	has := map[string]bool{}
 	for _, entry := range entries {
 		has[entry.Name()] = true
-		if !ours(entry.Name()) {
-			return fmt.Errorf("%s holds other things: name a folder of its own with -data", folder)
+		if !isOurs(entry.Name()) {
+			return fmt.Errorf("%s contains other files: name an empty or new folder with -data", folder)
 		}
 	}
 	if has[rowsFile] && !has[keyFile] {
-		return fmt.Errorf("%s has lost its %s, without which nothing in %s can be read: bring it back, or start with another folder", folder, keyFile, rowsFile)
+		return fmt.Errorf("%s is missing in %s, and %s cannot be decrypted without it: restore the file, or name another folder with -data", keyFile, folder, rowsFile)
 	}
 	info, err := os.Stat(folder)
 	if err != nil || info.Mode().Perm() == 0o700 || runtime.GOOS == "windows" {
@@ -88,9 +90,9 @@ func prepare(folder string) error {
 	return os.Chmod(folder, 0o700)
 }
 
-// ours knows the files of the folder, and what is left where the making of one
-// was cut short.
-func ours(name string) bool {
+// isOurs reports whether name is a file of the data folder. Temporary files, which a
+// killed process may leave behind, have a suffix after the name.
+func isOurs(name string) bool {
 	for _, file := range []string{rowsFile, keyFile, asanaFile} {
 		if name == file || strings.HasPrefix(name, file+".") {
 			return true
@@ -99,12 +101,13 @@ func ours(name string) bool {
 	return false
 }
 
-// path is where a file of the folder is.
+// path returns the path of a file in the folder.
 func (d *data) path(file string) string { return filepath.Join(d.folder, file) }
 
-// Open opens a data folder that nobody serves now, for the commands that work on its
-// connections. Asana is the one that the variables name, as for "asanaauth local",
-// otherwise the folder's own offline Asana, in memory. The caller must close the store.
+// Open opens a data folder for commands that work on its connections. It returns an error
+// if "asanaauth local" runs on the folder. Like "asanaauth local", it uses the real Asana
+// if ASANA_CLIENT_ID is set, and the offline Asana of the folder otherwise. lookup returns
+// environment variables, like [os.LookupEnv]. The caller must close the store.
 func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (*connection.Connections, *bolt.Store, error) {
 	r := env.NewReader(lookup)
 	c := config{
@@ -115,7 +118,7 @@ func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (
 	}
 	c.readAsana(r)
 	if err := r.Err(); err != nil {
-		return nil, nil, fmt.Errorf("variables:\n%w", err)
+		return nil, nil, fmt.Errorf("correct these environment variables:\n%w", err)
 	}
 	d, err := openData(folder)
 	if err != nil {
@@ -135,11 +138,12 @@ func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (
 	return nil, nil, errors.Join(err, d.rows.Close())
 }
 
-// asanaOf is the client of the Asana that the configuration names.
+// asanaOf returns a client of the Asana that the configuration selects. It serves offline
+// Asana in memory, without a listener.
 func (c *config) asanaOf(d *data) (*asana.Client, error) {
 	var transport http.RoundTripper = asanaTransport()
 	if c.offline {
-		// The origin is never dialled: its form alone counts.
+		// The transport never dials this origin.
 		offline, err := newOffline(c, d.path(asanaFile), "http://"+loopback4.String())
 		if err != nil {
 			return nil, err

@@ -10,43 +10,63 @@ import (
 	"strings"
 )
 
-// Flags are what the command line says.
+// Flags is the parsed command line of "asanaauth local".
 type Flags struct {
-	Addr             address // of the service
-	AsanaAddr        address // of offline Asana
-	Data             string  // folder; empty: one under the user's cache directory
-	BackendKey       string  // empty: ASANAAUTH_BACKEND_KEY, or one is made
-	AllowNonLoopback bool
-	Hosts            []string // further Hosts that are answered, with or without a port
+	Addr             address  // address of the service
+	AsanaAddr        address  // address of offline Asana
+	Data             string   // data folder; empty for one below the user's cache directory
+	BackendKey       string   // empty for ASANAAUTH_BACKEND_KEY or a generated key
+	AllowNonLoopback bool     // allow addresses that other machines can reach
+	Hosts            []string // more Host headers to accept, with or without a port
 }
 
-// address is where to listen: an IP address, or none for all of them, and a port,
-// 0 for a free one.
+// address is an address to listen on. The unspecified IP address means all addresses, and
+// port 0 any free port.
 type address struct {
 	IP   netip.Addr
 	Port uint16
 }
 
-// isLoopback reports whether nobody but this machine can reach the address.
+// isLoopback reports whether only this machine can reach the address.
 func (a address) isLoopback() bool { return a.IP.IsLoopback() }
 
-const helpHead = `asanaauth local runs asanaauth on this machine, with an offline Asana of its own.
-It is made for trying things and for developing against: not for production.
+const helpHead = `Local runs asanaauth on this machine, for development and for trying it out.
+It is not for production.
 
 Usage:
 
   asanaauth local [flags]
 
-It prints "ready URL" on stdout when it can be used, logs to stderr, and ends on
-SIGINT or SIGTERM. Variables of the functions are read where they make sense here;
-with ASANA_CLIENT_ID, ASANA_CLIENT_SECRET and ASANA_SCOPES it uses the real Asana.
+When the service accepts requests, local prints "ready URL" on stdout. Open that URL in
+a browser for a page that shows each step of a sign-in. Logs go to stderr. The command
+runs until it gets SIGINT (Ctrl+C) or SIGTERM, and keeps its data in a folder.
+
+By default, it also starts offline Asana, a test server that replaces Asana. To use the
+real Asana, set ASANA_CLIENT_ID, ASANA_CLIENT_SECRET and ASANA_SCOPES.
+
+Local reads these environment variables of the functions, if they are set:
+
+  PUBLIC_URL, RETURN_URLS, ALLOWED_ORIGINS, SIGN_IN, SESSION_TTL, SESSION_IDLE_TTL
+  ASANA_CLIENT_ID, ASANA_SCOPES, ASANA_RESPONSE_TYPE, ASANA_BASE_URL, ASANA_ISSUER
+  INSTALLATION, KEY_CACHE_TTL
+
+and these of its own:
+
+  ASANA_CLIENT_SECRET, ASANA_NEXT_CLIENT_SECRET    instead of ASANA_CLIENT_SECRET_ARN
+  ASANAAUTH_BACKEND_KEY                            instead of -backend-key
+
+Examples:
+
+  asanaauth local
+  asanaauth local -data ./data -backend-key dev-key
+  RETURN_URLS=http://localhost:3000/ ALLOWED_ORIGINS=http://localhost:3000 asanaauth local
 
 Flags:
 
 `
 
-// ParseFlags reads a command line. It returns the help text where that was asked
-// for; an error is a sentence for the person who typed the line.
+// ParseFlags parses the arguments after "local". If they ask for help, it returns the help
+// text. An error is a message for the user.
 func ParseFlags(args []string) (f Flags, help string, err error) {
 	var text strings.Builder
 	set := flag.NewFlagSet("local", flag.ContinueOnError)
@@ -55,12 +75,12 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 		text.WriteString(helpHead)
 		set.PrintDefaults()
 	}
-	addr := set.String("addr", "127.0.0.1:8484", "where the service listens, `IP:PORT`; port 0 is a free one")
-	asanaAddr := set.String("asana-addr", "127.0.0.1:8485", "where offline Asana listens, `IP:PORT`")
-	set.StringVar(&f.Data, "data", "", "`folder` that everything is kept in (default: one under the user's cache directory)")
-	set.StringVar(&f.BackendKey, "backend-key", "", "`key` that backends show in place of AWS IAM: \"Authorization: Bearer KEY\", or SigV4 with KEY as the access key id and any secret (default: one is made and printed)")
-	set.BoolVar(&f.AllowNonLoopback, "allow-non-loopback", false, "listen where other machines can reach it, although nothing is protected from them")
-	set.Func("host", "a further `name` to answer to, as the Host of a request; may be repeated", func(name string) error {
+	addr := set.String("addr", "127.0.0.1:8484", "`IP:PORT` on which the service listens; port 0 selects a free port")
+	asanaAddr := set.String("asana-addr", "127.0.0.1:8485", "`IP:PORT` on which offline Asana listens; port 0 selects a free port")
+	set.StringVar(&f.Data, "data", "", "data `folder`; local creates it if it does not exist (default: a folder below the user's cache directory)")
+	set.StringVar(&f.BackendKey, "backend-key", "", "`key` that backends send instead of AWS IAM credentials, as \"Authorization: Bearer KEY\" or as the access key id of a SigV4 signature, with any secret (default: a random key, which is printed)")
+	set.BoolVar(&f.AllowNonLoopback, "allow-non-loopback", false, "allow -addr and -asana-addr to be addresses that other machines can reach; nothing protects the service from them")
+	set.Func("host", "also accept requests with this Host `name`; can be repeated", func(name string) error {
 		f.Hosts = append(f.Hosts, name)
 		return checkHost(name)
 	})
@@ -70,7 +90,7 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 	case err != nil:
 		return f, "", err
 	case set.NArg() > 0:
-		return f, "", fmt.Errorf("%q is no flag", set.Arg(0))
+		return f, "", fmt.Errorf("unexpected argument %q: local takes only flags", set.Arg(0))
 	}
 	for _, a := range []struct {
 		flag, value string
@@ -80,15 +100,17 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 			return f, "", fmt.Errorf("%s: %w", a.flag, err)
 		}
 		if !a.to.isLoopback() && !f.AllowNonLoopback {
-			return f, "", fmt.Errorf("%s: other machines could reach this address (-allow-non-loopback lets them)", a.flag)
+			return f, "", fmt.Errorf("%s: other machines can reach this address: use a loopback address such as 127.0.0.1, or allow it with -allow-non-loopback", a.flag)
 		}
 	}
-	if f.BackendKey != "" && !goodKey(f.BackendKey) {
-		return f, "", errors.New("-backend-key: a key is made of A-Z, a-z, 0-9, -, _, . and ~")
+	if f.BackendKey != "" && !validKey(f.BackendKey) {
+		return f, "", errors.New("-backend-key: the key must consist of A-Z, a-z, 0-9, -, _, . and ~")
 	}
 	return f, "", nil
 }
 
+// parseAddress parses IP:PORT. It also accepts localhost:PORT and, for all addresses,
+// :PORT.
 func parseAddress(s string) (address, error) {
 	host, portText, err := net.SplitHostPort(s)
 	if err != nil {
@@ -96,7 +118,7 @@ func parseAddress(s string) (address, error) {
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil {
-		return address{}, fmt.Errorf("%q is no port", portText)
+		return address{}, fmt.Errorf("%q is not a port number", portText)
 	}
 	switch {
 	case host == "":
@@ -106,22 +128,24 @@ func parseAddress(s string) (address, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return address{}, fmt.Errorf("%q is no IP address", host)
+		return address{}, fmt.Errorf("%q is not an IP address", host)
 	}
 	return address{ip.Unmap(), uint16(port)}, nil
 }
 
-// goodKey accepts what fits into a Bearer token (RFC 6750 section 2.1) and into
-// the credential of a SigV4 signature, where a slash ends it.
-func goodKey(s string) bool {
+// validKey reports whether s can be both a Bearer token (RFC 6750 section 2.1) and the
+// access key id of a SigV4 signature, which a slash would end.
+func validKey(s string) bool {
 	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 	return s != "" && strings.Trim(s, allowed) == ""
 }
 
+// checkHost returns an error if name is not a host name or IP address, with or without a
+// port.
 func checkHost(name string) error {
 	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:[]"
 	if name == "" || strings.Trim(name, allowed) != "" {
-		return errors.New("is a name, with a port or without")
+		return errors.New("must be a host name, optionally with a port")
 	}
 	return nil
 }

@@ -15,37 +15,39 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// guard stands before everything that is served. A name that somebody else made
-// point to this machine is not answered (DNS rebinding), and what changes
-// something is not taken from pages of other origins. The handlers behind it
-// guard themselves too, as they have to where there is none.
+// guard checks the Host and the Origin of every request before it passes it on.
+//
+// It rejects requests for other host names, because an attacker can make a name resolve
+// to this machine (DNS rebinding). It rejects unsafe methods from pages of other origins.
+// The handlers of the functions check origins too, because they have no guard on AWS.
 type guard struct {
 	next    http.Handler
-	hosts   map[string]bool // in lower case, as a Host is sent
-	origins []string        // of pages that may change something
+	hosts   map[string]bool // accepted Host headers, in lower case
+	origins []string        // origins that may send unsafe methods
 	log     *slog.Logger
-	// foreign may be posted to from anywhere: /callback, whose page posts with
-	// "Origin: null" because it sends no referrer.
-	foreign string
+	// anyOrigin is a path that accepts every Origin. It is /callback, because the page
+	// that posts to it has the policy no-referrer and so sends "Origin: null".
+	anyOrigin string
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !g.hosts[strings.ToLower(r.Host)]:
-		g.log.InfoContext(r.Context(), "refused a request for another host: -host adds one", "status", http.StatusMisdirectedRequest)
+		g.log.InfoContext(r.Context(), "rejected a request for an unknown host; -host adds a host", "status", http.StatusMisdirectedRequest)
 		setHeaders(w.Header())
-		http.Error(w, "This service does not answer to that name.", http.StatusMisdirectedRequest)
-	case changes(r) && r.URL.Path != g.foreign && !g.sameOrigin(r):
+		http.Error(w, "This service does not accept requests for this host name. Use the printed URL, or add the name with -host.", http.StatusMisdirectedRequest)
+	case isUnsafe(r) && r.URL.Path != g.anyOrigin && !g.sameOrigin(r):
 		refuseOrigin(w, r, g.log)
 	case path.Clean(r.URL.Path) != r.URL.Path && r.URL.Path != "/_offline/":
-		// The mux would send the browser on to the clean path.
+		// The mux would redirect to the clean path.
 		httpapi.NewFailure(httpapi.Config{Log: g.log}, asanaauth.NotFound, "").ServeHTTP(w, r)
 	default:
 		g.next.ServeHTTP(w, r)
 	}
 }
 
-func changes(r *http.Request) bool {
+// isUnsafe reports whether the method of r may change something (RFC 9110 section 9.2.1).
+func isUnsafe(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return false
@@ -53,8 +55,8 @@ func changes(r *http.Request) bool {
 	return true
 }
 
-// sameOrigin reports whether no page of another origin sent this. What is no
-// browser sends no Origin.
+// sameOrigin reports whether r comes from an accepted origin or has no Origin. Only
+// browsers send an Origin.
 func (g *guard) sameOrigin(r *http.Request) bool {
 	for _, origin := range r.Header.Values("Origin") {
 		if !slices.Contains(g.origins, origin) {
@@ -64,7 +66,7 @@ func (g *guard) sameOrigin(r *http.Request) bool {
 	return true
 }
 
-// setHeaders is what every answer has (httpapi sets the same).
+// setHeaders sets the headers that every response has. Package httpapi sets the same ones.
 func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -72,21 +74,21 @@ func setHeaders(h http.Header) {
 	h.Set("X-Request-Id", rand.Text())
 }
 
-// refuseOrigin answers with the problem of the frontend routes.
+// refuseOrigin responds with the problem forbidden-origin, like the frontend routes.
 func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
 	w.Header().Add("Vary", "Origin")
 	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "A page from another origin sent this request, so it was rejected.").ServeHTTP(w, r)
 }
 
-// ownHosts are the Hosts that a service on a port of this machine answers to:
-// its loopback names, the address it was told to listen at, and what else was
-// named, where a port that is not given may be missing or this one.
+// ownHosts returns the Host headers that a service on a port of this machine accepts:
+// loopback names, the address a, and the names in more. A name without a port is accepted
+// both without a port and with this one.
 func ownHosts(a address, port uint16, more ...string) map[string]bool {
 	number := strconv.Itoa(int(port))
 	hosts := map[string]bool{}
 	add := func(name string) {
 		hosts[net.JoinHostPort(name, number)] = true
-		if port == 80 { // which browsers leave out
+		if port == 80 { // browsers omit it
 			hosts[bracketed(name)] = true
 		}
 	}
@@ -106,7 +108,7 @@ func ownHosts(a address, port uint16, more ...string) map[string]bool {
 	return hosts
 }
 
-// bracketed is how an address stands in a URL without a port.
+// bracketed returns name as the host of a URL, with brackets if it is an IPv6 address.
 func bracketed(name string) string {
 	if ip, err := netip.ParseAddr(name); err == nil && ip.Is6() {
 		return "[" + name + "]"
@@ -114,7 +116,7 @@ func bracketed(name string) string {
 	return name
 }
 
-// httpOrigins are the origins of pages on those hosts, over http.
+// httpOrigins returns the http origins of hosts.
 func httpOrigins(hosts map[string]bool) []string {
 	var origins []string
 	for host := range hosts {

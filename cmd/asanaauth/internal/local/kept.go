@@ -9,38 +9,39 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Kept tells how many rows of a kind there are, and which attributes they have:
-// never what is in them.
+// Kept describes the stored rows of one kind. It contains names of attributes, never their
+// values.
 type Kept struct {
 	Kind       string   `json:"kind"`
 	Purpose    string   `json:"purpose"`
 	Rows       int      `json:"rows"`
-	Attributes []string `json:"attributes"` // readable, or a hash
-	Sealed     []string `json:"sealed"`     // encrypted
+	Attributes []string `json:"attributes"` // attributes that are readable or a hash
+	Sealed     []string `json:"sealed"`     // attributes that are encrypted
 }
 
-// rowKind is a kind of row, in words.
+// rowKind describes a kind of row.
 type rowKind struct {
-	prefix, suffix string // of the partition and of the sort key
+	prefix, suffix string // prefix of the partition key, suffix of the sort key
 	name, purpose  string
 	sealed         []string // attributes that are encrypted
 }
 
-// rowKinds are the kinds of rows, in the order in which a trip makes them.
+// rowKinds returns all kinds of rows, in the order in which a sign-in creates them.
 func rowKinds() []rowKind {
 	return []rowKind{
-		{"l#", "", "link", "a backend's invitation; holds what Asana answered until the backend redeems it", []string{"held"}},
-		{"a#", "", "attempt", "one trip to Asana and back; ten minutes, single use", nil},
-		{"c#", "#hot", "connection (hot)", "what a refresh writes: tokens, lease, status", []string{"access", "refresh"}},
-		{"c#", "#cold", "connection (cold)", "what a consent writes: who, and which scopes", []string{"owner_name", "name", "email", "picture"}},
-		{"s#", "", "session", "a browser that is signed in to a connection", []string{"proof"}},
-		{"x#", "", "session code", "tells a backend, once, who is signed in; a minute", []string{"proof"}},
-		{"w#", "", "reader", "the service account that is asked about licences in a workspace", nil},
-		{"u#", "", "pointer", "finds the connections of an Asana user", nil},
-		{"k#", "", "keyring", "the keys that seal all others, wrapped", []string{"wrapped"}},
+		{"l#", "", "link", "a sign-in link from a backend; holds the tokens until the backend redeems the connect code", []string{"held"}},
+		{"a#", "", "attempt", "one sign-in in progress; valid for ten minutes, usable once", nil},
+		{"c#", "#hot", "connection (hot)", "the fields that a refresh writes: tokens, lease, status", []string{"access", "refresh"}},
+		{"c#", "#cold", "connection (cold)", "the fields that a sign-in writes: Asana user, scopes", []string{"owner_name", "name", "email", "picture"}},
+		{"s#", "", "session", "a browser that is signed in", []string{"proof"}},
+		{"x#", "", "session code", "reports to a backend who is signed in; valid for a minute, usable once", []string{"proof"}},
+		{"w#", "", "reader", "the service account that reads memberships in a workspace", nil},
+		{"u#", "", "pointer", "lists the connections of an Asana user", nil},
+		{"k#", "", "keyring", "the keys that encrypt all other rows, encrypted by the local key", []string{"wrapped"}},
 	}
 }
 
+// kindOf returns the kind of the row with this key.
 func kindOf(k store.Key) rowKind {
 	for _, kind := range rowKinds() {
 		if strings.HasPrefix(k.PK, kind.prefix) && strings.HasSuffix(k.SK, kind.suffix) {
@@ -50,7 +51,7 @@ func kindOf(k store.Key) rowKind {
 	return rowKind{name: "row"}
 }
 
-// countKept goes through all rows: there are few here.
+// countKept scans all rows and counts them by kind.
 func countKept(ctx context.Context, rows store.Scanner) ([]Kept, error) {
 	counts := map[string]int{}
 	names := map[string]map[string]bool{} // of attributes, by kind
@@ -81,6 +82,7 @@ func countKept(ctx context.Context, rows store.Scanner) ([]Kept, error) {
 	return kept, nil
 }
 
+// kept returns the description of rows of this kind, which have these attributes.
 func (k rowKind) kept(rows int, names map[string]bool) Kept {
 	out := Kept{Kind: k.name, Purpose: k.purpose, Rows: rows, Attributes: []string{}, Sealed: []string{}}
 	for _, name := range slices.Sorted(maps.Keys(names)) {

@@ -1,4 +1,4 @@
 package local
 
-// CountKept counts what the page shows of the rows.
+// CountKept counts stored rows by kind.
 var CountKept = countKept

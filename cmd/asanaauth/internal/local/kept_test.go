@@ -15,12 +15,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// goldenRows are a row of each kind, with every attribute that it can have.
+// goldenRows returns a row of each kind, with every attribute that it can have.
 func goldenRows(t *testing.T) []store.Row {
 	t.Helper()
 	files, err := filepath.Glob("../../../../pkg/asanaauth/store/testdata/rows/*-1.json")
 	if err != nil || len(files) < 9 {
-		t.Fatalf("%d golden rows, %v", len(files), err)
+		t.Fatalf("got %d golden rows, %v; want at least 9", len(files), err)
 	}
 	var rows []store.Row
 	for _, file := range files {
@@ -37,7 +37,7 @@ func goldenRows(t *testing.T) []store.Row {
 	return rows
 }
 
-// TestEveryKindIsShown: the page names each kind of row, and says of each attribute
+// TestEveryKindIsShown checks that the page shows each kind of row, and for each attribute
 // whether it is sealed.
 func TestEveryKindIsShown(t *testing.T) {
 	type attributes struct{ Readable, Sealed []string }
@@ -57,7 +57,7 @@ func TestEveryKindIsShown(t *testing.T) {
 	named := map[string]bool{}
 	for _, k := range kept {
 		if k.Rows != 1 || k.Purpose == "" || named[k.Kind] {
-			t.Errorf("%q has %d rows, the purpose %q, and is there twice: %t", k.Kind, k.Rows, k.Purpose, named[k.Kind])
+			t.Errorf("kind %q: got %d rows, purpose %q, repeated: %t; want 1 row, a purpose, not repeated", k.Kind, k.Rows, k.Purpose, named[k.Kind])
 		}
 		named[k.Kind] = true
 		got = append(got, attributes{k.Attributes, k.Sealed})
@@ -68,12 +68,13 @@ func TestEveryKindIsShown(t *testing.T) {
 	slices.SortFunc(want, order)
 	slices.SortFunc(got, order)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("attributes by kind (-rows +page):\n%s", diff)
+		t.Errorf("attributes by kind (-want +got):\n%s", diff)
 	}
 }
 
-// split tells a row's sealed attributes, which are gone when its sealed fields are,
-// from those that can be read. A keyring is wrapped, which is no less.
+// split returns the readable and the sealed attributes of a row. An attribute is sealed if
+// it disappears when the sealed fields are set to zero. The wrapped keys of a keyring
+// count as sealed.
 func split(row store.Row) (readable, sealed []string) {
 	all := store.Encode(row)
 	copied := reflect.New(reflect.TypeOf(row).Elem())

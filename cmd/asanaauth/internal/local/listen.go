@@ -12,11 +12,11 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// freePortTries bounds the search for a port that is free at every address.
+// freePortTries is the number of attempts to find a port that is free at every address.
 const freePortTries = 10
 
-// listen opens listeners at the address and at both loopback addresses, all with
-// one port: browsers take "localhost" for either of them.
+// listen opens listeners at the address and at both loopback addresses, all with the same
+// port. Browsers resolve "localhost" to either loopback address.
 func listen(a address) (ls []net.Listener, port uint16, err error) {
 	for range freePortTries {
 		ls, port, err = listenOnce(a)
@@ -27,6 +27,7 @@ func listen(a address) (ls []net.Listener, port uint16, err error) {
 	return ls, port, err
 }
 
+// listenOnce is one attempt of listen.
 func listenOnce(a address) ([]net.Listener, uint16, error) {
 	var ls []net.Listener
 	port := a.Port
@@ -34,7 +35,7 @@ func listenOnce(a address) ([]net.Listener, uint16, error) {
 		l, err := net.Listen(at.network, net.JoinHostPort(at.host(), strconv.Itoa(int(port))))
 		if err != nil {
 			closeAll(ls)
-			return nil, 0, fmt.Errorf("listening: %w", err)
+			return nil, 0, fmt.Errorf("%w: choose another address or port", err)
 		}
 		ls = append(ls, l)
 		port = uint16(l.Addr().(*net.TCPAddr).Port)
@@ -42,13 +43,14 @@ func listenOnce(a address) ([]net.Listener, uint16, error) {
 	return ls, port, nil
 }
 
+// place is an argument of net.Listen.
 type place struct {
 	network string
 	ip      netip.Addr
 }
 
-// host is the address as net.Listen wants it: empty for all addresses of a
-// machine, which may have no IPv6.
+// host returns the host for net.Listen. It is empty for all addresses, because "::" fails
+// on machines without IPv6.
 func (p place) host() string {
 	if p.ip == netip.IPv6Unspecified() {
 		return ""
@@ -56,8 +58,8 @@ func (p place) host() string {
 	return p.ip.String()
 }
 
-// places are where to listen for one address. All IPv6 addresses (::) include
-// the IPv4 ones, as everywhere in Go.
+// places returns the places for listen. The address "::" includes all IPv4 addresses, as
+// in package net.
 func places(ip netip.Addr) []place {
 	all := []place{{"tcp6", ip}}
 	if ip.Is4() {
@@ -76,7 +78,7 @@ func places(ip netip.Addr) []place {
 	return all
 }
 
-// hasIPv6 reports whether this machine has ::1: containers often have not.
+// hasIPv6 reports whether this machine has ::1. Containers often do not.
 func hasIPv6() bool {
 	l, err := net.Listen("tcp6", net.JoinHostPort(loopback6.String(), "0"))
 	if err != nil {
@@ -92,13 +94,14 @@ func closeAll(ls []net.Listener) {
 	}
 }
 
-// listeners are the sockets of the service, and of offline Asana where it runs.
+// listeners are the listeners of the service and, if it runs, of offline Asana.
 type listeners struct {
 	service, asana         []net.Listener
 	servicePort, asanaPort uint16
 }
 
-// openListeners opens them before anything else: addresses are made of ports.
+// openListeners opens the listeners, and those of offline Asana if offline is true. The
+// configuration depends on their ports.
 func openListeners(f Flags, offline bool) (*listeners, error) {
 	var l listeners
 	var err error
@@ -120,14 +123,14 @@ func (l *listeners) close() {
 	closeAll(l.asana)
 }
 
-// serviceURL is the service's origin: another host than offline Asana's, since
-// cookies do not tell ports apart.
+// serviceURL returns the origin of the service. Its host differs from the one of offline
+// Asana, because cookies are shared between the ports of a host.
 func (l *listeners) serviceURL() string { return "http://localhost" + portOf(l.servicePort) }
 
-// asanaURL is offline Asana's origin.
+// asanaURL returns the origin of offline Asana.
 func (l *listeners) asanaURL() string { return "http://" + loopback4.String() + portOf(l.asanaPort) }
 
-// portOf is the port in an origin, where browsers leave 80 out.
+// portOf returns the port part of an http origin, which is empty for port 80.
 func portOf(port uint16) string {
 	if port == 80 {
 		return ""

@@ -1,10 +1,13 @@
-// Package local runs asanaauth in one process: the handlers of the functions, a
-// table in a file, a local key in place of KMS, and offline Asana on an origin of
-// its own. It is for one person at one machine, and not for production.
+// Package local implements "asanaauth local", which runs asanaauth in one process.
 //
-// A request's way: listen.go, guard.go (Host and Origin), parts.go (the mux of
-// the functions' handlers, and the rules behind them); the page and what it asks
-// for are in routes.go and page.go.
+// It serves the HTTP handlers of the functions. It stores rows in a file instead of
+// DynamoDB and encrypts them with a local key instead of KMS. Unless the real Asana is
+// configured, it also serves offline Asana on an origin of its own. It is for one
+// developer on one machine, not for production.
+//
+// A request passes through listen.go, guard.go (which checks Host and Origin) and
+// parts.go (which has the mux and the handlers). The page of the command is in page.go
+// and routes.go, and the trace that it shows in trace.go and traced.go.
 package local
 
 import (
@@ -18,8 +21,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// Run serves until ctx ends. It prints "ready" and the address on stdout as its
-// last line there, and logs to stderr. All that it answered is on the disk by then, whatever ends it.
+// Run serves until ctx is canceled, and then finishes the requests in progress. When the
+// service accepts requests, Run prints "ready" and its URL as the last line on stdout. It
+// logs to stderr. lookup returns environment variables, like [os.LookupEnv].
+//
+// Every change is on disk before its response is sent, so that even a killed process
+// loses nothing that it responded with. An error is a message for the user.
 func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(stderr, nil)))
 	l, err := openListeners(f, !env.NewReader(lookup).Set("ASANA_CLIENT_ID"))
@@ -27,7 +34,7 @@ func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdou
 		return err
 	}
 	defer l.close()
-	c, err := settle(ctx, f, l, lookup, log)
+	c, err := configure(ctx, f, l, lookup, log)
 	if err != nil {
 		return err
 	}
@@ -52,35 +59,36 @@ func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdou
 	})
 }
 
-// settle reads the variables, or tells all that is wrong with them.
-func settle(ctx context.Context, f Flags, l *listeners, lookup func(string) (string, bool), log *slog.Logger) (config, error) {
+// configure reads the environment variables and logs warnings about them. Its error
+// lists all variables that are missing or malformed.
+func configure(ctx context.Context, f Flags, l *listeners, lookup func(string) (string, bool), log *slog.Logger) (config, error) {
 	r := env.NewReader(lookup)
 	c := readConfig(r, f.BackendKey, l.serviceURL())
 	if err := r.Err(); err != nil {
-		return config{}, fmt.Errorf("variables:\n%w", err)
+		return config{}, fmt.Errorf("correct these environment variables:\n%w", err)
 	}
 	for _, w := range r.Warnings() {
-		log.WarnContext(ctx, "odd configuration", "err", w)
+		log.WarnContext(ctx, "a variable is probably wrong", "err", w)
 	}
 	for _, name := range c.unused(r) {
-		log.WarnContext(ctx, "a variable is not used, because offline Asana runs where ASANA_CLIENT_ID is not set", "name", name)
+		log.WarnContext(ctx, "a variable is ignored, because ASANA_CLIENT_ID is not set and offline Asana is used", "name", name)
 	}
 	if !c.ownPublicURL {
-		log.WarnContext(ctx, "PUBLIC_URL is set: whoever can reach it reaches this process")
+		log.WarnContext(ctx, "PUBLIC_URL is set: anyone who can reach it can reach this process")
 	}
 	if !c.offline {
-		log.InfoContext(ctx, "the Asana app needs this redirect URL", "redirect_uri", c.redirectURI())
+		log.InfoContext(ctx, "register this redirect URL with your Asana app", "redirect_uri", c.redirectURI())
 	}
 	if len(f.Hosts) > 0 {
-		log.WarnContext(ctx, "-host is set: pages of these hosts reach this process", "hosts", f.Hosts)
+		log.WarnContext(ctx, "-host is set: pages on these hosts can reach this process", "hosts", f.Hosts)
 	}
 	if f.AllowNonLoopback {
-		log.WarnContext(ctx, "-allow-non-loopback is set: other machines may reach this process")
+		log.WarnContext(ctx, "-allow-non-loopback is set: other machines can reach this process")
 	}
 	return c, nil
 }
 
-// newServers puts handlers behind guards on the listeners.
+// newServers returns servers for the listeners. Each handler is behind a guard.
 func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*servers, error) {
 	t := &trace{}
 	own := &ownRoutes{rows: d.rows, trace: t, log: log}
@@ -102,7 +110,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 	if err != nil {
 		return nil, err
 	}
-	s.settle = r.tokens.Wait
+	s.waitRefreshes = r.tokens.Wait
 	mux, err := serviceRoutes(c, r, log)
 	if err != nil {
 		return nil, err
@@ -111,16 +119,16 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 	own.addTo(mux)
 	hosts := ownHosts(f.Addr, l.servicePort, hostsOf(c, f)...)
 	s.add("asanaauth", l.service, &guard{
-		next:    traceRequests(t, theService, isProduct, mux),
-		hosts:   hosts,
-		origins: append(httpOrigins(hosts), append(c.allowedOrigins, c.publicURL)...),
-		log:     log,
-		foreign: "/callback",
+		next:      traceRequests(t, theService, isProduct, mux),
+		hosts:     hosts,
+		origins:   append(httpOrigins(hosts), append(c.allowedOrigins, c.publicURL)...),
+		log:       log,
+		anyOrigin: "/callback",
 	})
 	return s, nil
 }
 
-// hostsOf are the hosts that the configuration adds.
+// hostsOf returns the accepted hosts that the user configured, with -host or PUBLIC_URL.
 func hostsOf(c config, f Flags) []string {
 	hosts := append([]string{}, f.Hosts...)
 	if u, err := url.Parse(c.publicURL); err == nil && !c.ownPublicURL {

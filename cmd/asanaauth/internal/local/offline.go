@@ -7,16 +7,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Our app at offline Asana. The client id never changes, as rows name the one
-// that their grant was issued to; the secret guards nothing.
+// The app of this service at offline Asana. The client id must not change, because each
+// connection stores the client id of its grant. The secret protects nothing.
 const (
 	offlineClientID     = "1300000000008484"
 	offlineClientSecret = "offline-local-app"
 )
 
-// newOffline makes an offline Asana where our app is registered as it has to be:
-// with our redirect URI, and exactly the scopes that we ask for. The config then
-// points to it.
+// newOffline returns an offline Asana with one registered app, which has the redirect URI
+// and the scopes of c. It stores its state in file. newOffline also sets the base URL and
+// the credentials of c to those of offline Asana.
 func newOffline(c *config, file, origin string) (*asanatest.Asana, error) {
 	c.clientID, c.secrets, c.baseURL = offlineClientID, []secret.String{secret.New(offlineClientSecret)}, origin
 	return asanatest.New(asanatest.Options{

@@ -12,26 +12,26 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pagePolicy lets the page's own script and style run and nothing else; the
-// script talks to this origin alone.
+// pagePolicy is the Content-Security-Policy of the page. It allows only the page's own
+// script and style, and requests to this origin.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// pageData is what the page is made with; the rest it asks for.
+// pageData is the data of the page's template. The script fetches the rest.
 type pageData struct {
 	PublicURL    string
-	Tunnel       bool   // PUBLIC_URL was set: something brings it here
-	Elsewhere    bool   // the page was not asked for under PUBLIC_URL
-	Offline      string // origin of offline Asana; empty with the real one
-	Asana        string // origin of Asana, whichever
-	SignIn       string // path that begins a trip
+	Tunnel       bool   // PUBLIC_URL was set, for example to a tunnel to this machine
+	Elsewhere    bool   // the page was requested under another host than PUBLIC_URL's
+	Offline      string // origin of offline Asana; empty with the real Asana
+	Asana        string // origin of the offline or the real Asana
+	SignIn       string // path of the sign-in link
 	LinksOnly    bool
 	RedirectURI  string
 	Scopes       string
 	ResponseType string
 	Folder       string
-	NoReturn     bool // RETURN_URLS does not have this page
-	NoOrigin     bool // ALLOWED_ORIGINS does not have this page
+	NoReturn     bool // RETURN_URLS does not contain this page
+	NoOrigin     bool // ALLOWED_ORIGINS does not contain the origin of this page
 }
 
 func newPageData(c config, folder string) pageData {
@@ -50,9 +50,9 @@ func newPageData(c config, folder string) pageData {
 	return p
 }
 
-// showPage answers GET /. Under another name of this machine the browser is sent
-// to the one that cookies and origins are made for; where a tunnel may have
-// changed the name on its way that could go round in circles.
+// showPage handles GET /. If the host is not the one of PUBLIC_URL, it redirects there,
+// because cookies and origins depend on the host. It does not redirect if PUBLIC_URL is
+// set: a tunnel may change the host of each request, and the browser would loop.
 func (o *ownRoutes) showPage(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	data := o.page
@@ -65,7 +65,7 @@ func (o *ownRoutes) showPage(w http.ResponseWriter, r *http.Request) {
 	t, err := template.ParseFS(pageFiles, "page/index.html")
 	if err != nil {
 		o.log.ErrorContext(r.Context(), "reading the page", "err", err)
-		http.Error(w, "The page cannot be read.", http.StatusInternalServerError)
+		http.Error(w, "The page could not be read. See the log.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

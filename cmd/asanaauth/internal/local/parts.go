@@ -21,7 +21,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// rooms are what the handlers call.
+// rooms are the parts of asanaauth that the handlers call.
 type rooms struct {
 	authorizer  *login.Authorizer
 	receiver    *login.Receiver
@@ -32,8 +32,8 @@ type rooms struct {
 	backend     httpapi.Backend
 }
 
-// newRooms wires the rooms to what there is here: rows in a file, a local key, and the
-// client secrets of the environment. The trace sees every request and every write.
+// newRooms returns rooms that use the data folder and the client secrets of c. It records
+// every request to Asana and every write in the trace.
 func newRooms(c config, d *data, t *trace, log *slog.Logger) (rooms, error) {
 	client, err := asana.New(asana.Config{
 		BaseURL:   c.baseURL,
@@ -72,21 +72,21 @@ func newRooms(c config, d *data, t *trace, log *slog.Logger) (rooms, error) {
 	return r, errors.Join(errs...)
 }
 
-// keysAndSecrets makes the keyring and the client secrets.
+// keysAndSecrets returns the keyring and the client secrets.
 func (c config) keysAndSecrets(d *data, rows store.Store, log *slog.Logger) (*keyring.Keyring, *clientsecret.Secrets, error) {
 	keys, err1 := keyring.New(keyring.Config{Store: rows, Wrapper: d.key, Installation: c.installation, TTL: c.keyCacheTTL, Log: log})
 	secrets, err2 := clientsecret.New(clientsecret.Config{Source: fixedSecrets(c.secrets)})
 	return keys, secrets, errors.Join(err1, err2)
 }
 
-// fixedSecrets are the client secrets of the environment.
+// fixedSecrets is a [clientsecret.Source] of the client secrets in environment variables.
 type fixedSecrets []secret.String
 
 // ClientSecrets implements [clientsecret.Source].
 func (s fixedSecrets) ClientSecrets(context.Context) ([]secret.String, error) { return s, nil }
 
-// asanaTransport speaks HTTP/1.1, as the functions do. The asana package sees to
-// redirects and deadlines.
+// asanaTransport returns a transport that uses HTTP/1.1, as the functions do. Package asana
+// handles redirects and deadlines.
 func asanaTransport() *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
@@ -96,7 +96,7 @@ func asanaTransport() *http.Transport {
 	return t
 }
 
-// serviceRoutes are the handlers that the functions serve, on their paths.
+// serviceRoutes returns a mux with the handlers of the functions at their paths.
 func serviceRoutes(c config, r rooms, log *slog.Logger) (*http.ServeMux, error) {
 	conf := httpapi.Config{PublicURL: c.publicURL, Log: log, Identity: backendIdentity(c.backendKey)}
 	authorize, err6 := httpapi.NewAuthorize(conf, r.authorizer)

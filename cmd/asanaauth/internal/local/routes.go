@@ -10,7 +10,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// ownRoutes are the page and what only the page needs, under /local/.
+// ownRoutes are the routes of the page, which only this command has: / and /local/.
 type ownRoutes struct {
 	page    pageData
 	rows    store.Scanner
@@ -19,7 +19,7 @@ type ownRoutes struct {
 	log     *slog.Logger
 }
 
-// addTo puts the routes beside those of the service.
+// addTo adds the routes to a mux.
 func (o *ownRoutes) addTo(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", o.showPage)
 	mux.HandleFunc("GET /local/style.css", serveAsset)
@@ -34,24 +34,25 @@ func (o *ownRoutes) addTo(mux *http.ServeMux) {
 	mux.HandleFunc("POST /local/asana/expire", o.asana)
 }
 
-// showTrip tells what was sent and what is kept, without any secret.
+// showTrip handles GET /local/trip. It responds with the trace and the stored rows, without
+// any secret.
 func (o *ownRoutes) showTrip(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	kept, err := countKept(r.Context(), o.rows)
 	if err != nil {
 		o.log.ErrorContext(r.Context(), "counting rows", "err", err)
-		http.Error(w, "The table cannot be read.", http.StatusInternalServerError)
+		http.Error(w, "The table could not be read. See the log.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(map[string]any{"steps": o.trace.list(), "kept": kept})
 }
 
-// asana hands a request for offline Asana's switches on to it, in this process:
-// its own origin answers no other page. The guard has let no foreign Origin pass;
-// no Origin at all is refused too.
+// asana forwards a request for the switches of offline Asana to its handler. The page
+// cannot send it directly, because offline Asana rejects other origins. The guard has
+// already rejected other origins; asana also rejects unsafe methods without an Origin.
 func (o *ownRoutes) asana(w http.ResponseWriter, r *http.Request) {
-	if changes(r) && r.Header.Get("Origin") == "" {
+	if isUnsafe(r) && r.Header.Get("Origin") == "" {
 		refuseOrigin(w, r, o.log)
 		return
 	}
@@ -62,7 +63,8 @@ func (o *ownRoutes) asana(w http.ResponseWriter, r *http.Request) {
 	o.offline.ServeHTTP(w, inner)
 }
 
-// isProduct tells the requests that the trace is about from those of the page.
+// isProduct reports whether r is a request to asanaauth itself, which the trace records.
+// Requests for the page are not recorded.
 func isProduct(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/authorize", "/callback", "/session", "/session/code", "/refresh", "/membership", "/disconnect":
@@ -71,6 +73,6 @@ func isProduct(r *http.Request) bool {
 	return isBackend(r)
 }
 
-// isConsent tells the requests of a browser to offline Asana from our own, which
-// the trace knows already.
+// isConsent reports whether r is a browser's request to offline Asana. The trace records
+// the service's own requests to Asana in tracedTransport.
 func isConsent(r *http.Request) bool { return r.URL.Path == "/-/oauth_authorize" }

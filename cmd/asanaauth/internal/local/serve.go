@@ -10,28 +10,30 @@ import (
 	"time"
 )
 
-// A request may take 25 seconds (of a caller that waits for somebody else's
-// refresh); what is under way when we are told to end has that time.
+// A request takes up to 25 seconds if it waits for a refresh of another request. Both
+// timeouts leave time for that.
 const (
-	writeTimeout = 40 * time.Second
-	endTimeout   = 28 * time.Second
+	writeTimeout    = 40 * time.Second
+	shutdownTimeout = 28 * time.Second
 )
 
-// servers serve handlers on listeners.
+// servers are the HTTP servers of the process.
 type servers struct {
 	log      *slog.Logger
 	asanaURL string
 	all      []*server
-	settle   func(context.Context) error // what goes on when its requests have gone
+	// waitRefreshes waits for refreshes that continue after their requests ended.
+	waitRefreshes func(context.Context) error
 }
 
+// server is an HTTP server with its listeners.
 type server struct {
 	http.Server
 	listeners []net.Listener
 	fresh     freshConns
 }
 
-// add has a handler served. Those added first end last.
+// add adds a server. The servers shut down in reverse order.
 func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 	added := &server{listeners: ls, Server: http.Server{
 		Handler:           h,
@@ -46,8 +48,8 @@ func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 	s.all = append(s.all, added)
 }
 
-// run serves until ctx ends or a listener fails, and then lets what is under way
-// come to its end.
+// run serves until ctx is canceled or a listener fails, and then shuts down. It calls
+// ready when the servers are started.
 func (s *servers) run(ctx context.Context, ready func()) error {
 	failed := make(chan error)
 	running := 0
@@ -61,11 +63,11 @@ func (s *servers) run(ctx context.Context, ready func()) error {
 	var err error
 	select {
 	case <-ctx.Done():
-		s.log.Info("ending; another signal ends at once")
+		s.log.Info("shutting down; send another signal to exit immediately")
 	case err = <-failed:
 		running--
 	}
-	err = errors.Join(err, s.end())
+	err = errors.Join(err, s.shutdown())
 	for range running {
 		if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
 			err = errors.Join(err, serveErr)
@@ -74,9 +76,10 @@ func (s *servers) run(ctx context.Context, ready func()) error {
 	return err
 }
 
-// end ends the service before Asana, which it still talks to.
-func (s *servers) end() error {
-	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+// shutdown finishes the requests in progress. It shuts down the service before offline
+// Asana, because those requests may need Asana.
+func (s *servers) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	var err error
 	for i := len(s.all) - 1; i >= 0; i-- {
@@ -84,28 +87,28 @@ func (s *servers) end() error {
 		if shutErr := s.all[i].Shutdown(ctx); shutErr != nil {
 			err = errors.Join(err, shutErr, s.all[i].Close())
 		}
-		// While Asana is still there: a refresh may be under way.
-		err = errors.Join(err, s.settle(ctx))
+		// Refreshes in progress need offline Asana, which is next.
+		err = errors.Join(err, s.waitRefreshes(ctx))
 	}
 	return err
 }
 
-// freshConns are the connections that nothing was sent on yet: browsers open some
-// in advance, and Shutdown would wait seconds for each.
+// freshConns are the connections without any request so far. Browsers open some in
+// advance, and Shutdown would wait several seconds for each.
 type freshConns struct {
 	mu     sync.Mutex
 	open   map[net.Conn]bool
-	ending bool
+	closed bool
 }
 
-// watch is a server's ConnState.
+// watch is the ConnState function of a server.
 func (f *freshConns) watch(c net.Conn, state http.ConnState) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case state != http.StateNew:
 		delete(f.open, c)
-	case f.ending:
+	case f.closed:
 		c.Close()
 	default:
 		if f.open == nil {
@@ -115,11 +118,11 @@ func (f *freshConns) watch(c net.Conn, state http.ConnState) {
 	}
 }
 
-// close closes them, and those that come from now on.
+// close closes these connections and all later ones.
 func (f *freshConns) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ending = true
+	f.closed = true
 	for c := range f.open {
 		c.Close()
 	}

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// keptSteps bounds the trace: a sign-in and a few refreshes.
+// keptSteps is the maximum length of the trace, enough for a sign-in and a few refreshes.
 const keptSteps = 60
 
-// Step is something that was sent or kept: who spoke to whom about what, and how
-// it ended. It never has a value, only the names of parameters and kinds of rows.
+// Step is a request or a write to the table. It contains names of parameters and kinds of
+// rows, never their values.
 type Step struct {
 	Number int       `json:"number"`
 	At     time.Time `json:"at"`
 	From   string    `json:"from"`
 	To     string    `json:"to"`
-	What   string    `json:"what"`           // a request line without its query, or "keep"
-	With   []string  `json:"with,omitempty"` // names
-	Result string    `json:"result"`         // empty: under way
+	What   string    `json:"what"`           // a request line without its query, or "write"
+	With   []string  `json:"with,omitempty"` // names of parameters, or kinds of rows
+	Result string    `json:"result"`         // empty while in progress
 }
 
-// The parties of a trip.
+// The parties of a step.
 const (
 	theBrowser = "browser"
 	theBackend = "backend"
@@ -30,14 +30,14 @@ const (
 	theTable   = "table"
 )
 
-// trace remembers the last steps, for the page. Safe for concurrent use.
+// trace records the last steps for the page. It is safe for concurrent use.
 type trace struct {
 	mu    sync.Mutex
 	count int
 	steps []*Step // oldest first
 }
 
-// begin notes a step, and returns how to note its end.
+// begin records a step. The caller must call end with the result.
 func (t *trace) begin(s Step) (end func(result string)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,7 +54,7 @@ func (t *trace) begin(s Step) (end func(result string)) {
 	}
 }
 
-// list returns the steps as they are now, oldest first.
+// list returns a copy of the steps, oldest first.
 func (t *trace) list() []Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,7 +65,7 @@ func (t *trace) list() []Step {
 	return list
 }
 
-// statusOf remembers the status that passes through a ResponseWriter.
+// statusOf is a ResponseWriter that records the status.
 type statusOf struct {
 	http.ResponseWriter
 	status int
@@ -78,5 +78,5 @@ func (w *statusOf) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets [http.ResponseController] through.
+// Unwrap returns the ResponseWriter for [http.ResponseController].
 func (w *statusOf) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -15,15 +15,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/bolt"
 )
 
-// knownNames are the parameters that steps name. A name is the sender's to
-// choose, and somebody may have put a secret there.
+// knownNames are the names of parameters that steps show. A sender can choose any other
+// name, and put a secret into it.
 var knownNames = []string{
 	"access_token", "app_state", "asana_user", "client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier",
 	"cursor", "decision", "error", "error_description", "grant_type", "id_token", "iss", "limit", "link", "min_ttl", "nonce", "offset", "opt_fields",
 	"owner", "person", "redirect_uri", "refresh_token", "refused", "response_type", "return_to", "scope", "state", "token", "token_type_hint", "user", "workspace",
 }
 
-// namesOf are the known names of parameters in their order, "other" for the rest.
+// namesOf returns the sorted names of parameters, with "other" for names that are not in
+// knownNames.
 func namesOf(lists ...url.Values) []string {
 	var names []string
 	for _, values := range lists {
@@ -38,8 +39,8 @@ func namesOf(lists ...url.Values) []string {
 	return slices.Compact(names)
 }
 
-// traceRequests notes requests from browsers and backends to one of our handlers,
-// those alone that wanted says.
+// traceRequests returns a handler that records requests from browsers and backends, if
+// wanted returns true for them. to names the party that next belongs to.
 func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !wanted(r) {
@@ -61,8 +62,8 @@ func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next ht
 	})
 }
 
-// requestLine is a request line without its query, and without what stands for
-// {id} there. Methods and paths are the sender's to choose, too.
+// requestLine returns the method and the path of r. It replaces the connection ID and cuts
+// off after 100 bytes, because the sender chooses both method and path.
 func requestLine(r *http.Request) string {
 	path := r.URL.Path
 	if id, ok := strings.CutPrefix(path, "/connections/"); ok {
@@ -78,7 +79,7 @@ func requestLine(r *http.Request) string {
 	return line
 }
 
-// tracedTransport notes what is sent to Asana.
+// tracedTransport records the requests to Asana.
 type tracedTransport struct {
 	next  http.RoundTripper
 	trace *trace
@@ -104,15 +105,15 @@ func (t tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case err == nil:
 		end(strconv.Itoa(resp.StatusCode))
 	case errors.Is(err, context.DeadlineExceeded):
-		end("no answer in time")
+		end("no response in time")
 	default:
-		end("no answer")
+		end("no response")
 	}
 	return resp, err
 }
 
-// formOf reads the form of a request, which is small, and returns a request that
-// still has it.
+// formOf reads the form in the body of r. It returns the form, and a request with the same
+// body to send instead of r.
 func formOf(r *http.Request) (url.Values, *http.Request, error) {
 	if r.Body == nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return nil, r, nil
@@ -124,11 +125,11 @@ func formOf(r *http.Request) (url.Values, *http.Request, error) {
 	}
 	again := r.Clone(r.Context())
 	again.Body = io.NopCloser(bytes.NewReader(body))
-	form, _ := url.ParseQuery(string(body)) // what does not parse is not named
+	form, _ := url.ParseQuery(string(body)) // parameters that do not parse are not recorded
 	return form, again, nil
 }
 
-// tracedStore notes what is kept.
+// tracedStore records the writes.
 type tracedStore struct {
 	*bolt.Store
 	trace *trace
@@ -138,19 +139,19 @@ type tracedStore struct {
 func (s tracedStore) Write(ctx context.Context, changes ...store.Change) error {
 	var with []string
 	for _, c := range changes {
-		word := kindOf(c.Key).name
+		kind := kindOf(c.Key).name
 		if c.Row == nil {
-			word = "no more " + word
+			kind = "delete " + kind
 		}
-		with = append(with, word)
+		with = append(with, kind)
 	}
-	end := s.trace.begin(Step{From: theService, To: theTable, What: "keep", With: with})
+	end := s.trace.begin(Step{From: theService, To: theTable, What: "write", With: with})
 	err := s.Store.Write(ctx, changes...)
 	switch {
 	case err == nil:
-		end("kept")
+		end("written")
 	case errors.Is(err, store.ErrConflict):
-		end("refused: another row is there")
+		end("conflict: the row was changed meanwhile")
 	default:
 		end("failed")
 	}

@@ -20,11 +20,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// readers is how many connections are read at once.
+// readers is the number of connections that are read concurrently.
 const readers = 8
 
-// list prints a line for each connection that the whole table has, a page of the scan
-// at a time. One that cannot be read is told on stderr, and the rest is listed.
+// list scans the whole table and prints one line for each matching connection. If a
+// connection cannot be read, list reports that on stderr, continues, and returns an
+// error at the end.
 func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, stderr io.Writer) error {
 	out := c.newPrinter(stdout)
 	unread := 0
@@ -42,10 +43,10 @@ func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, std
 			case f.err == nil:
 				err = out.print(f.details)
 			case asanaauth.KindOf(f.err) == asanaauth.NotFound:
-				continue // it has gone since
+				continue // deleted since the scan
 			default:
 				unread++
-				_, err = fmt.Fprintf(stderr, "%s cannot be read: %v\n", f.id, f.err)
+				_, err = fmt.Fprintf(stderr, "connection %s could not be read: %v\n", f.id, f.err)
 			}
 			if err != nil {
 				return err
@@ -59,19 +60,19 @@ func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, std
 		}
 	}
 	if unread > 0 {
-		return fmt.Errorf("%d connections could not be read", unread)
+		return fmt.Errorf("the list is incomplete: connections that could not be read: %d", unread)
 	}
 	return nil
 }
 
-// found is a connection of a page, or why there is none.
+// found is a connection of a page, or the error of reading it.
 type found struct {
 	id      string
 	details asanaauth.Details
 	err     error
 }
 
-// read reads the connections whose hot rows a page has, in the page's order.
+// read returns the connections whose hot rows are in page, in the order of page.
 func (c Command) read(ctx context.Context, d *deployment.Deployment, page []store.Row) []found {
 	var list []found
 	for _, row := range page {
@@ -96,11 +97,12 @@ func (c Command) read(ctx context.Context, d *deployment.Deployment, page []stor
 	return list
 }
 
+// wants reports whether a connection matches -status and -owner.
 func (c Command) wants(hot *store.Hot) bool {
 	return (c.status == "" || hot.Status == string(c.status)) && (c.owner == "" || hot.Owner == store.HashText(c.owner))
 }
 
-// printer prints connections.
+// printer prints connections. After flush, everything is written.
 type printer interface {
 	print(asanaauth.Details) error
 	flush() error
@@ -113,6 +115,7 @@ func (c Command) newPrinter(w io.Writer) printer {
 	return &table{w: tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)}
 }
 
+// jsonLines prints each connection as a JSON object on a line of its own.
 type jsonLines struct{ w io.Writer }
 
 func (j jsonLines) print(d asanaauth.Details) error {
@@ -120,7 +123,7 @@ func (j jsonLines) print(d asanaauth.Details) error {
 }
 func (jsonLines) flush() error { return nil }
 
-// table is for eyes: columns are as wide as a page of the scan needs.
+// table prints connections in columns. Each page of the scan is aligned on its own.
 type table struct {
 	w      *tabwriter.Writer
 	headed bool
@@ -154,11 +157,12 @@ func when(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// shown quotes an owner that a terminal, or an eye, could take for something else.
-func shown(owner string) string {
+// shown returns s for a table. It quotes s if s has spaces, or characters that a terminal
+// may interpret.
+func shown(s string) string {
 	odd := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == '"' }
-	if owner == "-" || strings.ContainsFunc(owner, odd) {
-		return strconv.QuoteToGraphic(owner)
+	if s == "-" || strings.ContainsFunc(s, odd) {
+		return strconv.QuoteToGraphic(s)
 	}
-	return orDash(owner)
+	return orDash(s)
 }

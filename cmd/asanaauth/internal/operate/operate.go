@@ -1,5 +1,5 @@
-// Package operate shows an operator the connections of a deployment, and ends one:
-// "asanaauth connections". It never shows a token.
+// Package operate implements "asanaauth connections", with which an operator lists,
+// shows and disconnects the connections of a deployment. It never prints a token.
 package operate
 
 import (
@@ -19,23 +19,34 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-const helpHead = `asanaauth connections shows and ends the connections of a deployment.
+const helpHead = `Connections lists, shows and disconnects the connections of a deployment.
+It never prints a token.
 
 Usage:
 
-  asanaauth connections list [flags]        a line each
-  asanaauth connections show ID [flags]     one, as JSON
-  asanaauth connections disconnect ID       end one; exit 1 where it is not done yet
+  asanaauth connections list [flags]             list connections, one per line
+  asanaauth connections show ID [flags]          print a connection as JSON
+  asanaauth connections disconnect ID [flags]    revoke a connection and erase its tokens
 
-The deployment is the one that the functions' variables name (TABLE_NAME,
-KMS_KEY_ID, ASANA_CLIENT_ID, ASANA_CLIENT_SECRET_ARN, and where the functions have
-them INSTALLATION, KEY_CACHE_TTL, ASANA_BASE_URL), with AWS credentials as the AWS
-CLI takes them; or that of a data folder. No token is ever shown.
+Disconnect exits with 1 if Asana could not revoke the connection yet. asanaauth gives
+out no token of it from then on. Run the command again to revoke it at Asana.
+
+Without -data, the command works on the deployment on AWS. It takes credentials as
+the AWS CLI does, and reads the environment variables of the functions:
+
+  TABLE_NAME, KMS_KEY_ID, ASANA_CLIENT_ID, ASANA_CLIENT_SECRET_ARN
+  INSTALLATION, KEY_CACHE_TTL, ASANA_BASE_URL    only if the functions have them
+
+Examples:
+
+  asanaauth connections list -status broken
+  asanaauth connections list -owner acme -json
+  asanaauth connections disconnect con_... -data ./data
 `
 
 const flagsHead = helpHead + "\nFlags:\n\n"
 
-// Command is a command line of "asanaauth connections", understood.
+// Command is a parsed command line of "asanaauth connections".
 type Command struct {
 	name   string // list, show or disconnect
 	where  deployment.Where
@@ -45,26 +56,26 @@ type Command struct {
 	json   bool
 }
 
-// ParseCommand reads a command line, and returns the help text where that was asked
-// for. An error is a sentence for the person who typed the line.
+// ParseCommand parses the arguments after "connections". If they ask for help, it
+// returns the help text. An error is a message for the user.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	if len(args) == 0 {
-		return c, "", errors.New("list, show ID or disconnect ID?")
+		return c, "", errors.New("missing command: use list, show ID or disconnect ID")
 	}
 	set := flag.NewFlagSet("connections", flag.ContinueOnError)
 	c.where.AddFlag(set)
 	want := 1
 	switch c.name = args[0]; c.name {
 	case "-h", "-help", "--help", "help":
-		return c, helpHead, nil
+		return c, helpHead + "\nRun \"asanaauth connections list -h\" for the flags of list.\n", nil
 	case "list":
 		want = 0
-		set.BoolVar(&c.json, "json", false, "print a JSON object a line, with the names of the HTTP API")
-		set.Func("owner", "only the connections of this `owner`", c.setOwner)
-		set.Func("status", "only those that are `active`, broken, revoking or disconnected", c.setStatus)
+		set.BoolVar(&c.json, "json", false, "print each connection as a JSON object on one line, as GET /connections returns it")
+		set.Func("owner", "list only connections of this `owner`", c.setOwner)
+		set.Func("status", "list only connections with this `status`: active, broken, revoking or disconnected", c.setStatus)
 	case "show", "disconnect":
 	default:
-		return c, "", errors.New("there is no such command of connections: list, show ID or disconnect ID")
+		return c, "", errors.New("unknown command: use list, show ID or disconnect ID")
 	}
 	arguments, help, err := commandline.Parse(set, flagsHead, args[1:], want)
 	if want == 0 || help != "" || err != nil {
@@ -72,7 +83,7 @@ func ParseCommand(args []string) (c Command, help string, err error) {
 	}
 	c.id = arguments[0]
 	if !store.ValidConnectionID(c.id) {
-		return c, "", errors.New("that is no connection's id: con_ and 32 letters and digits")
+		return c, "", errors.New("malformed ID: a connection ID is con_ and 32 letters and digits")
 	}
 	return c, "", nil
 }
@@ -80,20 +91,20 @@ func ParseCommand(args []string) (c Command, help string, err error) {
 func (c *Command) setStatus(v string) error {
 	all := []asanaauth.Status{asanaauth.Active, asanaauth.Broken, asanaauth.Revoking, asanaauth.Disconnected}
 	if c.status = asanaauth.Status(v); !slices.Contains(all, c.status) {
-		return errors.New("is none of active, broken, revoking and disconnected")
+		return errors.New("must be active, broken, revoking or disconnected")
 	}
 	return nil
 }
 
 func (c *Command) setOwner(v string) error {
 	if c.owner = v; v == "" {
-		return errors.New("is empty")
+		return errors.New("must not be empty")
 	}
 	return nil
 }
 
-// Run does what the command says. It prints what it found on stdout; an error is for
-// the operator.
+// Run executes the command. lookup returns environment variables, like [os.LookupEnv].
+// Run prints results on stdout and logs on stderr. An error is a message for the user.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, false)
@@ -122,8 +133,8 @@ func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.W
 	return writeJSON(stdout, httpapi.ConnectionOf(details), "  ")
 }
 
-// disconnect ends a connection. One that stays revoking is an error: nobody has been
-// told yet that the access is gone, and somebody has to try again.
+// disconnect revokes a connection at Asana and erases its tokens. It returns an error if
+// the connection stays revoking, because the operator must then run the command again.
 func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdout io.Writer) error {
 	conn, err := d.Connections.Open(ctx, connection.Ref{ID: c.id})
 	if err != nil {
@@ -141,18 +152,18 @@ func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdou
 		return err
 	}
 	if ended.Status != asanaauth.Disconnected {
-		return errors.New("no token is given out any more, but Asana could not be asked to revoke it yet: run this again")
+		return errors.New("Asana could not revoke the connection yet: run this command again (no token is given out meanwhile)")
 	}
 	return nil
 }
 
-// inWords says what an operator can do.
+// inWords returns err with advice for the operator, if it is an error that the operator can fix.
 func inWords(err error) error {
 	switch asanaauth.KindOf(err) {
 	case asanaauth.NotFound:
-		return errors.New("there is no such connection")
+		return errors.New("connection not found: check its ID and the deployment")
 	case asanaauth.TryAgain:
-		return fmt.Errorf("not now, try again: %w", err)
+		return fmt.Errorf("temporarily unavailable, run this command again: %w", err)
 	}
 	return err
 }
