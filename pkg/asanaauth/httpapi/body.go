@@ -74,7 +74,7 @@ func parseObject(body []byte, known ...string) (members, error) {
 	case strictjson.ErrUnknown:
 		return nil, invalid("The body has an unknown member. " + accepted(known))
 	case strictjson.ErrTwice:
-		return nil, invalid("The body must not have a member twice.")
+		return nil, invalid("The body has a member twice. Give each member once.")
 	case strictjson.ErrTrailing:
 		return nil, invalid("The body must end after the JSON object.")
 	default:
@@ -92,7 +92,7 @@ func (m members) text(name string) (value string, ok bool, err error) {
 	}
 	value, err = strictjson.String(raw)
 	if err != nil {
-		return "", true, invalid("The member " + name + " must be a string of valid Unicode.")
+		return "", true, invalid(name + " must be a string of valid Unicode.")
 	}
 	return value, true, nil
 }

@@ -89,7 +89,7 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 	}
 	for name, limit := range map[string]int{"state": maxState, "code": maxCode, "id_token": maxIDToken, "iss": maxState, "error": maxState} {
 		if len(p[name]) > limit {
-			return invalid("The parameter " + name + " is too long.")
+			return invalid(name + " is too long.")
 		}
 	}
 	if p["state"] == "" {

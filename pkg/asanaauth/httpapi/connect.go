@@ -85,7 +85,7 @@ func (m members) checkForm(form connectForm) error {
 			continue
 		}
 		if len(form.other) == 0 {
-			return invalid("The member " + form.name + " must be the only member.")
+			return invalid(form.name + " must be the only member of the body.")
 		}
 		return invalid("Only these members can be used with " + form.name + ": " + strings.Join(form.other, ", ") + ".")
 	}
@@ -97,7 +97,7 @@ func (m members) checkForm(form connectForm) error {
 func (m members) checkNotEmpty() error {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if string(m[name]) == `""` {
-			return invalid("The member " + name + " must not be empty.")
+			return invalid(name + " must not be empty.")
 		}
 	}
 	return nil
@@ -139,7 +139,7 @@ func (m members) importRequest() (connection.ImportRequest, error) {
 		return wanted, err
 	}
 	if raw, ok := m["replace"]; ok && json.Unmarshal(raw, &wanted.Replace) != nil {
-		return wanted, invalid("The member replace must be true or false.")
+		return wanted, invalid("replace must be true or false.")
 	}
 	wanted.Token, wanted.RefreshToken, wanted.Kind = secret.New(token), secret.New(refresh), asanaauth.Kind(kind)
 	return wanted, nil

@@ -27,9 +27,9 @@ func parseParams(raw string, known ...string) (params, error) {
 		case len(got) == 0:
 			continue
 		case len(got) > 1:
-			return nil, invalid("The parameter " + name + " must not be repeated.")
+			return nil, invalid(name + " must not be repeated.")
 		case !utf8.ValidString(got[0]) || strings.ContainsFunc(got[0], unicode.IsControl):
-			return nil, invalid("The parameter " + name + " must be valid UTF-8 without control characters.")
+			return nil, invalid(name + " must be valid UTF-8 without control characters.")
 		default:
 			p[name] = got[0]
 		}
@@ -42,7 +42,7 @@ func parseParams(raw string, known ...string) (params, error) {
 func (p params) checkLengths(names []string) error {
 	for _, name := range names {
 		if value, ok := p[name]; ok && (value == "" || len(value) > maxParam) {
-			return invalid("The parameter " + name + " must be 1 to 8192 bytes.")
+			return invalid(name + " must be 1 to 8192 bytes.")
 		}
 	}
 	return nil
@@ -62,7 +62,7 @@ func checkKnown(r *http.Request, known []string) error {
 // accepted returns a sentence that lists the accepted names of parameters or members.
 func accepted(names []string) string {
 	if len(names) == 0 {
-		return "None is accepted here."
+		return "This route accepts none."
 	}
 	return "Accepted: " + strings.Join(names, ", ") + "."
 }

@@ -20,7 +20,7 @@ func tokenRequest(m members) (token.Request, error) {
 	if raw, ok := m["min_ttl"]; ok {
 		var seconds int64
 		if json.Unmarshal(raw, &seconds) != nil || seconds < 0 || seconds > maxMinTTL {
-			return wanted, invalid("The member min_ttl must be a whole number of seconds from 0 to 3000.")
+			return wanted, invalid("min_ttl must be a whole number of seconds from 0 to 3000.")
 		}
 		wanted.MinTTL = time.Duration(seconds) * time.Second
 	}
@@ -38,7 +38,7 @@ func tokenRequest(m members) (token.Request, error) {
 }
 
 func errRefused() error {
-	return invalid("The member refused must be the SHA-256 of an access token as 64 hexadecimal digits.")
+	return invalid("refused must be the SHA-256 of an access token as 64 hexadecimal digits.")
 }
 
 // respondToken writes an access token response (RFC 6749 section 5.1). It omits expires_in

@@ -32,7 +32,7 @@ func CheckNewOwner(name string) error {
 		return err
 	}
 	if strings.HasPrefix(name, signInPrefix) {
-		return InvalidRequest("owner must not begin with asana: because that prefix is reserved for sign-in.")
+		return InvalidRequest("owner must not begin with \"asana:\", which is reserved for sign-in.")
 	}
 	return nil
 }
