@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,14 +43,17 @@ func sections(t *testing.T) map[string]string {
 var sourceKind = regexp.MustCompile(`(?m)ErrorKind\s+= "([a-z-]+)"$`)
 
 // TestProblemsPage checks that docs/problems.md has one section for each problem type and
-// each ErrorKind, with the statuses of the code, and no section for anything else.
+// each ErrorKind, with the statuses and the title of the code, and no other section.
 func TestProblemsPage(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{}
 	for _, p := range httpapi.ProblemTypes() {
-		want[string(p.Kind)] = fmt.Sprint(p.Status)
+		statuses := fmt.Sprint(p.Status)
+		if p.Kind == asanaauth.AsanaUnavailable {
+			statuses += ", 504" // a time-out
+		}
+		want[string(p.Kind)] = "\n- Status: " + statuses + "\n- Title: " + p.Title + "\n\n"
 	}
-	want["asana-unavailable"] += ", 504" // a time-out
 	kinds := 0
 	for _, name := range []string{"../errors.go", "problem.go"} {
 		source, err := os.ReadFile(name)
@@ -64,19 +68,16 @@ func TestProblemsPage(t *testing.T) {
 	if kinds != len(want) {
 		t.Errorf("got %d kinds in the source, want %d", kinds, len(want))
 	}
-	status := regexp.MustCompile(`^\nStatus: ([0-9, ]+)\n`)
 	got := map[string]string{}
 	for kind, text := range sections(t) {
-		got[kind] = "no line \"Status: …\" below the heading"
-		if m := status.FindStringSubmatch(text); m != nil {
-			got[kind] = m[1]
-		}
+		head, _, _ := strings.Cut(strings.TrimPrefix(text, "\n"), "\n\n")
+		got[kind] = "\n" + head + "\n\n"
 		if !strings.Contains(text, "\nWhat to do: ") {
 			t.Errorf("docs/problems.md does not say what to do about %s", kind)
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("problem types and statuses (-code +docs/problems.md):\n%s", diff)
+		t.Errorf("problem types (-code +docs/problems.md):\n%s", diff)
 	}
 }
 
@@ -112,5 +113,30 @@ func TestErrorsOnTheReturnURL(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("values of asana_error (-code +docs/problems.md):\n%s", diff)
+	}
+}
+
+// TestProblemExamples checks that the problems shown on the pages have the title and the
+// status of their type.
+func TestProblemExamples(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../../docs/*.md")
+	must(t, err)
+	problem := regexp.MustCompile(`\{"type":"urn:asanaauth:problem:([a-z-]+)","title":"([^"]*)",\s*"status":([0-9]+)`)
+	shown := 0
+	for _, page := range append(pages, "../../../README.md") {
+		text, err := os.ReadFile(page)
+		must(t, err)
+		for _, m := range problem.FindAllStringSubmatch(string(text), -1) {
+			shown++
+			if !slices.ContainsFunc(httpapi.ProblemTypes(), func(p httpapi.ProblemRow) bool {
+				return m[1] == string(p.Kind) && m[2] == p.Title && m[3] == fmt.Sprint(p.Status)
+			}) {
+				t.Errorf("%s: the title or the status of this problem is wrong: %s", page, m[0])
+			}
+		}
+	}
+	if shown < 2 {
+		t.Errorf("got %d examples, want at least those of docs/api.md and docs/problems.md", shown)
 	}
 }
