@@ -12,8 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBrowserLink takes a link in Chromium: the consent page, the way back, and
-// the app's return URL, which here is the page's own.
+// TestBrowserLink follows a link in Chromium: to the consent page and back to the return
+// URL, which is the page of "asanaauth local".
 func TestBrowserLink(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
@@ -24,47 +24,47 @@ func TestBrowserLink(t *testing.T) {
 	c.look("link-1-consent")
 	c.decide(asanatest.Several, "deny")
 	c.wait(`document.body.dataset.ready`)
-	c.said("You said no at Asana.")
+	c.said("You denied access at Asana")
 
-	c.do(chromedp.Navigate(link)) // still good
+	c.do(chromedp.Navigate(link)) // the link is still valid
 	c.decide(asanatest.Several, "allow")
 	c.wait(signedOut)
 	c.said("connect code")
 	query := mustParse(t, c.value(`location.href`)).Query()
 	code := query.Get("connect_code")
 	if code == "" || strings.Contains(c.value(`document.documentElement.outerHTML`), code) {
-		t.Errorf("came back with %v", query)
+		t.Errorf("got query %v, want a connect code that the page does not show", query)
 	}
 	c.wait(fmt.Sprintf(`%s.includes("backend → asanaauth")`, text("steps")))
 	c.look("link-2-back")
 	if got := c.value(text("backend")); !strings.Contains(got, p.publicURL+"/links") || strings.Contains(got, p.backendKey()) {
-		t.Errorf("for a backend the page says %s", got)
+		t.Errorf("got backend section %s, want the URL of /links and no key", got)
 	}
 	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", code+"x", "owner", "acme", "person", "sam"))
 	var made connection
 	s.get(http.StatusCreated, &made, "POST", "/connections", object("connect_code", code, "owner", "acme", "person", "sam"))
 	if made.user() != asanatest.Several {
-		t.Errorf("connected as %s", made.user())
+		t.Errorf("got Asana user %s, want %s", made.user(), asanatest.Several)
 	}
 	s.token(made, "")
-	c.do(chromedp.Navigate(link)) // and now it is spent
+	c.do(chromedp.Navigate(link)) // the link has been used
 	c.wait(`document.querySelector("main")?.innerText.length > 0`)
 	if got := c.value(`document.querySelector("main").innerText`); !strings.Contains(got, "link") {
-		t.Errorf("a spent link shows %s", got)
+		t.Errorf("used link: got page %s, want an error about the link", got)
 	}
 	c.look("link-3-spent")
 	c.wantNoComplaints()
 }
 
-// TestBrowserIsNoBackend opens a page of another site that knows the key, and
-// tries all that a page can.
+// TestBrowserIsNoBackend checks that a page of another site cannot use the backend routes,
+// even if it knows the key.
 func TestBrowserIsNoBackend(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, "<!doctype html><main>a page of somebody else</main>")
+		fmt.Fprint(w, "<!doctype html><main>a page of another site</main>")
 	}))
 	defer evil.Close()
 	c.do(chromedp.Navigate(evil.URL))
@@ -77,10 +77,10 @@ func TestBrowserIsNoBackend(t *testing.T) {
 	} {
 		request = strings.ReplaceAll(strings.Replace(request, `"/`, `"`+p.publicURL+`/`, 1), "KEY", p.backendKey())
 		if got := c.value(`fetch(` + request + `).then(r => r.text(), () => "refused")`); got != "refused" && got != "" {
-			t.Errorf("a page of another site read %q by %s", got, request)
+			t.Errorf("a page of another site got %q from %s, want no response", got, request)
 		}
 	}
 	if strings.Contains(s.p.logged.String(), `"route":"/links","status":201`) {
-		t.Error("a page of another site made a link")
+		t.Error("a page of another site created a link")
 	}
 }

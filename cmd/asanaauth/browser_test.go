@@ -18,9 +18,10 @@ const (
 	signedOut = ready + ` && !document.body.classList.contains("signed-in")`
 )
 
+// text returns a JavaScript expression for the text of an element.
 func text(id string) string { return fmt.Sprintf(`document.getElementById(%q).innerText`, id) }
 
-// decide decides on the consent page.
+// decide selects a person on the consent page and allows or denies access.
 func (c *chromium) decide(person, decision string) {
 	c.t.Helper()
 	c.wait(atConsent)
@@ -42,24 +43,24 @@ func TestBrowserTrip(t *testing.T) {
 	c.wait(signedIn)
 	c.said("Connected.")
 	if at := c.value(`location.href`); at != p.publicURL+"/" {
-		t.Errorf("the address is %q, want it without a query", at)
+		t.Errorf("got address %q, want it without a query", at)
 	}
 	if got := c.value(text("name")); got != "Sam Several" {
-		t.Errorf("the page names %q", got)
+		t.Errorf("got name %q, want Sam Several", got)
 	}
-	for _, want := range []string{"Acme", "may only look", "Globex", "can write"} {
+	for _, want := range []string{"Acme", "can only view", "Globex", "can write"} {
 		if got := c.value(text("workspaces")); !strings.Contains(got, want) {
-			t.Errorf("the workspaces do not say %q: %s", want, got)
+			t.Errorf("got workspaces %s, want %q", got, want)
 		}
 	}
 	c.wait(`/^(60:00|59:\d\d)$/.test(` + text("left") + `)`)
 	for _, want := range []string{"POST /-/oauth_token (authorization_code)", "client_secret, code, code_verifier, grant_type", "GET /callback"} {
 		if got := c.value(text("steps")); !strings.Contains(got, want) {
-			t.Errorf("the trace does not have %q", want)
+			t.Errorf("the trace does not contain %q: %s", want, got)
 		}
 	}
 	if got := c.value(text("kept")); !strings.Contains(got, "connection (hot)") || !strings.Contains(got, "refresh") {
-		t.Errorf("what is kept: %s", got)
+		t.Errorf("got stored rows %s, want a hot row with a refresh token", got)
 	}
 	c.look("3-signed-in")
 	token := c.value(`fetch("/refresh", {method: "POST", headers: {"Content-Type": "application/json"}}).then(r => r.json()).then(t => t.access_token)`)
@@ -68,42 +69,42 @@ func TestBrowserTrip(t *testing.T) {
 	}
 
 	c.click("#ask")
-	c.said("It is the same token")
+	c.said("You got the same token.")
 	c.click("#refresh")
-	c.said("Asana gave a new token.")
+	c.said("Asana issued a new token.")
 	c.click("#refresh")
 	c.said("Please try again in")
 	c.look("4-refreshed")
 
 	c.click("#sign-out")
-	c.said("You are signed out here.")
+	c.said("You are signed out.")
 	c.wait(signedOut)
-	c.click("#sign-in") // and nobody is asked, since Asana knows
+	c.click("#sign-in") // Asana does not ask again
 	c.wait(signedIn)
 	c.said("Connected.")
 	c.click("#disconnect")
 	c.said("Disconnected, and revoked at Asana.")
 	c.wait(signedOut)
 	c.look("5-disconnected")
-	c.click("#sign-in") // now it asks again
+	c.click("#sign-in") // Asana asks again
 	c.decide(asanatest.Several, "deny")
-	c.said("You said no at Asana.")
+	c.said("You denied access at Asana")
 	c.wait(signedOut)
 	c.look("6-denied")
 	c.wantNoComplaints()
 }
 
-// TestBrowserSwitches makes Asana misbehave, with the page's own controls.
+// TestBrowserSwitches uses the switches of the page and checks how the page reacts.
 func TestBrowserSwitches(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
 	b := newBrowser(t)
 	wantSwitch := func(want string) {
 		t.Helper()
-		c.said("Offline Asana is set.")
+		c.said("The switch is set.")
 		c.wait(`!document.querySelector("[aria-busy]")`)
 		if got := b.ask("GET", p.asanaURL+"/_offline/switches", "").body; !strings.Contains(got, want) {
-			t.Errorf("the switches do not have %s: %s", want, got)
+			t.Errorf("got switches %s, want %s", got, want)
 		}
 	}
 	c.do(chromedp.Navigate(p.publicURL + "/"))
@@ -114,13 +115,13 @@ func TestBrowserSwitches(t *testing.T) {
 	wantSwitch(`"delay_ms":1000`)
 	c.click(`[name=rotate_refresh_tokens]`)
 	wantSwitch(`"rotate_refresh_tokens":true`)
-	b.setSwitches(p, `{"access_token_seconds":1,"delay_ms":0}`) // each asking is a refresh
+	b.setSwitches(p, `{"access_token_seconds":1,"delay_ms":0}`) // every token request is a refresh
 	c.click("#sign-in")
 	c.decide(member, "allow")
 	c.wait(signedIn)
 
 	c.click("#expire")
-	c.said("Asana refuses every access token")
+	c.said("Asana now rejects all access tokens")
 	c.click(`[name=refuse_refresh]`)
 	wantSwitch(`"refuse_refresh":true`)
 	c.ask("Please connect again.")
@@ -136,19 +137,19 @@ func TestBrowserSwitches(t *testing.T) {
 	c.ask("Asana failed, took too long")
 	c.look("8-down")
 	c.wantNoComplaints()
-	p.kill() // about which Chromium complains
+	p.kill() // Chromium then logs errors
 	c.click("#ask")
-	c.said("asanaauth local does not answer.")
+	c.said("asanaauth local does not respond.")
 }
 
-// ask asks for a token until the page says something: the old one has a second
-// to live.
+// ask requests tokens until the page shows a message that contains want. The current token
+// stays valid for up to a second.
 func (c *chromium) ask(want string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`(document.querySelector("[aria-busy]") || document.getElementById("ask").click(), document.getElementById("said").textContent.includes(%q))`, want))
 }
 
-// TestBrowserKeyboard never touches the mouse.
+// TestBrowserKeyboard uses the page only with the keyboard.
 func TestBrowserKeyboard(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
@@ -164,22 +165,22 @@ func TestBrowserKeyboard(t *testing.T) {
 	c.press(kb.Enter)
 	c.wait(signedIn)
 	if got := c.value(text("name")); got != "Gus Guest" {
-		t.Errorf("the page names %q, want the second person", got)
+		t.Errorf("got name %q, want the second person", got)
 	}
 	c.tabTo("#refresh")
 	c.press(kb.Enter)
-	c.said("Asana gave a new token.")
+	c.said("Asana issued a new token.")
 	if got := c.value(`document.activeElement.id`); got != "refresh" {
-		t.Errorf("the focus went to %q", got)
+		t.Errorf("got focus on %q, want refresh", got)
 	}
 	c.tabTo("[name=rotate_refresh_tokens]")
 	c.press(" ")
-	c.said("Offline Asana is set.")
+	c.said("The switch is set.")
 	c.wait(`document.activeElement.name === "rotate_refresh_tokens"`)
 	c.value(`document.querySelector(".skip").focus(), ""`)
 	c.tabTo("#sign-out")
 	c.press(kb.Enter)
-	c.said("You are signed out here.")
+	c.said("You are signed out.")
 	c.wait(`document.activeElement.id === "sign-in"`)
 	c.press(kb.Enter)
 	c.wait(signedIn)
@@ -190,8 +191,8 @@ func TestBrowserKeyboard(t *testing.T) {
 	c.wantNoComplaints()
 }
 
-// TestBrowserFragment lets Asana answer behind the #, and with a token that may
-// not ask for licences.
+// TestBrowserFragment uses the response type "code id_token", for which Asana responds in
+// the fragment. Its scopes do not allow the token to read licences.
 func TestBrowserFragment(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), []string{"ASANA_RESPONSE_TYPE=code id_token", "ASANA_SCOPES=openid email profile users:read workspaces:read"})
@@ -202,14 +203,14 @@ func TestBrowserFragment(t *testing.T) {
 	c.wait(signedIn)
 	c.said("Connected.")
 	if at := c.value(`location.href`); at != p.publicURL+"/" {
-		t.Errorf("the address is %q, want it without a fragment", at)
+		t.Errorf("got address %q, want it without a fragment", at)
 	}
 	if got := c.value(text("steps")); !strings.Contains(got, "POST /callback") {
-		t.Error("the fragment was not posted back")
+		t.Errorf("got steps %s, want a POST /callback with the fragment", got)
 	}
-	for _, want := range []string{"may write or not: unknown", "only to tokens with full permissions"} {
+	for _, want := range []string{"unknown whether it can write", "only to tokens with full permissions"} {
 		if got := c.value(text("workspaces")); !strings.Contains(got, want) {
-			t.Errorf("the workspaces do not say %q: %s", want, got)
+			t.Errorf("got workspaces %s, want %q", got, want)
 		}
 	}
 	c.look("9-unknown-licence")
@@ -217,12 +218,11 @@ func TestBrowserFragment(t *testing.T) {
 	c.said("Disconnected")
 	c.click("#sign-in")
 	c.decide(asanatest.ViewOnly, "deny")
-	c.said("You said no at Asana.")
+	c.said("You denied access at Asana")
 	c.wantNoComplaints()
 }
 
-// TestBrowserLooks sees the page in the dark, on a phone, and by people who do
-// not like things to move.
+// TestBrowserLooks checks the page in dark mode, with reduced motion and on narrow screens.
 func TestBrowserLooks(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
@@ -237,11 +237,11 @@ func TestBrowserLooks(t *testing.T) {
 	c.wait(signedIn)
 	c.look("dark-3-signed-in")
 	if got := c.value(`getComputedStyle(document.body).backgroundColor`); got == "rgb(245, 246, 248)" {
-		t.Errorf("in the dark the page is %s", got)
+		t.Errorf("got background color %s in dark mode, want a dark one", got)
 	}
 	c.media("prefers-reduced-motion", "reduce")
 	if got := c.value(`getComputedStyle(document.getElementById("ask")).transitionDuration`); got != "0s" {
-		t.Errorf("things still move: %s", got)
+		t.Errorf("got transition duration %s with reduced motion, want 0s", got)
 	}
 	c.media("prefers-color-scheme", "light")
 	for _, width := range []int64{320, 390, 768} {
@@ -251,7 +251,7 @@ func TestBrowserLooks(t *testing.T) {
 			c.glance(fmt.Sprintf("narrow-%d-%s", width, id))
 		}
 		if got := c.value(`String(document.documentElement.scrollWidth)`); got != fmt.Sprint(width) {
-			t.Errorf("at %d pixels the page is %s wide", width, got)
+			t.Errorf("at %d pixels: got page width %s, want the same", width, got)
 		}
 	}
 	c.wantNoComplaints()

@@ -22,18 +22,17 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// chromium is the tab of a headless Chromium, for one test.
+// chromium is a test's tab in a headless Chromium.
 type chromium struct {
 	t   *testing.T
 	ctx context.Context
 
 	mu         sync.Mutex
-	complaints []string // of the console, since the test began
+	complaints []string // messages in the console, since the test began
 }
 
-// shared is the Chromium of all tests of this process, and its one tab: to start one
-// takes longer than most of them, and a new window as long as some. The tests that
-// use it are not parallel.
+// shared is the one Chromium of this test process, with one tab. Starting a browser or
+// opening a window takes longer than most tests. Tests that use it are not parallel.
 var shared struct {
 	start sync.Once
 	ctx   context.Context
@@ -62,38 +61,38 @@ func startBrowser(path string) {
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1100, 900),
 		set("disable-background-networking", true), set("disable-component-update", true), set("disable-sync", true),
 		set("disable-dev-shm-usage", true), set("hide-scrollbars", true),
-		// Pages of its own windows, which take more time than those of the tests.
+		// Disable the browser's internal pages, which use much CPU.
 		set("disable-features", "PreloadTopChromeWebUI,WebUIOmniboxPopup,SpareRendererForSitePerProcess"))
 	ctx, cancel := chromedp.NewContext(allocator)
 	shared.ctx, shared.err = ctx, chromedp.Do(ctx)
 	shared.end = func() {
-		chromedp.Cancel(ctx) // waits for the browser's end: its profile is removed next
+		chromedp.Cancel(ctx) // waits for the browser to exit before its profile is removed
 		cancel()
 		cancelAllocator()
 		os.RemoveAll(profile)
 	}
 }
 
-// openIfAsked is open for what costs more than a plain "go test ./..." must: the test
-// is skipped unless CI, or a -run, asks for it.
+// openIfAsked is like open, but skips the test unless CI_SERVERS or -run is set, so that
+// "go test ./..." stays fast.
 func openIfAsked(t *testing.T) *chromium {
 	t.Helper()
 	if os.Getenv("CI_SERVERS") != "1" && flag.Lookup("test.run").Value.String() == "" {
-		t.Skip("it runs with -run Browser, or CI_SERVERS=1")
+		t.Skip("runs only with -run Browser or CI_SERVERS=1")
 	}
 	return open(t)
 }
 
-// open gives the test the tab. If there is no Chromium the test is skipped, unless CI
-// said that there has to be one.
+// open returns the tab. If Chromium is not installed, open skips the test, or fails it if
+// CI_SERVERS is set.
 func open(t *testing.T) *chromium {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs a browser")
+		t.Skip("needs a browser")
 	}
 	path := chromiumPath()
 	if path == "" {
-		const how = "no chromium on this machine (Debian: apt-get install chromium)"
+		const how = "chromium is not installed (Debian: apt-get install chromium)"
 		if os.Getenv("CI_SERVERS") == "1" {
 			t.Fatal(how)
 		}
@@ -107,7 +106,7 @@ func open(t *testing.T) *chromium {
 	c := &chromium{t: t, ctx: ctx}
 	t.Cleanup(func() {
 		c.forget()
-		cancel() // of the context alone: the tab is the next test's
+		cancel() // cancels only the context; the next test uses the tab
 	})
 	if err := chromedp.Listen(ctx, c.listen); err != nil {
 		t.Fatal(err)
@@ -115,13 +114,13 @@ func open(t *testing.T) *chromium {
 	return c
 }
 
-// forget leaves the tab as it was when the browser started.
+// forget resets the tab, with its cookies and storage, for the next test.
 func (c *chromium) forget() {
 	_, media := chromedp.Call(c.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 	_, cookies := chromedp.Call(c.ctx, network.ClearBrowserCookies, cdp.Empty{})
 	_, stored := chromedp.Call(c.ctx, storage.ClearDataForOrigin, storage.ClearDataForOriginParams{Origin: "*", StorageTypes: "all"})
 	if err := errors.Join(chromedp.Do(c.ctx, chromedp.Navigate("about:blank"), chromedp.ResetViewport()), media, cookies, stored); err != nil {
-		c.t.Errorf("the tab cannot be used again: %v", err)
+		c.t.Errorf("resetting the tab: %v", err)
 	}
 }
 
@@ -134,9 +133,9 @@ func chromiumPath() string {
 	return ""
 }
 
-// listen notes what the console complains about: scripts that fail, policies
-// that are violated. That an answer has a status of 400 and more is no complaint
-// of the page's: signed out, /session is 401.
+// listen records messages in the console, such as script errors and violations of the
+// Content-Security-Policy. It ignores messages about the status of a response, because
+// the page expects some failures.
 func (c *chromium) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
@@ -157,16 +156,17 @@ func (c *chromium) complain(text string) {
 	c.complaints = append(c.complaints, text)
 }
 
-// wantNoComplaints is the last word of a test.
+// wantNoComplaints fails the test if the console has messages. Call it at the end.
 func (c *chromium) wantNoComplaints() {
 	c.t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, complaint := range c.complaints {
-		c.t.Errorf("the console says: %s", complaint)
+		c.t.Errorf("message in the console: %s", complaint)
 	}
 }
 
+// do runs steps in the tab.
 func (c *chromium) do(steps ...chromedp.Action[chromedp.Void]) {
 	c.t.Helper()
 	if err := chromedp.Do(c.ctx, steps...); err != nil {
@@ -184,10 +184,11 @@ func (c *chromium) wait(expression string) {
 		}
 	}
 	said, _ := chromedp.Run(c.ctx, chromedp.Evaluate[string](`location.origin + location.pathname + "\n" + document.querySelector("main").innerText.slice(0, 600)`))
-	c.t.Fatalf("waited in vain for %s, at %s", expression, said)
+	c.t.Fatalf("timeout: waited for %s, at %s", expression, said)
 }
 
-// value is what a JavaScript expression gives, a string or a promise of one.
+// value returns the value of a JavaScript expression, which is a string or a promise of a
+// string.
 func (c *chromium) value(expression string) string {
 	c.t.Helper()
 	text, err := chromedp.Run(c.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
@@ -197,27 +198,27 @@ func (c *chromium) value(expression string) string {
 	return text
 }
 
-// said waits until the page says something.
+// said waits until the message of the page contains text.
 func (c *chromium) said(text string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`document.getElementById("said")?.textContent.includes(%q)`, text))
 }
 
-// click clicks what a selector finds, once it can be seen.
+// click waits until the element is visible, and clicks it.
 func (c *chromium) click(selector string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
 	c.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// choose picks an option, as a person does who opens the list.
+// choose selects an option of a list, as a user would.
 func (c *chromium) choose(selector, value string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
 	c.value(fmt.Sprintf(`(() => { const list = document.querySelector(%q); list.value = %q; list.dispatchEvent(new Event("change", {bubbles: true})); return list.value })()`, selector, value))
 }
 
-// press presses keys, as kb names them.
+// press presses keys, which are constants of package kb or characters.
 func (c *chromium) press(keys ...string) {
 	c.t.Helper()
 	for _, key := range keys {
@@ -225,8 +226,7 @@ func (c *chromium) press(keys ...string) {
 	}
 }
 
-// tabTo presses Tab until what a selector finds has the focus, and makes sure
-// that this can be seen.
+// tabTo presses Tab until the element has the focus, and checks that the focus is visible.
 func (c *chromium) tabTo(selector string) {
 	c.t.Helper()
 	const tab = "\t"
@@ -237,18 +237,18 @@ func (c *chromium) tabTo(selector string) {
 		}
 		const outlined = `String([document.activeElement, document.activeElement.closest("label")].some(e => e && getComputedStyle(e).outlineStyle !== "none"))`
 		if c.value(outlined) != "true" {
-			c.t.Errorf("%s has the focus, and one cannot see it", selector)
+			c.t.Errorf("the focus on %s is not visible", selector)
 		}
 		return
 	}
-	c.t.Fatalf("Tab does not lead to %s", selector)
+	c.t.Fatalf("Tab does not reach %s", selector)
 }
 
-// look keeps a picture of the whole page in the folder SCREENSHOTS, where that
-// is set.
+// look saves a screenshot of the whole page in the folder SCREENSHOTS, if the variable is
+// set.
 func (c *chromium) look(name string) { c.t.Helper(); c.picture(name, chromedp.FullScreenshot(100)) }
 
-// glance is look for what is in the window.
+// glance saves a screenshot of the visible part of the page.
 func (c *chromium) glance(name string) { c.t.Helper(); c.picture(name, chromedp.CaptureScreenshot()) }
 
 func (c *chromium) picture(name string, take chromedp.Action[[]byte]) {
@@ -266,7 +266,7 @@ func (c *chromium) picture(name string, take chromedp.Action[[]byte]) {
 	}
 }
 
-// media sets what style sheets can ask for, like "prefers-color-scheme", "dark".
+// media emulates a CSS media feature, such as "prefers-color-scheme", "dark".
 func (c *chromium) media(name, value string) {
 	c.t.Helper()
 	features := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: name, Value: value}}}

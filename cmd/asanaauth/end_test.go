@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestKillAndRestart ends the process without a warning right after a sign-in.
+// TestKillAndRestart kills the process right after a sign-in. The connection must survive.
 func TestKillAndRestart(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -21,15 +21,15 @@ func TestKillAndRestart(t *testing.T) {
 
 	p = start(t, data, nil)
 	if again := accessToken(t, b.post(p, "/refresh", "")); again != token {
-		t.Error("another token after the restart: the old one was lost")
+		t.Error("got another token after the restart, want the same one")
 	}
 	if a := b.post(p, "/refresh", `{"refused":"`+hashOf(token)+`"}`); accessToken(t, a) == token {
-		t.Error("no new token for one that was refused")
+		t.Error("got the rejected token, want a new one")
 	}
 }
 
-// TestKillDuringRefresh ends the process while Asana thinks. Nothing is lost:
-// after the lease of the dead one somebody else refreshes.
+// TestKillDuringRefresh kills the process during a refresh. After the lease expires, the
+// next process refreshes.
 func TestKillDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -41,7 +41,7 @@ func TestKillDuringRefresh(t *testing.T) {
 	b.setSwitches(p, `{"access_token_seconds":1,"rotate_refresh_tokens":true}`)
 	b.signIn(p, member)
 	b.setSwitches(p, `{"access_token_seconds":3600,"delay_ms":60000}`)
-	waitUntil(t, "the token ends", func() bool {
+	waitUntil(t, "the token expires and a refresh starts", func() bool {
 		go b.send("POST", p.publicURL+"/refresh", "", "Content-Type: application/json", "Origin: "+p.publicURL)
 		return strings.Contains(b.ask("GET", p.asanaURL+"/_offline/requests", "").body, `"grant_type":"refresh_token","status":0`)
 	})
@@ -52,7 +52,7 @@ func TestKillDuringRefresh(t *testing.T) {
 	began := time.Now()
 	a := b.post(p, "/refresh", "")
 	if a.status != http.StatusOK {
-		t.Fatalf("after the restart: %d %s", a.status, a.body)
+		t.Fatalf("after the restart: got %d %s, want 200", a.status, a.body)
 	}
 	var body struct {
 		ExpiresIn int `json:"expires_in"`
@@ -61,22 +61,22 @@ func TestKillDuringRefresh(t *testing.T) {
 		t.Errorf("the token has %d seconds left, want a new one", body.ExpiresIn)
 	}
 	if took := time.Since(began); took < time.Second {
-		t.Errorf("it took %v: the lease of the dead process did not count", took)
+		t.Errorf("refreshed after %v, before the lease of the killed process expired", took)
 	}
 }
 
-// waitUntil looks now and then.
+// waitUntil waits until done returns true. what describes the condition.
 func waitUntil(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !done(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timeout: waited until %s", what)
 		}
 	}
 }
 
-// TestTerminateDuringRefresh asks the process to end while Asana thinks, and an
-// idle connection is open: the caller still gets its answer, and soon.
+// TestTerminateDuringRefresh terminates the process during a refresh, while an idle
+// connection is open. The caller must get its response, and the process must exit soon.
 func TestTerminateDuringRefresh(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -90,10 +90,10 @@ func TestTerminateDuringRefresh(t *testing.T) {
 	}
 	defer idle.Close()
 	b.setSwitches(p, `{"delay_ms":1500}`)
-	answered := make(chan answer, 1)
+	responses := make(chan answer, 1)
 	go func() {
 		a, _ := b.send("POST", p.publicURL+"/refresh", `{"refused":"`+hash+`"}`, "Content-Type: application/json", "Origin: "+p.publicURL)
-		answered <- a
+		responses <- a
 	}()
 	waitUntil(t, "the refresh is at Asana", func() bool {
 		return strings.Contains(newBrowser(t).ask("GET", p.asanaURL+"/_offline/requests", "").body, `"grant_type":"refresh_token","status":0`)
@@ -103,7 +103,7 @@ func TestTerminateDuringRefresh(t *testing.T) {
 		t.Errorf("exit %d, want 0", code)
 	}
 	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("it took %v to end", took)
+		t.Errorf("the process exited after %v, want at most 4s", took)
 	}
-	accessToken(t, <-answered)
+	accessToken(t, <-responses)
 }

@@ -47,10 +47,10 @@ func TestGuard(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			a := b.ask(test.method, test.url, "", test.headers...)
 			if a.status != test.want {
-				t.Errorf("%d %s, want %d", a.status, a.body, test.want)
+				t.Errorf("got %d %s, want %d", a.status, a.body, test.want)
 			}
 			if a.status == 403 && strings.HasPrefix(test.url, p.publicURL) && a.problem() != "forbidden-origin" {
-				t.Errorf("the problem is %q", a.problem())
+				t.Errorf("got problem %q, want forbidden-origin", a.problem())
 			}
 			if strings.HasPrefix(test.url, p.publicURL) {
 				wantHeaders(t, a)

@@ -16,11 +16,11 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// patience is longer than anything here may take.
+// patience is the timeout of each wait.
 const patience = 40 * time.Second
 
-// command is the built executable with a line of arguments, in an environment
-// that has nothing but what it is given.
+// command returns a command that runs the built executable with args. Its environment is
+// environ and an empty home directory.
 func command(t *testing.T, environ []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
@@ -30,7 +30,7 @@ func command(t *testing.T, environ []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// outcome runs a command that ends by itself.
+// outcome runs a command until it exits, and returns its exit code and output.
 func outcome(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := command(t, environ, args...)
@@ -45,18 +45,18 @@ func outcome(t *testing.T, environ []string, args ...string) (code int, stdout, 
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// process is "asanaauth local", running.
+// process is a running "asanaauth local".
 type process struct {
 	t         *testing.T
 	cmd       *exec.Cmd
 	publicURL string
-	asanaURL  string // offline Asana's; empty with another one
-	printed   []string
-	logged    *lockedBuffer
+	asanaURL  string        // origin of offline Asana; empty without it
+	printed   []string      // lines of stdout
+	logged    *lockedBuffer // stderr
 	ended     chan struct{}
 }
 
-// start starts it on free ports and waits until it is ready.
+// start starts "asanaauth local" on free ports and waits until it is ready.
 func start(t *testing.T, data string, environ []string, args ...string) *process {
 	t.Helper()
 	args = append([]string{"local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", data}, args...)
@@ -85,12 +85,13 @@ func start(t *testing.T, data string, environ []string, args ...string) *process
 	if p.publicURL == "" {
 		p.cmd.Process.Kill()
 		<-p.ended
-		t.Fatalf("it printed %q and ended without being ready; stderr:\n%s", p.printed, p.logged.String())
+		t.Fatalf("printed %q and exited before it was ready; stderr:\n%s", p.printed, p.logged.String())
 	}
 	return p
 }
 
-// startHere is start within this process, where the race detector looks.
+// startHere is like start, but runs the service in the test process, where the race
+// detector sees it.
 func startHere(t *testing.T, data string) *process {
 	t.Helper()
 	flags, _, err := local.ParseFlags([]string{"-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", data})
@@ -104,7 +105,7 @@ func startHere(t *testing.T, data string) *process {
 		defer close(p.ended)
 		err := local.Run(ctx, flags, func(string) (string, bool) { return "", false }, stdout, p.logged)
 		if err != nil {
-			t.Errorf("it ended with %v", err)
+			t.Errorf("Run: %v", err)
 		}
 		stdout.Close()
 	}()
@@ -116,7 +117,7 @@ func startHere(t *testing.T, data string) *process {
 	return p
 }
 
-// readAddresses reads what is printed until it is ready.
+// readAddresses reads stdout until the ready line.
 func (p *process) readAddresses(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	for p.publicURL == "" && lines.Scan() {
@@ -130,24 +131,25 @@ func (p *process) readAddresses(stdout io.Reader) {
 	}
 }
 
-// kill ends it without a warning.
+// kill kills the process and waits until it has exited.
 func (p *process) kill() {
 	p.cmd.Process.Kill()
 	<-p.ended
 }
 
-// terminate asks it to end, and returns its exit code.
+// terminate sends SIGTERM, waits, and returns the exit code.
 func (p *process) terminate() int {
 	p.t.Helper()
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
 	case <-time.After(patience):
-		p.t.Fatal("it does not end")
+		p.t.Fatal("the process does not exit after SIGTERM")
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
 
+// lockedBuffer is a buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

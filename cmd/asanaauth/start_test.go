@@ -15,25 +15,25 @@ func TestReady(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "new", "folder")
 	p := start(t, data, nil)
 	if !strings.HasPrefix(p.publicURL, "http://localhost:") || !strings.HasPrefix(p.asanaURL, "http://127.0.0.1:") {
-		t.Errorf("service at %q, Asana at %q", p.publicURL, p.asanaURL)
+		t.Errorf("got service at %q, Asana at %q; want localhost and 127.0.0.1", p.publicURL, p.asanaURL)
 	}
 	if len(p.printed) != 3 || !strings.HasPrefix(p.printed[0], "backend-key ") {
-		t.Errorf("printed %q, want a key, offline Asana's address and the ready line", p.printed)
+		t.Errorf("printed %q, want the lines backend-key, offline-asana and ready", p.printed)
 	}
 	info, err := os.Stat(data)
 	if err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the data folder has mode %v (%v), want 0700", info.Mode(), err)
+		t.Errorf("data folder: got mode %v (%v), want 0700", info.Mode(), err)
 	}
 	b := newBrowser(t)
 	for _, at := range []string{p.publicURL, sameAt(t, p.publicURL, "127.0.0.1"), p.asanaURL + "/_offline", sameAt(t, p.asanaURL, "localhost") + "/_offline"} {
 		if a := b.ask("GET", at+"/", ""); a.status != http.StatusOK && a.status != http.StatusTemporaryRedirect {
-			t.Errorf("%s answers %d", at, a.status)
+			t.Errorf("%s: got status %d, want 200 or 307", at, a.status)
 		}
 	}
 	if hasIPv6() {
 		for _, at := range []string{sameAt(t, p.publicURL, "[::1]") + "/session", sameAt(t, p.asanaURL, "[::1]") + "/_offline/"} {
 			if a := b.ask("GET", at, ""); a.status == http.StatusMisdirectedRequest {
-				t.Errorf("%s answers %d", at, a.status)
+				t.Errorf("%s: got status %d, want the host accepted", at, a.status)
 			}
 		}
 	}
@@ -41,16 +41,16 @@ func TestReady(t *testing.T) {
 		t.Errorf("exit %d after SIGTERM, want 0", code)
 	}
 	if !strings.Contains(p.logged.String(), "not for production") {
-		t.Error("the log does not say that this is not for production")
+		t.Error("the log does not contain the warning about production")
 	}
 	for line := range strings.Lines(p.logged.String()) {
 		if !json.Valid([]byte(line)) {
-			t.Errorf("a log line is no JSON: %s", line)
+			t.Errorf("log line is not JSON: %s", line)
 		}
 	}
 }
 
-// sameAt is an origin under another name of this machine.
+// sameAt returns an http origin with another host and the same port.
 func sameAt(t *testing.T, origin, host string) string {
 	return "http://" + host + ":" + mustParse(t, origin).Port()
 }
@@ -84,7 +84,7 @@ func TestWithoutData(t *testing.T) {
 	cmd.Process.Kill()
 	cmd.Wait()
 	if strings.Contains(string(printed), "backend-key") || strings.Contains(string(printed), "mine") {
-		t.Errorf("it prints %q: a key that was given is not printed", printed)
+		t.Errorf("printed %q, want no key, because the user set it", printed)
 	}
 	if _, err := os.Stat(filepath.Join(cache, "asanaauth", "local", "rows.db")); err != nil {
 		t.Error(err)
@@ -103,22 +103,24 @@ func TestInUse(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"data", []string{"-data", data, "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0"}, "in use by an asanaauth local that runs"},
+		{"data", []string{"-data", data, "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0"}, "is in use by another asanaauth process"},
 		{"port", []string{"-data", t.TempDir(), "-addr", used, "-asana-addr", "127.0.0.1:0"}, "address already in use"},
 		{"port of Asana", []string{"-data", t.TempDir(), "-addr", "127.0.0.1:0", "-asana-addr", usedAsana}, "address already in use"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, stdout, stderr := outcome(t, nil, append([]string{"local"}, test.args...)...)
 			if code != 1 || stdout != "" || !strings.Contains(stderr, test.want) {
-				t.Errorf("exit %d, stdout %q, stderr %q; want 1, nothing, %q", code, stdout, stderr, test.want)
+				t.Errorf("exit %d, stdout %q, stderr %q; want 1, no output, %q", code, stdout, stderr, test.want)
 			}
 		})
 	}
 	if a := newBrowser(t).ask("GET", p.publicURL+"/", ""); a.status != http.StatusOK {
-		t.Errorf("the first one answers %d", a.status)
+		t.Errorf("first process: got status %d, want 200", a.status)
 	}
 }
 
+// Local refuses a data folder with other files, without its key, or with a damaged table.
+// It does not change the mode of the folder.
 func TestFoldersLeftAlone(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -139,8 +141,8 @@ func TestFoldersLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ folder, want string }{
-		{home, "holds other things"},
-		{keyless, "has lost its local.key"},
+		{home, "contains other files"},
+		{keyless, "local.key is missing"},
 		{damaged, "is damaged"},
 		{filepath.Join(home, "letters"), "letters"},
 	} {
@@ -150,11 +152,11 @@ func TestFoldersLeftAlone(t *testing.T) {
 		}
 	}
 	if info, err := os.Stat(home); err != nil || info.Mode().Perm() != 0o755 {
-		t.Errorf("somebody's home has mode %v now (%v)", info.Mode(), err)
+		t.Errorf("home directory: got mode %v (%v), want 0755", info.Mode(), err)
 	}
 }
 
-// TestIPv6Address listens at ::1, and is there at 127.0.0.1 too.
+// TestIPv6Address checks that local listens at 127.0.0.1 too if -addr is ::1.
 func TestIPv6Address(t *testing.T) {
 	t.Parallel()
 	if !hasIPv6() {
@@ -162,18 +164,18 @@ func TestIPv6Address(t *testing.T) {
 	}
 	p := start(t, t.TempDir(), nil, "-addr", "[::1]:0", "-asana-addr", "[::1]:0")
 	if a := newBrowser(t).ask("GET", sameAt(t, p.publicURL, "127.0.0.1")+"/local/trip", ""); a.status != http.StatusOK {
-		t.Errorf("at 127.0.0.1: %d", a.status)
+		t.Errorf("at 127.0.0.1: got status %d, want 200", a.status)
 	}
 	newBrowser(t).signIn(p, member)
 }
 
-// TestOtherAddress listens where other machines could reach it.
+// TestOtherAddress listens at addresses that other machines can reach.
 func TestOtherAddress(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-allow-non-loopback", "-addr", "0.0.0.0:0", "-asana-addr", "[::]:0")
 	for _, at := range []string{p.publicURL, sameAt(t, p.publicURL, "127.0.0.1")} {
 		if a := newBrowser(t).ask("GET", at+"/local/trip", ""); a.status != http.StatusOK {
-			t.Errorf("%s answers %d", at, a.status)
+			t.Errorf("%s: got status %d, want 200", at, a.status)
 		}
 	}
 	newBrowser(t).signIn(p, member)

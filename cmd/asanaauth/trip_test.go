@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestTrip goes all the way, and then looks for secrets wherever they must not
-// be: in the log, on stdout, in the page's trace and in the table's file.
+// TestTrip signs in, uses all frontend routes and disconnects. Then it checks that no
+// secret is in the log, on stdout, in the trace or in the table's file.
 func TestTrip(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -24,11 +24,11 @@ func TestTrip(t *testing.T) {
 
 	session := b.ask("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin")
 	if !strings.Contains(session.body, `"asana_user":"`+asanatest.Several+`"`) {
-		t.Errorf("session: %d %s", session.status, session.body)
+		t.Errorf("session: got %d %s", session.status, session.body)
 	}
 	membership := b.ask("GET", p.publicURL+"/membership", "", "Sec-Fetch-Site: same-origin")
 	if !strings.Contains(membership.body, `"is_view_only":true`) || !strings.Contains(membership.body, `"can_write":true`) {
-		t.Errorf("membership: %d %s", membership.status, membership.body)
+		t.Errorf("membership: got %d %s", membership.status, membership.body)
 	}
 	token := accessToken(t, b.post(p, "/refresh", `{"min_ttl":0}`))
 	secrets = append(secrets, token, "sam@globex.example")
@@ -41,11 +41,11 @@ func TestTrip(t *testing.T) {
 		`"kind":"connection (hot)"`, `"sealed":["access","refresh"]`, `"result":"200"`,
 	} {
 		if !strings.Contains(trip.body, want) {
-			t.Errorf("the trace does not have %s", want)
+			t.Errorf("the trace does not contain %s", want)
 		}
 	}
 	if a := b.post(p, "/disconnect", "{}"); a.status != http.StatusOK || !strings.Contains(a.body, `"revoked_at_asana":true`) {
-		t.Errorf("disconnect: %d %s", a.status, a.body)
+		t.Errorf("disconnect: got %d %s", a.status, a.body)
 	}
 	p.terminate()
 	secrets = append(secrets, "marker-of-a-value", "marker-of-a-name")
@@ -58,7 +58,7 @@ func TestTrip(t *testing.T) {
 			"log": p.logged.String(), "stdout": strings.Join(p.printed, "\n"), "trace": trip.body, "table": string(rows),
 		} {
 			if secret == "" || strings.Contains(text, secret) {
-				t.Errorf("a secret (%.4s…) is in the %s", secret, where)
+				t.Errorf("the %s contains a secret (%.4s…)", where, secret)
 			}
 		}
 	}
@@ -68,7 +68,7 @@ func TestTrip(t *testing.T) {
 		}
 		info, err := entry.Info()
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s has mode %v: others may use it", path, info.Mode())
+			t.Errorf("%s: got mode %v, want no access for other users", path, info.Mode())
 		}
 		return err
 	})
@@ -77,7 +77,7 @@ func TestTrip(t *testing.T) {
 	}
 }
 
-// TestFiftyAtOnce refreshes one token for fifty callers, while others look.
+// TestFiftyAtOnce checks that fifty concurrent callers share one refresh.
 func TestFiftyAtOnce(t *testing.T) {
 	t.Parallel()
 	p := startHere(t, t.TempDir())
@@ -104,21 +104,22 @@ func TestFiftyAtOnce(t *testing.T) {
 		tokens[accessToken(t, a)] = true
 	}
 	if len(tokens) != 1 || tokens[old] {
-		t.Errorf("%d different tokens, the old one among them: %v; want one new one", len(tokens), tokens[old])
+		t.Errorf("got %d different tokens, including the old one: %t; want one new token", len(tokens), tokens[old])
 	}
 	requests := b.ask("GET", p.asanaURL+"/_offline/requests", "").body
 	if n := strings.Count(requests, `"grant_type":"refresh_token"`); n != 1 {
-		t.Errorf("%d requests to Asana, want 1", n)
+		t.Errorf("got %d refreshes at Asana, want 1", n)
 	}
 }
 
+// accessToken returns the access token of a response.
 func accessToken(t *testing.T, a answer) string {
 	t.Helper()
 	var body struct {
 		AccessToken string `json:"access_token"`
 	}
 	if json.Unmarshal([]byte(a.body), &body); a.status != http.StatusOK || body.AccessToken == "" {
-		t.Fatalf("no token: %d %s", a.status, a.body)
+		t.Fatalf("got %d %s, want an access token", a.status, a.body)
 	}
 	return body.AccessToken
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestVariables gives what has a default otherwise, with another process in the
-// real Asana's place.
+// TestVariables sets variables that have defaults. It uses the offline Asana of another
+// process as the real Asana.
 func TestVariables(t *testing.T) {
 	other := start(t, t.TempDir(), nil)
 	addr := freeAddr(t)
@@ -26,37 +26,37 @@ func TestVariables(t *testing.T) {
 	begun := b.ask("GET", at+"/authorize", "", "Host: tunnel.test")
 	to := mustParse(t, begun.location())
 	if got := to.Scheme + "://" + to.Host; got != other.asanaURL {
-		t.Errorf("it leads to %q, want %q", got, other.asanaURL)
+		t.Errorf("authorize redirects to %q, want %q", got, other.asanaURL)
 	}
 	for name, want := range map[string]string{
 		"client_id": "1234", "redirect_uri": "https://tunnel.test/callback", "scope": "tasks:read openid", "response_type": "code id_token",
 	} {
 		if got := to.Query().Get(name); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 	if cookie := begun.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-") {
-		t.Errorf("the cookie is not Secure: %.20s", cookie)
+		t.Errorf("got cookie %.20s, want the prefix __Host-", cookie)
 	}
 	if page := b.ask("GET", at+"/", "", "Host: tunnel.test").body; strings.Contains(page, "PUBLIC_URL is") {
-		t.Error("under PUBLIC_URL the page says to go there")
+		t.Error("the page at PUBLIC_URL asks to open PUBLIC_URL")
 	}
 	page := b.ask("GET", at+"/", "").body
-	for _, want := range []string{"real Asana", "RETURN_URLS does not have", "ALLOWED_ORIGINS does not have", "PUBLIC_URL is", "https://tunnel.test/callback"} {
+	for _, want := range []string{"real Asana", "RETURN_URLS does not contain", "ALLOWED_ORIGINS does not contain", "PUBLIC_URL is", "https://tunnel.test/callback"} {
 		if !strings.Contains(page, want) {
-			t.Errorf("the page does not say %q", want)
+			t.Errorf("the page does not contain %q", want)
 		}
 	}
 	if a := b.ask("PUT", at+"/local/asana/switches", "{}", "Host: tunnel.test", "Origin: https://tunnel.test"); a.status != http.StatusNotFound {
-		t.Errorf("switches of the real Asana: %d", a.status)
+		t.Errorf("switches of the real Asana: got status %d, want 404", a.status)
 	}
 	p.terminate()
 	if !strings.Contains(p.logged.String(), "PUBLIC_URL is set") {
-		t.Error("no warning of the tunnel")
+		t.Error("the log has no warning about PUBLIC_URL")
 	}
 }
 
-// freeAddr is an address that was free just now.
+// freeAddr returns an address whose port was free a moment ago.
 func freeAddr(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,8 +66,8 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestAnotherAsana goes all the way with an Asana that is not its own, which
-// takes the next client secret alone.
+// TestAnotherAsana signs in at the Asana of another process, which accepts only the next
+// client secret.
 func TestAnotherAsana(t *testing.T) {
 	addr := freeAddr(t)
 	public := sameAt(t, "http://"+addr, "localhost")
@@ -77,7 +77,7 @@ func TestAnotherAsana(t *testing.T) {
 		"ASANA_SCOPES=default", "ASANA_BASE_URL=" + other.asanaURL, "ASANA_ISSUER=" + other.asanaURL + "/api/1.0",
 	}, "-addr", addr)
 	if p.asanaURL != "" {
-		t.Errorf("offline Asana runs at %s", p.asanaURL)
+		t.Errorf("got offline Asana at %s, want none", p.asanaURL)
 	}
 	p.asanaURL = other.asanaURL
 	b := newBrowser(t)
@@ -90,12 +90,12 @@ func TestUnusedVariables(t *testing.T) {
 	p := start(t, t.TempDir(), []string{"ASANA_BASE_URL=https://app.asana.com", "ASANA_SCOPES=tasks:read openid", "SIGN_IN=links"}, "-allow-non-loopback", "-host", "x")
 	b := newBrowser(t)
 	if a := b.ask("GET", p.publicURL+"/authorize", ""); a.status != http.StatusBadRequest {
-		t.Errorf("SIGN_IN=links, and no link: %d", a.status)
+		t.Errorf("SIGN_IN=links without a link: got status %d, want 400", a.status)
 	}
 	p.terminate()
 	for _, want := range []string{`"name":"ASANA_BASE_URL"`, "-host is set", "-allow-non-loopback is set"} {
 		if !strings.Contains(p.logged.String(), want) {
-			t.Errorf("the log does not have %s", want)
+			t.Errorf("the log does not contain %s", want)
 		}
 	}
 }

@@ -1,33 +1,33 @@
 "use strict";
-// The page's own script. It asks the same routes that an app's frontend asks, and
-// shows what came back. The access token stays in a variable; nothing here is
-// ever put into the page as markup.
+// The script of the page. It calls the same routes as the frontend of an app, and shows
+// the responses. It keeps the access token in a variable. It writes text, never markup,
+// into the page.
 (() => {
   const $ = id => document.getElementById(id);
   const offline = document.body.dataset.offline !== "";
-  let token = null;   // the access token, for the hash that "refused" wants
-  let endsAt = 0;     // of the token, in milliseconds
-  let life = 3600;    // of the token when it was young, in seconds: what the bar counts from
+  let token = null;   // the access token; refreshNow sends its hash
+  let endsAt = 0;     // when the token expires, in milliseconds
+  let life = 3600;    // the lifetime of the token when the page got it, in seconds
 
-  // What may come back, in words. The types are those of the README.
+  // Messages by problem type.
   const words = {
-    "access-denied": "You said no at Asana. Nothing was connected.",
-    "login-expired": "That trip is over: it took more than ten minutes, was used before, or belongs to another browser. Please start again.",
-    "link-expired": "That link is over: it was used meanwhile, or is too old. Please ask for a new one.",
-    "wrong-account": "That is another Asana account than the one expected. Nothing was kept.",
-    "misconfigured": "Asana does not accept this service's client id or secret. Its operator has to mend that.",
-    "asana-unavailable": "Asana failed, took too long, or answered something that cannot be believed.",
-    "try-again": "The service is busy, or is waiting before it asks Asana again. Please try again in a moment.",
-    "internal": "Something went wrong in the service. Its log says what.",
-    "unauthenticated": "Nobody is signed in.",
-    "reconnect-required": "The connection does not work any more. Please connect again.",
-    "forbidden-origin": "This page's origin is not one of ALLOWED_ORIGINS.",
-    "not-allowed-for-kind": "A long-lived token does not go to a browser.",
+    "access-denied": "You denied access at Asana, so nothing was connected.",
+    "login-expired": "This sign-in has expired. It took more than ten minutes, was used before, or belongs to another browser. Please sign in again.",
+    "link-expired": "This link was used or has expired. Please get a new one from the backend.",
+    "wrong-account": "You signed in with another Asana account than expected, so nothing was connected. Switch accounts at Asana and try again.",
+    "misconfigured": "Asana rejects the client id or the client secret of this service. Check ASANA_CLIENT_ID and ASANA_CLIENT_SECRET.",
+    "asana-unavailable": "Asana failed, took too long, or sent an invalid response. Please try again later.",
+    "try-again": "The service is busy or waits before it calls Asana again. Please try again in a moment.",
+    "internal": "The service failed. See its log for the reason.",
+    "unauthenticated": "You are not signed in. Please sign in.",
+    "reconnect-required": "The connection has stopped working. Please connect again.",
+    "forbidden-origin": "ALLOWED_ORIGINS does not contain the origin of this page. Add it, and restart asanaauth local.",
+    "not-allowed-for-kind": "This connection has a long-lived token, which a browser cannot get.",
   };
   const reasons = {
-    "full-permissions-required": "Asana tells it only to tokens with full permissions",
-    "not-reported": "Asana did not say",
-    "not-allowed": "Asana does not let this token ask",
+    "full-permissions-required": "Asana reports this only to tokens with full permissions",
+    "not-reported": "Asana did not report it",
+    "not-allowed": "Asana does not allow this token to read it",
   };
 
   function say(text, mood = "") {
@@ -44,8 +44,8 @@
     return e;
   }
 
-  // call asks a route and returns what it answered; a problem is thrown as its
-  // type, with the seconds to wait where it has them.
+  // call sends a request and returns the body of the response. If the response is a
+  // problem, call throws its type and a message.
   async function call(method, path, body) {
     const request = { method, headers: {} };
     if (method !== "GET") {
@@ -56,18 +56,18 @@
     try {
       response = await fetch(path, request);
     } catch {
-      throw { type: "", text: "asanaauth local does not answer. Is it still running?" };
+      throw { type: "", text: "asanaauth local does not respond. Check that it is still running." };
     }
     if (response.ok) return response.status === 204 ? null : response.json();
     const problem = await response.json().catch(() => ({}));
     const type = String(problem.type ?? "").replace("urn:asanaauth:problem:", "");
     const wait = response.headers.get("Retry-After");
-    let text = words[type] ?? problem.error ?? "The service answered " + response.status + ".";
-    if (type === "try-again" && wait) text = "The service is busy, or is waiting before it asks Asana again. Please try again in " + wait + (wait === "1" ? " second." : " seconds.");
+    let text = words[type] ?? problem.error ?? "The service responded with status " + response.status + ". See its log for the reason.";
+    if (type === "try-again" && wait) text = "The service is busy or waits before it calls Asana again. Please try again in " + wait + (wait === "1" ? " second." : " seconds.");
     throw { type, text };
   }
 
-  // Signed in or out: every part says for itself when it is shown.
+  // show shows the parts for a signed-in or a signed-out browser (data-when).
   function show(signedIn) {
     document.body.classList.toggle("signed-in", signedIn);
     for (const part of document.querySelectorAll("[data-when]")) {
@@ -93,7 +93,7 @@
     $("gid").textContent = session.asana_user;
     $("connection").textContent = session.connection;
     $("scope").textContent = session.scope;
-    $("session-end").textContent = "It ends on " + new Date(session.expires_at).toLocaleString() + " at the latest.";
+    $("session-end").textContent = "The session expires on " + new Date(session.expires_at).toLocaleString() + ", or earlier if it is idle.";
     $("status").textContent = session.status;
     $("status").className = "tag " + (session.status === "active" ? "yes" : "no");
     $("broken").hidden = session.status === "active";
@@ -104,11 +104,11 @@
     const list = $("workspaces");
     const none = $("no-licence");
     try {
-      const answer = await call("GET", "/membership");
-      list.replaceChildren(...answer.data.map(workspace));
-      none.hidden = answer.data.length > 0;
-      none.textContent = "This token reaches no workspace.";
-      $("checked").textContent = answer.data.length > 0 ? "Asked at " + new Date(answer.data[0].checked_at).toLocaleTimeString() + ", and kept for five minutes at most." : "";
+      const memberships = await call("GET", "/membership");
+      list.replaceChildren(...memberships.data.map(workspace));
+      none.hidden = memberships.data.length > 0;
+      none.textContent = "This token cannot access any workspace.";
+      $("checked").textContent = memberships.data.length > 0 ? "Read at " + new Date(memberships.data[0].checked_at).toLocaleTimeString() + ". The service caches this for up to five minutes." : "";
     } catch (problem) {
       list.replaceChildren();
       $("checked").textContent = "";
@@ -120,7 +120,7 @@
   function workspace(membership) {
     const item = element("li");
     const title = element("h3", membership.workspace.name ?? membership.workspace.gid);
-    title.append(flag("can write", "may only look", "may write or not: unknown", membership.can_write));
+    title.append(flag("can write", "can only view", "unknown whether it can write", membership.can_write));
     const flags = element("dl", "", "flags");
     for (const [name, label] of [["is_active", "Active"], ["is_admin", "Admin"], ["is_guest", "Guest"], ["is_view_only", "View only"]]) {
       const row = element("div");
@@ -131,7 +131,7 @@
     }
     item.append(title, flags);
     const unknown = new Set(Object.values(membership.unknown ?? {}));
-    for (const reason of unknown) item.append(element("p", "Unknown is not “no”: " + (reasons[reason] ?? reason) + ".", "small"));
+    for (const reason of unknown) item.append(element("p", "Unknown: " + (reasons[reason] ?? reason) + ".", "small"));
     return item;
   }
 
@@ -141,34 +141,37 @@
     return element("span", unknown, "tag unknown");
   }
 
-  // hold keeps a token answer, or forgets the token.
-  function hold(answer) {
-    if (answer === null) {
+  // hold stores the token of a response, or removes the token if the response is null. It
+  // returns whether the token is new.
+  function hold(response) {
+    if (response === null) {
       token = null;
       endsAt = 0;
       $("left").textContent = "–";
-      $("left-words").textContent = "not asked yet";
+      $("left-words").textContent = "no token yet";
       $("left-bar").value = 0;
       return;
     }
-    const isNew = answer.access_token !== token;
-    if (isNew) life = Math.max(answer.expires_in, 1);
-    token = answer.access_token;
-    endsAt = Date.now() + answer.expires_in * 1000;
+    const isNew = response.access_token !== token;
+    if (isNew) life = Math.max(response.expires_in, 1);
+    token = response.access_token;
+    endsAt = Date.now() + response.expires_in * 1000;
     tick();
     return isNew;
   }
 
+  // tick shows the remaining lifetime of the token.
   function tick() {
     if (token === null) return;
     const left = Math.max(0, Math.round((endsAt - Date.now()) / 1000));
     const minutes = Math.floor(left / 60);
     $("left").textContent = minutes + ":" + String(left % 60).padStart(2, "0");
-    $("left-words").textContent = left > 0 ? "left of the token" : "left: the next one who asks gets a new one";
+    $("left-words").textContent = left > 0 ? "until the token expires" : "left: the next request gets a new token";
     $("left-bar").max = life;
     $("left-bar").value = left;
   }
 
+  // hashOf returns the SHA-256 hash of a text in hex.
   async function hashOf(text) {
     const sum = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
     return Array.from(new Uint8Array(sum), byte => byte.toString(16).padStart(2, "0")).join("");
@@ -177,32 +180,32 @@
   async function askToken() {
     const had = token !== null;
     const isNew = hold(await call("POST", "/refresh", { min_ttl: 0 }));
-    if (!isNew) return "It is the same token: it still lives, so Asana was not asked.";
-    return had ? "A new token: the old one was at its end." : "Here is a token.";
+    if (!isNew) return "You got the same token. It has not expired, so the service did not call Asana.";
+    return had ? "You got a new token, because the old one expired." : "You got a token.";
   }
 
   async function refreshNow() {
     if (token === null) return askToken();
     const isNew = hold(await call("POST", "/refresh", { min_ttl: 0, refused: await hashOf(token) }));
-    return isNew ? "Asana gave a new token." : "The token stayed the same.";
+    return isNew ? "Asana issued a new token." : "You got the same token.";
   }
 
   async function signOut() {
     await call("DELETE", "/session");
     show(false);
     $("sign-in").focus();
-    return "You are signed out here. The connection stays.";
+    return "You are signed out. The connection stays.";
   }
 
   async function disconnect() {
-    const answer = await call("POST", "/disconnect");
+    const result = await call("POST", "/disconnect");
     show(false);
     $("sign-in").focus();
-    if (answer.status === "revoking") return "The connection is ended here. Asana could not be asked yet: signing in again takes that back.";
-    return answer.revoked_at_asana ? "Disconnected, and revoked at Asana." : "Disconnected. Asana was not asked to revoke anything.";
+    if (result.status === "revoking") return "Disconnected here. Asana could not be reached to revoke access. If you sign in again, the connection is restored.";
+    return result.revoked_at_asana ? "Disconnected, and revoked at Asana." : "Disconnected here, but not revoked at Asana.";
   }
 
-  // The switches of offline Asana, by way of this service.
+  // showSwitches sets the controls to the values of offline Asana's switches.
   function showSwitches(values) {
     for (const input of $("switches").querySelectorAll("[name]")) {
       const value = values[input.name];
@@ -220,8 +223,8 @@
     $("switches").disabled = false;
   }
 
-  // setSwitch sends what the control said when it was used: by the time that it is
-  // sent, an earlier answer may have changed the control.
+  // setSwitch returns a function that sends the value of a control. It reads the value
+  // now, because the response to an earlier change may set the control meanwhile.
   function setSwitch(input) {
     const change = { [input.name]: input.type === "checkbox" ? input.checked : Number(input.value) };
     return async () => {
@@ -231,16 +234,16 @@
         call("GET", "/local/asana/switches").then(showSwitches, () => {});
         throw problem;
       }
-      return "Offline Asana is set. Now ask for a token, refresh, or sign in again.";
+      return "The switch is set. Now get a token, refresh, or sign in again.";
     };
   }
 
   async function expire() {
     await call("POST", "/local/asana/expire");
-    return "Asana refuses every access token from now on. “Refresh now” reports it.";
+    return "Asana now rejects all access tokens issued so far. Press “Refresh now” to report this.";
   }
 
-  // What was sent and what is kept.
+  // showTrip shows the last steps and the stored rows.
   async function showTrip() {
     let trip;
     try {
@@ -257,7 +260,7 @@
     const what = element("td");
     what.append(element("code", s.what));
     if (s.with) what.append(element("p", s.with.join(", "), "names"));
-    row.append(element("td", new Date(s.at).toLocaleTimeString()), element("td", s.from + " → " + s.to), what, element("td", s.result || "under way"));
+    row.append(element("td", new Date(s.at).toLocaleTimeString()), element("td", s.from + " → " + s.to), what, element("td", s.result || "in progress"));
     return row;
   }
 
@@ -272,8 +275,8 @@
     return item;
   }
 
-  // act does something that a person asked for, after what they asked for before,
-  // and tells how it went. The control keeps the focus.
+  // act runs the action of a control after all earlier actions, and shows its result. The
+  // control keeps the focus.
   let before = Promise.resolve();
   function act(control, doing) {
     if (control.localName === "button" && control.hasAttribute("aria-busy")) return;
@@ -288,7 +291,7 @@
     try {
       say(await doing(), "good");
     } catch (problem) {
-      say(problem.text ?? "This page failed.", "bad");
+      say(problem.text ?? "This page failed. See the browser console, and reload the page.", "bad");
       if (problem.type === "unauthenticated") show(false);
       if (problem.type === "reconnect-required") {
         hold(null);
@@ -297,17 +300,17 @@
     }
   }
 
-  // Coming back from Asana: said in words, and taken out of the address.
+  // showOutcome shows the result of a sign-in, which is in the query, and removes the query.
   function showOutcome() {
     const query = new URLSearchParams(location.search);
     const error = query.get("asana_error");
     if (query.has("connect_code")) {
-      // It stays in the address, where a person finds it who plays the backend.
-      say("Asana sent you back with a connect code, which is in this page's address. The backend has ten minutes to redeem it.", "good");
+      // Keep the code in the address, so that you can copy it for the curl command.
+      say("You returned from Asana with a connect code, which is in the address of this page. The backend must redeem it within ten minutes.", "good");
       return;
     }
-    if (query.get("asana") === "connected") say("Connected. Asana sent you back, and you are signed in.", "good");
-    else if (error !== null) say(words[error] ?? "Signing in did not work.", "bad");
+    if (query.get("asana") === "connected") say("Connected. You are signed in.", "good");
+    else if (error !== null) say(words[error] ?? "The sign-in failed. Please try again.", "bad");
     if (location.search !== "" || location.href.endsWith("#")) history.replaceState(null, "", location.pathname);
   }
 
