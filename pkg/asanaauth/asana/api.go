@@ -8,14 +8,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// UserInfo is who a token belongs to, as OpenID Connect tells it.
+// UserInfo is the response of the UserInfo endpoint.
 type UserInfo struct {
-	User    User   // its GID is the subject where that is a gid, else ""
-	Subject string // as it was told: 1 to 255 printable characters
+	User    User   // its GID is Subject if that is a gid, otherwise ""
+	Subject string // sub: 1 to 255 printable ASCII characters
 }
 
-// UserInfo asks whose token it is, OpenID Connect Core section 5.3; the token needs
-// the scope openid.
+// UserInfo returns the user of an access token (OpenID Connect Core section 5.3). The token
+// must have the scope openid. UserInfo makes one request.
+//
+// Errors: [*Error], with the code [MissingScope] if the token lacks the scope.
 func (c *Client) UserInfo(ctx context.Context, access secret.String) (UserInfo, error) {
 	const op = "userinfo"
 	var m map[string]any
@@ -24,9 +26,9 @@ func (c *Client) UserInfo(ctx context.Context, access secret.String) (UserInfo, 
 	}
 	sub, ok := subjectOf(m["sub"])
 	if !ok {
-		return UserInfo{}, nonsense(op, "sub is missing or malformed")
+		return UserInfo{}, badResponse(op, "sub is missing or malformed")
 	}
-	u := person(m)
+	u := userOf(m)
 	u.GID = ""
 	if IsGID(sub) {
 		u.GID = sub
@@ -34,14 +36,17 @@ func (c *Client) UserInfo(ctx context.Context, access secret.String) (UserInfo, 
 	return UserInfo{User: u, Subject: sub}, nil
 }
 
-// subjectOf is a sub claim: a string of at most 255 characters, as OpenID Connect
-// Core section 2 has it.
+// subjectOf returns the value of a sub claim: 1 to 255 printable ASCII characters (OpenID
+// Connect Core section 2).
 func subjectOf(v any) (string, bool) {
 	s, ok := v.(string)
 	return s, ok && s != "" && len(s) <= 255 && printable(s)
 }
 
-// Me asks whose token it is, of any kind: GET /users/me. The answer has a gid.
+// Me returns the user of a token of any kind: GET /users/me. The user has a gid. Me makes
+// one request.
+//
+// Errors: [*Error].
 func (c *Client) Me(ctx context.Context, access secret.String) (User, error) {
 	const op = "users/me"
 	var v struct {
@@ -50,43 +55,48 @@ func (c *Client) Me(ctx context.Context, access secret.String) (User, error) {
 	if err := c.get(ctx, op, c.base+apiPath+"/users/me?opt_fields=name,email,photo", access, &v); err != nil {
 		return User{}, err
 	}
-	u := person(v.Data)
+	u := userOf(v.Data)
 	if u.GID == "" {
-		return User{}, nonsense(op, "the user has no gid")
+		return User{}, badResponse(op, "the user has no gid")
 	}
 	return u, nil
 }
 
-// Workspace is one that a token reaches.
+// Workspace is a workspace or organization of Asana. Name is "" if Asana sent none.
 type Workspace struct{ GID, Name string }
 
-// Workspaces lists those that a token reaches: GET /workspaces, all pages.
+// Workspaces returns the workspaces that a token can access: all pages of GET /workspaces.
+// It makes one request for each page of 100 workspaces, and at most 50 requests.
+//
+// Errors: [*Error], with the code [MissingScope] if the token has granular scopes without
+// workspaces:read.
 func (c *Client) Workspaces(ctx context.Context, access secret.String) ([]Workspace, error) {
 	const op = "workspaces"
-	list, err := pages[compact](ctx, c, op, "/workspaces", "name", access)
+	list, err := listAll[compactRecord](ctx, c, op, "/workspaces", "name", access)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]Workspace, 0, len(list))
 	for _, w := range list {
 		if !IsGID(w.GID) {
-			return nil, nonsense(op, "a workspace has no gid")
+			return nil, badResponse(op, "a workspace has no gid")
 		}
 		all = append(all, Workspace(w))
 	}
 	return all, nil
 }
 
-// Member is the person of a membership.
+// Member is the user of a membership.
 type Member struct {
 	GID  string
-	Name secret.String
+	Name secret.String // at most 1 KiB; zero if Asana sent none
 }
 
-// Membership is what Asana says of a person in a workspace. Lists are compact: a
-// flag that Asana did not report is nil, which is not false.
+// Membership is the membership of a user in a workspace. The flags are the members
+// is_active, is_admin, is_guest and is_view_only. A flag that Asana did not report is nil.
+// Nil means unknown: do not treat it as false.
 type Membership struct {
-	GID                            string // "" where not told
+	GID                            string // "" if Asana sent no valid gid
 	Workspace                      Workspace
 	User                           Member
 	Active, Admin, Guest, ViewOnly *bool
@@ -94,46 +104,49 @@ type Membership struct {
 
 const membershipFields = "user,user.name,workspace,workspace.name,is_active,is_admin,is_guest,is_view_only"
 
-// Memberships lists a user's memberships in the workspaces that the token reaches,
-// all pages: GET /users/{user_gid}/workspace_memberships. userGID is a gid or "me".
-// No granular scope opens this: such a token gets an [Error] with status 403 and
-// [FullPermissionsRequired]. An answer about somebody else is refused.
+// Memberships returns the memberships of a user in the workspaces that the token can
+// access: all pages of GET /users/{user_gid}/workspace_memberships. userGID is a gid or
+// "me". Memberships makes one request for each page of 100, and at most 50 requests.
+//
+// Errors: [*Error]. A token with granular scopes cannot use this endpoint: its error has
+// status 403 and the code [FullPermissionsRequired]. A response that contains another
+// user's membership is an error with status 200.
 func (c *Client) Memberships(ctx context.Context, access secret.String, userGID string) ([]Membership, error) {
 	const op = "workspace_memberships"
 	if !IsGID(userGID) && userGID != "me" {
-		return nil, refused(op, "the user's gid is malformed")
+		return nil, notSent(op, "the user's gid is malformed")
 	}
-	list, err := pages[membership](ctx, c, op, "/users/"+userGID+"/workspace_memberships", membershipFields, access)
+	list, err := listAll[membership](ctx, c, op, "/users/"+userGID+"/workspace_memberships", membershipFields, access)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]Membership, 0, len(list))
 	for _, m := range list {
 		if !IsGID(m.Workspace.GID) || !IsGID(m.User.GID) {
-			return nil, nonsense(op, "a membership has no user or no workspace")
+			return nil, badResponse(op, "a membership has no user gid or no workspace gid")
 		}
 		if userGID != "me" && m.User.GID != userGID {
-			return nil, nonsense(op, "a membership is somebody else's")
+			return nil, badResponse(op, "a membership belongs to another user")
 		}
 		all = append(all, m.exported())
 	}
 	return all, nil
 }
 
-// compact is how the API writes what is only mentioned.
-type compact struct {
+// compactRecord is a record as it appears inside another record.
+type compactRecord struct {
 	GID  string `json:"gid"`
 	Name string `json:"name"`
 }
 
 type membership struct {
-	GID       string  `json:"gid"`
-	User      compact `json:"user"`
-	Workspace compact `json:"workspace"`
-	Active    *bool   `json:"is_active"`
-	Admin     *bool   `json:"is_admin"`
-	Guest     *bool   `json:"is_guest"`
-	ViewOnly  *bool   `json:"is_view_only"`
+	GID       string        `json:"gid"`
+	User      compactRecord `json:"user"`
+	Workspace compactRecord `json:"workspace"`
+	Active    *bool         `json:"is_active"`
+	Admin     *bool         `json:"is_admin"`
+	Guest     *bool         `json:"is_guest"`
+	ViewOnly  *bool         `json:"is_view_only"`
 }
 
 func (m membership) exported() Membership {
@@ -141,24 +154,24 @@ func (m membership) exported() Membership {
 		m.GID = ""
 	}
 	return Membership{
-		GID: m.GID, Workspace: Workspace(m.Workspace), User: Member{m.User.GID, personal(m.User.Name)},
+		GID: m.GID, Workspace: Workspace(m.Workspace), User: Member{m.User.GID, personalText(m.User.Name)},
 		Active: m.Active, Admin: m.Admin, Guest: m.Guest, ViewOnly: m.ViewOnly,
 	}
 }
 
 const (
-	pageSize  = 100 // the most that Asana takes
-	mostPages = 50  // a person in 5000 workspaces is an endless answer
-	mostItems = pageSize * mostPages
+	pageSize = 100 // the largest page size that Asana accepts
+	maxPages = 50  // a longer list is treated as one that never ends
+	maxItems = pageSize * maxPages
 )
 
-// pages asks for every page of a list, https://developers.asana.com/docs/pagination.
-// Only the offset is taken from an answer: its "uri" could lead anywhere.
-func pages[T any](ctx context.Context, c *Client, op, path, fields string, access secret.String) ([]T, error) {
+// listAll fetches every page of a list (https://developers.asana.com/docs/pagination). It
+// uses only the offset of next_page. It ignores the "uri", which could name another host.
+func listAll[T any](ctx context.Context, c *Client, op, path, fields string, access secret.String) ([]T, error) {
 	q := url.Values{"opt_fields": {fields}, "limit": {strconv.Itoa(pageSize)}}
 	seen := make(map[string]bool)
 	var all []T
-	for range mostPages {
+	for range maxPages {
 		var page struct {
 			Data []T `json:"data"`
 			Next *struct {
@@ -169,17 +182,17 @@ func pages[T any](ctx context.Context, c *Client, op, path, fields string, acces
 			return nil, err
 		}
 		if page.Data == nil {
-			return nil, nonsense(op, "the answer has no data")
+			return nil, badResponse(op, "the response has no data")
 		}
 		all = append(all, page.Data...)
 		if page.Next == nil || page.Next.Offset == "" {
 			return all, nil
 		}
-		if seen[page.Next.Offset] || len(page.Next.Offset) > 4<<10 || len(all) > mostItems {
+		if seen[page.Next.Offset] || len(page.Next.Offset) > 4<<10 || len(all) > maxItems {
 			break
 		}
 		seen[page.Next.Offset] = true
 		q.Set("offset", page.Next.Offset)
 	}
-	return nil, nonsense(op, "the list does not end")
+	return nil, badResponse(op, "the list does not end")
 }

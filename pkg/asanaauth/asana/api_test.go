@@ -13,12 +13,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// asked checks a GET's URL and token, and answers.
-func asked(t *testing.T, want, body string) http.RoundTripper {
+// expectGet returns a transport that checks the URL and the token of a GET request and
+// responds with body.
+func expectGet(t *testing.T, want, body string) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		got, _ := url.QueryUnescape(r.URL.String())
 		if r.Method != "GET" || got != "https://app.asana.com/api/1.0"+want || r.Header.Get("Authorization") != "Bearer "+accessToken.Reveal() {
-			t.Errorf("got %s %s, want %s", r.Method, got, want)
+			t.Errorf("got request %s %s, want GET %s with the access token", r.Method, got, want)
 		}
 		return reply(200, body), nil
 	})
@@ -37,17 +38,17 @@ func TestMe(t *testing.T) {
 		`{"data":{"gid":"12","photo":{"image_60x60":"http://127.0.0.1:8485/p.png"}}}`:               {GID: "12", Picture: secret.New("http://127.0.0.1:8485/p.png")},
 		`{"data":{"gid":"12","photo":{"image_60x60":"https://` + strings.Repeat("x", 3000) + `"}}}`: {GID: "12"},
 	} {
-		got, err := toAsana(t, asked(t, path, body)).Me(t.Context(), accessToken)
+		got, err := toAsana(t, expectGet(t, path, body)).Me(t.Context(), accessToken)
 		if err != nil {
-			t.Errorf("Me() of %s = %v", body, err)
+			t.Errorf("Me() with body %s = %v, want no error", body, err)
 		}
 		if diff := cmp.Diff(want, got, equalSecrets); diff != "" {
-			t.Errorf("Me() of %s: %s", body, diff)
+			t.Errorf("Me() with body %s (-want +got):\n%s", body, diff)
 		}
 	}
 	for _, body := range []string{`{}`, `null`, `{"data":null}`, `{"data":[]}`, `{"data":{}}`, `{"data":{"gid":12}}`, `{"data":{"gid":"me"}}`, `{"data":{"gid":""}}`, `{"gid":"12"}`} {
-		if got, err := toAsana(t, answering(200, body)).Me(t.Context(), accessToken); err == nil {
-			t.Errorf("Me() of %s = %v, want an error", body, got)
+		if got, err := toAsana(t, respondWith(200, body)).Me(t.Context(), accessToken); err == nil {
+			t.Errorf("Me() with body %s = %v, want an error", body, got)
 		}
 	}
 }
@@ -59,86 +60,86 @@ func TestUserInfo(t *testing.T) {
 			GID: "12", Name: secret.New("Ada"), Email: secret.New("a@b"), Picture: secret.New("https://p/")}},
 		`{"sub":"opaque-7","gid":"13"}`: {Subject: "opaque-7"},
 	} {
-		got, err := toAsana(t, asked(t, "/openid_connect/userinfo", body)).UserInfo(t.Context(), accessToken)
+		got, err := toAsana(t, expectGet(t, "/openid_connect/userinfo", body)).UserInfo(t.Context(), accessToken)
 		if err != nil {
-			t.Errorf("UserInfo() of %s = %v", body, err)
+			t.Errorf("UserInfo() with body %s = %v, want no error", body, err)
 		}
 		if diff := cmp.Diff(want, got, equalSecrets); diff != "" {
-			t.Errorf("UserInfo() of %s: %s", body, diff)
+			t.Errorf("UserInfo() with body %s (-want +got):\n%s", body, diff)
 		}
 	}
 	for _, body := range []string{`{}`, `null`, `[]`, `{"sub":""}`, `{"sub":null}`, `{"sub":12}`, `{"Sub":"12"}`, `{"sub":"1\u0000"}`, `{"sub":"` + strings.Repeat("1", 256) + `"}`, `{"data":{"sub":"1"}}`} {
-		if got, err := toAsana(t, answering(200, body)).UserInfo(t.Context(), accessToken); err == nil {
-			t.Errorf("UserInfo() of %s = %v, want an error", body, got)
+		if got, err := toAsana(t, respondWith(200, body)).UserInfo(t.Context(), accessToken); err == nil {
+			t.Errorf("UserInfo() with body %s = %v, want an error", body, got)
 		}
 	}
 }
 
-// book answers pages in turn, by the offset that leads to each, and counts.
-type book struct {
-	t     *testing.T
-	path  string
-	pages map[string]string
-	asked int
+// pagedList is a transport that serves a list in pages, by offset. It counts requests.
+type pagedList struct {
+	t        *testing.T
+	path     string
+	pages    map[string]string
+	requests int
 }
 
-func (b *book) RoundTrip(r *http.Request) (*http.Response, error) {
-	b.asked++
+func (l *pagedList) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.requests++
 	q := r.URL.Query()
-	if r.URL.Path != b.path || q.Get("limit") != "100" || q.Get("opt_fields") == "" || r.URL.Host != "app.asana.com" {
-		b.t.Errorf("asked for %s", r.URL)
+	if r.URL.Path != l.path || q.Get("limit") != "100" || q.Get("opt_fields") == "" || r.URL.Host != "app.asana.com" {
+		l.t.Errorf("got request to %s, want path %s with limit and opt_fields", r.URL, l.path)
 	}
-	return reply(200, b.pages[q.Get("offset")]), nil
+	return reply(200, l.pages[q.Get("offset")]), nil
 }
 
 func TestWorkspaces(t *testing.T) {
 	t.Parallel()
-	b := &book{t: t, path: "/api/1.0/workspaces", pages: map[string]string{
+	list := &pagedList{t: t, path: "/api/1.0/workspaces", pages: map[string]string{
 		"":     `{"data":[{"gid":"1","resource_type":"workspace","name":"One"}],"next_page":{"offset":"a&b=","path":"/x","uri":"https://evil.example/"}}`,
 		"a&b=": `{"data":[],"next_page":{"offset":"c"}}`,
 		"c":    `{"data":[{"gid":"2","name":null}],"next_page":null}`,
 	}}
-	got, err := toAsana(t, b).Workspaces(t.Context(), accessToken)
+	got, err := toAsana(t, list).Workspaces(t.Context(), accessToken)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]asana.Workspace{{"1", "One"}, {"2", ""}}, got); diff != "" || b.asked != 3 {
-		t.Errorf("%d pages: %s", b.asked, diff)
+	if diff := cmp.Diff([]asana.Workspace{{"1", "One"}, {"2", ""}}, got); diff != "" || list.requests != 3 {
+		t.Errorf("Workspaces() after %d requests, want 3 (-want +got):\n%s", list.requests, diff)
 	}
-	if got, err := toAsana(t, answering(200, `{"data":[]}`)).Workspaces(t.Context(), accessToken); err != nil || got == nil || len(got) != 0 {
-		t.Errorf("Workspaces() of none = %v, %v", got, err)
+	if got, err := toAsana(t, respondWith(200, `{"data":[]}`)).Workspaces(t.Context(), accessToken); err != nil || got == nil || len(got) != 0 {
+		t.Errorf("Workspaces() with an empty list = %v, %v, want an empty slice", got, err)
 	}
 	for _, body := range []string{
 		`{}`, `null`, `{"data":null}`, `{"data":{}}`, `{"data":[{"gid":"x"}]}`, `{"data":[{"gid":1}]}`, `{"data":[{}]}`, `{"data":[null]}`, `{"data":[{"gid":"1","name":7}]}`,
 		`{"data":[],"next_page":"x"}`, `{"data":[],"next_page":{"offset":7}}`,
 	} {
-		if got, err := toAsana(t, answering(200, body)).Workspaces(t.Context(), accessToken); err == nil {
-			t.Errorf("Workspaces() of %s = %v, want an error", body, got)
+		if got, err := toAsana(t, respondWith(200, body)).Workspaces(t.Context(), accessToken); err == nil {
+			t.Errorf("Workspaces() with body %s = %v, want an error", body, got)
 		}
 	}
 }
 
-func TestListsThatDoNotEnd(t *testing.T) {
+func TestEndlessLists(t *testing.T) {
 	t.Parallel()
-	asked := 0
+	requests := 0
 	endless := map[string]func() string{
-		"the same page again": func() string { return `{"data":[],"next_page":{"offset":"a"}}` },
-		"always another":      func() string { return fmt.Sprintf(`{"data":[],"next_page":{"offset":"%d"}}`, asked) },
+		"same offset again":   func() string { return `{"data":[],"next_page":{"offset":"a"}}` },
+		"always a new offset": func() string { return fmt.Sprintf(`{"data":[],"next_page":{"offset":"%d"}}`, requests) },
 		"large offsets": func() string {
-			return fmt.Sprintf(`{"data":[],"next_page":{"offset":"%5000d"}}`, asked)
+			return fmt.Sprintf(`{"data":[],"next_page":{"offset":"%5000d"}}`, requests)
 		},
 		"large pages": func() string {
-			return fmt.Sprintf(`{"data":[%s{"gid":"1"}],"next_page":{"offset":"%d"}}`, strings.Repeat(`{"gid":"1"},`, 3000), asked)
+			return fmt.Sprintf(`{"data":[%s{"gid":"1"}],"next_page":{"offset":"%d"}}`, strings.Repeat(`{"gid":"1"},`, 3000), requests)
 		},
 	}
-	for name, most := range map[string]int{"the same page again": 2, "always another": 50, "large offsets": 1, "large pages": 2} {
-		asked = 0
+	for name, limit := range map[string]int{"same offset again": 2, "always a new offset": 50, "large offsets": 1, "large pages": 2} {
+		requests = 0
 		_, err := toAsana(t, roundTrip(func(*http.Request) (*http.Response, error) {
-			asked++
+			requests++
 			return reply(200, endless[name]()), nil
 		})).Workspaces(t.Context(), accessToken)
-		if err == nil || asked > most {
-			t.Errorf("%s: %v after %d pages, want an error after at most %d", name, err, asked, most)
+		if err == nil || requests > limit {
+			t.Errorf("%s: got %v after %d requests, want an error after at most %d", name, err, requests, limit)
 		}
 	}
 }
@@ -149,7 +150,7 @@ func TestMemberships(t *testing.T) {
 	const body = `{"data":[{"gid":"11","user":{"gid":"4673218951","name":"Ada"},"workspace":{"gid":"7","name":"Seven"},
 		"is_active":true,"is_admin":false,"is_guest":false,"is_view_only":true,"created_at":"2026-05-15T13:12:35.328Z"},
 		{"gid":"none","user":{"gid":"4673218951"},"workspace":{"gid":"8"},"is_view_only":null}],"next_page":null}`
-	c := toAsana(t, asked(t, "/users/4673218951/workspace_memberships?limit=100&opt_fields=user,user.name,workspace,workspace.name,is_active,is_admin,is_guest,is_view_only", body))
+	c := toAsana(t, expectGet(t, "/users/4673218951/workspace_memberships?limit=100&opt_fields=user,user.name,workspace,workspace.name,is_active,is_admin,is_guest,is_view_only", body))
 	got, err := c.Memberships(t.Context(), accessToken, userGID)
 	if err != nil {
 		t.Fatal(err)
@@ -159,26 +160,26 @@ func TestMemberships(t *testing.T) {
 		{Workspace: asana.Workspace{GID: "8"}, User: asana.Member{GID: userGID}},
 	}
 	if diff := cmp.Diff(want, got, equalSecrets); diff != "" {
-		t.Error(diff)
+		t.Errorf("Memberships() (-want +got):\n%s", diff)
 	}
 	const other = `{"data":[{"gid":"11","user":{"gid":"5"},"workspace":{"gid":"7"}}]}`
-	if got, err := toAsana(t, answering(200, other)).Memberships(t.Context(), accessToken, "me"); err != nil || len(got) != 1 {
-		t.Errorf(`Memberships() of "me" = %v, %v`, got, err)
+	if got, err := toAsana(t, respondWith(200, other)).Memberships(t.Context(), accessToken, "me"); err != nil || len(got) != 1 {
+		t.Errorf(`Memberships() of "me" = %v, %v, want one membership`, got, err)
 	}
-	if got, err := toAsana(t, answering(200, `{"data":[{"gid":"11","workspace":{"gid":"7"}}]}`)).Memberships(t.Context(), accessToken, "me"); err == nil {
-		t.Errorf("Memberships() of nobody = %v, want an error", got)
+	if got, err := toAsana(t, respondWith(200, `{"data":[{"gid":"11","workspace":{"gid":"7"}}]}`)).Memberships(t.Context(), accessToken, "me"); err == nil {
+		t.Errorf("Memberships() without a user = %v, want an error", got)
 	}
 	for _, body := range []string{
 		other, `{"data":[{"gid":"11","workspace":{"gid":"7"}}]}`, `{"data":[{"user":{"gid":"4673218951"}}]}`, `{"data":[{"user":{"gid":"4673218951"},"workspace":{"gid":"x"}}]}`,
 		`{"data":[{"user":{"gid":"4673218951"},"workspace":{"gid":"7"},"is_view_only":"false"}]}`, `{"data":[{"user":{"gid":"4673218951"},"workspace":{"gid":"7"},"is_view_only":0}]}`,
 	} {
-		if got, err := toAsana(t, answering(200, body)).Memberships(t.Context(), accessToken, userGID); err == nil {
-			t.Errorf("Memberships() of %s = %v, want an error", body, got)
+		if got, err := toAsana(t, respondWith(200, body)).Memberships(t.Context(), accessToken, userGID); err == nil {
+			t.Errorf("Memberships() with body %s = %v, want an error", body, got)
 		}
 	}
 	for _, gid := range []string{"", "ada@example.com", "1/2", "1?x", "..", "Me"} {
 		if _, err := c.Memberships(t.Context(), accessToken, gid); err == nil {
-			t.Errorf("Memberships() of the user %q is asked", gid)
+			t.Errorf("Memberships() of user %q succeeded, want an error", gid)
 		}
 	}
 }

@@ -8,18 +8,29 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Authorization is one trip to Asana's consent screen.
+// Authorization holds the parameters of one authorization request (RFC 6749 section
+// 4.1.1).
 type Authorization struct {
-	State        string        // comes back unchanged
-	Verifier     secret.String // PKCE, RFC 7636: its S256 challenge is sent, never itself; zero sends none
-	Nonce        string        // comes back in an ID token; "" sends none
-	RedirectURI  string        // exactly as registered at Asana
-	Scopes       string        // space-separated; "" lets Asana take "default"
-	ResponseType string        // "" means "code"
+	// State is returned unchanged to the redirect URI.
+	State string
+	// Verifier is the PKCE code verifier (RFC 7636). Only its S256 challenge is sent.
+	// The zero value sends no challenge.
+	Verifier secret.String
+	// Nonce is returned in the ID token. Empty sends no nonce.
+	Nonce string
+	// RedirectURI is the redirect URI, exactly as registered at Asana.
+	RedirectURI string
+	// Scopes is a list of scopes, separated by spaces. Empty sends no scope; Asana then
+	// uses the scope "default".
+	Scopes string
+	// ResponseType is "code" or "code id_token". Empty means "code".
+	ResponseType string
 }
 
-// AuthorizeURL returns the URL to send a browser to. It depends on nothing but
-// the configuration and a, and makes no request. The parameters are those of
+// AuthorizeURL returns the URL of Asana's consent screen. Send the browser to it. The URL
+// depends only on the configuration and a. AuthorizeURL makes no request.
+//
+// The parameters are documented at
 // https://developers.asana.com/docs/oauth#user-authorization-endpoint.
 func (c *Client) AuthorizeURL(a Authorization) string {
 	conf := c.config()
@@ -35,6 +46,6 @@ func (c *Client) AuthorizeURL(a Authorization) string {
 	if a.ResponseType != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("response_type", a.ResponseType))
 	}
-	// Asana's page says that a space is %20; a literal plus is %2B already.
+	// Asana documents a space in the query as %20. A literal plus is already %2B here.
 	return strings.ReplaceAll(conf.AuthCodeURL(a.State, opts...), "+", "%20")
 }

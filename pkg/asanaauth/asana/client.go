@@ -1,10 +1,14 @@
-// Package asana speaks to Asana's endpoints, and does nothing else: it keeps no
-// token, decides nothing and waits for nothing.
+// Package asana is a client of Asana's OAuth, OpenID Connect and REST endpoints.
 //
-// Every answer is treated as hostile: bounded in size, refused where it is no
-// plain JSON, and turned into types that cannot be printed before anybody else
-// sees it. Every call is one request (a list: one a page), follows no redirect,
-// and ends when its context does: a caller that gives no deadline has none.
+// A [Client] belongs to one Asana app. It builds authorization URLs, exchanges codes,
+// refreshes and revokes tokens, verifies ID tokens, and reads users, workspaces and
+// memberships. It stores no tokens, retries nothing and follows no redirects. It sets no
+// time limit of its own, so pass a context that has a deadline.
+//
+// Responses are not trusted. Their size is limited and their JSON is checked strictly.
+// Tokens and personal data are returned as [secret.String], which cannot be printed.
+// A request that fails returns an [*Error], whose text never contains a token, a URL or
+// a response body.
 package asana
 
 import (
@@ -30,13 +34,21 @@ const (
 	apiPath        = "/api/1.0"
 )
 
-// Config says where Asana is and who we are there.
+// Config configures a [Client].
 type Config struct {
-	BaseURL   string            // Asana's origin; "" means https://app.asana.com. Plain http on a loopback host only
-	Issuer    string            // OpenID issuer, compared byte for byte; "" means BaseURL + "/api/1.0"
-	ClientID  string            // required
-	Transport http.RoundTripper // required: every request passes it
-	Now       func() time.Time  // nil means time.Now; for ID tokens, the age of their keys, and dates in answers
+	// BaseURL is Asana's origin. Empty means https://app.asana.com. It must be https,
+	// or http on a loopback host. A slash at its end is removed.
+	BaseURL string
+	// Issuer is the OpenID Connect issuer. Empty means BaseURL + "/api/1.0". ID tokens
+	// must have exactly this issuer, byte for byte.
+	Issuer string
+	// ClientID is the client ID of the Asana app. Required.
+	ClientID string
+	// Transport sends every request. Required.
+	Transport http.RoundTripper
+	// Now returns the current time. It is used to check ID tokens, to expire cached
+	// signing keys, and to read dates in Retry-After headers. Nil means time.Now.
+	Now func() time.Time
 }
 
 // Client is a client of one Asana app. It is safe for concurrent use.
@@ -47,8 +59,9 @@ type Client struct {
 	keys             *keyCache
 }
 
-// New makes a client. It asks nothing of Asana: discovery waits for the first
-// ID token. Its errors name what is malformed, never its value.
+// New returns a Client. It makes no request: the OpenID Connect configuration is fetched
+// when the first ID token is verified. The error lists every missing or malformed field,
+// without its value.
 func New(c Config) (*Client, error) {
 	base := strings.TrimSuffix(c.BaseURL, "/")
 	if base == "" {
@@ -64,16 +77,16 @@ func New(c Config) (*Client, error) {
 	}
 	var errs []error
 	if u := trustedURL(base); u == nil || u.Path != "" {
-		errs = append(errs, errors.New("asana: base URL is no https origin (nor an http one on loopback)"))
+		errs = append(errs, errors.New("asana: BaseURL must be an https origin, or an http origin on a loopback host"))
 	}
 	if trustedURL(issuer) == nil {
-		errs = append(errs, errors.New("asana: issuer is no https URL (nor an http one on loopback)"))
+		errs = append(errs, errors.New("asana: Issuer must be an https URL, or an http URL on a loopback host"))
 	}
 	if c.ClientID == "" {
-		errs = append(errs, errors.New("asana: client id is missing"))
+		errs = append(errs, errors.New("asana: ClientID is missing"))
 	}
 	if c.Transport == nil {
-		errs = append(errs, errors.New("asana: transport is missing"))
+		errs = append(errs, errors.New("asana: Transport is missing"))
 	}
 	if errs != nil {
 		return nil, errors.Join(errs...)
@@ -81,28 +94,30 @@ func New(c Config) (*Client, error) {
 	return &Client{base: base, issuer: issuer, id: c.ClientID, transport: c.Transport, now: now, keys: newKeyCache()}, nil
 }
 
-// ClientID returns the configured client id.
+// ClientID returns the configured client ID.
 func (c *Client) ClientID() string { return c.id }
 
 // BaseURL returns Asana's origin, without a slash at its end.
 func (c *Client) BaseURL() string { return c.base }
 
-// Transport returns the configured transport, for requests that are not this
-// package's. Whoever sends a token through it sees to it that it goes to BaseURL.
+// Transport returns the configured transport, for requests that this package does not
+// make itself. The transport does not check the destination: a caller that sends a token
+// through it must send it to [Client.BaseURL] only.
 func (c *Client) Transport() http.RoundTripper { return c.transport }
 
-// Issuers returns the values that an iss parameter of an authorization response
-// (RFC 9207) may have: Asana publishes two documents with two issuers, the base
-// URL and the OpenID issuer.
+// Issuers returns the values that the iss parameter of an authorization response may have
+// (RFC 9207). Asana publishes two metadata documents with different issuers: the base URL
+// and the OpenID Connect issuer.
 func (c *Client) Issuers() []string { return []string{c.base, c.issuer} }
 
-// IsGID reports whether s looks like one of Asana's ids: 1 to 30 ASCII digits.
+// IsGID reports whether s has the form of a gid, the identifier of an Asana object: 1 to
+// 30 ASCII digits.
 func IsGID(s string) bool {
 	return len(s) >= 1 && len(s) <= 30 && strings.Trim(s, "0123456789") == ""
 }
 
-// config is x/oauth2's view of us. The style of authentication is fixed: left to
-// itself the library finds it out by sending a refused request twice.
+// config returns the configuration for x/oauth2. It sets AuthStyle, because x/oauth2
+// detects the style otherwise by sending a rejected request a second time.
 func (c *Client) config() *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: c.id,
@@ -114,8 +129,8 @@ func (c *Client) config() *oauth2.Config {
 	}
 }
 
-// trustedURL parses a URL that tokens may be sent to, and returns nil for any
-// other: https, or http on a loopback host, and nothing but a path behind.
+// trustedURL parses a URL that tokens may be sent to: https, or http on a loopback host,
+// without query, fragment or user information. It returns nil for any other URL.
 func trustedURL(raw string) *url.URL {
 	u, ok := weburl.ParseSecure(raw)
 	if !ok || strings.ContainsAny(raw, "?#") {

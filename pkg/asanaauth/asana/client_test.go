@@ -22,7 +22,7 @@ const (
 	userGID  = "4673218951"
 )
 
-// What is sent. None of it may show up in an error.
+// Secrets that the tests send. No error may contain any of them.
 var (
 	clientSecret = secret.New("MARKERsecret0815")
 	code         = secret.New("0/MARKERcode0815")
@@ -31,13 +31,13 @@ var (
 	accessToken  = secret.New("2/4673218951/98:MARKERaccess0815")
 )
 
-// roundTrip is a server without a network.
+// roundTrip is a transport that calls a function.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// reply is an answer as it comes from a server. A content type is JSON unless
-// another is given.
+// reply returns a response. Its Content-Type is JSON unless header sets another one. header
+// has names and values in turn.
 func reply(status int, body string, header ...string) *http.Response {
 	h := http.Header{"Content-Type": {"application/json; charset=UTF-8"}}
 	for i := 0; i < len(header); i += 2 {
@@ -46,11 +46,12 @@ func reply(status int, body string, header ...string) *http.Response {
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-func answering(status int, body string, header ...string) http.RoundTripper {
+// respondWith returns a transport that gives the same response to every request.
+func respondWith(status int, body string, header ...string) http.RoundTripper {
 	return roundTrip(func(*http.Request) (*http.Response, error) { return reply(status, body, header...), nil })
 }
 
-// toAsana is a client of the real Asana's URLs, whose requests end in rt.
+// toAsana returns a client with the URLs of the real Asana. rt handles its requests.
 func toAsana(t testing.TB, rt http.RoundTripper) *asana.Client {
 	t.Helper()
 	c, err := asana.New(asana.Config{ClientID: clientID, Transport: rt})
@@ -60,7 +61,7 @@ func toAsana(t testing.TB, rt http.RoundTripper) *asana.Client {
 	return c
 }
 
-// toServer is a client of an httptest server, through a transport of its own.
+// toServer returns a client of an httptest server that serves h.
 func toServer(t *testing.T, h http.Handler) *asana.Client {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -74,7 +75,7 @@ func toServer(t *testing.T, h http.Handler) *asana.Client {
 	return c
 }
 
-// calls are all requests that a client can make, an ID token's apart.
+// calls has every method that makes a request, except VerifyIDToken.
 var calls = map[string]func(context.Context, *asana.Client) error{
 	"exchange": func(ctx context.Context, c *asana.Client) error {
 		_, err := c.Exchange(ctx, clientSecret, code, verifier, "https://app.example/callback")
@@ -107,14 +108,14 @@ var calls = map[string]func(context.Context, *asana.Client) error{
 	},
 }
 
-// isPost tells the calls that net/http must never send twice.
+// isPost reports whether call sends a POST request, which must never be sent twice.
 func isPost(call string) bool {
 	return call == "exchange" || call == "refresh" || call == "revoke" || call == "introspect"
 }
 
-func TestNewRefusesWhatItCannotTrust(t *testing.T) {
+func TestNewRejectsUntrustedURLs(t *testing.T) {
 	t.Parallel()
-	good := asana.Config{ClientID: clientID, Transport: answering(200, "{}")}
+	good := asana.Config{ClientID: clientID, Transport: respondWith(200, "{}")}
 	for _, base := range []string{
 		"http://app.asana.com", "ftp://app.asana.com", "app.asana.com", "https://", "https://u:p@app.asana.com",
 		"https://app.asana.com/x", "https://app.asana.com?x", "https://app.asana.com#x", "https://app asana.com", "://",
@@ -123,45 +124,45 @@ func TestNewRefusesWhatItCannotTrust(t *testing.T) {
 		c := good
 		c.BaseURL = base
 		if _, err := asana.New(c); err == nil {
-			t.Errorf("New() takes the base URL %q", base)
+			t.Errorf("New() with BaseURL %q succeeded, want an error", base)
 		}
 		c.BaseURL, c.Issuer = "", strings.TrimSuffix(base, "/x")
 		if base == "https://app.asana.com/x" {
 			continue // an issuer may have a path
 		}
 		if _, err := asana.New(c); err == nil {
-			t.Errorf("New() takes the issuer %q", base)
+			t.Errorf("New() with Issuer %q succeeded, want an error", base)
 		}
 	}
-	if _, err := asana.New(asana.Config{}); err == nil || !strings.Contains(err.Error(), "client id") || !strings.Contains(err.Error(), "transport") {
-		t.Errorf("New() of nothing = %v, want both client id and transport named", err)
+	if _, err := asana.New(asana.Config{}); err == nil || !strings.Contains(err.Error(), "ClientID") || !strings.Contains(err.Error(), "Transport") {
+		t.Errorf("New(Config{}) = %v, want an error that names ClientID and Transport", err)
 	}
 	for _, base := range []string{"http://localhost:8485", "http://127.0.0.1:1", "http://[::1]:1", "https://app.asana.com/"} {
 		c := good
 		c.BaseURL = base
 		got, err := asana.New(c)
 		if err != nil {
-			t.Errorf("New() refuses the base URL %q: %v", base, err)
+			t.Errorf("New() with BaseURL %q = %v, want no error", base, err)
 			continue
 		}
 		want := strings.TrimSuffix(base, "/")
 		if diff := cmp.Diff([]string{want, want + "/api/1.0"}, got.Issuers()); diff != "" {
-			t.Errorf("Issuers() of %q: %s", base, diff)
+			t.Errorf("Issuers() with BaseURL %q (-want +got):\n%s", base, diff)
 		}
 	}
 }
 
 func TestIssuers(t *testing.T) {
 	t.Parallel()
-	c, err := asana.New(asana.Config{ClientID: clientID, Issuer: "https://id.example/", Transport: answering(200, "{}")})
+	c, err := asana.New(asana.Config{ClientID: clientID, Issuer: "https://id.example/", Transport: respondWith(200, "{}")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"https://app.asana.com", "https://id.example/"}, c.Issuers()); diff != "" {
-		t.Error(diff)
+		t.Errorf("Issuers() (-want +got):\n%s", diff)
 	}
 	if got := c.ClientID(); got != clientID {
-		t.Errorf("ClientID() = %q", got)
+		t.Errorf("ClientID() = %q, want %q", got, clientID)
 	}
 }
 
@@ -172,7 +173,7 @@ func TestIsGID(t *testing.T) {
 		"": false, strings.Repeat("9", 31): false, "12 ": false, "-1": false, "1.0": false, "me": false, "１２": false, "1\n": false, "0x1": false,
 	} {
 		if got := asana.IsGID(s); got != want {
-			t.Errorf("IsGID(%q) = %v", s, got)
+			t.Errorf("IsGID(%q) = %v, want %v", s, got, want)
 		}
 	}
 }
@@ -180,7 +181,7 @@ func TestIsGID(t *testing.T) {
 func TestAuthorizeURL(t *testing.T) {
 	t.Parallel()
 	c := toAsana(t, roundTrip(func(*http.Request) (*http.Response, error) {
-		t.Error("AuthorizeURL() makes a request")
+		t.Error("AuthorizeURL() made a request")
 		return reply(500, ""), nil
 	}))
 	raw := c.AuthorizeURL(asana.Authorization{
@@ -201,14 +202,15 @@ func TestAuthorizeURL(t *testing.T) {
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
 	}
 	if diff := cmp.Diff(want, u.Query()); diff != "" {
-		t.Error(diff)
+		t.Errorf("query of AuthorizeURL() (-want +got):\n%s", diff)
 	}
-	if got := u.Scheme + "://" + u.Host + u.Path; got != "https://app.asana.com/-/oauth_authorize" {
-		t.Errorf("AuthorizeURL() leads to %s", got)
+	const endpoint = "https://app.asana.com/-/oauth_authorize"
+	if got := u.Scheme + "://" + u.Host + u.Path; got != endpoint {
+		t.Errorf("AuthorizeURL() has endpoint %s, want %s", got, endpoint)
 	}
 
 	u, _ = url.Parse(c.AuthorizeURL(asana.Authorization{State: "s", Verifier: verifier, RedirectURI: "https://a/"}))
 	if q := u.Query(); q.Has("nonce") || q.Has("scope") || q.Get("response_type") != "code" {
-		t.Errorf("AuthorizeURL() of little = %v, want neither nonce nor scope, and the type code", q)
+		t.Errorf("AuthorizeURL() without optional fields = %v, want no nonce, no scope and response_type=code", q)
 	}
 }

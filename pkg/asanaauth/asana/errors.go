@@ -13,36 +13,47 @@ import (
 	"time"
 )
 
-// Values of [Error.Code]. The first three are of RFC 6749 section 5.2; the others
-// are our names for refusals of the REST API, for which Asana has only texts.
+// Values of [Error.Code]. The first three are error codes of RFC 6749 section 5.2. The
+// others name refusals of the REST API, for which Asana has no codes of its own.
 const (
-	InvalidGrant       = "invalid_grant"       // this code or refresh token is worth nothing
-	InvalidClient      = "invalid_client"      // our client id or secret is
-	UnauthorizedClient = "unauthorized_client" // our app may not do this
+	InvalidGrant       = "invalid_grant"       // the code or refresh token is not valid
+	InvalidClient      = "invalid_client"      // the client ID or client secret is wrong
+	UnauthorizedClient = "unauthorized_client" // the app may not make this request
 
-	FullPermissionsRequired = "full_permissions_required" // no granular scope opens this endpoint
-	MissingScope            = "missing_scope"             // a granular scope would, and the token lacks it
-	ViewOnly                = "view_only"                 // a write by somebody whose licence is view only
+	FullPermissionsRequired = "full_permissions_required" // no granular scope allows this endpoint
+	MissingScope            = "missing_scope"             // the token lacks a granular scope
+	ViewOnly                = "view_only"                 // the user's licence is view only, so it cannot write
 )
 
-// Error is what every call returns when it did not get what it asked for. Its
-// text holds the operation, the status, a code and a fixed sentence: never a body,
-// a URL or a token.
+// Error is the error of every request of this package that did not succeed. Its text
+// consists of the operation, the HTTP status, a code and a fixed sentence. It never
+// contains a response body, a URL or a token.
 type Error struct {
-	Op     string // "exchange", "refresh", "revoke", …
-	Status int    // HTTP status; 0 where no answer came
-	// Code is the answer's OAuth error code, only where the status is 400 or 401:
-	// an invalid_grant in a 500 is trouble at Asana and ends no connection. It is
-	// kept where it is 1 to 64 of a-z and _ (all that RFC 6749 defines are), so that
-	// an answer cannot smuggle a token into a log. For the API it is one of the
-	// names above. Else "".
-	Code       string
-	RetryAfter time.Duration // what Retry-After told, at most a day; 0 where it told nothing
-	Timeout    bool          // a deadline passed, the caller's or the transport's
-	Err        error         // the cause, for errors.Is and errors.As; nil where status and code are all there is
+	// Op is the operation, such as "exchange", "refresh" or "revoke".
+	Op string
+	// Status is the HTTP status, or 0 if no response was received.
+	Status int
+	// Code is the error code of the response, or "" if it has none.
+	//
+	// For OAuth endpoints it is the member "error" of a response with status 400 or 401.
+	// With any other status it is empty: an invalid_grant with status 500 is a failure of
+	// Asana's server and says nothing about the grant. The code has 1 to 64 characters
+	// of a-z and _, as the codes of RFC 6749 do, so that no token can appear as a code.
+	//
+	// For the REST API it is FullPermissionsRequired, MissingScope or ViewOnly.
+	Code string
+	// RetryAfter is the value of the Retry-After header, at most 24 hours, or 0 if the
+	// header is missing or malformed.
+	RetryAfter time.Duration
+	// Timeout reports whether a deadline passed: the context's or the transport's.
+	Timeout bool
+	// Err is the cause, for errors.Is and errors.As. It is nil if the response had an
+	// error status.
+	Err error
 }
 
-// Error implements error.
+// Error returns the text of the error. It contains nothing that Asana sent except the
+// status and the code.
 func (e *Error) Error() string {
 	s := "asana: " + e.Op
 	if e.Status != 0 {
@@ -57,12 +68,12 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap returns the cause.
+// Unwrap returns the cause, or nil.
 func (e *Error) Unwrap() error { return e.Err }
 
-// cause says a fixed sentence for an error whose own text may hold what a server
-// sent ("malformed HTTP response …") or a URL. It is always used by pointer, so
-// that %#v shows an address.
+// cause is an error with a fixed text. The text of the wrapped error is not shown,
+// because it may contain a URL or bytes of a response ("malformed HTTP response …").
+// A cause is used by pointer only: %#v then prints an address.
 type cause struct {
 	text string
 	err  error
@@ -71,17 +82,18 @@ type cause struct {
 func (c *cause) Error() string { return c.text }
 func (c *cause) Unwrap() error { return c.err }
 
-// nonsense is an answer with status 200 that is not one.
-func nonsense(op, why string) *Error {
+// badResponse returns the error of a response with status 200 that is not valid.
+func badResponse(op, why string) *Error {
 	return &Error{Op: op, Status: http.StatusOK, Err: &cause{text: why}}
 }
 
-// refused is a call that was not made.
-func refused(op, why string) *Error { return &Error{Op: op, Err: &cause{text: why}} }
+// notSent returns the error of a request that was not sent.
+func notSent(op, why string) *Error { return &Error{Op: op, Err: &cause{text: why}} }
 
-// broken makes an Error of what a transport, or reading a body, returned. That a
-// deadline passed is looked up in ctx too: what a transport says of it varies.
-func broken(ctx context.Context, op string, status int, err error) *Error {
+// transportError returns the error of a request that the transport could not complete, or
+// of a response body that could not be read. It also checks ctx, because transports
+// report an expired deadline in different ways.
+func transportError(ctx context.Context, op string, status int, err error) *Error {
 	if e := ctx.Err(); e != nil && !errors.Is(err, e) {
 		err = e
 	}
@@ -90,6 +102,7 @@ func broken(ctx context.Context, op string, status int, err error) *Error {
 	return &Error{Op: op, Status: status, Timeout: timeout, Err: &cause{describe(err, timeout), err}}
 }
 
+// describe returns a fixed text for an error of a transport.
 func describe(err error, timeout bool) string {
 	var (
 		dns   *net.DNSError
@@ -102,9 +115,9 @@ func describe(err error, timeout bool) string {
 	case timeout:
 		return "timed out"
 	case errors.As(err, &dns):
-		return "the host's name was not resolved"
+		return "the host name could not be resolved"
 	case errors.As(err, &cert):
-		return "the host's certificate is not to be trusted"
+		return "the server's certificate is not trusted"
 	case errors.As(err, &errno):
 		return errno.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -113,25 +126,26 @@ func describe(err error, timeout bool) string {
 	return "the connection failed"
 }
 
-// retryAfter reads a Retry-After header (RFC 9110 section 10.2.3): seconds or a date.
+// retryAfter parses the Retry-After header (RFC 9110 section 10.2.3): a number of seconds
+// or a date. It returns 0 if the header is missing or malformed, and at most 24 hours.
 func retryAfter(h http.Header, now time.Time) time.Duration {
-	const most = 24 * time.Hour // longer is no answer to wait for
+	const longest = 24 * time.Hour
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	var d time.Duration
 	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
-		d = time.Duration(min(n, int64(most/time.Second))) * time.Second
+		d = time.Duration(min(n, int64(longest/time.Second))) * time.Second
 	} else if at, err := http.ParseTime(v); err == nil {
 		d = at.Sub(now)
 	}
-	return min(max(d, 0), most)
+	return min(max(d, 0), longest)
 }
 
-// oauthCode is the error member of an OAuth answer, or "": see [Error.Code].
-func oauthCode(a *answer) string {
-	if a.status != http.StatusBadRequest && a.status != http.StatusUnauthorized {
+// oauthCode returns the error code of an OAuth response, or "". See [Error.Code].
+func oauthCode(r *response) string {
+	if r.status != http.StatusBadRequest && r.status != http.StatusUnauthorized {
 		return ""
 	}
-	m, err := a.object()
+	m, err := r.object()
 	if err != nil {
 		return ""
 	}
@@ -142,24 +156,24 @@ func oauthCode(a *answer) string {
 	return code
 }
 
-// viewOnlyFailure is Asana's one code for a refusal; where in the answer it stands
-// is not documented.
+// viewOnlyFailure is the only error code that Asana documents for a refusal. Asana does
+// not document which member of the response holds it.
 const viewOnlyFailure = "view_only_api_access_failure"
 
-// apiCode names a refusal of the REST API. Asana has no codes for these, so its
-// sentences are matched, here and nowhere else. Those of scopes were seen live in
-// 2025 and 2026, that of licences is from its forum; one that changes is a plain
-// 403 again.
-func apiCode(a *answer) string {
-	if a.status != http.StatusForbidden {
+// apiCode returns the code of a refusal of the REST API, or "". Asana sends sentences
+// and no codes, so apiCode compares the beginnings of sentences. The sentences about
+// scopes were observed in 2025 and 2026. The sentence about licences is from Asana's
+// forum. If Asana changes a sentence, the refusal becomes a 403 without a code.
+func apiCode(r *response) string {
+	if r.status != http.StatusForbidden {
 		return ""
 	}
-	m, err := a.object()
+	m, err := r.object()
 	if err != nil {
 		return ""
 	}
 	switch m["error"] {
-	case "insufficient_scope": // RFC 6750 section 3.1, for UserInfo
+	case "insufficient_scope": // UserInfo, RFC 6750 section 3.1
 		return MissingScope
 	case viewOnlyFailure:
 		return ViewOnly

@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-func TestCodeOfATokenRequest(t *testing.T) {
+func TestCodesOfOAuthErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		status int
@@ -51,25 +51,25 @@ func TestCodeOfATokenRequest(t *testing.T) {
 			if !isPost(call) {
 				continue
 			}
-			err := do(t.Context(), toAsana(t, answering(tc.status, tc.body)))
+			err := do(t.Context(), toAsana(t, respondWith(tc.status, tc.body)))
 			if e, ok := errors.AsType[*asana.Error](err); !ok || e.Code != tc.want || e.Status != tc.status {
-				t.Errorf("%s with %d %s = %v, want the code %q", call, tc.status, tc.body, err, tc.want)
+				t.Errorf("%s with response %d %s = %v, want code %q", call, tc.status, tc.body, err, tc.want)
 			}
 		}
 	}
-	err := calls["refresh"](t.Context(), toAsana(t, answering(400, `{"error":"invalid_grant"}`, "Content-Type", "text/html")))
+	err := calls["refresh"](t.Context(), toAsana(t, respondWith(400, `{"error":"invalid_grant"}`, "Content-Type", "text/html")))
 	if e, ok := errors.AsType[*asana.Error](err); !ok || e.Code != "" {
-		t.Errorf("an invalid_grant in a page = %v, want no code", err)
+		t.Errorf("refresh with invalid_grant as text/html = %v, want no code", err)
 	}
-	for _, label := range []string{"", "text/plain", "text/javascript"} {
-		err := calls["refresh"](t.Context(), toAsana(t, answering(400, `{"error":"invalid_grant"}`, "Content-Type", label)))
+	for _, contentType := range []string{"", "text/plain", "text/javascript"} {
+		err := calls["refresh"](t.Context(), toAsana(t, respondWith(400, `{"error":"invalid_grant"}`, "Content-Type", contentType)))
 		if e, ok := errors.AsType[*asana.Error](err); !ok || e.Code != asana.InvalidGrant {
-			t.Errorf("an invalid_grant labelled %q = %v, want its code", label, err)
+			t.Errorf("refresh with invalid_grant and Content-Type %q = %v, want code invalid_grant", contentType, err)
 		}
 	}
 }
 
-func TestCodeOfTheAPI(t *testing.T) {
+func TestCodesOfAPIErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		status int
@@ -94,9 +94,9 @@ func TestCodeOfTheAPI(t *testing.T) {
 			if isPost(call) {
 				continue
 			}
-			err := do(t.Context(), toAsana(t, answering(tc.status, tc.body)))
+			err := do(t.Context(), toAsana(t, respondWith(tc.status, tc.body)))
 			if e, ok := errors.AsType[*asana.Error](err); !ok || e.Code != tc.want || e.Status != tc.status {
-				t.Errorf("%s with %d %s = %v, want the code %q", call, tc.status, tc.body, err, tc.want)
+				t.Errorf("%s with response %d %s = %v, want code %q", call, tc.status, tc.body, err, tc.want)
 			}
 		}
 	}
@@ -109,19 +109,19 @@ func TestRetryAfter(t *testing.T) {
 		"30": 30 * time.Second, " 30 ": 30 * time.Second, "0": 0, "-5": 0, "": 0, "soon": 0, "1.5": 0, "99999999999999999999": 0,
 		"1000000000000000000": 24 * time.Hour, "Thu, 01 Oct 2026 12:01:00 GMT": time.Minute, "Thu, 01 Oct 2026 11:00:00 GMT": 0, "Sat, 01 Oct 2033 12:00:00 GMT": 24 * time.Hour,
 	} {
-		c, err := asana.New(asana.Config{ClientID: clientID, Transport: answering(429, `{}`, "Retry-After", header), Now: func() time.Time { return now }})
+		c, err := asana.New(asana.Config{ClientID: clientID, Transport: respondWith(429, `{}`, "Retry-After", header), Now: func() time.Time { return now }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for call, do := range calls {
 			if e, ok := errors.AsType[*asana.Error](do(t.Context(), c)); !ok || e.RetryAfter != want {
-				t.Errorf("%s with Retry-After: %s = %+v, want %v", call, header, e, want)
+				t.Errorf("%s with Retry-After %q = %+v, want RetryAfter %v", call, header, e, want)
 			}
 		}
 	}
 }
 
-// echo answers with all that it was sent, where it hurts most.
+// echo returns a JSON string of everything in the request: its token, URL and body.
 func echo(r *http.Request) string {
 	var sent []byte
 	if r.Body != nil {
@@ -131,8 +131,8 @@ func echo(r *http.Request) string {
 	return string(all)
 }
 
-// No error holds what was sent or what came, however it is printed.
-func TestErrorsHoldNoSecrets(t *testing.T) {
+// No way of printing an error shows any part of the request or of the response.
+func TestErrorsContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	servers := map[string]roundTrip{
 		"body":  func(r *http.Request) (*http.Response, error) { return reply(400, `{"x":`+echo(r)+`}`), nil },
@@ -149,8 +149,8 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 		"wrong shape": func(r *http.Request) (*http.Response, error) {
 			return reply(200, `{"data":`+echo(r)+`,"active":`+echo(r)+`}`), nil
 		},
-		"no JSON": func(r *http.Request) (*http.Response, error) { return reply(200, `{MARKER`+echo(r)), nil },
-		"type": func(r *http.Request) (*http.Response, error) {
+		"not JSON": func(r *http.Request) (*http.Response, error) { return reply(200, `{MARKER`+echo(r)), nil },
+		"content type": func(r *http.Request) (*http.Response, error) {
 			return reply(200, ``, "Content-Type", "MARKER/MARKER"), nil
 		},
 		"redirect": func(r *http.Request) (*http.Response, error) {
@@ -168,14 +168,14 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	for name, server := range servers {
 		for call, do := range calls {
 			err := do(t.Context(), toAsana(t, server))
-			if err == nil && call == "revoke" && (strings.HasPrefix(name, "wrong") || name == "type") {
-				continue // any JSON is an answer to a revocation
+			if err == nil && call == "revoke" && (strings.HasPrefix(name, "wrong") || name == "content type") {
+				continue // a revocation accepts any JSON and an empty body
 			}
 			if err == nil {
-				t.Errorf("%s, secrets in the %s: no error", call, name)
+				t.Errorf("%s, secrets in %s: got no error, want one", call, name)
 				continue
 			}
-			checkNoMarker(t, call+", secrets in the "+name, err)
+			checkNoMarker(t, call+", secrets in "+name, err)
 		}
 	}
 }
@@ -184,6 +184,7 @@ type brokenBody struct{ err error }
 
 func (b brokenBody) Read([]byte) (int, error) { return 0, b.err }
 
+// checkNoMarker fails the test if any way of printing err shows a secret of the tests.
 func checkNoMarker(t *testing.T, what string, err error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -196,16 +197,16 @@ func checkNoMarker(t *testing.T, what string, err error) {
 	slog.New(slog.NewTextHandler(&out, nil)).Error("m", "err", err)
 	for _, leak := range []string{"MARKER", fmt.Sprintf("%x", "MARKER"), "opt_fields"} {
 		if strings.Contains(out.String(), leak) {
-			t.Errorf("%s: %q got out:\n%s", what, leak, &out)
+			t.Errorf("%s: the error contains %q:\n%s", what, leak, &out)
 		}
 	}
 }
 
-func TestWhatIsKnownOfPeopleIsNotPrinted(t *testing.T) {
+func TestPersonalDataIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	user := asana.User{GID: "1", Name: secret.New("MARKER"), Email: secret.New("MARKER"), Picture: secret.New("MARKER")}
 	out := fmt.Sprintf("%v %+v %#v", user, asana.Tokens{Access: secret.New("MARKER"), User: user}, asana.Member{GID: "1", Name: secret.New("MARKER")})
 	if strings.Contains(out, "MARKER") {
-		t.Error(out)
+		t.Errorf("printing a User, Tokens or Member shows personal data: %s", out)
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-func FuzzTokenAnswer(f *testing.F) {
+// FuzzTokenResponse checks that Refresh returns either an *Error or valid tokens of the body.
+func FuzzTokenResponse(f *testing.F) {
 	f.Add(200, "application/json", documented)
 	f.Add(400, "application/json", `{"error":"invalid_grant"}`)
 	for _, body := range hostile {
@@ -33,36 +34,36 @@ func FuzzTokenAnswer(f *testing.F) {
 		if err != nil {
 			e, ok := errors.AsType[*asana.Error](err)
 			if !ok || e.Status != status || e.Op != "refresh" || (e.Code != "" && status != 400 && status != 401) || len(e.Code) > 64 {
-				t.Fatalf("Refresh() = %#v", err)
+				t.Fatalf("Refresh() = %#v, want an *Error of the refresh with status %d", err, status)
 			}
 			if got != (asana.Tokens{}) {
-				t.Fatal("tokens beside an error")
+				t.Fatal("Refresh() returned tokens and an error")
 			}
 			return
 		}
 		if status != 200 {
-			t.Fatalf("tokens with status %d", status)
+			t.Fatalf("Refresh() with status %d returned tokens", status)
 		}
 		for _, token := range []secret.String{got.Access, got.Refresh} {
 			if s := token.Reveal(); len(s) > 8<<10 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
-				t.Fatalf("the token %q", s)
+				t.Fatalf("Refresh() returned the invalid token %q", s)
 			}
 		}
 		if got.Access.IsZero() || got.ExpiresIn < 0 || got.ExpiresIn%time.Second != 0 || got.User.GID != "" && !asana.IsGID(got.User.GID) {
-			t.Fatalf("tokens %+v", got)
+			t.Fatalf("Refresh() = %+v, want an access token, a valid lifetime and a valid gid", got)
 		}
-		// A second reader, who knows nothing of ours, reads the same tokens.
+		// encoding/json must find the same tokens.
 		var m map[string]any
 		if err := json.Unmarshal([]byte(body), &m); err != nil || m["access_token"] != got.Access.Reveal() {
-			t.Fatalf("access token %q of %q", got.Access.Reveal(), body)
+			t.Fatalf("Refresh() of %q returned access token %q", body, got.Access.Reveal())
 		}
 		if refresh, _ := m["refresh_token"].(string); refresh != got.Refresh.Reveal() {
-			t.Fatalf("refresh token %q of %q", got.Refresh.Reveal(), body)
+			t.Fatalf("Refresh() of %q returned refresh token %q", body, got.Refresh.Reveal())
 		}
 	})
 }
 
-// FuzzVerifyIDToken has strangers' tokens: nothing but the good one is believed.
+// FuzzVerifyIDToken checks that no token except the valid one is accepted.
 func FuzzVerifyIDToken(f *testing.F) {
 	whole := good(f, nil).Reveal()
 	parts := strings.Split(whole, ".")
@@ -82,7 +83,7 @@ func FuzzVerifyIDToken(f *testing.F) {
 	})
 }
 
-// FuzzClaims has payloads that Asana signed.
+// FuzzClaims checks that an accepted token with a valid signature has valid claims.
 func FuzzClaims(f *testing.F) {
 	seed := func(change map[string]any) {
 		data, _ := json.Marshal(claims(change))
@@ -98,19 +99,19 @@ func FuzzClaims(f *testing.F) {
 		got, err := newProvider(t).client(t).VerifyIDToken(t.Context(), raw, want)
 		if err != nil {
 			if !errors.Is(err, asana.ErrIDToken) && !errors.Is(err, asana.ErrNoNonce) || got != (asana.Identity{}) {
-				t.Fatalf("VerifyIDToken() of %s = %v, %v", payload, got, err)
+				t.Fatalf("VerifyIDToken() of %s = %v, %v, want ErrIDToken or ErrNoNonce", payload, got, err)
 			}
 			return
 		}
 		var m map[string]any
 		if err := json.Unmarshal([]byte(payload), &m); err != nil || m["iss"] != issuer || m["nonce"] != "n-1" || m["sub"] != got.Subject || got.Subject == "" {
-			t.Fatalf("VerifyIDToken() of %s = %v", payload, got)
+			t.Fatalf("VerifyIDToken() of %s = %v, want an error", payload, got)
 		}
 		if aud, ok := m["aud"].([]any); m["aud"] != any(clientID) && (!ok || len(aud) != 1 || aud[0] != clientID) {
-			t.Fatalf("VerifyIDToken() takes the audience of %s", payload)
+			t.Fatalf("VerifyIDToken() accepted the audience of %s", payload)
 		}
 		if got.Expires.Before(noon) || got.Issued.After(noon.Add(time.Minute)) {
-			t.Fatalf("VerifyIDToken() takes the times of %s", payload)
+			t.Fatalf("VerifyIDToken() accepted the times of %s", payload)
 		}
 	})
 }

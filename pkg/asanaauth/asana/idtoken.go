@@ -16,50 +16,55 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// clockAhead is how far Asana's clock may be ahead of ours.
-const clockAhead = time.Minute
+// clockSkew is how far in the future the claim iat may be.
+const clockSkew = time.Minute
 
-// ErrIDToken is an ID token that cannot be believed.
-var ErrIDToken = errors.New("asana: the ID token cannot be believed")
+// ErrIDToken is the error of an ID token that is not valid.
+var ErrIDToken = errors.New("asana: the ID token is not valid")
 
-// ErrNoNonce is an ID token with which all is well but that it names no nonce, so
-// that nothing ties it to this login. Asana documents no nonce: what comes straight
-// from the token endpoint counts as absent then, what came through a browser is
-// refused. A wrong nonce, an empty one or null is [ErrIDToken].
+// ErrNoNonce is the error of an ID token that is valid except that it has no nonce. Such a
+// token is not bound to this sign-in. Asana does not document whether its ID tokens have
+// a nonce. Treat a token of the token endpoint as missing, and reject one that came
+// through the browser. If the nonce is wrong, empty or null, the error is [ErrIDToken].
 var ErrNoNonce = errors.New("asana: the ID token has no nonce")
 
-// Want is what an ID token has to match.
+// Want holds the values that an ID token must match.
 type Want struct {
-	Nonce  string        // required
-	Access secret.String // the access token that came with it, for at_hash; zero is not checked
-	Code   secret.String // the code that came with it, for c_hash; zero is not checked
+	Nonce  string        // the nonce of the authorization request; required
+	Access secret.String // the access token of the same response, for at_hash; zero skips the check
+	Code   secret.String // the code of the same response, for c_hash; zero skips the check
 }
 
-// Identity is what a verified ID token says.
+// Identity holds the claims of a verified ID token.
 type Identity struct {
-	Subject string    // 1 to 255 printable characters; a gid or not
+	Subject string    // sub: 1 to 255 printable ASCII characters, not always a gid
 	Issued  time.Time // iat
 	Expires time.Time // exp
 }
 
-// VerifyIDToken checks an ID token as OpenID Connect Core section 3.1.3.7 has it,
-// and more narrowly: signed with RS256 by a key that Asana publishes, of our
-// issuer, for us alone, azp ours where it is there, not expired, iat at most a
-// minute ahead, the nonce, a sub, and at_hash and c_hash where they are there.
+// VerifyIDToken verifies an ID token (OpenID Connect Core section 3.1.3.7). A valid token
+//   - is signed with RS256 by a key that Asana publishes;
+//   - has the configured issuer, and the client ID as its only audience;
+//   - has azp equal to the client ID, if azp is present;
+//   - has not expired, and has an iat at most one minute in the future;
+//   - has a sub, and the nonce of w;
+//   - has at_hash and c_hash that match w, if they are present.
 //
-// It returns [ErrIDToken] or [ErrNoNonce] (with the zero Identity), or an [Error]
-// where Asana's keys could not be had: the first ID token discovers them.
+// VerifyIDToken fetches Asana's signing keys with at most two requests, and caches them.
+//
+// Errors: one that wraps [ErrIDToken], [ErrNoNonce], or an [*Error] if the signing keys
+// could not be fetched or w.Nonce is empty. With an error, the Identity is zero.
 func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (Identity, error) {
 	if w.Nonce == "" {
-		return Identity{}, refused("id token", "no nonce to compare with")
+		return Identity{}, notSent("id token", "Want.Nonce is missing")
 	}
 	jwt := raw.Reveal()
 	if !isCompact(jwt) {
-		return Identity{}, unbelieved("malformed")
+		return Identity{}, invalidIDToken("malformed")
 	}
 	jws, err := jose.ParseSignedCompact(jwt, []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil || plainJSON(jws.UnsafePayloadWithoutVerification()) != nil {
-		return Identity{}, unbelieved("malformed, or not signed with RS256")
+	if err != nil || checkJSON(jws.UnsafePayloadWithoutVerification()) != nil {
+		return Identity{}, invalidIDToken("malformed, or not signed with RS256")
 	}
 	keys, err := c.verificationKeys(ctx, jws.Signatures[0].Header.KeyID)
 	if err != nil {
@@ -69,7 +74,7 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (
 		ClientID: c.id, SupportedSigningAlgs: []string{oidc.RS256}, Now: c.now,
 	}).Verify(ctx, jwt)
 	if err != nil {
-		return Identity{}, unbelieved("signature, issuer, audience or time is wrong")
+		return Identity{}, invalidIDToken("the signature, issuer, audience or time is wrong")
 	}
 	if err := c.checkClaims(token, w); err != nil {
 		return Identity{}, err
@@ -77,44 +82,44 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (
 	return Identity{Subject: token.Subject, Issued: token.IssuedAt, Expires: token.Expiry}, nil
 }
 
-// checkClaims does what go-oidc leaves to its caller. Names are compared with their
-// case here, which encoding/json does not.
+// checkClaims checks the claims that go-oidc does not check. Claims are looked up in a map,
+// because encoding/json ignores the case of names when it decodes into a struct.
 func (c *Client) checkClaims(token *oidc.IDToken, w Want) error {
 	var claims map[string]json.RawMessage
 	if token.Claims(&claims) != nil {
-		return unbelieved("malformed")
+		return invalidIDToken("malformed")
 	}
 	for _, name := range []string{"iss", "sub", "aud", "exp", "iat"} {
 		if claims[name] == nil {
-			return unbelieved("a claim is missing")
+			return invalidIDToken("a claim is missing")
 		}
 	}
 	if _, ok := subjectOf(token.Subject); !ok {
-		return unbelieved("sub is missing or malformed")
+		return invalidIDToken("sub is missing or malformed")
 	}
 	if len(token.Audience) != 1 || token.Audience[0] != c.id {
-		return unbelieved("it is not for us alone")
+		return invalidIDToken("the client ID is not the only audience")
 	}
-	if token.IssuedAt.After(c.now().Add(clockAhead)) {
-		return unbelieved("it is of the future")
+	if token.IssuedAt.After(c.now().Add(clockSkew)) {
+		return invalidIDToken("iat is in the future")
 	}
 	for name, want := range map[string]string{"azp": c.id, "at_hash": halfHash(w.Access), "c_hash": halfHash(w.Code)} {
-		if claimed, ok := claims[name]; ok && want != "" && !says(claimed, want) {
-			return unbelieved(name + " is wrong")
+		if claimed, ok := claims[name]; ok && want != "" && !claimEquals(claimed, want) {
+			return invalidIDToken(name + " is wrong")
 		}
 	}
 	nonce, ok := claims["nonce"]
 	if !ok {
 		return ErrNoNonce
 	}
-	if !says(nonce, w.Nonce) {
-		return unbelieved("the nonce is wrong")
+	if !claimEquals(nonce, w.Nonce) {
+		return invalidIDToken("the nonce is wrong")
 	}
 	return nil
 }
 
-// says compares a claim with what it has to be, in a time that tells nothing.
-func says(claim json.RawMessage, want string) bool {
+// claimEquals reports whether a claim is the string want. It takes constant time.
+func claimEquals(claim json.RawMessage, want string) bool {
 	var s *string
 	if json.Unmarshal(claim, &s) != nil || s == nil {
 		return false
@@ -122,8 +127,8 @@ func says(claim json.RawMessage, want string) bool {
 	return subtle.ConstantTimeCompare([]byte(*s), []byte(want)) == 1
 }
 
-// halfHash is at_hash and c_hash, OpenID Connect Core section 3.3.2.11, for RS256:
-// the left half of the SHA-256. Of an absent value it is "".
+// halfHash returns the value of at_hash or c_hash for s with RS256: the left half of its
+// SHA-256 (OpenID Connect Core section 3.3.2.11). It returns "" if s is zero.
 func halfHash(s secret.String) string {
 	if s.IsZero() {
 		return ""
@@ -132,15 +137,16 @@ func halfHash(s secret.String) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
 }
 
-// isCompact reports that s can be a JWS in its compact form, the only one for ID
-// tokens; go-oidc would take the JSON form too.
+// isCompact reports whether s looks like a JWS in compact serialization (RFC 7515 section
+// 3.1), the only form of an ID token. go-oidc accepts the JSON form too.
 func isCompact(s string) bool {
 	rest := strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
-	return len(s) <= mostIDToken && strings.Count(s, ".") == 2 && rest == ""
+	return len(s) <= maxIDToken && strings.Count(s, ".") == 2 && rest == ""
 }
 
-// unbelieved says why, in words that hold nothing of the token.
-func unbelieved(why string) error { return &idTokenError{why} }
+// invalidIDToken returns an error that wraps ErrIDToken. why must not contain any part of
+// the token.
+func invalidIDToken(why string) error { return &idTokenError{why} }
 
 type idTokenError struct{ why string }
 

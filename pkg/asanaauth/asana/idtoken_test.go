@@ -33,7 +33,7 @@ const (
 
 var noon = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 
-// Making a key takes long; two serve all tests.
+// testKeys returns two RSA keys. All tests share them, because generating a key is slow.
 var testKeys = sync.OnceValue(func() [2]*rsa.PrivateKey {
 	var keys [2]*rsa.PrivateKey
 	for i := range keys {
@@ -42,15 +42,16 @@ var testKeys = sync.OnceValue(func() [2]*rsa.PrivateKey {
 	return keys
 })
 
-// provider is Asana's OpenID endpoints, with a clock.
+// provider is a transport that serves Asana's OpenID Connect endpoints, with a clock.
 type provider struct {
 	doc, jwks        string
 	discovered, keys atomic.Int32
-	strays           atomic.Int32 // requests to anywhere else
+	strays           atomic.Int32 // requests to other URLs
 	fail             atomic.Bool
 	now              time.Time
 }
 
+// newProvider returns a provider that publishes the keys in set, by default the key k1.
 func newProvider(t testing.TB, set ...jose.JSONWebKey) *provider {
 	t.Helper()
 	if set == nil {
@@ -63,6 +64,7 @@ func newProvider(t testing.TB, set ...jose.JSONWebKey) *provider {
 	return &provider{doc: fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, issuer, jwksURI), jwks: string(jwks), now: noon}
 }
 
+// public returns the public part of a test key.
 func public(kid string, key int) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: &testKeys()[key].PublicKey, KeyID: kid, Algorithm: "RS256", Use: "sig"}
 }
@@ -97,7 +99,7 @@ func (p *provider) client(t testing.TB) *asana.Client {
 	return c
 }
 
-// claims are good ones, changed: nil takes a claim away.
+// claims returns the claims of a valid ID token with changes. Nil removes a claim.
 func claims(change map[string]any) map[string]any {
 	all := map[string]any{"iss": issuer, "sub": userGID, "aud": clientID, "iat": noon.Unix(), "exp": noon.Add(time.Hour).Unix(), "nonce": "n-1"}
 	maps.Copy(all, change)
@@ -105,6 +107,7 @@ func claims(change map[string]any) map[string]any {
 	return all
 }
 
+// sign returns a JWT in compact serialization. payload is a string or is encoded as JSON.
 func sign(t testing.TB, kid string, key any, alg jose.SignatureAlgorithm, payload any) secret.String {
 	t.Helper()
 	raw, ok := payload.(string)
@@ -133,10 +136,12 @@ func sign(t testing.TB, kid string, key any, alg jose.SignatureAlgorithm, payloa
 	return secret.New(compact)
 }
 
+// good returns an ID token with changed claims, signed with the published key.
 func good(t testing.TB, change map[string]any) secret.String {
 	return sign(t, "k1", testKeys()[0], jose.RS256, claims(change))
 }
 
+// half returns the value of at_hash or c_hash for s.
 func half(s secret.String) string {
 	sum := sha256.Sum256([]byte(s.Reveal()))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
@@ -144,7 +149,7 @@ func half(s secret.String) string {
 
 var want = asana.Want{Nonce: "n-1", Access: accessToken, Code: code}
 
-func TestIDTokensThatAreGood(t *testing.T) {
+func TestValidIDTokens(t *testing.T) {
 	t.Parallel()
 	c := newProvider(t).client(t)
 	for name, raw := range map[string]secret.String{
@@ -158,120 +163,121 @@ func TestIDTokensThatAreGood(t *testing.T) {
 	} {
 		got, err := c.VerifyIDToken(t.Context(), raw, want)
 		if err != nil || got.Subject != userGID || !got.Expires.Equal(noon.Add(time.Hour)) {
-			t.Errorf("%s: VerifyIDToken() = %+v, %v", name, got, err)
+			t.Errorf("%s: VerifyIDToken() = %+v, %v, want subject %s", name, got, err, userGID)
 		}
 	}
 	got, err := c.VerifyIDToken(t.Context(), good(t, map[string]any{"at_hash": "x", "c_hash": "x"}), asana.Want{Nonce: "n-1"})
 	if err != nil {
-		t.Errorf("VerifyIDToken() with nothing to hash = %+v, %v", got, err)
+		t.Errorf("VerifyIDToken() without Access and Code = %+v, %v, want no error", got, err)
 	}
 }
 
-func TestIDTokensThatCannotBeBelieved(t *testing.T) {
+func TestInvalidClaims(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]map[string]any{
-		"no issuer":           {"iss": nil},
-		"the other issuer":    {"iss": "https://app.asana.com"},
-		"a longer issuer":     {"iss": issuer + "/"},
-		"no subject":          {"sub": nil},
-		"an empty subject":    {"sub": ""},
-		"a numeric subject":   {"sub": 12},
-		"a long subject":      {"sub": strings.Repeat("1", 256)},
-		"a breaking subject":  {"sub": "1\n"},
-		"no audience":         {"aud": nil},
-		"no audiences":        {"aud": []string{}},
-		"another audience":    {"aud": "1"},
-		"a second audience":   {"aud": []string{clientID, "1"}},
-		"ours twice":          {"aud": []string{clientID, clientID}},
-		"a numeric audience":  {"aud": 753482910},
-		"another azp":         {"azp": "1"},
-		"an empty azp":        {"azp": ""},
-		"an azp that is none": {"azp": []string{clientID}},
-		"no expiry":           {"exp": nil},
-		"expired":             {"exp": noon.Add(-time.Second).Unix()},
-		"an expiry as text":   {"exp": "soon"},
-		"no iat":              {"iat": nil},
-		"of the future":       {"iat": noon.Add(61 * time.Second).Unix()},
-		"not yet":             {"nbf": noon.Add(time.Hour).Unix()},
-		"a wrong nonce":       {"nonce": "n-2"},
-		"an empty nonce":      {"nonce": ""},
-		"a numeric nonce":     {"nonce": 1},
-		"a list of nonces":    {"nonce": []string{"n-1"}},
-		"a wrong at_hash":     {"at_hash": half(code)},
-		"an empty at_hash":    {"at_hash": ""},
-		"a numeric at_hash":   {"at_hash": 1},
-		"a wrong c_hash":      {"c_hash": half(accessToken)},
-		"an empty c_hash":     {"c_hash": ""},
-		"no nonce and bad":    {"nonce": nil, "at_hash": "x"},
+		"no issuer":               {"iss": nil},
+		"other issuer":            {"iss": "https://app.asana.com"},
+		"longer issuer":           {"iss": issuer + "/"},
+		"no subject":              {"sub": nil},
+		"empty subject":           {"sub": ""},
+		"numeric subject":         {"sub": 12},
+		"long subject":            {"sub": strings.Repeat("1", 256)},
+		"line break in subject":   {"sub": "1\n"},
+		"no audience":             {"aud": nil},
+		"empty audience list":     {"aud": []string{}},
+		"other audience":          {"aud": "1"},
+		"second audience":         {"aud": []string{clientID, "1"}},
+		"repeated audience":       {"aud": []string{clientID, clientID}},
+		"numeric audience":        {"aud": 753482910},
+		"other azp":               {"azp": "1"},
+		"empty azp":               {"azp": ""},
+		"list as azp":             {"azp": []string{clientID}},
+		"no expiry":               {"exp": nil},
+		"expired":                 {"exp": noon.Add(-time.Second).Unix()},
+		"expiry as text":          {"exp": "soon"},
+		"no iat":                  {"iat": nil},
+		"iat in the future":       {"iat": noon.Add(61 * time.Second).Unix()},
+		"nbf in the future":       {"nbf": noon.Add(time.Hour).Unix()},
+		"wrong nonce":             {"nonce": "n-2"},
+		"empty nonce":             {"nonce": ""},
+		"numeric nonce":           {"nonce": 1},
+		"list of nonces":          {"nonce": []string{"n-1"}},
+		"wrong at_hash":           {"at_hash": half(code)},
+		"empty at_hash":           {"at_hash": ""},
+		"numeric at_hash":         {"at_hash": 1},
+		"wrong c_hash":            {"c_hash": half(accessToken)},
+		"empty c_hash":            {"c_hash": ""},
+		"no nonce, wrong at_hash": {"nonce": nil, "at_hash": "x"},
 	} {
-		refuse(t, name, newProvider(t), good(t, change))
+		wantInvalid(t, name, newProvider(t), good(t, change))
 	}
 	for name, payload := range map[string]string{
-		"a null nonce":       `{"iss":"` + issuer + `","sub":"1","aud":"753482910","iat":1,"exp":99999999999,"nonce":null}`,
-		"a null iat":         `{"iss":"` + issuer + `","sub":"1","aud":"753482910","iat":null,"exp":99999999999,"nonce":"n-1"}`,
-		"a claim twice":      `{"iss":"` + issuer + `","sub":"1","sub":"2","aud":"753482910","iat":1,"exp":99999999999,"nonce":"n-1"}`,
-		"another case":       `{"iss":"` + issuer + `","SUB":"1","aud":"753482910","iat":1,"exp":99999999999,"nonce":"n-1"}`,
-		"twice but for case": `{"iss":"` + issuer + `","sub":"1","Sub":"2","aud":"753482910","iat":1,"exp":99999999999,"nonce":"n-1"}`,
-		"no object":          `[]`,
-		"null":               `null`,
-		"no JSON":            `sub`,
+		"null nonce":                   `{"iss":"` + issuer + `","sub":"1","aud":"753482910","iat":1,"exp":99999999999,"nonce":null}`,
+		"null iat":                     `{"iss":"` + issuer + `","sub":"1","aud":"753482910","iat":null,"exp":99999999999,"nonce":"n-1"}`,
+		"repeated claim":               `{"iss":"` + issuer + `","sub":"1","sub":"2","aud":"753482910","iat":1,"exp":99999999999,"nonce":"n-1"}`,
+		"claim in upper case":          `{"iss":"` + issuer + `","SUB":"1","aud":"753482910","iat":1,"exp":99999999999,"nonce":"n-1"}`,
+		"repeated claim in other case": `{"iss":"` + issuer + `","sub":"1","Sub":"2","aud":"753482910","iat":1,"exp":99999999999,"nonce":"n-1"}`,
+		"not an object":                `[]`,
+		"null":                         `null`,
+		"not JSON":                     `sub`,
 	} {
-		refuse(t, name, newProvider(t), sign(t, "k1", testKeys()[0], jose.RS256, payload))
+		wantInvalid(t, name, newProvider(t), sign(t, "k1", testKeys()[0], jose.RS256, payload))
 	}
 }
 
-func TestSignaturesThatCannotBeBelieved(t *testing.T) {
+func TestInvalidSignatures(t *testing.T) {
 	t.Parallel()
 	mine, stranger := testKeys()[0], testKeys()[1]
 	whole := good(t, nil).Reveal()
 	parts := strings.Split(whole, ".")
 	der := mine.N.Bytes()
 	for name, raw := range map[string]string{
-		"another key":      sign(t, "k1", stranger, jose.RS256, claims(nil)).Reveal(),
-		"RS512":            sign(t, "k1", mine, jose.RS512, claims(nil)).Reveal(),
-		"PS256":            sign(t, "k1", mine, jose.PS256, claims(nil)).Reveal(),
-		"HS256 by our key": sign(t, "k1", der, jose.HS256, claims(nil)).Reveal(),
-		"none":             base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + parts[1] + ".",
-		"no signature":     parts[0] + "." + parts[1] + ".",
-		"cut":              whole[:len(whole)-4],
-		"another payload":  parts[0] + "." + strings.Split(good(t, map[string]any{"sub": "1"}).Reveal(), ".")[1] + "." + parts[2],
-		"padding":          parts[0] + "." + parts[1] + "=." + parts[2],
-		"a blank":          whole + " ",
-		"JSON":             fmt.Sprintf(`{"payload":%q,"protected":%q,"signature":%q}`, parts[1], parts[0], parts[2]),
-		"two parts":        parts[0] + "." + parts[1],
-		"nothing":          "",
-		"dots":             "..",
-		"large":            good(t, map[string]any{"x": strings.Repeat("x", 16<<10)}).Reveal(),
-		"unknown key id":   sign(t, "k2", mine, jose.RS256, claims(nil)).Reveal(),
+		"other key":             sign(t, "k1", stranger, jose.RS256, claims(nil)).Reveal(),
+		"RS512":                 sign(t, "k1", mine, jose.RS512, claims(nil)).Reveal(),
+		"PS256":                 sign(t, "k1", mine, jose.PS256, claims(nil)).Reveal(),
+		"HS256 with public key": sign(t, "k1", der, jose.HS256, claims(nil)).Reveal(),
+		"none":                  base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + parts[1] + ".",
+		"no signature":          parts[0] + "." + parts[1] + ".",
+		"truncated":             whole[:len(whole)-4],
+		"other payload":         parts[0] + "." + strings.Split(good(t, map[string]any{"sub": "1"}).Reveal(), ".")[1] + "." + parts[2],
+		"padding":               parts[0] + "." + parts[1] + "=." + parts[2],
+		"trailing space":        whole + " ",
+		"JSON":                  fmt.Sprintf(`{"payload":%q,"protected":%q,"signature":%q}`, parts[1], parts[0], parts[2]),
+		"two parts":             parts[0] + "." + parts[1],
+		"empty":                 "",
+		"only dots":             "..",
+		"too large":             good(t, map[string]any{"x": strings.Repeat("x", 16<<10)}).Reveal(),
+		"unknown key id":        sign(t, "k2", mine, jose.RS256, claims(nil)).Reveal(),
 	} {
-		refuse(t, name, newProvider(t), secret.New(raw))
+		wantInvalid(t, name, newProvider(t), secret.New(raw))
 	}
 	enc, es := public("k1", 0), public("k1", 0)
 	enc.Use, es.Algorithm = "enc", "RS512"
 	for name, key := range map[string]jose.JSONWebKey{"for encryption": enc, "for RS512": es, "symmetric": {Key: []byte("x"), KeyID: "k1"}} {
-		refuse(t, "a key "+name, newProvider(t, key), good(t, nil))
+		wantInvalid(t, "a key "+name, newProvider(t, key), good(t, nil))
 	}
 	p := newProvider(t, enc, public("k1", 0))
 	p.jwks = strings.Replace(p.jwks, `{"keys":[`, `{"keys":[{"kty":"future"},{"kty":"OKP","crv":"Ed448","x":"AA"},7,`, 1)
 	if _, err := p.client(t).VerifyIDToken(t.Context(), good(t, nil), want); err != nil {
-		t.Errorf("VerifyIDToken() beside keys that nobody knows = %v", err)
+		t.Errorf("VerifyIDToken() with unknown key types in the key set = %v, want no error", err)
 	}
 }
 
-// A key may be too weak to be believed, or so large that checking costs too much.
-func TestSizesOfKeys(t *testing.T) {
+// Keys that are too weak are rejected, and also keys that are so large that verifying is slow.
+func TestKeySizes(t *testing.T) {
 	t.Parallel()
 	for primes, ok := range map[int]bool{3: false, 5: true, 8: true, 9: false} {
 		key := rsaKey(t, primes)
 		p := newProvider(t, jose.JSONWebKey{Key: &key.PublicKey, KeyID: "k1"})
 		_, err := p.client(t).VerifyIDToken(t.Context(), sign(t, "k1", key, jose.RS256, claims(nil)), want)
 		if (err == nil) != ok {
-			t.Errorf("VerifyIDToken() by a key of %d bits = %v", key.N.BitLen(), err)
+			t.Errorf("VerifyIDToken() with a key of %d bits = %v, want success %t", key.N.BitLen(), err, ok)
 		}
 	}
 }
 
-// rsaKey is a key of that many primes of 512 bits: unsafe, but quickly made.
+// rsaKey returns a key with that many primes of 512 bits. It is not secure, but it is
+// generated quickly.
 func rsaKey(t *testing.T, primes int) *rsa.PrivateKey {
 	t.Helper()
 	one := big.NewInt(1)
@@ -294,14 +300,15 @@ func rsaKey(t *testing.T, primes int) *rsa.PrivateKey {
 	}
 }
 
-func refuse(t *testing.T, name string, p *provider, raw secret.String) {
+// wantInvalid fails the test unless VerifyIDToken returns ErrIDToken and the zero Identity.
+func wantInvalid(t *testing.T, name string, p *provider, raw secret.String) {
 	t.Helper()
 	got, err := p.client(t).VerifyIDToken(t.Context(), raw, want)
 	if !errors.Is(err, asana.ErrIDToken) || errors.Is(err, asana.ErrNoNonce) || got != (asana.Identity{}) {
 		t.Errorf("%s: VerifyIDToken() = %+v, %v, want ErrIDToken", name, got, err)
 	}
 	if p := raw.Reveal(); err != nil && len(p) > 20 && strings.Contains(fmt.Sprintf("%+v %#v", err, err), p[len(p)-20:]) {
-		t.Errorf("%s: the error holds the token", name)
+		t.Errorf("%s: the error contains the end of the token", name)
 	}
 }
 
@@ -310,16 +317,16 @@ func TestNonce(t *testing.T) {
 	c := newProvider(t).client(t)
 	got, err := c.VerifyIDToken(t.Context(), good(t, map[string]any{"nonce": nil}), want)
 	if !errors.Is(err, asana.ErrNoNonce) || errors.Is(err, asana.ErrIDToken) || got != (asana.Identity{}) {
-		t.Errorf("VerifyIDToken() without a nonce = %+v, %v", got, err)
+		t.Errorf("VerifyIDToken() without a nonce = %+v, %v, want ErrNoNonce", got, err)
 	}
 	for _, claim := range []any{nil, "", "n-1"} {
 		if _, err := c.VerifyIDToken(t.Context(), good(t, map[string]any{"nonce": claim}), asana.Want{}); err == nil || errors.Is(err, asana.ErrNoNonce) {
-			t.Errorf("VerifyIDToken() that wants no nonce, of one with %v = %v, want an error", claim, err)
+			t.Errorf("VerifyIDToken(Want{}) of a token with nonce %v = %v, want an error other than ErrNoNonce", claim, err)
 		}
 	}
 }
 
-func TestKeysAreKept(t *testing.T) {
+func TestKeysAreCached(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	c := p.client(t)
@@ -327,48 +334,49 @@ func TestKeysAreKept(t *testing.T) {
 		t.Helper()
 		_, err := c.VerifyIDToken(t.Context(), raw, want)
 		if (err == nil) != ok || p.discovered.Load() != discovered || p.keys.Load() != keys {
-			t.Errorf("%s: %v, %d discoveries and %d key sets, want %d and %d", when, err, p.discovered.Load(), p.keys.Load(), discovered, keys)
+			t.Errorf("%s: VerifyIDToken() = %v, want success %t; fetched metadata %d times and keys %d times, want %d and %d",
+				when, err, ok, p.discovered.Load(), p.keys.Load(), discovered, keys)
 		}
 	}
 	token := good(t, map[string]any{"exp": noon.Add(100 * time.Hour).Unix()})
 	unknown := sign(t, "k2", testKeys()[1], jose.RS256, claims(nil))
 	if p.discovered.Load() != 0 {
-		t.Error("New() discovers")
+		t.Error("New() fetched the metadata")
 	}
-	check("first", token, true, 1, 1)
-	check("again", token, true, 1, 1)
-	check("an unknown key at once", unknown, false, 1, 1)
+	check("first token", token, true, 1, 1)
+	check("second token", token, true, 1, 1)
+	check("unknown key at once", unknown, false, 1, 1)
 	p.now = noon.Add(61 * time.Second)
-	check("an unknown key a minute later", unknown, false, 1, 2)
-	check("and at once again", unknown, false, 1, 2)
+	check("unknown key a minute later", unknown, false, 1, 2)
+	check("unknown key again at once", unknown, false, 1, 2)
 	p.now = noon.Add(123 * time.Second)
 	p.jwks = newProvider(t, public("k1", 0), public("k2", 1)).jwks
-	check("when it is known", unknown, true, 1, 3)
+	check("new key after it was published", unknown, true, 1, 3)
 	p.now = noon.Add(63 * time.Minute)
 	check("an hour later", token, true, 1, 4)
 	p.now = noon.Add(25 * time.Hour)
 	check("a day later", token, true, 2, 5)
 	p.now = noon.Add(24 * time.Hour)
-	check("the clock set back", token, true, 3, 6)
+	check("after the clock was set back", token, true, 3, 6)
 	p.now = noon.Add(27 * time.Hour)
 	p.fail.Store(true)
-	check("old keys, and Asana away", token, false, 3, 7)
+	check("expired keys and Asana unavailable", token, false, 3, 7)
 }
 
-func TestKeysThatCannotBeHad(t *testing.T) {
+func TestKeysThatCannotBeFetched(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*provider){
-		"away":                 func(p *provider) { p.fail.Store(true) },
-		"another issuer":       func(p *provider) { p.doc = strings.Replace(p.doc, issuer, "https://app.asana.com", 1) },
-		"keys elsewhere":       func(p *provider) { p.doc = strings.Replace(p.doc, jwksURI, "https://evil.example/jwks", 1) },
-		"keys in the clear":    func(p *provider) { p.doc = strings.Replace(p.doc, jwksURI, "http://app.asana.com/jwks", 1) },
-		"keys on another port": func(p *provider) { p.doc = strings.Replace(p.doc, jwksURI, "https://app.asana.com:8443/jwks", 1) },
-		"keys of somebody":     func(p *provider) { p.doc = strings.Replace(p.doc, jwksURI, "https://x@app.asana.com/jwks", 1) },
-		"no keys' place":       func(p *provider) { p.doc = fmt.Sprintf(`{"issuer":%q}`, issuer) },
-		"no document":          func(p *provider) { p.doc = `<html>` },
-		"no key set":           func(p *provider) { p.jwks = `[]` },
-		"a large key set":      func(p *provider) { p.jwks = `{"keys":[` + strings.Repeat(`{},`, 40) + `{}]}` },
-		"a larger one":         func(p *provider) { p.jwks = `{"keys":[],"x":"` + strings.Repeat(`x`, 1<<20) + `"}` },
+		"Asana unavailable":  func(p *provider) { p.fail.Store(true) },
+		"other issuer":       func(p *provider) { p.doc = strings.Replace(p.doc, issuer, "https://app.asana.com", 1) },
+		"keys on other host": func(p *provider) { p.doc = strings.Replace(p.doc, jwksURI, "https://evil.example/jwks", 1) },
+		"keys over http":     func(p *provider) { p.doc = strings.Replace(p.doc, jwksURI, "http://app.asana.com/jwks", 1) },
+		"keys on other port": func(p *provider) { p.doc = strings.Replace(p.doc, jwksURI, "https://app.asana.com:8443/jwks", 1) },
+		"jwks_uri with user": func(p *provider) { p.doc = strings.Replace(p.doc, jwksURI, "https://x@app.asana.com/jwks", 1) },
+		"no jwks_uri":        func(p *provider) { p.doc = fmt.Sprintf(`{"issuer":%q}`, issuer) },
+		"HTML as metadata":   func(p *provider) { p.doc = `<html>` },
+		"array as key set":   func(p *provider) { p.jwks = `[]` },
+		"too many keys":      func(p *provider) { p.jwks = `{"keys":[` + strings.Repeat(`{},`, 40) + `{}]}` },
+		"too large key set":  func(p *provider) { p.jwks = `{"keys":[],"x":"` + strings.Repeat(`x`, 1<<20) + `"}` },
 	} {
 		p := newProvider(t)
 		spoil(p)
@@ -377,12 +385,12 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 			t.Errorf("%s: VerifyIDToken() = %v, want an *Error", name, err)
 		}
 		if p.strays.Load() != 0 {
-			t.Errorf("%s: a request went elsewhere", name)
+			t.Errorf("%s: a request was sent to another URL", name)
 		}
 	}
 }
 
-// Whoever waits for somebody else's fetch waits within its own deadline.
+// A caller that waits for another caller's fetch waits only until its own deadline.
 func TestWaitingForKeysIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -401,7 +409,7 @@ func TestWaitingForKeysIsBounded(t *testing.T) {
 		defer cancelShort()
 		_, err := c.VerifyIDToken(short, raw, want)
 		if e, ok := errors.AsType[*asana.Error](err); !ok || !e.Timeout || requests.Load() != 1 {
-			t.Errorf("VerifyIDToken() = %v after %d requests, want a time-out and 1", err, requests.Load())
+			t.Errorf("VerifyIDToken() = %v after %d requests, want a timeout after 1 request", err, requests.Load())
 		}
 		cancel()
 		if err := <-first; !errors.Is(err, context.Canceled) {
@@ -410,7 +418,7 @@ func TestWaitingForKeysIsBounded(t *testing.T) {
 	})
 }
 
-func TestManyAtOnceFetchKeysOnce(t *testing.T) {
+func TestConcurrentCallersFetchKeysOnce(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	c, raw := p.client(t), good(t, nil)
@@ -424,6 +432,6 @@ func TestManyAtOnceFetchKeysOnce(t *testing.T) {
 	}
 	wg.Wait()
 	if p.discovered.Load() != 1 || p.keys.Load() != 1 {
-		t.Errorf("%d discoveries and %d key sets", p.discovered.Load(), p.keys.Load())
+		t.Errorf("fetched metadata %d times and keys %d times, want once each", p.discovered.Load(), p.keys.Load())
 	}
 }

@@ -9,47 +9,57 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Introspection is what Asana says of a token of any kind. Where Active is false
-// all else is zero.
+// Introspection is the response of the introspection endpoint (RFC 7662 section 2.2). If
+// Active is false, all other fields are zero.
 type Introspection struct {
-	Active    bool      // neither expired nor revoked
-	ClientID  string    // the app it was issued to; "" for a PAT or a service account's token
-	Scope     string    // space-separated; "" where not told
-	TokenType string    // "bearer" or "refresh"; "" where not told
-	Expires   time.Time // zero where not told
+	// Active reports whether the token is neither expired nor revoked.
+	Active bool
+	// ClientID is the client ID of the app that the token was issued to. It is "" for a
+	// personal access token and for the token of a service account.
+	ClientID string
+	// Scope is the list of scopes, separated by spaces, or "" if the response has none.
+	Scope string
+	// TokenType is "bearer" or "refresh", or "" if the response has none.
+	TokenType string
+	// Expires is when the token expires, in UTC, or zero if the response has no time.
+	Expires time.Time
 }
 
-// Introspect asks about a token, RFC 7662. Asana documents no authentication of
-// the caller: https://developers.asana.com/docs/oauth#token-introspection.
+// Introspect asks Asana about a token of any kind (RFC 7662). It makes one request. Asana
+// documents no authentication of the caller:
+// https://developers.asana.com/docs/oauth#token-introspection.
+//
+// Errors: [*Error]. A token that is not active is not an error.
 func (c *Client) Introspect(ctx context.Context, token secret.String) (Introspection, error) {
 	const op = "introspect"
 	if token.IsZero() {
-		return Introspection{}, refused(op, "the token is missing")
+		return Introspection{}, notSent(op, "the token is missing")
 	}
-	a, err := c.post(ctx, op, introspectPath, url.Values{"token": {token.Reveal()}})
+	r, err := c.post(ctx, op, introspectPath, url.Values{"token": {token.Reveal()}})
 	if err != nil {
 		return Introspection{}, err
 	}
-	if err := a.expect(oauthCode); err != nil {
+	if err := r.checkStatus(oauthCode); err != nil {
 		return Introspection{}, err
 	}
-	m, err := a.object()
+	m, err := r.object()
 	if err != nil {
 		return Introspection{}, err
 	}
 	return introspection(m)
 }
 
-// lastSecond is the end of the year 9999, the last that RFC 3339 can write.
+// lastSecond is the end of the year 9999, in Unix seconds. RFC 3339 has no later time.
 const lastSecond = 253402300799
 
-// introspection is strict about every member: a client_id of a wrong type must
-// not pass for none, or an OAuth token would pass for a long-lived one.
+// introspection rejects a response in which any member is malformed. A malformed
+// client_id must not count as missing: an OAuth token would then look like a personal
+// access token.
 func introspection(m map[string]any) (Introspection, error) {
 	const op = "introspect"
 	active, ok := m["active"].(bool)
 	if !ok || m["error"] != nil {
-		return Introspection{}, nonsense(op, "the answer does not say whether the token is active")
+		return Introspection{}, badResponse(op, "the response does not say whether the token is active")
 	}
 	if !active {
 		return Introspection{}, nil
@@ -58,13 +68,13 @@ func introspection(m map[string]any) (Introspection, error) {
 	for name, to := range map[string]*string{"client_id": &i.ClientID, "scope": &i.Scope, "token_type": &i.TokenType} {
 		var err error
 		if *to, err = scope(m[name]); err != nil {
-			return Introspection{}, nonsense(op, name+" is malformed")
+			return Introspection{}, badResponse(op, name+" is malformed")
 		}
 	}
 	if exp := m["exp"]; exp != nil {
 		n, ok := exp.(float64)
 		if !ok || n < 0 || n > lastSecond || n != math.Trunc(n) {
-			return Introspection{}, nonsense(op, "exp is no time")
+			return Introspection{}, badResponse(op, "exp is not a valid time")
 		}
 		i.Expires = time.Unix(int64(n), 0).UTC()
 	}

@@ -14,61 +14,60 @@ import (
 )
 
 const (
-	keysAge       = time.Hour      // how long Asana's keys are believed without asking again
-	discoveryAge  = 24 * time.Hour // the same for where they are
-	unknownKeyGap = time.Minute    // strangers can invent key ids: ask for an unknown one this often
-	mostKeys      = 32             // of a key set; two or three are usual
+	keysTTL      = time.Hour      // how long the signing keys are cached
+	discoveryTTL = 24 * time.Hour // how long the URL of the key set is cached
+	refetchAfter = time.Minute    // the least time between two fetches because a key ID is unknown
+	maxKeys      = 32             // keys in a key set; two or three are usual
 )
 
-// keyCache holds Asana's signing keys. Instead of go-oidc's remote key set, whose
-// fetches run in a goroutine of their own past the caller's deadline: here whoever
-// needs keys fetches them, within its own context, and others wait for it, within
-// theirs. Ages are counted by the wall clock: a frozen sandbox's other clock stands.
+// keyCache caches Asana's signing keys. The caller that needs new keys fetches them within
+// its own context, and other callers wait for it within theirs. go-oidc's remote key set
+// is not used, because its requests can outlive the caller's deadline. Times are wall
+// clock times: while a Lambda sandbox is frozen, its monotonic clock may stop.
 type keyCache struct {
-	turn    chan struct{} // holds one token: who has it owns the fields below
-	jwks    string
-	found   time.Time // when jwks was discovered
+	lock    chan struct{} // a mutex that a context can stop waiting for; guards what follows
+	jwks    string        // URL of the key set
+	found   time.Time     // when jwks was fetched
 	keys    []jose.JSONWebKey
-	fetched time.Time // when keys were, zero where they never were
-	asked   time.Time // when they were last asked for, with or without success
+	fetched time.Time // when keys were fetched, or zero
+	tried   time.Time // when the last fetch of keys began, whether it succeeded or not
 }
 
-func newKeyCache() *keyCache {
-	k := &keyCache{turn: make(chan struct{}, 1)}
-	k.turn <- struct{}{}
-	return k
-}
+func newKeyCache() *keyCache { return &keyCache{lock: make(chan struct{}, 1)} }
 
-// verificationKeys returns the keys that may have signed with this key id ("" is
-// any), none where Asana knows no such key. Its errors are those of the requests.
+// verificationKeys returns the keys with the key ID kid, or all keys if kid is "". It
+// returns no keys if Asana has no key with that ID. It returns the errors of its requests.
+//
+// It fetches the keys if they are older than keysTTL. It also does so for an unknown key
+// ID, but at most once a minute, because anyone can send a made-up key ID.
 func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.PublicKey, error) {
 	k := c.keys
 	select {
-	case <-k.turn:
-		defer func() { k.turn <- struct{}{} }()
+	case k.lock <- struct{}{}:
+		defer func() { <-k.lock }()
 	case <-ctx.Done():
-		return nil, broken(ctx, "jwks", 0, ctx.Err())
+		return nil, transportError(ctx, "jwks", 0, ctx.Err())
 	}
 	now := c.now().Round(0)
-	old := older(now, k.fetched, keysAge)
-	if !old {
-		if keys := k.named(kid); len(keys) > 0 || !older(now, k.asked, unknownKeyGap) {
+	if !isOlder(now, k.fetched, keysTTL) {
+		if keys := k.withID(kid); len(keys) > 0 || !isOlder(now, k.tried, refetchAfter) {
 			return keys, nil
 		}
 	}
-	k.asked = now
+	k.tried = now
 	if err := c.fetchKeys(ctx, now); err != nil {
 		return nil, err
 	}
-	return k.named(kid), nil
+	return k.withID(kid), nil
 }
 
-// older reports that more than age has passed, or that the clock went back.
-func older(now, then time.Time, age time.Duration) bool {
+// isOlder reports whether more than age has passed since then, or the clock was set back.
+func isOlder(now, then time.Time, age time.Duration) bool {
 	return now.Sub(then) > age || then.After(now)
 }
 
-func (k *keyCache) named(kid string) []crypto.PublicKey {
+// withID returns the keys with the key ID kid, or all keys if kid is "".
+func (k *keyCache) withID(kid string) []crypto.PublicKey {
 	var keys []crypto.PublicKey
 	for _, key := range k.keys {
 		if kid == "" || key.KeyID == kid {
@@ -78,10 +77,11 @@ func (k *keyCache) named(kid string) []crypto.PublicKey {
 	return keys
 }
 
-// fetchKeys asks where the keys are, where that is not known, and for the keys.
+// fetchKeys fetches the key set. First it fetches the URL of the key set if the cached one
+// is missing or older than discoveryTTL.
 func (c *Client) fetchKeys(ctx context.Context, now time.Time) error {
 	k := c.keys
-	if k.jwks == "" || older(now, k.found, discoveryAge) {
+	if k.jwks == "" || isOlder(now, k.found, discoveryTTL) {
 		jwks, err := c.discover(ctx)
 		if err != nil {
 			return err
@@ -94,16 +94,16 @@ func (c *Client) fetchKeys(ctx context.Context, now time.Time) error {
 	if err := c.read(ctx, "jwks", k.jwks, nil, &set); err != nil {
 		return err
 	}
-	if len(set.Keys) > mostKeys {
-		return nonsense("jwks", "the key set is too large")
+	if len(set.Keys) > maxKeys {
+		return badResponse("jwks", "the key set is too large")
 	}
-	k.keys, k.fetched = usable(set.Keys), now
+	k.keys, k.fetched = rsaKeys(set.Keys), now
 	return nil
 }
 
-// discover reads OpenID Connect Discovery section 4. The document must be the
-// issuer's own, and its keys must be where Asana is: a document that says otherwise
-// is somebody else's.
+// discover fetches the provider metadata (OpenID Connect Discovery section 4) and returns
+// the URL of the key set. The document must name the configured issuer, and the key set
+// must be on Asana's origin.
 func (c *Client) discover(ctx context.Context) (string, error) {
 	const op = "discovery"
 	var doc struct {
@@ -115,17 +115,18 @@ func (c *Client) discover(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if doc.Issuer != c.issuer {
-		return "", nonsense(op, "the document is another issuer's")
+		return "", badResponse(op, "the document names another issuer")
 	}
 	if !sameOrigin(doc.JWKS, c.base) {
-		return "", nonsense(op, "the keys are not at Asana")
+		return "", badResponse(op, "jwks_uri is not on Asana's origin")
 	}
 	return doc.JWKS, nil
 }
 
-// usable keeps the keys that can verify RS256 signatures; a set may hold others. Small
-// ones can be forged; what is too large to be checked in time go-jose leaves out.
-func usable(set []json.RawMessage) []jose.JSONWebKey {
+// rsaKeys returns the keys of a key set that can verify RS256 signatures. It ignores other
+// keys, and RSA keys of fewer than 2048 bits, which are too weak. go-jose rejects keys
+// that are so large that verifying takes too long.
+func rsaKeys(set []json.RawMessage) []jose.JSONWebKey {
 	var keys []jose.JSONWebKey
 	for _, raw := range set {
 		var key jose.JSONWebKey
@@ -143,7 +144,7 @@ func usable(set []json.RawMessage) []jose.JSONWebKey {
 	return keys
 }
 
-// sameOrigin reports whether two URLs that tokens may be sent to have one origin.
+// sameOrigin reports whether a and b are trusted URLs with the same origin.
 func sameOrigin(a, b string) bool {
 	u, v := trustedURL(a), trustedURL(b)
 	return u != nil && v != nil && weburl.SameOrigin(u, v)

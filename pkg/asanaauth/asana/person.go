@@ -7,41 +7,43 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// User is a person (or bot) at Asana. What is known of people is not for logs, so
-// it is kept like a secret. Each field is absent where Asana told none, or
-// something that cannot be one.
+// User is a user of Asana: a person, a bot or a service account. Personal data must not
+// be logged, so its fields cannot be printed. A field is zero if Asana sent no value or an
+// invalid one.
 type User struct {
-	GID     string        // digits, see [IsGID]; "" where absent
+	GID     string        // see [IsGID]
 	Name    secret.String // at most 1 KiB
-	Email   secret.String // at most 1 KiB; never a key: people change it
-	Picture secret.String // a URL, https (or http on loopback)
+	Email   secret.String // at most 1 KiB; not an identifier, because users can change it
+	Picture secret.String // the URL of a picture: https, or http on a loopback host; at most 2 KiB
 }
 
-const mostText = 1 << 10 // bytes of a name or an address
+const maxText = 1 << 10 // bytes of a name or an e-mail address
 
-// photoSizes are the members of "photo", the best for a page first.
+// photoSizes are the members of "photo", in order of preference for a web page.
 var photoSizes = [...]string{"image_128x128", "image_60x60", "image_36x36", "image_1024x1024", "image_27x27", "image_21x21"}
 
-// person reads a user object: of the API, the token answer's "data", or UserInfo.
-// The number "id" that some of them have is not read: Asana's ids are strings.
-func person(m map[string]any) User {
+// userOf reads a user object of the REST API, of the token response, or of UserInfo. It
+// does not read the number "id" that some of these objects have, because gids are strings.
+func userOf(m map[string]any) User {
 	gid, _ := m["gid"].(string)
 	if !IsGID(gid) {
 		gid = ""
 	}
-	return User{GID: gid, Name: personal(m["name"]), Email: personal(m["email"]), Picture: picture(m)}
+	return User{GID: gid, Name: personalText(m["name"]), Email: personalText(m["email"]), Picture: picture(m)}
 }
 
-func personal(v any) secret.String {
+// personalText returns v if it is a valid text of at most maxText bytes.
+func personalText(v any) secret.String {
 	s, _ := v.(string)
-	if len(s) > mostText || !utf8.ValidString(s) {
+	if len(s) > maxText || !utf8.ValidString(s) {
 		return secret.String{}
 	}
 	return secret.New(s)
 }
 
-// picture is UserInfo's "picture" or the best of the API's "photo". It ends in
-// somebody's page, so that a javascript: URL must not pass.
+// picture returns the member "picture" of UserInfo, or the preferred size of the member
+// "photo" of the REST API. Web pages show the URL, so picture rejects other schemes than
+// https, such as javascript.
 func picture(m map[string]any) secret.String {
 	found, _ := m["picture"].(string)
 	photo, _ := m["photo"].(map[string]any)
@@ -50,7 +52,7 @@ func picture(m map[string]any) secret.String {
 			found = s
 		}
 	}
-	if _, ok := weburl.ParseSecure(found); !ok || len(found) > 2*mostText {
+	if _, ok := weburl.ParseSecure(found); !ok || len(found) > 2*maxText {
 		return secret.String{}
 	}
 	return secret.New(found)

@@ -19,31 +19,46 @@ import (
 )
 
 const (
-	mostToken    = 8 << 10                   // bytes of a token; Asana's have under 100, and it names no maximum
-	mostIDToken  = 16 << 10                  // bytes of an ID token
-	mostLifetime = 10 * 365 * 24 * time.Hour // of a token: what introspection has shown for the longest
-	mostScope    = 8 << 10                   // bytes of a scope; all of Asana's together have 1 KB
+	maxToken    = 8 << 10                   // bytes of a token; Asana's have fewer than 100, and no documented limit
+	maxIDToken  = 16 << 10                  // bytes of an ID token
+	maxLifetime = 10 * 365 * 24 * time.Hour // the longest lifetime that introspection has shown for a token
+	maxScope    = 8 << 10                   // bytes of a list of scopes; all of Asana's scopes have about 1 KB
 )
 
 const opRefresh = "refresh"
 
-// Tokens is the answer of the token endpoint, RFC 6749 section 5.1.
+// Tokens is a successful response of the token endpoint (RFC 6749 section 5.1).
 type Tokens struct {
-	Access    secret.String
-	Refresh   secret.String // zero where the answer had none: the old one stays good
-	ExpiresIn time.Duration // zero where Asana told none
-	Scope     string        // "" where Asana told none, as it does today
-	ID        secret.String // the ID token, unverified; zero where there is none
-	User      User          // the member "data", zero where there is none; its GID is "" where that is no gid
+	// Access is the access token. It is never zero.
+	Access secret.String
+	// Refresh is the refresh token. If it is zero after [Client.Refresh], the refresh
+	// token that was sent remains valid.
+	Refresh secret.String
+	// ExpiresIn is the lifetime of the access token, in whole seconds, or 0 if the
+	// response has none.
+	ExpiresIn time.Duration
+	// Scope is the list of granted scopes, separated by spaces, or "" if the response has
+	// none. Asana sends none today.
+	Scope string
+	// ID is the ID token, or zero if the response has none. It is not verified: see
+	// [Client.VerifyIDToken].
+	ID secret.String
+	// User is the member "data", which names the user who authorized the app. It is zero
+	// if the response has none. Its GID is "" if the response has no valid gid.
+	User User
 }
 
-// Exchange redeems an authorization code: grant_type=authorization_code, once. A
-// zero verifier sends none. The redirect URI is the one of the authorization. An
-// error that is no [Error] is not returned.
+// Exchange exchanges an authorization code for tokens (RFC 6749 section 4.1.3). It makes
+// one request. verifier is the PKCE code verifier; the zero value sends none. redirectURI
+// must be the one of the authorization request.
+//
+// Errors: [*Error]. A code that was used or has expired is [InvalidGrant]. A client
+// secret that is wrong is [InvalidClient]. A response with a malformed member is an
+// error with status 200.
 func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secret.String, redirectURI string) (Tokens, error) {
 	const op = "exchange"
 	if code.IsZero() || clientSecret.IsZero() {
-		return Tokens{}, refused(op, "code or client secret is missing")
+		return Tokens{}, notSent(op, "code or client secret is missing")
 	}
 	conf := c.config()
 	conf.ClientSecret = clientSecret.Reveal()
@@ -52,115 +67,123 @@ func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secr
 	if !verifier.IsZero() {
 		opts = append(opts, oauth2.VerifierOption(verifier.Reveal()))
 	}
-	tok, err := conf.Exchange(c.through(ctx, op), code.Reveal(), opts...)
+	tok, err := conf.Exchange(c.oauthContext(ctx, op), code.Reveal(), opts...)
 	return tokens(ctx, op, tok, err)
 }
 
-// Refresh redeems a refresh token, once: grant_type=refresh_token. Tokens.Refresh
-// is zero where the answer had no refresh_token, which is how Asana answers today;
-// an empty one is an error, since nobody can say what it means. Where expires_in,
-// scope or id_token are malformed, they count as absent.
+// Refresh exchanges a refresh token for new tokens (RFC 6749 section 6). It makes one
+// request. Tokens.Refresh is zero if the response has no refresh_token, as Asana's
+// responses today. If expires_in, scope or id_token is malformed, Refresh ignores that
+// member, so that a new refresh token is not lost.
+//
+// Errors: [*Error]. A refresh token that is revoked or unknown is [InvalidGrant]. A client
+// secret that is wrong is [InvalidClient]. An access_token, token_type or refresh_token
+// that is malformed is an error with status 200. So is an empty refresh_token, because
+// its meaning is not defined.
 func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.String) (Tokens, error) {
 	const op = opRefresh
 	if refresh.IsZero() || clientSecret.IsZero() {
-		return Tokens{}, refused(op, "refresh token or client secret is missing")
+		return Tokens{}, notSent(op, "refresh token or client secret is missing")
 	}
 	conf := c.config()
 	conf.ClientSecret = clientSecret.Reveal()
-	tok, err := conf.TokenSource(c.through(ctx, op), &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
+	tok, err := conf.TokenSource(c.oauthContext(ctx, op), &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
 	return tokens(ctx, op, tok, err)
 }
 
-// Revoke ends a grant by its refresh token, RFC 7009: nil means that Asana knows
-// it no longer, and its access tokens neither. An access token is answered by 400.
+// Revoke revokes a refresh token and the access tokens of its grant (RFC 7009). A nil
+// error means that they are no longer valid, also if they were not valid before. An
+// access token cannot be revoked: Asana responds with status 400.
+//
+// Errors: [*Error]. The token may still be valid then.
 func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String) error {
 	const op = "revoke"
 	if refresh.IsZero() || clientSecret.IsZero() {
-		return refused(op, "refresh token or client secret is missing")
+		return notSent(op, "refresh token or client secret is missing")
 	}
-	a, err := c.post(ctx, op, revokePath, url.Values{
+	r, err := c.post(ctx, op, revokePath, url.Values{
 		"client_id": {c.id}, "client_secret": {clientSecret.Reveal()}, "token": {refresh.Reveal()},
 	})
 	if err != nil {
 		return err
 	}
-	if err := a.expect(oauthCode); err != nil {
+	if err := r.checkStatus(oauthCode); err != nil {
 		return err
 	}
-	return saidDone(a)
+	return checkRevoked(r)
 }
 
-// saidDone believes a 200 to a revocation. What it holds is not documented, so
-// anything will do, or nothing, but: what is declared as JSON and is none, an error,
-// and a page for people (a proxy's, one about maintenance). With those Asana has not
-// said done; asking again does no harm.
-func saidDone(a *answer) error {
-	body := bytes.TrimSpace(a.body)
+// checkRevoked checks the body of a response with status 200 to a revocation. Asana does
+// not document that body, so most bodies are accepted, also an empty one. Three are not:
+// malformed JSON, a JSON object with an error, and an HTML page, which may come from a
+// proxy or announce maintenance. The caller can then revoke the token again.
+func checkRevoked(r *response) error {
+	body := bytes.TrimSpace(r.body)
 	if len(body) == 0 {
 		return nil
 	}
-	if a.isJSON() {
-		m, err := a.object()
+	if r.isJSON() {
+		m, err := r.object()
 		if err == nil && m["error"] != nil {
-			err = nonsense(a.op, "the answer is an error")
+			err = badResponse(r.op, "the response is an error")
 		}
 		return err
 	}
 	if body[0] == '<' {
-		return nonsense(a.op, "the answer is a page")
+		return badResponse(r.op, "the response is an HTML page")
 	}
 	return nil
 }
 
-// through is the context in which x/oauth2 makes its request through us.
-func (c *Client) through(ctx context.Context, op string) context.Context {
-	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: vetted{c, op}})
+// oauthContext returns a context with which x/oauth2 sends its request through c.
+func (c *Client) oauthContext(ctx context.Context, op string) context.Context {
+	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: checkedTransport{c, op}})
 }
 
-// vetted lets x/oauth2 see nothing but good answers: a 200 with plain JSON that is
-// no error. All else it returns as an [Error], so that no library's error, which
-// may quote a body, is ever made.
-type vetted struct {
+// checkedTransport passes only valid responses to x/oauth2: status 200, strict JSON, and
+// no member "error". For any other response it returns an [*Error]. The errors of
+// x/oauth2 would quote the response body.
+type checkedTransport struct {
 	c  *Client
 	op string
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (v vetted) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t checkedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer req.Body.Close()
 	}
-	a, err := v.c.send(v.op, tokenLimit, req)
+	r, err := t.c.send(t.op, tokenLimit, req)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.expect(oauthCode); err != nil {
+	if err := r.checkStatus(oauthCode); err != nil {
 		return nil, err
 	}
-	m, err := a.object()
+	m, err := r.object()
 	if err != nil {
 		return nil, err
 	}
 	if m["error"] != nil {
-		return nil, nonsense(v.op, "the answer is an error with status 200")
+		return nil, badResponse(t.op, "the response is an error with status 200")
 	}
-	if v.op == opRefresh {
-		if a.body, err = readableLifetime(m); err != nil {
-			return nil, nonsense(v.op, "the answer cannot be read")
+	if t.op == opRefresh {
+		if r.body, err = withValidLifetime(m); err != nil {
+			return nil, badResponse(t.op, "the response cannot be encoded again")
 		}
 	}
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        http.Header{"Content-Type": {"application/json"}},
-		Body:          io.NopCloser(bytes.NewReader(a.body)),
-		ContentLength: int64(len(a.body)),
+		Body:          io.NopCloser(bytes.NewReader(r.body)),
+		ContentLength: int64(len(r.body)),
 		Request:       req,
 	}, nil
 }
 
-// readableLifetime writes an answer anew with an expires_in that x/oauth2 can
-// read, or none: it would give up the whole answer for it.
-func readableLifetime(m map[string]any) ([]byte, error) {
+// withValidLifetime encodes m again, without an expires_in that is malformed. x/oauth2
+// would reject the whole response because of it.
+func withValidLifetime(m map[string]any) ([]byte, error) {
 	life, err := lifetime(m["expires_in"])
 	delete(m, "expires_in")
 	if err == nil && life > 0 {
@@ -169,46 +192,45 @@ func readableLifetime(m map[string]any) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// tokens converts what x/oauth2 returned, at once. Only Extra is read: the fields
-// of its token mix in what was sent, and names of another case.
+// tokens converts the result of x/oauth2. It reads only Extra. The fields of oauth2.Token
+// may have values of the request, or of members whose names differ in case.
 func tokens(ctx context.Context, op string, tok *oauth2.Token, err error) (Tokens, error) {
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
 			return Tokens{}, e
 		}
 		if ctx.Err() != nil {
-			return Tokens{}, broken(ctx, op, 0, err)
+			return Tokens{}, transportError(ctx, op, 0, err)
 		}
-		return Tokens{}, nonsense(op, "the answer has no token that can be read")
+		return Tokens{}, badResponse(op, "the response has no valid token")
 	}
 	t := Tokens{}
-	if t.Access, err = member(tok, "access_token", mostToken); err != nil || t.Access.IsZero() {
-		return Tokens{}, nonsense(op, "access_token is missing or malformed")
+	if t.Access, err = tokenMember(tok, "access_token", maxToken); err != nil || t.Access.IsZero() {
+		return Tokens{}, badResponse(op, "access_token is missing or malformed")
 	}
 	if kind, _ := tok.Extra("token_type").(string); !strings.EqualFold(kind, "bearer") {
-		return Tokens{}, nonsense(op, "token_type is not bearer")
+		return Tokens{}, badResponse(op, "token_type is not bearer")
 	}
-	if t.Refresh, err = member(tok, "refresh_token", mostToken); err != nil {
-		return Tokens{}, nonsense(op, "refresh_token is empty or malformed")
+	if t.Refresh, err = tokenMember(tok, "refresh_token", maxToken); err != nil {
+		return Tokens{}, badResponse(op, "refresh_token is empty or malformed")
 	}
-	if err := besides(&t, tok); err != nil && op != opRefresh {
-		return Tokens{}, nonsense(op, err.Error())
+	if err := readOptional(&t, tok); err != nil && op != opRefresh {
+		return Tokens{}, badResponse(op, err.Error())
 	}
 	data, _ := tok.Extra("data").(map[string]any)
-	t.User = person(data)
+	t.User = userOf(data)
 	return t, nil
 }
 
-// besides reads what the tokens come with. A refresh does without what is
-// malformed: its answer may hold the only refresh token that still works. The
-// error says which member is.
-func besides(t *Tokens, tok *oauth2.Token) error {
+// readOptional reads id_token, expires_in and scope into t. The error says which of them
+// is malformed. The others are read nevertheless.
+func readOptional(t *Tokens, tok *oauth2.Token) error {
 	var idErr, lifeErr, scopeErr error
-	if t.ID, idErr = member(tok, "id_token", mostIDToken); idErr != nil {
+	if t.ID, idErr = tokenMember(tok, "id_token", maxIDToken); idErr != nil {
 		idErr = errors.New("id_token is empty or malformed")
 	}
 	if t.ExpiresIn, lifeErr = lifetime(tok.Extra("expires_in")); lifeErr != nil {
-		lifeErr = errors.New("expires_in is no lifetime")
+		lifeErr = errors.New("expires_in is not a valid lifetime")
 	}
 	if t.Scope, scopeErr = scope(tok.Extra("scope")); scopeErr != nil {
 		scopeErr = errors.New("scope is malformed")
@@ -218,43 +240,47 @@ func besides(t *Tokens, tok *oauth2.Token) error {
 
 var errMember = errors.New("malformed member")
 
-// member is a token of an answer: zero where it is absent or null, else 1 to most
-// characters of RFC 6749's VSCHAR, so that it fits into a header unchanged.
-func member(tok *oauth2.Token, name string, most int) (secret.String, error) {
+// tokenMember returns the token in a member of the response, or zero if the member is
+// missing or null. A token has 1 to limit printable ASCII characters (VSCHAR of RFC 6749),
+// so that it can be sent in a header unchanged.
+func tokenMember(tok *oauth2.Token, name string, limit int) (secret.String, error) {
 	v := tok.Extra(name)
 	if v == nil {
 		return secret.String{}, nil
 	}
 	s, ok := v.(string)
-	if !ok || s == "" || len(s) > most || !printable(s) || strings.TrimSpace(s) != s {
+	if !ok || s == "" || len(s) > limit || !printable(s) || strings.TrimSpace(s) != s {
 		return secret.String{}, errMember
 	}
 	return secret.New(s), nil
 }
 
+// printable reports whether s consists of printable ASCII characters and spaces.
 func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
-// lifetime is whole seconds as a JSON number, at least one.
+// lifetime returns the value of expires_in: a JSON number of whole seconds, at least 1.
+// It returns 0 if the member is missing or null.
 func lifetime(v any) (time.Duration, error) {
 	if v == nil {
 		return 0, nil
 	}
 	n, ok := v.(float64)
-	if !ok || n < 1 || n > mostLifetime.Seconds() || n != math.Trunc(n) {
+	if !ok || n < 1 || n > maxLifetime.Seconds() || n != math.Trunc(n) {
 		return 0, errMember
 	}
 	return time.Duration(n) * time.Second, nil
 }
 
-// scope is a list as RFC 6749 section 3.3 writes it; absent and null are "".
+// scope returns the value of a scope member (RFC 6749 section 3.3), or "" if it is missing
+// or null.
 func scope(v any) (string, error) {
 	if v == nil {
 		return "", nil
 	}
 	s, ok := v.(string)
-	if !ok || len(s) > mostScope || !printable(s) || strings.ContainsAny(s, `"\`) {
+	if !ok || len(s) > maxScope || !printable(s) || strings.ContainsAny(s, `"\`) {
 		return "", errMember
 	}
 	return s, nil

@@ -15,7 +15,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// documented is the example of Asana's page, with the members it does not show.
+// documented is the token response in Asana's documentation.
 const documented = `{"access_token":"f6ds7fdsa69ags7ag9sd5a","expires_in":3600,"token_type":"bearer",
  "data":{"id":4673218951,"gid":"4673218951","name":"Greg Sanchez","email":"gsanchez@example.com"},
  "refresh_token":"hjkl325hjkl4325hj4kl32fjds"}`
@@ -30,7 +30,7 @@ func TestExchange(t *testing.T) {
 		form = r.PostForm
 		if r.Method != "POST" || r.URL.Path != "/-/oauth_token" || r.URL.RawQuery != "" || r.Header.Get("Accept") != "application/json" ||
 			r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || r.Header.Get("Authorization") != "" {
-			t.Errorf("got %s %s %v", r.Method, r.URL, r.Header)
+			t.Errorf("got request %s %s %v", r.Method, r.URL, r.Header)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Write([]byte(documented))
@@ -44,14 +44,14 @@ func TestExchange(t *testing.T) {
 		User: asana.User{GID: userGID, Name: secret.New("Greg Sanchez"), Email: secret.New("gsanchez@example.com")},
 	}
 	if diff := cmp.Diff(want, got, equalSecrets); diff != "" {
-		t.Error(diff)
+		t.Errorf("Exchange() (-want +got):\n%s", diff)
 	}
 	sent := url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {clientID}, "client_secret": {clientSecret.Reveal()},
 		"redirect_uri": {"https://app.example/callback"}, "code": {code.Reveal()}, "code_verifier": {verifier.Reveal()},
 	}
 	if diff := cmp.Diff(sent, form); diff != "" {
-		t.Error(diff)
+		t.Errorf("form (-want +got):\n%s", diff)
 	}
 }
 
@@ -67,12 +67,12 @@ func TestRefresh(t *testing.T) {
 			asana.Tokens{Access: secret.New("a")}},
 		"all": {`{"access_token":"a","token_type":"bearer","scope":"openid users:read","id_token":"x.y.z"}`,
 			asana.Tokens{Access: secret.New("a"), Scope: "openid users:read", ID: secret.New("x.y.z")}},
-		"names of another case are other names": {`{"access_token":"a","token_type":"bearer","Refresh_Token":"b","Expires_In":7,"Data":{"gid":"1"}}`,
+		"names in other case are ignored": {`{"access_token":"a","token_type":"bearer","Refresh_Token":"b","Expires_In":7,"Data":{"gid":"1"}}`,
 			asana.Tokens{Access: secret.New("a")}},
-		"data that is none": {`{"access_token":"a","token_type":"bearer","data":"1"}`, asana.Tokens{Access: secret.New("a")}},
-		"a gid that is none": {`{"access_token":"a","token_type":"bearer","data":{"gid":"me","name":7,"email":"` + strings.Repeat("x", 1025) + `"}}`,
+		"data is a string": {`{"access_token":"a","token_type":"bearer","data":"1"}`, asana.Tokens{Access: secret.New("a")}},
+		"invalid gid, name and email": {`{"access_token":"a","token_type":"bearer","data":{"gid":"me","name":7,"email":"` + strings.Repeat("x", 1025) + `"}}`,
 			asana.Tokens{Access: secret.New("a")}},
-		"a gid that is a number": {`{"access_token":"a","token_type":"bearer","data":{"gid":17,"id":17}}`, asana.Tokens{Access: secret.New("a")}},
+		"gid is a number": {`{"access_token":"a","token_type":"bearer","data":{"gid":17,"id":17}}`, asana.Tokens{Access: secret.New("a")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := toAsana(t, roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -82,7 +82,7 @@ func TestRefresh(t *testing.T) {
 					"client_id": {clientID}, "client_secret": {clientSecret.Reveal()},
 				}
 				if diff := cmp.Diff(want, r.PostForm); diff != "" {
-					t.Error(diff)
+					t.Errorf("form (-want +got):\n%s", diff)
 				}
 				return reply(200, tc.body), nil
 			}))
@@ -91,118 +91,120 @@ func TestRefresh(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, got, equalSecrets); diff != "" {
-				t.Error(diff)
+				t.Errorf("Refresh() (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// hostile are bodies with status 200 that bring no tokens.
+// hostile has bodies of responses with status 200 that are not valid token responses.
 var hostile = map[string]string{
-	"nothing":               ``,
-	"no JSON":               `access_token=a&token_type=bearer`,
+	"empty":                 ``,
+	"form":                  `access_token=a&token_type=bearer`,
 	"null":                  `null`,
 	"an array":              `[{"access_token":"a","token_type":"bearer"}]`,
 	"a string":              `"access_token"`,
-	"cut off":               `{"access_token":"a","token_type":"bearer"`,
+	"truncated":             `{"access_token":"a","token_type":"bearer"`,
 	"two values":            `{"access_token":"a","token_type":"bearer"}{}`,
 	"trailing data":         `{"access_token":"a","token_type":"bearer"} x`,
 	"no access_token":       `{"token_type":"bearer"}`,
 	"null access_token":     `{"access_token":null,"token_type":"bearer"}`,
 	"empty access_token":    `{"access_token":"","token_type":"bearer"}`,
 	"numeric access_token":  `{"access_token":1,"token_type":"bearer"}`,
-	"access_token's case":   `{"ACCESS_TOKEN":"a","token_type":"bearer"}`,
+	"ACCESS_TOKEN":          `{"ACCESS_TOKEN":"a","token_type":"bearer"}`,
 	"control character":     `{"access_token":"a\u0000b","token_type":"bearer"}`,
 	"line break":            `{"access_token":"a\r\nX-Evil: 1","token_type":"bearer"}`,
 	"not ASCII":             `{"access_token":"ä","token_type":"bearer"}`,
-	"blank":                 `{"access_token":" ","token_type":"bearer"}`,
+	"space as access_token": `{"access_token":" ","token_type":"bearer"}`,
 	"large access_token":    `{"access_token":"` + strings.Repeat("a", 8<<10+1) + `","token_type":"bearer"}`,
-	"large answer":          `{"access_token":"a","token_type":"bearer","x":"` + strings.Repeat("a", 64<<10) + `"}`,
+	"large response":        `{"access_token":"a","token_type":"bearer","x":"` + strings.Repeat("a", 64<<10) + `"}`,
 	"no token_type":         `{"access_token":"a"}`,
-	"mac":                   `{"access_token":"a","token_type":"mac"}`,
+	"token_type mac":        `{"access_token":"a","token_type":"mac"}`,
 	"numeric token_type":    `{"access_token":"a","token_type":1}`,
 	"empty refresh_token":   `{"access_token":"a","token_type":"bearer","refresh_token":""}`,
 	"numeric refresh_token": `{"access_token":"a","token_type":"bearer","refresh_token":1}`,
 	"large refresh_token":   `{"access_token":"a","token_type":"bearer","refresh_token":"` + strings.Repeat("a", 8<<10+1) + `"}`,
 	"tab in refresh_token":  `{"access_token":"a","token_type":"bearer","refresh_token":"a\tb"}`,
-	"endless expires_in":    `{"access_token":"a","token_type":"bearer","expires_in":1e999}`,
-	"twice":                 `{"access_token":"a","token_type":"bearer","access_token":"b"}`,
-	"twice but for case":    `{"access_token":"a","token_type":"bearer","Access_Token":"b"}`,
-	"twice, long s":         `{"access_token":"a","token_type":"bearer","acceſs_token":"b"}`,
-	"twice, escaped":        `{"access_token":"a","token_type":"bearer","acce\u0073s_token":"b"}`,
-	"twice, inside":         `{"access_token":"a","token_type":"bearer","data":{"gid":"1","gid":"2"}}`,
-	"deep":                  `{"access_token":"a","token_type":"bearer","x":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`,
+	"expires_in 1e999":      `{"access_token":"a","token_type":"bearer","expires_in":1e999}`,
+	"repeated name":         `{"access_token":"a","token_type":"bearer","access_token":"b"}`,
+	"repeated, other case":  `{"access_token":"a","token_type":"bearer","Access_Token":"b"}`,
+	"repeated, long s":      `{"access_token":"a","token_type":"bearer","acceſs_token":"b"}`,
+	"repeated, escaped":     `{"access_token":"a","token_type":"bearer","acce\u0073s_token":"b"}`,
+	"repeated in data":      `{"access_token":"a","token_type":"bearer","data":{"gid":"1","gid":"2"}}`,
+	"deeply nested":         `{"access_token":"a","token_type":"bearer","x":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`,
 	"invalid UTF-8":         "{\"access_token\":\"a\",\"token_type\":\"bearer\",\"x\":\"\xff\"}",
-	"an error":              `{"error":"invalid_grant"}`,
-	"tokens and an error":   `{"access_token":"a","token_type":"bearer","error":"invalid_grant"}`,
-	"an error's case":       `{"access_token":"a","token_type":"bearer","Error":"invalid_grant"}`,
-	"an empty error":        `{"access_token":"a","token_type":"bearer","error":""}`,
-	"an error that is none": `{"access_token":"a","token_type":"bearer","error":{"x":1}}`,
+	"error":                 `{"error":"invalid_grant"}`,
+	"tokens and error":      `{"access_token":"a","token_type":"bearer","error":"invalid_grant"}`,
+	"Error in other case":   `{"access_token":"a","token_type":"bearer","Error":"invalid_grant"}`,
+	"empty error":           `{"access_token":"a","token_type":"bearer","error":""}`,
+	"object as error":       `{"access_token":"a","token_type":"bearer","error":{"x":1}}`,
 }
 
-// oddBesides have good tokens, and something odd beside them.
-var oddBesides = map[string]string{
+// malformedOptional has bodies with a valid access token and one malformed optional member.
+var malformedOptional = map[string]string{
 	"fraction of a second": `{"access_token":"a","token_type":"bearer","expires_in":1.5}`,
-	"expires_in as truth":  `{"access_token":"a","token_type":"bearer","expires_in":true}`,
+	"boolean expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":true}`,
 	"empty id_token":       `{"access_token":"a","token_type":"bearer","id_token":""}`,
 	"negative expires_in":  `{"access_token":"a","token_type":"bearer","expires_in":-1}`,
-	"no time at all":       `{"access_token":"a","token_type":"bearer","expires_in":0}`,
-	"absurd expires_in":    `{"access_token":"a","token_type":"bearer","expires_in":315360001}`,
-	"larger expires_in":    `{"access_token":"a","token_type":"bearer","expires_in":9223372036854775807}`,
-	"expires_in as text":   `{"access_token":"a","token_type":"bearer","expires_in":"3600"}`,
+	"zero expires_in":      `{"access_token":"a","token_type":"bearer","expires_in":0}`,
+	"expires_in too large": `{"access_token":"a","token_type":"bearer","expires_in":315360001}`,
+	"largest expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":9223372036854775807}`,
+	"expires_in as string": `{"access_token":"a","token_type":"bearer","expires_in":"3600"}`,
 	"scope as list":        `{"access_token":"a","token_type":"bearer","scope":["a"]}`,
-	"scope with a break":   `{"access_token":"a","token_type":"bearer","scope":"a\nb"}`,
+	"line break in scope":  `{"access_token":"a","token_type":"bearer","scope":"a\nb"}`,
 }
 
-// The answer of a refresh may hold the only refresh token that still works: it
-// is not thrown away for a member that the tokens can do without.
-func TestARefreshDoesWithoutWhatIsOddBesides(t *testing.T) {
+// The response to a refresh may contain the only refresh token that is still valid. A
+// malformed optional member must not lose it.
+func TestRefreshIgnoresMalformedOptionalMembers(t *testing.T) {
 	t.Parallel()
-	for name, body := range oddBesides {
+	for name, body := range malformedOptional {
 		body = strings.Replace(body, `"access_token":"a"`, `"access_token":"a","refresh_token":"b"`, 1)
-		got, err := toAsana(t, answering(200, body)).Refresh(t.Context(), secret.New("s"), secret.New("r"))
+		got, err := toAsana(t, respondWith(200, body)).Refresh(t.Context(), secret.New("s"), secret.New("r"))
 		if err != nil || got.Access.Reveal() != "a" || got.Refresh.Reveal() != "b" {
-			t.Errorf("%s: lost the tokens: %v", name, err)
+			t.Errorf("%s: Refresh() = %+v, %v, want both tokens", name, got, err)
 		}
 		if !got.ID.IsZero() || got.ExpiresIn != 0 || got.Scope != "" {
-			t.Errorf("%s: believed %v, %q", name, got.ExpiresIn, got.Scope)
+			t.Errorf("%s: Refresh() has lifetime %v and scope %q, want malformed members ignored", name, got.ExpiresIn, got.Scope)
 		}
 	}
 }
 
-func TestNonsenseInA200(t *testing.T) {
+func TestMalformedResponsesWithStatus200(t *testing.T) {
 	t.Parallel()
-	check := func(t *testing.T, rt http.RoundTripper, among ...string) {
+	check := func(t *testing.T, rt http.RoundTripper, names ...string) {
 		t.Helper()
-		for _, call := range among {
+		for _, call := range names {
 			err := calls[call](t.Context(), toAsana(t, rt))
 			var e *asana.Error
 			if !errors.As(err, &e) {
 				t.Fatalf("%s = %v, want an *Error", call, err)
 			}
 			if e.Op != call || e.Status != 200 || e.Code != "" || e.Timeout {
-				t.Errorf("%s = %+v, want status 200 and no code", call, *e)
+				t.Errorf("%s = %+v, want an error with status 200 and no code", call, *e)
 			}
 		}
 	}
 	for name, body := range hostile {
-		t.Run(name, func(t *testing.T) { check(t, answering(200, body), "exchange", "refresh") })
+		t.Run(name, func(t *testing.T) { check(t, respondWith(200, body), "exchange", "refresh") })
 	}
-	for name, body := range oddBesides {
-		t.Run(name, func(t *testing.T) { check(t, answering(200, body), "exchange") })
+	for name, body := range malformedOptional {
+		t.Run(name, func(t *testing.T) { check(t, respondWith(200, body), "exchange") })
 	}
 	for _, kind := range []string{"", "text/html", "text/plain", "application/x-www-form-urlencoded", "application/jsonx", ";;"} {
-		t.Run("as "+kind, func(t *testing.T) { check(t, answering(200, documented, "Content-Type", kind), "exchange", "refresh") })
+		t.Run("Content-Type "+kind, func(t *testing.T) {
+			check(t, respondWith(200, documented, "Content-Type", kind), "exchange", "refresh")
+		})
 	}
 }
 
-func TestStatusesThatAreNo200(t *testing.T) {
+func TestStatusesOtherThan200(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{201, 204, 206, 301, 302, 307, 308, 400, 404, 429, 500, 503} {
 		for call, do := range calls {
-			err := do(t.Context(), toAsana(t, answering(status, documented)))
+			err := do(t.Context(), toAsana(t, respondWith(status, documented)))
 			if e, ok := errors.AsType[*asana.Error](err); !ok || e.Status != status || e.Op != call {
-				t.Errorf("%s with status %d = %v", call, status, err)
+				t.Errorf("%s with status %d = %v, want an *Error with that status", call, status, err)
 			}
 		}
 	}
@@ -215,20 +217,20 @@ func TestRevoke(t *testing.T) {
 			r.ParseForm()
 			want := url.Values{"client_id": {clientID}, "client_secret": {clientSecret.Reveal()}, "token": {refreshToken.Reveal()}}
 			if diff := cmp.Diff(want, r.PostForm); diff != "" || r.URL.String() != "https://app.asana.com/-/oauth_revoke" {
-				t.Error(r.URL, diff)
+				t.Errorf("got request to %s, form (-want +got):\n%s", r.URL, diff)
 			}
 			return reply(200, body, "Content-Type", kind), nil
 		}))
 		if err := c.Revoke(t.Context(), clientSecret, refreshToken); err != nil {
-			t.Errorf("Revoke() with the body %q = %v", body, err)
+			t.Errorf("Revoke() with body %q = %v, want no error", body, err)
 		}
 	}
 	for _, rt := range []http.RoundTripper{
-		answering(200, `{"error":"invalid_client"}`), answering(200, "\n <!DOCTYPE html>", "Content-Type", "text/html"),
-		answering(200, "nonsense"), answering(400, `{"error":"invalid_request"}`),
+		respondWith(200, `{"error":"invalid_client"}`), respondWith(200, "\n <!DOCTYPE html>", "Content-Type", "text/html"),
+		respondWith(200, "nonsense"), respondWith(400, `{"error":"invalid_request"}`),
 	} {
 		if err := toAsana(t, rt).Revoke(t.Context(), clientSecret, refreshToken); err == nil {
-			t.Error("Revoke() says done where Asana did not")
+			t.Error("Revoke() succeeded although the response does not confirm it")
 		}
 	}
 }
@@ -241,9 +243,9 @@ func TestIntrospect(t *testing.T) {
 		`{"token_type":"refresh","client_id":"753482910","active":true}`:                                            {Active: true, ClientID: clientID, TokenType: "refresh"},
 		`{"active":false,"client_id":17,"exp":"x"}`:                                                                 {},
 	} {
-		got, err := toAsana(t, answering(200, body)).Introspect(t.Context(), accessToken)
+		got, err := toAsana(t, respondWith(200, body)).Introspect(t.Context(), accessToken)
 		if err != nil || got != want {
-			t.Errorf("Introspect() of %s = %+v, %v", body, got, err)
+			t.Errorf("Introspect() with body %s = %+v, %v, want %+v", body, got, err, want)
 		}
 	}
 	for _, body := range []string{
@@ -251,32 +253,32 @@ func TestIntrospect(t *testing.T) {
 		`{"active":true,"exp":-1}`, `{"active":true,"exp":1e12}`, `{"active":true,"exp":"1"}`, `{"active":true,"exp":1.5}`, `{"active":true,"scope":1}`,
 		`{"active":true,"active":true}`, `{"active":true,"error":"x"}`,
 	} {
-		if got, err := toAsana(t, answering(200, body)).Introspect(t.Context(), accessToken); err == nil || got != (asana.Introspection{}) {
-			t.Errorf("Introspect() of %s = %+v, %v, want an error", body, got, err)
+		if got, err := toAsana(t, respondWith(200, body)).Introspect(t.Context(), accessToken); err == nil || got != (asana.Introspection{}) {
+			t.Errorf("Introspect() with body %s = %+v, %v, want an error", body, got, err)
 		}
 	}
 }
 
-func TestNothingToSendIsNotSent(t *testing.T) {
+func TestMissingArgumentsAreNotSent(t *testing.T) {
 	t.Parallel()
 	c := toAsana(t, roundTrip(func(r *http.Request) (*http.Response, error) {
-		t.Errorf("a request was made: %s", r.URL)
+		t.Errorf("got request to %s, want none", r.URL)
 		return reply(200, documented), nil
 	}))
 	var zero secret.String
 	ctx := context.Background()
 	for name, do := range map[string]func() error{
-		"code":          func() error { _, err := c.Exchange(ctx, clientSecret, zero, verifier, "x"); return err },
-		"secret":        func() error { _, err := c.Exchange(ctx, zero, code, verifier, "x"); return err },
-		"refresh token": func() error { _, err := c.Refresh(ctx, clientSecret, zero); return err },
-		"its secret":    func() error { _, err := c.Refresh(ctx, zero, refreshToken); return err },
-		"revoked token": func() error { return c.Revoke(ctx, clientSecret, zero) },
-		"token":         func() error { _, err := c.Introspect(ctx, zero); return err },
-		"me's token":    func() error { _, err := c.Me(ctx, zero); return err },
-		"user":          func() error { _, err := c.Memberships(ctx, accessToken, "../me"); return err },
+		"Exchange without code":         func() error { _, err := c.Exchange(ctx, clientSecret, zero, verifier, "x"); return err },
+		"Exchange without secret":       func() error { _, err := c.Exchange(ctx, zero, code, verifier, "x"); return err },
+		"Refresh without refresh token": func() error { _, err := c.Refresh(ctx, clientSecret, zero); return err },
+		"Refresh without secret":        func() error { _, err := c.Refresh(ctx, zero, refreshToken); return err },
+		"Revoke without refresh token":  func() error { return c.Revoke(ctx, clientSecret, zero) },
+		"Introspect without token":      func() error { _, err := c.Introspect(ctx, zero); return err },
+		"Me without token":              func() error { _, err := c.Me(ctx, zero); return err },
+		"Memberships with invalid user": func() error { _, err := c.Memberships(ctx, accessToken, "../me"); return err },
 	} {
 		if err := do(); err == nil {
-			t.Errorf("without a %s there is no error", name)
+			t.Errorf("%s: got no error, want one", name)
 		}
 	}
 }

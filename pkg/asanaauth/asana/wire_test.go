@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 )
 
-func TestNoRedirectIsFollowed(t *testing.T) {
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	for call, do := range calls {
 		for _, location := range []string{"/elsewhere", "://malformed", ""} {
@@ -29,17 +29,17 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 				}))
 				err := do(t.Context(), c)
 				if e, ok := errors.AsType[*asana.Error](err); !ok || e.Status != status || got.Load() != 1 {
-					t.Errorf("%s, redirected by %d to %q: %d requests, %v", call, status, location, got.Load(), err)
+					t.Errorf("%s, redirect %d to %q: got %d requests and %v, want 1 request and an error with that status", call, status, location, got.Load(), err)
 				}
 			}
 		}
 	}
 }
 
-// answerOnceThenHangUp serves one request of each connection it is given the
-// first time, and closes on all others after having read them whole. It counts
-// requests, so that one sent again is seen.
-func answerOnceThenHangUp(t *testing.T, answer string) (origin string, count *atomic.Int32) {
+// respondOnceThenClose starts a server that responds to its first request. It reads each
+// later request completely and then closes the connection. count is the number of requests,
+// including resent ones.
+func respondOnceThenClose(t *testing.T, response string) (origin string, count *atomic.Int32) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,7 +64,7 @@ func answerOnceThenHangUp(t *testing.T, answer string) (origin string, count *at
 					if count.Add(1) > 1 {
 						return
 					}
-					io.WriteString(conn, answer)
+					io.WriteString(conn, response)
 				}
 			}()
 		}
@@ -72,34 +72,35 @@ func answerOnceThenHangUp(t *testing.T, answer string) (origin string, count *at
 	return "http://" + l.Addr().String(), count
 }
 
-// A thawed sandbox has connections that died long ago. net/http sends a request
-// that it takes for replayable again on a new one; a token request must fail.
-func TestADeadConnectionReplaysNoTokenRequest(t *testing.T) {
+// After a Lambda sandbox was frozen, its idle connections are dead. net/http resends a
+// request on a new connection if it considers the request replayable. A token request must
+// fail and not be resent.
+func TestTokenRequestsAreNotResentOnDeadConnections(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 	for call, do := range calls {
 		if !isPost(call) {
 			continue
 		}
-		origin, count := answerOnceThenHangUp(t, ok)
+		origin, count := respondOnceThenClose(t, ok)
 		transport := &http.Transport{}
 		defer transport.CloseIdleConnections()
 		c, err := asana.New(asana.Config{BaseURL: origin, ClientID: clientID, Transport: transport})
 		if err != nil {
 			t.Fatal(err)
 		}
-		do(t.Context(), c) // leaves its connection to the next one
+		do(t.Context(), c) // leaves an idle connection for the next call
 		err = do(t.Context(), c)
 		if e, ok := errors.AsType[*asana.Error](err); !ok || e.Status != 0 || e.Code != "" || e.Timeout {
-			t.Errorf("%s on a connection that died = %v, want an *Error without status", call, err)
+			t.Errorf("%s on a dead connection = %v, want an *Error without status", call, err)
 		}
 		if got := count.Load(); got != 2 {
-			t.Errorf("%s: the server saw %d requests of two calls", call, got)
+			t.Errorf("%s: the server got %d requests of two calls, want 2", call, got)
 		}
 	}
 }
 
-// failingWrites takes one request; later ones fail before anything is written.
+// failingWrites is a connection on which only the first write succeeds.
 type failingWrites struct {
 	net.Conn
 	writes atomic.Int32
@@ -112,8 +113,9 @@ func (c *failingWrites) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// net/http also sends again where nothing was written, if it can rewind the body.
-func TestAnUnwrittenTokenRequestIsNotSentAgain(t *testing.T) {
+// net/http resends a request of which nothing was written if it can rewind the body. A
+// token request must fail and not be resent.
+func TestTokenRequestsAreNotResentAfterAFailedWrite(t *testing.T) {
 	t.Parallel()
 	for call, do := range calls {
 		if !isPost(call) {
@@ -143,12 +145,12 @@ func TestAnUnwrittenTokenRequestIsNotSentAgain(t *testing.T) {
 		}
 		do(t.Context(), c)
 		if err := do(t.Context(), c); err == nil || dials.Load() != 1 {
-			t.Errorf("%s after a write that failed = %v with %d connections, want an error and 1", call, err, dials.Load())
+			t.Errorf("%s after a failed write = %v with %d connections, want an error with 1 connection", call, err, dials.Load())
 		}
 	}
 }
 
-// endless is a body without end that counts what is read of it.
+// endless is a body that never ends. It counts the bytes that were read.
 type endless struct{ read int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -158,7 +160,7 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 func (*endless) Close() error { return nil }
 
-func TestAnswersAreBounded(t *testing.T) {
+func TestResponseSizeIsLimited(t *testing.T) {
 	t.Parallel()
 	for call, do := range calls {
 		for _, status := range []int{200, 400} {
@@ -169,33 +171,33 @@ func TestAnswersAreBounded(t *testing.T) {
 				return r, nil
 			})))
 			if e, ok := errors.AsType[*asana.Error](err); !ok || e.Status != status || e.Code != "" {
-				t.Errorf("%s with an endless body = %v", call, err)
+				t.Errorf("%s with an endless body = %v, want an *Error with status %d", call, err, status)
 			}
-			most := int64(1<<20 + 64<<10) // io.ReadAll may ask for a little more than the limit
+			limit := int64(1<<20 + 64<<10) // io.ReadAll may read a little more than the limit
 			if isPost(call) {
-				most = 64<<10 + 64<<10
+				limit = 64<<10 + 64<<10
 			}
-			if body.read > most {
-				t.Errorf("%s read %d bytes of an endless body", call, body.read)
+			if body.read > limit {
+				t.Errorf("%s read %d bytes of an endless body, want at most %d", call, body.read, limit)
 			}
 		}
 	}
 }
 
-// untilDone is a body, or a server, that says nothing until the caller gives up.
+// untilDone is a body that blocks until its context ends.
 type untilDone struct{ ctx context.Context }
 
 func (u untilDone) Read([]byte) (int, error) { <-u.ctx.Done(); return 0, u.ctx.Err() }
 func (u untilDone) Close() error             { return nil }
 
-func TestTheCallersContextBoundsEveryCall(t *testing.T) {
+func TestContextEndsEveryCall(t *testing.T) {
 	t.Parallel()
 	servers := map[string]roundTrip{
-		"no answer": func(r *http.Request) (*http.Response, error) {
+		"no response": func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
-			return nil, errors.New("what a transport may say of it")
+			return nil, errors.New("an error of the transport")
 		},
-		"no end": func(r *http.Request) (*http.Response, error) {
+		"body that blocks": func(r *http.Request) (*http.Response, error) {
 			resp := reply(200, "")
 			resp.Body = untilDone{r.Context()}
 			return resp, nil
@@ -210,7 +212,7 @@ func TestTheCallersContextBoundsEveryCall(t *testing.T) {
 				start := time.Now()
 				err := do(ctx, c)
 				if e, ok := errors.AsType[*asana.Error](err); !ok || !e.Timeout || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 8*time.Second {
-					t.Errorf("%s, %s: %v after %v, want a time-out after 8s", call, name, err, time.Since(start))
+					t.Errorf("%s, %s: %v after %v, want a timeout after 8s", call, name, err, time.Since(start))
 				}
 				ctx, cancel = context.WithCancel(t.Context())
 				time.AfterFunc(time.Second, cancel)
@@ -223,13 +225,13 @@ func TestTheCallersContextBoundsEveryCall(t *testing.T) {
 	}
 }
 
-func TestATransportsOwnErrorIsKept(t *testing.T) {
+func TestTransportErrorsAreWrapped(t *testing.T) {
 	t.Parallel()
-	lost := errors.New("MARKERtransport said this")
+	lost := errors.New("MARKERtransport")
 	for call, do := range calls {
 		err := do(t.Context(), toAsana(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, lost })))
 		if !errors.Is(err, lost) {
-			t.Errorf("%s = %v, want it to be the transport's error", call, err)
+			t.Errorf("%s = %v, want it to wrap the transport's error", call, err)
 		}
 	}
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-var errNonsense = errors.New("an answer that makes no sense")
+var errResponse = errors.New("the response cannot be decoded")
 
-// failed says why there is no secret. An error of an unreadable answer is
-// replaced: it holds the answer, and the answer holds the secret.
-func failed(ctx context.Context, err error) error {
-	var unread *smithy.DeserializationError
+// fetchError returns the error of a fetch that failed. If the context has ended, it wraps
+// the context's error. It does not wrap the SDK's error for a response that cannot be
+// decoded, because that error contains the response and so the secret.
+func fetchError(ctx context.Context, err error) error {
+	var undecoded *smithy.DeserializationError
 	if ended := ctx.Err(); ended != nil {
 		err = ended
-	} else if errors.As(err, &unread) {
-		err = errNonsense
+	} else if errors.As(err, &undecoded) {
+		err = errResponse
 	}
 	return fmt.Errorf("fetching the client secret: %w", err)
 }

@@ -1,5 +1,10 @@
-// Package secretsmanager fetches the Asana app's client secret from AWS
-// Secrets Manager.
+// Package secretsmanager fetches the client secret of the Asana app from AWS Secrets
+// Manager.
+//
+// The secret is a JSON object with the current client secret and, during a rotation, the
+// next one. A [Source] reads it with GetSecretValue, which needs the permission
+// secretsmanager:GetSecretValue. A Source caches nothing: package clientsecret keeps the
+// values in memory and decides which one to use. This package never writes a secret.
 package secretsmanager
 
 import (
@@ -15,22 +20,23 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// current is the stage that a finished rotation gives a version. It is always
-// named: not every server of this API takes it for granted.
+// current is the staging label of the current version. Requests always name it, because
+// some servers that implement this API do not use it by default.
 const current = "AWSCURRENT"
 
-// client is what is used of a *secretsmanager.Client.
+// client has the methods of *secretsmanager.Client that a Source uses.
 type client interface {
 	GetSecretValue(context.Context, *awssm.GetSecretValueInput, ...func(*awssm.Options)) (*awssm.GetSecretValueOutput, error)
 }
 
-// Source is one secret, which is a JSON object:
+// Source fetches one secret of AWS Secrets Manager. The secret is text, a JSON object:
 //
 //	{"client_secret":"…","next_client_secret":"…"}
 //
-// next_client_secret is there while the app's secret is being changed; absent,
-// null and "" are the same. Other members are left alone. It is safe for
-// concurrent use.
+// next_client_secret is optional: it is set while the client secret is being rotated. Null
+// and "" count as missing. Other members are ignored.
+//
+// A Source is safe for concurrent use.
 type Source struct {
 	client client
 	arn    string
@@ -38,11 +44,11 @@ type Source struct {
 
 // Config configures a [Source]. All fields are required.
 type Config struct {
-	Client client // a *secretsmanager.Client
-	ARN    string // of the secret
+	Client client // a *secretsmanager.Client; its retries and time limits apply
+	ARN    string // the ARN of the secret
 }
 
-// New returns a Source. The error reports every missing field.
+// New returns a Source. It makes no request. The error lists every missing field.
 func New(c Config) (*Source, error) {
 	var errs []error
 	if c.Client == nil {
@@ -57,29 +63,33 @@ func New(c Config) (*Source, error) {
 	return &Source{c.Client, c.ARN}, nil
 }
 
-// ClientSecrets fetches the app's client secrets, the current one first: one
-// or two, none of them empty, no two alike. Each call is a call to AWS; who
-// calls keeps what it got. An error wraps ErrMalformed where the secret has to
-// be mended. No error holds anything of the secret.
+// ClientSecrets fetches the client secrets of the app. It returns the current one and, if
+// it exists and differs, the next one. Neither is empty. Each call makes one
+// GetSecretValue request.
+//
+// Errors: one that wraps [ErrMalformed] if the secret must be corrected. Otherwise it wraps
+// the error of the SDK, or the context's error if the context has ended. No error
+// contains any part of the secret.
+// See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
 func (s *Source) ClientSecrets(ctx context.Context) ([]secret.String, error) {
 	out, err := s.client.GetSecretValue(ctx, &awssm.GetSecretValueInput{
 		SecretId: aws.String(s.arn), VersionStage: aws.String(current),
 	})
 	if err != nil {
-		return nil, failed(ctx, err)
+		return nil, fetchError(ctx, err)
 	}
 	if out.SecretString == nil {
-		return nil, fmt.Errorf("%w: it is binary, or empty", ErrMalformed)
+		return nil, fmt.Errorf("%w: it has no text; it must not be binary", ErrMalformed)
 	}
 	return parse(*out.SecretString)
 }
 
-// parse reads the secret's text. What the JSON package says of bad input
-// quotes it, and is left out.
+// parse returns the client secrets in the secret's text. It does not wrap the errors of
+// encoding/json, because they may quote the text.
 func parse(text string) ([]secret.String, error) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(text), &members) != nil {
-		return nil, fmt.Errorf("%w: it is no JSON object", ErrMalformed)
+		return nil, fmt.Errorf("%w: it is not a JSON object", ErrMalformed)
 	}
 	first, err := member(members, "client_secret")
 	if err != nil {
@@ -98,7 +108,7 @@ func parse(text string) ([]secret.String, error) {
 	return []secret.String{first, next}, nil
 }
 
-// member gives the text of a member, which is optional.
+// member returns the text of a member, or zero if the member is missing, null or empty.
 func member(members map[string]json.RawMessage, name string) (secret.String, error) {
 	raw, ok := members[name]
 	if !ok {
@@ -106,15 +116,14 @@ func member(members map[string]json.RawMessage, name string) (secret.String, err
 	}
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		return secret.String{}, fmt.Errorf("%w: %s is no text", ErrMalformed, name)
+		return secret.String{}, fmt.Errorf("%w: %s is not a string", ErrMalformed, name)
 	}
 	if text != strings.TrimSpace(text) {
-		return secret.String{}, fmt.Errorf("%w: %s has white space around it", ErrMalformed, name)
+		return secret.String{}, fmt.Errorf("%w: %s begins or ends with white space", ErrMalformed, name)
 	}
 	return secret.New(text), nil
 }
 
-var (
-	// ErrMalformed says that the secret is there and is not what it should be.
-	ErrMalformed = errors.New("secretsmanager: the client secret is malformed")
-)
+// ErrMalformed is the error of a secret that exists but does not have the form that
+// [Source] describes. Someone must correct the secret.
+var ErrMalformed = errors.New("secretsmanager: the client secret is malformed")

@@ -41,17 +41,17 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// answering is a source whose server always answers the same, and what the
-// server was asked.
-func answering(t *testing.T, status int, body string) (*secretsmanager.Source, *[]map[string]any) {
+// respondWith returns a source whose server gives the same response to every request, and
+// the bodies of the requests.
+func respondWith(t *testing.T, status int, body string) (*secretsmanager.Source, *[]map[string]any) {
 	t.Helper()
 	var calls []map[string]any
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var asked map[string]any
-		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
-			t.Errorf("the server was sent what is no JSON: %v", err)
+		var request map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+			t.Errorf("the server got a request that is not JSON: %v", err)
 		}
-		calls = append(calls, asked)
+		calls = append(calls, request)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(status)
 		io.WriteString(w, body)
@@ -60,24 +60,24 @@ func answering(t *testing.T, status int, body string) (*secretsmanager.Source, *
 	return newSource(t, client(s.URL, http.DefaultTransport), arn), &calls
 }
 
-// holding is a source of a secret with this text.
-func holding(t *testing.T, text string) *secretsmanager.Source {
+// sourceOf returns a source of a secret with this text.
+func sourceOf(t *testing.T, text string) *secretsmanager.Source {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"SecretString": text})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _ := answering(t, 200, string(body))
+	s, _ := respondWith(t, 200, string(body))
 	return s
 }
 
-func TestItAsksForTheCurrentStage(t *testing.T) {
-	s, calls := answering(t, 200, `{"SecretString":"{\"client_secret\":\"one\"}"}`)
+func TestRequestsNameTheCurrentStage(t *testing.T) {
+	s, calls := respondWith(t, 200, `{"SecretString":"{\"client_secret\":\"one\"}"}`)
 	wantSecrets(t, s, "one")
 	wantSecrets(t, s, "one")
-	asked := map[string]any{"SecretId": arn, "VersionStage": "AWSCURRENT"}
-	if diff := cmp.Diff([]map[string]any{asked, asked}, *calls); diff != "" {
-		t.Errorf("Secrets Manager was asked (-want +got):\n%s", diff)
+	request := map[string]any{"SecretId": arn, "VersionStage": "AWSCURRENT"}
+	if diff := cmp.Diff([]map[string]any{request, request}, *calls); diff != "" {
+		t.Errorf("requests to Secrets Manager (-want +got):\n%s", diff)
 	}
 }
 
@@ -91,11 +91,11 @@ func TestClientSecrets(t *testing.T) {
 		`{"client_secret":"one","next_client_secret":"one"}`:               {"one"},
 		` {"client_secret":"one","client_id":12,"Client_Secret":3}` + "\n": {"one"},
 	} {
-		t.Run(text, func(t *testing.T) { wantSecrets(t, holding(t, text), want...) })
+		t.Run(text, func(t *testing.T) { wantSecrets(t, sourceOf(t, text), want...) })
 	}
 }
 
-func TestMalformedIsNotQuoted(t *testing.T) {
+func TestErrorsDoNotQuoteAMalformedSecret(t *testing.T) {
 	for _, text := range []string{
 		"", "null", "{}", marker, `"` + marker + `"`, `[{"client_secret":"` + marker + `"}]`,
 		`{"client_secret":"` + marker, `{"client_secret":"` + marker + `"} x`,
@@ -105,7 +105,7 @@ func TestMalformedIsNotQuoted(t *testing.T) {
 		`{"client_secret":" ` + marker + `"}`, `{"client_secret":"` + marker + `\n"}`,
 		`{"client_secret":"a","next_client_secret":"` + marker + ` "}`,
 	} {
-		all, err := holding(t, text).ClientSecrets(t.Context())
+		all, err := sourceOf(t, text).ClientSecrets(t.Context())
 		if !errors.Is(err, secretsmanager.ErrMalformed) || all != nil {
 			t.Errorf("%q: ClientSecrets = %v, %v, want ErrMalformed", text, all, err)
 			continue
@@ -114,26 +114,26 @@ func TestMalformedIsNotQuoted(t *testing.T) {
 	}
 }
 
-// notQuoted wants an error that holds nothing of the secret, however it is
-// looked at.
+// notQuoted fails the test if the error, or an error that it wraps, contains a part of the
+// secret.
 func notQuoted(t *testing.T, err error) {
 	t.Helper()
 	for _, leak := range []string{marker, "123456789}"} {
 		if strings.Contains(err.Error(), leak) {
-			t.Errorf("the error quotes the secret: %v", err)
+			t.Errorf("the error contains a part of the secret: %v", err)
 		}
 	}
-	var unread *smithy.DeserializationError
-	if errors.As(err, &unread) {
-		t.Errorf("the error holds the answer: %q", unread.Snapshot)
+	var undecoded *smithy.DeserializationError
+	if errors.As(err, &undecoded) {
+		t.Errorf("the error contains the response: %q", undecoded.Snapshot)
 	}
 }
 
-func TestNonsenseIsUnavailableAndNotQuoted(t *testing.T) {
+func TestErrorsDoNotQuoteAMalformedResponse(t *testing.T) {
 	for _, body := range []string{
 		`{"SecretString":"` + marker, `{"SecretString":{"` + marker + `":1}}`, `{"SecretString":` + marker + `}`, "<html>" + marker,
 	} {
-		s, _ := answering(t, 200, body)
+		s, _ := respondWith(t, 200, body)
 		all, err := s.ClientSecrets(t.Context())
 		if err == nil || all != nil {
 			t.Errorf("%q: ClientSecrets = %v, %v, want an error", body, all, err)
@@ -143,13 +143,14 @@ func TestNonsenseIsUnavailableAndNotQuoted(t *testing.T) {
 	}
 }
 
-type trips func(*http.Request) (*http.Response, error)
+// roundTrip is a transport that calls a function.
+type roundTrip func(*http.Request) (*http.Response, error)
 
-func (f trips) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestNoAnswerIsUnavailable(t *testing.T) {
+func TestNoResponse(t *testing.T) {
 	for _, cause := range []error{os.ErrDeadlineExceeded, io.ErrUnexpectedEOF} {
-		fails := trips(func(*http.Request) (*http.Response, error) { return nil, cause })
+		fails := roundTrip(func(*http.Request) (*http.Response, error) { return nil, cause })
 		s := newSource(t, client("http://127.0.0.1:1", fails), arn)
 		if all, err := s.ClientSecrets(t.Context()); err == nil || all != nil {
 			t.Errorf("%v: ClientSecrets = %v, %v, want an error", cause, all, err)
@@ -157,38 +158,38 @@ func TestNoAnswerIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestTheContextsErrorIsKept(t *testing.T) {
+func TestContextErrorIsWrapped(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()
-	silent := trips(func(r *http.Request) (*http.Response, error) {
+	silent := roundTrip(func(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	})
 	_, err := newSource(t, client("http://127.0.0.1:1", silent), arn).ClientSecrets(ctx)
 	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("ClientSecrets: %v, want the context's error", err)
+		t.Errorf("ClientSecrets = %v, want the context's error", err)
 	}
 }
 
-// The context ends while the answer is being read, which the SDK takes for an
-// answer that makes no sense.
-func TestContextEndsWithinTheAnswer(t *testing.T) {
+// The context ends while the response is being read. The SDK reports that as a response that
+// cannot be decoded.
+func TestContextEndsWithinTheResponse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	half := trips(func(*http.Request) (*http.Response, error) {
+	half := roundTrip(func(*http.Request) (*http.Response, error) {
 		body := io.MultiReader(strings.NewReader(`{"SecretString":"`+marker), ending{cancel})
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
 	})
 	_, err := newSource(t, client("http://127.0.0.1:1", half), arn).ClientSecrets(ctx)
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("ClientSecrets: %v, want the context's error", err)
+		t.Errorf("ClientSecrets = %v, want the context's error", err)
 	}
 	notQuoted(t, err)
 }
 
-// ending is a body that breaks off as the context ends.
+// ending is a body that cancels the context and then fails.
 type ending struct{ cancel func() }
 
 func (e ending) Read([]byte) (int, error) {
 	e.cancel()
-	return 0, errors.New("broken off")
+	return 0, errors.New("the body ended early")
 }

@@ -21,22 +21,23 @@ import (
 
 const endpointVariable = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 
-// server gives a client of the server that the environment names.
+// server returns a client of the server that the environment names. It skips the test if
+// the environment names none.
 func server(t *testing.T) *awssm.Client {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs a Secrets Manager server")
+		t.Skip("this test needs a Secrets Manager server")
 	}
 	endpoint := os.Getenv(endpointVariable)
 	if endpoint == "" {
 		if os.Getenv("CI_SERVERS") == "1" {
-			t.Fatalf("%s is not set, though CI_SERVERS says that servers are there", endpointVariable)
+			t.Fatalf("%s is not set, although CI_SERVERS=1 requires it", endpointVariable)
 		}
 		t.Skipf("set %s to a Secrets Manager server on loopback, such as moto: moto_server -H 127.0.0.1 -p 5000", endpointVariable)
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) {
-		t.Fatalf("%s is not http on a loopback address", endpointVariable)
+		t.Fatalf("%s must be an http URL on a loopback address", endpointVariable)
 	}
 	return client(endpoint, http.DefaultTransport)
 }
@@ -45,28 +46,28 @@ func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// client talks to endpoint with dummy credentials, and tries each call once.
+// client returns a client of endpoint with dummy credentials and without retries.
 func client(endpoint string, transport http.RoundTripper) *awssm.Client {
 	return awssm.New(awssm.Options{
 		Region: "eu-central-1", BaseEndpoint: &endpoint, Retryer: aws.NopRetryer{},
-		HTTPClient: &http.Client{Transport: bodies{transport}},
+		HTTPClient: &http.Client{Transport: plainBodies{transport}},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
 	})
 }
 
-// bodies hides what else a request's body can do: the SDK's, closed early,
-// looks to net/http like a failed write, and the answer of a slow server is
-// lost with it.
-type bodies struct{ http.RoundTripper }
+// plainBodies is a transport that hides all methods of a request's body except Read and
+// Close. The SDK may close its body early. net/http then reports a failed write, and the
+// response of a slow server is lost.
+type plainBodies struct{ http.RoundTripper }
 
-func (b bodies) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.Body = struct{ io.ReadCloser }{r.Body}
 	return b.RoundTripper.RoundTrip(r)
 }
 
-// wantSecrets fetches and compares what it got.
+// wantSecrets fails the test unless ClientSecrets returns want.
 func wantSecrets(t *testing.T, s *secretsmanager.Source, want ...string) {
 	t.Helper()
 	all, err := s.ClientSecrets(t.Context())
@@ -85,6 +86,7 @@ func revealed(all []secret.String) (texts []string) {
 	return texts
 }
 
+// create creates a secret and deletes it at the end of the test.
 func create(t *testing.T, c *awssm.Client, text string) (arn string) {
 	t.Helper()
 	name := fmt.Sprintf("test-%s-%d", t.Name(), os.Getpid())
@@ -116,12 +118,12 @@ func TestEachCallFetchesTheCurrentVersion(t *testing.T) {
 	wantSecrets(t, s, "one", "two")
 }
 
-func TestAMissingSecretIsNotUnavailable(t *testing.T) {
+func TestMissingSecretIsNotMalformed(t *testing.T) {
 	c := server(t)
-	arn := "arn:aws:secretsmanager:eu-central-1:123456789012:secret:nothing-there-abcdef"
+	arn := "arn:aws:secretsmanager:eu-central-1:123456789012:secret:missing-abcdef"
 	all, err := newSource(t, c, arn).ClientSecrets(t.Context())
 	if err == nil || errors.Is(err, secretsmanager.ErrMalformed) || all != nil {
-		t.Errorf("ClientSecrets = %v, %v, want what Secrets Manager said", all, err)
+		t.Errorf("ClientSecrets = %v, %v, want the error of Secrets Manager", all, err)
 	}
 }
 
