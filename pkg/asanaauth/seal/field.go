@@ -22,20 +22,22 @@ const (
 	tagBytes    = 16
 	fieldHead   = 1 + idBytes
 	fieldPrefix = fieldHead + nonceBytes
-	// minField is one byte of text: nothing is never sealed.
+	// minField is the size of a sealed text of one byte. Empty texts are not sealed.
 	minField = fieldPrefix + 1 + tagBytes
 )
 
 var (
-	errEmpty = errors.New("seal: an absent field is left out, not sealed")
-	errLabel = errors.New("seal: a label needs a row and a field")
+	errEmpty = errors.New("seal: the text is empty")
+	errLabel = errors.New("seal: the label has no row or no field")
 )
 
-// Seal seals text under the primary key, for the field that l names, with a
-// nonce from random. An absent text is an error, so that whoever leaves a
-// field out does it on purpose; a label without row or field is one too, and
-// else only random gives one. Where a field says something by being there, as
-// a session's proof does, callers choose a constant text.
+// Seal encrypts text under the primary key and binds it to l. It reads a nonce of 12 bytes
+// from random, which must be cryptographically secure. The result has 33 bytes more than
+// text. If only the existence of a field matters, as with the proof of a session, seal a
+// constant text.
+//
+// Seal returns an error if text is zero, if l has no Row or Field, or if random fails. A
+// zero text is an error so that no caller seals a missing value by mistake.
 func (r *Ring) Seal(random io.Reader, l Label, text secret.String) (secret.Sealed, error) {
 	if text.IsZero() {
 		return nil, errEmpty
@@ -52,15 +54,14 @@ func (r *Ring) Seal(random io.Reader, l Label, text secret.String) (secret.Seale
 	b[0] = fieldVersion
 	binary.BigEndian.PutUint32(b[1:], r.primary)
 	if _, err := io.ReadFull(random, b[fieldHead:]); err != nil {
-		return nil, fmt.Errorf("seal: drawing a nonce: %w", err)
+		return nil, fmt.Errorf("seal: reading a nonce: %w", err)
 	}
 	return aead.Seal(b, b[fieldHead:], []byte(plain), r.associated(l, r.primary)), nil
 }
 
-// Open returns the text that was sealed for the field that l names. Whatever
-// does not open gives ErrOpen, an absent field (nil) too: who deletes a field
-// from the table must not make it an empty one. A key id that the ring has not
-// gives ErrUnknownKey, which wraps ErrOpen.
+// Open decrypts a field that was sealed under l. It returns [ErrOpen] if the field cannot
+// be decrypted, also if s is empty: a field that was deleted from the table must not count
+// as an empty text. It returns [ErrUnknownKey] if the ring does not have the field's key.
 func (r *Ring) Open(l Label, s secret.Sealed) (secret.String, error) {
 	id, ok := KeyOf(s)
 	if !ok {
@@ -80,8 +81,8 @@ func (r *Ring) Open(l Label, s secret.Sealed) (secret.String, error) {
 	return secret.New(string(plain)), nil
 }
 
-// KeyOf returns the id of the key that s says it was sealed under. ok is false
-// where s has not the form of a sealed field.
+// KeyOf returns the ID of the key in the header of s. ok is false if s does not have the
+// form of a sealed field. The header is not authenticated before [Ring.Open] succeeds.
 func KeyOf(s secret.Sealed) (id uint32, ok bool) {
 	if len(s) < minField || s[0] != fieldVersion {
 		return 0, false
@@ -89,7 +90,7 @@ func KeyOf(s secret.Sealed) (id uint32, ok bool) {
 	return binary.BigEndian.Uint32(s[1:]), true
 }
 
-// rowCipher gives the cipher of a row under the data key id, which is there.
+// rowCipher returns the cipher of a row under the data key id, which the ring must have.
 func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	key, err := r.rowKey(id, row)
 	if err != nil {
@@ -102,20 +103,22 @@ func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
+// rowKey derives the key of a row from the data key id, which the ring must have.
 func (r *Ring) rowKey(id uint32, row string) ([]byte, error) {
 	data := []byte(r.keys[r.index(id)].key.Reveal())
 	info := join(rowKeyFormat, r.installation, row)
 	return hkdf.Key(sha256.New, data, nil, string(info), keyBytes)
 }
 
+// associated returns the associated data of a field that is sealed under the key id.
 func (r *Ring) associated(l Label, id uint32) []byte {
 	keyID := string(binary.BigEndian.AppendUint32(nil, id))
 	parts := []string{fieldFormat, r.installation, l.Row, l.Owner, l.Field, keyID}
 	return join(append(parts, l.Facts...)...)
 }
 
-// join puts each part after its length in eight bytes: no two different lists
-// of parts give the same bytes.
+// join returns the parts, each after its length in eight bytes. Two different lists of
+// parts never have the same result.
 func join(parts ...string) []byte {
 	size := 0
 	for _, part := range parts {

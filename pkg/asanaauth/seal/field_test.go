@@ -31,6 +31,7 @@ var (
 	}
 )
 
+// newRing returns a ring with one key.
 func newRing(t testing.TB) *seal.Ring {
 	t.Helper()
 	r, err := seal.NewRing(rand.Reader, installation, now)
@@ -40,6 +41,7 @@ func newRing(t testing.TB) *seal.Ring {
 	return r
 }
 
+// sealed seals plain under l.
 func sealed(t testing.TB, r *seal.Ring, l seal.Label, plain string) secret.Sealed {
 	t.Helper()
 	s, err := r.Seal(rand.Reader, l, secret.New(plain))
@@ -49,6 +51,7 @@ func sealed(t testing.TB, r *seal.Ring, l seal.Label, plain string) secret.Seale
 	return s
 }
 
+// mustOpen fails the test unless s opens under l and contains want.
 func mustOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, want string) {
 	t.Helper()
 	got, err := r.Open(l, s)
@@ -57,11 +60,11 @@ func mustOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, want st
 	}
 }
 
-// mustNotOpen wants ErrOpen itself and nothing else: one answer for all.
+// mustNotOpen fails the test unless Open returns exactly ErrOpen, which tells no cause.
 func mustNotOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, why string) {
 	t.Helper()
 	if got, err := r.Open(l, s); err != seal.ErrOpen || !got.IsZero() {
-		t.Errorf("%s: Open = %q, %v, want nothing and ErrOpen", why, got.Reveal(), err)
+		t.Errorf("%s: Open = %q, %v, want no text and ErrOpen", why, got.Reveal(), err)
 	}
 }
 
@@ -71,10 +74,10 @@ func TestRoundTrip(t *testing.T) {
 		s := sealed(t, r, label, plain)
 		mustOpen(t, r, label, s, plain)
 		if want := 1 + 4 + 12 + len(plain) + 16; len(s) != want {
-			t.Errorf("%d bytes are sealed as %d, want %d", len(plain), len(s), want)
+			t.Errorf("Seal of %d bytes = %d bytes, want %d", len(plain), len(s), want)
 		}
 		if bytes.Contains(s, []byte(plain)) && len(plain) > 2 {
-			t.Errorf("%d bytes are to be read in what sealed them", len(plain))
+			t.Errorf("Seal of %d bytes contains them in plain text", len(plain))
 		}
 	}
 }
@@ -83,30 +86,30 @@ func TestTwoSealsDiffer(t *testing.T) {
 	r := newRing(t)
 	one, two := sealed(t, r, label, text), sealed(t, r, label, text)
 	if bytes.Equal(one[5:17], two[5:17]) {
-		t.Error("two seals have the same nonce")
+		t.Error("Seal used the same nonce twice")
 	}
 	if bytes.Equal(one[17:], two[17:]) {
-		t.Error("two seals have the same ciphertext")
+		t.Error("Seal returned the same ciphertext twice")
 	}
 }
 
-func TestAnotherLabelDoesNotOpen(t *testing.T) {
+func TestOpenUnderOtherLabel(t *testing.T) {
 	r := newRing(t)
 	s := sealed(t, r, label, text)
 	for why, change := range map[string]func(*seal.Label){
-		"another row":                func(l *seal.Label) { l.Row = "c#aaaa/cccc#hot" },
-		"no row":                     func(l *seal.Label) { l.Row = "" },
-		"another owner":              func(l *seal.Label) { l.Owner = strings.Repeat("\x5b", 32) },
-		"no owner":                   func(l *seal.Label) { l.Owner = "" },
-		"another field":              func(l *seal.Label) { l.Field = "access_token" },
-		"no field":                   func(l *seal.Label) { l.Field = "" },
-		"another fact":               func(l *seal.Label) { l.Facts = []string{"con_1", "epoch2"} },
-		"facts in another order":     func(l *seal.Label) { l.Facts = []string{"epoch", "con_1"} },
-		"a fact less":                func(l *seal.Label) { l.Facts = l.Facts[:1] },
-		"an empty fact more":         func(l *seal.Label) { l.Facts = append(slices.Clone(l.Facts), "") },
-		"facts cut elsewhere":        func(l *seal.Label) { l.Facts = []string{"con_1e", "poch"} },
-		"owner and field cut anew":   func(l *seal.Label) { l.Owner, l.Field = l.Owner[:31], l.Owner[31:]+l.Field },
-		"a row that takes a fact in": func(l *seal.Label) { l.Row, l.Facts = l.Row+"con_1", l.Facts[1:] },
+		"other row":                       func(l *seal.Label) { l.Row = "c#aaaa/cccc#hot" },
+		"no row":                          func(l *seal.Label) { l.Row = "" },
+		"other owner":                     func(l *seal.Label) { l.Owner = strings.Repeat("\x5b", 32) },
+		"no owner":                        func(l *seal.Label) { l.Owner = "" },
+		"other field":                     func(l *seal.Label) { l.Field = "access_token" },
+		"no field":                        func(l *seal.Label) { l.Field = "" },
+		"other fact":                      func(l *seal.Label) { l.Facts = []string{"con_1", "epoch2"} },
+		"facts in another order":          func(l *seal.Label) { l.Facts = []string{"epoch", "con_1"} },
+		"missing fact":                    func(l *seal.Label) { l.Facts = l.Facts[:1] },
+		"extra empty fact":                func(l *seal.Label) { l.Facts = append(slices.Clone(l.Facts), "") },
+		"facts split elsewhere":           func(l *seal.Label) { l.Facts = []string{"con_1e", "poch"} },
+		"owner and field split elsewhere": func(l *seal.Label) { l.Owner, l.Field = l.Owner[:31], l.Owner[31:]+l.Field },
+		"fact moved into row":             func(l *seal.Label) { l.Row, l.Facts = l.Row+"con_1", l.Facts[1:] },
 	} {
 		other := label
 		change(&other)
@@ -115,25 +118,25 @@ func TestAnotherLabelDoesNotOpen(t *testing.T) {
 	mustOpen(t, r, label, s, text)
 }
 
-func TestAnotherInstallationDoesNotOpen(t *testing.T) {
+func TestOpenInOtherInstallation(t *testing.T) {
 	r := newRing(t)
 	other, err := seal.ParseRing(installation+"-staging", r.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustNotOpen(t, other, label, sealed(t, r, label, text), "another installation")
+	mustNotOpen(t, other, label, sealed(t, r, label, text), "other installation")
 }
 
-func TestSwappedFieldsDoNotOpen(t *testing.T) {
+func TestOpenSwappedFields(t *testing.T) {
 	r := newRing(t)
 	access, refresh := label, label
 	access.Field = "access_token"
 	a, b := sealed(t, r, access, "access"), sealed(t, r, refresh, "refresh")
-	mustNotOpen(t, r, access, b, "the refresh token in the access token's place")
-	mustNotOpen(t, r, refresh, a, "the access token in the refresh token's place")
+	mustNotOpen(t, r, access, b, "refresh token as access token")
+	mustNotOpen(t, r, refresh, a, "access token as refresh token")
 }
 
-func TestTamperedDoesNotOpen(t *testing.T) {
+func TestOpenTamperedField(t *testing.T) {
 	r := newRing(t)
 	s := sealed(t, r, label, text)
 	for i := range s {
@@ -141,37 +144,37 @@ func TestTamperedDoesNotOpen(t *testing.T) {
 			bad := bytes.Clone(s)
 			bad[i] ^= flip
 			if _, err := r.Open(label, bad); !errors.Is(err, seal.ErrOpen) {
-				t.Errorf("byte %d flipped by %#x: %v, want ErrOpen", i, flip, err)
+				t.Errorf("byte %d flipped by %#x: Open = %v, want ErrOpen", i, flip, err)
 			}
 		}
 		mustNotOpen(t, r, label, s[:i], "truncated")
 	}
-	mustNotOpen(t, r, label, append(bytes.Clone(s), 0), "a byte more")
+	mustNotOpen(t, r, label, append(bytes.Clone(s), 0), "extra byte")
 }
 
-func TestAbsentIsNeitherSealedNorOpened(t *testing.T) {
+func TestEmptyTextAndEmptyField(t *testing.T) {
 	r := newRing(t)
 	if s, err := r.Seal(rand.Reader, label, secret.String{}); err == nil || s != nil {
-		t.Errorf("Seal of nothing = %v, %v, want an error", s, err)
+		t.Errorf("Seal of an empty text = %v, %v, want an error", s, err)
 	}
 	mustNotOpen(t, r, label, nil, "nil")
 	mustNotOpen(t, r, label, secret.Sealed{}, "empty")
 }
 
-func TestSealWantsALabel(t *testing.T) {
+func TestSealRequiresRowAndField(t *testing.T) {
 	r := newRing(t)
 	for _, l := range []seal.Label{{}, {Row: "r"}, {Field: "f"}} {
 		if s, err := r.Seal(rand.Reader, l, secret.New(text)); err == nil || s != nil {
-			t.Errorf("Seal for %+v = %v, %v, want an error", l, s, err)
+			t.Errorf("Seal with label %+v = %v, %v, want an error", l, s, err)
 		}
 	}
 }
 
-func TestRandomThatFails(t *testing.T) {
+func TestFailingRandomSource(t *testing.T) {
 	broken := errors.New("no entropy")
 	for name, random := range map[string]io.Reader{
-		"at once": iotest.ErrReader(broken),
-		"halfway": io.MultiReader(strings.NewReader("12345"), iotest.ErrReader(broken)),
+		"immediately": iotest.ErrReader(broken),
+		"halfway":     io.MultiReader(strings.NewReader("12345"), iotest.ErrReader(broken)),
 	} {
 		if s, err := newRing(t).Seal(random, label, secret.New(text)); !errors.Is(err, broken) || s != nil {
 			t.Errorf("%s: Seal = %v, %v, want the random source's error", name, s, err)
@@ -186,13 +189,13 @@ func TestKeyOf(t *testing.T) {
 	r := newRing(t)
 	s := sealed(t, r, label, "x")
 	if id, ok := seal.KeyOf(s); !ok || id != r.Primary() {
-		t.Errorf("KeyOf = %d, %v, want the primary %d", id, ok, r.Primary())
+		t.Errorf("KeyOf = %d, %v, want %d, true", id, ok, r.Primary())
 	}
 	other := bytes.Clone(s)
 	other[0] = 0
-	for why, bad := range map[string]secret.Sealed{"nil": nil, "short": s[:len(s)-1], "another format": other} {
+	for why, bad := range map[string]secret.Sealed{"nil": nil, "short": s[:len(s)-1], "other format": other} {
 		if id, ok := seal.KeyOf(bad); ok || id != 0 {
-			t.Errorf("KeyOf of %s = %d, %v, want none", why, id, ok)
+			t.Errorf("%s: KeyOf = %d, %v, want 0, false", why, id, ok)
 		}
 	}
 }

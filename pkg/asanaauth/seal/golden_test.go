@@ -11,9 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// The files in testdata are what the first release wrote. They are never
-// changed: a later release opens them, or it loses people's connections.
-
+// golden returns a file of testdata, decoded from hex. These files have the format of the
+// first release. Do not change them: every later release must open them, or stored
+// connections are lost.
 func golden(t testing.TB, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile("testdata/" + name)
@@ -35,7 +35,7 @@ func TestGoldenOpens(t *testing.T) {
 	mustOpen(t, r, label, golden(t, "field-1.hex"), text)
 }
 
-func TestGoldenIsWhatWeWrite(t *testing.T) {
+func TestGoldenIsWritten(t *testing.T) {
 	random := counter()
 	r, err := seal.NewRing(random, installation, now)
 	if err != nil {
@@ -50,7 +50,7 @@ func TestGoldenIsWhatWeWrite(t *testing.T) {
 	}
 	for name, got := range map[string][]byte{"ring-1.hex": r.Bytes(), "field-1.hex": s} {
 		if want := golden(t, name); string(got) != string(want) {
-			t.Errorf("%s: we write\n%x, want\n%x", name, got, want)
+			t.Errorf("%s: got\n%x, want\n%x", name, got, want)
 		}
 	}
 }

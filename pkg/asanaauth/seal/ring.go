@@ -14,61 +14,62 @@ import (
 
 const (
 	ringVersion = 1
-	// maxKeys keeps a ring's bytes under the 4096 that KMS encrypts at most
+	// maxKeys keeps a ring below 4096 bytes, the most that KMS encrypts
 	// (https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html).
 	maxKeys   = 64
 	keyBytes  = 32
 	idBytes   = 4
 	ringHead  = 1 + idBytes + 1
 	ringEntry = idBytes + 8 + 8 + keyBytes
-	// drawTries bounds the search for a free key id: two draws in a row that
-	// meet one of 64 ids, or zero, come once in 10^15 with honest randomness.
-	drawTries = 8
-	// endOfTime, in Unix seconds, is past the year 30000: later is no time.
-	endOfTime = 1 << 40
+	// maxAttempts limits the search for an unused key ID. With a good random source two
+	// failed attempts in a row have a probability of about 10^-15.
+	maxAttempts = 8
+	// timeLimit, in Unix seconds, is after the year 30000. ParseRing rejects later times.
+	timeLimit = 1 << 40
 )
 
 var (
-	errRing     = errors.New("seal: not a keyring")
+	errRing     = errors.New("seal: not a valid keyring")
 	errRingFull = fmt.Errorf("seal: the keyring is full with %d keys", maxKeys)
-	errDraw     = errors.New("seal: the random source repeats itself")
+	errRandom   = errors.New("seal: the random source returns used key ids")
 )
 
-// Ring is the set of an installation's data keys, one of them primary: that
-// one seals, all of them open. It never changes and is safe for concurrent
-// use. It prints as "[keyring]".
+// Ring is the keyring of an installation: 1 to 64 data keys of 256 bits. It seals with the
+// primary key and opens with all keys. A Ring is immutable and safe for concurrent use.
+// Every way of printing it gives "[keyring]".
 type Ring struct {
 	installation string
 	primary      uint32
 	keys         []dataKey // from the oldest to the newest
 }
 
-// dataKey keeps its bytes behind a pointer, as tokens are: printing a struct
-// that holds one shows none.
+// dataKey is one data key. Its key is a secret.String, so that it cannot be printed.
 type dataKey struct {
 	id      uint32
 	created time.Time
-	stopped time.Time // being primary; the zero time for the primary one
+	stopped time.Time // when it stopped being primary; zero for the primary key
 	key     secret.String
 }
 
-// NewRing makes the first ring of an installation: one key drawn from random,
-// created now. An error is one of random.
+// NewRing returns the first ring of an installation. It has one key, made with 36 bytes of
+// random, which must be cryptographically secure. now is the time of its creation. NewRing
+// returns an error if random fails or yields no usable key ID.
 func NewRing(random io.Reader, installation string, now time.Time) (*Ring, error) {
 	return (&Ring{installation: installation}).Rotate(random, now)
 }
 
-// Rotate returns a ring that has one more key, drawn from random and primary
-// from now on. r stays as it is. A ring of 64 keys is full, which is an error.
+// Rotate returns a copy of the ring with one more key, which is the primary key from now
+// on. It does not change r. Rotate returns an error if r already has 64 keys, or if random
+// fails or yields no unused key ID. random must be cryptographically secure.
 func (r *Ring) Rotate(random io.Reader, now time.Time) (*Ring, error) {
 	if len(r.keys) == maxKeys {
 		return nil, errRingFull
 	}
-	fresh, err := r.draw(random)
+	fresh, err := r.newKey(random)
 	if err != nil {
 		return nil, err
 	}
-	fresh.created = whole(now)
+	fresh.created = toSeconds(now)
 	keys := slices.Clone(r.keys)
 	if i := r.index(r.primary); i >= 0 {
 		keys[i].stopped = fresh.created
@@ -76,30 +77,33 @@ func (r *Ring) Rotate(random io.Reader, now time.Time) (*Ring, error) {
 	return &Ring{installation: r.installation, primary: fresh.id, keys: append(keys, fresh)}, nil
 }
 
-func (r *Ring) draw(random io.Reader) (dataKey, error) {
+// newKey reads a key with an unused ID from random. The ID 0 is never used.
+func (r *Ring) newKey(random io.Reader) (dataKey, error) {
 	var b [idBytes + keyBytes]byte
-	for range drawTries {
+	for range maxAttempts {
 		if _, err := io.ReadFull(random, b[:]); err != nil {
-			return dataKey{}, fmt.Errorf("seal: drawing a data key: %w", err)
+			return dataKey{}, fmt.Errorf("seal: reading a data key: %w", err)
 		}
 		id := binary.BigEndian.Uint32(b[:idBytes])
 		if id != 0 && r.index(id) < 0 {
 			return dataKey{id: id, key: secret.New(string(b[idBytes:]))}, nil
 		}
 	}
-	return dataKey{}, errDraw
+	return dataKey{}, errRandom
 }
 
+// index returns the index of the key id, or -1.
 func (r *Ring) index(id uint32) int {
 	return slices.IndexFunc(r.keys, func(k dataKey) bool { return k.id == id })
 }
 
-// Primary returns the id of the key that seals.
+// Primary returns the ID of the primary key, which is never 0.
 func (r *Ring) Primary() uint32 { return r.primary }
 
-// Bytes returns the ring, keys and all, to be wrapped and never to be kept as
-// it is: under 4096 bytes. The installation is not in it: the encryption
-// context binds it. Numbers are big endian, times are Unix seconds:
+// Bytes returns the encoded ring, less than 4096 bytes. It contains the data keys in plain
+// text: pass it to a [Wrapper] and store only the wrapped form. The name of the
+// installation is not included, because the encryption context holds it. Numbers are big
+// endian, and times are Unix seconds:
 //
 //	0x01 · primary id (4) · number of keys (1) · for each key, oldest first:
 //	id (4) · created (8) · stopped being primary (8, zero for the primary) · key (32)
@@ -117,8 +121,8 @@ func (r *Ring) Bytes() []byte {
 	return b
 }
 
-// ParseRing reads the Bytes of a ring. Whatever else it is given is an error,
-// which tells nothing of it.
+// ParseRing decodes the result of [Ring.Bytes]. It returns an error if plain is anything
+// else. The error contains nothing of plain.
 func ParseRing(installation string, plain []byte) (*Ring, error) {
 	if len(plain) < ringHead || plain[0] != ringVersion {
 		return nil, errRing
@@ -141,6 +145,7 @@ func ParseRing(installation string, plain []byte) (*Ring, error) {
 	return r, nil
 }
 
+// parseKey decodes one key of a ring. ok is false if the ID or a time is out of range.
 func parseKey(b []byte) (k dataKey, ok bool) {
 	created, stopped := binary.BigEndian.Uint64(b[idBytes:]), binary.BigEndian.Uint64(b[idBytes+8:])
 	k = dataKey{
@@ -149,13 +154,14 @@ func parseKey(b []byte) (k dataKey, ok bool) {
 		stopped: fromSeconds(stopped),
 		key:     secret.New(string(b[idBytes+16:])),
 	}
-	return k, k.id != 0 && 0 < created && created < endOfTime && stopped < endOfTime
+	return k, k.id != 0 && 0 < created && created < timeLimit && stopped < timeLimit
 }
 
-// whole gives a time as a ring's bytes keep it, and never zero: a clock may well
-// stand at the beginning of 1970 in a simulation.
-func whole(t time.Time) time.Time { return time.Unix(max(t.Unix(), 1), 0).UTC() }
+// toSeconds rounds t down to whole seconds, in UTC. It never returns Unix time 0, which
+// means "no time" in the encoding: the clock of a simulation may begin at 0.
+func toSeconds(t time.Time) time.Time { return time.Unix(max(t.Unix(), 1), 0).UTC() }
 
+// seconds encodes t as Unix seconds. The zero time is 0.
 func seconds(t time.Time) uint64 {
 	if t.IsZero() {
 		return 0
@@ -163,6 +169,7 @@ func seconds(t time.Time) uint64 {
 	return uint64(t.Unix())
 }
 
+// fromSeconds decodes Unix seconds. 0 is the zero time.
 func fromSeconds(s uint64) time.Time {
 	if s == 0 {
 		return time.Time{}
@@ -170,8 +177,8 @@ func fromSeconds(s uint64) time.Time {
 	return time.Unix(int64(s), 0).UTC()
 }
 
-// Format implements [fmt.Formatter] for every verb.
+// Format implements [fmt.Formatter]. It writes "[keyring]" for every verb.
 func (Ring) Format(f fmt.State, _ rune) { io.WriteString(f, "[keyring]") }
 
-// LogValue implements [slog.LogValuer].
+// LogValue implements [slog.LogValuer]. It returns "[keyring]".
 func (Ring) LogValue() slog.Value { return slog.StringValue("[keyring]") }

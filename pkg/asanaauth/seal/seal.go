@@ -1,24 +1,26 @@
-// Package seal makes sealed fields: the only form in which a token, or what is
-// known of a person, is ever kept.
+// Package seal encrypts single fields of stored rows, such as tokens and personal data.
 //
-// A [Ring] holds an installation's data keys in memory and seals one field at
-// a time with the primary one. The keyring as bytes is kept in one row,
-// wrapped by a [Wrapper]: seal/kms asks AWS KMS, seal/local has a key in a
-// file. sealtest proves the two alike.
+// This is envelope encryption. A [Ring] holds the data keys of an installation and seals a
+// field with the primary one. The ring itself is stored in one row, wrapped (encrypted) by
+// a [Wrapper]. Package seal/kms has a Wrapper for AWS KMS, and package seal/local has one
+// for a key in a file. Package seal/sealtest tests both. This package makes no requests
+// and stores nothing: package keyring reads the row and caches the ring.
 //
 // # Format 1 of a sealed field
 //
 //	0x01 · key id (4 bytes, big endian) · nonce (12) · ciphertext · tag (16)
 //
-// which is how Tink lays out AES-GCM with the output prefix TINK
+// This is the layout of Tink for AES-GCM with the output prefix TINK
 // (https://developers.google.com/tink/wire-format). The cipher is AES-256-GCM.
-// Its key belongs to one row: HKDF-SHA256 (RFC 5869) of the data key, without
-// salt, the info being these parts, each preceded by its length in eight bytes:
+//
+// Each row has its own encryption key, derived from the data key with HKDF-SHA256 (RFC
+// 5869) without a salt. Two random nonces can therefore collide only within one row, and
+// the key of one row opens no other row. The info of HKDF consists of these parts, each
+// after its length in eight bytes, big endian:
 //
 //	"asanaauth row key 1", installation, row
 //
-// so that two random nonces meet within a row alone, and a row key opens no
-// other row. The associated data are these parts, likewise:
+// The associated data consists of these parts, encoded in the same way:
 //
 //	"asanaauth sealed field 1", installation, row, owner, field, key id, fact…
 package seal
@@ -29,57 +31,61 @@ import (
 	"fmt"
 )
 
-// Label names a field. A field opens under the very label that it was sealed
-// under: no two labels give the same associated data.
+// Label identifies a field and what its value is bound to. A field opens only under the
+// same label that it was sealed under. Two different labels never have the same associated
+// data.
 type Label struct {
-	// Row is the key of the row that the field is in, as store.Key.String
-	// gives it. Required.
+	// Row is the key of the field's row, as store.Key.String returns it. Required.
 	Row string
-	// Owner is the SHA-256 of the owner's name, 32 raw bytes; "" where the row
-	// has no owner.
+	// Owner is the SHA-256 of the owner's name, 32 raw bytes, or "" if the row has no
+	// owner.
 	Owner string
-	// Field is the field's name in the row. Required.
+	// Field is the name of the field in the row. Required.
 	Field string
-	// Facts are what else the field is bound to, in this order: for a
-	// session's proof all that it vouches for.
+	// Facts are other values that the field is bound to. Their order matters. For example,
+	// the proof of a session is bound to the session's connection and expiry.
 	Facts []string
 }
 
 var (
-	// ErrOpen is the one answer to all that does not open: tampered with, of
-	// another row, owner, field or installation, or nothing at all.
-	ErrOpen = errors.New("seal: does not open")
-	// ErrUnknownKey wraps ErrOpen where the ring has no key of that id: the
-	// ring may be an old one, and is worth reading again.
+	// ErrOpen is the error of a field that cannot be decrypted. The field is missing or was
+	// tampered with, or it belongs to another row, owner, field or installation. The error
+	// does not say which.
+	ErrOpen = errors.New("seal: the field cannot be decrypted")
+	// ErrUnknownKey is the error of a field whose key is not in the ring. It wraps ErrOpen.
+	// The ring may be out of date: read it again and retry.
 	ErrUnknownKey = fmt.Errorf("%w: unknown key", ErrOpen)
-	// ErrDenied says that the wrapping key is not to be had, and that asking
-	// again changes nothing: not configured, not allowed, disabled, deleted;
-	// or that these bytes are not what it wrapped in this context.
+	// ErrDenied is the error of a Wrapper whose key cannot be used: the key is not
+	// configured, not allowed, disabled or deleted. It is also the error of bytes that this
+	// key did not wrap in this encryption context. Retrying does not help.
 	ErrDenied = errors.New("seal: denied")
-	// ErrUnavailable says that the wrapping key could not be asked: it may be
-	// had later.
+	// ErrUnavailable is the error of a Wrapper whose key could not be reached. Retrying later
+	// may help.
 	ErrUnavailable = errors.New("seal: unavailable")
 )
 
-// Wrapper wraps and unwraps a keyring. Implementations are safe for concurrent
-// use and keep no keyring. An error wraps ErrDenied or ErrUnavailable; where
-// the context ended first, ErrUnavailable and the context's own error. It
-// never tells what was wrapped.
+// Wrapper wraps (encrypts) and unwraps the bytes of a [Ring]. Implementations must be safe
+// for concurrent use and must not cache what they unwrap.
+//
+// Every error wraps [ErrDenied] or [ErrUnavailable]. If the context ends first, the error
+// wraps both ErrUnavailable and the context's error. No error contains the plaintext.
+// Package sealtest tests this contract.
 type Wrapper interface {
-	// Wrap returns the wrapped bytes, different ones each time, and the name
-	// of the key that wrapped them, for Unwrap to be told. plain is at most
-	// 4096 bytes. encctx, the encryption context, is not empty and not secret.
+	// Wrap encrypts plain, which has at most 4096 bytes. encctx is the encryption context:
+	// it is authenticated, and it must not be empty or contain secrets. Wrap returns the
+	// wrapped bytes, which differ at each call, and the name of the key, for Unwrap.
 	Wrap(ctx context.Context, plain []byte, encctx map[string]string) (wrapped []byte, key string, err error)
 
-	// Unwrap returns what Wrap was given, under the same encctx. key is what
-	// Wrap returned; it was kept where others may have written, so it is a
-	// hint that nobody vouches for: a key that is not configured gives
-	// ErrDenied, and nobody is asked.
+	// Unwrap decrypts what Wrap returned. encctx must be the one of Wrap. key is the name
+	// that Wrap returned. The name comes from the table, which an attacker may have
+	// changed. If it is not the name of a configured key, Unwrap must return ErrDenied and
+	// make no request.
 	Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) (plain []byte, err error)
 }
 
-// Context is the encryption context under which an installation's keyring is
-// wrapped. KMS writes it to its audit trail.
+// Context returns the encryption context for the keyring of an installation: its purpose
+// and the installation's name. AWS CloudTrail logs it. See
+// https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html.
 func Context(installation string) map[string]string {
 	return map[string]string{"purpose": "asanaauth keyring", "installation": installation}
 }

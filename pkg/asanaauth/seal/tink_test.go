@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// tinkAEAD is Tink's AES-GCM with the ring's key for a row, in a keyset of its
-// own under the ring's key id with the output prefix TINK.
+// tinkAEAD returns Tink's AES-GCM with the ring's key for a row. Its keyset has only this
+// key, with the ID of the ring's primary key and the output prefix TINK.
 func tinkAEAD(t *testing.T, r *seal.Ring, row string) tink.AEAD {
 	t.Helper()
 	raw, err := r.RowKey(row)
@@ -52,36 +52,36 @@ func tinkAEAD(t *testing.T, r *seal.Ring, row string) tink.AEAD {
 	return a
 }
 
-func TestTinkOpensWhatWeSeal(t *testing.T) {
+func TestTinkDecryptsSealedField(t *testing.T) {
 	r := newRing(t)
 	plain, err := tinkAEAD(t, r, label.Row).Decrypt(sealed(t, r, label, text), r.Associated(label))
 	if err != nil || string(plain) != text {
-		t.Errorf("tink opens %q, %v, want %q", plain, err, text)
+		t.Errorf("Decrypt = %q, %v, want %q", plain, err, text)
 	}
 }
 
-func TestTinkSealsWhatWeOpen(t *testing.T) {
+func TestOpenFieldThatTinkEncrypted(t *testing.T) {
 	r := newRing(t)
-	theirs := tinkAEAD(t, r, label.Row)
-	s, err := theirs.Encrypt([]byte(text), r.Associated(label))
+	tinkKey := tinkAEAD(t, r, label.Row)
+	s, err := tinkKey.Encrypt([]byte(text), r.Associated(label))
 	if err != nil {
 		t.Fatal(err)
 	}
 	mustOpen(t, r, label, s, text)
-	empty, err := theirs.Encrypt(nil, r.Associated(label))
+	empty, err := tinkKey.Encrypt(nil, r.Associated(label))
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustNotOpen(t, r, label, empty, "a sealed nothing")
+	mustNotOpen(t, r, label, empty, "sealed empty text")
 }
 
-func TestRowsHaveKeysOfTheirOwn(t *testing.T) {
+func TestEachRowHasItsOwnKey(t *testing.T) {
 	r := newRing(t)
 	s, err := r.Seal(rand.Reader, label, secret.New(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tinkAEAD(t, r, "c#aaaa/cccc#hot").Decrypt(s, r.Associated(label)); err == nil {
-		t.Error("the key of another row opens the field, associated data being equal")
+		t.Error("Decrypt with the key of another row succeeded, want an error")
 	}
 }

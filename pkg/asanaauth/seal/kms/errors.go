@@ -11,33 +11,37 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// failed says what went wrong in the words of package seal.
-func failed(ctx context.Context, doing string, err error) error {
+// wrapError returns an error that wraps seal.ErrDenied or seal.ErrUnavailable, and err. If
+// the context has ended and KMS did not deny the request, the error wraps the context's
+// error in place of err.
+func wrapError(ctx context.Context, doing string, err error) error {
 	kind := kindOf(err)
 	if ended := ctx.Err(); ended != nil && kind == seal.ErrUnavailable {
 		return fmt.Errorf("%w: %s by KMS: %w", kind, doing, ended)
 	}
-	return fmt.Errorf("%w: %s by KMS: %w", kind, doing, harmless(err))
+	return fmt.Errorf("%w: %s by KMS: %w", kind, doing, withoutResponse(err))
 }
 
-// kindOf divides errors: whatever KMS itself said no to is denied. All else
-// may be different the next time: no answer, one of a proxy, trouble in KMS,
-// too many calls, credentials that are missing or have run out.
+// kindOf returns seal.ErrDenied if KMS itself rejected the request. It returns
+// seal.ErrUnavailable for every error that may not occur again: no response, a proxy's
+// response, a server error, throttling, or missing or expired credentials.
+//
+// The error codes are listed in
 // https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html and
-// …/CommonErrors.html have the list.
+// https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html.
 func kindOf(err error) error {
-	var said smithy.APIError
-	if !errors.As(err, &said) || said.ErrorFault() == smithy.FaultServer || status(err) >= 500 {
+	var apiErr smithy.APIError
+	if !errors.As(err, &apiErr) || apiErr.ErrorFault() == smithy.FaultServer || status(err) >= 500 {
 		return seal.ErrUnavailable
 	}
-	if _, again := retry.DefaultThrottleErrorCodes[said.ErrorCode()]; again {
+	if _, throttled := retry.DefaultThrottleErrorCodes[apiErr.ErrorCode()]; throttled {
 		return seal.ErrUnavailable
 	}
-	switch said.ErrorCode() {
+	switch apiErr.ErrorCode() {
 	case "RequestTimeout", "RequestTimeoutException", "ServiceUnavailable",
-		// what the SDK calls an error that is not in KMS's form
+		// The SDK uses these codes for an error response that is not of KMS.
 		"UnknownError", "",
-		// these are about the caller's credentials and clock, not its rights
+		// These concern the caller's credentials and clock, not its permissions.
 		"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
 		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "AuthFailure",
 		"IncompleteSignature", "IncompleteSignatureException", "InvalidSignatureException",
@@ -47,21 +51,21 @@ func kindOf(err error) error {
 	return seal.ErrDenied
 }
 
-// harmless keeps from the log what an answer held: the error of one that could
-// not be read quotes it, and an answer to Decrypt holds the keyring.
-func harmless(err error) error {
-	var unread *smithy.DeserializationError
-	if errors.As(err, &unread) {
-		return errNonsense
+// withoutResponse replaces the error of a response that cannot be decoded. That error
+// contains the response, and a response to Decrypt contains the keyring.
+func withoutResponse(err error) error {
+	var undecoded *smithy.DeserializationError
+	if errors.As(err, &undecoded) {
+		return errResponse
 	}
 	return err
 }
 
-// status is that of the HTTP answer, 0 where there was none.
+// status returns the HTTP status of the response, or 0 if no response was received.
 func status(err error) int {
-	var answered interface{ HTTPStatusCode() int }
-	if !errors.As(err, &answered) {
+	var response interface{ HTTPStatusCode() int }
+	if !errors.As(err, &response) {
 		return 0
 	}
-	return answered.HTTPStatusCode()
+	return response.HTTPStatusCode()
 }

@@ -20,11 +20,11 @@ import (
 )
 
 func TestErrorsOfKMS(t *testing.T) {
-	type answer struct {
+	type response struct {
 		status int
 		code   string
 	}
-	for kind, answers := range map[error][]answer{
+	for kind, responses := range map[error][]response{
 		seal.ErrDenied: {
 			{400, "AccessDeniedException"}, {400, "DisabledException"}, {400, "NotFoundException"},
 			{400, "KMSInvalidStateException"}, {400, "InvalidCiphertextException"}, {400, "IncorrectKeyException"},
@@ -40,43 +40,44 @@ func TestErrorsOfKMS(t *testing.T) {
 			{403, "InvalidSignatureException"}, {403, "IncompleteSignature"}, {400, "RequestExpired"}, {403, ""},
 		},
 	} {
-		for _, a := range answers {
-			body := fmt.Sprintf(`{"__type":%q,"message":"m"}`, a.code)
-			k, calls := scripted(t, a.status, body, keyID)
+		for _, r := range responses {
+			body := fmt.Sprintf(`{"__type":%q,"message":"m"}`, r.code)
+			k, calls := scripted(t, r.status, body, keyID)
 			_, _, wrapErr := k.Wrap(t.Context(), []byte("plain"), seal.Context("i"))
 			_, unwrapErr := k.Unwrap(t.Context(), []byte("wrapped"), keyARN, seal.Context("i"))
 			if len(*calls) != 2 {
-				t.Errorf("%v: KMS was asked %d times, want 2", a, len(*calls))
+				t.Errorf("%v: KMS got %d requests, want 2", r, len(*calls))
 			}
-			wantKind(t, fmt.Sprint("Wrap ", a), wrapErr, kind)
-			wantKind(t, fmt.Sprint("Unwrap ", a), unwrapErr, kind)
+			wantKind(t, fmt.Sprint("Wrap ", r), wrapErr, kind)
+			wantKind(t, fmt.Sprint("Unwrap ", r), unwrapErr, kind)
 		}
 	}
 }
 
-// wantKind wants one of the two errors and not the other.
+// wantKind fails the test unless err wraps kind, and not the other of the two errors.
 func wantKind(t *testing.T, what string, err, kind error) {
 	t.Helper()
 	for _, e := range []error{seal.ErrDenied, seal.ErrUnavailable} {
 		if errors.Is(err, e) != (e == kind) {
-			t.Errorf("%s: %v, want %v", what, err, kind)
+			t.Errorf("%s = %v, want %v", what, err, kind)
 		}
 	}
 }
 
-type trips func(*http.Request) (*http.Response, error)
+// roundTrip is a transport that calls a function.
+type roundTrip func(*http.Request) (*http.Response, error)
 
-func (f trips) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestNoAnswerIsUnavailable(t *testing.T) {
-	refused := errors.New("no credentials here")
-	noCreds := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, refused })
-	failing := func(err error) trips { return func(*http.Request) (*http.Response, error) { return nil, err } }
+func TestNoResponseIsUnavailable(t *testing.T) {
+	errNoCreds := errors.New("no credentials")
+	noCreds := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, errNoCreds })
+	failing := func(err error) roundTrip { return func(*http.Request) (*http.Response, error) { return nil, err } }
 	for name, k := range map[string]*kms.Key{
-		"time-out":    newKey(t, client("http://127.0.0.1:1", failing(os.ErrDeadlineExceeded), nil), keyID),
-		"cut":         newKey(t, client("http://127.0.0.1:1", failing(io.ErrUnexpectedEOF), nil), keyID),
-		"no host":     newKey(t, client("http://127.0.0.1:1", failing(&net.DNSError{IsNotFound: true}), nil), keyID),
-		"credentials": newKey(t, client("http://127.0.0.1:1", failing(nil), noCreds), keyID),
+		"timeout":      newKey(t, client("http://127.0.0.1:1", failing(os.ErrDeadlineExceeded), nil), keyID),
+		"closed early": newKey(t, client("http://127.0.0.1:1", failing(io.ErrUnexpectedEOF), nil), keyID),
+		"no host":      newKey(t, client("http://127.0.0.1:1", failing(&net.DNSError{IsNotFound: true}), nil), keyID),
+		"credentials":  newKey(t, client("http://127.0.0.1:1", failing(nil), noCreds), keyID),
 	} {
 		_, _, wrapErr := k.Wrap(t.Context(), []byte("plain"), seal.Context("i"))
 		_, unwrapErr := k.Unwrap(t.Context(), []byte("wrapped"), keyARN, seal.Context("i"))
@@ -85,9 +86,9 @@ func TestNoAnswerIsUnavailable(t *testing.T) {
 	}
 }
 
-// The caller's own deadline passes while KMS is silent.
+// The caller's deadline passes before KMS responds.
 func TestDeadline(t *testing.T) {
-	silent := trips(func(r *http.Request) (*http.Response, error) {
+	silent := roundTrip(func(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	})
@@ -97,54 +98,54 @@ func TestDeadline(t *testing.T) {
 	_, err := k.Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
 	wantKind(t, "Unwrap", err, seal.ErrUnavailable)
 	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Unwrap: %v, want the context's error in it", err)
+		t.Errorf("Unwrap = %v, want it to wrap the context's error", err)
 	}
 }
 
-// A no of KMS stays one, though the caller's time ran out meanwhile.
-func TestDeniedOutlivesTheContext(t *testing.T) {
+// KMS denies the request, and the context ends at the same time. The error is ErrDenied.
+func TestDeniedAfterTheContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	no := trips(func(*http.Request) (*http.Response, error) {
+	denies := roundTrip(func(*http.Request) (*http.Response, error) {
 		cancel()
 		body := io.NopCloser(strings.NewReader(`{"__type":"DisabledException"}`))
 		return &http.Response{StatusCode: 400, Header: http.Header{}, Body: body}, nil
 	})
-	_, err := newKey(t, client("http://127.0.0.1:1", no, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
+	_, err := newKey(t, client("http://127.0.0.1:1", denies, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
 	wantKind(t, "Unwrap", err, seal.ErrDenied)
 	if errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "DisabledException") {
-		t.Errorf("Unwrap: %v, want what KMS said", err)
+		t.Errorf("Unwrap = %v, want the error code of KMS and no context error", err)
 	}
 }
 
-// The context ends while the answer is being read: the SDK takes that for an
-// answer that makes no sense.
-func TestContextEndsWithinTheAnswer(t *testing.T) {
+// The context ends while the response is being read. The SDK reports that as a response that
+// cannot be decoded.
+func TestContextEndsWithinTheResponse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	half := trips(func(*http.Request) (*http.Response, error) {
+	half := roundTrip(func(*http.Request) (*http.Response, error) {
 		body := io.MultiReader(strings.NewReader(`{"Plaintext":`), ending{cancel})
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
 	})
 	_, err := newKey(t, client("http://127.0.0.1:1", half, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
 	wantKind(t, "Unwrap", err, seal.ErrUnavailable)
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("Unwrap: %v, want the context's error in it", err)
+		t.Errorf("Unwrap = %v, want it to wrap the context's error", err)
 	}
-	var unread *smithy.DeserializationError
-	if errors.As(err, &unread) {
-		t.Errorf("the error holds the half answer: %q", unread.Snapshot)
+	var undecoded *smithy.DeserializationError
+	if errors.As(err, &undecoded) {
+		t.Errorf("the error contains the incomplete response: %q", undecoded.Snapshot)
 	}
 }
 
-// ending is a body that breaks off as the context ends.
+// ending is a body that cancels the context and then fails.
 type ending struct{ cancel func() }
 
 func (e ending) Read([]byte) (int, error) {
 	e.cancel()
-	return 0, errors.New("broken off")
+	return 0, errors.New("the body ended early")
 }
 
-// An answer that cannot be read is not quoted: it may hold the keyring.
-func TestNonsenseIsUnavailableAndNotQuoted(t *testing.T) {
+// A response that cannot be decoded may contain the keyring, so errors do not quote it.
+func TestMalformedResponseIsUnavailableAndNotQuoted(t *testing.T) {
 	const marker = "MARKER6f1e"
 	for _, body := range []string{
 		"", "null", "{}", "[]", `{"Plaintext":""}`, `{"Plaintext":"` + marker + `!"}`, `{"Plaintext":` + marker + `}`,
@@ -156,15 +157,15 @@ func TestNonsenseIsUnavailableAndNotQuoted(t *testing.T) {
 		wantKind(t, "Wrap "+body, wrapErr, seal.ErrUnavailable)
 		wantKind(t, "Unwrap "+body, unwrapErr, seal.ErrUnavailable)
 		if plain != nil {
-			t.Errorf("Unwrap of %q = %q, want nothing", body, plain)
+			t.Errorf("Unwrap with response %q = %q, want no plaintext", body, plain)
 		}
 		for _, err := range []error{wrapErr, unwrapErr} {
 			if strings.Contains(err.Error(), marker) {
-				t.Errorf("the error quotes the answer: %v", err)
+				t.Errorf("the error quotes the response: %v", err)
 			}
-			var unread *smithy.DeserializationError
-			if errors.As(err, &unread) {
-				t.Errorf("the error holds the answer: %q", unread.Snapshot)
+			var undecoded *smithy.DeserializationError
+			if errors.As(err, &undecoded) {
+				t.Errorf("the error contains the response: %q", undecoded.Snapshot)
 			}
 		}
 	}

@@ -1,8 +1,12 @@
-// Package kms wraps a keyring with keys of AWS KMS.
+// Package kms wraps a keyring with symmetric keys of AWS KMS.
 //
-// What decides is which keys are configured, never what a row says: every
-// Decrypt names a configured key, so a keyring that somebody wrapped under a
-// key of their own, in whatever account, does not open.
+// A [Key] implements [seal.Wrapper]. It wraps with the first configured KMS key and
+// unwraps with any of them, so that an installation can move to another KMS key. It needs
+// the permissions kms:Encrypt (only to wrap) and kms:Decrypt.
+//
+// Every Decrypt request names a configured KMS key. If an attacker replaces the keyring's
+// row by one that their own KMS key wrapped, it does not unwrap. This package neither
+// creates KMS keys nor caches what it unwraps.
 package kms
 
 import (
@@ -18,15 +22,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// client is what is used of a *kms.Client.
+// client has the methods of *kms.Client that a Key uses.
 type client interface {
 	Encrypt(context.Context, *awskms.EncryptInput, ...func(*awskms.Options)) (*awskms.EncryptOutput, error)
 	Decrypt(context.Context, *awskms.DecryptInput, ...func(*awskms.Options)) (*awskms.DecryptOutput, error)
 }
 
-// Key is a [seal.Wrapper] with symmetric keys of AWS KMS. Each operation is
-// one call, with the retries and the time limits of the client. Its errors
-// tell what KMS said, and nothing of what an answer held.
+// Key is a [seal.Wrapper] that uses symmetric keys of AWS KMS. Each method makes one call
+// of the client, with the client's retries and time limits. Errors contain the error code
+// and message of KMS, but nothing of a response that cannot be decoded. A Key is safe for
+// concurrent use.
 type Key struct {
 	client client
 	ids    []string
@@ -36,11 +41,12 @@ type Key struct {
 type Config struct {
 	// Client is a *kms.Client. Required.
 	Client client
-	// KeyIDs are key ids or key ARNs: the first wraps, all of them unwrap. Required.
+	// KeyIDs are key IDs or key ARNs, without aliases: see [ValidKeyID]. The first one
+	// wraps, and all of them unwrap. Required.
 	KeyIDs []string
 }
 
-// New returns a Key. The error reports every mistake.
+// New returns a Key. It makes no request. The error lists every missing or malformed field.
 func New(c Config) (*Key, error) {
 	var errs []error
 	if c.Client == nil {
@@ -60,12 +66,12 @@ func New(c Config) (*Key, error) {
 	return &Key{c.Client, slices.Clone(c.KeyIDs)}, nil
 }
 
-// ValidKeyID reports whether id can be a key id or a key ARN, as KMS calls
-// them (https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html).
-// Aliases are none: whoever may move an alias would choose the key.
+// ValidKeyID reports whether id has the form of a key ID or a key ARN
+// (https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html). Aliases are not
+// valid: anyone who may move an alias could choose the key.
 func ValidKeyID(id string) bool { return isBare(id) || isBare(keyOfARN(id)) }
 
-// isBare reports whether id looks like a key's id without the ARN around it.
+// isBare reports whether id has the form of a key ID that is not an ARN.
 func isBare(id string) bool {
 	const chars = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	return id != "" && strings.Trim(id, chars) == ""
@@ -84,58 +90,63 @@ func keyOfARN(arn string) string {
 	return id
 }
 
-// Wrap implements [seal.Wrapper]. The key's name is the ARN that KMS answers.
+// Wrap implements [seal.Wrapper] with the KMS operation Encrypt. The name of the key is the
+// key ARN in the response. If that is not a configured key, Wrap returns [seal.ErrDenied],
+// because Unwrap would not accept it.
+// See https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html.
 func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) ([]byte, string, error) {
 	out, err := k.client.Encrypt(ctx, &awskms.EncryptInput{
 		KeyId: aws.String(k.ids[0]), Plaintext: plain, EncryptionContext: encctx,
 	})
 	if err != nil {
-		return nil, "", failed(ctx, "wrapping", err)
+		return nil, "", wrapError(ctx, "wrapping", err)
 	}
 	name := aws.ToString(out.KeyId)
 	if len(out.CiphertextBlob) == 0 || name == "" {
-		return nil, "", failed(ctx, "wrapping", errNonsense)
+		return nil, "", wrapError(ctx, "wrapping", errResponse)
 	}
 	if _, ok := k.configured(name); !ok {
-		return nil, "", fmt.Errorf("%w: KMS wrapped with another key than it was asked to", seal.ErrDenied)
+		return nil, "", fmt.Errorf("%w: KMS used a key that is not configured", seal.ErrDenied)
 	}
 	return out.CiphertextBlob, name, nil
 }
 
-// Unwrap implements [seal.Wrapper].
+// Unwrap implements [seal.Wrapper] with the KMS operation Decrypt. key is a key ARN that
+// Wrap returned. The request names the configured key, not the ARN.
+// See https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html.
 func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) ([]byte, error) {
 	id, ok := k.configured(key)
 	if !ok {
 		return nil, fmt.Errorf("%w: the keyring names a KMS key that is not configured", seal.ErrDenied)
 	}
 	if len(wrapped) == 0 {
-		return nil, fmt.Errorf("%w: there is nothing to unwrap", seal.ErrDenied)
+		return nil, fmt.Errorf("%w: the wrapped keyring is empty", seal.ErrDenied)
 	}
 	out, err := k.client.Decrypt(ctx, &awskms.DecryptInput{
 		KeyId: aws.String(id), CiphertextBlob: wrapped, EncryptionContext: encctx,
 	})
 	if err != nil {
-		return nil, failed(ctx, "unwrapping", err)
+		return nil, wrapError(ctx, "unwrapping", err)
 	}
 	if len(out.Plaintext) == 0 {
-		return nil, failed(ctx, "unwrapping", errNonsense)
+		return nil, wrapError(ctx, "unwrapping", errResponse)
 	}
 	return out.Plaintext, nil
 }
 
-// configured finds the configured key that a row's hint means. What KMS is
-// then asked with is ours and not the hint: an ARN of another account that
-// ends in our key's id leads to our key.
-func (k *Key) configured(hint string) (id string, ok bool) {
-	if !isBare(keyOfARN(hint)) {
+// configured returns the configured key that has this ARN, or the key ID in this ARN. The
+// caller uses the result and not arn in its request, because arn comes from the table. An
+// ARN of another account with our key's ID therefore still means our key.
+func (k *Key) configured(arn string) (id string, ok bool) {
+	if !isBare(keyOfARN(arn)) {
 		return "", false
 	}
 	for _, id := range k.ids {
-		if id == hint || id == keyOfARN(hint) {
+		if id == arn || id == keyOfARN(arn) {
 			return id, true
 		}
 	}
 	return "", false
 }
 
-var errNonsense = errors.New("an answer that makes no sense")
+var errResponse = errors.New("the response is empty or cannot be decoded")

@@ -29,7 +29,7 @@ var static = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials,
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 })
 
-// call is what a scripted KMS was asked.
+// call is a request that a scripted KMS received.
 type call struct {
 	Op        string `json:"-"`
 	KeyId     string
@@ -38,7 +38,8 @@ type call struct {
 	Blob      []byte `json:"CiphertextBlob"`
 }
 
-// scripted is a KMS that keeps what it was asked and always answers the same.
+// scripted returns a Key whose KMS gives the same response to every request, and the list of
+// requests that this KMS received.
 func scripted(t *testing.T, status int, body string, ids ...string) (*kms.Key, *[]call) {
 	t.Helper()
 	var calls []call
@@ -46,7 +47,7 @@ func scripted(t *testing.T, status int, body string, ids ...string) (*kms.Key, *
 		c := call{Op: strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "TrentService.")}
 		b, _ := io.ReadAll(r.Body)
 		if err := json.Unmarshal(b, &c); err != nil {
-			t.Errorf("KMS was sent %q", b)
+			t.Errorf("KMS got the malformed request %q", b)
 		}
 		calls = append(calls, c)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
@@ -54,46 +55,46 @@ func scripted(t *testing.T, status int, body string, ids ...string) (*kms.Key, *
 		io.WriteString(w, body)
 	}))
 	t.Cleanup(s.Close)
-	return newKey(t, client(s.URL, bodies{http.DefaultTransport}, nil), ids...), &calls
+	return newKey(t, client(s.URL, plainBodies{http.DefaultTransport}, nil), ids...), &calls
 }
 
-const wrapAnswer = `{"CiphertextBlob":"d3JhcHBlZA==","KeyId":"` + keyARN + `"}`
+const wrapResponse = `{"CiphertextBlob":"d3JhcHBlZA==","KeyId":"` + keyARN + `"}`
 
-func TestWrapAsksTheFirstKey(t *testing.T) {
-	k, calls := scripted(t, 200, wrapAnswer, keyID, otherID)
+func TestWrapUsesTheFirstKey(t *testing.T) {
+	k, calls := scripted(t, 200, wrapResponse, keyID, otherID)
 	wrapped, name, err := k.Wrap(t.Context(), []byte("plain"), seal.Context("i"))
 	if err != nil || string(wrapped) != "wrapped" || name != keyARN {
-		t.Errorf("Wrap = %q, %q, %v, want what KMS answered", wrapped, name, err)
+		t.Errorf("Wrap = %q, %q, %v, want \"wrapped\", %q", wrapped, name, err, keyARN)
 	}
 	want := []call{{Op: "Encrypt", KeyId: keyID, Context: seal.Context("i"), Plaintext: []byte("plain")}}
 	if diff := cmp.Diff(want, *calls); diff != "" {
-		t.Errorf("KMS was asked (-want +got):\n%s", diff)
+		t.Errorf("requests to KMS (-want +got):\n%s", diff)
 	}
 }
 
 func TestUnwrapNamesTheConfiguredKey(t *testing.T) {
 	foreignAccount := strings.Replace(keyARN, "123456789012", "999999999999", 1)
-	for _, c := range []struct{ hint, configured, asked string }{
+	for _, c := range []struct{ name, configured, requested string }{
 		{keyARN, keyID, keyID},
 		{keyARN, keyARN, keyARN},
-		{foreignAccount, keyID, keyID}, // our own key of that id
+		{foreignAccount, keyID, keyID}, // means our own key with the same ID
 		{strings.Replace(keyARN, keyID, otherID, 1), otherID, otherID},
 	} {
 		k, calls := scripted(t, 200, `{"Plaintext":"cGxhaW4="}`, "00000000-first", c.configured)
-		plain, err := k.Unwrap(t.Context(), []byte("wrapped"), c.hint, seal.Context("i"))
+		plain, err := k.Unwrap(t.Context(), []byte("wrapped"), c.name, seal.Context("i"))
 		if err != nil || string(plain) != "plain" {
-			t.Errorf("Unwrap = %q, %v, want what KMS answered", plain, err)
+			t.Errorf("Unwrap = %q, %v, want \"plain\"", plain, err)
 		}
-		want := []call{{Op: "Decrypt", KeyId: c.asked, Context: seal.Context("i"), Blob: []byte("wrapped")}}
+		want := []call{{Op: "Decrypt", KeyId: c.requested, Context: seal.Context("i"), Blob: []byte("wrapped")}}
 		if diff := cmp.Diff(want, *calls); diff != "" {
-			t.Errorf("KMS was asked (-want +got):\n%s", diff)
+			t.Errorf("requests to KMS (-want +got):\n%s", diff)
 		}
 	}
 }
 
-func TestWhatIsNotConfiguredAsksNobody(t *testing.T) {
+func TestUnwrapRejectsKeysThatAreNotConfigured(t *testing.T) {
 	for _, c := range []struct {
-		hint string
+		name string
 		ids  []string
 	}{
 		{"", []string{keyID}},
@@ -102,16 +103,16 @@ func TestWhatIsNotConfiguredAsksNobody(t *testing.T) {
 		{keyARN, []string{otherID}},
 		{keyARN, []string{"arn:aws:kms:eu-central-1:999999999999:key/" + keyID}},
 		{keyARN, []string{"arn:aws:kms:us-east-1:123456789012:key/" + keyID}},
-		{keyID, []string{keyID}}, // Wrap never names a key so
+		{keyID, []string{keyID}}, // Wrap always returns an ARN
 		{"arn:aws:s3:eu-central-1:123456789012:key/" + keyID, []string{keyID}},
 		{keyARN + "/x", []string{keyID}},
 	} {
 		k, calls := scripted(t, 200, `{"Plaintext":"cGxhaW4="}`, c.ids...)
-		if plain, err := k.Unwrap(t.Context(), []byte("wrapped"), c.hint, seal.Context("i")); !errors.Is(err, seal.ErrDenied) || plain != nil {
-			t.Errorf("Unwrap by %q with %q = %q, %v, want ErrDenied", c.hint, c.ids, plain, err)
+		if plain, err := k.Unwrap(t.Context(), []byte("wrapped"), c.name, seal.Context("i")); !errors.Is(err, seal.ErrDenied) || plain != nil {
+			t.Errorf("Unwrap of key %q with configured keys %q = %q, %v, want ErrDenied", c.name, c.ids, plain, err)
 		}
 		if len(*calls) != 0 {
-			t.Errorf("by %q with %q KMS was asked: %v", c.hint, c.ids, *calls)
+			t.Errorf("Unwrap of key %q with configured keys %q made requests: %v", c.name, c.ids, *calls)
 		}
 	}
 }
@@ -128,12 +129,12 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		{kms.Config{Client: c, KeyIDs: []string{"arn:aws:kms:eu-central-1:123456789012:alias/a"}}, "kms: KeyIDs[0] is neither a key id nor a key ARN"},
 	} {
 		if k, err := kms.New(test.config); k != nil || err == nil || err.Error() != test.want {
-			t.Errorf("New(%+v) = %v, %v; want %s", test.config, k, err, test.want)
+			t.Errorf("New(%+v) = %v, %v; want error %q", test.config, k, err, test.want)
 		}
 	}
 }
 
-// newKey returns a wrapper with the keys.
+// newKey returns a Key with these key IDs.
 func newKey(t *testing.T, c *awskms.Client, ids ...string) *kms.Key {
 	t.Helper()
 	k, err := kms.New(kms.Config{Client: c, KeyIDs: ids})
@@ -143,18 +144,18 @@ func newKey(t *testing.T, c *awskms.Client, ids ...string) *kms.Key {
 	return k
 }
 
-func TestNothingWrappedAsksNobody(t *testing.T) {
+func TestUnwrapOfEmptyBytes(t *testing.T) {
 	k, calls := scripted(t, 200, `{"Plaintext":"cGxhaW4="}`, keyID)
 	for _, wrapped := range [][]byte{nil, {}} {
 		if _, err := k.Unwrap(t.Context(), wrapped, keyARN, seal.Context("i")); !errors.Is(err, seal.ErrDenied) || len(*calls) != 0 {
-			t.Errorf("Unwrap of nothing: %v after %d calls, want ErrDenied and none", err, len(*calls))
+			t.Errorf("Unwrap of no bytes = %v after %d requests, want ErrDenied after none", err, len(*calls))
 		}
 	}
 }
 
-// What could not be unwrapped again must not be kept.
-func TestWrapRefusesAnAnswerOfAnotherKey(t *testing.T) {
-	k, _ := scripted(t, 200, wrapAnswer, otherID)
+// If KMS wraps with a key that is not configured, Unwrap would reject the result.
+func TestWrapRejectsAResponseOfAnotherKey(t *testing.T) {
+	k, _ := scripted(t, 200, wrapResponse, otherID)
 	if wrapped, _, err := k.Wrap(t.Context(), []byte("plain"), seal.Context("i")); !errors.Is(err, seal.ErrDenied) || wrapped != nil {
 		t.Errorf("Wrap = %q, %v, want ErrDenied", wrapped, err)
 	}

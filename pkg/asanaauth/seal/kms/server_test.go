@@ -18,31 +18,32 @@ import (
 
 const endpointVariable = "AWS_ENDPOINT_URL_KMS"
 
-// server gives a client of the KMS server that the environment names.
+// server returns a client of the KMS server that the environment names. It skips the test
+// if the environment names none.
 func server(t *testing.T) *awskms.Client {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs a KMS server")
+		t.Skip("this test needs a KMS server")
 	}
 	endpoint := os.Getenv(endpointVariable)
 	if endpoint == "" {
 		if os.Getenv("CI_SERVERS") == "1" {
-			t.Fatalf("%s is not set, though CI_SERVERS says that servers are there", endpointVariable)
+			t.Fatalf("%s is not set, although CI_SERVERS=1 requires it", endpointVariable)
 		}
 		t.Skipf("set %s to a KMS server on loopback, such as moto: moto_server -H 127.0.0.1 -p 5000", endpointVariable)
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) {
-		t.Fatalf("%s is not http on a loopback address", endpointVariable)
+		t.Fatalf("%s must be an http URL on a loopback address", endpointVariable)
 	}
-	return client(endpoint, bodies{http.DefaultTransport}, nil)
+	return client(endpoint, plainBodies{http.DefaultTransport}, nil)
 }
 
 func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// client talks to endpoint with dummy credentials, and tries each call once.
+// client returns a client of endpoint without retries. Nil creds are dummy credentials.
 func client(endpoint string, transport http.RoundTripper, creds aws.CredentialsProvider) *awskms.Client {
 	if creds == nil {
 		creds = static
@@ -53,16 +54,17 @@ func client(endpoint string, transport http.RoundTripper, creds aws.CredentialsP
 	})
 }
 
-// bodies hides what else a request's body can do: the SDK's, closed early,
-// looks to net/http like a failed write, and the answer of a slow server is
-// lost with it.
-type bodies struct{ http.RoundTripper }
+// plainBodies is a transport that hides all methods of a request's body except Read and
+// Close. The SDK may close its body early. net/http then reports a failed write, and the
+// response of a slow server is lost.
+type plainBodies struct{ http.RoundTripper }
 
-func (b bodies) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.Body = struct{ io.ReadCloser }{r.Body}
 	return b.RoundTripper.RoundTrip(r)
 }
 
+// createKey creates a KMS key.
 func createKey(t *testing.T, c *awskms.Client) (id, arn string) {
 	t.Helper()
 	out, err := c.CreateKey(t.Context(), &awskms.CreateKeyInput{})
@@ -85,27 +87,27 @@ func TestConformanceByARN(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return newKey(t, c, arn, other) })
 }
 
-// A keyring row that an attacker wrapped under a key of their own opens
-// neither under that key's name nor under ours.
-func TestForeignKeyringDoesNotOpen(t *testing.T) {
+// An attacker replaces the keyring's row by one that their own KMS key wrapped. Unwrap
+// rejects it, whether the row names the attacker's key or ours.
+func TestForeignKeyringDoesNotUnwrap(t *testing.T) {
 	c := server(t)
 	ours, ourARN := createKey(t, c)
 	_, theirs := createKey(t, c)
-	wrapped, name, err := newKey(t, c, theirs).Wrap(t.Context(), []byte("planted"), seal.Context("i"))
+	wrapped, name, err := newKey(t, c, theirs).Wrap(t.Context(), []byte("foreign"), seal.Context("i"))
 	if err != nil || name != theirs {
-		t.Fatalf("Wrap by %q, %v, want %q", name, err, theirs)
+		t.Fatalf("Wrap returned key %q, %v, want %q", name, err, theirs)
 	}
 	for _, configured := range []string{ours, ourARN} {
-		for _, hint := range []string{theirs, ourARN} {
-			plain, err := newKey(t, c, configured).Unwrap(t.Context(), wrapped, hint, seal.Context("i"))
+		for _, name := range []string{theirs, ourARN} {
+			plain, err := newKey(t, c, configured).Unwrap(t.Context(), wrapped, name, seal.Context("i"))
 			if !errors.Is(err, seal.ErrDenied) || plain != nil {
-				t.Errorf("Unwrap of a planted keyring = %q, %v, want ErrDenied", plain, err)
+				t.Errorf("Unwrap of a foreign keyring = %q, %v, want ErrDenied", plain, err)
 			}
 		}
 	}
 }
 
-func TestTheOthersStillUnwrap(t *testing.T) {
+func TestEveryConfiguredKeyUnwraps(t *testing.T) {
 	c := server(t)
 	oldID, _ := createKey(t, c)
 	_, newARN := createKey(t, c)
@@ -115,24 +117,24 @@ func TestTheOthersStillUnwrap(t *testing.T) {
 	}
 	moved := newKey(t, c, newARN, oldID)
 	if plain, err := moved.Unwrap(t.Context(), wrapped, name, seal.Context("i")); err != nil || string(plain) != "plain" {
-		t.Errorf("Unwrap by the second key = %q, %v", plain, err)
+		t.Errorf("Unwrap with the second key = %q, %v, want \"plain\"", plain, err)
 	}
 	if _, name, err := moved.Wrap(t.Context(), []byte("plain"), seal.Context("i")); err != nil || name != newARN {
-		t.Errorf("Wrap by %q, %v, want the first key", name, err)
+		t.Errorf("Wrap returned key %q, %v, want the first key %q", name, err, newARN)
 	}
 	if _, err := newKey(t, c, newARN).Unwrap(t.Context(), wrapped, name, seal.Context("i")); !errors.Is(err, seal.ErrDenied) {
-		t.Errorf("Unwrap by a key that was taken out: %v, want ErrDenied", err)
+		t.Errorf("Unwrap of a key that is no longer configured = %v, want ErrDenied", err)
 	}
 }
 
-func TestAKeyThatIsNotThereIsDenied(t *testing.T) {
+func TestMissingKeyIsDenied(t *testing.T) {
 	c := server(t)
-	gone := "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
-	k := newKey(t, c, gone)
-	if _, err := k.Unwrap(t.Context(), make([]byte, 100), gone, seal.Context("i")); !errors.Is(err, seal.ErrDenied) {
-		t.Errorf("Unwrap: %v, want ErrDenied", err)
+	missing := "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+	k := newKey(t, c, missing)
+	if _, err := k.Unwrap(t.Context(), make([]byte, 100), missing, seal.Context("i")); !errors.Is(err, seal.ErrDenied) {
+		t.Errorf("Unwrap = %v, want ErrDenied", err)
 	}
 	if _, _, err := k.Wrap(t.Context(), []byte("plain"), seal.Context("i")); !errors.Is(err, seal.ErrDenied) {
-		t.Errorf("Wrap: %v, want ErrDenied", err)
+		t.Errorf("Wrap = %v, want ErrDenied", err)
 	}
 }

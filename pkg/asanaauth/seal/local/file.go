@@ -11,17 +11,19 @@ import (
 	"runtime"
 )
 
+// othersBits are the permissions of everyone except the owner.
 const othersBits = 0o077
 
-// Open reads the key in the file at path: 32 bytes, which nobody but the
-// file's owner may read. Where there is no file it makes one with a fresh key,
-// 0600; its folder has to be there. Of several that make it at once all get
-// the same key. An error names the file and what is wrong with it.
+// Open returns the key in the file at path. The file must be a regular file of 32 bytes
+// that only its owner may read or write. If the file does not exist, Open creates it with
+// a random key and mode 0600. The folder must exist. If several processes create the file
+// at the same time, all of them get the same key. An error names the file and says what is
+// wrong with it.
 func Open(path string) (*Key, error) {
 	key, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := create(path); err != nil {
-			return nil, fmt.Errorf("making the local key: %w", err)
+			return nil, fmt.Errorf("creating the local key: %w", err)
 		}
 		key, err = read(path)
 	}
@@ -50,47 +52,49 @@ func read(path string) (key [keyBytes]byte, err error) {
 
 func check(path string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", path)
+		return fmt.Errorf("%s is not a regular file", path)
 	}
-	// Windows has no such bits, and reports them as if everybody had all.
+	// Windows does not have these permissions. Go reports them as if everyone had them.
 	if mode := info.Mode().Perm(); mode&othersBits != 0 && runtime.GOOS != "windows" {
-		return fmt.Errorf("%s has mode %04o: others may use it; set it to 0600", path, mode)
+		return fmt.Errorf("%s has mode %04o, so others may access it; set it to 0600", path, mode)
 	}
 	if info.Size() != keyBytes {
-		return fmt.Errorf("%s has %d bytes, want %d: it is no local key", path, info.Size(), keyBytes)
+		return fmt.Errorf("%s has %d bytes, want %d: it is not a local key", path, info.Size(), keyBytes)
 	}
 	return nil
 }
 
-// create puts a fresh key at path, whole or not at all, unless there is a file
-// already: a link to a finished file never replaces one, as a rename would.
+// create creates the file at path with a random key. If the file exists, create leaves it
+// as it is. It writes a temporary file and links it to path: unlike a rename, a link never
+// replaces an existing file. The file at path is therefore always complete.
 func create(path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	if err := fill(f); err != nil {
+	if err := writeKey(f); err != nil {
 		return err
 	}
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	settle(filepath.Dir(path))
+	syncFolder(filepath.Dir(path))
 	return nil
 }
 
-// fill writes and syncs before the key has a name, and settle syncs the name: a
-// keyring wrapped by a key that a power cut took is lost.
-func fill(f *os.File) error {
+// writeKey writes a random key to f, syncs f and closes it. If a power failure lost the
+// key, the keyring that it wrapped would be lost too. Therefore writeKey syncs the file
+// before it is linked, and syncFolder syncs the folder afterwards.
+func writeKey(f *os.File) error {
 	var key [keyBytes]byte
 	rand.Read(key[:])
 	_, err := f.Write(key[:])
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// settle does what it can: some systems sync no folders.
-func settle(dir string) {
+// syncFolder syncs a folder. It ignores errors, because some systems cannot sync folders.
+func syncFolder(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		d.Sync()
 		d.Close()

@@ -1,11 +1,17 @@
-// Package local wraps a keyring with a key in a file. It serves the local
-// command and tests, where there is no KMS: who can read the file and the
-// store can read every token.
+// Package local wraps a keyring with a key in a file, for the local command and for tests,
+// which have no KMS.
 //
-// Wrapped bytes, format 1: 0x01 · nonce (12) · ciphertext · tag (16), of
-// AES-256-GCM. The associated data are "asanaauth local key 1" and then name
-// and value of each pair of the encryption context, in the order of the names,
-// each preceded by its length in eight bytes.
+// A [Key] implements [seal.Wrapper]. [Open] reads the key from a file and creates the file
+// if it does not exist. Do not use this package in production: anyone who can read both
+// the file and the store can read every token.
+//
+// Format 1 of the wrapped bytes, with AES-256-GCM:
+//
+//	0x01 · nonce (12 bytes) · ciphertext · tag (16)
+//
+// The associated data consists of "asanaauth local key 1" and the name and value of each
+// pair of the encryption context, sorted by name. Each part follows its length in eight
+// bytes, big endian.
 package local
 
 import (
@@ -28,22 +34,23 @@ const (
 	keyBytes = 32
 )
 
-// Key is a [seal.Wrapper] with one key of its own.
+// Key is a [seal.Wrapper] with one key in memory. It is safe for concurrent use.
 type Key struct {
 	name string
 	aead cipher.AEAD
 }
 
-// New makes a wrapper of a key.
+// New returns a Key with this AES-256 key.
 func New(key [32]byte) *Key {
-	// A key of 32 bytes is always taken, and AES is always a block of 16.
+	// Neither call can fail: the key has 32 bytes, and AES has blocks of 16 bytes.
 	block, _ := aes.NewCipher(key[:])
 	aead, _ := cipher.NewGCMWithRandomNonce(block)
 	name := sha256.Sum256(append([]byte(format), key[:]...))
 	return &Key{name: "local:" + hex.EncodeToString(name[:8]), aead: aead}
 }
 
-// Wrap implements [seal.Wrapper]. The key's name is "local:" and a hash.
+// Wrap implements [seal.Wrapper]. The name of the key is "local:" and 16 hex digits of a
+// SHA-256 of the key. The only error is that of a context that has ended.
 func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) ([]byte, string, error) {
 	if err := ended(ctx); err != nil {
 		return nil, "", err
@@ -51,24 +58,26 @@ func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) 
 	return k.aead.Seal([]byte{version}, nil, plain, associated(encctx)), k.name, nil
 }
 
-// Unwrap implements [seal.Wrapper].
+// Unwrap implements [seal.Wrapper]. It returns [seal.ErrDenied] if another key wrapped the
+// bytes, or if the bytes or the encryption context were changed.
 func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) ([]byte, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
 	}
 	if key != k.name {
-		return nil, fmt.Errorf("%w: wrapped by another key than %s", seal.ErrDenied, k.name)
+		return nil, fmt.Errorf("%w: another key than %s wrapped it", seal.ErrDenied, k.name)
 	}
 	if len(wrapped) == 0 || wrapped[0] != version {
-		return nil, fmt.Errorf("%w: not wrapped by a local key", seal.ErrDenied)
+		return nil, fmt.Errorf("%w: no local key wrapped it", seal.ErrDenied)
 	}
 	plain, err := k.aead.Open(nil, nil, wrapped[1:], associated(encctx))
 	if err != nil {
-		return nil, fmt.Errorf("%w: tampered with, or of another context", seal.ErrDenied)
+		return nil, fmt.Errorf("%w: the bytes or the encryption context were changed", seal.ErrDenied)
 	}
 	return plain, nil
 }
 
+// ended returns an error if the context has ended.
 func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", seal.ErrUnavailable, err)
@@ -76,6 +85,7 @@ func ended(ctx context.Context) error {
 	return nil
 }
 
+// associated returns the associated data for an encryption context.
 func associated(encctx map[string]string) []byte {
 	b := part(nil, format)
 	for _, name := range slices.Sorted(maps.Keys(encctx)) {
@@ -84,6 +94,7 @@ func associated(encctx map[string]string) []byte {
 	return b
 }
 
+// part appends s to b, after its length in eight bytes.
 func part(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }

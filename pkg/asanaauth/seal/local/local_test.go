@@ -20,8 +20,8 @@ func TestConformance(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return local.New([32]byte{1, 2, 3}) })
 }
 
-// Context pairs must not run into each other, which some KMS servers allow.
-func TestContextPairsAreApart(t *testing.T) {
+// Names and values of the encryption context are separated unambiguously.
+func TestContextPairsAreDelimited(t *testing.T) {
 	k := local.New([32]byte{1})
 	wrapped, key, err := k.Wrap(t.Context(), []byte("plain"), map[string]string{"a": "bc", "d": "e"})
 	if err != nil {
@@ -29,12 +29,12 @@ func TestContextPairsAreApart(t *testing.T) {
 	}
 	for _, encctx := range []map[string]string{{"ab": "c", "d": "e"}, {"a": "bcde"}, {"a": "b", "cd": "e"}} {
 		if _, err := k.Unwrap(t.Context(), wrapped, key, encctx); !errors.Is(err, seal.ErrDenied) {
-			t.Errorf("Unwrap in %v: %v, want ErrDenied", encctx, err)
+			t.Errorf("Unwrap with context %v = %v, want ErrDenied", encctx, err)
 		}
 	}
 }
 
-func TestAnotherKeyUnwrapsNothing(t *testing.T) {
+func TestUnwrapWithAnotherKey(t *testing.T) {
 	ours, theirs := local.New([32]byte{1}), local.New([32]byte{2})
 	wrapped, name, err := theirs.Wrap(t.Context(), []byte("plain"), seal.Context("i"))
 	if err != nil {
@@ -42,16 +42,16 @@ func TestAnotherKeyUnwrapsNothing(t *testing.T) {
 	}
 	_, ourName, err := ours.Wrap(t.Context(), []byte("plain"), seal.Context("i"))
 	if err != nil || ourName == name {
-		t.Fatalf("two keys are named %q and %q, %v", name, ourName, err)
+		t.Fatalf("two keys have the names %q and %q, %v, want different names", name, ourName, err)
 	}
 	for _, claimed := range []string{name, ourName} {
 		if _, err := ours.Unwrap(t.Context(), wrapped, claimed, seal.Context("i")); !errors.Is(err, seal.ErrDenied) {
-			t.Errorf("Unwrap of another key's bytes as %s: %v, want ErrDenied", claimed, err)
+			t.Errorf("Unwrap of another key's bytes with name %s = %v, want ErrDenied", claimed, err)
 		}
 	}
 }
 
-// What the first release wrapped is opened for ever.
+// Every release must unwrap what the first release wrapped.
 func TestGolden(t *testing.T) {
 	text, err := os.ReadFile("testdata/wrapped-1.hex")
 	if err != nil {
@@ -63,27 +63,27 @@ func TestGolden(t *testing.T) {
 	}
 	plain, err := local.New([32]byte{1, 2, 3}).Unwrap(t.Context(), wrapped, "local:c97dce5f10879221", seal.Context("table-of-tests"))
 	if err != nil || string(plain) != "a keyring" {
-		t.Errorf("Unwrap = %q, %v, want what was wrapped", plain, err)
+		t.Errorf("Unwrap = %q, %v, want \"a keyring\"", plain, err)
 	}
 }
 
-func TestOpenMakesAKeyOnce(t *testing.T) {
+func TestOpenCreatesTheKeyOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	first := mustOpen(t, path)
 	info, err := os.Stat(path)
 	if err != nil || info.Size() != 32 {
-		t.Fatalf("the key file: %v, %v", info, err)
+		t.Fatalf("Stat of the key file = %v, %v, want 32 bytes", info, err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("the key file has mode %04o, want 0600", info.Mode().Perm())
 	}
 	mustShareAKey(t, first, mustOpen(t, path))
 	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
-		t.Errorf("Open left behind %v", left)
+		t.Errorf("Open left the files %v, want the key file only", left)
 	}
 }
 
-func TestManyThatMakeTheKeyAtOnceEndWithOne(t *testing.T) {
+func TestConcurrentOpenCreatesOneKey(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	keys := make([]*local.Key, 16)
 	var all sync.WaitGroup
@@ -93,20 +93,20 @@ func TestManyThatMakeTheKeyAtOnceEndWithOne(t *testing.T) {
 	all.Wait()
 	for _, k := range keys {
 		if k == nil {
-			t.Fatal("one of those that came at once got no key")
+			t.Fatal("a concurrent Open returned no key")
 		}
 		mustShareAKey(t, keys[0], k)
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpenRejects(t *testing.T) {
 	dir := t.TempDir()
 	for why, prepare := range map[string]func(path string) error{
-		"bytes, want 32":  func(path string) error { return os.WriteFile(path, make([]byte, 31), 0o600) },
-		"has 33 bytes":    func(path string) error { return os.WriteFile(path, make([]byte, 33), 0o600) },
-		"no regular file": func(path string) error { return os.Mkdir(path, 0o700) },
-		"mode 0640":       func(path string) error { return writeWithMode(path, 0o640) },
-		"mode 0604":       func(path string) error { return writeWithMode(path, 0o604) },
+		"bytes, want 32":     func(path string) error { return os.WriteFile(path, make([]byte, 31), 0o600) },
+		"has 33 bytes":       func(path string) error { return os.WriteFile(path, make([]byte, 33), 0o600) },
+		"not a regular file": func(path string) error { return os.Mkdir(path, 0o700) },
+		"mode 0640":          func(path string) error { return writeWithMode(path, 0o640) },
+		"mode 0604":          func(path string) error { return writeWithMode(path, 0o604) },
 	} {
 		if strings.HasPrefix(why, "mode") && runtime.GOOS == "windows" {
 			continue
@@ -117,19 +117,20 @@ func TestOpenRefuses(t *testing.T) {
 		}
 		k, err := local.Open(path)
 		if k != nil || err == nil || !strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), path) {
-			t.Errorf("Open = %v, %v, want an error that says %q and names the file", k, err, why)
+			t.Errorf("Open = %v, %v, want an error with %q and the file's name", k, err, why)
 		}
 	}
 	if k, err := local.Open(filepath.Join(dir, "missing", "key")); err == nil || k != nil {
-		t.Errorf("Open in a folder that is not there = %v, %v, want an error", k, err)
+		t.Errorf("Open in a missing folder = %v, %v, want an error", k, err)
 	}
 }
 
+// writeWithMode writes a key file with this mode.
 func writeWithMode(path string, mode os.FileMode) error {
 	if err := os.WriteFile(path, make([]byte, 32), mode); err != nil {
 		return err
 	}
-	return os.Chmod(path, mode) // whatever the umask
+	return os.Chmod(path, mode) // not changed by the umask
 }
 
 func mustOpen(t *testing.T, path string) *local.Key {
@@ -141,6 +142,7 @@ func mustOpen(t *testing.T, path string) *local.Key {
 	return k
 }
 
+// mustShareAKey fails the test unless two unwraps what one wrapped.
 func mustShareAKey(t *testing.T, one, two *local.Key) {
 	t.Helper()
 	wrapped, name, err := one.Wrap(t.Context(), []byte("plain"), seal.Context("i"))
@@ -148,6 +150,6 @@ func mustShareAKey(t *testing.T, one, two *local.Key) {
 		t.Fatal(err)
 	}
 	if plain, err := two.Unwrap(t.Context(), wrapped, name, seal.Context("i")); err != nil || !bytes.Equal(plain, []byte("plain")) {
-		t.Errorf("what one wrapped the other unwraps as %q, %v", plain, err)
+		t.Errorf("Unwrap of the other's bytes = %q, %v, want \"plain\"", plain, err)
 	}
 }

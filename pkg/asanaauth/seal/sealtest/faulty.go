@@ -7,34 +7,35 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// The operations of a wrapper, as Faulty calls them.
+// The names of the operations that [Faulty] passes to its Hook.
 const (
-	OpWrap   = "wrap"
-	OpUnwrap = "unwrap"
+	OpWrap   = "wrap"   // Wrap
+	OpUnwrap = "unwrap" // Unwrap
 )
 
-// Faulty is a wrapper that counts its calls and fails when it is told to. Use
-// it by pointer; it is safe for concurrent use if Hook is.
+// Faulty is a [seal.Wrapper] that counts its calls and fails on request. It must not be
+// copied after first use. It is safe for concurrent use if Hook is.
 type Faulty struct {
 	// Wrapper does the work. Required.
 	seal.Wrapper
-	// Hook is called before each operation with OpWrap or OpUnwrap. Its error
-	// is returned in place of the work; it should wrap seal.ErrDenied or
-	// seal.ErrUnavailable, as a wrapper's do. nil never fails.
+	// Hook is called before each operation, with OpWrap or OpUnwrap. If it returns an
+	// error, the operation is not run and returns that error. To keep the contract of
+	// seal.Wrapper, the error must wrap seal.ErrDenied or seal.ErrUnavailable. A nil Hook
+	// never fails. Do not set Hook while another goroutine uses the Faulty.
 	Hook func(op string) error
 
 	mu    sync.Mutex
 	calls map[string]int
 }
 
-// Calls tells how often op was called, failures included.
+// Calls returns how often op was called, including failed calls. op is OpWrap or OpUnwrap.
 func (f *Faulty) Calls(op string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls[op]
 }
 
-// Wrap implements [seal.Wrapper].
+// Wrap implements [seal.Wrapper]. It returns the error of Hook or the result of Wrapper.
 func (f *Faulty) Wrap(ctx context.Context, plain []byte, encctx map[string]string) ([]byte, string, error) {
 	if err := f.enter(OpWrap); err != nil {
 		return nil, "", err
@@ -42,7 +43,7 @@ func (f *Faulty) Wrap(ctx context.Context, plain []byte, encctx map[string]strin
 	return f.Wrapper.Wrap(ctx, plain, encctx)
 }
 
-// Unwrap implements [seal.Wrapper].
+// Unwrap implements [seal.Wrapper]. It returns the error of Hook or the result of Wrapper.
 func (f *Faulty) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) ([]byte, error) {
 	if err := f.enter(OpUnwrap); err != nil {
 		return nil, err
@@ -50,6 +51,7 @@ func (f *Faulty) Unwrap(ctx context.Context, wrapped []byte, key string, encctx 
 	return f.Wrapper.Unwrap(ctx, wrapped, key, encctx)
 }
 
+// enter counts a call of op and returns the error of Hook.
 func (f *Faulty) enter(op string) error {
 	f.mu.Lock()
 	if f.calls == nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/sealtest"
 )
 
-func TestFaultyFailsWhenTold(t *testing.T) {
+func TestFaultyReturnsTheHooksError(t *testing.T) {
 	var fault error
 	f := &sealtest.Faulty{Wrapper: local.New([32]byte{1}), Hook: func(op string) error {
 		if op == sealtest.OpUnwrap {
@@ -27,13 +27,13 @@ func TestFaultyFailsWhenTold(t *testing.T) {
 	}
 	fault = nil
 	if plain, err := f.Unwrap(t.Context(), wrapped, key, seal.Context("i")); err != nil || string(plain) != "plain" {
-		t.Errorf("Unwrap = %q, %v, want the wrapper's answer", plain, err)
+		t.Errorf("Unwrap = %q, %v, want the wrapper's result", plain, err)
 	}
 	if w, u := f.Calls(sealtest.OpWrap), f.Calls(sealtest.OpUnwrap); w != 1 || u != 2 {
-		t.Errorf("%d wraps and %d unwraps were counted, want 1 and 2", w, u)
+		t.Errorf("Calls = %d wraps and %d unwraps, want 1 and 2", w, u)
 	}
 }
 
-func TestFaultyWithoutHookKeepsTheContract(t *testing.T) {
+func TestConformanceOfFaultyWithoutHook(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return &sealtest.Faulty{Wrapper: local.New([32]byte{1})} })
 }

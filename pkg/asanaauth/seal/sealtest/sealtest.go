@@ -1,5 +1,9 @@
-// Package sealtest proves that a [seal.Wrapper] keeps its contract, and lends
-// one that fails when it is told to.
+// Package sealtest tests implementations of [seal.Wrapper].
+//
+// [Run] is a suite of tests for the contract of the interface. Every implementation runs
+// it, also implementations outside this module. [Faulty] is a Wrapper that counts calls
+// and fails on request, for tests of code that uses a Wrapper. This package imports
+// testing: only tests should import it.
 package sealtest
 
 import (
@@ -16,23 +20,25 @@ import (
 
 const installation = "installation-of-tests"
 
-// Run runs the suite. newWrapper returns a wrapper that is ready to wrap; it
-// is called once for each part, and may return the same one.
+// Run runs the suite, each test as a subtest of t. It calls newWrapper once for each
+// subtest. newWrapper returns a wrapper that is ready for use. It may return the same one
+// each time, and it should call t.Fatal if it fails.
 func Run(t *testing.T, newWrapper func(t *testing.T) seal.Wrapper) {
-	for name, part := range map[string]func(*testing.T, seal.Wrapper){
-		"round trip":            roundTrip,
-		"two wraps differ":      twoWrapsDiffer,
-		"another context":       anotherContext,
-		"each byte tampered":    tampered,
-		"truncated":             truncated,
-		"a key that is not one": foreignKey,
-		"context that ended":    ended,
-		"concurrent use":        concurrent,
+	for name, test := range map[string]func(*testing.T, seal.Wrapper){
+		"round trip":         roundTrip,
+		"two wraps differ":   twoWrapsDiffer,
+		"other context":      otherContext,
+		"each byte tampered": tampered,
+		"truncated":          truncated,
+		"unknown key name":   foreignKey,
+		"ended context":      ended,
+		"concurrent use":     concurrent,
 	} {
-		t.Run(name, func(t *testing.T) { part(t, newWrapper(t)) })
+		t.Run(name, func(t *testing.T) { test(t, newWrapper(t)) })
 	}
 }
 
+// wrap wraps plain in the suite's encryption context. It fails the test on an error.
 func wrap(t *testing.T, w seal.Wrapper, plain []byte) (wrapped []byte, key string) {
 	t.Helper()
 	wrapped, key, err := w.Wrap(t.Context(), plain, seal.Context(installation))
@@ -40,17 +46,17 @@ func wrap(t *testing.T, w seal.Wrapper, plain []byte) (wrapped []byte, key strin
 		t.Fatalf("Wrap: %v", err)
 	}
 	if key == "" {
-		t.Fatal("Wrap names no key")
+		t.Fatal("Wrap returned an empty key name")
 	}
 	return wrapped, key
 }
 
-// denied wants ErrDenied and no word of what was wrapped.
+// denied fails the test unless Unwrap returns ErrDenied and no plaintext.
 func denied(t *testing.T, w seal.Wrapper, wrapped []byte, key string, encctx map[string]string, why string) {
 	t.Helper()
 	plain, err := w.Unwrap(t.Context(), wrapped, key, encctx)
 	if !errors.Is(err, seal.ErrDenied) || errors.Is(err, seal.ErrUnavailable) || plain != nil {
-		t.Errorf("%s: Unwrap = %d bytes, %v, want nothing and ErrDenied", why, len(plain), err)
+		t.Errorf("%s: Unwrap = %d bytes, %v, want none and ErrDenied", why, len(plain), err)
 	}
 }
 
@@ -59,11 +65,11 @@ func roundTrip(t *testing.T, w seal.Wrapper) {
 		plain := bytes.Repeat([]byte("k"), size)
 		wrapped, key := wrap(t, w, plain)
 		if size > 1 && bytes.Contains(wrapped, plain) {
-			t.Errorf("%d bytes are to be read in what wrapped them", size)
+			t.Errorf("the wrapped form of %d bytes contains them in plain text", size)
 		}
 		got, err := w.Unwrap(t.Context(), wrapped, key, seal.Context(installation))
 		if err != nil || !bytes.Equal(got, plain) {
-			t.Errorf("%d bytes came back as %d, %v", size, len(got), err)
+			t.Errorf("Unwrap of %d bytes = %d bytes, %v, want the same bytes", size, len(got), err)
 		}
 	}
 }
@@ -72,24 +78,24 @@ func twoWrapsDiffer(t *testing.T, w seal.Wrapper) {
 	one, _ := wrap(t, w, []byte("the same"))
 	two, _ := wrap(t, w, []byte("the same"))
 	if bytes.Equal(one, two) {
-		t.Error("the same bytes were wrapped to the same bytes")
+		t.Error("Wrap returned the same bytes twice")
 	}
 }
 
-func anotherContext(t *testing.T, w seal.Wrapper) {
+func otherContext(t *testing.T, w seal.Wrapper) {
 	wrapped, key := wrap(t, w, []byte("plain"))
 	purpose, more, less := seal.Context(installation), seal.Context(installation), seal.Context(installation)
-	purpose["purpose"] = "another purpose"
-	more["more"] = "of it"
+	purpose["purpose"] = "other purpose"
+	more["more"] = "value"
 	delete(less, "purpose")
 	swapped := map[string]string{"purpose": installation, "installation": seal.Context("")["purpose"]}
 	for why, encctx := range map[string]map[string]string{
-		"another installation": seal.Context("another"),
-		"another purpose":      purpose,
-		"a pair more":          more,
-		"a pair less":          less,
-		"values swapped":       swapped,
-		"no context":           nil,
+		"other installation": seal.Context("other"),
+		"other purpose":      purpose,
+		"extra pair":         more,
+		"missing pair":       less,
+		"swapped values":     swapped,
+		"no context":         nil,
 	} {
 		denied(t, w, wrapped, key, encctx, why)
 	}
@@ -127,11 +133,11 @@ func ended(t *testing.T, w seal.Wrapper) {
 	_, _, wrapErr := w.Wrap(ctx, []byte("plain"), seal.Context(installation))
 	plain, unwrapErr := w.Unwrap(ctx, wrapped, key, seal.Context(installation))
 	if plain != nil {
-		t.Error("Unwrap answers though its context has ended")
+		t.Error("Unwrap returned a plaintext although the context has ended")
 	}
 	for op, err := range map[string]error{OpWrap: wrapErr, OpUnwrap: unwrapErr} {
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, seal.ErrUnavailable) || errors.Is(err, seal.ErrDenied) {
-			t.Errorf("%s: %v, want ErrUnavailable and the context's error", op, err)
+			t.Errorf("%s = %v, want ErrUnavailable and the context's error", op, err)
 		}
 	}
 }
