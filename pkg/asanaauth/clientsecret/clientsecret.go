@@ -1,9 +1,11 @@
-// Package clientsecret keeps the client secrets of the Asana app in memory, and remembers
+// Package clientsecret caches the client secrets of the Asana app in memory, and remembers
 // which of them Asana accepts.
 //
-// During a rotation there are two: the current one and the next one. A [Secrets] fetches
-// them on first use, keeps them for five minutes, and tries the other one if Asana rejects
-// the first.
+// During a rotation an app has two client secrets: the current one and the next one. A
+// [Secrets] fetches them from a [Source] on first use, caches them for five minutes, and
+// tries the other one if Asana rejects the first. Call [Secrets.Ready] before a request,
+// and make the request in [Secrets.Try]. Package asana/secretsmanager has a Source. This
+// package makes no request to Asana and does not rotate secrets.
 package clientsecret
 
 import (
@@ -18,33 +20,35 @@ import (
 )
 
 const (
-	ttl          = 5 * time.Minute  // how long secrets are kept before they are fetched again
+	ttl          = 5 * time.Minute  // how long secrets are cached before they are fetched again
 	refetchAfter = 30 * time.Second // the least age at which a rejection causes a fetch
 )
 
-// Source returns the client secrets of the Asana app: the current one and, if it exists,
-// the next one. It must be safe for concurrent use.
+// Source is a place that stores the client secrets, such as AWS Secrets Manager. It must be
+// safe for concurrent use.
 type Source interface {
+	// ClientSecrets returns the current client secret and, if it exists, the next one. It
+	// need not cache them. Its error must not contain a secret.
 	ClientSecrets(ctx context.Context) ([]secret.String, error)
 }
 
 // Config configures [Secrets].
 type Config struct {
 	Source Source           // required
-	Now    func() time.Time // the wall clock; nil: time.Now
+	Now    func() time.Time // the wall clock time; nil means time.Now without its monotonic reading
 }
 
-// Secrets keeps client secrets. It is safe for concurrent use.
+// Secrets caches the client secrets of one app. It is safe for concurrent use.
 type Secrets struct {
 	source Source
 	now    func() time.Time
 
 	mu      sync.Mutex
-	known   []secret.String // the one that Asana accepted last comes first
+	known   []secret.String // the secret that Asana accepted last comes first
 	fetched time.Time
 }
 
-// New returns Secrets. It fetches nothing before the first use. It returns an error if
+// New returns a Secrets. It fetches nothing before the first use. It returns an error if
 // Source is missing.
 func New(c Config) (*Secrets, error) {
 	if c.Source == nil {
@@ -56,11 +60,11 @@ func New(c Config) (*Secrets, error) {
 	return &Secrets{source: c.Source, now: c.Now}, nil
 }
 
-// Ready makes sure that at least one secret is in memory. It fetches the secrets if they
-// are older than five minutes. If the source is unavailable, older secrets are kept: Asana
-// decides whether they are still valid.
+// Ready makes sure that at least one secret is cached. It fetches the secrets if they are
+// five minutes old. If that fails, it keeps the older secrets: Asana decides whether they
+// are still valid.
 //
-// Errors: the source's, if no secret is in memory.
+// Errors: the source's error, if no secret is cached.
 func (s *Secrets) Ready(ctx context.Context) error {
 	known, age := s.current()
 	if len(known) > 0 && age < ttl {
@@ -72,16 +76,18 @@ func (s *Secrets) Ready(ctx context.Context) error {
 	return nil
 }
 
-// ErrRejected reports that Asana rejected every client secret.
-var ErrRejected = errors.New("asana rejects every client secret")
+// ErrRejected is the error of [Secrets.Try] if Asana rejected every client secret. The
+// operator must correct the secret.
+var ErrRejected = errors.New("clientsecret: Asana rejected every client secret")
 
-// Try calls request with the client secret that Asana accepted last. rejected reports
-// whether an error of request means that Asana rejected the client. If it does, Try calls
-// request with each other secret, once each. If Asana rejects them all, Try fetches the
-// secrets again, unless they are younger than 30 seconds, and tries the new ones. Call
-// Ready first.
+// Try calls request with the client secret that Asana accepted last. The function rejected
+// reports whether an error of request means that Asana rejected the client secret. If so,
+// Try calls request with each other secret, once each. If Asana rejects all of them, Try
+// fetches the secrets again, unless they are younger than 30 seconds, and tries the new
+// ones. Call [Secrets.Ready] first.
 //
-// Errors: that of request, or one that wraps [ErrRejected] and the last rejection.
+// Errors: that of request, if it is not a rejection. Otherwise one that wraps [ErrRejected]
+// and the last rejection, and the source's error if the fetch failed.
 func (s *Secrets) Try(ctx context.Context, rejected func(error) bool, request func(secret.String) error) error {
 	var tried []secret.String
 	var rejection error
@@ -108,12 +114,14 @@ func (s *Secrets) Try(ctx context.Context, rejected func(error) bool, request fu
 	}
 }
 
+// current returns the cached secrets and their age.
 func (s *Secrets) current() ([]secret.String, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known, s.now().Sub(s.fetched)
 }
 
+// fetch replaces the cached secrets. The one that Asana accepted last stays first.
 func (s *Secrets) fetch(ctx context.Context) error {
 	values, err := s.source.ClientSecrets(ctx)
 	if err != nil {
@@ -128,6 +136,7 @@ func (s *Secrets) fetch(ctx context.Context) error {
 	return nil
 }
 
+// untried returns the first cached secret that is not in tried.
 func (s *Secrets) untried(tried []secret.String) (secret.String, bool) {
 	known, _ := s.current()
 	for _, v := range known {
@@ -138,14 +147,14 @@ func (s *Secrets) untried(tried []secret.String) (secret.String, bool) {
 	return secret.String{}, false
 }
 
-// prefer moves a value that Asana did not reject to the front.
+// prefer moves a secret that Asana did not reject to the front.
 func (s *Secrets) prefer(value secret.String) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known = withFirst(s.known, value)
 }
 
-// withFirst returns values, with the value that equals first in front.
+// withFirst returns values with the one that equals first, if any, moved to the front.
 func withFirst(values []secret.String, first secret.String) []secret.String {
 	ordered := make([]secret.String, 0, len(values))
 	for _, v := range values {

@@ -13,7 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// app is an Asana app's secrets, as their source has them and as Asana accepts them.
+// app is an Asana app with its source of client secrets. accepts is the secret that Asana
+// accepts, and tried has the secrets that the last try used.
 type app struct {
 	t       *testing.T
 	source  *authtest.SecretsManager
@@ -23,6 +24,7 @@ type app struct {
 	tried   []string
 }
 
+// newApp returns an app whose source has these secrets. Asana accepts the first one.
 func newApp(t *testing.T, values ...string) *app {
 	t.Helper()
 	a := &app{t: t, source: &authtest.SecretsManager{}, now: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), accepts: values[0]}
@@ -39,9 +41,10 @@ var (
 	errInvalid = errors.New("invalid_client")
 )
 
+// isInvalid reports whether err means that Asana rejected the client secret.
 func isInvalid(err error) bool { return errors.Is(err, errInvalid) }
 
-// ready calls Ready, which must not fail.
+// ready calls Ready and fails the test if it returns an error.
 func (a *app) ready() {
 	a.t.Helper()
 	if err := a.secrets.Ready(a.t.Context()); err != nil {
@@ -49,7 +52,7 @@ func (a *app) ready() {
 	}
 }
 
-// try makes a request that Asana rejects unless it has the secret that it accepts.
+// try calls Try with a request that Asana rejects unless the secret is a.accepts.
 func (a *app) try() error {
 	a.tried = nil
 	return a.secrets.Try(a.t.Context(), isInvalid, func(s secret.String) error {
@@ -61,16 +64,17 @@ func (a *app) try() error {
 	})
 }
 
-// wantTry fails the test unless Try succeeds with the last of these secrets, after the
-// others.
+// wantTry fails the test unless Try uses these secrets in this order and succeeds with the
+// last one.
 func (a *app) wantTry(secrets ...string) {
 	a.t.Helper()
 	if err := a.try(); err != nil || !slices.Equal(a.tried, secrets) {
-		a.t.Errorf("Try() = %v after %q, want success after %q", err, a.tried, secrets)
+		a.t.Errorf("Try() = %v after %q, want no error after %q", err, a.tried, secrets)
 	}
 }
 
-// wantRejected fails the test unless Try fails after these secrets.
+// wantRejected fails the test unless Try uses these secrets in this order and all of them
+// are rejected.
 func (a *app) wantRejected(secrets ...string) {
 	a.t.Helper()
 	err := a.try()
@@ -79,6 +83,7 @@ func (a *app) wantRejected(secrets ...string) {
 	}
 }
 
+// wantFetches fails the test unless the source was called n times.
 func (a *app) wantFetches(n int) {
 	a.t.Helper()
 	authtest.WantCount(a.t, "fetches", a.source.Calls(), n)
@@ -88,7 +93,7 @@ func TestNewNeedsASource(t *testing.T) {
 	t.Parallel()
 	s, err := clientsecret.New(clientsecret.Config{})
 	if s != nil || err == nil || !strings.Contains(err.Error(), "Source is missing") {
-		t.Errorf("New() = %v, %v, want that Source is missing", s, err)
+		t.Errorf("New() = %v, %v, want the error that Source is missing", s, err)
 	}
 }
 
@@ -97,7 +102,7 @@ func TestNewFetchesNothing(t *testing.T) {
 	newApp(t, "current").wantFetches(0)
 }
 
-func TestSecretsAreKeptForFiveMinutes(t *testing.T) {
+func TestSecretsAreCachedForFiveMinutes(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current")
 	a.ready()
@@ -111,8 +116,8 @@ func TestSecretsAreKeptForFiveMinutes(t *testing.T) {
 	a.wantFetches(2)
 }
 
-// Without Now they age by the machine's clock.
-func TestSecretsAgeByTheSystemClock(t *testing.T) {
+// Without Config.Now, secrets expire by the system clock.
+func TestSecretsExpireByTheSystemClock(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		source := &authtest.SecretsManager{}
@@ -135,7 +140,7 @@ func TestSecretsAgeByTheSystemClock(t *testing.T) {
 	})
 }
 
-func TestReadyWithoutAnySecret(t *testing.T) {
+func TestReadyWithoutCachedSecrets(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current")
 	a.source.Set(errSource)
@@ -147,7 +152,7 @@ func TestReadyWithoutAnySecret(t *testing.T) {
 	a.wantTry("current")
 }
 
-func TestAKnownSecretServesWhileItsSourceIsUnavailable(t *testing.T) {
+func TestCachedSecretIsUsedWhileTheSourceIsUnavailable(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current")
 	a.ready()
@@ -171,16 +176,16 @@ func TestTheContextReachesTheSource(t *testing.T) {
 	}
 }
 
-// contextSource is a source that has nothing but the context's error.
+// contextSource is a source that returns the context's error.
 type contextSource struct{}
 
 func (contextSource) ClientSecrets(ctx context.Context) ([]secret.String, error) {
 	return nil, ctx.Err()
 }
 
-// The secret that worked is tried first, also after it was fetched again in another
-// order.
-func TestTheSecretThatWorkedComesFirst(t *testing.T) {
+// The secret that Asana accepted last is tried first, also after the secrets were fetched
+// again.
+func TestAcceptedSecretIsTriedFirst(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current", "next")
 	a.ready()
@@ -194,14 +199,14 @@ func TestTheSecretThatWorkedComesFirst(t *testing.T) {
 	a.wantFetches(2)
 }
 
-func TestARejectedSecretIsFetchedAgain(t *testing.T) {
+func TestRejectionFetchesTheSecretsAgain(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current")
 	a.ready()
 	a.accepts = "new"
 	a.source.Set(nil, "new")
 	a.now = a.now.Add(30*time.Second - time.Nanosecond)
-	a.wantRejected("current") // too soon after the last fetch
+	a.wantRejected("current") // the secrets are younger than 30 seconds
 	a.wantFetches(1)
 	a.now = a.now.Add(time.Nanosecond)
 	a.wantTry("current", "new")
@@ -209,7 +214,7 @@ func TestARejectedSecretIsFetchedAgain(t *testing.T) {
 	a.wantFetches(2)
 }
 
-// A secret is tried once, however often it is fetched.
+// Try uses each secret once, even if it fetches the same secret again.
 func TestEverySecretIsRejected(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current", "next")
@@ -238,14 +243,14 @@ func TestARejectionWhileTheSourceIsUnavailable(t *testing.T) {
 			t.Errorf("Try() = %v, want also %v", err, want)
 		}
 	}
-	// The source is asked again by the next caller: nothing was fetched.
+	// The failed fetch does not count, so the next call fetches again.
 	a.accepts = "new"
 	a.source.Set(nil, "new")
 	a.wantTry("current", "new")
 }
 
-// Any other error says nothing about the secret, and is returned as it is.
-func TestAnErrorThatIsNoRejection(t *testing.T) {
+// Try returns an error that is not a rejection unchanged and does not try another secret.
+func TestErrorThatIsNotARejection(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current", "next")
 	a.ready()

@@ -14,13 +14,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-func TestTwoThatMakeTheFirstKeyEndWithOne(t *testing.T) {
+func TestConcurrentProcessesCreateOneFirstKeyring(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if op.Name == "write" {
-				time.Sleep(time.Second) // by then every process has found that there is none
+				time.Sleep(time.Second) // meanwhile every process has read the empty table
 			}
 			return true, nil
 		}
@@ -33,18 +33,18 @@ func TestTwoThatMakeTheFirstKeyEndWithOne(t *testing.T) {
 		wg.Wait()
 		for _, ring := range rings {
 			if ring.Primary() != rings[0].Primary() || string(ring.Bytes()) != string(rings[0].Bytes()) {
-				t.Errorf("rings with the keys %d and %d", ring.Primary(), rings[0].Primary())
+				t.Errorf("got rings with the primary keys %d and %d, want the same ring", ring.Primary(), rings[0].Primary())
 			}
 		}
 		if mustRing(inst.Process()).Primary() != rings[0].Primary() {
-			t.Error("the table has another ring")
+			t.Error("the ring in the table differs from the processes' ring")
 		}
 	})
 }
 
-// The write of the first key fails, with or without effect: no process uses a ring that
-// the table may not have, and the next try ends with one.
-func TestCrashPointsOfTheFirstKey(t *testing.T) {
+// The write of the first keyring fails, and the row is saved or not. The process does not
+// use its ring, because the table may not have it. The next attempt succeeds.
+func TestCrashPointsOfTheFirstKeyring(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
 		inst := authtest.New(t)
@@ -55,12 +55,12 @@ func TestCrashPointsOfTheFirstKey(t *testing.T) {
 		wantErr(t, p.Keys, store.ErrUnavailable)
 		inst.Table.Hook = nil
 		if mustRing(p).Primary() != mustRing(inst.Process()).Primary() {
-			t.Errorf("saved %t: two rings", saved)
+			t.Errorf("saved %t: two processes have different rings", saved)
 		}
 	}
 }
 
-func TestTheFirstKeyIsNotMadeWithoutKMS(t *testing.T) {
+func TestFirstKeyringIsNotCreatedWithoutKMS(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{seal.ErrUnavailable, seal.ErrDenied} {
 		inst := authtest.New(t)
@@ -70,9 +70,9 @@ func TestTheFirstKeyIsNotMadeWithoutKMS(t *testing.T) {
 	}
 }
 
-func TestTheFirstKeyIsNotMadeWithoutRandomness(t *testing.T) {
+func TestFirstKeyringIsNotCreatedWithoutRandomness(t *testing.T) {
 	t.Parallel()
-	const key = 36 // bytes of a data key and its id; the name of the write comes after them
+	const key = 36 // bytes of a data key and its ID; the bytes of the writer's name follow
 	for n, cause := range map[int64]error{0: io.EOF, key - 1: io.ErrUnexpectedEOF, key: io.EOF, key + 1: io.ErrUnexpectedEOF} {
 		inst := authtest.New(t)
 		p := inst.Process(func(s *authtest.Settings) { s.Rand = io.LimitReader(rand.Reader, n) })
@@ -81,18 +81,18 @@ func TestTheFirstKeyIsNotMadeWithoutRandomness(t *testing.T) {
 	}
 }
 
-// A process that has had a keyring never makes another one: nothing that is sealed would
-// open any more.
-func TestTheFirstKeyIsNotMadeTwice(t *testing.T) {
+// A process that once had a keyring never creates another one. No sealed field could be
+// opened with the new keyring.
+func TestFirstKeyringIsNotCreatedTwice(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
-		inst := hasRing(t)
+		inst := withRing(t)
 		p := inst.Process()
 		ring := mustRing(p)
 		inst.Rows.Delete(store.KeyringKey)
 		time.Sleep(5 * time.Minute)
 		if mustRing(p) != ring {
-			t.Error("another ring")
+			t.Error("Ring() returned another ring, want the cached one")
 		}
 		time.Sleep(time.Hour)
 		if ring, err := p.Keys.Ring(t.Context()); ring != nil || err == nil {

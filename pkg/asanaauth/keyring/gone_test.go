@@ -9,9 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A process that once had the keyring does not make another one in its place, because
-// everything that is sealed would be lost. It goes on with the keyring that it has.
-func TestAKeyringThatIsGoneIsNotReplaced(t *testing.T) {
+// The keyring's row is deleted. A process that once had the keyring does not create another
+// one, because everything that is sealed would be lost. It continues with its cached keyring.
+func TestDeletedKeyringIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -21,7 +21,7 @@ func TestAKeyringThatIsGoneIsNotReplaced(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		p.MustToken(cookie, 0)
 		if rows, err := inst.Rows.Read(t.Context(), store.KeyringKey); err != nil || len(rows) > 0 {
-			t.Errorf("there is a new keyring, or %v", err)
+			t.Errorf("Read() of the keyring = %d rows, %v, want no rows", len(rows), err)
 		}
 	})
 }

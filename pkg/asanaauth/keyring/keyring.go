@@ -1,10 +1,11 @@
-// Package keyring keeps the unwrapped data keys of an installation in memory, and creates
-// the first one.
+// Package keyring caches the data keys of an installation in memory, and creates the first
+// data key.
 //
-// The table has one row with all data keys, wrapped together by a KMS key. A [Keyring] reads
-// that row, asks KMS to unwrap it, and keeps the result for Config.TTL. If KMS or the table
-// is unavailable, it uses the kept keys for up to an hour longer. If KMS denies the request,
-// it drops the kept keys at once.
+// The table has one row with all data keys. A KMS key wraps (encrypts) them together. A
+// [Keyring] reads that row, asks KMS to unwrap it, and caches the result for Config.TTL.
+// If KMS or the table is unavailable, it uses the cached keys for up to one hour longer.
+// If KMS denies the request, it discards the cached keys at once. This package does not
+// rotate keys.
 package keyring
 
 import (
@@ -23,19 +24,27 @@ import (
 )
 
 const (
-	extraTTL   = time.Hour        // how long kept keys are used beyond their TTL after a failure
+	extraTTL   = time.Hour        // how long cached keys are used beyond their TTL after a failure
 	retryAfter = 10 * time.Second // the least time between two attempts after a failure
 )
 
 // Config configures a [Keyring].
 type Config struct {
-	Store        store.Store      // has the keyring's row; required
-	Wrapper      seal.Wrapper     // wraps and unwraps the keyring: KMS, or a local key; required
-	Installation string           // its name, to which every sealed field is bound; required
-	TTL          time.Duration    // how long an unwrapped keyring is kept; 0 unwraps at each use
-	Now          func() time.Time // the wall clock; nil: time.Now
-	Rand         io.Reader        // nil: crypto/rand.Reader
-	Log          *slog.Logger     // nil: nothing is logged
+	// Store holds the keyring's row. Required.
+	Store store.Store
+	// Wrapper wraps and unwraps the keyring, with KMS or a local key. Required.
+	Wrapper seal.Wrapper
+	// Installation is the name of the installation. Every sealed field is bound to it.
+	// Required.
+	Installation string
+	// TTL is how long an unwrapped keyring is cached. 0 means that each use unwraps it.
+	TTL time.Duration
+	// Now returns the wall clock time. Nil means time.Now without its monotonic reading.
+	Now func() time.Time
+	// Rand is the source of new keys. Nil means crypto/rand.Reader.
+	Rand io.Reader
+	// Log receives warnings and the alarm kms_denied. Nil discards them.
+	Log *slog.Logger
 }
 
 // Keyring returns the data keys of one installation. It is safe for concurrent use.
@@ -52,11 +61,11 @@ type Keyring struct {
 	ring    *seal.Ring
 	fetched time.Time
 	reread  time.Time // when the table was last read because a key was unknown
-	retry   time.Time // after a failure: when table and KMS may be asked again
+	retry   time.Time // after a failure: when the table and KMS may be called again
 }
 
-// New returns a Keyring. It fetches nothing before the first use. The error reports every
-// missing field.
+// New returns a Keyring. It makes no request before the first use. The error lists every
+// missing or invalid field.
 func New(c Config) (*Keyring, error) {
 	var errs []error
 	if c.Store == nil {
@@ -90,24 +99,27 @@ func New(c Config) (*Keyring, error) {
 	return k, nil
 }
 
-// UnavailableError reports that the keyring is unavailable because the table or KMS could
-// not be reached. RetryAfter is how long neither is asked again. It wraps
+// UnavailableError is the error of [Keyring.Open] if the table or KMS failed less than ten
+// seconds ago. RetryAfter is the time until Open calls them again. The error wraps
 // [seal.ErrUnavailable].
 type UnavailableError struct{ RetryAfter time.Duration }
 
-// Error implements error.
+// Error returns a fixed text.
 func (*UnavailableError) Error() string {
-	return "keyring: a key is unknown, and KMS cannot be reached"
+	return "keyring: a key is unknown, and the keyring cannot be read now"
 }
 
 // Unwrap returns [seal.ErrUnavailable].
 func (*UnavailableError) Unwrap() error { return seal.ErrUnavailable }
 
-// Ring returns the data keys: the kept ones if they are younger than the TTL, otherwise
-// those of the table. If the table has none, Ring creates the first one. If the table or
-// KMS is unavailable, it returns the kept ones for up to an hour longer.
+// Ring returns the data keys. It returns the cached keys if they are younger than the TTL.
+// Otherwise it reads the table and asks KMS, and caches the result. If the table has no
+// keyring and this Keyring never had one, Ring creates the first keyring. If the table or
+// KMS is unavailable, it returns the cached keys for up to one hour longer.
 //
-// Errors: those of the store and of the wrapper, or the context's.
+// Errors: those of the store and of the wrapper, or the context's error. In particular,
+// [seal.ErrDenied] if KMS denies the request, and [store.ErrUnavailable] or
+// [seal.ErrUnavailable] during an outage.
 func (k *Keyring) Ring(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err
@@ -122,16 +134,18 @@ func (k *Keyring) Ring(ctx context.Context) (*seal.Ring, error) {
 	}
 	ring, err := k.refetch(ctx, now)
 	if err != nil && k.mayServe(now) {
-		k.log.WarnContext(ctx, "keyring kept beyond its time", slog.Any("err", err))
+		k.log.WarnContext(ctx, "cached keyring used beyond its TTL", slog.Any("err", err))
 		return k.ring, nil
 	}
 	return ring, err
 }
 
-// Open opens a sealed field. If ring does not have the field's key, Open reads the table
-// again, because the key may be newer than ring.
+// Open decrypts a sealed field with ring. If ring does not have the field's key, Open reads
+// the keyring again, because the key may be newer than ring. It does so at most once in
+// ten seconds.
 //
-// Errors: [seal.ErrOpen] if the field does not open, and those of [Keyring.Ring].
+// Errors: [seal.ErrOpen] if the field cannot be decrypted, [*UnavailableError], and those
+// of [Keyring.Ring].
 func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s secret.Sealed) (secret.String, error) {
 	text, err := ring.Open(l, s)
 	if !errors.Is(err, seal.ErrUnknownKey) {
@@ -143,10 +157,9 @@ func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s sec
 	return ring.Open(l, s)
 }
 
-// newer returns a ring that may have a key that the caller's ring does not have. It reads
-// the table at most every ten seconds, so that forged key ids cannot cause more reads.
-// After a failure it returns an error and not the kept ring, because the kept ring cannot
-// show that a key does not exist.
+// newer returns a ring that may have a key that the caller's ring lacks. It reads the table
+// at most once in ten seconds, because an attacker may forge key IDs. After a failure it
+// returns an error and not the cached ring: a key that the cached ring lacks may exist.
 func (k *Keyring) newer(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err
@@ -166,6 +179,7 @@ func (k *Keyring) newer(ctx context.Context) (*seal.Ring, error) {
 	return ring, err
 }
 
+// enter locks k. It returns the context's error if the context ends first.
 func (k *Keyring) enter(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -177,8 +191,8 @@ func (k *Keyring) enter(ctx context.Context) error {
 
 func (k *Keyring) leave() { <-k.lock }
 
-// refetch replaces the kept ring with the table's. If KMS denies the request, it drops the
-// kept ring. After any other error, also of the table, it sets retry.
+// refetch replaces the cached ring with the table's. If KMS denies the request, it discards
+// the cached ring. After any other error, also of the table, it sets retry.
 func (k *Keyring) refetch(ctx context.Context, now time.Time) (*seal.Ring, error) {
 	ring, err := k.fetch(ctx)
 	switch {
@@ -194,11 +208,12 @@ func (k *Keyring) refetch(ctx context.Context, now time.Time) (*seal.Ring, error
 	return nil, err
 }
 
-// mayServe reports whether the kept ring may be used although it may be older than the TTL.
+// mayServe reports whether the cached ring may be used, even if it is older than the TTL.
 func (k *Keyring) mayServe(now time.Time) bool {
 	return k.ring != nil && k.ttl > 0 && now.Sub(k.fetched) < k.ttl+extraTTL
 }
 
+// fetch reads the table's ring, or creates the first one.
 func (k *Keyring) fetch(ctx context.Context) (*seal.Ring, error) {
 	rows, err := k.store.Read(ctx, store.KeyringKey)
 	if err != nil {
@@ -209,7 +224,7 @@ func (k *Keyring) fetch(ctx context.Context) (*seal.Ring, error) {
 	case row != nil:
 		return k.unwrap(ctx, row)
 	case k.ring != nil:
-		return nil, errors.New("the keyring's row is gone")
+		return nil, errors.New("reading the keyring: the row no longer exists")
 	}
 	return k.create(ctx)
 }
@@ -221,13 +236,13 @@ func (k *Keyring) unwrap(ctx context.Context, row *store.Keyring) (*seal.Ring, e
 	}
 	ring, err := seal.ParseRing(k.installation, plain)
 	if err != nil {
-		return nil, fmt.Errorf("reading the keyring: %w", err)
+		return nil, fmt.Errorf("decoding the keyring: %w", err)
 	}
 	return ring, nil
 }
 
-// create creates the installation's first key. If two processes do so at once, the one
-// whose write fails uses the other's keyring.
+// create creates the installation's first keyring. If two processes do so at the same time,
+// the one whose write is rejected uses the other's keyring.
 func (k *Keyring) create(ctx context.Context) (*seal.Ring, error) {
 	ring, err := seal.NewRing(k.rand, k.installation, k.now())
 	if err != nil {
@@ -239,7 +254,7 @@ func (k *Keyring) create(ctx context.Context) (*seal.Ring, error) {
 	}
 	var writer [8]byte
 	if _, err := io.ReadFull(k.rand, writer[:]); err != nil {
-		return nil, fmt.Errorf("drawing randomness: %w", err)
+		return nil, fmt.Errorf("reading randomness: %w", err)
 	}
 	row := &store.Keyring{Wrapped: wrapped, KMSKey: name}
 	err = k.store.Write(ctx, store.Put(row, store.Absent, hex.EncodeToString(writer[:])))
@@ -252,6 +267,6 @@ func (k *Keyring) create(ctx context.Context) (*seal.Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("saving the first keyring: %w", err)
 	}
-	k.log.WarnContext(ctx, "first keyring made: fields that were sealed before, if any, no longer open")
+	k.log.WarnContext(ctx, "first keyring created: fields that were sealed earlier, if any, can no longer be decrypted")
 	return ring, nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// mustRing returns the data keys that a process has.
+// mustRing returns the ring of a process.
 func mustRing(p *authtest.Process) *seal.Ring {
 	p.Installation.T.Helper()
 	ring, err := p.Keys.Ring(context.Background())
@@ -28,8 +28,8 @@ func mustRing(p *authtest.Process) *seal.Ring {
 	return ring
 }
 
-// hasRing returns an installation that has its first keyring.
-func hasRing(t *testing.T) *authtest.Installation {
+// withRing returns an installation that has its first keyring.
+func withRing(t *testing.T) *authtest.Installation {
 	inst := authtest.New(t)
 	mustRing(inst.Process())
 	return inst
@@ -39,7 +39,7 @@ func hasRing(t *testing.T) *authtest.Installation {
 func wantErr(t *testing.T, keys *keyring.Keyring, target error) {
 	t.Helper()
 	if ring, err := keys.Ring(context.Background()); !errors.Is(err, target) || ring != nil {
-		t.Fatalf("Ring() = %v, %v, want the error %q", ring, err, target)
+		t.Fatalf("Ring() = %v, %v, want an error that wraps %q", ring, err, target)
 	}
 }
 
@@ -56,7 +56,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// The other fields have defaults, and nothing is fetched before the first use.
+// The other fields have defaults. New makes no request.
 func TestNewWithTheRequiredFields(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
@@ -70,11 +70,11 @@ func TestNewWithTheRequiredFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ring.Primary() != mustRing(inst.Process()).Primary() {
-		t.Error("the table has another ring")
+		t.Error("the ring in the table differs from the returned ring")
 	}
 }
 
-func TestOneUnwrapForAColdStart(t *testing.T) {
+func TestColdStartUnwrapsOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -83,25 +83,25 @@ func TestOneUnwrapForAColdStart(t *testing.T) {
 		cold := inst.Unwraps()
 		p := inst.Process()
 		p.MustToken(cookie, 0)
-		authtest.WantCount(t, "unwraps of a cold start", inst.Unwraps()-cold, 1)
+		authtest.WantCount(t, "unwraps during a cold start", inst.Unwraps()-cold, 1)
 		for range 4 {
 			time.Sleep(time.Minute)
-			inst.Process().MustToken(cookie, 0) // other processes go on meanwhile
+			inst.Process().MustToken(cookie, 0) // another process refreshes in between
 			before := inst.Unwraps()
 			p.Session(cookie)
 			if _, err := p.Refused(cookie, p.MustToken(cookie, 0)); err != nil {
 				t.Fatal(err)
 			}
-			authtest.WantCount(t, "unwraps of a warm refresh", inst.Unwraps()-before, 0)
+			authtest.WantCount(t, "unwraps during a warm refresh", inst.Unwraps()-before, 0)
 		}
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 5)
 	})
 }
 
-func TestAColdStartOfManyIsOneUnwrap(t *testing.T) {
+func TestConcurrentCallersUnwrapOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
-		inst := hasRing(t)
+		inst := withRing(t)
 		inst.KMS.Hook = func(string) error { time.Sleep(time.Second); return nil }
 		before := inst.Unwraps()
 		p := inst.Process()
@@ -109,8 +109,7 @@ func TestAColdStartOfManyIsOneUnwrap(t *testing.T) {
 		for range 20 {
 			wg.Go(func() { mustRing(p) })
 		}
-		// A caller that waits for another caller's unwrap waits no longer than its own
-		// context allows.
+		// A caller that waits for another caller's unwrap stops when its own context ends.
 		time.Sleep(time.Millisecond)
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
@@ -119,17 +118,17 @@ func TestAColdStartOfManyIsOneUnwrap(t *testing.T) {
 			t.Errorf("Ring() = %v, want the context's error", err)
 		}
 		if took := time.Since(began); took != 500*time.Millisecond {
-			t.Errorf("waited %v", took)
+			t.Errorf("Ring() returned after %v, want 500ms", took)
 		}
 		wg.Wait()
 		authtest.WantCount(t, "unwraps", inst.Unwraps()-before, 1)
 	})
 }
 
-func TestTheKeyringIsKeptForItsTime(t *testing.T) {
+func TestKeyringIsCachedForTTL(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
-		inst := hasRing(t)
+		inst := withRing(t)
 		p := inst.Process()
 		mustRing(p)
 		before := inst.Unwraps()
@@ -140,15 +139,15 @@ func TestTheKeyringIsKeptForItsTime(t *testing.T) {
 		mustRing(p)
 		authtest.WantCount(t, "unwraps at five minutes", inst.Unwraps()-before, 1)
 		mustRing(p)
-		authtest.WantCount(t, "unwraps right after", inst.Unwraps()-before, 1)
+		authtest.WantCount(t, "unwraps immediately afterwards", inst.Unwraps()-before, 1)
 	})
 }
 
-// The wall clock of a sandbox that was frozen jumps, while no time has passed for
-// anything that waits.
-func TestTheKeyringAgesByTheWallClock(t *testing.T) {
+// While a Lambda sandbox is frozen, only its wall clock advances. The cached keyring expires
+// by the wall clock.
+func TestKeyringExpiresByTheWallClock(t *testing.T) {
 	t.Parallel()
-	inst := hasRing(t)
+	inst := withRing(t)
 	now := time.Now().Round(0)
 	keys, err := keyring.New(keyring.Config{
 		Store: inst.Table, Wrapper: inst.KMS, Installation: authtest.Name, TTL: 5 * time.Minute,
@@ -157,24 +156,24 @@ func TestTheKeyringAgesByTheWallClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func(unwraps int) {
+	wantUnwraps := func(n int) {
 		t.Helper()
 		before := inst.Unwraps()
 		if _, err := keys.Ring(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		authtest.WantCount(t, "unwraps", inst.Unwraps()-before, unwraps)
+		authtest.WantCount(t, "unwraps", inst.Unwraps()-before, n)
 	}
-	ask(1)
-	ask(0)
+	wantUnwraps(1)
+	wantUnwraps(0)
 	now = now.Add(6 * time.Minute)
-	ask(1)
+	wantUnwraps(1)
 }
 
-func TestAKeyringThatIsNotKept(t *testing.T) {
+func TestKeyringWithTTLZeroIsNotCached(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
-		inst := hasRing(t)
+		inst := withRing(t)
 		p := inst.Process(func(s *authtest.Settings) { s.KeyTTL = 0 })
 		for range 3 {
 			before := inst.Unwraps()
@@ -188,7 +187,7 @@ func TestAKeyringThatIsNotKept(t *testing.T) {
 	})
 }
 
-func TestAKeyringServesAnHourLongerWhileItCannotBeRead(t *testing.T) {
+func TestKeyringIsUsedOneHourLongerDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		fail func(*authtest.Installation)
@@ -203,7 +202,7 @@ func TestAKeyringServesAnHourLongerWhileItCannotBeRead(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
-				inst := hasRing(t)
+				inst := withRing(t)
 				p := inst.Process()
 				ring := mustRing(p)
 				c.fail(inst)
@@ -211,13 +210,13 @@ func TestAKeyringServesAnHourLongerWhileItCannotBeRead(t *testing.T) {
 				reads := inst.Table.Count("read")
 				for range 100 {
 					if mustRing(p) != ring {
-						t.Fatal("another ring")
+						t.Fatal("Ring() returned another ring, want the cached one")
 					}
 				}
-				authtest.WantCount(t, "attempts at once", inst.Table.Count("read")-reads, 1)
+				authtest.WantCount(t, "reads in the first second", inst.Table.Count("read")-reads, 1)
 				time.Sleep(10 * time.Second)
 				mustRing(p)
-				authtest.WantCount(t, "attempts ten seconds later", inst.Table.Count("read")-reads, 2)
+				authtest.WantCount(t, "reads after ten seconds", inst.Table.Count("read")-reads, 2)
 				time.Sleep(time.Hour - 10*time.Second - time.Nanosecond)
 				mustRing(p)
 				time.Sleep(time.Nanosecond)
@@ -225,14 +224,14 @@ func TestAKeyringServesAnHourLongerWhileItCannotBeRead(t *testing.T) {
 				inst.KMS.Hook, inst.Table.Hook = nil, nil
 				mustRing(p)
 				if inst.Log.Says("alarm", "kms_denied") > 0 {
-					t.Error("the alarm of a refusal")
+					t.Error("got the alarm kms_denied during an outage")
 				}
 			})
 		})
 	}
 }
 
-func TestAKeyringIsDroppedAtOnceWhenKMSDenies(t *testing.T) {
+func TestKeyringIsDiscardedWhenKMSDenies(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -245,20 +244,20 @@ func TestAKeyringIsDroppedAtOnceWhenKMSDenies(t *testing.T) {
 		_, err := p.Token(cookie, 3000*time.Second)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), 1)
-		// From then on the kept one does not serve, whatever KMS says.
+		// The cached keyring was discarded, so it is not used during an outage either.
 		inst.KMS.Hook = func(string) error { return seal.ErrUnavailable }
 		wantErr(t, p.Keys, seal.ErrUnavailable)
 		if after := inst.Rows.Hot(cookie.Reveal()); after.Rev != before.Rev || after.Status != string(asanaauth.Active) {
-			t.Errorf("the connection has changed: %+v", after)
+			t.Errorf("connection = %+v, want it unchanged and active", after)
 		}
 		inst.KMS.Hook = nil
 		p.MustToken(cookie, 0)
 	})
 }
 
-func TestAKeyringOfAnotherInstallation(t *testing.T) {
+func TestKeyringOfAnotherInstallationIsDenied(t *testing.T) {
 	t.Parallel()
-	inst := hasRing(t)
+	inst := withRing(t)
 	keys, err := keyring.New(keyring.Config{
 		Store: inst.Table, Wrapper: inst.KMS, Installation: "another installation", TTL: time.Minute,
 		Log: slog.New(slog.NewJSONHandler(inst.Log, nil)),
@@ -270,9 +269,9 @@ func TestAKeyringOfAnotherInstallation(t *testing.T) {
 	authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), 1)
 }
 
-// What KMS unwraps may still not be a keyring. That is neither a refusal of KMS nor an
-// outage.
-func TestARowThatHoldsNoKeyring(t *testing.T) {
+// The row's unwrapped bytes are not a valid keyring. The error is neither a denial by KMS nor
+// an outage.
+func TestRowWithoutAValidKeyring(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
 	wrapped, name, err := inst.KMS.Wrapper.Wrap(t.Context(), []byte("no keyring"), seal.Context(authtest.Name))
@@ -282,6 +281,6 @@ func TestARowThatHoldsNoKeyring(t *testing.T) {
 	inst.Rows.Forge(&store.Keyring{Wrapped: wrapped, KMSKey: name})
 	ring, err := inst.Process().Keys.Ring(t.Context())
 	if ring != nil || err == nil || errors.Is(err, seal.ErrDenied) || errors.Is(err, seal.ErrUnavailable) {
-		t.Errorf("Ring() = %v, %v, want an error of another kind", ring, err)
+		t.Errorf("Ring() = %v, %v, want an error other than ErrDenied and ErrUnavailable", ring, err)
 	}
 }

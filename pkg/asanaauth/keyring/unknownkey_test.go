@@ -15,15 +15,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// openSession opens a session, and so fields of three rows.
+// openSession opens a session. That opens sealed fields of three rows.
 func openSession(p *authtest.Process, cookie secret.String) error {
 	_, err := p.Sessions.Open(context.Background(), cookie)
 	return err
 }
 
-// A field that is sealed under a key that the kept ring does not have may be younger
-// than the ring.
-func TestAnUnknownKeyHasTheRingReadAgain(t *testing.T) {
+// A field is sealed under a key that the cached ring does not have. The key may be newer
+// than the ring, so the keyring is read again.
+func TestUnknownKeyReadsTheKeyringAgain(t *testing.T) {
 	t.Parallel()
 	for _, age := range []time.Duration{0, time.Second, 4 * time.Minute} {
 		t.Run(age.String(), func(t *testing.T) {
@@ -41,16 +41,16 @@ func TestAnUnknownKeyHasTheRingReadAgain(t *testing.T) {
 				}
 				authtest.WantCount(t, "unwraps", inst.Unwraps()-before, 1)
 				if inst.Log.Says("alarm", "unseal_failed") > 0 {
-					t.Error("the alarm of a forged row")
+					t.Error("got the alarm unseal_failed for a valid row")
 				}
 			})
 		})
 	}
 }
 
-// While KMS cannot be asked, nothing says that a key does not exist: no browser is
-// signed out.
-func TestAnUnknownKeyWithoutKMS(t *testing.T) {
+// Without KMS, a process cannot know whether a key exists. The error is TryAgain, so no
+// browser is signed out.
+func TestUnknownKeyWithoutKMS(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		err    error
@@ -69,9 +69,9 @@ func TestAnUnknownKeyWithoutKMS(t *testing.T) {
 				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), c.alarms)
 				if what == "unavailable" {
 					authtest.WantKind(t, openSession(p, cookie), asanaauth.TryAgain)
-					authtest.WantCount(t, "unwraps at once", inst.Unwraps()-before, 1)
+					authtest.WantCount(t, "unwraps within ten seconds", inst.Unwraps()-before, 1)
 				}
-				authtest.WantCount(t, "alarms of forged rows", inst.Log.Says("alarm", "unseal_failed"), 0)
+				authtest.WantCount(t, "alarms unseal_failed", inst.Log.Says("alarm", "unseal_failed"), 0)
 				inst.KMS.Hook = nil
 				time.Sleep(10 * time.Second)
 				p.Session(cookie)
@@ -80,7 +80,7 @@ func TestAnUnknownKeyWithoutKMS(t *testing.T) {
 	}
 }
 
-// Open says for how long KMS is not asked again.
+// After a failure, the error of Open has the time until KMS is called again.
 func TestOpenOfAnUnknownKey(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -95,18 +95,18 @@ func TestOpenOfAnUnknownKey(t *testing.T) {
 		}
 		inst.KMS.Hook = func(string) error { return seal.ErrUnavailable }
 		if _, err := p.Keys.Open(t.Context(), old, label, sealed); !errors.Is(err, seal.ErrUnavailable) {
-			t.Errorf("Open() = %v, want the error of KMS", err)
+			t.Errorf("Open() = %v, want the error of KMS, %v", err, seal.ErrUnavailable)
 		}
 		time.Sleep(3 * time.Second)
 		_, err = p.Keys.Open(t.Context(), old, label, sealed)
 		var unavailable *keyring.UnavailableError
 		if !errors.As(err, &unavailable) || !errors.Is(err, seal.ErrUnavailable) || unavailable.RetryAfter != 7*time.Second {
-			t.Errorf("Open() = %#v, want to try again in 7 seconds", err)
+			t.Errorf("Open() = %#v, want an UnavailableError with RetryAfter 7s", err)
 		}
 		inst.KMS.Hook = nil
 		time.Sleep(7 * time.Second)
 		if text, err := p.Keys.Open(t.Context(), old, label, sealed); err != nil || text.Reveal() != "text" {
-			t.Errorf("Open() = %q, %v", text.Reveal(), err)
+			t.Errorf("Open() = %q, %v, want \"text\"", text.Reveal(), err)
 		}
 		label.Field = "another field"
 		if _, err := p.Keys.Open(t.Context(), mustRing(p), label, sealed); !errors.Is(err, seal.ErrOpen) {
@@ -115,9 +115,9 @@ func TestOpenOfAnUnknownKey(t *testing.T) {
 	})
 }
 
-// An attacker who can write the table can make up key ids: KMS is asked only now and
-// then.
-func TestMadeUpKeysDoNotReachKMSEachTime(t *testing.T) {
+// An attacker who can write the table can forge key IDs. Forged IDs cause at most one KMS
+// request in ten seconds.
+func TestForgedKeyIDsRarelyReachKMS(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

@@ -1,8 +1,10 @@
-// Package secret holds values that must not be printed: tokens, client
-// secrets, cookies, names of people.
+// Package secret has types for values that must not be printed: tokens, client secrets,
+// cookies, and personal data such as names.
 //
-// A secret leaves its wrapping through Reveal alone, so that every use can be
-// found by searching for that word.
+// A [String] holds a value in plain text. Formatting, logging or marshalling it gives
+// "[redacted]". Only [String.Reveal] returns the value, so a search for Reveal finds every
+// use. A [Sealed] holds a value that package seal encrypted. This package does not encrypt
+// values and does not erase them from memory.
 package secret
 
 import (
@@ -14,13 +16,16 @@ import (
 
 const redacted = "[redacted]"
 
-// String is a text that cannot be printed: every way of formatting, logging or
-// marshalling it gives "[redacted]". The zero value is an absent secret. It
-// holds a pointer, since a string-kinded type leaks through unexported fields,
-// %d and map keys; so == compares identity: use Equal. Safe for concurrent use.
+// String is a text that cannot be printed. Every way of formatting, logging or marshalling
+// it gives "[redacted]". The zero value means that the secret is missing. A String is
+// immutable and safe for concurrent use.
+//
+// Compare two values with [String.Equal]. The operator == compares pointers, because a
+// String holds a pointer to its text. A type whose underlying type is string would be
+// printed in unexported fields, in map keys, and with %d.
 type String struct{ p *string }
 
-// New wraps s. An empty s gives the zero value.
+// New returns a String with the text s. If s is empty, it returns the zero value.
 func New(s string) String {
 	if s == "" {
 		return String{}
@@ -28,7 +33,7 @@ func New(s string) String {
 	return String{&s}
 }
 
-// Reveal returns the text, "" for the zero value.
+// Reveal returns the text, or "" for the zero value.
 func (s String) Reveal() string {
 	if s.p == nil {
 		return ""
@@ -36,33 +41,36 @@ func (s String) Reveal() string {
 	return *s.p
 }
 
-// IsZero reports that there is no secret.
+// IsZero reports whether s is the zero value.
 func (s String) IsZero() bool { return s.p == nil }
 
-// Equal compares two secrets in a time that depends on their lengths alone.
+// Equal reports whether s and t have the same text. Its duration depends only on their
+// lengths.
 func (s String) Equal(t String) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(t.Reveal())) == 1
 }
 
-// Format implements [fmt.Formatter] for every verb.
+// Format implements [fmt.Formatter]. It writes "[redacted]" for every verb.
 func (String) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
-// String implements [fmt.Stringer].
+// String implements [fmt.Stringer]. It returns "[redacted]".
 func (String) String() string { return redacted }
 
-// LogValue implements [slog.LogValuer].
+// LogValue implements [slog.LogValuer]. It returns "[redacted]".
 func (String) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText implements [encoding.TextMarshaler], which JSON and XML use.
+// MarshalText implements [encoding.TextMarshaler], which encoding/json and encoding/xml
+// use. It returns "[redacted]" and no error.
 func (String) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Sealed is a ciphertext that package seal made. It is the only type that a
-// stored row has for tokens and for what is known of people, so a row has no
-// field that could hold them in the clear. nil is an absent field.
+// Sealed is a value that package seal encrypted. Stored rows use it for tokens and personal
+// data, so no field of a row can hold them in plain text. Nil means that the value is
+// missing.
 type Sealed []byte
 
-// Format implements [fmt.Formatter]: a ciphertext tells its size at most.
+// Format implements [fmt.Formatter]. For every verb it writes only the size, such as
+// "[sealed, 72 bytes]".
 func (s Sealed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "[sealed, %d bytes]", len(s)) }
 
-// LogValue implements [slog.LogValuer].
+// LogValue implements [slog.LogValuer]. It returns the text that Format writes.
 func (s Sealed) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }

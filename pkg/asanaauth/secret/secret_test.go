@@ -14,13 +14,14 @@ import (
 
 const marker = "marker-6f1e"
 
+// holder has secrets in exported and unexported fields.
 type holder struct {
 	Open   secret.String
 	closed secret.String
 	Sealed secret.Sealed
 }
 
-func TestNothingPrintsASecret(t *testing.T) {
+func TestSecretsAreNotPrinted(t *testing.T) {
 	h := holder{secret.New(marker), secret.New(marker), secret.Sealed(marker)}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%p", "%08b"} {
@@ -40,7 +41,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	hex := fmt.Sprintf("%x", marker)
 	for _, leak := range []string{marker, hex, strings.ToUpper(hex)} {
 		if strings.Contains(out.String(), leak) {
-			t.Errorf("the secret got out as %q in:\n%s", leak, out.String())
+			t.Errorf("the output contains the secret as %q:\n%s", leak, out.String())
 		}
 	}
 }
@@ -50,18 +51,18 @@ func TestReveal(t *testing.T) {
 		t.Errorf("Reveal() = %q, want %q", got, marker)
 	}
 	if got := (secret.String{}).Reveal(); got != "" {
-		t.Errorf("Reveal() of the zero value = %q, want nothing", got)
+		t.Errorf("Reveal() of the zero value = %q, want \"\"", got)
 	}
 	if !secret.New("").IsZero() || secret.New(marker).IsZero() {
-		t.Error("IsZero() does not tell an absent secret from a present one")
+		t.Error("IsZero() must be true for an empty secret only")
 	}
 }
 
 func TestEqual(t *testing.T) {
 	if !secret.New(marker).Equal(secret.New(marker)) {
-		t.Error("the same text in two wrappings is not Equal")
+		t.Error("Equal() of the same text = false, want true")
 	}
 	if secret.New(marker).Equal(secret.New(marker+"x")) || secret.New(marker).Equal(secret.String{}) {
-		t.Error("different texts are Equal")
+		t.Error("Equal() of different texts = true, want false")
 	}
 }
