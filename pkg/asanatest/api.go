@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// fullPermissions is the scope of endpoints that have no granular one.
+// fullPermissions is the scope that an endpoint needs if it has no granular scope.
 const fullPermissions = "default"
 
 const (
@@ -16,11 +16,11 @@ const (
 	fullNeeded    = "Full permissions are required to use this endpoint."
 )
 
-// apiError is an error in the API's envelope.
+// apiError is an error of the REST API.
 type apiError struct {
 	status        int
 	message, help string
-	code          string // only for a write of a view only member
+	code          string // set only if a view-only member tries to write
 }
 
 func fail(status int, format string, args ...any) *apiError {
@@ -38,10 +38,11 @@ type call struct {
 	token *token
 }
 
-// apiHandler returns the value of data, a page or created.
+// apiHandler serves one API request. It returns the value of data, a page, or a created.
 type apiHandler func(*call) (any, *apiError)
 
-// created is the response to a write: 201, and the path of the object.
+// created is the result of a write. The response has status 201 and the path of the new
+// object in its Location header.
 type created struct {
 	path string
 	data any
@@ -71,8 +72,8 @@ func (a *api) routes(mux *http.ServeMux) {
 	}))
 }
 
-// guard returns a handler that authenticates a request, checks its scope, and
-// writes what h returns.
+// guard returns a handler that authenticates a request, checks its scope, calls h, and
+// writes the result.
 func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 	return withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
 		t, p, failure := a.caller(r)
@@ -91,7 +92,7 @@ func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 	})
 }
 
-// caller returns the token of a request, and its person.
+// caller returns the token of a request and its person. The error is a 401.
 func (a *api) caller(r *http.Request) (*token, *Person, *apiError) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	known := a.memory.Tokens[value]
@@ -117,7 +118,7 @@ func (a *api) checkScope(r *http.Request, t *token, scope string) *apiError {
 	return fail(http.StatusForbidden, fullNeeded)
 }
 
-// withAPIHeaders adds the headers that the real API sends.
+// withAPIHeaders returns a handler that adds the headers of the real API.
 func withAPIHeaders(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowOrigins(w)

@@ -20,21 +20,21 @@ func TestUnauthorized(t *testing.T) {
 	k := newKit(t)
 	tok := k.signIn(full(), asanatest.Member)
 	if got := k.get("/api/1.0/users/me", ""); got.status != 401 || strings.TrimSpace(got.text) != `{"errors":[{"message":"Not Authorized"}]}` {
-		t.Errorf("no token: %d %s", got.status, got.text)
+		t.Errorf("no token: got %d %s, want 401", got.status, got.text)
 	}
 	for name, bearer := range map[string]string{"unknown": "nothing", "refresh token": tok.RefreshToken} {
 		if got := k.get("/api/1.0/users/me", bearer); got.status != 401 || got.errorMessage() != "Not Authorized" {
-			t.Errorf("%s: %d %s", name, got.status, got.text)
+			t.Errorf("%s: got %d %s, want 401", name, got.status, got.text)
 		}
 	}
 	k.clock.Add(3599e9)
 	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 200 {
-		t.Errorf("in the last second: %d", got.status)
+		t.Errorf("in the last second: got %d, want 200", got.status)
 	}
 	k.clock.Add(1e9)
 	got := k.get("/api/1.0/users/me", tok.AccessToken)
 	if got.status != 401 || got.errorMessage() != expired || !strings.Contains(got.text, helpText) {
-		t.Errorf("expired: %d %s", got.status, got.text)
+		t.Errorf("expired: got %d %s, want 401", got.status, got.text)
 	}
 }
 
@@ -49,21 +49,21 @@ func TestUserRecord(t *testing.T) {
 	}}
 	for _, id := range []string{"me", asanatest.Several, "sam@globex.example"} {
 		if got := k.get("/api/1.0/users/"+id, tok.AccessToken); !reflect.DeepEqual(got.data(), want) {
-			t.Errorf("users/%s: %s", id, got.text)
+			t.Errorf("users/%s: got %s, want %v", id, got.text, want)
 		}
 	}
 	got := k.get("/api/1.0/users/me?opt_fields=email,workspaces.name,nothing", tok.AccessToken)
 	want = map[string]any{"gid": asanatest.Several, "email": "sam@globex.example", "workspaces": []any{
 		map[string]any{"gid": asanatest.Acme, "name": "Acme"}, map[string]any{"gid": asanatest.Globex, "name": "Globex"}}}
 	if !reflect.DeepEqual(got.data(), want) {
-		t.Errorf("with opt_fields: %s", got.text)
+		t.Errorf("with opt_fields: got %s, want %v", got.text, want)
 	}
 	photo := k.get("/api/1.0/users/me?opt_fields=photo.image_128x128", k.PersonalAccessToken(asanatest.Member)).data()["photo"]
 	if !reflect.DeepEqual(photo, map[string]any{"image_128x128": "https://photos.example/mia.png"}) {
-		t.Errorf("photo is %v", photo)
+		t.Errorf("photo: got %v, want only image_128x128", photo)
 	}
 	if got := k.get("/api/1.0/users/me?opt_pretty", tok.AccessToken); !strings.Contains(got.text, "\n  ") {
-		t.Errorf("opt_pretty: %s", got.text)
+		t.Errorf("opt_pretty: got %s, want indented JSON", got.text)
 	}
 }
 
@@ -108,7 +108,7 @@ func TestScopes(t *testing.T) {
 	} {
 		got := k.get(test.path, test.bearer)
 		if got.status != test.status || got.errorMessage() != test.message {
-			t.Errorf("%s: %d %q, want %d %q", test.path, got.status, got.errorMessage(), test.status, test.message)
+			t.Errorf("%s: got %d %q, want %d %q", test.path, got.status, got.errorMessage(), test.status, test.message)
 		}
 	}
 }
@@ -127,21 +127,21 @@ func TestViewOnlyWrites(t *testing.T) {
 	sam := k.PersonalAccessToken(asanatest.Several)
 	got := write(sam, task(asanatest.Acme))
 	if got.status != 403 || got.errorMessage() != "You cannot perform write actions as a view only license member." {
-		t.Errorf("view only: %d %s", got.status, got.text)
+		t.Errorf("view only: got %d %s, want 403", got.status, got.text)
 	}
 	got = write(sam, task(asanatest.Globex))
 	if got.status != 201 || got.data()["name"] != "Buy milk" || !strings.HasPrefix(got.header.Get("Location"), "/api/1.0/tasks/") {
-		t.Errorf("full member: %d %s", got.status, got.text)
+		t.Errorf("full member: got %d %s, want 201", got.status, got.text)
 	}
 	if got := write(k.signIn(granular("tasks:read"), asanatest.Member).AccessToken, task(asanatest.Acme)); got.status != 403 || !strings.HasSuffix(got.errorMessage(), "tasks:write") {
-		t.Errorf("write does not come with read: %d %s", got.status, got.text)
+		t.Errorf("with tasks:read: got %d %s, want 403", got.status, got.text)
 	}
 	if got := write(k.signIn(granular("tasks:write"), asanatest.Member).AccessToken, task(asanatest.Acme)); got.status != 201 {
-		t.Errorf("with tasks:write: %d %s", got.status, got.text)
+		t.Errorf("with tasks:write: got %d %s, want 201", got.status, got.text)
 	}
 	for body, want := range map[string]string{`{`: "Could not parse request data, invalid JSON", `{"data":{}}`: "workspace: Missing input"} {
 		if got := write(sam, body); got.status != 400 || got.errorMessage() != want {
-			t.Errorf("%s: %d %s", body, got.status, got.text)
+			t.Errorf("%s: got %d %s, want 400", body, got.status, got.text)
 		}
 	}
 }
@@ -155,21 +155,21 @@ func TestHeaders(t *testing.T) {
 	for name, want := range map[string]string{"Content-Type": "application/json; charset=UTF-8", "X-Asana-Api-Version": "1.1", "X-Frame-Options": "DENY",
 		"X-Content-Type-Options": "nosniff", "Access-Control-Allow-Origin": "*", "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload"} {
 		if got.header.Get(name) != want {
-			t.Errorf("%s: %q, want %q", name, got.header.Get(name), want)
+			t.Errorf("%s: got %q, want %q", name, got.header.Get(name), want)
 		}
 	}
 	preflight := k.do(k.request(http.MethodOptions, "/api/1.0/users/me", "", ""))
 	if preflight.status != 204 || !strings.Contains(preflight.header.Get("Access-Control-Allow-Headers"), "Authorization") {
-		t.Errorf("preflight: %d %v", preflight.status, preflight.header)
+		t.Errorf("preflight: got %d %v, want 204", preflight.status, preflight.header)
 	}
 	for _, path := range []string{"/.well-known/openid-configuration", "/openid_connect/jwks", "/openid_connect/userinfo", "/nothing"} {
 		if got := k.get("/api/1.0"+path, ""); got.header.Get("Access-Control-Allow-Origin") != "*" {
-			t.Errorf("%s: %v", path, got.header)
+			t.Errorf("%s: got %v", path, got.header)
 		}
 	}
 	for _, path := range []string{"/-/oauth_token", "/-/oauth_revoke"} {
 		if got := k.post(path); got.header.Get("Access-Control-Allow-Origin") != "" || got.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %v", path, got.header)
+			t.Errorf("%s: got %v", path, got.header)
 		}
 	}
 }

@@ -7,34 +7,34 @@ import (
 	"strings"
 )
 
-// The default apps. The redirect URI of both is DefaultRedirectURI.
+// The client IDs, secrets and redirect URI of [DefaultApps].
 const (
-	FullClientID         = "1300000000000001" // full permissions, and OpenID Connect
+	FullClientID         = "1300000000000001" // full permissions and OpenID Connect
 	FullClientSecret     = "offline-full-app"
-	GranularClientID     = "1300000000000002" // granular scopes, and OpenID Connect
+	GranularClientID     = "1300000000000002" // granular scopes and OpenID Connect
 	GranularClientSecret = "offline-granular-app"
 
 	DefaultRedirectURI = "http://localhost:8484/callback"
 )
 
-// outOfBand is the redirect URI of programs that have none: Asana shows the
-// code on a page.
+// outOfBand is the redirect URI of programs that cannot receive a redirect. Asana shows
+// them the code on a page.
 const outOfBand = "urn:ietf:wg:oauth:2.0:oob"
 
-// App is an OAuth app as registered in Asana's developer console.
+// App is an OAuth app that is registered in Asana's developer console.
 type App struct {
 	ClientID, ClientSecret string
-	NextClientSecret       string // a second secret that is accepted too; may be empty
+	NextClientSecret       string // a second valid secret; may be empty
 	Name                   string
 	RedirectURIs           []string // compared character for character
-	// Scopes are those that the app may ask for. If "default" is one of them,
-	// the app has full permissions and may not ask for granular scopes. The
-	// scopes openid, email and profile go with both.
+	// Scopes are the scopes that the app may request. An app with the scope
+	// "default" has full permissions. Other apps list granular scopes. Both may
+	// add openid, email and profile.
 	Scopes []string
 }
 
-// DefaultApps returns an app with full permissions and one with granular
-// scopes.
+// DefaultApps returns two apps: one with full permissions and one with granular scopes. Both
+// have [DefaultRedirectURI].
 func DefaultApps() []App {
 	uris := []string{DefaultRedirectURI, outOfBand}
 	return []App{
@@ -44,9 +44,9 @@ func DefaultApps() []App {
 	}
 }
 
-// UpdateApp changes an app, for example its secret or its redirect URIs. The
-// change is not saved in the state file. UpdateApp returns an error if the
-// client id is unknown. The client id cannot be changed.
+// UpdateApp calls change with an app, for example to change its secret. It returns an error
+// if the client ID is unknown. The client ID itself cannot be changed. The state file does
+// not contain apps, so a restart undoes the change. change must not call methods of a.
 func (a *Asana) UpdateApp(clientID string, change func(*App)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,10 +68,10 @@ func (app *App) hasSecret(secret string) bool {
 
 func (app *App) full() bool { return slices.Contains(app.Scopes, "default") }
 
-// scopes is a set of scopes in the order they were asked for.
+// scopes is a set of scopes in the order in which they were requested.
 type scopes []string
 
-// parseScopes splits a scope parameter. An empty one means default.
+// parseScopes splits a scope parameter. An empty parameter means the scope default.
 func parseScopes(param string) scopes {
 	var s scopes
 	for _, name := range strings.Fields(param) {
@@ -88,20 +88,20 @@ func parseScopes(param string) scopes {
 func (s scopes) String() string { return strings.Join(s, " ") }
 
 func (s scopes) has(name string) bool {
-	// Asana has spelled the scope both ways.
+	// Asana's documents contain both spellings of this scope.
 	other := strings.Replace(name, "workspaces.typeahead", "workspace.typeahead", 1)
 	return slices.Contains(s, name) || slices.Contains(s, other)
 }
 
-// covers reports whether all scopes of other are in s.
+// covers reports whether s contains all scopes of other.
 func (s scopes) covers(other scopes) bool {
 	return !slices.ContainsFunc(other, func(name string) bool { return !s.has(name) })
 }
 
 func (s scopes) identity() bool { return s.has("openid") || s.has("email") || s.has("profile") }
 
-// forbidden returns why an app may not ask for these scopes, or "". The text is
-// that of Asana's page.
+// forbidden returns the reason why the app may not request these scopes, or "" if it may.
+// The texts are those of Asana's error page.
 func (app *App) forbidden(asked scopes, s Switches) string {
 	registered := scopes(app.Scopes)
 	if asked.has("default") && (!app.full() || s.DefaultWithOpenID == "refuse" && asked.identity()) {

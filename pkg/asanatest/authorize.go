@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// authorization is a checked authorize request.
+// authorization is a parsed authorize request.
 type authorization struct {
 	app          *App
 	redirectURI  string
@@ -20,12 +20,13 @@ type authorization struct {
 	scopes       scopes
 }
 
-// wantsCode and wantsIDToken report what the redirect must contain.
+// wantsCode and wantsIDToken report whether the redirect must contain a code and an ID
+// token.
 func (q *authorization) wantsCode() bool    { return q.responseType != "id_token" }
 func (q *authorization) wantsIDToken() bool { return q.responseType != "code" }
 
-// authorizeError is the reason why an authorize request is refused. It is shown
-// on a page of Asana, or sent to the app if redirect is set.
+// authorizeError is the error of an authorize request. If redirect is true, the browser is
+// redirected to the app with the error. Otherwise Asana shows it on a page.
 type authorizeError struct {
 	code, description string
 	redirect          bool
@@ -34,16 +35,16 @@ type authorizeError struct {
 // authorizeParameters are the parameters that must not be repeated.
 var authorizeParameters = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"}
 
-// parameters returns the parameters of the query, and of the form if one was
-// posted: the consent page posts all of them.
+// parameters returns the parameters of the query and of the posted form. The consent page
+// posts all parameters of the authorize request.
 func parameters(r *http.Request) url.Values {
 	v := r.URL.Query()
 	maps.Copy(v, r.PostForm)
 	return v
 }
 
-// parse checks a request. If it returns an error, the authorization has the
-// parameters parsed so far, so that the error can be redirected.
+// parse parses and checks an authorize request. If it returns an error, the authorization
+// has the parameters that were parsed before, because refuse needs them for the redirect.
 func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	q := &authorization{redirectURI: v.Get("redirect_uri"), state: v.Get("state"), nonce: v.Get("nonce"), challenge: v.Get("code_challenge")}
 	q.app = c.directory.app(v.Get("client_id"))
@@ -66,7 +67,7 @@ func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	return q, nil
 }
 
-// parseRest checks the parameters whose errors are sent to the app.
+// parseRest checks the parameters whose errors are returned to the app in a redirect.
 func (c *consent) parseRest(q *authorization, v url.Values) *authorizeError {
 	for _, name := range authorizeParameters {
 		if len(v[name]) > 1 {
@@ -94,8 +95,8 @@ func (c *consent) parseRest(q *authorization, v url.Values) *authorizeError {
 	return nil
 }
 
-// allow records the consent of a person, and returns the parameters of the
-// redirect, with the code and the ID token.
+// allow records the consent of a person. It returns the parameters of the redirect: the
+// code, the ID token, or both.
 func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 	now := c.now()
 	key := consentKey(q.app.ClientID, p.GID)
@@ -107,35 +108,36 @@ func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 		c.memory.Consents[key] = granted
 	}
 	c.memory.dirty = true
-	answer := url.Values{}
+	params := url.Values{}
 	if q.wantsCode() {
 		value := "0/" + randomHex(16)
 		c.memory.sweep(now)
 		c.memory.Codes[value] = &code{Client: q.app.ClientID, Person: p.GID, RedirectURI: q.redirectURI, Challenge: q.challenge, Nonce: q.nonce,
 			Scopes: granted, Expires: now.Add(time.Duration(c.memory.Switches.CodeSeconds) * time.Second)}
-		answer.Set("code", value)
+		params.Set("code", value)
 	}
 	if q.wantsIDToken() {
-		answer.Set("id_token", c.ids.make(idTokenOptions{app: q.app, person: p, nonce: q.nonce, code: answer.Get("code"), origin: origin}))
+		params.Set("id_token", c.ids.make(idTokenOptions{app: q.app, person: p, nonce: q.nonce, code: params.Get("code"), origin: origin}))
 	}
-	return answer
+	return params
 }
 
-// sendBack redirects to the app, with state and, if the switch is set, iss.
-func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorization, answer url.Values) {
+// sendBack redirects the browser to the app with these parameters. It adds state and,
+// depending on a switch, iss. For an out-of-band redirect URI it shows a page.
+func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorization, params url.Values) {
 	if q.state != "" {
-		answer.Set("state", q.state)
+		params.Set("state", q.state)
 	}
 	switch c.memory.Switches.IssInRedirect {
 	case "oauth":
-		answer.Set("iss", c.site.origin(r))
+		params.Set("iss", c.site.origin(r))
 	case "openid":
-		answer.Set("iss", c.ids.issuer(c.site.origin(r)))
+		params.Set("iss", c.ids.issuer(c.site.origin(r)))
 	case "other":
-		answer.Set("iss", "https://issuer.invalid")
+		params.Set("iss", "https://issuer.invalid")
 	}
 	if q.redirectURI == outOfBand {
-		writePage(w, http.StatusOK, "code", map[string]any{"App": q.app.Name, "Code": answer.Get("code"), "Error": answer.Get("error")})
+		writePage(w, http.StatusOK, "code", map[string]any{"App": q.app.Name, "Code": params.Get("code"), "Error": params.Get("error")})
 		return
 	}
 	mark := "?"
@@ -146,12 +148,12 @@ func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorizat
 		mark = "&"
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Location", q.redirectURI+mark+answer.Encode())
-	// With 303 a browser that posted the consent form does not post again.
+	w.Header().Set("Location", q.redirectURI+mark+params.Encode())
+	// After a 303 the browser sends a GET, although the consent form was a POST.
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// refuse sends an error to the app, or shows it on a page.
+// refuse redirects the browser to the app with the error, or shows the error on a page.
 func (c *consent) refuse(w http.ResponseWriter, r *http.Request, q *authorization, e *authorizeError) {
 	if e.redirect {
 		c.sendBack(w, r, q, url.Values{"error": {e.code}, "error_description": {e.description}})

@@ -35,7 +35,7 @@ func TestAuthorizePages(t *testing.T) {
 		"a scope that is not registered":   {granular("users:read", "goals:read"), asanatest.Member, "forbidden_scopes: " + notYours + "'goals:read' scopes."},
 		"a scope with a control character": {granular("goals\x01read"), asanatest.Member, "forbidden_scopes: " + notYours + "'goals?read' scopes."},
 		"service account":                  {full(), asanatest.ServiceAccount, "access_denied: A service account cannot sign in."},
-		"unknown person":                   {full(), "1", "invalid_request: There is no such person."},
+		"unknown person":                   {full(), "1", "invalid_request: This person does not exist."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +76,7 @@ func TestAuthorizeErrors(t *testing.T) {
 	k := newKit(t)
 	back, err := k.Authorize(t.Context(), full().AuthCodeURL("st")+"&state=another", asanatest.Member)
 	if err != nil || k.values(back).Get("error") != "invalid_request" {
-		t.Errorf("repeated state: %s, %v", back, err)
+		t.Errorf("repeated state: got %s, %v, want invalid_request", back, err)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestDeny(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := k.values(back); got.Get("error") != "access_denied" || got.Get("state") != "st" || got.Has("code") || !strings.HasPrefix(back, asanatest.DefaultRedirectURI+"?") {
-		t.Errorf("deny redirects to %s", back)
+		t.Errorf("deny: got redirect to %s, want access_denied and the state", back)
 	}
 }
 
@@ -102,53 +102,53 @@ func TestConsentPage(t *testing.T) {
 	u, _ := url.Parse(granular("openid", "users:read").AuthCodeURL(`a "state" & <more>`))
 	page := k.get(u.RequestURI(), "")
 	if page.status != 200 || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
-		t.Fatalf("page is %d %s", page.status, page.header.Get("Content-Type"))
+		t.Fatalf("page: got %d %s, want 200 and text/html", page.status, page.header.Get("Content-Type"))
 	}
 	for _, want := range []string{"Offline Asana", "Granular App", "<code>openid</code>", "<code>users:read</code>", "Mia Member", "view only in Acme, full member of Globex", "deactivated in Acme",
 		`name="decision" value="allow"`, `name="decision" value="deny"`, `value="` + asanatest.Member + `" checked`} {
 		if !strings.Contains(page.text, want) {
-			t.Errorf("the page lacks %q", want)
+			t.Errorf("the page does not contain %q", want)
 		}
 	}
 	if strings.Contains(page.text, asanatest.ServiceAccount) || strings.Count(page.text, " checked") != 1 {
-		t.Error("the page offers a service account, or checks not exactly one person")
+		t.Error("the page must not offer a service account, and must check exactly one person")
 	}
 	csp := page.header.Get("Content-Security-Policy")
 	if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script-src") || strings.Contains(csp, "form-action") || strings.Contains(page.text, "<script") {
-		t.Errorf("policy %q, or a script", csp)
+		t.Errorf("got policy %q, or a script in the page", csp)
 	}
 
 	form := append(hiddenFields(page.text), "person", asanatest.Several, "decision", "allow")
 	posted := k.post("/-/oauth_authorize", form...)
 	if posted.status != http.StatusSeeOther {
-		t.Fatalf("post: %d %s", posted.status, posted.text)
+		t.Fatalf("post: got %d %s, want 303", posted.status, posted.text)
 	}
 	if got := k.values(posted.header.Get("Location")); got.Get("state") != `a "state" & <more>` || got.Get("code") == "" {
-		t.Errorf("redirected with %v", got)
+		t.Errorf("redirect: got %v, want the state and a code", got)
 	}
 	// The same browser sees no page if it asks for the same scopes or fewer.
 	if again := k.get(u.RequestURI(), ""); again.status != http.StatusSeeOther {
-		t.Errorf("a second time: %d, want a silent redirect", again.status)
+		t.Errorf("second request: got %d, want a redirect", again.status)
 	}
 	less, _ := url.Parse(granular("openid").AuthCodeURL("st"))
 	if again := k.get(less.RequestURI(), ""); again.status != http.StatusSeeOther {
-		t.Errorf("for less: %d, want a silent redirect", again.status)
+		t.Errorf("fewer scopes: got %d, want a redirect", again.status)
 	}
 	if again := k.get(u.RequestURI(), ""); again.status != http.StatusSeeOther {
-		t.Errorf("asking for less ended the consent: %d", again.status)
+		t.Errorf("first scopes again: got %d, want 303", again.status)
 	}
 	more, _ := url.Parse(granular("openid", "users:read", "tasks:read").AuthCodeURL("st"))
 	again := k.get(more.RequestURI(), "")
 	if again.status != 200 || !strings.Contains(again.text, `value="`+asanatest.Several+`" checked`) {
-		t.Errorf("for more: %d, want the page again with the same person", again.status)
+		t.Errorf("more scopes: got %d, want the page with the same person checked", again.status)
 	}
 	k.RevokeGrants(asanatest.Several)
 	if again := k.get(u.RequestURI(), ""); again.status != 200 {
-		t.Errorf("after deauthorising: %d, want the page", again.status)
+		t.Errorf("after RevokeGrants: got %d, want the page", again.status)
 	}
 	// The form needs a decision.
 	if got := k.post("/-/oauth_authorize", hiddenFields(page.text)...); got.status != 400 {
-		t.Errorf("no decision: %d", got.status)
+		t.Errorf("no decision: got %d, want 400", got.status)
 	}
 }
 
@@ -183,13 +183,13 @@ func TestConsentCrossSite(t *testing.T) {
 				return k.do(r)
 			}
 			if got := post(header[0], header[1]); got.status != http.StatusForbidden {
-				t.Errorf("%v: %d", header, got.status)
+				t.Errorf("%v: got %d, want 403", header, got.status)
 			}
 			if got := post("Sec-Fetch-Site", "same-origin"); got.status != http.StatusSeeOther {
-				t.Errorf("same origin: %d", got.status)
+				t.Errorf("same origin: got %d, want 303", got.status)
 			}
 			if got := post("Origin", base); got.status != http.StatusSeeOther {
-				t.Errorf("own origin: %d", got.status)
+				t.Errorf("own origin: got %d, want 303", got.status)
 			}
 		})
 	}
@@ -207,7 +207,7 @@ func TestOutOfBand(t *testing.T) {
 	_, rest, ok := strings.Cut(got.text, "<code>")
 	code, _, _ := strings.Cut(rest, "</code>")
 	if !ok || !strings.HasPrefix(code, "0/") {
-		t.Fatalf("no code on the page: %s", got.text)
+		t.Fatalf("got page without a code: %s", got.text)
 	}
 	if _, err := c.Exchange(k.ctx(), code); err != nil {
 		t.Error(err)
@@ -223,17 +223,17 @@ func TestDeletedAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 401 {
-		t.Errorf("API: %d", got.status)
+		t.Errorf("API: got %d, want 401", got.status)
 	}
 	if got := k.refresh(tok.RefreshToken); got.json["error"] != "invalid_grant" {
-		t.Errorf("refresh: %d %s", got.status, got.text)
+		t.Errorf("refresh: got %d %s, want invalid_grant", got.status, got.text)
 	}
 	if _, err := k.Authorize(t.Context(), full().AuthCodeURL("st"), asanatest.Member); err == nil {
-		t.Error("can still authorise")
+		t.Error("Authorize of a deleted account returned no error")
 	}
 	k.UpdatePerson(asanatest.Guest, func(p *asanatest.Person) { p.GID = "5" })
 	if got := k.get("/api/1.0/users/me", k.PersonalAccessToken(asanatest.Guest)); got.data()["gid"] != asanatest.Guest {
-		t.Errorf("the gid was changed: %s", got.text)
+		t.Errorf("UpdatePerson changed the gid: got %s", got.text)
 	}
 	if err := k.UpdatePerson("1", func(*asanatest.Person) {}); err == nil {
 		t.Error("UpdatePerson of an unknown person returned no error")

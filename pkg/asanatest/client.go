@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// Transport returns a [http.RoundTripper] that sends requests for any host to
-// this Asana, in memory. It uses no sockets and no goroutines, so it works with
-// testing/synctest. RoundTrip returns io.ErrUnexpectedEOF if the connection is
-// cut, and the error of the context if that has ended.
+// Transport returns an [http.RoundTripper] that passes requests for any host to this Asana,
+// in memory. It uses no sockets and no goroutines, so it works with [testing/synctest]. If
+// a fault cuts the connection, RoundTrip returns [io.ErrUnexpectedEOF]. If the context of
+// the request has ended, it returns the error of the context.
 func (a *Asana) Transport() http.RoundTripper { return transport{a} }
 
-// Client returns a client that uses Transport and does not follow redirects.
+// Client returns a client that uses [Asana.Transport] and does not follow redirects.
 func (a *Asana) Client() *http.Client {
 	return &http.Client{Transport: a.Transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
@@ -49,26 +49,24 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		Header: b.header, Body: io.NopCloser(&b.body), ContentLength: int64(b.body.Len()), Request: r}, nil
 }
 
-// serve returns false if the connection was cut.
-func (t transport) serve(b *buffer, r *http.Request) (answered bool) {
+// serve passes a request to the handler. It returns false if a fault cut the connection.
+func (t transport) serve(b *buffer, r *http.Request) (sent bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
-			answered = false
+			sent = false
 		}
 	}()
 	t.asana.ServeHTTP(b, r)
 	return true
 }
 
-// Authorize plays a person who follows an authorize URL and clicks Allow. It
-// returns the URL that the browser is redirected to: the app's redirect URI
-// with a code, an ID token or an error. If there is no redirect because Asana
-// shows a page or because of a fault, it returns an error, which is a
-// [PageError] unless the connection was cut. Only the query of authorizeURL is
-// used.
+// Authorize acts as a person who opens an authorize URL and clicks Allow. It returns the URL
+// to which Asana redirects the browser: the app's redirect URI with a code, an ID token or
+// an error. If Asana shows a page instead, the error is a [*PageError]. Authorize uses only
+// the query of authorizeURL.
 func (a *Asana) Authorize(ctx context.Context, authorizeURL, personGID string) (redirectURL string, err error) {
 	return click(ctx, a.Transport(), "allow", authorizeURL, personGID)
 }
@@ -78,11 +76,11 @@ func (a *Asana) Deny(ctx context.Context, authorizeURL, personGID string) (redir
 	return click(ctx, a.Transport(), "deny", authorizeURL, personGID)
 }
 
-// click posts the form of the consent page with a decision.
+// click posts the form of the consent page. The decision is "allow" or "deny".
 func click(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gid string) (string, error) {
 	u, err := url.Parse(authorizeURL)
 	if err != nil || u.Host == "" {
-		return "", fmt.Errorf("asanatest: the authorize URL is no absolute URL")
+		return "", fmt.Errorf("asanatest: the authorize URL is not an absolute URL")
 	}
 	u.Path = "/-/oauth_authorize"
 	form := url.Values{"person": {gid}, "decision": {decision}}
@@ -101,16 +99,17 @@ func click(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gi
 	return "", &PageError{Status: resp.StatusCode, Message: resp.Header.Get(pageMessage)}
 }
 
-// pageMessage is the header that has the message of an error page, for
-// programs.
+// pageMessage is a response header with the message of an error page. Authorize and Deny
+// read it.
 const pageMessage = "X-Offline-Asana-Message"
 
-// PageError is the error of an authorization that ended on a page of Asana.
+// PageError is the error of [Asana.Authorize] and [Asana.Deny] if Asana shows a page and does
+// not redirect the browser.
 type PageError struct {
 	Status  int
-	Message string // like "forbidden_scopes: Your app …"
+	Message string // such as "forbidden_scopes: Your app …"; empty for other pages
 }
 
 func (e *PageError) Error() string {
-	return fmt.Sprintf("asanatest: Asana shows a page (%d): %s", e.Status, e.Message)
+	return fmt.Sprintf("asanatest: Asana showed a page (status %d): %s", e.Status, e.Message)
 }

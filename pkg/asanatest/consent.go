@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// signInCookie is the cookie of a browser that is signed in to Asana.
+// signInCookie is the name of the cookie of a browser that is signed in to this Asana.
 const signInCookie = "offline_asana"
 
-// consent serves the authorize endpoint, which people use in a browser.
+// consent serves the authorize endpoint, which people open in a browser.
 type consent struct {
 	memory    *memory
 	directory *directory
@@ -24,8 +24,8 @@ func (c *consent) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /-/oauth_authorize", c.decide)
 }
 
-// show serves GET /-/oauth_authorize: it writes the consent page, or an error
-// page, or the redirect if the person is signed in and has agreed before.
+// show serves GET /-/oauth_authorize. It writes the consent page or an error page. If the
+// browser is signed in and the person authorized the app before, it redirects at once.
 func (c *consent) show(w http.ResponseWriter, r *http.Request) {
 	v := parameters(r)
 	q, refused := c.parse(v)
@@ -43,8 +43,8 @@ func (c *consent) show(w http.ResponseWriter, r *http.Request) {
 	writePage(w, http.StatusOK, "consent", c.page(q, v, signedIn))
 }
 
-// page returns the data of the template. The parameters are hidden fields of
-// the form, so the post needs nothing else.
+// page returns the data of the consent page. The form has the request's parameters as hidden
+// fields, so the server does not have to store them.
 func (c *consent) page(q *authorization, v url.Values, signedIn *Person) map[string]any {
 	type choice struct {
 		GID, Name, Standing string
@@ -66,10 +66,10 @@ func (c *consent) page(q *authorization, v url.Values, signedIn *Person) map[str
 	return map[string]any{"App": q.app.Name, "Scopes": q.scopes, "People": people, "Hidden": hidden, "RedirectURI": q.redirectURI}
 }
 
-// decide serves POST /-/oauth_authorize: the person clicked Allow or Deny.
+// decide serves POST /-/oauth_authorize, after the person clicked Allow or Deny.
 func (c *consent) decide(w http.ResponseWriter, r *http.Request) {
 	if crossSite(r) {
-		http.Error(w, "this form may only be sent from its own page", http.StatusForbidden)
+		http.Error(w, "this form can only be sent from its own page", http.StatusForbidden)
 		return
 	}
 	q, refused := c.parse(parameters(r))
@@ -94,22 +94,22 @@ func (c *consent) decide(w http.ResponseWriter, r *http.Request) {
 	c.sendBack(w, r, q, c.allow(q, p, c.site.origin(r)))
 }
 
-// mayAuthorize returns why a person cannot authorise an app, or nil.
+// mayAuthorize returns the error if a person may not authorize an app, or nil.
 func (c *consent) mayAuthorize(p *Person) *authorizeError {
 	switch {
 	case p == nil:
-		return &authorizeError{code: "invalid_request", description: "There is no such person."}
+		return &authorizeError{code: "invalid_request", description: "This person does not exist."}
 	case p.ServiceAccount:
 		return &authorizeError{code: "access_denied", description: "A service account cannot sign in."}
 	case p.Gone:
-		return &authorizeError{code: "access_denied", description: "This account is gone."}
+		return &authorizeError{code: "access_denied", description: "This account was deleted."}
 	case p.onlyViews() && !c.memory.Switches.ViewOnlyMayAuthorize:
 		return &authorizeError{code: "access_denied", description: "A view only license does not include integrations."}
 	}
 	return nil
 }
 
-// signIn sets the cookie of a person, as a session of Asana does.
+// signIn signs the browser in to this Asana as the person.
 func (c *consent) signIn(w http.ResponseWriter, p *Person) {
 	value := randomHex(16)
 	c.memory.SignedIn[value] = p.GID
@@ -117,6 +117,7 @@ func (c *consent) signIn(w http.ResponseWriter, p *Person) {
 	http.SetCookie(w, &http.Cookie{Name: signInCookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
+// signedIn returns the person that the browser is signed in as, or nil.
 func (c *consent) signedIn(r *http.Request) *Person {
 	cookie, err := r.Cookie(signInCookie)
 	if err != nil {
@@ -125,7 +126,7 @@ func (c *consent) signedIn(r *http.Request) *Person {
 	return c.directory.person(c.memory.SignedIn[cookie.Value])
 }
 
-// crossSite reports whether a browser sent r from a page of another origin.
+// crossSite reports whether a page of another origin made the browser send r.
 func crossSite(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return !slices.Contains([]string{"same-origin", "none"}, site)

@@ -3,6 +3,7 @@ package asanatest_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 
@@ -11,56 +12,113 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A test of an OAuth client: the person clicks Allow, the client exchanges the
-// code, and refreshes twice; the first refresh fails.
+// This test of an OAuth client runs against an offline Asana. A person clicks Allow, the
+// client exchanges the code, and the API returns who the person is. Then a refresh fails
+// once and succeeds when the client retries it.
 func Example() {
-	asana, err := asanatest.New(asanatest.Options{})
+	fake, err := asanatest.New(asanatest.Options{})
 	if err != nil {
 		panic(err)
 	}
-	server := httptest.NewServer(asana)
+	server := httptest.NewServer(fake)
 	defer server.Close()
-	asana.SetBaseURL(server.URL)
+	fake.SetBaseURL(server.URL)
 
-	ctx := context.Background()
+	// The client under test. Only its URLs differ from production.
 	client := &oauth2.Config{
-		ClientID: asanatest.FullClientID, ClientSecret: asanatest.FullClientSecret, RedirectURL: asanatest.DefaultRedirectURI,
-		Endpoint: oauth2.Endpoint{AuthURL: server.URL + "/-/oauth_authorize", TokenURL: server.URL + "/-/oauth_token", AuthStyle: oauth2.AuthStyleInParams},
+		ClientID:     asanatest.FullClientID,
+		ClientSecret: asanatest.FullClientSecret,
+		RedirectURL:  asanatest.DefaultRedirectURI,
+		Endpoint: oauth2.Endpoint{
+			AuthURL:   server.URL + "/-/oauth_authorize",
+			TokenURL:  server.URL + "/-/oauth_token",
+			AuthStyle: oauth2.AuthStyleInParams,
+		},
 	}
+	ctx := context.Background()
+
+	// Authorize acts as the person in the browser.
 	verifier := oauth2.GenerateVerifier()
-	back, err := asana.Authorize(ctx, client.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)), asanatest.ViewOnly)
+	authorizeURL := client.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier))
+	redirectURL, err := fake.Authorize(ctx, authorizeURL, asanatest.ViewOnly)
 	if err != nil {
 		panic(err)
 	}
-	redirect, _ := url.Parse(back)
+	redirect, err := url.Parse(redirectURL)
+	if err != nil {
+		panic(err)
+	}
 	token, err := client.Exchange(ctx, redirect.Query().Get("code"), oauth2.VerifierOption(verifier))
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(token.Extra("data").(map[string]any)["name"])
+	fmt.Println("signed in:", token.Extra("data").(map[string]any)["name"])
 
-	refresh := func() error {
-		_, err := client.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token()
-		return err
+	call := func(token *oauth2.Token) int {
+		resp, err := client.Client(ctx, token).Get(server.URL + "/api/1.0/users/me")
+		if err != nil {
+			panic(err)
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode
 	}
-	asana.Inject(asanatest.Fault{GrantType: "refresh_token", Status: 503})
-	fmt.Println("refused:", refresh() != nil)
-	fmt.Println("refused:", refresh() != nil)
-	fmt.Println("refreshes:", asana.CountRequests("refresh_token"))
+	fmt.Println("users/me:", call(token))
+
+	// Let the access token expire and make the next refresh fail.
+	if err := fake.ExpireAccessTokens(); err != nil {
+		panic(err)
+	}
+	fmt.Println("users/me with an expired token:", call(token))
+	fake.Inject(asanatest.Fault{GrantType: "refresh_token", Status: http.StatusServiceUnavailable})
+	for range 2 {
+		fresh, err := client.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token()
+		if err != nil {
+			fmt.Println("refresh failed")
+			continue
+		}
+		fmt.Println("users/me after a refresh:", call(fresh))
+	}
+	fmt.Println("refreshes:", fake.CountRequests("refresh_token"))
 	// Output:
-	// Vic Viewer
-	// refused: true
-	// refused: false
+	// signed in: Vic Viewer
+	// users/me: 200
+	// users/me with an expired token: 401
+	// refresh failed
+	// users/me after a refresh: 200
 	// refreshes: 2
 }
 
-// Switches change what Asana does, from Go, over HTTP or on a page.
+// Switches select what Asana does. They can also be set over HTTP and on a page.
 func ExampleAsana_SetSwitches() {
-	asana, _ := asanatest.New(asanatest.Options{})
-	err := asana.SetSwitches(func(s *asanatest.Switches) {
+	fake, err := asanatest.New(asanatest.Options{})
+	if err != nil {
+		panic(err)
+	}
+	err = fake.SetSwitches(func(s *asanatest.Switches) {
 		s.RotateRefreshTokens = true
 		s.AccessTokenSeconds = 60
 	})
-	fmt.Println(err, asana.Switches().AccessTokenSeconds)
+	fmt.Println(err, fake.Switches().AccessTokenSeconds)
 	// Output: <nil> 60
+}
+
+// Without a socket: Transport passes the requests of a client to the handler in memory.
+func ExampleAsana_Transport() {
+	fake, err := asanatest.New(asanatest.Options{})
+	if err != nil {
+		panic(err)
+	}
+	client := &http.Client{Transport: fake.Transport()}
+	request, err := http.NewRequest(http.MethodGet, "https://app.asana.com/api/1.0/users/me", nil)
+	if err != nil {
+		panic(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+fake.PersonalAccessToken(asanatest.Bot))
+	resp, err := client.Do(request)
+	if err != nil {
+		panic(err)
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.StatusCode)
+	// Output: 200
 }

@@ -9,42 +9,41 @@ import (
 	"time"
 )
 
-// Fault changes the response to the next request that matches, or delays or
-// cuts it. Faults are tried in the order they were injected, and at most one
-// applies to a request. If none matches, the switches of the group "Trouble"
-// apply. Faults do not apply to /_offline/.
+// Fault makes the next matching request fail, or delays it. Add one with [Asana.Inject].
+// Faults are tried in the order in which they were added, and at most one applies to a
+// request. If no fault matches, the switches of the group "Trouble" apply. Requests to
+// /_offline/ have no faults.
 //
-// As JSON (POST /_offline/faults) the durations are delay_ms and
-// answer_delay_ms.
+// In JSON, for POST /_offline/faults, the durations are delay_ms and answer_delay_ms.
 type Fault struct {
-	Path      string `json:"path"`       // exact, or a prefix if it ends in *; if empty, every path
-	GrantType string `json:"grant_type"` // of the token endpoint; if empty, any
-	Times     int    `json:"times"`      // how many requests; 0 means one, below 0 means no limit
+	Path      string `json:"path"`       // exact path, or a prefix followed by *; empty matches every path
+	GrantType string `json:"grant_type"` // grant_type of a token request; empty matches every request
+	Times     int    `json:"times"`      // number of requests; 0 means one, a negative number means no limit
 
-	Before func(*http.Request) `json:"-"` // called first, while nothing is locked
-	Delay  time.Duration       `json:"-"` // waited next, before the request has any effect
-	Cut    bool                `json:"cut"`
+	Before func(*http.Request) `json:"-"`   // called first; may call the methods of Asana
+	Delay  time.Duration       `json:"-"`   // time to wait before the request is processed
+	Cut    bool                `json:"cut"` // close the connection; the request has no effect
 
-	// If Status or Body is set, this is the response, and the request has no
-	// effect unless Apply is set. If only Body is set, the status is 200.
+	// If Status or Body is set, they replace the response. The request is processed
+	// only if Apply is true. If only Body is set, the status is 200.
 	Status      int         `json:"status"`
 	Body        string      `json:"body"`
-	ContentType string      `json:"content_type"` // if empty, application/json
+	ContentType string      `json:"content_type"` // the default is application/json
 	Header      http.Header `json:"header"`
 	Apply       bool        `json:"apply"`
 
-	AnswerDelay   time.Duration `json:"-"`               // waited after the request has taken effect, before the response is sent
-	CutAfterApply bool          `json:"cut_after_apply"` // the request takes effect, the response is not sent
+	AnswerDelay   time.Duration `json:"-"`               // time to wait after the request was processed
+	CutAfterApply bool          `json:"cut_after_apply"` // process the request, then close the connection without a response
 }
 
-// Inject adds a fault.
+// Inject adds a fault after those that were added before.
 func (a *Asana) Inject(f Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.faults.add(f)
 }
 
-// ClearFaults drops all faults that wait.
+// ClearFaults removes all faults.
 func (a *Asana) ClearFaults() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -76,7 +75,7 @@ func (f *Fault) buffer() buffer {
 	return b
 }
 
-// faults holds the injected faults, the oldest first.
+// faults holds the faults in the order in which they were added.
 type faults struct{ list []*Fault }
 
 func (fs *faults) add(f Fault) {
@@ -88,8 +87,8 @@ func (fs *faults) add(f Fault) {
 
 func (fs *faults) clear() { fs.list = nil }
 
-// take returns the first fault that matches a request, and drops it if this
-// was its last time.
+// take returns the first fault that matches a request. It removes the fault if this was the
+// last request that the fault applies to.
 func (fs *faults) take(path, grantType string) (f Fault, ok bool) {
 	for i, f := range fs.list {
 		if f.matches(path, grantType) {
@@ -102,7 +101,7 @@ func (fs *faults) take(path, grantType string) (f Fault, ok bool) {
 	return Fault{}, false
 }
 
-// fault returns what the switches of the group Trouble do to a request.
+// fault returns the fault that the switches of the group "Trouble" cause for a request.
 func (s Switches) fault(path string) Fault {
 	machine := strings.HasPrefix(path, "/api/1.0/") || path == "/-/oauth_token" || path == "/-/oauth_revoke" || path == "/-/token_info"
 	f := Fault{}

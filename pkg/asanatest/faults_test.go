@@ -33,7 +33,7 @@ func TestCut(t *testing.T) {
 				want = 400 // it was rotated, and the new token is lost
 			}
 			if got := k.refresh(tok.RefreshToken); got.status != want {
-				t.Errorf("next: %d %s, want %d", got.status, got.text, want)
+				t.Errorf("next request: got %d %s, want %d", got.status, got.text, want)
 			}
 		})
 	}
@@ -51,7 +51,7 @@ func TestCutOverSocket(t *testing.T) {
 	defer server.Close()
 	asana.Inject(asanatest.Fault{Cut: true})
 	if resp, err := http.Get(server.URL + "/api/1.0/users/me"); !errors.Is(err, io.EOF) {
-		t.Errorf("got %v, %v", resp, err)
+		t.Errorf("got %v, %v, want io.EOF", resp, err)
 	}
 }
 
@@ -64,38 +64,38 @@ func TestFaultResponses(t *testing.T) {
 	k.set(func(s *switches) { s.RotateRefreshTokens = true })
 	k.Inject(asanatest.Fault{Path: "/-/oauth_token", GrantType: "refresh_token", Times: 2, Status: 502, Body: "<p>bad", ContentType: "text/html", Header: http.Header{"Retry-After": {"9"}}})
 	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 200 {
-		t.Errorf("another path: %d", got.status)
+		t.Errorf("another path: got %d, want 200", got.status)
 	}
 	for range 2 {
 		if got := k.refresh(tok.RefreshToken); got.status != 502 || got.text != "<p>bad" || got.header.Get("Content-Type") != "text/html" || got.header.Get("Retry-After") != "9" {
-			t.Errorf("got %d %s %v", got.status, got.text, got.header)
+			t.Errorf("got %d %s %v, want 502", got.status, got.text, got.header)
 		}
 	}
 	k.Inject(asanatest.Fault{Path: "/-/*", Body: `{}`, Apply: true})
 	if got := k.refresh(tok.RefreshToken); got.status != 200 || got.text != `{}` {
-		t.Errorf("with effect: %d %s", got.status, got.text)
+		t.Errorf("with effect: got %d %s, want 200", got.status, got.text)
 	}
 	if got := k.refresh(tok.RefreshToken); got.status != 400 {
-		t.Errorf("the canned answer had no effect: %d %s", got.status, got.text)
+		t.Errorf("old refresh token: got %d %s, want 400", got.status, got.text)
 	}
 	k.Inject(asanatest.Fault{GrantType: "authorization_code", Status: 503})
 	if got := k.refresh("x"); got.status != 400 {
-		t.Errorf("another grant type: %d", got.status)
+		t.Errorf("another grant type: got %d, want 400", got.status)
 	}
 	k.Reset()
 	if got := k.tokenRequest("grant_type", "authorization_code"); got.status != 400 {
-		t.Errorf("Reset keeps faults: %d", got.status)
+		t.Errorf("after Reset: got %d, want 400", got.status)
 	}
 	tok = k.signIn(full(), asanatest.Member)
 	k.Inject(asanatest.Fault{Times: -1, Status: 500})
 	for range 3 {
 		if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 500 {
-			t.Errorf("without end: %d", got.status)
+			t.Errorf("fault without a limit: got %d, want 500", got.status)
 		}
 	}
 	k.ClearFaults()
 	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 200 {
-		t.Errorf("cleared: %d", got.status)
+		t.Errorf("after ClearFaults: got %d, want 200", got.status)
 	}
 }
 
@@ -107,7 +107,7 @@ func TestFaultBefore(t *testing.T) {
 	tok := k.signIn(full(), asanatest.Member)
 	k.Inject(asanatest.Fault{GrantType: "refresh_token", Before: func(*http.Request) { k.RevokeGrants(asanatest.Member) }})
 	if got := k.refresh(tok.RefreshToken); got.status != 400 {
-		t.Errorf("got %d %s", got.status, got.text)
+		t.Errorf("got %d %s, want 400", got.status, got.text)
 	}
 }
 
@@ -140,15 +140,15 @@ func TestFaultDelays(t *testing.T) {
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 				start := time.Now()
 				if resp, err := k.http.Do(r); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
-					t.Errorf("got %v, %v after %v", resp, err, time.Since(start))
+					t.Errorf("got %v, %v after %v, want context.DeadlineExceeded after 2s", resp, err, time.Since(start))
 				}
 				if got := k.refresh(tok.RefreshToken); got.status != want {
-					t.Errorf("next: %d %s, want %d", got.status, got.text, want)
+					t.Errorf("next request: got %d %s, want %d", got.status, got.text, want)
 				}
 				k.Inject(asanatest.Fault{Delay: time.Second, AnswerDelay: time.Second})
 				start = time.Now()
 				if got := k.get("/api/1.0/users/me", ""); got.status != 401 || time.Since(start) != 2*time.Second {
-					t.Errorf("patient: %d after %v", got.status, time.Since(start))
+					t.Errorf("without a deadline: got %d after %v, want 401", got.status, time.Since(start))
 				}
 			})
 		})
@@ -168,7 +168,7 @@ func TestManyRequestsDuringOne(t *testing.T) {
 	k.get("/slow", "")
 	for _, r := range k.Requests() {
 		if r.Cut || r.Status != 401 {
-			t.Fatalf("%+v", r)
+			t.Fatalf("got record %+v, want status 401", r)
 		}
 	}
 }
@@ -181,7 +181,7 @@ func TestEndedContext(t *testing.T) {
 	cancel()
 	_, err := k.Transport().RoundTrip(k.request(http.MethodGet, "/api/1.0/users/me", "", "").WithContext(ctx))
 	if !errors.Is(err, context.Canceled) || len(k.Requests()) != 0 {
-		t.Errorf("%v, %v", err, k.Requests())
+		t.Errorf("got %v and requests %v, want context.Canceled and none", err, k.Requests())
 	}
 }
 
@@ -201,7 +201,7 @@ func TestRequests(t *testing.T) {
 
 	got := k.Requests()
 	if len(got) != 5 {
-		t.Fatalf("%d requests: %v", len(got), got)
+		t.Fatalf("got %d requests, want 5: %v", len(got), got)
 	}
 	for i, want := range []asanatest.Request{
 		{Method: "POST", Path: "/-/oauth_authorize", Status: 303},
@@ -211,26 +211,26 @@ func TestRequests(t *testing.T) {
 		{Method: "POST", Path: "/-/oauth_token", GrantType: "other", Status: 400, Took: 2 * time.Second},
 	} {
 		if got[i].Time.IsZero() {
-			t.Errorf("%d has no time", i)
+			t.Errorf("request %d has no time", i)
 		}
 		if got[i].Time = (time.Time{}); got[i] != want {
-			t.Errorf("%d is %+v, want %+v", i, got[i], want)
+			t.Errorf("request %d: got %+v, want %+v", i, got[i], want)
 		}
 	}
 	if n := k.CountRequests("refresh_token"); n != 2 {
-		t.Errorf("%d refreshes", n)
+		t.Errorf("got %d refreshes, want 2", n)
 	}
 	if n := k.CountRequests("/-/oauth_token"); n != 4 {
-		t.Errorf("%d token requests", n)
+		t.Errorf("got %d token requests, want 4", n)
 	}
 	for range 1500 {
 		k.get("/api/1.0/users/me", "")
 	}
 	last := k.Requests()
 	if n := k.CountRequests("/api/1.0/users/me"); n != 1500 || len(last) > 1000 || last[len(last)-1].Status != 401 {
-		t.Errorf("counted %d, kept %d", n, len(last))
+		t.Errorf("got count %d and %d records, want 1500 and at most 1000", n, len(last))
 	}
 	if err := k.Reset(); err != nil || len(k.Requests()) != 0 || k.CountRequests("refresh_token") != 0 {
-		t.Error("Reset keeps requests")
+		t.Error("Reset did not clear the requests")
 	}
 }

@@ -12,16 +12,16 @@ import (
 // object is a record of the API with all its fields.
 type object map[string]any
 
-// selection is what the query of a request selects: the fields of an object,
-// and the page of a list.
+// selection selects the fields of an object (opt_fields) and the page of a list (limit and
+// offset), as the query of a request specifies.
 type selection struct {
 	*http.Request
-	origin string // of the links to next pages
+	origin string // origin of the links to the next page
 }
 
-// selected returns an object with gid and the fields that opt_fields names, or
-// those in otherwise if the request has no opt_fields. Nested objects are
-// compact unless their fields are named.
+// selected returns an object with gid and the fields in opt_fields. Without opt_fields it
+// returns the fields in otherwise. Nested objects are compact unless opt_fields names their
+// fields.
 func (s *selection) selected(full object, otherwise ...string) object {
 	fields := otherwise
 	if opt := s.URL.Query()["opt_fields"]; len(opt) > 0 {
@@ -34,8 +34,8 @@ func (s *selection) selected(full object, otherwise ...string) object {
 	return out
 }
 
-// pick copies the field at a path like user.name. Like Asana, it ignores a path
-// that does not exist.
+// pick copies the field at a path such as user.name from full to out. Like Asana, it ignores
+// unknown paths.
 func pick(out, full object, path string) {
 	name, rest, nested := strings.Cut(path, ".")
 	value, ok := full[name]
@@ -64,8 +64,9 @@ func pick(out, full object, path string) {
 	}
 }
 
-func pickEach(had any, values []object, rest string, nested bool) []object {
-	picked, _ := had.([]object)
+// pickEach is pick for the elements of a list.
+func pickEach(before any, values []object, rest string, nested bool) []object {
+	picked, _ := before.([]object)
 	if len(picked) != len(values) {
 		picked = make([]object, len(values))
 	}
@@ -83,8 +84,8 @@ func pickEach(had any, values []object, rest string, nested bool) []object {
 	return picked
 }
 
-// compact returns what is shown of a nested object if none of its fields are
-// named. If the object has no gid, like a photo, this is the whole object.
+// compact returns the compact form of a nested object. An object without a gid, such as a
+// photo, is returned whole.
 func compact(full object) object {
 	if _, ok := full["gid"]; !ok {
 		return full
@@ -98,14 +99,14 @@ func compact(full object) object {
 	return out
 }
 
-// page is a part of a list. The response has next_page only if it is paged.
+// page is a page of a list.
 type page struct {
 	items []object
-	paged bool // the request has a limit
-	next  any
+	paged bool // whether the response has next_page, even if it is null
+	next  any  // value of next_page
 }
 
-// pageOf returns the part of a list that limit and offset select.
+// pageOf returns the page that limit and offset select. Without limit it returns all items.
 func (s *selection) pageOf(items []object) (any, *apiError) {
 	if items == nil {
 		items = []object{}
@@ -135,10 +136,10 @@ func (s *selection) pageOf(items []object) (any, *apiError) {
 	return p, nil
 }
 
-// offsetOf returns an offset: base64 of the path and the place. The path is for
-// readOffset to refuse an offset of another list.
-func (s *selection) offsetOf(place int) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", s.URL.Path, place))
+// offsetOf returns an offset: the path and the index in base64. readOffset rejects an offset
+// with another path, because it belongs to another list.
+func (s *selection) offsetOf(index int) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", s.URL.Path, index))
 }
 
 func (s *selection) readOffset(offset string) (int, error) {
@@ -150,8 +151,8 @@ func (s *selection) readOffset(offset string) (int, error) {
 	return int(n), err
 }
 
-func (s *selection) nextPage(query url.Values, place int) object {
-	query.Set("offset", s.offsetOf(place))
+func (s *selection) nextPage(query url.Values, index int) object {
+	query.Set("offset", s.offsetOf(index))
 	path := strings.TrimPrefix(s.URL.Path, "/api/1.0") + "?" + query.Encode()
 	return object{"offset": query.Get("offset"), "path": path, "uri": s.origin + "/api/1.0" + path}
 }

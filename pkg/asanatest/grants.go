@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// tenYears is the life of tokens that have no expiry of their own: the expiry
-// in Asana's introspection example.
+// tenYears is the lifetime of refresh tokens and long-lived tokens. Asana's example of an
+// introspection response has this expiry.
 const tenYears = 10 * 365 * 24 * time.Hour
 
-// grants gives tokens to people and apps, finds them and ends them.
+// grants issues, finds and revokes tokens.
 type grants struct {
 	memory    *memory
 	directory *directory
 	now       func() time.Time
 }
 
-// issue makes a token and keeps it.
+// issue adds a token to the state and returns its value.
 func (g *grants) issue(t token) (value string) {
 	now := g.now()
 	t.Issued, t.Used = now, now
@@ -34,8 +34,8 @@ func (g *grants) issue(t token) (value string) {
 	return value
 }
 
-// tokenValue makes a value in the shape of real tokens, or of the size that the
-// switch asks for.
+// tokenValue returns a random token value in the form of Asana's tokens, or with the length
+// that the switch token_size specifies.
 func (g *grants) tokenValue(gid string) string {
 	if size := g.memory.Switches.TokenSize; size > 0 {
 		return randomHex((size + 1) / 2)[:size]
@@ -43,7 +43,7 @@ func (g *grants) tokenValue(gid string) string {
 	return fmt.Sprintf("2/%s/%s:%s", gid, derivedGID("token", randomHex(8)), randomHex(16))
 }
 
-// keep issues a token and saves it. It returns "" if the state file cannot be
+// keep issues a token and saves the state. It returns "" if the state file cannot be
 // written.
 func (g *grants) keep(t token) string {
 	value := g.issue(t)
@@ -54,8 +54,9 @@ func (g *grants) keep(t token) string {
 	return value
 }
 
-// longLived keeps a token that belongs to no app. It returns "" if there is no
-// such person, or service account if forAccount is set.
+// longLived issues a token that belongs to no app. It returns "" if the gid is unknown. If
+// forAccount is true, the gid must be that of a service account, and otherwise that of a
+// person.
 func (g *grants) longLived(gid, kind string, forAccount bool) string {
 	p := g.directory.person(gid)
 	if p == nil || p.ServiceAccount != forAccount {
@@ -64,8 +65,8 @@ func (g *grants) longLived(gid, kind string, forAccount bool) string {
 	return g.keep(token{Kind: kind, Person: gid, Scopes: scopes{"default"}})
 }
 
-// held consents to all scopes of an app and keeps a refresh token for it. It
-// returns "" if there is no such app or person.
+// held records the consent of a person to all scopes of an app and issues a refresh token.
+// It returns "" if the app or the person is unknown.
 func (g *grants) held(clientID, gid string) string {
 	app, p := g.directory.app(clientID), g.directory.person(gid)
 	if app == nil || p == nil || p.ServiceAccount {
@@ -76,7 +77,8 @@ func (g *grants) held(clientID, gid string) string {
 	return g.keep(token{Kind: refreshToken, Client: clientID, Person: gid, Scopes: granted, Family: randomHex(8)})
 }
 
-// find returns a token that is in force and whose person is not gone, or nil.
+// find returns the token with this value. It returns nil if the token is unknown, expired or
+// revoked, or if the person's account was deleted.
 func (g *grants) find(value string) *token {
 	t := g.memory.Tokens[value]
 	if t == nil || !t.inForce(g.now()) {
@@ -91,7 +93,7 @@ func (g *grants) find(value string) *token {
 	return t
 }
 
-// expire ends the life of all access tokens.
+// expire makes all access tokens expire now.
 func (g *grants) expire() {
 	now := g.now()
 	for _, t := range g.memory.Tokens {
@@ -101,7 +103,7 @@ func (g *grants) expire() {
 	}
 }
 
-// end revokes every token for which the function returns true.
+// end revokes all tokens for which which returns true.
 func (g *grants) end(which func(*token) bool) {
 	for _, t := range g.memory.Tokens {
 		if !t.Revoked && which(t) {
@@ -111,7 +113,8 @@ func (g *grants) end(which func(*token) bool) {
 	g.memory.dirty = true
 }
 
-// endGrant forgets that a person ever authorised an app.
+// endGrant removes the consent of a person to an app and revokes all tokens and codes that
+// came from it.
 func (g *grants) endGrant(clientID, gid string) {
 	delete(g.memory.Consents, consentKey(clientID, gid))
 	for _, c := range g.memory.Codes {
@@ -122,7 +125,7 @@ func (g *grants) endGrant(clientID, gid string) {
 	g.end(func(t *token) bool { return t.Client == clientID && t.Person == gid })
 }
 
-// endAll ends the grants of a person, or of all people if gid is "".
+// endAll calls endGrant for all apps of a person, or of all people if gid is "".
 func (g *grants) endAll(gid string) {
 	for _, app := range g.directory.apps {
 		for _, p := range g.directory.people {
@@ -133,34 +136,33 @@ func (g *grants) endAll(gid string) {
 	}
 }
 
-// PersonalAccessToken makes a personal access token of a person, as the person
-// can in Asana's developer console. It returns "" if there is no such person,
-// or if the state file cannot be written.
+// PersonalAccessToken creates a personal access token of a person, as in Asana's developer
+// console. It returns "" if the person is unknown or if the state file cannot be written.
 func (a *Asana) PersonalAccessToken(personGID string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.grants.longLived(personGID, personalToken, false)
 }
 
-// ServiceAccountToken makes a token of a service account. It returns "" if
-// there is no such service account, or if the state file cannot be written.
+// ServiceAccountToken creates a token of a service account. It returns "" if the service
+// account is unknown or if the state file cannot be written.
 func (a *Asana) ServiceAccountToken(gid string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.grants.longLived(gid, serviceAccount, true)
 }
 
-// RefreshToken makes a refresh token that an app holds already, as if the
-// person had consented to all of its scopes before, somewhere else. It returns
-// "" if there is no such app or person, or if the state file cannot be written.
+// RefreshToken creates a refresh token of an app, as if the person had consented to all of
+// its scopes before. It returns "" if the app or the person is unknown, or if the state file
+// cannot be written.
 func (a *Asana) RefreshToken(clientID, personGID string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.grants.held(clientID, personGID)
 }
 
-// ExpireAccessTokens ends all OAuth access tokens, as an hour of waiting would.
-// The API returns 401 for them from now on.
+// ExpireAccessTokens makes all OAuth access tokens expire now. The API then returns 401 for
+// them. ExpireAccessTokens returns an error if the state file cannot be written.
 func (a *Asana) ExpireAccessTokens() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -168,9 +170,9 @@ func (a *Asana) ExpireAccessTokens() error {
 	return a.memory.save()
 }
 
-// RevokeGrants ends the consents and the OAuth tokens of a person, as if the
-// person had deauthorised every app in Asana's settings. If personGID is "",
-// it does so for all people.
+// RevokeGrants removes the consents of a person and revokes the OAuth tokens, as if the
+// person had deauthorized every app in Asana's settings. If personGID is "", it does so for
+// all people. It returns an error if the state file cannot be written.
 func (a *Asana) RevokeGrants(personGID string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -178,8 +180,8 @@ func (a *Asana) RevokeGrants(personGID string) error {
 	return a.memory.save()
 }
 
-// RevokeToken ends one token of any kind, as if it had been reset in Asana. It
-// does nothing if the token is unknown.
+// RevokeToken revokes one token of any kind, as if it had been deleted in Asana. It does
+// nothing if the token is unknown. It returns an error if the state file cannot be written.
 func (a *Asana) RevokeToken(value string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

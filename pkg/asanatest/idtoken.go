@@ -14,8 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// idTokenOptions are the contents of an ID token. accessToken and code are those
-// that are sent with it, if any.
+// idTokenOptions describes an ID token. accessToken and code are returned together with it
+// and may be empty.
 type idTokenOptions struct {
 	app                      *App
 	person                   *Person
@@ -23,14 +23,15 @@ type idTokenOptions struct {
 	origin                   string
 }
 
-// idTokens makes ID tokens.
+// idTokens creates ID tokens.
 type idTokens struct {
 	memory *memory
 	signer *signer
 	now    func() time.Time
 }
 
-// make returns an ID token (OpenID Connect Core section 2), whole or spoiled.
+// make returns an ID token (OpenID Connect Core section 2). It is invalid if the switch
+// spoil_id_token is set.
 func (t *idTokens) make(o idTokenOptions) string {
 	claims := t.claims(o)
 	spoil(claims, t.memory.Switches.SpoilIDToken, o)
@@ -68,7 +69,7 @@ func (t *idTokens) claims(o idTokenOptions) map[string]any {
 	return claims
 }
 
-// issuer returns the iss of ID tokens.
+// issuer returns the iss claim of ID tokens.
 func (t *idTokens) issuer(origin string) string {
 	if issuer := t.memory.Switches.OpenIDIssuer; issuer != "" {
 		return issuer
@@ -76,7 +77,7 @@ func (t *idTokens) issuer(origin string) string {
 	return origin + "/api/1.0"
 }
 
-// subject returns the sub of a person.
+// subject returns the sub claim of a person.
 func (t *idTokens) subject(p *Person) string {
 	if t.memory.Switches.SubFormat == "opaque" {
 		return "user|" + derivedGID("subject", p.GID)
@@ -84,8 +85,8 @@ func (t *idTokens) subject(p *Person) string {
 	return p.GID
 }
 
-// spoil makes claims wrong in one way. The function make handles the
-// values that concern the signature.
+// spoil makes one claim invalid. It does nothing for the values of the switch that concern
+// the signature; make handles those.
 func spoil(claims map[string]any, how string, o idTokenOptions) {
 	const stranger = "1999999999999999"
 	now := claims["iat"].(int64)
@@ -116,7 +117,8 @@ func spoil(claims map[string]any, how string, o idTokenOptions) {
 	}
 }
 
-// halfHash returns at_hash and c_hash for RS256 (OpenID Connect Core section 3.3.2.11).
+// halfHash returns the value of at_hash or c_hash for RS256 (OpenID Connect Core section
+// 3.3.2.11).
 func halfHash(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
@@ -126,7 +128,7 @@ func unsigned(claims map[string]any) string {
 	return unsignedPart(`{"alg":"none","typ":"JWT"}`, claims) + "."
 }
 
-// hs256 signs claims without go-jose, which refuses secrets as short as these.
+// hs256 signs claims without go-jose, because go-jose rejects such short secrets.
 func hs256(claims map[string]any, secret string) string {
 	part := unsignedPart(`{"alg":"HS256","typ":"JWT"}`, claims)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -139,7 +141,7 @@ func unsignedPart(header string, claims map[string]any) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString(payload)
 }
 
-// sign makes a JWT with RS256. It panics if the claims cannot be encoded as
+// sign returns a JWT that is signed with RS256. It panics if the claims cannot be encoded as
 // JSON.
 func sign(claims map[string]any, key *rsa.PrivateKey, kid string) string {
 	jwk := jose.JSONWebKey{Key: key, KeyID: kid}
@@ -155,13 +157,13 @@ func sign(claims map[string]any, key *rsa.PrivateKey, kid string) string {
 	if err != nil {
 		panic(fmt.Sprintf("asanatest: signing: %v", err))
 	}
-	compact, _ := signed.CompactSerialize() // fails only for several signatures
+	compact, _ := signed.CompactSerialize() // fails only for more than one signature
 	return compact
 }
 
-// SignIDToken returns a JWT with the claims, signed with this Asana's key and
-// RS256, for tests of what a client accepts. It panics if the claims cannot be
-// encoded as JSON.
+// SignIDToken returns a JWT with any claims, signed with RS256 and the key of this Asana. Use
+// it to test which claims a client accepts. It panics if the claims cannot be encoded as
+// JSON.
 func (a *Asana) SignIDToken(claims map[string]any) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -178,8 +180,8 @@ type signer struct {
 	key    *rsa.PrivateKey
 }
 
-// private returns Options.Key, or the key in the state, or a new key. A key is
-// made as late as this because that takes long and most tests need none.
+// private returns Options.Key, the key in the state, or a new key. It generates a key only
+// when one is needed, because that is slow and most tests need no key.
 func (s *signer) private() *rsa.PrivateKey {
 	if s.key == nil {
 		if key, err := x509.ParsePKCS1PrivateKey(s.memory.Key); err == nil {
@@ -187,7 +189,7 @@ func (s *signer) private() *rsa.PrivateKey {
 		}
 	}
 	if s.key == nil {
-		s.key, _ = rsa.GenerateKey(rand.Reader, 2048) // fails only for sizes that are not allowed
+		s.key, _ = rsa.GenerateKey(rand.Reader, 2048) // fails only for invalid sizes
 	}
 	if s.memory.Key == nil {
 		s.memory.Key = x509.MarshalPKCS1PrivateKey(s.key)

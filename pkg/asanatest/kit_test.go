@@ -20,7 +20,7 @@ import (
 
 const base = "https://asana.test"
 
-// kit is an Asana in memory with a clock that a test moves.
+// kit is an Asana in memory with a clock that the test controls.
 type kit struct {
 	*testing.T
 	*asanatest.Asana
@@ -45,7 +45,7 @@ func (c *clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// testKey returns a key that the tests share: to make one takes long.
+// testKey returns a key that all tests share, because generating one is slow.
 var testKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -73,7 +73,7 @@ func newKit(t *testing.T, change ...func(*asanatest.Options)) *kit {
 	return k
 }
 
-// set changes switches, and fails the test if it cannot.
+// set changes switches. It fails the test if SetSwitches returns an error.
 func (k *kit) set(change func(*asanatest.Switches)) {
 	k.Helper()
 	if err := k.SetSwitches(change); err != nil {
@@ -97,8 +97,7 @@ func (k *kit) ctx() context.Context {
 	return context.WithValue(k.Context(), oauth2.HTTPClient, k.http)
 }
 
-// consent plays a person who clicks Allow, and returns the parameters of the
-// redirect.
+// consent acts as a person who clicks Allow. It returns the parameters of the redirect.
 func (k *kit) consent(c *oauth2.Config, gid string, opts ...oauth2.AuthCodeOption) url.Values {
 	k.Helper()
 	back, err := k.Authorize(k.Context(), c.AuthCodeURL("st", opts...), gid)
@@ -108,7 +107,7 @@ func (k *kit) consent(c *oauth2.Config, gid string, opts ...oauth2.AuthCodeOptio
 	return k.values(back)
 }
 
-// values returns the parameters of a redirect, in query or fragment.
+// values returns the parameters of a redirect, which are in its query or fragment.
 func (k *kit) values(redirect string) url.Values {
 	k.Helper()
 	u, err := url.Parse(redirect)
@@ -125,7 +124,7 @@ func (k *kit) values(redirect string) url.Values {
 	return v
 }
 
-// signIn consents and returns tokens.
+// signIn authorizes the app as a person and returns the tokens.
 func (k *kit) signIn(c *oauth2.Config, gid string) *oauth2.Token {
 	k.Helper()
 	tok, err := c.Exchange(k.ctx(), k.consent(c, gid).Get("code"))
@@ -176,7 +175,7 @@ func (k *kit) request(method, path, bearer, body string) *http.Request {
 	return r
 }
 
-// post sends a form given as key, value, key, value.
+// post sends a form. The pairs are key, value, key, value and so on.
 func (k *kit) post(path string, pairs ...string) answer {
 	k.Helper()
 	form := url.Values{}

@@ -6,22 +6,23 @@ import (
 	"strings"
 )
 
-// viewer is the person who calls the API, and decides what they can see.
+// viewer is the person who calls the API. Its methods find the records that this person can
+// see.
 type viewer struct {
 	memory    *memory
 	directory *directory
 	person    *Person
 }
 
-// reaches reports whether the viewer can see a workspace: whether they are an
-// active member and the app is not blocked there.
+// reaches reports whether the viewer can see a workspace. The viewer must be an active member,
+// and the workspace must not block the app.
 func (v *viewer) reaches(workspace string) bool {
 	m := v.person.membership(workspace)
 	s := v.memory.Switches
 	return m != nil && (!m.Inactive || s.ListInactiveMemberships) && s.BlockedWorkspace != workspace
 }
 
-// shares reports whether the viewer can see a workspace of p.
+// shares reports whether the viewer and p share a workspace that the viewer can see.
 func (v *viewer) shares(p *Person) bool {
 	return p.GID == v.person.GID || slices.ContainsFunc(p.Memberships, func(m Membership) bool { return v.reaches(m.Workspace.GID) })
 }
@@ -34,7 +35,7 @@ func (v *viewer) hidden(what string) *apiError {
 	return fail(http.StatusForbidden, "%s: You do not have access to this %s", what, what)
 }
 
-// findUser resolves me, an email or a gid.
+// findUser returns the person with this gid or email address. "me" is the viewer.
 func (v *viewer) findUser(id string) (*Person, *apiError) {
 	if id == "me" {
 		return v.person, nil
@@ -54,7 +55,7 @@ func (v *viewer) findUser(id string) (*Person, *apiError) {
 	return nil, fail(http.StatusNotFound, "user: Unknown object: %s", id)
 }
 
-// findWorkspace resolves the gid of a workspace.
+// findWorkspace returns the workspace with this gid.
 func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	if !isGID(gid) {
 		return Workspace{}, fail(http.StatusBadRequest, "workspace: Not a recognized ID: %s", gid)
@@ -74,8 +75,9 @@ func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
 }
 
-// findMembership resolves the gid of a membership. People can read their own memberships even if
-// they are deactivated there: this is how is_active can be false.
+// findMembership returns the membership with this gid and its person. People can read their
+// own memberships even if they are deactivated there. Otherwise is_active would never be
+// false.
 func (v *viewer) findMembership(gid string) (*Person, Membership, *apiError) {
 	if !isGID(gid) {
 		return nil, Membership{}, fail(http.StatusBadRequest, "workspace_membership: Not a recognized ID: %s", gid)
@@ -109,9 +111,9 @@ func membershipRecord(p *Person, m Membership) object {
 	}
 }
 
-// membershipList appends memberships of p to a list. They are compact: they have
-// flags only if opt_fields names them. Inactive memberships are left out, as by
-// the real Asana, unless the switch is set.
+// membershipList appends the memberships of p for which include returns true. They are
+// compact, so they have flags only if opt_fields names them. Like the real Asana, it leaves
+// out inactive memberships, unless the switch list_inactive_memberships is set.
 func (c *call) membershipList(p *Person, list []object, include func(Membership) bool) []object {
 	for _, m := range p.Memberships {
 		if include(m) && (!m.Inactive || c.memory.Switches.ListInactiveMemberships) {
@@ -149,7 +151,7 @@ func (c *call) userMemberships() (any, *apiError) {
 	return c.pageOf(c.membershipList(p, nil, func(m Membership) bool { return c.reaches(m.Workspace.GID) }))
 }
 
-// membership returns the full record.
+// membership serves a single membership with all of its fields.
 func (c *call) membership() (any, *apiError) {
 	p, m, failure := c.findMembership(c.PathValue("membership"))
 	if failure != nil {

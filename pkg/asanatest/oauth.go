@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// oauthError is the body of a refused OAuth request.
+// oauthError is an error response of the OAuth endpoints (RFC 6749 section 5.2).
 type oauthError struct {
 	status      int
 	Code        string `json:"error"`
@@ -17,7 +17,7 @@ type oauthError struct {
 
 const errorURI = "https://asana.com/developers/documentation/getting-started/authentication"
 
-// wrongCode returns the error for every code that is refused, for any reason.
+// wrongCode returns the error for an invalid code. Asana uses the same text for all reasons.
 func wrongCode() *oauthError {
 	return &oauthError{http.StatusBadRequest, "invalid_grant", errorURI, "The `code` provided was invalid."}
 }
@@ -26,7 +26,7 @@ func invalidRequest(description string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, Code: "invalid_request", Description: description}
 }
 
-// oauth serves the OAuth endpoints that apps call.
+// oauth serves the token, revocation, introspection and metadata endpoints.
 type oauth struct {
 	memory    *memory
 	directory *directory
@@ -51,8 +51,8 @@ func refuse(w http.ResponseWriter, r *http.Request, e *oauthError) {
 	writeJSON(w, e.status, e)
 }
 
-// checkForm returns an error if the request has no form, or if a parameter is
-// repeated (RFC 6749 section 3.2).
+// checkForm returns an error if the body is not a form or if a parameter is repeated
+// (RFC 6749 section 3.2).
 func checkForm(r *http.Request) *oauthError {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if media != "application/x-www-form-urlencoded" {
@@ -66,16 +66,16 @@ func checkForm(r *http.Request) *oauthError {
 	return nil
 }
 
-// authenticate finds the app by client id and secret, from the form or from
-// HTTP basic authentication.
+// authenticate returns the app whose client ID and secret are in the form or in the
+// Authorization header (HTTP Basic).
 func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if user, password, ok := r.BasicAuth(); ok {
-		// RFC 6749 section 2.3.1: both are form-encoded first.
+		// RFC 6749 section 2.3.1: ID and secret are form-encoded.
 		user, err1 := url.QueryUnescape(user)
 		password, err2 := url.QueryUnescape(password)
 		if err1 != nil || err2 != nil || secret != "" || id != "" && id != user {
-			return nil, invalidRequest("The client authenticated in two ways.")
+			return nil, invalidRequest("The request has two client authentications, or a malformed one.")
 		}
 		id, secret = user, password
 	}
@@ -86,7 +86,7 @@ func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	return app, nil
 }
 
-// metadata serves the RFC 8414 document, with the members of the real one.
+// metadata serves the authorization server metadata (RFC 8414), with the members of Asana's.
 func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	base := o.site.origin(r)
 	meta := map[string]any{
@@ -106,8 +106,8 @@ func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, meta)
 }
 
-// revoke accepts only refresh tokens. Like Asana, it returns 200 for unknown
-// ones too.
+// revoke serves /-/oauth_revoke. Like Asana, it accepts only refresh tokens, and returns 200
+// for unknown tokens too.
 func (o *oauth) revoke(w http.ResponseWriter, r *http.Request) {
 	o.cors(w)
 	if failure := o.revokeToken(r); failure != nil {
@@ -136,7 +136,7 @@ func (o *oauth) revokeToken(r *http.Request) *oauthError {
 	case t.Kind != refreshToken:
 		return &oauthError{status: http.StatusBadRequest, Code: o.memory.Switches.RevokeAccessTokenError}
 	case t.Client != app.ClientID || t.Revoked:
-		return nil // unknown to this app
+		return nil // Asana treats the token as unknown
 	case o.memory.Switches.RevokeWholeGrant:
 		o.grants.endGrant(t.Client, t.Person)
 	default:
@@ -145,7 +145,7 @@ func (o *oauth) revokeToken(r *http.Request) *oauthError {
 	return nil
 }
 
-// introspection is the body of /-/token_info.
+// introspection is the response of /-/token_info.
 type introspection struct {
 	TokenType string `json:"token_type,omitempty"`
 	ExpiresIn int64  `json:"expires_in,omitempty"`
@@ -155,8 +155,8 @@ type introspection struct {
 	Active    bool   `json:"active"`
 }
 
-// introspect serves /-/token_info. Asana documents no client authentication for
-// it.
+// introspect serves /-/token_info. It does not require client authentication, because Asana
+// documents none.
 func (o *oauth) introspect(w http.ResponseWriter, r *http.Request) {
 	if failure := checkForm(r); failure != nil || r.PostForm.Get("token") == "" {
 		writeJSON(w, http.StatusBadRequest, invalidRequest("The `token` parameter is missing."))
@@ -179,7 +179,7 @@ func (o *oauth) introspect(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, info)
 }
 
-// cors allows browsers to read a response if the switch is set.
+// cors adds CORS headers if the switch token_cors is set.
 func (o *oauth) cors(w http.ResponseWriter) {
 	if o.memory.Switches.TokenCORS {
 		allowOrigins(w)
@@ -188,7 +188,7 @@ func (o *oauth) cors(w http.ResponseWriter) {
 
 func (o *oauth) preflight(w http.ResponseWriter, r *http.Request) {
 	if !o.memory.Switches.TokenCORS {
-		http.Error(w, "no such method", http.StatusMethodNotAllowed)
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
 	allowOrigins(w)

@@ -42,7 +42,7 @@ func TestPlainOAuth2(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(tok.AccessToken) != 68 || len(tok.RefreshToken) != 68 || tok.ExpiresIn != 3600 || tok.TokenType != "bearer" {
-		t.Errorf("token is not as seen in the wild: %d, %d bytes, %d s, %q", len(tok.AccessToken), len(tok.RefreshToken), tok.ExpiresIn, tok.TokenType)
+		t.Errorf("got tokens of %d and %d bytes, expires_in %d, type %q", len(tok.AccessToken), len(tok.RefreshToken), tok.ExpiresIn, tok.TokenType)
 	}
 	if data, _ := tok.Extra("data").(map[string]any); data["gid"] != asanatest.Member || data["email"] != "mia@acme.example" {
 		t.Errorf("data is %v", data)
@@ -50,7 +50,7 @@ func TestPlainOAuth2(t *testing.T) {
 
 	resp, err := c.Client(t.Context(), tok).Get(server.URL + "/api/1.0/users/me")
 	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("users/me: %v, %v", resp, err)
+		t.Fatalf("users/me: got %v, %v", resp, err)
 	}
 	resp.Body.Close()
 
@@ -61,18 +61,18 @@ func TestPlainOAuth2(t *testing.T) {
 		t.Fatal(err)
 	}
 	if fresh.AccessToken == tok.AccessToken || fresh.RefreshToken != tok.RefreshToken {
-		t.Errorf("a refresh must give another access token and keep the refresh token")
+		t.Errorf("a refresh must return another access token and keep the refresh token")
 	}
 
 	resp, err = http.PostForm(server.URL+"/-/oauth_revoke", url.Values{"client_id": {c.ClientID}, "client_secret": {c.ClientSecret}, "token": {fresh.RefreshToken}})
 	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("revoke: %v, %v", resp, err)
+		t.Fatalf("revoke: got %v, %v", resp, err)
 	}
 	resp.Body.Close()
 	_, err = c.TokenSource(t.Context(), &old).Token()
 	var refused *oauth2.RetrieveError
 	if !errors.As(err, &refused) || refused.ErrorCode != "invalid_grant" || refused.Response.StatusCode != http.StatusBadRequest {
-		t.Errorf("refresh after revocation: %v", err)
+		t.Errorf("refresh after revocation: got %v", err)
 	}
 }
 
@@ -195,19 +195,19 @@ func TestClientAuthentication(t *testing.T) {
 	}
 	for _, secret := range []string{asanatest.FullClientSecret, "n:e%x/t"} {
 		if got := basic(form, secret); got.status != http.StatusOK {
-			t.Errorf("basic with %q: %d %s", secret, got.status, got.text)
+			t.Errorf("basic with %q: got %d %s", secret, got.status, got.text)
 		}
 	}
 	if got := basic(form, "another"); got.json["error"] != "invalid_client" {
-		t.Errorf("basic with a wrong secret: %d %s", got.status, got.text)
+		t.Errorf("basic with a wrong secret: got %d %s", got.status, got.text)
 	}
 	form.Set("client_secret", asanatest.FullClientSecret)
 	if got := basic(form, asanatest.FullClientSecret); got.json["error"] != "invalid_request" {
-		t.Errorf("both ways at once: %d %s", got.status, got.text)
+		t.Errorf("both ways at once: got %d %s", got.status, got.text)
 	}
 	k.UpdateApp(asanatest.FullClientID, func(a *asanatest.App) { a.ClientSecret = "" })
 	if got := k.refresh(tok.RefreshToken); got.json["error"] != "invalid_client" {
-		t.Errorf("a removed secret: %d %s", got.status, got.text)
+		t.Errorf("a removed secret: got %d %s", got.status, got.text)
 	}
 }
 
@@ -220,11 +220,11 @@ func TestWrongRefreshTokens(t *testing.T) {
 	own := k.signIn(full(), asanatest.Member)
 	for name, value := range map[string]string{"another app's": other.RefreshToken, "an access token": own.AccessToken, "a PAT": k.PersonalAccessToken(asanatest.Member)} {
 		if got := k.refresh(value); got.status != 400 || strings.TrimSpace(got.text) != `{"error":"invalid_grant"}` {
-			t.Errorf("%s: %d %s", name, got.status, got.text)
+			t.Errorf("%s: got %d %s, want 400", name, got.status, got.text)
 		}
 	}
 	if got := k.refresh(own.RefreshToken); got.status != 200 {
-		t.Errorf("its own: %d %s", got.status, got.text)
+		t.Errorf("own token: got %d %s, want 200", got.status, got.text)
 	}
 }
 
@@ -237,28 +237,28 @@ func TestRevoke(t *testing.T) {
 	tok := k.signIn(full(), asanatest.Member)
 	full, secret := asanatest.FullClientID, asanatest.FullClientSecret
 	if got := revoke(full, secret, ""); got.status != 400 || got.json["error"] != "invalid_request" {
-		t.Errorf("no token: %d %s", got.status, got.text)
+		t.Errorf("no token: got %d %s, want 400", got.status, got.text)
 	}
 	if got := revoke(full, "no", tok.RefreshToken); got.status != 400 || got.json["error"] != "invalid_client" {
-		t.Errorf("wrong secret: %d %s", got.status, got.text)
+		t.Errorf("wrong secret: got %d %s, want 400", got.status, got.text)
 	}
 	if got := revoke(full, secret, "unknown"); got.status != 200 || strings.TrimSpace(got.text) != "{}" {
-		t.Errorf("unknown: %d %s", got.status, got.text)
+		t.Errorf("unknown: got %d %s, want 200", got.status, got.text)
 	}
 	if got := revoke(asanatest.GranularClientID, asanatest.GranularClientSecret, tok.RefreshToken); got.status != 200 {
-		t.Errorf("another app's: %d %s", got.status, got.text)
+		t.Errorf("another app's: got %d %s, want 200", got.status, got.text)
 	}
 	if got := k.refresh(tok.RefreshToken); got.status != 200 {
-		t.Fatalf("revoked too early: %d %s", got.status, got.text)
+		t.Fatalf("after refused revocations: got %d %s, want 200", got.status, got.text)
 	}
 	if got := revoke(full, secret, tok.RefreshToken); got.status != 200 {
-		t.Errorf("its own: %d %s", got.status, got.text)
+		t.Errorf("own token: got %d %s, want 200", got.status, got.text)
 	}
 	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.status != 401 {
-		t.Errorf("its access token still works: %d %s", got.status, got.text)
+		t.Errorf("access token after revocation: got %d %s, want 401", got.status, got.text)
 	}
 	if got := revoke(full, secret, tok.RefreshToken); got.status != 200 {
-		t.Errorf("again: %d %s", got.status, got.text)
+		t.Errorf("second revocation: got %d %s, want 200", got.status, got.text)
 	}
 }
 
@@ -270,29 +270,29 @@ func TestIntrospection(t *testing.T) {
 
 	got := look(tok.AccessToken)
 	if got["active"] != true || got["token_type"] != "bearer" || got["expires_in"] != 3600.0 || got["scope"] != "users:read tasks:read" || got["client_id"] != asanatest.GranularClientID {
-		t.Errorf("access token: %v", got)
+		t.Errorf("access token: got %v", got)
 	}
 	if got := look(tok.RefreshToken); got["active"] != true || got["token_type"] != "refresh" {
-		t.Errorf("refresh token: %v", got)
+		t.Errorf("refresh token: got %v", got)
 	}
 	for name, pat := range map[string]string{"PAT": k.PersonalAccessToken(asanatest.Bot), "service account": k.ServiceAccountToken(asanatest.ServiceAccount)} {
 		got := look(pat)
 		if _, has := got["client_id"]; has || got["active"] != true || got["scope"] != "default" || got["expires_in"].(float64) < 3e8 {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v", name, got)
 		}
 		k.RevokeToken(pat)
 		if got := look(pat); got["active"] != false {
-			t.Errorf("%s revoked: %v", name, got)
+			t.Errorf("%s revoked: got %v", name, got)
 		}
 	}
 	k.ExpireAccessTokens()
 	for name, token := range map[string]string{"expired": tok.AccessToken, "unknown": "nothing"} {
 		if got := k.post("/-/token_info", "token", token); got.status != 200 || strings.TrimSpace(got.text) != `{"active":false}` {
-			t.Errorf("%s: %d %s", name, got.status, got.text)
+			t.Errorf("%s: got %d %s, want 200", name, got.status, got.text)
 		}
 	}
 	if got := k.post("/-/token_info"); got.status != 400 {
-		t.Errorf("no token: %d", got.status)
+		t.Errorf("no token: got %d, want 400", got.status)
 	}
 	if k.PersonalAccessToken("1") != "" || k.PersonalAccessToken(asanatest.ServiceAccount) != "" || k.ServiceAccountToken(asanatest.Member) != "" {
 		t.Error("got a token for an unknown person or of the wrong kind")

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// controls serves the pages and endpoints under /_offline/.
+// controls serves the page and the endpoints under /_offline/.
 type controls struct{ asana *Asana }
 
-// routes registers the handlers. The gate does not lock for them and applies no
-// faults: they lock themselves.
+// routes registers the handlers. The dispatcher does not lock the mutex for them, so they
+// call methods that lock it.
 func (c *controls) routes(mux *http.ServeMux) {
 	mux.Handle("GET /_offline", http.RedirectHandler("/_offline/", http.StatusSeeOther))
 	mux.HandleFunc("GET /_offline/{$}", c.showPage)
@@ -33,23 +33,24 @@ func (c *controls) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_offline/people", c.showPeople)
 }
 
-// own refuses requests that a page of another origin sends.
+// own returns a handler that rejects requests from pages of other origins.
 func own(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if crossSite(r) {
-			http.Error(w, "only this origin's own pages may do that", http.StatusForbidden)
+			http.Error(w, "request comes from a page of another origin", http.StatusForbidden)
 			return
 		}
 		h(w, r)
 	}
 }
 
-// does returns a handler that calls act. It responds with 204, or with a
-// redirect to the page if the form came from there.
+// does returns a handler that calls act and responds like done.
 func does(act func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { done(w, r, act()) }
 }
 
+// done responds with 204, or with the error. If the page at /_offline/ sent the form, it
+// redirects to that page.
 func done(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case err != nil:
@@ -61,7 +62,8 @@ func done(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// refuseOffline writes an error. The errors of these endpoints have no secrets.
+// refuseOffline writes the text of an error with status 400. The errors of these endpoints do
+// not contain secrets.
 func refuseOffline(w http.ResponseWriter, err error) {
 	writeJSON(w, http.StatusBadRequest, map[string]string{"error": strings.TrimPrefix(err.Error(), "asanatest: ")})
 }
@@ -78,10 +80,10 @@ func (c *controls) putSwitches(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, c.asana.Switches())
 }
 
-// setSwitch serves the form of the page: the name of one switch, and its value.
+// setSwitch serves the form of the page, which has the name and the value of one switch.
 func (c *controls) setSwitch(w http.ResponseWriter, r *http.Request) {
 	name, value := r.PostFormValue("name"), r.PostFormValue("value")
-	var err error = errors.New("no such switch")
+	var err error = errors.New("unknown switch")
 	for f := range fieldsOf(Switches{}) {
 		if f.Tag.Get("json") == name {
 			raw := []byte(value)
@@ -108,7 +110,7 @@ func (c *controls) postFault(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) || f.DelayMS < 0 || f.AnswerDelayMS < 0 {
-		refuseOffline(w, errors.New("a status is 200 to 599, a delay not negative"))
+		refuseOffline(w, errors.New("status must be between 200 and 599, and delays must not be negative"))
 		return
 	}
 	f.Delay, f.AnswerDelay = time.Duration(f.DelayMS)*time.Millisecond, time.Duration(f.AnswerDelayMS)*time.Millisecond
@@ -116,7 +118,7 @@ func (c *controls) postFault(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// postToken makes a personal access token, or a token of a service account.
+// postToken creates a personal access token, or the token of a service account.
 func (c *controls) postToken(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Person string }
 	if body.Person = r.PostFormValue("person"); body.Person == "" {
@@ -127,7 +129,7 @@ func (c *controls) postToken(w http.ResponseWriter, r *http.Request) {
 		value = c.asana.ServiceAccountToken(body.Person)
 	}
 	if value == "" {
-		refuseOffline(w, errors.New("no such person"))
+		refuseOffline(w, errors.New("unknown person"))
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"token": value})
@@ -141,7 +143,8 @@ func (c *controls) showRequests(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, requests)
 }
 
-// showPeople lists the people, for programs that act as one of them.
+// showPeople writes the people and their memberships, for programs that sign in as one of
+// them.
 func (c *controls) showPeople(w http.ResponseWriter, _ *http.Request) {
 	c.asana.mu.Lock()
 	defer c.asana.mu.Unlock()
@@ -157,7 +160,7 @@ func (c *controls) showPeople(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// showPage serves the page for people.
+// showPage serves the page at /_offline/.
 func (c *controls) showPage(w http.ResponseWriter, _ *http.Request) {
 	type row struct {
 		SwitchInfo

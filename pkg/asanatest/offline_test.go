@@ -22,14 +22,14 @@ func TestSwitchesOverHTTP(t *testing.T) {
 	k := newKit(t)
 	var got asanatest.Switches
 	if err := json.Unmarshal([]byte(k.get("/_offline/switches", "").text), &got); err != nil || got != asanatest.DefaultSwitches() {
-		t.Errorf("at first: %+v, %v", got, err)
+		t.Errorf("got %+v, %v, want the defaults", got, err)
 	}
 	if n := len(k.get("/_offline/switches", "").json); n != reflect.TypeFor[switches]().NumField() {
-		t.Errorf("%d switches", n)
+		t.Errorf("got %d switches, want one for each field", n)
 	}
 	answer := k.put(`{"down":true,"delay_ms":250,"distribution":"none"}`)
 	if s := k.Switches(); answer.status != 200 || answer.json["delay_ms"] != 250.0 || !s.Down || s.DelayMS != 250 || s.Distribution != "none" || !s.SilentConsent {
-		t.Errorf("after PUT: %d %s", answer.status, answer.text)
+		t.Errorf("after PUT: got %d %s, want 200", answer.status, answer.text)
 	}
 }
 
@@ -44,11 +44,11 @@ func TestBadSwitches(t *testing.T) {
 		`{"down":true,"pad":"` + strings.Repeat("x", 70<<10) + `"}`,
 	} {
 		if got := k.put(body); got.status != 400 || got.json["error"] == "" || k.Switches() != asanatest.DefaultSwitches() {
-			t.Errorf("%.50s: %d %s", body, got.status, got.text)
+			t.Errorf("%.50s: got %d %s, want 400", body, got.status, got.text)
 		}
 	}
 	if err := k.SetSwitches(func(s *switches) { s.Distribution = "some" }); err == nil || k.Switches() != asanatest.DefaultSwitches() {
-		t.Errorf("from Go: %v", err)
+		t.Errorf("SetSwitches: got %v, want an error and unchanged switches", err)
 	}
 }
 
@@ -63,13 +63,13 @@ func TestOfflineActions(t *testing.T) {
 			tok := k.signIn(full(), asanatest.Member)
 			pat := k.PersonalAccessToken(asanatest.Bot)
 			if got := k.post(path); got.status != http.StatusNoContent {
-				t.Errorf("%d %s", got.status, got.text)
+				t.Errorf("got %d %s, want 204", got.status, got.text)
 			}
 			if got := fmt.Sprint(k.get("/api/1.0/users/me", tok.AccessToken).status, k.refresh(tok.RefreshToken).status, k.get("/api/1.0/users/me", pat).status); got != want {
-				t.Errorf("access token, refresh, PAT: %s, want %s", got, want)
+				t.Errorf("status of access token, refresh and PAT: got %s, want %s", got, want)
 			}
 			if reset := path == "/_offline/reset"; reset != (k.Switches() == asanatest.DefaultSwitches()) {
-				t.Errorf("switches are %+v", k.Switches())
+				t.Errorf("got switches %+v", k.Switches())
 			}
 		})
 	}
@@ -82,7 +82,7 @@ func TestRevokeGrantsOfOnePerson(t *testing.T) {
 	mia, gus := k.signIn(full(), asanatest.Member), k.signIn(full(), asanatest.Guest)
 	k.RevokeGrants(asanatest.Member)
 	if a, b := k.refresh(mia.RefreshToken).status, k.refresh(gus.RefreshToken).status; a != 400 || b != 200 {
-		t.Errorf("%d, %d", a, b)
+		t.Errorf("got %d and %d, want 400 and 200", a, b)
 	}
 }
 
@@ -96,14 +96,14 @@ func TestCrossSitePosts(t *testing.T) {
 			r := k.request(http.MethodPost, path, "", "")
 			r.Header.Set(name, value)
 			if got := k.do(r); got.status != http.StatusForbidden {
-				t.Errorf("%s with %s: %d", path, name, got.status)
+				t.Errorf("%s with %s: got %d, want 403", path, name, got.status)
 			}
 		}
 	}
 	r := k.request(http.MethodPut, "/_offline/switches", "", `{"down":true}`)
 	r.Header.Set("Origin", "null")
 	if got := k.do(r); got.status != http.StatusForbidden || k.Switches().Down {
-		t.Errorf("PUT: %d", got.status)
+		t.Errorf("PUT: got %d, want 403", got.status)
 	}
 }
 
@@ -113,38 +113,38 @@ func TestOfflinePage(t *testing.T) {
 	k := newKit(t)
 	page := k.get("/_offline/", "")
 	if page.status != 200 {
-		t.Fatalf("%d %s", page.status, page.text)
+		t.Fatalf("got %d %s, want 200", page.status, page.text)
 	}
 	for _, info := range asanatest.SwitchTable() {
 		if !strings.Contains(page.text, `<tr id="`+info.Name+`">`) {
-			t.Errorf("%s is not there, or shown as changed", info.Name)
+			t.Errorf("the page has no row for %s", info.Name)
 		}
 	}
 	for name, value := range map[string]string{"down": "true", "delay_ms": "12", "iss_in_redirect": "openid", "deny_error": "true"} {
 		got := k.post("/_offline/set", "from", "page", "name", name, "value", value)
 		if got.status != http.StatusSeeOther || got.header.Get("Location") != "/_offline/" {
-			t.Errorf("%s: %d %s", name, got.status, got.text)
+			t.Errorf("%s: got %d %s, want 303", name, got.status, got.text)
 		}
 	}
 	if s := k.Switches(); !s.Down || s.DelayMS != 12 || s.IssInRedirect != "openid" || s.DenyError != "true" {
-		t.Errorf("switches are %+v", s)
+		t.Errorf("got switches %+v", s)
 	}
 	if page := k.get("/_offline/", ""); strings.Count(page.text, `class="changed"`) != 4 || !strings.Contains(page.text, `<option value="openid" selected>`) {
-		t.Error("the page does not show what was changed")
+		t.Error("the page does not show the changed switches")
 	}
 	for _, bad := range [][2]string{{"down", "maybe"}, {"down", ""}, {"nothing", "1"}, {"distribution", "some"}, {"delay_ms", "1,\"down\":false"}} {
 		if got := k.post("/_offline/set", "name", bad[0], "value", bad[1]); got.status != 400 {
-			t.Errorf("%v: %d", bad, got.status)
+			t.Errorf("%v: got %d, want 400", bad, got.status)
 		}
 	}
 	if got := k.post("/_offline/reset", "from", "page"); got.status != http.StatusSeeOther {
-		t.Errorf("reset: %d", got.status)
+		t.Errorf("reset: got %d, want 303", got.status)
 	}
 	if style := k.get("/_offline/style.css", ""); style.status != 200 || !strings.HasPrefix(style.header.Get("Content-Type"), "text/css") {
-		t.Errorf("style: %d %v", style.status, style.header)
+		t.Errorf("style: got %d %v, want 200", style.status, style.header)
 	}
 	if got := k.get("/_offline", ""); got.status != http.StatusSeeOther {
-		t.Errorf("without slash: %d", got.status)
+		t.Errorf("without slash: got %d, want 303", got.status)
 	}
 }
 
@@ -152,23 +152,23 @@ func TestFaultsOverHTTP(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	if got := k.do(k.request(http.MethodPost, "/_offline/faults", "", `{"path":"/api/1.0/*","status":503,"delay_ms":1500,"answer_delay_ms":500,"header":{"Retry-After":["3"]}}`)); got.status != 204 {
-		t.Fatalf("%d %s", got.status, got.text)
+		t.Fatalf("got %d %s, want 204", got.status, got.text)
 	}
 	start := k.clock.Now()
 	if got := k.get("/api/1.0/users/me", ""); got.status != 503 || got.header.Get("Retry-After") != "3" || k.clock.Now().Sub(start).Seconds() != 2 {
-		t.Errorf("%d %v after %v", got.status, got.header, k.clock.Now().Sub(start))
+		t.Errorf("got %d %v after %v, want 503", got.status, got.header, k.clock.Now().Sub(start))
 	}
 	for _, body := range []string{``, `{"nothing":1}`, `{"status":1}`, `{"delay_ms":-1}`} {
 		if got := k.do(k.request(http.MethodPost, "/_offline/faults", "", body)); got.status != 400 {
-			t.Errorf("%s: %d", body, got.status)
+			t.Errorf("%s: got %d, want 400", body, got.status)
 		}
 	}
 	k.do(k.request(http.MethodPost, "/_offline/faults", "", `{"times":-1,"status":503}`))
 	if got := k.do(k.request(http.MethodDelete, "/_offline/faults", "", "")); got.status != 204 {
-		t.Errorf("DELETE: %d", got.status)
+		t.Errorf("DELETE: got %d, want 204", got.status)
 	}
 	if got := k.get("/api/1.0/users/me", ""); got.status != 401 {
-		t.Errorf("after DELETE: %d", got.status)
+		t.Errorf("after DELETE: got %d, want 401", got.status)
 	}
 }
 
@@ -179,21 +179,21 @@ func TestTokensAndPeopleOverHTTP(t *testing.T) {
 	account, _ := k.do(k.request(http.MethodPost, "/_offline/tokens", "", `{"person":"`+asanatest.ServiceAccount+`"}`)).json["token"].(string)
 	for bearer, want := range map[string]string{pat: "Build Bot", account: "Acme Reporting"} {
 		if got := k.get("/api/1.0/users/me", bearer); got.data()["name"] != want {
-			t.Errorf("%d %s, want %s", got.status, got.text, want)
+			t.Errorf("got %d %s, want %s", got.status, got.text, want)
 		}
 	}
 	if got := k.post("/_offline/tokens", "person", "1"); got.status != 400 {
-		t.Errorf("unknown person: %d", got.status)
+		t.Errorf("unknown person: got %d, want 400", got.status)
 	}
 	people := k.get("/_offline/people", "").text
 	if !strings.Contains(people, `"is":"deactivated in Acme, guest of Globex"`) || strings.Contains(people, pat) {
-		t.Errorf("people: %s", people)
+		t.Errorf("people: got %s", people)
 	}
 	requests := k.get("/_offline/requests", "").text
 	if !strings.Contains(requests, `"path":"/api/1.0/users/me"`) || strings.Contains(requests, pat) || strings.Contains(requests, "Bearer") {
-		t.Errorf("requests: %s", requests)
+		t.Errorf("requests: got %s", requests)
 	}
 	if got := newKit(t).get("/_offline/requests", ""); strings.TrimSpace(got.text) != "[]" {
-		t.Errorf("no requests: %s", got.text)
+		t.Errorf("no requests: got %s, want []", got.text)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// openID serves the endpoints of OpenID Connect.
+// openID serves the OpenID Connect endpoints.
 type openID struct {
 	memory *memory
 	site   *site
@@ -22,9 +22,9 @@ func (o *openID) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+api+"/openid_connect/userinfo", withAPIHeaders(o.userInfo))
 }
 
-// discovery serves the OpenID Connect document. The real one is not public;
-// this one has what OpenID Connect Discovery 1.0 requires, with the documented
-// endpoints.
+// discovery serves the OpenID Connect discovery document. Asana's own document is not public.
+// This one has the members that OpenID Connect Discovery 1.0 requires, with the endpoints
+// that Asana documents.
 func (o *openID) discovery(w http.ResponseWriter, r *http.Request) {
 	base := o.site.origin(r)
 	writeJSON(w, http.StatusOK, map[string]any{
@@ -50,7 +50,8 @@ func (o *openID) rootDiscovery(w http.ResponseWriter, r *http.Request) {
 	o.discovery(w, r)
 }
 
-// userInfo writes flat JSON, without the API's envelope.
+// userInfo serves the UserInfo endpoint. Unlike the API, it returns the claims without a data
+// member.
 func (o *openID) userInfo(w http.ResponseWriter, r *http.Request) {
 	t, p, failure := o.api.caller(r)
 	if failure == nil && !t.Scopes.has("openid") {

@@ -37,18 +37,18 @@ func TestPlainOIDC(t *testing.T) {
 	u, _ := url.Parse(back)
 	answer, err := url.ParseQuery(u.Fragment)
 	if err != nil || u.RawQuery != "" || answer.Get("state") != "st" {
-		t.Fatalf("redirect is %s", back)
+		t.Fatalf("got redirect %s, want a fragment with the state", back)
 	}
 	id, err := provider.Verifier(&oidc.Config{ClientID: c.ClientID}).Verify(t.Context(), answer.Get("id_token"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if id.Subject != asanatest.Member || id.Nonce != "the nonce" || id.Issuer != server.URL+"/api/1.0" {
-		t.Errorf("ID token is of %s, nonce %q, issuer %s", id.Subject, id.Nonce, id.Issuer)
+		t.Errorf("got ID token with subject %s, nonce %q and issuer %s", id.Subject, id.Nonce, id.Issuer)
 	}
 	var claims map[string]any
 	if err := id.Claims(&claims); err != nil || len(claims) != 6 {
-		t.Errorf("claims are %v", claims)
+		t.Errorf("got claims %v, want 6", claims)
 	}
 	tok, err := c.Exchange(t.Context(), answer.Get("code"))
 	if err != nil {
@@ -59,11 +59,11 @@ func TestPlainOIDC(t *testing.T) {
 		t.Fatal(err)
 	}
 	if info.Subject != asanatest.Member || info.Email != "mia@acme.example" {
-		t.Errorf("UserInfo is %+v", info)
+		t.Errorf("got UserInfo %+v", info)
 	}
 	stranger := provider.Verifier(&oidc.Config{ClientID: asanatest.GranularClientID})
 	if _, err := stranger.Verify(t.Context(), answer.Get("id_token")); err == nil {
-		t.Error("the verifier of another app accepted it")
+		t.Error("the verifier of another app accepted the ID token")
 	}
 }
 
@@ -74,10 +74,10 @@ func TestIDTokenAlone(t *testing.T) {
 	k := newKit(t)
 	back, err := k.Authorize(t.Context(), full("openid").AuthCodeURL("st", oauth2.SetAuthURLParam("response_type", "id_token")), asanatest.Member)
 	if err != nil || !strings.HasPrefix(back, asanatest.DefaultRedirectURI+"#") {
-		t.Fatalf("%s, %v", back, err)
+		t.Fatalf("got %s, %v, want a fragment", back, err)
 	}
 	if got := k.values(back); got.Get("id_token") == "" || got.Has("code") || got.Has("access_token") || got.Get("state") != "st" {
-		t.Errorf("got %v", got)
+		t.Errorf("got %v, want id_token and state only", got)
 	}
 }
 
@@ -86,14 +86,14 @@ func TestMetadata(t *testing.T) {
 	k := newKit(t)
 	meta := k.get("/.well-known/oauth-authorization-server", "").json
 	if meta["issuer"] != base || !reflect.DeepEqual(meta["response_types_supported"], []any{"code"}) || meta["jwks_uri"] != nil || meta["registration_endpoint"] != nil {
-		t.Errorf("authorization server metadata: %v", meta)
+		t.Errorf("authorization server metadata: got %v", meta)
 	}
 	discovery := k.get("/api/1.0/.well-known/openid-configuration", "").json
 	if discovery["issuer"] != base+"/api/1.0" || discovery["jwks_uri"] != base+"/api/1.0/openid_connect/jwks" {
-		t.Errorf("discovery: %v", discovery)
+		t.Errorf("discovery: got %v", discovery)
 	}
 	if got := k.get("/.well-known/openid-configuration", ""); got.status != http.StatusNotFound {
-		t.Errorf("root discovery: %d", got.status)
+		t.Errorf("root discovery: got %d, want 404", got.status)
 	}
 }
 
@@ -110,16 +110,16 @@ func TestUserInfo(t *testing.T) {
 	} {
 		tok := k.signIn(granular(strings.Fields(scope)...), asanatest.Member)
 		if got := k.get("/api/1.0/openid_connect/userinfo", tok.AccessToken); !reflect.DeepEqual(got.json, want) {
-			t.Errorf("%s: %d %s", scope, got.status, got.text)
+			t.Errorf("%s: got %d %s", scope, got.status, got.text)
 		}
 	}
 	without := k.signIn(granular("users:read"), asanatest.Member)
 	got := k.get("/api/1.0/openid_connect/userinfo", without.AccessToken)
 	if got.status != 403 || got.errorMessage() != "The following scopes must be present to fulfill this request: openid" {
-		t.Errorf("without openid: %d %s", got.status, got.text)
+		t.Errorf("without openid: got %d %s, want 403", got.status, got.text)
 	}
 	if got := k.get("/api/1.0/openid_connect/userinfo", ""); got.status != 401 {
-		t.Errorf("without token: %d", got.status)
+		t.Errorf("without token: got %d, want 401", got.status)
 	}
 }
 
@@ -131,6 +131,6 @@ func TestSignIDToken(t *testing.T) {
 	keys := oidc.NewRemoteKeySet(ctx, base+"/api/1.0/openid_connect/jwks")
 	payload, err := keys.VerifySignature(ctx, k.SignIDToken(map[string]any{"hello": "world"}))
 	if err != nil || string(payload) != `{"hello":"world"}` {
-		t.Errorf("%s, %v", payload, err)
+		t.Errorf("got payload %s, %v", payload, err)
 	}
 }

@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// The default people and workspaces. All gids are made up.
+// The gids of [DefaultPeople] and their workspaces.
 const (
 	Acme   = "1100000000000001" // an organization
-	Globex = "1100000000000002" // another one
+	Globex = "1100000000000002" // another organization
 
 	Member         = "1200000000000001" // full member of Acme
 	Guest          = "1200000000000002" // guest of Acme
 	Admin          = "1200000000000003" // admin of Acme
-	ViewOnly       = "1200000000000004" // view only licence in Acme
-	Deactivated    = "1200000000000005" // deactivated in Acme, still a member of Globex
+	ViewOnly       = "1200000000000004" // view-only license in Acme
+	Deactivated    = "1200000000000005" // deactivated in Acme, guest of Globex
 	Several        = "1200000000000006" // view only in Acme, full member of Globex
-	Bot            = "1200000000000007" // an ordinary user that acts through a personal access token
-	ServiceAccount = "1200000000000008" // of Acme; not a person, cannot sign in
+	Bot            = "1200000000000007" // guest of Acme; an ordinary user, meant for personal access tokens
+	ServiceAccount = "1200000000000008" // service account of Acme; cannot sign in
 )
 
 // Person is an Asana user, or a service account. GID is a string of digits.
@@ -30,8 +30,8 @@ type Person struct {
 	GID, Name, Email string
 	Picture          string // URL of a photo; may be empty
 	Memberships      []Membership
-	Gone             bool // the account is deleted: 401 from the API, invalid_grant for a refresh, cannot sign in
-	ServiceAccount   bool // acts only with a token, which has full permissions
+	Gone             bool // the account was deleted: sign-in fails, the API returns 401 and a refresh invalid_grant
+	ServiceAccount   bool // cannot sign in; has only tokens with full permissions
 }
 
 // Workspace is an Asana workspace or organization.
@@ -39,18 +39,19 @@ type Workspace struct {
 	GID, Name string
 }
 
-// Membership is a person's place in a workspace.
+// Membership is the membership of a person in a workspace. Without flags the person is a full
+// member.
 type Membership struct {
-	GID       string // if empty, derived from person and workspace
+	GID       string // by default derived from person and workspace
 	Workspace Workspace
 	Admin     bool
 	Guest     bool
 	ViewOnly  bool
-	Inactive  bool      // deactivated there
-	CreatedAt time.Time // if zero, a fixed day
+	Inactive  bool      // deactivated in the workspace
+	CreatedAt time.Time // by default a fixed time
 }
 
-// DefaultPeople returns one person of every kind, the full member first.
+// DefaultPeople returns a person of each kind. The full member is the first.
 func DefaultPeople() []Person {
 	acme, globex := Workspace{Acme, "Acme"}, Workspace{Globex, "Globex"}
 	in := func(m ...Membership) []Membership { return m }
@@ -66,9 +67,9 @@ func DefaultPeople() []Person {
 	}
 }
 
-// UpdatePerson changes a person, for example their licence or their name. The
-// change is not saved in the state file. UpdatePerson returns an error if the
-// gid is unknown. The gid cannot be changed.
+// UpdatePerson calls change with a person, for example to change their license or name. It
+// returns an error if the gid is unknown. The gid itself cannot be changed. The state file
+// does not contain people, so a restart undoes the change. change must not call methods of a.
 func (a *Asana) UpdatePerson(gid string, change func(*Person)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -88,20 +89,20 @@ type directory struct {
 	people []Person
 }
 
-// complete fills in what people may leave out. It returns an error if an id is
-// wrong or used twice.
+// complete sets the defaults of all people. It returns an error if an ID is malformed or used
+// twice.
 func (d *directory) complete() error {
 	ids := map[string]bool{}
 	for _, app := range d.apps {
 		if ids[app.ClientID] || app.ClientID == "" {
-			return fmt.Errorf("client id %q is empty or used twice", app.ClientID)
+			return fmt.Errorf("client ID %q is empty or used twice", app.ClientID)
 		}
 		ids[app.ClientID] = true
 	}
 	for i := range d.people {
 		p := &d.people[i]
 		if ids[p.GID] || !isGID(p.GID) {
-			return fmt.Errorf("gid %q is not one, or used twice", p.GID)
+			return fmt.Errorf("gid %q is malformed or used twice", p.GID)
 		}
 		ids[p.GID] = true
 		p.complete()
@@ -109,7 +110,7 @@ func (d *directory) complete() error {
 	return nil
 }
 
-// app returns the app with a client id, or nil.
+// app returns the app with this client ID, or nil.
 func (d *directory) app(clientID string) *App {
 	i := slices.IndexFunc(d.apps, func(app App) bool { return app.ClientID == clientID })
 	if i < 0 {
@@ -118,7 +119,7 @@ func (d *directory) app(clientID string) *App {
 	return &d.apps[i]
 }
 
-// person returns the person with a gid, or nil.
+// person returns the person with this gid, or nil.
 func (d *directory) person(gid string) *Person {
 	i := slices.IndexFunc(d.people, func(p Person) bool { return p.GID == gid })
 	if i < 0 {
@@ -127,7 +128,7 @@ func (d *directory) person(gid string) *Person {
 	return &d.people[i]
 }
 
-// complete fills in what a person may leave out.
+// complete sets the defaults of memberships.
 func (p *Person) complete() {
 	p.Memberships = slices.Clone(p.Memberships)
 	for i := range p.Memberships {
@@ -149,12 +150,12 @@ func (p *Person) membership(workspace string) *Membership {
 	return &p.Memberships[i]
 }
 
-// onlyViews reports whether a person is view only in all their workspaces.
+// onlyViews reports whether a person is view only or deactivated in all their workspaces.
 func (p *Person) onlyViews() bool {
 	return len(p.Memberships) > 0 && !slices.ContainsFunc(p.Memberships, func(m Membership) bool { return !m.ViewOnly && !m.Inactive })
 }
 
-// standing returns what a person is in their workspaces, for the pages.
+// standing describes the memberships of a person, such as "guest of Acme". The pages show it.
 func (p Person) standing() string {
 	var words []string
 	for _, m := range p.Memberships {
@@ -162,7 +163,7 @@ func (p Person) standing() string {
 	}
 	switch {
 	case p.Gone:
-		return "account is gone"
+		return "account was deleted"
 	case len(words) == 0:
 		return "in no workspace"
 	case p.ServiceAccount:
@@ -185,7 +186,7 @@ func (m Membership) standing() string {
 	return "full member of " + m.Workspace.Name
 }
 
-// derivedGID makes a stable gid of 16 digits out of parts.
+// derivedGID returns a gid of 16 digits that depends only on the parts.
 func derivedGID(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return strconv.FormatUint(1e15+binary.BigEndian.Uint64(sum[:8])%9e15, 10)

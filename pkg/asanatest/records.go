@@ -68,7 +68,7 @@ func (c *call) workspace() (any, *apiError) {
 	return c.selected(workspaceRecord(w), "resource_type", "name", "email_domains", "is_organization"), nil
 }
 
-// auditLog returns no events. It is for tests of who may read them.
+// auditLog always returns an empty list. It exists to test which tokens may read events.
 func (c *call) auditLog() (any, *apiError) {
 	if _, failure := c.findWorkspace(c.PathValue("workspace")); failure != nil {
 		return nil, failure
@@ -79,7 +79,7 @@ func (c *call) auditLog() (any, *apiError) {
 	return page{items: []object{}, paged: true}, nil
 }
 
-// createTask does not keep the task. It is for tests of who may write.
+// createTask does not store the task. It exists to test which people may write.
 func (c *call) createTask() (any, *apiError) {
 	var body struct {
 		Data struct{ Name, Workspace string }

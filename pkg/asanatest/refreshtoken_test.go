@@ -24,7 +24,7 @@ func TestRefreshToken(t *testing.T) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		t.Errorf("refreshing it: %s", resp.Status)
+		t.Errorf("refresh: got %s, want 200", resp.Status)
 	}
 	for _, none := range []string{a.RefreshToken("1300000000000002", asanatest.Member), a.RefreshToken("1300000000000001", "1299999999999999"),
 		a.RefreshToken("1300000000000001", asanatest.ServiceAccount)} {

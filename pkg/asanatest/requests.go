@@ -14,43 +14,43 @@ import (
 // keptRequests is the largest number of requests that Requests returns.
 const keptRequests = 1000
 
-// Request is a request that came, without secrets.
+// Request is a request that arrived. It contains no secrets.
 type Request struct {
 	Method    string        `json:"method"`
 	Path      string        `json:"path"` // without query
 	GrantType string        `json:"grant_type,omitempty"`
-	Status    int           `json:"status"` // 0 if no response was sent yet, or the connection was cut
-	Cut       bool          `json:"cut,omitempty"`
-	Time      time.Time     `json:"time"`    // when it came
-	Took      time.Duration `json:"took_ns"` // until the response was sent or the connection cut
+	Status    int           `json:"status"`        // 0 if no response was sent, or not yet
+	Cut       bool          `json:"cut,omitempty"` // the connection was closed without a response
+	Time      time.Time     `json:"time"`          // when the request arrived
+	Took      time.Duration `json:"took_ns"`       // until the response was sent or the connection was cut
 }
 
-// record holds the last requests, the oldest first, and counts all.
+// record holds the last requests, the oldest first, and counts all requests.
 type record struct {
 	last   []Request
-	gone   int // how many requests were dropped from last
+	gone   int // number of requests that were removed from last
 	counts map[string]int
 }
 
-// Requests returns the last requests, the oldest first, at most 1,000, without
-// those to /_offline/.
+// Requests returns the last requests, the oldest first, and at most 1,000 of them. Requests
+// to /_offline/ are not recorded.
 func (a *Asana) Requests() []Request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.record.last)
 }
 
-// CountRequests returns how many requests with a path or grant type came since
-// the start or Reset, including those that got no response. Examples:
-// CountRequests("refresh_token"), CountRequests("/-/oauth_revoke").
+// CountRequests returns the number of requests with this path or grant type since the start
+// or the last Reset. It includes requests that got no response. Examples are
+// CountRequests("refresh_token") and CountRequests("/-/oauth_revoke").
 func (a *Asana) CountRequests(what string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.record.counts[what]
 }
 
-// knownGrant returns s if it is a grant type, else "other": it could be a
-// secret, and the record must not have secrets.
+// knownGrant returns s if it is a known grant type, and "other" if not. An unknown value could
+// be a secret, which must not be recorded.
 func knownGrant(s string) string {
 	if s == "" || s == "authorization_code" || s == "refresh_token" {
 		return s
@@ -58,19 +58,19 @@ func knownGrant(s string) string {
 	return "other"
 }
 
-// add appends a request and returns its number, which at takes.
+// add appends a request and returns its sequence number.
 func (rec *record) add(req Request) (seq int) {
 	if rec.counts == nil {
 		rec.counts = map[string]int{}
 	}
-	if len(rec.counts) < 10*keptRequests { // clients can send any path
+	if len(rec.counts) < 10*keptRequests { // limits the memory, because clients can send any path
 		rec.counts[req.Path]++
 		if req.GrantType != "" {
 			rec.counts[req.GrantType]++
 		}
 	}
 	if len(rec.last) == keptRequests {
-		half := keptRequests / 2 // dropping half at a time costs little
+		half := keptRequests / 2 // removing many at once is cheaper
 		rec.last = append(rec.last[:0:0], rec.last[half:]...)
 		rec.gone += half
 	}
@@ -78,7 +78,7 @@ func (rec *record) add(req Request) (seq int) {
 	return rec.gone + len(rec.last) - 1
 }
 
-// at returns the request with a number, or nil if it is no longer held.
+// at returns the request with this sequence number, or nil if it was removed.
 func (rec *record) at(seq int) *Request {
 	i := seq - rec.gone
 	if i < 0 || i >= len(rec.last) {
@@ -88,15 +88,15 @@ func (rec *record) at(seq int) *Request {
 }
 
 // ServeHTTP serves one request. If a fault cuts the connection, it panics with
-// [http.ErrAbortHandler], for net/http to close it.
-func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.gate.ServeHTTP(w, r) }
+// [http.ErrAbortHandler], and net/http closes the connection.
+func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.dispatcher.ServeHTTP(w, r) }
 
 const maxBody = 64 << 10
 
-// gate lets requests in: it records them, applies faults, has them served one
-// at a time and saves what they changed.
-type gate struct {
-	mu     *sync.Mutex // of Asana
+// dispatcher records requests, applies faults, serves one request at a time, and saves the
+// state.
+type dispatcher struct {
+	mu     *sync.Mutex // the mutex of Asana
 	mux    *http.ServeMux
 	memory *memory
 	faults *faults
@@ -105,59 +105,59 @@ type gate struct {
 	sleep  func(context.Context, time.Duration) error
 }
 
-func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
-		// The controls lock themselves, and faults do not apply to them.
-		g.mux.ServeHTTP(w, r)
+		// The methods of controls lock the mutex themselves. They have no faults.
+		d.mux.ServeHTTP(w, r)
 		return
 	}
-	// The body is read now, so that a slow one does not hold the lock. A body
-	// that cannot be read or parsed is treated as empty.
+	// Read the body before the mutex is locked, because the client may send it
+	// slowly. A body that cannot be read or parsed counts as empty.
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ParseForm()
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	seq, f := g.arrive(r)
-	answer, sent := g.respond(r, f)
-	g.leave(seq, answer.status, sent)
+	seq, f := d.arrive(r)
+	b, sent := d.respond(r, f)
+	d.leave(seq, b.status, sent)
 	if !sent {
 		panic(http.ErrAbortHandler)
 	}
-	answer.writeTo(w)
+	b.writeTo(w)
 }
 
-// respond serves a request and applies the fault. It returns false if the
-// connection must be cut.
-func (g *gate) respond(r *http.Request, f Fault) (buffer, bool) {
+// respond applies the fault and serves the request. It returns false if the connection must
+// be cut.
+func (d *dispatcher) respond(r *http.Request, f Fault) (buffer, bool) {
 	if f.Before != nil {
 		f.Before(r)
 	}
-	if f.Delay > 0 && g.sleep(r.Context(), f.Delay) != nil || f.Cut {
+	if f.Delay > 0 && d.sleep(r.Context(), f.Delay) != nil || f.Cut {
 		return buffer{}, false
 	}
 	var b buffer
 	if f.Apply || !f.responds() {
-		b = g.handle(r)
+		b = d.handle(r)
 	}
 	if f.responds() {
 		b = f.buffer()
 	}
-	if f.AnswerDelay > 0 && g.sleep(r.Context(), f.AnswerDelay) != nil || f.CutAfterApply {
+	if f.AnswerDelay > 0 && d.sleep(r.Context(), f.AnswerDelay) != nil || f.CutAfterApply {
 		return b, false
 	}
 	return b, true
 }
 
-// handle serves a request with the mutex locked, and saves what it changed
-// before the response is sent.
-func (g *gate) handle(r *http.Request) buffer {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// handle serves a request with the mutex locked. If the request changed the state, handle
+// saves the state before the response is sent.
+func (d *dispatcher) handle(r *http.Request) buffer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	b := buffer{header: http.Header{}}
-	g.mux.ServeHTTP(&b, r)
-	if g.memory.dirty {
-		if err := g.memory.save(); err != nil {
+	d.mux.ServeHTTP(&b, r)
+	if d.memory.dirty {
+		if err := d.memory.save(); err != nil {
 			b = buffer{header: http.Header{}}
 			http.Error(&b, "offline Asana cannot write its state file", http.StatusInternalServerError)
 		}
@@ -165,30 +165,30 @@ func (g *gate) handle(r *http.Request) buffer {
 	return b
 }
 
-// arrive records a request and returns the fault that it meets.
-func (g *gate) arrive(r *http.Request) (seq int, f Fault) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	req := Request{Method: r.Method, Path: r.URL.Path, Time: g.now()}
+// arrive records a request and returns the fault that applies to it.
+func (d *dispatcher) arrive(r *http.Request) (seq int, f Fault) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	req := Request{Method: r.Method, Path: r.URL.Path, Time: d.now()}
 	if r.URL.Path == "/-/oauth_token" {
 		req.GrantType = knownGrant(r.PostForm.Get("grant_type"))
 	}
-	f, ok := g.faults.take(req.Path, req.GrantType)
+	f, ok := d.faults.take(req.Path, req.GrantType)
 	if !ok {
-		f = g.memory.Switches.fault(req.Path)
+		f = d.memory.Switches.fault(req.Path)
 	}
-	return g.record.add(req), f
+	return d.record.add(req), f
 }
 
-// leave records how a request ended.
-func (g *gate) leave(seq, status int, sent bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	req := g.record.at(seq)
+// leave completes the record of a request.
+func (d *dispatcher) leave(seq, status int, sent bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	req := d.record.at(seq)
 	if req == nil {
 		return
 	}
-	req.Took = g.now().Sub(req.Time)
+	req.Took = d.now().Sub(req.Time)
 	if req.Cut = !sent; sent {
 		req.Status = max(status, 200)
 	}

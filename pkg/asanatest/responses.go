@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// buffer is a response that has not been sent yet.
+// buffer is an [http.ResponseWriter] that holds the response in memory.
 type buffer struct {
 	header http.Header
 	status int
@@ -37,7 +37,7 @@ func (b *buffer) writeTo(w http.ResponseWriter) {
 	w.Write(b.body.Bytes())
 }
 
-// writeJSON writes a response like those of Asana's OAuth endpoints.
+// writeJSON writes v as JSON, with the headers of Asana's OAuth endpoints.
 func writeJSON(w http.ResponseWriter, status int, v any) { writeIndented(w, status, v, "") }
 
 func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
@@ -54,14 +54,14 @@ func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
 //go:embed pages
 var pageFiles embed.FS
 
-// pages returns the templates, which are parsed when first needed.
+// pages returns the page templates. They are parsed at the first call.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{"standing": Person.standing, "scopeWords": scopeWords}).ParseFS(pageFiles, "pages/*.html"))
 })
 
-// writePage writes one of the pages. They have no scripts. The policy has no
-// form-action: browsers apply it to redirects after a post too, and those go
-// back to the app, whose origin can be any.
+// writePage writes an HTML page. Pages have no scripts. The Content-Security-Policy has no
+// form-action directive. Browsers would apply it to the redirect after the consent form too,
+// and that redirect goes to the app, which can have any origin.
 func writePage(w http.ResponseWriter, status int, name string, data map[string]any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -87,15 +87,15 @@ func showStyle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, pageFiles, "pages/style.css")
 }
 
-// scopeWords returns what a scope means, for people.
+// scopeWords describes a scope for the consent page. It returns "" for granular scopes.
 func scopeWords(scope string) string {
 	switch scope {
 	case "default":
-		return "everything that you may do in Asana"
+		return "do everything that you can do in Asana"
 	case "openid":
 		return "know who you are"
 	case "email":
-		return "see your e-mail address"
+		return "see your email address"
 	case "profile":
 		return "see your name and photo"
 	}

@@ -16,16 +16,16 @@ import (
 // stateFormat is the version of the state file.
 const stateFormat = 1
 
-// state is what the file keeps.
+// state is the content of the state file.
 type state struct {
 	Format   int               `json:"format"`
 	Switches Switches          `json:"switches"`
-	Key      []byte            `json:"key,omitempty"` // PKCS #1, signs ID tokens
+	Key      []byte            `json:"key,omitempty"` // RSA key that signs ID tokens, in PKCS #1
 	Tokens   map[string]*token `json:"tokens"`        // by value
 	Codes    map[string]*code  `json:"codes"`         // by value
 	Consents map[string]scopes `json:"consents"`      // by consentKey
-	SignedIn map[string]string `json:"signed_in"`     // cookie → gid
-	SweepAt  int               `json:"-"`             // number of tokens and codes at which old ones are dropped
+	SignedIn map[string]string `json:"signed_in"`     // gid by cookie value
+	SweepAt  int               `json:"-"`             // sweep removes old tokens and codes from this number on
 }
 
 // The kinds of tokens.
@@ -36,8 +36,8 @@ const (
 	serviceAccount = "service_account"
 )
 
-// token is a credential. Ended ones are kept for a while, because they are
-// treated differently from unknown ones.
+// token is a credential. Expired and revoked tokens are kept for a while, because Asana treats
+// them differently from unknown tokens.
 type token struct {
 	Kind    string    `json:"kind"`
 	Client  string    `json:"client,omitempty"`
@@ -72,12 +72,12 @@ func newState(s Switches) state {
 
 func consentKey(clientID, gid string) string { return clientID + "/" + gid }
 
-// memory is the state, and the file that keeps it.
+// memory is the state in memory, and its file.
 type memory struct {
 	state
-	file  string   // if empty, the state is only in memory
-	first Switches // what reset goes back to
-	dirty bool     // state differs from the file
+	file  string   // empty if the state is kept in memory only
+	first Switches // switches after reset
+	dirty bool     // whether the state differs from the file
 }
 
 // load reads the state file, if it exists.
@@ -97,7 +97,7 @@ func (m *memory) load() error {
 		return fmt.Errorf("asanatest: reading state: %w", err)
 	}
 	if loaded.Format != stateFormat {
-		return fmt.Errorf("asanatest: state has format %d, not %d", loaded.Format, stateFormat)
+		return fmt.Errorf("asanatest: state file has format %d, want %d", loaded.Format, stateFormat)
 	}
 	if _, err := x509.ParsePKCS1PrivateKey(loaded.Key); err != nil && len(loaded.Key) > 0 {
 		return fmt.Errorf("asanatest: reading state: %w", err)
@@ -109,8 +109,8 @@ func (m *memory) load() error {
 	return nil
 }
 
-// save replaces the state file. If the process is killed, the file is either
-// the old one or the new one.
+// save replaces the state file atomically. If the process is killed, the file has either the
+// old or the new content.
 func (m *memory) save() error {
 	m.dirty = false
 	if m.file == "" {
@@ -126,7 +126,7 @@ func (m *memory) save() error {
 	return nil
 }
 
-// reset forgets everything but the signing key.
+// reset deletes everything except the signing key.
 func (m *memory) reset() error {
 	key := m.Key
 	m.state = newState(m.first)
@@ -134,8 +134,8 @@ func (m *memory) reset() error {
 	return m.save()
 }
 
-// setSwitches changes the switches and saves them. If it returns an error,
-// they are as before.
+// setSwitches changes the switches and saves the state. If it returns an error, the switches
+// have not changed.
 func (m *memory) setSwitches(change func(Switches) (Switches, error)) error {
 	before := m.Switches
 	after, err := change(before)
@@ -165,8 +165,8 @@ func replaceFile(name string, data []byte) error {
 	return err
 }
 
-// sweep drops tokens and codes that ended over a day ago if there are many, so
-// that a long simulation does not use ever more memory.
+// sweep removes tokens and codes that ended more than a day ago, if the state has many of
+// them. This limits the memory of long simulations.
 func (s *state) sweep(now time.Time) {
 	if len(s.Tokens)+len(s.Codes) < s.SweepAt {
 		return

@@ -30,22 +30,22 @@ func TestStateFile(t *testing.T) {
 
 	again := newKit(t, in)
 	if got := again.get("/api/1.0/users/me", tok.AccessToken); got.status != 200 {
-		t.Errorf("access token: %d", got.status)
+		t.Errorf("access token: got %d, want 200", got.status)
 	}
 	if got := again.refresh(tok.RefreshToken); got.status != 200 {
-		t.Errorf("refresh token: %d %s", got.status, got.text)
+		t.Errorf("refresh token: got %d %s, want 200", got.status, got.text)
 	}
 	if got := again.get("/api/1.0/users/me", pat); got.status != 200 {
-		t.Errorf("PAT: %d", got.status)
+		t.Errorf("PAT: got %d, want 200", got.status)
 	}
 	if _, err := full().Exchange(again.ctx(), code); err != nil {
-		t.Errorf("code: %v", err)
+		t.Errorf("code: got %v, want nil", err)
 	}
 	if _, err := again.verifier().Verify(again.ctx(), id); err != nil {
-		t.Errorf("ID token: %v", err)
+		t.Errorf("ID token: got %v, want nil", err)
 	}
 	if again.Switches().RetryAfter != 77 {
-		t.Error("switches are forgotten")
+		t.Error("the switches were not kept")
 	}
 
 	third := newKit(t, in)
@@ -54,20 +54,20 @@ func TestStateFile(t *testing.T) {
 	}
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
+		t.Errorf("got mode %v, %v, want 0600", info.Mode(), err)
 	}
 	if left, _ := filepath.Glob(file + ".*"); len(left) > 0 {
-		t.Errorf("temporary files: %v", left)
+		t.Errorf("temporary files: got %v, want none", left)
 	}
 	if err := third.Reset(); err != nil {
 		t.Fatal(err)
 	}
 	fourth := newKit(t, in)
 	if got := fourth.refresh(tok.RefreshToken); got.status != 400 || fourth.Switches() != asanatest.DefaultSwitches() {
-		t.Errorf("after Reset: %d %s", got.status, got.text)
+		t.Errorf("after Reset: got %d %s, want 400", got.status, got.text)
 	}
 	if _, err := fourth.verifier().Verify(fourth.ctx(), id); err != nil {
-		t.Errorf("Reset made another key: %v", err)
+		t.Errorf("ID token after Reset: got %v, want the same key", err)
 	}
 }
 
@@ -77,16 +77,16 @@ func TestUnwritableStateFile(t *testing.T) {
 	dir := t.TempDir()
 	k := newKit(t, func(o *asanatest.Options) { o.File = filepath.Join(dir, "deep", "asana.json") })
 	if _, err := full().Exchange(k.ctx(), "x"); err == nil {
-		t.Error("exchanged an unknown code")
+		t.Error("Exchange of an unknown code returned no error")
 	}
 	if _, err := k.Authorize(t.Context(), full().AuthCodeURL("st"), asanatest.Member); err == nil {
-		t.Error("returned a code that it could not save")
+		t.Error("Authorize returned no error")
 	}
 	if pat := k.PersonalAccessToken(asanatest.Bot); pat != "" {
-		t.Error("returned a token that it could not save")
+		t.Error("PersonalAccessToken returned a token, want none")
 	}
 	if err := k.SetSwitches(func(s *switches) { s.Down = true }); !errors.Is(err, fs.ErrNotExist) || k.Switches().Down {
-		t.Errorf("set a switch that it could not save: %v", err)
+		t.Errorf("SetSwitches: got %v, want fs.ErrNotExist and unchanged switches", err)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestNewErrors(t *testing.T) {
 		"app and person": {Apps: []asanatest.App{{ClientID: asanatest.Member}}},
 	} {
 		if _, err := asanatest.New(o); err == nil {
-			t.Errorf("%s: no error", name)
+			t.Errorf("%s: New returned no error", name)
 		}
 	}
 }
@@ -131,7 +131,7 @@ func TestOptionsAreCopied(t *testing.T) {
 	got := k.memberships(k.PersonalAccessToken(asanatest.Member))
 	record := k.get("/api/1.0/workspace_memberships/"+got[0]["gid"].(string), k.PersonalAccessToken(asanatest.Member)).data()
 	if record["is_view_only"] != false || record["user"].(map[string]any)["name"] != "Mia Member" {
-		t.Errorf("record is %v", record)
+		t.Errorf("got record %v, want the original person", record)
 	}
 }
 
@@ -154,15 +154,15 @@ func TestOldTokensAreDropped(t *testing.T) {
 	tok := k.signIn(full(), asanatest.Member)
 	for range 5000 {
 		if got := k.refresh(tok.RefreshToken); got.status != 200 {
-			t.Fatalf("%d %s", got.status, got.text)
+			t.Fatalf("got %d %s, want 200", got.status, got.text)
 		}
 		k.clock.Add(time.Hour)
 	}
 	if got := k.post("/-/token_info", "token", tok.AccessToken); strings.TrimSpace(got.text) != `{"active":false}` {
-		t.Errorf("first access token: %s", got.text)
+		t.Errorf("first access token: got %s, want inactive", got.text)
 	}
 	if got := k.get("/api/1.0/users/me", tok.AccessToken); got.errorMessage() != "Not Authorized" {
-		t.Errorf("the first access token is still known: %s", got.text)
+		t.Errorf("first access token: got %s, want Not Authorized", got.text)
 	}
 }
 
@@ -185,9 +185,9 @@ func TestConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 	if len(tokens) != 1 {
-		t.Errorf("one code gave %d tokens", len(tokens))
+		t.Errorf("got %d tokens for one code, want 1", len(tokens))
 	}
 	if got := k.Switches().RetryAfter; got != 50 {
-		t.Errorf("switch is %d, changes were lost", got)
+		t.Errorf("got %d, want 50: changes were lost", got)
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write SWITCHES.md from the comments in switches.go")
 
-// TestSwitchesDocumented keeps SWITCHES.md equal to the comments of the fields.
+// TestSwitchesDocumented checks that SWITCHES.md equals the comments of the fields. With
+// -update it writes the file.
 func TestSwitchesDocumented(t *testing.T) {
 	t.Parallel()
 	want := switchesMarkdown(t)
@@ -30,20 +31,20 @@ func TestSwitchesDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("SWITCHES.md is not what switches.go says; run go test -run %s -update", t.Name())
+		t.Errorf("SWITCHES.md differs from the comments in switches.go; run go test -run %s -update", t.Name())
 	}
 }
 
-// TestSwitchTable checks that the table of the page describes every switch.
+// TestSwitchTable checks that SwitchTable describes every switch.
 func TestSwitchTable(t *testing.T) {
 	t.Parallel()
 	table := asanatest.SwitchTable()
 	if got, want := len(table), reflect.TypeFor[asanatest.Switches]().NumField(); got != want {
-		t.Fatalf("table has %d switches, want %d", got, want)
+		t.Fatalf("got %d switches, want %d", got, want)
 	}
 	for _, info := range table {
 		if info.Name == "" || info.Group == "" || info.Meaning == "" || info.StandsFor == "" || info.Default == "" {
-			t.Errorf("switch without name, group, meaning, unknown or default: %+v", info)
+			t.Errorf("a field is empty: got %+v", info)
 		}
 	}
 }
@@ -62,8 +63,10 @@ func switchesMarkdown(t *testing.T) string {
 		return true
 	})
 	var b strings.Builder
-	b.WriteString("# Switches of offline Asana\n\nMade from the comments in switches.go by `go test -run TestSwitchesDocumented -update`. Set them on the page at\n" +
-		"`/_offline/`, with `PUT /_offline/switches`, or from Go. Each default that is not documented by Asana is our guess.\n")
+	b.WriteString("# Switches of the offline Asana\n\nA switch makes requests fail, or selects a behavior that Asana does not document. Set switches on the page `/_offline/`,\n" +
+		"with `PUT /_offline/switches`, or in Go with `SetSwitches`. If Asana does not document a behavior, the default is our guess.\n" +
+		"A switch whose default is `true` or `false` does what the table says while it is `true`.\n\n" +
+		"This page is generated from the comments in switches.go: `go test -run TestSwitchesDocumented -update`.\n")
 	group := ""
 	for i, info := range asanatest.SwitchTable() {
 		if info.Group != group {
@@ -71,11 +74,11 @@ func switchesMarkdown(t *testing.T) string {
 			fmt.Fprintf(&b, "\n## %s\n\n| name | default | meaning | stands for |\n| --- | --- | --- | --- |\n", group)
 		}
 		name := reflect.TypeFor[asanatest.Switches]().Field(i).Name
-		meaning, unknown, ok := strings.Cut(strings.TrimSpace(docs[name]), "\n\nStands for: ")
+		meaning, standsFor, ok := strings.Cut(strings.TrimSpace(docs[name]), "\n\nStands for: ")
 		if !ok || !strings.HasPrefix(meaning, name+" ") {
-			t.Fatalf("the comment of %s does not begin with its name or has no last paragraph that begins with Stands for", name)
+			t.Fatalf("the comment of %s must begin with its name and end with a paragraph that begins with Stands for", name)
 		}
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", info.Name, info.Default, oneLine(strings.TrimPrefix(meaning, name+" ")), oneLine(unknown))
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", info.Name, info.Default, oneLine(strings.TrimPrefix(strings.TrimPrefix(meaning, name+" "), "is ")), oneLine(standsFor))
 	}
 	return b.String()
 }

@@ -89,7 +89,7 @@ func claimsOf(t *testing.T, token string) (claims map[string]any) {
 	t.Helper()
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		t.Fatalf("%d parts in an ID token", len(parts))
+		t.Fatalf("got an ID token of %d parts, want 3", len(parts))
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err == nil {
@@ -120,24 +120,24 @@ func TestSpoiledIDTokens(t *testing.T) {
 	}
 	f, _ := reflect.TypeFor[switches]().FieldByName("SpoilIDToken")
 	if all := strings.Split(f.Tag.Get("values"), "|"); len(all) != 1+len(refused)+len(differs) {
-		t.Errorf("%d kinds, but %d are tested", len(all)-1, len(refused)+len(differs))
+		t.Errorf("spoil_id_token has %d kinds, but this test has %d", len(all)-1, len(refused)+len(differs))
 	}
 	k := newKit(t)
 	verifier := k.verifier()
 	for _, kind := range refused {
 		k.set(func(s *switches) { s.SpoilIDToken = kind })
 		if _, err := verifier.Verify(k.ctx(), k.consent(full("openid"), asanatest.Member, hybrid).Get("id_token")); err == nil {
-			t.Errorf("%s: go-oidc accepts it", kind)
+			t.Errorf("%s: go-oidc accepted the ID token", kind)
 		}
 	}
 	for kind, wrong := range differs {
 		k.set(func(s *switches) { s.SpoilIDToken = "" })
 		if wrong(k.idClaims()) {
-			t.Errorf("%s: wrong before it is spoiled", kind)
+			t.Errorf("%s: the claims are wrong although the switch is not set", kind)
 		}
 		k.set(func(s *switches) { s.SpoilIDToken = kind })
 		if claims := k.idClaims(); !wrong(claims) {
-			t.Errorf("%s: %v", kind, claims)
+			t.Errorf("%s: got correct claims %v", kind, claims)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// switchCase tests one switch: see returns def by default, and then after the
+// switchCase tests one switch. see returns def with the default settings, and then after the
 // change.
 type switchCase struct {
 	change    func(*asanatest.Switches)
@@ -33,15 +33,15 @@ func TestEverySwitch(t *testing.T) {
 			t.Parallel()
 			k := newKit(t)
 			if got := test.see(k); got != test.def {
-				t.Errorf("by default: %s, want %s", got, test.def)
+				t.Errorf("default: got %s, want %s", got, test.def)
 			}
 			k = newKit(t)
 			k.set(test.change)
 			if got := test.see(k); got != test.then {
-				t.Errorf("changed: %s, want %s", got, test.then)
+				t.Errorf("changed: got %s, want %s", got, test.then)
 			}
 			if test.def == test.then {
-				t.Error("this test cannot fail")
+				t.Error("the test expects the same result for both settings")
 			}
 		})
 	}

@@ -13,21 +13,23 @@ import (
 	"strings"
 )
 
-// switchesDoc is the table that the page shows; a test keeps it equal to the
-// comments in switches.go.
+// switchesDoc is the text that the page shows. A test checks that it equals the comments in
+// switches.go.
 //
 //go:embed SWITCHES.md
 var switchesDoc string
 
-// SwitchInfo describes one switch: its JSON name, its group, its meaning, which
-// unknown of Asana it stands for, its default as JSON, and the values that it
-// can have if they are few.
+// SwitchInfo describes one switch.
 type SwitchInfo struct {
-	Name, Group, Meaning, StandsFor, Default string
-	Values                                   []string
+	Name      string   // name in JSON
+	Group     string   // heading in SWITCHES.md and on the page
+	Meaning   string   // what the switch does
+	StandsFor string   // the behavior of Asana that the switch stands for
+	Default   string   // default value in JSON
+	Values    []string // allowed values; nil if the switch takes any number or text
 }
 
-// SwitchTable lists all switches in the order of [Switches].
+// SwitchTable describes all switches, in the order of the fields of [Switches].
 func SwitchTable() []SwitchInfo {
 	words := switchWords()
 	defaults := reflect.ValueOf(DefaultSwitches())
@@ -42,8 +44,10 @@ func SwitchTable() []SwitchInfo {
 	return table
 }
 
-// switchWords reads name, meaning and unknown from the rows of SWITCHES.md,
-// which look like: | `name` | default | meaning | unknown |
+// switchWords returns the meaning and the "stands for" text of each switch, by JSON name. It
+// parses the rows of SWITCHES.md, which have the form
+//
+//	| `name` | default | meaning | stands for |
 func switchWords() map[string][2]string {
 	words := map[string][2]string{}
 	for line := range strings.Lines(switchesDoc) {
@@ -65,8 +69,7 @@ func switchValues(f reflect.StructField) []string {
 	return nil
 }
 
-// patch returns s with the members of a JSON object set. The names must be
-// exact.
+// patch returns s with the values in a JSON object. Names are case-sensitive.
 func (s Switches) patch(body []byte) (Switches, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	var members map[string]json.RawMessage
@@ -80,16 +83,16 @@ func (s Switches) patch(body []byte) (Switches, error) {
 	for name, raw := range members {
 		i := slices.IndexFunc(reflect.VisibleFields(v.Type()), func(f reflect.StructField) bool { return f.Tag.Get("json") == name })
 		if i < 0 {
-			return s, fmt.Errorf("no switch is called %q", name)
+			return s, fmt.Errorf("unknown switch %q", name)
 		}
 		if err := json.Unmarshal(raw, v.Field(i).Addr().Interface()); err != nil || string(raw) == "null" {
-			return s, fmt.Errorf("%s wants a %s", name, v.Field(i).Kind())
+			return s, fmt.Errorf("%s must be a %s", name, v.Field(i).Kind())
 		}
 	}
 	return s, s.check()
 }
 
-// check returns an error if a switch has a value that means nothing.
+// check returns an error if a switch has an invalid value.
 func (s Switches) check() error {
 	v := reflect.ValueOf(s)
 	for i := range v.NumField() {
@@ -99,7 +102,7 @@ func (s Switches) check() error {
 		}
 	}
 	if s.Status != 0 && s.Status < 200 {
-		return fmt.Errorf("status must be 0 or a status from 200 to 599")
+		return fmt.Errorf("status must be 0, or between 200 and 599")
 	}
 	return nil
 }
@@ -126,15 +129,16 @@ func limit(f reflect.StructField, tag string, otherwise int64) int64 {
 	return otherwise
 }
 
-// Switches returns the switches as they are now.
+// Switches returns the current switches.
 func (a *Asana) Switches() Switches {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.memory.Switches
 }
 
-// SetSwitches changes switches. It returns an error, and changes nothing, if a
-// value means nothing or if the state file cannot be written.
+// SetSwitches calls change with the current switches and then applies them. If a value is
+// invalid, or if the state file cannot be written, it returns an error and changes nothing.
+// change must not call methods of a.
 func (a *Asana) SetSwitches(change func(*Switches)) error {
 	return a.changeSwitches(func(s Switches) (Switches, error) {
 		change(&s)

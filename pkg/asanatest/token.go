@@ -7,7 +7,8 @@ import (
 	"net/http"
 )
 
-// tokenResponse is the body of RFC 6749 section 5.1 with Asana's data.
+// tokenResponse is the response of the token endpoint: RFC 6749 section 5.1, and Asana's
+// member data.
 type tokenResponse struct {
 	AccessToken  string    `json:"access_token"`
 	ExpiresIn    int       `json:"expires_in"`
@@ -27,13 +28,13 @@ type userData struct {
 
 func (o *oauth) token(w http.ResponseWriter, r *http.Request) {
 	o.cors(w)
-	answer, failure := o.tokenResponse(r)
+	resp, failure := o.tokenResponse(r)
 	if failure != nil {
 		refuse(w, r, failure)
 		return
 	}
 	w.Header().Set("Pragma", "no-cache")
-	writeJSON(w, http.StatusOK, answer)
+	writeJSON(w, http.StatusOK, resp)
 }
 
 func (o *oauth) tokenResponse(r *http.Request) (*tokenResponse, *oauthError) {
@@ -73,38 +74,39 @@ func (o *oauth) exchange(app *App, r *http.Request) (*tokenResponse, *oauthError
 	return o.grant(app, p, c, o.site.origin(r)), nil
 }
 
-// verified checks the PKCE verifier (RFC 7636) if a challenge was sent.
+// verified reports whether the PKCE verifier (RFC 7636) matches the challenge. It returns
+// true if there was no challenge.
 func verified(challenge, verifier string) bool {
 	sum := sha256.Sum256([]byte(verifier))
 	return challenge == "" || challenge == base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// grant returns the first tokens of a consent.
+// grant returns the response to a code exchange.
 func (o *oauth) grant(app *App, p *Person, c *code, origin string) *tokenResponse {
 	s := o.memory.Switches
 	t := token{Kind: accessToken, Client: app.ClientID, Person: p.GID, Scopes: c.Scopes, Family: randomHex(8)}
-	answer := o.accessResponse(t)
+	resp := o.accessResponse(t)
 	if !s.OmitRefreshToken {
 		t.Kind = refreshToken
 		value := o.grants.issue(t)
-		answer.RefreshToken = &value
+		resp.RefreshToken = &value
 	}
 	if s.DataOnCode {
-		answer.Data = s.userData(p)
+		resp.Data = s.userData(p)
 	}
 	if s.IDTokenInTokenResponse && c.Scopes.has("openid") {
-		answer.IDToken = o.ids.make(idTokenOptions{app: app, person: p, nonce: c.Nonce, accessToken: answer.AccessToken, origin: origin})
+		resp.IDToken = o.ids.make(idTokenOptions{app: app, person: p, nonce: c.Nonce, accessToken: resp.AccessToken, origin: origin})
 	}
-	return answer
+	return resp
 }
 
 func (o *oauth) accessResponse(t token) *tokenResponse {
 	s := o.memory.Switches
-	answer := &tokenResponse{AccessToken: o.grants.issue(t), ExpiresIn: s.AccessTokenSeconds, TokenType: "bearer"}
+	resp := &tokenResponse{AccessToken: o.grants.issue(t), ExpiresIn: s.AccessTokenSeconds, TokenType: "bearer"}
 	if s.ScopeInTokenResponse {
-		answer.Scope = t.Scopes.String()
+		resp.Scope = t.Scopes.String()
 	}
-	return answer
+	return resp
 }
 
 func (o *oauth) refresh(app *App, r *http.Request) (*tokenResponse, *oauthError) {
@@ -123,17 +125,16 @@ func (o *oauth) refresh(app *App, r *http.Request) (*tokenResponse, *oauthError)
 		o.grants.end(func(t *token) bool { return t.Kind == accessToken && t.Family == old.Family })
 	}
 	next := token{Kind: accessToken, Client: old.Client, Person: old.Person, Scopes: old.Scopes, Family: old.Family}
-	answer := o.accessResponse(next)
-	answer.RefreshToken = o.nextRefreshToken(value, old)
+	resp := o.accessResponse(next)
+	resp.RefreshToken = o.nextRefreshToken(value, old)
 	if s.DataOnRefresh {
-		answer.Data = s.userData(o.directory.person(old.Person))
+		resp.Data = s.userData(o.directory.person(old.Person))
 	}
-	return answer, nil
+	return resp, nil
 }
 
-// noteReuse ends the tokens of a consent if a refresh token that was replaced is
-// used again and the switch is set (RFC 9700 section 4.14.2): it may have been
-// stolen.
+// noteReuse revokes all tokens of a consent if the switch reuse_revokes is set and a replaced
+// refresh token is used again, because it may be stolen (RFC 9700 section 4.14.2).
 func (o *oauth) noteReuse(app *App, value string) {
 	t := o.memory.Tokens[value]
 	if t != nil && t.Rotated && t.Client == app.ClientID && o.memory.Switches.ReuseRevokes {
@@ -141,7 +142,8 @@ func (o *oauth) noteReuse(app *App, value string) {
 	}
 }
 
-// nextRefreshToken returns the refresh token in the response to a refresh.
+// nextRefreshToken returns the refresh_token member of the response to a refresh, or nil to
+// leave it out.
 func (o *oauth) nextRefreshToken(value string, old *token) *string {
 	s := o.memory.Switches
 	switch {
