@@ -12,7 +12,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// backendCalls are all that a backend can ask, {id} in place of an id.
+// backendCalls returns the methods of each backend route. {id} stands for an id.
 func backendCalls() map[string][]string {
 	return map[string][]string{
 		"/links": {"POST"}, "/connections": {"GET", "POST", "DELETE"}, "/connections/{id}": {"GET", "PATCH", "DELETE"},
@@ -20,16 +20,16 @@ func backendCalls() map[string][]string {
 	}
 }
 
-// TestNobodyIsAnswered without an identity, whatever they ask and say: they learn not
-// even which routes there are.
-func TestNobodyIsAnswered(t *testing.T) {
+// TestBackendNeedsIdentity checks that a request without an identity gets 401, also on
+// paths that are not routes and with headers that claim an identity.
+func TestBackendNeedsIdentity(t *testing.T) {
 	t.Parallel()
-	nobody := map[string]func(*http.Request) (string, bool){
+	none := map[string]func(*http.Request) (string, bool){
 		"no authorizer": nil,
-		"not let":       func(*http.Request) (string, bool) { return arn, false },
-		"no name":       func(*http.Request) (string, bool) { return "", true },
+		"rejected":      func(*http.Request) (string, bool) { return arn, false },
+		"empty name":    func(*http.Request) (string, bool) { return "", true },
 	}
-	for name, identity := range nobody {
+	for name, identity := range none {
 		s := newSite(t, func(o *options) { o.identity = identity })
 		for path := range backendCalls() {
 			for _, target := range []string{path, strings.ReplaceAll(path, "{id}", "con_x"), path + "/x", path + "?owner=%zz"} {
@@ -39,18 +39,18 @@ func TestNobodyIsAnswered(t *testing.T) {
 						"X-Amzn-Request-Context", `{"authorizer":{"iam":{"userArn":"`+arn+`"}}}`)
 					a := s.do(r)
 					if a.problem(401, "unauthenticated"); a.header.Get("Allow") != "" {
-						t.Errorf("%s: %s %s tells what is allowed", name, method, target)
+						t.Errorf("%s: %s %s: got Allow %q, want none", name, method, target, a.header.Get("Allow"))
 					}
 				}
 			}
 		}
 		if n := len(s.table.Calls()); n != 0 {
-			t.Errorf("%s: the table was asked %d times", name, n)
+			t.Errorf("%s: got %d calls of the table, want 0", name, n)
 		}
 	}
 }
 
-// TestSpoofedHeaders change nothing, neither who it is nor whether.
+// TestSpoofedHeaders checks that headers do not change the identity of the caller.
 func TestSpoofedHeaders(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestSpoofedHeaders(t *testing.T) {
 		s.do(call("POST", at(c, "/token"), "", "X-Amzn-Iam-Arn", "arn:other")).want(200)
 		audit := s.lines()[len(s.lines())-2]
 		if audit["audit"] != "token_released" || audit["caller"] != arn {
-			t.Errorf("the audit line is %v", audit)
+			t.Errorf("got audit line %v, want token_released by %s", audit, arn)
 		}
 	})
 }
@@ -81,7 +81,7 @@ func TestBackendMethods(t *testing.T) {
 			slices.Sort(allowed)
 			want := slices.Sorted(slices.Values(methods))
 			if !slices.Equal(allowed, want) {
-				t.Errorf("%s %s: Allow %q, want %q", method, path, allowed, want)
+				t.Errorf("%s %s: got Allow %q, want %q", method, path, allowed, want)
 			}
 			if method != "HEAD" {
 				a.problem(405, "method-not-allowed")
@@ -89,7 +89,7 @@ func TestBackendMethods(t *testing.T) {
 		}
 	}
 	if n := len(s.table.Calls()); n != 0 {
-		t.Errorf("the table was asked %d times", n)
+		t.Errorf("got %d calls of the table, want 0", n)
 	}
 }
 
@@ -113,13 +113,13 @@ func TestNoSuchBackendRoute(t *testing.T) {
 	})
 }
 
-// TestOriginsOfBackends: no browser is meant, so there is no CORS, and Origin neither
-// opens nor closes anything.
-func TestOriginsOfBackends(t *testing.T) {
+// TestBackendIgnoresOrigin checks that the Origin header changes no response, and that no
+// response has CORS headers.
+func TestBackendIgnoresOrigin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, origin := range []string{appOrigin, "https://evil.example", "null"} {
-		for _, a := range []answer{
+		for _, a := range []response{
 			s.do(call("GET", "/connections?owner=a", "", "Origin", origin)).want(200),
 			s.do(call("POST", "/links", `{"owner":"a"}`, "Origin", origin, "Sec-Fetch-Site", "cross-site")).want(201),
 			s.do(call("POST", "/links", `{}`, "Origin", origin)).want(400),
@@ -128,14 +128,14 @@ func TestOriginsOfBackends(t *testing.T) {
 		} {
 			for name := range a.header {
 				if strings.HasPrefix(name, "Access-Control-") || name == "Vary" || name == "Set-Cookie" {
-					t.Errorf("%s from %s: %s", a.body, origin, name)
+					t.Errorf("origin %s: got header %s with body %s", origin, name, a.body)
 				}
 			}
 		}
 	}
 }
 
-// TestOrderOfBackendChecks: who asks, path, method, input, and then the table.
+// TestOrderOfBackendChecks checks the order: identity, path, method, input, table.
 func TestOrderOfBackendChecks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -153,33 +153,33 @@ func TestOrderOfBackendChecks(t *testing.T) {
 	wrongAll.header.Set("Content-Type", "application/json")
 	s.do(wrongAll).problem(400, "invalid-request")
 	if n := len(s.table.Calls()); n != 0 {
-		t.Errorf("the table was asked %d times", n)
+		t.Errorf("got %d calls of the table, want 0", n)
 	}
 	wrongAll.body = "{}"
 	s.do(wrongAll).problem(404, "not-found")
 }
 
-// TestLinesOfBackendRoutes name the route by its pattern, and a connection that there
-// is: what somebody wrote into a path may be a secret.
+// TestLinesOfBackendRoutes checks that log lines have the pattern of the route and the id
+// of an existing connection. A path may contain a secret, so it is not logged.
 func TestLinesOfBackendRoutes(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		c := s.imports("acme", asanatest.Bot)
 		if line := s.lastLine(); line["route"] != "/connections" || line["connection"] != c["id"] {
-			t.Errorf("an import is logged as %v", line)
+			t.Errorf("import: got line %v", line)
 		}
 		s.do(call("GET", at(c, "/membership?workspace="+asanatest.Acme), "")).want(200)
 		if line := s.lastLine(); line["route"] != "/connections/{id}/membership" || line["connection"] != c["id"] {
-			t.Errorf("a membership is logged as %v", line)
+			t.Errorf("membership: got line %v", line)
 		}
 		s.do(call("GET", "/connections/marker-in-a-path", "")).want(404)
 		s.do(call("GET", at(c, "/marker-in-a-path"), "")).want(404)
 		if line := s.lastLine(); line["route"] != "none" || line["connection"] != nil {
-			t.Errorf("no route is logged as %v", line)
+			t.Errorf("path without a route: got line %v", line)
 		}
 		if strings.Contains(s.log.String(), "marker") {
-			t.Error("a path is logged")
+			t.Error("the log has a path")
 		}
 	})
 }
@@ -192,13 +192,13 @@ func TestNewBackendNeedsEveryField(t *testing.T) {
 		Links: p.Links(p.Settings.Scopes), ConnectCodes: p.ConnectCodes, SessionCodes: p.SessionCodes,
 	}
 	if h, err := httpapi.NewBackend(httpapi.Config{}, whole); err != nil || h == nil {
-		t.Fatalf("with every field: %v", err)
+		t.Fatalf("with every field: got error %v", err)
 	}
 	for i := range reflect.TypeFor[httpapi.Backend]().NumField() {
 		parts := whole
 		reflect.ValueOf(&parts).Elem().Field(i).SetZero()
 		if h, err := httpapi.NewBackend(httpapi.Config{}, parts); err == nil || h != nil {
-			t.Errorf("no error without %s", reflect.TypeOf(parts).Field(i).Name)
+			t.Errorf("without %s: got no error", reflect.TypeOf(parts).Field(i).Name)
 		}
 	}
 }

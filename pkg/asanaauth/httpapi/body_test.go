@@ -19,7 +19,7 @@ func TestBodies(t *testing.T) {
 		"object":                  {"{}", 200},
 		"space":                   {" {\n}\t", 200},
 		"min_ttl":                 {`{"min_ttl":300}`, 200},
-		"none":                    {`{"min_ttl":0}`, 200},
+		"least":                   {`{"min_ttl":0}`, 200},
 		"most":                    {`{"min_ttl":3000}`, 200},
 		"null":                    {`{"min_ttl":null,"refused":null}`, 200},
 		"escaped name":            {`{"min\u005fttl":300}`, 200},
@@ -89,7 +89,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestAnnouncedSize is refused before anything is read.
+// TestAnnouncedSize checks that a large Content-Length is rejected, whatever the body.
 func TestAnnouncedSize(t *testing.T) {
 	t.Parallel()
 	r := change("POST", "/refresh", "{}")
@@ -125,7 +125,7 @@ func TestContentTypes(t *testing.T) {
 	s.do(change("POST", "/refresh", "", "Content-Encoding", "gzip")).problem(415, "unsupported-media-type")
 }
 
-// TestNoMembers: these routes know none.
+// TestNoMembers checks the routes that accept no members.
 func TestNoMembers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

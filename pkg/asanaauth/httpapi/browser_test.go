@@ -11,21 +11,21 @@ import (
 	"testing"
 )
 
-// request is what a browser sends.
+// request is a request of a browser or of a backend.
 type request struct {
 	method, target string
 	header         http.Header
 	body           string
 	chunked        bool   // no Content-Length
-	announced      int64  // Content-Length, where it is not the body's
-	caller         string // whom IAM let, "" for nobody
+	announced      int64  // Content-Length, if it differs from the size of the body
+	caller         string // the identity that IAM found, or empty
 }
 
 func get(target string, header ...string) request {
 	return request{method: http.MethodGet, target: target, header: headers(header)}
 }
 
-// change is a frontend's request that changes something.
+// change returns a frontend's request with a body.
 func change(method, target, body string, header ...string) request {
 	h := headers([]string{"Origin", appOrigin, "Content-Type", "application/json"})
 	for name, values := range headers(header) {
@@ -42,15 +42,15 @@ func headers(pairs []string) http.Header {
 	return h
 }
 
-// answer is a response that was read.
-type answer struct {
+// response is a response with its body.
+type response struct {
 	t      *testing.T
 	status int
 	header http.Header
 	body   string
 }
 
-func (s *site) do(r request, cookies ...string) answer {
+func (s *site) do(r request, cookies ...string) response {
 	s.t.Helper()
 	in := httptest.NewRequest(r.method, publicURL+"/", strings.NewReader(r.body))
 	u, err := url.ParseRequestURI(r.target)
@@ -71,71 +71,71 @@ func (s *site) do(r request, cookies ...string) answer {
 	}
 	w := httptest.NewRecorder()
 	s.mux.ServeHTTP(w, in)
-	return answer{s.t, w.Code, w.Header(), w.Body.String()}
+	return response{s.t, w.Code, w.Header(), w.Body.String()}
 }
 
-func (a answer) want(status int) answer {
+func (a response) want(status int) response {
 	a.t.Helper()
 	if a.status != status {
-		a.t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+		a.t.Fatalf("got status %d, want %d: %s", a.status, status, a.body)
 	}
 	return a
 }
 
-func (a answer) json() map[string]any {
+func (a response) json() map[string]any {
 	a.t.Helper()
 	var v map[string]any
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
-		a.t.Fatalf("the body is no JSON object: %v: %s", err, a.body)
+		a.t.Fatalf("decoding the body: %v: %s", err, a.body)
 	}
 	return v
 }
 
-// problem checks that the answer is a problem of the type, in all its members.
-func (a answer) problem(status int, kind string) map[string]any {
+// problem checks the members of a problem, and returns them.
+func (a response) problem(status int, kind string) map[string]any {
 	a.t.Helper()
 	a.want(status)
 	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
-		a.t.Errorf("Content-Type %q, want a problem's", got)
+		a.t.Errorf("got Content-Type %q, want application/problem+json", got)
 	}
 	p := a.json()
 	if p["type"] != "urn:asanaauth:problem:"+kind || p["status"] != float64(status) || p["title"] == "" {
-		a.t.Errorf("problem %v, want %s %d", p, kind, status)
+		a.t.Errorf("got problem %v, want %s %d", p, kind, status)
 	}
 	if p["instance"] != a.header.Get("X-Request-Id") || p["instance"] == "" {
-		a.t.Errorf("instance %q, want the request's id %q", p["instance"], a.header.Get("X-Request-Id"))
+		a.t.Errorf("got instance %q, want the request id %q", p["instance"], a.header.Get("X-Request-Id"))
 	}
 	for name := range p {
 		if !slices.Contains([]string{"type", "title", "status", "detail", "instance"}, name) && !(name == "reason" && kind == "token-rejected") {
-			a.t.Errorf("a problem has the member %q", name)
+			a.t.Errorf("the problem has the member %q", name)
 		}
 	}
 	return p
 }
 
-// page checks that the answer is a page for people.
-func (a answer) page(status int) answer {
+// page checks that the response is an HTML page with a link to the app.
+func (a response) page(status int) response {
 	a.t.Helper()
 	a.want(status)
 	if got := a.header.Get("Content-Type"); got != "text/html; charset=utf-8" {
-		a.t.Errorf("Content-Type %q, want a page's", got)
+		a.t.Errorf("got Content-Type %q, want text/html", got)
 	}
 	if !strings.Contains(a.body, `<a href="`+home+`">`) {
-		a.t.Errorf("the page has no link home: %s", a.body)
+		a.t.Errorf("the page has no link to the app: %s", a.body)
 	}
 	if a.header.Get("Location") != "" {
-		a.t.Error("the page redirects")
+		a.t.Error("got a Location header, want none")
 	}
 	return a
 }
 
-// location is where a 303 goes.
-func (a answer) location() string {
+// location checks that the response is a 303, and returns its Location.
+func (a response) location() string {
 	a.t.Helper()
 	return a.want(http.StatusSeeOther).header.Get("Location")
 }
 
-// browser is a browser that has cookies.
+// browser is a browser with a cookie jar.
 type browser struct {
 	*site
 	jar map[string]string
@@ -143,7 +143,7 @@ type browser struct {
 
 func (s *site) browser() *browser { return &browser{s, map[string]string{}} }
 
-func (b *browser) do(r request) answer {
+func (b *browser) do(r request) response {
 	b.t.Helper()
 	var cookies []string
 	for name, value := range b.jar {
@@ -172,14 +172,14 @@ func (b *browser) names(prefix string) (names []string) {
 	return names
 }
 
-// begin goes to Asana's consent screen and returns its URL.
+// begin starts an attempt, and returns the URL of Asana's consent screen.
 func (b *browser) begin(query string) string {
 	b.t.Helper()
 	return b.do(get("/authorize" + query)).location()
 }
 
-// allow clicks Allow, and returns what follows our origin in the URL that Asana
-// sends the browser to.
+// allow allows the access as person. It returns the path and query of Asana's redirect to
+// /callback.
 func (b *browser) allow(consent, person string) string {
 	b.t.Helper()
 	back, err := b.asana.Authorize(context.Background(), consent, person)
@@ -187,18 +187,18 @@ func (b *browser) allow(consent, person string) string {
 	return strings.TrimPrefix(back, b.o.publicURL)
 }
 
-// signIn makes the whole trip.
+// signIn signs person in.
 func (b *browser) signIn(person string) *browser {
 	b.t.Helper()
 	to := b.do(get(b.allow(b.begin(""), person))).location()
 	if to != home+"?asana=connected#" {
-		b.t.Fatalf("signing in ended at %s", to)
+		b.t.Fatalf("got redirect to %s, want a successful sign-in", to)
 	}
 	return b
 }
 
-// refresh asks for a token.
-func (b *browser) refresh(body string) answer {
+// refresh requests a token with POST /refresh.
+func (b *browser) refresh(body string) response {
 	b.t.Helper()
 	return b.do(change(http.MethodPost, "/refresh", body))
 }

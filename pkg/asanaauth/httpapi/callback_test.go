@@ -39,10 +39,10 @@ func TestCallbackCookies(t *testing.T) {
 		}
 		id, secret, _ := strings.Cut(session, ".")
 		if !strings.HasPrefix(id, "con_") || len(secret) != 43 {
-			t.Errorf("session cookie %q", session)
+			t.Errorf("got session cookie %q", session)
 		}
 		if got := b.lastLine()["connection"]; got != id {
-			t.Errorf("logged connection %v, want %s", got, id)
+			t.Errorf("got logged connection %v, want %s", got, id)
 		}
 	})
 }
@@ -54,13 +54,14 @@ func TestReturnURLKeepsItsOwnQueryAndFragment(t *testing.T) {
 		consent := b.begin("?app_state=s&return_to=" + url.QueryEscape(otherHome))
 		to := b.do(get(b.allow(consent, asanatest.Member))).location()
 		if want := "https://app.example.com/other?tab=1&app_state=s&asana=connected#top"; to != want {
-			t.Errorf("went to %s, want %s", to, want)
+			t.Errorf("got redirect to %s, want %s", to, want)
 		}
 	})
 }
 
-// TestCallbackTellsTheApp has the outcomes after the attempt was taken.
-func TestCallbackTellsTheApp(t *testing.T) {
+// TestCallbackRedirects checks the errors after the attempt was taken. Each redirects to
+// the app with asana_error.
+func TestCallbackRedirects(t *testing.T) {
 	t.Parallel()
 	denied := func(b *browser, consent string) string {
 		back, err := b.asana.Deny(context.Background(), consent, asanatest.Member)
@@ -71,7 +72,7 @@ func TestCallbackTellsTheApp(t *testing.T) {
 	with := func(add string) func(*browser, string) string {
 		return func(b *browser, consent string) string { return allowed(b, consent) + add }
 	}
-	answering := func(path string, status int, body string) func(*browser) {
+	respond := func(path string, status int, body string) func(*browser) {
 		return func(b *browser) {
 			b.asana.Inject(asanatest.Fault{Path: path, Status: status, Body: body, Times: -1})
 		}
@@ -82,20 +83,20 @@ func TestCallbackTellsTheApp(t *testing.T) {
 		kind  string
 		level string
 	}{
-		"the person said no": {denied, nil, "access-denied", "INFO"},
+		"access denied": {denied, nil, "access-denied", "INFO"},
 		"another error": {func(b *browser, consent string) string {
 			u, err := url.Parse(consent)
 			must(b.t, err)
 			return "/callback?error=server_error&state=" + u.Query().Get("state")
 		}, nil, "asana-unavailable", "ERROR"},
-		"a wrong issuer":  {with("&iss=https%3A%2F%2Fevil.example"), nil, "asana-unavailable", "ERROR"},
-		"invalid_grant":   {allowed, answering("/-/oauth_token", 400, `{"error":"invalid_grant"}`), "login-expired", "INFO"},
-		"invalid_client":  {allowed, answering("/-/oauth_token", 401, `{"error":"invalid_client"}`), "misconfigured", "ERROR"},
-		"Asana is down":   {allowed, answering("/-/oauth_token", 503, `{}`), "asana-unavailable", "ERROR"},
-		"nonsense":        {allowed, answering("/-/oauth_token", 200, `<p>hi`), "asana-unavailable", "ERROR"},
-		"a bad ID token":  {with("&id_token=nonsense"), nil, "asana-unavailable", "ERROR"},
-		"cannot be kept":  {allowed, func(b *browser) { b.failWriteAfter(1) }, "try-again", "WARN"},
-		"we are at fault": {allowed, func(b *browser) { b.failWriteWith(1, errAny) }, "internal", "ERROR"},
+		"a wrong issuer": {with("&iss=https%3A%2F%2Fevil.example"), nil, "asana-unavailable", "ERROR"},
+		"invalid_grant":  {allowed, respond("/-/oauth_token", 400, `{"error":"invalid_grant"}`), "login-expired", "INFO"},
+		"invalid_client": {allowed, respond("/-/oauth_token", 401, `{"error":"invalid_client"}`), "misconfigured", "ERROR"},
+		"Asana is down":  {allowed, respond("/-/oauth_token", 503, `{}`), "asana-unavailable", "ERROR"},
+		"not JSON":       {allowed, respond("/-/oauth_token", 200, `<p>hi`), "asana-unavailable", "ERROR"},
+		"a bad ID token": {with("&id_token=nonsense"), nil, "asana-unavailable", "ERROR"},
+		"cannot save":    {allowed, func(b *browser) { b.failWriteAfter(1) }, "try-again", "WARN"},
+		"internal error": {allowed, func(b *browser) { b.failWriteWith(1, errAny) }, "internal", "ERROR"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -106,21 +107,21 @@ func TestCallbackTellsTheApp(t *testing.T) {
 				}
 				a := b.do(get(back))
 				if to := a.location(); to != home+"?app_state=s&asana_error="+c.kind+"#" || a.body != "" {
-					t.Errorf("went to %s, body %q", to, a.body)
+					t.Errorf("got redirect to %s with body %q", to, a.body)
 				}
 				if len(b.jar) != 0 {
-					t.Errorf("cookies left: %v", b.jar)
+					t.Errorf("got cookies %v, want none", b.jar)
 				}
 				line := b.lastLine()
 				if line["type"] != c.kind || line["status"] != float64(303) || line["level"] != c.level {
-					t.Errorf("logged as %v", line)
+					t.Errorf("got line %v, want type %s and level %s", line, c.kind, c.level)
 				}
 			})
 		})
 	}
 }
 
-// TestCallbackWithoutAnAttempt gets one page, byte for byte, whatever is wrong.
+// TestCallbackWithoutAnAttempt checks that every cause of login-expired has the same page.
 func TestCallbackWithoutAnAttempt(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -130,7 +131,7 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 		mine := b.names("__Host-asana_attempt_")[0] + "=" + b.jar[b.names("__Host-asana_attempt_")[0]]
 		denied := "/callback?error=access_denied&state=unknown"
 		page := s.do(get("/callback?code=c&state=unknown")).page(400).body
-		for name, a := range map[string]answer{
+		for name, a := range map[string]response{
 			"another browser": s.do(get(back)),
 			"a wrong secret":  s.do(get(back), strings.Split(mine, "=")[0]+"=wrong"),
 			"cookie twice":    s.do(get(back), mine, mine),
@@ -141,35 +142,35 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 			"posted":          s.do(post("code=c&state=unknown"), mine),
 		} {
 			if a.page(400).body != page {
-				t.Errorf("%s: another page: %s", name, a.body)
+				t.Errorf("%s: got another page: %s", name, a.body)
 			}
 			if got := s.lastLine()["type"]; got != "login-expired" {
-				t.Errorf("%s: logged as %v", name, got)
+				t.Errorf("%s: got logged type %v, want login-expired", name, got)
 			}
 		}
-		// What can finish nothing is not left in a browser; without a state
-		// nobody knows which one that is.
-		for cookies, a := range map[int]answer{1: s.do(get(back), mine, mine), 0: s.do(get("/callback?code=c"), mine)} {
+		// A cookie that cannot finish its attempt is deleted. Without a state, it is not
+		// known which cookie that is.
+		for cookies, a := range map[int]response{1: s.do(get(back), mine, mine), 0: s.do(get("/callback?code=c"), mine)} {
 			if got := a.header["Set-Cookie"]; len(got) != cookies {
-				t.Errorf("cookies %q, want %d", got, cookies)
+				t.Errorf("got cookies %q, want %d", got, cookies)
 			}
 		}
-		b.do(get(back)).want(303) // none of these burnt the attempt
+		b.do(get(back)).want(303) // the requests above did not use up the attempt
 		if a := s.do(get(back), mine).page(400); a.body != page {
-			t.Errorf("used: another page: %s", a.body)
+			t.Errorf("used attempt: got another page: %s", a.body)
 		}
 		late := b.allow(b.begin(""), asanatest.Member)
 		time.Sleep(10 * time.Minute)
 		if a := b.do(get(late)).page(400); a.body != page {
-			t.Errorf("too old: another page: %s", a.body)
+			t.Errorf("expired attempt: got another page: %s", a.body)
 		}
 		if left := b.names("__Host-asana_attempt_"); len(left) != 0 {
-			t.Errorf("attempts left: %q", left)
+			t.Errorf("got attempt cookies %q, want none", left)
 		}
 	})
 }
 
-func TestCallbackTakesNothingBeforeSomebodyIsThere(t *testing.T) {
+func TestCallbackIgnoresPrefetches(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser()
@@ -180,21 +181,21 @@ func TestCallbackTakesNothingBeforeSomebodyIsThere(t *testing.T) {
 			get(back, "Purpose", "prefetch"),
 		} {
 			if a := b.do(r); a.status != 204 || a.body != "" || a.header["Set-Cookie"] != nil {
-				t.Errorf("%v: %d, cookies %q", r.header, a.status, a.header["Set-Cookie"])
+				t.Errorf("%v: got %d, cookies %q; want 204 and none", r.header, a.status, a.header["Set-Cookie"])
 			}
 		}
 		b.do(get(back)).want(303)
 	})
 }
 
-// TestCallbackReload has trouble of our own before the attempt is taken.
+// TestCallbackReload checks failures before the attempt is taken: a reload finishes it.
 func TestCallbackReload(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(s *site){
-		"the table is away": func(s *site) { s.fail("read") },
-		"it cannot write":   func(s *site) { s.fail("write") },
-		"KMS is away":       func(s *site) { s.kms.Hook = func(string) error { return seal.ErrUnavailable } },
-		"KMS denies":        func(s *site) { s.kms.Hook = func(string) error { return seal.ErrDenied } },
+		"no table":     func(s *site) { s.fail("read") },
+		"cannot write": func(s *site) { s.fail("write") },
+		"no KMS":       func(s *site) { s.kms.Hook = func(string) error { return seal.ErrUnavailable } },
+		"KMS denies":   func(s *site) { s.kms.Hook = func(string) error { return seal.ErrDenied } },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -203,15 +204,15 @@ func TestCallbackReload(t *testing.T) {
 				fault(b.site)
 				a := b.do(get(back)).page(503)
 				if a.header.Get("Retry-After") == "" || a.header["Set-Cookie"] != nil {
-					t.Errorf("Retry-After %q, cookies %q", a.header.Get("Retry-After"), a.header["Set-Cookie"])
+					t.Errorf("got Retry-After %q and cookies %q, want a time and none", a.header.Get("Retry-After"), a.header["Set-Cookie"])
 				}
 				if n := b.asana.CountRequests("/-/oauth_token"); n != 0 {
-					t.Errorf("%d token requests", n)
+					t.Errorf("got %d token requests, want 0", n)
 				}
 				b.table.Hook, b.kms.Hook = nil, nil
 				b.do(get(back)).want(303)
 				if b.jar[sessionCookie] == "" {
-					t.Error("the reload made no session")
+					t.Error("the reload started no session")
 				}
 			})
 		})
@@ -252,14 +253,14 @@ func TestCallbackRefuses(t *testing.T) {
 				c.r.chunked = chunked
 				a := s.do(c.r).page(c.status)
 				if allow := a.header.Get("Allow"); (c.status == 405) != (allow == "GET, HEAD, POST") {
-					t.Errorf("Allow %q", allow)
+					t.Errorf("got Allow %q for status %d", allow, c.status)
 				}
 				if got := s.lastLine()["type"]; got != c.kind {
-					t.Errorf("logged as %v, want %s", got, c.kind)
+					t.Errorf("got logged type %v, want %s", got, c.kind)
 				}
 			}
 			if n := len(s.table.Calls()); n != 0 {
-				t.Errorf("the table was asked %d times", n)
+				t.Errorf("got %d calls of the table, want 0", n)
 			}
 		})
 	}
@@ -274,7 +275,7 @@ func TestCallbackWithNeitherCodeNorError(t *testing.T) {
 		writes := b.table.Count("write")
 		b.do(get("/callback?state=" + consent.Query().Get("state"))).page(400)
 		if got := b.lastLine()["type"]; got != "invalid-request" || b.table.Count("write") != writes {
-			t.Errorf("logged as %v, %d writes", got, b.table.Count("write")-writes)
+			t.Errorf("got logged type %v and %d writes, want invalid-request and 0", got, b.table.Count("write")-writes)
 		}
 	})
 }

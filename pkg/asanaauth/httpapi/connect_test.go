@@ -15,19 +15,19 @@ func TestImports(t *testing.T) {
 			c := s.imports("acme", person)
 			who := c["attributed_to"].(map[string]any)
 			if c["status"] != "active" || c["owner"] != "acme" || who["gid"] != person || who["name"] != name || c["expires_at"] == nil || c["scope_requested"] != nil {
-				t.Errorf("%s: %v", name, c)
+				t.Errorf("%s: got connection %v", name, c)
 			}
 			s.checkReader(c)
 		}
 		refresh := s.grant(asanatest.Admin)
 		c := s.do(call("POST", "/connections", object("refresh_token", refresh, "owner", "acme"))).want(201).json()
 		if c["kind"] != "oauth" || c["last_refreshed_at"] == nil || c["expires_at"] == nil {
-			t.Errorf("a grant: %v", c)
+			t.Errorf("refresh token: got connection %v", c)
 		}
 		s.checkReader(c)
 		again := s.do(call("POST", "/connections", object("refresh_token", refresh, "owner", "acme"))).want(201).json()
 		if again["id"] != c["id"] {
-			t.Errorf("the same grant again: %v", again)
+			t.Errorf("same refresh token again: got connection %v, want %v", again, c["id"])
 		}
 		other := s.grant(asanatest.Admin)
 		s.do(call("POST", "/connections", object("refresh_token", other, "owner", "acme"))).problem(409, "already-connected")
@@ -36,11 +36,11 @@ func TestImports(t *testing.T) {
 	})
 }
 
-// checkReader: who is the reader of nothing has a list, and not null.
+// checkReader checks that reader_of is an empty list and not null.
 func (s *site) checkReader(c map[string]any) {
 	s.t.Helper()
 	if list, ok := c["reader_of"].([]any); !ok || len(list) != 0 {
-		s.t.Errorf("a new %v has reader_of %v", c["kind"], c["reader_of"])
+		s.t.Errorf("kind %v: got reader_of %v, want an empty list", c["kind"], c["reader_of"])
 	}
 }
 
@@ -51,25 +51,25 @@ func TestRejectedTokens(t *testing.T) {
 		s.browser().signIn(asanatest.Member)
 		access, refresh := s.lastTokens("access_token"), s.lastTokens("refresh_token")
 		for name, c := range map[string]struct{ body, reason string }{
-			"of nobody":               {object("token", "2/1/1:nobody", "owner", "a", "kind", "personal_access_token"), "inactive"},
-			"an access token":         {object("token", access, "owner", "a", "kind", "personal_access_token"), "oauth-token"},
-			"as a service account's":  {object("token", access, "owner", "a", "kind", "service_account"), "oauth-token"},
-			"a refresh token":         {object("token", refresh, "owner", "a", "kind", "personal_access_token"), "oauth-token"},
-			"a refresh token of none": {object("refresh_token", "2/1/1:nobody", "owner", "a"), "inactive"},
+			"unknown":               {object("token", "2/1/1:nobody", "owner", "a", "kind", "personal_access_token"), "inactive"},
+			"an access token":       {object("token", access, "owner", "a", "kind", "personal_access_token"), "oauth-token"},
+			"access, other kind":    {object("token", access, "owner", "a", "kind", "service_account"), "oauth-token"},
+			"a refresh token":       {object("token", refresh, "owner", "a", "kind", "personal_access_token"), "oauth-token"},
+			"unknown refresh token": {object("refresh_token", "2/1/1:nobody", "owner", "a"), "inactive"},
 		} {
 			p := s.do(call("POST", "/connections", c.body)).problem(422, "token-rejected")
 			if p["reason"] != c.reason {
-				t.Errorf("%s: reason %v, want %s", name, p["reason"], c.reason)
+				t.Errorf("%s: got reason %v, want %s", name, p["reason"], c.reason)
 			}
 		}
 		token, kind := s.longLived(asanatest.Bot)
 		s.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/me", Status: 403, Body: `{}`, Times: 1})
 		p := s.do(call("POST", "/connections", object("token", token, "owner", "a", "kind", kind))).problem(422, "token-rejected")
 		if p["reason"] != "identity-refused" {
-			t.Errorf("reason %v", p["reason"])
+			t.Errorf("got reason %v, want identity-refused", p["reason"])
 		}
 		if list := s.do(call("GET", "/connections?owner=a", "")).want(200).json()["data"].([]any); len(list) != 0 {
-			t.Errorf("something was kept: %v", list)
+			t.Errorf("got connections %v, want none", list)
 		}
 	})
 }
@@ -82,7 +82,7 @@ func TestSessionCodes(t *testing.T) {
 		code := b.sessionCode()
 		c := s.do(call("POST", "/connections", object("session_code", code))).want(200).json()
 		if c["owner"] != "asana:"+asanatest.Several || c["kind"] != "oauth" || !strings.HasPrefix(b.jar[sessionCookie], c["id"].(string)+".") {
-			t.Errorf("the code is of %v", c)
+			t.Errorf("got connection %v", c)
 		}
 		s.do(call("POST", "/connections", object("session_code", code))).problem(400, "link-expired")
 		late := b.sessionCode()
@@ -92,8 +92,8 @@ func TestSessionCodes(t *testing.T) {
 	})
 }
 
-// TestBadConnects has the bodies that no way in takes. None of them asks Asana, or
-// keeps anything.
+// TestBadConnects checks bodies that POST /connections rejects. They cause no request to
+// Asana and no write.
 func TestBadConnects(t *testing.T) {
 	t.Parallel()
 	const pat = "personal_access_token"
@@ -125,13 +125,13 @@ func TestBadConnects(t *testing.T) {
 			s := newSite(t)
 			s.do(call("POST", "/connections", body)).problem(400, "invalid-request")
 			if n, m := s.table.Count("write"), len(s.asana.Requests()); n != 0 || m != 0 {
-				t.Errorf("%d writes, Asana asked %d times", n, m)
+				t.Errorf("got %d writes and %d requests to Asana, want 0", n, m)
 			}
 		})
 	}
 }
 
-// TestOwners has the bounds of what an owner is, on each route that takes one.
+// TestOwners checks which owners each route accepts.
 func TestOwners(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestOwners(t *testing.T) {
 			"": false, strings.Repeat("a", 257): false, strings.Repeat("a", 300): false, strings.Repeat("ä", 129): false,
 			"a\x00": false, "\n": false, "a\x7fb": false, "\u0080": false, "a\u0085": false, "\u009f": false,
 		} {
-			want := func(a answer, good int) {
+			want := func(a response, good int) {
 				t.Helper()
 				if ok {
 					a.want(good)
@@ -183,7 +183,7 @@ func TestBackendContentTypes(t *testing.T) {
 	s.do(none).problem(415, "unsupported-media-type")
 	s.do(call("POST", "/links", `{"owner":"a"}`, "Content-Encoding", "gzip")).problem(415, "unsupported-media-type")
 	for _, r := range []request{call("POST", "/connections/con_x/token", ""), call("DELETE", "/connections/con_x", "")} {
-		s.do(r).problem(404, "not-found") // no body needs no type
+		s.do(r).problem(404, "not-found") // an empty body needs no Content-Type
 	}
 	for _, chunked := range []bool{false, true} {
 		large := call("POST", "/links", `{"owner":"a"}`+strings.Repeat(" ", 64<<10))

@@ -13,7 +13,7 @@ import (
 
 func queryEscape(s string) string { return url.QueryEscape(s) }
 
-// TestAConnection has all members, in each state.
+// TestAConnection checks the members of a connection in each status.
 func TestAConnection(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestAConnection(t *testing.T) {
 		s.do(call("POST", at(made, "/token"), "")).problem(409, "reconnect-required")
 		broken := s.do(call("GET", at(made), "")).want(200).json()
 		if broken["status"] != "broken" || broken["status_reason"] != "invalid-grant" || broken["broken_at"] != began.Add(time.Hour).Format(time.RFC3339) {
-			t.Errorf("broken: %v", broken)
+			t.Errorf("broken: got %v", broken)
 		}
 		s.do(call("DELETE", at(made), "")).want(200)
 		tombstone := map[string]any{"id": made["id"], "kind": "oauth", "owner": nil, "status": "disconnected", "updated_at": began.Add(time.Hour).Format(time.RFC3339)}
@@ -52,7 +52,7 @@ func TestAConnection(t *testing.T) {
 		}
 		tombstone["owner"] = "acme"
 		if diff := cmp.Diff(tombstone, s.do(call("GET", at(made, "?owner=acme"), "")).want(200).json()); diff != "" {
-			t.Errorf("tombstone of a named owner (-want +got):\n%s", diff)
+			t.Errorf("tombstone with an owner (-want +got):\n%s", diff)
 		}
 		list := s.do(call("GET", "/connections?owner=acme", "")).want(200).json()
 		if diff := cmp.Diff(map[string]any{"data": []any{tombstone}, "next_cursor": nil}, list); diff != "" {
@@ -61,7 +61,7 @@ func TestAConnection(t *testing.T) {
 	})
 }
 
-// TestPages goes through an owner's connections by pages of each length.
+// TestPages lists an owner's connections with pages of each length.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestPages(t *testing.T) {
 		s.imports("globex", asanatest.Bot)
 		whole := s.do(call("GET", "/connections?owner=acme", "")).want(200).json()["data"].([]any)
 		if len(whole) != 5 {
-			t.Fatalf("%d connections", len(whole))
+			t.Fatalf("got %d connections, want 5", len(whole))
 		}
 		for limit := 1; limit <= 6; limit++ {
 			var found []any
@@ -82,14 +82,14 @@ func TestPages(t *testing.T) {
 				data := page["data"].([]any)
 				found = append(found, data...)
 				if len(data) > limit || pages > 5 {
-					t.Fatalf("limit %d: page %d has %d", limit, pages, len(data))
+					t.Fatalf("limit %d: page %d has %d connections", limit, pages, len(data))
 				}
 				next, ok := page["next_cursor"].(string)
 				if !ok {
 					break
 				}
 				cursor = "&cursor=" + url.QueryEscape(next)
-				for _, other := range []string{"?owner=globex", "?owner=nobody", "?asana_user=" + asanatest.Bot} {
+				for _, other := range []string{"?owner=globex", "?owner=unknown", "?asana_user=" + asanatest.Bot} {
 					s.do(call("GET", "/connections"+other+cursor, "")).problem(400, "invalid-request")
 				}
 			}
@@ -98,10 +98,10 @@ func TestPages(t *testing.T) {
 			}
 		}
 		if list := s.do(call("GET", "/connections?asana_user="+asanatest.Bot, "")).want(200).json()["data"].([]any); len(list) != 2 {
-			t.Errorf("the bot has %d", len(list))
+			t.Errorf("got %d connections of the bot, want 2", len(list))
 		}
-		if empty := s.do(call("GET", "/connections?owner=nobody", "")).want(200); empty.body != `{"data":[],"next_cursor":null}` {
-			t.Errorf("nobody's: %s", empty.body)
+		if empty := s.do(call("GET", "/connections?owner=unknown", "")).want(200); empty.body != `{"data":[],"next_cursor":null}` {
+			t.Errorf("unknown owner: got %s", empty.body)
 		}
 	})
 }
@@ -121,7 +121,7 @@ func TestBadLists(t *testing.T) {
 		s.do(call("DELETE", "/connections"+query, "")).problem(400, "invalid-request")
 	}
 	s.do(call("GET", "/connections?owner=a&limit=100", "")).want(200)
-	// A misspelt owner is not none.
+	// A misspelt owner does not count as absent.
 	for _, c := range [][2]string{{"GET", "/connections?owner=a&other=1"}, {"GET", "/connections/con_x?ovner=a"}, {"DELETE", "/connections/con_x?Owner=a"},
 		{"POST", "/connections/con_x/token?owners=a"}, {"POST", "/connections?owner=a"}, {"POST", "/links?owner=a"}, {"GET", "/connections/con_x/membership?ovner=a"}} {
 		s.do(call(c[0], c[1], "")).problem(400, "invalid-request")
@@ -135,7 +135,7 @@ func TestReaders(t *testing.T) {
 		account, bot := s.imports("reports", asanatest.ServiceAccount), s.imports("reports", asanatest.Bot)
 		named := s.do(call("PATCH", at(account, "?owner=reports"), object("reader_of", []string{asanatest.Acme}))).want(200).json()
 		if diff := cmp.Diff([]any{asanatest.Acme}, named["reader_of"]); diff != "" {
-			t.Errorf("reader_of: %s", diff)
+			t.Errorf("reader_of (-want +got):\n%s", diff)
 		}
 		s.do(call("PATCH", at(bot), object("reader_of", []string{asanatest.Acme}))).problem(409, "not-allowed-for-kind")
 		s.do(call("PATCH", at(account, "?owner=acme"), object("reader_of", []string{}))).problem(404, "not-found")
@@ -150,16 +150,16 @@ func TestReaders(t *testing.T) {
 		} {
 			s.do(call("PATCH", at(account), body)).problem(400, "invalid-request")
 		}
-		dismissed := s.do(call("PATCH", at(account), `{"reader_of":[]}`)).want(200).json()
-		if diff := cmp.Diff([]any{}, dismissed["reader_of"]); diff != "" {
-			t.Errorf("dismissed: %s", diff)
+		cleared := s.do(call("PATCH", at(account), `{"reader_of":[]}`)).want(200).json()
+		if diff := cmp.Diff([]any{}, cleared["reader_of"]); diff != "" {
+			t.Errorf("empty reader_of (-want +got):\n%s", diff)
 		}
 		s.do(call("DELETE", at(account), "")).want(200)
 		s.do(call("PATCH", at(account), `{"reader_of":[]}`)).problem(409, "reconnect-required")
 	})
 }
 
-func TestEnds(t *testing.T) {
+func TestDisconnects(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
@@ -168,11 +168,11 @@ func TestEnds(t *testing.T) {
 		s.do(call("DELETE", at(c, "?owner=globex"), "")).problem(404, "not-found")
 		for i, want := range []string{`{"status":"disconnected","revoked_at_asana":true}`, `{"status":"disconnected","revoked_at_asana":false}`} {
 			if a := s.do(call("DELETE", at(c, "?owner=acme"), "{}")).want(200); a.body != want {
-				t.Errorf("time %d: %s", i, a.body)
+				t.Errorf("disconnect %d: got %s, want %s", i, a.body, want)
 			}
 		}
 		if a := s.do(call("DELETE", "/connections?owner=acme", "")).want(202); a.body != `{"disconnected":1,"revoking":0,"left":0}` {
-			t.Errorf("off-boarding: %s", a.body)
+			t.Errorf("disconnecting all: got %s", a.body)
 		}
 		for _, below := range []string{"/capabilities", "/membership"} {
 			s.do(call("GET", at(bot, below), "")).problem(409, "reconnect-required")
@@ -181,10 +181,10 @@ func TestEnds(t *testing.T) {
 		other := s.connects("acme", asanatest.Several)
 		must(t, s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
 		if a := s.do(call("DELETE", at(other), "")).want(202); a.body != `{"status":"revoking"}` {
-			t.Errorf("while Asana is away: %s", a.body)
+			t.Errorf("while Asana is down: got %s", a.body)
 		}
 		if a := s.do(call("DELETE", "/connections?asana_user="+asanatest.Several, "")).want(202); a.body != `{"disconnected":0,"revoking":1,"left":0}` {
-			t.Errorf("off-boarding while Asana is away: %s", a.body)
+			t.Errorf("disconnecting all while Asana is down: got %s", a.body)
 		}
 	})
 }
@@ -197,18 +197,18 @@ func TestBackendTokens(t *testing.T) {
 		token := s.do(call("POST", at(c, "/token?owner=acme"), "")).want(200).json()
 		want := map[string]any{"access_token": token["access_token"], "token_type": "Bearer", "expires_in": 3600.0, "scope": "default openid email profile"}
 		if diff := cmp.Diff(want, token); diff != "" || token["access_token"] == "" {
-			t.Errorf("of a person (-want +got):\n%s", diff)
+			t.Errorf("token of a person (-want +got):\n%s", diff)
 		}
 		pat, kind := s.longLived(asanatest.Bot)
-		s.asana.Inject(asanatest.Fault{Path: "/-/token_info", Body: `{"active":true}`}) // told neither end nor scope
+		s.asana.Inject(asanatest.Fault{Path: "/-/token_info", Body: `{"active":true}`}) // without an expiry and a scope
 		bot := s.do(call("POST", "/connections", object("token", pat, "owner", "acme", "kind", kind))).want(201).json()
 		token = s.do(call("POST", at(bot, "/token"), `{"min_ttl":3000}`)).want(200).json()
 		if diff := cmp.Diff(map[string]any{"access_token": pat, "token_type": "Bearer"}, token); diff != "" {
-			t.Errorf("of a bot (-want +got):\n%s", diff)
+			t.Errorf("token of a bot (-want +got):\n%s", diff)
 		}
 		guest := s.imports("acme", asanatest.Guest)
-		if told := s.do(call("POST", at(guest, "/token"), "")).want(200).json(); told["expires_in"] == nil || told["scope"] == nil {
-			t.Errorf("what Asana told is left out: %v", told)
+		if got := s.do(call("POST", at(guest, "/token"), "")).want(200).json(); got["expires_in"] == nil || got["scope"] == nil {
+			t.Errorf("got %v, want expires_in and scope", got)
 		}
 		for _, body := range []string{
 			`{"min_ttl":-1}`, `{"min_ttl":3001}`, `{"min_ttl":1.5}`, `{"min_ttl":"300"}`, `{"min_ttl":true}`, `{"min_ttl":300,"min_ttl":300}`, `{"refused":"x"}`, `{"refused":1}`, `{"owner":"acme"}`, `[]`, `null`,
@@ -223,7 +223,7 @@ func TestBackendTokens(t *testing.T) {
 		a := s.do(call("POST", at(bot, "/token"), refused))
 		a.problem(503, "try-again")
 		if got := a.header.Get("Retry-After"); got != "42" {
-			t.Errorf("Retry-After %q", got)
+			t.Errorf("got Retry-After %q, want 42", got)
 		}
 	})
 }
@@ -238,11 +238,11 @@ func TestBadMemberships(t *testing.T) {
 		}
 		s.do(call("GET", at(c, "/membership?workspace=1100000000000009"), "")).problem(404, "not-found")
 		if list := s.do(call("GET", at(c, "/membership"), "")).want(200).json()["data"].([]any); len(list) != 2 {
-			t.Errorf("%d memberships", len(list))
+			t.Errorf("got %d memberships, want 2", len(list))
 		}
 		of := s.do(call("GET", at(c, "/membership?workspace="+asanatest.Acme+"&user="+asanatest.Admin), "")).want(200).json()
 		if of["user"].(map[string]any)["gid"] != asanatest.Admin {
-			t.Errorf("it is of %v", of["user"])
+			t.Errorf("got the membership of %v, want %s", of["user"], asanatest.Admin)
 		}
 	})
 }
@@ -255,21 +255,21 @@ func TestCapabilities(t *testing.T) {
 		for _, c := range []map[string]any{s.connects("acme", asanatest.Several), s.imports("acme", asanatest.Bot), s.imports("acme", asanatest.ServiceAccount)} {
 			can := s.do(call("GET", at(c, "/capabilities"), "")).want(200).json()
 			if can["active"] != true || can["kind"] != c["kind"] || can["attributed_to"] == nil || can["workspaces"] == nil || len(can) != len(members) {
-				t.Errorf("%v can %v", c["kind"], can)
+				t.Errorf("kind %v: got capabilities %v", c["kind"], can)
 			}
 			for _, name := range members {
 				_, why := can["unknown"].(map[string]any)[name]
 				value, ok := can[name]
-				// Nothing was requested for an import: that is known.
+				// An import requests no scope, so scope_requested is null without a reason.
 				if !ok || (value == nil) != why && name != "scope_requested" {
-					t.Errorf("%v: %s is %v, and has a reason: %t", c["kind"], name, value, why)
+					t.Errorf("kind %v: got %s %v with a reason %t", c["kind"], name, value, why)
 				}
 			}
 		}
 	})
 }
 
-// TestCapabilitiesWithoutAWorkspace: none is a list, and not unknown.
+// TestCapabilitiesWithoutAWorkspace checks that workspaces is then an empty list, not null.
 func TestCapabilitiesWithoutAWorkspace(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -278,7 +278,7 @@ func TestCapabilitiesWithoutAWorkspace(t *testing.T) {
 		must(t, s.asana.UpdatePerson(asanatest.Bot, func(p *asanatest.Person) { p.Memberships = nil }))
 		can := s.do(call("GET", at(c, "/capabilities"), "")).want(200).json()
 		if list, ok := can["workspaces"].([]any); !ok || len(list) != 0 {
-			t.Errorf("workspaces %v, unknown %v", can["workspaces"], can["unknown"])
+			t.Errorf("got workspaces %v and unknown %v, want an empty list", can["workspaces"], can["unknown"])
 		}
 	})
 }

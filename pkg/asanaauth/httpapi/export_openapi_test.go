@@ -1,6 +1,6 @@
 package httpapi
 
-// BackendPatterns are the paths that NewBackend serves.
+// BackendPatterns returns the paths that NewBackend serves.
 func BackendPatterns() (patterns []string) {
 	for _, route := range backendRoutes() {
 		patterns = append(patterns, route.pattern)

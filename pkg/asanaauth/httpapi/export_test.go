@@ -1,6 +1,6 @@
 package httpapi
 
-// ParseObject is parseObject, for the fuzzer.
+// ParseObject is parseObject, with the members as strings.
 func ParseObject(body []byte, known ...string) (map[string]string, error) {
 	m, err := parseObject(body, known...)
 	if err != nil {
@@ -13,12 +13,12 @@ func ParseObject(body []byte, known ...string) (map[string]string, error) {
 	return texts, nil
 }
 
-// ParseParams is parseParams, for the fuzzer.
+// ParseParams is parseParams.
 func ParseParams(raw string, known ...string) (map[string]string, error) {
 	return parseParams(raw, known...)
 }
 
-// ReadSession is the session cookie of a request, "" where there is none.
+// ReadSession returns the value of the session cookie, or the zero value.
 var ReadSession = cookies{}.readSession
 
 // WithOutcome is withOutcome.

@@ -16,7 +16,7 @@ import (
 
 const sessionCookie = "__Host-asana_session"
 
-func TestWholeTrip(t *testing.T) {
+func TestSignInToDisconnect(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
@@ -24,7 +24,7 @@ func TestWholeTrip(t *testing.T) {
 		who := b.do(get("/session", "Origin", appOrigin)).want(200).json()
 		connection, _ := who["connection"].(string)
 		if !strings.HasPrefix(connection, "con_") || !strings.HasPrefix(b.jar[sessionCookie], connection+".") {
-			t.Errorf("connection %q and cookie %q disagree", connection, b.jar[sessionCookie])
+			t.Errorf("got connection %q, want the one in the cookie %q", connection, b.jar[sessionCookie])
 		}
 		want := map[string]any{
 			"connection": connection, "asana_user": asanatest.Member, "name": "Mia Member", "email": "mia@acme.example",
@@ -38,7 +38,7 @@ func TestWholeTrip(t *testing.T) {
 		token := b.refresh("").want(200).json()
 		access, _ := token["access_token"].(string)
 		if access == "" || token["token_type"] != "Bearer" || token["expires_in"] != float64(3600) || len(token) != 4 {
-			t.Errorf("POST /refresh: %v", token)
+			t.Errorf("POST /refresh: got %v", token)
 		}
 
 		in := b.do(get("/membership?workspace="+asanatest.Acme, "Sec-Fetch-Site", "same-origin")).want(200).json()
@@ -58,13 +58,13 @@ func TestWholeTrip(t *testing.T) {
 
 		ended := b.do(change(http.MethodPost, "/disconnect", "{}")).want(200)
 		if ended.body != `{"status":"disconnected","revoked_at_asana":true}` {
-			t.Errorf("POST /disconnect: %s", ended.body)
+			t.Errorf("POST /disconnect: got %s", ended.body)
 		}
 		if _, ok := b.jar[sessionCookie]; ok {
-			t.Error("the session's cookie outlives the connection")
+			t.Error("the disconnect did not delete the session cookie")
 		}
 		if n := b.asana.CountRequests("/-/oauth_revoke"); n != 1 {
-			t.Errorf("Asana was asked %d times to revoke", n)
+			t.Errorf("got %d revocation requests, want 1", n)
 		}
 	})
 }
@@ -72,16 +72,16 @@ func TestWholeTrip(t *testing.T) {
 func TestMinTTL(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		left      time.Duration // of an hour
+		left      time.Duration // the remaining lifetime of the token, of one hour
 		body      string
 		refreshed int
 	}{
 		"enough by default":      {301 * time.Second, "", 0},
 		"too little by default":  {299 * time.Second, "{}", 1},
-		"enough by itself":       {101 * time.Second, `{"min_ttl":100}`, 0},
-		"too little by itself":   {399 * time.Second, `{"min_ttl":400}`, 1},
-		"whatever is left":       {6 * time.Second, `{"min_ttl":0}`, 0},
-		"half of its life is it": {1801 * time.Second, `{"min_ttl":3000}`, 0},
+		"enough for min_ttl":     {101 * time.Second, `{"min_ttl":100}`, 0},
+		"too little for min_ttl": {399 * time.Second, `{"min_ttl":400}`, 1},
+		"min_ttl 0":              {6 * time.Second, `{"min_ttl":0}`, 0},
+		"half of its lifetime":   {1801 * time.Second, `{"min_ttl":3000}`, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -89,10 +89,10 @@ func TestMinTTL(t *testing.T) {
 				time.Sleep(time.Hour - c.left)
 				left := b.refresh(c.body).want(200).json()["expires_in"]
 				if n := b.asana.CountRequests("refresh_token"); n != c.refreshed {
-					t.Errorf("%d refreshes, want %d", n, c.refreshed)
+					t.Errorf("got %d refreshes, want %d", n, c.refreshed)
 				}
 				if want := c.left.Seconds(); c.refreshed == 0 && left != want {
-					t.Errorf("expires_in %v, want %v", left, want)
+					t.Errorf("got expires_in %v, want %v", left, want)
 				}
 			})
 		})
@@ -111,7 +111,7 @@ func TestTimesAreUTC(t *testing.T) {
 		who := b.do(get("/session", "Origin", appOrigin)).json()["expires_at"].(string)
 		in := b.do(get("/membership?workspace="+asanatest.Acme, "Origin", appOrigin)).json()["checked_at"].(string)
 		if !strings.HasSuffix(who, "Z") || !strings.HasSuffix(in, "Z") {
-			t.Errorf("expires_at %s, checked_at %s", who, in)
+			t.Errorf("got expires_at %s and checked_at %s, want UTC", who, in)
 		}
 	})
 }
@@ -124,18 +124,18 @@ func TestRefreshedWhenRefused(t *testing.T) {
 		sum := sha256.Sum256([]byte(first))
 		refused := `{"refused":"` + strings.ToUpper(hex.EncodeToString(sum[:])) + `"}`
 		if second := b.refresh(refused).want(200).json()["access_token"]; second == first {
-			t.Error("a refused token was handed out again")
+			t.Error("got the refused token again")
 		}
 		if third := b.refresh(refused).want(200).json()["access_token"]; third == first {
-			t.Error("a refused token was handed out again")
+			t.Error("got the refused token again")
 		}
 		if n := b.asana.CountRequests("refresh_token"); n != 1 {
-			t.Errorf("%d refreshes, want 1", n)
+			t.Errorf("got %d refreshes, want 1", n)
 		}
 	})
 }
 
-func TestSignOutLeavesTheConnection(t *testing.T) {
+func TestSignOutKeepsTheConnection(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
@@ -143,7 +143,7 @@ func TestSignOutLeavesTheConnection(t *testing.T) {
 		a := here.do(change(http.MethodDelete, "/session", "")).want(204)
 		want := sessionCookie + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
 		if diff := cmp.Diff([]string{want}, a.header["Set-Cookie"]); diff != "" || a.body != "" {
-			t.Errorf("signing out: body %q, cookies:\n%s", a.body, diff)
+			t.Errorf("got body %q, want none; cookies (-want +got):\n%s", a.body, diff)
 		}
 		here.do(get("/session", "Origin", appOrigin)).problem(401, "unauthenticated")
 		there.do(get("/session", "Origin", appOrigin)).want(200)
@@ -160,17 +160,17 @@ func TestASecondSessionEndsWithItsConnection(t *testing.T) {
 	})
 }
 
-func TestRevokingWhileAsanaIsAway(t *testing.T) {
+func TestRevokingWhileAsanaIsDown(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		must(t, b.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
 		a := b.do(change(http.MethodPost, "/disconnect", "")).want(202)
 		if a.body != `{"status":"revoking"}` {
-			t.Errorf("POST /disconnect: %s", a.body)
+			t.Errorf("POST /disconnect: got %s", a.body)
 		}
 		if _, ok := b.jar[sessionCookie]; ok {
-			t.Error("the session's cookie is left")
+			t.Error("the disconnect did not delete the session cookie")
 		}
 	})
 }
@@ -194,7 +194,7 @@ func TestUnknownIsNull(t *testing.T) {
 		}
 		who := b.do(get("/session", "Origin", appOrigin)).want(200).json()
 		if picture, ok := who["picture"]; !ok || picture != nil {
-			t.Errorf("a picture that Asana did not tell is not null: %v", who)
+			t.Errorf("got %v, want picture null", who)
 		}
 	})
 }

@@ -20,15 +20,15 @@ func TestFragment(t *testing.T) {
 		back := b.allow(b.begin("?app_state=s"), asanatest.Member)
 		path, fragment, ok := strings.Cut(back, "#")
 		if path != "/callback" || !ok {
-			t.Fatalf("Asana answered in %s", back)
+			t.Fatalf("got redirect to %s, want /callback with a fragment", back)
 		}
 		a := b.do(get("/callback", "Sec-Fetch-Site", "cross-site")).page(200)
 		if a.header["Set-Cookie"] != nil {
-			t.Errorf("the page sets cookies: %q", a.header["Set-Cookie"])
+			t.Errorf("got cookies %q, want none", a.header["Set-Cookie"])
 		}
 		to := b.do(post(fragment)).location()
 		if to != home+"?app_state=s&asana=connected#" || b.jar[sessionCookie] == "" {
-			t.Errorf("ended at %s", to)
+			t.Errorf("got redirect to %s", to)
 		}
 		b.do(get("/session", "Origin", appOrigin)).want(200)
 	})
@@ -43,13 +43,14 @@ func TestFragmentWithoutAnIDToken(t *testing.T) {
 		must(t, err)
 		form.Del("id_token")
 		if to := b.do(post(form.Encode())).location(); to != home+"?asana_error=asana-unavailable#" {
-			t.Errorf("ended at %s", to)
+			t.Errorf("got redirect to %s", to)
 		}
 	})
 }
 
-// TestAnswerInTheQuery: errors may come there whatever the response type.
-func TestAnswerInTheQuery(t *testing.T) {
+// TestErrorInTheQuery checks that /callback reads an error from the query with both
+// response types.
+func TestErrorInTheQuery(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t, withIDToken).browser()
@@ -57,12 +58,12 @@ func TestAnswerInTheQuery(t *testing.T) {
 		must(t, err)
 		to := b.do(get("/callback?error=access_denied&state=" + u.Query().Get("state"))).location()
 		if to != home+"?asana_error=access-denied#" {
-			t.Errorf("ended at %s", to)
+			t.Errorf("got redirect to %s", to)
 		}
 	})
 }
 
-// TestPost is served with both response types, and by browsers that send no
+// TestPost checks that POST /callback works with the response type code, and without
 // Sec-Fetch-Site.
 func TestPost(t *testing.T) {
 	t.Parallel()
@@ -75,29 +76,30 @@ func TestPost(t *testing.T) {
 	})
 }
 
-// TestPoliciesFitThePages works the hashes of inline text out anew.
+// TestPoliciesFitThePages checks that the Content Security Policy of each page allows its
+// inline style and script.
 func TestPoliciesFitThePages(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, withIDToken)
 	inline := regexp.MustCompile(`(?s)<(style|script)>(.*?)</`)
-	for name, a := range map[string]answer{"fragment": s.do(get("/callback")), "problem": s.do(get("/authorize/x"))} {
+	for name, a := range map[string]response{"fragment": s.do(get("/callback")), "problem": s.do(get("/authorize/x"))} {
 		policy := a.header.Get("Content-Security-Policy")
 		if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
-			t.Errorf("%s: policy %s", name, policy)
+			t.Errorf("%s: got policy %s", name, policy)
 		}
 		for _, found := range inline.FindAllStringSubmatch(a.body, -1) {
 			sum := sha256.Sum256([]byte(found[2]))
 			want := found[1] + "-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 			if !strings.Contains(policy, want) {
-				t.Errorf("%s: policy %s lacks %s", name, policy, want)
+				t.Errorf("%s: got policy %s, want %s in it", name, policy, want)
 			}
 		}
 		if strings.Contains(a.body, " style=") || strings.Contains(a.body, " onclick=") {
-			t.Errorf("%s: the policy does not let attributes pass", name)
+			t.Errorf("%s: the page has a style or onclick attribute, which the policy blocks", name)
 		}
 	}
 	policy := s.do(get("/callback")).header.Get("Content-Security-Policy")
 	if strings.Contains(policy, "form-action") {
-		t.Errorf("form-action would keep Chromium from following the 303 to the app: %s", policy)
+		t.Errorf("got policy %s; form-action would make Chromium block the redirect to the app", policy)
 	}
 }

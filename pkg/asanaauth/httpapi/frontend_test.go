@@ -10,15 +10,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// frontendRoutes are the methods of each.
+// frontendRoutes returns the methods of each frontend route.
 func frontendRoutes() map[string][]string {
 	return map[string][]string{
 		"/session": {"GET", "DELETE"}, "/session/code": {"POST"}, "/refresh": {"POST"}, "/membership": {"GET"}, "/disconnect": {"POST"},
 	}
 }
 
-// checkCORS checks what every answer to an allowed origin has.
-func checkCORS(t *testing.T, name string, a answer, origin string) {
+// checkCORS checks the CORS headers of a response. origin is empty if it is not allowed.
+func checkCORS(t *testing.T, name string, a response, origin string) {
 	t.Helper()
 	want := map[string]string{
 		"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true",
@@ -30,11 +30,11 @@ func checkCORS(t *testing.T, name string, a answer, origin string) {
 		}
 		got := strings.Join(a.header[header], "|")
 		if got != value {
-			t.Errorf("%s: %s is %q, want %q", name, header, got, value)
+			t.Errorf("%s: got %s %q, want %q", name, header, got, value)
 		}
 	}
 	if got := a.header["Vary"]; !slices.Equal(got, []string{"Origin"}) {
-		t.Errorf("%s: Vary %q", name, got)
+		t.Errorf("%s: got Vary %q, want Origin", name, got)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestOrigins(t *testing.T) {
 				case method == "PUT":
 					a.problem(405, "method-not-allowed")
 					if got := a.header.Get("Allow"); got != strings.Join(methods, ", ") {
-						t.Errorf("%s: Allow %q", name, got)
+						t.Errorf("%s: got Allow %q", name, got)
 					}
 				case !allowed:
 					a.problem(403, "forbidden-origin")
@@ -75,7 +75,7 @@ func TestOrigins(t *testing.T) {
 		}
 	}
 	if n := len(s.table.Calls()); n != 0 {
-		t.Errorf("the table was asked %d times", n)
+		t.Errorf("got %d calls of the table, want 0", n)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestSameOrigin(t *testing.T) {
 		status := map[string]int{"unauthenticated": 401, "forbidden-origin": 403}[kind]
 		s.do(get("/session", "Sec-Fetch-Site", site)).problem(status, kind)
 	}
-	// It speaks for a GET alone, and not against an Origin.
+	// Sec-Fetch-Site counts only for a GET without an Origin header.
 	s.do(get("/session", "Sec-Fetch-Site", "same-origin", "Origin", "https://evil.example")).problem(403, "forbidden-origin")
 	r := change("POST", "/refresh", "", "Sec-Fetch-Site", "same-origin")
 	r.header.Del("Origin")
@@ -104,7 +104,7 @@ func TestSameOrigin(t *testing.T) {
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	preflight := func(path, method, origin, header string) answer {
+	preflight := func(path, method, origin, header string) response {
 		r := request{method: "OPTIONS", target: path, header: headers([]string{"Origin", origin, "Access-Control-Request-Method", method})}
 		if header != "" {
 			r.header.Set("Access-Control-Request-Headers", header)
@@ -117,14 +117,14 @@ func TestPreflight(t *testing.T) {
 			a := preflight(path, method, appOrigin, "content-type").want(204)
 			checkCORS(t, name, a, appOrigin)
 			if got := a.header.Get("Access-Control-Allow-Methods"); !strings.Contains(got, method) || a.body != "" {
-				t.Errorf("%s: methods %q, body %q", name, got, a.body)
+				t.Errorf("%s: got methods %q and body %q", name, got, a.body)
 			}
 			if got := a.header.Get("Access-Control-Allow-Headers"); !strings.EqualFold(got, "content-type") {
-				t.Errorf("%s: headers %q", name, got)
+				t.Errorf("%s: got headers %q", name, got)
 			}
 			foreign := preflight(path, method, "https://evil.example", "content-type")
 			foreign.problem(403, "forbidden-origin")
-			checkCORS(t, name+" from elsewhere", foreign, "")
+			checkCORS(t, name+" from another origin", foreign, "")
 		}
 		wrong := preflight(path, "PUT", appOrigin, "")
 		wrong.problem(405, "method-not-allowed")
@@ -139,7 +139,7 @@ func TestPreflight(t *testing.T) {
 		plain.problem(405, "method-not-allowed")
 		checkCORS(t, "OPTIONS", plain, appOrigin)
 		if got := plain.header.Get("Allow"); got != strings.Join(methods, ", ") {
-			t.Errorf("OPTIONS %s: Allow %q", path, got)
+			t.Errorf("OPTIONS %s: got Allow %q", path, got)
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestNoCORSElsewhere(t *testing.T) {
 		a := s.do(get(path, "Origin", appOrigin))
 		for name := range a.header {
 			if strings.HasPrefix(name, "Access-Control-") {
-				t.Errorf("%s answers with %s", path, name)
+				t.Errorf("%s: got header %s", path, name)
 			}
 		}
 	}
@@ -171,7 +171,7 @@ func TestMalformedOrigins(t *testing.T) {
 	t.Parallel()
 	for _, origins := range [][]string{nil, {"*"}, {"https://*.example.com"}, {"https://app.example.com/"}, {"http://app.example.com"}, {"null"}, {appOrigin, ""}} {
 		if h, err := httpapi.NewSession(httpapi.Config{PublicURL: publicURL}, nil, origins); err == nil || h != nil {
-			t.Errorf("%q: accepted", origins)
+			t.Errorf("%q: got no error", origins)
 		}
 	}
 }
@@ -192,19 +192,19 @@ func TestSessionCookie(t *testing.T) {
 			a := s.do(get("/session", "Origin", appOrigin), cookies...)
 			a.problem(401, "unauthenticated")
 			if a.header["Set-Cookie"] != nil {
-				t.Errorf("%s: cookies %q", name, a.header["Set-Cookie"])
+				t.Errorf("%s: got cookies %q, want none", name, a.header["Set-Cookie"])
 			}
 		}
 		s.do(get("/session", "Origin", appOrigin), "other=1", good, "more=a=b").want(200)
 		r := get("/session", "Origin", appOrigin)
-		r.header["Cookie"] = []string{"a=b;" + good, "c=d"} // as HTTP/2 may divide it
+		r.header["Cookie"] = []string{"a=b;" + good, "c=d"} // HTTP/2 may split the header
 		s.do(r).want(200)
 		r.header["Cookie"] = []string{good, good}
 		s.do(r).problem(401, "unauthenticated")
 	})
 }
 
-func TestMembershipRefuses(t *testing.T) {
+func TestBadMembershipQueries(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
@@ -218,7 +218,7 @@ func TestMembershipRefuses(t *testing.T) {
 	})
 }
 
-// TestOrderOfChecks: who may not ask learns nothing of what they asked.
+// TestOrderOfChecks checks the order: path, method, origin, input, session.
 func TestOrderOfChecks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// FuzzConnect: whatever the body, the answer is one of a few, and is JSON; nothing
-// that is refused writes a row.
+// FuzzConnect checks that any body gets a JSON response with one of three statuses. A
+// rejected body writes no row.
 func FuzzConnect(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", `{"connect_code":"c","owner":"a"}`, `{"connect_code":"c","owner":"a","person":"p"}`, `{"session_code":"s"}`, `{"token":"t","owner":"a","kind":"service_account"}`,
@@ -24,30 +24,30 @@ func FuzzConnect(f *testing.F) {
 		s := newSite(t)
 		a := s.do(call(http.MethodPost, "/connections", string(body), "Content-Type", "application/json"))
 		if !slices.Contains([]int{400, 413, 422}, a.status) || !json.Valid([]byte(a.body)) {
-			t.Errorf("%q: %d %s", body, a.status, a.body)
+			t.Errorf("%q: got %d %s", body, a.status, a.body)
 		}
 		for _, op := range s.table.Calls() {
 			if op.Name == "write" && !strings.HasPrefix(op.Keys[0].PK, "k#") {
-				t.Errorf("%q: %d, and wrote %v", body, a.status, op.Keys)
+				t.Errorf("%q: got %d and a write of %v", body, a.status, op.Keys)
 			}
 		}
 		if a.status == 422 {
 			return
 		}
 		if n := len(s.asana.Requests()); n != 0 {
-			t.Errorf("%q: %d, and Asana was asked %d times", body, a.status, n)
+			t.Errorf("%q: got %d and %d requests to Asana, want 0", body, a.status, n)
 		}
 	})
 }
 
-// FuzzBackendQueries: owners and cursors of any bytes never get past their bounds.
+// FuzzBackendQueries checks that the list routes reject every query that is not valid.
 func FuzzBackendQueries(f *testing.F) {
 	for _, seed := range []string{"", "owner=a", "owner=a&limit=1", "owner=a&cursor=x", "owner=a&owner=b", "asana_user=1", "owner=%c2%85", "owner=%ff", "limit=1", "owner=a&limit=%2b1", "owner=;"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		if strings.ContainsAny(query, "#") || strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-			t.Skip("no request line has that")
+			t.Skip("a request line cannot have these characters")
 		}
 		s := newSite(t)
 		for _, c := range []struct {
@@ -56,10 +56,10 @@ func FuzzBackendQueries(f *testing.F) {
 		}{{"GET", 200}, {"DELETE", 202}} {
 			a := s.do(call(c.method, "/connections?"+query, ""))
 			if a.status != c.good && a.status != 400 {
-				t.Errorf("%s ?%s: %d %s", c.method, query, a.status, a.body)
+				t.Errorf("%s ?%s: got %d %s", c.method, query, a.status, a.body)
 			}
 			if p, err := httpapi.ParseParams(query, "owner", "asana_user"); a.status == c.good && (err != nil || (p["owner"] == "") == (p["asana_user"] == "") || len(p["owner"]) > 256) {
-				t.Errorf("%s ?%s: taken", c.method, query)
+				t.Errorf("%s ?%s: accepted, want 400", c.method, query)
 			}
 		}
 	})

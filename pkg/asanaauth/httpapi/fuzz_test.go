@@ -12,7 +12,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// FuzzObjects: what is taken, encoding/json takes too, and understands alike.
+// FuzzObjects checks that encoding/json accepts every accepted object, with equal members.
 func FuzzObjects(f *testing.F) {
 	for _, seed := range []string{"", "{}", `{"a":1}`, `{"a":1,"a":2}`, `{"a":null}`, `{"A":1}`, "{}{}", `{"a":"\ud800"}`, "{\"\xff\":1}", `{"b":{"a":[1,{"a":2}]}}`, "{\"a\":\"\xff\"}", "[", `{"a":1,}`, `{"\u0061":1}`} {
 		f.Add([]byte(seed))
@@ -24,24 +24,24 @@ func FuzzObjects(f *testing.F) {
 		}
 		var want map[string]json.RawMessage
 		if err := json.Unmarshal(body, &want); err != nil || !utf8.Valid(body) {
-			t.Fatalf("%q: taken, but it is no JSON: %v", body, err)
+			t.Fatalf("%q: accepted, but not valid JSON: %v", body, err)
 		}
 		for name, value := range want {
 			if name != "a" && name != "b" {
-				t.Errorf("%q: member %q was taken", body, name)
+				t.Errorf("%q: accepted with the unknown member %q", body, name)
 			}
 			if string(value) == "null" {
 				value = nil
 			}
 			if got[name] != string(value) {
-				t.Errorf("%q: %s is %q, want %q", body, name, got[name], value)
+				t.Errorf("%q: got %s %q, want %q", body, name, got[name], value)
 			}
 		}
 	})
 }
 
-// FuzzParams: what is taken is a query that has each of the names once at most,
-// as net/url understands it.
+// FuzzParams checks that an accepted query has each name at most once, with the value that
+// net/url reads.
 func FuzzParams(f *testing.F) {
 	for _, seed := range []string{"", "a=1", "a=1&a=1", "a=1&%61=1", "a=%zz", "a;b", "a=%00", "a=%ff", "&&a", "b=1&b=2", "=a", "a=b=c", "a=+%2b"} {
 		f.Add(seed)
@@ -53,15 +53,15 @@ func FuzzParams(f *testing.F) {
 		}
 		want, err := url.ParseQuery(raw)
 		if err != nil || len(want["a"]) > 1 || strings.Contains(raw, ";") {
-			t.Fatalf("%q: taken as %q", raw, got)
+			t.Fatalf("%q: got %q", raw, got)
 		}
 		if got["a"] != want.Get("a") || len(got) != len(want["a"]) || !utf8.ValidString(got["a"]) || strings.ContainsFunc(got["a"], unicode.IsControl) {
-			t.Errorf("%q: taken as %q", raw, got)
+			t.Errorf("%q: got %q", raw, got)
 		}
 	})
 }
 
-// FuzzCookies: what is read was sent, and its name came once.
+// FuzzCookies checks that a cookie is read only if the request has its name once.
 func FuzzCookies(f *testing.F) {
 	const name = "__Host-asana_session"
 	for _, seed := range []string{"", name + "=a.b", name + "=a;" + name + "=b", "a=b; " + name + "=c", name, name + `="a"`, ";;=", name + " =a", "\t" + name + "=a \t", "x" + name + "=a"} {
@@ -76,7 +76,7 @@ func FuzzCookies(f *testing.F) {
 		}
 		all := one + ";" + two
 		if !strings.Contains(all, name+"="+got) || strings.ContainsAny(got, " ;,\"\\\x00\x7f") {
-			t.Errorf("%q: read %q", all, got)
+			t.Errorf("%q: got %q", all, got)
 		}
 		n := 0
 		for pair := range strings.SplitSeq(all, ";") {
@@ -85,7 +85,7 @@ func FuzzCookies(f *testing.F) {
 			}
 		}
 		if n != 1 {
-			t.Errorf("%q: read %q, but the name comes %d times", all, got, n)
+			t.Errorf("%q: got %q, but the name is there %d times", all, got, n)
 		}
 	})
 }
@@ -104,7 +104,7 @@ func TestWithOutcome(t *testing.T) {
 		"https://a.example/?asana=was#top": "https://a.example/?asana=was&asana=connected#top",
 	} {
 		if got := httpapi.WithOutcome(to, add); got != want {
-			t.Errorf("%s: %s, want %s", to, got, want)
+			t.Errorf("%s: got %s, want %s", to, got, want)
 		}
 	}
 }

@@ -19,25 +19,25 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// everyAnswer asks for an answer of each sort.
-func everyAnswer(b *browser) map[string]answer {
+// everyResponse returns a response of each sort.
+func everyResponse(b *browser) map[string]response {
 	back := b.allow(b.begin(""), asanatest.Member)
 	preflight := headers([]string{"Origin", appOrigin, "Access-Control-Request-Method", "POST"})
-	return map[string]answer{
+	return map[string]response{
 		"303 to Asana": b.do(get("/authorize")), "204": b.do(request{method: "HEAD", target: "/authorize"}), "a page": b.do(get("/callback")),
 		"303 back": b.do(get(back)), "200": b.do(get("/session", "Origin", appOrigin)), "a token": b.refresh(""), "401": b.site.do(get("/session", "Origin", appOrigin)),
 		"preflight": b.do(request{method: "OPTIONS", target: "/refresh", header: preflight}), "403": b.do(get("/session")), "404": b.do(get("/nothing")), "405": b.do(get("/refresh")),
-		"a bad event": b.do(get("/bad-event")), "409": func() answer {
+		"a bad event": b.do(get("/bad-event")), "409": func() response {
 			b.do(change("POST", "/disconnect", ""))
 			return b.refresh("")
 		}(),
 	}
 }
 
-func TestHeadersOfEveryAnswer(t *testing.T) {
+func TestHeadersOfEveryResponse(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		for name, a := range everyAnswer(newSite(t).browser()) {
+		for name, a := range everyResponse(newSite(t).browser()) {
 			got := map[string][]string{}
 			for _, header := range []string{"Cache-Control", "X-Content-Type-Options", "Strict-Transport-Security", "Referrer-Policy"} {
 				got[header] = a.header[header]
@@ -50,10 +50,10 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
 			}
 			if id := a.header["X-Request-Id"]; len(id) != 1 || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(id[0]) {
-				t.Errorf("%s: X-Request-Id %q", name, id)
+				t.Errorf("%s: got X-Request-Id %q", name, id)
 			}
 			if (a.body == "") != (a.header.Get("Content-Type") == "") {
-				t.Errorf("%s: Content-Type %q, body %q", name, a.header.Get("Content-Type"), a.body)
+				t.Errorf("%s: got Content-Type %q with body %q", name, a.header.Get("Content-Type"), a.body)
 			}
 		}
 	})
@@ -66,13 +66,13 @@ func TestRequestIDs(t *testing.T) {
 	})
 	a := s.do(get("/nothing", "X-Request-Id", "the client's"))
 	if got := a.problem(404, "not-found")["instance"]; got != "nothing" {
-		t.Errorf("instance %q", got)
+		t.Errorf("got instance %q, want nothing", got)
 	}
 	if a := s.do(get("/", "X-Request-Id", "the client's")); len(a.header.Get("X-Request-Id")) != 32 {
-		t.Errorf("request id %q, want a random one", a.header.Get("X-Request-Id"))
+		t.Errorf("got request id %q, want a random one", a.header.Get("X-Request-Id"))
 	}
 	if strings.Contains(s.log.String(), "the client's") {
-		t.Error("the client names requests")
+		t.Error("the log has the request id of the client")
 	}
 }
 
@@ -84,7 +84,7 @@ func TestOneLineForEachRequest(t *testing.T) {
 		a := b.refresh("")
 		lines := b.lines()[before:]
 		if len(lines) != 2 || lines[0]["audit"] != "token_released" {
-			t.Fatalf("lines: %v", lines)
+			t.Fatalf("got lines %v, want an audit line and a request line", lines)
 		}
 		id, connection := a.header.Get("X-Request-Id"), strings.Split(b.jar[sessionCookie], ".")[0]
 		delete(lines[1], "time")

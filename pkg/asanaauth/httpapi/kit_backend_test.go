@@ -9,19 +9,19 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// arn is the backend that asks in tests.
+// arn is the identity of the backend in tests.
 const arn = "arn:aws:iam::111122223333:role/backend"
 
 type callerKey struct{}
 
-// callerOf is what API Gateway's authorizer is in tests: it lets those whom the test
-// names, and no header counts.
+// callerOf stands for API Gateway's authorizer. It returns the caller that the test has put
+// in the context, and ignores headers.
 func callerOf(r *http.Request) (string, bool) {
 	caller, _ := r.Context().Value(callerKey{}).(string)
 	return caller, caller != ""
 }
 
-// call is a request of the backend.
+// call returns a request of the backend.
 func call(method, target, body string, header ...string) request {
 	h := headers(header)
 	if body != "" && h.Get("Content-Type") == "" {
@@ -30,7 +30,7 @@ func call(method, target, body string, header ...string) request {
 	return request{method: method, target: target, header: h, body: body, caller: arn}
 }
 
-// object is a JSON object of names and values.
+// object returns a JSON object. pairs are names and values.
 func object(pairs ...any) string {
 	m := map[string]any{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -43,14 +43,15 @@ func object(pairs ...any) string {
 	return string(text)
 }
 
-// link makes a link, and returns what follows our origin in its URL.
+// link makes a link, and returns the path and query of its URL.
 func (s *site) link(pairs ...any) string {
 	s.t.Helper()
 	made := s.do(call("POST", "/links", object(pairs...))).want(201).json()
 	return strings.TrimPrefix(made["url"].(string), s.o.publicURL)
 }
 
-// follow opens a link, allows at Asana, and returns the query of the return URL.
+// follow opens a link, allows the access as person, and returns the query of the redirect
+// to the app.
 func (b *browser) follow(link, person string) url.Values {
 	b.t.Helper()
 	to := b.do(get(b.allow(b.do(get(link)).location(), person))).location()
@@ -59,7 +60,7 @@ func (b *browser) follow(link, person string) url.Values {
 	return u.Query()
 }
 
-// connectCode is what came of a link that a new browser followed.
+// connectCode makes a link, follows it with a new browser, and returns the connect code.
 func (s *site) connectCode(person string, pairs ...any) string {
 	s.t.Helper()
 	code := s.browser().follow(s.link(pairs...), person).Get("connect_code")
@@ -69,14 +70,14 @@ func (s *site) connectCode(person string, pairs ...any) string {
 	return code
 }
 
-// connects goes from a link to a connection.
+// connects makes a connection with a link.
 func (s *site) connects(owner, person string) map[string]any {
 	s.t.Helper()
 	code := s.connectCode(person, "owner", owner)
 	return s.do(call("POST", "/connections", object("connect_code", code, "owner", owner))).want(201).json()
 }
 
-// longLived is a new token of a bot or a service account, and its kind.
+// longLived returns a new token of a bot or a service account, and its kind.
 func (s *site) longLived(gid string) (token, kind string) {
 	if gid == asanatest.ServiceAccount {
 		return s.asana.ServiceAccountToken(gid), "service_account"
@@ -84,29 +85,29 @@ func (s *site) longLived(gid string) (token, kind string) {
 	return s.asana.PersonalAccessToken(gid), "personal_access_token"
 }
 
-// imports brings a new long-lived token in.
+// imports imports a new long-lived token, and returns the connection.
 func (s *site) imports(owner, gid string) map[string]any {
 	s.t.Helper()
 	token, kind := s.longLived(gid)
 	return s.do(call("POST", "/connections", object("token", token, "owner", owner, "kind", kind))).want(201).json()
 }
 
-// sessionCode is what a frontend hands to its backend.
+// sessionCode makes a session code.
 func (b *browser) sessionCode() string {
 	b.t.Helper()
 	return b.do(change("POST", "/session/code", "{}")).want(201).json()["session_code"].(string)
 }
 
-// grant is the refresh token of a person's consent, as somebody else may hold it.
+// grant returns a refresh token of a person.
 func (s *site) grant(person string) string {
 	s.t.Helper()
 	s.browser().signIn(person)
 	return s.lastTokens("refresh_token")
 }
 
-// lastTokens is a member of the last answer of Asana's that had it.
+// lastTokens returns the member of the last response of Asana that has it.
 func (s *site) lastTokens(member string) (found string) {
-	for _, body := range s.wire.answers {
+	for _, body := range s.wire.bodies {
 		var m map[string]any
 		if json.Unmarshal([]byte(body), &m) == nil {
 			if value, ok := m[member].(string); ok {
@@ -117,7 +118,7 @@ func (s *site) lastTokens(member string) (found string) {
 	return found
 }
 
-// at is the path of a connection.
+// at returns the path of a connection, followed by below.
 func at(c map[string]any, below ...string) string {
 	return "/connections/" + c["id"].(string) + strings.Join(below, "")
 }

@@ -29,27 +29,27 @@ const (
 	otherHome = "https://app.example.com/other?tab=1#top"
 	asanaURL  = authtest.AsanaURL
 
-	granularClientID = "1300000000000002" // of the app whose scopes are granular
+	granularClientID = "1300000000000002" // the client id of the app with granular scopes
 )
 
-// options are what a test may have different from the others.
+// options are the settings that a test can change.
 type options struct {
 	publicURL, responseType, scopes string
 	linksOnly                       bool
 	origins                         []string
 	requestID                       func(*http.Request) string
 	identity                        func(*http.Request) (string, bool)
-	clock                           asanaauth.Clock // nil: the machine's
+	clock                           asanaauth.Clock // nil means the system clock
 }
 
-// site is an installation: the handlers, and all that is behind them.
+// site is an installation with its handlers.
 type site struct {
 	t     *testing.T
 	rows  *authtest.Rows
-	table *storetest.Faulty // of rows
+	table *storetest.Faulty // the table of rows
 	kms   *sealtest.Faulty
 	asana *asanatest.Asana
-	wire  *wiretap // between us and asana
+	wire  *wiretap // between the installation and asana
 	log   *authtest.Log
 	mux   *http.ServeMux
 	o     options
@@ -101,7 +101,7 @@ func (s *site) serve(inst *authtest.Installation) {
 	add := func(path string, h http.Handler, err error) {
 		must(t, err)
 		s.mux.Handle(path, h)
-		s.mux.Handle(path+"/", h) // as on Lambda: the first segment chooses
+		s.mux.Handle(path+"/", h) // as on Lambda, where the first segment of the path selects the function
 	}
 	h, err := httpapi.NewAuthorize(c, p.Authorizer)
 	add("/authorize", h, err)
@@ -122,10 +122,10 @@ func (s *site) serve(inst *authtest.Installation) {
 	add("/links", h, err)
 	add("/connections", h, err)
 	s.mux.Handle("/", httpapi.NewFailure(c, asanaauth.NotFound, ""))
-	s.mux.Handle("/bad-event", httpapi.NewFailure(c, asanaauth.InvalidRequest, "The event is no HTTP request."))
+	s.mux.Handle("/bad-event", httpapi.NewFailure(c, asanaauth.InvalidRequest, "The event is not an HTTP request."))
 }
 
-// fail makes the table fail.
+// fail makes every operation of that name fail.
 func (s *site) fail(operation string) {
 	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 		if op.Name == operation {
@@ -135,7 +135,7 @@ func (s *site) fail(operation string) {
 	}
 }
 
-// lines are the log's lines so far.
+// lines returns the lines of the log.
 func (s *site) lines() (lines []map[string]any) {
 	s.t.Helper()
 	for line := range strings.Lines(s.log.String()) {
@@ -146,21 +146,21 @@ func (s *site) lines() (lines []map[string]any) {
 	return lines
 }
 
-// lastLine is the line of the last request.
+// lastLine returns the last line of the log.
 func (s *site) lastLine() map[string]any {
 	s.t.Helper()
 	lines := s.lines()
 	if len(lines) == 0 {
-		s.t.Fatal("nothing was logged")
+		s.t.Fatal("the log is empty")
 	}
 	return lines[len(lines)-1]
 }
 
-// wiretap keeps what Asana answered.
+// wiretap records the bodies of Asana's responses.
 type wiretap struct {
-	next    http.RoundTripper
-	answers []string
-	fail    error // in place of an answer
+	next   http.RoundTripper
+	bodies []string
+	fail   error // if set, returned instead of a response
 }
 
 func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -175,7 +175,7 @@ func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.answers = append(w.answers, string(body))
+	w.bodies = append(w.bodies, string(body))
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
@@ -189,12 +189,12 @@ func must(t *testing.T, err error) {
 
 var errAny = errors.New("any error")
 
-// failWriteAfter makes all writes but the next n fail, as if the table were away.
+// failWriteAfter makes all writes after the next n fail with ErrUnavailable.
 func (s *site) failWriteAfter(n int) { s.failWriteWith(n, store.ErrUnavailable) }
 
 func (s *site) failWriteWith(n int, err error) {
 	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
-		// The first write of an installation makes its keyring.
+		// The first write of an installation is the keyring.
 		if op.Name != "write" || op.Keys[0] == store.KeyringKey {
 			return true, nil
 		}

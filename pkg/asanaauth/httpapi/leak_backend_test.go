@@ -9,9 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A backend connects, imports, asks and disconnects, and makes every mistake: no secret,
-// and no name of an owner or a person, is in the log, in a row, or in a response that is not
-// meant to have it.
+// TestBackendsLeakNothing connects, imports, requests tokens and disconnects, with
+// mistakes. The log, the rows and the other responses must not contain a secret or the name
+// of an owner or a person.
 func TestBackendsLeakNothing(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestBackendsLeakNothing(t *testing.T) {
 	})
 }
 
-// connect makes a connection by a link, and redeems its code once too often.
+// connect makes a connection with a link, and redeems its code twice.
 func (l leaks) connect() (connection map[string]any) {
 	link := l.link("owner", "marker-owner", "person", "marker-person")
 	_, token, _ := strings.Cut(link, "link=")
@@ -37,7 +37,7 @@ func (l leaks) connect() (connection map[string]any) {
 	b := l.browser()
 	code := b.follow(link, asanatest.Member).Get("connect_code")
 	l.hunt.Secret("the connect code", code)
-	redeem := func() answer {
+	redeem := func() response {
 		return l.do(call("POST", "/connections", object("connect_code", code, "owner", "marker-owner", "person", "marker-person")))
 	}
 	l.fail("write")
@@ -49,7 +49,7 @@ func (l leaks) connect() (connection map[string]any) {
 	return connection
 }
 
-// importAll imports credentials of every kind, each after requests that fail.
+// importAll imports a credential of every kind, after requests that fail.
 func (l leaks) importAll() {
 	bot, _ := l.longLived(asanatest.Bot)
 	account, _ := l.longLived(asanatest.ServiceAccount)
@@ -86,7 +86,7 @@ func (l leaks) sessionCode() {
 	l.clean(l.do(call("POST", "/connections", body))).problem(400, "link-expired")
 }
 
-// token asks for a token, and reports it as refused for another owner.
+// token requests a token, and reports it as refused with a wrong owner.
 func (l leaks) token(c map[string]any) {
 	token := l.do(call("POST", at(c, "/token"), "")).want(200).json()["access_token"].(string)
 	l.hunt.Secret("an access token", token)
@@ -94,7 +94,7 @@ func (l leaks) token(c map[string]any) {
 	l.clean(l.do(call("POST", at(c, "/token?owner=marker-other"), object("refused", hashOf(token))))).problem(404, "not-found")
 }
 
-// mistakes makes requests that are refused.
+// mistakes sends requests that are rejected.
 func (l leaks) mistakes(c map[string]any) {
 	for _, test := range []struct {
 		r      request
@@ -115,7 +115,7 @@ func (l leaks) mistakes(c map[string]any) {
 	}
 }
 
-// disconnect reads what may name the person, and disconnects everything.
+// disconnect reads the capabilities and the memberships, and disconnects everything.
 func (l leaks) disconnect(c map[string]any) {
 	for _, below := range []string{"/capabilities", "/membership"} {
 		if a := l.do(call("GET", at(c, below), "")).want(200); a.body == "" {

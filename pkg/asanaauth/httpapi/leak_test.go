@@ -11,15 +11,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// leaks is a hunt in a site: it looks through the log, the rows, and the responses that must
-// be clean.
+// leaks is a search for secrets in the log, the rows and some responses of a site.
 type leaks struct {
 	*site
 	hunt *authtest.Hunt
 }
 
-// newLeaks begins a hunt for these secrets, by their text, and for the client secret and a
-// person's name and address.
+// newLeaks starts a search for secrets, which maps the text of each secret to its name. It
+// also searches for the client secret, and for a person's name and e-mail address.
 func newLeaks(s *site, secrets map[string]string) leaks {
 	s.t.Helper()
 	secrets["marker-client-secret"], secrets["Mia Member"], secrets["mia@acme.example"] = "the client secret", "a name", "an address"
@@ -29,13 +28,13 @@ func newLeaks(s *site, secrets map[string]string) leaks {
 	return leaks{s, hunt}
 }
 
-// clean notes a response that must have no secret, and returns it.
-func (l leaks) clean(a answer) answer {
+// clean adds a response that must not contain a secret, and returns it.
+func (l leaks) clean(a response) response {
 	l.hunt.Note(a.status, a.header, a.body)
 	return a
 }
 
-// logs reports an error unless the log has these audit lines: the hunt would prove little.
+// logs checks that the log has these audit lines. Otherwise the search would prove little.
 func (l leaks) logs(audit ...string) {
 	l.t.Helper()
 	for _, name := range audit {
@@ -45,9 +44,9 @@ func (l leaks) logs(audit ...string) {
 	}
 }
 
-// A person signs in, uses the session and disconnects, with mistakes on the way: no secret
-// is in the log, in a row, or in a response that is not meant to have it, and no response
-// repeats what was requested.
+// TestNothingLeaks signs a person in, uses the session and disconnects, with mistakes. The
+// log, the rows and the other responses must not contain a secret. No response may repeat
+// its request.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -63,8 +62,8 @@ func TestNothingLeaks(t *testing.T) {
 	})
 }
 
-// signIn signs in, after a browser that is not the attempt's, a parameter that is given
-// twice and a table that fails; and then again with the same response.
+// signIn signs a person in. Before, it fails with another browser, with a repeated
+// parameter, and with a table that fails. Afterwards it sends the same response again.
 func (l leaks) signIn(b *browser) {
 	consent := b.begin("?app_state=marker-app-state&utm=marker-parameter")
 	u, err := url.Parse(consent)
@@ -89,14 +88,14 @@ func (l leaks) signIn(b *browser) {
 	l.hunt.Secret("the session's secret", cookie)
 }
 
-// use makes requests of a frontend, most of them wrong, and disconnects.
+// use sends requests of a frontend, many with mistakes, and disconnects.
 func (l leaks) use(b *browser) {
 	b.do(get("/session?marker-parameter", "Origin", appOrigin, "X-Marker", "marker-header")).want(200)
 	b.refresh("").want(200)
 	time.Sleep(time.Hour)
 	b.refresh("").want(200)
 	a := b.do(get("/membership?x=marker-parameter", "Sec-Fetch-Site", "same-origin")).want(200)
-	a.body = strings.ReplaceAll(a.body, "Mia Member", "") // which the session's person may read
+	a.body = strings.ReplaceAll(a.body, "Mia Member", "") // this response may have the name
 	l.clean(a)
 	l.clean(b.refresh(`{"marker-body":1}`)).want(400)
 	l.clean(b.refresh(`{"refused":"marker-body"}`)).want(400)

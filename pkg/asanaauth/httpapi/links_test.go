@@ -18,10 +18,10 @@ func TestLinks(t *testing.T) {
 		s := newSite(t)
 		made := s.do(call("POST", "/links", object("owner", "acme", "person", nil))).want(201).json()
 		if !regexp.MustCompile(`^https://auth\.example\.com/authorize\?link=[A-Za-z0-9_-]{43}$`).MatchString(made["url"].(string)) {
-			t.Errorf("url %v", made["url"])
+			t.Errorf("got url %v", made["url"])
 		}
 		if want := time.Now().UTC().Add(30 * time.Minute).Format(time.RFC3339); made["expires_at"] != want || len(made) != 2 {
-			t.Errorf("%v, want it to end at %s", made, want)
+			t.Errorf("got %v, want expires_at %s", made, want)
 		}
 	})
 }
@@ -43,14 +43,14 @@ func TestBadLinks(t *testing.T) {
 		})
 	}
 	if n := s.table.Count("write"); n != 0 {
-		t.Errorf("%d writes", n)
+		t.Errorf("got %d writes, want 0", n)
 	}
-	s.do(call("POST", "/links", `{"owner":"\ud83d\udc18"}`)).want(201) // a whole one
+	s.do(call("POST", "/links", `{"owner":"\ud83d\udc18"}`)).want(201) // a complete surrogate pair
 }
 
-// TestALinksTrip ends at the app with a code and no session, and with a connection
-// when the backend has redeemed it.
-func TestALinksTrip(t *testing.T) {
+// TestConnectWithALink checks that following a link makes a connect code but no session.
+// Redeeming the code makes the connection.
+func TestConnectWithALink(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
@@ -59,32 +59,32 @@ func TestALinksTrip(t *testing.T) {
 		a := b.do(get(b.allow(b.begin(strings.TrimPrefix(link, "/authorize")+"&app_state=s"), asanatest.Member)))
 		to := a.location()
 		if !regexp.MustCompile(`^https://app\.example\.com/other\?tab=1&app_state=s&connect_code=[^&]+#top$`).MatchString(to) {
-			t.Errorf("went to %s", to)
+			t.Errorf("got redirect to %s", to)
 		}
 		if len(b.jar) != 0 {
-			t.Errorf("cookies left: %v", b.jar)
+			t.Errorf("got cookies %v, want none", b.jar)
 		}
 		u, err := url.Parse(to)
 		must(t, err)
 		code := u.Query().Get("connect_code")
 		if list := s.do(call("GET", "/connections?asana_user="+asanatest.Member, "")).want(200).json()["data"].([]any); len(list) != 0 {
-			t.Errorf("before the code was redeemed there is %v", list)
+			t.Errorf("before redeeming the code: got connections %v, want none", list)
 		}
 		c := s.do(call("POST", "/connections", object("connect_code", code, "owner", "acme", "person", "ann"))).want(201).json()
 		if c["scope_requested"] != "openid email" || c["owner"] != "acme" {
-			t.Errorf("the connection is %v", c)
+			t.Errorf("got connection %v", c)
 		}
 		s.do(call("POST", "/connections", object("connect_code", code, "owner", "acme", "person", "ann"))).problem(400, "link-expired")
 		b.do(get(link)).page(400)
 		if got := s.lastLine()["type"]; got != "link-expired" {
-			t.Errorf("a spent link is logged as %v", got)
+			t.Errorf("used link: got logged type %v, want link-expired", got)
 		}
 	})
 }
 
-// TestWhoeverRedeems has to name owner and person as the link does; a wrong one
-// destroys the code and leaves the link.
-func TestWhoeverRedeems(t *testing.T) {
+// TestRedeemNeedsOwnerAndPerson checks that a wrong owner or person destroys the connect
+// code, and that the link can be used again.
+func TestRedeemNeedsOwnerAndPerson(t *testing.T) {
 	t.Parallel()
 	for name, claim := range map[string][]any{
 		"another owner": {"owner", "globex", "person", "ann"}, "another person": {"owner", "acme", "person", "bob"},
@@ -105,8 +105,8 @@ func TestWhoeverRedeems(t *testing.T) {
 	}
 }
 
-// TestALinkMeetsTrouble, which the app is told.
-func TestALinkMeetsTrouble(t *testing.T) {
+// TestLinkErrors checks the errors of links that redirect to the app.
+func TestLinkErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
@@ -120,34 +120,34 @@ func TestALinkMeetsTrouble(t *testing.T) {
 		code := s.browser().follow(link, asanatest.Admin).Get("connect_code")
 		s.do(call("POST", "/connections", object("connect_code", code, "owner", "acme"))).want(201)
 		if to := late.do(get(back)).location(); to != home+"?asana_error=link-expired#" {
-			t.Errorf("of a link that was spent meanwhile: %s", to)
+			t.Errorf("link that was used meanwhile: got redirect to %s", to)
 		}
 	})
 }
 
-// TestBadAuthorizeLinks: a page, no cookie, and nothing written.
+// TestBadAuthorizeLinks checks that such a link gets a page and no cookie, and writes nothing.
 func TestBadAuthorizeLinks(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
-		over, link := s.link("owner", "acme"), ""
+		expired, link := s.link("owner", "acme"), ""
 		time.Sleep(30 * time.Minute)
 		link = s.link("owner", "acme")
 		writes := s.table.Count("write")
 		for target, kind := range map[string]string{
-			over: "link-expired", "/authorize?link=": "link-expired", "/authorize?link=unknown": "link-expired", link + "x": "link-expired",
+			expired: "link-expired", "/authorize?link=": "link-expired", "/authorize?link=unknown": "link-expired", link + "x": "link-expired",
 			link + "&link=x": "invalid-request", link + "&return_to=" + url.QueryEscape(otherHome): "invalid-request", link + "&app_state=.": "invalid-request",
 		} {
 			a := s.do(get(target)).page(400)
 			if got := s.lastLine()["type"]; got != kind || a.header["Set-Cookie"] != nil {
-				t.Errorf("%s: logged as %v, cookies %q", target, got, a.header["Set-Cookie"])
+				t.Errorf("%s: got logged type %v and cookies %q", target, got, a.header["Set-Cookie"])
 			}
 		}
 		for _, r := range []request{{method: "HEAD", target: link}, get(link, "Sec-Purpose", "prefetch")} {
 			s.do(r).want(204)
 		}
 		if n := s.table.Count("write") - writes; n != 0 {
-			t.Errorf("%d writes", n)
+			t.Errorf("got %d writes, want 0", n)
 		}
 		s.do(get(link + "&return_to=" + url.QueryEscape(home))).want(303)
 	})

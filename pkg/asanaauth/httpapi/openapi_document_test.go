@@ -15,14 +15,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// document is docs/openapi.yaml, as far as tests compare it with the code.
+// document is docs/openapi.yaml.
 type document struct {
 	t    *testing.T
 	root node
-	used map[string]bool // answers that came, and members that were not null in them
+	used map[string]bool // responses that were received, and their members that were not null
 }
 
-// node is an object of the document.
+// node is an object in the document.
 type node = map[string]any
 
 func readDocument(t *testing.T) *document {
@@ -34,12 +34,12 @@ func readDocument(t *testing.T) *document {
 	return d
 }
 
-// resolve follows a $ref, and returns the name of what it led to.
+// resolve follows a $ref, and returns the name and the value of its target.
 func (d *document) resolve(v any) (name string, to node) {
 	d.t.Helper()
 	to, ok := v.(node)
 	if !ok {
-		d.t.Fatalf("%v is no object", v)
+		d.t.Fatalf("%v is not an object", v)
 	}
 	ref, ok := to["$ref"].(string)
 	if !ok {
@@ -48,7 +48,7 @@ func (d *document) resolve(v any) (name string, to node) {
 	var at any = d.root
 	for part := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
 		if at = at.(node)[part]; at == nil {
-			d.t.Fatalf("%s leads nowhere", ref)
+			d.t.Fatalf("the target of %s does not exist", ref)
 		}
 		name = part
 	}
@@ -60,7 +60,7 @@ func (d *document) resolve(v any) (name string, to node) {
 
 var httpMethods = []string{"get", "head", "post", "patch", "put", "delete"}
 
-// operations are "METHOD /path" and what the document says of them.
+// operations returns the operations by "METHOD /path".
 func (d *document) operations() map[string]node {
 	all := map[string]node{}
 	for path, item := range d.root["paths"].(node) {
@@ -73,32 +73,32 @@ func (d *document) operations() map[string]node {
 	return all
 }
 
-// check compares an answer with what the document says of it.
-func (d *document) check(operation string, a answer) answer {
+// check compares a response with the document.
+func (d *document) check(operation string, a response) response {
 	d.t.Helper()
 	op, ok := d.operations()[operation]
 	if !ok {
 		d.t.Fatalf("the document has no %s", operation)
 	}
-	told, ok := op["responses"].(node)[strconv.Itoa(a.status)]
+	documented, ok := op["responses"].(node)[strconv.Itoa(a.status)]
 	if !ok {
-		d.t.Errorf("%s answers %d, which the document does not have: %s", operation, a.status, a.body)
+		d.t.Errorf("%s: got status %d, which is not in the document: %s", operation, a.status, a.body)
 		return a
 	}
 	d.used[operation+" "+strconv.Itoa(a.status)] = true
-	_, response := d.resolve(told)
+	_, response := d.resolve(documented)
 	if headers, ok := response["headers"].(node); ok {
 		for name, header := range headers {
 			_, header := d.resolve(header)
 			if header["required"] == true && a.header.Get(name) == "" {
-				d.t.Errorf("%s %d: no %s", operation, a.status, name)
+				d.t.Errorf("%s %d: got no header %s", operation, a.status, name)
 			}
 		}
 	}
 	content, ok := response["content"].(node)
 	if !ok {
 		if a.body != "" {
-			d.t.Errorf("%s %d has a body: %s", operation, a.status, a.body)
+			d.t.Errorf("%s %d: got body %s, want none", operation, a.status, a.body)
 		}
 		return a
 	}
@@ -106,7 +106,7 @@ func (d *document) check(operation string, a answer) answer {
 	media, ok := content[mediaType].(node)
 	switch {
 	case !ok:
-		d.t.Errorf("%s %d is %q", operation, a.status, mediaType)
+		d.t.Errorf("%s %d: got Content-Type %q, which is not in the document", operation, a.status, mediaType)
 	case strings.HasSuffix(mediaType, "json"):
 		if err := d.fits(media["schema"], a.json(), operation); err != nil {
 			d.t.Errorf("%s %d: %v: %s", operation, a.status, err, a.body)
@@ -115,8 +115,8 @@ func (d *document) check(operation string, a answer) answer {
 	return a
 }
 
-// fits compares a JSON value with a schema: the kinds of schemas that the document
-// has, and no others.
+// fits compares a JSON value with a schema. It supports only the keywords that the document
+// uses.
 func (d *document) fits(schema, value any, where string) error {
 	name, s := d.resolve(schema)
 	if name != "" {
@@ -127,7 +127,7 @@ func (d *document) fits(schema, value any, where string) error {
 			"type", "enum", "const", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "maxItems", "uniqueItems", "default",
 			"description", "example", "examples", "required", "properties", "additionalProperties", "items", "oneOf", "allOf",
 		}, key) {
-			return fmt.Errorf("%s: this test does not know %q", where, key)
+			return fmt.Errorf("%s: the keyword %q is not supported", where, key)
 		}
 	}
 	if variants, ok := s["oneOf"].([]any); ok {
@@ -137,10 +137,10 @@ func (d *document) fits(schema, value any, where string) error {
 		return d.fits(parts[0], value, where)
 	}
 	if !slices.Contains(typesOf(s["type"]), jsonType(value)) && !(jsonType(value) == "integer" && slices.Contains(typesOf(s["type"]), "number")) {
-		return fmt.Errorf("%s: %v is no %v", where, value, s["type"])
+		return fmt.Errorf("%s: %v is not of type %v", where, value, s["type"])
 	}
 	if values, ok := s["enum"].([]any); ok && !slices.Contains(values, value) {
-		return fmt.Errorf("%s: %v is none of %v", where, value, values)
+		return fmt.Errorf("%s: %v is not one of %v", where, value, values)
 	}
 	if constant, ok := s["const"]; ok && constant != value {
 		return fmt.Errorf("%s: %v is not %v", where, value, constant)
@@ -162,7 +162,7 @@ func (d *document) fits(schema, value any, where string) error {
 	return nil
 }
 
-// fitsOne is of schemas of which exactly one has to fit.
+// fitsOne compares a value with schemas, of which exactly one must fit.
 func (d *document) fitsOne(variants []any, value any, where string) error {
 	var reasons []error
 	var used []map[string]bool
@@ -187,7 +187,7 @@ func (d *document) fitsObject(s, value node, where string) error {
 		schema, ok := properties[name]
 		if !ok {
 			if schema, ok = s["additionalProperties"].(node); !ok {
-				return fmt.Errorf("%s: the document has no %q", where, name)
+				return fmt.Errorf("%s: the member %q is not in the document", where, name)
 			}
 		}
 		if v != nil {
@@ -200,7 +200,7 @@ func (d *document) fitsObject(s, value node, where string) error {
 	required, _ := s["required"].([]any)
 	for _, name := range required {
 		if _, ok := value[name.(string)]; !ok {
-			return fmt.Errorf("%s: no %q", where, name)
+			return fmt.Errorf("%s: the member %q is missing", where, name)
 		}
 	}
 	return nil
@@ -208,15 +208,15 @@ func (d *document) fitsObject(s, value node, where string) error {
 
 func fitsText(s node, v, where string) error {
 	if pattern, ok := s["pattern"].(string); ok {
-		// RE2 writes \x{0000} where ECMAScript writes \u0000.
+		// ECMAScript's \u0000 is \x{0000} in RE2.
 		re2 := regexp.MustCompile(`\\u([0-9a-f]{4})`).ReplaceAllString(pattern, `\x{$1}`)
 		if !regexp.MustCompile(re2).MatchString(v) {
-			return fmt.Errorf("%s: %q is not like %s", where, v, pattern)
+			return fmt.Errorf("%s: %q does not match %s", where, v, pattern)
 		}
 	}
 	if s["format"] == "date-time" {
 		if _, err := time.Parse(time.RFC3339, v); err != nil || !strings.HasSuffix(v, "Z") || strings.Contains(v, ".") {
-			return fmt.Errorf("%s: %q is no time in UTC, in whole seconds", where, v)
+			return fmt.Errorf("%s: %q is not a time in UTC in whole seconds", where, v)
 		}
 	}
 	return nil
@@ -226,7 +226,7 @@ func fitsNumber(s node, v float64, where string) error {
 	least, hasLeast := s["minimum"].(int)
 	most, hasMost := s["maximum"].(int)
 	if hasLeast && v < float64(least) || hasMost && v > float64(most) {
-		return fmt.Errorf("%s: %v is out of bounds", where, v)
+		return fmt.Errorf("%s: %v is out of range", where, v)
 	}
 	return nil
 }

@@ -12,71 +12,71 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// documented makes requests whose answers, and bodies that were taken, are compared
-// with the document.
+// documented sends requests. It compares the responses, and the bodies of successful
+// requests, with the document.
 type documented struct {
 	*document
 	s *site
 }
 
-// call asks a backend route; operation is "METHOD /pattern".
-func (d documented) call(operation string, c map[string]any, query, body string) answer {
+// call sends a request to a backend route. operation is "METHOD /pattern".
+func (d documented) call(operation string, c map[string]any, query, body string) response {
 	d.t.Helper()
 	method, pattern, _ := strings.Cut(operation, " ")
 	if c != nil {
 		pattern = strings.Replace(pattern, "{id}", c["id"].(string), 1)
 	}
-	return d.check(operation, d.taken(operation, body, d.s.do(call(method, pattern+query, body))))
+	return d.check(operation, d.checkBody(operation, body, d.s.do(call(method, pattern+query, body))))
 }
 
-// ask asks a browser or frontend route.
-func (d documented) ask(b *browser, r request) answer {
+// ask sends a request to a browser or frontend route.
+func (d documented) ask(b *browser, r request) response {
 	d.t.Helper()
 	path, _, _ := strings.Cut(r.target, "?")
 	operation := r.method + " " + path
 	if r.header.Get("Content-Type") == "application/json" {
-		return d.check(operation, d.taken(operation, r.body, b.do(r)))
+		return d.check(operation, d.checkBody(operation, r.body, b.do(r)))
 	}
 	return d.check(operation, b.do(r))
 }
 
-// taken compares the body of a request that was taken with its schema.
-func (d documented) taken(operation, body string, a answer) answer {
+// checkBody compares the body of a successful request with its schema.
+func (d documented) checkBody(operation, body string, a response) response {
 	d.t.Helper()
 	if body == "" || a.status >= 300 {
 		return a
 	}
-	told, ok := d.operations()[operation]["requestBody"]
+	documented, ok := d.operations()[operation]["requestBody"]
 	if !ok {
-		d.t.Fatalf("%s takes a body, of which the document has nothing", operation)
+		d.t.Fatalf("%s accepts a body, which is not in the document", operation)
 	}
-	_, request := d.resolve(told)
+	_, request := d.resolve(documented)
 	var value any
 	must(d.t, json.Unmarshal([]byte(body), &value))
 	schema := request["content"].(node)["application/json"].(node)["schema"]
 	if err := d.fits(schema, value, operation); err != nil {
-		d.t.Errorf("%s took %s: %v", operation, body, err)
+		d.t.Errorf("%s accepted %s: %v", operation, body, err)
 	}
 	return a
 }
 
-// TestDocumentedAnswers goes through all routes, and compares each answer with the
-// document; and then looks for what the document has and nobody answered, or took.
-func TestDocumentedAnswers(t *testing.T) {
+// TestDocumentedResponses sends requests to all routes, and compares the responses with the
+// document. Every successful response and every member in the document must have occurred.
+func TestDocumentedResponses(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := documented{readDocument(t), newSite(t)}
 		d.browserAndFrontend()
-		ids := d.waysIn()
+		ids := d.connections()
 		d.uses(ids)
 		d.licences()
-		d.ends(ids)
+		d.disconnects(ids)
 		d.refusals()
 		for operation, op := range d.operations() {
 			for status := range op["responses"].(node) {
-				// /callback answers 200 in the other response type.
+				// GET /callback returns 200 only with the other response type.
 				if status[0] <= '3' && !d.used[operation+" "+status] && operation+" "+status != "GET /callback 200" {
-					t.Errorf("nobody saw %s %s", operation, status)
+					t.Errorf("no request got %s %s", operation, status)
 				}
 			}
 		}
@@ -84,7 +84,7 @@ func TestDocumentedAnswers(t *testing.T) {
 			properties, _ := schema.(node)["properties"].(node)
 			for member := range properties {
 				if !d.used[name+"."+member] {
-					t.Errorf("nobody saw %s.%s", name, member)
+					t.Errorf("no response had %s.%s", name, member)
 				}
 			}
 		}
@@ -126,8 +126,8 @@ func hashOf(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// waysIn makes a connection by each, all of one owner.
-func (d documented) waysIn() map[string]map[string]any {
+// connections makes a connection in each way, and returns them by name.
+func (d documented) connections() map[string]map[string]any {
 	d.t.Helper()
 	made := d.call("POST /links", nil, "", object("owner", "acme", "person", "ann", "return_to", home, "scopes", "default", "asana_user", asanatest.Member)).want(201).json()
 	link := strings.TrimPrefix(made["url"].(string), publicURL)
@@ -149,7 +149,7 @@ func (d documented) waysIn() map[string]map[string]any {
 	return ids
 }
 
-// uses asks each route of a connection about each connection.
+// uses sends requests to every route of each connection.
 func (d documented) uses(ids map[string]map[string]any) {
 	d.t.Helper()
 	d.call("GET /connections", nil, "?owner=acme", "").want(200)
@@ -170,12 +170,13 @@ func (d documented) uses(ids map[string]map[string]any) {
 	d.call("POST /connections/{id}/token", ids["session"], "", "").want(409)
 	broken := d.call("GET /connections/{id}", ids["session"], "", "").want(200).json()
 	if broken["status"] != "broken" || broken["broken_at"] == nil || broken["status_reason"] == nil {
-		d.t.Errorf("a broken connection: %v", broken)
+		d.t.Errorf("got broken connection %v", broken)
 	}
 	d.call("GET /connections/{id}/capabilities", ids["session"], "", "").want(200)
 }
 
-// licences are of a token without full permissions: every null has its reason.
+// licences reads memberships with a token that lacks full permissions. Every null must have
+// a reason.
 func (d documented) licences() {
 	d.t.Helper()
 	granular := documented{d.document, newSite(d.t, func(o *options) { o.scopes = "openid users:read workspaces:read" })}
@@ -183,18 +184,18 @@ func (d documented) licences() {
 	in := granular.call("GET /connections/{id}/membership", c, "?workspace="+asanatest.Acme, "").want(200).json()
 	for name, value := range in {
 		if why := in["unknown"].(map[string]any)[name]; slices.Contains([]string{"is_active", "is_admin", "is_guest", "is_view_only", "can_write"}, name) && (value == nil) != (why != nil) {
-			d.t.Errorf("%s is %v, and the reason is %v", name, value, why)
+			d.t.Errorf("got %s %v with the reason %v", name, value, why)
 		}
 	}
 	granular.call("GET /connections/{id}/capabilities", c, "", "").want(200)
 }
 
-func (d documented) ends(ids map[string]map[string]any) {
+func (d documented) disconnects(ids map[string]map[string]any) {
 	d.t.Helper()
 	d.call("DELETE /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections", nil, "?owner=acme", "").want(200)
-	// The admin's sign-in has the same grant, which would live on.
+	// The admin's sign-in has the same grant. While it is active, no grant is revoked.
 	d.s.do(call("DELETE", "/connections?owner=asana:"+asanatest.Admin, "")).want(202)
 	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
 	d.call("DELETE /connections/{id}", ids["grant"], "", "").want(202)
@@ -204,8 +205,8 @@ func (d documented) ends(ids map[string]map[string]any) {
 	d.call("DELETE /connections", nil, "?owner=acme", "").want(202)
 }
 
-// refusals are of each operation: without an identity, and with a method or a body
-// that there is not; and what an import says.
+// refusals sends requests without an identity, with an unknown method and with bodies that
+// are not valid to each operation. It also sends an import that Asana rejects.
 func (d documented) refusals() {
 	d.t.Helper()
 	for operation, op := range d.operations() {

@@ -12,7 +12,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// TestDocumentedProblems: the document's table is the code's.
+// TestDocumentedProblems compares the problem types of the document with the code.
 func TestDocumentedProblems(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -21,7 +21,7 @@ func TestDocumentedProblems(t *testing.T) {
 	for _, p := range httpapi.ProblemTypes() {
 		statuses := []any{p.Status}
 		if p.Kind == "asana-unavailable" {
-			statuses = append(statuses, 504) // where it took too long
+			statuses = append(statuses, 504) // a time-out
 		}
 		want[string(p.Kind)] = node{"title": p.Title, "statuses": statuses}
 		types = append(types, "urn:asanaauth:problem:"+string(p.Kind))
@@ -47,14 +47,14 @@ func TestDocumentedProblems(t *testing.T) {
 			value := example.(node)["value"].(node)
 			row, ok := want[kind].(node)
 			if !ok || value["type"] != "urn:asanaauth:problem:"+kind || value["title"] != row["title"] || !slices.Contains(row["statuses"].([]any), value["status"]) {
-				t.Errorf("%s: the example %s is none of the code's", name, kind)
+				t.Errorf("%s: the example %s does not match the code", name, kind)
 			}
 		}
 	}
 }
 
-// TestDocumentedResponsesHaveTheirStatus: an operation names a response under the
-// status that its examples have.
+// TestDocumentedResponsesHaveTheirStatus checks that each operation uses a response under
+// the status of its examples.
 func TestDocumentedResponsesHaveTheirStatus(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -68,14 +68,14 @@ func TestDocumentedResponsesHaveTheirStatus(t *testing.T) {
 			}
 			for kind, example := range media["examples"].(node) {
 				if got := fmt.Sprint(example.(node)["value"].(node)["status"]); got != status {
-					t.Errorf("%s: %s has the example %s of status %s under %s", operation, name, kind, got, status)
+					t.Errorf("%s: response %s: example %s has status %s, want %s", operation, name, kind, got, status)
 				}
 			}
 		}
 	}
 }
 
-// TestDocumentedRoutes: what the document has is served, and what is served it has.
+// TestDocumentedRoutes checks that the document and the code have the same routes.
 func TestDocumentedRoutes(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -92,7 +92,7 @@ func TestDocumentedRoutes(t *testing.T) {
 		slices.Sort(allowed)
 		slices.Sort(methods)
 		if !slices.Equal(allowed, methods) {
-			t.Errorf("%s: the code allows %q, the document has %q", path, allowed, methods)
+			t.Errorf("%s: got methods %q, want those of the document, %q", path, allowed, methods)
 		}
 	}
 	for _, path := range httpapi.BackendPatterns() {
@@ -107,7 +107,7 @@ func TestDocumentedRoutes(t *testing.T) {
 	}
 }
 
-// TestDocumentedSecurity: who may ask is as the routes are.
+// TestDocumentedSecurity checks the security schemes of each operation.
 func TestDocumentedSecurity(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -123,7 +123,7 @@ func TestDocumentedSecurity(t *testing.T) {
 			want = backend
 		}
 		if !reflect.DeepEqual(op["security"], want) {
-			t.Errorf("%s: security %v, want %v", operation, op["security"], want)
+			t.Errorf("%s: got security %v, want %v", operation, op["security"], want)
 		}
 	}
 }

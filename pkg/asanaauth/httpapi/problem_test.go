@@ -20,7 +20,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestProblemTable has every problem type, its status and its title.
+// TestProblemTable checks the status of every problem type, and that titles are unique.
 func TestProblemTable(t *testing.T) {
 	t.Parallel()
 	want := map[string]int{
@@ -33,7 +33,7 @@ func TestProblemTable(t *testing.T) {
 	for _, row := range httpapi.ProblemTypes() {
 		got[string(row.Kind)] = row.Status
 		if row.Title == "" || titles[row.Title] {
-			t.Errorf("%s: the title %q is empty or another's", row.Kind, row.Title)
+			t.Errorf("%s: the title %q is empty or not unique", row.Kind, row.Title)
 		}
 		titles[row.Title] = true
 	}
@@ -42,8 +42,8 @@ func TestProblemTable(t *testing.T) {
 	}
 }
 
-// TestEveryKindHasARow reads the kinds from their source: one without a row
-// would be answered as internal.
+// TestEveryKindHasARow reads the kinds from the source. A kind without a row would become
+// internal.
 func TestEveryKindHasARow(t *testing.T) {
 	t.Parallel()
 	rows := map[string]bool{}
@@ -65,19 +65,19 @@ func TestEveryKindHasARow(t *testing.T) {
 			must(t, err)
 			kinds++
 			if !rows[kind] {
-				t.Errorf("%s has no row", kind)
+				t.Errorf("%s has no row in the table", kind)
 			}
 			return true
 		})
 	}
 	if kinds != len(rows) {
-		t.Errorf("%d kinds in the source, %d rows", kinds, len(rows))
+		t.Errorf("got %d kinds in the source, want %d", kinds, len(rows))
 	}
 }
 
 func TestRefreshProblems(t *testing.T) {
 	t.Parallel()
-	answering := func(status int, body string) func(b *browser) {
+	respond := func(status int, body string) func(b *browser) {
 		return func(b *browser) {
 			b.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Status: status, Body: body, Times: -1})
 		}
@@ -88,44 +88,44 @@ func TestRefreshProblems(t *testing.T) {
 		kind   string
 		level  string
 	}{
-		"invalid_grant":  {answering(400, `{"error":"invalid_grant"}`), 409, "reconnect-required", "INFO"},
-		"invalid_client": {answering(401, `{"error":"invalid_client"}`), 500, "misconfigured", "ERROR"},
-		"Asana is down":  {answering(503, `marker`), 502, "asana-unavailable", "ERROR"},
-		"nonsense":       {answering(200, `marker`), 502, "asana-unavailable", "ERROR"},
+		"invalid_grant":  {respond(400, `{"error":"invalid_grant"}`), 409, "reconnect-required", "INFO"},
+		"invalid_client": {respond(401, `{"error":"invalid_client"}`), 500, "misconfigured", "ERROR"},
+		"Asana is down":  {respond(503, `marker`), 502, "asana-unavailable", "ERROR"},
+		"not JSON":       {respond(200, `marker`), 502, "asana-unavailable", "ERROR"},
 		"Asana is slow": {func(b *browser) {
 			b.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Delay: time.Minute, Times: -1})
 		}, 504, "asana-unavailable", "ERROR"},
-		"the table is away": {func(b *browser) { b.fail("read") }, 503, "try-again", "WARN"},
+		"no table": {func(b *browser) { b.fail("read") }, 503, "try-again", "WARN"},
 		"an unknown format": {func(b *browser) {
 			b.table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, store.ErrFormat }
 		}, 500, "internal", "ERROR"},
 		"a panic": {func(b *browser) {
 			b.table.Hook = func(context.Context, storetest.Op) (bool, error) { panic("marker") }
 		}, 500, "internal", "ERROR"},
-		"a panic of the runtime": {func(b *browser) {
+		"a runtime error": {func(b *browser) {
 			b.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) { return op.Keys[99].PK == "", nil }
 		}, 500, "internal", "ERROR"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				b := newSite(t).browser().signIn(asanatest.Member)
-				time.Sleep(time.Hour) // the token is over
+				time.Sleep(time.Hour) // until the token expires
 				c.fault(b)
 				a := b.refresh("")
 				p := a.problem(c.status, c.kind)
 				if _, ok := p["detail"]; ok {
-					t.Errorf("a detail: %v", p)
+					t.Errorf("got a detail: %v", p)
 				}
 				if got := a.header.Get("Retry-After") != ""; got != (c.kind == "try-again") {
-					t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+					t.Errorf("got Retry-After %q", a.header.Get("Retry-After"))
 				}
 				line := b.lastLine()
 				if line["type"] != c.kind || line["level"] != c.level || line["status"] != float64(c.status) {
-					t.Errorf("logged as %v", line)
+					t.Errorf("got line %v, want type %s, level %s and status %d", line, c.kind, c.level, c.status)
 				}
 				checkCORS(t, name, a, appOrigin)
 				if strings.Contains(a.body+b.log.String(), "marker") {
-					t.Errorf("what went wrong gets out: %s\n%s", a.body, b.log)
+					t.Errorf("the cause is in the response or in the log: %s\n%s", a.body, b.log)
 				}
 			})
 		})
@@ -140,7 +140,7 @@ func TestPanicsAreTraced(t *testing.T) {
 		b.refresh("").problem(500, "internal")
 		stack, _ := b.lastLine()["stack"].(string)
 		if !strings.Contains(stack, "problem_test.go") {
-			t.Errorf("no stack that leads here: %s", stack)
+			t.Errorf("got stack %q, want this file in it", stack)
 		}
 	})
 }
@@ -152,38 +152,38 @@ func TestCallbackPanics(t *testing.T) {
 		back := b.allow(b.begin(""), asanatest.Member)
 		b.table.Hook = func(context.Context, storetest.Op) (bool, error) { panic("marker") }
 		if a := b.do(get(back)).page(500); a.header["Set-Cookie"] != nil {
-			t.Errorf("cookies %q", a.header["Set-Cookie"])
+			t.Errorf("got cookies %q, want none", a.header["Set-Cookie"])
 		}
 	})
 }
 
-// TestPanicsOfTheRuntime keep their words, which hold nothing of anybody's.
-func TestPanicsOfTheRuntime(t *testing.T) {
+// TestRuntimeErrors checks that the text of a runtime error is logged.
+func TestRuntimeErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		b.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) { return op.Keys[99].PK == "", nil }
 		b.refresh("").problem(500, "internal")
 		if err, _ := b.lastLine()["err"].(string); !strings.Contains(err, "index out of range [99]") {
-			t.Errorf("logged as %q", err)
+			t.Errorf("got err %q", err)
 		}
 	})
 }
 
-// TestAbortedHandlers: net/http's own way to cut a connection goes through.
+// TestAbortedHandlers checks that http.ErrAbortHandler reaches net/http.
 func TestAbortedHandlers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.table.Hook = func(context.Context, storetest.Op) (bool, error) { panic(http.ErrAbortHandler) }
 	defer func() {
 		if v := recover(); v != http.ErrAbortHandler {
-			t.Errorf("recovered %v", v)
+			t.Errorf("recovered %v, want ErrAbortHandler", v)
 		}
 	}()
 	s.do(get("/authorize"))
 }
 
-// TestRetryAfter is in whole seconds, rounded up.
+// TestRetryAfter checks that Retry-After is in whole seconds, rounded up.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -195,12 +195,12 @@ func TestRetryAfter(t *testing.T) {
 		a := b.refresh("")
 		a.problem(503, "try-again")
 		if got := a.header.Get("Retry-After"); got != "90" {
-			t.Errorf("Retry-After %q with 89.5 s to wait", got)
+			t.Errorf("got Retry-After %q, want 90 for 89.5 s", got)
 		}
 	})
 }
 
-func TestReconnectRequiredIsSeenInTheSession(t *testing.T) {
+func TestSessionOfABrokenConnection(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
@@ -209,7 +209,7 @@ func TestReconnectRequiredIsSeenInTheSession(t *testing.T) {
 		b.refresh("").problem(409, "reconnect-required")
 		b.do(get("/membership", "Origin", appOrigin)).problem(409, "reconnect-required")
 		if got := b.do(get("/session", "Origin", appOrigin)).want(200).json()["status"]; got != "broken" {
-			t.Errorf("status %v", got)
+			t.Errorf("got status %v, want broken", got)
 		}
 	})
 }
@@ -222,7 +222,7 @@ func TestMembershipOverTheLimit(t *testing.T) {
 		a := b.do(get("/membership", "Origin", appOrigin))
 		a.problem(503, "try-again")
 		if got := a.header.Get("Retry-After"); got != "42" {
-			t.Errorf("Retry-After %q", got)
+			t.Errorf("got Retry-After %q, want 42", got)
 		}
 	})
 }
