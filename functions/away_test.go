@@ -5,53 +5,54 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/asanaauth/asanaauth/functions/internal/functest/gate"
+	"github.com/asanaauth/asanaauth/functions/internal/functest/awsproxy"
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// A service that is away costs answers, and no process.
-func TestServicesAway(t *testing.T) {
+// TestOutage checks that refresh responds with try-again while an AWS service is unavailable,
+// and that the same process works when the service is available again.
+func TestOutage(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	b := newBrowser()
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
-	g := d.gates["refresh"]
+	g := d.proxies["refresh"]
 	tests := []struct {
-		name string
-		gate *gate.Gate
-		left int // 200 where what is kept is enough
+		name  string
+		proxy *awsproxy.Proxy
 	}{
-		{"DynamoDB", g.rows, http.StatusServiceUnavailable},
-		{"KMS", g.keys, http.StatusServiceUnavailable},
-		{"Secrets Manager", g.secrets, http.StatusServiceUnavailable},
+		{"DynamoDB", g.rows},
+		{"KMS", g.keys},
+		{"Secrets Manager", g.secrets},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			d.expire(t)
 			before := d.asana.CountRequests("refresh_token")
-			test.gate.Away(true)
-			refresh := d.start(t, "refresh") // cold: nothing is kept yet
+			test.proxy.SetDown(true)
+			refresh := d.start(t, "refresh") // a cold start: its caches are empty
 			a := b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusServiceUnavailable)
 			if a.text("type") != "urn:asanaauth:problem:try-again" || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/problem+json" {
-				t.Errorf("answer %s, Retry-After %q", a.body, a.header.Get("Retry-After"))
+				t.Errorf("got response %s with Retry-After %q, want try-again and a Retry-After", a.body, a.header.Get("Retry-After"))
 			}
 			if a.header.Get("Access-Control-Allow-Origin") != origin {
-				t.Error("the frontend cannot read the answer")
+				t.Error("the response has no Access-Control-Allow-Origin, so the frontend cannot read it")
 			}
 			if got := d.asana.CountRequests("refresh_token") - before; got != 0 {
-				t.Errorf("%d requests to Asana, want none", got)
+				t.Errorf("got %d requests to Asana during the outage, want 0", got)
 			}
-			test.gate.Away(false)
+			test.proxy.SetDown(false)
 			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 			if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
-				t.Errorf("%d requests to Asana afterwards, want 1", got)
+				t.Errorf("got %d requests to Asana afterwards, want 1", got)
 			}
 		})
 	}
 }
 
-// What a warm function has at hand serves on while KMS and Secrets Manager are away.
-func TestWarmFunctionServesOn(t *testing.T) {
+// TestWarmFunctionDuringOutage checks that a function with a cached keyring and client
+// secret works while KMS and Secrets Manager are unavailable.
+func TestWarmFunctionDuringOutage(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	b := newBrowser()
@@ -59,30 +60,31 @@ func TestWarmFunctionServesOn(t *testing.T) {
 	refresh := d.start(t, "refresh")
 	d.expire(t)
 	b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
-	d.gates["refresh"].keys.Away(true)
-	d.gates["refresh"].secrets.Away(true)
+	d.proxies["refresh"].keys.SetDown(true)
+	d.proxies["refresh"].secrets.SetDown(true)
 	d.expire(t)
 	b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 }
 
-// Before the attempt is taken, trouble is a page, and a reload works.
-func TestCallbackWhileKMSIsAway(t *testing.T) {
+// TestCallbackDuringOutage checks that callback responds with a page while KMS is
+// unavailable, and that reloading the page then completes the sign-in.
+func TestCallbackDuringOutage(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	b, authorize := newBrowser(), d.start(t, "authorize")
 	back := b.consent(t, d, authorize)
-	d.gates["callback"].keys.Away(true)
+	d.proxies["callback"].keys.SetDown(true)
 	callback := d.start(t, "callback")
 	a := b.send(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
 	if a.status != http.StatusServiceUnavailable || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
-		t.Errorf("GET /callback: %d %s, want 503 and a page", a.status, a.header.Get("Content-Type"))
+		t.Errorf("GET /callback: got %d %s, want 503 and a page", a.status, a.header.Get("Content-Type"))
 	}
-	d.gates["callback"].keys.Away(false)
+	d.proxies["callback"].keys.SetDown(false)
 	b.arrive(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
 }
 
-// What is no HTTP request is answered, and the next event too. What has a path of
-// no route is not found.
+// TestBadEvents checks that every function responds with 400 to an event that is not an HTTP
+// request, and then with 404 to a request for a path that is not a route.
 func TestBadEvents(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -92,7 +94,7 @@ func TestBadEvents(t *testing.T) {
 			if resp.status != http.StatusBadRequest || resp.text("type") != "urn:asanaauth:problem:invalid-request" ||
 				resp.text("instance") == "" || resp.header.Get("X-Request-Id") != resp.text("instance") ||
 				resp.header.Get("Cache-Control") != "no-store" || resp.header.Get("Strict-Transport-Security") == "" {
-				t.Errorf("%s: %s: %d %v %s", name, event, resp.status, resp.header, resp.body)
+				t.Errorf("%s: event %s: got %d %v %s, want 400 and an invalid-request problem", name, event, resp.status, resp.header, resp.body)
 			}
 		}
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, public+"/"+name+"/foo", nil)
@@ -101,11 +103,12 @@ func TestBadEvents(t *testing.T) {
 		}
 		r = lambdatest.As(r, lambdatest.Identity{UserARN: saasARN})
 		if resp, err := f.Do(r); err != nil || resp.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: GET /%s/foo: %v, %v; want 404", name, name, resp, err)
+			t.Errorf("%s: GET /%s/foo: got %v, %v; want 404", name, name, resp, err)
 		}
 	}
 }
 
+// invoke invokes f with an event in JSON.
 func invoke(t *testing.T, f *lambdatest.Function, event string) answer {
 	t.Helper()
 	payload, err := f.Invoke([]byte(event))

@@ -14,15 +14,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// saas is a SaaS's backend, as the IAM authorizer found it.
+// saas is the backend of a SaaS app.
 type saas struct {
 	connections *lambdatest.Function
-	arn         string
+	arn         string // its IAM identity; "" sends requests without an identity
 }
 
 const saasARN = "arn:aws:sts::111122223333:assumed-role/saas/nightly"
 
-// send sends a request with an identity, or without where there is no ARN.
+// send sends a request to the function connections.
 func (s saas) send(t testing.TB, method, path, body string) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
@@ -42,30 +42,30 @@ func (s saas) send(t testing.TB, method, path, body string) answer {
 	return read(t, resp)
 }
 
-// ask sends a request that must be answered with that status.
+// ask sends a request and fails the test if the response has another status.
 func (s saas) ask(t testing.TB, method, path, body string, status int) answer {
 	t.Helper()
 	a := s.send(t, method, path, body)
 	if a.status != status {
-		t.Fatalf("%s %s: %d %s, want %d\nlog:\n%s", method, path, a.status, a.body, status, strings.Join(s.connections.Logs(), "\n"))
+		t.Fatalf("%s %s: got %d %s, want %d\nlog:\n%s", method, path, a.status, a.body, status, strings.Join(s.connections.Logs(), "\n"))
 	}
 	if a.header.Get("Access-Control-Allow-Origin") != "" || a.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("%s %s: headers %v", method, path, a.header)
+		t.Errorf("%s %s: got headers %v, want Cache-Control: no-store and no CORS headers", method, path, a.header)
 	}
 	return a
 }
 
-// follow goes from a link to Asana and back, as the person there, and returns the
-// connect code and all that the browser got to know.
+// follow opens a link, gives consent at Asana as person, and returns the connect code from
+// the return URL.
 func (b *browser) follow(t testing.TB, d *deployment, f map[string]*lambdatest.Function, link, person string) string {
 	t.Helper()
 	u, err := url.Parse(link)
 	if err != nil || u.Scheme+"://"+u.Host != public {
-		t.Fatalf("the link leads to %s://%s", u.Scheme, u.Host)
+		t.Fatalf("got a link to %s://%s, want %s", u.Scheme, u.Host, public)
 	}
 	begun := b.send(t, f["authorize"], b.request(t, http.MethodGet, u.RequestURI(), "", false))
 	if begun.status != http.StatusSeeOther {
-		t.Fatalf("following the link: %d %s", begun.status, begun.body)
+		t.Fatalf("opening the link: got %d %s, want 303", begun.status, begun.body)
 	}
 	back, err := d.asana.Authorize(t.Context(), begun.header.Get("Location"), person)
 	if err != nil {
@@ -78,7 +78,7 @@ func (b *browser) follow(t testing.TB, d *deployment, f map[string]*lambdatest.F
 	done := b.send(t, f["callback"], b.request(t, http.MethodGet, u.RequestURI(), "", false))
 	to, err := url.Parse(done.header.Get("Location"))
 	if err != nil || done.status != http.StatusSeeOther || len(b.cookies) > 0 {
-		t.Fatalf("GET /callback: %d, cookies %d, %v\nlog:\n%s", done.status, len(b.cookies), err, strings.Join(f["callback"].Logs(), "\n"))
+		t.Fatalf("GET /callback: got %d, %d cookies, %v; want 303, no cookies\nlog:\n%s", done.status, len(b.cookies), err, strings.Join(f["callback"].Logs(), "\n"))
 	}
 	code := to.Query().Get("connect_code")
 	b.seen = append(b.seen, code)
@@ -87,7 +87,7 @@ func (b *browser) follow(t testing.TB, d *deployment, f map[string]*lambdatest.F
 
 func quoted(s string) string { b, _ := json.Marshal(s); return string(b) }
 
-// object is the JSON object that an answer's body is.
+// object decodes the JSON object in the body of a response.
 func object(t testing.TB, a answer) map[string]any {
 	t.Helper()
 	var m map[string]any
@@ -97,7 +97,7 @@ func object(t testing.TB, a answer) map[string]any {
 	return m
 }
 
-// member is the member of m, or of a member of it.
+// member returns the member of m at path.
 func member(m map[string]any, path ...string) any {
 	for _, name := range path[:len(path)-1] {
 		m, _ = m[name].(map[string]any)
@@ -105,7 +105,7 @@ func member(m map[string]any, path ...string) any {
 	return m[path[len(path)-1]]
 }
 
-// whoSignedIn redeems the session code of a person who signs in.
+// whoSignedIn signs a person in and redeems a session code of theirs.
 func (s saas) whoSignedIn(t testing.TB, d *deployment, f map[string]*lambdatest.Function, b *browser) {
 	t.Helper()
 	b.signIn(t, d, f["authorize"], f["callback"])
@@ -113,7 +113,7 @@ func (s saas) whoSignedIn(t testing.TB, d *deployment, f map[string]*lambdatest.
 	b.seen = append(b.seen, x)
 	who := s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusOK)
 	if m := object(t, who); m["owner"] != "asana:"+asanatest.Member || member(m, "attributed_to", "gid") != asanatest.Member {
-		t.Errorf("who signed in: %s", who.body)
+		t.Errorf("redeeming the session code: got %s, want a connection of %s", who.body, asanatest.Member)
 	}
 	s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusBadRequest)
 }
@@ -133,19 +133,19 @@ func (s saas) listFour(t testing.TB) {
 		}
 	}
 	if len(ids) != 4 {
-		t.Errorf("%d connections are listed, want 4", len(ids))
+		t.Errorf("got %d connections, want 4", len(ids))
 	}
 }
 
-// Each backend route of docs/openapi.yaml, by the built functions, under
-// the permissions of template.yaml.
+// TestBackend calls every backend route of the built functions, which have only the
+// permissions of template.yaml.
 func TestBackend(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	f := d.startAll(t)
 	s, b := saas{f["connections"], saasARN}, newBrowser()
 
-	// A link, from its making to its connection's end.
+	// A link, and the connection that it leads to.
 	link := s.ask(t, http.MethodPost, "/links", `{"owner":"tenant","person":"ann","asana_user":"`+asanatest.Member+`"}`, http.StatusCreated)
 	b.seen = append(b.seen, strings.TrimPrefix(link.text("url"), public+"/authorize?link="))
 	stolen := b.follow(t, d, f, link.text("url"), asanatest.Member)
@@ -155,22 +155,22 @@ func TestBackend(t *testing.T) {
 	made := s.ask(t, http.MethodPost, "/connections", redeem, http.StatusCreated)
 	id := made.text("id")
 	if m := object(t, made); member(m, "attributed_to", "gid") != asanatest.Member || m["status"] != "active" || m["kind"] != "oauth" || m["owner"] != "tenant" {
-		t.Errorf("redeeming: %s", made.body)
+		t.Errorf("redeeming the connect code: got %s", made.body)
 	}
 	s.ask(t, http.MethodPost, "/connections", redeem, http.StatusBadRequest)
 	if a := s.ask(t, http.MethodGet, "/connections/"+id+"?owner=tenant", "", http.StatusOK); a.body != made.body {
-		t.Errorf("shown: %s\nmade: %s", a.body, made.body)
+		t.Errorf("GET of the connection: got %s\nwant %s", a.body, made.body)
 	}
 	s.ask(t, http.MethodGet, "/connections/"+id+"?owner=other", "", http.StatusNotFound)
 	token := s.ask(t, http.MethodPost, "/connections/"+id+"/token", `{"min_ttl":300}`, http.StatusOK).text("access_token")
-	if b.seen = append(b.seen, token); !opens(t, d, token) {
-		t.Error("Asana does not take the token")
+	if b.seen = append(b.seen, token); !accepted(t, d, token) {
+		t.Error("Asana does not accept the token")
 	}
 	if m := object(t, s.ask(t, http.MethodGet, "/connections/"+id+"/capabilities", "", http.StatusOK)); m["active"] != true || m["scope_missing"] != "" {
-		t.Errorf("capabilities: %v", m)
+		t.Errorf("got capabilities %v, want active and no missing scope", m)
 	}
 	if m := object(t, s.ask(t, http.MethodGet, "/connections/"+id+"/membership?workspace="+asanatest.Acme, "", http.StatusOK)); m["can_write"] != true {
-		t.Errorf("membership: %v", m)
+		t.Errorf("got membership %v, want can_write", m)
 	}
 
 	s.whoSignedIn(t, d, f, b)
@@ -179,15 +179,15 @@ func TestBackend(t *testing.T) {
 	pat := d.asana.PersonalAccessToken(asanatest.Bot)
 	bot := s.ask(t, http.MethodPost, "/connections", `{"token":`+quoted(pat)+`,"owner":"tenant","kind":"personal_access_token"}`, http.StatusCreated)
 	if m := object(t, bot); m["last_refreshed_at"] != nil || m["kind"] != "personal_access_token" {
-		t.Errorf("the bot: %s", bot.body)
+		t.Errorf("importing the bot's token: got %s", bot.body)
 	}
 	if got := s.ask(t, http.MethodPost, "/connections/"+bot.text("id")+"/token", "", http.StatusOK).text("access_token"); got != pat {
-		t.Error("not the bot's token")
+		t.Error("the token of the bot's connection is not the imported one")
 	}
 	account := s.ask(t, http.MethodPost, "/connections", `{"token":`+quoted(d.asana.ServiceAccountToken(asanatest.ServiceAccount))+`,"owner":"tenant","kind":"service_account"}`, http.StatusCreated)
 	bad := s.ask(t, http.MethodPost, "/connections", `{"token":"0/none","owner":"tenant","kind":"service_account"}`, http.StatusUnprocessableEntity)
 	if bad.text("reason") != "inactive" || bad.text("type") != "urn:asanaauth:problem:token-rejected" {
-		t.Errorf("a bad import: %s", bad.body)
+		t.Errorf("importing an unknown token: got %s, want token-rejected and inactive", bad.body)
 	}
 	elsewhere := d.asana.RefreshToken(clientID, asanatest.Guest)
 	s.ask(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(elsewhere)+`,"owner":"tenant"}`, http.StatusCreated)
@@ -197,7 +197,7 @@ func TestBackend(t *testing.T) {
 	// The reader.
 	read := s.ask(t, http.MethodPatch, "/connections/"+account.text("id"), `{"reader_of":["`+asanatest.Acme+`"]}`, http.StatusOK)
 	if fmt.Sprint(object(t, read)["reader_of"]) != "["+asanatest.Acme+"]" {
-		t.Errorf("the reader: %s", read.body)
+		t.Errorf("naming a reader: got %s", read.body)
 	}
 	s.ask(t, http.MethodPatch, "/connections/"+id, `{"reader_of":[]}`, http.StatusConflict)
 	for _, ask := range []func() answer{
@@ -207,50 +207,51 @@ func TestBackend(t *testing.T) {
 		path := "/api/1.0/users/" + asanatest.Member + "/workspace_memberships"
 		d.asana.Inject(asanatest.Fault{Path: path, Status: http.StatusForbidden, Body: `{"errors":[{"message":"Full permissions are required to access this endpoint."}]}`})
 		if a := ask(); !strings.Contains(a.body, `"asked_with":"reader"`) || !strings.Contains(a.body, `"can_write":true`) {
-			t.Errorf("the reader is not asked: %s", a.body)
+			t.Errorf("got %s, want the reader's answer", a.body)
 		}
 	}
 
-	// Listed, page by page, and ended.
+	// List the connections, page by page, and end them.
 	s.listFour(t)
 	if m := object(t, s.ask(t, http.MethodGet, "/connections?asana_user="+asanatest.Member, "", http.StatusOK)); len(m["data"].([]any)) != 2 {
-		t.Errorf("of the Asana user: %v", m)
+		t.Errorf("connections of the Asana user: got %v, want 2", m)
 	}
-	nothingReadable(t, d, b)
-	// Another connection of the same Asana user lives on, so Asana is not asked.
+	checkNoSecrets(t, d, b)
+	// Another connection of the same Asana user is active, so the grant is not revoked.
 	if a := s.ask(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK); a.body != `{"status":"disconnected","revoked_at_asana":false}` {
-		t.Errorf("ended: %s", a.body)
+		t.Errorf("DELETE of the connection: got %s", a.body)
 	}
 	s.ask(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK)
 	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)
 	if a := s.ask(t, http.MethodDelete, "/connections?owner=tenant", "", http.StatusAccepted); a.body != `{"disconnected":3,"revoking":0,"left":0}` {
-		t.Errorf("off-boarding: %s", a.body)
+		t.Errorf("DELETE by owner: got %s", a.body)
 	}
 	if a := s.ask(t, http.MethodDelete, "/connections?asana_user="+asanatest.Member, "", http.StatusAccepted); a.body != `{"disconnected":1,"revoking":0,"left":0}` {
-		t.Errorf("off-boarding by Asana user: %s", a.body)
+		t.Errorf("DELETE by Asana user: got %s", a.body)
 	}
-	if opens(t, d, token) {
-		t.Error("Asana still takes the token of the last connection")
+	if accepted(t, d, token) {
+		t.Error("Asana still accepts the token after its last connection ended")
 	}
-	nothingReadable(t, d, b)
-	for _, unused := range unusedOf("connections", d.template.Functions["connections"], d.gates["connections"]) {
+	checkNoSecrets(t, d, b)
+	for _, unused := range unusedOf("connections", d.template.Functions["connections"], d.proxies["connections"]) {
 		if unused != "connections kms:Encrypt" && unused != "connections dynamodb:PutItem k#keyring" { // TestBackendFirst
-			t.Errorf("template.yaml allows what nothing has needed: %s", unused)
+			t.Errorf("template.yaml has an unused permission: %s", unused)
 		}
 	}
-	denied(t, d)
-	f["connections"].Kill() // its log is whole once it has ended
+	checkNothingDenied(t, d)
+	f["connections"].Kill() // when the process has ended, its log is complete
 	for _, event := range []string{"connected", "imported", "token_released", "revoked", "denied"} {
 		if !strings.Contains(strings.Join(f["connections"].Logs(), "\n"), `"audit":"`+event+`"`) {
-			t.Errorf("no audit line says %s", event)
+			t.Errorf("the log has no audit line %s", event)
 		}
 	}
 	if !strings.Contains(d.logged(), `"caller":"`+saasARN+`"`) {
-		t.Error("no audit line names the caller")
+		t.Error("no audit line has the caller's ARN")
 	}
 }
 
-// No identity, no answer, whatever a header says.
+// TestBackendWithoutIdentity checks that requests without an IAM identity get a 401 and write
+// nothing.
 func TestBackendWithoutIdentity(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -258,15 +259,16 @@ func TestBackendWithoutIdentity(t *testing.T) {
 	for _, path := range []string{"/links", "/connections", "/connections/con_aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", "/connections/x/y/z"} {
 		a := s.ask(t, http.MethodPost, path, `{"owner":"o"}`, http.StatusUnauthorized)
 		if a.text("type") != "urn:asanaauth:problem:unauthenticated" {
-			t.Errorf("POST %s: %s", path, a.body)
+			t.Errorf("POST %s: got %s, want unauthenticated", path, a.body)
 		}
 	}
 	if n := len(d.scan(t, d.table)); n != 1 {
-		t.Errorf("%d rows, want the keyring's alone", n)
+		t.Errorf("got %d rows, want only the keyring", n)
 	}
 }
 
-// Fifty backends with an expired token, in several processes: one request to Asana.
+// TestParallelBackends requests a token fifty times at once, from several processes. The
+// stored token has expired, and the processes must send only one refresh request to Asana.
 func TestParallelBackends(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
@@ -280,9 +282,9 @@ func TestParallelBackends(t *testing.T) {
 	for len(running) < processes {
 		running = append(running, saas{d.start(t, "connections"), saasARN})
 	}
-	// Asana does not answer before the other processes have looked more than once.
-	rows := d.gates["connections"].rows
-	rows.Forget()
+	// Asana responds only after the other processes have read the connection repeatedly.
+	rows := d.proxies["connections"].rows
+	rows.ClearCalls()
 	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Before: func(*http.Request) {
 		for deadline := time.Now().Add(5 * time.Second); len(rows.Actions()) < 3*processes && time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond)
@@ -294,7 +296,7 @@ func TestParallelBackends(t *testing.T) {
 		wg.Go(func() {
 			a := running[i%processes].send(t, http.MethodPost, "/connections/"+id+"/token", "")
 			if a.status != http.StatusOK {
-				t.Errorf("%d %s", a.status, a.body)
+				t.Errorf("POST token: got %d %s, want 200", a.status, a.body)
 			}
 			tokens <- a.text("access_token")
 		})
@@ -306,15 +308,16 @@ func TestParallelBackends(t *testing.T) {
 		different[token] = true
 	}
 	if len(different) != 1 {
-		t.Errorf("%d different tokens, want 1", len(different))
+		t.Errorf("got %d different tokens, want 1", len(different))
 	}
 	if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
-		t.Errorf("%d requests to Asana, want 1", got)
+		t.Errorf("got %d requests to Asana, want 1", got)
 	}
-	denied(t, d)
+	checkNothingDenied(t, d)
 }
 
-// The first thing that an installation ever does may be an import.
+// TestBackendFirst checks that an import works as the first request to an installation, when
+// the keyring does not exist yet.
 func TestBackendFirst(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -323,10 +326,10 @@ func TestBackendFirst(t *testing.T) {
 	id := s.ask(t, http.MethodPost, "/connections", body, http.StatusCreated).text("id")
 	other := saas{d.start(t, "connections"), saasARN}
 	other.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
-	denied(t, d)
-	for _, unused := range unusedOf("connections", d.template.Functions["connections"], d.gates["connections"]) {
+	checkNothingDenied(t, d)
+	for _, unused := range unusedOf("connections", d.template.Functions["connections"], d.proxies["connections"]) {
 		if unused == "connections kms:Encrypt" || unused == "connections dynamodb:PutItem k#keyring" {
-			t.Errorf("template.yaml allows what nothing has needed: %s", unused)
+			t.Errorf("template.yaml has an unused permission: %s", unused)
 		}
 	}
 }

@@ -12,22 +12,22 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// browser keeps the cookies of PUBLIC_URL's host.
+// browser stores the cookies of PUBLIC_URL's host.
 type browser struct {
 	cookies map[string]string
-	seen    []string // values of all cookies and states it ever had
+	seen    []string // all cookies, states, codes and tokens so far
 }
 
 func newBrowser() *browser { return &browser{cookies: map[string]string{}} }
 
-// answer is what came back, read.
+// answer is a response whose body has been read.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// text is a member of the JSON body, "" where there is none.
+// text returns a string member of the JSON body, or "" if the body does not have it.
 func (a answer) text(name string) string {
 	var members map[string]any
 	json.Unmarshal([]byte(a.body), &members)
@@ -35,7 +35,7 @@ func (a answer) text(name string) string {
 	return text
 }
 
-// request is what a browser sends, for the app's frontend or when it navigates.
+// request returns a request of the browser: one of the app's frontend, or a navigation.
 func (b *browser) request(t testing.TB, method, path, body string, frontend bool) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
@@ -56,7 +56,7 @@ func (b *browser) request(t testing.TB, method, path, body string, frontend bool
 	return r
 }
 
-// send sends a request through a function and takes the cookies of its answer.
+// send sends a request to a function and stores the cookies of the response.
 func (b *browser) send(t testing.TB, f *lambdatest.Function, r *http.Request) answer {
 	t.Helper()
 	resp, err := f.Do(r)
@@ -82,23 +82,24 @@ func read(t testing.TB, resp *http.Response) answer {
 	return answer{resp.StatusCode, resp.Header, string(body)}
 }
 
-// ask is a request of the app's frontend, which must be answered with that status.
+// ask sends a request of the app's frontend and fails the test if the response has another
+// status.
 func (b *browser) ask(t testing.TB, f *lambdatest.Function, method, path, body string, status int) answer {
 	t.Helper()
 	a := b.send(t, f, b.request(t, method, path, body, true))
 	if a.status != status {
-		t.Fatalf("%s %s: %d %s, want %d\nlog:\n%s", method, path, a.status, a.body, status, strings.Join(f.Logs(), "\n"))
+		t.Fatalf("%s %s: got %d %s, want %d\nlog:\n%s", method, path, a.status, a.body, status, strings.Join(f.Logs(), "\n"))
 	}
 	return a
 }
 
-// consent goes to Asana and says yes there, and returns the URL that Asana sends
-// the browser back to.
+// consent starts a sign-in, gives consent at Asana, and returns the URL to which Asana
+// redirects the browser.
 func (b *browser) consent(t testing.TB, d *deployment, authorize *lambdatest.Function) *url.URL {
 	t.Helper()
 	a := b.send(t, authorize, b.request(t, http.MethodGet, "/authorize?app_state=abc", "", false))
 	if a.status != http.StatusSeeOther {
-		t.Fatalf("GET /authorize: %d %s\nlog:\n%s", a.status, a.body, strings.Join(authorize.Logs(), "\n"))
+		t.Fatalf("GET /authorize: got %d %s, want 303\nlog:\n%s", a.status, a.body, strings.Join(authorize.Logs(), "\n"))
 	}
 	back, err := d.asana.Authorize(t.Context(), a.header.Get("Location"), asanatest.Member)
 	if err != nil {
@@ -110,29 +111,29 @@ func (b *browser) consent(t testing.TB, d *deployment, authorize *lambdatest.Fun
 	}
 	form, err := url.ParseQuery(u.RawQuery + u.EscapedFragment())
 	if err != nil || form.Get("state") == "" {
-		t.Fatalf("Asana sends the browser back without a state: %v", err)
+		t.Fatalf("Asana's redirect has no state: %v", err)
 	}
 	b.seen = append(b.seen, form.Get("state"))
 	return u
 }
 
-// signIn makes the whole trip in the response type "code".
+// signIn signs the browser in. The response type must be "code".
 func (b *browser) signIn(t testing.TB, d *deployment, authorize, callback *lambdatest.Function) {
 	t.Helper()
 	back := b.consent(t, d, authorize)
 	b.arrive(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
 }
 
-// arrive sends what comes back from Asana to the callback, which has to send the
-// browser on, signed in.
+// arrive sends r, the request after Asana's redirect, to the callback. It fails the test if
+// the browser is not signed in and redirected to the return URL.
 func (b *browser) arrive(t testing.TB, callback *lambdatest.Function, r *http.Request) {
 	t.Helper()
 	a := b.send(t, callback, r)
 	to := a.header.Get("Location")
 	if a.status != http.StatusSeeOther || !strings.HasPrefix(to, home+"?") || !strings.Contains(to, "asana=connected") || !strings.Contains(to, "app_state=abc") {
-		t.Fatalf("%s /callback: %d to %q %s\nlog:\n%s", r.Method, a.status, to, a.body, strings.Join(callback.Logs(), "\n"))
+		t.Fatalf("%s /callback: got %d to %q %s, want 303 to the return URL\nlog:\n%s", r.Method, a.status, to, a.body, strings.Join(callback.Logs(), "\n"))
 	}
 	if b.cookies["__Host-asana_session"] == "" || len(b.cookies) != 1 {
-		t.Fatalf("cookies after the callback: %d, want the session's alone", len(b.cookies))
+		t.Fatalf("got %d cookies after the callback, want only the session's", len(b.cookies))
 	}
 }

@@ -9,23 +9,23 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// What costs a round trip at AWS costs nothing here, so calls are counted.
+// TestCalls counts the calls to AWS, because each of them costs a round trip in production.
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	b := newBrowser()
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
 	refresh, session := d.start(t, "refresh"), d.start(t, "session")
-	g := d.gates["refresh"]
+	g := d.proxies["refresh"]
 
-	// A cold start has read the keyring and unwrapped it, and asked for nothing else.
+	// A cold start reads the keyring and unwraps it, and makes no other calls.
 	check(t, "cold start: DynamoDB", g.rows.Actions(), "BatchGetItem")
 	check(t, "cold start: KMS", g.keys.Actions(), "Decrypt")
 	check(t, "cold start: Secrets Manager", g.secrets.Actions())
-	d.forget()
+	d.clearCalls()
 
 	b.ask(t, session, http.MethodGet, "/session", "", http.StatusOK)
-	check(t, "session: DynamoDB", d.gates["session"].rows.Actions(), "BatchGetItem")
+	check(t, "session: DynamoDB", d.proxies["session"].rows.Actions(), "BatchGetItem")
 
 	b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 	check(t, "valid token: DynamoDB", g.rows.Actions(), "BatchGetItem")
@@ -34,15 +34,15 @@ func TestCalls(t *testing.T) {
 
 	for _, when := range []string{"first refresh", "second refresh"} {
 		d.expire(t)
-		d.forget()
+		d.clearCalls()
 		before := d.asana.CountRequests("refresh_token")
 		b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 		check(t, when+": DynamoDB", g.rows.Actions(), "BatchGetItem", "PutItem", "PutItem")
 		check(t, when+": KMS", g.keys.Actions())
 		if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
-			t.Errorf("%s: %d requests to Asana, want 1", when, got)
+			t.Errorf("%s: got %d requests to Asana, want 1", when, got)
 		}
-		// The client secret is kept: fetched at its first use, and not again.
+		// The client secret is fetched when it is first needed, and then cached.
 		if when == "first refresh" {
 			check(t, when+": Secrets Manager", g.secrets.Actions(), "GetSecretValue")
 		} else {
@@ -53,11 +53,12 @@ func TestCalls(t *testing.T) {
 			units += c.Units
 		}
 		if units != 2 {
-			t.Errorf("%s: %v write units, want 2", when, units)
+			t.Errorf("%s: got %v write units, want 2", when, units)
 		}
 	}
 }
 
+// check compares the actions of calls.
 func check(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -65,32 +66,33 @@ func check(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
-// With KEY_CACHE_TTL=0 KMS is asked every time.
-func TestKeyringNotKept(t *testing.T) {
+// TestKeyringNotCached checks that every request calls KMS if KEY_CACHE_TTL is 0.
+func TestKeyringNotCached(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "KEY_CACHE_TTL", "0")
 	b := newBrowser()
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
 	session := d.start(t, "session")
-	d.forget()
+	d.clearCalls()
 	b.ask(t, session, http.MethodGet, "/session", "", http.StatusOK)
-	check(t, "session: KMS", d.gates["session"].keys.Actions(), "Decrypt")
+	check(t, "session: KMS", d.proxies["session"].keys.Actions(), "Decrypt")
 }
 
-// A backend's valid token costs one read, and a refresh two writes more.
+// TestBackendCalls checks that a valid token costs a backend one read, and that a refresh
+// costs two writes in addition.
 func TestBackendCalls(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	s := saas{d.start(t, "connections"), saasARN}
 	body := `{"refresh_token":` + quoted(d.asana.RefreshToken(clientID, asanatest.Member)) + `,"owner":"o"}`
 	id := s.ask(t, http.MethodPost, "/connections", body, http.StatusCreated).text("id")
-	g := d.gates["connections"]
-	d.forget()
+	g := d.proxies["connections"]
+	d.clearCalls()
 	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
 	check(t, "valid token: DynamoDB", g.rows.Actions(), "BatchGetItem")
 	check(t, "valid token: KMS", g.keys.Actions())
 	d.expire(t)
-	d.forget()
+	d.clearCalls()
 	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
 	check(t, "refresh: DynamoDB", g.rows.Actions(), "BatchGetItem", "PutItem", "PutItem")
 	check(t, "refresh: KMS", g.keys.Actions())

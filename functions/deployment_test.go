@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/asanaauth/asanaauth/functions/internal/functest"
-	"github.com/asanaauth/asanaauth/functions/internal/functest/gate"
+	"github.com/asanaauth/asanaauth/functions/internal/functest/awsproxy"
 	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
@@ -31,32 +31,32 @@ const (
 	clientSecret = "client-secret-of-the-tests"
 )
 
-// deployment is what template.yaml describes, on this machine: the built functions,
-// each with the variables and the permissions that the template gives it, a
-// DynamoDB, a KMS and a Secrets Manager, and an offline Asana.
+// deployment is a deployment of template.yaml on this machine. It runs the built functions,
+// each with the variables and the permissions that the template gives it. It uses local
+// servers of DynamoDB, KMS and Secrets Manager, and offline Asana.
 type deployment struct {
 	*admin
 	asana     *asanatest.Asana
 	asanaFile string
 	template  template.Template
-	store     *dynamo.Store // the deployer's
+	store     *dynamo.Store // with all permissions
 	table     string
 	env       map[string]string
-	gates     map[string]gates       // by function
-	processes []*lambdatest.Function // all that were started
+	proxies   map[string]proxies     // by function
+	processes []*lambdatest.Function // all started functions
 }
 
-// gates are one function's ways out.
-type gates struct{ rows, keys, secrets *gate.Gate }
+// proxies are the proxies between one function and the AWS servers.
+type proxies struct{ rows, keys, secrets *awsproxy.Proxy }
 
-func (g gates) all() []*gate.Gate { return []*gate.Gate{g.rows, g.keys, g.secrets} }
+func (g proxies) all() []*awsproxy.Proxy { return []*awsproxy.Proxy{g.rows, g.keys, g.secrets} }
 
-// deploy makes a deployment with a table, a key and a secret of its own. changes
-// are pairs of a variable and its value.
+// deploy makes a deployment with its own table, KMS key and secret. changes are names and
+// values of variables.
 func deploy(t *testing.T, changes ...string) *deployment {
 	t.Helper()
 	functest.LookAtSources(t)
-	d := &deployment{admin: newAdmin(t), template: template.Load(t), gates: map[string]gates{},
+	d := &deployment{admin: newAdmin(t), template: template.Load(t), proxies: map[string]proxies{},
 		asanaFile: filepath.Join(t.TempDir(), "asana.json")}
 	var err error
 	d.asana, err = asanatest.New(asanatest.Options{File: d.asanaFile, Apps: []asanatest.App{{
@@ -84,16 +84,16 @@ func deploy(t *testing.T, changes ...string) *deployment {
 		d.env[changes[i]] = changes[i+1]
 	}
 	for name, f := range d.template.Functions {
-		d.gates[name] = gates{gate.New(t, d.dynamoDB, &f), gate.New(t, d.kmsURL, &f), gate.New(t, d.secretsURL, &f)}
+		d.proxies[name] = proxies{awsproxy.New(t, d.dynamoDB, &f), awsproxy.New(t, d.kmsURL, &f), awsproxy.New(t, d.secretsURL, &f)}
 	}
 	return d
 }
 
-// start starts a process of a function with the variables that template.yaml gives
-// it, and Lambda's own.
+// start starts a process of a function, with the variables that template.yaml and Lambda
+// set.
 func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	t.Helper()
-	g := d.gates[name]
+	g := d.proxies[name]
 	env := map[string]string{
 		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_ENDPOINT_URL_DYNAMODB": g.rows.URL, "AWS_ENDPOINT_URL_KMS": g.keys.URL,
@@ -110,9 +110,8 @@ func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	return f
 }
 
-// startAll starts a process of each function: last the callback, which makes the
-// first keyring, so that the others begin without one, and connections, which would
-// make it too.
+// startAll starts a process of each function. It starts callback and connections last,
+// because they create the keyring when they start. The other functions start without one.
 func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	t.Helper()
 	all := map[string]*lambdatest.Function{}
@@ -126,16 +125,16 @@ func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	return all
 }
 
-// forget forgets the calls of all gates.
-func (d *deployment) forget() {
-	for _, g := range d.gates {
+// clearCalls removes the recorded calls of all proxies.
+func (d *deployment) clearCalls() {
+	for _, g := range d.proxies {
 		for _, one := range g.all() {
-			one.Forget()
+			one.ClearCalls()
 		}
 	}
 }
 
-// hot reads the only connection's hot row.
+// hot returns the hot row of the only connection.
 func (d *deployment) hot(t *testing.T) *store.Hot {
 	t.Helper()
 	for cursor, first := "", true; first || cursor != ""; first = false {
@@ -150,11 +149,11 @@ func (d *deployment) hot(t *testing.T) *store.Hot {
 			}
 		}
 	}
-	t.Fatal("there is no connection")
+	t.Fatal("the table has no connection")
 	return nil
 }
 
-// write puts a row into the place of the one that is there.
+// write replaces a row.
 func (d *deployment) write(t *testing.T, row store.Row, replaces int64) {
 	t.Helper()
 	if err := d.store.Write(t.Context(), store.Put(row, replaces, "test")); err != nil {
@@ -162,7 +161,7 @@ func (d *deployment) write(t *testing.T, row store.Row, replaces int64) {
 	}
 }
 
-// expire ends the access token of the only connection, as time would.
+// expire changes the row of the only connection so that its access token has expired.
 func (d *deployment) expire(t *testing.T) {
 	t.Helper()
 	hot := d.hot(t)
@@ -170,8 +169,9 @@ func (d *deployment) expire(t *testing.T) {
 	d.write(t, hot, hot.Rev)
 }
 
-// credentials are the tokens and codes that Asana has given out so far, and what
-// else nobody may read: the client secret, and what is known of the person.
+// credentials returns everything that no row and no log line may contain: the tokens and
+// codes that Asana has issued so far, the client secret, and the person's name, e-mail
+// address and picture.
 func (d *deployment) credentials(t *testing.T) []string {
 	t.Helper()
 	data, err := os.ReadFile(d.asanaFile)
@@ -184,12 +184,12 @@ func (d *deployment) credentials(t *testing.T) []string {
 	}
 	out := slices.Concat(slices.Collect(maps.Keys(file.Tokens)), slices.Collect(maps.Keys(file.Codes)))
 	if len(out) < 3 {
-		t.Fatalf("Asana has given out %d tokens and codes, want 3 at least", len(out))
+		t.Fatalf("Asana has issued %d tokens and codes, want at least 3", len(out))
 	}
 	return append(out, clientSecret, "Mia Member", "mia@acme.example", "photos.example")
 }
 
-// logged is all that the functions have logged.
+// logged returns the log lines of all functions.
 func (d *deployment) logged() string {
 	var all strings.Builder
 	for _, f := range d.processes {
@@ -198,7 +198,7 @@ func (d *deployment) logged() string {
 	return all.String()
 }
 
-// text is every value in the table, keys and binary ones included.
+// text returns every value in the table, including keys and binary values.
 func (d *deployment) text(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -213,12 +213,12 @@ func (d *deployment) text(t *testing.T) string {
 				all.WriteString(string(v.Value) + "\n")
 			case *types.AttributeValueMemberBOOL:
 			default:
-				t.Fatalf("a row has a value of type %T, which nobody looks into", v)
+				t.Fatalf("a row has a value of the unsupported type %T", v)
 			}
 		}
 	}
 	if !strings.Contains(all.String(), "con_") {
-		t.Fatal("no row names a connection: the table was not read as it is")
+		t.Fatal("no row has a connection id, so the table was not read correctly")
 	}
 	return all.String()
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Who can write the table and has a KMS key of their own plants a keyring that they
-// can read: no function takes it, whatever key its row names.
+// TestForeignKeyring checks that a function does not use a keyring that is wrapped by a
+// foreign KMS key. An attacker who can write the table could store such a keyring and then
+// decrypt all fields that are sealed with it.
 func TestForeignKeyring(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -31,7 +32,7 @@ func TestForeignKeyring(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, hint := range map[string]string{"its own name": foreign, "the name of ours": d.env["KMS_KEY_ID"]} {
+	for name, hint := range map[string]string{"row names the foreign key": foreign, "row names the real key": d.env["KMS_KEY_ID"]} {
 		t.Run(name, func(t *testing.T) {
 			rows, err := d.store.Read(t.Context(), store.KeyringKey)
 			if err != nil {
@@ -43,9 +44,9 @@ func TestForeignKeyring(t *testing.T) {
 			refresh := d.start(t, "refresh")
 			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusServiceUnavailable)
 			if log := strings.Join(refresh.Logs(), "\n"); !strings.Contains(log, `"alarm":"kms_denied"`) {
-				t.Errorf("no alarm:\n%s", log)
+				t.Errorf("the log has no alarm kms_denied:\n%s", log)
 			}
-			// With the honest keyring back the same process goes on.
+			// The same process works again when the honest keyring is restored.
 			d.write(t, &store.Keyring{Wrapped: honest.Wrapped, KMSKey: honest.KMSKey}, planted.Rev)
 			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 		})

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/asanaauth/asanaauth/functions/internal/functest/gate"
+	"github.com/asanaauth/asanaauth/functions/internal/functest/awsproxy"
 	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
@@ -25,7 +25,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// list is one text or several, as IAM writes them.
+// list is a string or a list of strings in an IAM policy.
 type list []string
 
 func (l *list) UnmarshalJSON(data []byte) error {
@@ -43,7 +43,8 @@ type statement struct {
 	Condition        map[string]map[string]list
 }
 
-// policy reads one of docs/iam, with the placeholders filled in.
+// policy returns the statements of a policy in docs/iam. placeholders are placeholders in the
+// policy and their replacements, as for strings.NewReplacer.
 func policy(t *testing.T, name string, placeholders ...string) []statement {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", "iam", name+".json"))
@@ -56,13 +57,14 @@ func policy(t *testing.T, name string, placeholders ...string) []statement {
 	}
 	for _, s := range p.Statement {
 		if s.Effect != "Allow" {
-			t.Fatalf("%s has a statement that is not understood", name)
+			t.Fatalf("%s has a statement with the effect %s, want Allow", name, s.Effect)
 		}
 	}
 	return p.Statement
 }
 
-// matches is StringLike: * is any text.
+// matches reports whether text matches pattern, in which * stands for any text, as in IAM's
+// StringLike.
 func matches(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	for i := range parts {
@@ -71,7 +73,8 @@ func matches(pattern, text string) bool {
 	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(text)
 }
 
-// The policies of docs/iam.md allow what the page says, and nothing else.
+// TestPolicies checks that the policies in docs/iam allow exactly the routes that docs/iam.md
+// says.
 func TestPolicies(t *testing.T) {
 	routes := []string{
 		"POST/links", "GET/connections", "POST/connections", "DELETE/connections",
@@ -90,12 +93,12 @@ func TestPolicies(t *testing.T) {
 		"off-board": {"DELETE/connections", "DELETE/connections/con_x", "GET/connections"},
 	} {
 		if !strings.Contains(string(page), "iam/"+name+".json") {
-			t.Errorf("docs/iam.md has no policy %s", name)
+			t.Errorf("docs/iam.md does not link to iam/%s.json", name)
 		}
 		var got []string
 		for _, s := range policy(t, name) {
 			if !slices.Equal(s.Action, list{"execute-api:Invoke"}) {
-				t.Errorf("%s allows %v", name, s.Action)
+				t.Errorf("%s allows %v, want only execute-api:Invoke", name, s.Action)
 			}
 			for _, route := range routes {
 				if slices.ContainsFunc(s.Resource, func(p string) bool { return matches(p, "arn:aws:execute-api:REGION:ACCOUNT:API/$default/"+route) }) {
@@ -105,13 +108,14 @@ func TestPolicies(t *testing.T) {
 		}
 		slices.Sort(got)
 		if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
-			t.Errorf("%s allows (-want +got):\n%s", name, diff)
+			t.Errorf("routes that %s allows (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
-// A Go backend with exactly docs/iam/library.json has its tokens, and needs all of it.
-// What it begins to end stays revoking: it may write the row, and delete nothing.
+// TestLibraryPolicy checks that docs/iam/library.json has exactly the permissions that a Go
+// backend needs to use the library. They do not include deleting rows, so a connection that
+// the backend disconnects stays revoking.
 func TestLibraryPolicy(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -131,11 +135,11 @@ func TestLibraryPolicy(t *testing.T) {
 		}
 		if service, _, _ := strings.Cut(one.Actions[0], ":"); service == "dynamodb" && len(one.LeadingKeys) == 0 ||
 			service == "kms" && (one.Context["purpose"] == "" || one.Context["installation"] == "") {
-			t.Errorf("library allows %v on any row, or in any encryption context", one.Actions)
+			t.Errorf("library.json allows %v on all rows or in any encryption context", one.Actions)
 		}
 		may.Allows = append(may.Allows, one)
 	}
-	g := gates{gate.New(t, d.dynamoDB, &may), gate.New(t, d.kmsURL, &may), gate.New(t, d.secretsURL, &may)}
+	g := proxies{awsproxy.New(t, d.dynamoDB, &may), awsproxy.New(t, d.kmsURL, &may), awsproxy.New(t, d.secretsURL, &may)}
 	deployment, err := onaws.Open(t.Context(), onaws.Options{
 		AWS:       configOf(g),
 		TableName: d.table, KMSKeyIDs: []string{d.env["KMS_KEY_ID"]}, ClientID: clientID,
@@ -151,23 +155,23 @@ func TestLibraryPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := deployment.Tokens().Token(t.Context(), conn, token.Request{}); err != nil {
-		t.Errorf("a token: %v", err)
+		t.Errorf("getting a token: %v", err)
 	}
 	for _, r := range []connection.Query{{Owner: "o"}, {AsanaUser: asanatest.Member}} {
 		if page, _, err := deployment.Connections().List(t.Context(), r, connection.Page{}); err != nil || len(page) != 1 {
-			t.Errorf("listed: %v, %v", page, err)
+			t.Errorf("listing connections: got %v, %v; want one", page, err)
 		}
 	}
 	if _, err := deployment.Links().Create(t.Context(), link.Request{Owner: "o"}); err != nil {
-		t.Errorf("a link: %v", err)
+		t.Errorf("creating a link: %v", err)
 	}
-	// Asana will not tell this token, so that a reader is looked for.
+	// Asana refuses the person's own token, so the library looks for a reader.
 	d.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/" + asanatest.Member + "/workspace_memberships", Status: http.StatusForbidden})
 	if _, err := deployment.Memberships().List(t.Context(), conn, ""); err != nil {
-		t.Errorf("memberships: %v", err)
+		t.Errorf("listing memberships: %v", err)
 	}
 	if unused := unusedOf("library", may, g); len(unused) > 0 {
-		t.Errorf("docs/iam allows what nothing has needed: %v", unused)
+		t.Errorf("docs/iam/library.json has unused permissions: %v", unused)
 	}
 	for _, one := range g.all() {
 		for _, c := range one.Calls() {
@@ -180,13 +184,13 @@ func TestLibraryPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	if hot := d.hot(t); hot.Status != string(asanaauth.Revoking) || d.asana.CountRequests("/-/oauth_revoke") != 1 {
-		t.Errorf("the connection is %s, want revoking, as docs/iam.md says", hot.Status)
+		t.Errorf("got connection status %s, want revoking, as docs/iam.md says", hot.Status)
 	}
 	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)
 }
 
-// configOf leads the SDK through the gates.
-func configOf(g gates) aws.Config {
+// configOf returns a configuration for the SDK that uses the proxies as endpoints.
+func configOf(g proxies) aws.Config {
 	return aws.Config{
 		Region: "eu-central-1",
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -196,10 +200,10 @@ func configOf(g gates) aws.Config {
 	}
 }
 
-// endpoints are where services are, by the SDK's ids.
+// endpoints maps the SDK's service ids to URLs.
 type endpoints map[string]string
 
-// GetServiceBaseEndpoint is asked by the SDK's clients.
+// GetServiceBaseEndpoint returns the endpoint of a service. The SDK's clients call it.
 func (e endpoints) GetServiceBaseEndpoint(_ context.Context, id string) (string, bool, error) {
 	u, ok := e[id]
 	return u, ok, nil

@@ -7,31 +7,32 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/asanaauth/asanaauth/functions/internal/functest/gate"
+	"github.com/asanaauth/asanaauth/functions/internal/functest/awsproxy"
 	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// needsAnHour are the permissions that no test here can have used.
+// needsAnHour has the permissions that functions use only after an hour. TestPermissions does
+// not wait that long.
 var needsAnHour = map[string]string{
-	"session dynamodb:PutItem s#*":    "a session's idle end moves after an hour",
-	"refresh dynamodb:PutItem s#*":    "a session's idle end moves after an hour",
-	"membership dynamodb:PutItem s#*": "a session's idle end moves after an hour",
-	"disconnect dynamodb:PutItem s#*": "a session's idle end moves after an hour",
+	"session dynamodb:PutItem s#*":    "a session is extended after an hour",
+	"refresh dynamodb:PutItem s#*":    "a session is extended after an hour",
+	"membership dynamodb:PutItem s#*": "a session is extended after an hour",
+	"disconnect dynamodb:PutItem s#*": "a session is extended after an hour",
 }
 
-// Whatever a function does template.yaml allows, and what template.yaml allows a
-// function does.
+// TestPermissions checks that template.yaml allows every call that a function makes, and that
+// every permission in template.yaml is used.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	f := d.startAll(t)
 	b, signIn := newBrowser(), func(b *browser) { b.signIn(t, d, f["authorize"], f["callback"]) }
 	signIn(b)
-	// A second process finds the keyring that the first one has made, and the others
-	// that had none to warm up with.
+	// A second process of callback reads the keyring that the first one created. So do the
+	// other functions, which started before the keyring existed.
 	f["callback"] = d.start(t, "callback")
 	signIn(b)
 	other := newBrowser()
@@ -42,13 +43,13 @@ func TestPermissions(t *testing.T) {
 
 	b.ask(t, f["refresh"], http.MethodPost, "/refresh", "", http.StatusOK)
 	b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
-	vanish(t, d, b, f["refresh"], http.MethodPost, "/refresh")
+	deleteDuringRefresh(t, d, b, f["refresh"], http.MethodPost, "/refresh")
 	signIn(b)
-	vanish(t, d, b, f["membership"], http.MethodGet, "/membership")
+	deleteDuringRefresh(t, d, b, f["membership"], http.MethodGet, "/membership")
 	signIn(b)
 	b.ask(t, f["disconnect"], http.MethodPost, "/disconnect", "", http.StatusOK)
 
-	// A link's trip, a code of the session, and a workspace that may have a reader.
+	// A sign-in with a link, a session code, and a workspace that may have a reader.
 	s := saas{f["connections"], saasARN}
 	link := s.ask(t, http.MethodPost, "/links", `{"owner":"o"}`, http.StatusCreated).text("url")
 	newBrowser().follow(t, d, f, link, asanatest.Guest)
@@ -57,22 +58,22 @@ func TestPermissions(t *testing.T) {
 	d.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/" + asanatest.Member + "/workspace_memberships", Status: http.StatusForbidden})
 	b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
 
-	denied(t, d)
+	checkNothingDenied(t, d)
 	for name, function := range d.template.Functions {
 		if name == "connections" {
-			continue // TestBackend
+			continue // TestBackend checks it
 		}
-		for _, unused := range unusedOf(name, function, d.gates[name]) {
+		for _, unused := range unusedOf(name, function, d.proxies[name]) {
 			if needsAnHour[unused] == "" {
-				t.Errorf("template.yaml allows what nothing has needed: %s", unused)
+				t.Errorf("template.yaml has an unused permission: %s", unused)
 			}
 		}
 	}
 }
 
-// vanish takes the connection away while a function asks Asana for its tokens: what
-// comes back has to be revoked, unless the person has another connection.
-func vanish(t *testing.T, d *deployment, b *browser, f *lambdatest.Function, method, path string) {
+// deleteDuringRefresh deletes the connection while a function refreshes its tokens. The
+// function must then revoke the new tokens, because the person has no other connection.
+func deleteDuringRefresh(t *testing.T, d *deployment, b *browser, f *lambdatest.Function, method, path string) {
 	t.Helper()
 	d.expire(t)
 	key := d.hot(t).Key()
@@ -88,17 +89,17 @@ func vanish(t *testing.T, d *deployment, b *browser, f *lambdatest.Function, met
 	before := d.asana.CountRequests("/-/oauth_revoke")
 	b.ask(t, f, method, path, "", http.StatusConflict)
 	if got := d.asana.CountRequests("/-/oauth_revoke") - before; got != 1 {
-		t.Errorf("%s: %d revocations, want 1", path, got)
+		t.Errorf("%s: got %d revocations, want 1", path, got)
 	}
 }
 
-// unusedOf are the permissions of a function that no call has needed. Logs are
-// written by Lambda.
-func unusedOf(name string, f template.Function, g gates) []string {
+// unusedOf returns the permissions of a function that no recorded call needed. It ignores
+// permissions for logs, because Lambda itself writes the logs.
+func unusedOf(name string, f template.Function, g proxies) []string {
 	used := map[string]bool{}
 	for _, one := range g.all() {
 		for _, c := range one.Calls() {
-			note(used, f, c)
+			markUsed(used, f, c)
 		}
 	}
 	var out []string
@@ -115,7 +116,8 @@ func unusedOf(name string, f template.Function, g gates) []string {
 	return slices.Sorted(slices.Values(out))
 }
 
-func note(used map[string]bool, f template.Function, c gate.Call) {
+// markUsed adds the permissions that allowed the parts of c to used.
+func markUsed(used map[string]bool, f template.Function, c awsproxy.Call) {
 	if c.Status != http.StatusOK {
 		return
 	}
@@ -129,8 +131,8 @@ func note(used map[string]bool, f template.Function, c gate.Call) {
 	}
 }
 
-// The permissions that are left out above are there.
-func TestExceptionsAreReal(t *testing.T) {
+// TestExceptionsExist checks that the functions have the permissions in needsAnHour.
+func TestExceptionsExist(t *testing.T) {
 	t.Parallel()
 	all := map[string]bool{}
 	for name, list := range permissions() {
@@ -140,7 +142,7 @@ func TestExceptionsAreReal(t *testing.T) {
 	}
 	for what := range maps.Keys(needsAnHour) {
 		if !all[what] {
-			t.Errorf("%s is no permission", what)
+			t.Errorf("needsAnHour has %s, which is not a permission of the function", what)
 		}
 	}
 }

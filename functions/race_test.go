@@ -10,8 +10,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Fifty callers of an expired token, in several processes that share nothing but
-// the row, make one request to Asana and all get its answer.
+// TestParallelRefreshes sends fifty refresh requests at once to several processes, which
+// share only the row in the table. The access token has expired. The processes must send one
+// request to Asana, and return its new token to all callers.
 func TestParallelRefreshes(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
@@ -24,9 +25,9 @@ func TestParallelRefreshes(t *testing.T) {
 	for i := range running {
 		running[i] = d.start(t, "refresh")
 	}
-	// Asana does not answer before the other processes have looked more than once.
-	rows := d.gates["refresh"].rows
-	rows.Forget()
+	// Asana responds only after the other processes have read the connection repeatedly.
+	rows := d.proxies["refresh"].rows
+	rows.ClearCalls()
 	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Before: func(*http.Request) {
 		for deadline := time.Now().Add(5 * time.Second); len(rows.Actions()) < 3*processes && time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond)
@@ -45,7 +46,7 @@ func TestParallelRefreshes(t *testing.T) {
 			}
 			a := read(t, resp)
 			if a.status != http.StatusOK {
-				t.Errorf("POST /refresh: %d %s", a.status, a.body)
+				t.Errorf("POST /refresh: got %d %s, want 200", a.status, a.body)
 			}
 			tokens <- a.text("access_token")
 		})
@@ -57,20 +58,20 @@ func TestParallelRefreshes(t *testing.T) {
 		different[token] = true
 	}
 	if len(different) != 1 {
-		t.Errorf("%d different tokens, want 1", len(different))
+		t.Errorf("got %d different tokens, want 1", len(different))
 	}
 	if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
-		t.Errorf("%d requests to Asana, want 1", got)
+		t.Errorf("got %d requests to Asana, want 1", got)
 	}
 }
 
-// A function that is killed in the middle of a refresh loses nothing: another one
-// goes on once the lease has run out. This waits for the lease, 15 s, by the wall
-// clock.
-func TestKilledInTheMiddle(t *testing.T) {
+// TestKilledDuringRefresh kills a function while it waits for Asana's response to a refresh.
+// Another process must refresh the token when the lease has expired. The test waits 15 s for
+// that.
+func TestKilledDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("waits for a lease to run out: 15 s")
+		t.Skip("it waits 15 s for a lease to expire")
 	}
 	d := deploy(t)
 	b := newBrowser()
@@ -94,33 +95,33 @@ func TestKilledInTheMiddle(t *testing.T) {
 	victim.Kill()
 	close(killed)
 	if err := <-gone; err == nil {
-		t.Fatal("the killed function has answered")
+		t.Fatal("got a response from the killed function, want an error")
 	}
 	if hot := d.hot(t); hot.Lease == "" {
-		t.Fatal("the killed function has left no lease")
+		t.Fatal("the row has no lease, want the one of the killed function")
 	}
 
-	// Who comes at once may wait for the lease and have no time left to ask Asana
-	// itself: it is told to try again, and does.
+	// The next request may use up its time waiting for the lease. It then gets a 503 with
+	// Retry-After, and is repeated.
 	other, began := d.start(t, "refresh"), time.Now()
 	after := b.send(t, other, b.request(t, http.MethodPost, "/refresh", "", true))
 	if after.status == http.StatusServiceUnavailable && after.header.Get("Retry-After") != "" {
 		after = b.send(t, other, b.request(t, http.MethodPost, "/refresh", "", true))
 	}
 	if after.status != http.StatusOK {
-		t.Fatalf("POST /refresh: %d %s", after.status, after.body)
+		t.Fatalf("POST /refresh: got %d %s, want 200", after.status, after.body)
 	}
 	if waited := time.Since(began); waited < 10*time.Second || waited > 25*time.Second {
-		t.Errorf("the next one waited %v, want the rest of the lease and the skew", waited)
+		t.Errorf("the next refresh took %v, want the rest of the lease and the clock skew", waited)
 	}
 	token := after.text("access_token")
 	if got := d.asana.CountRequests("refresh_token") - before; got != 2 {
-		t.Errorf("%d requests to Asana, want 2: the one that was killed, and the next", got)
+		t.Errorf("got %d requests to Asana, want 2: of the killed function and of the next one", got)
 	}
-	if !opens(t, d, token) {
-		t.Error("Asana does not take the token")
+	if !accepted(t, d, token) {
+		t.Error("Asana does not accept the token")
 	}
 	if hot := d.hot(t); hot.Status != "active" || hot.Lease != "" {
-		t.Errorf("the connection is %s with lease %q, want active without", hot.Status, hot.Lease)
+		t.Errorf("got status %s and lease %q, want active and no lease", hot.Status, hot.Lease)
 	}
 }

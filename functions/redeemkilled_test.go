@@ -12,15 +12,17 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// hold is a way to a server that stops at the first call of an action, before or
-// after the server has it. Who made that call never gets its answer.
+// hold is a proxy that blocks the first call of an action, either before or after it forwards
+// the call. The caller never gets a response to that call.
 type hold struct {
-	next, action string
-	after        bool
+	next, action string // URL of the server; action to block
+	after        bool   // block after forwarding the call
 	once         sync.Once
-	reached, end chan struct{}
+	reached      chan struct{} // closed when the call is blocked
+	end          chan struct{} // closed by the test to end the blocked call
 }
 
+// newHold starts a hold and returns its URL.
 func newHold(t *testing.T, next, action string, after bool) (h *hold, url string) {
 	h = &hold{next: next, action: action, after: after, reached: make(chan struct{}), end: make(chan struct{})}
 	server := httptest.NewServer(h)
@@ -51,7 +53,7 @@ func (h *hold) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	respBody, err := io.ReadAll(resp.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -59,7 +61,7 @@ func (h *hold) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.stop()
 	}
 	w.WriteHeader(resp.StatusCode)
-	w.Write(answer)
+	w.Write(respBody)
 }
 
 func (h *hold) stop() {
@@ -68,13 +70,13 @@ func (h *hold) stop() {
 	panic(http.ErrAbortHandler)
 }
 
-// A function that is killed while it redeems a code has either made the connection or
-// left the code as it was: never half of both.
+// TestKilledWhileRedeeming kills a function while it redeems a connect code. Afterwards,
+// either the connection exists, or the code can still be redeemed.
 func TestKilledWhileRedeeming(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		after bool
-		again int // what the next one to redeem is told
+		again int // status of the next attempt to redeem the code
 	}{
 		"before the transaction": {false, http.StatusCreated},
 		"after the transaction":  {true, http.StatusBadRequest},
@@ -86,7 +88,7 @@ func TestKilledWhileRedeeming(t *testing.T) {
 			link := s.ask(t, http.MethodPost, "/links", `{"owner":"o","person":"p"}`, http.StatusCreated).text("url")
 			body := `{"connect_code":` + quoted(b.follow(t, d, f, link, asanatest.Member)) + `,"owner":"o","person":"p"}`
 
-			rows := d.gates["connections"].rows
+			rows := d.proxies["connections"].rows
 			through := rows.URL
 			var h *hold
 			h, rows.URL = newHold(t, through, "TransactWriteItems", c.after)
@@ -106,21 +108,21 @@ func TestKilledWhileRedeeming(t *testing.T) {
 			victim.connections.Kill()
 			close(h.end)
 			if err := <-gone; err == nil {
-				t.Fatal("the killed function has answered")
+				t.Fatal("got a response from the killed function, want an error")
 			}
 
 			s.ask(t, http.MethodPost, "/connections", body, c.again)
 			s.ask(t, http.MethodPost, "/connections", body, http.StatusBadRequest)
 			page := s.ask(t, http.MethodGet, "/connections?owner=o", "", http.StatusOK)
 			if n := strings.Count(page.body, `"status":"active"`); n != 1 {
-				t.Errorf("%d connections, want 1: %s", n, page.body)
+				t.Errorf("got %d active connections, want 1: %s", n, page.body)
 			}
 			token := s.ask(t, http.MethodPost, "/connections/"+d.hot(t).Connection+"/token", "", http.StatusOK).text("access_token")
-			if b.seen = append(b.seen, token); !opens(t, d, token) {
-				t.Error("Asana does not take the token")
+			if b.seen = append(b.seen, token); !accepted(t, d, token) {
+				t.Error("Asana does not accept the token")
 			}
-			nothingReadable(t, d, b)
-			denied(t, d)
+			checkNoSecrets(t, d, b)
+			checkNothingDenied(t, d)
 		})
 	}
 }

@@ -47,24 +47,24 @@ func backendRoutes(t *testing.T) []string {
 func TestBackendRouteTable(t *testing.T) {
 	t.Parallel()
 	h, err := httpapi.NewBackend(httpapi.Config{PublicURL: public,
-		Identity: func(*http.Request) (string, bool) { return saasARN, true }}, untouched())
+		Identity: func(*http.Request) (string, bool) { return saasARN, true }}, unusedBackend())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var served []string
 	for _, route := range backendRoutes(t) {
 		_, path, _ := strings.Cut(route, " ")
-		// No route has this method, so that the answer names those that it has.
+		// No route has the method TRACE, so the response lists the methods of the path.
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodTrace, public+strings.Replace(path, "{id}", "con_x", 1), nil))
 		if w.Code != http.StatusMethodNotAllowed {
-			t.Errorf("TRACE %s: %d, want 405", path, w.Code)
+			t.Errorf("TRACE %s: got %d, want 405", path, w.Code)
 		}
 		for _, method := range strings.Split(w.Header().Get("Allow"), ", ") {
 			served = append(served, method+" "+path)
 		}
 		if by := servedBy(t, path); by != "connections AWS_IAM" {
-			t.Errorf("template.yaml leads %s to %q", path, by)
+			t.Errorf("template.yaml serves %s with %q, want connections AWS_IAM", path, by)
 		}
 	}
 	slices.Sort(served)
@@ -73,16 +73,16 @@ func TestBackendRouteTable(t *testing.T) {
 	}
 }
 
-// untouched returns rooms for requests that reach none of them.
-func untouched() httpapi.Backend {
+// unusedBackend returns zero values, for requests that are refused before they are used.
+func unusedBackend() httpapi.Backend {
 	return httpapi.Backend{
 		Connections: new(connection.Connections), Tokens: new(token.Tokens), Memberships: new(membership.Memberships),
 		Links: new(link.Links), ConnectCodes: new(link.Redeemer), SessionCodes: new(session.Redeemer),
 	}
 }
 
-// servedBy is the function and the authorizer that API Gateway would choose for a
-// path, "" where no route has it. {proxy+} stands for one segment or more.
+// servedBy returns the function and the authorizer that API Gateway would choose for a path,
+// or "" if no route matches. {proxy+} matches one or more segments.
 func servedBy(t *testing.T, path string) string {
 	t.Helper()
 	for name, f := range template.Load(t).Functions {
@@ -96,8 +96,8 @@ func servedBy(t *testing.T, path string) string {
 	return ""
 }
 
-// Every path that a policy of docs/iam names is a backend route: an ARN of another
-// would look like a permission, where no authorizer asks for one.
+// TestPolicyPaths checks that every path in the policies of docs/iam is a backend route. Other
+// routes have no IAM authorizer, so a permission for them would have no effect.
 func TestPolicyPaths(t *testing.T) {
 	for _, name := range []string{"read-tokens", "connect", "import", "off-board"} {
 		for _, s := range policy(t, name) {
@@ -105,12 +105,12 @@ func TestPolicyPaths(t *testing.T) {
 				request, ok := strings.CutPrefix(arn, "arn:aws:execute-api:REGION:ACCOUNT:API/$default/")
 				method, path, named := strings.Cut(request, "/")
 				if !ok || !named || strings.Contains(method, "*") {
-					t.Errorf("%s names no method and path: %s", name, arn)
+					t.Errorf("%s: the ARN %s has no method and path", name, arn)
 				}
 				if !slices.ContainsFunc(backendRoutes(t), func(route string) bool {
 					return matches(method+" /"+path, strings.Replace(route, "{id}", "con_x", 1))
 				}) {
-					t.Errorf("%s allows %s, which is no backend route", name, request)
+					t.Errorf("%s allows %s, which is not a backend route", name, request)
 				}
 			}
 		}

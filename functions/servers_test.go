@@ -17,35 +17,38 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/asanaauth/asanaauth/functions/internal/functest/gate"
+	"github.com/asanaauth/asanaauth/functions/internal/functest/awsproxy"
 )
 
-// endpoint is where a server listens, on this machine alone.
+// endpoint returns the URL of a server, from the environment variable name. It skips the test
+// if the variable is not set, and fails it if the host is not a loopback address. start is a
+// command that starts such a server.
 func endpoint(t *testing.T, name, start string) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs servers of AWS's APIs")
+		t.Skip("it needs servers of AWS APIs")
 	}
 	at := os.Getenv(name)
 	if at == "" {
 		if os.Getenv("CI_SERVERS") == "1" {
-			t.Fatalf("%s is not set, and CI_SERVERS says that it is", name)
+			t.Fatalf("CI_SERVERS is 1, but %s is not set", name)
 		}
-		t.Skipf("needs a server: start one (%s) and set %s to its URL", start, name)
+		t.Skipf("it needs a server: start one (%s) and set %s to its URL", start, name)
 	}
 	u, err := url.Parse(at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
-		t.Fatalf("%s is no loopback address", name)
+		t.Fatalf("%s is not a loopback address", name)
 	}
 	return at
 }
 
-// admin is who deploys: the servers without anything in between that forbids.
+// admin has access to the servers without restrictions, like an administrator who deploys
+// template.yaml.
 type admin struct {
-	dynamoDB, kmsURL, secretsURL string // of the servers
+	dynamoDB, kmsURL, secretsURL string // URLs of the servers
 
 	rows    *dynamodb.Client
 	keys    *kms.Client
@@ -71,16 +74,16 @@ func newAdmin(t *testing.T) *admin {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
 		},
 	}
-	// Through a gate: it reads a request to its end before it answers, which some
-	// servers do not, and then the SDK would try a finished call again.
-	at := func(target string) *string { return aws.String(gate.New(t, target, nil).URL) }
+	// Some servers respond before they have read the whole request, and the SDK then
+	// repeats a call that succeeded. A proxy reads the whole request first.
+	at := func(target string) *string { return aws.String(awsproxy.New(t, target, nil).URL) }
 	a.rows = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = at(a.dynamoDB) })
 	a.keys = kms.NewFromConfig(cfg, func(o *kms.Options) { o.BaseEndpoint = at(a.kmsURL) })
 	a.secrets = secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) { o.BaseEndpoint = at(a.secretsURL) })
 	return a
 }
 
-// table makes a table as template.yaml has it, and returns its name.
+// table creates a table with the key schema of template.yaml, and returns its name.
 func (a *admin) table(t *testing.T) string {
 	t.Helper()
 	name := "functions-" + rand.Text()
@@ -97,13 +100,13 @@ func (a *admin) table(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// t's context has ended.
+		// t.Context() is done already.
 		a.rows.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name})
 	})
 	return name
 }
 
-// key makes a KMS key, and returns its ARN.
+// key creates a KMS key and returns its ARN.
 func (a *admin) key(t *testing.T) string {
 	t.Helper()
 	out, err := a.keys.CreateKey(t.Context(), &kms.CreateKeyInput{})
@@ -113,7 +116,7 @@ func (a *admin) key(t *testing.T) string {
 	return aws.ToString(out.KeyMetadata.Arn)
 }
 
-// secret keeps a text, and returns its ARN.
+// secret creates a secret with the value text and returns its ARN.
 func (a *admin) secret(t *testing.T, text string) string {
 	t.Helper()
 	out, err := a.secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
@@ -124,7 +127,7 @@ func (a *admin) secret(t *testing.T, text string) string {
 	return aws.ToString(out.ARN)
 }
 
-// scan gives every item of the table.
+// scan returns every item of the table.
 func (a *admin) scan(t *testing.T, table string) []map[string]types.AttributeValue {
 	t.Helper()
 	var items []map[string]types.AttributeValue

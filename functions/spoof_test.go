@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// spoofed are headers in which somebody could claim to be a backend.
+// spoofed returns headers with which a client could claim to be the backend with that ARN.
 func spoofed(arn string) map[string]string {
 	context := `{"authorizer":{"iam":{"userArn":"` + arn + `","accountId":"111122223333"}}}`
 	return map[string]string{
@@ -24,7 +24,8 @@ func spoofed(arn string) map[string]string {
 	}
 }
 
-// What a header says makes nobody a backend, and no backend another one.
+// TestSpoofedHeaders checks that headers do not authenticate a request, and do not change the
+// identity of an authenticated one.
 func TestSpoofedHeaders(t *testing.T) {
 	t.Parallel()
 	const claimed = "arn:aws:iam::111122223333:role/claimed"
@@ -47,22 +48,22 @@ func TestSpoofedHeaders(t *testing.T) {
 	}
 	for header, value := range spoofed(claimed) {
 		if a := ask(false, header, value); a.status != http.StatusUnauthorized {
-			t.Errorf("%s alone: %d, want 401", header, a.status)
+			t.Errorf("%s without an identity: got %d, want 401", header, a.status)
 		}
 		if a := ask(true, header, value); a.status != http.StatusNotFound {
-			t.Errorf("%s beside an identity: %d, want 404", header, a.status)
+			t.Errorf("%s with an identity: got %d, want 404", header, a.status)
 		}
 	}
-	// An identity without an ARN is none.
+	// An identity without an ARN does not authenticate a request.
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, public+"/connections?owner=o", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp, err := f.Do(lambdatest.As(r, lambdatest.Identity{AccountID: "111122223333", AccessKey: "ASIA"}))
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("an identity without an ARN: %v, %v; want 401", resp, err)
+		t.Errorf("identity without an ARN: got %v, %v; want 401", resp, err)
 	}
-	// Audit lines name who the event says it is.
+	// Audit lines have the identity of the event.
 	r, err = http.NewRequestWithContext(t.Context(), http.MethodPost, public+"/connections", strings.NewReader(
 		`{"token":`+quoted(d.asana.PersonalAccessToken(asanatest.Bot))+`,"owner":"o","kind":"personal_access_token"}`))
 	if err != nil {
@@ -74,22 +75,22 @@ func TestSpoofedHeaders(t *testing.T) {
 	}
 	resp, err = f.Do(lambdatest.As(r, lambdatest.Identity{UserARN: saasARN}))
 	if err != nil || resp.StatusCode != http.StatusCreated {
-		t.Fatalf("an import: %v, %v", resp, err)
+		t.Fatalf("importing a token: got %v, %v; want 201", resp, err)
 	}
-	f.Kill() // its log is whole once it has ended
+	f.Kill() // when the process has ended, its log is complete
 	audited := 0
 	for _, line := range f.Logs() {
 		if strings.Contains(line, `"audit":`) {
 			audited++
 			if !strings.Contains(line, `"caller":"`+saasARN+`"`) {
-				t.Errorf("an audit line names another caller: %s", line)
+				t.Errorf("got audit line %s, want the caller %s", line, saasARN)
 			}
 		}
 	}
 	if audited == 0 {
-		t.Error("there is no audit line")
+		t.Error("the log has no audit line")
 	}
 	if strings.Contains(d.logged(), claimed) {
-		t.Error("a log repeats what a header claimed")
+		t.Error("the log contains the value of a spoofed header")
 	}
 }

@@ -15,15 +15,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// permissions is what each function may do: an action, and the kind of rows that it
-// is for. TestPermissions has the functions prove that they need all of it, and
-// nothing else.
+// permissions returns the permissions that each function should have: an action and, for
+// DynamoDB, a pattern of partition keys. TestPermissions checks that the functions need
+// exactly these.
 func permissions() map[string][]string {
 	opens := []string{"dynamodb:BatchGetItem k#keyring", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents"}
 	asks := append(slices.Clone(opens), "secretsmanager:GetSecretValue")
 	refreshes := append(slices.Clone(asks),
 		"dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem s#*", "dynamodb:PutItem c#*", "dynamodb:PutItem s#*",
-		"dynamodb:Query u#*") // where the connection ended during a refresh
+		"dynamodb:Query u#*") // if the connection ended during a refresh
 	return map[string][]string{
 		"authorize": {"dynamodb:BatchGetItem a#*", "dynamodb:BatchGetItem l#*", "dynamodb:PutItem a#*", "logs:CreateLogStream", "logs:PutLogEvents"},
 		"callback": append(slices.Clone(asks), "kms:Encrypt",
@@ -59,7 +59,7 @@ func TestTemplatePermissions(t *testing.T) {
 		}
 		slices.Sort(got)
 		if diff := cmp.Diff(want[name], got); diff != "" {
-			t.Errorf("%s may (-want +in template.yaml):\n%s", name, diff)
+			t.Errorf("permissions of %s (-want +in template.yaml):\n%s", name, diff)
 		}
 	}
 }
@@ -76,17 +76,18 @@ func checkResource(t *testing.T, name, action string, s template.Statement) {
 	service, _, _ := strings.Cut(action, ":")
 	want := map[string]string{"dynamodb": "Table", "kms": "Key", "secretsmanager": "AsanaClientSecretArn", "logs": "FunctionLogs"}[service]
 	if s.Resource != want {
-		t.Errorf("%s: %s on %s, want %s", name, action, s.Resource, want)
+		t.Errorf("%s: got %s on %s, want it on %s", name, action, s.Resource, want)
 	}
 	if service == "dynamodb" && len(s.LeadingKeys) == 0 {
-		t.Errorf("%s: %s on all rows", name, action)
+		t.Errorf("%s: got %s on all rows, want a condition on LeadingKeys", name, action)
 	}
 	if _, bound := s.Context["installation"]; service == "kms" && (!bound || s.Context["purpose"] == "") {
-		t.Errorf("%s: %s in any encryption context", name, action)
+		t.Errorf("%s: got %s in any encryption context, want a condition on it", name, action)
 	}
 }
 
-// The kinds of rows in template.yaml are those of the code.
+// TestTemplateRowKinds checks that every pattern of partition keys in template.yaml matches a
+// kind of row in the code.
 func TestTemplateRowKinds(t *testing.T) {
 	id := store.ConnectionID(store.HashText("owner"), "1", "oauth")
 	keys := []string{
@@ -99,7 +100,7 @@ func TestTemplateRowKinds(t *testing.T) {
 			for _, pattern := range s.LeadingKeys {
 				matched := slices.ContainsFunc(keys, func(key string) bool { return template.Like(pattern, key) })
 				if !matched || len(pattern) < 3 {
-					t.Errorf("%s: no kind of row begins with %q", name, pattern)
+					t.Errorf("%s: no kind of row matches %q", name, pattern)
 				}
 			}
 		}
@@ -119,23 +120,24 @@ func TestTemplateTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(table.KeySchema) != 2 || table.KeySchema[0].AttributeName != "pk" || table.KeySchema[1].AttributeName != "sk" {
-		t.Errorf("keys %v, want pk and sk", table.KeySchema)
+		t.Errorf("got key schema %v, want pk and sk", table.KeySchema)
 	}
 	item := store.Encode(store.Put(&store.Attempt{End: time.Now()}, store.Absent, "w").Row)
 	if _, ok := item[table.TimeToLiveSpecification.AttributeName]; !ok || table.TimeToLiveSpecification.Enabled != "true" {
-		t.Errorf("no row has the TTL attribute %q", table.TimeToLiveSpecification.AttributeName)
+		t.Errorf("got TTL attribute %q, which rows do not have", table.TimeToLiveSpecification.AttributeName)
 	}
 	if table.BillingMode != "PAY_PER_REQUEST" || table.DeletionProtectionEnabled != "true" || table.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled != "true" {
-		t.Errorf("table %+v", table)
+		t.Errorf("got table %+v, want on-demand billing, deletion protection and point-in-time recovery", table)
 	}
 	for _, kept := range []string{"Table", "Key"} {
 		if r := resources[kept]; r.DeletionPolicy != "Retain" || r.UpdateReplacePolicy != "Retain" {
-			t.Errorf("%s goes with the stack", kept)
+			t.Errorf("%s is deleted with the stack, want it retained", kept)
 		}
 	}
 }
 
-// Every folder here is a function of the template, and "sam build" builds it.
+// TestTemplateFunctions checks that every directory here is a function in template.yaml, and
+// that "sam build" builds it.
 func TestTemplateFunctions(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	if err != nil {
@@ -159,25 +161,26 @@ func TestTemplateFunctions(t *testing.T) {
 		count++
 		f, ok := tm.Functions[e.Name()]
 		if !ok {
-			t.Errorf("template.yaml has no function with the route /%s", e.Name())
+			t.Errorf("template.yaml has no function for the route /%s", e.Name())
 			continue
 		}
 		target := "build-" + f.LogicalID + ": ; $(call build," + e.Name() + ")\n"
 		if !strings.Contains(string(makefile), target) {
-			t.Errorf("the Makefile has no line %q", target)
+			t.Errorf("the Makefile does not have the line %q", target)
 		}
 		if !strings.Contains(string(makefile), "\nGOARCH ?= "+f.Machine+"\n") {
-			t.Errorf("%s runs on %q, for which the Makefile does not build", e.Name(), f.Machine)
+			t.Errorf("%s runs on %q, but the Makefile builds for another architecture", e.Name(), f.Machine)
 		}
-		// Callers have 25 s, and whoever is nearer to them has to wait longer.
+		// A request may take 25 s. Lambda must wait longer than the function's own limit,
+		// and API Gateway longer than Lambda.
 		if f.Timeout != "28" || slices.ContainsFunc(f.Waits, func(ms string) bool { return ms != "30000" }) {
-			t.Errorf("%s has %s s, and API Gateway waits %v ms", e.Name(), f.Timeout, f.Waits)
+			t.Errorf("%s: got a timeout of %s s, and of %v ms in API Gateway; want 28 s and 30000 ms", e.Name(), f.Timeout, f.Waits)
 		}
 		if tm.Resources[f.LogicalID].Metadata["BuildMethod"] != "makefile" {
 			t.Errorf("%s is not built by the Makefile", f.LogicalID)
 		}
 	}
 	if count != len(tm.Functions) {
-		t.Errorf("%d folders, %d functions in template.yaml", count, len(tm.Functions))
+		t.Errorf("got %d directories, but template.yaml has %d functions", count, len(tm.Functions))
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The whole trip, in both response types, by the built functions and under the
-// permissions of template.yaml.
-func TestTrip(t *testing.T) {
+// TestSignIn signs a person in, uses every frontend route, and disconnects, with both
+// response types. The built functions have only the permissions of template.yaml.
+func TestSignIn(t *testing.T) {
 	t.Parallel()
 	for _, responseType := range []string{"code", "code id_token"} {
 		t.Run(responseType, func(t *testing.T) {
@@ -21,13 +21,13 @@ func TestTrip(t *testing.T) {
 			r := b.request(t, http.MethodGet, back.RequestURI(), "", false)
 			if responseType == "code id_token" {
 				if back.RawQuery != "" || !strings.Contains(back.Fragment, "id_token=") {
-					t.Fatalf("Asana answers with query %t and no ID token in the fragment", back.RawQuery != "")
+					t.Fatalf("Asana's redirect has a query: %t; want only a fragment, with an ID token", back.RawQuery != "")
 				}
 				page := b.send(t, f["callback"], r)
 				if page.status != http.StatusOK || !strings.Contains(page.body, "<form") && !strings.Contains(page.body, "<script") {
-					t.Fatalf("GET /callback: %d, want the page that posts the fragment", page.status)
+					t.Fatalf("GET /callback: got %d, want the page that posts the fragment", page.status)
 				}
-				// API Gateway sends forms as base64.
+				// API Gateway encodes form bodies in base64.
 				r = b.request(t, http.MethodPost, "/callback", back.EscapedFragment(), false)
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 				r.Header.Set("Origin", "null")
@@ -37,35 +37,35 @@ func TestTrip(t *testing.T) {
 
 			who := b.ask(t, f["session"], http.MethodGet, "/session", "", http.StatusOK)
 			if who.text("asana_user") != asanatest.Member || who.text("email") != "mia@acme.example" || who.text("status") != "active" {
-				t.Errorf("GET /session: %s", who.body)
+				t.Errorf("GET /session: got %s", who.body)
 			}
 			token := b.ask(t, f["refresh"], http.MethodPost, "/refresh", `{"min_ttl":300}`, http.StatusOK).text("access_token")
-			if !opens(t, d, token) {
-				t.Errorf("Asana does not take the token")
+			if !accepted(t, d, token) {
+				t.Errorf("Asana does not accept the token")
 			}
 			b.seen = append(b.seen, token)
 			list := b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
 			one := b.ask(t, f["membership"], http.MethodGet, "/membership?workspace="+asanatest.Acme, "", http.StatusOK)
 			if !strings.Contains(list.body, one.body[:len(one.body)-1]) || !strings.Contains(one.body, `"can_write":true`) {
-				t.Errorf("GET /membership: %s\nin the workspace: %s", list.body, one.body)
+				t.Errorf("GET /membership: got %s\nand for the workspace %s", list.body, one.body)
 			}
-			nothingReadable(t, d, b)
+			checkNoSecrets(t, d, b)
 
 			end := b.ask(t, f["disconnect"], http.MethodPost, "/disconnect", "{}", http.StatusOK)
 			if end.body != `{"status":"disconnected","revoked_at_asana":true}` {
-				t.Errorf("POST /disconnect: %s", end.body)
+				t.Errorf("POST /disconnect: got %s", end.body)
 			}
-			if opens(t, d, token) {
-				t.Error("Asana still takes the token")
+			if accepted(t, d, token) {
+				t.Error("Asana still accepts the token")
 			}
-			nothingReadable(t, d, b)
-			denied(t, d)
+			checkNoSecrets(t, d, b)
+			checkNothingDenied(t, d)
 		})
 	}
 }
 
-// opens reports whether Asana takes an access token.
-func opens(t *testing.T, d *deployment, token string) bool {
+// accepted reports whether Asana accepts an access token.
+func accepted(t *testing.T, d *deployment, token string) bool {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.env["ASANA_BASE_URL"]+"/api/1.0/users/me", nil)
 	if err != nil {
@@ -80,9 +80,9 @@ func opens(t *testing.T, d *deployment, token string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// nothingReadable looks for whatever must not be read in every row, and in every
-// line of every log.
-func nothingReadable(t *testing.T, d *deployment, b *browser) {
+// checkNoSecrets checks that no row and no log line contains a credential, personal data, or
+// anything that b has seen.
+func checkNoSecrets(t *testing.T, d *deployment, b *browser) {
 	t.Helper()
 	rows, logs := d.text(t), d.logged()
 	for i, secret := range append(d.credentials(t), b.seen...) {
@@ -90,25 +90,25 @@ func nothingReadable(t *testing.T, d *deployment, b *browser) {
 			t.Fatalf("credential %d is empty", i)
 		}
 		if strings.Contains(rows, secret) {
-			t.Errorf("credential %d is readable in the table", i)
+			t.Errorf("credential %d is in the table in plain text", i)
 		}
 		if strings.Contains(logs, secret) {
-			t.Errorf("credential %d is readable in a log", i)
+			t.Errorf("credential %d is in a log", i)
 		}
 	}
 	if strings.Contains(logs, "code=") || strings.Contains(logs, "state=") {
-		t.Error("a log has a query string")
+		t.Error("a log contains a query string")
 	}
 }
 
-// denied reports what the functions tried and template.yaml does not allow.
-func denied(t *testing.T, d *deployment) {
+// checkNothingDenied checks that template.yaml allowed all calls of the functions.
+func checkNothingDenied(t *testing.T, d *deployment) {
 	t.Helper()
-	for name, g := range d.gates {
+	for name, g := range d.proxies {
 		for _, one := range g.all() {
 			for _, c := range one.Calls() {
 				if c.Statement < 0 {
-					t.Errorf("template.yaml does not let %s do %s on %q", name, c.Action, c.LeadingKeys)
+					t.Errorf("template.yaml does not allow %s to call %s on %q", name, c.Action, c.LeadingKeys)
 				}
 			}
 		}

@@ -1,5 +1,6 @@
-// Package functest tests what every function's main promises. It is for tests
-// alone.
+// Package functest tests the main package of a function. [Main.Run] has the tests that every
+// function must pass; [Main.Handler], [Serve] and [Frontend] help with others. It is only for
+// tests.
 package functest
 
 import (
@@ -24,13 +25,13 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// Main is a function's main under test.
+// Main is the main package of a function under test.
 type Main struct {
-	Name       string // of the function: its folder, and the first segment of its path
+	Name       string // the function's directory and the first segment of its path
 	NewHandler boot.NewHandler
-	Required   []string // variables that have no default
-	Routes     []string // "ANY /path" each; none: "ANY /" and the name
-	Signed     bool     // all routes want an IAM identity
+	Required   []string // variables without a default
+	Routes     []string // "ANY /path" each; nil means "ANY /" + Name
+	Signed     bool     // whether all routes require an IAM identity
 }
 
 func (m Main) routes() []string {
@@ -40,10 +41,10 @@ func (m Main) routes() []string {
 	return m.Routes
 }
 
-// platform are the variables that Lambda sets and every function requires.
+// platform lists the variables that every function requires and that Lambda sets.
 var platform = []string{"AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"}
 
-// Env has every variable of every function. The servers it names refuse
+// Env returns values for all variables of all functions. The endpoints in it refuse
 // connections.
 func Env() map[string]string {
 	return map[string]string{
@@ -60,9 +61,12 @@ func Env() map[string]string {
 	}
 }
 
-// Run tests that m reads its variables, no more, and those of template.yaml; that
-// it names all mistakes and no value; that it answers its route alone; and that the
-// sample event gets as far as the table, which is not there.
+// Run tests the following:
+//   - NewHandler reads exactly the variables that template.yaml sets, and that
+//     docs/configuration.md lists.
+//   - Its error names every missing or malformed variable, and contains no value.
+//   - The handler serves its own routes and no others.
+//   - The sample event in the directory events gets a 503, because the table is unavailable.
 func (m Main) Run(t *testing.T) {
 	t.Run("no variable set", m.empty)
 	t.Run("every variable malformed", m.malformed)
@@ -72,15 +76,15 @@ func (m Main) Run(t *testing.T) {
 	t.Run("sample event", m.event)
 }
 
-// recorder is a lookup that remembers what was asked for.
+// recorder has a lookup function that records which variables are read.
 type recorder struct {
-	env   map[string]string
-	asked []string
+	env  map[string]string
+	read []string
 }
 
 func (r *recorder) lookup(name string) (string, bool) {
-	if !slices.Contains(r.asked, name) {
-		r.asked = append(r.asked, name)
+	if !slices.Contains(r.read, name) {
+		r.read = append(r.read, name)
 	}
 	v, ok := r.env[name]
 	return v, ok
@@ -96,11 +100,11 @@ func (m Main) empty(t *testing.T) {
 	}
 	want := slices.Sorted(slices.Values(append(slices.Clone(platform), m.Required...)))
 	if diff := cmp.Diff(want, names(err)); diff != "" {
-		t.Errorf("variables reported as missing (-want +got):\n%s", diff)
+		t.Errorf("missing variables in the error (-want +got):\n%s", diff)
 	}
 }
 
-// names are those of the variables in err, a line each.
+// names returns the sorted names of the variables in err, which has one error on each line.
 func names(err error) []string {
 	var out []string
 	for line := range strings.Lines(err.Error()) {
@@ -122,14 +126,14 @@ func (m Main) malformed(t *testing.T) {
 	var log bytes.Buffer
 	_, err := m.NewHandler(t.Context(), r.lookup, slog.New(slog.NewTextHandler(&log, nil)))
 	if err == nil {
-		t.Fatal("malformed variables are accepted")
+		t.Fatal("newHandler with malformed variables returned no error")
 	}
 	if strings.Contains(err.Error()+log.String(), "hunter2") {
-		t.Errorf("a value is repeated: %v\n%s", err, &log)
+		t.Errorf("the error or the log contains a value: %v\n%s", err, &log)
 	}
-	for _, name := range r.asked {
+	for _, name := range r.read {
 		if _, ok := r.env[name]; ok && !slices.Contains(names(err), name) {
-			t.Errorf("%s is read, and not checked", name)
+			t.Errorf("%s is read but not checked", name)
 		}
 	}
 }
@@ -143,16 +147,16 @@ func (m Main) template(t *testing.T) {
 	if _, err := m.NewHandler(t.Context(), r.lookup, discard()); err != nil {
 		t.Fatal(err)
 	}
-	var read []string
-	for _, name := range r.asked {
+	var got []string
+	for _, name := range r.read {
 		if !strings.HasPrefix(name, "AWS_") || name == "AWS_ACCOUNT_ID" {
-			read = append(read, name)
+			got = append(got, name)
 		}
 	}
-	slices.Sort(read)
-	// Go's crypto/x509 reads this one.
+	slices.Sort(got)
+	// Go's crypto/x509 reads SSL_CERT_DIR.
 	set := slices.DeleteFunc(slices.Clone(f.Variables), func(name string) bool { return name == "SSL_CERT_DIR" })
-	if diff := cmp.Diff(read, set); diff != "" {
+	if diff := cmp.Diff(got, set); diff != "" {
 		t.Errorf("variables (-read by newHandler +set in template.yaml):\n%s", diff)
 	}
 	if diff := cmp.Diff(m.routes(), f.Routes); diff != "" {
@@ -160,7 +164,7 @@ func (m Main) template(t *testing.T) {
 	}
 	for _, authorizer := range f.SignedBy {
 		if (authorizer == "AWS_IAM") != m.Signed || !m.Signed && authorizer != "" {
-			t.Errorf("template.yaml has the authorizer %q on a route", authorizer)
+			t.Errorf("template.yaml has a route with the authorizer %q, want AWS_IAM: %t", authorizer, m.Signed)
 		}
 	}
 }
@@ -169,20 +173,20 @@ func (m Main) route(t *testing.T) {
 	h := m.Handler(t)
 	elsewhere := http.StatusNotFound
 	if m.Signed {
-		elsewhere = http.StatusUnauthorized // nobody learns what there is
+		elsewhere = http.StatusUnauthorized // the response does not reveal which routes exist
 	}
 	for _, path := range []string{"/", "/" + m.Name + "/foo/bar", "/" + m.Name + "s"} {
 		if got := Serve(h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)).Code; got != elsewhere {
-			t.Errorf("GET %s: %d, want %d", path, got, elsewhere)
+			t.Errorf("GET %s: got %d, want %d", path, got, elsewhere)
 		}
 	}
-	// The route is there for every method: with an answer, or with a refusal.
+	// The handler must respond to every method, if only with an error such as 405.
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions, http.MethodPatch} {
 		for _, route := range m.routes() {
 			path := strings.TrimPrefix(route, "ANY ")
 			w := Serve(h, httptest.NewRequestWithContext(t.Context(), method, path, nil))
 			if w.Code == http.StatusNotFound || w.Code == http.StatusInternalServerError || w.Header().Get("X-Request-Id") == "" {
-				t.Errorf("%s %s: %d with headers %v", method, path, w.Code, w.Header())
+				t.Errorf("%s %s: got %d with headers %v, want a request id and neither 404 nor 500", method, path, w.Code, w.Header())
 			}
 		}
 	}
@@ -202,12 +206,12 @@ func (m Main) event(t *testing.T) {
 		t.Fatal(err)
 	}
 	if resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("events/%s.json: %s, want 503: all but the table is there", m.Name, out)
+		t.Errorf("events/%s.json: got %s, want 503 because the table is unavailable", m.Name, out)
 	}
 }
 
-// Handler is m's handler with the variables of Env and those in changes, which
-// are pairs of name and value.
+// Handler returns the function's handler, with the variables of Env. changes are names and
+// values of variables to set in addition.
 func (m Main) Handler(t *testing.T, changes ...string) http.Handler {
 	t.Helper()
 	r := recorder{env: Env()}
@@ -221,14 +225,14 @@ func (m Main) Handler(t *testing.T, changes ...string) http.Handler {
 	return h
 }
 
-// Serve answers one request.
+// Serve serves r with h and returns the recorded response.
 func Serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
 }
 
-// Frontend is a request as the SaaS app's frontend makes it, without a session.
+// Frontend returns a request of the SaaS app's frontend, without a session cookie.
 func Frontend(ctx context.Context, method, path, body string) *http.Request {
 	r := httptest.NewRequestWithContext(ctx, method, fmt.Sprintf("https://auth.example.com%s", path), strings.NewReader(body))
 	r.Header.Set("Origin", "https://app.example.com")
@@ -236,8 +240,9 @@ func Frontend(ctx context.Context, method, path, body string) *http.Request {
 	return r
 }
 
-// LookAtSources makes "go test" run a test again when a file changes that it does
-// not import: its cache does not see what a build of a function reads.
+// LookAtSources makes "go test" run a test again if any Go file of the functions changes. The
+// cache of test results does not know which files "go build" reads in a test, so
+// LookAtSources calls os.Stat for each of them.
 func LookAtSources(t testing.TB) {
 	t.Helper()
 	root := filepath.Dir(template.Path(t))

@@ -20,7 +20,7 @@ func (m Main) page(t *testing.T) {
 	if _, err := m.NewHandler(t.Context(), r.lookup, discard()); err != nil {
 		t.Fatal(err)
 	}
-	want := slices.DeleteFunc(r.asked, func(name string) bool { return strings.HasPrefix(name, "AWS_") })
+	want := slices.DeleteFunc(r.read, func(name string) bool { return strings.HasPrefix(name, "AWS_") })
 	slices.Sort(want)
 	if diff := cmp.Diff(want, m.documented(t)); diff != "" {
 		t.Errorf("variables (-read by newHandler +in docs/configuration.md):\n%s", diff)

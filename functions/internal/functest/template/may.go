@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// Request is one call to AWS, as IAM looks at it.
+// Request has the properties of a call to AWS that IAM checks.
 type Request struct {
-	Action      string            // "dynamodb:PutItem"
-	LeadingKeys []string          // partition keys of the rows it touches
-	Context     map[string]string // encryption context
+	Action      string            // for example "dynamodb:PutItem"
+	LeadingKeys []string          // partition keys of the rows that the call reads or writes
+	Context     map[string]string // encryption context of KMS
 }
 
-// May reports which statement allows the request, as IAM would decide: every
-// leading key has to match a pattern of the same statement, and the context has to
-// have what the statement names. An installation that the template works out
-// matches any.
+// May returns the index of the first statement that allows the request, and whether there is
+// one. It decides like IAM: every leading key must match a pattern of that statement, and
+// the encryption context must contain the pairs of the statement. If the template computes a
+// value of the context, May accepts any value.
 func (f Function) May(r Request) (statement int, ok bool) {
 	for i, s := range f.Allows {
 		if slices.Contains(s.Actions, r.Action) && s.allowsKeys(r.LeadingKeys) && s.allowsContext(r.Context) {
@@ -47,7 +47,8 @@ func (s Statement) allowsContext(context map[string]string) bool {
 	return true
 }
 
-// Like is StringLike for patterns whose only wildcard is a * at the end.
+// Like reports whether s matches pattern, as IAM's StringLike does. The only wildcard that it
+// supports is a * at the end of the pattern.
 func Like(pattern, s string) bool {
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
 		return strings.HasPrefix(s, prefix)

@@ -1,5 +1,6 @@
-// Package template reads template.yaml as far as tests compare it with the code.
-// It knows the shapes that the file has, and fails the test for any other.
+// Package template reads the parts of template.yaml that tests compare with the code. It
+// supports only the kinds of YAML that the file uses now, and fails the test if it finds
+// anything else in these parts.
 package template
 
 import (
@@ -14,33 +15,33 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Template is template.yaml.
+// Template is the content of template.yaml.
 type Template struct {
 	Functions map[string]Function // by the first segment of their path
 	Resources map[string]Resource
 }
 
-// Function is one function with what its role may do.
+// Function is a Lambda function and the permissions of its role.
 type Function struct {
 	LogicalID string
-	Variables []string // sorted, the global ones among them
-	Routes    []string // "METHOD /path"
-	SignedBy  []string // the authorizer of each route, "" where it has none
+	Variables []string // sorted names of its environment variables, including the global ones
+	Routes    []string // "METHOD /path" each, sorted
+	SignedBy  []string // the authorizer of each route, or ""
 	Machine   string   // GOARCH
 	Timeout   string   // in seconds
-	Waits     []string // milliseconds that API Gateway waits, for each route
+	Waits     []string // API Gateway's time limit of each route, in milliseconds
 	Allows    []Statement
 }
 
-// Statement is one that allows: every one does.
+// Statement is a policy statement with the effect Allow.
 type Statement struct {
 	Actions     []string
-	Resource    string            // what !Ref or !GetAtt names
-	LeadingKeys []string          // patterns of partition keys; none for other services
-	Context     map[string]string // of encryption; "installation" is "" where it is worked out
+	Resource    string            // the logical id in !Ref or !GetAtt
+	LeadingKeys []string          // patterns of partition keys; nil for other services than DynamoDB
+	Context     map[string]string // required encryption context; "" is a value that the template computes
 }
 
-// Resource is one resource as it is written.
+// Resource is a resource as template.yaml has it, without tags.
 type Resource struct {
 	Type                                string
 	DeletionPolicy, UpdateReplacePolicy string
@@ -48,7 +49,7 @@ type Resource struct {
 	Properties                          json.RawMessage
 }
 
-// Path finds template.yaml, from whichever package a test runs in.
+// Path returns the path of template.yaml. It works in tests of every package.
 func Path(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -60,7 +61,7 @@ func Path(t testing.TB) string {
 			return filepath.Join(dir, "template.yaml")
 		}
 		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
+			t.Fatal("found no go.mod in the parent directories")
 		}
 		dir = filepath.Dir(dir)
 	}
@@ -103,8 +104,8 @@ func parse(t testing.TB, text []byte) Template {
 	return out
 }
 
-// plain drops tags, so that !Ref X is "X" and !If [A, B, C] a list, and makes a
-// string of every scalar.
+// plain converts a node to maps, slices and strings. It ignores tags: !Ref X becomes "X", and
+// !If [A, B, C] becomes a list.
 func plain(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -138,6 +139,7 @@ type functionProperties struct {
 	}
 }
 
+// function returns the function in resource r, and the first segment of its path.
 func (tm Template) function(t testing.TB, id string, r Resource, globals functionProperties) (string, Function) {
 	t.Helper()
 	var p functionProperties
@@ -160,7 +162,7 @@ func (tm Template) function(t testing.TB, id string, r Resource, globals functio
 	slices.Sort(f.Routes)
 	role, ok := strings.CutSuffix(p.Role, ".Arn")
 	if !ok {
-		t.Fatalf("template.yaml: %s has no role of its own", id)
+		t.Fatalf("template.yaml: the Role of %s is not !GetAtt ROLE.Arn", id)
 	}
 	f.Allows = tm.role(t, role)
 	return name, f
@@ -175,7 +177,7 @@ type policyDocument struct {
 	}
 }
 
-// role gives the statements of a role and of its managed policies.
+// role returns the statements of a role and of its managed policies.
 func (tm Template) role(t testing.TB, id string) []Statement {
 	t.Helper()
 	var p struct {
@@ -190,7 +192,7 @@ func (tm Template) role(t testing.TB, id string) []Statement {
 	for _, managed := range p.ManagedPolicyArns {
 		var m struct{ PolicyDocument policyDocument }
 		if tm.Resources[managed].Type != "AWS::IAM::ManagedPolicy" {
-			t.Fatalf("template.yaml: %s has the policy %s, which is not in the template", id, managed)
+			t.Fatalf("template.yaml: %s has the policy %s, which the template does not define", id, managed)
 		}
 		decode(t, managed, tm.Resources[managed].Properties, &m)
 		out = append(out, statements(t, managed, m.PolicyDocument)...)
@@ -203,7 +205,7 @@ func statements(t testing.TB, id string, d policyDocument) []Statement {
 	var out []Statement
 	for _, s := range d.Statement {
 		if s.Effect != "Allow" || len(s.Action) == 0 || s.Resource == "" {
-			t.Fatalf("template.yaml: %s has a statement that is not understood", id)
+			t.Fatalf("template.yaml: %s has a statement of an unsupported form", id)
 		}
 		one := Statement{Actions: s.Action, Resource: strings.TrimSuffix(s.Resource, ".Arn")}
 		for operator, conditions := range s.Condition {
@@ -216,6 +218,7 @@ func statements(t testing.TB, id string, d policyDocument) []Statement {
 	return out
 }
 
+// condition adds one condition to s.
 func (s *Statement) condition(t testing.TB, id, operator, key string, value json.RawMessage) {
 	t.Helper()
 	name, isContext := strings.CutPrefix(key, "kms:EncryptionContext:")
@@ -228,9 +231,9 @@ func (s *Statement) condition(t testing.TB, id, operator, key string, value json
 		}
 		var text any
 		decode(t, id, value, &text)
-		s.Context[name], _ = text.(string) // else it is worked out
+		s.Context[name], _ = text.(string) // "" if the template computes the value
 	default:
-		t.Fatalf("template.yaml: %s has the condition %s %s, which is not understood", id, operator, key)
+		t.Fatalf("template.yaml: %s has the unsupported condition %s %s", id, operator, key)
 	}
 }
 

@@ -34,8 +34,9 @@ func Maker(r *env.Reader, cfg aws.Config, s store.Store, log *slog.Logger) *keyr
 	return keys(r, s, log, wrapper(r, cfg))
 }
 
-// Opener is like Maker, for a function that has no permission to create a keyring. If the
-// keyring does not exist yet, its methods return an error that wraps [seal.ErrUnavailable].
+// Opener is like Maker, for a function that has no permission to create a keyring. The Ring
+// method of its result returns an error that wraps [seal.ErrUnavailable] if the keyring does
+// not exist yet.
 func Opener(r *env.Reader, cfg aws.Config, s store.Store, log *slog.Logger) *keyring.Keyring {
 	return keys(r, s, log, unwrapper{wrapper(r, cfg)})
 }

@@ -1,7 +1,7 @@
-// Package gate stands between a function and a server of one of AWS's APIs, in
-// tests: it remembers every call, lets through what template.yaml allows the
-// function, and can play a service that is away.
-package gate
+// Package awsproxy is a proxy between a function under test and a server of one AWS API. A
+// [Proxy] records every call, denies the calls that template.yaml does not allow the
+// function to make, and can simulate an outage. It is only for tests.
+package awsproxy
 
 import (
 	"bytes"
@@ -18,66 +18,67 @@ import (
 	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
 )
 
-// Call is one request that came.
+// Call is a request that a Proxy received.
 type Call struct {
 	template.Request
-	Parts     []template.Request // what it needs the permission for; a transaction has several
-	Statement int                // of the function's that allowed the last part; -1: denied
-	Status    int                // 0: no answer
-	Units     float64            // of writing, as DynamoDB counts them
+	Parts     []template.Request // the permissions that the call needs; more than one for a transaction
+	Statement int                // index of the policy statement that allowed the last part, or -1 if denied
+	Status    int                // HTTP status of the response, or 0 without a response
+	Units     float64            // DynamoDB write units
 }
 
-// Gate is one function's way to one server. Safe for concurrent use.
-type Gate struct {
+// Proxy forwards the calls of one function to one server. It is safe for concurrent use.
+type Proxy struct {
 	URL      string
-	function *template.Function // nil: everything is allowed
+	function *template.Function // nil allows every call
 	target   string
 	client   *http.Client
 
 	mu    sync.Mutex
-	away  bool
+	down  bool
 	calls []Call
 }
 
-// New opens a gate to the server at target, which ends with the test. Where
-// function is nil, nothing is forbidden.
-func New(t testing.TB, target string, function *template.Function) *Gate {
-	g := &Gate{function: function, target: target, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	server := httptest.NewServer(g)
+// New starts a proxy to the server at target, and stops it at the end of the test. The
+// proxy allows the calls that function's role allows, or every call if function is nil.
+func New(t testing.TB, target string, function *template.Function) *Proxy {
+	p := &Proxy{function: function, target: target, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	server := httptest.NewServer(p)
 	t.Cleanup(func() {
 		server.Close()
-		g.client.CloseIdleConnections()
+		p.client.CloseIdleConnections()
 	})
-	g.URL = server.URL
-	return g
+	p.URL = server.URL
+	return p
 }
 
-// Away makes the server unreachable, or reachable again.
-func (g *Gate) Away(away bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.away = away
+// SetDown starts or ends an outage. During an outage, the proxy records calls and closes
+// their connections.
+func (p *Proxy) SetDown(down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = down
 }
 
-// Calls returns what came since the last call of Forget.
-func (g *Gate) Calls() []Call {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.calls)
+// Calls returns the calls since the last use of ClearCalls.
+func (p *Proxy) Calls() []Call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.calls)
 }
 
-// Forget forgets all calls.
-func (g *Gate) Forget() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.calls = nil
+// ClearCalls removes all recorded calls.
+func (p *Proxy) ClearCalls() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = nil
 }
 
-// Actions are those of the calls that were answered with 200, in their order,
-// without the service's name.
-func (g *Gate) Actions() []string {
+// Actions returns the IAM actions of all calls with status 200, in order, without the
+// service prefix: for example "PutItem".
+func (p *Proxy) Actions() []string {
 	var out []string
-	for _, c := range g.Calls() {
+	for _, c := range p.Calls() {
 		if c.Status == http.StatusOK {
 			_, name, _ := strings.Cut(c.Action, ":")
 			out = append(out, name)
@@ -87,83 +88,84 @@ func (g *Gate) Actions() []string {
 }
 
 // ServeHTTP implements http.Handler.
-func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	parts := split(r.Header.Get("X-Amz-Target"), body)
 	if len(parts) == 0 {
-		panic(http.ErrAbortHandler) // a transaction of nothing
+		panic(http.ErrAbortHandler) // a transaction without parts
 	}
 	call := Call{Request: joined(parts), Parts: parts}
 	for _, part := range parts {
-		if call.Statement = g.statement(part); call.Statement < 0 {
+		if call.Statement = p.statement(part); call.Statement < 0 {
 			break
 		}
 	}
-	g.mu.Lock()
-	away := g.away
-	g.mu.Unlock()
-	if away {
-		g.note(call)
-		panic(http.ErrAbortHandler) // cuts the connection
+	p.mu.Lock()
+	down := p.down
+	p.mu.Unlock()
+	if down {
+		p.record(call)
+		panic(http.ErrAbortHandler) // closes the connection
 	}
 	if call.Statement < 0 {
 		call.Status = http.StatusBadRequest
-		g.note(call)
+		p.record(call)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		w.WriteHeader(call.Status)
 		fmt.Fprintf(w, `{"__type":"com.amazon.coral.service#AccessDeniedException","message":"template.yaml does not allow %s on %s"}`,
 			call.Action, strings.Join(call.LeadingKeys, " "))
 		return
 	}
-	g.forward(w, r, body, call)
+	p.forward(w, r, body, call)
 }
 
-func (g *Gate) statement(r template.Request) int {
-	if g.function == nil {
+// statement returns the index of the policy statement that allows r, or -1.
+func (p *Proxy) statement(r template.Request) int {
+	if p.function == nil {
 		return 0
 	}
-	if i, ok := g.function.May(r); ok {
+	if i, ok := p.function.May(r); ok {
 		return i
 	}
 	return -1
 }
 
-func (g *Gate) forward(w http.ResponseWriter, r *http.Request, body []byte, call Call) {
-	out, err := http.NewRequestWithContext(r.Context(), r.Method, g.target, bytes.NewReader(body))
+func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, body []byte, call Call) {
+	out, err := http.NewRequestWithContext(r.Context(), r.Method, p.target, bytes.NewReader(body))
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	out.Header = r.Header.Clone()
-	resp, err := g.client.Do(out)
+	resp, err := p.client.Do(out)
 	if err != nil {
-		g.note(call)
+		p.record(call)
 		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	respBody, err := io.ReadAll(resp.Body)
 	if err != nil {
-		g.note(call)
+		p.record(call)
 		panic(http.ErrAbortHandler)
 	}
 	call.Status, call.Units = resp.StatusCode, units(call.Action, body)
-	g.note(call)
+	p.record(call)
 	for name, values := range resp.Header {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(resp.StatusCode)
-	w.Write(answer)
+	w.Write(respBody)
 }
 
-func (g *Gate) note(c Call) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.calls = append(g.calls, c)
+func (p *Proxy) record(c Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, c)
 }
 
-// joined is the call that parts make up.
+// joined returns the request of which parts are the parts.
 func joined(parts []template.Request) template.Request {
 	all := template.Request{Action: parts[0].Action, Context: parts[0].Context}
 	if len(parts) > 1 {
@@ -183,20 +185,20 @@ type change struct{ Item, Key item }
 
 func (c change) pk() string { return c.Item.pk() + c.Key.pk() }
 
-// payload is what of all requests decides a permission.
+// payload has the members of all requests that decide which permissions a request needs.
 type payload struct {
 	change
 	RequestItems              map[string]struct{ Keys []item }
-	ExpressionAttributeValues item // of a Query, whose pk is :pk
+	ExpressionAttributeValues item // of a Query; :pk is the partition key
 	TransactItems             []struct{ Put, Delete, Update, ConditionCheck *change }
 	EncryptionContext         map[string]string
 }
 
-// split gives the permissions that a request needs, all of them: a transaction
-// those of its parts, everything else one.
+// split returns the permissions that a request needs: one for each part of a transaction,
+// and one for any other request.
 func split(target string, body []byte) []template.Request {
 	var p payload
-	json.Unmarshal(body, &p) // what cannot be read is allowed nothing
+	json.Unmarshal(body, &p) // a malformed body has no keys, so no statement allows it
 	service, action, _ := strings.Cut(target, ".")
 	switch {
 	case strings.HasPrefix(service, "DynamoDB"):

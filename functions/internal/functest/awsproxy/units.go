@@ -1,4 +1,4 @@
-package gate
+package awsproxy
 
 import (
 	"encoding/base64"
@@ -6,9 +6,10 @@ import (
 	"math"
 )
 
-// units counts what a PutItem writes, a unit for each kilobyte begun. Sizes are
-// those of https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html.
-// Servers that stand in for DynamoDB do not all count, and some only think they do.
+// units returns the write units of a PutItem: one per kilobyte, rounded up. It computes the
+// size of an item as documented at
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html.
+// Test servers for DynamoDB do not all report units, and some report wrong ones.
 func units(action string, body []byte) float64 {
 	if action != "dynamodb:PutItem" {
 		return 0
@@ -22,6 +23,7 @@ func units(action string, body []byte) float64 {
 	return math.Ceil(float64(size) / 1024)
 }
 
+// valueSize returns the size of an attribute's value in bytes.
 func valueSize(value map[string]any) int {
 	for kind, v := range value {
 		text, _ := v.(string)
@@ -34,5 +36,5 @@ func valueSize(value map[string]any) int {
 			return base64.StdEncoding.DecodedLen(len(text))
 		}
 	}
-	return 1 // a boolean, and the only other kind that rows have
+	return 1 // a boolean, the only other type in a row
 }
