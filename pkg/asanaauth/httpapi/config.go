@@ -28,7 +28,7 @@ type Config struct {
 	// PublicURL is the origin of this API for browsers, such as
 	// https://auth.example.com. If its scheme is http and its host is a loopback
 	// host, cookies are set without the __Host- prefix and without Secure. Then
-	// /authorize and /callback log a warning when they are constructed.
+	// NewAuthorize and NewCallback log a warning.
 	PublicURL string
 	// Log gets one line for each request. If it is nil, nothing is logged.
 	Log *slog.Logger
