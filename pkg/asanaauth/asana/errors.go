@@ -37,8 +37,8 @@ type Error struct {
 	//
 	// For OAuth endpoints it is the member "error" of a response with status 400 or 401.
 	// With any other status it is empty: an invalid_grant with status 500 is a failure of
-	// Asana's server and says nothing about the grant. The code has 1 to 64 characters
-	// of a-z and _, as the codes of RFC 6749 do, so that no token can appear as a code.
+	// Asana's server and says nothing about the grant. The code has 1 to 64 characters of
+	// a-z and _. RFC 6749 defines no other codes. A token never has this form.
 	//
 	// For the REST API it is FullPermissionsRequired, MissingScope or ViewOnly.
 	Code string

@@ -263,7 +263,7 @@ func TestInvalidSignatures(t *testing.T) {
 	}
 }
 
-// Keys that are too weak are rejected, and also keys that are so large that verifying is slow.
+// Keys are rejected if they are too weak, or so large that verifying is slow.
 func TestKeySizes(t *testing.T) {
 	t.Parallel()
 	for primes, ok := range map[int]bool{3: false, 5: true, 8: true, 9: false} {

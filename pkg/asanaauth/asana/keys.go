@@ -25,7 +25,7 @@ const (
 // is not used, because its requests can outlive the caller's deadline. Times are wall
 // clock times: while a Lambda sandbox is frozen, its monotonic clock may stop.
 type keyCache struct {
-	lock    chan struct{} // a mutex that a context can stop waiting for; guards what follows
+	lock    chan struct{} // guards the fields below; a caller stops waiting for it when its context ends
 	jwks    string        // URL of the key set
 	found   time.Time     // when jwks was fetched
 	keys    []jose.JSONWebKey

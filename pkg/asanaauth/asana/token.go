@@ -52,9 +52,9 @@ type Tokens struct {
 // one request. verifier is the PKCE code verifier; the zero value sends none. redirectURI
 // must be the one of the authorization request.
 //
-// Errors: [*Error]. A code that was used or has expired is [InvalidGrant]. A client
-// secret that is wrong is [InvalidClient]. A response with a malformed member is an
-// error with status 200.
+// Errors: [*Error]. Its Code is [InvalidGrant] if the authorization code was used or has
+// expired, and [InvalidClient] if the client secret is wrong. Its Status is 200 if a
+// member of the response is malformed.
 func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secret.String, redirectURI string) (Tokens, error) {
 	const op = "exchange"
 	if code.IsZero() || clientSecret.IsZero() {
@@ -72,14 +72,13 @@ func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secr
 }
 
 // Refresh exchanges a refresh token for new tokens (RFC 6749 section 6). It makes one
-// request. Tokens.Refresh is zero if the response has no refresh_token, as Asana's
-// responses today. If expires_in, scope or id_token is malformed, Refresh ignores that
-// member, so that a new refresh token is not lost.
+// request. Tokens.Refresh is zero if the response has no refresh_token. Asana sends none
+// today. If expires_in, scope or id_token is malformed, Refresh ignores that member.
+// Otherwise a new refresh token in the same response would be lost.
 //
-// Errors: [*Error]. A refresh token that is revoked or unknown is [InvalidGrant]. A client
-// secret that is wrong is [InvalidClient]. An access_token, token_type or refresh_token
-// that is malformed is an error with status 200. So is an empty refresh_token, because
-// its meaning is not defined.
+// Errors: [*Error]. Its Code is [InvalidGrant] if the refresh token is revoked or unknown,
+// and [InvalidClient] if the client secret is wrong. Its Status is 200 if access_token,
+// token_type or refresh_token is malformed. An empty refresh_token is malformed.
 func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.String) (Tokens, error) {
 	const op = opRefresh
 	if refresh.IsZero() || clientSecret.IsZero() {
@@ -91,11 +90,12 @@ func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.Strin
 	return tokens(ctx, op, tok, err)
 }
 
-// Revoke revokes a refresh token and the access tokens of its grant (RFC 7009). A nil
-// error means that they are no longer valid, also if they were not valid before. An
-// access token cannot be revoked: Asana responds with status 400.
+// Revoke revokes a refresh token and the access tokens of its grant (RFC 7009). It makes
+// one request. A nil error means that these tokens are no longer valid. Revoking tokens
+// that were already invalid is not an error. An access token cannot be revoked: Asana
+// responds with status 400.
 //
-// Errors: [*Error]. The token may still be valid then.
+// Errors: [*Error]. After an error, the tokens may still be valid.
 func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String) error {
 	const op = "revoke"
 	if refresh.IsZero() || clientSecret.IsZero() {
@@ -113,10 +113,11 @@ func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String
 	return checkRevoked(r)
 }
 
-// checkRevoked checks the body of a response with status 200 to a revocation. Asana does
-// not document that body, so most bodies are accepted, also an empty one. Three are not:
-// malformed JSON, a JSON object with an error, and an HTML page, which may come from a
-// proxy or announce maintenance. The caller can then revoke the token again.
+// checkRevoked checks the body of a revocation response with status 200. Asana does not
+// document this body, so checkRevoked accepts most bodies, even an empty one. It rejects
+// JSON that is malformed or not an object, a JSON object with an error, and an HTML page.
+// An HTML page may come from a proxy or announce maintenance. Revoking the same token
+// again is safe.
 func checkRevoked(r *response) error {
 	body := bytes.TrimSpace(r.body)
 	if len(body) == 0 {

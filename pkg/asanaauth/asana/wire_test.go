@@ -113,7 +113,7 @@ func (c *failingWrites) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// net/http resends a request of which nothing was written if it can rewind the body. A
+// If nothing of a request was written, net/http resends it if it can rewind the body. A
 // token request must fail and not be resent.
 func TestTokenRequestsAreNotResentAfterAFailedWrite(t *testing.T) {
 	t.Parallel()

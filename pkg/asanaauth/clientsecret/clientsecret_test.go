@@ -183,7 +183,7 @@ func (contextSource) ClientSecrets(ctx context.Context) ([]secret.String, error)
 	return nil, ctx.Err()
 }
 
-// The secret that Asana accepted last is tried first, also after the secrets were fetched
+// The secret that Asana accepted last is tried first, even after the secrets were fetched
 // again.
 func TestAcceptedSecretIsTriedFirst(t *testing.T) {
 	t.Parallel()
@@ -240,7 +240,7 @@ func TestARejectionWhileTheSourceIsUnavailable(t *testing.T) {
 	err := a.try()
 	for _, want := range []error{clientsecret.ErrRejected, errInvalid, errSource} {
 		if !errors.Is(err, want) {
-			t.Errorf("Try() = %v, want also %v", err, want)
+			t.Errorf("Try() = %v, want an error that wraps %v", err, want)
 		}
 	}
 	// The failed fetch does not count, so the next call fetches again.
@@ -249,7 +249,7 @@ func TestARejectionWhileTheSourceIsUnavailable(t *testing.T) {
 	a.wantTry("current", "new")
 }
 
-// Try returns an error that is not a rejection unchanged and does not try another secret.
+// If an error is not a rejection, Try returns it unchanged and tries no other secret.
 func TestErrorThatIsNotARejection(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current", "next")

@@ -57,7 +57,7 @@ type Keyring struct {
 	rand         io.Reader
 	log          *slog.Logger
 
-	lock    chan struct{} // a mutex that a context can stop waiting for; guards what follows
+	lock    chan struct{} // guards the fields below; a caller stops waiting for it when its context ends
 	ring    *seal.Ring
 	fetched time.Time
 	reread  time.Time // when the table was last read because a key was unknown
@@ -192,7 +192,7 @@ func (k *Keyring) enter(ctx context.Context) error {
 func (k *Keyring) leave() { <-k.lock }
 
 // refetch replaces the cached ring with the table's. If KMS denies the request, it discards
-// the cached ring. After any other error, also of the table, it sets retry.
+// the cached ring. After any other error, including the table's, it sets retry.
 func (k *Keyring) refetch(ctx context.Context, now time.Time) (*seal.Ring, error) {
 	ring, err := k.fetch(ctx)
 	switch {

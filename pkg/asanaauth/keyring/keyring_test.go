@@ -213,7 +213,7 @@ func TestKeyringIsUsedOneHourLongerDuringAnOutage(t *testing.T) {
 						t.Fatal("Ring() returned another ring, want the cached one")
 					}
 				}
-				authtest.WantCount(t, "reads in the first second", inst.Table.Count("read")-reads, 1)
+				authtest.WantCount(t, "reads in the first ten seconds", inst.Table.Count("read")-reads, 1)
 				time.Sleep(10 * time.Second)
 				mustRing(p)
 				authtest.WantCount(t, "reads after ten seconds", inst.Table.Count("read")-reads, 2)

@@ -59,9 +59,9 @@ func (r *Ring) Seal(random io.Reader, l Label, text secret.String) (secret.Seale
 	return aead.Seal(b, b[fieldHead:], []byte(plain), r.associated(l, r.primary)), nil
 }
 
-// Open decrypts a field that was sealed under l. It returns [ErrOpen] if the field cannot
-// be decrypted, also if s is empty: a field that was deleted from the table must not count
-// as an empty text. It returns [ErrUnknownKey] if the ring does not have the field's key.
+// Open decrypts a field that was sealed under l. It returns [ErrUnknownKey] if the ring does
+// not have the field's key, and [ErrOpen] if the field cannot be decrypted. An empty s is
+// an ErrOpen: a field that was deleted from the table must not count as an empty text.
 func (r *Ring) Open(l Label, s secret.Sealed) (secret.String, error) {
 	id, ok := KeyOf(s)
 	if !ok {

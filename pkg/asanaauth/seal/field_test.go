@@ -60,7 +60,7 @@ func mustOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, want st
 	}
 }
 
-// mustNotOpen fails the test unless Open returns exactly ErrOpen, which tells no cause.
+// mustNotOpen fails the test unless Open returns exactly ErrOpen, without a cause.
 func mustNotOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, why string) {
 	t.Helper()
 	if got, err := r.Open(l, s); err != seal.ErrOpen || !got.IsZero() {

@@ -51,9 +51,9 @@ type dataKey struct {
 	key     secret.String
 }
 
-// NewRing returns the first ring of an installation. It has one key, made with 36 bytes of
-// random, which must be cryptographically secure. now is the time of its creation. NewRing
-// returns an error if random fails or yields no usable key ID.
+// NewRing returns the first ring of an installation. It has one key, which is read from
+// random. random must be cryptographically secure. now is the creation time of the key.
+// NewRing returns an error if random fails or yields no usable key ID.
 func NewRing(random io.Reader, installation string, now time.Time) (*Ring, error) {
 	return (&Ring{installation: installation}).Rotate(random, now)
 }

@@ -65,10 +65,10 @@ func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map
 		return nil, err
 	}
 	if key != k.name {
-		return nil, fmt.Errorf("%w: another key than %s wrapped it", seal.ErrDenied, k.name)
+		return nil, fmt.Errorf("%w: the keyring was not wrapped with the key %s", seal.ErrDenied, k.name)
 	}
 	if len(wrapped) == 0 || wrapped[0] != version {
-		return nil, fmt.Errorf("%w: no local key wrapped it", seal.ErrDenied)
+		return nil, fmt.Errorf("%w: the bytes do not have the format of a local key", seal.ErrDenied)
 	}
 	plain, err := k.aead.Open(nil, nil, wrapped[1:], associated(encctx))
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package sealtest tests implementations of [seal.Wrapper].
 //
 // [Run] is a suite of tests for the contract of the interface. Every implementation runs
-// it, also implementations outside this module. [Faulty] is a Wrapper that counts calls
+// it, including those outside this module. [Faulty] is a Wrapper that counts calls
 // and fails on request, for tests of code that uses a Wrapper. This package imports
 // testing: only tests should import it.
 package sealtest
