@@ -11,7 +11,7 @@ import (
 
 const repository = "../.."
 
-// sources yields the files of the repository with one of the endings.
+// sources returns the texts of the repository's files with one of the endings, by path.
 func sources(t *testing.T, endings ...string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -104,5 +104,60 @@ func TestNoTextRefersToAPageThatIsNotHere(t *testing.T) {
 		for _, found := range absent.FindAllString(text, -1) {
 			t.Errorf("%s: %q refers to a page that is not in the repository", path, found)
 		}
+	}
+}
+
+// logged finds the names of audit events and alarms in Go code.
+var logged = regexp.MustCompile(`(?:Audit|Alarm)\w+ += "(\w+)"|String\("(?:audit|alarm)", "(\w+)"`)
+
+func TestDeployPageExplainsEachAuditLineAndAlarm(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(repository, "docs", "deploy.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for path, text := range sources(t, ".go") {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		for _, m := range logged.FindAllStringSubmatch(text, -1) {
+			names[m[1]+m[2]] = true
+		}
+	}
+	if len(names) < 13 {
+		t.Errorf("found only %d names in the code: %v", len(names), names)
+	}
+	for name := range names {
+		if !strings.Contains(string(page), "\n| `"+name+"` |") {
+			t.Errorf("docs/deploy.md does not explain %q", name)
+		}
+	}
+	for _, m := range regexp.MustCompile("\n\\| `(\\w+_?\\w*)` \\|").FindAllStringSubmatch(string(page), -1) {
+		if m[1] != "audit" && m[1] != "alarm" && !names[m[1]] {
+			t.Errorf("docs/deploy.md explains %q, which no code logs", m[1])
+		}
+	}
+}
+
+var testName = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)")
+
+func TestPagesNameTestsThatExist(t *testing.T) {
+	t.Parallel()
+	var code strings.Builder
+	for _, text := range sources(t, "_test.go") {
+		code.WriteString(text)
+	}
+	named := 0
+	for path, text := range sources(t, ".md") {
+		for _, m := range testName.FindAllStringSubmatch(text, -1) {
+			named++
+			if !strings.Contains(code.String(), "\nfunc "+m[1]+"(") {
+				t.Errorf("%s names %s, which does not exist", path, m[1])
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("the pages name only %d tests", named)
 	}
 }
