@@ -1,5 +1,6 @@
-// Package awstest makes deployments for tests on servers of AWS's APIs that run on
-// this machine: a table, a KMS key and a client secret, as template.yaml has them.
+// Package awstest creates the AWS resources of a deployment for tests: a table, a KMS key and
+// a client secret, like those of template.yaml. It uses local servers of DynamoDB, KMS and
+// Secrets Manager. [New] skips the test if the environment has no endpoints of such servers.
 package awstest
 
 import (
@@ -20,33 +21,32 @@ import (
 
 const region = "us-east-1"
 
-// endpoints are the variables that lead to the servers.
+// endpoints returns the environment variables that have the servers' URLs.
 func endpoints() []string {
 	return []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"}
 }
 
-// Deployment is what a deployment consists of.
+// Deployment has the resources of a deployment.
 type Deployment struct {
-	AWS       aws.Config // as a program loads it
+	AWS       aws.Config // configuration for the SDK's clients
 	Table     string     // deleted at the end of the test
 	KeyARN    string
 	SecretARN string
 }
 
-// New makes a deployment whose Asana app has that client secret. Without servers the
-// test is skipped, or fails if CI_SERVERS=1 says that there are some. With -short it
-// is skipped. Any address
-// but a loopback one fails it.
+// New creates a deployment whose Asana app has the client secret. It skips the test with
+// -short, or if the endpoint variables are not set. If CI_SERVERS is 1, unset variables fail
+// the test. An endpoint that is not a loopback address fails it too.
 func New(t testing.TB, clientSecret string) *Deployment {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs servers of AWS's APIs")
+		t.Skip("it needs servers of AWS APIs")
 	}
 	for _, name := range endpoints() {
 		checkEndpoint(t, name)
 	}
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion(region),
-		config.WithCredentialsProvider(aws.CredentialsProviderFunc(anybody)))
+		config.WithCredentialsProvider(aws.CredentialsProviderFunc(testCredentials)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,12 +62,12 @@ func New(t testing.TB, clientSecret string) *Deployment {
 	return &Deployment{AWS: cfg, Table: table(t, cfg), KeyARN: aws.ToString(key.KeyMetadata.Arn), SecretARN: aws.ToString(secret.ARN)}
 }
 
-func anybody(context.Context) (aws.Credentials, error) {
+func testCredentials(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 }
 
-// Environ is the deployment in the functions' variables, and the way to AWS, for a
-// process that inherits nothing.
+// Environ returns the functions' variables for the deployment, and the variables for AWS, as
+// NAME=VALUE. They are enough for a process that does not inherit the environment.
 func (d *Deployment) Environ() []string {
 	environ := []string{
 		"TABLE_NAME=" + d.Table, "KMS_KEY_ID=" + d.KeyARN, "ASANA_CLIENT_SECRET_ARN=" + d.SecretARN,
@@ -79,24 +79,27 @@ func (d *Deployment) Environ() []string {
 	return environ
 }
 
+// checkEndpoint skips or fails the test if the variable name is not the URL of a server on
+// this machine.
 func checkEndpoint(t testing.TB, name string) {
 	t.Helper()
 	at := os.Getenv(name)
 	if at == "" {
 		if os.Getenv("CI_SERVERS") == "1" {
-			t.Fatalf("%s is not set, and CI_SERVERS says that it is", name)
+			t.Fatalf("CI_SERVERS is 1, but %s is not set", name)
 		}
-		t.Skipf("needs servers of AWS's APIs: run it by .ci/servers, which sets %s and its like", name)
+		t.Skipf("it needs servers of AWS APIs: run it with .ci/servers, which sets %s", name)
 	}
 	u, err := url.Parse(at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
-		t.Fatalf("%s is no loopback address", name)
+		t.Fatalf("%s is not a loopback address", name)
 	}
 }
 
+// table creates a table with the key schema of template.yaml, and returns its name.
 func table(t testing.TB, cfg aws.Config) string {
 	t.Helper()
 	name, rows := "asanaauth-"+rand.Text(), dynamodb.NewFromConfig(cfg)
@@ -115,7 +118,7 @@ func table(t testing.TB, cfg aws.Config) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// t's context has ended.
+		// t.Context() is done already.
 		rows.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name})
 	})
 	return name

@@ -1,9 +1,10 @@
-// Package lambdatest runs built functions as Lambda and API Gateway would: under a
-// Runtime API of its own on loopback, with events made of HTTP requests. For tests
-// alone.
+// Package lambdatest runs Lambda functions on this machine, for tests. [Build] compiles a
+// function, and [Start] runs it with a local Lambda Runtime API. [Function.Do] sends it an
+// HTTP request as an event of an API Gateway HTTP API, and [Handler] serves an HTTP API with
+// several functions.
 //
-// It is at the root, and not under pkg/asanaauth, because the functions, their
-// boot package and the command test with it.
+// The package shares no code with the functions, so that it does not repeat their errors. It
+// does not check AWS signatures.
 package lambdatest
 
 import (
@@ -17,25 +18,25 @@ import (
 	"testing"
 )
 
-// builds has an entry for each package built in this test process. It is package
-// state because that is the scope it is about: linking takes a second, and every
-// test of a process means the same sources.
-var builds sync.Map // of func() (string, error), by what at returns
+// builds has an entry for each package that this process has built. It is a package variable
+// so that all tests of the process share the executables, because linking takes a second.
+// Its keys are results of buildKey, its values are of type func() (string, error).
+var builds sync.Map
 
-// Build compiles the main package pkg, an import path or "." or "./x" seen from
-// the test's directory, with the flags that functions ship with, and returns the
-// executable. A process builds each package once, at the first call. With -short
-// the test is skipped.
+// Build compiles the main package pkg with the flags of the Makefile, but without a version,
+// and returns the path of the executable. pkg is an import path, or a path relative to the
+// test's directory, such as "./x". A process builds each package only once. With -short,
+// Build skips the test.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it runs a program that has to be built")
+		t.Skip("it builds a program")
 	}
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	once, _ := builds.LoadOrStore(at(dir, pkg), sync.OnceValues(func() (string, error) {
+	once, _ := builds.LoadOrStore(buildKey(dir, pkg), sync.OnceValues(func() (string, error) {
 		return build(dir, pkg)
 	}))
 	binary, err := once.(func() (string, error))()
@@ -45,20 +46,19 @@ func Build(t testing.TB, pkg string) string {
 	return binary
 }
 
-// at is the folder of pkg, or of the module that an import path is seen from and the
-// path: the same for all that build the same package.
-func at(dir, pkg string) string {
+// buildKey identifies the package pkg, as seen from the directory dir.
+func buildKey(dir, pkg string) string {
 	if strings.HasPrefix(pkg, ".") {
 		return filepath.Join(dir, pkg)
 	}
 	return dir + "\x00" + pkg
 }
 
-// build leaves one file for each package in the user's cache, and begins with the
-// one that is there: "go build" links it again only if the sources are others. It
-// is renamed into place, as another process may be running the old one.
+// build builds pkg into a file in the user's cache directory. It starts with a copy of the
+// previous executable, because "go build" does not link again if the copy is up to date. It
+// renames the result into place, because another process may be running the old one.
 func build(dir, pkg string) (string, error) {
-	sum := sha256.Sum256([]byte(at(dir, pkg)))
+	sum := sha256.Sum256([]byte(buildKey(dir, pkg)))
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
@@ -73,7 +73,7 @@ func build(dir, pkg string) (string, error) {
 	}
 	defer os.RemoveAll(tmp)
 	binary, next := filepath.Join(cache, "bootstrap"), filepath.Join(tmp, "bootstrap")
-	os.Link(binary, next) // if that fails, "go build" begins with nothing
+	os.Link(binary, next) // if this fails, "go build" links again
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "lambda.norpc", "-o", next, pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -83,7 +83,7 @@ func build(dir, pkg string) (string, error) {
 	return binary, os.Rename(next, binary)
 }
 
-// buildError carries what the compiler said.
+// buildError is an error of "go build" with the compiler's output.
 type buildError struct {
 	err    error
 	output string

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Identity is what API Gateway's IAM authorizer puts into an event.
+// Identity is the IAM identity that API Gateway's IAM authorizer adds to an event.
 type Identity struct {
 	AccessKey      string `json:"accessKey"`
 	AccountID      string `json:"accountId"`
@@ -25,20 +25,21 @@ type Identity struct {
 
 type identityKey struct{}
 
-// As returns r as if the IAM authorizer had found it signed by who.
+// As returns a copy of r whose event has the identity who, as if API Gateway had verified its
+// signature.
 func As(r *http.Request, who Identity) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
 }
 
 type object = map[string]any
 
-// Event makes of r the event of payload format 2.0 that an HTTP API sends, with
-// that request id. It reads r's body to its end.
+// Event returns the event, in payload format 2.0, that an HTTP API sends for the request r. It
+// reads the body of r.
 func Event(r *http.Request, requestID string) ([]byte, error) {
 	headers, cookies := eventHeaders(r)
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		ip = "127.0.0.1" // a client's request has no address yet
+		ip = "127.0.0.1" // a client request has no RemoteAddr
 	}
 	now, path := time.Now().UTC(), rawPath(r)
 	route := r.Method + " " + path
@@ -64,7 +65,7 @@ func Event(r *http.Request, requestID string) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// rawPath is what was on the wire, as far as net/http tells.
+// rawPath returns the path as it was sent, with its escapes.
 func rawPath(r *http.Request) string {
 	if r.RequestURI != "" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
@@ -76,8 +77,8 @@ func rawPath(r *http.Request) string {
 	return "/"
 }
 
-// eventHeaders are in lower case, repeated ones joined by commas, and cookies
-// apart from them.
+// eventHeaders returns the headers of r with names in lower case and repeated headers joined
+// with commas, and its cookies.
 func eventHeaders(r *http.Request) (headers map[string]string, cookies []string) {
 	headers = map[string]string{"host": r.Host, "x-forwarded-port": "443", "x-forwarded-proto": "https"}
 	if r.Host == "" {
@@ -99,7 +100,8 @@ func eventHeaders(r *http.Request) (headers map[string]string, cookies []string)
 	return headers, cookies
 }
 
-// addBody encodes every body but text and JSON: forms, too.
+// addBody adds the body of r to e. It encodes all bodies in base64 except text, JSON,
+// JavaScript and XML. API Gateway encodes form bodies too.
 func addBody(e object, headers map[string]string, r *http.Request) error {
 	if r.Body == nil {
 		return nil

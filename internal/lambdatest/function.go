@@ -15,34 +15,34 @@ import (
 )
 
 const (
-	// Lambda's own limit for init.
-	initTime = 10 * time.Second
-	// The time of each function in the template.
-	functionTime = 28 * time.Second
+	initTime     = 10 * time.Second // Lambda's time limit for init
+	functionTime = 28 * time.Second // Timeout of each function in template.yaml
 )
 
-// Error is a function's report that an invocation failed, as it posted it to the
-// Runtime API: JSON with errorMessage and errorType.
+// Error is the error that a function reported for an invocation. Report is the JSON that it
+// sent to the Runtime API, with errorMessage and errorType.
 type Error struct{ Report string }
 
+// Error returns a text that contains the report.
 func (e *Error) Error() string { return "the function reported " + e.Report }
 
-// Function is one running function: one sandbox, which serves one event at a time.
-// Safe for concurrent use; invocations queue.
+// Function is a running process of a function. Like a sandbox of Lambda, it serves one event
+// at a time. It is safe for concurrent use: an invocation waits for the previous one to end.
 type Function struct {
 	cmd      *exec.Cmd
 	api      *runtimeAPI
-	exited   chan struct{} // closed once the process has ended
-	code     int           // its exit code, then
-	turn     sync.Mutex    // held by the invocation under way
-	requests atomic.Int64  // made by Do, for their ids
+	exited   chan struct{} // closed when the process has ended
+	code     int           // exit code, set before exited is closed
+	turn     sync.Mutex    // held during an invocation
+	requests atomic.Int64  // number of calls of Do, for request ids
 	logs     *lines
 	timeout  time.Duration
 }
 
-// Start runs the executable with env and nothing of this process's environment,
-// and returns once its init is over: it asks for events, or has ended (Exited
-// tells). The process is ended with the test. The Runtime API is on loopback.
+// Start runs an executable that [Build] returned. It returns when the process asks for its
+// first event, or has exited; see [Function.Exited]. It fails the test if this takes longer
+// than ten seconds. The process gets the variables in env and does not inherit the
+// environment. Start kills it at the end of the test.
 func Start(t testing.TB, binary string, env map[string]string) *Function {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -69,7 +69,7 @@ func Start(t testing.TB, binary string, env map[string]string) *Function {
 	case <-f.api.ready:
 	case <-f.exited:
 	case <-time.After(initTime):
-		t.Fatalf("init is not over after %v:\n%s", initTime, f.logs.text())
+		t.Fatalf("init took longer than %v:\n%s", initTime, f.logs.text())
 	}
 	return f
 }
@@ -80,7 +80,8 @@ func (f *Function) wait() {
 	close(f.exited)
 }
 
-// Exited returns the exit code, -1 for a signal, and false while it runs.
+// Exited returns the exit code of the process, or -1 if a signal ended it. It returns false
+// while the process runs.
 func (f *Function) Exited() (code int, ok bool) {
 	select {
 	case <-f.exited:
@@ -90,21 +91,20 @@ func (f *Function) Exited() (code int, ok bool) {
 	}
 }
 
-// Kill ends the process at once, as kill -9 does, and waits for its end.
+// Kill kills the process with SIGKILL and waits until it has ended.
 func (f *Function) Kill() {
 	f.cmd.Process.Kill()
 	<-f.exited
 }
 
-// Logs returns what the function has written to stdout and stderr so far, line by
-// line.
+// Logs returns the lines that the function has written to stdout and stderr so far.
 func (f *Function) Logs() []string {
 	return strings.Split(strings.TrimSuffix(f.logs.text(), "\n"), "\n")
 }
 
-// Invoke hands the function one event and returns its answer, or an *Error where
-// it reported one. As at Lambda, a function that takes longer than 28 seconds is
-// killed.
+// Invoke invokes the function with an event and returns its response. It returns an *Error if
+// the function reported one, and another error if the process exited. A function that takes
+// longer than 28 seconds is killed, as in Lambda.
 func (f *Function) Invoke(event []byte) ([]byte, error) {
 	f.turn.Lock()
 	defer f.turn.Unlock()
@@ -116,7 +116,7 @@ func (f *Function) Invoke(event []byte) ([]byte, error) {
 	case <-f.exited:
 		return nil, f.gone()
 	case <-timeout.C:
-		return nil, errors.New("the function does not ask for events")
+		return nil, errors.New("the function did not ask for an event")
 	}
 	select {
 	case r := <-inv.done:
@@ -133,7 +133,7 @@ func (f *Function) gone() error {
 	return fmt.Errorf("the function has exited with %d:\n%s", f.code, f.logs.text())
 }
 
-// lines collects what a process writes.
+// lines collects the output of a process.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

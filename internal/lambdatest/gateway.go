@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Do sends r through the function as API Gateway would, and returns its answer.
-// The error says what the function did wrong, where API Gateway would say 500.
+// Do invokes the function with the event for r, as API Gateway would, and returns its
+// response. It returns an error in cases in which API Gateway would respond with 500.
 func (f *Function) Do(r *http.Request) (*http.Response, error) {
 	event, err := Event(r, fmt.Sprintf("test-request-%d=", f.requests.Add(1)))
 	if err != nil {
@@ -25,8 +25,9 @@ func (f *Function) Do(r *http.Request) (*http.Response, error) {
 	return Response(payload, r)
 }
 
-// Response reads an answer of payload format 2.0. It is stricter than API Gateway,
-// which takes JSON without a status for a body.
+// Response converts a function's response in payload format 2.0 to the HTTP response that API
+// Gateway would send to r. It is stricter than API Gateway, which accepts JSON without a
+// status code as a body.
 func Response(payload []byte, r *http.Request) (*http.Response, error) {
 	var a struct {
 		StatusCode      int
@@ -36,10 +37,10 @@ func Response(payload []byte, r *http.Request) (*http.Response, error) {
 		IsBase64Encoded bool
 	}
 	if err := json.Unmarshal(payload, &a); err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
+		return nil, fmt.Errorf("decoding the response: %w", err)
 	}
 	if a.StatusCode < 200 || a.StatusCode > 599 {
-		return nil, fmt.Errorf("the answer has status %d", a.StatusCode)
+		return nil, fmt.Errorf("the response has the invalid status %d", a.StatusCode)
 	}
 	body := []byte(a.Body)
 	if a.IsBase64Encoded {
@@ -51,7 +52,7 @@ func Response(payload []byte, r *http.Request) (*http.Response, error) {
 	h := http.Header{}
 	for name, v := range a.Headers {
 		if strings.EqualFold(name, "Set-Cookie") {
-			return nil, errors.New("Set-Cookie is among the headers, where a second one would be lost")
+			return nil, errors.New("headers of the response contain Set-Cookie: cookies must be in the member cookies")
 		}
 		h.Set(name, v)
 	}
@@ -68,10 +69,12 @@ func Response(payload []byte, r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Handler is an HTTP API in front of the functions, by name: a request goes to the
-// function named by the first segment of its path, /links to connections. What no
-// function answers is answered as API Gateway does, without a problem body. The
-// routes of connections take whoever signs with SigV4, unchecked, and refuse others.
+// Handler returns an HTTP API for functions, which are keyed by name. The first segment of a
+// path is the function's name, except that /links belongs to connections. Like API Gateway,
+// it responds with 404 if no function has that name, and with 500 if the function fails.
+//
+// Requests to connections must have a SigV4 Authorization header, otherwise the response is
+// 403. Handler does not check the signature.
 func Handler(functions map[string]*Function) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
@@ -95,6 +98,7 @@ func Handler(functions map[string]*Function) http.Handler {
 	})
 }
 
+// serve sends the response of f to r.
 func serve(w http.ResponseWriter, r *http.Request, f *Function) {
 	resp, err := f.Do(r)
 	if err != nil {
@@ -109,13 +113,15 @@ func serve(w http.ResponseWriter, r *http.Request, f *Function) {
 	io.Copy(w, resp.Body)
 }
 
+// message writes an error response like those of API Gateway.
 func message(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"message":%q}`, text)
 }
 
-// signer is who a SigV4 Authorization header says it is.
+// signer returns the identity in a SigV4 Authorization header, without checking the
+// signature. It returns false if r has no such header.
 func signer(r *http.Request) (Identity, bool) {
 	rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
 	if !ok {

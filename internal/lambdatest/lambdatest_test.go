@@ -45,7 +45,7 @@ func decode(t *testing.T, r io.Reader) map[string]any {
 
 func TestDo(t *testing.T) {
 	binary := lambdatest.Build(t, "./testdata/echo")
-	t.Setenv("HOME", t.TempDir()) // must not reach the function
+	t.Setenv("HOME", t.TempDir()) // the function must not inherit it
 	f := lambdatest.Start(t, binary, map[string]string{"SOME": "value"})
 	r := request(t, "POST", "https://auth.example.com/a%2Fb?x=%zz&y", "k=v", http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"}, "Cookie": {"c=1; d=2", "e=3"}, "Accept": {"a", "b"}})
@@ -54,7 +54,7 @@ func TestDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []string{"a=1", "b=2"}; resp.StatusCode != http.StatusTeapot || !slices.Equal(resp.Header.Values("Set-Cookie"), want) {
-		t.Errorf("status %d, cookies %q; want 418, %q", resp.StatusCode, resp.Header.Values("Set-Cookie"), want)
+		t.Errorf("got status %d, cookies %q; want 418, %q", resp.StatusCode, resp.Header.Values("Set-Cookie"), want)
 	}
 	want := map[string]any{
 		"method": "POST", "uri": "/a%2Fb?x=%zz&y", "host": "auth.example.com", "cookie": "c=1; d=2; e=3",
@@ -65,11 +65,11 @@ func TestDo(t *testing.T) {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	if logs := f.Logs(); len(logs) != 1 || logs[0] != "starting " {
-		t.Errorf("logs %q, want the one line", logs)
+		t.Errorf("got logs %q, want one line", logs)
 	}
 }
 
-func TestEventIsTheOneOfAnHTTPAPI(t *testing.T) {
+func TestEvent(t *testing.T) {
 	f := start(t, map[string]string{"MODE": "event"})
 	body := map[string]struct {
 		kind, sent, got string
@@ -91,7 +91,7 @@ func TestEventIsTheOneOfAnHTTPAPI(t *testing.T) {
 		}
 		e := decode(t, strings.NewReader(string(out)))
 		if _, ok := e["requestContext"].(map[string]any)["authorizer"]; ok {
-			t.Errorf("%s: an authorizer without an identity", name)
+			t.Errorf("%s: the event has an authorizer, want none without an identity", name)
 		}
 		got := []any{e["version"], e["rawPath"], e["rawQueryString"], e["cookies"], e["body"], e["isBase64Encoded"],
 			e["requestContext"].(map[string]any)["requestId"], e["requestContext"].(map[string]any)["stage"]}
@@ -114,7 +114,7 @@ func TestFunctionThatFails(t *testing.T) {
 			t.Errorf("Exited() = %d, %v; want 1, true", code, ok)
 		}
 		if _, err := f.Invoke([]byte("{}")); err == nil || !strings.Contains(err.Error(), "cannot start") {
-			t.Errorf("Invoke: %v, want the exit and the log", err)
+			t.Errorf("Invoke: got error %v, want one with the log", err)
 		}
 	})
 	t.Run("with an error", func(t *testing.T) {
@@ -123,17 +123,17 @@ func TestFunctionThatFails(t *testing.T) {
 			_, err := f.Invoke([]byte("{}"))
 			var reported *lambdatest.Error
 			if !errors.As(err, &reported) || !strings.Contains(reported.Report, "no luck") {
-				t.Errorf("Invoke: %v, want what the function reported", err)
+				t.Errorf("Invoke: got error %v, want the one that the function reported", err)
 			}
 		}
 		if _, ok := f.Exited(); ok {
-			t.Error("it has exited, want it to live on")
+			t.Error("the function has exited, want it to run")
 		}
 	})
 	t.Run("by exiting", func(t *testing.T) {
 		f := start(t, map[string]string{"MODE": "crash"})
 		if _, err := f.Invoke([]byte("{}")); err == nil || !strings.Contains(err.Error(), "exited with 3") {
-			t.Errorf("Invoke: %v, want the exit", err)
+			t.Errorf("Invoke: got error %v, want one with the exit code", err)
 		}
 	})
 	t.Run("by kill -9", func(t *testing.T) {
@@ -145,11 +145,11 @@ func TestFunctionThatFails(t *testing.T) {
 	})
 }
 
-func TestResponseRefusesWhatAPIGatewayWouldLose(t *testing.T) {
+func TestResponseErrors(t *testing.T) {
 	for _, payload := range []string{"", "{}", `{"statusCode":99}`, `{"statusCode":200,"headers":{"set-cookie":"a=1"}}`,
 		`{"statusCode":200,"body":"!","isBase64Encoded":true}`} {
 		if _, err := lambdatest.Response([]byte(payload), nil); err == nil {
-			t.Errorf("Response(%s) is taken", payload)
+			t.Errorf("Response(%s) returned no error", payload)
 		}
 	}
 }
@@ -187,7 +187,7 @@ func TestHandlerRoutesByTheFirstSegment(t *testing.T) {
 			defer resp.Body.Close()
 			got := decode(t, resp.Body)
 			if resp.StatusCode != test.status || got["arn"] != test.arn || test.status == 418 && got["uri"] != test.path {
-				t.Errorf("%s: %d %v", test.path, resp.StatusCode, got)
+				t.Errorf("%s: got %d %v, want %d and the ARN %v", test.path, resp.StatusCode, got, test.status, test.arn)
 			}
 		})
 	}

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// runtimeAPI is the server side of the Lambda Runtime API for one function.
+// runtimeAPI is a server of the Lambda Runtime API for one function.
 // Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type runtimeAPI struct {
-	pending chan *invocation // unbuffered: received by who asks for the next event
-	ready   chan struct{}    // closed when the function first asks
+	pending chan *invocation // unbuffered; received when the function asks for the next event
+	ready   chan struct{}    // closed when the function asks for its first event
 	asked   sync.Once
 
 	mu     sync.Mutex
 	count  int
-	active map[string]*invocation // handed out and not answered, by id
+	active map[string]*invocation // invocations without a response so far, by id
 }
 
 type invocation struct {
 	id       string
 	event    []byte
 	deadline time.Time
-	done     chan result // has room for one, so that answering never waits
+	done     chan result // has room for one result, so that sending it does not block
 }
 
 type result struct {
@@ -53,12 +53,12 @@ func (a *runtimeAPI) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) {
-		a.answered(w, r, func(body []byte) result { return result{body: body} })
+		a.complete(w, r, func(body []byte) result { return result{body: body} })
 	})
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) {
-		a.answered(w, r, func(body []byte) result { return result{err: &Error{Report: string(body)}} })
+		a.complete(w, r, func(body []byte) result { return result{err: &Error{Report: string(body)}} })
 	})
-	// The function logs why, and exits: nothing is waiting to be told.
+	// After an init error, the function logs the error and exits.
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 	})
@@ -82,7 +82,9 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *runtimeAPI) answered(w http.ResponseWriter, r *http.Request, f func([]byte) result) {
+// complete ends the invocation whose id is in the path of r. f converts the body of r to the
+// result.
+func (a *runtimeAPI) complete(w http.ResponseWriter, r *http.Request, f func([]byte) result) {
 	a.mu.Lock()
 	inv := a.active[r.PathValue("id")]
 	delete(a.active, r.PathValue("id"))

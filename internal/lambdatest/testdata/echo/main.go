@@ -1,4 +1,5 @@
-// Command echo is the function that lambdatest is tested with.
+// Command echo is a function for the tests of lambdatest. It responds with a description of
+// the request. The variable MODE selects other behavior, such as failures.
 package main
 
 import (
