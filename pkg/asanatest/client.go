@@ -110,6 +110,7 @@ type PageError struct {
 	Message string // such as "forbidden_scopes: Your app …"; empty for other pages
 }
 
+// Error returns the status and the message of the page.
 func (e *PageError) Error() string {
 	return fmt.Sprintf("asanatest: Asana showed a page (status %d): %s", e.Status, e.Message)
 }

@@ -134,7 +134,7 @@ func (o *oauth) refresh(app *App, r *http.Request) (*tokenResponse, *oauthError)
 }
 
 // noteReuse revokes all tokens of a consent if the switch reuse_revokes is set and a replaced
-// refresh token is used again, because it may be stolen (RFC 9700 section 4.14.2).
+// refresh token is used again. The token may be stolen (RFC 9700 section 4.14.2).
 func (o *oauth) noteReuse(app *App, value string) {
 	t := o.memory.Tokens[value]
 	if t != nil && t.Rotated && t.Client == app.ClientID && o.memory.Switches.ReuseRevokes {

@@ -39,20 +39,23 @@ type Conflict struct {
 	Rows Rows
 }
 
-func (*Conflict) Error() string        { return ErrConflict.Error() }
+// Error returns the text of [ErrConflict].
+func (*Conflict) Error() string { return ErrConflict.Error() }
+
+// Is reports whether target is [ErrConflict].
 func (*Conflict) Is(target error) bool { return target == ErrConflict }
 
 // Judge decides whether a store applies the changes, given the stored rows of their
 // keys. It is for stores that block other writers between the read and the write. If
 // apply is false, the store changes nothing and Write returns err. In that case err is
 // nil if this write was applied before.
-func Judge(changes []Change, there Rows) (apply bool, err error) {
+func Judge(changes []Change, stored Rows) (apply bool, err error) {
 	if err := Validate(changes...); err != nil {
 		return false, err
 	}
 	for _, c := range changes {
-		if !c.allowed(there[c.Key]) {
-			return false, Refused(changes, there)
+		if !c.allowed(stored[c.Key]) {
+			return false, Refused(changes, stored)
 		}
 	}
 	return true, nil
@@ -61,10 +64,10 @@ func Judge(changes []Change, there Rows) (apply bool, err error) {
 // Refused returns the result of a Write whose condition failed, given the stored rows. It
 // returns nil if one of those rows is the result of this write, because then the write
 // was applied before. Otherwise it returns a [*Conflict].
-func Refused(changes []Change, there Rows) error {
+func Refused(changes []Change, stored Rows) error {
 	conflict := &Conflict{Rows: Rows{}}
 	for _, c := range changes {
-		row := there[c.Key]
+		row := stored[c.Key]
 		if row == nil || c.allowed(row) {
 			continue
 		}
@@ -76,16 +79,16 @@ func Refused(changes []Change, there Rows) error {
 	return conflict
 }
 
-func (c Change) allowed(there Row) bool {
-	if there == nil {
+func (c Change) allowed(stored Row) bool {
+	if stored == nil {
 		return c.Replaces == Absent || c.Row == nil
 	}
-	return there.head().Rev == c.Replaces
+	return stored.head().Rev == c.Replaces
 }
 
 // wrote reports whether the stored row is the result of the write that h describes. It
 // returns false if h has no writer.
-func (h *Head) wrote(there Row) bool { return h.Writer != "" && *there.head() == *h }
+func (h *Head) wrote(stored Row) bool { return h.Writer != "" && *stored.head() == *h }
 
 // Validate returns an [ErrFormat] if the changes are malformed. Each row must have a valid
 // key, which a malformed connection ID does not give. Each change must have the key of

@@ -48,11 +48,11 @@ func (m *Memory) Write(ctx context.Context, changes ...Change) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	there, err := m.rows(Keys(changes))
+	stored, err := m.rows(Keys(changes))
 	if err != nil {
 		return err
 	}
-	apply, err := Judge(changes, there)
+	apply, err := Judge(changes, stored)
 	if apply {
 		m.apply(changes)
 	}

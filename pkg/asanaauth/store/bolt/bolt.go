@@ -36,7 +36,7 @@ func (s *Store) Read(ctx context.Context, keys ...store.Key) (store.Rows, error)
 	}
 	var rows store.Rows
 	err := s.db.View(func(tx *bbolt.Tx) (err error) {
-		rows, err = there(tx.Bucket(bucket), keys)
+		rows, err = storedRows(tx.Bucket(bucket), keys)
 		return err
 	})
 	return rows, failure(err)
@@ -70,7 +70,7 @@ var errRollback = errors.New("store/bolt: no changes")
 // write applies the changes. If it applies none, it returns errRollback and, as outcome,
 // the result of Write.
 func write(rows *bbolt.Bucket, changes []store.Change) (outcome, err error) {
-	present, err := there(rows, store.Keys(changes))
+	present, err := storedRows(rows, store.Keys(changes))
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +96,8 @@ func apply(rows *bbolt.Bucket, c store.Change) error {
 	return rows.Put(name(c.Key), data)
 }
 
-// there returns the stored rows with these keys.
-func there(rows *bbolt.Bucket, keys []store.Key) (store.Rows, error) {
+// storedRows returns the stored rows with these keys.
+func storedRows(rows *bbolt.Bucket, keys []store.Key) (store.Rows, error) {
 	out := store.Rows{}
 	for _, key := range keys {
 		data := rows.Get(name(key))

@@ -88,9 +88,9 @@ func (s *Store) one(c store.Change) (send func(context.Context) error, op string
 }
 
 // refusal returns the result of a Write whose condition failed, given the stored items.
-func refusal(changes []store.Change, there ...values) error {
+func refusal(changes []store.Change, stored ...values) error {
 	rows := store.Rows{}
-	for _, item := range there {
+	for _, item := range stored {
 		if len(item) == 0 {
 			continue
 		}

@@ -106,11 +106,11 @@ func (s *Store) read(ctx context.Context, keys []store.Key) (store.Rows, error) 
 func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	there, err := s.read(ctx, store.Keys(changes))
+	stored, err := s.read(ctx, store.Keys(changes))
 	if err != nil {
 		return err
 	}
-	if apply, err := store.Judge(changes, there); !apply || len(changes) == 0 {
+	if apply, err := store.Judge(changes, stored); !apply || len(changes) == 0 {
 		return err
 	}
 	encoded := make([]change, len(changes))
