@@ -64,12 +64,13 @@ func New(c Config) (*Source, error) {
 }
 
 // ClientSecrets fetches the client secrets of the app. It returns the current one and, if
-// it exists and differs, the next one. Neither is empty. Each call makes one
-// GetSecretValue request.
+// it exists and differs, the next one. Neither is empty. Each call calls
+// GetSecretValue once, with the retries of the SDK client.
 //
 // Errors: one that wraps [ErrMalformed] if the secret must be corrected. Otherwise it wraps
-// the error of the SDK, or the context's error if the context has ended. No error
-// contains any part of the secret.
+// the error of the SDK, or the context's error if the context has ended. If the response
+// cannot be decoded, the error says only that. No error contains any part of the secret.
+//
 // See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
 func (s *Source) ClientSecrets(ctx context.Context) ([]secret.String, error) {
 	out, err := s.client.GetSecretValue(ctx, &awssm.GetSecretValueInput{

@@ -136,7 +136,7 @@ func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map
 
 // configured returns the configured key that has this ARN, or the key ID in this ARN. The
 // caller uses the result and not arn in its request, because arn comes from the table. An
-// ARN of another account with our key's ID therefore still means our key.
+// ARN of another account that contains our key ID therefore selects our key.
 func (k *Key) configured(arn string) (id string, ok bool) {
 	if !isBare(keyOfARN(arn)) {
 		return "", false
