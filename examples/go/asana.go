@@ -10,21 +10,22 @@ import (
 	"strings"
 )
 
-// asana is what this job wants of Asana's API.
+// asana is a client for the two endpoints of Asana's API that this job uses.
 type asana struct {
-	client  *http.Client // a connection's
-	baseURL string       // empty: the real Asana's
+	client  *http.Client // adds the access token of one connection to each request
+	baseURL string       // "" means https://app.asana.com
 }
 
 var errViewOnly = errors.New("a view only licence cannot write")
 
-// me gives the name of whom the token is of: a person's, or a bot's.
+// me returns the name of the Asana user, a person or a bot, to whom the token belongs.
 func (a asana) me(ctx context.Context) (string, error) {
 	var user struct{ Name string }
 	err := a.call(ctx, http.MethodGet, "/users/me", "", &user)
 	return user.Name, err
 }
 
+// createTask creates a task and returns its gid.
 func (a asana) createTask(ctx context.Context, workspace, name string) (gid string, err error) {
 	body, err := json.Marshal(map[string]any{"data": map[string]string{"workspace": workspace, "name": name}})
 	if err != nil {
@@ -35,14 +36,14 @@ func (a asana) createTask(ctx context.Context, workspace, name string) (gid stri
 	return task.GID, err
 }
 
-// call sends a request, and reads the member data of the answer.
+// call sends a request and decodes the member data of the response into data.
 func (a asana) call(ctx context.Context, method, path, body string, data any) error {
 	base := a.baseURL
 	if base == "" {
 		base = "https://app.asana.com"
 	}
-	// Of a strings.Reader net/http knows how to send it again, which the client does
-	// after a 401, with a new token.
+	// The client repeats a request with a new token if Asana responds with 401. For this,
+	// net/http must be able to read the body again, which it can with a strings.Reader.
 	request, err := http.NewRequestWithContext(ctx, method, base+"/api/1.0"+path, strings.NewReader(body))
 	if err != nil {
 		return err
@@ -50,19 +51,19 @@ func (a asana) call(ctx context.Context, method, path, body string, data any) er
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	answer, err := a.client.Do(request)
+	resp, err := a.client.Do(request)
 	if err != nil {
-		return err // an *asanaauth.Error is in it
+		return err // wraps an *asanaauth.Error if the client could not get a token
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	switch {
 	case err != nil:
 		return err
-	case answer.StatusCode == http.StatusForbidden && strings.Contains(string(text), "view_only_api_access_failure"):
+	case resp.StatusCode == http.StatusForbidden && strings.Contains(string(text), "view_only_api_access_failure"):
 		return errViewOnly
-	case answer.StatusCode/100 != 2:
-		return fmt.Errorf("asana answers %s", answer.Status)
+	case resp.StatusCode/100 != 2:
+		return fmt.Errorf("asana responded with %s", resp.Status)
 	}
 	return json.Unmarshal(text, &struct{ Data any }{data})
 }

@@ -1,12 +1,14 @@
-// A SaaS backend's nightly job in Go: for one customer, it makes a task in a workspace
-// of Asana as each person who connected their account.
+// This program is an example of a SaaS backend's nightly job in Go. For one customer, it
+// creates a task in an Asana workspace on behalf of each person who connected their Asana
+// account.
 //
 //	go run ./examples/go OWNER WORKSPACE
 //
-// OWNER is the app's own name for the customer, WORKSPACE a gid. The variables are
-// those of the deployment's functions: TABLE_NAME, KMS_KEY_ID, ASANA_CLIENT_ID,
-// ASANA_CLIENT_SECRET_ARN, PUBLIC_URL, RETURN_URLS, ASANA_SCOPES; and ASANA_BASE_URL
-// where Asana is an offline one. AWS is reached as by the AWS CLI.
+// OWNER is the app's own name for the customer. WORKSPACE is the gid of the workspace. The
+// program reads the same environment variables as the deployed functions: TABLE_NAME,
+// KMS_KEY_ID, ASANA_CLIENT_ID, ASANA_CLIENT_SECRET_ARN, PUBLIC_URL, RETURN_URLS and
+// ASANA_SCOPES. INSTALLATION is optional. Set ASANA_BASE_URL to use offline Asana. The
+// program gets its AWS region and credentials from the same places as the AWS CLI.
 package main
 
 import (
@@ -41,7 +43,8 @@ func main() {
 }
 
 func run(ctx context.Context, owner, workspace string) error {
-	// Once in a process's life. All that is wrong with the options is told at once.
+	// Open a deployment once per process. The error lists everything that is wrong with
+	// the options.
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
@@ -57,14 +60,14 @@ func run(ctx context.Context, owner, workspace string) error {
 		AuthorizeURL:    os.Getenv("PUBLIC_URL") + "/authorize",
 		ReturnURLs:      strings.Fields(os.Getenv("RETURN_URLS")),
 		Scopes:          os.Getenv("ASANA_SCOPES"),
-		// Audit lines and alarms: a production service keeps them.
+		// The log has audit lines and alarms, which a production service should keep.
 		Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		return err
 	}
-	// A refresh may be under way when we end, and its new token has to be kept.
-	defer settle(d)
+	// Wait for refreshes in progress, so that their new tokens are stored.
+	defer wait(d)
 
 	var page connection.Page
 	for {
@@ -81,45 +84,47 @@ func run(ctx context.Context, owner, workspace string) error {
 	}
 }
 
-func settle(d *onaws.Deployment) {
+// wait waits until d has no more refreshes in progress, for at most 30 seconds.
+func wait(d *onaws.Deployment) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	d.Tokens().Wait(ctx)
 }
 
-// outcome works for one connection, and says in words what came of it.
+// outcome creates the task for one connection, and returns a description of the result.
 func outcome(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details, workspace string) string {
-	// Cheap: make one when it is needed. It reads the token anew for each request,
-	// and reports one that Asana refused; nothing else is to do about tokens.
+	// An HTTPClient is cheap to make. It gets the current access token for each request,
+	// and a new one if Asana responds with 401, so this program never handles tokens.
 	api := asana{client: d.Tokens().HTTPClient(conn.ID), baseURL: os.Getenv("ASANA_BASE_URL")}
 	var name, task string
-	err := patiently(ctx, func() (err error) {
+	err := retry(ctx, func() (err error) {
 		name, err = api.me(ctx)
 		return err
 	})
 	if err == nil {
-		// Not again and again: a task whose answer was lost would be made twice.
+		// Do not retry: if only the response was lost, a retry would create a second task.
 		task, err = api.createTask(ctx, workspace, "From asanaauth")
 	}
 	switch {
 	case err == nil:
-		return name + " made the task " + task
+		return name + " created the task " + task
 	case errors.Is(err, errViewOnly):
-		// A licence is known for certain by trying alone: Asana tells it beforehand
-		// only to tokens with full permissions. Nothing is broken: tell the person.
-		return name + " has a view only licence there, and cannot make tasks"
+		// Only a write shows for certain whether a licence is view only: Asana reports
+		// licences only to tokens with full permissions. The connection is not broken,
+		// so tell the person.
+		return name + " has a view only licence in this workspace and cannot create tasks"
 	case asanaauth.KindOf(err) == asanaauth.ReconnectRequired:
 		return "has to connect again: " + invite(ctx, d, conn)
 	}
-	return "not tonight: " + err.Error()
+	return "failed: " + err.Error()
 }
 
-// invite makes a link for the one who has to connect again, which the app shows or
-// sends to them. Its URL is for that person alone.
+// invite returns the URL of a link with which a person can connect again. A real app shows
+// the URL only to that person.
 func invite(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details) string {
 	made, err := d.Links().Create(ctx, link.Request{
 		Owner:     conn.Owner,
-		AsanaUser: conn.AttributedTo.GID, // not by mistake with another account
+		AsanaUser: conn.AttributedTo.GID, // refuse another Asana account
 	})
 	if err != nil {
 		return err.Error()
@@ -127,17 +132,18 @@ func invite(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details) st
 	return made.URL.Reveal()
 }
 
-// patiently tries again where waiting helps, for what may be asked twice.
-func patiently(ctx context.Context, ask func() error) error {
-	for try := 1; ; try++ {
-		err := ask()
-		var trouble *asanaauth.Error
-		passing := errors.As(err, &trouble) && (trouble.Kind == asanaauth.TryAgain || trouble.Kind == asanaauth.AsanaUnavailable)
-		if !passing || try == 4 {
+// retry calls f up to four times, until it returns nil or an error that is not temporary. f
+// must be safe to repeat.
+func retry(ctx context.Context, f func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := f()
+		var e *asanaauth.Error
+		temporary := errors.As(err, &e) && (e.Kind == asanaauth.TryAgain || e.Kind == asanaauth.AsanaUnavailable)
+		if !temporary || attempt == 4 {
 			return err
 		}
 		select {
-		case <-time.After(max(trouble.RetryAfter, time.Duration(try)*time.Second)):
+		case <-time.After(max(e.RetryAfter, time.Duration(attempt)*time.Second)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

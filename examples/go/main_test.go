@@ -22,13 +22,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The app of "asanaauth local" at its offline Asana.
+// The Asana app that "asanaauth local" registers at its offline Asana.
 const (
 	clientID     = "1300000000008484"
 	clientSecret = "offline-local-app"
 )
 
-// TestExample runs the program on servers of AWS's APIs, against the offline Asana of
+// TestExample runs the program with local servers of AWS APIs and the offline Asana of
 // "asanaauth local".
 func TestExample(t *testing.T) {
 	deployed := awstest.New(t, clientSecret)
@@ -54,8 +54,7 @@ func TestExample(t *testing.T) {
 		}
 		ids[who] = got.ID
 	}
-	// Of all that is of OAuth, Asana refuses the access tokens; the admin has taken the
-	// consent back, too.
+	// Expire all OAuth access tokens, and revoke the admin's grant.
 	asana.post("/_offline/expire", "", "")
 	asana.post("/-/oauth_revoke", "application/x-www-form-urlencoded", url.Values{
 		"client_id": {clientID}, "client_secret": {clientSecret}, "token": {asana.grant(asanatest.Admin).Reveal()}}.Encode())
@@ -69,20 +68,20 @@ func TestExample(t *testing.T) {
 		t.Fatalf("%v: %s", err, &errs)
 	}
 	for who, want := range map[string]string{
-		"person": "Mia Member made the task ",
-		"bot":    "Build Bot made the task ",
+		"person": "Mia Member created the task ",
+		"bot":    "Build Bot created the task ",
 		"viewer": "Vic Viewer has a view only licence",
 		"broken": "has to connect again: https://auth.example.com/authorize?link=",
 	} {
 		if !strings.Contains(out.String(), ids[who]+": "+want) {
-			t.Errorf("it does not say %q of the %s", want, who)
+			t.Errorf("the output has no line with %q for the %s", want, who)
 		}
 	}
 	if n := strings.Count(out.String(), "\n"); n != len(ids) || t.Failed() {
-		t.Errorf("%d lines:\n%s%s", n, &out, &errs)
+		t.Errorf("got %d lines, want %d:\n%s%s", n, len(ids), &out, &errs)
 	}
 	if strings.Contains(out.String()+errs.String(), asana.last) {
-		t.Error("a token was printed")
+		t.Error("the output contains a token")
 	}
 }
 
@@ -90,10 +89,11 @@ func TestExample(t *testing.T) {
 type offline struct {
 	t           *testing.T
 	url, public string
-	last        string // token that it gave
+	last        string // the token that it issued last
 }
 
-// startAsana starts "asanaauth local", whose Asana serves until the test ends.
+// startAsana starts "asanaauth local" with its offline Asana, and stops it at the end of the
+// test.
 func startAsana(t *testing.T) *offline {
 	t.Helper()
 	cmd := exec.Command(lambdatest.Build(t, "../../cmd/asanaauth"),
@@ -122,36 +122,37 @@ func startAsana(t *testing.T) *offline {
 		}
 	}
 	if o.url == "" || o.public == "" {
-		t.Fatal("asanaauth local does not start")
+		t.Fatal("asanaauth local did not start")
 	}
 	return o
 }
 
-// post sends a body, and returns the answer's and where it redirects to.
+// post sends a POST request and returns the body of the response and the URL of its redirect,
+// if any.
 func (o *offline) post(path, contentType, body string) (text []byte, location *url.URL) {
 	o.t.Helper()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Post(o.url+path, contentType, strings.NewReader(body))
+	resp, err := client.Post(o.url+path, contentType, strings.NewReader(body))
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	if text, err = io.ReadAll(answer.Body); err != nil || answer.StatusCode >= 400 {
-		o.t.Fatalf("%s: %d, %v", path, answer.StatusCode, err)
+	defer resp.Body.Close()
+	if text, err = io.ReadAll(resp.Body); err != nil || resp.StatusCode >= 400 {
+		o.t.Fatalf("POST %s: got %d, %v", path, resp.StatusCode, err)
 	}
-	location, _ = answer.Location()
+	location, _ = resp.Location()
 	return text, location
 }
 
-// token is a long-lived token of a person or a bot.
+// token returns a new long-lived token of a person or a bot.
 func (o *offline) token(gid string) secret.String {
 	o.t.Helper()
 	text, _ := o.post("/_offline/tokens", "application/json", `{"person":"`+gid+`"}`)
 	var body struct{ Token string }
-	return o.given(text, &body, &body.Token)
+	return o.decodeToken(text, &body, &body.Token)
 }
 
-// grant is the refresh token of a consent.
+// grant gives consent as a person and returns the refresh token.
 func (o *offline) grant(gid string) secret.String {
 	o.t.Helper()
 	const form = "application/x-www-form-urlencoded"
@@ -159,20 +160,21 @@ func (o *offline) grant(gid string) secret.String {
 	consent := url.Values{"response_type": {"code"}, "state": {"s"}, "scope": {"default"}, "person": {gid}, "decision": {"allow"}}
 	_, back := o.post("/-/oauth_authorize", form, redirect.Encode()+"&"+consent.Encode())
 	if back == nil {
-		o.t.Fatal("no redirect")
+		o.t.Fatal("giving consent: got no redirect")
 	}
 	exchange := url.Values{"grant_type": {"authorization_code"}, "client_secret": {clientSecret}, "code": {back.Query().Get("code")}}
 	text, _ := o.post("/-/oauth_token", form, redirect.Encode()+"&"+exchange.Encode())
 	var body struct {
 		Refresh string `json:"refresh_token"`
 	}
-	return o.given(text, &body, &body.Refresh)
+	return o.decodeToken(text, &body, &body.Refresh)
 }
 
-func (o *offline) given(text []byte, body any, token *string) secret.String {
+// decodeToken decodes text into body, of which token is a field, and returns the token.
+func (o *offline) decodeToken(text []byte, body any, token *string) secret.String {
 	o.t.Helper()
 	if err := json.Unmarshal(text, body); err != nil || *token == "" {
-		o.t.Fatalf("no token: %v", err)
+		o.t.Fatalf("got no token: %v", err)
 	}
 	o.last = *token
 	return secret.New(*token)
