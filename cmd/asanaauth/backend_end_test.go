@@ -11,8 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBackendRestart ends the process between every step, and loses nothing: not
-// the link, not the answer that is held, not what was connected or imported.
+// TestBackendRestart restarts the process between all steps. Links, held tokens and
+// connections must survive.
 func TestBackendRestart(t *testing.T) {
 	data, addr := t.TempDir(), freeAddr(t)
 	var s *backend
@@ -20,12 +20,12 @@ func TestBackendRestart(t *testing.T) {
 		t.Helper()
 		if s != nil {
 			if code := s.p.terminate(); code != 0 {
-				t.Errorf("exit %d after SIGTERM", code)
+				t.Errorf("exit %d after SIGTERM, want 0", code)
 			}
 		}
 		p := start(t, data, nil, "-addr", addr, "-backend-key", "mine")
 		if len(p.printed) != 2 {
-			t.Errorf("it printed %q: a key that was given is not to be printed", p.printed)
+			t.Errorf("printed %q, want no key, because the user set it", p.printed)
 		}
 		s = newBackend(p, bearer("mine"))
 	}
@@ -45,22 +45,22 @@ func TestBackendRestart(t *testing.T) {
 	again()
 	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", code, "owner", "acme", "person", "mia"))
 	if again := s.token(c, "").AccessToken; again != token {
-		t.Error("another token after a restart")
+		t.Error("got another token after the restart, want the same one")
 	}
 	if list := s.list("owner=acme"); len(list) != 2 {
-		t.Errorf("the owner has %+v", list)
+		t.Errorf("got connections %+v, want 2", list)
 	}
 	if s.token(account, "").AccessToken == "" {
-		t.Error("no token of the service account")
+		t.Error("got no token of the service account")
 	}
 	s.get(http.StatusOK, &account, "GET", "/connections/"+account.ID, "")
 	if len(account.ReaderOf) != 1 {
-		t.Errorf("it reads %q", account.ReaderOf)
+		t.Errorf("got reader_of %q, want one workspace", account.ReaderOf)
 	}
 }
 
-// TestBackendSecrets goes every way in, and then looks for secrets wherever they
-// must not be.
+// TestBackendSecrets creates connections in every way. Then it checks that no secret is in
+// the log, on stdout, in the trace or in the table's file.
 func TestBackendSecrets(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -81,22 +81,22 @@ func TestBackendSecrets(t *testing.T) {
 	_, session, _ = strings.Cut(session, `"session_code":"`)
 	session, _, _ = strings.Cut(session, `"`)
 	s.get(http.StatusOK, &bot, "POST", "/connections", object("session_code", session))
-	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", "code-of-nobody", "owner", "a"))
-	s.refused(422, "token-rejected", "POST", "/connections", object("token", "token-of-nobody", "owner", "a", "kind", "personal_access_token"))
+	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", "unknown-code", "owner", "a"))
+	s.refused(422, "token-rejected", "POST", "/connections", object("token", "unknown-token", "owner", "a", "kind", "personal_access_token"))
 	s.refused(400, "invalid-request", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query&token-as-a-name=1", "")
 	s.refused(404, "not-found", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query", "")
 	secrets := []string{
-		"the-backend-key", strings.TrimPrefix(link, p.publicURL+"/authorize?link="), code, "code-of-nobody", "token-of-nobody", "token-in-the-path", "owner-in-the-query", "token-as-a-name",
+		"the-backend-key", strings.TrimPrefix(link, p.publicURL+"/authorize?link="), code, "unknown-code", "unknown-token", "token-in-the-path", "owner-in-the-query", "token-as-a-name",
 		pat, refresh, session, s.token(c, "").AccessToken, "owner-in-the-clear", "person-in-the-clear", "mia@acme.example", "Mia Member",
 	}
 	trip := newBrowser(t).ask("GET", p.publicURL+"/local/trip", "").body
 	for _, want := range []string{`"from":"backend"`, `"what":"POST /connections/{id}/token"`, `"what":"POST /links"`, `"what":"POST /session/code"`, `"what":"POST /-/token_info"`, `"kind":"link"`, `"kind":"session code"`} {
 		if !strings.Contains(trip, want) {
-			t.Errorf("the trace does not have %s", want)
+			t.Errorf("the trace does not contain %s", want)
 		}
 	}
 	if strings.Contains(trip, `"row"`) {
-		t.Error("the trace has a kind of row that it does not know")
+		t.Error("the trace contains a row of an unknown kind")
 	}
 	p.terminate()
 	rows, err := os.ReadFile(filepath.Join(data, "rows.db"))
@@ -106,18 +106,18 @@ func TestBackendSecrets(t *testing.T) {
 	for _, secret := range secrets {
 		for where, text := range map[string]string{"log": p.logged.String(), "stdout": strings.Join(p.printed, "\n"), "trace": trip, "table": string(rows)} {
 			if secret == "" || strings.Contains(text, secret) {
-				t.Errorf("a secret (%.8s…) is in the %s", secret, where)
+				t.Errorf("the %s contains a secret (%.8s…)", where, secret)
 			}
 		}
 	}
 	for _, want := range []string{`"audit":"connected"`, `"audit":"imported"`, `"audit":"token_released"`} {
 		if !hasLine(p.logged.String(), want, `"caller":"local"`) {
-			t.Errorf("no line of the log has %s and who called", want)
+			t.Errorf("the log has no line with %s and the caller", want)
 		}
 	}
 }
 
-// hasLine reports whether a log has a line with all those texts.
+// hasLine reports whether a log has a line that contains all texts.
 func hasLine(log string, texts ...string) bool {
 	for line := range strings.Lines(log) {
 		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {

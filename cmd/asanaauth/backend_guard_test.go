@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestBackendKey asks without the key, and with what is almost the key.
+// TestBackendKey calls the backend routes without the key and with wrong keys.
 func TestBackendKey(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-backend-key", "the-key")
@@ -18,7 +18,7 @@ func TestBackendKey(t *testing.T) {
 	}
 	for name, authorization := range map[string]string{
 		"none": "", "another key": bearer("the-kez"), "more than the key": bearer("the-key2"), "less than the key": bearer("the-ke"),
-		"an empty key": bearer(""), "Basic": "Basic the-key", "SigV4 of another": sigv4("another"), "SigV4 of nobody": sigv4(""),
+		"an empty key": bearer(""), "Basic": "Basic the-key", "SigV4 with another key": sigv4("another"), "SigV4 with an empty key": sigv4(""),
 		"SigV4 without a credential": "AWS4-HMAC-SHA256 Signature=the-key", "the key alone": "the-key",
 	} {
 		for _, route := range routes {
@@ -28,10 +28,10 @@ func TestBackendKey(t *testing.T) {
 			}
 			a := b.ask(route.method, p.publicURL+route.path, "", headers...)
 			if a.status != http.StatusUnauthorized || a.problem() != "unauthenticated" {
-				t.Errorf("%s: %s %s answers %d %s", name, route.method, route.path, a.status, a.body)
+				t.Errorf("%s: %s %s: got %d %s, want 401", name, route.method, route.path, a.status, a.body)
 			}
 			if authorization != "" && strings.Contains(a.body, "the-ke") {
-				t.Errorf("%s: the answer repeats it", name)
+				t.Errorf("%s: the response repeats the key", name)
 			}
 		}
 	}
@@ -45,42 +45,42 @@ func TestBackendKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	if resp.Body.Close(); resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("two keys: %d", resp.StatusCode)
+		t.Errorf("two keys: got status %d, want 401", resp.StatusCode)
 	}
 	for _, authorization := range []string{bearer("the-key"), "bearer the-key", sigv4("the-key")} {
 		if a := b.ask("GET", p.publicURL+"/connections?owner=a", "", "Authorization: "+authorization); a.status != http.StatusOK {
-			t.Errorf("%.8s…: %d %s", authorization, a.status, a.body)
+			t.Errorf("%.8s…: got %d %s, want 200", authorization, a.status, a.body)
 		}
 	}
 }
 
-// TestBackendOrigins shows the key from pages: no browser may be a backend.
+// TestBackendOrigins checks that pages cannot use the backend routes, even with the key.
 func TestBackendOrigins(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"ALLOWED_ORIGINS=http://localhost:3000"}, "-backend-key", "the-key")
 	b := newBrowser(t)
-	show := "Authorization: " + bearer("the-key")
+	key := "Authorization: " + bearer("the-key")
 	for _, test := range []struct {
 		name, method, path string
 		headers            []string
 		want               int
 	}{
-		{"foreign origin", "POST", "/links", []string{show, "Content-Type: application/json", "Origin: http://evil.test"}, 403},
-		{"null origin", "DELETE", "/connections?owner=a", []string{show, "Origin: null"}, 403},
-		{"rebound name", "GET", "/connections?owner=a", []string{show, "Host: evil.test"}, 421},
+		{"foreign origin", "POST", "/links", []string{key, "Content-Type: application/json", "Origin: http://evil.test"}, 403},
+		{"null origin", "DELETE", "/connections?owner=a", []string{key, "Origin: null"}, 403},
+		{"rebound name", "GET", "/connections?owner=a", []string{key, "Host: evil.test"}, 421},
 	} {
 		if a := b.ask(test.method, p.publicURL+test.path, `{"owner":"a"}`, test.headers...); a.status != test.want {
-			t.Errorf("%s: %d %s, want %d", test.name, a.status, a.body, test.want)
+			t.Errorf("%s: got %d %s, want %d", test.name, a.status, a.body, test.want)
 		}
 	}
 	for _, origin := range []string{"http://evil.test", "http://localhost:3000", p.publicURL} {
-		for _, a := range []answer{
+		for _, a := range []response{
 			b.ask("OPTIONS", p.publicURL+"/connections", "", "Origin: "+origin, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization"),
-			b.ask("GET", p.publicURL+"/connections?owner=a", "", show, "Origin: "+origin),
+			b.ask("GET", p.publicURL+"/connections?owner=a", "", key, "Origin: "+origin),
 		} {
 			for name := range a.header {
 				if strings.HasPrefix(name, "Access-Control-") {
-					t.Errorf("a page of %s is told %s", origin, name)
+					t.Errorf("origin %s: got header %s, want no CORS headers", origin, name)
 				}
 			}
 		}

@@ -9,14 +9,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// grant is an OAuth grant that somebody else got for our app: its access token
-// and its refresh token.
+// grant returns the access token and the refresh token of a new OAuth grant for the app,
+// which was made without asanaauth.
 func (s *backend) grant(person string) (access, refresh string) {
 	s.t.Helper()
 	person1 := newBrowser(s.t)
 	begun := mustParse(s.t, person1.ask("GET", s.p.publicURL+"/authorize", "").location())
 	ask := begun.Query()
-	ask.Del("code_challenge") // there is no verifier of ours
+	ask.Del("code_challenge") // asanaauth has the verifier, this test does not
 	ask.Del("code_challenge_method")
 	begun.RawQuery = ask.Encode()
 	form := ask
@@ -32,12 +32,12 @@ func (s *backend) grant(person string) (access, refresh string) {
 		Refresh string `json:"refresh_token"`
 	}
 	if json.Unmarshal([]byte(a.body), &tokens); tokens.Refresh == "" {
-		s.t.Fatalf("no grant: %d %s", a.status, a.body)
+		s.t.Fatalf("got %d %s, want a refresh token", a.status, a.body)
 	}
 	return tokens.Access, tokens.Refresh
 }
 
-// TestImports brings credentials of the three kinds in.
+// TestImports imports credentials of each kind.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
@@ -49,29 +49,29 @@ func TestImports(t *testing.T) {
 			var c, again connection
 			s.get(http.StatusCreated, &c, "POST", "/connections", body)
 			if c.Kind != test.kind || c.Status != "active" || c.user() != test.person || *c.AttributedTo.Name != test.name || *c.Owner != "acme" {
-				t.Errorf("%s: the connection is %+v", test.kind, c)
+				t.Errorf("%s: got connection %+v", test.kind, c)
 			}
 			s.get(http.StatusCreated, &again, "POST", "/connections", body)
 			if again.ID != c.ID {
-				t.Errorf("%s: twice imported it is %s and %s", test.kind, c.ID, again.ID)
+				t.Errorf("%s: second import: got connection %s, want %s", test.kind, again.ID, c.ID)
 			}
 		}
 		_, refresh := s.grant(member)
 		var c connection
 		s.get(http.StatusCreated, &c, "POST", "/connections", object("refresh_token", refresh, "owner", "acme"))
 		if c.Kind != "oauth" || c.user() != member || c.LastRefreshedAt == nil {
-			t.Errorf("the grant's connection is %+v", c)
+			t.Errorf("oauth: got connection %+v", c)
 		}
 		_, other := s.grant(member)
 		s.refused(409, "already-connected", "POST", "/connections", object("refresh_token", other, "owner", "acme"))
 		s.get(http.StatusCreated, &c, "POST", "/connections", object("refresh_token", other, "owner", "acme", "replace", "true"))
 		if n := len(s.list("owner=acme")); n != 3 {
-			t.Errorf("the owner has %d connections, want one of each kind", n)
+			t.Errorf("got %d connections, want one of each kind", n)
 		}
 	})
 }
 
-// TestRejectedImports brings what cannot be kept.
+// TestRejectedImports imports credentials that Asana or asanaauth rejects.
 func TestRejectedImports(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -87,7 +87,7 @@ func TestRejectedImports(t *testing.T) {
 		var problem struct{ Reason string }
 		a := s.refused(422, "token-rejected", "POST", "/connections", test.body)
 		if json.Unmarshal([]byte(a.body), &problem); problem.Reason != test.reason {
-			t.Errorf("%s: the reason is %q, want %q", test.name, problem.Reason, test.reason)
+			t.Errorf("%s: got reason %q, want %q", test.name, problem.Reason, test.reason)
 		}
 	}
 	for _, body := range []string{
@@ -102,6 +102,6 @@ func TestRejectedImports(t *testing.T) {
 	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", "unknown", "owner", "a"))
 	s.refused(400, "link-expired", "POST", "/connections", object("session_code", "unknown"))
 	if list := s.list("owner=a"); len(list) != 0 {
-		t.Errorf("something was kept: %+v", list)
+		t.Errorf("got connections %+v, want none", list)
 	}
 }

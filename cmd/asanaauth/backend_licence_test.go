@@ -7,7 +7,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// membership is the JSON of a membership, as docs/openapi.yaml has it.
+// membership is a membership in JSON, as docs/openapi.yaml defines it.
 type membership struct {
 	Workspace struct{ GID, Name string }
 	User      struct {
@@ -24,7 +24,7 @@ type membership struct {
 	CheckedAt  string `json:"checked_at"`
 }
 
-// word is a flag in a word.
+// word returns yes, no or unknown for a flag.
 func word(flag *bool) string {
 	switch {
 	case flag == nil:
@@ -35,7 +35,7 @@ func word(flag *bool) string {
 	return "no"
 }
 
-// TestBackendMembership asks for licences of a token with full permissions.
+// TestBackendMembership reads memberships with a token that has full permissions.
 func TestBackendMembership(t *testing.T) {
 	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
@@ -43,14 +43,14 @@ func TestBackendMembership(t *testing.T) {
 		var all struct{ Data []membership }
 		s.get(http.StatusOK, &all, "GET", path, "")
 		if len(all.Data) != 2 {
-			t.Fatalf("%d workspaces: %+v", len(all.Data), all)
+			t.Fatalf("got %d memberships, want 2: %+v", len(all.Data), all)
 		}
 		var in membership
 		for _, test := range []struct{ workspace, user, viewOnly, canWrite string }{
 			{asanatest.Acme, "", "yes", "no"},
 			{asanatest.Globex, "", "no", "yes"},
 			{asanatest.Acme, asanatest.Several, "yes", "no"},
-			{asanatest.Acme, asanatest.Admin, "no", "yes"}, // of others as far as Asana tells this token
+			{asanatest.Acme, asanatest.Admin, "no", "yes"}, // another user
 		} {
 			query := "?owner=acme&workspace=" + test.workspace
 			if test.user != "" {
@@ -58,10 +58,10 @@ func TestBackendMembership(t *testing.T) {
 			}
 			s.get(http.StatusOK, &in, "GET", path+query, "")
 			if in.Workspace.GID != test.workspace || word(in.IsViewOnly) != test.viewOnly || word(in.CanWrite) != test.canWrite || in.AskedWith != "connection" || in.CheckedAt == "" {
-				t.Errorf("%s: %+v", query, in)
+				t.Errorf("%s: got %+v, want view only %s, can write %s", query, in, test.viewOnly, test.canWrite)
 			}
 			if test.user != "" && in.User.GID != test.user {
-				t.Errorf("%s: it is of %s", query, in.User.GID)
+				t.Errorf("%s: got user %s, want %s", query, in.User.GID, test.user)
 			}
 		}
 		for _, query := range []string{"?workspace=acme", "?workspace=", "?user=me", "?workspace=1&workspace=2", "?workspace=" + asanatest.Acme + "&user=me"} {
@@ -72,10 +72,11 @@ func TestBackendMembership(t *testing.T) {
 	})
 }
 
-// granularScopes are those of an app without full permissions.
+// granularScopes are the scopes of an app without full permissions.
 var granularScopes = []string{"ASANA_SCOPES=users:read workspaces:read tasks:read"}
 
-// TestReader asks with a service account where the person's own token may not.
+// TestReader reads a membership with a service account, because the person's own token has
+// no access to it.
 func TestReader(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
@@ -85,7 +86,7 @@ func TestReader(t *testing.T) {
 	var before, after membership
 	s.get(http.StatusOK, &before, "GET", path, "")
 	if word(before.IsViewOnly) != "unknown" || word(before.CanWrite) != "unknown" || before.Unknown["is_view_only"] != "full-permissions-required" || before.Unknown["can_write"] != "full-permissions-required" || before.AskedWith != "connection" {
-		t.Errorf("without a reader: %+v", before)
+		t.Errorf("without a reader: got %+v, want unknown flags", before)
 	}
 	account, bot := s.imports("reports", asanatest.ServiceAccount), s.imports("reports", asanatest.Bot)
 	of := object("reader_of", `["`+asanatest.Acme+`"]`)
@@ -96,26 +97,26 @@ func TestReader(t *testing.T) {
 	s.refused(400, "invalid-request", "PATCH", "/connections/"+account.ID, "{}")
 	s.get(http.StatusOK, &account, "PATCH", "/connections/"+account.ID+"?owner=reports", of)
 	if len(account.ReaderOf) != 1 || account.ReaderOf[0] != asanatest.Acme {
-		t.Errorf("it reads %q", account.ReaderOf)
+		t.Errorf("got reader_of %q, want %s", account.ReaderOf, asanatest.Acme)
 	}
 	s.get(http.StatusOK, &after, "GET", path, "")
 	if word(after.IsViewOnly) != "yes" || word(after.CanWrite) != "no" || after.AskedWith != "reader" {
-		t.Errorf("with a reader: %+v", after)
+		t.Errorf("with a reader: got %+v, want view only", after)
 	}
-	// It is asked about the connection's own user only.
+	// The reader is used only for the connection's own user.
 	var of2 membership
 	s.get(http.StatusOK, &of2, "GET", path+"&user="+asanatest.Admin, "")
 	if of2.AskedWith == "reader" || word(of2.IsAdmin) != "unknown" {
-		t.Errorf("of somebody else: %+v", of2)
+		t.Errorf("another user: got %+v, want it without the reader", of2)
 	}
 	s.get(http.StatusOK, &account, "PATCH", "/connections/"+account.ID, object("reader_of", "[]"))
 	s.get(http.StatusOK, &after, "GET", path, "")
 	if after.AskedWith == "reader" {
-		t.Errorf("of a reader that was dismissed: %+v", after)
+		t.Errorf("after removing the reader: got %+v, want it without the reader", after)
 	}
 }
 
-// capabilities is the JSON of capabilities, as docs/openapi.yaml has it.
+// capabilities are capabilities in JSON, as docs/openapi.yaml defines them.
 type capabilities struct {
 	Active         *bool
 	Kind           string
@@ -127,7 +128,7 @@ type capabilities struct {
 	Unknown        map[string]string
 }
 
-// TestCapabilities asks what each kind of credential can do.
+// TestCapabilities reads the capabilities of each kind of credential.
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
@@ -145,16 +146,16 @@ func TestCapabilities(t *testing.T) {
 		var can capabilities
 		s.get(http.StatusOK, &can, "GET", "/connections/"+test.c.ID+"/capabilities?owner=acme", "")
 		if can.Kind != test.c.Kind || word(can.Active) != "yes" || can.AttributedTo == nil || can.AttributedTo.GID != test.user {
-			t.Errorf("%s: %+v", test.c.Kind, can)
+			t.Errorf("%s: got %+v, want it active for user %s", test.c.Kind, can, test.user)
 		}
 		if requested := can.ScopeRequested; (test.requested == "") != (requested == nil || *requested == "") || test.requested != "" && *requested != test.requested {
-			t.Errorf("%s: requested were %v", test.c.Kind, requested)
+			t.Errorf("%s: got scope_requested %v, want %q", test.c.Kind, requested, test.requested)
 		}
 		if test.requested != "" && (can.ScopeGranted == nil || *can.ScopeMissing != "") {
-			t.Errorf("%s: granted %v, missing %v", test.c.Kind, can.ScopeGranted, can.ScopeMissing)
+			t.Errorf("%s: got scope_granted %v, scope_missing %v; want none missing", test.c.Kind, can.ScopeGranted, can.ScopeMissing)
 		}
 		if len(can.Workspaces) != 1 || word(can.Workspaces[0].CanWrite) != test.canWrite {
-			t.Errorf("%s: in its workspaces %+v", test.c.Kind, can.Workspaces)
+			t.Errorf("%s: got workspaces %+v, want one, can write %s", test.c.Kind, can.Workspaces, test.canWrite)
 		}
 		s.refused(404, "not-found", "GET", "/connections/"+test.c.ID+"/capabilities?owner=globex", "")
 	}

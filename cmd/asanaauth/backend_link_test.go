@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestLinks makes links, and sends people along them.
+// TestLinks creates a link, follows it, and redeems the connect code.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
@@ -19,63 +19,63 @@ func TestLinks(t *testing.T) {
 		}
 		s.get(http.StatusCreated, &made, "POST", "/links", object("owner", "acme", "person", "mia", "return_to", s.p.publicURL+"/", "scopes", "default"))
 		if !strings.HasPrefix(made.URL, s.p.publicURL+"/authorize?link=") {
-			t.Errorf("the link leads to %q", made.URL)
+			t.Errorf("got link %q, want /authorize?link=…", made.URL)
 		}
 		if left := time.Until(made.ExpiresAt); left < 29*time.Minute || left > 31*time.Minute {
-			t.Errorf("the link has %v left, want 30 minutes", left)
+			t.Errorf("the link expires in %v, want 30 minutes", left)
 		}
 		b := newBrowser(t)
 		query := b.follow(s.p, made.URL+"&app_state=from-here&return_to="+s.p.publicURL+"/", member)
 		if query.Get("app_state") != "from-here" || query.Get("asana") != "" {
-			t.Errorf("the return URL got %v", query)
+			t.Errorf("return URL: got query %v, want app_state and no session", query)
 		}
 		if a := b.ask("GET", s.p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusUnauthorized {
-			t.Errorf("a link began a session: %d %s", a.status, a.body)
+			t.Errorf("session after a link: got %d %s, want 401", a.status, a.body)
 		}
 		if list := s.list("owner=acme"); len(list) != 0 {
-			t.Errorf("before it was redeemed there is %+v", list)
+			t.Errorf("before redeeming: got connections %+v, want none", list)
 		}
 		redeem := object("connect_code", query.Get("connect_code"), "owner", "acme", "person", "mia")
 		var c connection
 		s.get(http.StatusCreated, &c, "POST", "/connections", redeem)
 		if c.Kind != "oauth" || c.Status != "active" || *c.Owner != "acme" || c.user() != member || *c.AttributedTo.Name != "Mia Member" || *c.ScopeRequested != "default" {
-			t.Errorf("the connection is %+v", c)
+			t.Errorf("got connection %+v", c)
 		}
 		s.refused(400, "link-expired", "POST", "/connections", redeem)
 		if a := b.ask("GET", made.URL, ""); a.status != http.StatusBadRequest || !strings.Contains(a.header.Get("Content-Type"), "html") {
-			t.Errorf("a spent link: %d %s", a.status, a.body)
+			t.Errorf("used link: got %d %s, want an error page", a.status, a.body)
 		}
 	})
 }
 
-// TestLinkIsLookedAt is opened by what looks at links before people do, and twice
-// by the person.
-func TestLinkIsLookedAt(t *testing.T) {
+// TestLinkPrefetch checks that scanners and prefetches do not use up a link, and that a
+// person can open it in two tabs.
+func TestLinkPrefetch(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	link := s.link("owner", "acme")
 	scanner := newBrowser(t)
 	if a := scanner.ask("HEAD", link, ""); a.status != http.StatusNoContent {
-		t.Errorf("HEAD: %d", a.status)
+		t.Errorf("HEAD: got status %d, want 204", a.status)
 	}
 	if a := scanner.ask("GET", link, "", "Sec-Purpose: prefetch"); a.status != http.StatusNoContent {
-		t.Errorf("prefetch: %d", a.status)
+		t.Errorf("prefetch: got status %d, want 204", a.status)
 	}
 	scanner.ask("GET", link, "") // a mail gateway that follows links
 	person := newBrowser(t)
 	tab := person.consent(p, link, member)
-	first := person.follow(p, link, member).Get("connect_code") // another tab, which is finished first
+	first := person.follow(p, link, member).Get("connect_code") // a second tab, which finishes first
 	second := mustParse(t, person.ask("GET", tab.String(), "").location()).Query().Get("connect_code")
 	if first == "" || second == "" || first == second {
-		t.Fatalf("two tabs brought the codes %.4q and %.4q", first, second)
+		t.Fatalf("two tabs: got codes %.4q and %.4q, want two different codes", first, second)
 	}
-	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", first, "owner", "acme")) // the newer answer has taken its place
+	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", first, "owner", "acme")) // the newer sign-in replaced it
 	var c connection
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", second, "owner", "acme"))
 }
 
-// TestLinkNamesTheAccount brings another Asana account than the link expects.
+// TestLinkNamesTheAccount signs in with another Asana account than the link expects.
 func TestLinkNamesTheAccount(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -83,32 +83,32 @@ func TestLinkNamesTheAccount(t *testing.T) {
 	link := s.link("owner", "acme", "asana_user", asanatest.Admin)
 	query := newBrowser(t).follow(p, link, member)
 	if query.Get("asana_error") != "wrong-account" || query.Has("connect_code") {
-		t.Errorf("another account came back with %v", query)
+		t.Errorf("another account: got query %v, want wrong-account", query)
 	}
 	if list := s.list("asana_user=" + member); len(list) != 0 {
-		t.Errorf("something was kept: %+v", list)
+		t.Errorf("got connections %+v, want none", list)
 	}
 	code := newBrowser(t).follow(p, link, asanatest.Admin).Get("connect_code")
 	var c connection
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", code, "owner", "acme"))
 	if c.user() != asanatest.Admin {
-		t.Errorf("connected as %s", c.user())
+		t.Errorf("got Asana user %s, want %s", c.user(), asanatest.Admin)
 	}
 }
 
-// TestLinkSentOn is the attack that links are made against. Mallory makes the
-// app give her a link and sends it to somebody who trusts it: that person's
-// Asana account must not become Mallory's. The code comes to the app in the
-// browser of the person, where the app knows who is signed in.
-func TestLinkSentOn(t *testing.T) {
+// TestForwardedLink is the attack that connect codes prevent. Mallory gets a link from the
+// app and sends it to a victim, who follows it. The victim's Asana account must not be
+// connected for Mallory. The code returns to the app in the victim's browser, and the app
+// knows that the victim is signed in there.
+func TestForwardedLink(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
-		mine   []string // what Mallory's link was made with
-		theirs []string // who is signed in to the app where the code comes back
-		owners []string // whose lists must stay empty
+		mine   []string // owner and person of Mallory's link
+		theirs []string // owner and person who are signed in to the app in the victim's browser
+		owners []string // owners who must have no connection
 	}{
-		{"a human each", []string{"owner", "mallory"}, []string{"owner", "vic"}, []string{"mallory", "vic"}},
+		{"one owner for each human", []string{"owner", "mallory"}, []string{"owner", "vic"}, []string{"mallory", "vic"}},
 		{"a tenant", []string{"owner", "acme", "person", "mallory"}, []string{"owner", "acme", "person", "vic"}, []string{"acme"}},
 		{"a tenant, and an app that forgets the person", []string{"owner", "acme", "person", "mallory"}, []string{"owner", "acme"}, []string{"acme"}},
 	} {
@@ -119,39 +119,39 @@ func TestLinkSentOn(t *testing.T) {
 			victim := newBrowser(t)
 			code := victim.follow(p, link, asanatest.ViewOnly).Get("connect_code")
 			s.refused(400, "link-expired", "POST", "/connections", object(append(test.theirs, "connect_code", code)...))
-			// Even if the code comes into Mallory's hands now, and the app redeems it for her.
+			// Mallory cannot use the code either, even if she gets it.
 			s.refused(400, "link-expired", "POST", "/connections", object(append(test.mine, "connect_code", code)...))
 			for _, owner := range test.owners {
 				if list := s.list("owner=" + owner); len(list) != 0 {
-					t.Errorf("%s has %+v", owner, list)
+					t.Errorf("owner %s: got connections %+v, want none", owner, list)
 				}
 			}
 			if list := s.list("asana_user=" + asanatest.ViewOnly); len(list) != 0 {
-				t.Errorf("of the victim there is %+v", list)
+				t.Errorf("Asana user of the victim: got connections %+v, want none", list)
 			}
 			if a := victim.ask("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusUnauthorized {
-				t.Errorf("a session: %d", a.status)
+				t.Errorf("session of the victim: got status %d, want 401", a.status)
 			}
-			// The link itself still works for whom it was made for.
+			// The link still works for Mallory.
 			var c connection
 			mine := newBrowser(t).follow(p, link, member).Get("connect_code")
 			s.get(http.StatusCreated, &c, "POST", "/connections", object(append(test.mine, "connect_code", mine)...))
 			if c.user() != member {
-				t.Errorf("Mallory is connected as %s", c.user())
+				t.Errorf("Mallory: got Asana user %s, want %s", c.user(), member)
 			}
 		})
 	}
 }
 
-// TestLinkBegunByAnother lets a stranger begin at the link and have somebody else
-// finish the trip: the attempt belongs to the browser that began it.
-func TestLinkBegunByAnother(t *testing.T) {
+// TestCallbackInAnotherBrowser starts a sign-in in one browser and finishes it in another.
+// That must fail, because the attempt belongs to the browser that started it.
+func TestCallbackInAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	begun := newBrowser(t).consent(p, s.link("owner", "mallory"), member)
 	if a := newBrowser(t).ask("GET", begun.String(), ""); a.status != http.StatusBadRequest || a.location() != "" {
-		t.Errorf("another browser finished the trip: %d to %q", a.status, a.location())
+		t.Errorf("callback in another browser: got %d to %q, want 400", a.status, a.location())
 	}
 }
 
@@ -175,27 +175,27 @@ func TestBadLinks(t *testing.T) {
 		p.publicURL + "/authorize?link=unknown", made.URL + "&link=twice", made.URL + "&return_to=http://evil.test/", p.publicURL + "/authorize?link=",
 	} {
 		if a := b.ask("GET", url, ""); a.status != http.StatusBadRequest || a.location() != "" {
-			t.Errorf("%s: %d to %q", url, a.status, a.location())
+			t.Errorf("%s: got %d to %q, want 400", url, a.status, a.location())
 		}
 	}
 	if a := s.ask("POST", p.publicURL+"/links", `{"owner":"a"}`, "Authorization: "+s.authorization, "Content-Type: text/plain"); a.status != http.StatusUnsupportedMediaType {
-		t.Errorf("text: %d", a.status)
+		t.Errorf("text/plain: got status %d, want 415", a.status)
 	}
 	s.refused(413, "payload-too-large", "POST", "/links", object("owner", strings.Repeat("x", 65<<10)))
 	if a := s.refused(405, "method-not-allowed", "GET", "/links", ""); a.header.Get("Allow") != "POST" {
-		t.Errorf("Allow is %q", a.header.Get("Allow"))
+		t.Errorf("got Allow %q, want POST", a.header.Get("Allow"))
 	}
 	s.refused(404, "not-found", "POST", "/links/more", "{}")
 }
 
-// TestLinksOnly lets nobody in without a link.
+// TestLinksOnly sets SIGN_IN=links, which requires a link.
 func TestLinksOnly(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"SIGN_IN=links"})
 	if a := newBrowser(t).ask("GET", p.publicURL+"/authorize", ""); a.status != http.StatusBadRequest {
-		t.Errorf("without a link: %d", a.status)
+		t.Errorf("without a link: got status %d, want 400", a.status)
 	}
 	if c := newBackend(p, bearer(p.backendKey())).connects("acme", member); c.Status != "active" {
-		t.Errorf("with a link: %+v", c)
+		t.Errorf("with a link: got connection %+v, want it active", c)
 	}
 }

@@ -9,28 +9,28 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestListings lists, shows and ends, each for one owner alone.
+// TestListings lists, shows and disconnects connections, each for one owner.
 func TestListings(t *testing.T) {
 	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
 		bot, account, mine := s.imports("acme", asanatest.Bot), s.imports("acme", asanatest.ServiceAccount), s.connects("acme", member)
 		theirs := s.connects("globex", member)
 		if list := s.list("owner=acme"); len(list) != 3 {
-			t.Errorf("acme has %+v", list)
+			t.Errorf("acme: got connections %+v, want 3", list)
 		}
 		if list := s.list("asana_user=" + member); len(list) != 2 {
-			t.Errorf("the member has %+v", list)
+			t.Errorf("member: got connections %+v, want 2", list)
 		}
 		seen := s.pages("acme")
 		for _, c := range []connection{bot, account, mine} {
 			if !seen[c.ID] {
-				t.Errorf("the pages do not have the %s", c.Kind)
+				t.Errorf("the pages do not contain the %s", c.Kind)
 			}
 		}
 		var shown connection
 		s.get(http.StatusOK, &shown, "GET", "/connections/"+mine.ID, "")
 		if shown.ID != mine.ID || *shown.Owner != "acme" || shown.user() != member || *shown.AttributedTo.Email != "mia@acme.example" {
-			t.Errorf("shown is %+v", shown)
+			t.Errorf("got connection %+v", shown)
 		}
 		s.get(http.StatusOK, &shown, "GET", "/connections/"+mine.ID+"?owner=acme", "")
 		for _, path := range []string{"/connections/" + theirs.ID + "?owner=acme", "/connections/con_unknown", "/connections/" + mine.ID + "/other", "/connections/"} {
@@ -41,7 +41,7 @@ func TestListings(t *testing.T) {
 	})
 }
 
-// pages lists an owner's connections one by one.
+// pages lists the connections of an owner, one per page, and returns their IDs.
 func (s *backend) pages(owner string) map[string]bool {
 	s.t.Helper()
 	seen := map[string]bool{}
@@ -55,7 +55,7 @@ func (s *backend) pages(owner string) map[string]bool {
 			seen[c.ID] = true
 		}
 		if len(page.Data) > 1 || n > 5 {
-			s.t.Fatalf("page %d has %d", n, len(page.Data))
+			s.t.Fatalf("page %d: got %d connections, want at most 1, on at most 5 pages", n, len(page.Data))
 		}
 		if page.NextCursor == nil {
 			return seen
@@ -65,7 +65,8 @@ func (s *backend) pages(owner string) map[string]bool {
 	}
 }
 
-// ends disconnects one connection of a person who has two.
+// ends disconnects the two connections of one Asana user, one after the other. Only the
+// second disconnect revokes access at Asana.
 func (s *backend) ends(mine, theirs connection) {
 	s.t.Helper()
 	path := "/connections/" + mine.ID
@@ -77,40 +78,40 @@ func (s *backend) ends(mine, theirs connection) {
 	for range 2 {
 		s.get(http.StatusOK, &ended, "DELETE", path+"?owner=acme", "")
 		if ended.Status != "disconnected" || ended.Revoked {
-			s.t.Errorf("ended: %+v; want it not revoked at Asana, where the other owner's lives on", ended)
+			s.t.Errorf("first disconnect: got %+v, want it not revoked at Asana, because the other connection is active", ended)
 		}
 	}
 	var tombstone connection
 	s.get(http.StatusOK, &tombstone, "GET", path+"?owner=acme", "")
 	if tombstone.Status != "disconnected" || tombstone.Kind != "oauth" || *tombstone.Owner != "acme" || tombstone.UpdatedAt == nil || tombstone.AttributedTo != nil || tombstone.CreatedAt != nil {
-		s.t.Errorf("the tombstone is %+v", tombstone)
+		s.t.Errorf("got tombstone %+v", tombstone)
 	}
 	s.get(http.StatusOK, &tombstone, "GET", path, "")
 	if tombstone.Owner != nil {
-		s.t.Errorf("a tombstone knows its owner: %q", *tombstone.Owner)
+		s.t.Errorf("tombstone: got owner %q, want none", *tombstone.Owner)
 	}
 	s.refused(409, "reconnect-required", "POST", path+"/token", "")
 	if list := s.list("owner=acme"); len(list) != 3 {
-		s.t.Errorf("with the tombstone acme has %d", len(list))
+		s.t.Errorf("acme: got %d connections, want 3 with the tombstone", len(list))
 	}
 	s.get(http.StatusOK, &ended, "DELETE", "/connections/"+theirs.ID, "")
 	if !ended.Revoked {
-		s.t.Error("the last one was not revoked at Asana")
+		s.t.Error("the second disconnect did not revoke access at Asana")
 	}
 }
 
-// offBoards ends all of an owner.
+// offBoards disconnects all connections of an owner, and then all of an Asana user.
 func (s *backend) offBoards(bot connection) {
 	s.t.Helper()
 	s.refused(400, "invalid-request", "DELETE", "/connections", "")
 	var ended struct{ Disconnected, Revoking, Left int }
 	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
 	if ended.Disconnected != 2 || ended.Revoking != 0 || ended.Left != 0 {
-		s.t.Errorf("off-boarding: %+v", ended)
+		s.t.Errorf("off-boarding: got %+v, want 2 disconnected", ended)
 	}
 	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
 	if ended.Disconnected != 0 {
-		s.t.Errorf("a second time: %+v", ended)
+		s.t.Errorf("second off-boarding: got %+v, want 0 disconnected", ended)
 	}
 	s.refused(409, "reconnect-required", "POST", "/connections/"+bot.ID+"/token", "")
 	for _, owner := range []string{"x", "y"} {
@@ -118,12 +119,12 @@ func (s *backend) offBoards(bot connection) {
 	}
 	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?asana_user="+asanatest.Guest, "")
 	if ended.Disconnected != 2 {
-		s.t.Errorf("off-boarding of an Asana user: %+v", ended)
+		s.t.Errorf("off-boarding of an Asana user: got %+v, want 2 disconnected", ended)
 	}
 }
 
-// TestOffBoardingWhileAsanaIsAway says what is left, until nothing is.
-func TestOffBoardingWhileAsanaIsAway(t *testing.T) {
+// TestOffBoardingWhileAsanaIsDown repeats an off-boarding until nothing is revoking.
+func TestOffBoardingWhileAsanaIsDown(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
@@ -132,18 +133,18 @@ func TestOffBoardingWhileAsanaIsAway(t *testing.T) {
 	var ended struct{ Disconnected, Revoking, Left int }
 	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
 	if ended.Revoking != 1 || ended.Disconnected+ended.Left != 0 {
-		t.Errorf("while Asana is away: %+v", ended)
+		t.Errorf("while Asana is down: got %+v, want 1 revoking", ended)
 	}
 	s.refused(409, "reconnect-required", "POST", "/connections/"+c.ID+"/token", "")
 	s.setSwitches(p, `{"down":false}`)
-	waitUntil(t, "Asana is asked again", func() bool {
+	waitUntil(t, "the connection is disconnected", func() bool {
 		s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
 		return ended.Revoking+ended.Left == 0
 	})
 	var tombstone connection
 	s.get(http.StatusOK, &tombstone, "GET", "/connections/"+c.ID, "")
 	if tombstone.Status != "disconnected" {
-		t.Errorf("it is %s", tombstone.Status)
+		t.Errorf("got status %s, want disconnected", tombstone.Status)
 	}
 }
 
@@ -158,6 +159,6 @@ func TestBadListings(t *testing.T) {
 		s.refused(400, "invalid-request", "GET", "/connections"+query, "")
 	}
 	if a := s.refused(405, "method-not-allowed", "PUT", "/connections", "{}"); a.header.Get("Allow") == "" {
-		t.Error("no Allow")
+		t.Error("Allow is missing")
 	}
 }

@@ -11,25 +11,27 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// backend is the backend of a SaaS app, which shows the key that was printed.
+// backend is the backend of an app. It authenticates with the backend key.
 type backend struct {
-	*browser      // without cookies of anybody
+	*browser      // without cookies
 	p             *process
-	authorization string
+	authorization string // Authorization header
 }
 
 func newBackend(p *process, authorization string) *backend {
 	return &backend{newBrowser(p.t), p, authorization}
 }
 
-// bearer shows the key as it is, sigv4 as a client does that was made for AWS.
+// bearer returns an Authorization header with the key as a Bearer token.
 func bearer(key string) string { return "Bearer " + key }
 
+// sigv4 returns an Authorization header with a SigV4 signature whose access key id is the
+// key.
 func sigv4(key string) string {
 	return "AWS4-HMAC-SHA256 Credential=" + key + "/20261231/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=" + strings.Repeat("0f", 32)
 }
 
-// asEach runs a test with each way of showing the key, on a process of its own.
+// asEach runs a test with each kind of Authorization header, with a new process for each.
 func asEach(t *testing.T, test func(*testing.T, *backend), args ...string) {
 	for name, how := range map[string]func(string) string{"Bearer": bearer, "SigV4": sigv4} {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +41,7 @@ func asEach(t *testing.T, test func(*testing.T, *backend), args ...string) {
 	}
 }
 
-// backendKey is the key that was made and printed.
+// backendKey returns the generated key, which the process printed.
 func (p *process) backendKey() string {
 	p.t.Helper()
 	for _, line := range p.printed {
@@ -47,12 +49,12 @@ func (p *process) backendKey() string {
 			return key
 		}
 	}
-	p.t.Fatalf("no key was printed: %q", p.printed)
+	p.t.Fatalf("printed %q, want a backend-key line", p.printed)
 	return ""
 }
 
-// call asks a backend route; path has its query.
-func (s *backend) call(method, path, body string) answer {
+// call sends a request to a backend route. path includes the query.
+func (s *backend) call(method, path, body string) response {
 	s.t.Helper()
 	headers := []string{"Authorization: " + s.authorization}
 	if body != "" {
@@ -61,32 +63,32 @@ func (s *backend) call(method, path, body string) answer {
 	return s.ask(method, s.p.publicURL+path, body, headers...)
 }
 
-// get reads what a route has to answer with that status into out.
+// get sends a request, checks the status of the response, and decodes its body into out.
 func (s *backend) get(status int, out any, method, path, body string) {
 	s.t.Helper()
 	a := s.call(method, path, body)
 	if a.status != status {
-		s.t.Fatalf("%s %s: %d %s, want %d", method, path, a.status, a.body, status)
+		s.t.Fatalf("%s %s: got %d %s, want %d", method, path, a.status, a.body, status)
 	}
 	if err := json.Unmarshal([]byte(a.body), out); err != nil {
 		s.t.Fatalf("%s %s: %v in %s", method, path, err, a.body)
 	}
 }
 
-// refused is how a route has to refuse.
-func (s *backend) refused(status int, problem, method, path, body string) answer {
+// refused sends a request and checks that the response is this problem.
+func (s *backend) refused(status int, problem, method, path, body string) response {
 	s.t.Helper()
 	a := s.call(method, path, body)
 	if a.status != status || a.problem() != problem {
-		s.t.Errorf("%s %s %s: %d %s, want %d %s", method, path, body, a.status, a.body, status, problem)
+		s.t.Errorf("%s %s %s: got %d %s, want %d %s", method, path, body, a.status, a.body, status, problem)
 	}
 	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
-		s.t.Errorf("%s %s: the problem is %q", method, path, got)
+		s.t.Errorf("%s %s: got Content-Type %q, want application/problem+json", method, path, got)
 	}
 	return a
 }
 
-// connection is the JSON of a connection, as docs/openapi.yaml has it.
+// connection is a connection in JSON, as docs/openapi.yaml defines it.
 type connection struct {
 	ID           string  `json:"id"`
 	Kind         string  `json:"kind"`
@@ -108,7 +110,7 @@ type connection struct {
 	ExpiresAt       *string  `json:"expires_at"`
 }
 
-// user is whom it acts as.
+// user returns the gid of the Asana user as whom the connection acts.
 func (c connection) user() string {
 	if c.AttributedTo == nil {
 		return ""
@@ -116,8 +118,8 @@ func (c connection) user() string {
 	return c.AttributedTo.GID
 }
 
-// object is a JSON object of texts, by the names and values that follow each
-// other; what begins with a brace, a bracket or is true is taken as it is.
+// object returns a JSON object. pairs are alternating names and values. A value is a
+// string, except for true and for a value that begins with a bracket, which are JSON.
 func object(pairs ...string) string {
 	var members []string
 	for i := 0; i < len(pairs); i += 2 {
@@ -131,18 +133,19 @@ func object(pairs ...string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// longLived makes a personal access token, or a service account's, at offline Asana.
+// longLived returns a new token from offline Asana: a personal access token, or a service
+// account's token if the person is a service account.
 func (s *backend) longLived(person string) string {
 	s.t.Helper()
 	a := s.ask("POST", s.p.asanaURL+"/_offline/tokens", object("person", person), "Content-Type: application/json")
 	var body struct{ Token string }
 	if json.Unmarshal([]byte(a.body), &body); body.Token == "" {
-		s.t.Fatalf("no token: %d %s", a.status, a.body)
+		s.t.Fatalf("got %d %s, want a token", a.status, a.body)
 	}
 	return body.Token
 }
 
-// imports brings a new long-lived token of a person in.
+// imports imports a new long-lived token of a person.
 func (s *backend) imports(owner, person string) connection {
 	s.t.Helper()
 	kind := "personal_access_token"
@@ -154,7 +157,7 @@ func (s *backend) imports(owner, person string) connection {
 	return c
 }
 
-// list is all that an owner, or an Asana user, has.
+// list returns the connections of an owner or of an Asana user.
 func (s *backend) list(query string) []connection {
 	s.t.Helper()
 	var page struct {
@@ -163,12 +166,12 @@ func (s *backend) list(query string) []connection {
 	}
 	s.get(http.StatusOK, &page, "GET", "/connections?"+query, "")
 	if page.NextCursor != nil {
-		s.t.Errorf("a list of %d has another page", len(page.Data))
+		s.t.Errorf("got a list of %d with a next page, want one page", len(page.Data))
 	}
 	return page.Data
 }
 
-// link makes a link.
+// link creates a link and returns its URL.
 func (s *backend) link(pairs ...string) string {
 	s.t.Helper()
 	var made struct{ URL string }
@@ -176,7 +179,8 @@ func (s *backend) link(pairs ...string) string {
 	return made.URL
 }
 
-// connects goes all the way from a link to a connection, with a new browser.
+// connects creates a connection: it creates a link, follows it in a new browser, and
+// redeems the connect code.
 func (s *backend) connects(owner, person string) connection {
 	s.t.Helper()
 	code := newBrowser(s.t).follow(s.p, s.link("owner", owner), person).Get("connect_code")
@@ -185,25 +189,25 @@ func (s *backend) connects(owner, person string) connection {
 	return c
 }
 
-// follow opens a link, allows at Asana as that person, and returns what came to
-// the return URL.
+// follow opens a link, allows access at Asana as that person, and returns the query of the
+// return URL.
 func (b *browser) follow(p *process, link, person string) url.Values {
 	b.t.Helper()
 	back := b.consent(p, link, person)
 	done := b.ask("GET", back.String(), "")
 	if done.status != http.StatusSeeOther || !strings.HasSuffix(done.location(), "#") {
-		b.t.Fatalf("the callback answered %d to %q", done.status, done.location())
+		b.t.Fatalf("callback: got %d to %q, want 303", done.status, done.location())
 	}
 	return mustParse(b.t, done.location()).Query()
 }
 
-// consent opens an address that leads to Asana and allows there, and returns
-// where Asana sends the browser.
+// consent opens a URL that redirects to Asana and allows access there. It returns the URL
+// to which Asana redirects the browser.
 func (b *browser) consent(p *process, from, person string) *url.URL {
 	b.t.Helper()
 	toAsana := b.ask("GET", from, "")
 	if toAsana.status != http.StatusSeeOther {
-		b.t.Fatalf("no trip begins: %d %s", toAsana.status, toAsana.body)
+		b.t.Fatalf("authorize: got %d %s, want 303", toAsana.status, toAsana.body)
 	}
 	form := mustParse(b.t, toAsana.location()).Query()
 	form.Set("person", person)

@@ -8,22 +8,23 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// tokenAnswer is the JSON of a token, as docs/openapi.yaml has it.
-type tokenAnswer struct {
+// tokenResponse is a token response in JSON, as docs/openapi.yaml defines it.
+type tokenResponse struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
 	ExpiresIn   *int   `json:"expires_in"`
 	Scope       *string
 }
 
-func (s *backend) token(c connection, body string) tokenAnswer {
+// token gets an access token of a connection. body is the body of the request.
+func (s *backend) token(c connection, body string) tokenResponse {
 	s.t.Helper()
-	var got tokenAnswer
+	var got tokenResponse
 	s.get(http.StatusOK, &got, "POST", "/connections/"+c.ID+"/token?owner="+*c.Owner, body)
 	return got
 }
 
-// worksAtAsana asks Asana whose token it is.
+// worksAtAsana returns the Asana user of a token, or "" if Asana rejects the token.
 func (s *backend) worksAtAsana(token string) (gid string) {
 	s.t.Helper()
 	a := s.ask("GET", s.p.asanaURL+"/api/1.0/users/me", "", "Authorization: Bearer "+token)
@@ -32,33 +33,33 @@ func (s *backend) worksAtAsana(token string) (gid string) {
 	return body.Data.GID
 }
 
-// TestBackendTokens takes tokens of every kind.
+// TestBackendTokens gets access tokens of each kind of connection.
 func TestBackendTokens(t *testing.T) {
 	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
 		oauth := s.connects("acme", member)
 		first := s.token(oauth, "")
 		if first.TokenType != "Bearer" || first.ExpiresIn == nil || *first.ExpiresIn < 3000 || s.worksAtAsana(first.AccessToken) != member {
-			t.Errorf("of a person: %+v", first)
+			t.Errorf("got token %+v, want a valid Bearer token of the member", first)
 		}
 		if again := s.token(oauth, `{"min_ttl":3000}`); again.AccessToken != first.AccessToken {
-			t.Error("a token that lives was not handed out again")
+			t.Error("got a new token, want the same one, because it has not expired")
 		}
 		second := s.token(oauth, object("refused", hashOf(first.AccessToken)))
 		if second.AccessToken == first.AccessToken || s.worksAtAsana(second.AccessToken) != member {
-			t.Error("no new token for a refused one")
+			t.Error("got the rejected token or an invalid one, want a new one")
 		}
 		if third := s.token(oauth, object("refused", hashOf(first.AccessToken))); third.AccessToken != second.AccessToken {
-			t.Error("for one that was refused before the newer one is the answer")
+			t.Error("old token reported again: got a third token, want the second one")
 		}
 		path := "/connections/" + oauth.ID + "/token"
 		if a := s.refused(503, "try-again", "POST", path, object("refused", hashOf(second.AccessToken))); a.header.Get("Retry-After") == "" {
-			t.Error("no Retry-After")
+			t.Error("Retry-After is missing")
 		}
 		for _, person := range []string{asanatest.Bot, asanatest.ServiceAccount} {
 			got := s.token(s.imports("acme", person), "")
 			if got.TokenType != "Bearer" || s.worksAtAsana(got.AccessToken) != person {
-				t.Errorf("of %s: %+v", person, got)
+				t.Errorf("user %s: got token %+v, want a valid Bearer token", person, got)
 			}
 		}
 		for _, body := range []string{`{"min_ttl":-1}`, `{"min_ttl":3001}`, `{"min_ttl":"300"}`, `{"min_ttl":1.5}`, `{"refused":"x"}`, `{"more":1}`, `[]`} {
@@ -69,8 +70,8 @@ func TestBackendTokens(t *testing.T) {
 	})
 }
 
-// TestBrokenConnection is refused by Asana, and says so until somebody connects
-// again.
+// TestBrokenConnection checks that a connection is broken after Asana rejects its refresh
+// token, until the person connects again.
 func TestBrokenConnection(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -82,18 +83,18 @@ func TestBrokenConnection(t *testing.T) {
 	var broken connection
 	s.get(http.StatusOK, &broken, "GET", "/connections/"+c.ID, "")
 	if broken.Status != "broken" || broken.StatusReason == nil || *broken.StatusReason != "invalid-grant" || broken.BrokenAt == nil {
-		t.Errorf("it is %+v", broken)
+		t.Errorf("got connection %+v, want it broken", broken)
 	}
 	s.setSwitches(p, `{"refuse_refresh":false}`)
 	again := s.connects("acme", member)
 	if again.ID != c.ID || again.Status != "active" || again.StatusReason != nil || again.BrokenAt != nil {
-		t.Errorf("connected again it is %+v", again)
+		t.Errorf("connected again: got connection %+v, want the same one, active", again)
 	}
 	s.token(again, "")
 }
 
-// TestRefusedLongLivedToken reports a personal access token that lives: Asana's
-// introspection says so, and it is handed out again.
+// TestRefusedLongLivedToken reports a valid personal access token as rejected. Asana's
+// introspection says that it is active, so the service returns it again.
 func TestRefusedLongLivedToken(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -101,11 +102,11 @@ func TestRefusedLongLivedToken(t *testing.T) {
 	c := s.imports("acme", asanatest.Bot)
 	token := s.token(c, "").AccessToken
 	if again := s.token(c, object("refused", hashOf(token))); again.AccessToken != token {
-		t.Error("one that lives was taken away")
+		t.Error("got another token, want the same one, because it is active")
 	}
 }
 
-// TestSessionCode tells the app's own backend who signed in.
+// TestSessionCode redeems session codes, with which a backend learns who signed in.
 func TestSessionCode(t *testing.T) {
 	t.Parallel()
 	asEach(t, func(t *testing.T, s *backend) {
@@ -119,7 +120,7 @@ func TestSessionCode(t *testing.T) {
 				ExpiresAt string `json:"expires_at"`
 			}
 			if json.Unmarshal([]byte(a.body), &made); a.status != http.StatusCreated || made.Code == "" || made.ExpiresAt == "" {
-				t.Fatalf("no code: %d %s", a.status, a.body)
+				t.Fatalf("got %d %s, want a session code", a.status, a.body)
 			}
 			return made.Code
 		}
@@ -127,19 +128,19 @@ func TestSessionCode(t *testing.T) {
 		var c connection
 		s.get(http.StatusOK, &c, "POST", "/connections", object("session_code", first))
 		if c.user() != asanatest.Several || *c.Owner != "asana:"+asanatest.Several || c.Kind != "oauth" {
-			t.Errorf("it is %+v", c)
+			t.Errorf("got connection %+v", c)
 		}
 		s.refused(400, "link-expired", "POST", "/connections", object("session_code", first))
 		s.token(c, "")
 		if a := b.ask("DELETE", s.p.publicURL+"/session", "{}", "Content-Type: application/json", "Origin: "+s.p.publicURL); a.status != http.StatusNoContent {
-			t.Fatalf("signing out: %d", a.status)
+			t.Fatalf("signing out: got status %d, want 204", a.status)
 		}
 		s.refused(400, "link-expired", "POST", "/connections", object("session_code", second))
 		if a := b.post(s.p, "/session/code", "{}"); a.status != http.StatusUnauthorized {
-			t.Errorf("signed out: %d %s", a.status, a.body)
+			t.Errorf("session code after signing out: got %d %s, want 401", a.status, a.body)
 		}
 		if a := b.ask("POST", s.p.publicURL+"/session/code", "{}", "Content-Type: application/json"); a.status != http.StatusForbidden {
-			t.Errorf("without an Origin: %d %s", a.status, a.body)
+			t.Errorf("session code without an Origin: got %d %s, want 403", a.status, a.body)
 		}
 	})
 }

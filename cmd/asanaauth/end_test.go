@@ -90,7 +90,7 @@ func TestTerminateDuringRefresh(t *testing.T) {
 	}
 	defer idle.Close()
 	b.setSwitches(p, `{"delay_ms":1500}`)
-	responses := make(chan answer, 1)
+	responses := make(chan response, 1)
 	go func() {
 		a, _ := b.send("POST", p.publicURL+"/refresh", `{"refused":"`+hash+`"}`, "Content-Type: application/json", "Origin: "+p.publicURL)
 		responses <- a

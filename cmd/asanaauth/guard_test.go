@@ -59,15 +59,16 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-func wantHeaders(t *testing.T, a answer) {
+// wantHeaders checks the headers that every response has.
+func wantHeaders(t *testing.T, a response) {
 	t.Helper()
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
 		if got := a.header.Get(name); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 	if a.header.Get("X-Request-Id") == "" {
-		t.Error("no X-Request-Id")
+		t.Error("X-Request-Id is missing")
 	}
 }
 
@@ -79,25 +80,25 @@ func TestPage(t *testing.T) {
 	wantHeaders(t, page)
 	policy := page.header.Get("Content-Security-Policy")
 	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
-		t.Errorf("policy %q", policy)
+		t.Errorf("got policy %q, want default-src 'none' and nothing unsafe", policy)
 	}
 	for _, want := range []string{"Not affiliated with Asana", "not for production", p.asanaURL, url.QueryEscape(p.publicURL + "/")} {
 		if !strings.Contains(page.body, want) {
-			t.Errorf("the page does not have %q", want)
+			t.Errorf("the page does not contain %q", want)
 		}
 	}
 	for _, asset := range []string{"/local/style.css", "/local/page.js", "/local/icon.svg"} {
 		a := b.ask("GET", p.publicURL+asset, "")
 		if a.status != http.StatusOK {
-			t.Errorf("%s: %d", asset, a.status)
+			t.Errorf("%s: got status %d, want 200", asset, a.status)
 		}
 		wantHeaders(t, a)
 	}
 	elsewhere := b.ask("GET", sameAt(t, p.publicURL, "127.0.0.1")+"/", "")
 	if elsewhere.location() != p.publicURL+"/" {
-		t.Errorf("under another name: %d to %q", elsewhere.status, elsewhere.location())
+		t.Errorf("page at another host: got %d to %q, want a redirect to PUBLIC_URL", elsewhere.status, elsewhere.location())
 	}
 	if a := b.ask("GET", p.publicURL+"/nowhere", ""); a.status != http.StatusNotFound || a.problem() != "not-found" {
-		t.Errorf("an unknown route: %d %s", a.status, a.body)
+		t.Errorf("unknown route: got %d %s, want 404", a.status, a.body)
 	}
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// browser is as much of a browser as HTTP alone needs: it keeps cookies, and
-// follows no redirect by itself.
+// browser is an HTTP client that keeps cookies and does not follow redirects.
 type browser struct {
 	t    *testing.T
 	http *http.Client
@@ -31,26 +30,27 @@ func newBrowser(t *testing.T) *browser {
 	}}}
 }
 
-type answer struct {
+// response is an HTTP response with its body.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-func (a answer) location() string { return a.header.Get("Location") }
+func (a response) location() string { return a.header.Get("Location") }
 
-// problem is the type of a problem, without its prefix.
-func (a answer) problem() string {
+// problem returns the problem type in the body, without its prefix.
+func (a response) problem() string {
 	var body struct{ Type string }
 	json.Unmarshal([]byte(a.body), &body)
 	return strings.TrimPrefix(body.Type, "urn:asanaauth:problem:")
 }
 
-// send sends a request with those headers, given as "Name: value".
-func (b *browser) send(method, to, body string, headers ...string) (answer, error) {
+// send sends a request with headers, each given as "Name: value".
+func (b *browser) send(method, to, body string, headers ...string) (response, error) {
 	r, err := http.NewRequest(method, to, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
@@ -60,15 +60,15 @@ func (b *browser) send(method, to, body string, headers ...string) (answer, erro
 	}
 	resp, err := b.http.Do(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(text)}, err
+	return response{resp.StatusCode, resp.Header, string(text)}, err
 }
 
-// ask is send for requests that have to be answered.
-func (b *browser) ask(method, to, body string, headers ...string) answer {
+// ask is like send, but fails the test if the request gets no response.
+func (b *browser) ask(method, to, body string, headers ...string) response {
 	b.t.Helper()
 	a, err := b.send(method, to, body, headers...)
 	if err != nil {
@@ -77,22 +77,22 @@ func (b *browser) ask(method, to, body string, headers ...string) answer {
 	return a
 }
 
-// post is what the page's script sends.
-func (b *browser) post(p *process, path, body string) answer {
+// post sends a POST request as a page of the service would.
+func (b *browser) post(p *process, path, body string) response {
 	b.t.Helper()
 	return b.ask("POST", p.publicURL+path, body, "Content-Type: application/json", "Origin: "+p.publicURL)
 }
 
-// setSwitches sets switches of offline Asana, a JSON object.
+// setSwitches sets switches of offline Asana, given as a JSON object.
 func (b *browser) setSwitches(p *process, object string) {
 	b.t.Helper()
 	if a := b.ask("PUT", p.asanaURL+"/_offline/switches", object); a.status != http.StatusOK {
-		b.t.Fatalf("setting switches: %d %s", a.status, a.body)
+		b.t.Fatalf("setting switches: got %d %s", a.status, a.body)
 	}
 }
 
-// signIn takes a trip to Asana and back, and returns everything secret that it
-// met on the way.
+// signIn signs a person in. It returns the secrets of the sign-in: the state, the code and
+// the cookies.
 func (b *browser) signIn(p *process, person string) (secrets []string) {
 	b.t.Helper()
 	toAsana := b.ask("GET", p.publicURL+"/authorize", "")
@@ -105,7 +105,7 @@ func (b *browser) signIn(p *process, person string) (secrets []string) {
 	secrets = append(secrets, back.Query().Get("code"))
 	done := b.ask("GET", back.String(), "")
 	if want := p.publicURL + "/?asana=connected#"; done.status != http.StatusSeeOther || done.location() != want {
-		b.t.Fatalf("the callback answered %d to %q, want 303 to %q", done.status, done.location(), want)
+		b.t.Fatalf("callback: got %d to %q, want 303 to %q", done.status, done.location(), want)
 	}
 	for _, cookie := range b.http.Jar.Cookies(mustParse(b.t, p.publicURL)) {
 		secrets = append(secrets, cookie.Value)
@@ -117,16 +117,16 @@ func mustParse(t *testing.T, raw string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil || raw == "" {
-		t.Fatalf("%q is no URL: %v", raw, err)
+		t.Fatalf("parsing URL %q: %v", raw, err)
 	}
 	return u
 }
 
-// hashOf is the SHA-256 of a text, as "refused" wants it.
+// hashOf returns the SHA-256 hash of a text in hex, for the parameter "refused".
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
-// member is who signs in where it does not matter.
+// member is the Asana user of tests that work with any user.
 const member = asanatest.Member

@@ -78,8 +78,8 @@ func TestImport(t *testing.T) {
 	want := map[int]reportLine{
 		1: {Status: "imported"}, 2: {Status: "imported"}, 3: {Status: "imported"},
 		4: {Status: "rejected", Type: "token-rejected", Reason: "inactive"},
-		5: {Status: "rejected", Type: "invalid-request", Reason: "Owners that begin with asana: are made by signing in alone."},
-		6: {Status: "rejected", Type: "invalid-request", Reason: "The body is not a JSON object."},
+		5: {Status: "rejected", Type: "invalid-request", Reason: "owner must not begin with \"asana:\", which is reserved for sign-in."},
+		6: {Status: "rejected", Type: "invalid-request", Reason: "The body must be a JSON object."},
 		7: {Status: "rejected", Type: "already-connected"},
 	}
 	report := reportLines(t, out)

@@ -21,9 +21,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestPythonExamples runs the programs of examples/python as a SaaS team would:
-// one customer connects, and at night there are 500. Without CI_SERVERS there are 60,
-// which takes a fraction of the time.
+// TestPythonExamples runs the programs of examples/python: connect.py for one customer, and
+// nightly.py for 500 customers. Without CI_SERVERS it uses only 60 customers, which is
+// faster.
 func TestPythonExamples(t *testing.T) {
 	python := findPython(t)
 	asana, s, app := startForPython(t)
@@ -37,8 +37,8 @@ func TestPythonExamples(t *testing.T) {
 	connectByPython(t, python, s, app)
 	importMany(s, asana, owners)
 
-	// One connection is broken, and Asana does not take the access token of another one any
-	// more. The others are personal access tokens, which live.
+	// One connection is broken, and Asana rejects the access token of another one. The
+	// others have personal access tokens, which stay valid.
 	broken := s.connects("owner-1", asanatest.Admin)
 	token := s.token(broken, "").AccessToken
 	if err := asana.RevokeGrants(asanatest.Admin); err != nil {
@@ -52,31 +52,33 @@ func TestPythonExamples(t *testing.T) {
 	got := nightlyByPython(t, python, owners)
 	want := map[string]int{"owners": owners, "worked": owners + 1, "refused": 1, "reconnect_required": 1, "failed": 0}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the summary (-want +got):\n%s", diff)
+		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 	if n := asana.CountRequests("refresh_token") - before; n != 1 {
-		t.Errorf("%d refreshes, want one, of the access token that was refused", n)
+		t.Errorf("got %d refreshes, want 1, for the rejected access token", n)
 	}
 	gateway.check(t)
 }
 
-// pythonAt is an interpreter that has botocore, in the examples' folder.
+// pythonAt is a Python interpreter with botocore.
 type pythonAt struct {
 	path    string
 	environ []string
 }
 
+// findPython returns a Python interpreter with botocore. If there is none, it skips the
+// test, or fails it if CI_SERVERS is set.
 func findPython(t *testing.T) *pythonAt {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs python3")
+		t.Skip("needs python3")
 	}
 	path, err := exec.LookPath("python3")
 	if err == nil {
 		err = exec.Command(path, "-c", "import botocore").Run()
 	}
 	if err != nil {
-		const how = "no python3 with botocore in PATH (pip install -r examples/python/requirements.txt in a venv)"
+		const how = "python3 with botocore is not in PATH (pip install -r examples/python/requirements.txt in a venv)"
 		if os.Getenv("CI_SERVERS") == "1" {
 			t.Fatal(how)
 		}
@@ -88,14 +90,15 @@ func findPython(t *testing.T) *pythonAt {
 	}}
 }
 
+// command returns a command that runs a program of examples/python.
 func (p *pythonAt) command(t *testing.T, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), p.path, args...)
 	cmd.Dir, cmd.Env = filepath.Join("..", "..", "examples", "python"), p.environ
 	return cmd
 }
 
-// startForPython starts an offline Asana whose tokens this test can end one by
-// one, the service in front of it, and says where the app's return URL is.
+// startForPython starts an offline Asana in the test process, and a service that uses it.
+// It also returns the return URL of the app.
 func startForPython(t *testing.T) (*asanatest.Asana, *backend, string) {
 	t.Helper()
 	addr, app := freeAddr(t), sameAt(t, "http://"+freeAddr(t), "localhost")+"/done"
@@ -115,7 +118,7 @@ func startForPython(t *testing.T) (*asanatest.Asana, *backend, string) {
 	return asana, newBackend(p, bearer("the-key")), app
 }
 
-// connectByPython plays the people whom connect.py sends to Asana.
+// connectByPython runs connect.py and plays the people who open its link.
 func connectByPython(t *testing.T, python *pythonAt, s *backend, app string) {
 	t.Helper()
 	cmd := python.command(t, "connect.py", "--owner", "owner-0", "--person", "mia", "--return-url", app)
@@ -133,32 +136,32 @@ func connectByPython(t *testing.T, python *pythonAt, s *backend, app string) {
 	first, _ := lines.ReadString('\n')
 	address, ok := strings.CutPrefix(strings.TrimSpace(first), "open ")
 	if !ok {
-		t.Fatalf("it said %q; stderr:\n%s", first, errs.String())
+		t.Fatalf("connect.py printed %q, want open URL; stderr:\n%s", first, errs.String())
 	}
 
 	mia := newBrowser(t)
 	link := mia.ask("GET", address, "").location()
-	stranger := newBrowser(t) // got the link from Mia, and comes back to an app that does not know them
+	stranger := newBrowser(t) // got the link from Mia and is not signed in to the app
 	if a := stranger.ask("GET", app+"?"+stranger.follow(s.p, link, asanatest.Guest).Encode(), ""); a.status != http.StatusForbidden {
-		t.Errorf("a stranger with Mia's link: %d %s", a.status, a.body)
+		t.Errorf("stranger with Mia's link: got %d %s, want 403", a.status, a.body)
 	}
 	if a := mia.ask("GET", app+"?asana_error=access-denied", ""); a.status != http.StatusBadRequest || !strings.Contains(a.body, "access-denied") {
-		t.Errorf("having said no: %d %s", a.status, a.body)
+		t.Errorf("after denying access: got %d %s, want 400", a.status, a.body)
 	}
 	if a := mia.ask("GET", app+"?"+mia.follow(s.p, link, member).Encode(), ""); a.status != http.StatusOK || !strings.Contains(a.body, "Connected as Mia Member") {
-		t.Errorf("Mia came back: %d %s", a.status, a.body)
+		t.Errorf("Mia: got %d %s, want 200", a.status, a.body)
 	}
 	rest, _ := io.ReadAll(lines)
 	var printed connection
 	if err := json.Unmarshal(rest, &printed); err != nil || printed.user() != member || *printed.Owner != "owner-0" {
-		t.Errorf("it printed %s (%v)", rest, err)
+		t.Errorf("connect.py printed %s (%v), want Mia's connection", rest, err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("connect.py: %v; stderr:\n%s", err, errs.String())
 	}
 }
 
-// importMany imports a personal access token for each of that many owners.
+// importMany imports n personal access tokens, each for an owner of its own.
 func importMany(s *backend, asana *asanatest.Asana, n int) {
 	s.t.Helper()
 	people := []string{asanatest.Member, asanatest.Guest, asanatest.Admin, asanatest.ViewOnly, asanatest.Several, asanatest.Bot}
@@ -171,7 +174,7 @@ func importMany(s *backend, asana *asanatest.Asana, n int) {
 				body := object("token", token, "owner", fmt.Sprintf("owner-%d", i), "kind", "personal_access_token")
 				a, err := s.send("POST", s.p.publicURL+"/connections", body, "Authorization: "+s.authorization, "Content-Type: application/json")
 				if err != nil || a.status != http.StatusCreated {
-					s.t.Errorf("import %d: %d %s (%v)", i, a.status, a.body, err)
+					s.t.Errorf("import %d: got %d %s (%v), want 201", i, a.status, a.body, err)
 				}
 			}
 		})
@@ -183,6 +186,7 @@ func importMany(s *backend, asana *asanatest.Asana, n int) {
 	workers.Wait()
 }
 
+// nightlyByPython runs nightly.py and returns its summary.
 func nightlyByPython(t *testing.T, python *pythonAt, owners int) map[string]int {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "owners.txt")
@@ -202,27 +206,26 @@ func nightlyByPython(t *testing.T, python *pythonAt, owners int) map[string]int 
 	}
 	var summary map[string]int
 	if err := json.Unmarshal(out, &summary); err != nil {
-		t.Errorf("it printed %q: %v", out, err)
+		t.Errorf("nightly.py printed %q: %v", out, err)
 	}
 	return summary
 }
 
-// gateway is what API Gateway is to its callers: it passes requests on, and
-// answers some by itself, without a problem body.
+// gateway is a proxy that behaves like API Gateway. It forwards requests, but rejects some
+// of them with a response of its own that is not a problem.
 type gateway struct {
 	url   string
 	proxy *httputil.ReverseProxy
-	every int // so many different requests, one is turned away
+	every int // one of this many different requests is rejected
 
 	mu                  sync.Mutex
-	seen                map[string]int // requests, by what they ask
-	turnedAway          [4]int         // requests, by the try
+	seen                map[string]int // number of rejections, by request line
+	rejected            [4]int         // number of rejected requests, by attempt
 	inFlight, mostAtOne int
 }
 
-// newGateway starts one. Of every so many different requests it turns one away three
-// times: throttles it, fails to reach the function, and answers as the function
-// does that is busy.
+// newGateway starts a gateway. It rejects one of every different requests three times: as
+// throttled, as an unreachable function, and as a function that is busy.
 func newGateway(t *testing.T, to string, every int) *gateway {
 	g := &gateway{every: every, seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(mustParse(t, to)) }}}
 	server := httptest.NewServer(g)
@@ -236,24 +239,24 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer g.leave()
 	switch try {
 	case 1:
-		g.answer(w, http.StatusTooManyRequests, "application/json", `{"message":"Too Many Requests"}`)
+		g.respond(w, http.StatusTooManyRequests, "application/json", `{"message":"Too Many Requests"}`)
 	case 2:
-		g.answer(w, http.StatusServiceUnavailable, "application/json", `{"message":"Service Unavailable"}`)
+		g.respond(w, http.StatusServiceUnavailable, "application/json", `{"message":"Service Unavailable"}`)
 	case 3:
 		w.Header().Set("Retry-After", "2")
-		g.answer(w, http.StatusServiceUnavailable, "application/problem+json", `{"type":"urn:asanaauth:problem:try-again","title":"Busy","status":503}`)
+		g.respond(w, http.StatusServiceUnavailable, "application/problem+json", `{"type":"urn:asanaauth:problem:try-again","title":"Busy","status":503}`)
 	default:
 		g.proxy.ServeHTTP(w, r)
 	}
 }
 
-func (g *gateway) answer(w http.ResponseWriter, status int, mediaType, body string) {
+func (g *gateway) respond(w http.ResponseWriter, status int, mediaType, body string) {
 	w.Header().Set("Content-Type", mediaType)
 	w.WriteHeader(status)
 	io.WriteString(w, body)
 }
 
-// arrive says which try to turn away this request is, 0 to let it pass.
+// arrive counts a request. It returns which attempt to reject, or 0 to forward it.
 func (g *gateway) arrive(r *http.Request) (try int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -262,31 +265,32 @@ func (g *gateway) arrive(r *http.Request) (try int) {
 	what := r.Method + " " + r.URL.RequestURI()
 	tries, known := g.seen[what]
 	if !known && len(g.seen)%g.every != 0 {
-		tries = 3 // no more
+		tries = 3 // do not reject it
 	}
 	if g.seen[what] = min(3, tries+1); tries == 3 {
 		return 0
 	}
-	g.turnedAway[tries+1]++
+	g.rejected[tries+1]++
 	return tries + 1
 }
 
+// leave ends a request that arrive counted.
 func (g *gateway) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inFlight--
 }
 
-// check makes sure that there was something to try again, and that the job
-// worked as parallel as it said.
+// check checks that requests were rejected and retried, and that the program sent requests
+// in parallel.
 func (g *gateway) check(t *testing.T) {
 	t.Helper()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if n := g.turnedAway; n[1] < 10 || n[2] != n[1] || n[3] != n[1] {
-		t.Errorf("turned away were %v, want some, and each of them three times", n)
+	if n := g.rejected; n[1] < 10 || n[2] != n[1] || n[3] != n[1] {
+		t.Errorf("got rejections %v by attempt, want at least 10 requests, each rejected three times", n)
 	}
 	if g.mostAtOne < 5 || g.mostAtOne > 10 {
-		t.Errorf("%d requests at once, want ten in parallel", g.mostAtOne)
+		t.Errorf("got %d concurrent requests, want 5 to 10", g.mostAtOne)
 	}
 }

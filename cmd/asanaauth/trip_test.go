@@ -86,21 +86,21 @@ func TestFiftyAtOnce(t *testing.T) {
 	old := accessToken(t, b.post(p, "/refresh", ""))
 	b.setSwitches(p, `{"delay_ms":300}`)
 	var callers sync.WaitGroup
-	answers := make(chan answer, 50)
-	for range cap(answers) {
+	responses := make(chan response, 50)
+	for range cap(responses) {
 		callers.Go(func() {
 			a, err := b.send("POST", p.publicURL+"/refresh", `{"refused":"`+hashOf(old)+`"}`, "Content-Type: application/json", "Origin: "+p.publicURL)
 			if err != nil {
 				t.Error(err)
 			}
-			answers <- a
+			responses <- a
 			b.send("GET", p.publicURL+"/local/trip", "")
 		})
 	}
 	callers.Wait()
-	close(answers)
+	close(responses)
 	tokens := map[string]bool{}
-	for a := range answers {
+	for a := range responses {
 		tokens[accessToken(t, a)] = true
 	}
 	if len(tokens) != 1 || tokens[old] {
@@ -113,7 +113,7 @@ func TestFiftyAtOnce(t *testing.T) {
 }
 
 // accessToken returns the access token of a response.
-func accessToken(t *testing.T, a answer) string {
+func accessToken(t *testing.T, a response) string {
 	t.Helper()
 	var body struct {
 		AccessToken string `json:"access_token"`

@@ -11,8 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// config is the configuration from environment variables. They are those of the functions
-// that apply to one process, with the client secrets instead of an ARN.
+// config is the configuration from environment variables. It has the variables of the
+// functions that also apply to a single process. The client secrets are variables
+// themselves, instead of the ARN of a secret.
 type config struct {
 	publicURL    string
 	ownPublicURL bool // PUBLIC_URL is not set

@@ -94,7 +94,7 @@ func closeAll(ls []net.Listener) {
 	}
 }
 
-// listeners are the listeners of the service and, if it runs, of offline Asana.
+// listeners holds the open sockets of the service and, if it runs, of offline Asana.
 type listeners struct {
 	service, asana         []net.Listener
 	servicePort, asanaPort uint16
