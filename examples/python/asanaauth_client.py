@@ -1,8 +1,9 @@
-"""A client of asanaauth's backend routes: requests signed with SigV4, tried again where that helps.
+"""A client for asanaauth's backend routes.
 
-On AWS the credentials are those of the role that the program runs under. Against
-"asanaauth local" the backend key is the access key id, and the secret can be anything:
-signatures are not checked there.
+It signs requests with AWS SigV4, and retries them if a later attempt may succeed. On AWS,
+botocore finds the credentials of the role that the program runs under. With "asanaauth
+local", use the backend key as the access key id, and any secret access key: the local command
+does not check signatures.
 """
 
 import json
@@ -21,10 +22,10 @@ PROBLEM = "urn:asanaauth:problem:"
 
 
 class Problem(Exception):
-    """What asanaauth answered in place of what was asked for.
+    """An error response.
 
-    type is the problem type without its prefix, like "reconnect-required"; "gateway" where
-    it was not asanaauth that answered but API Gateway, which knows no problems.
+    status is the HTTP status. type is the problem type without its prefix, such as
+    "reconnect-required", or "gateway" if the response came from API Gateway itself.
     """
 
     def __init__(self, status, type, detail, request_id):
@@ -33,7 +34,12 @@ class Problem(Exception):
 
 
 class Client:
-    """Safe for use by several threads."""
+    """A client for one deployment. It is safe for use by several threads.
+
+    url is the address of the API. A request is sent at most attempts times. If asanaauth asks
+    for a pause of more than longest_wait seconds, the request is not repeated. connections is
+    the size of the connection pool.
+    """
 
     def __init__(self, url, attempts=6, longest_wait=30.0, connections=10):
         self.url = url.rstrip("/")
@@ -44,19 +50,19 @@ class Client:
         self.region = os.environ.get("AWS_REGION") or session.get_config_variable("region")
         if self.credentials is None or not self.region:
             raise SystemExit("no AWS credentials or no region: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION")
-        # It follows no redirect and tries nothing again by itself. A request takes 30 s at most.
+        # This session does not retry requests or follow redirects. API Gateway responds within 30 s.
         self.http = URLLib3Session(timeout=(5, 35), max_pool_connections=connections)
 
     def link(self, owner, **more):
-        """Makes a link for one owner; more is person, return_to, scopes, asana_user."""
+        """Creates a link for an owner. more may have person, return_to, scopes and asana_user."""
         return self.request("POST", "/links", {"owner": owner, **more})
 
     def redeem(self, connect_code, owner, person=None):
-        """Turns the code that came to the return URL into a connection."""
+        """Redeems the connect code from the return URL, and returns the connection."""
         return self.request("POST", "/connections", {"connect_code": connect_code, "owner": owner, "person": person})
 
     def connections(self, owner):
-        """Yields all connections of an owner, those that ended a while ago included."""
+        """Yields all connections of an owner, including those that were disconnected recently."""
         cursor = None
         while True:
             query = {"owner": owner, "limit": 100}
@@ -69,37 +75,42 @@ class Client:
                 return
 
     def token(self, connection, owner, refused=None):
-        """A token to call Asana with. refused is the SHA-256 of one that Asana answered with 401, in hex."""
+        """Returns an access token for Asana.
+
+        refused is the hex SHA-256 of a token to which Asana responded with 401. The result
+        is then another token, if possible.
+        """
         body = {"refused": refused} if refused else {}
         return self.request("POST", f"/connections/{quote(connection, safe='')}/token", body, query={"owner": owner})
 
     def request(self, method, path, body=None, query=None):
-        """Sends a request and returns the JSON of the answer; raises Problem, or botocore's HTTPClientError.
+        """Sends a request and returns the decoded JSON of the response.
 
-        What is tried again may have been done before, with the answer lost on its way. That
-        does no harm, but for codes: they are single use, and the second try says link-expired.
+        It raises Problem for an error response, and botocore's HTTPClientError if no response
+        came. A retried request may have succeeded before, if only its response was lost. This
+        does no harm, except that codes are single-use: redeeming one again raises link-expired.
         """
         for attempt in range(1, self.attempts + 1):
             wait = min(2.0**attempt / 4, 8.0)
             try:
-                answer = self.send(method, path, body, query)
+                response = self.send(method, path, body, query)
             except HTTPClientError:
                 if attempt == self.attempts:
                     raise
             else:
-                if answer.status_code < 300:
-                    return json.loads(answer.content) if answer.content else None
-                problem = problem_of(answer)
+                if response.status_code < 300:
+                    return json.loads(response.content) if response.content else None
+                problem = problem_of(response)
                 if attempt == self.attempts or not may_pass(problem):
                     raise problem
-                wait = max(wait, seconds(answer.headers.get("Retry-After")))
+                wait = max(wait, seconds(response.headers.get("Retry-After")))
                 if wait > self.longest_wait:
                     raise problem
-            # Jitter: or those who were turned away together come back together.
+            # A random factor, so that clients that failed together do not retry together.
             time.sleep(wait * random.uniform(1.0, 1.5))
 
     def send(self, method, path, body=None, query=None):
-        """Signs a request, at each try anew (a signature is good for five minutes), and sends it."""
+        """Signs a request and sends it. Each attempt needs a new signature: one is valid for five minutes."""
         url = self.url + path
         if query:
             url += "?" + urlencode(query, quote_via=quote)
@@ -111,10 +122,13 @@ class Client:
         return self.http.send(request.prepare())
 
 
-def problem_of(answer):
-    """Reads a problem (RFC 9457), or what API Gateway answers in its place: {"message": ...}."""
+def problem_of(response):
+    """Returns the Problem in an error response.
+
+    asanaauth's responses have a problem body (RFC 9457), those of API Gateway {"message": ...}.
+    """
     try:
-        body = json.loads(answer.content)
+        body = json.loads(response.content)
     except ValueError:
         body = None
     if not isinstance(body, dict):
@@ -122,14 +136,17 @@ def problem_of(answer):
     kind = str(body.get("type") or "")
     kind = kind[len(PROBLEM) :] if kind.startswith(PROBLEM) else "gateway"
     detail = body.get("detail") or body.get("title") or body.get("message") or "no problem body"
-    return Problem(answer.status_code, kind, detail, answer.headers.get("X-Request-Id") or answer.headers.get("Apigw-Requestid"))
+    return Problem(response.status_code, kind, detail, response.headers.get("X-Request-Id") or response.headers.get("Apigw-Requestid"))
 
 
 def may_pass(problem):
-    """Tells what waiting helps: asanaauth says so, or the gateway throttles or could not reach a function."""
+    """Returns whether a later attempt may succeed.
+
+    It may if asanaauth says so, or if API Gateway throttles requests or cannot reach a function.
+    """
     return problem.type == "try-again" or problem.type == "gateway" and problem.status in (429, 503)
 
 
 def seconds(retry_after):
-    """Retry-After as asanaauth sends it; 0 for none, and for a date, which it never sends."""
+    """Returns the seconds of a Retry-After header, or 0 if it is missing or a date."""
     return float(retry_after) if retry_after and retry_after.isdigit() else 0.0

@@ -1,9 +1,9 @@
-"""A nightly job: something to do at Asana for every connection of many owners.
+"""An example of a nightly job that calls Asana for every connection of many owners.
 
     python nightly.py owners.txt
 
-owners.txt names an owner a line. Here the work is to ask Asana who each connection acts as.
-It prints a summary as JSON, and exits with 1 where anything failed.
+owners.txt has one owner on each line. For each connection, the job asks Asana to whom the token
+belongs. It prints a summary as JSON, and exits with 1 if anything failed.
 """
 
 import argparse
@@ -23,26 +23,26 @@ from asanaauth_client import Client, Problem
 
 @contextlib.contextmanager
 def counted(counts, what):
-    """One customer's trouble never ends the night of the others: it is counted, and said."""
+    """Counts and prints an exception, so that it does not stop the work for other customers."""
     try:
         yield
     except Exception as error:
         if isinstance(error, Problem) and error.type == "reconnect-required":
-            counts["reconnect_required"] += 1  # broken since it was listed
+            counts["reconnect_required"] += 1  # it became broken after it was listed
             return
         counts["failed"] += 1
         print(f"{what}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 class Job:
-    """asana_url is where Asana's API is; parallel is how many owners are worked for at once."""
+    """The job. asana_url is Asana's origin. parallel is the number of owners processed at once."""
 
     def __init__(self, client, asana_url, parallel):
         self.client, self.asana_url, self.parallel = client, asana_url.rstrip("/"), parallel
         self.http = URLLib3Session(timeout=(5, 30), max_pool_connections=parallel)
 
     def run(self, owners):
-        """Does the work for all of them, so many in parallel, and counts how it went."""
+        """Processes all owners and returns how often each result occurred."""
         counts = collections.Counter(owners=len(owners), worked=0, refused=0, reconnect_required=0, failed=0)
         with concurrent.futures.ThreadPoolExecutor(self.parallel) as pool:
             for one in pool.map(self.one_owner, owners):
@@ -50,6 +50,7 @@ class Job:
         return dict(counts)
 
     def one_owner(self, owner):
+        """Processes the connections of one owner, and returns the counts."""
         counts = collections.Counter()
         with counted(counts, owner):
             for connection in self.client.connections(owner):
@@ -58,40 +59,46 @@ class Job:
         return counts
 
     def work(self, owner, connection, counts):
+        """Processes one connection."""
         if connection["status"] == "disconnected":
-            return  # long ago: nobody expects anything
+            return
         if connection["status"] != "active":
-            counts["reconnect_required"] += 1  # the person has to connect again: tell them in your app
+            counts["reconnect_required"] += 1  # ask the person, in your app, to connect again
             return
         user = self.ask_asana(owner, connection["id"], "/users/me", counts)
         if user["gid"] != connection["attributed_to"]["gid"]:
-            raise ValueError("Asana says that this is somebody else's token")
+            raise ValueError("the token belongs to another Asana user than the connection")
         counts["worked"] += 1
 
     def ask_asana(self, owner, connection, path, counts):
-        """Asks with the connection's token. One that Asana refuses is reported, once, and the next one tried."""
+        """Sends a GET request to Asana and returns the member data of the response.
+
+        If Asana responds with 401, it reports the token to asanaauth and tries once more with
+        the token that it gets then.
+        """
         token = self.client.token(connection, owner)["access_token"]
-        answer = self.get(path, token)
-        if answer.status_code == 401:
+        response = self.get(path, token)
+        if response.status_code == 401:
             counts["refused"] += 1
             token = self.client.token(connection, owner, refused=hashlib.sha256(token.encode()).hexdigest())["access_token"]
-            answer = self.get(path, token)
-        if answer.status_code != 200:
-            raise ValueError(f"Asana answers {answer.status_code}")
-        return json.loads(answer.content)["data"]
+            response = self.get(path, token)
+        if response.status_code != 200:
+            raise ValueError(f"Asana responded with {response.status_code}")
+        return json.loads(response.content)["data"]
 
     def get(self, path, token):
-        # Kept no longer than this request: a token is asked for whenever it is needed.
+        # Do not store tokens: asanaauth returns a valid one whenever the job needs it.
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return self.http.send(AWSRequest("GET", f"{self.asana_url}/api/1.0{path}", headers=headers).prepare())
 
 
 def main():
     parser = argparse.ArgumentParser(description="Asks Asana who each connection acts as.")
-    parser.add_argument("owners", help="a file with an owner a line")
-    parser.add_argument("--url", default=os.environ.get("ASANAAUTH_URL", "http://localhost:8484"), help="of asanaauth")
-    parser.add_argument("--asana-url", default=os.environ.get("ASANA_BASE_URL", "https://app.asana.com"))
-    parser.add_argument("--parallel", type=int, default=10)
+    parser.add_argument("owners", help="a file with one owner on each line")
+    parser.add_argument("--url", default=os.environ.get("ASANAAUTH_URL", "http://localhost:8484"), help="address of asanaauth (default: ASANAAUTH_URL, or http://localhost:8484)")
+    parser.add_argument("--asana-url", default=os.environ.get("ASANA_BASE_URL", "https://app.asana.com"),
+                        help="Asana's origin (default: ASANA_BASE_URL, or https://app.asana.com)")
+    parser.add_argument("--parallel", type=int, default=10, help="number of owners processed at once (default: %(default)s)")
     args = parser.parse_args()
 
     with open(args.owners, encoding="utf-8") as file:
