@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Clock is the only source of time of the packages that do the work. Their Configs take one,
-// so that a test can set the time. Implementations must be safe for concurrent use.
+// Clock is the only source of time of the packages that do the work. Their Configs take
+// one, so that a test can set the time. Implementations must be safe for concurrent use.
 type Clock interface {
 	// Now returns the wall clock's time without a monotonic reading. The monotonic clock
 	// stops while a Lambda sandbox is frozen, so cached values would seem too young.

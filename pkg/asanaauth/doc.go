@@ -43,9 +43,9 @@
 // service account's token, or the refresh token of an OAuth grant. Asana verifies them
 // first. See Example (Import).
 //
-// The Go library gives a backend an http.Client for each connection, without a call to the
-// functions. It needs IAM permissions on the table and the KMS key. See Example (GoLibrary),
-// and open the deployment with package onaws:
+// The Go library gives a backend an http.Client for each connection, without a call to
+// the functions. It needs IAM permissions on the table and the KMS key. See Example
+// (GoLibrary), and open the deployment with package onaws:
 //
 //	d, err := onaws.Open(ctx, onaws.Options{AWS: cfg, TableName: "…", …})
 //	…
@@ -65,10 +65,11 @@
 //   - session opens and ends the sessions of browsers;
 //   - login sends people to Asana's consent screen and handles the callback.
 //
-// Package onaws makes all of them for a deployment on AWS. Package httpapi serves them over
-// HTTP. Below them are the table (store), sealed fields (seal), the data keys (keyring), the
-// client secrets of the Asana app (clientsecret), and a client of Asana's endpoints (asana).
-// To test your own code, use package asanatest, an Asana that runs offline.
+// Package onaws makes all of them for a deployment on AWS. Package httpapi serves them
+// over HTTP. Below them are the table (store), sealed fields (seal), the data keys
+// (keyring), the client secrets of the Asana app (clientsecret), and a client of Asana's
+// endpoints (asana). To test your own code, use package asanatest, an Asana that runs
+// offline.
 //
 // # Errors
 //
@@ -92,17 +93,17 @@
 // (session.Session) are not: open one for each request. Any number of processes can use the
 // same table, because they coordinate through its rows.
 //
-// A call that asks Asana takes 25 seconds at most, and less if its context ends earlier. Once
-// a request for tokens is sent, its response is saved even if the context ends. So call Wait
-// of token.Tokens before the program ends. A request that you send with an http.Client of
-// package token has no time limit except its context.
+// A call that asks Asana takes 25 seconds at most, and less if its context ends earlier.
+// Once a request for tokens is sent, its response is saved even if the context ends. So
+// call Wait of token.Tokens before the program ends. A request that you send with an
+// http.Client of package token has no time limit except its context.
 //
 // # Stability
 //
-// Versions follow semantic versioning (https://semver.org) from the first tag on. There is
-// no tag yet, so names may still change. Rows outlive a version: release N reads the rows
-// of release N and of release N-1, so you can go back by one release without a loss. Before
-// the first tag, the format of rows may change too.
+// Versions follow semantic versioning (https://semver.org) from the first tag on. No
+// version is tagged yet, so names may still change. Rows outlive a version: release N
+// reads the rows of release N and of release N-1, so you can go back by one release
+// without a loss. Before the first tag, the format of rows may change too.
 //
 // The packages have been tested against offline Asana and against servers of the AWS APIs.
 // They have not yet been run against the real Asana.

@@ -11,9 +11,9 @@ import (
 // clients use the same names.
 type ErrorKind string
 
-// The kinds of errors. After TryAgain and AsanaUnavailable, the same call may succeed later.
-// After any other kind, someone must do something first: the caller, the person, or the
-// operator.
+// The kinds of errors. After TryAgain and AsanaUnavailable, the same call may succeed
+// later. After any other kind, someone must do something first: the caller, the person,
+// or the operator.
 const (
 	// InvalidRequest means that an argument is malformed, missing or not allowed. Detail
 	// says which one.
@@ -44,11 +44,12 @@ const (
 	// NotFound means that the connection or the workspace does not exist, or that the
 	// connection belongs to another owner.
 	NotFound ErrorKind = "not-found"
-	// TryAgain means that the call cannot be served now: a cool-down or Asana's rate limit
-	// has not ended, or DynamoDB, KMS or Secrets Manager is unavailable. Wait for RetryAfter.
+	// TryAgain means that the call cannot be served now: a cool-down or Asana's rate
+	// limit has not ended, or DynamoDB, KMS or Secrets Manager is unavailable. Wait for
+	// RetryAfter.
 	TryAgain ErrorKind = "try-again"
-	// AsanaUnavailable means that Asana could not be reached, or that its response cannot be
-	// used. Timeout reports whether Asana took too long.
+	// AsanaUnavailable means that Asana could not be reached, or that its response cannot
+	// be used. Timeout reports whether Asana took too long.
 	AsanaUnavailable ErrorKind = "asana-unavailable"
 	// Misconfigured means that Asana rejects the client id or the client secrets, or that
 	// the connection belongs to another client id. The operator must fix the deployment.

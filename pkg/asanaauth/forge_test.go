@@ -15,25 +15,26 @@ import (
 )
 
 // Anyone who can only write the table gets no token. The tests of the files forge*_test.go
-// forge rows, ask for everything that a session may ask for, and check the responses.
+// forge rows, ask for everything that a session can get, and check the responses.
 
 const (
 	victim   = asanatest.Member
 	attacker = asanatest.Guest
 )
 
-// loot is what all rooms returned for a cookie.
-type loot struct {
+// results has everything that was returned for a cookie.
+type results struct {
 	errs  []error
 	texts []string
 	users []string // the gids of the access tokens' users
 }
 
-// plunder asks for everything with a cookie, in processes that have nothing in memory.
-func plunder(inst *authtest.Installation, cookie secret.String) loot {
+// askForEverything asks for everything with a cookie, in processes that have nothing in
+// memory.
+func askForEverything(inst *authtest.Installation, cookie secret.String) results {
 	inst.T.Helper()
 	ctx := context.Background()
-	var l loot
+	var l results
 	ask := func() {
 		got, err := inst.Process().Ask(ctx, cookie, token.Request{})
 		if l.errs = append(l.errs, err); !got.Access.IsZero() {
@@ -55,13 +56,13 @@ func plunder(inst *authtest.Installation, cookie secret.String) loot {
 		}
 	}
 	inst.Expire()
-	ask() // which has to refresh
+	ask() // the token has expired, so this call refreshes
 	return l
 }
 
-// wantNothingOfTheVictim reports an error if the loot or the log has anything of the
+// wantNothingOfTheVictim reports an error if the results or the log have anything of the
 // victim.
-func wantNothingOfTheVictim(inst *authtest.Installation, l loot) {
+func wantNothingOfTheVictim(inst *authtest.Installation, l results) {
 	inst.T.Helper()
 	for _, gid := range l.users {
 		if gid != attacker {
@@ -84,17 +85,17 @@ func wantNothingOfTheVictim(inst *authtest.Installation, l loot) {
 	}
 }
 
-// A forger changes rows of the attacker's session and of the victim's, and returns the
-// cookie to ask with.
+// A forger changes rows of the attacker and of the victim, as an attacker does who can
+// write the table. It returns the cookie with which the attacker then asks.
 type forger func(inst *authtest.Installation, mine, victims secret.String) (cookie secret.String)
 
 type forgery struct {
 	forge forger
-	kind  asanaauth.ErrorKind // of every error; empty: some responses may be the attacker's own
-	alarm bool                // unseal_failed is raised
+	kind  asanaauth.ErrorKind // of every error; empty: some responses may have the attacker's own data
+	alarm bool                // the alarm unseal_failed must be raised
 }
 
-// testForgeries checks that each forgery fails, and returns nothing of the victim.
+// testForgeries checks that each forgery gets nothing of the victim.
 func testForgeries(t *testing.T, forgeries map[string]forgery) {
 	for name, f := range forgeries {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +103,7 @@ func testForgeries(t *testing.T, forgeries map[string]forgery) {
 				inst := authtest.New(t)
 				p := inst.Process()
 				victims, mine := p.SignIn(victim), p.SignIn(attacker)
-				l := plunder(inst, f.forge(inst, mine, victims))
+				l := askForEverything(inst, f.forge(inst, mine, victims))
 				wantNothingOfTheVictim(inst, l)
 				failures := 0
 				for _, err := range l.errs {
@@ -129,7 +130,7 @@ func testForgeries(t *testing.T, forgeries map[string]forgery) {
 }
 
 // newSession forges a session of the victim's connection under a cookie that the attacker
-// made up. It has the attacker's proof, unless change changes that.
+// made up. The session has the attacker's proof, unless change replaces it.
 func newSession(change func(row, victims *store.Session, hot *store.Hot)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		hot := inst.Rows.Hot(victims.Reveal())
@@ -152,7 +153,7 @@ func mySession(change func(row *store.Session, victims *store.Hot)) forger {
 	}
 }
 
-// bothSessions changes the session rows of both.
+// bothSessions changes the session rows of the attacker and the victim.
 func bothSessions(change func(mine, victims *store.Session)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		a, b := inst.Rows.SessionRow(mine), inst.Rows.SessionRow(victims)
@@ -214,8 +215,8 @@ func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.S
 	return mine
 }
 
-// takeOver copies the victim's connection to an owner of the attacker's, with the id that
-// belongs to it, and makes a session of it.
+// takeOver copies the victim's connection to an owner of the attacker, under the id that
+// matches, and forges a session of the copy.
 func takeOver(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	hot, cold, row := inst.Rows.Hot(victims.Reveal()), inst.Rows.Cold(victims.Reveal()), inst.Rows.SessionRow(mine)
 	hot.Owner = store.HashText("attacker")

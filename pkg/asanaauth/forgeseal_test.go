@@ -16,7 +16,7 @@ import (
 )
 
 // wantNothing reports an error unless everything was refused with an error of the kind.
-func wantNothing(inst *authtest.Installation, l loot, kind asanaauth.ErrorKind) {
+func wantNothing(inst *authtest.Installation, l results, kind asanaauth.ErrorKind) {
 	inst.T.Helper()
 	for _, err := range l.errs {
 		authtest.WantKind(inst.T, err, kind)
@@ -26,8 +26,8 @@ func wantNothing(inst *authtest.Installation, l loot, kind asanaauth.ErrorKind) 
 	}
 }
 
-// The label of a sealed field is part of the format of rows: the next release must open
-// what this one seals. A field opens under no other label.
+// The label of a sealed field is part of the format of rows, because the next release
+// must open what this one seals. A field opens under its own label only.
 func TestTheLabelsOfSealedFields(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestTheLabelsOfSealedFields(t *testing.T) {
 	})
 }
 
-// A refresh token that does not open costs no lease and no request.
+// If a refresh token does not open, no lease is taken and no request is sent.
 func TestAForgedRefreshTokenIsNotSent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestAForgedRefreshTokenIsNotSent(t *testing.T) {
 	})
 }
 
-// A sealed field of which one bit was changed, or that was cut, does not open.
+// A sealed field with a changed bit, or a shortened one, does not open.
 func TestTamperedSeals(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestTamperedSeals(t *testing.T) {
 	})
 }
 
-// A keyring that another key wrapped is not ours, whatever its row says.
+// A keyring that another key wrapped is rejected, whatever key its row names.
 func TestAForeignKeyring(t *testing.T) {
 	t.Parallel()
 	for _, named := range []string{"its own key", "our key"} {
@@ -135,9 +135,9 @@ func TestAForeignKeyring(t *testing.T) {
 
 				p := inst.Process()
 				_, err := p.Callback(p.Answer(p.Begin(), asanatest.Several))
-				authtest.WantKind(t, err, asanaauth.TryAgain) // nothing is sealed under a key that others know
+				authtest.WantKind(t, err, asanaauth.TryAgain) // because no field may be sealed under a key that an attacker knows
 				authtest.WantCount(t, "exchanges", inst.Exchanges(), 1)
-				wantNothing(inst, plunder(inst, cookie), asanaauth.TryAgain)
+				wantNothing(inst, askForEverything(inst, cookie), asanaauth.TryAgain)
 				if inst.Log.Says("alarm", "kms_denied") == 0 {
 					t.Error("no alarm kms_denied")
 				}
@@ -153,7 +153,8 @@ func TestAForeignKeyring(t *testing.T) {
 }
 
 // foreignKeyring returns a keyring's row with data keys that the attacker knows, wrapped
-// by a key of the attacker. underOurName: it names the key of the row that is there.
+// by a key of the attacker. If underOurName is true, the row names the key of the real
+// keyring.
 func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.Keyring {
 	t.Helper()
 	ring, err := seal.NewRing(strings.NewReader(strings.Repeat("known to the attacker", 10)), authtest.Name, time.Now())
@@ -200,7 +201,7 @@ func TestAnOldSessionOpensNothingAfterADisconnect(t *testing.T) {
 					row.Epoch = inst.Rows.Hot(fresh.Reveal()).Epoch
 				}
 				inst.Rows.Forge(row)
-				wantNothing(inst, plunder(inst, old), asanaauth.Unauthenticated)
+				wantNothing(inst, askForEverything(inst, old), asanaauth.Unauthenticated)
 				p.MustToken(fresh, 0)
 			})
 		})

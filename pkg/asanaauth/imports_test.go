@@ -52,7 +52,8 @@ func our(names ...string) []string {
 	return patterns
 }
 
-// rooms are the rooms from the bottom up: each may import those before it.
+// rooms are the six packages that do the work, from the bottom up. A room may import
+// those before it.
 var rooms = []string{"connection", "token", "membership", "session", "link", "login"}
 
 // nothing is the list of a package that imports only the standard library.
@@ -82,7 +83,7 @@ func supportRules() []importRule {
 	}
 }
 
-// leafRules are about the packages that the rooms stand on, and their adapters.
+// leafRules are about the packages that the rooms import, and their adapters.
 func leafRules() []importRule {
 	return []importRule{
 		{root, our("secret$"), []string{anyAWS, "net/http"},
@@ -144,7 +145,7 @@ func sharedRules() []importRule {
 	}
 }
 
-// roomRules are about the rooms: a room imports those below it, and none above it.
+// roomRules are about the rooms. A room imports rooms below it, and none above it.
 func roomRules() []importRule {
 	shared := append(our("internal/row$", "internal/requests$", "internal/consent$", "internal/refresher$", "internal/accesstoken$",
 		"asana$", "store$", "seal$", "secret$", "keyring$", "clientsecret$"), root, oauth2, webURL)
@@ -160,7 +161,7 @@ func roomRules() []importRule {
 	return rules
 }
 
-// outerRules are about what stands above the rooms.
+// outerRules are about the packages above the rooms.
 func outerRules() []importRule {
 	return []importRule{
 		{"~/pkg/asanaauth/httpapi$", append(our(append([]string{"secret$"}, rooms...)...), root, webURL, strictJSON, "github.com/jub0bs/cors"),
@@ -265,7 +266,7 @@ func TestImports(t *testing.T) {
 	table := importRules()
 	for _, rule := range table {
 		if !slices.ContainsFunc(ours, func(p listed) bool { return matches(rule.pkg, p.ImportPath) }) {
-			t.Errorf("there is a rule for %s, and no such package", rule.pkg)
+			t.Errorf("the package %s, which has a rule, does not exist", rule.pkg)
 		}
 	}
 	for _, p := range ours {

@@ -22,8 +22,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// What the hunts mark. A marker is in whatever comes from outside and must be repeated
-// nowhere.
+// The markers: texts in input from outside that must not appear in any log line, error or
+// row.
 const (
 	markedName    = "Marker Of A Name"
 	markedEmail   = "marker.of.an.address@example"
@@ -35,15 +35,15 @@ const (
 	markedPerson  = "marker-of-a-person"
 )
 
-// leaks is one hunt, in one installation.
+// leaks is one hunt for secrets, in one installation.
 type leaks struct {
 	t    testing.TB
 	inst *authtest.Installation
 	hunt *authtest.Hunt
 }
 
-// newLeaks begins a hunt in an installation that rotates refresh tokens, and where a
-// person's name, address and picture are marked.
+// newLeaks begins a hunt in an installation whose Asana rotates refresh tokens, and in
+// which a person's name, address and picture are markers.
 func newLeaks(t *testing.T, markers map[string]string) leaks {
 	t.Helper()
 	inst := authtest.New(t).Signs()
@@ -57,15 +57,15 @@ func newLeaks(t *testing.T, markers map[string]string) leaks {
 	return leaks{t, inst, inst.NewHunt(markers)}
 }
 
-// process starts a process whose requests to Asana pass by the hunt.
+// process starts a process whose requests to Asana pass through the hunt.
 func (l leaks) process() *authtest.Process {
 	l.t.Helper()
 	return l.inst.Process(authtest.WithOpenID, func(s *authtest.Settings) { s.Transport = l.hunt })
 }
 
-// A person signs in, uses the session and leaves, and everything goes wrong that we know
-// of: no secret, and nothing about the person, is in a log line, an error, a printed
-// value or a row.
+// A person signs in, uses the session and disconnects, with every failure that we know.
+// No secret, and nothing about the person, is in a log line, an error, a printed value or
+// a row.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestNothingLeaks(t *testing.T) {
 	})
 }
 
-// signIn signs in, after several responses of Asana that are refused.
+// signIn signs in, after several responses of Asana that must be rejected.
 func (l leaks) signIn() (cookie secret.String) {
 	for name, change := range map[string]func(*login.CallbackRequest){
 		"good":         func(*login.CallbackRequest) {},
@@ -123,7 +123,7 @@ func (l leaks) signIn() (cookie secret.String) {
 	return cookie
 }
 
-// mistakes makes requests that are refused.
+// mistakes makes requests that must fail.
 func (l leaks) mistakes() {
 	for _, r := range []login.AuthorizeRequest{
 		{ReturnTo: "https://" + markedError + ".example"}, {AppState: markedError + "!"}, {Link: markedError},
@@ -133,14 +133,14 @@ func (l leaks) mistakes() {
 	}
 }
 
-// use does what a frontend does.
+// use makes every call of a frontend.
 func (l leaks) use(cookie secret.String) {
 	ctx, p := context.Background(), l.process()
 	s := p.Session(cookie)
 	profile, err := p.Sessions.Profile(ctx, s)
 	l.hunt.Note(err, profile, session.CallerOf(cookie))
 	if profile.Name.Reveal() != markedName || profile.Email.IsZero() || profile.Picture.IsZero() {
-		l.t.Errorf("the profile is not the marked one")
+		l.t.Errorf("the profile does not have the markers")
 	}
 	for range 2 {
 		got, err := p.Token(cookie, 0)
@@ -157,7 +157,7 @@ func (l leaks) use(cookie secret.String) {
 	}
 }
 
-// ask asks for a token and for memberships, and signs in. All of it may fail.
+// ask asks for a token and for memberships, and signs in. It ignores errors.
 func (l leaks) ask(cookie secret.String) {
 	got, err := l.process().Token(cookie, 3000*time.Second)
 	l.hunt.Note(err, got)
@@ -169,7 +169,7 @@ func (l leaks) ask(cookie secret.String) {
 	time.Sleep(10 * time.Minute)
 }
 
-// asanaFails lets Asana fail in every way, at every path.
+// asanaFails makes Asana fail in every way, at every path.
 func (l leaks) asanaFails(cookie secret.String) {
 	body := `{"error":"` + markedError + `","error_description":"` + markedBody + `","errors":[{"message":"` + markedBody + `"}]}`
 	elsewhere := http.Header{"Location": {"https://" + markedError + ".example"}}
@@ -189,7 +189,7 @@ func (l leaks) asanaFails(cookie secret.String) {
 	}
 }
 
-// tableFails lets reads and writes fail.
+// tableFails makes reads and writes fail.
 func (l leaks) tableFails() {
 	cookie := l.process().SignIn(asanatest.Member)
 	for _, err := range []error{store.ErrUnavailable, store.ErrFormat} {
@@ -211,7 +211,7 @@ func (l leaks) tableFails() {
 	}
 }
 
-// keysAndSecretsFail lets KMS and the source of the client secrets fail.
+// keysAndSecretsFail makes KMS and the source of the client secrets fail.
 func (l leaks) keysAndSecretsFail(cookie secret.String) {
 	for _, err := range []error{seal.ErrUnavailable, seal.ErrDenied} {
 		l.inst.KMS.Hook = func(string) error { return err }
@@ -238,8 +238,8 @@ func (l leaks) tamper() {
 	l.hunt.Note(err, got)
 }
 
-// leave disconnects: while Asana fails, after the person revoked the grant at Asana, and
-// as usual.
+// leave disconnects three times: while Asana fails, after the person revoked the grant at
+// Asana, and without a failure.
 func (l leaks) leave() {
 	cookie := l.process().SignIn(asanatest.Member)
 	l.inst.Asana.Inject(asanatest.Fault{Path: authtest.RevokePath, Status: 500, Body: markedBody})

@@ -79,7 +79,8 @@ type Ref struct {
 // disconnected: every other use returns TryAgain.
 //
 // Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
-// if ref.Owner is not 1 to 256 bytes of UTF-8 without control characters; TryAgain; Internal.
+// if ref.Owner is not 1 to 256 bytes of UTF-8 without control characters; TryAgain;
+// Internal.
 func (c *Connections) Open(ctx context.Context, ref Ref) (*Connection, error) {
 	return c.rows.Open(ctx, ref.ID, ref.Owner, asanaauth.CallerOf(ctx))
 }

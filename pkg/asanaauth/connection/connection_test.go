@@ -18,7 +18,7 @@ func TestAnEmptyConfigReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	c, err := connection.New(connection.Config{})
 	if c != nil {
-		t.Error("a value and an error")
+		t.Error("got a value and an error")
 	}
 	authtest.WantMistakes(t, err,
 		"asanaauth: Asana is missing", "asanaauth: Keys is missing", "asanaauth: Secrets is missing", "asanaauth: Store is missing",
@@ -81,7 +81,7 @@ func TestOpenChecksTheRows(t *testing.T) {
 	})
 }
 
-// A connection that has lost a row can only be disconnected. It hides no other.
+// A connection that has lost a row can only be disconnected. Lists still show the others.
 func TestAConnectionThatLostARow(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

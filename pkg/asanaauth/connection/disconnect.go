@@ -21,9 +21,9 @@ type Disconnection struct {
 // the connection is handed out. If the connection is disconnected already, Disconnect does
 // nothing.
 //
-// An OAuth grant is revoked at Asana (RFC 7009), unless another connection of the same Asana user
-// here is active or broken, because the revocation could end that one too. A long-lived
-// token is only erased, because Asana has no endpoint to revoke it.
+// An OAuth grant is revoked at Asana (RFC 7009), unless another connection of the same
+// Asana user here is active or broken, because the revocation could end that one too. A
+// long-lived token is only erased, because Asana has no endpoint to revoke it.
 //
 // If Asana cannot be asked now, the connection stays Revoking and Disconnect returns no
 // error: call it again later. If a session opened the connection, it is disconnected only

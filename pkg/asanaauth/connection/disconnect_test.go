@@ -106,7 +106,7 @@ func TestDisconnectWithAsanaDownIsDoneByTheNextCall(t *testing.T) {
 	})
 }
 
-// From the first write on, no token is given out, whatever Asana does.
+// After the first write, no token is returned, whatever Asana does.
 func TestNoTokenIsGivenOutWhileRevoking(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -170,7 +170,8 @@ func TestDisconnectWithAsanaDown(t *testing.T) {
 	}
 }
 
-// Asana's revocation may end the whole consent, also for another connection that uses it.
+// A revocation may end the whole consent at Asana, and another connection may use that
+// consent.
 func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -205,8 +206,8 @@ func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 	}
 }
 
-// addConnection puts a connection of the same Asana user, but of another owner, into the
-// table. hasRefresh: it has a refresh token.
+// addConnection writes a connection of the same Asana user and another owner into the
+// table. If hasRefresh is true, the connection has a refresh token.
 func addConnection(inst *authtest.Installation, gid string, kind asanaauth.Kind, status asanaauth.Status, hasRefresh bool) {
 	inst.T.Helper()
 	owner := store.HashText("another owner")

@@ -54,7 +54,7 @@ func TestDisconnectAll(t *testing.T) {
 	})
 }
 
-// There are more connections than can be revoked in 25 seconds: the rest is reported as
+// If there are more connections than can be revoked in 25 seconds, the rest is reported as
 // left.
 func TestDisconnectAllWithoutTime(t *testing.T) {
 	t.Parallel()
@@ -86,7 +86,7 @@ func TestDisconnectAllOfAListThatFails(t *testing.T) {
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
-		const all = 101 // one more than a page of the store has
+		const all = 101 // a page of the store has 100 rows
 		for i := range all {
 			p.Connect(fmt.Sprint("owner ", i), asanatest.Member)
 		}

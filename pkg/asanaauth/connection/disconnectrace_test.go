@@ -34,7 +34,7 @@ func TestDisconnectTakesTheLeaseLikeARefresh(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
 		<-ended
 		inst.Rows.WantTombstone(cookie.Reveal())
-		// It waited, and revoked the token that the refresh saved.
+		// Disconnect waited, and revoked the token that the refresh saved.
 		authtest.WantCount(t, "revocations", inst.Revocations(), 1)
 		if n := inst.LiveTokens(); n != 0 {
 			t.Errorf("%d refresh tokens are still valid at Asana", n)
@@ -94,7 +94,7 @@ func TestDisconnectByASessionThatHasEnded(t *testing.T) {
 	})
 }
 
-// Another process disconnects a connection that a backend has opened; then the person
+// A backend opens a connection. Then another process disconnects it, and the person
 // connects again.
 func TestDisconnectOfAConnectionThatHasChanged(t *testing.T) {
 	t.Parallel()
@@ -115,7 +115,8 @@ func TestDisconnectOfAConnectionThatHasChanged(t *testing.T) {
 	})
 }
 
-// A refresh whose connection was erased meanwhile holds a rotated token that no row has.
+// If a connection is erased during a refresh, the refresh gets a rotated token that no
+// row has.
 func TestASaveThatMeetsATombstoneRevokesItsToken(t *testing.T) {
 	t.Parallel()
 	for name, isShared := range map[string]bool{"alone": false, "another connection is active": true} {
@@ -193,7 +194,7 @@ func TestConnectingAgainDropsTheRevocation(t *testing.T) {
 	})
 }
 
-// The person connects again while the old grant is being revoked: the new grant stays.
+// If the person connects again while the old grant is being revoked, the new grant stays.
 func TestDisconnectDoesNotEraseANewConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -212,9 +213,9 @@ func TestDisconnectDoesNotEraseANewConsent(t *testing.T) {
 	})
 }
 
-// Each operation of a disconnect fails in both ways, one at a time. Whatever the connection
-// is then, it is never reported as revoked if Asana was not asked; the person can connect
-// again, and a second disconnect ends it.
+// Each operation of a disconnect fails, one at a time, with and without its effect. The
+// result never reports a revocation if Asana was not asked. Afterwards the person can
+// connect again, and a second disconnect ends the connection.
 func TestCrashPointsOfDisconnect(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -230,7 +231,8 @@ func TestCrashPointsOfDisconnect(t *testing.T) {
 	}
 }
 
-// crashDisconnect fails one operation. It reports whether there was none with that number.
+// crashDisconnect makes operation number at fail. It reports whether the disconnect had
+// fewer operations.
 func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	inst := authtest.New(t)
 	p := inst.Process()
@@ -254,7 +256,7 @@ func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 			t.Errorf("reported as disconnected, but the row is %s", hot.Status)
 		}
 	}
-	time.Sleep(20 * time.Second) // the end of a lease that was left behind
+	time.Sleep(20 * time.Second) // until a lease that was left behind has ended
 	again := p.SignIn(asanatest.Member)
 	p.MustToken(again, 0)
 	d, err = p.Disconnect(again)
@@ -262,8 +264,8 @@ func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	return operations < at
 }
 
-// A process dies after Asana has revoked and before the row is erased. The next Disconnect
-// finds the token unknown at Asana, which is as good.
+// A process dies after Asana has revoked the token and before the row is erased. The next
+// Disconnect sends the token again. Asana no longer knows it, and that counts as revoked.
 func TestDisconnectAfterACrashBeforeTheErasure(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -279,7 +281,7 @@ func TestDisconnectAfterACrashBeforeTheErasure(t *testing.T) {
 		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != string(asanaauth.Revoking) || len(hot.Refresh) == 0 {
 			t.Errorf("row: %+v", hot)
 		}
-		time.Sleep(20 * time.Second) // the lease of the dead process, and its cool-down
+		time.Sleep(20 * time.Second) // until the dead process's lease and cool-down have ended
 		p := inst.Process()
 		d, err = p.Connections.Disconnect(t.Context(), p.Open(authtest.ConnectionOf(cookie)))
 		wantDisconnected(t, d, err, asanaauth.Disconnected, true)

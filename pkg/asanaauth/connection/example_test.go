@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// exampleConnections has rows in memory, a key that protects nothing, and offline Asana. On
-// AWS, package onaws makes the real ones.
+// exampleConnections returns a Connections with rows in memory, a key that protects
+// nothing, and offline Asana. On AWS, onaws.Open returns one.
 func exampleConnections() (*connection.Connections, *asanatest.Asana) {
 	offline, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example"})
 	if err != nil {
@@ -46,11 +46,11 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// A credential that was held elsewhere is verified before it is saved. The result says to
-// whom Asana will attribute every action.
+// Import verifies a credential before it saves it. The result has the Asana user to whom
+// Asana attributes every action.
 func ExampleConnections_Import() {
 	conns, offline := exampleConnections()
-	ctx := asanaauth.WithCaller(context.Background(), "migration") // in audit lines
+	ctx := asanaauth.WithCaller(context.Background(), "migration") // the name in audit lines
 	request := connection.ImportRequest{
 		Owner: "acme", Kind: asanaauth.PersonalAccessToken, Token: secret.New(offline.PersonalAccessToken(asanatest.Bot)),
 	}

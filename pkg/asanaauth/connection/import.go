@@ -82,12 +82,13 @@ func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, er
 	return c.importGrant(ctx, ring, r)
 }
 
-// CheckImport is a dry run of [Connections.Import]. It introspects the credential and saves
-// nothing. For a long-lived token it also asks for the user (GET /users/me). already reports
-// that the same credential was imported before and is active.
+// CheckImport is a dry run of [Connections.Import]. It introspects the credential and
+// saves nothing. For a long-lived token it also asks for the user (GET /users/me).
+// already reports that the same credential was imported before and is active.
 //
-// CheckImport does not refresh a refresh token, because Asana could rotate it. So it does not
-// find a problem that only a refresh shows, such as a client secret that Asana rejects.
+// CheckImport does not refresh a refresh token, because Asana could rotate it. So it does
+// not find a problem that only a refresh shows, such as a client secret that Asana
+// rejects.
 //
 // Errors: those of Import, except AlreadyConnected and Misconfigured.
 func (c *Connections) CheckImport(ctx context.Context, r ImportRequest) (already bool, err error) {

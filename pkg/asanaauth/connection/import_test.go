@@ -170,7 +170,7 @@ func TestImportsThatAsanaRejects(t *testing.T) {
 	}
 }
 
-// Importing the same credential again repairs a broken connection: Asana is asked.
+// Importing the same credential again asks Asana, and repairs a broken connection.
 func TestAnImportRepairsABrokenConnection(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -90,7 +90,7 @@ func TestAnImportReplacesAnActiveConnectionOnlyIfAsked(t *testing.T) {
 	})
 }
 
-// A refresh token is of use only to the client id that it was issued to.
+// Asana accepts a refresh token only from the client id that it was issued to.
 func TestAGrantOfAnotherApp(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestAGrantOfAnotherApp(t *testing.T) {
 	})
 }
 
-// If a grant may not read users/me, Asana may say in another way whose it is.
+// If a grant may not read users/me, another response of Asana may name its user.
 func TestAnImportWithoutUsersMe(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -149,7 +149,7 @@ func TestAnImportWhoseIdentitiesDisagree(t *testing.T) {
 	})
 }
 
-// A rotated token that cannot be saved is lost: an operator must know.
+// A rotated token that cannot be saved is lost, so there is an alarm.
 func TestAnImportThatIsNotSaved(t *testing.T) {
 	t.Parallel()
 	for name, rotate := range map[string]bool{"rotated": true, "not rotated": false} {
@@ -175,7 +175,8 @@ func TestAnImportThatIsNotSaved(t *testing.T) {
 	}
 }
 
-// From the refresh on, an import goes on without its caller: the token may be rotated.
+// Once the refresh is sent, an import continues after its caller has gone, because Asana
+// may have rotated the token.
 func TestAnImportGoesOnWhenItsCallerIsGone(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -212,8 +213,8 @@ func TestAnImportWithoutTimeSendsNothing(t *testing.T) {
 	})
 }
 
-// Whatever operation fails, saved or not: the same import again ends with one connection
-// that works. Asana does not rotate refresh tokens here.
+// One operation fails, with or without its effect. The same import again ends with one
+// connection that works. Asana does not rotate refresh tokens here.
 func TestCrashPointsOfAnImport(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -241,7 +242,7 @@ func TestCrashPointsOfAnImport(t *testing.T) {
 }
 
 // The response to an import's write is lost, and a refresh changes the hot row before the
-// import tries again: it recognises its own write by the cold row.
+// import tries again. The import recognises its own write by the cold row.
 func TestAnImportRecognisesItsOwnWrite(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -134,8 +134,8 @@ func TestListChecksItsRequest(t *testing.T) {
 	})
 }
 
-// Forged rows, cold rows without a hot one, and pointers to connections of other Asana users
-// are left out.
+// Forged rows, cold rows without a hot one, and pointers to connections of other Asana
+// users are left out.
 func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 				t.Errorf("got %+v, %v", page, err)
 			}
 		}
-		// A connection that disappears while it is read again.
+		// A connection is deleted while it is read again.
 		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Generation++ })
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if op.Name == "list" {
@@ -184,7 +184,7 @@ func TestListReadsInconsistentRowsAgain(t *testing.T) {
 			inst := authtest.New(t)
 			p := inst.Process()
 			d := p.Connect("o", asanatest.Member)
-			inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Generation++ }) // as if only the cold row were old
+			inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Generation++ }) // the cold row seems old
 			reads := 0
 			inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 				isOpen := op.Name == "read" && len(op.Keys) == 2 && op.Keys[0] == store.HotKey(d.ID)

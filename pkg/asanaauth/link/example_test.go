@@ -21,8 +21,8 @@ import (
 
 const exampleReturnURL = "https://app.example.com/done"
 
-// exampleRooms are the rooms that a link passes.
-type exampleRooms struct {
+// exampleParts has the types that a link needs.
+type exampleParts struct {
 	links      *link.Links
 	authorizer *login.Authorizer
 	receiver   *login.Receiver
@@ -30,10 +30,10 @@ type exampleRooms struct {
 	offline    *asanatest.Asana
 }
 
-// newExampleRooms has rows in memory, a key that protects nothing, and offline Asana. On
-// AWS, package onaws makes the real ones.
-func newExampleRooms() exampleRooms {
-	var r exampleRooms
+// newExampleParts uses rows in memory, a key that protects nothing, and offline Asana. On
+// AWS, onaws.Open returns a Links and a Redeemer.
+func newExampleParts() exampleParts {
+	var r exampleParts
 	var errs [8]error
 	r.offline, errs[0] = asanatest.New(asanatest.Options{BaseURL: "https://asana.example"})
 	client, err := asana.New(asana.Config{
@@ -69,9 +69,9 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// exampleFollow plays the person's browser: it opens the link, allows at Asana, and comes
-// back with a connect code.
-func exampleFollow(r exampleRooms, made link.Link) secret.String {
+// exampleFollow plays the person's browser: it opens the link, allows access at Asana, and
+// comes back with a connect code.
+func exampleFollow(r exampleParts, made link.Link) secret.String {
 	ctx := context.Background()
 	opened, err := url.Parse(made.URL.Reveal())
 	if err != nil {
@@ -101,23 +101,23 @@ func exampleFollow(r exampleRooms, made link.Link) secret.String {
 // A backend makes a link for its user acme. The person who follows it comes back to the app
 // with a connect code, and the backend redeems it.
 func Example() {
-	rooms := newExampleRooms()
+	parts := newExampleParts()
 	ctx := context.Background()
-	made, err := rooms.links.Create(ctx, link.Request{Owner: "acme"})
+	made, err := parts.links.Create(ctx, link.Request{Owner: "acme"})
 	if err != nil {
 		panic(err)
 	}
-	code := exampleFollow(rooms, made)
+	code := exampleFollow(parts, made)
 
 	// Take the owner from your own session, never from the request.
-	d, err := rooms.redeemer.Redeem(ctx, link.RedeemRequest{Code: code, Owner: "acme"})
+	d, err := parts.redeemer.Redeem(ctx, link.RedeemRequest{Code: code, Owner: "acme"})
 	if err != nil {
 		panic(err)
 	}
 	fmt.Println(d.Owner, d.Kind, d.Status, d.AttributedTo.Name.Reveal())
 
 	// A code can be redeemed once.
-	_, err = rooms.redeemer.Redeem(ctx, link.RedeemRequest{Code: code, Owner: "acme"})
+	_, err = parts.redeemer.Redeem(ctx, link.RedeemRequest{Code: code, Owner: "acme"})
 	fmt.Println(asanaauth.KindOf(err))
 	// Output:
 	// acme oauth active Mia Member

@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The process is cut off from the table at each operation of redeeming, saved or not. A
-// backend that tries again has one connection, with tokens that work.
+// The table fails from one operation of a redemption on. A backend that tries again gets
+// one connection, with tokens that work.
 func TestCrashPointsOfRedeeming(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -31,7 +31,7 @@ func TestCrashPointsOfRedeeming(t *testing.T) {
 		q := inst.Process()
 		d, again := q.Redeem(code, "o", "")
 		if again != nil {
-			// This is right only if the connection is there already.
+			// The code may be used only if the connection exists already.
 			authtest.WantKind(t, again, asanaauth.LinkExpired)
 			list, _, listErr := q.Connections.List(t.Context(), connection.Query{Owner: "o"}, connection.Page{})
 			if listErr != nil || len(list) != 1 {
@@ -49,7 +49,7 @@ func TestCrashPointsOfRedeeming(t *testing.T) {
 	})
 }
 
-// One response of the table is lost, and the same process goes on.
+// One response of the table is lost, and the same process tries again.
 func TestALostHoldOrRedemptionRecognisesItself(t *testing.T) {
 	t.Parallel()
 	for _, what := range []string{"hold", "redeem"} {

@@ -70,8 +70,9 @@ func decode(text secret.String, owner string) (consent.Consent, error) {
 	}, nil
 }
 
-// Hold seals a consent into the link's row, and replaces any consent that is held there. It
-// returns the connect code: the link's hash, a dot, and a new secret. Package login calls it.
+// Hold seals a consent into the link's row, and replaces any consent that is held there.
+// It returns the connect code: the link's hash, a dot, and a new secret. Package login
+// calls it.
 //
 // If Hold returns an error, the consent is forgotten and not revoked, because a revocation
 // could end another consent of the same user.

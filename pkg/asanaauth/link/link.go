@@ -1,11 +1,11 @@
 // Package link makes links and redeems connect codes.
 //
-// A link is an invitation that a backend makes for one of its own users ([Links.Create]). A
-// person follows it to Asana's consent screen, and returns to the app with a connect code.
-// Until the backend redeems the code ([Redeemer.Redeem]), the consent is held, sealed, in the
-// link's row, and the connection does not exist. To redeem the code, the backend must name
-// the link's owner, from its own session. So if a link is forwarded to another person, their
-// Asana account is not connected to the link's owner.
+// A link is an invitation that a backend makes for one of its own users ([Links.Create]).
+// A person follows it to Asana's consent screen, and returns to the app with a connect
+// code. Until the backend redeems the code ([Redeemer.Redeem]), the consent is held,
+// sealed, in the link's row, and the connection does not exist. To redeem the code, the
+// backend must name the link's owner, from its own session. So if a link is forwarded to
+// another person, their Asana account is not connected to the link's owner.
 //
 // [Links] needs no data keys. The browser's part of the way is in package login.
 package link
@@ -67,9 +67,9 @@ type Request struct {
 	// Owner is the owner of the connection: 1 to 256 bytes of UTF-8 without control
 	// characters. It must not begin with "asana:", which is reserved for sign-in.
 	Owner string
-	// Person is the backend's own name for the human who is signed in to its app: 1
-	// to 256 bytes, like Owner. Set it if an owner can be more than one human. The redeem request
-	// must have the same person. Only a hash of it is stored.
+	// Person is the backend's own name for the human who is signed in to its app: 1 to
+	// 256 bytes, like Owner. Set it if an owner can be more than one human. The redeem
+	// request must have the same person. Only a hash of it is stored.
 	Person    string
 	ReturnTo  string // one of Config.ReturnURLs; empty: the first
 	Scopes    string // separated by single spaces, a subset of Config.Scopes; empty: all of them

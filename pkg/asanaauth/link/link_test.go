@@ -127,7 +127,7 @@ func TestALinkDeterminesReturnURLAndScopes(t *testing.T) {
 	})
 }
 
-// The return URL was allowed when the link was made; the current list counts.
+// The return URL was allowed when the link was made, but is no longer in the list.
 func TestALinkToAReturnURLThatIsNoLongerAllowed(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
@@ -200,13 +200,13 @@ func TestWhenLinksAndCodesExpire(t *testing.T) {
 		p := inst.Process()
 		token := p.Link(link.Request{Owner: "o"})
 		time.Sleep(30*time.Minute - time.Second)
-		attempt := p.BeginAt(token) // at the last moment
+		attempt := p.BeginAt(token) // just before the link expires
 		time.Sleep(2 * time.Second)
 		_, err := p.Authorizer.Authorize(t.Context(), login.AuthorizeRequest{Link: token})
 		authtest.WantKind(t, err, asanaauth.LinkExpired)
 		time.Sleep(10*time.Minute - 3*time.Second)
 		response := p.Answer(attempt, asanatest.Member)
-		inst.Asana.Inject(asanatest.Fault{GrantType: "authorization_code", Delay: 5 * time.Second}) // past the attempt's end
+		inst.Asana.Inject(asanatest.Fault{GrantType: "authorization_code", Delay: 5 * time.Second}) // until after the attempt's end
 		outcome, err := p.Callback(response)
 		if err != nil {
 			t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// config returns a configuration that has no mistake, with the required fields only.
+// config returns a valid Config with the required fields only.
 func config(inst *authtest.Installation) link.Config {
 	return link.Config{
 		Store: inst.Table, AuthorizeURL: authtest.AuthorizeURL,
@@ -19,7 +19,7 @@ func config(inst *authtest.Installation) link.Config {
 	}
 }
 
-// fields takes the required fields away, each by its mistake.
+// fields removes each required field, by the error that New must then report.
 var fields = map[string]func(*link.Config){
 	"asanaauth: Store is missing":        func(c *link.Config) { c.Store = nil },
 	"asanaauth: AuthorizeURL is missing": func(c *link.Config) { c.AuthorizeURL = "" },
@@ -32,7 +32,7 @@ func TestNewReportsEveryMissingField(t *testing.T) {
 	links, err := link.New(link.Config{})
 	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(fields))...)
 	if links != nil {
-		t.Error("Links and an error")
+		t.Error("got Links and an error")
 	}
 	for mistake, remove := range fields {
 		t.Run(mistake, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestNewReportsEveryMissingField(t *testing.T) {
 			links, err := link.New(c)
 			authtest.WantMistakes(t, err, mistake)
 			if links != nil {
-				t.Error("Links and an error")
+				t.Error("got Links and an error")
 			}
 		})
 	}
@@ -51,7 +51,7 @@ func TestNewReportsEveryMissingField(t *testing.T) {
 	authtest.WantMistakes(t, err, "asanaauth: ReturnURLs is missing")
 }
 
-// redeemerFields takes the required fields away, each by its mistake.
+// redeemerFields removes each required field, by the error that New must then report.
 var redeemerFields = map[string]func(*link.RedeemerConfig){
 	"asanaauth: Store is missing": func(c *link.RedeemerConfig) { c.Store = nil },
 	"asanaauth: Keys is missing":  func(c *link.RedeemerConfig) { c.Keys = nil },
@@ -62,7 +62,7 @@ func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 	redeemer, err := link.NewRedeemer(link.RedeemerConfig{})
 	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(redeemerFields))...)
 	if redeemer != nil {
-		t.Error("a Redeemer and an error")
+		t.Error("got a Redeemer and an error")
 	}
 	for mistake, remove := range redeemerFields {
 		t.Run(mistake, func(t *testing.T) {
@@ -72,14 +72,14 @@ func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 			redeemer, err := link.NewRedeemer(c)
 			authtest.WantMistakes(t, err, mistake)
 			if redeemer != nil {
-				t.Error("a Redeemer and an error")
+				t.Error("got a Redeemer and an error")
 			}
 		})
 	}
 }
 
-// Links and Redeemer need no more than the required fields, and later changes of a
-// configuration do not count.
+// Links and Redeemer need the required fields only. Later changes of a Config have no
+// effect.
 func TestTheRequiredFieldsAreEnough(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -45,8 +45,8 @@ type RedeemRequest struct {
 }
 
 // Redeem makes a connection from the consent that is held under a connect code. It writes
-// the link and the connection in one transaction, so nothing is lost if it is interrupted. A
-// code can be redeemed once, within 10 minutes after the consent.
+// the link and the connection in one transaction, so nothing is lost if it is
+// interrupted. A code can be redeemed once, within 10 minutes after the consent.
 //
 // A wrong owner or person destroys the code and the consent, because the person who brought
 // the code did not follow the link from their own session. The link stays valid.

@@ -34,14 +34,14 @@ func TestAHeldTokenAges(t *testing.T) {
 }
 
 // The attack that links prevent: the attacker sends the victim a link of their own, and the
-// victim consents. Nobody who gets hold of the code can redeem it.
+// victim consents. No one who gets the code can redeem it.
 func TestAForwardedLink(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ linkPerson, owner, person string }{
-		// The owner is one human: the victim's browser brings the code to the app,
-		// where the victim is signed in.
+		// The owner is one human. The victim's browser brings the code to the app, and the
+		// victim is signed in there.
 		"the victim's own app account": {"", "victim", ""},
-		// The owner is a tenant of both.
+		// The owner is a tenant, and both are its users.
 		"the same tenant, another person": {"attacker", "tenant", "victim"},
 		"the same tenant, no person":      {"attacker", "tenant", ""},
 		"a person the link does not name": {"", "tenant", "victim"},
@@ -63,7 +63,8 @@ func TestAForwardedLink(t *testing.T) {
 				if a, b := detailOf(err), detailOf(unknown); a == "" || a != b {
 					t.Errorf("the detail is %q for a wrong owner, %q for an unknown code", a, b)
 				}
-				// The code is destroyed: the attacker, who may have seen it, gets nothing either.
+				// The code is destroyed, so the attacker, who may have seen it, cannot
+				// redeem it.
 				_, err = p.Redeem(code, request.Owner, request.Person)
 				authtest.WantKind(t, err, asanaauth.LinkExpired)
 				if kept := inst.Rows.Kept(); kept["*store.Hot"] != 0 || kept["*store.Cold"] != 0 {
@@ -140,8 +141,8 @@ func TestRacingForACode(t *testing.T) {
 	})
 }
 
-// Anyone who can write the table gets nothing out of a link: the held consent opens only
-// in the row that it was sealed for.
+// An attacker who can write the table cannot use a held consent: it opens only in the row
+// for which it was sealed.
 func TestForgedLinks(t *testing.T) {
 	t.Parallel()
 	for name, forge := range map[string]func(*store.Link){

@@ -57,7 +57,7 @@ func TestAnAttemptWorksOnce(t *testing.T) {
 		response := p.Answer(p.Begin(), asanatest.Member)
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if op.Name == "write" {
-				time.Sleep(time.Second) // by now all of them have found the attempt
+				time.Sleep(time.Second) // until all of them have read the attempt
 			}
 			return true, nil
 		}
@@ -158,7 +158,7 @@ func TestAReturnURLThatIsNoLongerAllowed(t *testing.T) {
 	})
 }
 
-// If the settings change while a person is at Asana, those of the attempt are used.
+// If the settings change while a person is at Asana, the attempt keeps its own settings.
 func TestTheAttemptsScopesAreUsed(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestTheAttemptsScopesAreUsed(t *testing.T) {
 	})
 }
 
-// Only the attempt's row says which redirect URI the code was issued for (RFC 6749
+// The token request has the redirect URI of the attempt, not the current one (RFC 6749
 // section 4.1.3).
 func TestTheAttemptsRedirectURIIsSent(t *testing.T) {
 	t.Parallel()
@@ -205,8 +205,8 @@ func TestTheAttemptsRedirectURIIsSent(t *testing.T) {
 	})
 }
 
-// The verifier depends on the browser's secret and the row's salt: Asana rejects the one
-// that another row's salt gives.
+// The verifier is derived from the browser's secret and the row's salt. With another row's
+// salt, Asana rejects it.
 func TestTheVerifierDependsOnBothHalves(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

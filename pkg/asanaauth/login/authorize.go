@@ -16,7 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// AuthorizerConfig configures an [Authorizer]. All packages of a program can share its values.
+// AuthorizerConfig configures an [Authorizer]. All packages of a program can share its
+// values.
 type AuthorizerConfig struct {
 	Store        store.Store     // required
 	Asana        *asana.Client   // required; no request is sent

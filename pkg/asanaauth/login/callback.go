@@ -88,14 +88,14 @@ type Outcome struct {
 	Session    secret.String
 	SessionTTL time.Duration
 	// ConnectCode is the code that the backend redeems if the attempt began with a link.
-	// Then there is no session.
+	// Then Session is zero.
 	ConnectCode secret.String
 }
 
-// Callback ends an attempt. It marks the attempt as used, exchanges Asana's code for tokens,
-// and finds out who the person is. Then it saves the connection and a new session in one
-// transaction. If the attempt began with a link, it holds the consent instead until the
-// backend redeems the connect code. Callback takes 25 seconds at most.
+// Callback ends an attempt. It marks the attempt as used, exchanges Asana's code for
+// tokens, and finds out who the person is. Then it saves the connection and a new session
+// in one transaction. If the attempt began with a link, it holds the consent instead
+// until the backend redeems the connect code. Callback takes 25 seconds at most.
 //
 // Errors before the attempt is marked as used: LoginExpired, TryAgain, Internal. Errors
 // after that, for which the Outcome has a ReturnURL: AccessDenied, LoginExpired,

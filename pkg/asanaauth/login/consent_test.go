@@ -46,8 +46,8 @@ func TestAConsentIsOneWrite(t *testing.T) {
 	})
 }
 
-// Connecting again updates the connection and never duplicates it: there is a new grant
-// without the marks of the old one, in the same epoch, and a new session.
+// Connecting again updates the connection and does not make a second one. The new grant
+// has no marks of the old one, the epoch stays, and there is a new session.
 func TestConnectingAgain(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestCallbacksOfOnePersonAtOnce(t *testing.T) {
 		inst := authtest.New(t)
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if len(op.Changes) == 4 {
-				time.Sleep(time.Second) // by now all of them have read
+				time.Sleep(time.Second) // until all of them have read
 			}
 			return true, nil
 		}

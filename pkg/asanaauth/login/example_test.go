@@ -18,18 +18,18 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// exampleRooms are the rooms that a sign-in passes.
-type exampleRooms struct {
+// exampleParts has the types that a sign-in needs.
+type exampleParts struct {
 	authorizer *login.Authorizer
 	receiver   *login.Receiver
 	sessions   *session.Sessions
 	offline    *asanatest.Asana
 }
 
-// newExampleRooms has rows in memory, a key that protects nothing, and offline Asana. On
-// AWS, package onaws makes the real ones.
-func newExampleRooms() exampleRooms {
-	var r exampleRooms
+// newExampleParts uses rows in memory, a key that protects nothing, and offline Asana.
+// Package httpapi serves the real routes.
+func newExampleParts() exampleParts {
+	var r exampleParts
 	var errs [7]error
 	r.offline, errs[0] = asanatest.New(asanatest.Options{BaseURL: "https://asana.example"})
 	client, err := asana.New(asana.Config{
@@ -62,17 +62,18 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// A person signs in: to Asana's consent screen, and back with a session.
+// A person signs in: the browser goes to Asana's consent screen, and comes back with a
+// session.
 func Example() {
-	rooms := newExampleRooms()
+	parts := newExampleParts()
 	ctx := context.Background()
 
 	// The browser gets a cookie with attempt.Browser, and goes to attempt.URL.
-	attempt, err := rooms.authorizer.Authorize(ctx, login.AuthorizeRequest{AppState: "from-the-menu"})
+	attempt, err := parts.authorizer.Authorize(ctx, login.AuthorizeRequest{AppState: "from-the-menu"})
 	if err != nil {
 		panic(err)
 	}
-	back, err := rooms.offline.Authorize(ctx, attempt.URL, asanatest.Member) // the person clicks Allow
+	back, err := parts.offline.Authorize(ctx, attempt.URL, asanatest.Member) // the person clicks Allow
 	if err != nil {
 		panic(err)
 	}
@@ -82,7 +83,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	out, err := rooms.receiver.Callback(ctx, login.CallbackRequest{
+	out, err := parts.receiver.Callback(ctx, login.CallbackRequest{
 		State: response.Query().Get("state"), Browser: attempt.Browser, Code: secret.New(response.Query().Get("code")),
 	})
 	if err != nil {
@@ -91,11 +92,11 @@ func Example() {
 	fmt.Println(out.ReturnURL, out.AppState)
 
 	// The browser gets a cookie with out.Session. Each later request opens the session.
-	s, err := rooms.sessions.Open(ctx, out.Session)
+	s, err := parts.sessions.Open(ctx, out.Session)
 	if err != nil {
 		panic(err)
 	}
-	profile, err := rooms.sessions.Profile(ctx, s)
+	profile, err := parts.sessions.Profile(ctx, s)
 	if err != nil {
 		panic(err)
 	}

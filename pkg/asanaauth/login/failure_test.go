@@ -63,9 +63,9 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 	}
 }
 
-// Taking the attempt was saved, but the table's response was lost. The person sees a page
-// that says try again, then one that says too late, and begins anew. A callback that does
-// not know whether the attempt is its own does not redeem the code.
+// The attempt was marked as used, but the table's response was lost. The callback does
+// not know whether the write was its own, so it does not redeem the code. The person gets
+// TryAgain, after a reload LoginExpired, and starts again.
 func TestALostResponseToTakingTheAttempt(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -93,8 +93,9 @@ func TestALostResponseToTakingTheAttempt(t *testing.T) {
 	})
 }
 
-// Each operation of the table fails once, or from then on, saved or not. Either the person
-// gets a session that works, or they sign in again and have one connection.
+// One operation of the table fails, or all from that one on, with or without effect.
+// Either the person gets a session that works, or they sign in again and have one
+// connection.
 func TestCrashPointsOfCallback(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -107,7 +108,8 @@ func TestCrashPointsOfCallback(t *testing.T) {
 	}
 }
 
-// crashCallback reports whether there was an operation of this number.
+// crashCallback makes operation number at fail. It reports whether the callback had that
+// many operations.
 func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 	t.Run(fmt.Sprintf("operation %d, saved %v, forever %v", at, saved, forever), func(t *testing.T) {
 		authtest.Bubble(t, func(t *testing.T) {
@@ -156,8 +158,8 @@ func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 	return reached
 }
 
-// The response to the consent's write is lost, and someone else writes the connection
-// before it is tried again. The consent still recognises itself, by its other rows.
+// The response to the consent's write is lost, and another writer changes the connection
+// before the write is tried again. The write is still recognised, by its other rows.
 func TestALostConsentRecognisesItself(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -190,8 +192,8 @@ func TestALostConsentRecognisesItself(t *testing.T) {
 	})
 }
 
-// A consent that was saved, but whose response was lost, does not count as one that was
-// there before.
+// If the response to a consent's write is lost, the next try finds the connection that it
+// wrote itself. That connection does not count as an earlier one.
 func TestALostConsentReportsARecovery(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

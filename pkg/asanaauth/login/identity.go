@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// identifier finds out who a person is. Asana names the user in several places. Each of them
-// may be missing, and those that are present must agree.
+// identifier finds out who a person is. Asana names the user in several places. Each of
+// them may be missing, and those that are present must agree.
 type identifier struct {
 	r      *Receiver
 	nonce  string

@@ -14,18 +14,18 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// told is what each source says about who the person is: a gid or another subject; "" if
-// the source is missing or fails; "-" if it responds without saying; "empty" if it says
-// an empty string.
-type told struct {
+// sources has the value with which each source names the person: a gid or another
+// subject. The value is "" if the source is missing or fails, "-" if its response has no
+// such member, and "empty" if the member is an empty string.
+type sources struct {
 	data, idToken, userInfo, me, fragment string
 
 	openID bool
 	claims map[string]any // changed in the ID tokens; nil removes one
 }
 
-// identify signs a person in while Asana says this.
-func identify(inst *authtest.Installation, is told) (login.Outcome, error) {
+// identify signs a person in while Asana's responses name the person like this.
+func identify(inst *authtest.Installation, is sources) (login.Outcome, error) {
 	inst.T.Helper()
 	var nonce string
 	p := inst.Process(func(s *authtest.Settings) {
@@ -35,7 +35,7 @@ func identify(inst *authtest.Installation, is told) (login.Outcome, error) {
 		if is.fragment != "" {
 			withIDToken(s)
 		}
-		s.Transport = authtest.Tampered{Next: inst.Wire, Change: func(path string, m map[string]any) int { return tell(inst, is, nonce, path, m) }}
+		s.Transport = authtest.Tampered{Next: inst.Wire, Change: func(path string, m map[string]any) int { return rewrite(inst, is, nonce, path, m) }}
 	})
 	attempt := p.Begin()
 	nonce = authtest.Query(inst.T, attempt.URL).Get("nonce")
@@ -46,8 +46,8 @@ func identify(inst *authtest.Installation, is told) (login.Outcome, error) {
 	return p.Callback(response)
 }
 
-// tell changes a response of Asana so that it says this.
-func tell(inst *authtest.Installation, is told, nonce, path string, m map[string]any) (status int) {
+// rewrite changes a response of Asana, so that it names the person like this.
+func rewrite(inst *authtest.Installation, is sources, nonce, path string, m map[string]any) (status int) {
 	say := func(m map[string]any, name, value string) int {
 		switch delete(m, name); value {
 		case "":
@@ -78,7 +78,7 @@ func tell(inst *authtest.Installation, is told, nonce, path string, m map[string
 }
 
 // idToken returns an ID token with a subject, or without if the subject is "-".
-func idToken(inst *authtest.Installation, is told, subject, nonce string) secret.String {
+func idToken(inst *authtest.Installation, is sources, subject, nonce string) secret.String {
 	claims := map[string]any{
 		"iss": authtest.AsanaURL + "/api/1.0", "sub": strings.TrimPrefix(subject, "empty"), "aud": authtest.ClientID, "nonce": nonce,
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
@@ -102,7 +102,7 @@ const (
 
 func TestWhoThePersonIs(t *testing.T) {
 	t.Parallel()
-	for name, is := range map[string]told{
+	for name, is := range map[string]sources{
 		"data alone":                      {data: mia},
 		"users/me alone":                  {me: mia},
 		"users/me without the data's gid": {data: "-", me: mia},
@@ -140,23 +140,23 @@ func TestWhoThePersonIs(t *testing.T) {
 func TestIdentitiesThatDisagree(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		is     told
+		is     sources
 		source string
 		other  string
 	}{
-		"data and users/me":                {told{data: mia, me: gus}, "token response", "users/me"},
-		"data and an ID token":             {told{data: gus, idToken: mia, openID: true}, "id token", "token response"},
-		"data and UserInfo":                {told{data: mia, userInfo: gus, openID: true}, "token response", "userinfo"},
-		"an ID token and UserInfo":         {told{idToken: mia, userInfo: gus, openID: true}, "id token", "userinfo"},
-		"a fragment and data":              {told{fragment: mia, data: gus}, "fragment", "token response"},
-		"a fragment and an ID token":       {told{fragment: mia, idToken: opaque + "1"}, "fragment", "id token"},
-		"a fragment and UserInfo":          {told{fragment: mia, userInfo: gus}, "fragment", "userinfo"},
-		"one of four":                      {told{fragment: mia, idToken: mia, data: mia, userInfo: gus}, "fragment", "userinfo"},
-		"opaque ones":                      {told{data: mia, idToken: opaque, userInfo: opaque + "1", openID: true}, "id token", "userinfo"},
-		"an opaque ID token, a gid beside": {told{data: mia, idToken: opaque, userInfo: mia, openID: true}, "id token", "userinfo"},
-		"an opaque UserInfo, a gid beside": {told{data: mia, idToken: mia, userInfo: opaque, openID: true}, "id token", "userinfo"},
-		"opaque UserInfo, data, fragment":  {told{data: mia, fragment: mia, userInfo: opaque}, "fragment", "userinfo"},
-		"gids that look alike":             {told{data: mia, me: "0" + mia}, "token response", "users/me"},
+		"data and users/me":                {sources{data: mia, me: gus}, "token response", "users/me"},
+		"data and an ID token":             {sources{data: gus, idToken: mia, openID: true}, "id token", "token response"},
+		"data and UserInfo":                {sources{data: mia, userInfo: gus, openID: true}, "token response", "userinfo"},
+		"an ID token and UserInfo":         {sources{idToken: mia, userInfo: gus, openID: true}, "id token", "userinfo"},
+		"a fragment and data":              {sources{fragment: mia, data: gus}, "fragment", "token response"},
+		"a fragment and an ID token":       {sources{fragment: mia, idToken: opaque + "1"}, "fragment", "id token"},
+		"a fragment and UserInfo":          {sources{fragment: mia, userInfo: gus}, "fragment", "userinfo"},
+		"one of four":                      {sources{fragment: mia, idToken: mia, data: mia, userInfo: gus}, "fragment", "userinfo"},
+		"opaque ones":                      {sources{data: mia, idToken: opaque, userInfo: opaque + "1", openID: true}, "id token", "userinfo"},
+		"an opaque ID token, a gid beside": {sources{data: mia, idToken: opaque, userInfo: mia, openID: true}, "id token", "userinfo"},
+		"an opaque UserInfo, a gid beside": {sources{data: mia, idToken: mia, userInfo: opaque, openID: true}, "id token", "userinfo"},
+		"opaque UserInfo, data, fragment":  {sources{data: mia, fragment: mia, userInfo: opaque}, "fragment", "userinfo"},
+		"gids that look alike":             {sources{data: mia, me: "0" + mia}, "token response", "users/me"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
@@ -170,18 +170,18 @@ func TestIdentitiesThatDisagree(t *testing.T) {
 				authtest.WantCount(t, "log lines", inst.Log.Says("msg", "identities disagree"), 1)
 				authtest.WantCount(t, "first source", inst.Log.Says("source", c.source), 1)
 				authtest.WantCount(t, "other source", inst.Log.Says("other", c.other), 1)
-				wantUnsaid(inst, err, mia, gus, opaque)
+				wantNotIn(inst, err, mia, gus, opaque)
 			})
 		})
 	}
 }
 
-// wantUnsaid reports an error if the log or err has one of the texts.
-func wantUnsaid(inst *authtest.Installation, err error, texts ...string) {
+// wantNotIn reports an error if the log or err has one of the texts.
+func wantNotIn(inst *authtest.Installation, err error, texts ...string) {
 	inst.T.Helper()
 	for _, text := range texts {
 		if said := fmt.Sprintf("%s %v %+v %#v", inst.Log, err, err, err); strings.Contains(said, text) {
-			inst.T.Errorf("the log or the error says %q", text)
+			inst.T.Errorf("the log or the error has %q", text)
 		}
 	}
 }
@@ -189,7 +189,7 @@ func wantUnsaid(inst *authtest.Installation, err error, texts ...string) {
 func TestIdentitiesThatCannotBeTrusted(t *testing.T) {
 	t.Parallel()
 	claims := func(name string, value any) map[string]any { return map[string]any{name: value} }
-	for name, is := range map[string]told{
+	for name, is := range map[string]sources{
 		"no source":                        {},
 		"only an opaque subject":           {userInfo: opaque, openID: true},
 		"only an opaque fragment":          {fragment: opaque, userInfo: opaque},
@@ -225,7 +225,7 @@ func TestIdentitiesThatCannotBeTrusted(t *testing.T) {
 					t.Errorf("a session, or back to %q", outcome.ReturnURL)
 				}
 				inst.Rows.WantNothingKept()
-				wantUnsaid(inst, err, mia, opaque)
+				wantNotIn(inst, err, mia, opaque)
 				if is.fragment != "" && is.fragment != opaque {
 					authtest.WantCount(t, "exchanges of a code that cannot be trusted", inst.Exchanges(), 0)
 				}

@@ -10,10 +10,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// withIDToken is a setting of a process: Asana sends an ID token with the code.
+// withIDToken is a change for Process: Asana sends an ID token with the code.
 func withIDToken(s *authtest.Settings) { s.ResponseType = login.ResponseCodeIDToken }
 
-// Offline Asana's own ID tokens, good and spoiled, while all other sources are right.
+// Valid and invalid ID tokens of offline Asana, while all other sources are right.
 func TestOfflineIDTokens(t *testing.T) {
 	t.Parallel()
 	for how, good := range map[string]bool{
@@ -95,7 +95,7 @@ func TestCodeAndIDToken(t *testing.T) {
 	}
 }
 
-// An ID token of another attempt of the same browser has another nonce.
+// An ID token of another attempt has another nonce, also in the same browser.
 func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 	})
 }
 
-// The nonce depends on the browser's secret and the row's salt, as the verifier does.
+// The nonce is derived from the browser's secret and the row's salt, like the verifier.
 func TestTheNonceDependsOnBothHalves(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// sniffer notes the forms that processes send to the token endpoint. It is safe for
+// sniffer records the forms that processes send to the token endpoint. It is safe for
 // concurrent use.
 type sniffer struct {
 	next http.RoundTripper
@@ -41,7 +41,7 @@ func (s *sniffer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.next.RoundTrip(r)
 }
 
-// seen returns the forms noted so far.
+// seen returns the forms that were sent so far.
 func (s *sniffer) seen() []url.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,11 +29,11 @@ const AttemptTTL = row.AttemptTTL
 
 // The values of ResponseType.
 const (
-	// ResponseCode makes Asana respond with a code in the query of the redirect URI (RFC 6749
-	// section 4.1).
+	// ResponseCode makes Asana respond with a code in the query of the redirect URI (RFC
+	// 6749 section 4.1).
 	ResponseCode = "code"
-	// ResponseCodeIDToken makes Asana respond with a code and an ID token in the fragment of
-	// the redirect URI (OpenID Connect Core section 3.3).
+	// ResponseCodeIDToken makes Asana respond with a code and an ID token in the fragment
+	// of the redirect URI (OpenID Connect Core section 3.3).
 	ResponseCodeIDToken = "code id_token"
 )
 

@@ -12,8 +12,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 )
 
-// authorizerConfig returns a configuration that has no mistake, with the required fields
-// only.
+// authorizerConfig returns a valid Config with the required fields only.
 func authorizerConfig(inst *authtest.Installation) login.AuthorizerConfig {
 	return login.AuthorizerConfig{
 		Store: inst.Table, Asana: asanaClient(inst), RedirectURI: authtest.RedirectURI,
@@ -21,8 +20,7 @@ func authorizerConfig(inst *authtest.Installation) login.AuthorizerConfig {
 	}
 }
 
-// receiverConfig returns a configuration that has no mistake, with the required fields
-// only.
+// receiverConfig returns a valid Config with the required fields only.
 func receiverConfig(inst *authtest.Installation) login.ReceiverConfig {
 	inst.T.Helper()
 	secrets, err := clientsecret.New(clientsecret.Config{Source: inst.Secrets})
@@ -49,7 +47,8 @@ const (
 	openIDNeeded      = "asanaauth: the response type code id_token (ASANA_RESPONSE_TYPE) needs the scope openid (ASANA_SCOPES)"
 )
 
-// authorizerFields takes the required fields away, each by its mistake.
+// authorizerFields removes each required field, by the error that the constructor must
+// then report.
 var authorizerFields = map[string]func(*login.AuthorizerConfig){
 	"asanaauth: Store is missing":       func(c *login.AuthorizerConfig) { c.Store = nil },
 	"asanaauth: Asana is missing":       func(c *login.AuthorizerConfig) { c.Asana = nil },
@@ -63,7 +62,7 @@ func TestNewAuthorizerReportsEveryMissingField(t *testing.T) {
 	authorizer, err := login.NewAuthorizer(login.AuthorizerConfig{})
 	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(authorizerFields))...)
 	if authorizer != nil {
-		t.Error("an Authorizer and an error")
+		t.Error("got an Authorizer and an error")
 	}
 	for mistake, remove := range authorizerFields {
 		t.Run(mistake, func(t *testing.T) {
@@ -72,7 +71,7 @@ func TestNewAuthorizerReportsEveryMissingField(t *testing.T) {
 			authorizer, err := login.NewAuthorizer(c)
 			authtest.WantMistakes(t, err, mistake)
 			if authorizer != nil {
-				t.Error("an Authorizer and an error")
+				t.Error("got an Authorizer and an error")
 			}
 		})
 	}
@@ -105,7 +104,7 @@ func TestNewAuthorizerReportsWrongValues(t *testing.T) {
 			authorizer, err := login.NewAuthorizer(c)
 			authtest.WantMistakes(t, err, test.mistakes...)
 			if authorizer != nil {
-				t.Error("an Authorizer and an error")
+				t.Error("got an Authorizer and an error")
 			}
 		})
 	}
@@ -127,7 +126,7 @@ func TestNewAuthorizerNeedsTheRequiredFieldsOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.ReturnURLs[0] = "https://changed.example/" // later changes do not count
+			c.ReturnURLs[0] = "https://changed.example/" // must have no effect
 			if got := authorizer.Home(); got != authtest.ReturnURL {
 				t.Errorf("Home() = %q, want %q", got, authtest.ReturnURL)
 			}
@@ -139,7 +138,8 @@ func TestNewAuthorizerNeedsTheRequiredFieldsOnly(t *testing.T) {
 	}
 }
 
-// receiverFields takes the required fields away, each by its mistake.
+// receiverFields removes each required field, by the error that the constructor must then
+// report.
 var receiverFields = map[string]func(*login.ReceiverConfig){
 	"asanaauth: Store is missing":          func(c *login.ReceiverConfig) { c.Store = nil },
 	"asanaauth: Keys is missing":           func(c *login.ReceiverConfig) { c.Keys = nil },
@@ -155,7 +155,7 @@ func TestNewReceiverReportsEveryMissingField(t *testing.T) {
 	receiver, err := login.NewReceiver(login.ReceiverConfig{})
 	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(receiverFields))...)
 	if receiver != nil {
-		t.Error("a Receiver and an error")
+		t.Error("got a Receiver and an error")
 	}
 	for mistake, remove := range receiverFields {
 		t.Run(mistake, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestNewReceiverReportsEveryMissingField(t *testing.T) {
 			receiver, err := login.NewReceiver(c)
 			authtest.WantMistakes(t, err, mistake)
 			if receiver != nil {
-				t.Error("a Receiver and an error")
+				t.Error("got a Receiver and an error")
 			}
 		})
 	}
@@ -190,7 +190,7 @@ func TestNewReceiverReportsWrongValues(t *testing.T) {
 			receiver, err := login.NewReceiver(c)
 			authtest.WantMistakes(t, err, test.mistakes...)
 			if receiver != nil {
-				t.Error("a Receiver and an error")
+				t.Error("got a Receiver and an error")
 			}
 		})
 	}
@@ -206,7 +206,7 @@ func TestNewReceiverNeedsTheRequiredFieldsOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.ReturnURLs[0] = "https://changed.example/" // later changes do not count
+			c.ReturnURLs[0] = "https://changed.example/" // must have no effect
 			if got := receiver.Home(); got != authtest.ReturnURL {
 				t.Errorf("Home() = %q, want %q", got, authtest.ReturnURL)
 			}

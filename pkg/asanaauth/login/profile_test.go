@@ -9,8 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A failed profile request matters only if no other source says who the person is. The
-// name then comes from the token response.
+// A failed profile request is an error only if no other source has the person's gid.
+// Otherwise the name comes from the token response.
 func TestTheProfileComesFromTheSourceThatResponds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -10,9 +10,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The write that consumes the attempt is tried again under the same name: a lost answer
-// does not make the sign-in fail.
-func TestALostAnswerToTheConsumingWriteIsRecognised(t *testing.T) {
+// The write that consumes the attempt is tried again with the same writer name. So a lost
+// response does not make the sign-in fail.
+func TestALostResponseToTheConsumingWriteIsRecognised(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

@@ -40,12 +40,12 @@ func TestMembershipsAreKeptForFiveMinutes(t *testing.T) {
 			t.Errorf("got %+v", list)
 		}
 		asked(2)
-		mustMembers(inst.Process(), cookie) // another process keeps nothing of it
+		mustMembers(inst.Process(), cookie) // another process has its own cache
 		asked(3)
 	})
 }
 
-// A response that was kept for one consent serves no other consent, and no other person.
+// A cached response is used only for the same consent and the same person.
 func TestMembershipsAreKeptByConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -79,8 +79,8 @@ func TestMembershipsAreKeptByConsent(t *testing.T) {
 	})
 }
 
-// A reader's response is kept for one consent of the reader and one of the asking
-// connection.
+// A reader's cached response is used only for the same consent of the reader and of the
+// asking connection.
 func TestAReadersResponsesAreKeptByConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -125,14 +125,14 @@ func TestMembershipsAreKeptByConnection(t *testing.T) {
 	})
 }
 
-// Each caller gets a copy: its changes do not show in what is kept.
+// Each caller gets a copy, so its changes do not change the cache.
 func TestMembershipsAreCopies(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.ViewOnly)
-		for range 3 { // the first is asked, the others are kept
+		for range 3 { // Asana is asked once, then the response is cached
 			list := mustMembers(p, cookie)
 			if !list[0].ViewOnly.Value {
 				t.Fatal("another caller's change is returned")
@@ -154,7 +154,7 @@ func (c *movedClock) WithDeadline(ctx context.Context, at time.Time) (context.Co
 	return c.Clock.WithDeadline(ctx, at.Add(-c.by))
 }
 
-// If the clock was set back, responses are not kept longer.
+// If the clock is set back, responses are not cached longer.
 func TestMembershipsFromTheFuture(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestMembershipsFromTheFuture(t *testing.T) {
 	})
 }
 
-// At most a thousand responses are kept.
+// The cache has at most a thousand responses.
 func TestMembershipsKeptAreBounded(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestMembershipsKeptAreBounded(t *testing.T) {
 	})
 }
 
-// Asana's Retry-After counts for five minutes at most.
+// A Retry-After of more than five minutes counts as five minutes.
 func TestARateLimitEnds(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

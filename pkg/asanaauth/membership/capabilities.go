@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Capabilities is what a credential can do. A pointer field is nil if its value is unknown, and
-// Workspaces may be unknown too. Unknown then has the reason.
+// Capabilities is what a credential can do. A pointer field is nil if its value is
+// unknown, and Workspaces may be unknown too. Unknown then has the reason.
 type Capabilities struct {
 	Active         bool                // Asana accepts the credential
 	Kind           asanaauth.Kind      // of the connection
@@ -26,9 +26,9 @@ type Capabilities struct {
 	Unknown        map[string]string   // reasons, by the field's name in the HTTP API, such as "scope_granted"
 }
 
-// Capabilities returns what the connection's credential can do. It introspects the credential
-// (RFC 7662) and asks for its user and memberships, without cached responses. It does not ask
-// Asana about a broken connection: Active is then false.
+// Capabilities returns what the connection's credential can do. It introspects the
+// credential (RFC 7662) and asks for its user and memberships, without cached responses.
+// It does not ask Asana about a broken connection: Active is then false.
 //
 // Errors: ReconnectRequired if the connection is revoking or disconnected; TryAgain,
 // AsanaUnavailable, Misconfigured, Internal.

@@ -40,7 +40,7 @@ func TestCapabilities(t *testing.T) {
 				text(got.ScopeGranted) != `"default"` || text(got.ScopeMissing) != `""` || len(got.Workspaces) != 1 || len(got.Unknown) != 0 {
 				t.Errorf("%s: %+v", kind, got)
 			}
-			// Nothing that was kept is used.
+			// Cached responses are not used.
 			before := len(inst.Asana.Requests())
 			if _, err := can(p, id); err != nil || len(inst.Asana.Requests())-before < 4 {
 				t.Errorf("%s: %d requests, %v", kind, len(inst.Asana.Requests())-before, err)
@@ -96,7 +96,7 @@ func TestCapabilitiesOfAnEndedCredential(t *testing.T) {
 			t.Fatal(err)
 		}
 		for id, reason := range map[string]string{d.ID: "inactive", grant: "invalid-grant"} {
-			for range 2 { // found out first, known then
+			for range 2 { // the first call asks Asana; then the connection is broken
 				got, err := can(p, id)
 				if err != nil || got.Active || got.ScopeGranted != nil || got.Workspaces != nil || got.Unknown["workspaces"] != "inactive" ||
 					got.Unknown["scope_granted"] != "inactive" || got.Unknown["scope_missing"] != "inactive" || got.AttributedTo.Name.IsZero() {
@@ -119,7 +119,7 @@ func TestCapabilitiesOfAnEndedCredential(t *testing.T) {
 	})
 }
 
-// An access token that ended early is refreshed; the grant is active.
+// An access token that Asana ended early is refreshed, and the grant is active.
 func TestCapabilitiesRefresh(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -161,8 +161,8 @@ func TestFailuresOfCapabilities(t *testing.T) {
 	}
 }
 
-// If others write the row while Asana is asked about a long-lived token, the response counts
-// only if the connection still has that token.
+// If another writer changes the row while Asana is asked about a long-lived token, the
+// response is used only if the connection still has that token.
 func TestCapabilitiesWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -200,8 +200,8 @@ func TestCapabilitiesWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// If Asana does not report a scope, that of a grant's consent counts. What Asana said about
-// a long-lived token at its import does not.
+// If Asana does not report a scope, a grant has the scope of its consent. A long-lived
+// token has no scope then, even if Asana reported one at its import.
 func TestCapabilitiesWithoutAReportedScope(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestCapabilitiesWithoutAReportedScope(t *testing.T) {
 	})
 }
 
-// A credential that reached its rate limit is not used again before Retry-After.
+// A rate-limited credential is not used again before Retry-After.
 func TestCapabilitiesOverALimit(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{authtest.IntrospectPath, authtest.MePath, authtest.WorkspacesPath} {
@@ -250,7 +250,8 @@ func TestCapabilitiesOverALimit(t *testing.T) {
 	}
 }
 
-// A token that is not active breaks the connection, even if others write its row meanwhile.
+// A token that is not active breaks the connection, even if another writer changes the row
+// meanwhile.
 func TestCapabilitiesBreakTheConnectionWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -273,8 +274,8 @@ func TestCapabilitiesBreakTheConnectionWhileOthersWrite(t *testing.T) {
 	})
 }
 
-// If Asana says that a grant's new token is inactive, too, the grant is not active. That does
-// not break the connection.
+// If the refreshed token of a grant is also inactive, Active is false, but the connection
+// does not become broken.
 func TestCapabilitiesOfAGrantThatStaysInactive(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -52,7 +52,7 @@ func TestFailuresOfMemberships(t *testing.T) {
 					if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != row.Active || inst.Refreshes() != 0 {
 						t.Errorf("the connection is %s, %d refreshes", hot.Status, inst.Refreshes())
 					}
-					if c.after > 0 { // Asana is not asked before Retry-After
+					if c.after > 0 { // until then, Asana is not asked again
 						before := len(inst.Asana.Requests())
 						time.Sleep(c.after - time.Millisecond)
 						_, err := p.Members(cookie)
@@ -67,7 +67,7 @@ func TestFailuresOfMemberships(t *testing.T) {
 	}
 }
 
-// Waiting for a lease, a refresh and the lists take 25 seconds together.
+// The wait for a lease, the refresh and the lists share one limit of 25 seconds.
 func TestMembershipsTake25Seconds(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestMembershipsTake25Seconds(t *testing.T) {
 	})
 }
 
-// If Asana refuses to list workspaces, that says nothing about licences.
+// If Asana refuses to list workspaces, List returns an error, because it knows no licence.
 func TestARefusedListOfWorkspacesIsAnError(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

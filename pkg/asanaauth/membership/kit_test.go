@@ -22,12 +22,12 @@ func mustMembers(p *authtest.Process, cookie secret.String) []membership.Members
 	return list
 }
 
-// can returns the capabilities of a connection.
+// can calls Capabilities for a connection.
 func can(p *authtest.Process, id string) (membership.Capabilities, error) {
 	return p.Memberships.Capabilities(p.Installation.T.Context(), p.Open(id))
 }
 
-// flags writes a membership's flags as text: y, n, or the reason why a flag is unknown.
+// flags returns a membership's flags as text: y, n, or the reason why a flag is unknown.
 func flags(m membership.Membership) string {
 	one := func(f membership.Flag) string {
 		switch {
@@ -48,7 +48,7 @@ func flags(m membership.Membership) string {
 		one(m.Active), one(m.Admin), one(m.Guest), one(m.ViewOnly), one(m.CanWrite()))
 }
 
-// allUnknown is flags of a membership whose flags are all unknown, for one reason.
+// allUnknown returns what flags returns if all flags are unknown for one reason.
 func allUnknown(workspace, why string) string {
 	return fmt.Sprintf("%s: active %s, admin %s, guest %s, view only %s, can write %s", workspace, why, why, why, why, why)
 }
@@ -77,8 +77,7 @@ func setReader(p *authtest.Process, id string, workspaces ...string) {
 	}
 }
 
-// pointers returns the connections that are the readers of Acme and Globex, as the
-// workspaces' rows say.
+// pointers returns the connections to which the reader pointers of Acme and Globex point.
 func pointers(inst *authtest.Installation) map[string]string {
 	inst.T.Helper()
 	got := map[string]string{}
@@ -94,7 +93,7 @@ func pointers(inst *authtest.Installation) map[string]string {
 	return got
 }
 
-// reaches lets the service account reach workspaces besides Acme.
+// reaches makes the service account a member of workspaces besides Acme.
 func reaches(inst *authtest.Installation, workspaces ...asanatest.Workspace) {
 	inst.T.Helper()
 	if err := inst.Asana.UpdatePerson(asanatest.ServiceAccount, func(p *asanatest.Person) {

@@ -24,7 +24,7 @@ func TestCanWrite(t *testing.T) {
 	}
 }
 
-// What a reader reports adds to what is known, and removes nothing.
+// A reader's flags are added to the known flags, and remove none of them.
 func TestAReaderRemovesNothing(t *testing.T) {
 	t.Parallel()
 	body := func(flags string) string {

@@ -4,9 +4,9 @@
 // that before a write fails; see [Membership.CanWrite]. Asana does not report every flag to
 // every token, so each flag is yes, no, or unknown with a reason.
 //
-// A service account can be the reader of workspaces ([Memberships.SetReaderOf]). Its token is
-// used if a person's own token may not read the membership. Responses are cached for five
-// minutes, in the process only.
+// A service account can be the reader of workspaces ([Memberships.SetReaderOf]). Its
+// token is used if a person's own token may not read the membership. Responses are cached
+// for five minutes, in the process only.
 package membership
 
 import (

@@ -19,14 +19,14 @@ func TestAnEmptyConfigReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	got, err := membership.New(membership.Config{})
 	if got != nil {
-		t.Error("a value and an error")
+		t.Error("got a value and an error")
 	}
 	authtest.WantMistakes(t, err,
 		"asanaauth: Asana is missing", "asanaauth: Keys is missing", "asanaauth: Secrets is missing", "asanaauth: Store is missing",
 	)
 }
 
-func TestMembershipsOfEverybody(t *testing.T) {
+func TestMembershipsOfEachPerson(t *testing.T) {
 	t.Parallel()
 	for gid, want := range map[string][]string{
 		asanatest.Member:      {"Acme: active y, admin n, guest n, view only n, can write y"},
@@ -65,7 +65,7 @@ func TestMembershipsOfEverybody(t *testing.T) {
 	}
 }
 
-// About another user, Asana reports what the person's own token may see.
+// For another user, the person's own token is used.
 func TestMembershipsOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestAnInactiveMembershipCannotWrite(t *testing.T) {
 	})
 }
 
-// No granular scope opens the membership endpoints. Unknown never means "not view only".
+// No granular scope allows the membership endpoints. Unknown never means "not view only".
 func TestAGranularAppDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestAGranularAppDoesNotKnow(t *testing.T) {
 	})
 }
 
-func TestWhatAsanaDoesNotSayIsUnknown(t *testing.T) {
+func TestWhatAsanaDoesNotReportIsUnknown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(path string, m map[string]any) int
@@ -222,7 +222,7 @@ func TestMembershipsAreAskedWithAFreshToken(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Member)
-		time.Sleep(56 * time.Minute) // four are left
+		time.Sleep(56 * time.Minute) // the token expires in four minutes
 		mustMembers(p, cookie)
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
 		authtest.WantCount(t, "audit lines of a token that left us", inst.Log.Says("audit", "token_released"), 0)
@@ -257,11 +257,11 @@ func TestARefusedTokenIsReportedByMemberships(t *testing.T) {
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
 		authtest.WantCount(t, "requests", inst.Asana.CountRequests(authtest.WorkspacesPath), 2)
 		inst.Asana.ClearFaults()
-		mustMembers(p, cookie) // the failure was not kept
+		mustMembers(p, cookie) // the failure was not cached
 	})
 }
 
-// Kept responses are not returned if the connection is broken.
+// Cached responses are not returned if the connection is broken.
 func TestMembershipsOfABrokenConnection(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -282,8 +282,8 @@ func TestMembershipsOfABrokenConnection(t *testing.T) {
 	})
 }
 
-// While a refresh is under way, the connection is disconnected and another person's consent
-// makes it anew. The old session learns nothing about the new consent.
+// During a refresh, the connection is disconnected and connected again. The old session
+// gets nothing of the new consent.
 func TestMembershipsOfAnEndedSession(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -31,10 +31,10 @@ const maxChanges = 100
 // The changes are atomic if they fit into one transaction. If not, the removed workspaces
 // are written first. After an error, the same call completes the changes.
 //
-// Errors: InvalidRequest if workspaces has more than 40 entries, a repeated entry, or one that
-// is not a gid; NotAllowedForKind unless the connection is a service account's; NotFound if
-// the token cannot read a new workspace; ReconnectRequired, TryAgain, AsanaUnavailable,
-// Misconfigured, Internal.
+// Errors: InvalidRequest if workspaces has more than 40 entries, a repeated entry, or one
+// that is not a gid; NotAllowedForKind unless the connection is a service account's;
+// NotFound if the token cannot read a new workspace; ReconnectRequired, TryAgain,
+// AsanaUnavailable, Misconfigured, Internal.
 func (m *Memberships) SetReaderOf(ctx context.Context, conn *connection.Connection, workspaces []string) (asanaauth.Details, error) {
 	if err := checkReaderOf(workspaces); err != nil {
 		return asanaauth.Details{}, err
@@ -71,8 +71,9 @@ type naming struct {
 	done       bool     // all workspaces are written
 }
 
-// write writes the cold row, the pointers, and the cold rows of former readers. If that does
-// not fit into one transaction, it only removes workspaces, and must be called again.
+// write writes the cold row, the pointers, and the cold rows of former readers. If that
+// does not fit into one transaction, it only removes workspaces, and must be called
+// again.
 func (n *naming) write(ctx context.Context) error {
 	o := row.Unwrap(n.conn)
 	if err := n.check(o); err != nil {

@@ -50,7 +50,7 @@ func TestSetReaderOfRefuses(t *testing.T) {
 		if len(pointers(inst)) > 0 {
 			t.Errorf("pointers: %v", pointers(inst))
 		}
-		// A broken reader can be dismissed, but gets no new workspaces.
+		// A broken reader can lose workspaces, but gets no new ones.
 		setReader(p, account.ID, asanatest.Acme)
 		inst.Rows.Edit(account.ID, func(hot *store.Hot) { hot.Status = row.Broken })
 		setReader(p, account.ID, asanatest.Acme)
@@ -69,7 +69,7 @@ func TestSetReaderOfRefuses(t *testing.T) {
 	})
 }
 
-// Naming a reader moves UpdatedAt.
+// SetReaderOf changes UpdatedAt.
 func TestSetReaderOfIsAnUpdate(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -83,8 +83,8 @@ func TestSetReaderOfIsAnUpdate(t *testing.T) {
 	})
 }
 
-// A workspace has one reader: the next one replaces it. A reader that is disconnected leaves
-// no pointer.
+// A workspace has one reader, and a new reader replaces it. A disconnected reader leaves no
+// pointer.
 func TestAReaderTakesOver(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -119,8 +119,9 @@ func TestAReaderTakesOver(t *testing.T) {
 	})
 }
 
-// If a service account's row names a workspace whose pointer names another reader (the row
-// was restored, for example), dismissing or disconnecting it leaves the pointer alone.
+// A service account's row may have a workspace whose pointer points to another reader,
+// for example after the row was restored. Then removing the workspace, or disconnecting
+// the service account, does not change the pointer.
 func TestThePointerOfAnotherReaderStays(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -145,8 +146,8 @@ func TestThePointerOfAnotherReaderStays(t *testing.T) {
 	})
 }
 
-// Whichever operation fails, saved or not: the same call again completes it, and then row and
-// pointers agree.
+// One operation fails, with or without its effect. The same call again completes the
+// change, and then row and pointers agree.
 func TestCrashPointsOfAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -169,8 +170,8 @@ func TestCrashPointsOfAReader(t *testing.T) {
 	})
 }
 
-// Whichever operation of a disconnection fails, saved or not: the same call again leaves no
-// pointer.
+// One operation of a disconnection fails, with or without its effect. The same call again
+// leaves no pointer.
 func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -181,7 +182,7 @@ func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 		fault.During(inst, func() {
 			p.Connections.Disconnect(t.Context(), conn) // its error does not matter
 		})
-		time.Sleep(time.Minute) // any lease expires
+		time.Sleep(time.Minute) // until any lease has ended
 		if _, err := p.Connections.Disconnect(t.Context(), p.Open(id)); err != nil {
 			t.Fatal(err)
 		}
@@ -191,8 +192,8 @@ func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 	})
 }
 
-// Several service accounts are named the reader of one workspace at once: one of them is, and
-// all rows say so.
+// Several service accounts are made the reader of one workspace at once. One of them
+// becomes its reader, and all rows agree.
 func TestTwoReadersAtOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -222,8 +223,9 @@ func TestTwoReadersAtOnce(t *testing.T) {
 	})
 }
 
-// A transaction has at most 100 changes. Replacing 40 workspaces by 40 others, each of another
-// reader, takes two; the first one keeps the workspaces that are in both lists.
+// A transaction has at most 100 changes. Replacing 40 workspaces by 40 others, each with
+// another reader, takes two transactions. The first one keeps the workspaces that are in
+// both lists.
 func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -274,7 +276,7 @@ func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
 	})
 }
 
-// Asana is asked once, even if the write is tried several times.
+// If the write is tried several times, Asana is still asked once.
 func TestSetReaderOfAsksOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -299,7 +301,7 @@ func TestSetReaderOfAsksOnce(t *testing.T) {
 	})
 }
 
-// If the table refuses every write, the call is given up after 25 seconds.
+// If the table refuses every write, SetReaderOf returns after 25 seconds.
 func TestSetReaderOfGivesUp(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A reader knows what the person's own token may not ask.
+// If the person's own token may not read the membership, the reader is asked.
 func TestAReaderIsAsked(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestAReaderIsAsked(t *testing.T) {
 		if err != nil || one.AskedWith != "reader" {
 			t.Errorf("In() = %+v, %v", one, err)
 		}
-		// Its response is kept, which spares the customer's rate limit.
+		// Its response is cached, which saves the customer's rate limit.
 		before := len(inst.Asana.Requests())
 		time.Sleep(4 * time.Minute)
 		mustMembers(p, cookie)
@@ -44,13 +44,13 @@ func TestAReaderIsAsked(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		mustMembers(p, cookie)
 		if len(inst.Asana.Requests()) == before {
-			t.Error("kept for more than five minutes")
+			t.Error("the response was cached for more than five minutes")
 		}
 	})
 }
 
-// The two limits of a reader: only about the connection's own user, and only in
-// workspaces that the connection's own token reaches.
+// A reader is asked only about the connection's own user, and only for workspaces that the
+// connection's own token can read.
 func TestTheLimitsOfAReader(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestTheLimitsOfAReader(t *testing.T) {
 	})
 }
 
-// Once a reader was disconnected, dismissed or broken, its kept responses serve no one.
+// If a reader was disconnected, replaced or broken, its cached responses are not used.
 func TestAFormerReaderIsNotAsked(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*authtest.Installation, *authtest.Process, string){
@@ -120,8 +120,8 @@ func TestAFormerReaderIsNotAsked(t *testing.T) {
 	}
 }
 
-// If a reader cannot be asked, the own result stands, and the next call asks the reader
-// again. A refusal is a response: it is kept.
+// If a reader cannot be asked, the result of the own token is returned, and the next call
+// asks the reader again. A refusal is a response, so it is cached.
 func TestAReaderThatFails(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]asanatest.Fault{
@@ -150,7 +150,7 @@ func TestAReaderThatFails(t *testing.T) {
 	}
 }
 
-// A reader that reached its rate limit is not asked before Retry-After, whoever the caller is.
+// A rate-limited reader is not asked before Retry-After, for any caller.
 func TestAReaderOverItsLimit(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestAReaderOverItsLimit(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		if mustMembers(p, cookie)[0].AskedWith != "reader" {
-			t.Error("it is not asked afterwards")
+			t.Error("the reader was not asked after Retry-After")
 		}
 	})
 }
@@ -208,8 +208,8 @@ func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
 	})
 }
 
-// A reader of several workspaces is asked once for all of them, also if nothing is kept and if
-// it fails: everything counts against one rate limit.
+// A reader of several workspaces is asked once for all of them, also without the cache
+// and also if it fails, because each request counts against its rate limit.
 func TestAReaderIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -271,7 +271,7 @@ func TestAReaderWithInconsistentRows(t *testing.T) {
 	})
 }
 
-// If an import writes a reader's rows while they are read, they are read again.
+// If an import changes a reader's rows while they are read, they are read again.
 func TestAReaderIsReadAgainDuringAnImport(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -299,7 +299,7 @@ func TestAReaderIsReadAgainDuringAnImport(t *testing.T) {
 	})
 }
 
-// A reader is not asked if all flags are known, or about itself.
+// A reader is not asked if all flags are known. It is not asked about itself either.
 func TestAReaderIsNotAskedInVain(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

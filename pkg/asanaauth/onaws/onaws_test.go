@@ -22,15 +22,15 @@ import (
 const (
 	keyID     = "11111111-2222-3333-4444-555555555555"
 	secretARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:asana-AbCdEf"
-	nobody    = "con_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	unknownID = "con_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 )
 
-// service plays AWS's end of every connection.
+// service responds to every request in place of AWS.
 type service func(r *http.Request) (*http.Response, error)
 
 func (s service) Do(r *http.Request) (*http.Response, error) { return s(r) }
 
-func answer(status int, body string) (*http.Response, error) {
+func respond(status int, body string) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
 		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}, nil
 }
@@ -41,7 +41,7 @@ func hang(r *http.Request) (*http.Response, error) {
 }
 
 func emptyTable(*http.Request) (*http.Response, error) {
-	return answer(200, `{"Responses":{"table":[]},"UnprocessedKeys":{}}`)
+	return respond(200, `{"Responses":{"table":[]},"UnprocessedKeys":{}}`)
 }
 
 func options(s service) onaws.Options {
@@ -74,7 +74,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 			o.Scopes = "default  openid"
 			return o
 		}(), []string{
-			"KMSKeyIDs[1] is neither", "KeyCacheTTL is more", "ClientSecretARN is not an ARN", "AsanaBaseURL: asana: base URL", "asana: issuer",
+			"KMSKeyIDs[1] is neither", "KeyCacheTTL is more", "ClientSecretARN is not an ARN", "AsanaBaseURL: asana: BaseURL", "asana: Issuer",
 			"AuthorizeURL is missing", "ReturnURLs is missing", "Scopes is not separated"}},
 		"not an ARN": {func() onaws.Options {
 			o := options(emptyTable)
@@ -96,19 +96,19 @@ func TestAllMistakesAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := onaws.Open(t.Context(), c.o)
 			if err == nil {
-				t.Fatal("it opened")
+				t.Fatal("Open() returned no error")
 			}
 			lines := strings.Split(err.Error(), "\n")
 			if len(lines) != len(c.want) {
-				t.Errorf("%d mistakes, want %d:\n%v", len(lines), len(c.want), err)
+				t.Errorf("got %d mistakes, want %d:\n%v", len(lines), len(c.want), err)
 			}
 			for _, want := range c.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("it does not say %q:\n%v", want, err)
+					t.Errorf("the error does not have %q:\n%v", want, err)
 				}
 			}
 			if strings.Contains(err.Error(), hidden) {
-				t.Errorf("it repeats a value: %v", err)
+				t.Errorf("the error repeats a value: %v", err)
 			}
 		})
 	}
@@ -127,11 +127,11 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// What time does not mend stops the start.
-func TestOpenFailsWhereTheTableIsNotThere(t *testing.T) {
+// Open returns an error that does not go away by itself.
+func TestOpenReturnsAnErrorIfTheTableCannotBeUsed(t *testing.T) {
 	for _, code := range []string{"ResourceNotFoundException", "AccessDeniedException"} {
 		_, err := onaws.Open(t.Context(), options(func(*http.Request) (*http.Response, error) {
-			return answer(400, `{"__type":"com.amazonaws.dynamodb.v20120810#`+code+`","message":"no"}`)
+			return respond(400, `{"__type":"com.amazonaws.dynamodb.v20120810#`+code+`","message":"no"}`)
 		}))
 		if err == nil || !strings.Contains(err.Error(), code) {
 			t.Errorf("%s: %v", code, err)
@@ -139,8 +139,8 @@ func TestOpenFailsWhereTheTableIsNotThere(t *testing.T) {
 	}
 }
 
-// An absent service does not. Each attempt has its own limit, so that two silent
-// connections cost four seconds, and not the caller's whole time.
+// If AWS does not respond, Open returns no error. Each attempt has its own time limit: two
+// attempts without a response take four seconds, and then the third one succeeds.
 func TestSilentConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -159,7 +159,7 @@ func TestSilentConnections(t *testing.T) {
 			t.Fatalf("after %v: %v; log %s", time.Since(began), err, &log)
 		}
 		silent, calls, began = false, 0, time.Now()
-		_, err = d.Connections().Open(t.Context(), connection.Ref{ID: nobody})
+		_, err = d.Connections().Open(t.Context(), connection.Ref{ID: unknownID})
 		if asanaauth.KindOf(err) != asanaauth.NotFound || calls != 3 {
 			t.Errorf("%v after %d attempts", err, calls)
 		}
@@ -167,22 +167,22 @@ func TestSilentConnections(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		silent, calls = true, 0
-		_, err = d.Connections().Open(t.Context(), connection.Ref{ID: nobody})
+		_, err = d.Connections().Open(t.Context(), connection.Ref{ID: unknownID})
 		if asanaauth.KindOf(err) != asanaauth.TryAgain || calls != 3 {
 			t.Errorf("%v after %d attempts, want three", err, calls)
 		}
 	})
 }
 
-// An answer may be slow after its header, too.
+// The time limit of an attempt includes the response's body.
 func TestSilentBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		o := options(func(r *http.Request) (*http.Response, error) {
 			if calls++; calls == 1 {
-				a, _ := answer(200, "")
-				a.Body, a.ContentLength = io.NopCloser(endless{r.Context()}), -1
-				return a, nil
+				resp, _ := respond(200, "")
+				resp.Body, resp.ContentLength = io.NopCloser(endless{r.Context()}), -1
+				return resp, nil
 			}
 			return emptyTable(r)
 		})
@@ -204,7 +204,7 @@ func TestTheProgramsRetryerIsKept(t *testing.T) {
 	calls := 0
 	o := options(func(*http.Request) (*http.Response, error) {
 		calls++
-		return nil, errors.New("away")
+		return nil, errors.New("unavailable")
 	})
 	o.AWS.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	if _, err := onaws.Open(t.Context(), o); err != nil || calls != 1 {
@@ -212,7 +212,7 @@ func TestTheProgramsRetryerIsKept(t *testing.T) {
 	}
 }
 
-// A page of a scan is large: it is not cut after an attempt's time.
+// A page of a scan is large, so a scan has no time limit for each attempt.
 func TestScansTakeTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := onaws.Open(t.Context(), options(func(r *http.Request) (*http.Response, error) {
@@ -223,7 +223,7 @@ func TestScansTakeTheirTime(t *testing.T) {
 			case <-r.Context().Done():
 				return nil, r.Context().Err()
 			case <-time.After(20 * time.Second):
-				return answer(200, `{"Items":[],"Count":0,"ScannedCount":0}`)
+				return respond(200, `{"Items":[],"Count":0,"ScannedCount":0}`)
 			}
 		}))
 		if err != nil {
@@ -235,13 +235,13 @@ func TestScansTakeTheirTime(t *testing.T) {
 	})
 }
 
-// Waits between attempts are short: a lease has no time for more.
+// The waits between attempts are short, so that a call ends before a lease does.
 func TestFailingConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		o := options(func(*http.Request) (*http.Response, error) {
 			calls++
-			return nil, errors.New("away")
+			return nil, errors.New("unavailable")
 		})
 		began := time.Now()
 		for range 20 {

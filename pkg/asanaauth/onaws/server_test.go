@@ -22,8 +22,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestServers opens a deployment, imports a credential of each sort, uses them, and
-// opens it a second time as another process would.
+// TestServers opens a deployment, imports a long-lived token and a grant, and uses both.
+// Then it opens the deployment again, as another process does.
 func TestServers(t *testing.T) {
 	made := awstest.New(t, asanatest.FullClientSecret)
 	o := onaws.Options{
@@ -62,14 +62,14 @@ func TestServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, who := range map[string]string{bot.ID: asanatest.Bot, person.ID: asanatest.Member} {
-		answer, err := d.Tokens().HTTPClient(id).Get(server.URL + "/api/1.0/users/me")
+		resp, err := d.Tokens().HTTPClient(id).Get(server.URL + "/api/1.0/users/me")
 		if err != nil {
 			t.Fatal(err)
 		}
-		body, _ := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if answer.StatusCode != http.StatusOK || !strings.Contains(string(body), who) {
-			t.Errorf("%s: %d %s", id, answer.StatusCode, body)
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), who) {
+			t.Errorf("%s: %d %s", id, resp.StatusCode, body)
 		}
 	}
 	if n := asana.CountRequests("refresh_token"); n != 2 {
@@ -101,7 +101,7 @@ func TestServers(t *testing.T) {
 	if !found[bot.ID] || !found[person.ID] || len(found) != 2 {
 		t.Errorf("the scan found %v", found)
 	}
-	// The keyring is opened by its installation alone, and kept for as long as was said.
+	// Only the same installation can open the keyring, and it is cached for KeyCacheTTL.
 	for name, c := range map[string]struct {
 		change func(*onaws.Options)
 		calls  int
@@ -137,7 +137,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// grant is a refresh token that a person gave to the app elsewhere.
+// grant returns the refresh token of a person who connected the app elsewhere.
 func grant(t *testing.T, asana *asanatest.Asana, base string) secret.String {
 	t.Helper()
 	form := url.Values{"client_id": {asanatest.FullClientID}, "redirect_uri": {asanatest.DefaultRedirectURI},
@@ -150,23 +150,23 @@ func grant(t *testing.T, asana *asanatest.Asana, base string) secret.String {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.PostForm(base+"/-/oauth_token", url.Values{
+	resp, err := http.PostForm(base+"/-/oauth_token", url.Values{
 		"grant_type": {"authorization_code"}, "code": {to.Query().Get("code")}, "redirect_uri": {asanatest.DefaultRedirectURI},
 		"client_id": {asanatest.FullClientID}, "client_secret": {asanatest.FullClientSecret}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
 	_, after, ok := strings.Cut(string(body), `"refresh_token":"`)
 	value, _, _ := strings.Cut(after, `"`)
 	if err != nil || !ok || value == "" {
-		t.Fatalf("%d: no refresh token", answer.StatusCode)
+		t.Fatalf("%d: no refresh token", resp.StatusCode)
 	}
 	return secret.New(value)
 }
 
-// unwraps counts the calls to KMS.
+// unwraps is an HTTP client that counts the requests to KMS.
 type unwraps struct {
 	next  aws.HTTPClient
 	calls int

@@ -29,10 +29,10 @@ func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
 	}
 }
 
-// Code makes a session code: 32 random bytes in base64url. The frontend sends it to the app's
-// own backend, which redeems it once and within 60 seconds, to learn who is signed in. Over
-// HTTP, only a caller that is authenticated with IAM can redeem it. end is when the code
-// expires.
+// Code makes a session code: 32 random bytes in base64url. The frontend sends it to the
+// app's own backend, which redeems it once and within 60 seconds, to learn who is signed
+// in. Over HTTP, only a caller that is authenticated with IAM can redeem it. end is when
+// the code expires.
 //
 // Errors: TryAgain, Internal.
 func (s *Sessions) Code(ctx context.Context, opened *Session) (code secret.String, end time.Time, err error) {

@@ -105,8 +105,8 @@ func TestWhenASessionCodeCanBeRedeemed(t *testing.T) {
 	}
 }
 
-// Anyone who can write the table still cannot make a session code of a session that they
-// choose.
+// An attacker who can write the table cannot make a session code for a session of their
+// choice.
 func TestForgedSessionCodes(t *testing.T) {
 	t.Parallel()
 	for name, forge := range map[string]func(code *store.SessionCode, session *store.Session){
@@ -135,7 +135,7 @@ func TestForgedSessionCodes(t *testing.T) {
 	}
 }
 
-// A session whose row was changed is no proof for a backend either.
+// The session code of a session whose row was changed cannot be redeemed.
 func TestASessionCodeOfAChangedSession(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

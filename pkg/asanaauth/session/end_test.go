@@ -37,7 +37,7 @@ func TestASessionEndsAtItsAbsoluteEnd(t *testing.T) {
 	})
 }
 
-// An idle time that is longer than the absolute one has no effect.
+// An idle lifetime that is longer than the absolute lifetime has no effect.
 func TestTheAbsoluteEndBoundsTheIdleEnd(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestASessionEndsWhenItIsIdle(t *testing.T) {
 		p := inst.Process(func(s *authtest.Settings) { s.IdleTTL = 2 * time.Hour })
 		cookie, early := p.SignIn(asanatest.Member), p.SignIn(asanatest.Member)
 		time.Sleep(time.Hour - time.Millisecond)
-		p.Session(early) // too early to be moved
+		p.Session(early) // within an hour, so the idle end does not move
 		time.Sleep(time.Hour)
 		p.Session(cookie)
 		time.Sleep(time.Millisecond)
@@ -80,7 +80,7 @@ func TestTheIdleEndIsMovedAtMostHourly(t *testing.T) {
 		p.Session(cookie)
 		authtest.WantCount(t, "writes before an hour", inst.Table.Count("write"), 0)
 		time.Sleep(time.Millisecond)
-		// The session's own settings count, not those of the process that opens it.
+		// The row's own settings are used, not those of the process that opens the session.
 		p = inst.Process(func(s *authtest.Settings) { s.IdleTTL, s.SessionTTL = 50*time.Hour, 10*time.Hour })
 		p.Session(cookie)
 		authtest.WantCount(t, "writes at an hour", inst.Table.Count("write"), 1)
@@ -122,7 +122,7 @@ func TestTheLastMoveReachesTheAbsoluteEnd(t *testing.T) {
 	})
 }
 
-// A failed move of the idle end does not matter: the next request moves it.
+// A failed move of the idle end is not an error. The next request moves it.
 func TestAFailedMoveIsIgnored(t *testing.T) {
 	t.Parallel()
 	for name, hook := range map[string]func(*authtest.Installation, secret.String) (bool, error){

@@ -1,6 +1,6 @@
-// Package session opens and ends the sessions of browsers that are signed in. It also makes
-// and redeems session codes, with which an app's own backend learns who is signed in. Package
-// login begins sessions, and package httpapi sets their cookies.
+// Package session opens and ends the sessions of browsers that are signed in. It also
+// makes and redeems session codes, with which an app's own backend learns who is signed
+// in. Package login begins sessions, and package httpapi sets their cookies.
 //
 // A session belongs to one connection, and to the epoch of the connection at the session's
 // start. Disconnecting sets a new epoch, which ends all sessions of the connection. The
@@ -26,7 +26,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Sessions] and a [Redeemer]. All packages of a program can share its values.
+// Config configures [Sessions] and a [Redeemer]. All packages of a program can share its
+// values.
 type Config struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -90,8 +91,8 @@ func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, er
 	return opened, nil
 }
 
-// maxReads limits how often the rows are read until the hot and the cold row belong together.
-// A read of several rows is not a snapshot.
+// maxReads limits how often the rows are read until the hot and the cold row belong
+// together. A read of several rows is not a snapshot.
 const maxReads = 3
 
 // open reads and checks the rows of a session, and opens its proof.
@@ -134,8 +135,8 @@ func agree(session *store.Session, hot *store.Hot, id string, now time.Time) boo
 // proofText is the text of a session's proof. The label binds it to the row's contents.
 const proofText = "session"
 
-// proofLabel has all contents of a session's row. If an attacker wrote or copied the row, its
-// proof does not open.
+// proofLabel has all contents of a session's row. If an attacker wrote or copied the row,
+// its proof does not open.
 func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 	return seal.Label{
 		Row:   s.Key().String(),
@@ -219,8 +220,8 @@ type Profile struct {
 	ExpiresAt  time.Time        // when the session ends, even if it is used
 }
 
-// Profile returns what a frontend may know about its session. It does not ask Asana. Errors:
-// TryAgain, Internal.
+// Profile returns what a frontend may know about its session. It does not ask Asana.
+// Errors: TryAgain, Internal.
 func (s *Sessions) Profile(ctx context.Context, opened *Session) (Profile, error) {
 	p, err := s.rows.OpenPerson(ctx, opened.conn, row.FieldName, row.FieldEmail, row.FieldPicture)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// open opens a session for its error.
+// open opens a session and returns only the error.
 func open(p *authtest.Process, cookie secret.String) error {
 	_, err := p.Sessions.Open(context.Background(), cookie)
 	return err
@@ -34,8 +34,8 @@ func TestAnEmptyConfigReportsEveryMissingField(t *testing.T) {
 	}
 }
 
-// Store and Keys are enough: clock, randomness and log have defaults, and sessions need
-// nothing of Asana.
+// Only Store and Keys are required: the other fields have defaults, and sessions do not use
+// Asana.
 func TestSessionsNeedOnlyStoreAndKeys(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -170,16 +170,15 @@ func TestABrokenConnectionKeepsItsSession(t *testing.T) {
 	})
 }
 
-// torn is a store whose batch reads return rows of different times: such a read is not a
-// snapshot.
-type torn struct {
+// mixedReads is a store whose reads of several rows return old and current rows together.
+type mixedReads struct {
 	store.Store
-	old   store.Rows // returned in place of the current ones; nil: as if the row were missing
-	times int        // for how many reads
+	old   store.Rows // returned instead of the current rows; a nil row is left out
+	times int        // how many reads return old rows
 	reads int
 }
 
-func (s *torn) Read(ctx context.Context, keys ...store.Key) (store.Rows, error) {
+func (s *mixedReads) Read(ctx context.Context, keys ...store.Key) (store.Rows, error) {
 	rows, err := s.Store.Read(ctx, keys...)
 	if len(keys) != 3 {
 		return rows, err
@@ -198,7 +197,7 @@ func TestRowsOfDifferentConsentsAreReadAgain(t *testing.T) {
 	t.Parallel()
 	for _, which := range []string{"hot", "cold", "no cold"} {
 		for times, kind := range map[int]asanaauth.ErrorKind{1: "", 2: "", 1000: asanaauth.TryAgain} {
-			t.Run(fmt.Sprintf("%s row of before, %d times", which, times), func(t *testing.T) {
+			t.Run(fmt.Sprintf("old %s row, %d times", which, times), func(t *testing.T) {
 				authtest.Bubble(t, func(t *testing.T) {
 					inst := authtest.New(t)
 					cookie := inst.Process().SignIn(asanatest.Member)
@@ -214,7 +213,7 @@ func TestRowsOfDifferentConsentsAreReadAgain(t *testing.T) {
 						old[key] = nil
 					}
 					inst.Process().SignIn(asanatest.Member)
-					table := &torn{Store: inst.Rows, old: old, times: times}
+					table := &mixedReads{Store: inst.Rows, old: old, times: times}
 					p := inst.Process(func(s *authtest.Settings) { s.Store = table })
 					s, err := p.Sessions.Open(t.Context(), cookie)
 					if kind != "" {
@@ -237,8 +236,8 @@ func TestRowsOfDifferentConsentsAreReadAgain(t *testing.T) {
 	}
 }
 
-// A session is missing only if it was looked for and is not there. A failure never signs
-// a browser out.
+// A session counts as missing only if the table was read and has no such row. A failed read
+// never signs a browser out.
 func TestAFailureIsNotAMissingSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -16,9 +16,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// BenchmarkToken measures what a token costs in the process, without table, KMS and
-// network. "valid" opens a session and returns its token; "refresh" also takes the
-// lease, asks an Asana that responds at once, and saves. Compare the two of one run.
+// BenchmarkToken measures the CPU time and memory of a token, without DynamoDB, KMS and
+// the network. "valid" opens a session and returns its token. "refresh" also takes the
+// lease, asks an Asana that responds at once, and saves. Compare the two within one run.
 func BenchmarkToken(b *testing.B) {
 	for name, step := range map[string]time.Duration{"valid": 0, "refresh": time.Hour} {
 		b.Run(name, func(b *testing.B) {
@@ -35,7 +35,7 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// benchProcess returns a process in which a person has signed in for good.
+// benchProcess returns a process, and the cookie of a person whose session does not expire.
 func benchProcess(b *testing.B, clock asanaauth.Clock) (*authtest.Process, secret.String) {
 	b.Helper()
 	const forever = 1 << 62
@@ -54,7 +54,7 @@ func benchProcess(b *testing.B, clock asanaauth.Clock) (*authtest.Process, secre
 	return p, out.Session
 }
 
-// respondsAtOnce is an Asana that gives the same response to every request.
+// respondsAtOnce is an Asana that returns the same response to every request.
 type respondsAtOnce struct{}
 
 const (
@@ -78,7 +78,7 @@ func (respondsAtOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// steppingClock stands still between its steps. Its deadlines never come.
+// steppingClock changes only when the benchmark moves it. Its deadlines never pass.
 type steppingClock struct {
 	asanaauth.SystemClock
 	now time.Time

@@ -20,8 +20,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// exampleConfig has rows in memory, a key that protects nothing, and offline Asana. On AWS,
-// package onaws makes the real ones.
+// exampleConfig returns a Config with rows in memory, a key that protects nothing, and
+// offline Asana. On AWS, onaws.Open returns a Tokens.
 func exampleConfig() (token.Config, *asanatest.Asana) {
 	offline, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example"})
 	if err != nil {
@@ -46,8 +46,8 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// exampleConnection returns the rooms, and the id of a connection of a person whose licence
-// is view only.
+// exampleConnection connects a person whose licence is view only. It returns the id of the
+// connection.
 func exampleConnection() (*token.Tokens, *connection.Connections, string) {
 	c, offline := exampleConfig()
 	tokens, err := token.New(c)
@@ -67,8 +67,8 @@ func exampleConnection() (*token.Tokens, *connection.Connections, string) {
 	return tokens, conns, imported.ID
 }
 
-// Make a client for each connection, whenever you need one. It is used like any other
-// client; you never see a token.
+// Make a client for a connection whenever you need one. It is used like any other
+// http.Client, and your code never sees a token.
 func ExampleTokens_HTTPClient() {
 	tokens, _, id := exampleConnection()
 	client := tokens.HTTPClient(id)
@@ -79,7 +79,7 @@ func ExampleTokens_HTTPClient() {
 	resp.Body.Close()
 	fmt.Println(resp.StatusCode)
 
-	// Only trying shows for certain whether a person may write.
+	// Asana refuses to write for this person, because their licence is view only.
 	task := `{"data":{"name":"Try","workspace":"` + asanatest.Acme + `"}}`
 	resp, err = client.Post("https://asana.example/api/1.0/tasks", "application/json", strings.NewReader(task))
 	if err != nil {
@@ -116,8 +116,8 @@ func ExampleTokens_HTTPClient_reconnect() {
 	// Output: send the person a link
 }
 
-// Source is for programs that use x/oauth2. Each call of Token reads the connection anew:
-// do not keep the result.
+// Source is for programs that use x/oauth2. Each call of Token reads the connection
+// again, so do not keep the result.
 func ExampleTokens_Source() {
 	tokens, _, id := exampleConnection()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

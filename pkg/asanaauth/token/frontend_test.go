@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A browser never gets a long-lived token, even if a session is one of its connection.
+// A browser never gets a long-lived token, even if it has a session of that connection.
 func TestALongLivedTokenIsNotForAFrontend(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []asanaauth.Kind{asanaauth.PersonalAccessToken, asanaauth.ServiceAccount} {

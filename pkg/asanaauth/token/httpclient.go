@@ -20,16 +20,16 @@ import (
 // has no time limit except its own context. The client is safe for concurrent use.
 //
 // If Asana responds with 401, the client reports the token as refused, once for each
-// request, and sends the request again with the token that it gets then. If the body cannot
-// be sent again (there is one, and GetBody is nil), the caller gets the 401. The caller also
-// gets the 401 if introspection says that a long-lived token is active, or if a token of the
-// connection was reported within the last 30 seconds. Some workspaces block an app and
-// respond to every token with 401; a report for each would make the connection useless to other
-// callers.
+// request, and sends the request again with the token that it gets then. If the body
+// cannot be sent again (there is one, and GetBody is nil), the caller gets the 401. The
+// caller also gets the 401 if introspection says that a long-lived token is active, or if
+// a token of the connection was reported within the last 30 seconds. Some workspaces
+// block an app and respond to every token with 401; a report for each would make the
+// connection useless to other callers.
 //
-// Tokens are sent only to the origin of Asana's base URL. A request or a redirect to another
-// origin is not sent, and returns InvalidRequest. Use another client for files stored
-// elsewhere, such as an attachment's download_url. They need no token.
+// Tokens are sent only to the origin of Asana's base URL. A request or a redirect to
+// another origin is not sent, and returns InvalidRequest. Use another client for files
+// stored elsewhere, such as an attachment's download_url. They need no token.
 //
 // Errors, wrapped by net/http: those of the Source's Token method, and AsanaUnavailable if
 // Asana could not be reached or did not respond. After AsanaUnavailable, Asana may have
@@ -121,8 +121,8 @@ func (t *transport) again(r *http.Request, resp *http.Response, refused secret.S
 	return t.send(r, body, token.Access)
 }
 
-// maxDiscard is the most bytes of a response that are read so that its TCP connection can be
-// used again. Asana's error responses are shorter.
+// maxDiscard is the most bytes of a response that are read so that its TCP connection can
+// be used again. Asana's error responses are shorter.
 const maxDiscard = 16 << 10
 
 func isRepeatable(r *http.Request) bool {

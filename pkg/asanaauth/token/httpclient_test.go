@@ -50,7 +50,8 @@ func TestHTTPClient(t *testing.T) {
 	})
 }
 
-// A RoundTripper may be called without an http.Client, which fills in the header.
+// A RoundTripper may be called without an http.Client, and then the request may have no
+// header.
 func TestHTTPClientAcceptsARequestWithoutHeader(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -85,7 +86,8 @@ func TestHTTPClientUsesTheContextOfEachRequest(t *testing.T) {
 			t.Errorf("the context that was sent has %v", got)
 		}
 
-		// A caller that has five seconds does not wait longer for a refresh; the refresh goes on.
+		// A caller with a deadline of five seconds does not wait longer. The refresh
+		// continues.
 		time.Sleep(2 * time.Hour)
 		inst.Asana.Inject(asanatest.Fault{GrantType: "refresh_token", Delay: 7 * time.Second})
 		brief, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -155,8 +157,8 @@ func TestHTTPClientGivesUpAfterASecond401(t *testing.T) {
 	})
 }
 
-// The body of a response that no caller gets is closed, and so is the body of every
-// request, also of one that is not sent.
+// If a response is not returned to the caller, its body is closed. The body of every
+// request is closed too, also if the request is not sent.
 func TestHTTPClientClosesBodies(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -176,15 +178,15 @@ func TestHTTPClientClosesBodies(t *testing.T) {
 	})
 }
 
-// Asana responds with 401 in a workspace that blocks the token, and says that the token is
-// active.
+// In a workspace that blocks the token, Asana responds with 401, although introspection
+// reports the token as active.
 func TestHTTPClientReturnsThe401OfAnActiveToken(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		l := newLibrary(inst, asanatest.Bot)
 		inst.Switches(func(s *asanatest.Switches) { s.BlockedWorkspace = asanatest.Acme })
-		time.Sleep(time.Minute) // so that Asana's response at the import counts no longer
+		time.Sleep(time.Minute) // longer than the 30 seconds between two introspections
 		before := inst.Asana.CountRequests(authtest.IntrospectPath)
 		for range 2 {
 			status, _, err := l.get(authtest.AsanaURL + "/api/1.0/workspaces/" + asanatest.Acme)
@@ -327,7 +329,7 @@ func (timedOut) Timeout() bool { return true }
 
 func (timedOut) Temporary() bool { return true }
 
-// A connection that was disconnected meanwhile gives no token.
+// If the connection is disconnected between two requests, the second one gets no token.
 func TestHTTPClientKeepsNoToken(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -345,7 +347,7 @@ func TestHTTPClientKeepsNoToken(t *testing.T) {
 	})
 }
 
-// A request without a deadline does not wait for ever for a table that does not respond.
+// A request without a deadline does not wait forever for a table that does not respond.
 func TestHTTPClientWaitsForTheTableFor25Seconds(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

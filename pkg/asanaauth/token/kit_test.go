@@ -14,7 +14,7 @@ import (
 
 const me = authtest.AsanaURL + authtest.MePath
 
-// apiWire notes the requests to Asana's API, and can respond in place of Asana.
+// apiWire records the requests to Asana's API, and can respond instead of Asana.
 type apiWire struct {
 	next http.RoundTripper
 
@@ -66,8 +66,7 @@ func responding(status int, location string, body io.ReadCloser) func(*http.Requ
 	}
 }
 
-// library is a process with a connection, as a Go backend has it, and the HTTP client of
-// that connection.
+// library is a process of a Go backend, with a connection and its HTTP client.
 type library struct {
 	*authtest.Process
 	id     string
@@ -111,7 +110,7 @@ func (l *library) get(url string) (int, string, error) {
 	return l.do(request(l.Installation.T, "GET", url, nil))
 }
 
-// callersToken is an Authorization header of the client's caller.
+// callersToken is the Authorization header that a caller sets on its request.
 const callersToken = "Bearer the-callers"
 
 func request(t testing.TB, method, url string, body io.Reader) *http.Request {
@@ -123,7 +122,7 @@ func request(t testing.TB, method, url string, body io.Reader) *http.Request {
 	return r
 }
 
-// closer counts how often it was closed.
+// closer is a body that counts the calls of Close.
 type closer struct {
 	io.Reader
 	closed int

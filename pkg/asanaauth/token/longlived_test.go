@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A long-lived token can stop working without notice. A caller that reports it as refused
-// finds out.
+// A long-lived token can stop working without notice. It is introspected when a caller
+// reports it as refused.
 func TestARefusedLongLivedToken(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -26,8 +26,8 @@ func TestARefusedLongLivedToken(t *testing.T) {
 		introspections := func() int { return inst.Asana.CountRequests(authtest.IntrospectPath) }
 		time.Sleep(time.Minute)
 		before := introspections()
-		// Asana says that it is active: a workspace that blocks the token also answers 401.
-		// Asana is not asked again for 30 seconds.
+		// Asana reports the token as active, because a workspace that blocks it also
+		// responds with 401. Asana is not asked again for 30 seconds.
 		for range 3 {
 			if _, err := p.TokenOf(d.ID, r); err != nil {
 				t.Fatal(err)
@@ -78,7 +78,8 @@ func TestALongLivedTokenWithAsanaDown(t *testing.T) {
 	})
 }
 
-// A token that is imported while the old one is introspected is not broken by the result.
+// If a new token is imported while the old one is introspected, the result does not break
+// the connection.
 func TestAnInactiveTokenDoesNotBreakANewOne(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -120,7 +121,7 @@ func TestARefusedTokenRightAfterItsImport(t *testing.T) {
 	})
 }
 
-// The expiry of a long-lived token is the one that Asana gave, or none.
+// A long-lived token expires when Asana says, or has no expiry.
 func TestTheExpiryOfALongLivedToken(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The backends and the frontends of a connection wait for the same refresh.
+// Backends and frontends of the same connection wait for the same refresh.
 func TestBackendsAndFrontendsShareALease(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -46,8 +46,9 @@ func TestBackendsAndFrontendsShareALease(t *testing.T) {
 	})
 }
 
-// If the person disconnects and connects again while callers wait for a token, a backend gets
-// the new one, which belongs to the same owner. A frontend does not: its session has ended.
+// The person disconnects and connects again while callers wait for a token. A backend
+// gets the new token, which belongs to the same owner. A frontend does not, because its
+// session has ended.
 func TestCallersWaitThroughANewConsent(t *testing.T) {
 	t.Parallel()
 	for _, isFrontend := range []bool{false, true} {

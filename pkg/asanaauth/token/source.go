@@ -12,11 +12,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Source returns a source of the connection's access tokens, for programs that use x/oauth2.
-// Each call of its Token method reads the connection's row, and refreshes the token if it
-// expires within [DefaultMinTTL]. The source keeps no token, so it returns none after the
-// connection was disconnected or became broken. Expiry is zero if Asana gave none for a
-// long-lived token. Every call uses ctx. The source is safe for concurrent use.
+// Source returns a source of the connection's access tokens, for programs that use
+// x/oauth2. Each call of its Token method reads the connection's row, and refreshes the
+// token if it expires within [DefaultMinTTL]. The source keeps no token, so it returns
+// none after the connection was disconnected or became broken. Expiry is zero if Asana
+// gave none for a long-lived token. Every call uses ctx. The source is safe for
+// concurrent use.
 //
 // Do not wrap it in oauth2.NewClient or oauth2.ReuseTokenSource, because they keep a token
 // until it expires. Use [Tokens.HTTPClient] instead. An id is not a secret: if it came from

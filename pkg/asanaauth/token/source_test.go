@@ -35,7 +35,8 @@ func TestTokenSource(t *testing.T) {
 		}
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 2)
 
-		// A connection that was disconnected gives no token, even if the last one is still valid.
+		// A connection that was disconnected gives no token, even if the last one is
+		// still valid.
 		if _, err := p.Connections.Disconnect(t.Context(), p.Open(id)); err != nil {
 			t.Fatal(err)
 		}

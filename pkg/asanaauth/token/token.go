@@ -64,7 +64,7 @@ func New(c Config) (*Tokens, error) {
 }
 
 // Wait waits until no refresh is in progress. It returns nil, or ctx's error if ctx ends
-// first. Call it after the last call that asks for a token and before the process ends: a
+// first. Call it after the last call that asks for a token and before the process ends. A
 // refresh continues after its callers have returned, and a rotated token that is not saved
 // is lost.
 func (t *Tokens) Wait(ctx context.Context) error { return t.refresher.Wait(ctx) }
@@ -102,7 +102,8 @@ type Token struct {
 //
 // Errors: NotAllowedForKind for a long-lived token if a session opened the connection;
 // Unauthenticated if that session has ended; ReconnectRequired if the connection is not
-// active, or Asana rejects its credential; TryAgain, AsanaUnavailable, Misconfigured, Internal.
+// active, or Asana rejects its credential; TryAgain, AsanaUnavailable, Misconfigured,
+// Internal.
 func (t *Tokens) Token(ctx context.Context, conn *connection.Connection, r Request) (Token, error) {
 	o := row.Unwrap(conn)
 	if o.Session && !o.Traits.ForFrontends {

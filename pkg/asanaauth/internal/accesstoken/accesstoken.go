@@ -1,5 +1,6 @@
-// Package accesstoken gets the access token of an opened connection. Package token returns it
-// to callers and writes an audit line. Package membership only sends it to Asana.
+// Package accesstoken gets the access token of an opened connection. Package token
+// returns it to callers and writes an audit line. Package membership only sends it to
+// Asana.
 //
 // An OAuth token is refreshed if necessary. A long-lived token is returned as it is. It is
 // introspected if a caller reports it as refused, or if it has expired.
@@ -48,8 +49,8 @@ type Source struct {
 // New returns a Source that refreshes with r.
 func New(r *refresher.Refresher) *Source { return &Source{r.Rows(), r.Requests(), r} }
 
-// Get returns an access token that meets r. If it is necessary, Get refreshes, and sets o.Hot
-// to the new row.
+// Get returns an access token that meets r. If it is necessary, Get refreshes, and sets
+// o.Hot to the new row.
 //
 // Errors: Unauthenticated if a session opened the connection and has ended;
 // ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.

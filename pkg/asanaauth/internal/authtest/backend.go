@@ -12,13 +12,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Backend is the caller of everything that a backend does.
+// Backend is the name in audit lines of the backend that the methods act as.
 const Backend = "arn:aws:iam::111122223333:role/backend"
 
-// BackendContext returns a context whose caller is Backend.
+// BackendContext returns a context whose caller is [Backend].
 func BackendContext() context.Context { return asanaauth.WithCaller(context.Background(), Backend) }
 
-// Links returns the room that makes links, for some scopes.
+// Links returns a link.Links whose app has these scopes.
 func (p *Process) Links(scopes string) *link.Links {
 	p.t().Helper()
 	s := p.Settings
@@ -48,7 +48,7 @@ func LinkToken(t testing.TB, l link.Link) string {
 	return Query(t, l.URL.Reveal()).Get("link")
 }
 
-// BeginAt begins an attempt with a link.
+// BeginAt begins an attempt with the token of a link.
 func (p *Process) BeginAt(link string) login.Attempt {
 	p.t().Helper()
 	attempt, err := p.Authorizer.Authorize(context.Background(), login.AuthorizeRequest{Link: link})
@@ -71,12 +71,12 @@ func (p *Process) Follow(link, person string) secret.String {
 	return out.ConnectCode
 }
 
-// Redeem redeems a connect code.
+// Redeem redeems a connect code as a backend does.
 func (p *Process) Redeem(code secret.String, owner, person string) (asanaauth.Details, error) {
 	return p.ConnectCodes.Redeem(BackendContext(), link.RedeemRequest{Code: code, Owner: owner, Person: person})
 }
 
-// Connect makes a connection of an owner by a link.
+// Connect makes a connection of an owner with a link that the person follows.
 func (p *Process) Connect(owner, person string) asanaauth.Details {
 	p.t().Helper()
 	d, err := p.Redeem(p.Follow(p.Link(link.Request{Owner: owner}), person), owner, "")
@@ -86,7 +86,7 @@ func (p *Process) Connect(owner, person string) asanaauth.Details {
 	return d
 }
 
-// Import imports a credential.
+// Import imports a credential as a backend does.
 func (p *Process) Import(r connection.ImportRequest) (connection.Imported, error) {
 	return p.Connections.Import(BackendContext(), r)
 }
@@ -106,7 +106,8 @@ func (p *Process) ImportToken(owner, gid string) (asanaauth.Details, secret.Stri
 	return got.Details, secret.New(value)
 }
 
-// Grant returns a refresh token that a person gave to our app elsewhere.
+// Grant returns the refresh token of a person who connected the same app in another
+// installation, for an import.
 func (inst *Installation) Grant(person string) secret.String {
 	inst.T.Helper()
 	elsewhere := New(inst.T)
@@ -115,7 +116,7 @@ func (inst *Installation) Grant(person string) secret.String {
 	return secret.New(elsewhere.Wire.Seen()[0])
 }
 
-// Open opens a connection.
+// Open opens a connection by its id, as a backend does.
 func (p *Process) Open(id string) *connection.Connection {
 	p.t().Helper()
 	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})

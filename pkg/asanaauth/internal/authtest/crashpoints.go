@@ -8,10 +8,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// CrashPoints runs a test many times, each time in a [Bubble] and with a fault at another
-// operation on the table: the first, the second and so on, until the test does no more
-// operations. It does so twice: once the operation at fault is not done, once it is done
-// and only its response is lost. The test calls Fault.During or Fault.CutOff once.
+// CrashPoints runs a test many times, each time in a [Bubble]. Run n makes operation n on
+// the table fail, until the test does fewer than n operations. There are two series of
+// runs: in the first, the failing operation does nothing; in the second, it is done, and
+// only its response is lost. The test calls Fault.During or Fault.CutOff once.
 func CrashPoints(t *testing.T, test func(*testing.T, *Fault)) {
 	t.Helper()
 	for _, saved := range []bool{false, true} {
@@ -34,14 +34,15 @@ func CrashPoints(t *testing.T, test func(*testing.T, *Fault)) {
 // Fault is the fault of one run of [CrashPoints].
 type Fault struct {
 	at    int  // the number of the operation that fails, from 1
-	saved bool // whether it is done all the same
+	saved bool // it is done, and only its response is lost
 	count int  // operations so far
 }
 
-// During makes a call. One operation on the table fails meanwhile; those after it succeed.
+// During makes a call during which one operation on the table fails. Later operations
+// succeed.
 func (f *Fault) During(inst *Installation, call func()) { f.call(inst, call, false) }
 
-// CutOff makes a call. From one operation on, all operations on the table fail meanwhile.
+// CutOff makes a call during which one operation on the table and all later ones fail.
 func (f *Fault) CutOff(inst *Installation, call func()) { f.call(inst, call, true) }
 
 func (f *Fault) call(inst *Installation, call func(), cutOff bool) {

@@ -1,11 +1,11 @@
-// Package authtest is the language that the tests of the rooms speak. It is for tests.
+// Package authtest helps to test the packages of asanaauth. Only tests import it.
 //
 // An [Installation] is everything that the processes of a deployment share: the table, a
-// key wrapper in place of KMS, the client secrets, offline Asana, and the log. All of it
-// is real, in memory, and can be made to fail: Table and KMS have hooks, Asana has
-// faults and switches. A [Process] is one process of it: a Lambda sandbox, for example.
-// It has every room wired as the functions wire them, and short methods for what a
-// browser, a frontend or a backend does with them.
+// key wrapper in place of KMS, the client secrets, offline Asana, and the log. All of them
+// run in memory, and tests can make them fail: Table and KMS have hooks, and Asana has
+// faults and switches. A [Process] is one process of an installation, for example a Lambda
+// sandbox. It has the main type of each package, made as the functions make it, and short
+// methods for what a browser, a frontend or a backend does.
 //
 // A typical test signs a person in, lets time pass, and asks for a token:
 //
@@ -16,13 +16,12 @@
 //		token := inst.Process().MustToken(cookie, 0)
 //	})
 //
-// Methods that cannot go wrong in a working installation fail the test; those whose
-// error is the point of a test return it. Methods that take a cookie stand for a
-// frontend, methods that take a connection's id for a backend.
+// A method that does not return an error fails the test if there is one. A method that
+// takes a cookie acts as a frontend. A method that takes a connection's id acts as a
+// backend.
 //
-// Three kits serve tests of several packages: an attacker's writes past all rules
-// (rows.go), the hunt for secrets in everything that was said or stored (leak.go), and
-// what Asana says about a person's identity (oidc.go).
+// [Rows] reads and changes the table as an attacker can who may write it. [Hunt] searches
+// logs, errors and rows for secrets.
 package authtest
 
 import (
@@ -47,7 +46,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// What an installation is configured with.
+// The configuration of an installation.
 const (
 	ReturnURL      = "https://app.example.com/done"
 	OtherReturnURL = "https://app.example.com/other"
@@ -57,10 +56,10 @@ const (
 	ClientID       = "1300000000000001"
 	ClientSecret   = "first secret"
 	NextSecret     = "second secret"
-	Name           = "installation" // goes into every seal
+	Name           = "installation" // the installation's name in sealed fields
 )
 
-// Paths of Asana, for faults and counts.
+// The paths of Asana's endpoints, for faults and counts.
 const (
 	TokenPath      = "/-/oauth_token"
 	RevokePath     = "/-/oauth_revoke"
@@ -77,16 +76,16 @@ func MembershipsPath(gid string) string { return "/api/1.0/users/" + gid + "/wor
 // (testing/synctest).
 func Bubble(t *testing.T, f func(*testing.T)) { t.Helper(); synctest.Test(t, f) }
 
-// Installation is everything that processes share.
+// Installation is everything that the processes of a deployment share.
 type Installation struct {
-	T       testing.TB
-	Rows    *Rows             // the table, past all hooks
-	Table   *storetest.Faulty // of Rows, as processes see it
-	KMS     *sealtest.Faulty
-	Secrets *SecretsManager
-	Asana   *asanatest.Asana
-	Wire    *Wiretap // between the processes and Asana
-	Log     *Log
+	T       testing.TB        // the test that uses the installation
+	Rows    *Rows             // the table, without hooks
+	Table   *storetest.Faulty // the same table, with the hooks; processes use it
+	KMS     *sealtest.Faulty  // wraps and unwraps the keyring
+	Secrets *SecretsManager   // has the client secrets
+	Asana   *asanatest.Asana  // offline Asana
+	Wire    *Wiretap          // between the processes and Asana
+	Log     *Log              // of all processes
 }
 
 // New returns an installation whose Asana app has Full permissions and OpenID.
@@ -126,12 +125,13 @@ func (inst *Installation) NewAsana(change func(*asanatest.Options)) *asanatest.A
 	return offline
 }
 
-// UseAsana puts another offline Asana in place of the one that is there.
+// UseAsana replaces the installation's offline Asana. Processes started later use the new
+// one.
 func (inst *Installation) UseAsana(offline *asanatest.Asana) {
 	inst.Asana, inst.Wire = offline, &Wiretap{next: offline.Transport()}
 }
 
-// App changes the app's registration at Asana.
+// App changes the app's registration at Asana, for example its client secrets.
 func (inst *Installation) App(change func(*asanatest.App)) {
 	inst.T.Helper()
 	if err := inst.Asana.UpdateApp(ClientID, change); err != nil {
@@ -147,15 +147,15 @@ func (inst *Installation) Switches(change func(*asanatest.Switches)) {
 	}
 }
 
-// InRequest runs f while Asana has the next token request of a grant type in hand.
+// InRequest runs f while Asana processes the next token request of a grant type.
 func (inst *Installation) InRequest(grantType string, f func()) {
 	inst.Asana.Inject(asanatest.Fault{GrantType: grantType, Before: func(*http.Request) { f() }})
 }
 
-// Refreshes returns how many refresh requests Asana has had.
+// Refreshes returns how many refresh requests Asana has received.
 func (inst *Installation) Refreshes() int { return inst.Asana.CountRequests("refresh_token") }
 
-// Exchanges returns how many codes Asana was asked to redeem.
+// Exchanges returns how many authorization codes Asana was asked to exchange.
 func (inst *Installation) Exchanges() int { return inst.Asana.CountRequests("authorization_code") }
 
 // Revocations returns how many revocations Asana was asked for.
@@ -164,8 +164,8 @@ func (inst *Installation) Revocations() int { return inst.Asana.CountRequests(Re
 // Unwraps returns how often KMS was asked to unwrap the keyring.
 func (inst *Installation) Unwraps() int { return inst.KMS.Calls(sealtest.OpUnwrap) }
 
-// Expire lets access tokens expire, except for two seconds that are of no use to a
-// caller. (After an hour a session's idle end would be moved, too.)
+// Expire waits until access tokens have only two seconds left, which is too little for a
+// caller. It waits less than an hour, because after an hour a session's idle end is moved.
 func (inst *Installation) Expire() { time.Sleep(time.Hour - 2*time.Second) }
 
 // RotateKey makes a new data key primary and returns its id.
@@ -195,7 +195,7 @@ func (inst *Installation) RotateKey() uint32 {
 // ErrTableDown is the error of a table that cannot be reached.
 var ErrTableDown = errors.Join(store.ErrUnavailable, errors.New("the table is down"))
 
-// FailIf returns err if fails.
+// FailIf returns err if fails is true, and nil otherwise.
 func FailIf(fails bool, err error) error {
 	if fails {
 		return err
@@ -211,7 +211,7 @@ type SecretsManager struct {
 	calls  int
 }
 
-// Set sets what the source returns from now on.
+// Set sets the error and the client secrets that the source returns from now on.
 func (s *SecretsManager) Set(err error, values ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -225,7 +225,7 @@ func (s *SecretsManager) Calls() int {
 	return s.calls
 }
 
-// ClientSecrets implements clientsecret.Source.
+// ClientSecrets implements clientsecret.Source. It returns what Set has set.
 func (s *SecretsManager) ClientSecrets(context.Context) ([]secret.String, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,8 +245,8 @@ func WantKind(t testing.TB, err error, kind asanaauth.ErrorKind) {
 	}
 }
 
-// WantMistakes fails the test unless err reports exactly these mistakes of construction,
-// one on each line, in any order.
+// WantMistakes fails the test unless err has exactly these lines, in any order. The error
+// of a constructor has one line for each mistake in its Config.
 func WantMistakes(t testing.TB, err error, want ...string) {
 	t.Helper()
 	if err == nil {

@@ -16,9 +16,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Hunt looks for secrets in everything that is said or stored. It notes the secrets that
-// pass by on the wire (it is an [http.RoundTripper] between processes and Asana), those
-// that a test names, every outcome that a test notes, and every state of every row.
+// Hunt searches for secrets in everything that is logged, returned or stored. It collects
+// the secrets: those in requests to Asana and their responses (it is an
+// [http.RoundTripper]), and those that a test names. It also collects the texts to
+// search: outcomes that a test notes, and every state of every row.
 //
 // It is safe for concurrent use, except for Note and Finish.
 type Hunt struct {
@@ -26,11 +27,11 @@ type Hunt struct {
 	next http.RoundTripper
 
 	mu      sync.Mutex
-	secrets map[string]string // what it is, by its text
-	inputs  map[string]string // those that rows may have
+	secrets map[string]string // by text: what it is
+	inputs  map[string]string // the same, for texts that rows may have
 
 	said []string
-	rows map[string]string // each state of each row, as text: what Written returns
+	rows map[string]string // by state of a row: the text that Written returns
 }
 
 // NewHunt begins a hunt for these secrets, by their text. Give it to processes as their
@@ -44,8 +45,8 @@ func (inst *Installation) NewHunt(secrets map[string]string) *Hunt {
 // Secret adds a secret. Short texts are ignored.
 func (h *Hunt) Secret(what, text string) { h.add(h.secrets, what, text) }
 
-// Input adds a text of a request that must not be said, but that a row may have. Short
-// texts are ignored.
+// Input adds a text of a request that must not be logged or returned, but that a row may
+// have. Short texts are ignored.
 func (h *Hunt) Input(what, text string) { h.add(h.inputs, what, text) }
 
 func (h *Hunt) add(to map[string]string, what, text string) {
@@ -85,8 +86,8 @@ func (h *Hunt) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Note keeps outcomes for the hunt: errors, and what a caller could print; and the rows
-// as they are now.
+// Note adds outcomes to the texts to search: errors, and values that a caller could
+// print. It also adds the rows as they are now.
 func (h *Hunt) Note(outcomes ...any) {
 	h.inst.T.Helper()
 	for _, o := range outcomes {
@@ -100,8 +101,8 @@ func (h *Hunt) Note(outcomes ...any) {
 	}
 }
 
-// Finish looks for every secret in everything that was logged, noted or stored. It fails
-// the test if it saw fewer secrets, rows or outcomes than it should have.
+// Finish searches for every secret in everything that was logged, noted or stored. It also
+// fails the test if the hunt has collected fewer secrets, rows or outcomes than these.
 func (h *Hunt) Finish(minSecrets, minRows, minOutcomes int) {
 	h.inst.T.Helper()
 	if len(h.secrets) < minSecrets || len(h.rows) < minRows || len(h.said) < minOutcomes {
@@ -111,7 +112,7 @@ func (h *Hunt) Finish(minSecrets, minRows, minOutcomes int) {
 	rows := indexOf(slices.Collect(maps.Values(h.rows)))
 	for text, what := range h.secrets {
 		if contains(said, text) {
-			h.inst.T.Errorf("%s was said", what)
+			h.inst.T.Errorf("%s was logged or returned", what)
 		}
 		if contains(rows, text) {
 			h.inst.T.Errorf("%s is in a row", what)
@@ -119,12 +120,12 @@ func (h *Hunt) Finish(minSecrets, minRows, minOutcomes int) {
 	}
 	for text, what := range h.inputs {
 		if contains(said, text) {
-			h.inst.T.Errorf("%s was said", what)
+			h.inst.T.Errorf("%s was logged or returned", what)
 		}
 	}
 }
 
-// indexOf returns an index in which each of many texts is found at once.
+// indexOf returns an index in which many texts can be searched for quickly.
 func indexOf(texts []string) *suffixarray.Index {
 	return suffixarray.New([]byte(strings.Join(texts, "\n")))
 }

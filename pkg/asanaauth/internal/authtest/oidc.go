@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// signingKey signs the ID tokens of all tests: making a key takes long.
+// signingKey signs the ID tokens of all tests, because it takes long to make a key.
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 // Signs gives the installation an Asana that signs ID tokens, with a key that all tests

@@ -25,7 +25,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Settings are what one process may have different from another.
+// Settings are the settings of one process. The functions read them from the environment.
 type Settings struct {
 	ClientID     string
 	ResponseType string
@@ -33,7 +33,7 @@ type Settings struct {
 	SessionTTL   time.Duration
 	IdleTTL      time.Duration
 	KeyTTL       time.Duration
-	Joined       bool // callers of the process wait for one refresh together
+	Joined       bool // callers in the process share one refresh
 	LinksOnly    bool
 	ReturnURLs   []string
 	Store        store.Store
@@ -43,13 +43,13 @@ type Settings struct {
 	Log          slog.Handler
 }
 
-// OpenIDScopes are the scopes with which Asana says who a person is.
+// OpenIDScopes are the scopes with which Asana returns ID tokens and a profile.
 const OpenIDScopes = "default openid email profile"
 
-// WithOpenID is a setting of a process.
+// WithOpenID is a change for Process: it requests OpenIDScopes.
 func WithOpenID(s *Settings) { s.Scopes = OpenIDScopes }
 
-// Process is one process of the installation.
+// Process is one process of the installation, with the main type of each package.
 type Process struct {
 	Installation *Installation
 	Settings     Settings
@@ -65,7 +65,7 @@ type Process struct {
 	ConnectCodes *link.Redeemer
 }
 
-// Process starts a process.
+// Process starts a process. change may change its settings.
 func (inst *Installation) Process(change ...func(*Settings)) *Process {
 	inst.T.Helper()
 	s := Settings{
@@ -132,7 +132,7 @@ func (p *Process) Begin() login.Attempt {
 	return attempt
 }
 
-// Answer returns what the person's browser brings back from Asana.
+// Answer returns Asana's response, as the person's browser brings it to /callback.
 func (p *Process) Answer(attempt login.Attempt, person string) login.CallbackRequest {
 	p.t().Helper()
 	back, err := p.Installation.Asana.Authorize(context.Background(), attempt.URL, person)
@@ -142,7 +142,7 @@ func (p *Process) Answer(attempt login.Attempt, person string) login.CallbackReq
 	return ParseAnswer(p.t(), back, attempt)
 }
 
-// ParseAnswer reads the URL to which Asana redirected a browser.
+// ParseAnswer reads Asana's response from the URL to which Asana redirected a browser.
 func ParseAnswer(t testing.TB, back string, attempt login.Attempt) login.CallbackRequest {
 	t.Helper()
 	u, err := url.Parse(back)
@@ -171,7 +171,7 @@ func Query(t testing.TB, raw string) url.Values {
 	return u.Query()
 }
 
-// Callback ends an attempt.
+// Callback ends an attempt with Asana's response.
 func (p *Process) Callback(r login.CallbackRequest) (login.Outcome, error) {
 	return p.Receiver.Callback(context.Background(), r)
 }
@@ -186,7 +186,7 @@ func (p *Process) SignIn(person string) secret.String {
 	return out.Session
 }
 
-// Session opens a session.
+// Session opens the session of a cookie value.
 func (p *Process) Session(cookie secret.String) *session.Session {
 	p.t().Helper()
 	s, err := p.Sessions.Open(context.Background(), cookie)
@@ -210,7 +210,7 @@ func (p *Process) Token(cookie secret.String, minTTL time.Duration) (token.Token
 	return p.Ask(context.Background(), cookie, token.Request{MinTTL: minTTL})
 }
 
-// MustToken is Token, and fails the test if there is an error.
+// MustToken is Token, but fails the test if there is an error.
 func (p *Process) MustToken(cookie secret.String, minTTL time.Duration) token.Token {
 	p.t().Helper()
 	got, err := p.Token(cookie, minTTL)
@@ -220,7 +220,7 @@ func (p *Process) MustToken(cookie secret.String, minTTL time.Duration) token.To
 	return got
 }
 
-// Refused reports a token as refused by Asana, and returns the token that results.
+// Refused reports a token as refused by Asana, and returns the token that it gets then.
 func (p *Process) Refused(cookie secret.String, refused token.Token) (token.Token, error) {
 	return p.Ask(context.Background(), cookie, token.Request{Refused: refused.Access})
 }

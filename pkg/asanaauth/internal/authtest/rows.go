@@ -16,14 +16,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Rows is the table of an installation, past all hooks: what is stored, and what someone
-// who can write the table may do to it.
+// Rows is the table of an installation, without hooks. Its methods read the rows, and
+// change them as an attacker can who may write the table.
 type Rows struct {
 	*store.Memory
 	t testing.TB
 }
 
-// Row returns the row under a key as it stands. It fails the test if there is none.
+// Row returns the row under a key as it is stored. It fails the test if the row is missing.
 func Row[R store.Row](r *Rows, key store.Key) R {
 	r.t.Helper()
 	rows, err := r.Read(context.Background(), key)
@@ -55,7 +55,7 @@ func idOf(id string) string {
 	return id
 }
 
-// SessionRow returns a session's row.
+// SessionRow returns the row of a session.
 func (r *Rows) SessionRow(cookie secret.String) *store.Session {
 	r.t.Helper()
 	return Row[*store.Session](r, store.SessionKey(store.HashText(cookie.Reveal())))
@@ -67,7 +67,7 @@ func (r *Rows) AttemptRow(state string) *store.Attempt {
 	return Row[*store.Attempt](r, store.AttemptKey(store.HashText(state)))
 }
 
-// Edit changes a connection's hot row as another writer would. id may be a cookie value.
+// Edit changes a connection's hot row, as another writer does. id may be a cookie value.
 func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.t.Helper()
 	hot := r.Hot(id)
@@ -75,7 +75,7 @@ func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.Forge(hot)
 }
 
-// EditCold changes a connection's cold row as another writer would.
+// EditCold changes a connection's cold row, as another writer does.
 func (r *Rows) EditCold(id string, change func(*store.Cold)) {
 	r.t.Helper()
 	cold := r.Cold(id)
@@ -83,7 +83,7 @@ func (r *Rows) EditCold(id string, change func(*store.Cold)) {
 	r.Forge(cold)
 }
 
-// Forge writes rows over whatever is there, as someone who can write the table does.
+// Forge writes rows, and replaces the rows under the same keys, as an attacker does.
 func (r *Rows) Forge(rows ...store.Row) {
 	r.t.Helper()
 	for _, row := range rows {
@@ -97,7 +97,7 @@ func (r *Rows) Forge(rows ...store.Row) {
 	}
 }
 
-// Delete deletes a row, as someone who can write the table does.
+// Delete deletes a row, as an attacker does.
 func (r *Rows) Delete(key store.Key) {
 	r.t.Helper()
 	rev := store.RevOf(Row[store.Row](r, key))
@@ -136,7 +136,7 @@ func (r *Rows) Kept() map[string]int {
 	return n
 }
 
-// WantNothingKept reports an error if there are rows that Kept counts.
+// WantNothingKept reports an error if the table has rows that Kept counts.
 func (r *Rows) WantNothingKept() {
 	r.t.Helper()
 	if kept := r.Kept(); len(kept) > 0 {
@@ -144,8 +144,8 @@ func (r *Rows) WantNothingKept() {
 	}
 }
 
-// WantOneConnection reports an error unless there is one connection, with that many
-// sessions.
+// WantOneConnection reports an error unless the table has exactly one connection, with that
+// many sessions.
 func (r *Rows) WantOneConnection(sessions int) {
 	r.t.Helper()
 	want := map[string]int{"*store.Hot": 1, "*store.Cold": 1, "*store.UserPointer": 1, "*store.Session": sessions}
@@ -173,7 +173,8 @@ func (r *Rows) WantTombstone(id string) {
 	}
 }
 
-// Whose asks Asana whose an access token is; "" if it is not valid.
+// Whose asks Asana for the user of an access token. It returns the gid, or "" if the
+// token is not valid.
 func (inst *Installation) Whose(access secret.String) string {
 	inst.T.Helper()
 	r, err := http.NewRequest(http.MethodGet, AsanaURL+MePath, nil)
@@ -195,7 +196,8 @@ func (inst *Installation) Whose(access secret.String) string {
 	return me.Data.GID
 }
 
-// Written returns a row as text, its bytes in every way that bytes are written.
+// Written returns a row as text. Its bytes are in the text as they are, in hexadecimal
+// and in base64.
 func Written(row store.Row) string {
 	var b strings.Builder
 	for name, value := range store.Encode(row) {

@@ -17,7 +17,7 @@ type Log struct {
 	b  bytes.Buffer
 }
 
-// Write implements [io.Writer].
+// Write implements [io.Writer]: it adds p to the log.
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -31,7 +31,7 @@ func (l *Log) String() string {
 	return l.b.String()
 }
 
-// Says returns how many lines have an attribute with that string.
+// Says returns how many lines have an attribute with that name and string.
 func (l *Log) Says(name, value string) int {
 	return strings.Count(l.String(), `"`+name+`":"`+value+`"`)
 }
@@ -41,7 +41,7 @@ func (l *Log) SaysRaw(name, value string) int {
 	return strings.Count(l.String(), `"`+name+`":`+value)
 }
 
-// Wiretap notes the refresh tokens that Asana gives out. It is safe for concurrent use.
+// Wiretap records the refresh tokens that Asana returns. It is safe for concurrent use.
 type Wiretap struct {
 	next http.RoundTripper
 
@@ -67,14 +67,14 @@ func (w *Wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Seen returns the refresh tokens given out so far.
+// Seen returns the refresh tokens that Asana has returned so far.
 func (w *Wiretap) Seen() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.tokens)
 }
 
-// readBack reads a response's body and puts it back.
+// readBack reads a response's body, and sets a body that can be read again.
 func readBack(resp *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
@@ -82,7 +82,7 @@ func readBack(resp *http.Response) ([]byte, error) {
 	return body, err
 }
 
-// LiveTokens counts the refresh tokens ever given out that Asana still accepts.
+// LiveTokens counts those refresh tokens in Seen that Asana still accepts.
 func (inst *Installation) LiveTokens() int {
 	inst.T.Helper()
 	live := 0
@@ -109,10 +109,10 @@ func (inst *Installation) IsActive(token string) bool {
 	return info.Active
 }
 
-// Tampered changes the JSON of Asana's responses on their way to a process. Change may
-// change the object, and returns the response's status, or 0 to leave it.
+// Tampered changes the JSON of Asana's responses on their way to a process.
 type Tampered struct {
-	Next   http.RoundTripper
+	Next http.RoundTripper
+	// Change may change the object. It returns the status of the response, or 0 to keep it.
 	Change func(path string, m map[string]any) (status int)
 }
 

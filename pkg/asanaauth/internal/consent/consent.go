@@ -110,8 +110,9 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 	return done, nil
 }
 
-// newHot returns the hot row of a new grant. It does not keep a lease, a cool-down or a mark
-// of the old grant. It keeps the epoch, so that sessions in other browsers stay valid.
+// newHot returns the hot row of a new grant. It does not keep a lease, a cool-down or a
+// mark of the old grant. It keeps the epoch, so that sessions in other browsers stay
+// valid.
 func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, error) {
 	hot := &store.Hot{
 		Connection: id,

@@ -37,9 +37,10 @@ func isRefusal(response *asana.Error) bool {
 	return response.Status >= http.StatusMultipleChoices && response.Status < http.StatusInternalServerError
 }
 
-// startCoolDown writes a cool-down and removes the lease, in one write. Until it ends, no
-// caller asks Asana about this connection. It lasts 2 to 8 s, or retryAfter if that is
-// longer, but at most 5 min. outcomeUnknown says that Asana may have rotated the token.
+// startCoolDown writes a cool-down and removes the lease, in one write. Until the
+// cool-down ends, no caller asks Asana about this connection. It lasts 2 to 8 s, or
+// retryAfter if that is longer, but at most 5 min. outcomeUnknown reports that Asana may
+// have rotated the token.
 func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, outcomeUnknown bool) {
 	wait := max(h.rows.Jitter(coolDownMin, coolDownMax), min(retryAfter, row.RetryAfterMax))
 	until := h.rows.Now().Add(wait)
@@ -55,9 +56,9 @@ func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, ou
 // markBroken marks the connection as broken, because Asana rejected its refresh token. The
 // row must have h's lease and the grant that was sent. The sealed refresh token is kept.
 //
-// If the outcome of an earlier request is unknown, a rotated token may be lost: the reason
-// is then ReasonLostToken, and an alarm is raised, even if the store did not confirm the
-// write.
+// If the outcome of an earlier request is unknown, a rotated token may be lost. The
+// reason is then ReasonLostToken, and markBroken raises an alarm, even if the store did
+// not confirm the write.
 func (h *holder) markBroken(ctx context.Context, err error) (*store.Hot, error) {
 	now := h.rows.Now()
 	broke, lost := false, false
@@ -96,9 +97,9 @@ func (h *holder) readAgain(ctx context.Context) (*store.Hot, error) {
 	return next, row.ErrChanged
 }
 
-// noteOutcomeUnknown is called after a request whose lease had ended. Another holder may
+// noteOutcomeUnknown is called after a request whose lease has ended. Another holder may
 // have replaced the refresh token that we sent. Asana may end a consent if an old token is
-// used, so if the new token is rejected next, that is reported as a lost token.
+// used. So if Asana rejects the new token next, that is reported as a lost token.
 func (h *holder) noteOutcomeUnknown(ctx context.Context) {
 	if h.hot == nil {
 		return

@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// refuseRefresh lets Asana reject every refresh token with invalid_grant.
+// refuseRefresh makes Asana reject every refresh token with invalid_grant.
 func refuseRefresh(s *asanatest.Switches) { s.RefuseRefresh = true }
 
 func TestTransientFailuresDoNotBreakAConnection(t *testing.T) {
@@ -102,8 +102,8 @@ func TestInvalidGrantBreaksAConnection(t *testing.T) {
 	})
 }
 
-// Asana rejected a token that is not the row's any more: that says nothing about the
-// row's.
+// Asana rejected a refresh token that the row no longer has. So the row's own token may
+// still be valid.
 func TestInvalidGrantForAnOldGrantBreaksNothing(t *testing.T) {
 	for name, change := range map[string]func(*store.Hot){
 		"another grant":      func(hot *store.Hot) { hot.Grant++; hot.Expires = time.Now().Add(time.Hour) },
@@ -134,7 +134,7 @@ func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
 		}}
 		inst.InRequest(refreshGrant, func() { dead = true })
 		if _, err := inst.Process(withStore(dying)).Token(cookie, 0); err == nil {
-			t.Fatal("a rotated token that was not saved was handed out")
+			t.Fatal("a rotated token was returned although it was not saved")
 		}
 		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnsaved), 1)
 		_, err := inst.Process().Token(cookie, 0)
@@ -146,8 +146,9 @@ func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
 	})
 }
 
-// Asana rotated the token and the response was lost: if Asana rejects the old token
-// next, the new one was lost. A response that reports an error of its own lost nothing.
+// If Asana may have rotated the token and the response was lost, the row remembers that.
+// If Asana rejects the old token next, the new one is reported as lost. After a response
+// that says why the request was refused, nothing is lost.
 func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault asanatest.Fault
@@ -188,12 +189,12 @@ func TestASaveForgetsAnUnknownOutcome(t *testing.T) {
 		_, err := inst.Process().Token(cookie, 0)
 		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
 		if !inst.Rows.Hot(cookie.Reveal()).OutcomeUnknown {
-			t.Error("the lost response is not remembered")
+			t.Error("OutcomeUnknown is false after a lost response")
 		}
 		time.Sleep(8 * time.Second)
 		inst.Process().MustToken(cookie, 0)
 		if inst.Rows.Hot(cookie.Reveal()).OutcomeUnknown {
-			t.Error("it is still remembered after a save")
+			t.Error("OutcomeUnknown is still true after a save")
 		}
 	})
 }

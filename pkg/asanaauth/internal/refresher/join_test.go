@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// fiftyTokens lets fifty callers ask at once, spread over some processes, while a
-// refresh takes 3 seconds.
+// fiftyTokens makes fifty callers ask at once, in several processes, while a refresh
+// takes 3 seconds.
 func fiftyTokens(t *testing.T, inst *authtest.Installation, cookie secret.String, processes int) []token.Token {
 	t.Helper()
 	inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Delay: 3 * time.Second})
@@ -51,7 +51,7 @@ func TestFiftyCallersMakeOneRequest(t *testing.T) {
 	}
 }
 
-// Joined callers wait in memory: none of them polls the table.
+// Joined callers wait in memory and do not poll the table.
 func TestJoinedCallersReadOnce(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Table.Reset()

@@ -19,7 +19,7 @@ const (
 	someTTL      = 300 * time.Second
 )
 
-// bubble runs a test with a clock of its own, in parallel with the other tests.
+// bubble runs a test in a synctest bubble, in parallel with the other tests.
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
@@ -37,20 +37,20 @@ func expired(t *testing.T, f func(t *testing.T, inst *authtest.Installation, coo
 	})
 }
 
-// rotate lets Asana rotate refresh tokens.
+// rotate makes Asana rotate refresh tokens.
 func rotate(s *asanatest.Switches) { s.RotateRefreshTokens = true }
 
-// leasedUntil returns a change that puts another holder's lease on a row.
+// leasedUntil returns a change that writes another holder's lease into a row.
 func leasedUntil(d time.Duration) func(*store.Hot) {
 	return func(hot *store.Hot) { hot.Lease, hot.LeaseEnd = "another", time.Now().Add(d) }
 }
 
-// withStore is the setting of a process with a store of its own.
+// withStore is a change for Process: the process uses this store.
 func withStore(s store.Store) func(*authtest.Settings) {
 	return func(settings *authtest.Settings) { settings.Store = s }
 }
 
-// joined is the setting of a process whose callers wait for one refresh together.
+// joined is a change for Process: callers in the process share one refresh.
 func joined(s *authtest.Settings) { s.Joined = true }
 
 // isWrite reports whether the operation is a write.

@@ -16,12 +16,11 @@ import (
 // materials is what a holder needs to send a grant to Asana.
 type materials struct {
 	ring         *seal.Ring
-	refreshToken secret.String // zero if the row has none
+	refreshToken secret.String // zero if the row has no refresh token
 }
 
-// prepare gets the materials before the lease is taken, so that no lease runs out while
-// KMS or Secrets Manager is slow. If the row has no refresh token, it does not fetch the
-// client secret.
+// prepare gets the materials before the lease is taken, because KMS or Secrets Manager may
+// be slow. If the row has no refresh token, prepare does not fetch the client secret.
 func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, error) {
 	ring, err := r.rows.Ring(ctx)
 	if err != nil || len(hot.Refresh) == 0 {
@@ -39,18 +38,18 @@ type holder struct {
 	*Refresher
 	materials
 	sent  *store.Hot // the row as written with the lease; the request sends its grant
-	hot   *store.Hot // the row as last seen; nil if it is gone
-	lease string
-	end   time.Time
+	hot   *store.Hot // the row as last seen; nil if it was deleted
+	lease string     // the random name of the lease
+	end   time.Time  // when the lease ends
 }
 
-// takeLease writes a lease into the row. The lease ends 12 s after a time taken before the
-// write, so the holder's lease never ends later for it than for other processes.
+// takeLease writes a lease into the row. The lease ends 12 s after takeLease is called,
+// also if the write is slow.
 //
 // takeLease writes once. If another writer came first, it returns row.ErrChanged and the
-// row that is there now, or nil if the row is gone. If the write fails, it returns another
-// error and hot; the lease may have been written. Without a random name it returns only an
-// error.
+// row as it is now, or nil if the row was deleted. If the write fails, it returns another
+// error and hot, and the lease may have been written. If it cannot make a random name, it
+// returns only an error.
 func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, p Policy) (*holder, *store.Hot, error) {
 	name, err := r.rows.RandomID()
 	if err != nil {
@@ -58,9 +57,9 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	}
 	now := r.rows.Now()
 	leased := *hot
-	// A lease that is still there was not given back. Either its holder died or stalled,
-	// perhaps after Asana rotated the token. Or the write of the lease succeeded and its
-	// response was lost.
+	// The row still has the lease of an earlier holder. That holder died or stalled,
+	// perhaps after Asana rotated the token. Or it wrote the lease, and the response to
+	// the write was lost.
 	leased.OutcomeUnknown = leased.OutcomeUnknown || leased.Lease != ""
 	leased.Lease, leased.LeaseEnd = name, now.Add(leaseTime)
 	if p.isRefused(&leased) {
@@ -128,14 +127,14 @@ type seenLease struct {
 	since time.Time
 }
 
-// maxSeenLeases is how many leases a process remembers. When there are more, it forgets
-// all of them.
+// maxSeenLeases limits how many leases a process remembers. At the limit, it forgets all
+// of them.
 const maxSeenLeases = 10_000
 
 // remaining returns how long another holder may still be working under hot's lease. It is
 // zero or less if hot has no lease or a dead one. A lease is dead when LeaseEnd has passed
-// by more than the clock skew, or when this process has seen it for leaseSeenTime, so a
-// wrong clock cannot keep it alive.
+// by more than the clock skew. It is also dead when this process has seen it for
+// leaseSeenTime, because a wrong clock may have written LeaseEnd.
 func (l *seenLeases) remaining(hot *store.Hot, now time.Time) time.Duration {
 	if hot.Lease == "" {
 		return 0

@@ -25,7 +25,8 @@ func TestALeaseIsDeadAfterItsEndAndTheClockSkew(t *testing.T) {
 	})
 }
 
-// A holder whose clock is an hour ahead leaves a lease that ends in an hour.
+// A holder whose clock is an hour ahead writes a lease that ends in an hour. It counts as
+// dead once a process has seen it for 15 seconds.
 func TestALeaseThatWasSeenLongEnoughIsDead(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Rows.Edit(cookie.Reveal(), leasedUntil(time.Hour))
@@ -56,12 +57,12 @@ func TestANewLeaseIsSeenAnew(t *testing.T) {
 	})
 }
 
-// A holder that dies right after it took the lease blocks others until the lease's end,
-// and loses nothing.
+// If a holder dies right after it has taken the lease, others wait until the lease ends,
+// and no token is lost.
 func TestAHolderThatDiesLosesNothing(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		dying := &storetest.Faulty{Store: inst.Rows, Hook: func(_ context.Context, op storetest.Op) (bool, error) {
-			return true, authtest.FailIf(isWrite(op), authtest.ErrTableDown) // saved, and then the process is gone
+			return true, authtest.FailIf(isWrite(op), authtest.ErrTableDown) // the write is saved, and then the process dies
 		}}
 		_, err := inst.Process(withStore(dying)).Token(cookie, 0)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
@@ -128,7 +129,7 @@ func TestACallerThatLeavesBeforeTheRequestGivesTheLeaseBack(t *testing.T) {
 	})
 }
 
-// afterWrite is a store that calls then after each write.
+// afterWrite is a store that calls its field then after each write.
 type afterWrite struct {
 	store.Store
 	then func()

@@ -13,7 +13,7 @@ type Policy struct {
 	// MinTTL is how long the token must still be valid; half of its lifetime is enough.
 	MinTTL time.Duration
 	// RefusedGrant is the grant whose access token the caller reports as refused by
-	// Asana. It is 0 if the caller reports none.
+	// Asana. It is 0 if the caller reports no token.
 	RefusedGrant int64
 }
 
@@ -32,9 +32,9 @@ func (p Policy) isUsable(hot *store.Hot, now time.Time) bool {
 	return p.isTrusted(hot, now) && hot.Expires.Sub(now) > minUsable
 }
 
-// isTrusted reports whether the row's token may be returned at all. The connection must be
-// active, and the token must not be reported as refused. A token that was issued in the
-// future is not trusted, because a wrong clock wrote its times.
+// isTrusted reports whether the row's token may be returned. The connection must be active,
+// and the token must not be reported as refused. A token that was issued in the future is
+// not trusted, because a wrong clock wrote its times.
 func (p Policy) isTrusted(hot *store.Hot, now time.Time) bool {
 	return hot.Status == row.Active && !p.isRefused(hot) && !hot.Issued.After(now.Add(row.ClockSkew))
 }
@@ -49,7 +49,7 @@ func (p Policy) isFirstReport(hot *store.Hot) bool {
 	return hot.Grant == p.RefusedGrant && hot.Grant != hot.RefusedGrant
 }
 
-// coolDownLeft returns how long no request about this connection must be sent to Asana.
+// coolDownLeft returns the time until a request about this connection may be sent to Asana.
 func coolDownLeft(hot *store.Hot, now time.Time) time.Duration {
 	return row.Until(hot.CoolUntil, now, row.RetryAfterMax)
 }

@@ -57,7 +57,7 @@ func TestMinTTL(t *testing.T) {
 	}
 }
 
-// A clock that is far ahead, or an attacker, may have written the times of a row.
+// A process whose clock is far ahead, or an attacker, may have written the times of a row.
 func TestTimesInTheFutureAreIgnored(t *testing.T) {
 	const years = 10 * 365 * 24 * time.Hour
 	for name, change := range map[string]func(*store.Hot){

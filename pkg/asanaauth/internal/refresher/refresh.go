@@ -13,10 +13,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Refresh returns a hot row with a fresh access token, as defined by p: hot itself, or a
-// row with a new token. It asks Asana, or waits for another caller that does, until ctx's
-// deadline. If another caller holds the lease, or no new token can be had now, it may
-// return a row whose token is only usable.
+// Refresh returns a hot row whose access token is fresh by p ([Policy.IsFresh]): hot
+// itself, or a row with a new token. It asks Asana, or waits for another caller that
+// does, until ctx's deadline. If another caller holds the lease, or Asana cannot be asked
+// now, Refresh may return a row whose token is not fresh but still usable: more than 5 s
+// are left.
 //
 // With Config.Join, callers in this process that have no usable token share one refresh.
 // Each keeps its own deadline and policy.
@@ -29,7 +30,7 @@ func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 	}
 	key := fmt.Sprint(hot.Connection, " ", hot.Epoch, " ", hot.Grant)
 	result := make(chan singleflight.Result, 1)
-	// Not DoChan: Wait must count the flight before it starts.
+	// DoChan cannot be used, because Wait must count the flight before it starts.
 	r.flights.Go(func() {
 		got, err, _ := r.flight.Do(key, func() (any, error) {
 			ctx, cancel := r.rows.WithTimeout(context.WithoutCancel(ctx), row.CallerTime)
@@ -53,7 +54,7 @@ func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 	}
 }
 
-// refresh is Refresh for one caller alone.
+// refresh is Refresh without joining other callers.
 func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
 	for {
 		now := r.rows.Now()
@@ -81,7 +82,7 @@ func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 
 // step does the next step for hot. It returns one of:
 //   - a row to serve, and no error;
-//   - row.ErrChanged and the row to continue with, or nil if the row is gone;
+//   - row.ErrChanged and the row to continue with, or nil if the row was deleted;
 //   - another error, and the row as last seen or nil. Its token may still be usable.
 func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
 	now := r.rows.Now()
@@ -127,9 +128,9 @@ func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 	return &asanaauth.Error{Kind: asanaauth.Misconfigured, Err: err}
 }
 
-// refuseDuringCoolDown returns TryAgain and the row: Asana must not be asked before wait
-// has passed. If the caller is the first to report the token as refused, the token is no
-// longer handed out. Every caller must then wait for the refresh after the cool-down.
+// refuseDuringCoolDown returns TryAgain and the row, because Asana must not be asked before
+// wait has passed. If the caller is the first to report the token as refused, the token is
+// no longer returned. Then every caller must wait for the refresh after the cool-down.
 func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p Policy, wait time.Duration) (*store.Hot, error) {
 	if p.isFirstReport(hot) {
 		ctx, cancel := r.rows.WithTimeout(ctx, row.SaveReserve)

@@ -23,7 +23,7 @@ func TestARefreshCostsOneReadAndTwoWrites(t *testing.T) {
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Member)
 		time.Sleep(50 * time.Minute)
-		// A warm process has the keyring already.
+		// A process that has served a call has the keyring in memory.
 		if _, err := p.Keys.Ring(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,8 @@ func TestARefreshCostsOneReadAndTwoWrites(t *testing.T) {
 	})
 }
 
-// The lease locks others out, so everything that can take long comes before it.
+// While a process has the lease, others wait. So everything that can be slow comes before
+// the lease.
 func TestTheLeaseIsTakenWhenEverythingIsReady(t *testing.T) {
 	for name, unavailable := range map[string]func(*authtest.Installation){
 		"keys": func(inst *authtest.Installation) {
@@ -66,7 +67,7 @@ func TestTheLeaseIsTakenWhenEverythingIsReady(t *testing.T) {
 	}
 }
 
-// Two callers meet, and one takes the lease. The other is served with the old token.
+// Two callers refresh at once, and one takes the lease. The other gets the old token.
 func TestOthersGetTheOldTokenWhileItIsValid(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -147,8 +148,8 @@ func TestAnotherClientIDChangesNothing(t *testing.T) {
 	})
 }
 
-// Everything that a call does fits into the 28 seconds of its function, even what it
-// does about tokens that are of no use any more.
+// A call ends within the 28 seconds of its function, even if it must also revoke tokens
+// that it cannot save.
 func TestACallEndsBeforeItsFunction(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)

@@ -6,8 +6,8 @@
 // Asana, and saves the response with another conditional write. In the meantime, other
 // callers get the old token while it is still usable. Otherwise they wait for the save.
 //
-// The row's Grant changes with each refresh and its Generation with each consent. A response
-// is saved only if both are still those with which the request was sent.
+// The row's Grant changes with each refresh and its Generation with each consent. A
+// response is saved only if both are still those with which the request was sent.
 //
 // The steps of a refresh:
 //
@@ -52,12 +52,16 @@
 //	                               refuses: another grant      disconnected, revokes the tokens;
 //	                                                           otherwise forgets them
 //
-// Asana is asked again for the same grant only if: the last request failed, kept the old
-// token, and its cool-down has ended; a holder died or stalled past its lease; Asana
-// rejected the first client secret; or a caller reports the access token as refused.
+// A second request with the same grant is sent only if one of these is true:
+//
+//   - the last request failed, the old token is still valid, and the cool-down has ended;
+//   - a holder died, or stalled past the end of its lease;
+//   - Asana rejected the first client secret;
+//   - a caller reports the access token as refused.
 //
 // If Asana rotates refresh tokens and a holder dies between the request and the save, the
-// new token is lost: the connection is marked as broken, and no wrong token is served.
+// new token is lost. Then the connection is marked as broken, and no wrong token is
+// returned.
 //
 // Disconnecting uses the same lease. The steps of [Refresher.Revoke]:
 //
@@ -141,7 +145,7 @@ func (r *Refresher) Rows() *row.Rows { return r.rows }
 func (r *Refresher) Requests() *requests.Requests { return r.requests }
 
 // Wait waits until no refresh is in progress. It returns nil, or ctx's error if ctx ends
-// first. Call it after the last Refresh and before the process ends: a refresh continues
+// first. Call it after the last Refresh and before the process ends. A refresh continues
 // after its callers have returned, and a rotated token that is not saved is lost.
 func (r *Refresher) Wait(ctx context.Context) error {
 	done := make(chan struct{})

@@ -15,7 +15,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A caller reports that Asana rejected a token.
+// These tests report that Asana rejected an access token.
 
 // reported runs a test in which a person has signed in and has a token, old.
 func reported(t *testing.T, f func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token)) {
@@ -70,7 +70,7 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 		if !errors.As(err, &e) || e.RetryAfter != 20*time.Second {
 			t.Errorf("RetryAfter of %v, want 20s", err)
 		}
-		// It is handed out to no caller, and no caller makes the refresh come earlier.
+		// No caller gets the reported token, and no caller causes an earlier refresh.
 		_, err = inst.Process().Token(cookie, 0)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		_, err = p.Refused(cookie, first)
@@ -84,7 +84,7 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 	})
 }
 
-// A report within the 30 seconds brings about a refresh after them, which begins the
+// A report within the 30 seconds causes a refresh after them. That refresh begins the
 // next 30 seconds.
 func TestADelayedReportCounts(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
@@ -125,8 +125,8 @@ func TestFiftyReportsMakeOneRequest(t *testing.T) {
 	})
 }
 
-// Other callers do not get the token that one caller reported, neither while the
-// refresh is under way nor after it failed.
+// Other callers do not get a token that one caller reported, neither during the refresh nor
+// after it failed.
 func TestAReportedTokenIsHandedOutToNoCaller(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Status: 503, Before: func(*http.Request) {
@@ -141,13 +141,13 @@ func TestAReportedTokenIsHandedOutToNoCaller(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		time.Sleep(8 * time.Second)
 		if got := inst.Process().MustToken(cookie, 0); got.Access.Equal(old.Access) {
-			t.Error("the reported token was handed out")
+			t.Error("the reported token was returned")
 		}
 	})
 }
 
-// A report during another caller's refresh waits for it, although the reported token
-// has not expired.
+// A report during another caller's refresh waits for that refresh, although the reported
+// token has not expired.
 func TestAReportDuringARefreshWaits(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		time.Sleep(58 * time.Minute)

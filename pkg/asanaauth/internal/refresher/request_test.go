@@ -47,13 +47,13 @@ func TestATokenRequestHasEightSeconds(t *testing.T) {
 	})
 }
 
-// useSecondSecret lets Asana accept only the second client secret.
+// useSecondSecret makes Asana accept only the second client secret.
 func useSecondSecret(inst *authtest.Installation) {
 	inst.App(func(a *asanatest.App) { a.ClientSecret, a.NextClientSecret = authtest.NextSecret, "" })
 }
 
-// Asana rejects the cached secret: it is fetched again, and the new one is used for the
-// same refresh.
+// If Asana rejects the cached client secret, the secret is fetched again, and the same
+// refresh uses the new one.
 func TestAReplacedClientSecretIsFetchedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

@@ -26,16 +26,18 @@ type Revocation struct {
 var ErrOtherEpoch = errors.New("disconnected by another caller")
 
 // errLater reports that a connection cannot be revoked now. It stays revoking.
-var errLater = errors.New("not now")
+var errLater = errors.New("the revocation must wait")
 
 // Revoke disconnects a connection if its row still has hot's epoch. It marks the row as
 // revoking, which ends every session and erases the access token. Then it takes the lease,
 // revokes the refresh token at Asana, and replaces the rows by a tombstone. If the row is
 // revoking already, it continues.
 //
-// If that is not possible before ctx's deadline, the connection stays revoking, and Revoke
-// returns no error. Errors: ErrOtherEpoch; TryAgain if the person connected again
-// meanwhile, or the store is unavailable; Misconfigured, Internal.
+// If Revoke cannot do that before ctx's deadline, the connection stays revoking, and Revoke
+// returns no error.
+//
+// Errors: ErrOtherEpoch; TryAgain if the person connected again meanwhile, or the store is
+// unavailable; Misconfigured, Internal.
 func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, error) {
 	hot, err := r.markRevoking(ctx, hot)
 	if err != nil {
@@ -82,7 +84,7 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 		known := first
 		first = false
 		if !known && now.Epoch == newEpoch {
-			return errDone // our own write, whose response was lost; the row has changed since
+			return errDone // this is our own write: its response was lost, and the row changed afterwards
 		}
 		if !known && (now.Epoch != hot.Epoch || !row.IDMatches(now)) {
 			return ErrOtherEpoch
@@ -96,7 +98,7 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 		now.Status, now.Reason, now.Epoch = row.Revoking, "", newEpoch
 		row.EraseAccess(now)
 		if now.CoolUntil.Equal(now.RefusedAt.Add(reportInterval)) {
-			now.CoolUntil = time.Time{} // it came from a report, not from Asana
+			now.CoolUntil = time.Time{} // a report set it, so Asana may be asked
 		}
 		return nil
 	})
@@ -109,9 +111,12 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 	return next, err
 }
 
-// revokeStep does the next step for a revoking row. It returns row.ErrChanged and the row
-// to continue with (nil: the caller must read it); or errLater; or no error when the
-// tombstone is written. revoked reports whether Asana confirmed the revocation.
+// revokeStep does the next step for a revoking row. revoked reports whether Asana confirmed
+// the revocation. err is one of:
+//   - nil if the tombstone is written;
+//   - row.ErrChanged if the caller must continue with next, or with the row read again if
+//     next is nil;
+//   - errLater if the connection cannot be revoked now.
 func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked bool, next *store.Hot, err error) {
 	now := r.rows.Now()
 	wait := coolDownLeft(hot, now)
@@ -131,7 +136,7 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 		m, err = materials{}, nil
 	}
 	if err != nil {
-		r.rows.Warn(ctx, "revocation put off", slog.String("connection", hot.Connection), slog.Any("err", err))
+		r.rows.Warn(ctx, "revocation postponed", slog.String("connection", hot.Connection), slog.Any("err", err))
 		return false, nil, errLater
 	}
 	h, next, err := r.takeLease(ctx, hot, m, Policy{})
@@ -196,8 +201,8 @@ func (h *holder) revoke(ctx context.Context, refresh secret.String) (revoked boo
 
 // revocationFailed logs err and starts a cool-down.
 func (h *holder) revocationFailed(ctx context.Context, err error) {
-	if asanaauth.KindOf(err) != asanaauth.Misconfigured { // which has raised an alarm
-		h.rows.Warn(ctx, "revocation put off", slog.String("connection", h.sent.Connection), slog.Any("err", err))
+	if asanaauth.KindOf(err) != asanaauth.Misconfigured { // Misconfigured has raised an alarm
+		h.rows.Warn(ctx, "revocation postponed", slog.String("connection", h.sent.Connection), slog.Any("err", err))
 	}
 	var response *asana.Error
 	var wait time.Duration
@@ -224,7 +229,7 @@ func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, er
 				keys = append(keys, store.HotKey(p.Connection))
 			}
 		}
-		rows, err := r.rows.Read(ctx, "the user's connections", keys...) // no keys, no rows
+		rows, err := r.rows.Read(ctx, "the user's connections", keys...) // without keys, it returns no rows
 		if err != nil {
 			return false, err
 		}
@@ -245,7 +250,7 @@ func isSharedWith(other, hot *store.Hot) bool {
 }
 
 // erase replaces the connection by a tombstone, if the row still has the grant that was
-// revoked. If it has another grant, its token was not revoked: erase returns
+// revoked. If the row has another grant, its token was not revoked. Then erase returns
 // row.ErrChanged and that row.
 func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
 	ctx, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)

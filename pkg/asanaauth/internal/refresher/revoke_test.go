@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Package connection tests what its callers see of disconnecting. These tests are about
-// what can go wrong between the steps.
+// Package connection tests the results of Disconnect. These tests are about failures
+// between the steps of Revoke.
 
 var (
 	revoked = connection.Disconnection{Status: asanaauth.Disconnected, Revoked: true}
@@ -44,7 +44,7 @@ func TestTheMarkIsTriedAgain(t *testing.T) {
 	}
 }
 
-// The mark is saved, the answer is lost, and a holder's write changes the row before
+// The mark is saved, its response is lost, and a holder's write changes the row before
 // the mark is tried again.
 func TestTheMarkIsRecognisedInAChangedRow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -66,8 +66,8 @@ func TestTheMarkIsRecognisedInAChangedRow(t *testing.T) {
 	})
 }
 
-// An attacker who spoils a refresh token in the table cannot keep a connection from
-// being erased.
+// An attacker who changes a sealed refresh token in the table cannot prevent the erasure
+// of the connection.
 func TestATokenThatDoesNotOpenIsErased(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -82,15 +82,16 @@ func TestATokenThatDoesNotOpenIsErased(t *testing.T) {
 	})
 }
 
-// A process whose keyring is old does not know the newest key. It must not erase a
-// token that could be revoked.
+// A process with an old keyring does not know the newest key. It must not erase a token
+// that can be revoked with that key.
 func TestATokenUnderAnUnknownKeyIsNotErased(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		other, cookie := p.SignIn(asanatest.Guest), p.SignIn(asanatest.Member)
 		inst.RotateKey()
-		// p reads the keyring for an invented key id, and then not again for ten seconds.
+		// p reads the keyring because of an unknown key id, and then not again for ten
+		// seconds.
 		inst.Rows.Edit(other.Reveal(), func(hot *store.Hot) { hot.Access = append(secret.Sealed{}, hot.Access...); hot.Access[1] ^= 0x55 })
 		p.Token(other, 0)
 		inst.RotateKey()
@@ -151,7 +152,8 @@ func TestAConnectionOfAnotherAppDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// What a report makes callers wait for does not delay a disconnection: Asana is well.
+// A cool-down that comes from a report does not delay a disconnection, because Asana can be
+// asked.
 func TestAReportDoesNotDelayADisconnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

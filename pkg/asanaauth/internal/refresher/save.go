@@ -15,7 +15,7 @@ import (
 )
 
 // save saves new tokens. The row must still have the grant and the generation that were
-// sent; it need not have h's lease. Other changes of the row are kept. callerEnd is the
+// sent. It need not have h's lease, and its other changes are kept. callerEnd is the
 // caller's deadline.
 func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.Time) (*store.Hot, error) {
 	saving, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
@@ -83,21 +83,21 @@ func (h *holder) auditRefreshed(ctx context.Context, now *store.Hot, recovered b
 
 // failedSave handles tokens that could not be saved. If Asana did not rotate the refresh
 // token, no token is lost, and the caller gets the new access token. If it did, the only
-// valid refresh token is lost: failedSave raises an alarm and returns err.
+// valid refresh token is lost. Then failedSave raises an alarm and returns err.
 func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asana.Tokens, err error) (*store.Hot, error) {
 	if !tokens.Refresh.IsZero() && !tokens.Refresh.Equal(h.refreshToken) {
 		h.rows.Alarm(ctx, row.AlarmUnsaved, unsaved.Connection, err)
 		return nil, err
 	}
-	h.rows.Warn(ctx, "new token not saved, handed out all the same",
+	h.rows.Warn(ctx, "new token returned but not saved",
 		slog.String("connection", unsaved.Connection), slog.Any("err", err))
 	return unsaved, nil
 }
 
 // revokeOrphaned handles new tokens that cannot be saved because the row has another
 // grant. If the connection was disconnected, it revokes them. If the person connected
-// again or another holder refreshed, it forgets them: a revocation could end the grant in
-// the row. there is the row as it is now, or nil if it is gone.
+// again or another holder refreshed, it forgets them, because a revocation could end the
+// grant in the row. there is the row as it is now, or nil if it was deleted.
 func (h *holder) revokeOrphaned(ctx context.Context, there *store.Hot, tokens asana.Tokens, callerEnd time.Time) {
 	if there != nil && there.Status != row.Disconnected {
 		return

@@ -15,7 +15,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// editInRequest changes the hot row while Asana has a refresh request in hand.
+// editInRequest changes the hot row while Asana processes a refresh request.
 func editInRequest(inst *authtest.Installation, cookie secret.String, change func(*store.Hot)) {
 	inst.InRequest(refreshGrant, func() { inst.Rows.Edit(cookie.Reveal(), change) })
 }
@@ -101,7 +101,7 @@ func TestALostAnswerToTheSaveIsRecognised(t *testing.T) {
 	})
 }
 
-// failedSave lets the table go down while Asana has the refresh request in hand, and
+// failedSave makes the table unavailable while Asana processes the refresh request, and
 // checks that the old row stays.
 func failedSave(t *testing.T, inst *authtest.Installation, cookie secret.String) (expiresIn time.Duration, err error) {
 	t.Helper()

@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// simAsana is Asana as a process sees it: with faults. It checks each request and notes
-// the tokens of responses.
+// simAsana is Asana as one process sees it, with faults. It checks each request, and
+// records the tokens in the responses.
 type simAsana struct{ p *simProcess }
 
 // simRequest is one request to Asana.
@@ -27,8 +27,8 @@ type simRequest struct {
 	r       *http.Request
 	body    []byte
 	path    string
-	refresh string // the refresh token in it
-	applied bool   // it reached Asana
+	refresh string // the refresh token in the request
+	applied bool   // the request reached Asana
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -65,9 +65,9 @@ func (a simAsana) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (q *simRequest) isRefresh() bool { return q.path == authtest.TokenPath && q.refresh != "" }
 
-// begin checks that there is no second request for a refresh token while one is under
-// way, unless the first holder is dead or stalled, that a refresh has the time that it
-// may take, and that nothing is revoked that an active connection uses.
+// begin checks three invariants. No request with the same refresh token is in progress,
+// unless its holder is dead or stalled. A refresh has enough of its lease left. No grant
+// is revoked that an active connection uses.
 func (q *simRequest) begin() {
 	s := q.s
 	s.mu.Lock()
@@ -104,7 +104,7 @@ func (q *simRequest) end() {
 	}
 }
 
-// responseLost notes that the process did not get to know what Asana did.
+// responseLost records that the process does not know what Asana did.
 func (q *simRequest) responseLost() {
 	q.s.mu.Lock()
 	defer q.s.mu.Unlock()
@@ -117,7 +117,7 @@ func (q *simRequest) wait(low, high time.Duration) error {
 	return trueTime.Sleep(q.r.Context(), q.c.random.between(low, high))
 }
 
-// outcome draws what becomes of the request.
+// outcome draws whether the request reaches Asana, and what its response is.
 func (q *simRequest) outcome() (*http.Response, error) {
 	r := q.c.random
 	ch, ok := q.s.faults()
@@ -152,7 +152,8 @@ func (q *simRequest) outcome() (*http.Response, error) {
 	return resp, q.wait(10*time.Millisecond, 300*time.Millisecond)
 }
 
-// perhapsApplied is a request whose response no one waits for. Asana may have got it.
+// perhapsApplied handles a request whose caller no longer waits. The request may reach
+// Asana.
 func (q *simRequest) perhapsApplied() (*http.Response, error) {
 	if q.c.random.happens(0.5) {
 		q.apply()
@@ -160,7 +161,7 @@ func (q *simRequest) perhapsApplied() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// refused is a request that does nothing. The response says so, more or less.
+// refused handles a request that has no effect at Asana. Its response is some error.
 func (q *simRequest) refused() (*http.Response, error) {
 	switch q.c.random.intN(6) {
 	case 0:
@@ -178,12 +179,12 @@ func (q *simRequest) refused() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// lost is a request whose response is lost, and that may be lost itself.
+// lost handles a request whose response is lost. The request may be lost too.
 func (q *simRequest) lost() (*http.Response, error) {
 	if q.c.random.happens(0.7) {
 		q.apply()
 	}
-	defer q.responseLost() // also if a 200 says something else
+	defer q.responseLost() // also if the response is a 200 that cannot be read
 	switch q.c.random.intN(3) {
 	case 0:
 		return q.response(http.StatusBadGateway, "", nil), nil
@@ -193,8 +194,9 @@ func (q *simRequest) lost() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// stalled is a request whose process is suspended, before or after Asana got it. When
-// the process wakes up, the response may be there although its time is over.
+// stalled handles a request whose process is suspended, before or after the request
+// reaches Asana. When the process continues, the response may arrive although the
+// deadline has passed.
 func (q *simRequest) stalled() (*http.Response, error) {
 	var resp *http.Response
 	applyFirst := q.c.random.happens(0.5)

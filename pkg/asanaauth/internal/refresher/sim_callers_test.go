@@ -11,11 +11,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// caller is one that comes again and again.
+// caller makes eight calls, one after another.
 type caller struct {
 	s      *sim
 	random *random
-	last   map[string]token.Token // that it was given, by cookie
+	last   map[string]token.Token // by cookie: the last token that the caller got
 }
 
 func (a *caller) run() {
@@ -30,10 +30,10 @@ func (a *caller) run() {
 	}
 }
 
-// sleepUntil waits until some time has passed since the beginning of the run. All
-// callers come together then.
+// sleepUntil waits until a time since the start of the run, so that all callers act at
+// once.
 func (a *caller) sleepUntil(at time.Duration) {
-	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when the clock of a synctest bubble begins
+	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the clock of a synctest bubble starts then
 	if wait := time.Until(began.Add(at)); wait > 0 {
 		time.Sleep(wait)
 	}
@@ -72,7 +72,7 @@ func (a *caller) act() {
 	}
 }
 
-// ask asks for a token, and may report the one that the caller has as rejected.
+// ask asks for a token, and may report the caller's last token as rejected.
 func (a *caller) ask(p *simProcess, session simSession) {
 	s := a.s
 	r := token.Request{MinTTL: []time.Duration{0, 30 * time.Second, 300 * time.Second}[a.random.intN(3)]}
@@ -112,7 +112,7 @@ func (s *sim) ask(ctx context.Context, p *simProcess, session simSession, r toke
 	return got, err
 }
 
-// checkToken checks a token that was handed out.
+// checkToken checks a token that a caller got.
 func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r token.Request) {
 	s.count["handed out"]++
 	a := s.access[got.Access.Reveal()]
@@ -135,7 +135,7 @@ func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r toke
 	}
 }
 
-// checkError checks an error that a caller got. In a run without faults there is none,
+// checkError checks an error that a caller got. A run without faults has no errors,
 // unless a token is reported too soon after another one.
 func (s *sim) checkError(session simSession, err error) {
 	kind := asanaauth.KindOf(err)
@@ -206,7 +206,7 @@ func (s *sim) disconnect(p *simProcess, session simSession) {
 	s.revoked = append(s.revoked, erased.family)
 }
 
-// deauthorise is what a person does in Asana's settings.
+// deauthorise removes the app in Asana's settings, as a person does.
 func (s *sim) deauthorise(gid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// run plays the run and returns what happened, and how often.
+// run plays the run. It returns how often each event happened.
 func (s *sim) run() map[string]int {
 	for _, gid := range []string{asanatest.Member, asanatest.Guest}[:1+s.random.intN(2)] {
 		s.signIn(s.processes[0], gid)
@@ -36,7 +36,7 @@ func (s *sim) setFaultless(faultless bool) {
 
 // finish checks what must hold when the faults have ended.
 func (s *sim) finish() {
-	s.process() // there may be no other that is not dead
+	s.process() // all others may be dead
 	processes := slices.Clone(s.processes)
 	for _, p := range processes {
 		if err := p.Tokens.Wait(s.t.Context()); err != nil {
@@ -58,8 +58,8 @@ func (s *sim) finish() {
 	}
 }
 
-// checkService checks that every process that is not dead serves every active
-// connection, and no session that has ended.
+// checkService checks that every live process returns a token for every active
+// connection, and an error for every session that has ended.
 func (s *sim) checkService(processes []*simProcess) {
 	for _, p := range processes {
 		for _, session := range s.sessions {
@@ -86,7 +86,7 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 	case hot == nil:
 		return
 	case hot.Lease != "" && hot.Status == row.Active:
-		// Without a session, no caller comes that would remove it.
+		// Without a session, no later caller removes the lease.
 		if slices.ContainsFunc(s.sessions, func(x simSession) bool { return x.epoch == hot.Epoch }) {
 			s.violation("a lease is left")
 		}
@@ -104,7 +104,7 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 }
 
 // checkRevoked checks that Asana accepts no token of a consent that was reported as
-// revoked, except for those that no process can have known.
+// revoked, except for tokens that no process can have known.
 func (s *sim) checkRevoked(family string) {
 	for value, r := range s.refresh {
 		if r.family != family {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// chances are the chances of a run's faults, for each operation, and of what callers
-// do other than ask.
+// chances has the probability of each fault, for each operation. It also has the
+// probabilities of what callers do besides asking for a token.
 type chances struct {
 	asanaRefuses, asanaLoses, asanaSlow, asanaStalls                   float64
 	readFails, writeFails, writeIsLost, tableSlow, tableStalls         float64
@@ -15,14 +15,14 @@ type chances struct {
 	callerLeaves, callerDisconnects, callerSignsIn, personDeauthorises float64
 }
 
-// isZero reports whether nothing can go wrong in the run.
+// isZero reports whether the run has no faults.
 func (c chances) isZero() bool { return c == chances{} }
 
 // hasStalls reports whether calls may take longer than their deadline.
 func (c chances) hasStalls() bool { return c.tableStalls+c.asanaStalls > 0 }
 
-// drawChances draws the faults of a run. Runs with faults of one kind show which
-// invariant depends on which fault.
+// drawChances draws the faults of a run. Some runs have faults of one kind only, which
+// shows what that fault causes.
 func drawChances(r *random) chances {
 	c := chances{callerLeaves: 0.1, callerDisconnects: 0.02, callerSignsIn: 0.02, personDeauthorises: 0.005}
 	switch r.intN(14) {
@@ -41,7 +41,7 @@ func drawChances(r *random) chances {
 		c.tableStalls, c.asanaStalls, c.asanaSlow = 0.15, 0.2, 0.4
 	case 9:
 		c.processDies, c.asanaSlow = 0.03, 0.1
-	case 10, 11: // holders that wake up while the next one has its request under way
+	case 10, 11: // holders that continue while the next holder's request is in progress
 		return chances{asanaStalls: 0.4, asanaSlow: 0.7}
 	default:
 		c.asanaRefuses, c.asanaLoses, c.asanaSlow, c.asanaStalls = 0.05, 0.05, 0.05, 0.03
@@ -51,8 +51,8 @@ func drawChances(r *random) chances {
 	return c
 }
 
-// random is the randomness of one call or one process, so that what one draws does not
-// depend on when another does. It is safe for concurrent use.
+// random is the random source of one call or one process. Each has its own, so that a run
+// does not depend on the order of the draws. It is safe for concurrent use.
 type random struct {
 	mu sync.Mutex
 	r  *rand.Rand
@@ -68,7 +68,7 @@ func (r *random) intN(n int) int {
 	return r.r.IntN(n)
 }
 
-// happens returns true with that chance.
+// happens returns true with the given probability.
 func (r *random) happens(chance float64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

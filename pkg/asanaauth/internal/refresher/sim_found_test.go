@@ -16,10 +16,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Mistakes that the simulation found, each with a test of its own.
+// These tests repeat mistakes that the simulation found.
 
-// The table's answer to the mark "broken" was lost, and with it the alarm about a lost
-// token. The alarm must also be raised if the table stays down.
+// The response to the write of the status broken was lost, and so the alarm about a lost
+// token was not raised. The alarm must be raised even if the table stays down.
 func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	for name, times := range map[string]int{"the answer is lost": 1, "the table stays down": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -42,8 +42,8 @@ func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	}
 }
 
-// A refresh failed after the person had connected again, and disconnected that
-// connection, too. The row that the refresh began with must not be served any more.
+// During a refresh, the person connects again and disconnects that connection. Then the
+// refresh fails. It must not return the token of the row with which it began.
 func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -59,10 +59,9 @@ func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
 	})
 }
 
-// A holder stalled past its lease, and the next one sent the same token again; or it
-// stalled before it sent the token, and was itself the second one. If Asana ends a
-// consent whose rotated token is used again, it then ends the token that was saved.
-// That must not look like any other rejection.
+// A holder stalls past the end of its lease, so two holders send the same refresh token.
+// If Asana ends a consent whose rotated token is used again, the token that was saved no
+// longer works. That must be reported as a lost token, not as an ordinary rejection.
 func TestATokenSentTwiceIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		stalls stalls
@@ -78,7 +77,7 @@ func TestATokenSentTwiceIsRemembered(t *testing.T) {
 				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })
 				cookie := inst.Process().SignIn(asanatest.Member)
 				time.Sleep(59*time.Minute + 30*time.Second)
-				if c.stalls.after > 0 { // the first request that comes is the stalled holder's
+				if c.stalls.after > 0 { // the stalled holder's request reaches Asana first
 					inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant})
 				}
 				c.fault.GrantType = refreshGrant
@@ -108,8 +107,8 @@ func TestATokenSentTwiceIsRemembered(t *testing.T) {
 	}
 }
 
-// stalls is the transport of a process that is suspended before its requests, or when
-// their responses have come.
+// stalls is the transport of a process that is suspended before its requests, or after
+// their responses.
 type stalls struct {
 	next          http.RoundTripper
 	before, after time.Duration

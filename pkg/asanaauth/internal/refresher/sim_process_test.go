@@ -58,8 +58,7 @@ func (p *simProcess) isDead() bool {
 	return p.dead
 }
 
-// die ends the process: nothing that it sends arrives any more, and what it says does
-// not count.
+// die ends the process. Its later requests do not arrive, and its results are ignored.
 func (p *simProcess) die() {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
@@ -76,16 +75,16 @@ func (s *sim) call(ctx context.Context, p *simProcess) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// boundedCall is call with the deadline that a caller has.
+// boundedCall is call with the deadline of a caller.
 func (s *sim) boundedCall(ctx context.Context, p *simProcess) (context.Context, context.CancelFunc) {
 	return p.clock.WithDeadline(s.call(ctx, p), p.clock.Now().Add(row.CallerTime))
 }
 
-// simClock is a clock that is ahead of the true time. The deadlines of its contexts are
-// by this clock, too.
+// simClock is a clock that is ahead of the true time. The deadlines of its contexts use
+// this clock too.
 type simClock struct{ ahead time.Duration }
 
-// trueTime is a clock that is right.
+// trueTime is the clock of the simulation itself.
 var trueTime simClock
 
 // Now implements [asanaauth.Clock].
@@ -102,7 +101,7 @@ func (k simClock) WithDeadline(ctx context.Context, at time.Time) (context.Conte
 	return shifted{inner, k.ahead}, cancel
 }
 
-// shifted is a context whose deadline is by another clock.
+// shifted is a context whose Deadline is a time of another clock.
 type shifted struct {
 	context.Context
 	by time.Duration

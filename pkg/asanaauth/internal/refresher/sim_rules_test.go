@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// hotWrite is one write of a hot row, with its tokens opened.
+// hotWrite is one write of a hot row, with the opened tokens of the old and the new row.
 type hotWrite struct {
 	c                         *simCall
 	was, is                   *store.Hot // was is never nil
@@ -18,8 +18,8 @@ type hotWrite struct {
 	conn                      *simConn
 }
 
-// checkWrite checks a write of a hot row; was is nil if there was none. The caller has
-// the lock.
+// checkWrite checks a write of a hot row. was is the old row, or nil if the row is new.
+// The caller has locked s.mu.
 func (s *sim) checkWrite(c *simCall, was, is *store.Hot) {
 	w := hotWrite{c: c, was: was, is: is, conn: s.conn(is.Connection)}
 	if w.first = was == nil; w.first {
@@ -47,7 +47,7 @@ func (s *sim) checkWrite(c *simCall, was, is *store.Hot) {
 	s.noteAccess(w)
 }
 
-// noteAccess notes what became of access tokens.
+// noteAccess records which access tokens were saved, removed or reported.
 func (s *sim) noteAccess(w hotWrite) {
 	if w.wasAccess != "" && w.wasAccess != w.isAccess {
 		s.access[w.wasAccess].removed = s.writes
@@ -60,8 +60,8 @@ func (s *sim) noteAccess(w hotWrite) {
 	}
 }
 
-// checkLease: the lease of a holder that may still be at work is not taken. None is
-// taken while Asana must not be asked, and none without need.
+// checkLease checks that no caller takes the lease of a holder that may still be working,
+// takes a lease during a cool-down, or takes one for a fresh token.
 func (s *sim) checkLease(w hotWrite) {
 	if w.is.Lease == w.was.Lease {
 		return
@@ -96,10 +96,11 @@ func (s *sim) checkLease(w hotWrite) {
 	w.conn.leases++
 }
 
-// hasLease reports whether the row has the call's lease.
+// holds reports whether the row has the call's lease.
 func (c *simCall) holds(hot *store.Hot) bool { return c.leased != nil && c.leased.Lease == hot.Lease }
 
-// checkConsent: the tokens are those of the person's code.
+// checkConsent checks that a consent saves the tokens that were issued for the person's
+// code.
 func (s *sim) checkConsent(w hotWrite) {
 	w.conn.consent = s.writes
 	access, refresh := s.access[w.isAccess], s.refresh[w.isRefresh]
@@ -111,7 +112,8 @@ func (s *sim) checkConsent(w hotWrite) {
 	}
 }
 
-// checkErasure: what is erased was revoked, and Asana confirmed it.
+// checkErasure checks that a refresh token is erased only after Asana confirmed its
+// revocation.
 func (s *sim) checkErasure(w hotWrite) {
 	w.c.erased = w.wasRefresh
 	if w.was.Status != row.Revoking {
@@ -125,8 +127,8 @@ func (s *sim) checkErasure(w hotWrite) {
 	}
 }
 
-// checkTokens: tokens change only together with the grant, and by a response to the
-// refresh token that the row had.
+// checkTokens checks that tokens change only together with the grant, and only to tokens
+// that were issued for the row's refresh token.
 func (s *sim) checkTokens(w hotWrite) {
 	if w.isRefresh == "" {
 		s.violation("a row that is %s has no refresh token any more", w.is.Status)
@@ -156,8 +158,8 @@ func (s *sim) checkTokens(w hotWrite) {
 	}
 }
 
-// checkStatus: a connection becomes active only with new tokens, broken only for a
-// reason, and revoking together with a new epoch.
+// checkStatus checks that a connection becomes active only with new tokens, broken only
+// with a reason, and revoking only with a new epoch.
 func (s *sim) checkStatus(w hotWrite) {
 	if w.is.Epoch != w.was.Epoch && !w.first {
 		s.ended[w.was.Epoch] = s.writes
@@ -179,8 +181,9 @@ func (s *sim) checkStatus(w hotWrite) {
 	}
 }
 
-// checkBreak: a connection is broken only by its lease's holder, if Asana rejected its
-// refresh token, and if that token had been revoked, or the one that replaced it lost.
+// checkBreak checks that only the holder of the lease marks a connection as broken, and
+// only after Asana rejected its refresh token. That token must have been revoked, or the
+// token that replaced it lost.
 func (s *sim) checkBreak(w hotWrite) {
 	s.count["broken"]++
 	r := s.refresh[w.wasRefresh]
@@ -191,9 +194,9 @@ func (s *sim) checkBreak(w hotWrite) {
 		s.violation("a connection that was %s is broken, and Asana did not reject its token", w.was.Status)
 	case r.ended:
 	case r.lost == causeReused:
-		// It is reported if the holder can know it (TestATokenSentTwiceIsRemembered).
-		// A save forgets that the outcome of an earlier request is not known, so the
-		// request of a stalled holder that comes late enough is not reported.
+		// The loss is reported if the holder can know it (TestATokenSentTwiceIsRemembered).
+		// A save resets OutcomeUnknown, so it is not reported if a stalled holder's request
+		// arrives after that save.
 		s.count[causeReused]++
 	case r.rotated && r.lost != "":
 		s.count["lost"]++

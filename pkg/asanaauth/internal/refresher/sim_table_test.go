@@ -14,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// simTable is the table as a process sees it: with faults. It notes what calls read,
+// simTable is the table as one process sees it, with faults. It records what calls read,
 // and checks each write of a hot row.
 type simTable struct{ p *simProcess }
 
@@ -29,7 +29,7 @@ func (t simTable) Read(ctx context.Context, keys ...store.Key) (store.Rows, erro
 	defer s.mu.Unlock()
 	rows, err := s.inst.Rows.Read(context.WithoutCancel(ctx), keys...)
 	c.read(s, keys)
-	c.answered(err)
+	c.responded(err)
 	return rows, err
 }
 
@@ -54,11 +54,11 @@ func (t simTable) Write(ctx context.Context, changes ...store.Change) error {
 	}
 	t.p.s.mu.Lock()
 	defer t.p.s.mu.Unlock()
-	c.answered(err)
+	c.responded(err)
 	return err
 }
 
-// write writes to the table and checks what became of hot rows.
+// write writes to the table and checks the changes of hot rows.
 func (s *sim) write(ctx context.Context, c *simCall, changes []store.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,15 +85,15 @@ func (s *sim) write(ctx context.Context, c *simCall, changes []store.Change) err
 	return err
 }
 
-// read notes that the call reached the table and learnt of hot rows.
+// read records that the call has read hot rows of the table.
 func (c *simCall) read(s *sim, keys []store.Key) {
 	if slices.ContainsFunc(keys, isHotKey) {
 		c.reached = s.writes
 	}
 }
 
-// answered notes that the call got the table's answer.
-func (c *simCall) answered(err error) {
+// responded records that the call got the table's response.
+func (c *simCall) responded(err error) {
 	if err == nil || errors.Is(err, store.ErrConflict) {
 		c.seen = max(c.seen, c.reached)
 	}
@@ -103,8 +103,8 @@ func isHotKey(k store.Key) bool {
 	return strings.HasPrefix(k.PK, "c#") && strings.HasSuffix(k.SK, "#hot")
 }
 
-// fault lets time pass before an operation, and draws its fault. It returns whether the
-// operation reaches the table, and the error that its caller gets.
+// fault waits before an operation, and draws its fault. It returns whether the operation
+// reaches the table, and the error that its caller gets.
 func (t simTable) fault(ctx context.Context, c *simCall, isWrite bool) (reaches bool, err error) {
 	p, s := t.p, t.p.s
 	if err := t.wait(ctx, c, time.Millisecond, 20*time.Millisecond); err != nil {
@@ -141,7 +141,7 @@ func (t simTable) fault(ctx context.Context, c *simCall, isWrite bool) (reaches 
 	return true, nil
 }
 
-// wait lets time pass. If ctx ends meanwhile, it returns the store's error for that.
+// wait waits for a random time. If ctx ends meanwhile, it returns store.ErrUnavailable.
 func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration) error {
 	if trueTime.Sleep(ctx, c.random.between(low, high)) == nil {
 		return nil
@@ -150,7 +150,7 @@ func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration)
 	return errors.Join(store.ErrUnavailable, ctx.Err())
 }
 
-// sealedField is a sealed field in its place.
+// sealedField is a sealed field of a row.
 type sealedField struct{ row, owner, field, sealed string }
 
 // open opens a field of a hot row.

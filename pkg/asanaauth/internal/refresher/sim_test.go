@@ -22,34 +22,34 @@ const (
 	simShards   = 4 // run in parallel
 )
 
-// TestSimulation plays the refresh protocol in many small worlds that are drawn from a
-// seed, and checks in each that what must always hold does hold.
+// TestSimulation runs the refresh protocol in many small worlds that are drawn from a
+// seed, and checks invariants in each.
 //
 // The world of a run (sim_world_test.go) has one table, one offline Asana, and two or
-// more processes, whose clocks differ by less than the clock skew and whose callers
-// join or do not. One or two persons have signed in. Three to eight callers ask for
-// tokens eight times each, most of them at the same moments, shortly before the tokens
-// expire; they also report tokens as rejected, leave while they wait, disconnect, sign
-// in again, and deauthorise the app (sim_callers_test.go). The lifetime of tokens and
-// Asana's habits (rotation, what it does about a reused token, how much a revocation
-// ends) are drawn, too.
+// more processes. The clocks of the processes differ by less than the clock skew, and
+// some processes join their callers. One or two persons have signed in. Three to eight
+// callers ask for tokens eight times each, most of them at the same moments, shortly
+// before the tokens expire. They also report tokens as rejected, leave while they wait,
+// disconnect, sign in again, and deauthorise the app (sim_callers_test.go). The lifetime
+// of tokens is drawn, and so is Asana's behaviour: whether it rotates, what it does if an
+// old token is used again, and how much a revocation ends.
 //
 // The faults of a run are of one kind or of all kinds, with a chance for each operation
 // (sim_faults_test.go). Asana refuses requests, loses responses, or is slow. The table
-// fails reads, does not save, saves and loses the answer, or is slow. A process stalls
-// for longer than its lease before or after an operation, or dies in the middle of it.
+// fails reads, does not save, saves and loses the response, or is slow. A process stalls
+// for longer than its lease before or after an operation, or dies during the operation.
 // Two of fourteen runs have no fault.
 //
-// The invariants are checked where they can be seen:
+// The invariants are checked in four places:
 //   - at the table, for each write of a hot row (sim_rules_test.go): the lease of a
 //     holder that may still be at work is not taken, and none is taken in a cool-down or
-//     for a fresh token; tokens change only by a response to the refresh token that the
-//     row had; only the holder breaks a connection, and only if Asana rejected that very
-//     token; only what was revoked is erased; grant and generation never go back.
+//     for a fresh token; tokens change only to those that were issued for the row's refresh
+//     token; only the holder breaks a connection, and only if Asana rejected that token;
+//     a token is erased only after it was revoked; grant and generation never decrease.
 //   - at Asana, for each request (sim_asana_test.go): there are no two requests for one
 //     refresh token at a time, unless the first holder died or stalled; a request is
 //     sent with ten seconds of the lease left, and does not end because a caller leaves;
-//     nothing is revoked that an active connection uses.
+//     no grant is revoked that an active connection uses.
 //   - for each response to a caller (sim_callers_test.go): the token is of that person,
 //     is saved, and was not removed or reported before the caller's last read; the
 //     session had not ended; the call ends in time; without faults there is no error.
@@ -64,7 +64,7 @@ const (
 //
 //	go test ./pkg/asanaauth/internal/refresher -run TestSimulation -sim.runs 1 -sim.trace -sim.seed 1234
 //
-// A seed that found a mistake is worth a test of its own (sim_found_test.go).
+// If a seed finds a mistake, add a test that repeats it (sim_found_test.go).
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	runs := *simRuns
@@ -105,13 +105,13 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// worthSeeing is what must have happened, or the simulation proves nothing.
+// worthSeeing lists what must happen in some run. Otherwise the simulation proves nothing.
 var worthSeeing = []string{
 	"asked", "handed out", "refreshed", "broken", "lost", "revoked", "dead holder's lease taken",
 	"left", "reported", "signed in again", "deauthorised", causeDied, causeLost, causeUnsaved, causeStalled,
 }
 
-// simulate plays the run of a seed and returns what happened, and how often.
+// simulate plays the run of a seed. It returns how often each event happened.
 func simulate(t *testing.T, seed uint64) (count map[string]int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { count = newSim(t, seed).run() })

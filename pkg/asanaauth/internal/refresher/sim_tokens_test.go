@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 )
 
-// apply gives the request to offline Asana and notes what its response says.
+// apply sends the request to offline Asana and records its response.
 func (q *simRequest) apply() *http.Response {
 	s := q.s
 	s.mu.Lock()
@@ -35,7 +35,7 @@ func (q *simRequest) apply() *http.Response {
 	return resp
 }
 
-// noteTokens notes the tokens of a response.
+// noteTokens records the tokens of a response.
 func (q *simRequest) noteTokens(status int, body []byte) {
 	s := q.s
 	var tokens struct {
@@ -68,8 +68,8 @@ func (q *simRequest) noteTokens(status int, body []byte) {
 	}
 }
 
-// noteReuse notes that Asana may have ended a whole consent because a rotated token was
-// used again. That is no mistake if it was used again because a response was lost.
+// noteReuse records that Asana may have ended a whole consent because a rotated token was
+// used again. That is not a mistake if the reason for the second use was a lost response.
 func (s *sim) noteReuse(old *refreshToken) {
 	if !old.rotated || old.lost == "" || !s.inst.Asana.Switches().ReuseRevokes {
 		return

@@ -27,7 +27,7 @@ type sim struct {
 	rotates  bool
 	ring     *seal.Ring
 
-	mu        sync.Mutex // guards what follows, the table and offline Asana
+	mu        sync.Mutex // guards the fields below, the table and offline Asana
 	faultless bool       // faults have not begun, or have ended
 	writes    int        // counts the writes of hot rows
 	calls     uint64
@@ -63,13 +63,13 @@ type refreshToken struct {
 	gid      string
 	family   string     // the first token of the consent
 	from     string     // the token that it replaced
-	rotated  bool       // Asana has replaced it
-	ended    bool       // it was revoked, or the person deauthorised the app
-	lost     string     // why the token that replaced it may be lost; empty: it cannot be
-	requests []*simCall // under way
+	rotated  bool       // Asana has replaced the token
+	ended    bool       // the token was revoked, or the person deauthorised the app
+	lost     string     // why the token that replaced it may be lost; empty: it cannot be lost
+	requests []*simCall // the requests with the token that are in progress
 }
 
-// Why a token may be lost.
+// The reasons why a token may be lost.
 const (
 	causeDied    = "process died"
 	causeLost    = "response lost"
@@ -83,7 +83,7 @@ type simConn struct {
 	leases, requests, saves int
 	consent                 int // the write of the last consent
 	losses                  []*simCall
-	alarms                  int // about a lost token
+	alarms                  int // how many alarms reported a lost token
 }
 
 // simCall is one call of a process. Its context has it.
@@ -92,11 +92,11 @@ type simCall struct {
 	id        uint64
 	random    *random
 	reached   int    // the last write of a hot row before the call's last read of one
-	seen      int    // the same, for reads whose answer the call got
+	seen      int    // the same, for reads whose response the call got
 	carried   string // the refresh token whose response the call has
 	stalled   bool
 	disturbed bool            // an operation of the table failed or stalled
-	leased    *store.Hot      // the row whose lease it took
+	leased    *store.Hot      // the row whose lease the call took
 	rejected  map[string]bool // refresh tokens that Asana rejected
 	revoked   map[string]bool // refresh tokens that Asana revoked
 	erased    string
@@ -183,14 +183,14 @@ func (s *sim) hot(id string) *store.Hot {
 	return row.Get[*store.Hot](rows, key)
 }
 
-// faults returns the chances of faults, and false while there are none.
+// faults returns the chances of faults, or false while the run has no faults.
 func (s *sim) faults() (chances, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.chances, !s.faultless
 }
 
-// stall suspends a call for longer than any caller waits.
+// stall suspends a call for longer than any caller waits for it.
 func (s *sim) stall(c *simCall) {
 	s.mu.Lock()
 	c.stalled = true
@@ -199,7 +199,7 @@ func (s *sim) stall(c *simCall) {
 	time.Sleep(c.random.between(2*time.Second, 22*time.Second))
 }
 
-// disturb notes that the call may not save the response that it has.
+// disturb records that the call may fail to save its response.
 func (s *sim) disturb(c *simCall, cause string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,7 +209,7 @@ func (s *sim) disturb(c *simCall, cause string) {
 	}
 }
 
-// mayBeLost notes that the token that replaces a refresh token may be lost.
+// mayBeLost records that the token that replaces a refresh token may be lost.
 func (s *sim) mayBeLost(refresh, cause string) {
 	if r := s.refresh[refresh]; r != nil && r.lost == "" {
 		r.lost = cause

@@ -6,10 +6,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// The times of the protocol depend on each other. A holder sends a request only if its
-// lease lasts long enough for the request and the save. A caller that finds a dead
-// holder's lease can wait until it ends, and still send a request of its own within the 30
-// seconds that API Gateway allows. TestTimesFit checks both.
+// The times of the protocol depend on each other, and TestTimesFit checks them. A holder
+// sends a request only if its lease lasts long enough for the request and the save. A
+// caller that finds the lease of a dead holder can wait until that lease ends, and still
+// send a request of its own within the 30 seconds that API Gateway allows.
 const (
 	leaseTime = 12 * time.Second
 	// leaseSeenTime is how long a process must have seen a lease before it treats the

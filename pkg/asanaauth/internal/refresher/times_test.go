@@ -8,8 +8,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// Otherwise a holder could ask Asana when it has no time left to save the response, or
-// a dead holder could make every caller's call fail.
+// If the times did not fit, a holder could ask Asana without time left to save the
+// response, or a dead holder could make the calls of all others fail.
 func TestTimesFit(t *testing.T) {
 	const (
 		withLease = row.RequestTime + 2*row.SaveReserve // to take the lease, and to save

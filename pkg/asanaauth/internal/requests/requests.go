@@ -1,7 +1,7 @@
-// Package requests sends the requests to Asana that several packages share: token requests,
-// revocations, introspections, and requests for a token's user. Each request has a time limit
-// of 8 s. Token requests use the client secret that Asana accepts. Every error that a method
-// returns is an [*asanaauth.Error].
+// Package requests sends the requests to Asana that several packages share: token
+// requests, revocations, introspections, and requests for a token's user. Each request
+// has a time limit of 8 s. Token requests use the client secret that Asana accepts. Every
+// error that a method returns is an [*asanaauth.Error].
 package requests
 
 import (

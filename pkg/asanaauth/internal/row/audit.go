@@ -31,7 +31,7 @@ func (t *Table) Audit(ctx context.Context, event, caller string, hot *store.Hot,
 }
 
 // AuditDeniedOwner writes the audit line for a caller that tried to redeem a connect code
-// with a wrong owner or person. There is no connection yet. owner is the hash of the
+// with a wrong owner or person. The connection does not exist yet. owner is the hash of the
 // link's owner.
 func (t *Table) AuditDeniedOwner(ctx context.Context, owner store.Hash, caller string) {
 	t.log.LogAttrs(ctx, slog.LevelInfo, "audit",

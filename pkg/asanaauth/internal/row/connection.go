@@ -117,9 +117,9 @@ func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection,
 	}
 }
 
-// OpenMany reads and checks connections, and returns them by id. They get the caller and the
-// ring of asking. It leaves out a connection that is missing or disconnected, whose id does
-// not match its contents, or whose rows do not belong together.
+// OpenMany reads and checks connections, and returns them by id. They get the caller and
+// the ring of asking. It leaves out a connection that is missing or disconnected, whose
+// id does not match its contents, or whose rows do not belong together.
 func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (map[string]*Connection, error) {
 	opened := map[string]*Connection{}
 	for range maxReads {

@@ -72,8 +72,8 @@ func TestOpenRefusesMalformedIDs(t *testing.T) {
 	})
 }
 
-// An attacker who can write the table cannot make a connection of another one: the id
-// does not match the row's contents.
+// An attacker who can write the table cannot turn one connection into another, because
+// the id then does not match the row's contents.
 func TestOpenRefusesForgedRows(t *testing.T) {
 	for name, forge := range map[string]func(mine, victims *store.Hot) *store.Hot{
 		"another owner": func(mine, victims *store.Hot) *store.Hot { victims.Owner = mine.Owner; return victims },
@@ -132,7 +132,7 @@ func TestOpenReadsAgainUntilTheRowsAreConsistent(t *testing.T) {
 	}
 }
 
-// erase leaves a tombstone in place of a connection.
+// erase replaces a connection by a tombstone.
 func erase(t *testing.T, rows *row.Rows, hot *store.Hot) {
 	t.Helper()
 	err := rows.Update(t.Context(), row.Update{
@@ -183,7 +183,7 @@ func TestOpenMany(t *testing.T) {
 		if o := row.Unwrap(opened[two]); o.Caller != "caller" || o.Ring != row.Unwrap(asking).Ring || o.Session {
 			t.Errorf("opened %+v", o)
 		}
-		authtest.WantCount(t, "reads", inst.Table.Count("read"), 3) // the inconsistent one alone, twice again
+		authtest.WantCount(t, "reads", inst.Table.Count("read"), 3) // only the inconsistent connection is read two more times
 		inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, authtest.ErrTableDown }
 		_, err = rows.OpenMany(t.Context(), asking, []string{two})
 		authtest.WantKind(t, err, asanaauth.TryAgain)

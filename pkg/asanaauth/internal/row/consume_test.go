@@ -13,7 +13,7 @@ import (
 
 var errSpent = errors.New("spent")
 
-// spent returns the marker of a row.
+// spent returns the marker that replaces a consumed row.
 func spent(name string) *store.UserPointer {
 	marker := pointer(name)
 	marker.Kind = "spent"

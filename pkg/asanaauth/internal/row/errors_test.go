@@ -65,11 +65,11 @@ func TestErrorOfKeepsRetryAfter(t *testing.T) {
 	}
 }
 
-// A caller must not learn what is wrong with a code.
+// The error must not show what is wrong with a code.
 func TestCodeExpiredHasOneSentence(t *testing.T) {
 	var a, b *asanaauth.Error
 	if !errors.As(row.CodeExpired(errors.New("unknown")), &a) || !errors.As(row.CodeExpired(errors.New("spent")), &b) {
-		t.Fatal("an error has no kind")
+		t.Fatal("got an error without a kind")
 	}
 	if a.Kind != asanaauth.LinkExpired || a.Detail == "" || a.Detail != b.Detail {
 		t.Errorf("got %s %q and %q", a.Kind, a.Detail, b.Detail)

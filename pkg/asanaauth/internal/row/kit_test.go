@@ -16,7 +16,7 @@ import (
 // fixture is a table in memory that can fail, with rows a and b, whose Kind is "old".
 type fixture struct {
 	t      *testing.T
-	rows   *store.Memory // past all faults
+	rows   *store.Memory // without faults
 	faulty *storetest.Faulty
 	table  *row.Table
 	began  time.Time
@@ -26,14 +26,14 @@ type fixture struct {
 var (
 	keyA = pointer("a").Key()
 	keyB = pointer("b").Key()
-	keyC = pointer("c").Key() // there is no such row
+	keyC = pointer("c").Key() // this row is missing
 )
 
 func pointer(name string) *store.UserPointer {
 	return &store.UserPointer{User: store.HashText(name), Connection: store.ConnectionID(store.HashText(name), "1", string(asanaauth.OAuth)), Kind: "old"}
 }
 
-// withTable runs a test with a clock of its own.
+// withTable runs a test with a fixture, in a synctest bubble.
 func withTable(t *testing.T, f func(t *testing.T, x *fixture)) {
 	t.Helper()
 	t.Parallel()
@@ -63,7 +63,7 @@ func (x *fixture) known(keys ...store.Key) store.Rows {
 	return rows
 }
 
-// kind returns the Kind of a row as it is now; "" if there is no such row.
+// kind returns the Kind of a row as it is now, or "" if the row is missing.
 func (x *fixture) kind(key store.Key) string {
 	x.t.Helper()
 	if p := row.Get[*store.UserPointer](x.known(key), key); p != nil {

@@ -70,8 +70,8 @@ func (r *Rows) SealField(ring *seal.Ring, l seal.Label, text secret.String) (sec
 	return s, nil
 }
 
-// The names of a connection's sealed fields. The hot row has the first two, and the cold row
-// has the others.
+// The names of a connection's sealed fields. The hot row has the first two, and the cold
+// row has the others.
 const (
 	fieldAccess  = "access"
 	fieldRefresh = "refresh"
@@ -94,8 +94,8 @@ func coldLabel(hot *store.Hot, field string) seal.Label {
 func TimeFact(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
 // OpenAccess opens the access token of an active connection. Call it before you trust the
-// row, because the token of a forged row does not open. Errors: ReconnectRequired if the connection
-// is not active; those of OpenField.
+// row, because the token of a forged row does not open. Errors: ReconnectRequired if the
+// connection is not active; those of OpenField.
 func (r *Rows) OpenAccess(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
 	if hot.Status != Active || !IDMatches(hot) {
 		return secret.String{}, ReconnectRequired(hot.Status)

@@ -9,8 +9,8 @@
 // and compared ([IDMatches]). A sealed field opens only in the row, and for the owner, for
 // which it was sealed. So the fields of a forged row do not open.
 //
-// The package also has what its importers share: the times of a call, audit and alarm lines,
-// and the kinds of credentials ([TraitsOf]).
+// The package also has what its importers share: the times of a call, audit and alarm
+// lines, and the kinds of credentials ([TraitsOf]).
 package row
 
 import (

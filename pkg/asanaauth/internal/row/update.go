@@ -61,9 +61,9 @@ func (tx *Tx) Delete(key store.Key) {
 	}
 }
 
-// Update changes all rows or none. If another writer comes first, Update calls Edit again with
-// the rows as they are now. If the write fails for another reason, Update repeats the same
-// write until ctx ends.
+// Update changes all rows or none. If another writer comes first, Update calls Edit again
+// with the rows as they are now. If the write fails for another reason, Update repeats
+// the same write until ctx ends.
 //
 // The response to a write may be lost although the write happened. Update recognises such
 // a write, because all its tries have the same random writer name. The store returns

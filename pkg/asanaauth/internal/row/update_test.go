@@ -33,8 +33,8 @@ func TestUpdateReadsOnceAndWritesOnce(t *testing.T) {
 	}
 }
 
-// The write happened and its answer was lost. The same changes are written again, and
-// the store recognises them.
+// The write happened and its response was lost. The same changes are written again, and the
+// store recognises them.
 func TestUpdateRecognisesItsOwnChanges(t *testing.T) {
 	for name, keys := range map[string][]store.Key{"one row": {keyA}, "several rows": {keyA, keyB}} {
 		t.Run(name, func(t *testing.T) {
@@ -53,8 +53,8 @@ func TestUpdateRecognisesItsOwnChanges(t *testing.T) {
 	}
 }
 
-// The answer was lost, and another writer changed one of the rows before the changes
-// were written again. The other row still shows that the write happened.
+// The response was lost, and another writer changed one of the rows before the changes were
+// written again. The other row still shows that the write happened.
 func TestUpdateRecognisesItsOwnChangesInPart(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		x.onWrite(func(n int) (bool, error) {
@@ -105,7 +105,7 @@ func TestUpdateOfOneRowEditsTheRowThatCameFirst(t *testing.T) {
 		if err := x.table.Update(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
-		x.wantCounts(0, 2) // the conflict brought the row
+		x.wantCounts(0, 2) // the conflict has the row, so it is not read
 		x.wantKind(keyA, "another's+new")
 		if took := time.Since(x.began); took > 0 {
 			t.Errorf("it waited %v", took)
@@ -146,7 +146,8 @@ func TestUpdateOfSeveralRowsReadsAllAgain(t *testing.T) {
 	}
 }
 
-// A row of Known that is out of date costs a try, and nothing else.
+// If a row of Known was deleted meanwhile, the first try fails, and Edit is called
+// without the row.
 func TestUpdateOfARowThatIsGone(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		known := x.known(keyA)
@@ -181,7 +182,7 @@ func TestUpdateInsertsAndDeletes(t *testing.T) {
 		}
 		x.wantKind(keyA, "")
 		x.wantKind(keyC, "old")
-		// What is missing counts as removed.
+		// Deleting a missing row is not an error.
 		u.Edit = func(_ context.Context, tx *row.Tx) error { tx.Delete(keyA); return nil }
 		if err := x.table.Update(t.Context(), u); err != nil {
 			t.Fatal(err)
@@ -238,7 +239,7 @@ func TestUpdateTriesUntilTheContextEnds(t *testing.T) {
 	}
 }
 
-// A further row that Edit reads is part of the try: all rows are read again.
+// A row that Edit reads belongs to the try. After a conflict, it is read again too.
 func TestUpdateRepeatsAFurtherRead(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		reads := 0
@@ -262,9 +263,8 @@ func TestUpdateRepeatsAFurtherRead(t *testing.T) {
 	})
 }
 
-// An error of the store that a retry does not fix ends the update.
-// A rotated token must not be lost because of an error that the store does not know, such
-// as a permission that is being changed.
+// Update repeats a write after an unknown error too, for example while a permission is
+// being changed. Otherwise a rotated token could be lost.
 func TestUpdateRepeatsAWriteAfterAnyOtherError(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		failures := 3
