@@ -34,7 +34,7 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 		r.AddError("AWS_REGION", "is missing, and no AWS profile sets a region")
 	}
 	if mistakes := r.Err(); mistakes != nil {
-		return nil, fmt.Errorf("set these environment variables, or use -data DIR for the data folder of \"asanaauth local\":\n%w", mistakes)
+		return nil, fmt.Errorf("set or correct these environment variables, or use -data DIR for the data folder of \"asanaauth local\":\n%w", mistakes)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)

@@ -58,7 +58,7 @@ func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) 
 	f, err := os.Open(c.file)
 	var at *fs.PathError
 	if errors.As(err, &at) {
-		return nil, fmt.Errorf("opening FILE: %w", at.Err)
+		return nil, fmt.Errorf("opening FILE: %w: check its path and permissions", at.Err)
 	}
 	if err != nil {
 		return nil, err
