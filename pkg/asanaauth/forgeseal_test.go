@@ -172,8 +172,8 @@ func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.K
 	return &row
 }
 
-// A session from before a disconnect opens nothing after it, even if the tombstone is gone
-// and the person has connected again, and even if the old row is put back.
+// After a disconnect, an old session opens nothing. That holds even if the tombstone was
+// deleted and the person has connected again, and even if an attacker restores the old row.
 func TestAnOldSessionOpensNothingAfterADisconnect(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ deleteTombstone, useNewEpoch bool }{

@@ -39,7 +39,7 @@ func TestOpenChecksTheOwner(t *testing.T) {
 		} {
 			_, err := p.Connections.Open(authtest.BackendContext(), ref)
 			if asanaauth.KindOf(err) != asanaauth.NotFound {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got error %v, want not-found", name, err)
 			}
 		}
 		if _, err := p.Connections.Open(authtest.BackendContext(), connection.Ref{ID: d.ID, Owner: "o"}); err != nil {
@@ -95,7 +95,7 @@ func TestAConnectionThatLostARow(t *testing.T) {
 		}
 		for _, d := range page {
 			if d.Owner != "o" || d.ID == damaged.ID && (d.Status != asanaauth.Active || !d.CreatedAt.IsZero()) {
-				t.Errorf("got %+v", d)
+				t.Errorf("got %+v, want its owner, and no cold row for the damaged one", d)
 			}
 		}
 		if _, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Admin)}); err != nil {
@@ -136,7 +136,7 @@ func TestDescribeLeavesOutAnUnknownReason(t *testing.T) {
 		d := p.Connect("o", asanatest.Member)
 		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Status, hot.Reason = string(asanaauth.Broken), "\x1b[2J" })
 		if got, err := p.Connections.Describe(t.Context(), p.Open(d.ID)); err != nil || got.StatusReason != "" {
-			t.Errorf("got %q, %v", got.StatusReason, err)
+			t.Errorf("Describe() has the reason %q, %v; want no reason", got.StatusReason, err)
 		}
 	})
 }

@@ -17,20 +17,21 @@ type Disconnection struct {
 	Revoked bool             // Asana confirmed the revocation
 }
 
-// Disconnect ends a connection and all of its sessions. After its first write no token of
-// the connection is handed out. If the connection is disconnected already, Disconnect does
-// nothing.
+// Disconnect ends a connection and all of its sessions. After its first write, no token of
+// the connection is returned. If the connection is disconnected already, Disconnect does
+// nothing. It takes 25 seconds at most.
 //
-// An OAuth grant is revoked at Asana (RFC 7009), unless another connection of the same
-// Asana user here is active or broken, because the revocation could end that one too. A
-// long-lived token is only erased, because Asana has no endpoint to revoke it.
+// Disconnect revokes an OAuth grant at Asana (RFC 7009), and then erases it. If another
+// connection of the same Asana user here is active or broken, the grant is only erased,
+// because the revocation could end the other connection too. A long-lived token is only
+// erased, because Asana has no endpoint to revoke it.
 //
 // If Asana cannot be asked now, the connection stays Revoking and Disconnect returns no
-// error: call it again later. If a session opened the connection, it is disconnected only
-// while that session is valid.
+// error. Then call it again later. If a session opened the connection, Disconnect needs
+// that session to be valid still.
 //
-// Errors: NotFound if the connection is gone; Unauthenticated if the session has ended;
-// TryAgain, Misconfigured, Internal.
+// Errors: NotFound if the connection no longer exists; Unauthenticated if the session has
+// ended; Misconfigured if the grant belongs to another client id; TryAgain, Internal.
 func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconnection, error) {
 	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()

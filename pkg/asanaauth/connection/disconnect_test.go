@@ -68,7 +68,7 @@ func TestDisconnectForABackend(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
 		// The owner can connect again.
 		if again := p.Connect("o", asanatest.Member); again.ID != d.ID || again.Status != asanaauth.Active {
-			t.Errorf("again: %+v", again)
+			t.Errorf("connected again: got %+v, want the same id and active", again)
 		}
 
 		pat, value := p.ImportToken("o", asanatest.Bot)

@@ -41,7 +41,7 @@ func TestImportOfAGrant(t *testing.T) {
 				before := len(inst.Asana.Requests())
 				again, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: grant})
 				if err != nil || !again.Already || again.ID != got.ID {
-					t.Errorf("again: %+v, %v", again, err)
+					t.Errorf("Import() again = %+v, %v; want the same connection, and Already", again, err)
 				}
 				already, err := p.Connections.CheckImport(t.Context(), connection.ImportRequest{Owner: "o", RefreshToken: grant})
 				if err != nil || !already {
@@ -72,7 +72,7 @@ func TestAnImportReplacesAnActiveConnectionOnlyIfAsked(t *testing.T) {
 			t.Fatalf("with replace: %+v, %v", got, err)
 		}
 		if now := inst.Rows.Hot(d.ID); now.Generation != before.Generation+1 || now.Grant <= before.Grant || now.Epoch != before.Epoch {
-			t.Errorf("got %+v", now)
+			t.Errorf("row %+v, want one more consent in the same epoch", now)
 		}
 		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Status, hot.Reason = string(asanaauth.Broken), "invalid-grant" })
 		if _, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}); err != nil {

@@ -128,7 +128,7 @@ func TestListChecksItsRequest(t *testing.T) {
 		} {
 			_, _, err := p.Connections.List(t.Context(), c.query, c.page)
 			if asanaauth.KindOf(err) != asanaauth.InvalidRequest {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got error %v, want invalid-request", name, err)
 			}
 		}
 	})
@@ -155,7 +155,7 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 		for _, r := range []connection.Query{{Owner: "o"}, {AsanaUser: asanatest.Member}} {
 			page, _, err := p.Connections.List(t.Context(), r, connection.Page{})
 			if err != nil || len(page) != 1 || page[0].ID != d.ID {
-				t.Errorf("got %+v, %v", page, err)
+				t.Errorf("List() = %+v, %v; want one connection", page, err)
 			}
 		}
 		// A connection is deleted while it is read again.
@@ -171,7 +171,7 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 			return true, nil
 		}
 		if page, _, err := p.Connections.List(t.Context(), connection.Query{Owner: "o"}, connection.Page{}); err != nil || len(page) != 0 {
-			t.Errorf("got %+v, %v", page, err)
+			t.Errorf("List() = %+v, %v; want an empty page", page, err)
 		}
 	})
 }

@@ -44,7 +44,7 @@ func TestCrashPointsOfRedeeming(t *testing.T) {
 			t.Errorf("the token afterwards: %v", err)
 		}
 		if kept := inst.Rows.Kept(); kept["*store.Hot"] != 1 || kept["*store.Cold"] != 1 || kept["*store.UserPointer"] != 1 {
-			t.Errorf("kept %v", kept)
+			t.Errorf("rows %v, want those of one connection", kept)
 		}
 	})
 }

@@ -104,7 +104,7 @@ func TestALinkDeterminesReturnURLAndScopes(t *testing.T) {
 			t.Errorf("ends at %v, want %v", l.End, want)
 		}
 		if !strings.HasPrefix(l.URL.Reveal(), "https://auth.example.com/authorize?link=") {
-			t.Errorf("the URL is %s", l.URL.Reveal())
+			t.Errorf("got URL %s, want /authorize with a link", l.URL.Reveal())
 		}
 		token := authtest.LinkToken(t, l)
 		_, err = p.Authorizer.Authorize(t.Context(), login.AuthorizeRequest{Link: token, ReturnTo: authtest.ReturnURL})
@@ -152,7 +152,7 @@ func TestALinkWithoutOpenID(t *testing.T) {
 		}
 		_, err = p.Authorizer.Authorize(t.Context(), login.AuthorizeRequest{Link: authtest.LinkToken(t, l)})
 		if ok && err != nil {
-			t.Errorf("%s: %v", scopes, err)
+			t.Errorf("scopes %s: Authorize() = %v", scopes, err)
 		}
 		if !ok {
 			authtest.WantKind(t, err, asanaauth.InvalidRequest)
@@ -188,7 +188,7 @@ func TestALinkWorksUntilOneSuccess(t *testing.T) {
 			t.Errorf("after the success: %+v", outcome)
 		}
 		if kept := inst.Rows.Kept(); kept["*store.Hot"] != 1 {
-			t.Errorf("kept %v", kept)
+			t.Errorf("rows %v, want one connection", kept)
 		}
 	})
 }
@@ -243,7 +243,7 @@ func TestALinkForOneAsanaUser(t *testing.T) {
 		outcome, err := p.Callback(p.Answer(p.BeginAt(token), asanatest.Guest))
 		authtest.WantKind(t, err, asanaauth.WrongAccount)
 		if !outcome.ConnectCode.IsZero() || outcome.ReturnURL == "" {
-			t.Errorf("got %+v", outcome)
+			t.Errorf("got %+v, want a return URL and no connect code", outcome)
 		}
 		for _, row := range inst.Rows.All() {
 			if l, ok := row.(*store.Link); ok && (len(l.Held) > 0 || !l.Code.IsZero()) {

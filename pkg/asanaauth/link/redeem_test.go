@@ -68,7 +68,7 @@ func TestAForwardedLink(t *testing.T) {
 				_, err = p.Redeem(code, request.Owner, request.Person)
 				authtest.WantKind(t, err, asanaauth.LinkExpired)
 				if kept := inst.Rows.Kept(); kept["*store.Hot"] != 0 || kept["*store.Cold"] != 0 {
-					t.Errorf("kept %v", kept)
+					t.Errorf("rows %v, want no connection", kept)
 				}
 				for _, row := range inst.Rows.All() {
 					if l, ok := row.(*store.Link); ok && (len(l.Held) > 0 || !l.Code.IsZero() || l.Spent) {
@@ -134,7 +134,7 @@ func TestRacingForACode(t *testing.T) {
 			if err := <-results; err == nil {
 				won++
 			} else if kind := asanaauth.KindOf(err); kind != asanaauth.LinkExpired && kind != asanaauth.TryAgain {
-				t.Errorf("got %v", err)
+				t.Errorf("got error %v, want link-expired or try-again", err)
 			}
 		}
 		authtest.WantCount(t, "winners", won, 1)
@@ -177,7 +177,7 @@ func TestForgedLinks(t *testing.T) {
 				authtest.WantKind(t, err, asanaauth.LinkExpired)
 				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "unseal_failed"), 1)
 				if kept := inst.Rows.Kept(); kept["*store.Hot"] != 0 {
-					t.Errorf("kept %v", kept)
+					t.Errorf("rows %v, want no connection", kept)
 				}
 			})
 		})

@@ -56,7 +56,7 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 				inst.Table.Hook, inst.KMS.Hook = nil, nil
 				inst.Secrets.Set(nil, authtest.ClientSecret)
 				if _, err := p.Callback(response); err != nil {
-					t.Errorf("the reload: %v", err)
+					t.Errorf("Callback() after the reload = %v", err)
 				}
 			})
 		})
@@ -233,7 +233,7 @@ func TestCallbackTakes25SecondsAtMost(t *testing.T) {
 		outcome, err := p.Callback(response)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		if took := time.Since(began); took != 25*time.Second {
-			t.Errorf("it took %v", took)
+			t.Errorf("took %v, want 25s", took)
 		}
 		if outcome.ReturnURL != authtest.ReturnURL {
 			t.Errorf("back to %q", outcome.ReturnURL)

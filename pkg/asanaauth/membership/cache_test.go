@@ -37,7 +37,7 @@ func TestMembershipsAreKeptForFiveMinutes(t *testing.T) {
 		}
 		time.Sleep(time.Nanosecond)
 		if list := mustMembers(p, cookie); !list[0].ViewOnly.Value || !list[0].CheckedAt.Equal(time.Now()) {
-			t.Errorf("got %+v", list)
+			t.Errorf("got %+v, want a new response with view only", list)
 		}
 		asked(2)
 		mustMembers(inst.Process(), cookie) // another process has its own cache

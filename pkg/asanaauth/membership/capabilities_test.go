@@ -34,7 +34,7 @@ func TestCapabilities(t *testing.T) {
 		} {
 			got, err := can(p, id)
 			if err != nil {
-				t.Fatalf("%s: %v", kind, err)
+				t.Fatalf("%s: Capabilities() = %v", kind, err)
 			}
 			if !got.Active || got.Kind != kind || got.AttributedTo == nil || got.AttributedTo.GID != inst.Rows.Hot(id).AsanaGID ||
 				text(got.ScopeGranted) != `"default"` || text(got.ScopeMissing) != `""` || len(got.Workspaces) != 1 || len(got.Unknown) != 0 {
@@ -57,7 +57,7 @@ func TestCapabilitiesSayWhatIsMissing(t *testing.T) {
 		inst.Asana.Inject(asanatest.Fault{Path: authtest.IntrospectPath, Body: `{"active":true,"client_id":"` + authtest.ClientID + `","scope":"users:read"}`})
 		got, err := can(p, id)
 		if err != nil || text(got.ScopeGranted) != `"users:read"` || text(got.ScopeMissing) != `"workspaces:read"` || got.ScopeRequested != "users:read workspaces:read" {
-			t.Errorf("got %+v, %v", got, err)
+			t.Errorf("Capabilities() = %+v, %v; want workspaces:read missing", got, err)
 		}
 		if len(got.Workspaces) != 1 || flags(got.Workspaces[0]) != allUnknown("Acme", membership.FullPermissionsRequired) {
 			t.Errorf("workspaces: %+v", got.Workspaces)
@@ -104,7 +104,7 @@ func TestCapabilitiesOfAnEndedCredential(t *testing.T) {
 				}
 			}
 			if hot := inst.Rows.Hot(id); hot.Status != row.Broken || hot.Reason != reason {
-				t.Errorf("it is %s, %s", hot.Status, hot.Reason)
+				t.Errorf("status %s, reason %s, want broken, %s", hot.Status, hot.Reason, reason)
 			}
 			before := len(inst.Asana.Requests())
 			if _, err := can(p, id); err != nil || len(inst.Asana.Requests()) != before {
@@ -131,7 +131,7 @@ func TestCapabilitiesRefresh(t *testing.T) {
 		}
 		got, err := can(p, id)
 		if err != nil || !got.Active || len(got.Workspaces) != 1 {
-			t.Errorf("got %+v, %v", got, err)
+			t.Errorf("Capabilities() = %+v, %v; want it active, with one workspace", got, err)
 		}
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
 	})
@@ -155,7 +155,7 @@ func TestFailuresOfCapabilities(t *testing.T) {
 			_, err = can(p, id)
 			authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
 			if hot := inst.Rows.Hot(id); hot.Status != row.Active {
-				t.Errorf("it is %s", hot.Status)
+				t.Errorf("status %s, want active", hot.Status)
 			}
 		})
 	}
@@ -266,10 +266,10 @@ func TestCapabilitiesBreakTheConnectionWhileOthersWrite(t *testing.T) {
 		}})
 		got, err := can(p, d.ID)
 		if err != nil || got.Active {
-			t.Errorf("got %+v, %v", got, err)
+			t.Errorf("Capabilities() = %+v, %v; want it inactive", got, err)
 		}
 		if hot := inst.Rows.Hot(d.ID); hot.Status != row.Broken || hot.Reason != "inactive" {
-			t.Errorf("it is %s, %s", hot.Status, hot.Reason)
+			t.Errorf("status %s, reason %s, want broken, inactive", hot.Status, hot.Reason)
 		}
 	})
 }
@@ -285,12 +285,12 @@ func TestCapabilitiesOfAGrantThatStaysInactive(t *testing.T) {
 		inst.Asana.Inject(asanatest.Fault{Path: authtest.IntrospectPath, Body: `{"active":false}`, Times: -1})
 		got, err := can(p, id)
 		if err != nil || got.Active || got.AttributedTo == nil || got.Workspaces != nil || got.Unknown["workspaces"] != "inactive" {
-			t.Errorf("got %+v, %v", got, err)
+			t.Errorf("Capabilities() = %+v, %v; want it inactive", got, err)
 		}
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
 		authtest.WantCount(t, "introspections", inst.Asana.CountRequests(authtest.IntrospectPath), 2)
 		if hot := inst.Rows.Hot(id); hot.Status != row.Active {
-			t.Errorf("it is %s", hot.Status)
+			t.Errorf("status %s, want active", hot.Status)
 		}
 	})
 }

@@ -82,7 +82,7 @@ func TestMembershipsTake25Seconds(t *testing.T) {
 		_, err := p.Members(cookie)
 		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
 		if took := time.Since(began); took != 25*time.Second {
-			t.Errorf("it took %v", took)
+			t.Errorf("took %v, want 25s", took)
 		}
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
 	})

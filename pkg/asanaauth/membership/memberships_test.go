@@ -115,7 +115,7 @@ func TestAGranularAppDoesNotKnow(t *testing.T) {
 		for _, gid := range []string{asanatest.Member, asanatest.ViewOnly} {
 			list := mustMembers(p, p.SignIn(gid))
 			if len(list) != 1 || flags(list[0]) != allUnknown("Acme", membership.FullPermissionsRequired) {
-				t.Errorf("got %v", list)
+				t.Errorf("got %v, want all flags unknown", list)
 			}
 		}
 	})
@@ -186,7 +186,7 @@ func TestABlockedWorkspaceIsAbsent(t *testing.T) {
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Several)
 		if list := mustMembers(p, cookie); len(list) != 1 || list[0].Workspace.GID != asanatest.Globex {
-			t.Errorf("got %v", list)
+			t.Errorf("got %v, want only Globex", list)
 		}
 		_, err := p.Memberships.In(t.Context(), p.Session(cookie).Connection(), asanatest.Acme, "")
 		authtest.WantKind(t, err, asanaauth.NotFound)
@@ -202,14 +202,14 @@ func TestUnknownWorkspaces(t *testing.T) {
 		for _, gid := range []string{"", "me", "12a", "-1", " 1", "1 ", "1/../2", "١", "1111111111111111111111111111111"} {
 			_, err := p.Memberships.In(t.Context(), p.Session(cookie).Connection(), gid, "")
 			if asanaauth.KindOf(err) != asanaauth.InvalidRequest {
-				t.Errorf("%q: %v", gid, err)
+				t.Errorf("In(%q): got error %v, want invalid-request", gid, err)
 			}
 		}
 		authtest.WantCount(t, "requests", inst.Asana.CountRequests(authtest.WorkspacesPath), 0)
 		for _, gid := range []string{asanatest.Globex, "1", "0" + asanatest.Acme, asanatest.Member} {
 			_, err := p.Memberships.In(t.Context(), p.Session(cookie).Connection(), gid, "")
 			if asanaauth.KindOf(err) != asanaauth.NotFound {
-				t.Errorf("%q: %v", gid, err)
+				t.Errorf("In(%q): got error %v, want not-found", gid, err)
 			}
 		}
 		authtest.WantCount(t, "requests", inst.Asana.CountRequests(authtest.WorkspacesPath), 1)

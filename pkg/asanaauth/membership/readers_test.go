@@ -39,7 +39,7 @@ func TestSetReaderOfRefuses(t *testing.T) {
 		} {
 			_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), c.workspaces)
 			if asanaauth.KindOf(err) != c.kind {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got error %v, want %s", name, err, c.kind)
 			}
 		}
 		pat, _ := p.ImportToken("it", asanatest.Admin)
@@ -314,7 +314,7 @@ func TestSetReaderOfGivesUp(t *testing.T) {
 		_, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme})
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		if took := time.Since(began); took < 24*time.Second || took > 25*time.Second {
-			t.Errorf("it took %v", took)
+			t.Errorf("took %v, want about 25s", took)
 		}
 		if len(pointers(inst)) > 0 {
 			t.Errorf("pointers: %v", pointers(inst))

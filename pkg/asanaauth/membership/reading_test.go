@@ -60,7 +60,7 @@ func TestTheLimitsOfAReader(t *testing.T) {
 		list := mustMembers(p, p.SignIn(asanatest.Several))
 		if len(list) != 2 || list[0].AskedWith != "reader" || list[1].AskedWith != "connection" ||
 			flags(list[1]) != allUnknown("Globex", membership.FullPermissionsRequired) {
-			t.Errorf("got %+v", list)
+			t.Errorf("got %+v, want Acme from the reader, and Globex unknown", list)
 		}
 		conn := p.Open(p.Connect("o", asanatest.Member).ID)
 		about := func() int { return inst.Asana.CountRequests(authtest.MembershipsPath(asanatest.ViewOnly)) }
@@ -167,7 +167,7 @@ func TestAReaderOverItsLimit(t *testing.T) {
 		time.Sleep(19 * time.Second)
 		for _, c := range []secret.String{cookie, p.SignIn(asanatest.ViewOnly)} {
 			if _, err = p.Members(c); asanaauth.KindOf(err) != asanaauth.TryAgain {
-				t.Errorf("got %v", err)
+				t.Errorf("got error %v, want try-again", err)
 			}
 		}
 		for _, r := range inst.Asana.Requests()[before:] {
@@ -198,7 +198,7 @@ func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
 			t.Errorf("got %s by %s", flags(m), m.AskedWith)
 		}
 		if hot := inst.Rows.Hot(d.ID); hot.Status != row.Broken || hot.Reason != "inactive" {
-			t.Errorf("it is %s, %s", hot.Status, hot.Reason)
+			t.Errorf("status %s, reason %s, want broken, inactive", hot.Status, hot.Reason)
 		}
 		// After an import of a new token, the service account is still the reader.
 		p.ImportToken("it", asanatest.ServiceAccount)
@@ -312,7 +312,7 @@ func TestAReaderIsNotAskedInVain(t *testing.T) {
 		inst.Asana.Inject(asanatest.Fault{Path: path, Body: `{"data":[]}`})
 		list, err := p.Memberships.List(t.Context(), p.Open(id), "")
 		if err != nil || flags(list[0]) != allUnknown("Acme", membership.NotReported) || list[0].AskedWith != "connection" {
-			t.Errorf("got %+v, %v", list, err)
+			t.Errorf("List() = %+v, %v; want all flags unknown, by the own token", list, err)
 		}
 		authtest.WantCount(t, "its own requests", inst.Asana.CountRequests(path), 1)
 	})

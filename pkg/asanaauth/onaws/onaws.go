@@ -1,7 +1,10 @@
 // Package onaws opens a deployment of asanaauth from a Go program that has access to its
-// table and its KMS key: a SaaS backend that gets tokens without an HTTP call, or the
-// operator's command. It is the only package that imports every AWS adapter. Each Lambda
-// function imports only those that it needs.
+// table and its KMS key. Such a program is a SaaS backend that gets tokens without an
+// HTTP call, or the operator's command. [Open] returns a [Deployment], which has the main
+// type of each package. Open it once, when the program starts.
+//
+// Package onaws is the only one that imports every AWS adapter. Each Lambda function
+// imports only those that it needs.
 //
 // The IAM permissions that the program's role needs are in docs/iam.md. For tokens, lists,
 // licences and links they are those of docs/iam/library.json. To redeem, import and

@@ -119,7 +119,7 @@ func TestOpen(t *testing.T) {
 	d, err := onaws.Open(t.Context(), o)
 	if err != nil || d.Connections() == nil || d.Tokens() == nil || d.Memberships() == nil || d.ConnectCodes() == nil ||
 		d.SessionCodes() == nil || d.Scanner() == nil || d.Links() != nil {
-		t.Fatalf("%+v, %v", d, err)
+		t.Fatalf("Open() = %+v, %v; want everything except Links", d, err)
 	}
 	o.AuthorizeURL, o.ReturnURLs, o.Scopes = "https://auth.example.com/authorize", []string{"https://app.example.com/"}, "default"
 	if d, err = onaws.Open(t.Context(), o); err != nil || d.Links() == nil {
@@ -134,7 +134,7 @@ func TestOpenReturnsAnErrorIfTheTableCannotBeUsed(t *testing.T) {
 			return respond(400, `{"__type":"com.amazonaws.dynamodb.v20120810#`+code+`","message":"no"}`)
 		}))
 		if err == nil || !strings.Contains(err.Error(), code) {
-			t.Errorf("%s: %v", code, err)
+			t.Errorf("Open() = %v, want an error with %s", err, code)
 		}
 	}
 }
@@ -156,7 +156,7 @@ func TestSilentConnections(t *testing.T) {
 		began := time.Now()
 		d, err := onaws.Open(t.Context(), o)
 		if err != nil || time.Since(began) > 3*time.Second || !strings.Contains(log.String(), "the table is unavailable") {
-			t.Fatalf("after %v: %v; log %s", time.Since(began), err, &log)
+			t.Fatalf("Open() took %v: %v; log %s", time.Since(began), err, &log)
 		}
 		silent, calls, began = false, 0, time.Now()
 		_, err = d.Connections().Open(t.Context(), connection.Ref{ID: unknownID})
@@ -164,7 +164,7 @@ func TestSilentConnections(t *testing.T) {
 			t.Errorf("%v after %d attempts", err, calls)
 		}
 		if took := time.Since(began); took < 4*time.Second || took > 5*time.Second {
-			t.Errorf("it took %v", took)
+			t.Errorf("took %v, want 4s to 5s", took)
 		}
 		silent, calls = true, 0
 		_, err = d.Connections().Open(t.Context(), connection.Ref{ID: unknownID})
@@ -230,7 +230,7 @@ func TestScansTakeTheirTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		if rows, next, err := d.Scanner().Scan(t.Context(), ""); err != nil || len(rows) > 0 || next != "" {
-			t.Errorf("%v, %q, %v", rows, next, err)
+			t.Errorf("Scan() = %v, %q, %v; want an empty last page", rows, next, err)
 		}
 	})
 }

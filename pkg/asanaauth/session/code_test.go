@@ -90,7 +90,7 @@ func TestWhenASessionCodeCanBeRedeemed(t *testing.T) {
 				c.then(inst, p, cookie)
 				_, err = p.SessionCodes.Redeem(authtest.BackendContext(), code)
 				if c.alive && err != nil {
-					t.Errorf("got %v", err)
+					t.Errorf("Redeem() = %v, want success", err)
 				}
 				if !c.alive {
 					authtest.WantKind(t, err, asanaauth.LinkExpired)

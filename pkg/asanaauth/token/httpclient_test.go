@@ -30,7 +30,7 @@ func TestHTTPClient(t *testing.T) {
 			r.Header.Set("Asana-Enable", "something")
 			status, body, err := l.do(r)
 			if err != nil || status != http.StatusOK || !strings.Contains(body, asanatest.Member) {
-				t.Fatalf("%d %s, %v", status, body, err)
+				t.Fatalf("got %d %s, %v; want 200 and the person", status, body, err)
 			}
 			sent := l.wire.sent[len(l.wire.sent)-1]
 			if len(sent.Header[lower]) > 0 || len(sent.Header["Authorization"]) != 1 || sent.Header.Get("Asana-Enable") == "" {
@@ -60,7 +60,7 @@ func TestHTTPClientAcceptsARequestWithoutHeader(t *testing.T) {
 		r.Header = nil
 		resp, err := l.client.Transport.RoundTrip(r)
 		if err != nil || resp.StatusCode != http.StatusOK || r.Header != nil {
-			t.Errorf("%v, %v", resp, err)
+			t.Errorf("RoundTrip() = %v, %v; want 200", resp, err)
 		}
 	})
 }
@@ -95,7 +95,7 @@ func TestHTTPClientUsesTheContextOfEachRequest(t *testing.T) {
 		began := time.Now()
 		_, _, err = l.do(request(t, "GET", me, nil).WithContext(brief))
 		if asanaauth.KindOf(err) != asanaauth.TryAgain || time.Since(began) > 5*time.Second {
-			t.Errorf("after %v: %v", time.Since(began), err)
+			t.Errorf("got error %v after %v, want try-again within 5s", err, time.Since(began))
 		}
 	})
 }
@@ -270,7 +270,7 @@ func TestHTTPClientSendsTokensOnlyToAsana(t *testing.T) {
 		} {
 			_, _, err := l.do(r)
 			if asanaauth.KindOf(err) != asanaauth.InvalidRequest {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got error %v, want invalid-request", name, err)
 			}
 		}
 		if len(l.wire.sent) > 0 || inst.Table.Count("read") > 0 {
@@ -312,7 +312,7 @@ func TestHTTPClientReportsThatAsanaIsUnavailable(t *testing.T) {
 			_, _, err := l.do(request(t, "POST", authtest.AsanaURL+"/api/1.0/tasks", strings.NewReader("{}")))
 			var e *asanaauth.Error
 			if !errors.As(err, &e) || e.Kind != asanaauth.AsanaUnavailable || e.Timeout != c.timeout || !errors.Is(err, c.err) {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s: got error %v, want asana-unavailable, timeout %v", name, err, c.timeout)
 			}
 		}
 		authtest.WantCount(t, "requests", len(l.wire.sent), 3)
@@ -336,7 +336,7 @@ func TestHTTPClientKeepsNoToken(t *testing.T) {
 		inst := authtest.New(t)
 		l := newLibrary(inst, asanatest.Member)
 		if status, _, err := l.get(me); err != nil || status != http.StatusOK {
-			t.Fatalf("%d, %v", status, err)
+			t.Fatalf("got %d, %v; want 200", status, err)
 		}
 		if _, err := l.Connections.Disconnect(t.Context(), l.Open(l.id)); err != nil {
 			t.Fatal(err)
@@ -361,7 +361,7 @@ func TestHTTPClientWaitsForTheTableFor25Seconds(t *testing.T) {
 		_, _, err := l.get(me)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		if took := time.Since(began); took > 25*time.Second {
-			t.Errorf("it took %v", took)
+			t.Errorf("took %v, want 25s at most", took)
 		}
 	})
 }

@@ -48,7 +48,7 @@ func TestARefusedLongLivedToken(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
 		got, err := p.Connections.Describe(t.Context(), p.Open(d.ID))
 		if err != nil || got.Status != asanaauth.Broken || got.StatusReason != "inactive" || got.BrokenAt.IsZero() {
-			t.Errorf("got %+v, %v", got, err)
+			t.Errorf("Describe() = %+v, %v; want a broken connection, inactive", got, err)
 		}
 		if hot := inst.Rows.Hot(d.ID); len(hot.Access) > 0 {
 			t.Error("the inactive token was not erased")

@@ -27,7 +27,7 @@ func TestTokenSource(t *testing.T) {
 				t.Fatal(err)
 			}
 			if left := time.Until(got.Expiry); left < token.DefaultMinTTL || !got.Valid() || got.RefreshToken != "" {
-				t.Errorf("after %v: %v left, type %s", after, left, got.Type())
+				t.Errorf("after %v: %v left, type %s; want at least five minutes, Bearer", after, left, got.Type())
 			}
 			if inst.Whose(secret.New(got.AccessToken)) != asanatest.Member || inst.Table.Count("read") == 0 {
 				t.Errorf("after %v: another person's token, or the row was not read", after)

@@ -155,7 +155,7 @@ func TestATombstoneIsConsistent(t *testing.T) {
 		}
 		d, err := rows.Describe(t.Context(), conn)
 		if err != nil || d.Status != asanaauth.Disconnected || d.Owner != "one" || d.AttributedTo.GID != "" || !d.UpdatedAt.Equal(rows.Now()) {
-			t.Errorf("got %+v, %v", d, err)
+			t.Errorf("Describe() = %+v, %v; want a disconnected connection of one", d, err)
 		}
 	})
 }

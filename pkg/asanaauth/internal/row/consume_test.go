@@ -104,7 +104,7 @@ func TestUpdateHot(t *testing.T) {
 		// With an error it returns the row as last seen, not the one that was edited.
 		seen, err := x.table.UpdateHot(t.Context(), written, func(now *store.Hot) error { now.Status = row.Revoking; return errSpent })
 		if !errors.Is(err, errSpent) || seen.Status != row.Broken {
-			t.Errorf("got %+v, %v", seen, err)
+			t.Errorf("UpdateHot() = %+v, %v; want the row as it was, and errSpent", seen, err)
 		}
 		if err := x.rows.Write(t.Context(), store.Delete(hot.Key(), written.Rev)); err != nil {
 			t.Fatal(err)

@@ -7,9 +7,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// The reader of a workspace is a service account, and is stored twice: its cold row has
-// the gids of its workspaces, and each workspace has a pointer to its connection. A reader
-// is used only if both agree.
+// The reader of a workspace is a service account. It is stored twice: the cold row of the
+// service account has the gids of the workspaces, and each workspace has a pointer to the
+// connection. A reader is used only if both agree.
 
 // ReaderKey returns the key of the pointer from a workspace (a gid) to its reader.
 func ReaderKey(workspace string) store.Key { return store.ReaderKey(store.HashText(workspace)) }

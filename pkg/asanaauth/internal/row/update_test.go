@@ -108,7 +108,7 @@ func TestUpdateOfOneRowEditsTheRowThatCameFirst(t *testing.T) {
 		x.wantCounts(0, 2) // the conflict has the row, so it is not read
 		x.wantKind(keyA, "another's+new")
 		if took := time.Since(x.began); took > 0 {
-			t.Errorf("it waited %v", took)
+			t.Errorf("waited %v, want 0", took)
 		}
 	})
 }
@@ -165,7 +165,7 @@ func TestUpdateOfARowThatIsGone(t *testing.T) {
 			},
 		})
 		if !errors.Is(err, errGone) {
-			t.Errorf("got %v", err)
+			t.Errorf("Update() = %v, want errGone", err)
 		}
 	})
 }
@@ -304,7 +304,7 @@ func TestUpdateStopsAtAnErrorOfEdit(t *testing.T) {
 			return errors.Join(appendNew(keyA)(ctx, tx), errEdit)
 		}})
 		if !errors.Is(err, errEdit) {
-			t.Errorf("got %v", err)
+			t.Errorf("Update() = %v, want errEdit", err)
 		}
 		x.wantCounts(1, 0)
 	})

@@ -41,12 +41,12 @@ func TestNames(t *testing.T) {
 func TestOwnersOfSignInAreReserved(t *testing.T) {
 	owner := row.SignInOwner("12")
 	if err := row.CheckOwner(owner); err != nil {
-		t.Errorf("%q: %v", owner, err)
+		t.Errorf("CheckOwner(%q) = %v", owner, err)
 	}
 	authtest.WantKind(t, row.CheckNewOwner(owner), asanaauth.InvalidRequest)
 	for _, other := range []string{"Asana:12", " asana:12", "asana"} {
 		if err := row.CheckNewOwner(other); err != nil {
-			t.Errorf("%q: %v", other, err)
+			t.Errorf("CheckNewOwner(%q) = %v", other, err)
 		}
 	}
 }
