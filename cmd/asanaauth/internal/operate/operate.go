@@ -152,7 +152,7 @@ func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdou
 		return err
 	}
 	if ended.Status != asanaauth.Disconnected {
-		return errors.New("Asana could not revoke the connection yet: run this command again (no token is given out meanwhile)")
+		return errors.New("not revoked at Asana yet: run this command again (no token is given out meanwhile)")
 	}
 	return nil
 }
