@@ -1,7 +1,8 @@
-"""What schemathesis cannot make up: sessions, connections, and codes that there are.
+"""Hooks for schemathesis that put valid sessions, connections and codes into requests.
 
-Random ids are answered with 404 and random cookies with 401, whatever the code behind
-does; so most requests get what is really there. Loaded by .ci/openapi.
+A request with a random id gets a 404, and one with a random cookie a 401, so they test little
+of the code. Most requests therefore get ids, cookies and codes that exist. .ci/openapi loads
+this module.
 """
 
 import itertools
@@ -23,41 +24,45 @@ MEMBER, LEAVING, SEVERAL, BOT, SERVICE_ACCOUNT = (f"120000000000000{n}" for n in
 turns = itertools.count()
 
 
-def ask(method, url, **more):
-    answer = requests.request(method, url, allow_redirects=False, timeout=30, **more)
-    answer.raise_for_status()
-    return answer
+def send(method, url, **more):
+    """Sends a request, and raises an exception for an error response."""
+    response = requests.request(method, url, allow_redirects=False, timeout=30, **more)
+    response.raise_for_status()
+    return response
 
 
-def trip(begin, person):
-    """Goes to Asana and back with a new browser; returns where it comes to, and its cookies."""
-    begun = ask("GET", begin)
+def consent(begin, person):
+    """Signs in as person, in a new browser that starts at the URL begin.
+
+    It returns the query parameters of the return URL, and the cookies.
+    """
+    begun = send("GET", begin)
     form = {name: values[0] for name, values in parse_qs(urlsplit(begun.headers["Location"]).query).items()}
-    consented = ask("POST", ASANA + "/-/oauth_authorize", data={**form, "person": person, "decision": "allow"})
-    back = ask("GET", consented.headers["Location"], cookies=begun.cookies)
+    consented = send("POST", ASANA + "/-/oauth_authorize", data={**form, "person": person, "decision": "allow"})
+    back = send("GET", consented.headers["Location"], cookies=begun.cookies)
     return parse_qs(urlsplit(back.headers["Location"]).query), back.cookies
 
 
 def sign_in(person=SEVERAL):
-    return dict(trip(SERVICE + "/authorize", person)[1])
+    return dict(consent(SERVICE + "/authorize", person)[1])
 
 
 def connect_code():
-    link = ask("POST", SERVICE + "/links", json={"owner": OWNER}, headers=BACKEND).json()["url"]
-    return trip(link, MEMBER)[0]["connect_code"][0]
+    link = send("POST", SERVICE + "/links", json={"owner": OWNER}, headers=BACKEND).json()["url"]
+    return consent(link, MEMBER)[0]["connect_code"][0]
 
 
 def session_code():
     headers = {"Origin": SERVICE, "Content-Type": "application/json"}
-    return ask("POST", SERVICE + "/session/code", cookies=sign_in(), headers=headers).json()["session_code"]
+    return send("POST", SERVICE + "/session/code", cookies=sign_in(), headers=headers).json()["session_code"]
 
 
 def long_lived(person):
-    return ask("POST", ASANA + "/_offline/tokens", json={"person": person}).json()["token"]
+    return send("POST", ASANA + "/_offline/tokens", json={"person": person}).json()["token"]
 
 
 def connect(body):
-    return ask("POST", SERVICE + "/connections", json=body, headers=BACKEND).json()["id"]
+    return send("POST", SERVICE + "/connections", json=body, headers=BACKEND).json()["id"]
 
 
 def imported(person, owner=OWNER, kind="personal_access_token"):
@@ -65,7 +70,7 @@ def imported(person, owner=OWNER, kind="personal_access_token"):
 
 
 class World:
-    """What lives as long as nobody ends it."""
+    """A session and connections that all requests share. No request ends them."""
 
     def __init__(self):
         self.cookies = sign_in()
@@ -77,6 +82,7 @@ world = None
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    """Changes a generated request. schemathesis calls it before it sends the request."""
     global world
     if world is None:
         world = World()
@@ -93,10 +99,11 @@ def before_call(context, case, kwargs):
         else:
             name_connection(case, turn)
         if (path, method) == ("/connections", "POST") and turn % 4 == 0:
-            bring(case, turn // 4)
+            set_body(case, turn // 4)
 
 
 def browse(case, turn, ends):
+    """Adds an origin and a session to most frontend requests. ends means that the request ends the session."""
     if turn % 6:
         case.headers["Origin"] = SERVICE
     if ends:
@@ -107,6 +114,7 @@ def browse(case, turn, ends):
 
 
 def name_connection(case, turn):
+    """Replaces the connection id and the owner in most backend requests."""
     if "id" not in (case.path_parameters or {}) or turn % 4 == 0:
         return
     case.path_parameters["id"] = world.ids[turn % len(world.ids)]
@@ -115,7 +123,10 @@ def name_connection(case, turn):
 
 
 def end_others(case, turn):
-    """Ends what others do not need any more: schemathesis learns ids and owners from answers."""
+    """Makes DELETE requests end only connections that no other request needs.
+
+    This is necessary because schemathesis reuses ids and owners from responses.
+    """
     query, path = case.query or {}, case.path_parameters or {}
     if "id" in path and (turn % 2 or path["id"] in world.ids):
         path["id"] = imported(LEAVING, LEAVING_OWNER)
@@ -125,8 +136,8 @@ def end_others(case, turn):
         query["asana_user"] = LEAVING
 
 
-def bring(case, turn):
-    """The four bodies that make a connection, or name one."""
+def set_body(case, turn):
+    """Replaces the body of a request with one of four bodies that create or return a connection."""
     makers = (
         lambda: {"connect_code": connect_code(), "owner": OWNER},
         lambda: {"session_code": session_code()},
