@@ -20,9 +20,9 @@ ci: ## run everything that must pass before a change is merged
 # "sam build" runs build-LOGICALID for each function, with ARTIFACTS_DIR set.
 #
 # -s, -w and lambda.norpc make the file smaller, so that Lambda starts it sooner. With
-# -trimpath, the file is the same on every machine. sam does not pass the architecture to
-# make, so GOARCH must match Architectures in template.yaml. For "sam local" on an Intel
-# or AMD machine, run GOARCH=amd64 sam build.
+# -trimpath, the file does not depend on the machine that builds it. sam does not pass the
+# architecture to make, so GOARCH must match Architectures in template.yaml. For "sam local"
+# on an Intel or AMD machine, run GOARCH=amd64 sam build.
 GOARCH ?= arm64
 
 # The version that each function logs when it starts. git describe reads it from the

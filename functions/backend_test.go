@@ -155,7 +155,7 @@ func TestBackend(t *testing.T) {
 	made := s.ask(t, http.MethodPost, "/connections", redeem, http.StatusCreated)
 	id := made.text("id")
 	if m := object(t, made); member(m, "attributed_to", "gid") != asanatest.Member || m["status"] != "active" || m["kind"] != "oauth" || m["owner"] != "tenant" {
-		t.Errorf("redeeming the connect code: got %s", made.body)
+		t.Errorf("redeeming the connect code: got %s, want an active oauth connection of tenant", made.body)
 	}
 	s.ask(t, http.MethodPost, "/connections", redeem, http.StatusBadRequest)
 	if a := s.ask(t, http.MethodGet, "/connections/"+id+"?owner=tenant", "", http.StatusOK); a.body != made.body {
@@ -179,7 +179,7 @@ func TestBackend(t *testing.T) {
 	pat := d.asana.PersonalAccessToken(asanatest.Bot)
 	bot := s.ask(t, http.MethodPost, "/connections", `{"token":`+quoted(pat)+`,"owner":"tenant","kind":"personal_access_token"}`, http.StatusCreated)
 	if m := object(t, bot); m["last_refreshed_at"] != nil || m["kind"] != "personal_access_token" {
-		t.Errorf("importing the bot's token: got %s", bot.body)
+		t.Errorf("importing the bot's token: got %s, want kind personal_access_token and last_refreshed_at null", bot.body)
 	}
 	if got := s.ask(t, http.MethodPost, "/connections/"+bot.text("id")+"/token", "", http.StatusOK).text("access_token"); got != pat {
 		t.Error("the token of the bot's connection is not the imported one")
@@ -197,7 +197,7 @@ func TestBackend(t *testing.T) {
 	// The reader.
 	read := s.ask(t, http.MethodPatch, "/connections/"+account.text("id"), `{"reader_of":["`+asanatest.Acme+`"]}`, http.StatusOK)
 	if fmt.Sprint(object(t, read)["reader_of"]) != "["+asanatest.Acme+"]" {
-		t.Errorf("naming a reader: got %s", read.body)
+		t.Errorf("naming a reader: got %s, want reader_of with the workspace", read.body)
 	}
 	s.ask(t, http.MethodPatch, "/connections/"+id, `{"reader_of":[]}`, http.StatusConflict)
 	for _, ask := range []func() answer{
@@ -219,15 +219,15 @@ func TestBackend(t *testing.T) {
 	checkNoSecrets(t, d, b)
 	// Another connection of the same Asana user is active, so the grant is not revoked.
 	if a := s.ask(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK); a.body != `{"status":"disconnected","revoked_at_asana":false}` {
-		t.Errorf("DELETE of the connection: got %s", a.body)
+		t.Errorf("DELETE of the connection: got %s, want disconnected and revoked_at_asana false", a.body)
 	}
 	s.ask(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK)
 	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)
 	if a := s.ask(t, http.MethodDelete, "/connections?owner=tenant", "", http.StatusAccepted); a.body != `{"disconnected":3,"revoking":0,"left":0}` {
-		t.Errorf("DELETE by owner: got %s", a.body)
+		t.Errorf("DELETE by owner: got %s, want 3 disconnected", a.body)
 	}
 	if a := s.ask(t, http.MethodDelete, "/connections?asana_user="+asanatest.Member, "", http.StatusAccepted); a.body != `{"disconnected":1,"revoking":0,"left":0}` {
-		t.Errorf("DELETE by Asana user: got %s", a.body)
+		t.Errorf("DELETE by Asana user: got %s, want 1 disconnected", a.body)
 	}
 	if accepted(t, d, token) {
 		t.Error("Asana still accepts the token after its last connection ended")

@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// spoofed returns headers with which a client could claim to be the backend with that ARN.
+// spoofed returns headers with which a client could claim to be the backend with the ARN arn.
 func spoofed(arn string) map[string]string {
 	context := `{"authorizer":{"iam":{"userArn":"` + arn + `","accountId":"111122223333"}}}`
 	return map[string]string{

@@ -37,7 +37,7 @@ func TestSignIn(t *testing.T) {
 
 			who := b.ask(t, f["session"], http.MethodGet, "/session", "", http.StatusOK)
 			if who.text("asana_user") != asanatest.Member || who.text("email") != "mia@acme.example" || who.text("status") != "active" {
-				t.Errorf("GET /session: got %s", who.body)
+				t.Errorf("GET /session: got %s, want the active connection of Mia", who.body)
 			}
 			token := b.ask(t, f["refresh"], http.MethodPost, "/refresh", `{"min_ttl":300}`, http.StatusOK).text("access_token")
 			if !accepted(t, d, token) {
@@ -47,13 +47,13 @@ func TestSignIn(t *testing.T) {
 			list := b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
 			one := b.ask(t, f["membership"], http.MethodGet, "/membership?workspace="+asanatest.Acme, "", http.StatusOK)
 			if !strings.Contains(list.body, one.body[:len(one.body)-1]) || !strings.Contains(one.body, `"can_write":true`) {
-				t.Errorf("GET /membership: got %s\nand for the workspace %s", list.body, one.body)
+				t.Errorf("GET /membership: got %s\nwhich does not contain the workspace's membership, with can_write true: %s", list.body, one.body)
 			}
 			checkNoSecrets(t, d, b)
 
 			end := b.ask(t, f["disconnect"], http.MethodPost, "/disconnect", "{}", http.StatusOK)
 			if end.body != `{"status":"disconnected","revoked_at_asana":true}` {
-				t.Errorf("POST /disconnect: got %s", end.body)
+				t.Errorf("POST /disconnect: got %s, want disconnected and revoked_at_asana true", end.body)
 			}
 			if accepted(t, d, token) {
 				t.Error("Asana still accepts the token")

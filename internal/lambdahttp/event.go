@@ -94,7 +94,7 @@ func decode(payload []byte) (e event, path string, body []byte, err error) {
 	return e, path, body, nil
 }
 
-// request makes the request of an event. It sets each field directly instead of parsing a
+// request converts an event to an HTTP request. It sets each field directly instead of parsing a
 // URL, because a parser could change or reject parts of it. For example, url.Parse takes
 // "//host/path" for a host and a path.
 func request(ctx context.Context, e *event, path string, body []byte) *http.Request {

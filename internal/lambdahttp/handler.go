@@ -9,7 +9,7 @@
 // The common adapters were not suitable: they split headers at commas, decode and re-encode
 // paths, or link net/http/httptest into the function.
 //
-// The event format is documented in "Create AWS Lambda proxy integrations for HTTP APIs",
+// The event format is documented at
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 package lambdahttp
 

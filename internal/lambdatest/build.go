@@ -54,9 +54,9 @@ func buildKey(dir, pkg string) string {
 	return dir + "\x00" + pkg
 }
 
-// build builds pkg into a file in the user's cache directory. It starts with a copy of the
-// previous executable, because "go build" does not link again if the copy is up to date. It
-// renames the result into place, because another process may be running the old one.
+// build builds pkg into a file in the user's cache directory. It starts with the previous
+// executable as the output file, which "go build" keeps if it is up to date. It renames the
+// result into place, because another process may be running the old one.
 func build(dir, pkg string) (string, error) {
 	sum := sha256.Sum256([]byte(buildKey(dir, pkg)))
 	cache, err := os.UserCacheDir()

@@ -34,8 +34,7 @@ var (
 // finds:
 //   - ErrUTF8 if data has invalid UTF-8 anywhere
 //   - ErrSyntax if the JSON is malformed
-//   - ErrTwice if an object at any depth has two names that differ only in case, or not at
-//     all
+//   - ErrTwice if an object at any depth has two names that are equal or differ only in case
 //   - ErrDepth if arrays and objects are nested more than maxDepth levels deep
 //   - ErrTrailing if valid JSON is followed by more data
 //

@@ -5,7 +5,7 @@
 // that did not survive a freeze.
 //
 // The package imports no client of an AWS service, so each function links only the clients
-// that its own main uses. It also imports nothing of package asanaauth.
+// that its own main uses. It does not import package asanaauth or the packages below it.
 package boot
 
 import (
