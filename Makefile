@@ -25,9 +25,9 @@ ci: ## run everything that must pass before a change is merged
 # on an Intel or AMD machine, run GOARCH=amd64 sam build.
 GOARCH ?= arm64
 
-# The version that each function logs when it starts. git describe reads it from the
-# repository, which sam may leave out of its copy of the sources.
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+# Each function logs its version when it starts. In a git clone the go command knows it. In
+# a source archive, set it: VERSION=v1.2.3 sam build.
+VERSION ?=
 ldflags = -s -w -X github.com/asanaauth/asanaauth/internal/version.linked=$(VERSION)
 
 build = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags "$(ldflags)" -tags lambda.norpc \

@@ -27,7 +27,7 @@ func TestVersionOfBuild(t *testing.T) {
 	commit := git(t, clone, "rev-parse", "HEAD")
 	pseudo := `v0\.0\.0-\d{14}-` + commit[:12]
 	wantVersion(t, clone, "", `^asanaauth `+pseudo+` \(commit `+commit+`\)$`)
-	wantVersion(t, clone, "v1.2.3", `^asanaauth v1\.2\.3$`)
+	wantVersion(t, clone, "v1.2.3", `^asanaauth v1\.2\.3 \(commit `+commit+`\)$`)
 
 	changed := filepath.Join(clone, "go.mod")
 	data, err := os.ReadFile(changed)
@@ -37,7 +37,7 @@ func TestVersionOfBuild(t *testing.T) {
 	if err := os.WriteFile(changed, append(data, "\n// changed\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantVersion(t, clone, "", `^asanaauth `+pseudo+` \(commit `+commit+`, modified\)$`)
+	wantVersion(t, clone, "", `^asanaauth `+pseudo+`\+dirty \(commit `+commit+`, modified\)$`)
 
 	if err := os.RemoveAll(filepath.Join(clone, ".git")); err != nil {
 		t.Fatal(err)

@@ -1,3 +1,3 @@
 package version
 
-var Parse = parse
+var From = of

@@ -84,8 +84,8 @@ func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
 	again.Body, _ = fresh()
 	if isRead(r.Header.Get("X-Amz-Target")) {
 		again.GetBody = fresh
-		// An empty Idempotency-Key is not sent, but tells net/http that it may send
-		// the request again.
+		// An empty Idempotency-Key is not sent. It allows net/http to send the request
+		// again.
 		again.Header = r.Header.Clone()
 		again.Header["Idempotency-Key"] = []string{}
 	}
