@@ -2,28 +2,30 @@ package store
 
 import "fmt"
 
-// Absent is the value of [Change.Replaces] if the row must not exist yet.
+// Absent is the value of [Change.Replaces] for a row that must not exist yet.
 const Absent int64 = 0
 
-// Change is the change of one row in a [Store.Write]. Make one with [Put] or [Delete].
+// Change describes how [Store.Write] changes one row. Use [Put] or [Delete] to create a
+// Change.
 type Change struct {
 	Key      Key
 	Row      Row   // the whole new row, or nil to delete the row
 	Replaces int64 // the Rev that the stored row must have, or Absent
 }
 
-// Put returns a change that stores row if the stored row has the Rev replaces, or if
-// replaces is [Absent] and the row is missing. Put sets the Rev and the Writer of row.
+// Put returns a change that stores row. The write succeeds only if the revision of the
+// stored row is replaces. If replaces is [Absent], the write succeeds only if no row with
+// this key exists. Put sets the fields Rev and Writer of row.
 func Put(row Row, replaces int64, writer string) Change {
 	*row.head() = Head{Rev: replaces + 1, Writer: writer}
 	return Change{Key: row.Key(), Row: row, Replaces: replaces}
 }
 
-// Delete returns a change that removes the row if it has the Rev replaces. If the row is
-// missing, the change succeeds.
+// Delete returns a change that deletes a row. The write succeeds if the revision of the
+// stored row is replaces, or if the row is missing.
 func Delete(key Key, replaces int64) Change { return Change{Key: key, Replaces: replaces} }
 
-// Keys returns the keys of the changes, in their order.
+// Keys returns the keys of the changes in the same order.
 func Keys(changes []Change) []Key {
 	keys := make([]Key, len(changes))
 	for i, c := range changes {
@@ -32,10 +34,10 @@ func Keys(changes []Change) []Key {
 	return keys
 }
 
-// Conflict is the error of a [Store.Write] whose conditions did not hold.
+// Conflict is the error that [Store.Write] returns if the condition of a change failed.
 type Conflict struct {
-	// Rows has the stored rows of those changes whose condition did not hold. If
-	// such a row is missing, Rows has no entry for it.
+	// Rows contains the stored row for each change whose condition failed. It has no
+	// entry for a missing row.
 	Rows Rows
 }
 
@@ -45,10 +47,11 @@ func (*Conflict) Error() string { return ErrConflict.Error() }
 // Is reports whether target is [ErrConflict].
 func (*Conflict) Is(target error) bool { return target == ErrConflict }
 
-// Judge decides whether a store applies the changes, given the stored rows of their
-// keys. It is for stores that block other writers between the read and the write. If
-// apply is false, the store changes nothing and Write returns err. In that case err is
-// nil if this write was applied before.
+// Judge decides whether a store must apply the changes. stored contains the stored rows
+// with the keys of these changes. Judge is for stores that block other writers between
+// the read and the write. If apply is false, the store must not change any row, and Write
+// must return err. In that case, a nil err means that the same write has already been
+// applied.
 func Judge(changes []Change, stored Rows) (apply bool, err error) {
 	if err := Validate(changes...); err != nil {
 		return false, err
@@ -61,9 +64,9 @@ func Judge(changes []Change, stored Rows) (apply bool, err error) {
 	return true, nil
 }
 
-// Refused returns the result of a Write whose condition failed, given the stored rows. It
-// returns nil if one of those rows is the result of this write, because then the write
-// was applied before. Otherwise it returns a [*Conflict].
+// Refused returns the error that Write must return if a condition failed. stored contains
+// the stored rows. If one of these rows comes from the same write, the write has already
+// been applied, and Refused returns nil. Otherwise, Refused returns a [*Conflict].
 func Refused(changes []Change, stored Rows) error {
 	conflict := &Conflict{Rows: Rows{}}
 	for _, c := range changes {
@@ -86,13 +89,14 @@ func (c Change) allowed(stored Row) bool {
 	return stored.head().Rev == c.Replaces
 }
 
-// wrote reports whether the stored row is the result of the write that h describes. It
-// returns false if h has no writer.
+// wrote reports whether the stored row has the revision and the writer in h. It returns
+// false if the writer is empty.
 func (h *Head) wrote(stored Row) bool { return h.Writer != "" && *stored.head() == *h }
 
-// Validate returns an [ErrFormat] if the changes are malformed. Each row must have a valid
-// key, which a malformed connection ID does not give. Each change must have the key of
-// its row, and the Rev that [Put] sets. A row must not be changed twice.
+// Validate returns an [ErrFormat] if a change is malformed. The key of each change must
+// be valid, so a row with a malformed connection ID is an error. A change that stores a
+// row must have the row's key, and the row must have the Rev that [Put] sets. No two
+// changes may have the same key.
 func Validate(changes ...Change) error {
 	for i, c := range changes {
 		if emptyRow(c.Key.PK, c.Key.SK) == nil {
@@ -110,7 +114,7 @@ func Validate(changes ...Change) error {
 	return nil
 }
 
-// WrittenBy reports whether writer made the last write of the row. It returns false if
+// WrittenBy reports whether the row's last write has the ID writer. It returns false if
 // writer is empty.
 func WrittenBy(row Row, writer string) bool { return writer != "" && row.head().Writer == writer }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pointer and ring return rows of two kinds, with the given Head.
+// pointer returns a user pointer with the given revision and writer. ring returns a
+// keyring with the given revision and writer.
 func pointer(rev int64, writer string) store.Row {
 	id := store.ConnectionID(store.HashOf("owner"), "1", "oauth")
 	return &store.UserPointer{Head: store.Head{Rev: rev, Writer: writer}, User: store.HashOf("user"), Connection: id}
@@ -57,8 +58,8 @@ func TestJudge(t *testing.T) {
 		{"delete, row is missing", []store.Change{drop(ring, 3)}, rows(), true, nil},
 		{"repeated put", []store.Change{put(ring, 3)}, rows(ring(4, "w")), false, nil},
 		{"repeated put, row was replaced", []store.Change{put(ring, 3)}, rows(ring(5, "x")), false, rows(ring(5, "x"))},
-		{"another put by the same writer", []store.Change{put(ring, 4)}, rows(ring(4, "w")), true, nil},
-		{"another put by the same writer, refused", []store.Change{put(ring, 5)}, rows(ring(4, "w")), false, rows(ring(4, "w"))},
+		{"a later put by the same writer", []store.Change{put(ring, 4)}, rows(ring(4, "w")), true, nil},
+		{"a later put by the same writer, refused", []store.Change{put(ring, 5)}, rows(ring(4, "w")), false, rows(ring(4, "w"))},
 		{"two, one refused", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(3, "x"), pointer(1, "x")), false, rows(pointer(1, "x"))},
 		{"two, one refused, row is missing", []store.Change{put(ring, 3), put(pointer, 0)}, rows(), false, rows()},
 		{"two, both refused", []store.Change{put(ring, 3), put(pointer, 0)}, rows(ring(4, "x"), pointer(1, "x")), false, rows(ring(4, "x"), pointer(1, "x"))},
@@ -83,7 +84,8 @@ func TestJudge(t *testing.T) {
 		if diff := cmp.Diff(test.conflict, conflict.Rows); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
-		// A database that checks conditions returns only the rows that did not match.
+		// A database with conditional writes returns only the rows whose condition
+		// failed. Refused must return a conflict without the other rows too.
 		if again, _ := errors.AsType[*store.Conflict](store.Refused(test.changes, test.conflict)); again == nil {
 			t.Errorf("%s: Refused returned no conflict", test.name)
 		}

@@ -11,16 +11,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Item is the form in which a database keeps a row. It maps attribute names to values,
-// which are of type string, int64, bool or []byte. A missing attribute means the zero
-// value.
+// Item is the form in which a database stores a row. It maps attribute names to values of
+// type string, int64, bool or []byte. If an attribute is missing, the corresponding field
+// has the zero value.
 //
-// Every item has the strings "pk" and "sk" and the numbers "format" and "rev". It has
-// the string "writer" unless the writer is empty. Times are in milliseconds since 1970.
-// The exception is "ttl": DynamoDB's Time to Live expects seconds.
+// Every item contains the strings "pk" and "sk" and the numbers "format" and "rev". It
+// contains the string "writer" unless [Head.Writer] is empty. Times are in milliseconds
+// since 1970. Only "ttl" is in seconds, because DynamoDB's Time to Live requires seconds.
 type Item map[string]any
 
-// Encode returns the item of a row. The item is a deep copy.
+// Encode returns the item for a row. The item shares no memory with the row.
 func Encode(row Row) Item {
 	key := row.Key()
 	c := &codec{item: Item{"pk": key.PK, "sk": key.SK}, writing: true}
@@ -32,9 +32,9 @@ func Encode(row Row) Item {
 	return c.item
 }
 
-// Decode returns the row of an item. The row is a deep copy. Decode returns an
-// [ErrFormat] if the kind or the format of the row is unknown, if an attribute has the
-// wrong type, or if the key does not match the row's other fields.
+// Decode returns the row in an item. The row shares no memory with the item. Decode
+// returns an [ErrFormat] if the kind or the format of the row is unknown, if an attribute
+// has the wrong type, or if the key does not match the row's other fields.
 func Decode(item Item) (Row, error) {
 	pk, _ := item["pk"].(string)
 	sk, _ := item["sk"].(string)
@@ -63,7 +63,8 @@ func Decode(item Item) (Row, error) {
 	return row, nil
 }
 
-// emptyRow returns an empty row of the kind that the key belongs to, or nil.
+// emptyRow returns an empty row of the kind that the key indicates. It returns nil if the
+// kind is unknown.
 func emptyRow(pk, sk string) Row {
 	prefix, _, ok := strings.Cut(pk, "#")
 	switch {
@@ -91,16 +92,16 @@ func emptyRow(pk, sk string) Row {
 	return nil
 }
 
-// codec copies the fields of a row to an item, or from an item. A row's fields method
-// lists the fields once, for both directions.
+// codec copies the fields of a row to an item or from an item. The row's fields method
+// lists the fields once for both directions.
 type codec struct {
 	item    Item
 	writing bool
 	err     error
 }
 
-// attribute copies one field. When it writes, it leaves the attribute out unless present
-// is true.
+// attribute copies one field. If present is false, it does not write the attribute to the
+// item.
 func attribute[T any](c *codec, name string, value *T, present bool) {
 	if c.writing {
 		if present {
@@ -124,7 +125,8 @@ func (c *codec) text(name string, v *string)  { attribute(c, name, v, *v != "") 
 func (c *codec) number(name string, v *int64) { attribute(c, name, v, *v != 0) }
 func (c *codec) flag(name string, v *bool)    { attribute(c, name, v, *v) }
 
-// bytes copies the bytes, because a row and its item must not share memory.
+// bytes copies a field of bytes. It clones the slice, because a row and its item must not
+// share memory.
 func (c *codec) bytes(name string, v *[]byte) {
 	b := bytes.Clone(*v)
 	attribute(c, name, &b, len(b) > 0)
@@ -175,8 +177,8 @@ func (c *codec) duration(name string, v *time.Duration) {
 	*v = time.Duration(ms) * time.Millisecond
 }
 
-// ttl sets the time from which DynamoDB may delete the row. It is written and never
-// read: callers check expiry themselves, with the row's other fields.
+// ttl sets the time after which DynamoDB may delete the row. Decode ignores this
+// attribute, because callers check the expiry in the row's other fields.
 func (c *codec) ttl(v time.Time) {
 	if c.writing && !v.IsZero() {
 		c.item["ttl"] = v.Unix() + 1

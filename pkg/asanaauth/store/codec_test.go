@@ -43,7 +43,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a newer link", "link-1", "format", int64(2)},
 		{"a link under another kind's sort key", "link-1", "sk", "attempt"},
 		{"a link's hash that is too short", "link-1", "person", long[:31]},
-		{"a held answer that is text", "link-1", "held", "text"},
+		{"a held field that is text", "link-1", "held", "text"},
 		{"another session code", "session-code-1", "code", long[:32]},
 		{"a newer session code", "session-code-1", "format", int64(2)},
 		{"a session code under another kind's sort key", "session-code-1", "sk", "session"},

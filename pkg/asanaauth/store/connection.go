@@ -6,9 +6,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Hot holds the part of a connection that a refresh changes: tokens, status and lease. Its
-// format is 1. With tokens of today's length it is smaller than 1 KB, so a refresh costs
-// two write units in DynamoDB.
+// Hot holds the part of a connection that a refresh changes: tokens, status and lease.
+// The row format is 1. With tokens of the current length, the row is smaller than 1 KB,
+// so each write costs one write unit in DynamoDB. A refresh makes two writes.
 type Hot struct {
 	Head
 	Connection string // connection ID
@@ -22,9 +22,9 @@ type Hot struct {
 	Status     string // an asanaauth.Status
 	Reason     string // why Status is broken, such as asanaauth.ReasonInvalidGrant
 
-	Lease          string    // random name of the current refresh; empty if none is running
+	Lease          string    // random ID of the current refresh; empty if no refresh is running
 	LeaseEnd       time.Time // expiry of the lease, by the clock of its holder
-	OutcomeUnknown bool      // a token request may have been sent, and its result is unknown
+	OutcomeUnknown bool      // a token request may have been sent, but its result is unknown
 	CoolUntil      time.Time // no request is sent to Asana before this time
 
 	Access  secret.Sealed // access token
@@ -34,9 +34,9 @@ type Hot struct {
 
 	LastRefreshed time.Time
 	BrokenAt      time.Time
-	RefusedGrant  int64     // grant whose access token Asana rejected with 401
-	RefusedAt     time.Time // when a caller last reported that
-	End           time.Time // when the tombstone of a disconnected connection expires
+	RefusedGrant  int64     // value of Grant whose access token Asana rejected with status 401
+	RefusedAt     time.Time // when a caller last reported such a rejection
+	End           time.Time // expiry of the row after the connection was disconnected
 }
 
 // Key implements [Row].
@@ -70,7 +70,7 @@ func (r *Hot) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// Cold holds the part of a connection that a consent or an import changes. Its format
+// Cold holds the part of a connection that a consent or an import changes. The row format
 // is 1.
 type Cold struct {
 	Head

@@ -10,25 +10,27 @@ import (
 // ErrCursor means that a cursor is malformed or belongs to another list.
 var ErrCursor = errors.New("store: malformed cursor")
 
-// longestPK and longestSK are the maximum lengths of keys in DynamoDB, in bytes
-// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
-// Clients send cursors. A key that is too long must become an ErrCursor here, before
-// DynamoDB rejects the request.
+// longestPK and longestSK are DynamoDB's maximum lengths for keys, in bytes
+// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html). A
+// client can send a cursor with a longer key. For such a cursor, ParseCursor returns
+// ErrCursor, because DynamoDB would reject the request.
 const (
 	longestPK = 2048
 	longestSK = 1024
 )
 
-// cursorSeparator separates the two parts of a key. Keys never contain it.
+// cursorSeparator separates the partition key from the sort key in a cursor. Keys never
+// contain this byte.
 const cursorSeparator = "\x00"
 
-// After returns a cursor that continues after key. A row with that key need not exist.
+// After returns a cursor for the rows that follow key. A row with this key need not
+// exist.
 func After(key Key) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(key.PK + cursorSeparator + key.SK))
 }
 
-// ParseCursor returns the key that was passed to [After]. For an empty cursor it returns
-// the zero Key. If the cursor is malformed, it returns [ErrCursor].
+// ParseCursor returns the key from which [After] made the cursor. For an empty cursor, it
+// returns the zero Key. If the cursor is malformed, it returns [ErrCursor].
 func ParseCursor(cursor string) (Key, error) {
 	if cursor == "" {
 		return Key{}, nil
@@ -47,10 +49,10 @@ func ParseCursor(cursor string) (Key, error) {
 	return Key{pk, sk}, nil
 }
 
-// ParseListCursor is like [ParseCursor], but for a list of the partition pk. For an empty
-// cursor it returns a key with an empty sort key, which sorts before every row. For a
-// cursor of another partition it returns [ErrCursor], because a client must not read
-// other partitions.
+// ParseListCursor is like [ParseCursor], but for a list of the rows in the partition pk.
+// For an empty cursor, it returns a key with the partition key pk and an empty sort key,
+// which sorts before every row. For a cursor from another partition, it returns
+// [ErrCursor], because a client must not read other partitions.
 func ParseListCursor(pk, cursor string) (Key, error) {
 	key, err := ParseCursor(cursor)
 	switch {

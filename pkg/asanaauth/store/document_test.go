@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// documented parses ROWS.md. For each kind and format it returns the attributes with
-// their type, followed by " sealed" if they are sealed.
+// documented parses ROWS.md. For each kind and format, it returns a map from attribute
+// names to types. The type of a sealed attribute ends with " sealed".
 func documented(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	page, err := os.ReadFile("ROWS.md")
@@ -59,8 +59,8 @@ func TestRowsAreDocumented(t *testing.T) {
 	}
 }
 
-// sealedAttributes returns the attributes of a row's sealed fields. These disappear from
-// the item when the field is cleared.
+// sealedAttributes returns the names of a row's sealed attributes. It clears each sealed
+// field and finds the attribute that is then missing from the encoded item.
 func sealedAttributes(row store.Row) map[string]bool {
 	all := store.Encode(row)
 	sealed := map[string]bool{}

@@ -15,8 +15,8 @@ type attributeValue struct {
 	B    []byte  `json:",omitempty"`
 }
 
-// MarshalJSON encodes the item as DynamoDB JSON, with the attributes sorted by name. It
-// returns an [ErrFormat] if a value has a type that [Item] does not allow.
+// MarshalJSON encodes the item as DynamoDB JSON. The attributes are sorted by name.
+// MarshalJSON returns an [ErrFormat] if a value has a type that [Item] does not allow.
 func (i Item) MarshalJSON() ([]byte, error) {
 	out := make(map[string]attributeValue, len(i))
 	for name, value := range i {
@@ -37,7 +37,7 @@ func (i Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON decodes DynamoDB JSON. Its errors do not contain values.
+// UnmarshalJSON decodes DynamoDB JSON. Its errors do not contain attribute values.
 func (i *Item) UnmarshalJSON(data []byte) error {
 	var in map[string]attributeValue
 	if err := json.Unmarshal(data, &in); err != nil {
@@ -65,12 +65,12 @@ func (i *Item) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// EncodeJSON returns the item of a row as DynamoDB JSON. Stores that keep bytes, such as
-// package bolt, use it.
+// EncodeJSON returns the item for a row as DynamoDB JSON. It is for databases whose
+// values are bytes, such as bbolt.
 func EncodeJSON(row Row) ([]byte, error) { return json.Marshal(Encode(row)) }
 
-// DecodeJSON returns the row that EncodeJSON encoded. It returns the same errors as
-// [Decode], and an [ErrFormat] if data is not DynamoDB JSON.
+// DecodeJSON decodes a row that [EncodeJSON] encoded. It returns the same errors as
+// [Decode]. It also returns an [ErrFormat] if data is not DynamoDB JSON.
 func DecodeJSON(data []byte) (Row, error) {
 	var item Item
 	if err := json.Unmarshal(data, &item); err != nil {

@@ -6,9 +6,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Link is a link that a backend created for one of its owners, so that someone can connect
-// an Asana account. After that person authorized the app, the row holds their tokens,
-// sealed, until the backend redeems the connect code. Its format is 1.
+// Link stores a link that a backend created for one of its owners. A person can open the
+// link to connect an Asana account. After the person has authorized the app, the row
+// holds the person's sealed tokens until the backend redeems the connect code. The row
+// format is 1.
 type Link struct {
 	Head
 	Token     Hash      // hash of the link's token; the row's key
@@ -18,7 +19,7 @@ type Link struct {
 	Scopes    string    // scopes to request, separated by spaces
 	AsanaGID  string    // gid of the only Asana user who may connect; empty for any user
 	End       time.Time // expiry of the link
-	Spent     bool      // the connect code was redeemed
+	Spent     bool      // the connect code has been redeemed
 
 	Code    Hash          // hash of the secret half of the connect code; zero if Held is empty
 	CodeEnd time.Time     // expiry of the connect code
@@ -30,7 +31,7 @@ type Link struct {
 func (r *Link) Key() Key    { return LinkKey(r.Token) }
 func (*Link) format() int64 { return 1 }
 
-// LinkKey returns the key of the link with this hash of its token.
+// LinkKey returns the key of the link whose token has this hash.
 func LinkKey(token Hash) Key { return Key{"l#" + token.String(), "link"} }
 
 func (r *Link) fields(c *codec) {
@@ -49,8 +50,8 @@ func (r *Link) fields(c *codec) {
 	c.ttl(r.Keep)
 }
 
-// SessionCode is a code that a backend redeems once, to learn who is signed in to a
-// session. Its format is 1.
+// SessionCode stores a code that a backend can redeem once to find out who is signed in
+// to a session. The row format is 1.
 type SessionCode struct {
 	Head
 	Code       Hash   // hash of the whole code; the row's key
@@ -59,14 +60,14 @@ type SessionCode struct {
 	Epoch      string // Session.Epoch
 	End        time.Time
 	Proof      secret.Sealed // sealed; its associated data contains the fields above
-	Spent      bool          // the code was redeemed; only Code and End are kept
+	Spent      bool          // the code has been redeemed; only Code and End are still set
 }
 
 // Key implements [Row].
 func (r *SessionCode) Key() Key    { return SessionCodeKey(r.Code) }
 func (*SessionCode) format() int64 { return 1 }
 
-// SessionCodeKey returns the key of the session code with this hash.
+// SessionCodeKey returns the key of the row for the session code with this hash.
 func SessionCodeKey(code Hash) Key { return Key{"x#" + code.String(), "code"} }
 
 func (r *SessionCode) fields(c *codec) {
@@ -80,8 +81,8 @@ func (r *SessionCode) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// Reader names the service account whose token reads memberships in a workspace. A
-// workspace has at most one. Its format is 1.
+// Reader stores which service account reads the memberships of a workspace. A workspace
+// has at most one reader. The row format is 1.
 type Reader struct {
 	Head
 	Workspace  Hash   // hash of the workspace's gid; the row's key
@@ -92,7 +93,7 @@ type Reader struct {
 func (r *Reader) Key() Key    { return ReaderKey(r.Workspace) }
 func (*Reader) format() int64 { return 1 }
 
-// ReaderKey returns the key of the reader of the workspace with this hash of its gid.
+// ReaderKey returns the key of the reader for the workspace whose gid has this hash.
 func ReaderKey(workspace Hash) Key { return Key{"w#" + workspace.String(), "reader"} }
 
 func (r *Reader) fields(c *codec) {

@@ -89,11 +89,12 @@ func (m *Memory) Scan(ctx context.Context, after string) ([]Row, string, error) 
 	return m.page(ctx, last, func(Key) bool { return true })
 }
 
-// memoryPage is the number of rows in a page. It is small so that tests notice code that
+// memoryPage is the number of rows in a page. It is small so that tests fail if code
 // reads only the first page.
 const memoryPage = 100
 
-// page returns a page of the rows that want accepts and whose keys follow last.
+// page returns one page of the rows whose keys are greater than last and for which want
+// returns true.
 func (m *Memory) page(ctx context.Context, last Key, want func(Key) bool) ([]Row, string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err

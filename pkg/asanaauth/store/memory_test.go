@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// TestMemoryPages checks that a list of 101 rows has a second page.
+// TestMemoryPages checks that Memory returns 101 rows in two pages.
 func TestMemoryPages(t *testing.T) {
 	m := &store.Memory{}
 	for n := range 101 {
@@ -28,8 +28,8 @@ func TestMemory(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return &store.Memory{} })
 }
 
-// TestMemorySharesNoBytes checks that a caller can change the bytes of a row that it wrote
-// or read.
+// TestMemorySharesNoBytes checks that a stored row does not change if a caller modifies
+// the bytes of a row that it wrote or read.
 func TestMemorySharesNoBytes(t *testing.T) {
 	m := &store.Memory{}
 	written := &store.Keyring{Wrapped: []byte("wrapped")}

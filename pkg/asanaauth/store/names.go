@@ -31,8 +31,9 @@ func ParseHash(text string) (Hash, error) {
 // HashText returns the hash of the bytes of text.
 func HashText(text string) Hash { return sha256.Sum256([]byte(text)) }
 
-// HashOf returns the hash of a list of parts. Each part is preceded by its length in
-// eight bytes, so different lists never give the same input.
+// HashOf returns the hash of a list of strings. In the hashed data, the length of each
+// string (eight bytes, big-endian) precedes the string. Therefore different lists never
+// have the same hashed data.
 func HashOf(parts ...string) Hash {
 	d := sha256.New()
 	for _, part := range parts {
@@ -46,21 +47,21 @@ func HashOf(parts ...string) Hash {
 
 const (
 	connectionPrefix = "con_"
-	// partChars is the length of each half of a connection ID. 16 characters of
-	// base32 are 80 bits.
+	// partChars is the length of each half of a connection ID. 16 characters in base32
+	// encode 80 bits.
 	partChars  = 16
 	hotSuffix  = "#hot"
 	coldSuffix = "#cold"
 )
 
 // nameEncoding is lower-case base32 without padding. IDs in this encoding need no
-// escaping in URLs and file names, and a double click selects them whole.
+// escaping in URLs and file names. A double click selects a whole ID.
 var nameEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// ConnectionID returns the ID of a connection: "con_", 16 characters that depend on the
-// owner, and 16 that depend on all arguments. owner is the hash of the owner's name and
-// kind an asanaauth.Kind. The ID is not a secret: anyone who knows the arguments can
-// compute it.
+// ConnectionID returns the ID of a connection. The ID consists of "con_", 16 characters
+// that depend on the owner, and 16 characters that depend on all arguments. owner is the
+// hash of the owner's name, and kind is an asanaauth.Kind. The ID is not a secret,
+// because anyone who knows the arguments can compute it.
 func ConnectionID(owner Hash, asanaGID, kind string) string {
 	all := HashOf(string(owner[:]), asanaGID, kind)
 	return connectionPrefix + namePart(owner) + namePart(all)
@@ -77,8 +78,9 @@ func ValidConnectionID(id string) bool {
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
-// OwnerPartition returns the partition key of an owner's connections. Its 80 bits do not
-// identify the owner with certainty, so callers must check the Owner field of each row.
+// OwnerPartition returns the partition key of an owner's connections. The key contains
+// only 80 bits of the hash, so two owners can have the same key. Callers must therefore
+// check [Hot.Owner].
 func OwnerPartition(owner Hash) string { return "c#" + namePart(owner) }
 
 // HotKey returns the key of a connection's [Hot] row, or the zero Key if the ID is not

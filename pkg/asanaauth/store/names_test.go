@@ -10,8 +10,8 @@ import (
 func TestConnectionID(t *testing.T) {
 	owner := store.HashOf("customer 1")
 	id := store.ConnectionID(owner, "1200000000000001", "oauth")
-	// This value must never change: tables, cookies and the databases of backends contain
-	// connection IDs.
+	// This value must never change, because tables, cookies and backends' databases
+	// contain connection IDs.
 	if want := "con_4ltda6sdiwqdut4zmfewmc2li7ayhxik"; id != want {
 		t.Errorf("got connection ID %s, want %s", id, want)
 	}
@@ -71,7 +71,7 @@ func TestValidConnectionID(t *testing.T) {
 	}
 }
 
-// TestPrefixes checks the prefixes of partition keys, to which IAM policies refer.
+// TestPrefixes checks the prefixes of partition keys, because IAM policies contain them.
 func TestPrefixes(t *testing.T) {
 	prefixes := map[string]string{
 		"attempt-1": "a#", "link-1": "l#", "session-1": "s#", "session-code-1": "x#", "hot-1": "c#", "cold-1": "c#",
@@ -92,12 +92,12 @@ func TestHashOf(t *testing.T) {
 	if store.HashOf("ab", "c") == store.HashOf("a", "bc") || store.HashOf("a") == store.HashOf("a", "") {
 		t.Error("different lists of parts have the same hash")
 	}
-	// SHA-256 of the length 1 in eight bytes, followed by "a".
+	// The hashed data is the length 1 in eight bytes, followed by "a".
 	if got, want := store.HashOf("a").String(), "3b196fd4907bedf51c3090e9835f2f7cb61e7ee1b2299ea3b8fed9b4183a822a"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	// HashText must return the plain SHA-256, because clients compute it too. This is the
-	// first test vector of FIPS 180.
+	// HashText must return the plain SHA-256 hash, because clients compute the same hash.
+	// The expected value is the first test vector in FIPS 180.
 	const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 	if got := store.HashText("abc").String(); got != abc {
 		t.Errorf("got %s, want %s", got, abc)
@@ -119,7 +119,8 @@ func TestParseHash(t *testing.T) {
 	}
 }
 
-// TestOwnerPartition checks that OwnerPartition is the partition of the owner's connections.
+// TestOwnerPartition checks that OwnerPartition returns the partition key of the owner's
+// hot and cold rows.
 func TestOwnerPartition(t *testing.T) {
 	owner := store.HashText("owner")
 	id := store.ConnectionID(owner, "1200000000000001", "oauth")

@@ -6,32 +6,32 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Each kind of row has its own prefix of the partition key, so that IAM can limit a
-// function to the rows that it needs (dynamodb:LeadingKeys). The prefixes are a#
-// attempts, s# sessions, c# connections, u# user pointers, k# the keyring, l# links,
-// x# session codes and w# readers.
+// Each kind of row has its own partition key prefix. IAM policies use these prefixes to
+// limit each function to the rows that it needs (condition key dynamodb:LeadingKeys). The
+// prefixes are a# for attempts, s# for sessions, c# for connections, u# for user
+// pointers, k# for the keyring, l# for links, x# for session codes and w# for readers.
 
-// Attempt is one authorization request, from the redirect to Asana until the callback.
-// Its format is 1.
+// Attempt stores one authorization request from the redirect to Asana until the callback.
+// The row format is 1.
 type Attempt struct {
 	Head
 	State       Hash   // hash of the state parameter; the row's key
 	Browser     Hash   // hash of the secret in the browser's cookie
-	Salt        []byte // used with that secret to derive the PKCE verifier and the nonce
+	Salt        []byte // used with the browser secret to derive the PKCE verifier and the nonce
 	ReturnURL   string // URL to which the callback redirects
 	AppState    string // returned to ReturnURL unchanged
 	Scopes      string // requested scopes, separated by spaces
 	RedirectURI string // redirect_uri that was sent to Asana
 	Link        Hash   // hash of the link's token; zero if no link was used
 	End         time.Time
-	Taken       bool // the attempt was used; only State, Browser and End are kept
+	Taken       bool // the attempt has been used; only State, Browser and End are still set
 }
 
 // Key implements [Row].
 func (r *Attempt) Key() Key    { return AttemptKey(r.State) }
 func (*Attempt) format() int64 { return 1 }
 
-// AttemptKey returns the key of the attempt with this hash of its state.
+// AttemptKey returns the key of the attempt whose state parameter has this hash.
 func AttemptKey(state Hash) Key { return Key{"a#" + state.String(), "attempt"} }
 
 func (r *Attempt) fields(c *codec) {
@@ -48,7 +48,8 @@ func (r *Attempt) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// Session is a browser session that is signed in to one connection. Its format is 1.
+// Session stores a browser session, which gives access to one connection. The row format
+// is 1.
 type Session struct {
 	Head
 	Cookie     Hash   // hash of the whole cookie value; the row's key
@@ -56,7 +57,7 @@ type Session struct {
 	Epoch      string // Hot.Epoch of the connection when the session began
 	Start, End time.Time
 	IdleTTL    time.Duration
-	IdleEnd    time.Time     // end of the session if it is not used any more
+	IdleEnd    time.Time     // idle timeout: the session ends at this time unless it is used
 	Proof      secret.Sealed // sealed; its associated data contains the fields above
 }
 
@@ -64,7 +65,7 @@ type Session struct {
 func (r *Session) Key() Key    { return SessionKey(r.Cookie) }
 func (*Session) format() int64 { return 1 }
 
-// SessionKey returns the key of the session with this hash of its cookie value.
+// SessionKey returns the key of the session whose cookie value has this hash.
 func SessionKey(cookie Hash) Key { return Key{"s#" + cookie.String(), "session"} }
 
 func (r *Session) fields(c *codec) {
@@ -79,7 +80,8 @@ func (r *Session) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// UserPointer points from an Asana user to one of their connections. Its format is 1.
+// UserPointer points from an Asana user to one of the user's connections. The row format
+// is 1.
 type UserPointer struct {
 	Head
 	User       Hash   // hash of the user's gid; the row's partition
@@ -91,8 +93,8 @@ type UserPointer struct {
 func (r *UserPointer) Key() Key    { return Key{UserPartition(r.User), r.Connection} }
 func (*UserPointer) format() int64 { return 1 }
 
-// UserPartition returns the partition key of an Asana user's pointers, given the hash of
-// the user's gid.
+// UserPartition returns the partition key of the pointers for the Asana user whose gid
+// has this hash.
 func UserPartition(user Hash) string { return "u#" + user.String() }
 
 func (r *UserPointer) fields(c *codec) {
@@ -101,14 +103,14 @@ func (r *UserPointer) fields(c *codec) {
 	c.text("kind", &r.Kind)
 }
 
-// Keyring holds all data keys. A table has one such row. Its format is 1.
+// Keyring holds all data keys. Each table has one keyring row. The row format is 1.
 type Keyring struct {
 	Head
 	Wrapped []byte // the data keys, encrypted by the KMS key
 	KMSKey  string // ID of the KMS key, as KMS returned it
 }
 
-// KeyringKey is the key of the keyring.
+// KeyringKey is the key of the keyring row.
 var KeyringKey = Key{"k#keyring", "keyring"}
 
 // Key implements [Row].

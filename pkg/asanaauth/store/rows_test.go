@@ -19,12 +19,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// newRows writes golden rows that do not exist yet. It never overwrites a golden row,
-// because deployed tables contain such rows.
+// newRows makes TestGoldenRows write golden files that do not exist yet. The test never
+// overwrites a golden file, because deployed tables contain rows in the same form.
 var newRows = flag.Bool("new-rows", false, "write missing golden rows")
 
 // samples returns a row of each kind with every field set. The map key is the name of the
-// golden file: the kind and the format.
+// golden file, which consists of the kind and the format.
 func samples() map[string]store.Row {
 	id := store.ConnectionID(store.HashOf("owner"), "1200000000000001", "oauth")
 	at := func(minutes int) time.Time {
@@ -72,9 +72,9 @@ func samples() map[string]store.Row {
 	}
 }
 
-// older returns the rows that older releases wrote, as this release reads them: fields
-// that were added later are zero. Attributes that are no longer used are ignored, and a
-// new write of the row removes them.
+// older returns rows from older releases as this release must decode them. Fields that an
+// older release did not have are zero. Decode ignores attributes that are no longer used,
+// and the next write of the row removes these attributes.
 func older() map[string]store.Row {
 	attempt, cold := *samples()["attempt-1"].(*store.Attempt), *samples()["cold-1"].(*store.Cold)
 	attempt.Link = store.Hash{}
@@ -87,7 +87,7 @@ func older() map[string]store.Row {
 	}
 }
 
-// sealed returns size bytes in place of a ciphertext.
+// sealed returns size bytes that replace a real ciphertext.
 func sealed(size int) secret.Sealed { return bytes.Repeat([]byte{0x01, 0xff, 0x00}, size)[:size] }
 
 func TestGoldenRows(t *testing.T) {
@@ -142,8 +142,8 @@ func indented(t *testing.T, row store.Row) []byte {
 }
 
 // TestEveryFieldIsKept sets each field of each row to a different value, encodes the row
-// and decodes it. It finds a field that the fields method omits, and two fields with the
-// same attribute name.
+// and decodes it. The decoded row differs if a fields method omits a field, or if it uses
+// the same attribute name for two fields.
 func TestEveryFieldIsKept(t *testing.T) {
 	for name, row := range samples() {
 		v := reflect.ValueOf(row).Elem()
@@ -151,9 +151,9 @@ func TestEveryFieldIsKept(t *testing.T) {
 			if v.Field(i).IsZero() {
 				t.Errorf("%s: the sample does not set %s", name, v.Type().Field(i).Name)
 			}
-			set(t, v.Field(i), i)
+			setField(t, v.Field(i), i)
 		}
-		fit(row)
+		setConnection(row)
 		got, err := store.Decode(store.Encode(row))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -165,8 +165,8 @@ func TestEveryFieldIsKept(t *testing.T) {
 	}
 }
 
-// set sets a field to a value that no other field of the row has.
-func set(t *testing.T, field reflect.Value, i int) {
+// setField sets a field to a value that no other field of the row has.
+func setField(t *testing.T, field reflect.Value, i int) {
 	t.Helper()
 	n := int64(i) + 1
 	switch field.Interface().(type) {
@@ -184,14 +184,15 @@ func set(t *testing.T, field reflect.Value, i int) {
 		field.SetBytes([]byte{byte(n)})
 	default:
 		if field.Kind() != reflect.String {
-			t.Fatalf("set does not know the type %s", field.Type())
+			t.Fatalf("setField does not support the type %s", field.Type())
 		}
 		field.SetString("text " + strconv.Itoa(i))
 	}
 }
 
-// fit sets a valid connection ID in the rows whose key depends on it.
-func fit(row store.Row) {
+// setConnection sets a valid connection ID in hot and cold rows, because their keys
+// depend on the ID.
+func setConnection(row store.Row) {
 	id := store.ConnectionID(store.HashOf("another owner"), "1", "oauth")
 	switch r := row.(type) {
 	case *store.Hot:
@@ -210,8 +211,8 @@ func TestEncodingLeavesTheRowAlone(t *testing.T) {
 	}
 }
 
-// TestHotRowIsSmall checks that a hot row is smaller than 1 KB, which one write unit
-// covers. DynamoDB counts the lengths of names and values
+// TestHotRowIsSmall checks that a hot row is smaller than 1 KB, so that a write costs one
+// write unit. An item's size is the total length of its attribute names and values
 // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html).
 func TestHotRowIsSmall(t *testing.T) {
 	const overhead = 1 + 4 + 12 + 16 // bytes of version, key ID, nonce and tag in a sealed field
