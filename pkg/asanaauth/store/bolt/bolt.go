@@ -1,9 +1,10 @@
-// Package bolt keeps rows in one file, for the command "asanaauth local". [Open] returns
-// a [store.Store] on a bbolt database. Only one process can open the file at a time, and
-// only the owner of the file can read it. When Write returns, the rows are on disk.
+// Package bolt stores rows in one file, which is a bbolt database. The command "asanaauth
+// local" uses this package. [Open] opens the file and returns a [Store]. Only one process
+// can open the file at a time. Only the owner of the file can read it. When Write
+// returns, the rows are on disk.
 //
-// Each row is stored in one bucket as [store.EncodeJSON] returns it. Its bbolt key is the
-// partition key, a zero byte and the sort key.
+// All rows are in the same bucket. The bbolt key of a row is its partition key, a zero
+// byte and its sort key. The value is the result of [store.EncodeJSON].
 package bolt
 
 import (
@@ -16,16 +17,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Store keeps rows in a file. It implements [store.Store] and
-// [store.Scanner], and is safe for concurrent use.
+// Store stores rows in a file. It implements [store.Store] and [store.Scanner]. It is
+// safe for concurrent use.
 type Store struct {
 	db *bbolt.DB
-	// writing has one slot, which a writer fills while it runs. Unlike bbolt's
-	// lock, a writer can stop waiting for it when its context ends.
+	// writing is a semaphore that only one writer can hold. A writer that waits for the
+	// semaphore stops waiting when its context ends. With bbolt's own lock, it could not.
 	writing chan struct{}
 }
 
-// Close waits for running calls and closes the file. Later calls return
+// Close waits until running calls have returned, and closes the file. Later calls return
 // [store.ErrUnavailable]. A second Close does nothing.
 func (s *Store) Close() error { return s.db.Close() }
 
@@ -64,11 +65,11 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	return failure(err)
 }
 
-// errRollback ends a transaction that changes nothing.
+// errRollback makes bbolt roll back a transaction in which no change was applied.
 var errRollback = errors.New("store/bolt: no changes")
 
-// write applies the changes. If it applies none, it returns errRollback and, as outcome,
-// the result of Write.
+// write applies the changes. If it must not apply them, it returns errRollback, and
+// outcome is the error that Write must return.
 func write(rows *bbolt.Bucket, changes []store.Change) (outcome, err error) {
 	present, err := storedRows(rows, store.Keys(changes))
 	if err != nil {
@@ -113,8 +114,9 @@ func storedRows(rows *bbolt.Bucket, keys []store.Key) (store.Rows, error) {
 	return out, nil
 }
 
-// failure returns an ErrFormat unchanged. It wraps any other error in ErrUnavailable,
-// because the cause is the file: it may be closed, or the disk may be full.
+// failure returns an ErrFormat unchanged. Any other error becomes an ErrUnavailable,
+// because its cause is the file. For example, the file may be closed, or the disk may be
+// full.
 func failure(err error) error {
 	if err == nil || errors.Is(err, store.ErrFormat) {
 		return err

@@ -38,7 +38,7 @@ func open(t *testing.T, path string) *bolt.Store {
 	return s
 }
 
-// fill writes this many user pointers.
+// fill writes the given number of user pointers.
 func fill(t *testing.T, s *bolt.Store, rows int) {
 	t.Helper()
 	changes := make([]store.Change, rows)
@@ -74,8 +74,9 @@ func TestReopened(t *testing.T) {
 	}
 }
 
-// TestSurvivesAKill copies the file after each Write, while it is still open. The copy must
-// contain the row, as if the process had been killed at that moment.
+// TestSurvivesAKill copies the file after each Write, while the store is still open. The
+// copy must contain the row, because a process can be killed at any time after Write
+// returned.
 func TestSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	path := file(t)
@@ -163,7 +164,7 @@ func TestDamaged(t *testing.T) {
 		"zeros after two pages": append(bytes.Clone(data[:8<<10]), make([]byte, len(data)-8<<10)...),
 	}
 	for size := 1; size < used(t, whole); size += 1500 {
-		files[fmt.Sprint("cut to ", size)] = data[:size]
+		files[fmt.Sprint("truncated to ", size)] = data[:size]
 	}
 	for name, content := range files {
 		path := file(t)
@@ -182,10 +183,10 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestDamagedPages overwrites each page with zeros in turn. Open must return ErrDamaged, or
-// the page was not in use and all rows can be read. The test skips the first two pages:
-// they alternate to describe the last write, and bbolt treats a damaged one as a write
-// that did not complete.
+// TestDamagedPages overwrites one page of the file at a time with zeros. If the page was
+// in use, Open must return ErrDamaged. Otherwise, all rows must still be readable. The
+// test skips the first two pages, which are bbolt's meta pages. If one meta page is
+// damaged, bbolt uses the other and ignores the last write.
 func TestDamagedPages(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -230,7 +231,8 @@ func TestDamagedPages(t *testing.T) {
 	}
 }
 
-// used returns the length that the file must have, in bytes.
+// used returns the size of the database in bytes. A complete file has at least this
+// length.
 func used(t *testing.T, path string) int {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})

@@ -12,8 +12,9 @@ import (
 // pageRows is the maximum number of rows in a page.
 const pageRows = 100
 
-// separator stands between the two parts of a key. Keys do not contain it and it sorts
-// before all other bytes. So bbolt sorts rows by partition key and then by sort key.
+// separator separates the partition key from the sort key in a bbolt key. Keys do not
+// contain a zero byte, and a zero byte sorts before all other bytes. Therefore bbolt
+// sorts rows first by partition key and then by sort key.
 const separator = "\x00"
 
 // name returns the bbolt key of a row.
@@ -37,7 +38,8 @@ func (s *Store) Scan(ctx context.Context, after string) ([]store.Row, string, er
 	return s.page(ctx, nil, name(last))
 }
 
-// page returns a page of the rows whose bbolt keys have the prefix and sort after "after".
+// page returns one page of the rows whose bbolt keys start with prefix and are greater
+// than after.
 func (s *Store) page(ctx context.Context, prefix, after []byte) (page []store.Row, next string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err

@@ -24,9 +24,10 @@ var (
 )
 
 const (
-	// private is the mode of the file: only its owner can read and write it.
+	// private is the mode of the file. Only the owner of the file can read and write it.
 	private fs.FileMode = 0o600
-	// lockTime is how long Open waits for another process that is about to exit.
+	// lockTime is how long Open waits for the lock on the file. Another process that
+	// holds the lock may be about to exit.
 	lockTime = 500 * time.Millisecond
 )
 
@@ -34,12 +35,12 @@ var (
 	bucket    = []byte("rows")
 	about     = []byte("about")
 	formatKey = []byte("format")
-	// format is the format of the file. Each row also has a format.
+	// format identifies the format of the file. Each row also contains its own format.
 	format = []byte("asanaauth rows 1")
 )
 
-// Open opens the file, and creates it if it does not exist. Its directory must exist. Open
-// returns an error that wraps [ErrInUse], [ErrDamaged] or an error of the file system.
+// Open opens the file. If the file does not exist, Open creates it, but the directory
+// must exist. An error wraps [ErrInUse], [ErrDamaged] or an error from the file system.
 func Open(path string) (*Store, error) {
 	if err := prepare(path); err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
@@ -51,9 +52,9 @@ func Open(path string) (*Store, error) {
 	return &Store{db: db, writing: make(chan struct{}, 1)}, nil
 }
 
-// prepare creates the file if it does not exist. Otherwise it checks that the file is
-// complete: if bbolt opens a truncated file for writing, it reads memory beyond the end of
-// the file and the process crashes.
+// prepare creates the file if it does not exist. Otherwise, prepare checks that the file
+// is complete. Without this check, bbolt could open a truncated file for writing and
+// crash the process, because it would read memory beyond the end of the file.
 func prepare(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,9 +74,9 @@ func prepare(path string) error {
 	return inspect(path)
 }
 
-// inspect opens the file read-only. bbolt then reads only the first pages, which contain
-// the length that the file must have. inspect checks this length before it reads the
-// other pages.
+// inspect checks that the file is complete. It opens the file read-only, so that bbolt
+// reads only the first pages, which contain the size of the database. inspect checks the
+// length of the file before it reads the other pages.
 func inspect(path string) error {
 	db, err := open(path, true)
 	if err != nil {
@@ -107,9 +108,9 @@ func walk(tx *bbolt.Tx) (err error) {
 	return tx.Bucket(bucket).ForEach(func(_, _ []byte) error { return nil })
 }
 
-// create writes a new file under a temporary name and then links it to path. If the
-// process is killed, or if a second process creates the same file, path is either complete
-// or missing.
+// create writes a new file under a temporary name and then links it to path. The file at
+// path is therefore always complete, even if the process is killed, or if a second
+// process creates the same file.
 func create(path string) error {
 	made, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // with mode 0600
 	if err != nil {
@@ -125,18 +126,18 @@ func create(path string) error {
 	if err := publish(made.Name(), path); err != nil {
 		return err
 	}
-	return sync(filepath.Dir(path))
+	return syncDir(filepath.Dir(path))
 }
 
-// publish links a file to its final path, unless that path exists already. If the file
-// system does not support hard links, publish renames the file instead. Then two processes
-// that start at the same moment may replace each other's file.
-func publish(made, path string) error {
-	err := os.Link(made, path)
+// publish links the new file to path. If path already exists, publish does nothing. If
+// the file system does not support hard links, publish renames the file instead. In this
+// case, two processes that start at the same moment may replace each other's file.
+func publish(newFile, path string) error {
+	err := os.Link(newFile, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return nil
 	}
-	return os.Rename(made, path)
+	return os.Rename(newFile, path)
 }
 
 // initialise writes the buckets and the format to an empty file.
@@ -158,8 +159,9 @@ func initialise(path string) error {
 	return errors.Join(err, db.Close())
 }
 
-// sync flushes a directory to disk, so that a new file name in it survives a power loss.
-func sync(folder string) error {
+// syncDir flushes a directory to disk, so that a new file in the directory survives a
+// power loss.
+func syncDir(folder string) error {
 	if runtime.GOOS == "windows" {
 		return nil // Windows cannot sync directories
 	}
@@ -171,10 +173,11 @@ func sync(folder string) error {
 	return f.Sync()
 }
 
-// open opens a bbolt file. It returns ErrInUse if another process has opened the file, the
-// error of the operating system if that refuses, and ErrDamaged otherwise.
+// open opens a bbolt file. If another process has opened the file, open returns ErrInUse.
+// If the operating system returns an error, open returns that error. Any other error
+// wraps ErrDamaged.
 func open(path string, readOnly bool) (db *bbolt.DB, err error) {
-	// If the list of free pages is damaged, bbolt panics and leaves the file open.
+	// If the list of free pages is damaged, bbolt panics and does not close the file.
 	var file *os.File
 	defer func() {
 		if found := recover(); found != nil {

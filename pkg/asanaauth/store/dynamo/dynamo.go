@@ -1,11 +1,12 @@
-// Package dynamo keeps rows in one DynamoDB table. [New] returns a [store.Store] on a table
-// that has the string keys "pk" and "sk". Each row is one item, as [store.Encode] returns
-// it. A write of one row is a conditional PutItem or DeleteItem. A write of several rows
-// is one TransactWriteItems call.
+// Package dynamo stores rows in one DynamoDB table. [New] returns a [store.Store] for an
+// existing table. The table's partition key must be the string "pk" and its sort key the
+// string "sk". Each item is the result of [store.Encode] for one row. A write of one row
+// is a conditional PutItem or DeleteItem request. A write of several rows is one
+// TransactWriteItems request.
 //
-// Use a table in a single region. In a global table, conditions do not hold between
-// regions: the later write replaces the earlier one. Two regions could then hold the
-// lease of the same connection.
+// Use a table in a single region. In a global table, DynamoDB does not check conditions
+// across regions, and the last write replaces all others. As a result, functions in two
+// regions could hold the lease for the same connection.
 //
 // The package does not create the table.
 package dynamo
@@ -19,7 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// client has the methods of [dynamodb.Client] that a Store calls.
+// client contains the methods of [dynamodb.Client] that a Store calls.
 type client interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
@@ -29,12 +30,12 @@ type client interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 }
 
-// Store keeps rows in a table. It implements [store.Store] and [store.Scanner], and is
+// Store stores rows in a table. It implements [store.Store] and [store.Scanner]. It is
 // safe for concurrent use.
 //
-// Each method needs its own IAM permissions. Read needs dynamodb:BatchGetItem. Write needs
-// dynamodb:PutItem and dynamodb:DeleteItem, also for transactions. List needs
-// dynamodb:Query and Scan needs dynamodb:Scan.
+// Each method needs different IAM permissions. Read needs dynamodb:BatchGetItem. Write
+// needs dynamodb:PutItem and dynamodb:DeleteItem, even for transactions. List needs
+// dynamodb:Query, and Scan needs dynamodb:Scan.
 type Store struct {
 	client client
 	table  string
@@ -43,15 +44,15 @@ type Store struct {
 
 // Config configures a [Store]. All fields are required.
 type Config struct {
-	// Client is a *dynamodb.Client. It may retry all requests. The store recognizes a
-	// write that was applied before.
+	// Client is a *dynamodb.Client. It may retry any request, because the store
+	// recognizes a write that has already been applied.
 	Client client
 	// Table is the name of the table.
 	Table string
 }
 
-// New returns a Store on the table. It sends no requests. The error names every missing
-// field.
+// New returns a Store for the table. It sends no requests. If fields are missing, the
+// error names all of them.
 func New(c Config) (*Store, error) {
 	var errs []error
 	if c.Client == nil {
@@ -67,22 +68,23 @@ func New(c Config) (*Store, error) {
 }
 
 const (
-	// tries is the maximum number of requests in a row if DynamoDB leaves keys
+	// tries is the maximum number of consecutive requests if DynamoDB leaves keys
 	// unprocessed or refuses a write because of another transaction.
 	tries = 5
-	// firstWait is the maximum wait before the second request. It doubles with each
-	// further request, so all waits together take at most 0.6 seconds.
+	// firstWait is the maximum wait before the second request. The maximum doubles with
+	// each further request. All waits together take at most 0.6 seconds.
 	firstWait = 40 * time.Millisecond
 )
 
-// waitForRetry waits after the given try, counted from 1. It returns false if this was the
-// last try or if the context ends.
+// waitForRetry waits before the next request. The argument try is the number of requests
+// sent so far. waitForRetry returns false if the caller must not send another request,
+// because try has reached the maximum or the context has ended.
 func (s *Store) waitForRetry(ctx context.Context, try int) bool {
 	return try < tries && s.wait(ctx, firstWait<<(try-1)) == nil
 }
 
-// wait sleeps for a random time of at most longest, or until the context ends. The time is
-// random so that two transactions that collided do not collide again.
+// wait sleeps for a random time of at most longest, or until the context ends. The time
+// is random so that two conflicting transactions do not retry at the same moment.
 func wait(ctx context.Context, longest time.Duration) error {
 	timer := time.NewTimer(rand.N(longest) + 1)
 	defer timer.Stop()

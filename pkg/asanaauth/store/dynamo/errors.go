@@ -13,9 +13,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// isTransient reports whether a retry may succeed after this DynamoDB error code. The codes
-// mean throttling, a conflict with another transaction, or expired credentials that will
-// be replaced. Errors with status 5xx or 429 are not listed: isTransientStatus covers them.
+// isTransient reports whether a retry may succeed after an error with this code. The
+// codes below mean throttling, a timeout, a conflict with another transaction, or expired
+// credentials that will be replaced. The list does not contain codes of errors with
+// status 5xx or 429, because isTransientStatus detects those errors.
 // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)
 func isTransient(code string) bool {
 	switch code {
@@ -24,13 +25,14 @@ func isTransient(code string) bool {
 		"RequestTimeout", "RequestTimeoutException", "ExpiredToken", "ExpiredTokenException":
 		return true
 	case "ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict":
-		return true // these are reasons of a canceled transaction
+		return true // these codes are reasons of a canceled transaction
 	}
 	return false
 }
 
-// failure converts an error of the SDK. It keeps the error code and drops the message,
-// because the message of a validation error can contain parts of the request.
+// failure converts an error from the SDK. The new error contains the error code but not
+// the message, because the message of a validation error can contain parts of the
+// request.
 func failure(ctx context.Context, op string, err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
@@ -52,8 +54,9 @@ func isTransientStatus(err error) bool {
 	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 }
 
-// transportFailure converts an error that DynamoDB did not send. If the SDK could not even
-// build the request, the error is permanent. Otherwise it is an ErrUnavailable.
+// transportFailure converts an error that did not come from DynamoDB. If the SDK could
+// not build the request, the new error is permanent. Otherwise, the new error wraps
+// ErrUnavailable.
 func transportFailure(ctx context.Context, op string, err error) error {
 	if _, ok := errors.AsType[*smithy.SerializationError](err); ok {
 		return permanent(op, "building the request failed")
@@ -65,7 +68,8 @@ func transportFailure(ctx context.Context, op string, err error) error {
 		return unavailable(ctx, op, "timed out")
 	}
 	if sending, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
-		// This text describes the connection and contains nothing of the request.
+		// The text of this error describes the connection. It contains no part of the
+		// request.
 		return unavailable(ctx, op, sending.Error())
 	}
 	if _, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
@@ -74,8 +78,8 @@ func transportFailure(ctx context.Context, op string, err error) error {
 	return unavailable(ctx, op, "no credentials or no endpoint")
 }
 
-// unavailable returns an ErrUnavailable with its cause. If the context has ended, the error
-// wraps the context's error instead of the cause.
+// unavailable returns an error that wraps ErrUnavailable and contains the cause. If the
+// context has ended, the error wraps the context's error instead of the cause.
 func unavailable(ctx context.Context, op, cause string) error {
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, op, ended)
@@ -83,5 +87,6 @@ func unavailable(ctx context.Context, op, cause string) error {
 	return fmt.Errorf("%w: %s: %s", store.ErrUnavailable, op, cause)
 }
 
-// permanent returns an error for which a retry does not help.
+// permanent returns an error that matches no exported error of package store. Callers do
+// not retry after such an error.
 func permanent(op, cause string) error { return fmt.Errorf("store/dynamo: %s: %s", op, cause) }

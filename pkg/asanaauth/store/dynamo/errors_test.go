@@ -16,11 +16,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// errPermanent stands for any error that matches no exported error of package store.
+// errPermanent represents any error that matches no exported error of package store.
 var errPermanent = errors.New("permanent")
 
-// is is errors.Is, with the special case errPermanent.
-func is(err, want error) bool {
+// matches is like errors.Is. If want is errPermanent, matches reports whether err is not
+// nil and matches no exported error of package store.
+func matches(err, want error) bool {
 	if want != errPermanent {
 		return errors.Is(err, want)
 	}
@@ -32,21 +33,22 @@ func is(err, want error) bool {
 	return true
 }
 
-// silent fails the test if the error contains text of DynamoDB's message.
-func silent(t *testing.T, err error) {
+// checkNoMessage fails the test if the error contains text from DynamoDB's error message.
+func checkNoMessage(t *testing.T, err error) {
 	t.Helper()
 	if err != nil && strings.Contains(err.Error(), "row content") {
 		t.Errorf("the error contains DynamoDB's message: %v", err)
 	}
 }
 
-// calls returns a call of each DynamoDB operation.
+// calls returns functions that call a store. The map key is the DynamoDB operation that
+// the store must use.
 func calls() map[string]func(context.Context, *dynamo.Store) error {
 	return map[string]func(context.Context, *dynamo.Store) error{
 		"BatchGetItem":       reading(hot().Key()),
 		"PutItem":            writing(store.Put(hot(), store.Absent, "w")),
 		"DeleteItem":         writing(store.Delete(hot().Key(), 1)),
-		"TransactWriteItems": writing(two()...),
+		"TransactWriteItems": writing(twoChanges()...),
 		"Query": func(ctx context.Context, s *dynamo.Store) error {
 			_, _, err := s.List(ctx, "k#keyring", "")
 			return err
@@ -76,17 +78,17 @@ func TestFaults(t *testing.T) {
 		for op, call := range calls() {
 			s, server, _ := newCanned(t, fault(test.status, test.code))
 			err := call(t.Context(), s)
-			if !is(err, test.want) || len(server.asked()) != test.requests {
+			if !matches(err, test.want) || len(server.received()) != test.requests {
 				t.Errorf("%s, %s: got %v after %d requests, want %v after %d",
-					test.code, op, err, len(server.asked()), test.want, test.requests)
+					test.code, op, err, len(server.received()), test.want, test.requests)
 				continue
 			}
 			if !strings.Contains(err.Error(), test.code) || !strings.Contains(err.Error(), op) {
 				t.Errorf("%s, %s: the error does not contain both of these: %v", test.code, op, err)
 			}
-			silent(t, err)
-			for _, r := range server.asked() {
-				if r.body == "" || r.body != server.asked()[0].body {
+			checkNoMessage(t, err)
+			for _, r := range server.received() {
+				if r.body == "" || r.body != server.received()[0].body {
 					t.Errorf("%s, %s: retried with another body: %q", test.code, op, r.body)
 				}
 			}
@@ -95,7 +97,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestUnreadableResponses(t *testing.T) {
-	for name, a := range map[string]answer{
+	for name, a := range map[string]response{
 		"not JSON":          {200, "row content"},
 		"another shape":     {200, `{"Responses":"row content","Items":"row content","Attributes":"row content"}`},
 		"an error page":     {502, "<html>row content</html>"},
@@ -104,14 +106,14 @@ func TestUnreadableResponses(t *testing.T) {
 	} {
 		for op, call := range calls() {
 			if name == "another shape" && (op == "PutItem" || op == "DeleteItem" || op == "TransactWriteItems") {
-				continue // the store reads nothing from these responses
+				continue // the store ignores the body of these responses
 			}
 			s, _, _ := newCanned(t, a)
 			err := call(t.Context(), s)
 			if !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("%s, %s: got %v, want ErrUnavailable", name, op, err)
 			}
-			silent(t, err)
+			checkNoMessage(t, err)
 		}
 	}
 }
@@ -140,7 +142,7 @@ func TestConnectionFailures(t *testing.T) {
 		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want ErrUnavailable: %s", err, want)
 		}
-		silent(t, err)
+		checkNoMessage(t, err)
 	}
 }
 
@@ -151,8 +153,8 @@ func slow(t *testing.T) string {
 	return server.URL
 }
 
-// hang waits until the client disconnects. The server notices that only after it has read
-// the request.
+// hang waits until the client disconnects. It reads the whole body first, because
+// net/http detects a disconnected client only after that.
 func hang(r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()

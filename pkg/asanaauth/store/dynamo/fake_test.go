@@ -20,26 +20,26 @@ import (
 
 const table = "table"
 
-// answer is a response of a canned server.
-type answer struct {
+// response is a prepared response of a cannedServer.
+type response struct {
 	status int
 	body   string
 }
 
-func ok(body string) answer { return answer{http.StatusOK, body} }
+func ok(body string) response { return response{http.StatusOK, body} }
 
-// fault returns an error response of DynamoDB. Its message contains a part of the request,
-// as the message of a validation error can.
-func fault(status int, code string) answer {
-	return answer{status, `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `","message":"row content"}`}
+// fault returns an error response in the format of DynamoDB. Its message is "row
+// content", because the message of a real validation error can contain parts of a row.
+func fault(status int, code string) response {
+	return response{status, `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `","message":"row content"}`}
 }
 
-// canned is a server that returns its answers in turn, and then repeats the last one. It
-// records the requests.
-type canned struct {
-	mu       sync.Mutex
-	answers  []answer
-	requests []request
+// cannedServer is a server that returns its prepared responses in order and then repeats
+// the last response. It records all requests.
+type cannedServer struct {
+	mu        sync.Mutex
+	responses []response
+	requests  []request
 }
 
 type request struct {
@@ -48,43 +48,43 @@ type request struct {
 	body   string
 }
 
-func (c *canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *cannedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, request{op(r), r.Header, string(body)})
-	a := c.answers[0]
-	if len(c.answers) > 1 {
-		c.answers = c.answers[1:]
+	a := c.responses[0]
+	if len(c.responses) > 1 {
+		c.responses = c.responses[1:]
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.WriteHeader(a.status)
 	io.WriteString(w, a.body)
 }
 
-// op returns the operation of a request, such as "PutItem".
+// op returns the DynamoDB operation in the headers of a request, such as "PutItem".
 func op(r *http.Request) string {
 	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	return name
 }
 
-// ops returns the operations of all requests in order, separated by spaces.
-func (c *canned) ops() string {
+// ops returns the DynamoDB operations of all requests in order, separated by spaces.
+func (c *cannedServer) ops() string {
 	var names []string
-	for _, r := range c.asked() {
+	for _, r := range c.received() {
 		names = append(names, r.op)
 	}
 	return strings.Join(names, " ")
 }
 
-// asked returns the requests so far.
-func (c *canned) asked() []request {
+// received returns the requests that have arrived so far.
+func (c *cannedServer) received() []request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.requests)
 }
 
-// newStore returns a store on the table.
+// newStore returns a store for the table.
 func newStore(t *testing.T, c *dynamodb.Client, table string) *dynamo.Store {
 	t.Helper()
 	s, err := dynamo.New(dynamo.Config{Client: c, Table: table})
@@ -101,11 +101,11 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// newCanned returns a store, its server, and a counter of the waits between retries. The
-// waits take no time.
-func newCanned(t *testing.T, answers ...answer) (s *dynamo.Store, server *canned, pauses *int) {
+// newCanned returns a store, the server to which it sends its requests, and a counter of
+// the waits before retries. The waits take no time.
+func newCanned(t *testing.T, responses ...response) (s *dynamo.Store, server *cannedServer, pauses *int) {
 	t.Helper()
-	server = &canned{answers: answers}
+	server = &cannedServer{responses: responses}
 	listening := httptest.NewServer(server)
 	t.Cleanup(listening.Close)
 	s = newStore(t, newClient(t, listening.URL), table)
@@ -117,7 +117,7 @@ func newCanned(t *testing.T, answers ...answer) (s *dynamo.Store, server *canned
 	return s, server, pauses
 }
 
-// itemOf returns the item of a row in DynamoDB JSON.
+// itemOf returns the item for a row as DynamoDB JSON.
 func itemOf(t *testing.T, row store.Row) string {
 	t.Helper()
 	data, err := store.EncodeJSON(row)

@@ -9,12 +9,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pageRows is the maximum number of rows in a page of List. Callers need the hot and cold
-// rows of at most 100 connections at once. Without a limit DynamoDB reads a megabyte per
-// page and bills it.
+// pageRows is the maximum number of rows in a page of List. 200 rows are the hot and cold
+// rows of 100 connections, and callers never need more at once. Without a limit, DynamoDB
+// would read and bill up to one megabyte per page.
 const pageRows = 200
 
-// List implements [store.Store] with one Query.
+// List implements [store.Store] with one Query request.
 func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string, error) {
 	last, err := store.ParseListCursor(pk, after)
 	if err != nil {

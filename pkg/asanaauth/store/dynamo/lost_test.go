@@ -14,8 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// lossyProxy forwards requests to a server. If lose returns true, it closes the connection
-// and discards the response. nth counts all requests from 1.
+// lossyProxy forwards requests to a server. If lose returns true, the proxy discards the
+// response and closes the connection. The argument nth is the number of requests so far,
+// including this one.
 type lossyProxy struct {
 	to   string
 	mu   sync.Mutex
@@ -24,7 +25,7 @@ type lossyProxy struct {
 }
 
 func (p *lossyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	status, answer, err := p.pass(r)
+	status, response, err := p.pass(r)
 	p.mu.Lock()
 	p.ops = append(p.ops, op(r))
 	lost := err != nil || p.lose(op(r), len(p.ops))
@@ -33,17 +34,17 @@ func (p *lossyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(status)
-	w.Write(answer)
+	w.Write(response)
 }
 
-// asked returns the operations so far.
-func (p *lossyProxy) asked() []string {
+// received returns the operations of the requests that have arrived so far.
+func (p *lossyProxy) received() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.ops)
 }
 
-func (p *lossyProxy) pass(r *http.Request) (status int, answer []byte, err error) {
+func (p *lossyProxy) pass(r *http.Request) (status int, response []byte, err error) {
 	req, err := http.NewRequestWithContext(r.Context(), r.Method, p.to, r.Body)
 	if err != nil {
 		return 0, nil, err
@@ -54,51 +55,52 @@ func (p *lossyProxy) pass(r *http.Request) (status int, answer []byte, err error
 		return 0, nil, err
 	}
 	defer resp.Body.Close()
-	answer, err = io.ReadAll(resp.Body)
-	return resp.StatusCode, answer, err
+	response, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, response, err
 }
 
-// TestLostResponses checks writes that the server applies but whose responses are lost.
+// TestLostResponses checks that a retry succeeds if the server applied a write but its
+// response was lost.
 func TestLostResponses(t *testing.T) {
 	at := endpoint(t)
 	client := newClient(t, at)
 	name := newTable(t, client)
 	for _, op := range []string{"PutItem", "DeleteItem", "TransactWriteItems"} {
 		t.Run(op, func(t *testing.T) {
-			proxy := &lossyProxy{to: at, lose: func(asked string, nth int) bool { return asked == op && nth <= 3 }}
+			proxy := &lossyProxy{to: at, lose: func(received string, nth int) bool { return received == op && nth <= 3 }}
 			listening := httptest.NewServer(proxy)
 			defer listening.Close()
 			s := newStore(t, newClient(t, listening.URL), name)
-			write := lossy(t, newStore(t, client, name), op)
-			// The SDK makes three attempts and gets no response to any of them.
+			write := repeatableWrite(t, newStore(t, client, name), op)
+			// The SDK sends the request three times and receives no response.
 			if err := write(s); !errors.Is(err, store.ErrUnavailable) {
 				t.Fatalf("without a response: got %v, want ErrUnavailable", err)
 			}
 			if err := write(s); err != nil {
 				t.Errorf("retry: got %v, want nil", err)
 			}
-			if asked := proxy.asked(); len(asked) != 4 {
-				t.Errorf("requests: %v, want 4", asked)
+			if received := proxy.received(); len(received) != 4 {
+				t.Errorf("got requests %v, want 4", received)
 			}
 		})
 		t.Run(op+", once", func(t *testing.T) {
-			proxy := &lossyProxy{to: at, lose: func(asked string, nth int) bool { return asked == op && nth == 1 }}
+			proxy := &lossyProxy{to: at, lose: func(received string, nth int) bool { return received == op && nth == 1 }}
 			listening := httptest.NewServer(proxy)
 			defer listening.Close()
-			write := lossy(t, newStore(t, client, name), op)
+			write := repeatableWrite(t, newStore(t, client, name), op)
 			if err := write(newStore(t, newClient(t, listening.URL), name)); err != nil {
 				t.Errorf("got %v, want nil", err)
 			}
-			if asked := proxy.asked(); len(asked) != 2 {
-				t.Errorf("requests: %v, want 2", asked)
+			if received := proxy.received(); len(received) != 2 {
+				t.Errorf("got requests %v, want 2", received)
 			}
 		})
 	}
 }
 
-// lossy prepares the table and returns a function that makes a write with the operation.
-// Each call makes the same write.
-func lossy(t *testing.T, s *dynamo.Store, op string) func(store.Store) error {
+// repeatableWrite prepares the table for a write with the operation op. It returns a
+// function that makes this write. Each call makes the same write.
+func repeatableWrite(t *testing.T, s *dynamo.Store, op string) func(store.Store) error {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	k, h := store.KeyringKey, hot().Key()
@@ -115,7 +117,7 @@ func lossy(t *testing.T, s *dynamo.Store, op string) func(store.Store) error {
 	case "PutItem":
 		return func(s store.Store) error { return s.Write(ctx, store.Put(keyring(), store.Absent, "w")) }
 	case "TransactWriteItems":
-		return func(s store.Store) error { return s.Write(ctx, two()...) }
+		return func(s store.Store) error { return s.Write(ctx, twoChanges()...) }
 	}
 	if err := s.Write(ctx, store.Put(keyring(), store.Absent, "w")); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 // batch is the maximum number of keys in one BatchGetItem request.
 const batch = 100
 
-// Read implements [store.Store] with one BatchGetItem per 100 keys.
+// Read implements [store.Store] with one BatchGetItem request for each 100 keys.
 func (s *Store) Read(ctx context.Context, keys ...store.Key) (store.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func (s *Store) Read(ctx context.Context, keys ...store.Key) (store.Rows, error)
 	return rows, nil
 }
 
-// distinct removes duplicate keys and the zero Key, which DynamoDB rejects.
+// distinct removes duplicate keys and the zero Key, because DynamoDB rejects both.
 func distinct(keys []store.Key) []store.Key {
 	seen := map[store.Key]bool{{}: true}
 	out := make([]store.Key, 0, len(keys))
@@ -42,8 +42,9 @@ func distinct(keys []store.Key) []store.Key {
 	return out
 }
 
-// read requests keys, and requests those again that DynamoDB left unprocessed. It gives up
-// after several requests in a row that returned nothing new.
+// read adds the rows with the given keys to rows. If DynamoDB leaves keys unprocessed,
+// read requests these keys again. It returns an error after several consecutive requests
+// in which DynamoDB processed no key.
 func (s *Store) read(ctx context.Context, keys []store.Key, rows store.Rows) error {
 	for try := 1; ; try++ {
 		out, err := s.client.BatchGetItem(ctx, s.batchGet(keys))
@@ -75,9 +76,9 @@ func (s *Store) batchGet(keys []store.Key) *dynamodb.BatchGetItemInput {
 	return &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{s.table: wanted}}
 }
 
-// unprocessed returns the keys for which the response has no result. These are the
-// response's unprocessed keys. If the response does not contain the table, or contains
-// unprocessed keys that were not requested, they are all keys.
+// unprocessed returns the keys that must be requested again. Normally, these are the
+// UnprocessedKeys in the response. If the response does not contain the table, or if it
+// contains a key that was not requested, unprocessed returns all keys.
 func (s *Store) unprocessed(keys []store.Key, out *dynamodb.BatchGetItemOutput) []store.Key {
 	if _, ok := out.Responses[s.table]; !ok {
 		return keys

@@ -16,7 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// TestRequests checks the number of requests that each call makes.
+// TestRequests checks which requests each call sends, and that all reads are strongly
+// consistent.
 func TestRequests(t *testing.T) {
 	h, k := hot(), keyring()
 	cold := &store.Cold{Connection: h.Connection}
@@ -51,7 +52,7 @@ func TestRequests(t *testing.T) {
 			if got := server.ops(); got != test.want {
 				t.Errorf("got requests %q, want %q", got, test.want)
 			}
-			for _, r := range server.asked() {
+			for _, r := range server.received() {
 				reads := r.op == "BatchGetItem" || r.op == "Query" || r.op == "Scan"
 				if reads && !strings.Contains(r.body, `"ConsistentRead":true`) {
 					t.Errorf("%s is not strongly consistent: %s", r.op, r.body)
@@ -61,9 +62,9 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestListAsks checks that List requests a limited page that starts after the cursor's key,
-// which need not exist.
-func TestListAsks(t *testing.T) {
+// TestListRequest checks that List sets a limit and starts after the key in the cursor. A
+// row with this key need not exist.
+func TestListRequest(t *testing.T) {
 	s, server, _ := newCanned(t, ok(`{"Items":[],"Count":0}`))
 	pk := store.OwnerPartition(store.HashOf("owner"))
 	after := store.Key{PK: pk, SK: "abc#hot"}
@@ -72,25 +73,26 @@ func TestListAsks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, r := range server.asked() {
-		var asked struct {
+	for i, r := range server.received() {
+		var received struct {
 			Limit             int
 			ExclusiveStartKey store.Item
 		}
-		if err := json.Unmarshal([]byte(r.body), &asked); err != nil {
+		if err := json.Unmarshal([]byte(r.body), &received); err != nil {
 			t.Fatal(err)
 		}
 		want := []store.Item{nil, {"pk": after.PK, "sk": after.SK}}[i]
-		if diff := cmp.Diff(want, asked.ExclusiveStartKey); asked.Limit != dynamo.PageRows || diff != "" {
-			t.Errorf("request %d has limit %d, want %d; start key (-want +got):\n%s", i, asked.Limit, dynamo.PageRows, diff)
+		if diff := cmp.Diff(want, received.ExclusiveStartKey); received.Limit != dynamo.PageRows || diff != "" {
+			t.Errorf("request %d has limit %d, want %d; start key (-want +got):\n%s", i, received.Limit, dynamo.PageRows, diff)
 		}
 	}
-	if len(server.asked()) != 2 {
-		t.Errorf("%d requests, want 2", len(server.asked()))
+	if len(server.received()) != 2 {
+		t.Errorf("got %d requests, want 2", len(server.received()))
 	}
 }
 
-// TestBadCursorsCostNoRequest checks that the store rejects bad cursors itself.
+// TestBadCursorsCostNoRequest checks that the store rejects a bad cursor without sending
+// a request.
 func TestBadCursorsCostNoRequest(t *testing.T) {
 	s, server, _ := newCanned(t, ok(`{"Items":[],"Count":0}`))
 	pk := store.OwnerPartition(store.HashOf("owner"))
@@ -128,10 +130,10 @@ func TestUnprocessedKeysAreRequestedAgain(t *testing.T) {
 	if diff := cmp.Diff(store.Rows{h.Key(): h, k.Key(): k}, rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
-	if len(server.asked()) != 3 || *pauses != 2 {
-		t.Errorf("%d requests, %d pauses, want 3 and 2", len(server.asked()), *pauses)
+	if len(server.received()) != 3 || *pauses != 2 {
+		t.Errorf("got %d requests, %d pauses, want 3 and 2", len(server.received()), *pauses)
 	}
-	if last := server.asked()[2].body; strings.Contains(last, h.Key().PK) {
+	if last := server.received()[2].body; strings.Contains(last, h.Key().PK) {
 		t.Errorf("a key that was processed is requested again: %s", last)
 	}
 }
@@ -143,13 +145,13 @@ func TestUnprocessedKeysThatWereNotRequested(t *testing.T) {
 	if err != nil || rows[h.Key()] == nil {
 		t.Fatalf("got %v, %v", rows, err)
 	}
-	if again := server.asked()[1].body; !strings.Contains(again, h.Key().PK) || strings.Contains(again, "k#keyring") {
+	if again := server.received()[1].body; !strings.Contains(again, h.Key().PK) || strings.Contains(again, "k#keyring") {
 		t.Errorf("second request: got %s, want the requested key only", again)
 	}
 }
 
-// TestNoResultForKey checks responses that have no result for a requested key. The store
-// must not report the row as missing.
+// TestNoResultForKey tests responses without a result for the requested key. Read must
+// return an error and must not treat the row as missing.
 func TestNoResultForKey(t *testing.T) {
 	h := hot()
 	for name, body := range map[string]string{
@@ -167,8 +169,8 @@ func TestNoResultForKey(t *testing.T) {
 			if !errors.Is(err, store.ErrUnavailable) || rows != nil {
 				t.Errorf("got %v, %v, want ErrUnavailable", rows, err)
 			}
-			if len(server.asked()) != 5 || *pauses != 4 {
-				t.Errorf("%d requests, %d pauses, want 5 and 4", len(server.asked()), *pauses)
+			if len(server.received()) != 5 || *pauses != 4 {
+				t.Errorf("got %d requests, %d pauses, want 5 and 4", len(server.received()), *pauses)
 			}
 		})
 	}
@@ -183,8 +185,8 @@ func TestRetriesEndWithTheContext(t *testing.T) {
 	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want ErrUnavailable and context.Canceled", err)
 	}
-	if len(server.asked()) != 1 {
-		t.Errorf("%d requests, want 1", len(server.asked()))
+	if len(server.received()) != 1 {
+		t.Errorf("got %d requests, want 1", len(server.received()))
 	}
 }
 
@@ -229,7 +231,7 @@ func TestUnknownRows(t *testing.T) {
 			if _, _, err := s.List(t.Context(), "k#keyring", ""); !errors.Is(err, store.ErrFormat) {
 				t.Errorf("list: got %v, want ErrFormat", err)
 			}
-			s, _, _ = newCanned(t, answer{400, `{"__type":"x#ConditionalCheckFailedException","Item":` + item + `}`})
+			s, _, _ = newCanned(t, response{400, `{"__type":"x#ConditionalCheckFailedException","Item":` + item + `}`})
 			if err := s.Write(t.Context(), store.Put(keyring(), 1, "w")); !errors.Is(err, store.ErrFormat) {
 				t.Errorf("write: got %v, want ErrFormat", err)
 			}

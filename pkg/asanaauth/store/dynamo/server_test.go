@@ -67,8 +67,8 @@ func TestPagesOfAList(t *testing.T) {
 	}
 }
 
-// endpoint returns the URL of a DynamoDB server on this machine. It skips the test if none
-// is configured.
+// endpoint returns the URL of a local DynamoDB server. It skips the test if no server is
+// configured.
 func endpoint(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
@@ -92,7 +92,8 @@ func endpoint(t *testing.T) string {
 	return at
 }
 
-// newClient returns a client that makes up to three attempts without waiting.
+// newClient returns a client that sends each request up to three times and does not wait
+// before a retry.
 func newClient(t *testing.T, at string, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 50}
 	t.Cleanup(transport.CloseIdleConnections)

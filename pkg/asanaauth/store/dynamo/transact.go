@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// The codes of cancellation reasons that decide how a write goes on
+// These are codes of cancellation reasons
 // (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 const (
 	reasonNone      = "None"
@@ -20,18 +20,18 @@ const (
 
 // writeAll applies several changes in one transaction.
 //
-// The SDK sets the ClientRequestToken: it generates one per call and sends the same token
-// with each attempt of the call. writeAll does not derive the token from the writer. A
-// repeated Write does not need that, because the rows identify their writer. It could even
-// fail, because DynamoDB rejects a known token if the request differs, and the order of
-// attributes differs between requests.
+// The SDK generates a ClientRequestToken for each call of TransactWriteItems. It sends
+// the same token with all attempts of this call. The token does not depend on the writer
+// ID, because the store recognizes a repeated Write by the writer ID in the rows. With a
+// token that depends on the writer ID, a repeated Write could even fail: DynamoDB rejects
+// a known token if the request differs, and the order of the attributes can differ.
 func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 	in, err := s.transaction(changes)
 	if err != nil {
 		return err
 	}
 	for try := 1; ; try++ {
-		in.ClientRequestToken = nil // the SDK stores its token here; each try needs a new one
+		in.ClientRequestToken = nil // the SDK stores its token here; each try needs a new token
 		_, err := s.client.TransactWriteItems(ctx, in)
 		if err == nil {
 			return nil
@@ -40,7 +40,7 @@ func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 		if !ok {
 			return failure(ctx, "TransactWriteItems", err)
 		}
-		code := decisive(cancelled.CancellationReasons)
+		code := decisiveCode(cancelled.CancellationReasons)
 		if code == reasonCondition {
 			return refusal(changes, items(cancelled.CancellationReasons)...)
 		}
@@ -61,7 +61,7 @@ func (s *Store) transaction(changes []store.Change) (*dynamodb.TransactWriteItem
 			in.TransactItems[i].Delete = &types.Delete{
 				TableName: &s.table, Key: keyValues(c.Key),
 				ConditionExpression: expression, ExpressionAttributeValues: with,
-				ReturnValuesOnConditionCheckFailure: bringBack,
+				ReturnValuesOnConditionCheckFailure: returnStored,
 			}
 			continue
 		}
@@ -72,16 +72,17 @@ func (s *Store) transaction(changes []store.Change) (*dynamodb.TransactWriteItem
 		in.TransactItems[i].Put = &types.Put{
 			TableName: &s.table, Item: item,
 			ConditionExpression: expression, ExpressionAttributeValues: with,
-			ReturnValuesOnConditionCheckFailure: bringBack,
+			ReturnValuesOnConditionCheckFailure: returnStored,
 		}
 	}
 	return in, nil
 }
 
-// decisive returns the code of the reason that decides how writeAll goes on. A failed
-// condition is decisive only if no other reason is given. Otherwise DynamoDB may not have
-// returned all rows, and a missing row could show that this write was applied before.
-func decisive(reasons []types.CancellationReason) string {
+// decisiveCode returns the reason code that determines what writeAll does next. It
+// returns reasonCondition only if no reason has another code. If there is another code,
+// DynamoDB may not have returned all rows. One of the missing rows could show that this
+// write was applied before.
+func decisiveCode(reasons []types.CancellationReason) string {
 	code := reasonNone
 	for _, reason := range reasons {
 		switch c := aws.ToString(reason.Code); {

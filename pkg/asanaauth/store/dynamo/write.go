@@ -11,8 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Write implements [store.Store]. One change is a conditional PutItem or DeleteItem and
-// costs one write unit per kilobyte. Several changes are a transaction and cost two.
+// Write implements [store.Store]. A single change is a conditional PutItem or DeleteItem
+// request, which costs one write unit per kilobyte. Several changes are a transaction,
+// which costs two write units per kilobyte.
 func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -30,8 +31,8 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	}
 }
 
-// condition returns the condition expression that the stored row must fulfill. For the
-// syntax see
+// condition returns the condition expression for a change and its values. DynamoDB
+// applies the change only if the stored row satisfies the expression. For the syntax, see
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html.
 func condition(c store.Change) (expression *string, with values) {
 	if c.Row != nil && c.Replaces == store.Absent {
@@ -44,12 +45,12 @@ func condition(c store.Change) (expression *string, with values) {
 	return aws.String("rev = :replaces"), with
 }
 
-// bringBack makes DynamoDB return the stored row if a condition fails. So no second request
-// is needed, which might see a newer row.
-const bringBack = types.ReturnValuesOnConditionCheckFailureAllOld
+// returnStored makes DynamoDB return the stored row if a condition fails. A separate read
+// request could return a newer row.
+const returnStored = types.ReturnValuesOnConditionCheckFailureAllOld
 
 func (s *Store) writeOne(ctx context.Context, c store.Change) error {
-	send, op, err := s.one(c)
+	send, op, err := s.singleRequest(c)
 	if err != nil {
 		return err
 	}
@@ -67,14 +68,15 @@ func (s *Store) writeOne(ctx context.Context, c store.Change) error {
 	}
 }
 
-// one builds the request for a single change.
-func (s *Store) one(c store.Change) (send func(context.Context) error, op string, err error) {
+// singleRequest builds the request for a single change. It returns a function that sends
+// the request, and the name of the operation.
+func (s *Store) singleRequest(c store.Change) (send func(context.Context) error, op string, err error) {
 	expression, with := condition(c)
 	if c.Row == nil {
 		in := &dynamodb.DeleteItemInput{
 			TableName: &s.table, Key: keyValues(c.Key),
 			ConditionExpression: expression, ExpressionAttributeValues: with,
-			ReturnValuesOnConditionCheckFailure: bringBack,
+			ReturnValuesOnConditionCheckFailure: returnStored,
 		}
 		return func(ctx context.Context) error { _, err := s.client.DeleteItem(ctx, in); return err }, "DeleteItem", nil
 	}
@@ -82,12 +84,13 @@ func (s *Store) one(c store.Change) (send func(context.Context) error, op string
 	in := &dynamodb.PutItemInput{
 		TableName: &s.table, Item: item,
 		ConditionExpression: expression, ExpressionAttributeValues: with,
-		ReturnValuesOnConditionCheckFailure: bringBack,
+		ReturnValuesOnConditionCheckFailure: returnStored,
 	}
 	return func(ctx context.Context) error { _, err := s.client.PutItem(ctx, in); return err }, "PutItem", err
 }
 
-// refusal returns the result of a Write whose condition failed, given the stored items.
+// refusal returns the error that Write must return if a condition failed. stored contains
+// the items that DynamoDB returned.
 func refusal(changes []store.Change, stored ...values) error {
 	rows := store.Rows{}
 	for _, item := range stored {

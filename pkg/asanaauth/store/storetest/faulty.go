@@ -8,44 +8,44 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Op describes one call of a store.
+// Op describes one call of a method of a store.
 type Op struct {
 	// Name is "read", "write", "list" or "scan".
 	Name string
-	// Keys are the keys that are read or written. For a list it is one key with only
-	// the PK set. For a scan it is empty.
+	// Keys contains the keys that the call reads or writes. For a list, it contains one
+	// Key of which only PK is set. For a scan, it is empty.
 	Keys []store.Key
-	// Changes are the changes of a write.
+	// Changes contains the changes that were passed to Write.
 	Changes []store.Change
 }
 
-// Faulty is a [store.Store] and a [store.Scanner] that records its calls and fails when
-// its Hook returns an error. It is safe for concurrent use if Store and Hook are.
+// Faulty is a [store.Store] and a [store.Scanner] that records all calls. A call fails if
+// Hook returns an error. Faulty is safe for concurrent use if Store and Hook are.
 type Faulty struct {
-	// Store is the wrapped store. It must be a [store.Scanner] if Scan is called.
+	// Store is the wrapped store. It must implement [store.Scanner] if Scan is called.
 	Store store.Store
-	// Hook is called before each operation. If it is nil, all operations pass
-	// through. Its results decide what happens:
+	// Faulty calls Hook before each operation. If Hook is nil, Faulty passes all
+	// operations to Store. The results of Hook have these meanings:
 	//
-	//   - true, nil: the operation passes through to Store.
-	//   - false, err: Store is not called and the caller gets err.
-	//   - true, err: a write is applied, but the caller gets err. Other operations
-	//     only return err.
-	//   - false, nil: the same as false, [store.ErrUnavailable].
+	//   - true, nil: Faulty passes the operation to Store.
+	//   - false, err: Faulty returns err and does not call Store.
+	//   - true, err: Faulty passes a write to Store and returns err in any case. For
+	//     other operations, it returns err and does not call Store.
+	//   - false, nil: Faulty returns [store.ErrUnavailable] and does not call Store.
 	Hook func(ctx context.Context, op Op) (apply bool, err error)
 
 	mu    sync.Mutex
 	calls []Op
 }
 
-// Calls returns all operations since the last Reset, in the order in which they began.
+// Calls returns all operations since the last Reset, in the order in which they started.
 func (f *Faulty) Calls() []Op {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.calls)
 }
 
-// Count returns the number of Calls with this name.
+// Count returns how many operations in the result of Calls have this name.
 func (f *Faulty) Count(name string) int {
 	n := 0
 	for _, op := range f.Calls() {
@@ -56,14 +56,14 @@ func (f *Faulty) Count(name string) int {
 	return n
 }
 
-// Reset clears the recorded calls.
+// Reset deletes all recorded operations.
 func (f *Faulty) Reset() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = nil
 }
 
-// begin records the operation and calls the hook.
+// begin records the operation and calls Hook.
 func (f *Faulty) begin(ctx context.Context, op Op) (apply bool, err error) {
 	f.mu.Lock()
 	f.calls = append(f.calls, op)

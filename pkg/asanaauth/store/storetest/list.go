@@ -9,7 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pages reads all pages of a list. It fails the test after 1000 pages.
+// pages returns the rows on all pages of a list. It fails the test if the list has more
+// than 1000 pages.
 func pages(t *testing.T, next func(cursor string) ([]store.Row, string, error)) []store.Row {
 	t.Helper()
 	var rows []store.Row
@@ -29,13 +30,13 @@ func pages(t *testing.T, next func(cursor string) ([]store.Row, string, error)) 
 	return nil
 }
 
-// same fails the test unless got and want have equal rows in the same order.
-func same(t *testing.T, got, want []store.Row) {
+// checkEqual fails the test unless got and want contain equal rows in the same order.
+func checkEqual(t *testing.T, got, want []store.Row) {
 	t.Helper()
 	if len(want)+len(got) == 0 {
 		return // nil and empty slices are equal here
 	}
-	if diff := differ(want, got); diff != "" {
+	if diff := quickDiff(want, got); diff != "" {
 		t.Errorf("rows in order (-want +got):\n%s", diff)
 	}
 }
@@ -48,12 +49,13 @@ func listPages(t *testing.T, s store.Store) {
 		want = append(want, row)
 	}
 	sortRows(want)
-	same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
+	checkEqual(t, pages(t, func(cursor string) ([]store.Row, string, error) {
 		return s.List(t.Context(), want[0].Key().PK, cursor)
 	}), want)
 }
 
-// listLargeRows lists more than a megabyte, which is the limit of a page in DynamoDB.
+// listLargeRows lists more than one megabyte of rows, because DynamoDB limits each page
+// to one megabyte.
 func listLargeRows(t *testing.T, s store.Store) {
 	var want []store.Row
 	for n := range 32 {
@@ -62,7 +64,7 @@ func listLargeRows(t *testing.T, s store.Store) {
 		want = append(want, row)
 	}
 	sortRows(want)
-	same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
+	checkEqual(t, pages(t, func(cursor string) ([]store.Row, string, error) {
 		return s.List(t.Context(), want[0].Key().PK, cursor)
 	}), want)
 }
@@ -88,13 +90,13 @@ func listForeignCursor(t *testing.T, s store.Store) {
 		}
 	}
 	for name, cursor := range map[string]string{
-		"malformed":                  "*",
-		"of no key":                  store.After(store.Key{}),
-		"without a sort key":         store.After(store.Key{PK: foreign}),
-		"longer than any key":        store.After(store.Key{PK: foreign, SK: strings.Repeat("x", 1025)}),
-		"that is not UTF-8":          store.After(store.Key{PK: foreign, SK: "\xff"}),
-		"of a longer partition key":  store.After(store.Key{PK: foreign + "0", SK: "x"}),
-		"of a shorter partition key": store.After(store.Key{PK: foreign[:65], SK: "x"}),
+		"malformed":                   "*",
+		"for the zero key":            store.After(store.Key{}),
+		"without a sort key":          store.After(store.Key{PK: foreign}),
+		"longer than any key":         store.After(store.Key{PK: foreign, SK: strings.Repeat("x", 1025)}),
+		"that is not UTF-8":           store.After(store.Key{PK: foreign, SK: "\xff"}),
+		"for a longer partition key":  store.After(store.Key{PK: foreign + "0", SK: "x"}),
+		"for a shorter partition key": store.After(store.Key{PK: foreign[:65], SK: "x"}),
 	} {
 		if page, _, err := s.List(t.Context(), foreign, cursor); !errors.Is(err, store.ErrCursor) {
 			t.Errorf("a cursor %s: got %d rows, %v, want ErrCursor", name, len(page), err)
@@ -102,7 +104,7 @@ func listForeignCursor(t *testing.T, s store.Store) {
 	}
 }
 
-// listAfter lists after keys with and without a row.
+// listAfter tests cursors for keys with a row and for keys without a row.
 func listAfter(t *testing.T, s store.Store) {
 	var want []store.Row
 	for n := range 10 {
@@ -114,7 +116,7 @@ func listAfter(t *testing.T, s store.Store) {
 	pk := want[0].Key().PK
 	listsAfter := func(sk string, want []store.Row) {
 		t.Helper()
-		same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
+		checkEqual(t, pages(t, func(cursor string) ([]store.Row, string, error) {
 			if cursor == "" {
 				cursor = store.After(store.Key{PK: pk, SK: sk})
 			}
@@ -155,7 +157,7 @@ func scan(t *testing.T, s store.Store) {
 	got := pages(t, func(cursor string) ([]store.Row, string, error) { return scanner.Scan(t.Context(), cursor) })
 	sortRows(want)
 	sortRows(got)
-	same(t, got, want)
+	checkEqual(t, got, want)
 	if _, _, err := scanner.Scan(t.Context(), "*"); !errors.Is(err, store.ErrCursor) {
 		t.Errorf("a malformed cursor: got %v, want ErrCursor", err)
 	}

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestOutside runs the tests of testdata/thirdstore. That module is outside this one and
-// its store uses only what package store exports. The store must pass Run.
+// TestOutside runs the tests in testdata/thirdstore. This directory is a separate module
+// with a store that uses only exported identifiers of package store. The test proves that
+// a store in another module can pass Run.
 func TestOutside(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles another module")
@@ -19,7 +20,7 @@ func TestOutside(t *testing.T) {
 		t.Skip("compiles another module: use -run Outside or CI_SERVERS=1")
 	}
 	const module = "testdata/thirdstore"
-	lookAt(t, module, "../../../../go.mod")
+	statFiles(t, module, "../../../../go.mod")
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-mod=readonly", "./...")
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "GOWORK=off")
@@ -28,10 +29,10 @@ func TestOutside(t *testing.T) {
 	}
 }
 
-// lookAt calls os.Stat on all files under the roots. The cache of "go test" records these
-// files, so the test runs again if one of them changes. The cache does not see the files
-// that the inner go command reads.
-func lookAt(t *testing.T, roots ...string) {
+// statFiles calls os.Stat for all files under the roots. As a result, "go test" runs this
+// test again if one of these files changes. Otherwise "go test" could use a cached
+// result, because it does not detect which files the inner go command reads.
+func statFiles(t *testing.T, roots ...string) {
 	t.Helper()
 	for _, root := range roots {
 		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {

@@ -14,44 +14,46 @@ const (
 	rounds  = 4
 )
 
-// race lets all writers replace the same row at once. In each round one writer must win.
-// The next round replaces the winner's row.
+// race makes all writers replace the same row at once. In each round, exactly one writer
+// must succeed. The next round replaces the row that this writer stored.
 func race(t *testing.T, s store.Store) {
 	for round := range int64(rounds) {
 		outcomes := compete(func(writer string) error {
 			return s.Write(t.Context(), store.Put(tokens(round), round, writer))
 		})
-		winner := theWinner(t, outcomes, store.ErrConflict)
+		winner := onlyWinner(t, outcomes, store.ErrConflict)
 		row := tokens(round)
 		store.Put(row, round, winner)
-		there(t, s, []store.Key{row.Key()}, row)
+		checkRead(t, s, []store.Key{row.Key()}, row)
 		for writer, err := range outcomes {
 			conflict, ok := errors.AsType[*store.Conflict](err)
 			if ok && conflict.Rows[row.Key()] == nil {
-				t.Errorf("round %d: the Conflict of writer %s does not have the stored row", round, writer)
+				t.Errorf("round %d: the Conflict of writer %s does not contain the stored row", round, writer)
 			}
 		}
 	}
 }
 
-// raceTransactions is like race with two rows per write. A loser may also get
-// ErrUnavailable, because DynamoDB cancels a transaction that conflicts with another one.
+// raceTransactions is like race, but each writer replaces two rows in one write. A writer
+// that does not succeed may also get ErrUnavailable, because DynamoDB cancels a
+// transaction that conflicts with another transaction.
 func raceTransactions(t *testing.T, s store.Store) {
 	for round := range int64(rounds) {
 		both := func(writer string) (*store.Hot, *store.Cold, []store.Change) {
 			h, c := tokens(round), cold(connection("owner", 1), 20)
 			return h, c, []store.Change{store.Put(h, round, writer), store.Put(c, round, writer)}
 		}
-		winner := theWinner(t, compete(func(writer string) error {
+		winner := onlyWinner(t, compete(func(writer string) error {
 			_, _, changes := both(writer)
 			return s.Write(t.Context(), changes...)
 		}), store.ErrConflict, store.ErrUnavailable)
 		h, c, _ := both(winner)
-		there(t, s, []store.Key{h.Key(), c.Key()}, h, c)
+		checkRead(t, s, []store.Key{h.Key(), c.Key()}, h, c)
 	}
 }
 
-// compete starts all writers at once and returns the result of each.
+// compete starts all writers at once. It returns the error of each writer by the name of
+// the writer.
 func compete(write func(writer string) error) map[string]error {
 	outcomes := make([]error, writers)
 	start := make(chan struct{})
@@ -71,9 +73,10 @@ func compete(write func(writer string) error) map[string]error {
 	return byWriter
 }
 
-// theWinner returns the only writer whose write succeeded. It fails the test if another
-// number of writers succeeded, or if a loser got an error that is not in losers.
-func theWinner(t *testing.T, outcomes map[string]error, losers ...error) (winner string) {
+// onlyWinner returns the name of the only writer whose write succeeded. It fails the test
+// unless exactly one write succeeded. It also fails the test if another writer got an
+// error that is not in allowed.
+func onlyWinner(t *testing.T, outcomes map[string]error, allowed ...error) (winner string) {
 	t.Helper()
 	winners := 0
 	for writer, err := range outcomes {
@@ -83,11 +86,11 @@ func theWinner(t *testing.T, outcomes map[string]error, losers ...error) (winner
 			continue
 		}
 		expected := false
-		for _, loser := range losers {
-			expected = expected || errors.Is(err, loser)
+		for _, other := range allowed {
+			expected = expected || errors.Is(err, other)
 		}
 		if !expected {
-			t.Errorf("%s: got %v, want one of %v", writer, err, losers)
+			t.Errorf("%s: got %v, want one of %v", writer, err, allowed)
 		}
 	}
 	if winners != 1 {

@@ -14,9 +14,9 @@ func missing(t *testing.T, s store.Store) {
 	id := connection("owner", 1)
 	kept := hot(id, 100)
 	write(t, s, store.Put(kept, store.Absent, "w"))
-	there(t, s, []store.Key{store.ColdKey(id), store.KeyringKey, kept.Key(), store.HotKey("malformed")}, kept)
-	there(t, s, nil)
-	there(t, s, []store.Key{store.HotKey("malformed")})
+	checkRead(t, s, []store.Key{store.ColdKey(id), store.KeyringKey, kept.Key(), store.HotKey("malformed")}, kept)
+	checkRead(t, s, nil)
+	checkRead(t, s, []store.Key{store.HotKey("malformed")})
 }
 
 func kinds(t *testing.T, s store.Store) {
@@ -28,10 +28,10 @@ func kinds(t *testing.T, s store.Store) {
 	var keys []store.Key
 	for i, row := range rows {
 		write(t, s, store.Put(row, store.Absent, fmt.Sprint("w", i)))
-		there(t, s, []store.Key{row.Key()}, row)
+		checkRead(t, s, []store.Key{row.Key()}, row)
 		keys = append(keys, row.Key())
 	}
-	there(t, s, keys, rows...)
+	checkRead(t, s, keys, rows...)
 }
 
 func manyKeys(t *testing.T, s store.Store) {
@@ -45,41 +45,41 @@ func manyKeys(t *testing.T, s store.Store) {
 			rows = append(rows, row)
 		}
 	}
-	there(t, s, keys, rows...)
+	checkRead(t, s, keys, rows...)
 }
 
 func duplicateKeys(t *testing.T, s store.Store) {
 	row := keyring()
 	write(t, s, store.Put(row, store.Absent, "w"))
 	absent := store.HotKey(connection("owner", 1))
-	there(t, s, []store.Key{row.Key(), absent, row.Key(), absent, row.Key()}, row)
+	checkRead(t, s, []store.Key{row.Key(), absent, row.Key(), absent, row.Key()}, row)
 }
 
-// largeRows writes rows with sealed fields of 4 KB and of 20 KB.
+// largeRows writes and reads rows with sealed fields of 4 KB and 20 KB.
 func largeRows(t *testing.T, s store.Store) {
 	for _, size := range []int{4 << 10, 20 << 10} {
 		id := connection("owner", size)
 		h, c := hot(id, size), cold(id, size)
 		write(t, s, store.Put(h, store.Absent, "w"), store.Put(c, store.Absent, "w"))
-		there(t, s, []store.Key{h.Key(), c.Key()}, h, c)
-		refused(t, s, []store.Change{store.Put(hot(id, size), store.Absent, "x")}, h)
+		checkRead(t, s, []store.Key{h.Key(), c.Key()}, h, c)
+		checkConflict(t, s, []store.Change{store.Put(hot(id, size), store.Absent, "x")}, h)
 		l := link(fmt.Sprint(size), 2*size)
 		write(t, s, store.Put(l, store.Absent, "w"))
-		there(t, s, []store.Key{l.Key()}, l)
+		checkRead(t, s, []store.Key{l.Key()}, l)
 	}
 }
 
 func expired(t *testing.T, s store.Store) {
 	tomb := hot(connection("owner", 1), 0)
-	tomb.Status, tomb.End = "disconnected", at()
+	tomb.Status, tomb.End = "disconnected", pastTime()
 	rows := []store.Row{attempt("state"), link("link", 600), session("cookie"), sessionCode("code"), tomb}
 	var keys []store.Key
 	for _, row := range rows {
 		write(t, s, store.Put(row, store.Absent, "w"))
 		keys = append(keys, row.Key())
 	}
-	there(t, s, keys, rows...)
-	refused(t, s, []store.Change{store.Put(attempt("state"), store.Absent, "x")}, rows[0])
+	checkRead(t, s, keys, rows...)
+	checkConflict(t, s, []store.Change{store.Put(attempt("state"), store.Absent, "x")}, rows[0])
 }
 
 func cancelled(t *testing.T, s store.Store) {
@@ -94,7 +94,7 @@ func cancelled(t *testing.T, s store.Store) {
 			t.Errorf("call %d: got %v, want context.Canceled", i, err)
 		}
 	}
-	there(t, s, []store.Key{row.Key()})
+	checkRead(t, s, []store.Key{row.Key()})
 }
 
 func list(t *testing.T, s store.Store) {
@@ -106,7 +106,7 @@ func list(t *testing.T, s store.Store) {
 	}
 	want := []store.Row{h, c, h2}
 	sortRows(want)
-	same(t, pages(t, func(cursor string) ([]store.Row, string, error) {
+	checkEqual(t, pages(t, func(cursor string) ([]store.Row, string, error) {
 		return s.List(t.Context(), h.Key().PK, cursor)
 	}), want)
 	page, next, err := s.List(t.Context(), store.UserPartition(store.HashOf("another user")), "")

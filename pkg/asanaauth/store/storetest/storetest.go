@@ -1,7 +1,7 @@
-// Package storetest helps to test stores and the code that uses them. [Run] checks that an
-// implementation of [store.Store] does what the interface requires. Every store must pass
-// it, also a store in another module. [Faulty] wraps a store and makes chosen calls fail,
-// to test how a caller handles errors.
+// Package storetest helps to test stores and the code that uses stores. [Run] checks that
+// an implementation of [store.Store] does what the interface requires. Every
+// implementation must pass Run, even if it is in another module. [Faulty] wraps a store
+// and makes selected calls fail. Use it to test how code handles the errors of a store.
 package storetest
 
 import (
@@ -18,18 +18,18 @@ import (
 )
 
 // Run checks that a store does what [store.Store] requires. It calls open once for each
-// subtest. Each time, open must return an empty store; it can close the store with
-// t.Cleanup. If the store implements [store.Scanner], Run checks Scan too. Otherwise it
-// skips that subtest. Some subtests write from 50 goroutines at once, so use -race.
+// subtest, and open must return an empty store each time. The function open can use
+// t.Cleanup to close the store. If the store implements [store.Scanner], Run also tests
+// Scan. Some subtests write from 50 goroutines at once, so run the tests with -race.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, store.Store)
 	}{
 		{"missing rows are left out", missing},
-		{"every kind of row comes back as it was written", kinds},
+		{"every kind of row is read as it was written", kinds},
 		{"more keys than one batch holds", manyKeys},
-		{"a key named twice", duplicateKeys},
+		{"a duplicate key", duplicateKeys},
 		{"large rows", largeRows},
 		{"an expired row is still returned", expired},
 		{"put a row that is absent", putAbsent},
@@ -47,7 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"list", list},
 		{"list more than one page", listPages},
 		{"list large rows", listLargeRows},
-		{"list with a cursor of another list", listForeignCursor},
+		{"list with a cursor from another list", listForeignCursor},
 		{"list after any key", listAfter},
 		{"scan", scan},
 		{"a context that has ended", cancelled},
@@ -58,8 +58,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-// at returns a time in the past. All rows with an expiry have expired.
-func at() time.Time { return time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC) }
+// pastTime returns a time in the past. All rows with an expiry in these tests have
+// expired, because a store must return expired rows too.
+func pastTime() time.Time { return time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC) }
 
 func connection(owner string, n int) string {
 	return store.ConnectionID(store.HashOf(owner), fmt.Sprint(n), "oauth")
@@ -71,18 +72,18 @@ func hot(id string, size int) *store.Hot {
 		Owner: store.HashOf("owner"), ClientID: "1300000000000001", Epoch: "epoch",
 		Generation: 1, Grant: 1, Status: "active",
 		Access: filled('a', size), Refresh: filled('r', size),
-		Issued: at(), Expires: at().Add(time.Hour),
+		Issued: pastTime(), Expires: pastTime().Add(time.Hour),
 	}
 }
 
 func cold(id string, size int) *store.Cold {
-	return &store.Cold{Connection: id, Generation: 1, Created: at(), Updated: at(), Name: filled('n', size)}
+	return &store.Cold{Connection: id, Generation: 1, Created: pastTime(), Updated: pastTime(), Name: filled('n', size)}
 }
 
 func session(cookie string) *store.Session {
 	return &store.Session{
 		Cookie: store.HashOf(cookie), Connection: connection("owner", 1), Epoch: "epoch",
-		Start: at(), End: at().Add(time.Hour), IdleTTL: time.Minute, IdleEnd: at().Add(time.Minute),
+		Start: pastTime(), End: pastTime().Add(time.Hour), IdleTTL: time.Minute, IdleEnd: pastTime().Add(time.Minute),
 		Proof: filled('p', 100),
 	}
 }
@@ -90,7 +91,7 @@ func session(cookie string) *store.Session {
 func attempt(state string) *store.Attempt {
 	return &store.Attempt{
 		State: store.HashOf(state), Browser: store.HashOf("browser"), Salt: filled('s', 16),
-		ReturnURL: "https://app.example/?a=1&b=<é>", End: at().Add(10 * time.Minute),
+		ReturnURL: "https://app.example/?a=1&b=<é>", End: pastTime().Add(10 * time.Minute),
 	}
 }
 
@@ -98,15 +99,15 @@ func link(token string, size int) *store.Link {
 	return &store.Link{
 		Token: store.HashOf(token), Owner: store.HashOf("owner"), Person: store.HashOf("person"),
 		ReturnURL: "https://app.example/?a=1&b=<é>", Scopes: "users:read", AsanaGID: "1200000000000001",
-		End:  at().Add(30 * time.Minute),
-		Code: store.HashOf("code"), CodeEnd: at().Add(10 * time.Minute), Held: filled('h', size), Keep: at().Add(50 * time.Minute),
+		End:  pastTime().Add(30 * time.Minute),
+		Code: store.HashOf("code"), CodeEnd: pastTime().Add(10 * time.Minute), Held: filled('h', size), Keep: pastTime().Add(50 * time.Minute),
 	}
 }
 
 func sessionCode(code string) *store.SessionCode {
 	return &store.SessionCode{
 		Code: store.HashOf(code), Session: store.HashOf("cookie"), Connection: connection("owner", 1), Epoch: "epoch",
-		End: at().Add(time.Minute), Proof: filled('p', 100),
+		End: pastTime().Add(time.Minute), Proof: filled('p', 100),
 	}
 }
 
@@ -150,20 +151,21 @@ func read(t *testing.T, s store.Store, keys ...store.Key) store.Rows {
 	return rows
 }
 
-// there fails the test unless Read returns exactly these rows for the keys.
-func there(t *testing.T, s store.Store, keys []store.Key, want ...store.Row) {
+// checkRead fails the test unless Read returns exactly the rows in want for the keys.
+func checkRead(t *testing.T, s store.Store, keys []store.Key, want ...store.Row) {
 	t.Helper()
 	wanted := store.Rows{}
 	for _, row := range want {
 		wanted[row.Key()] = row
 	}
-	if diff := differ(wanted, read(t, s, keys...)); diff != "" {
+	if diff := quickDiff(wanted, read(t, s, keys...)); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 }
 
-// refused fails the test unless Write returns a Conflict with exactly these rows.
-func refused(t *testing.T, s store.Store, changes []store.Change, want ...store.Row) {
+// checkConflict fails the test unless Write returns a Conflict with exactly the rows in
+// want.
+func checkConflict(t *testing.T, s store.Store, changes []store.Change, want ...store.Row) {
 	t.Helper()
 	err := s.Write(t.Context(), changes...)
 	conflict, ok := errors.AsType[*store.Conflict](err)
@@ -174,14 +176,14 @@ func refused(t *testing.T, s store.Store, changes []store.Change, want ...store.
 	for _, row := range want {
 		rows[row.Key()] = row
 	}
-	if diff := differ(rows, conflict.Rows); diff != "" {
-		t.Errorf("rows of the conflict (-want +got):\n%s", diff)
+	if diff := quickDiff(rows, conflict.Rows); diff != "" {
+		t.Errorf("rows in the conflict (-want +got):\n%s", diff)
 	}
 }
 
-// differ is like cmp.Diff but faster if want and got are equal: cmp.Diff is slow for large
-// rows.
-func differ(want, got any) string {
+// quickDiff is like cmp.Diff, but it is faster if want and got are equal. cmp.Diff is
+// slow for large rows.
+func quickDiff(want, got any) string {
 	if reflect.DeepEqual(want, got) {
 		return ""
 	}

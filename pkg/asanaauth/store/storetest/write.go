@@ -7,7 +7,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// tokens returns a hot row with this grant. Tests use the grant to distinguish versions.
+// tokens returns a hot row with the given value of Grant. Tests use Grant to distinguish
+// versions of the row.
 func tokens(grant int64) *store.Hot {
 	row := hot(connection("owner", 1), 150)
 	row.Grant = grant
@@ -20,23 +21,23 @@ func putAbsent(t *testing.T, s store.Store) {
 	if first.Rev != 1 {
 		t.Errorf("got rev %d, want 1", first.Rev)
 	}
-	refused(t, s, []store.Change{store.Put(tokens(2), store.Absent, "second")}, first)
-	there(t, s, []store.Key{first.Key()}, first)
+	checkConflict(t, s, []store.Change{store.Put(tokens(2), store.Absent, "second")}, first)
+	checkRead(t, s, []store.Key{first.Key()}, first)
 }
 
 func putReplaces(t *testing.T, s store.Store) {
 	first, second := tokens(1), tokens(2)
 	write(t, s, store.Put(first, store.Absent, "first"))
 	write(t, s, store.Put(second, first.Rev, "second"))
-	refused(t, s, []store.Change{store.Put(tokens(3), first.Rev, "third")}, second)
-	refused(t, s, []store.Change{store.Put(tokens(3), second.Rev+1, "third")}, second)
-	there(t, s, []store.Key{second.Key()}, second)
+	checkConflict(t, s, []store.Change{store.Put(tokens(3), first.Rev, "third")}, second)
+	checkConflict(t, s, []store.Change{store.Put(tokens(3), second.Rev+1, "third")}, second)
+	checkRead(t, s, []store.Key{second.Key()}, second)
 }
 
 func putGone(t *testing.T, s store.Store) {
 	row := tokens(1)
-	refused(t, s, []store.Change{store.Put(row, 7, "w")})
-	there(t, s, []store.Key{row.Key()})
+	checkConflict(t, s, []store.Change{store.Put(row, 7, "w")})
+	checkRead(t, s, []store.Key{row.Key()})
 }
 
 func deletes(t *testing.T, s store.Store) {
@@ -45,11 +46,11 @@ func deletes(t *testing.T, s store.Store) {
 	write(t, s, store.Delete(key, 1))
 	write(t, s, store.Put(first, store.Absent, "first"))
 	write(t, s, store.Put(second, first.Rev, "second"))
-	refused(t, s, []store.Change{store.Delete(key, first.Rev)}, second)
-	refused(t, s, []store.Change{store.Delete(key, store.Absent)}, second)
-	there(t, s, []store.Key{key}, second)
+	checkConflict(t, s, []store.Change{store.Delete(key, first.Rev)}, second)
+	checkConflict(t, s, []store.Change{store.Delete(key, store.Absent)}, second)
+	checkRead(t, s, []store.Key{key}, second)
 	write(t, s, store.Delete(key, second.Rev))
-	there(t, s, []store.Key{key})
+	checkRead(t, s, []store.Key{key})
 	write(t, s, store.Delete(key, second.Rev))
 	write(t, s, store.Put(tokens(3), store.Absent, "third"))
 }
@@ -58,33 +59,34 @@ func allOrNone(t *testing.T, s store.Store) {
 	h, c, p := tokens(1), cold(connection("owner", 1), 20), pointer(1)
 	keys := []store.Key{h.Key(), c.Key(), p.Key(), keyring().Key()}
 	write(t, s, store.Put(h, store.Absent, "first"), store.Put(c, store.Absent, "first"), store.Put(p, store.Absent, "first"))
-	there(t, s, keys, h, c, p)
+	checkRead(t, s, keys, h, c, p)
 
-	refused(t, s, []store.Change{
+	checkConflict(t, s, []store.Change{
 		store.Put(keyring(), store.Absent, "second"),
 		store.Delete(p.Key(), p.Rev),
 		store.Put(tokens(2), h.Rev+1, "second"),
 		store.Put(cold(c.Connection, 10), store.Absent, "second"),
 	}, h, c)
-	refused(t, s, []store.Change{
+	checkConflict(t, s, []store.Change{
 		store.Put(tokens(2), h.Rev, "third"),
 		store.Put(keyring(), 5, "third"), // the row is missing
 	})
-	refused(t, s, []store.Change{
+	checkConflict(t, s, []store.Change{
 		store.Put(tokens(2), h.Rev, "fourth"),
 		store.Delete(c.Key(), c.Rev+1),
 		store.Delete(store.KeyringKey, 5), // the row is missing, so this succeeds
 	}, c)
-	there(t, s, keys, h, c, p)
+	checkRead(t, s, keys, h, c, p)
 
 	next := tokens(2)
 	write(t, s, store.Put(next, h.Rev, "fifth"), store.Delete(c.Key(), c.Rev), store.Delete(p.Key(), p.Rev))
-	there(t, s, keys, next)
+	checkRead(t, s, keys, next)
 	write(t, s)
 }
 
-// manyChanges writes 100 rows at once, the maximum in a DynamoDB transaction. Making a
-// service account the reader of 40 other workspaces needs 81 changes.
+// manyChanges makes 100 changes in one write, which is the maximum in a DynamoDB
+// transaction. Package membership needs large writes. For example, it makes 81 changes to
+// move a service account to 40 other workspaces.
 func manyChanges(t *testing.T, s store.Store) {
 	var puts, exchange []store.Change
 	var keys []store.Key
@@ -99,34 +101,35 @@ func manyChanges(t *testing.T, s store.Store) {
 	write(t, s, puts...)
 	stray := reader(99)
 	write(t, s, store.Put(stray, store.Absent, "stray"))
-	refused(t, s, exchange, stray)
-	there(t, s, keys, append(before, stray)...)
+	checkConflict(t, s, exchange, stray)
+	checkRead(t, s, keys, append(before, stray)...)
 	write(t, s, store.Delete(stray.Key(), 1))
 	write(t, s, exchange...)
-	there(t, s, keys, after...)
+	checkRead(t, s, keys, after...)
 }
 
 func sameWrite(t *testing.T, s store.Store) {
 	first, second := tokens(1), tokens(2)
 	write(t, s, store.Put(first, store.Absent, "first"))
 	write(t, s, store.Put(first, store.Absent, "first"))
-	there(t, s, []store.Key{first.Key()}, first)
+	checkRead(t, s, []store.Key{first.Key()}, first)
 
 	write(t, s, store.Put(second, first.Rev, "second"))
 	write(t, s, store.Put(second, first.Rev, "second"))
-	there(t, s, []store.Key{first.Key()}, second)
+	checkRead(t, s, []store.Key{first.Key()}, second)
 
-	// Another writer replaced the row, so the write is not recognized.
-	refused(t, s, []store.Change{store.Put(tokens(1), store.Absent, "first")}, second)
-	// The same writer with another rev is another write.
-	refused(t, s, []store.Change{store.Put(tokens(3), second.Rev+1, "second")}, second)
-	// A write without a writer is never recognized.
+	// Another writer replaced the row, so the store cannot recognize the repeated write.
+	checkConflict(t, s, []store.Change{store.Put(tokens(1), store.Absent, "first")}, second)
+	// A write with the same writer ID but another revision is a different write.
+	checkConflict(t, s, []store.Change{store.Put(tokens(3), second.Rev+1, "second")}, second)
+	// The store never recognizes a repeated write without a writer ID.
 	anonymous := keyring()
 	write(t, s, store.Put(anonymous, store.Absent, ""))
-	refused(t, s, []store.Change{store.Put(keyring(), store.Absent, "")}, anonymous)
+	checkConflict(t, s, []store.Change{store.Put(keyring(), store.Absent, "")}, anonymous)
 }
 
-// transaction returns the same three changes each time it is called.
+// transaction returns three changes. For the same writer, it returns the same changes
+// each time.
 func transaction(writer string) (*store.Hot, *store.Cold, []store.Change) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	return h, c, []store.Change{
@@ -140,9 +143,9 @@ func sameTransaction(t *testing.T, s store.Store) {
 	write(t, s, changes...)
 	_, _, again := transaction("first")
 	write(t, s, again...)
-	there(t, s, []store.Key{h.Key(), c.Key(), pointer(1).Key()}, h, c)
+	checkRead(t, s, []store.Key{h.Key(), c.Key(), pointer(1).Key()}, h, c)
 	_, _, other := transaction("second")
-	refused(t, s, other, h, c)
+	checkConflict(t, s, other, h, c)
 }
 
 func sameTransactionPartly(t *testing.T, s store.Store) {
@@ -152,30 +155,31 @@ func sameTransactionPartly(t *testing.T, s store.Store) {
 	write(t, s, store.Put(newer, h.Rev, "another writer"))
 	_, _, again := transaction("first")
 	write(t, s, again...)
-	there(t, s, []store.Key{h.Key(), c.Key()}, newer, c)
+	checkRead(t, s, []store.Key{h.Key(), c.Key()}, newer, c)
 }
 
-// sameTransactionOverwritten repeats a transaction whose rows were all replaced. The store
-// cannot recognize the write and returns a Conflict, so the caller must read again.
+// sameTransactionOverwritten repeats a transaction after all of its rows have been
+// replaced. The store cannot recognize the repeated write, so it must return a Conflict.
 func sameTransactionOverwritten(t *testing.T, s store.Store) {
 	h, c, changes := transaction("first")
 	write(t, s, changes...)
 	newer, newerCold := tokens(2), cold(c.Connection, 30)
 	write(t, s, store.Put(newer, h.Rev, "second"), store.Put(newerCold, c.Rev, "second"))
 	_, _, again := transaction("first")
-	refused(t, s, again, newer, newerCold)
-	there(t, s, []store.Key{h.Key(), c.Key()}, newer, newerCold)
+	checkConflict(t, s, again, newer, newerCold)
+	checkRead(t, s, []store.Key{h.Key(), c.Key()}, newer, newerCold)
 }
 
-// sameDeletes checks that a repeated transaction of deletes is not recognized as applied
-// before: it has no writer, and it must delete the rows that were written since.
+// sameDeletes repeats a transaction that only deletes rows. Such a transaction has no
+// writer ID, so the store must not treat it as already applied. The second transaction
+// must delete the rows that were written after the first.
 func sameDeletes(t *testing.T, s store.Store) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	for range 2 {
 		write(t, s, store.Put(h, store.Absent, "a"))
 		write(t, s, store.Put(c, store.Absent, "b"))
 		write(t, s, store.Delete(h.Key(), h.Rev), store.Delete(c.Key(), c.Rev))
-		there(t, s, []store.Key{h.Key(), c.Key()})
+		checkRead(t, s, []store.Key{h.Key(), c.Key()})
 	}
 }
 
@@ -197,5 +201,5 @@ func invalid(t *testing.T, s store.Store) {
 			t.Errorf("%s: got %v, want ErrFormat", name, err)
 		}
 	}
-	there(t, s, []store.Key{row.Key(), elsewhere.Key, store.KeyringKey})
+	checkRead(t, s, []store.Key{row.Key(), elsewhere.Key, store.KeyringKey})
 }

@@ -1,8 +1,8 @@
-// Package thirdstore is an example of a [store.Store] in a module of its own. It uses only
-// what package store exports.
+// Package thirdstore is an example of a [store.Store] in a separate module. It uses only
+// exported identifiers of package store.
 //
-// Each Write appends one line of JSON to a file. The resulting rows are also kept in
-// memory. The package does not sync the file. Only one Store may open it at a time.
+// Each Write appends one line of JSON to a file. All current rows are also in memory.
+// Write does not sync the file to disk. Only one Store may have the file open at a time.
 package thirdstore
 
 import (
@@ -29,14 +29,15 @@ type Store struct {
 	rows []change // sorted by key
 }
 
-// change is one row in a line of the file.
+// change is the change of one row. Each line of the file contains the changes of one
+// Write.
 type change struct {
 	Key store.Key
 	Row json.RawMessage `json:",omitempty"` // empty if the row is deleted
 }
 
-// Open reads the file, or creates it. It ignores an incomplete last line, which a failed
-// Write may have left.
+// Open reads the file, or creates it if it does not exist. A failed Write may have left
+// an incomplete last line, which Open ignores.
 func Open(path string) (*Store, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -59,7 +60,7 @@ func Open(path string) (*Store, error) {
 // Close closes the file.
 func (s *Store) Close() error { return s.file.Close() }
 
-// apply applies the changes of a line to the rows in memory.
+// apply applies the changes in a line to the rows in memory.
 func (s *Store) apply(line []byte, changes []change) {
 	s.end += int64(len(line))
 	for _, c := range changes {
@@ -73,7 +74,7 @@ func (s *Store) apply(line []byte, changes []change) {
 	}
 }
 
-// find returns the index of the row with this key. If found is false, it is the index at
+// find returns the index of the row with this key. If found is false, i is the index at
 // which to insert the row.
 func (s *Store) find(key store.Key) (i int, found bool) {
 	return slices.BinarySearchFunc(s.rows, key, func(c change, key store.Key) int {
@@ -128,7 +129,7 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 		return err
 	}
 	line = append(line, '\n')
-	// Remove an incomplete line that an earlier, failed Write may have left.
+	// Remove the incomplete line that a failed Write may have left.
 	if err = s.file.Truncate(s.end); err == nil {
 		_, err = s.file.WriteAt(line, s.end)
 	}
@@ -159,8 +160,8 @@ func (s *Store) Scan(ctx context.Context, cursor string) ([]store.Row, string, e
 
 const pageRows = 50
 
-// page returns a page of the rows after the key last. It ends before the first row that
-// is not wanted.
+// page returns one page of the rows whose keys are greater than last. The last page ends
+// before the first key for which wanted returns false.
 func (s *Store) page(ctx context.Context, last store.Key, wanted func(store.Key) bool) (page []store.Row, next string, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
