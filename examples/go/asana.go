@@ -18,7 +18,8 @@ type asana struct {
 
 var errViewOnly = errors.New("a view only licence cannot write")
 
-// me returns the name of the Asana user, a person or a bot, to whom the token belongs.
+// me returns the name of the Asana user that the token belongs to. The user can be a
+// person or a bot.
 func (a asana) me(ctx context.Context) (string, error) {
 	var user struct{ Name string }
 	err := a.call(ctx, http.MethodGet, "/users/me", "", &user)
@@ -36,14 +37,14 @@ func (a asana) createTask(ctx context.Context, workspace, name string) (gid stri
 	return task.GID, err
 }
 
-// call sends a request and decodes the member data of the response into data.
+// call sends a request and decodes the "data" member of the response into data.
 func (a asana) call(ctx context.Context, method, path, body string, data any) error {
 	base := a.baseURL
 	if base == "" {
 		base = "https://app.asana.com"
 	}
-	// The client repeats a request with a new token if Asana responds with 401. For this,
-	// net/http must be able to read the body again, which it can with a strings.Reader.
+	// If Asana responds with 401, the client repeats the request with a new token. This
+	// requires a body that net/http can read twice, such as a strings.Reader.
 	request, err := http.NewRequestWithContext(ctx, method, base+"/api/1.0"+path, strings.NewReader(body))
 	if err != nil {
 		return err

@@ -4,10 +4,10 @@
 //
 //	go run ./examples/go OWNER WORKSPACE
 //
-// OWNER is the app's own name for the customer. WORKSPACE is the gid of the workspace. The
-// program reads the same environment variables as the deployed functions: TABLE_NAME,
+// OWNER is the app's own name for the customer. WORKSPACE is the gid of the workspace.
+// The program reads the same environment variables as the deployed functions: TABLE_NAME,
 // KMS_KEY_ID, ASANA_CLIENT_ID, ASANA_CLIENT_SECRET_ARN, PUBLIC_URL, RETURN_URLS and
-// ASANA_SCOPES. INSTALLATION is optional. Set ASANA_BASE_URL to use offline Asana. The
+// ASANA_SCOPES. INSTALLATION is optional. Set ASANA_BASE_URL to use an offline Asana. The
 // program gets its AWS region and credentials from the same places as the AWS CLI.
 package main
 
@@ -43,8 +43,8 @@ func main() {
 }
 
 func run(ctx context.Context, owner, workspace string) error {
-	// Open a deployment once per process. The error lists everything that is wrong with
-	// the options.
+	// Open the deployment only once per process. The error lists all missing and invalid
+	// options.
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
@@ -60,13 +60,14 @@ func run(ctx context.Context, owner, workspace string) error {
 		AuthorizeURL:    os.Getenv("PUBLIC_URL") + "/authorize",
 		ReturnURLs:      strings.Fields(os.Getenv("RETURN_URLS")),
 		Scopes:          os.Getenv("ASANA_SCOPES"),
-		// The log has audit lines and alarms, which a production service should keep.
+		// The log contains audit events and alarms. A production service should store
+		// these logs.
 		Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		return err
 	}
-	// Wait for refreshes in progress, so that their new tokens are stored.
+	// Wait for refreshes in progress. Otherwise their new tokens could be lost.
 	defer wait(d)
 
 	var page connection.Page
@@ -76,7 +77,7 @@ func run(ctx context.Context, owner, workspace string) error {
 			return err
 		}
 		for _, conn := range list {
-			fmt.Printf("%s: %s\n", conn.ID, outcome(ctx, d, conn, workspace))
+			fmt.Printf("%s: %s\n", conn.ID, process(ctx, d, conn, workspace))
 		}
 		if page.Cursor = next; next == "" {
 			return ctx.Err()
@@ -84,17 +85,18 @@ func run(ctx context.Context, owner, workspace string) error {
 	}
 }
 
-// wait waits until d has no more refreshes in progress, for at most 30 seconds.
+// wait waits for refreshes in progress, but not longer than 30 seconds.
 func wait(d *onaws.Deployment) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	d.Tokens().Wait(ctx)
 }
 
-// outcome creates the task for one connection, and returns a description of the result.
-func outcome(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details, workspace string) string {
-	// An HTTPClient is cheap to make. It gets the current access token for each request,
-	// and a new one if Asana responds with 401, so this program never handles tokens.
+// process creates the task for one connection and returns a description of the result.
+func process(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details, workspace string) string {
+	// Creating an HTTP client is cheap. The client adds the current access token to each
+	// request. If Asana responds with 401, the client gets a new token and repeats the
+	// request. This program never handles tokens itself.
 	api := asana{client: d.Tokens().HTTPClient(conn.ID), baseURL: os.Getenv("ASANA_BASE_URL")}
 	var name, task string
 	err := retry(ctx, func() (err error) {
@@ -102,16 +104,17 @@ func outcome(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details, w
 		return err
 	})
 	if err == nil {
-		// Do not retry: if only the response was lost, a retry would create a second task.
+		// Do not retry this request. If Asana created the task but the response was lost,
+		// a retry would create a second task.
 		task, err = api.createTask(ctx, workspace, "From asanaauth")
 	}
 	switch {
 	case err == nil:
 		return name + " created the task " + task
 	case errors.Is(err, errViewOnly):
-		// Only a write shows for certain whether a licence is view only: Asana reports
-		// licences only to tokens with full permissions. The connection is not broken,
-		// so tell the person.
+		// Asana reports the licence only to tokens with full permissions. With other
+		// tokens, only a failed write shows that the licence is view only. The connection
+		// still works, so the person does not have to connect again.
 		return name + " has a view only licence in this workspace and cannot create tasks"
 	case asanaauth.KindOf(err) == asanaauth.ReconnectRequired:
 		return "has to connect again: " + invite(ctx, d, conn)
@@ -119,8 +122,8 @@ func outcome(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details, w
 	return "failed: " + err.Error()
 }
 
-// invite returns the URL of a link with which a person can connect again. A real app shows
-// the URL only to that person.
+// invite creates a link with which the person can connect again, and returns its URL. A
+// real app must show this URL only to that person.
 func invite(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details) string {
 	made, err := d.Links().Create(ctx, link.Request{
 		Owner:     conn.Owner,
@@ -132,8 +135,8 @@ func invite(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details) st
 	return made.URL.Reveal()
 }
 
-// retry calls f up to four times, until it returns nil or an error that is not temporary. f
-// must be safe to repeat.
+// retry calls f up to four times. It stops when f returns nil or an error that is not
+// temporary. f must be safe to call several times.
 func retry(ctx context.Context, f func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := f()

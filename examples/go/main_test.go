@@ -22,14 +22,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The Asana app that "asanaauth local" registers at its offline Asana.
+// These are the credentials of the app that "asanaauth local" registers in its offline
+// Asana.
 const (
 	clientID     = "1300000000008484"
 	clientSecret = "offline-local-app"
 )
 
-// TestExample runs the program with local servers of AWS APIs and the offline Asana of
-// "asanaauth local".
+// TestExample runs the program against local AWS servers and the offline Asana of
+// "asanaauth local". It checks the line that the program prints for each connection.
 func TestExample(t *testing.T) {
 	deployed := awstest.New(t, clientSecret)
 	asana := startAsana(t)
@@ -85,15 +86,15 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// offline is a running offline Asana.
+// offline sends requests to the offline Asana that "asanaauth local" serves.
 type offline struct {
 	t           *testing.T
 	url, public string
-	last        string // the token that it issued last
+	last        string // the last token that offline Asana issued
 }
 
-// startAsana starts "asanaauth local" with its offline Asana, and stops it at the end of the
-// test.
+// startAsana starts "asanaauth local", which also serves an offline Asana. It stops the
+// command at the end of the test.
 func startAsana(t *testing.T) *offline {
 	t.Helper()
 	cmd := exec.Command(lambdatest.Build(t, "../../cmd/asanaauth"),
@@ -127,8 +128,8 @@ func startAsana(t *testing.T) *offline {
 	return o
 }
 
-// post sends a POST request and returns the body of the response and the URL of its redirect,
-// if any.
+// post sends a POST request and returns the body of the response. If the response is a
+// redirect, post also returns the target URL.
 func (o *offline) post(path, contentType, body string) (text []byte, location *url.URL) {
 	o.t.Helper()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -144,7 +145,7 @@ func (o *offline) post(path, contentType, body string) (text []byte, location *u
 	return text, location
 }
 
-// token returns a new long-lived token of a person or a bot.
+// token creates a long-lived token for a person or a bot.
 func (o *offline) token(gid string) secret.String {
 	o.t.Helper()
 	text, _ := o.post("/_offline/tokens", "application/json", `{"person":"`+gid+`"}`)
@@ -152,7 +153,7 @@ func (o *offline) token(gid string) secret.String {
 	return o.decodeToken(text, &body, &body.Token)
 }
 
-// grant gives consent as a person and returns the refresh token.
+// grant authorizes the app as a person and returns the refresh token.
 func (o *offline) grant(gid string) secret.String {
 	o.t.Helper()
 	const form = "application/x-www-form-urlencoded"
@@ -170,7 +171,8 @@ func (o *offline) grant(gid string) secret.String {
 	return o.decodeToken(text, &body, &body.Refresh)
 }
 
-// decodeToken decodes text into body, of which token is a field, and returns the token.
+// decodeToken decodes the JSON in text into body. The argument token must point to a
+// field of body, whose value decodeToken returns.
 func (o *offline) decodeToken(text []byte, body any, token *string) secret.String {
 	o.t.Helper()
 	if err := json.Unmarshal(text, body); err != nil || *token == "" {

@@ -1,9 +1,9 @@
 """A client for asanaauth's backend routes.
 
-It signs requests with AWS SigV4, and retries them if a later attempt may succeed. On AWS,
-botocore finds the credentials of the role that the program runs under. With "asanaauth
-local", use the backend key as the access key id, and any secret access key: the local command
-does not check signatures.
+The client signs requests with AWS SigV4. It retries a request if a later attempt may succeed. On
+AWS, botocore uses the credentials of the role under which the program runs. With "asanaauth
+local", use the backend key as the access key ID. You can use any secret access key, because the
+local command does not check signatures.
 """
 
 import json
@@ -22,10 +22,10 @@ PROBLEM = "urn:asanaauth:problem:"
 
 
 class Problem(Exception):
-    """An error response.
+    """An error response from asanaauth or API Gateway.
 
     status is the HTTP status. type is the problem type without its prefix, such as
-    "reconnect-required", or "gateway" if the response came from API Gateway itself.
+    "reconnect-required", or "gateway" if API Gateway itself sent the response.
     """
 
     def __init__(self, status, type, detail, request_id):
@@ -34,11 +34,11 @@ class Problem(Exception):
 
 
 class Client:
-    """A client for one deployment. It is safe for use by several threads.
+    """A client for one deployment. Several threads can use it at once.
 
-    url is the address of the API. A request is sent at most attempts times. If asanaauth asks
-    for a pause of more than longest_wait seconds, the request is not repeated. connections is
-    the size of the connection pool.
+    url is the URL of the API. attempts is the maximum number of times that the client sends a
+    request. If the client would have to wait more than longest_wait seconds before the next
+    attempt, it does not repeat the request. connections is the size of the connection pool.
     """
 
     def __init__(self, url, attempts=6, longest_wait=30.0, connections=10):
@@ -54,15 +54,15 @@ class Client:
         self.http = URLLib3Session(timeout=(5, 35), max_pool_connections=connections)
 
     def link(self, owner, **more):
-        """Creates a link for an owner. more may have person, return_to, scopes and asana_user."""
+        """Creates a link for an owner. more can contain person, return_to, scopes and asana_user."""
         return self.request("POST", "/links", {"owner": owner, **more})
 
     def redeem(self, connect_code, owner, person=None):
-        """Redeems the connect code from the return URL, and returns the connection."""
+        """Redeems the connect code from the return URL. Returns the connection."""
         return self.request("POST", "/connections", {"connect_code": connect_code, "owner": owner, "person": person})
 
     def connections(self, owner):
-        """Yields all connections of an owner, including those that were disconnected recently."""
+        """Yields all connections of an owner, including recently disconnected connections."""
         cursor = None
         while True:
             query = {"owner": owner, "limit": 100}
@@ -77,8 +77,8 @@ class Client:
     def token(self, connection, owner, refused=None):
         """Returns an access token for Asana.
 
-        refused is the hex SHA-256 of a token to which Asana responded with 401. The result
-        is then another token, if possible.
+        If Asana responded to a token with 401, pass the SHA-256 of that token in hexadecimal as
+        refused. asanaauth then returns a different token if it can.
         """
         body = {"refused": refused} if refused else {}
         return self.request("POST", f"/connections/{quote(connection, safe='')}/token", body, query={"owner": owner})
@@ -86,9 +86,10 @@ class Client:
     def request(self, method, path, body=None, query=None):
         """Sends a request and returns the decoded JSON of the response.
 
-        It raises Problem for an error response, and botocore's HTTPClientError if no response
-        came. A retried request may have succeeded before, if only its response was lost. This
-        does no harm, except that codes are single-use: redeeming one again raises link-expired.
+        Raises Problem for an error response. Raises botocore's HTTPClientError if no response
+        arrived. If only the response of a request was lost, a retry sends the request a second
+        time. This is harmless except for codes: a code can be redeemed only once, so the second
+        request fails with link-expired.
         """
         for attempt in range(1, self.attempts + 1):
             wait = min(2.0**attempt / 4, 8.0)
@@ -106,11 +107,11 @@ class Client:
                 wait = max(wait, seconds(response.headers.get("Retry-After")))
                 if wait > self.longest_wait:
                     raise problem
-            # A random factor, so that clients that failed together do not retry together.
+            # The random factor keeps clients that failed at the same time from retrying at the same time.
             time.sleep(wait * random.uniform(1.0, 1.5))
 
     def send(self, method, path, body=None, query=None):
-        """Signs a request and sends it. Each attempt needs a new signature: one is valid for five minutes."""
+        """Signs a request and sends it. Each attempt needs a new signature, because a signature expires after five minutes."""
         url = self.url + path
         if query:
             url += "?" + urlencode(query, quote_via=quote)
@@ -125,7 +126,8 @@ class Client:
 def problem_of(response):
     """Returns the Problem in an error response.
 
-    asanaauth's responses have a problem body (RFC 9457), those of API Gateway {"message": ...}.
+    An error response from asanaauth contains a problem (RFC 9457). An error response from API
+    Gateway contains {"message": ...}.
     """
     try:
         body = json.loads(response.content)
@@ -142,11 +144,12 @@ def problem_of(response):
 def may_pass(problem):
     """Returns whether a later attempt may succeed.
 
-    It may if asanaauth says so, or if API Gateway throttles requests or cannot reach a function.
+    A later attempt may succeed after a try-again problem. It may also succeed if API Gateway
+    throttled the request or could not reach a function.
     """
     return problem.type == "try-again" or problem.type == "gateway" and problem.status in (429, 503)
 
 
 def seconds(retry_after):
-    """Returns the seconds of a Retry-After header, or 0 if it is missing or a date."""
+    """Returns the number of seconds in a Retry-After header, or 0 if the header is missing or a date."""
     return float(retry_after) if retry_after and retry_after.isdigit() else 0.0

@@ -1,9 +1,10 @@
-"""An example of a SaaS app that connects a customer with Asana.
+"""An example of a SaaS app that connects a person's Asana account.
 
     python connect.py --owner acme --person 4711
 
-It is a web server on this machine. Its page /connect creates a link and redirects the person
-to it. Its return URL, which must be in asanaauth's RETURN_URLS, redeems the connect code.
+The app is a web server on this machine. Its page /connect creates a link and redirects the
+person to the link. The page at the return URL redeems the connect code. The return URL must be in
+asanaauth's RETURN_URLS.
 """
 
 import argparse
@@ -24,7 +25,7 @@ COOKIE = "example_session"
 
 
 class App(ThreadingHTTPServer):
-    """The SaaS app. It has one account, and signs in everyone who opens /connect."""
+    """The SaaS app. It has one account and signs in anyone who opens /connect."""
 
     daemon_threads = True
 
@@ -33,13 +34,13 @@ class App(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", at.port), Page)
         self.client, self.return_url, self.return_path = client, return_url, at.path
         self.account = {"owner": owner, "person": person}
-        self.sessions = {}  # the app's own sessions: from a cookie's value to the account
+        self.sessions = {}  # the app's own sessions: maps the value of a cookie to an account
         self.connection = None
 
     def connected(self, connection):
         """Stores the connection and stops the server."""
         self.connection = connection
-        # shutdown blocks until serve_forever ends, so it needs a thread of its own.
+        # shutdown blocks until serve_forever returns, so it must run in another thread.
         threading.Thread(target=self.shutdown).start()
 
 
@@ -52,7 +53,7 @@ class Page(BaseHTTPRequestHandler):
             if url.path == "/connect":
                 self.connect()
             elif url.path == self.server.return_path:
-                self.come_back({name: values[0] for name, values in parse_qs(url.query).items()})
+                self.handle_return({name: values[0] for name, values in parse_qs(url.query).items()})
             else:
                 self.show(404, "Page not found.")
         except Problem as problem:
@@ -61,22 +62,23 @@ class Page(BaseHTTPRequestHandler):
             self.show(502, "Asana was not connected: asanaauth did not respond. Try again later.")
 
     def connect(self):
-        """Creates a link for the person who is signed in, and redirects them to it."""
+        """Creates a link for the person who is signed in. Redirects the browser to the link."""
         session = secrets.token_urlsafe(32)
         self.server.sessions[session] = self.server.account
         link = self.server.client.link(return_to=self.server.return_url, **self.server.account)
         self.send_response(303)
         self.send_header("Location", link["url"])
-        # Not Strict: the browser must send the cookie after the redirect from Asana.
+        # With SameSite=Strict, the browser would not send the cookie after the redirect from Asana.
         self.send_header("Set-Cookie", f"{COOKIE}={session}; HttpOnly; SameSite=Lax; Path=/")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def come_back(self, query):
+    def handle_return(self, query):
         """Handles the redirect to the return URL.
 
         The owner and the person come from the app's own session, never from the URL. If
-        someone else opened the link, their browser has no session, and the code is not redeemed.
+        another person opened the link, that person's browser has no session with this app, so the
+        app does not redeem the code.
         """
         cookie = SimpleCookie(self.headers.get("Cookie")).get(COOKIE)
         account = self.server.sessions.get(cookie.value) if cookie else None
@@ -85,8 +87,8 @@ class Page(BaseHTTPRequestHandler):
         if "connect_code" not in query:
             return self.show(400, f"Asana was not connected: {query.get('asana_error', 'no code came back')}.")
         connection = self.server.client.redeem(query["connect_code"], **account)
-        # Show whose Asana account it is. A real app asks for confirmation before it uses the
-        # connection, because the browser may have been signed in to another Asana account.
+        # Show the name of the Asana user. A real app should ask for confirmation before it uses
+        # the connection, because the browser may have been signed in to another Asana account.
         self.show(200, f"Connected as {connection['attributed_to']['name']}. You can close this page.")
         self.server.connected(connection)
 
@@ -96,7 +98,7 @@ class Page(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(page)))
-        self.send_header("Referrer-Policy", "no-referrer")  # the URL of this page has the code
+        self.send_header("Referrer-Policy", "no-referrer")  # the URL of this page contains the code
         self.end_headers()
         self.wfile.write(page)
 

@@ -2,8 +2,8 @@
 
     python nightly.py owners.txt
 
-owners.txt has one owner on each line. For each connection, the job asks Asana to whom the token
-belongs. It prints a summary as JSON, and exits with 1 if anything failed.
+Each line of owners.txt contains one owner. For each connection, the job asks Asana which user the
+token belongs to. The job prints a summary as JSON. Its exit status is 1 if anything failed.
 """
 
 import argparse
@@ -23,58 +23,58 @@ from asanaauth_client import Client, Problem
 
 @contextlib.contextmanager
 def counted(counts, what):
-    """Counts and prints an exception, so that it does not stop the work for other customers."""
+    """Counts and prints an exception, so that the job continues with the other connections."""
     try:
         yield
     except Exception as error:
         if isinstance(error, Problem) and error.type == "reconnect-required":
-            counts["reconnect_required"] += 1  # it became broken after it was listed
+            counts["reconnect_required"] += 1  # the connection became broken after it was listed
             return
         counts["failed"] += 1
         print(f"{what}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 class Job:
-    """The job. asana_url is Asana's origin. parallel is the number of owners processed at once."""
+    """The job. asana_url is Asana's origin. parallel is how many owners the job processes at once."""
 
     def __init__(self, client, asana_url, parallel):
         self.client, self.asana_url, self.parallel = client, asana_url.rstrip("/"), parallel
         self.http = URLLib3Session(timeout=(5, 30), max_pool_connections=parallel)
 
     def run(self, owners):
-        """Processes all owners and returns how often each result occurred."""
+        """Processes all owners. Returns how many times each result occurred."""
         counts = collections.Counter(owners=len(owners), worked=0, refused=0, reconnect_required=0, failed=0)
         with concurrent.futures.ThreadPoolExecutor(self.parallel) as pool:
-            for one in pool.map(self.one_owner, owners):
+            for one in pool.map(self.process_owner, owners):
                 counts.update(one)
         return dict(counts)
 
-    def one_owner(self, owner):
-        """Processes the connections of one owner, and returns the counts."""
+    def process_owner(self, owner):
+        """Processes the connections of one owner. Returns how many times each result occurred."""
         counts = collections.Counter()
         with counted(counts, owner):
             for connection in self.client.connections(owner):
                 with counted(counts, f"{owner} {connection['id']}"):
-                    self.work(owner, connection, counts)
+                    self.process_connection(owner, connection, counts)
         return counts
 
-    def work(self, owner, connection, counts):
+    def process_connection(self, owner, connection, counts):
         """Processes one connection."""
         if connection["status"] == "disconnected":
             return
         if connection["status"] != "active":
-            counts["reconnect_required"] += 1  # ask the person, in your app, to connect again
+            counts["reconnect_required"] += 1  # a real app asks the person to connect again
             return
-        user = self.ask_asana(owner, connection["id"], "/users/me", counts)
+        user = self.get_from_asana(owner, connection["id"], "/users/me", counts)
         if user["gid"] != connection["attributed_to"]["gid"]:
             raise ValueError("the token belongs to another Asana user than the connection")
         counts["worked"] += 1
 
-    def ask_asana(self, owner, connection, path, counts):
-        """Sends a GET request to Asana and returns the member data of the response.
+    def get_from_asana(self, owner, connection, path, counts):
+        """Sends a GET request to Asana and returns the "data" member of the response.
 
-        If Asana responds with 401, it reports the token to asanaauth and tries once more with
-        the token that it gets then.
+        If Asana responds with 401, this method reports the token to asanaauth and repeats the
+        request once with the token that asanaauth returns.
         """
         token = self.client.token(connection, owner)["access_token"]
         response = self.get(path, token)
@@ -87,13 +87,13 @@ class Job:
         return json.loads(response.content)["data"]
 
     def get(self, path, token):
-        # Do not store tokens: asanaauth returns a valid one whenever the job needs it.
+        # Do not store tokens. asanaauth returns a valid token whenever the job needs one.
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return self.http.send(AWSRequest("GET", f"{self.asana_url}/api/1.0{path}", headers=headers).prepare())
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Asks Asana who each connection acts as.")
+    parser = argparse.ArgumentParser(description="Asks Asana which user each connection belongs to.")
     parser.add_argument("owners", help="a file with one owner on each line")
     parser.add_argument("--url", default=os.environ.get("ASANAAUTH_URL", "http://localhost:8484"), help="address of asanaauth (default: ASANAAUTH_URL, or http://localhost:8484)")
     parser.add_argument("--asana-url", default=os.environ.get("ASANA_BASE_URL", "https://app.asana.com"),
