@@ -1,4 +1,4 @@
-# make help lists the targets for people. The build-… targets are for "sam build".
+# "make help" lists the targets that you can run. The build-… targets are for "sam build".
 .DEFAULT_GOAL := help
 .PHONY: help local test lint ci
 
@@ -17,16 +17,17 @@ lint: ## check formatting, go vet, staticcheck and the workflow
 ci: ## run everything that must pass before a change is merged
 	.ci/run
 
-# "sam build" runs build-LOGICALID for each function, with ARTIFACTS_DIR set.
+# "sam build" runs the target build-LOGICALID for each function. It sets ARTIFACTS_DIR.
 #
-# -s, -w and lambda.norpc make the file smaller, so that Lambda starts it sooner. With
-# -trimpath, the file does not depend on the machine that builds it. sam does not pass the
-# architecture to make, so GOARCH must match Architectures in template.yaml. For "sam local"
-# on an Intel or AMD machine, run GOARCH=amd64 sam build.
+# The flags -s and -w and the tag lambda.norpc make the binary smaller, so that Lambda
+# starts it sooner. With -trimpath, the binary does not contain paths of the build
+# machine. sam does not pass the architecture to make, so GOARCH must match Architectures
+# in template.yaml. For "sam local" on an Intel or AMD machine, run GOARCH=amd64 sam
+# build.
 GOARCH ?= arm64
 
-# Each function logs its version when it starts. In a git clone the go command knows it. In
-# a source archive, set it: VERSION=v1.2.3 sam build.
+# Each function logs its version when it starts. In a git clone, the go command finds the
+# version. In a source archive, set the version: VERSION=v1.2.3 sam build.
 VERSION ?=
 ldflags = -s -w -X github.com/asanaauth/asanaauth/internal/version.linked=$(VERSION)
 

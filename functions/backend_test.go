@@ -17,13 +17,13 @@ import (
 // saas is the backend of a SaaS app.
 type saas struct {
 	connections *lambdatest.Function
-	arn         string // its IAM identity; "" sends requests without an identity
+	arn         string // IAM identity of its requests; "" means none
 }
 
 const saasARN = "arn:aws:sts::111122223333:assumed-role/saas/nightly"
 
-// send sends a request to the function connections.
-func (s saas) send(t testing.TB, method, path, body string) answer {
+// send sends a request to the Lambda function connections.
+func (s saas) send(t testing.TB, method, path, body string) response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
 	if err != nil {
@@ -39,11 +39,12 @@ func (s saas) send(t testing.TB, method, path, body string) answer {
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	return read(t, resp)
+	return readResponse(t, resp)
 }
 
-// ask sends a request and fails the test if the response has another status.
-func (s saas) ask(t testing.TB, method, path, body string, status int) answer {
+// mustSend is like send, but fails the test if the response does not have the given
+// status.
+func (s saas) mustSend(t testing.TB, method, path, body string, status int) response {
 	t.Helper()
 	a := s.send(t, method, path, body)
 	if a.status != status {
@@ -55,9 +56,9 @@ func (s saas) ask(t testing.TB, method, path, body string, status int) answer {
 	return a
 }
 
-// follow opens a link, gives consent at Asana as person, and returns the connect code from
-// the return URL.
-func (b *browser) follow(t testing.TB, d *deployment, f map[string]*lambdatest.Function, link, person string) string {
+// followLink opens a link, gives consent at Asana as the given person, and returns the
+// connect code in the return URL.
+func (b *browser) followLink(t testing.TB, d *deployment, f map[string]*lambdatest.Function, link, person string) string {
 	t.Helper()
 	u, err := url.Parse(link)
 	if err != nil || u.Scheme+"://"+u.Host != public {
@@ -87,8 +88,8 @@ func (b *browser) follow(t testing.TB, d *deployment, f map[string]*lambdatest.F
 
 func quoted(s string) string { b, _ := json.Marshal(s); return string(b) }
 
-// object decodes the JSON object in the body of a response.
-func object(t testing.TB, a answer) map[string]any {
+// object decodes the JSON object in the response body.
+func object(t testing.TB, a response) map[string]any {
 	t.Helper()
 	var m map[string]any
 	if err := json.Unmarshal([]byte(a.body), &m); err != nil {
@@ -97,7 +98,7 @@ func object(t testing.TB, a answer) map[string]any {
 	return m
 }
 
-// member returns the member of m at path.
+// member returns the member of m with the given path, for example "attributed_to", "gid".
 func member(m map[string]any, path ...string) any {
 	for _, name := range path[:len(path)-1] {
 		m, _ = m[name].(map[string]any)
@@ -105,31 +106,33 @@ func member(m map[string]any, path ...string) any {
 	return m[path[len(path)-1]]
 }
 
-// whoSignedIn signs a person in and redeems a session code of theirs.
+// whoSignedIn signs a person in, creates a session code, and redeems the code as the
+// backend.
 func (s saas) whoSignedIn(t testing.TB, d *deployment, f map[string]*lambdatest.Function, b *browser) {
 	t.Helper()
 	b.signIn(t, d, f["authorize"], f["callback"])
-	x := b.ask(t, f["session"], http.MethodPost, "/session/code", "{}", http.StatusCreated).text("session_code")
+	x := b.mustSend(t, f["session"], http.MethodPost, "/session/code", "{}", http.StatusCreated).text("session_code")
 	b.seen = append(b.seen, x)
-	who := s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusOK)
+	who := s.mustSend(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusOK)
 	if m := object(t, who); m["owner"] != "asana:"+asanatest.Member || member(m, "attributed_to", "gid") != asanatest.Member {
 		t.Errorf("redeeming the session code: got %s, want a connection of %s", who.body, asanatest.Member)
 	}
-	s.ask(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusBadRequest)
+	s.mustSend(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusBadRequest)
 }
 
-// listFour lists an owner's four connections, page by page.
+// listFour checks that the owner tenant has four connections. It lists them in pages of
+// two.
 func (s saas) listFour(t testing.TB) {
 	t.Helper()
 	ids := map[string]bool{}
 	for cursor := "?owner=tenant&limit=2"; cursor != ""; {
-		m := object(t, s.ask(t, http.MethodGet, "/connections"+cursor, "", http.StatusOK))
+		m := object(t, s.mustSend(t, http.MethodGet, "/connections"+cursor, "", http.StatusOK))
 		for _, c := range m["data"].([]any) {
 			ids[c.(map[string]any)["id"].(string)] = true
 		}
 		if cursor = ""; m["next_cursor"] != nil {
 			cursor = "?owner=tenant&limit=2&cursor=" + url.QueryEscape(m["next_cursor"].(string))
-			s.ask(t, http.MethodGet, strings.Replace("/connections"+cursor, "=tenant", "=other", 1), "", http.StatusBadRequest)
+			s.mustSend(t, http.MethodGet, strings.Replace("/connections"+cursor, "=tenant", "=other", 1), "", http.StatusBadRequest)
 		}
 	}
 	if len(ids) != 4 {
@@ -137,96 +140,100 @@ func (s saas) listFour(t testing.TB) {
 	}
 }
 
-// TestBackend calls every backend route of the built functions, which have only the
-// permissions of template.yaml.
+// TestBackend calls every route for backends. The Lambda functions are built programs
+// that have only the permissions in template.yaml.
 func TestBackend(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	f := d.startAll(t)
 	s, b := saas{f["connections"], saasARN}, newBrowser()
 
-	// A link, and the connection that it leads to.
-	link := s.ask(t, http.MethodPost, "/links", `{"owner":"tenant","person":"ann","asana_user":"`+asanatest.Member+`"}`, http.StatusCreated)
+	// Create a link, follow it, and redeem its connect code for a connection.
+	link := s.mustSend(t, http.MethodPost, "/links", `{"owner":"tenant","person":"ann","asana_user":"`+asanatest.Member+`"}`, http.StatusCreated)
 	b.seen = append(b.seen, strings.TrimPrefix(link.text("url"), public+"/authorize?link="))
-	stolen := b.follow(t, d, f, link.text("url"), asanatest.Member)
-	s.ask(t, http.MethodPost, "/connections", `{"connect_code":`+quoted(stolen)+`,"owner":"tenant","person":"bob"}`, http.StatusBadRequest)
-	code := b.follow(t, d, f, link.text("url"), asanatest.Member)
+	stolen := b.followLink(t, d, f, link.text("url"), asanatest.Member)
+	s.mustSend(t, http.MethodPost, "/connections", `{"connect_code":`+quoted(stolen)+`,"owner":"tenant","person":"bob"}`, http.StatusBadRequest)
+	code := b.followLink(t, d, f, link.text("url"), asanatest.Member)
 	redeem := `{"connect_code":` + quoted(code) + `,"owner":"tenant","person":"ann"}`
-	made := s.ask(t, http.MethodPost, "/connections", redeem, http.StatusCreated)
+	made := s.mustSend(t, http.MethodPost, "/connections", redeem, http.StatusCreated)
 	id := made.text("id")
 	if m := object(t, made); member(m, "attributed_to", "gid") != asanatest.Member || m["status"] != "active" || m["kind"] != "oauth" || m["owner"] != "tenant" {
 		t.Errorf("redeeming the connect code: got %s, want an active oauth connection of tenant", made.body)
 	}
-	s.ask(t, http.MethodPost, "/connections", redeem, http.StatusBadRequest)
-	if a := s.ask(t, http.MethodGet, "/connections/"+id+"?owner=tenant", "", http.StatusOK); a.body != made.body {
+	s.mustSend(t, http.MethodPost, "/connections", redeem, http.StatusBadRequest)
+	if a := s.mustSend(t, http.MethodGet, "/connections/"+id+"?owner=tenant", "", http.StatusOK); a.body != made.body {
 		t.Errorf("GET of the connection: got %s\nwant %s", a.body, made.body)
 	}
-	s.ask(t, http.MethodGet, "/connections/"+id+"?owner=other", "", http.StatusNotFound)
-	token := s.ask(t, http.MethodPost, "/connections/"+id+"/token", `{"min_ttl":300}`, http.StatusOK).text("access_token")
+	s.mustSend(t, http.MethodGet, "/connections/"+id+"?owner=other", "", http.StatusNotFound)
+	token := s.mustSend(t, http.MethodPost, "/connections/"+id+"/token", `{"min_ttl":300}`, http.StatusOK).text("access_token")
 	if b.seen = append(b.seen, token); !accepted(t, d, token) {
 		t.Error("Asana does not accept the token")
 	}
-	if m := object(t, s.ask(t, http.MethodGet, "/connections/"+id+"/capabilities", "", http.StatusOK)); m["active"] != true || m["scope_missing"] != "" {
+	if m := object(t, s.mustSend(t, http.MethodGet, "/connections/"+id+"/capabilities", "", http.StatusOK)); m["active"] != true || m["scope_missing"] != "" {
 		t.Errorf("got capabilities %v, want active and no missing scope", m)
 	}
-	if m := object(t, s.ask(t, http.MethodGet, "/connections/"+id+"/membership?workspace="+asanatest.Acme, "", http.StatusOK)); m["can_write"] != true {
+	if m := object(t, s.mustSend(t, http.MethodGet, "/connections/"+id+"/membership?workspace="+asanatest.Acme, "", http.StatusOK)); m["can_write"] != true {
 		t.Errorf("got membership %v, want can_write", m)
 	}
 
 	s.whoSignedIn(t, d, f, b)
 
-	// Imports.
+	// Import connections.
 	pat := d.asana.PersonalAccessToken(asanatest.Bot)
-	bot := s.ask(t, http.MethodPost, "/connections", `{"token":`+quoted(pat)+`,"owner":"tenant","kind":"personal_access_token"}`, http.StatusCreated)
+	bot := s.mustSend(t, http.MethodPost, "/connections", `{"token":`+quoted(pat)+`,"owner":"tenant","kind":"personal_access_token"}`, http.StatusCreated)
 	if m := object(t, bot); m["last_refreshed_at"] != nil || m["kind"] != "personal_access_token" {
 		t.Errorf("importing the bot's token: got %s, want kind personal_access_token and last_refreshed_at null", bot.body)
 	}
-	if got := s.ask(t, http.MethodPost, "/connections/"+bot.text("id")+"/token", "", http.StatusOK).text("access_token"); got != pat {
-		t.Error("the token of the bot's connection is not the imported one")
+	if got := s.mustSend(t, http.MethodPost, "/connections/"+bot.text("id")+"/token", "", http.StatusOK).text("access_token"); got != pat {
+		t.Error("the token of the bot's connection differs from the imported token")
 	}
-	account := s.ask(t, http.MethodPost, "/connections", `{"token":`+quoted(d.asana.ServiceAccountToken(asanatest.ServiceAccount))+`,"owner":"tenant","kind":"service_account"}`, http.StatusCreated)
-	bad := s.ask(t, http.MethodPost, "/connections", `{"token":"0/none","owner":"tenant","kind":"service_account"}`, http.StatusUnprocessableEntity)
+	account := s.mustSend(t, http.MethodPost, "/connections", `{"token":`+quoted(d.asana.ServiceAccountToken(asanatest.ServiceAccount))+`,"owner":"tenant","kind":"service_account"}`, http.StatusCreated)
+	bad := s.mustSend(t, http.MethodPost, "/connections", `{"token":"0/none","owner":"tenant","kind":"service_account"}`, http.StatusUnprocessableEntity)
 	if bad.text("reason") != "inactive" || bad.text("type") != "urn:asanaauth:problem:token-rejected" {
 		t.Errorf("importing an unknown token: got %s, want token-rejected and inactive", bad.body)
 	}
 	elsewhere := d.asana.RefreshToken(clientID, asanatest.Guest)
-	s.ask(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(elsewhere)+`,"owner":"tenant"}`, http.StatusCreated)
+	s.mustSend(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(elsewhere)+`,"owner":"tenant"}`, http.StatusCreated)
 	again := d.asana.RefreshToken(clientID, asanatest.Guest)
-	s.ask(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(again)+`,"owner":"tenant"}`, http.StatusConflict)
+	s.mustSend(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(again)+`,"owner":"tenant"}`, http.StatusConflict)
 
-	// The reader.
-	read := s.ask(t, http.MethodPatch, "/connections/"+account.text("id"), `{"reader_of":["`+asanatest.Acme+`"]}`, http.StatusOK)
+	// Make the service account the workspace's reader.
+	read := s.mustSend(t, http.MethodPatch, "/connections/"+account.text("id"), `{"reader_of":["`+asanatest.Acme+`"]}`, http.StatusOK)
 	if fmt.Sprint(object(t, read)["reader_of"]) != "["+asanatest.Acme+"]" {
 		t.Errorf("naming a reader: got %s, want reader_of with the workspace", read.body)
 	}
-	s.ask(t, http.MethodPatch, "/connections/"+id, `{"reader_of":[]}`, http.StatusConflict)
-	for _, ask := range []func() answer{
-		func() answer { return b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK) },
-		func() answer { return s.ask(t, http.MethodGet, "/connections/"+id+"/capabilities", "", http.StatusOK) },
+	s.mustSend(t, http.MethodPatch, "/connections/"+id, `{"reader_of":[]}`, http.StatusConflict)
+	for _, ask := range []func() response{
+		func() response {
+			return b.mustSend(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
+		},
+		func() response {
+			return s.mustSend(t, http.MethodGet, "/connections/"+id+"/capabilities", "", http.StatusOK)
+		},
 	} {
 		path := "/api/1.0/users/" + asanatest.Member + "/workspace_memberships"
 		d.asana.Inject(asanatest.Fault{Path: path, Status: http.StatusForbidden, Body: `{"errors":[{"message":"Full permissions are required to access this endpoint."}]}`})
 		if a := ask(); !strings.Contains(a.body, `"asked_with":"reader"`) || !strings.Contains(a.body, `"can_write":true`) {
-			t.Errorf("got %s, want the reader's answer", a.body)
+			t.Errorf("got %s, want the membership that the reader returns", a.body)
 		}
 	}
 
-	// List the connections, page by page, and end them.
+	// List the connections, and disconnect them.
 	s.listFour(t)
-	if m := object(t, s.ask(t, http.MethodGet, "/connections?asana_user="+asanatest.Member, "", http.StatusOK)); len(m["data"].([]any)) != 2 {
+	if m := object(t, s.mustSend(t, http.MethodGet, "/connections?asana_user="+asanatest.Member, "", http.StatusOK)); len(m["data"].([]any)) != 2 {
 		t.Errorf("connections of the Asana user: got %v, want 2", m)
 	}
 	checkNoSecrets(t, d, b)
 	// Another connection of the same Asana user is active, so the grant is not revoked.
-	if a := s.ask(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK); a.body != `{"status":"disconnected","revoked_at_asana":false}` {
+	if a := s.mustSend(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK); a.body != `{"status":"disconnected","revoked_at_asana":false}` {
 		t.Errorf("DELETE of the connection: got %s, want disconnected and revoked_at_asana false", a.body)
 	}
-	s.ask(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK)
-	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)
-	if a := s.ask(t, http.MethodDelete, "/connections?owner=tenant", "", http.StatusAccepted); a.body != `{"disconnected":3,"revoking":0,"left":0}` {
+	s.mustSend(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK)
+	s.mustSend(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)
+	if a := s.mustSend(t, http.MethodDelete, "/connections?owner=tenant", "", http.StatusAccepted); a.body != `{"disconnected":3,"revoking":0,"left":0}` {
 		t.Errorf("DELETE by owner: got %s, want 3 disconnected", a.body)
 	}
-	if a := s.ask(t, http.MethodDelete, "/connections?asana_user="+asanatest.Member, "", http.StatusAccepted); a.body != `{"disconnected":1,"revoking":0,"left":0}` {
+	if a := s.mustSend(t, http.MethodDelete, "/connections?asana_user="+asanatest.Member, "", http.StatusAccepted); a.body != `{"disconnected":1,"revoking":0,"left":0}` {
 		t.Errorf("DELETE by Asana user: got %s, want 1 disconnected", a.body)
 	}
 	if accepted(t, d, token) {
@@ -234,12 +241,12 @@ func TestBackend(t *testing.T) {
 	}
 	checkNoSecrets(t, d, b)
 	for _, unused := range unusedOf("connections", d.template.Functions["connections"], d.proxies["connections"]) {
-		if unused != "connections kms:Encrypt" && unused != "connections dynamodb:PutItem k#keyring" { // TestBackendFirst
+		if unused != "connections kms:Encrypt" && unused != "connections dynamodb:PutItem k#keyring" { // TestBackendFirst uses these
 			t.Errorf("template.yaml has an unused permission: %s", unused)
 		}
 	}
 	checkNothingDenied(t, d)
-	f["connections"].Kill() // when the process has ended, its log is complete
+	f["connections"].Kill() // the log is complete only when the process has ended
 	for _, event := range []string{"connected", "imported", "token_released", "revoked", "denied"} {
 		if !strings.Contains(strings.Join(f["connections"].Logs(), "\n"), `"audit":"`+event+`"`) {
 			t.Errorf("the log has no audit line %s", event)
@@ -257,7 +264,7 @@ func TestBackendWithoutIdentity(t *testing.T) {
 	d := deploy(t)
 	s := saas{connections: d.start(t, "connections")}
 	for _, path := range []string{"/links", "/connections", "/connections/con_aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", "/connections/x/y/z"} {
-		a := s.ask(t, http.MethodPost, path, `{"owner":"o"}`, http.StatusUnauthorized)
+		a := s.mustSend(t, http.MethodPost, path, `{"owner":"o"}`, http.StatusUnauthorized)
 		if a.text("type") != "urn:asanaauth:problem:unauthenticated" {
 			t.Errorf("POST %s: got %s, want unauthenticated", path, a.body)
 		}
@@ -267,22 +274,24 @@ func TestBackendWithoutIdentity(t *testing.T) {
 	}
 }
 
-// TestParallelBackends requests a token fifty times at once, from several processes. The
-// stored token has expired, and the processes must send only one refresh request to Asana.
+// TestParallelBackends requests a token fifty times concurrently, from five processes.
+// The stored token has expired. The processes must send only one refresh request to
+// Asana.
 func TestParallelBackends(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
 	d := deploy(t)
 	s := saas{d.start(t, "connections"), saasARN}
 	refresh := d.asana.RefreshToken(clientID, asanatest.Member)
-	id := s.ask(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(refresh)+`,"owner":"o"}`, http.StatusCreated).text("id")
+	id := s.mustSend(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(refresh)+`,"owner":"o"}`, http.StatusCreated).text("id")
 	d.expire(t)
 	before := d.asana.CountRequests("refresh_token")
 	running := []saas{s}
 	for len(running) < processes {
 		running = append(running, saas{d.start(t, "connections"), saasARN})
 	}
-	// Asana responds only after the other processes have read the connection repeatedly.
+	// Asana's response waits until the other processes have read the connection several
+	// times.
 	rows := d.proxies["connections"].rows
 	rows.ClearCalls()
 	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Before: func(*http.Request) {
@@ -316,16 +325,16 @@ func TestParallelBackends(t *testing.T) {
 	checkNothingDenied(t, d)
 }
 
-// TestBackendFirst checks that an import works as the first request to an installation, when
-// the keyring does not exist yet.
+// TestBackendFirst checks that an import can be the first request to an installation. The
+// import must create the keyring.
 func TestBackendFirst(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	s := saas{d.start(t, "connections"), saasARN}
 	body := `{"token":` + quoted(d.asana.PersonalAccessToken(asanatest.Bot)) + `,"owner":"o","kind":"personal_access_token"}`
-	id := s.ask(t, http.MethodPost, "/connections", body, http.StatusCreated).text("id")
+	id := s.mustSend(t, http.MethodPost, "/connections", body, http.StatusCreated).text("id")
 	other := saas{d.start(t, "connections"), saasARN}
-	other.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
+	other.mustSend(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
 	checkNothingDenied(t, d)
 	for _, unused := range unusedOf("connections", d.template.Functions["connections"], d.proxies["connections"]) {
 		if unused == "connections kms:Encrypt" || unused == "connections dynamodb:PutItem k#keyring" {

@@ -12,30 +12,31 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// browser stores the cookies of PUBLIC_URL's host.
+// browser simulates a browser that stores the cookies of PUBLIC_URL's host.
 type browser struct {
 	cookies map[string]string
-	seen    []string // all cookies, states, codes and tokens so far
+	seen    []string // all secrets that the browser has received: cookies, states, codes and tokens
 }
 
 func newBrowser() *browser { return &browser{cookies: map[string]string{}} }
 
-// answer is a response whose body has been read.
-type answer struct {
+// response is an HTTP response whose body has been read.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// text returns a string member of the JSON body, or "" if the body does not have it.
-func (a answer) text(name string) string {
+// text returns a string member of the JSON body, or "" if the body does not contain it.
+func (a response) text(name string) string {
 	var members map[string]any
 	json.Unmarshal([]byte(a.body), &members)
 	text, _ := members[name].(string)
 	return text
 }
 
-// request returns a request of the browser: one of the app's frontend, or a navigation.
+// request returns a request with the browser's cookies. If frontend is true, the app's
+// frontend sends it with fetch; otherwise it is a navigation.
 func (b *browser) request(t testing.TB, method, path, body string, frontend bool) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
@@ -56,8 +57,8 @@ func (b *browser) request(t testing.TB, method, path, body string, frontend bool
 	return r
 }
 
-// send sends a request to a function and stores the cookies of the response.
-func (b *browser) send(t testing.TB, f *lambdatest.Function, r *http.Request) answer {
+// send sends a request to a Lambda function and stores the cookies in the response.
+func (b *browser) send(t testing.TB, f *lambdatest.Function, r *http.Request) response {
 	t.Helper()
 	resp, err := f.Do(r)
 	if err != nil {
@@ -70,21 +71,21 @@ func (b *browser) send(t testing.TB, f *lambdatest.Function, r *http.Request) an
 			b.seen = append(b.seen, c.Value)
 		}
 	}
-	return read(t, resp)
+	return readResponse(t, resp)
 }
 
-func read(t testing.TB, resp *http.Response) answer {
+func readResponse(t testing.TB, resp *http.Response) response {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{resp.StatusCode, resp.Header, string(body)}
+	return response{resp.StatusCode, resp.Header, string(body)}
 }
 
-// ask sends a request of the app's frontend and fails the test if the response has another
-// status.
-func (b *browser) ask(t testing.TB, f *lambdatest.Function, method, path, body string, status int) answer {
+// mustSend sends a request from the app's frontend. It fails the test if the response
+// does not have the given status.
+func (b *browser) mustSend(t testing.TB, f *lambdatest.Function, method, path, body string, status int) response {
 	t.Helper()
 	a := b.send(t, f, b.request(t, method, path, body, true))
 	if a.status != status {
@@ -93,9 +94,9 @@ func (b *browser) ask(t testing.TB, f *lambdatest.Function, method, path, body s
 	return a
 }
 
-// consent starts a sign-in, gives consent at Asana, and returns the URL to which Asana
+// startSignIn starts a sign-in, gives consent at Asana, and returns the URL to which Asana
 // redirects the browser.
-func (b *browser) consent(t testing.TB, d *deployment, authorize *lambdatest.Function) *url.URL {
+func (b *browser) startSignIn(t testing.TB, d *deployment, authorize *lambdatest.Function) *url.URL {
 	t.Helper()
 	a := b.send(t, authorize, b.request(t, http.MethodGet, "/authorize?app_state=abc", "", false))
 	if a.status != http.StatusSeeOther {
@@ -117,16 +118,16 @@ func (b *browser) consent(t testing.TB, d *deployment, authorize *lambdatest.Fun
 	return u
 }
 
-// signIn signs the browser in. The response type must be "code".
+// signIn signs the browser in. The OAuth response type must be "code".
 func (b *browser) signIn(t testing.TB, d *deployment, authorize, callback *lambdatest.Function) {
 	t.Helper()
-	back := b.consent(t, d, authorize)
-	b.arrive(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
+	back := b.startSignIn(t, d, authorize)
+	b.finishSignIn(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
 }
 
-// arrive sends r, the request after Asana's redirect, to the callback. It fails the test if
-// the browser is not signed in and redirected to the return URL.
-func (b *browser) arrive(t testing.TB, callback *lambdatest.Function, r *http.Request) {
+// finishSignIn sends r, the request that follows Asana's redirect, to the callback. The
+// callback must sign the browser in and redirect it to the return URL.
+func (b *browser) finishSignIn(t testing.TB, callback *lambdatest.Function, r *http.Request) {
 	t.Helper()
 	a := b.send(t, callback, r)
 	to := a.header.Get("Location")

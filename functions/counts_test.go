@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestCalls counts the calls to AWS, because each of them costs a round trip in production.
+// TestCalls counts the calls to AWS, because each call costs a round trip in production.
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -18,16 +18,16 @@ func TestCalls(t *testing.T) {
 	refresh, session := d.start(t, "refresh"), d.start(t, "session")
 	g := d.proxies["refresh"]
 
-	// A cold start reads the keyring and unwraps it, and makes no other calls.
+	// A cold start only reads the keyring and decrypts it.
 	check(t, "cold start: DynamoDB", g.rows.Actions(), "BatchGetItem")
 	check(t, "cold start: KMS", g.keys.Actions(), "Decrypt")
 	check(t, "cold start: Secrets Manager", g.secrets.Actions())
 	d.clearCalls()
 
-	b.ask(t, session, http.MethodGet, "/session", "", http.StatusOK)
+	b.mustSend(t, session, http.MethodGet, "/session", "", http.StatusOK)
 	check(t, "session: DynamoDB", d.proxies["session"].rows.Actions(), "BatchGetItem")
 
-	b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
+	b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 	check(t, "valid token: DynamoDB", g.rows.Actions(), "BatchGetItem")
 	check(t, "valid token: KMS", g.keys.Actions())
 	check(t, "valid token: Secrets Manager", g.secrets.Actions())
@@ -36,13 +36,14 @@ func TestCalls(t *testing.T) {
 		d.expire(t)
 		d.clearCalls()
 		before := d.asana.CountRequests("refresh_token")
-		b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
+		b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 		check(t, when+": DynamoDB", g.rows.Actions(), "BatchGetItem", "PutItem", "PutItem")
 		check(t, when+": KMS", g.keys.Actions())
 		if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
 			t.Errorf("%s: got %d requests to Asana, want 1", when, got)
 		}
-		// The client secret is fetched when it is first needed, and then cached.
+		// The first refresh fetches the client secret, and later ones use the cached
+		// secret.
 		if when == "first refresh" {
 			check(t, when+": Secrets Manager", g.secrets.Actions(), "GetSecretValue")
 		} else {
@@ -58,7 +59,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// check compares the actions of calls.
+// check compares the AWS actions that were called with the wanted ones.
 func check(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -66,7 +67,8 @@ func check(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
-// TestKeyringNotCached checks that every request calls KMS if KEY_CACHE_TTL is 0.
+// TestKeyringNotCached checks that KEY_CACHE_TTL=0 disables the cache, so that every
+// request calls KMS.
 func TestKeyringNotCached(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "KEY_CACHE_TTL", "0")
@@ -74,26 +76,26 @@ func TestKeyringNotCached(t *testing.T) {
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
 	session := d.start(t, "session")
 	d.clearCalls()
-	b.ask(t, session, http.MethodGet, "/session", "", http.StatusOK)
+	b.mustSend(t, session, http.MethodGet, "/session", "", http.StatusOK)
 	check(t, "session: KMS", d.proxies["session"].keys.Actions(), "Decrypt")
 }
 
-// TestBackendCalls checks that a valid token costs a backend one read, and that a refresh
-// costs two writes in addition.
+// TestBackendCalls counts the calls to AWS for a token request from a backend. A valid
+// token costs one read. A refresh costs one read and two writes.
 func TestBackendCalls(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	s := saas{d.start(t, "connections"), saasARN}
 	body := `{"refresh_token":` + quoted(d.asana.RefreshToken(clientID, asanatest.Member)) + `,"owner":"o"}`
-	id := s.ask(t, http.MethodPost, "/connections", body, http.StatusCreated).text("id")
+	id := s.mustSend(t, http.MethodPost, "/connections", body, http.StatusCreated).text("id")
 	g := d.proxies["connections"]
 	d.clearCalls()
-	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
+	s.mustSend(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
 	check(t, "valid token: DynamoDB", g.rows.Actions(), "BatchGetItem")
 	check(t, "valid token: KMS", g.keys.Actions())
 	d.expire(t)
 	d.clearCalls()
-	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
+	s.mustSend(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusOK)
 	check(t, "refresh: DynamoDB", g.rows.Actions(), "BatchGetItem", "PutItem", "PutItem")
 	check(t, "refresh: KMS", g.keys.Actions())
 	check(t, "refresh: Secrets Manager", g.secrets.Actions())

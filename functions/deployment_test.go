@@ -31,28 +31,29 @@ const (
 	clientSecret = "client-secret-of-the-tests"
 )
 
-// deployment is a deployment of template.yaml on this machine. It runs the built functions,
-// each with the variables and the permissions that the template gives it. It uses local
-// servers of DynamoDB, KMS and Secrets Manager, and offline Asana.
+// deployment simulates a deployment of template.yaml on this machine. It runs the built
+// functions, each with the variables and the permissions that the template gives it.
+// Local servers stand in for DynamoDB, KMS and Secrets Manager, and the offline Asana
+// stands in for Asana.
 type deployment struct {
 	*admin
 	asana     *asanatest.Asana
 	asanaFile string
 	template  template.Template
-	store     *dynamo.Store // with all permissions
+	store     *dynamo.Store // has all permissions
 	table     string
 	env       map[string]string
-	proxies   map[string]proxies     // by function
+	proxies   map[string]proxies     // by function name
 	processes []*lambdatest.Function // all started functions
 }
 
-// proxies are the proxies between one function and the AWS servers.
+// proxies contains the proxies between one function and the servers of the AWS APIs.
 type proxies struct{ rows, keys, secrets *awsproxy.Proxy }
 
 func (g proxies) all() []*awsproxy.Proxy { return []*awsproxy.Proxy{g.rows, g.keys, g.secrets} }
 
-// deploy makes a deployment with its own table, KMS key and secret. changes are names and
-// values of variables.
+// deploy makes a deployment with its own table, KMS key and secret. changes alternates
+// names and values of environment variables.
 func deploy(t *testing.T, changes ...string) *deployment {
 	t.Helper()
 	functest.LookAtSources(t)
@@ -89,8 +90,8 @@ func deploy(t *testing.T, changes ...string) *deployment {
 	return d
 }
 
-// start starts a process of a function, with the variables that template.yaml and Lambda
-// set.
+// start starts a process that runs a function, with the variables that template.yaml and
+// Lambda set.
 func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	t.Helper()
 	g := d.proxies[name]
@@ -110,8 +111,9 @@ func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	return f
 }
 
-// startAll starts a process of each function. It starts callback and connections last,
-// because they create the keyring when they start. The other functions start without one.
+// startAll starts a process for each function. It starts callback and connections last,
+// because they create the keyring when they start. The other functions must also start
+// without a keyring.
 func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	t.Helper()
 	all := map[string]*lambdatest.Function{}
@@ -125,7 +127,7 @@ func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	return all
 }
 
-// clearCalls removes the recorded calls of all proxies.
+// clearCalls removes the calls that all proxies have recorded.
 func (d *deployment) clearCalls() {
 	for _, g := range d.proxies {
 		for _, one := range g.all() {
@@ -153,7 +155,7 @@ func (d *deployment) hot(t *testing.T) *store.Hot {
 	return nil
 }
 
-// write replaces a row.
+// write replaces the row whose rev is replaces.
 func (d *deployment) write(t *testing.T, row store.Row, replaces int64) {
 	t.Helper()
 	if err := d.store.Write(t.Context(), store.Put(row, replaces, "test")); err != nil {
@@ -161,7 +163,7 @@ func (d *deployment) write(t *testing.T, row store.Row, replaces int64) {
 	}
 }
 
-// expire changes the row of the only connection so that its access token has expired.
+// expire makes the access token of the only connection expire, by changing its row.
 func (d *deployment) expire(t *testing.T) {
 	t.Helper()
 	hot := d.hot(t)
@@ -169,9 +171,9 @@ func (d *deployment) expire(t *testing.T) {
 	d.write(t, hot, hot.Rev)
 }
 
-// credentials returns everything that no row and no log line may contain: the tokens and
-// codes that Asana has issued so far, the client secret, and the person's name, e-mail
-// address and picture.
+// credentials returns the texts that no row and no log line may contain. They are the
+// tokens and codes that Asana has issued, the client secret, and the person's name,
+// e-mail address and picture.
 func (d *deployment) credentials(t *testing.T) []string {
 	t.Helper()
 	data, err := os.ReadFile(d.asanaFile)
@@ -198,7 +200,7 @@ func (d *deployment) logged() string {
 	return all.String()
 }
 
-// text returns every value in the table, including keys and binary values.
+// text returns every attribute value in the table, including keys and binary values.
 func (d *deployment) text(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder

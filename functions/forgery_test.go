@@ -14,9 +14,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// TestForeignKeyring checks that a function does not use a keyring that is wrapped by a
-// foreign KMS key. An attacker who can write the table could store such a keyring and then
-// decrypt all fields that are sealed with it.
+// TestForeignKeyring checks that a function does not use a keyring that another KMS key
+// encrypts. Suppose that an attacker can write the table and stores their own keyring. If
+// a function used that keyring, the attacker could decrypt all tokens that are encrypted
+// with it.
 func TestForeignKeyring(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -38,17 +39,17 @@ func TestForeignKeyring(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			honest := rows[store.KeyringKey].(*store.Keyring)
+			original := rows[store.KeyringKey].(*store.Keyring)
 			planted := &store.Keyring{Wrapped: out.CiphertextBlob, KMSKey: hint}
-			d.write(t, planted, honest.Rev)
+			d.write(t, planted, original.Rev)
 			refresh := d.start(t, "refresh")
-			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusServiceUnavailable)
+			b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusServiceUnavailable)
 			if log := strings.Join(refresh.Logs(), "\n"); !strings.Contains(log, `"alarm":"kms_denied"`) {
 				t.Errorf("the log has no alarm kms_denied:\n%s", log)
 			}
-			// The same process works again when the honest keyring is restored.
-			d.write(t, &store.Keyring{Wrapped: honest.Wrapped, KMSKey: honest.KMSKey}, planted.Rev)
-			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
+			// The same process works when the original keyring has been restored.
+			d.write(t, &store.Keyring{Wrapped: original.Wrapped, KMSKey: original.KMSKey}, planted.Rev)
+			b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 		})
 	}
 }

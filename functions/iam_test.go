@@ -25,7 +25,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// list is a string or a list of strings in an IAM policy.
+// list decodes a JSON value in an IAM policy that is either a string or a list of
+// strings.
 type list []string
 
 func (l *list) UnmarshalJSON(data []byte) error {
@@ -43,8 +44,8 @@ type statement struct {
 	Condition        map[string]map[string]list
 }
 
-// policy returns the statements of a policy in docs/iam. placeholders are placeholders in the
-// policy and their replacements, as for strings.NewReplacer.
+// policy returns the statements of the policy docs/iam/NAME.json. placeholders alternates
+// placeholders in the policy and their replacements, as for [strings.NewReplacer].
 func policy(t *testing.T, name string, placeholders ...string) []statement {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", "iam", name+".json"))
@@ -63,8 +64,8 @@ func policy(t *testing.T, name string, placeholders ...string) []statement {
 	return p.Statement
 }
 
-// matches reports whether text matches pattern, in which * stands for any text, as in IAM's
-// StringLike.
+// matches reports whether text matches pattern. As in IAM policies, * in pattern matches
+// any text.
 func matches(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	for i := range parts {
@@ -73,8 +74,8 @@ func matches(pattern, text string) bool {
 	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(text)
 }
 
-// TestPolicies checks that the policies in docs/iam allow exactly the routes that docs/iam.md
-// says.
+// TestPolicies checks that each policy in docs/iam allows exactly the intended routes,
+// and that docs/iam.md links to it.
 func TestPolicies(t *testing.T) {
 	routes := []string{
 		"POST/links", "GET/connections", "POST/connections", "DELETE/connections",
@@ -113,15 +114,15 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestLibraryPolicy checks that docs/iam/library.json has exactly the permissions that a Go
-// backend needs to use the library. They do not include deleting rows, so a connection that
-// the backend disconnects stays revoking.
+// TestLibraryPolicy checks that docs/iam/library.json has exactly the permissions that a
+// Go backend needs to use the library. The backend must not delete rows. Therefore a
+// connection that it disconnects keeps the status revoking.
 func TestLibraryPolicy(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	s := saas{d.start(t, "connections"), saasARN}
 	refresh := d.asana.RefreshToken(clientID, asanatest.Member)
-	id := s.ask(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(refresh)+`,"owner":"o"}`, http.StatusCreated).text("id")
+	id := s.mustSend(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(refresh)+`,"owner":"o"}`, http.StatusCreated).text("id")
 
 	var may template.Function
 	for _, s := range policy(t, "library", "TABLE_NAME", d.table) {
@@ -165,7 +166,8 @@ func TestLibraryPolicy(t *testing.T) {
 	if _, err := deployment.Links().Create(t.Context(), link.Request{Owner: "o"}); err != nil {
 		t.Errorf("creating a link: %v", err)
 	}
-	// Asana refuses the person's own token, so the library looks for a reader.
+	// Asana does not let the person's own token read memberships, so the library looks
+	// for a reader.
 	d.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/" + asanatest.Member + "/workspace_memberships", Status: http.StatusForbidden})
 	if _, err := deployment.Memberships().List(t.Context(), conn, ""); err != nil {
 		t.Errorf("listing memberships: %v", err)
@@ -186,10 +188,11 @@ func TestLibraryPolicy(t *testing.T) {
 	if hot := d.hot(t); hot.Status != string(asanaauth.Revoking) || d.asana.CountRequests("/-/oauth_revoke") != 1 {
 		t.Errorf("got connection status %s, want revoking, as docs/iam.md says", hot.Status)
 	}
-	s.ask(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)
+	s.mustSend(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)
 }
 
-// configOf returns a configuration for the SDK that uses the proxies as endpoints.
+// configOf returns a configuration for SDK clients that makes them send their requests to
+// the proxies.
 func configOf(g proxies) aws.Config {
 	return aws.Config{
 		Region: "eu-central-1",
@@ -200,10 +203,10 @@ func configOf(g proxies) aws.Config {
 	}
 }
 
-// endpoints maps the SDK's service ids to URLs.
+// endpoints maps service IDs of the SDK to endpoint URLs.
 type endpoints map[string]string
 
-// GetServiceBaseEndpoint returns the endpoint of a service. The SDK's clients call it.
+// GetServiceBaseEndpoint returns the endpoint for a service. SDK clients call it.
 func (e endpoints) GetServiceBaseEndpoint(_ context.Context, id string) (string, bool, error) {
 	u, ok := e[id]
 	return u, ok, nil

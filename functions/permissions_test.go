@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// needsAnHour has the permissions that functions use only after an hour. TestPermissions does
-// not wait that long.
+// needsAnHour lists the permissions that functions use only after an hour.
+// TestPermissions does not expect calls that need them.
 var needsAnHour = map[string]string{
 	"session dynamodb:PutItem s#*":    "a session is extended after an hour",
 	"refresh dynamodb:PutItem s#*":    "a session is extended after an hour",
@@ -23,45 +23,45 @@ var needsAnHour = map[string]string{
 	"disconnect dynamodb:PutItem s#*": "a session is extended after an hour",
 }
 
-// TestPermissions checks that template.yaml allows every call that a function makes, and that
-// every permission in template.yaml is used.
+// TestPermissions checks that template.yaml allows every AWS call of the functions, and
+// that the functions use every permission in template.yaml.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	f := d.startAll(t)
 	b, signIn := newBrowser(), func(b *browser) { b.signIn(t, d, f["authorize"], f["callback"]) }
 	signIn(b)
-	// A second process of callback reads the keyring that the first one created. So do the
-	// other functions, which started before the keyring existed.
+	// A second process of callback reads the keyring that the first process created. The
+	// other functions also read this keyring, although they started before it existed.
 	f["callback"] = d.start(t, "callback")
 	signIn(b)
 	other := newBrowser()
 	signIn(other)
-	b.ask(t, f["session"], http.MethodGet, "/session", "", http.StatusOK)
-	other.ask(t, f["session"], http.MethodDelete, "/session", "", http.StatusNoContent)
-	other.ask(t, f["session"], http.MethodGet, "/session", "", http.StatusUnauthorized)
+	b.mustSend(t, f["session"], http.MethodGet, "/session", "", http.StatusOK)
+	other.mustSend(t, f["session"], http.MethodDelete, "/session", "", http.StatusNoContent)
+	other.mustSend(t, f["session"], http.MethodGet, "/session", "", http.StatusUnauthorized)
 
-	b.ask(t, f["refresh"], http.MethodPost, "/refresh", "", http.StatusOK)
-	b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
+	b.mustSend(t, f["refresh"], http.MethodPost, "/refresh", "", http.StatusOK)
+	b.mustSend(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
 	deleteDuringRefresh(t, d, b, f["refresh"], http.MethodPost, "/refresh")
 	signIn(b)
 	deleteDuringRefresh(t, d, b, f["membership"], http.MethodGet, "/membership")
 	signIn(b)
-	b.ask(t, f["disconnect"], http.MethodPost, "/disconnect", "", http.StatusOK)
+	b.mustSend(t, f["disconnect"], http.MethodPost, "/disconnect", "", http.StatusOK)
 
-	// A sign-in with a link, a session code, and a workspace that may have a reader.
+	// Sign in with a link, create a session code, and make membership look for a reader.
 	s := saas{f["connections"], saasARN}
-	link := s.ask(t, http.MethodPost, "/links", `{"owner":"o"}`, http.StatusCreated).text("url")
-	newBrowser().follow(t, d, f, link, asanatest.Guest)
+	link := s.mustSend(t, http.MethodPost, "/links", `{"owner":"o"}`, http.StatusCreated).text("url")
+	newBrowser().followLink(t, d, f, link, asanatest.Guest)
 	signIn(b)
-	b.ask(t, f["session"], http.MethodPost, "/session/code", "", http.StatusCreated)
+	b.mustSend(t, f["session"], http.MethodPost, "/session/code", "", http.StatusCreated)
 	d.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/" + asanatest.Member + "/workspace_memberships", Status: http.StatusForbidden})
-	b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
+	b.mustSend(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
 
 	checkNothingDenied(t, d)
 	for name, function := range d.template.Functions {
 		if name == "connections" {
-			continue // TestBackend checks it
+			continue // TestBackend checks this function
 		}
 		for _, unused := range unusedOf(name, function, d.proxies[name]) {
 			if needsAnHour[unused] == "" {
@@ -72,7 +72,7 @@ func TestPermissions(t *testing.T) {
 }
 
 // deleteDuringRefresh deletes the connection while a function refreshes its tokens. The
-// function must then revoke the new tokens, because the person has no other connection.
+// function must revoke the new tokens, because the person has no other connection.
 func deleteDuringRefresh(t *testing.T, d *deployment, b *browser, f *lambdatest.Function, method, path string) {
 	t.Helper()
 	d.expire(t)
@@ -87,14 +87,14 @@ func deleteDuringRefresh(t *testing.T, d *deployment, b *browser, f *lambdatest.
 		}
 	}})
 	before := d.asana.CountRequests("/-/oauth_revoke")
-	b.ask(t, f, method, path, "", http.StatusConflict)
+	b.mustSend(t, f, method, path, "", http.StatusConflict)
 	if got := d.asana.CountRequests("/-/oauth_revoke") - before; got != 1 {
 		t.Errorf("%s: got %d revocations, want 1", path, got)
 	}
 }
 
-// unusedOf returns the permissions of a function that no recorded call needed. It ignores
-// permissions for logs, because Lambda itself writes the logs.
+// unusedOf returns the permissions in a function's role that no recorded call needed. It
+// ignores permissions for logs, because Lambda itself writes the logs.
 func unusedOf(name string, f template.Function, g proxies) []string {
 	used := map[string]bool{}
 	for _, one := range g.all() {
@@ -116,7 +116,7 @@ func unusedOf(name string, f template.Function, g proxies) []string {
 	return slices.Sorted(slices.Values(out))
 }
 
-// markUsed adds the permissions that allowed the parts of c to used.
+// markUsed adds to used the permissions that allowed the parts of c.
 func markUsed(used map[string]bool, f template.Function, c awsproxy.Call) {
 	if c.Status != http.StatusOK {
 		return
@@ -131,7 +131,8 @@ func markUsed(used map[string]bool, f template.Function, c awsproxy.Call) {
 	}
 }
 
-// TestExceptionsExist checks that the functions have the permissions in needsAnHour.
+// TestExceptionsExist checks that needsAnHour lists only permissions that the functions
+// have.
 func TestExceptionsExist(t *testing.T) {
 	t.Parallel()
 	all := map[string]bool{}

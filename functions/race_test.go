@@ -10,9 +10,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestParallelRefreshes sends fifty refresh requests at once to several processes, which
-// share only the row in the table. The access token has expired. The processes must send one
-// request to Asana, and return its new token to all callers.
+// TestParallelRefreshes sends fifty refresh requests concurrently to five processes,
+// which share only the table. The access token has expired. The processes must send one
+// request to Asana, and return the new token to all callers.
 func TestParallelRefreshes(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
@@ -25,7 +25,8 @@ func TestParallelRefreshes(t *testing.T) {
 	for i := range running {
 		running[i] = d.start(t, "refresh")
 	}
-	// Asana responds only after the other processes have read the connection repeatedly.
+	// Asana's response waits until the other processes have read the connection several
+	// times.
 	rows := d.proxies["refresh"].rows
 	rows.ClearCalls()
 	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Before: func(*http.Request) {
@@ -44,7 +45,7 @@ func TestParallelRefreshes(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			a := read(t, resp)
+			a := readResponse(t, resp)
 			if a.status != http.StatusOK {
 				t.Errorf("POST /refresh: got %d %s, want 200", a.status, a.body)
 			}
@@ -65,13 +66,13 @@ func TestParallelRefreshes(t *testing.T) {
 	}
 }
 
-// TestKilledDuringRefresh kills a function while it waits for Asana's response to a refresh.
-// Another process must refresh the token when the lease has expired. The test waits 15 s for
-// that.
+// TestKilledDuringRefresh kills a function while it waits for Asana's response to a
+// refresh request. Another process must refresh the token after the lease has expired,
+// which takes 15 s.
 func TestKilledDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it waits 15 s for a lease to expire")
+		t.Skip("waits 15 s for a lease to expire")
 	}
 	d := deploy(t)
 	b := newBrowser()
@@ -98,11 +99,11 @@ func TestKilledDuringRefresh(t *testing.T) {
 		t.Fatal("got a response from the killed function, want an error")
 	}
 	if hot := d.hot(t); hot.Lease == "" {
-		t.Fatal("the row has no lease, want the one of the killed function")
+		t.Fatal("the row has no lease, want the killed function's lease")
 	}
 
-	// The next request may use up its time waiting for the lease. It then gets a 503 with
-	// Retry-After, and is repeated.
+	// The next request may reach its time limit while it waits for the lease. In this
+	// case, it gets a 503 with Retry-After, and the test repeats it.
 	other, began := d.start(t, "refresh"), time.Now()
 	after := b.send(t, other, b.request(t, http.MethodPost, "/refresh", "", true))
 	if after.status == http.StatusServiceUnavailable && after.header.Get("Retry-After") != "" {
@@ -116,7 +117,7 @@ func TestKilledDuringRefresh(t *testing.T) {
 	}
 	token := after.text("access_token")
 	if got := d.asana.CountRequests("refresh_token") - before; got != 2 {
-		t.Errorf("got %d requests to Asana, want 2: of the killed function and of the next one", got)
+		t.Errorf("got %d requests to Asana, want 2: one from the killed function and one from the next", got)
 	}
 	if !accepted(t, d, token) {
 		t.Error("Asana does not accept the token")

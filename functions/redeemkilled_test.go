@@ -12,26 +12,27 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// hold is a proxy that blocks the first call of an action, either before or after it forwards
-// the call. The caller never gets a response to that call.
-type hold struct {
-	next, action string // URL of the server; action to block
+// blockingProxy is a proxy for DynamoDB. It blocks the first call with a given action,
+// either before or after it forwards the call. The caller never gets a response to the
+// blocked call.
+type blockingProxy struct {
+	next, action string // the server's URL, and the action to block
 	after        bool   // block after forwarding the call
 	once         sync.Once
 	reached      chan struct{} // closed when the call is blocked
 	end          chan struct{} // closed by the test to end the blocked call
 }
 
-// newHold starts a hold and returns its URL.
-func newHold(t *testing.T, next, action string, after bool) (h *hold, url string) {
-	h = &hold{next: next, action: action, after: after, reached: make(chan struct{}), end: make(chan struct{})}
+// newBlockingProxy starts a blocking proxy and also returns its URL.
+func newBlockingProxy(t *testing.T, next, action string, after bool) (h *blockingProxy, url string) {
+	h = &blockingProxy{next: next, action: action, after: after, reached: make(chan struct{}), end: make(chan struct{})}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return h, server.URL
 }
 
 // ServeHTTP implements http.Handler.
-func (h *hold) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *blockingProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -64,19 +65,20 @@ func (h *hold) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(respBody)
 }
 
-func (h *hold) stop() {
+func (h *blockingProxy) stop() {
 	close(h.reached)
 	<-h.end
 	panic(http.ErrAbortHandler)
 }
 
-// TestKilledWhileRedeeming kills a function while it redeems a connect code. Afterwards,
-// either the connection exists, or the code can still be redeemed.
+// TestKilledWhileRedeeming kills a function while it redeems a connect code. If the
+// transaction was not written, the code can still be redeemed. Otherwise, the connection
+// exists.
 func TestKilledWhileRedeeming(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		after bool
-		again int // status of the next attempt to redeem the code
+		again int // status of the next request that redeems the code
 	}{
 		"before the transaction": {false, http.StatusCreated},
 		"after the transaction":  {true, http.StatusBadRequest},
@@ -85,13 +87,13 @@ func TestKilledWhileRedeeming(t *testing.T) {
 			d := deploy(t)
 			f := d.startAll(t)
 			s, b := saas{f["connections"], saasARN}, newBrowser()
-			link := s.ask(t, http.MethodPost, "/links", `{"owner":"o","person":"p"}`, http.StatusCreated).text("url")
-			body := `{"connect_code":` + quoted(b.follow(t, d, f, link, asanatest.Member)) + `,"owner":"o","person":"p"}`
+			link := s.mustSend(t, http.MethodPost, "/links", `{"owner":"o","person":"p"}`, http.StatusCreated).text("url")
+			body := `{"connect_code":` + quoted(b.followLink(t, d, f, link, asanatest.Member)) + `,"owner":"o","person":"p"}`
 
 			rows := d.proxies["connections"].rows
 			through := rows.URL
-			var h *hold
-			h, rows.URL = newHold(t, through, "TransactWriteItems", c.after)
+			var h *blockingProxy
+			h, rows.URL = newBlockingProxy(t, through, "TransactWriteItems", c.after)
 			victim := saas{d.start(t, "connections"), saasARN}
 			rows.URL = through
 			gone := make(chan error, 1)
@@ -111,13 +113,13 @@ func TestKilledWhileRedeeming(t *testing.T) {
 				t.Fatal("got a response from the killed function, want an error")
 			}
 
-			s.ask(t, http.MethodPost, "/connections", body, c.again)
-			s.ask(t, http.MethodPost, "/connections", body, http.StatusBadRequest)
-			page := s.ask(t, http.MethodGet, "/connections?owner=o", "", http.StatusOK)
+			s.mustSend(t, http.MethodPost, "/connections", body, c.again)
+			s.mustSend(t, http.MethodPost, "/connections", body, http.StatusBadRequest)
+			page := s.mustSend(t, http.MethodGet, "/connections?owner=o", "", http.StatusOK)
 			if n := strings.Count(page.body, `"status":"active"`); n != 1 {
 				t.Errorf("got %d active connections, want 1: %s", n, page.body)
 			}
-			token := s.ask(t, http.MethodPost, "/connections/"+d.hot(t).Connection+"/token", "", http.StatusOK).text("access_token")
+			token := s.mustSend(t, http.MethodPost, "/connections/"+d.hot(t).Connection+"/token", "", http.StatusOK).text("access_token")
 			if b.seen = append(b.seen, token); !accepted(t, d, token) {
 				t.Error("Asana does not accept the token")
 			}

@@ -20,8 +20,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// backendRoutes returns the rows of the table of backend routes in docs/api.md, each as
-// "METHOD /path", sorted.
+// backendRoutes returns the routes in the table of backend routes in docs/api.md. Each
+// has the form "METHOD /path", and they are sorted.
 func backendRoutes(t *testing.T) []string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/api.md")
@@ -41,9 +41,9 @@ func backendRoutes(t *testing.T) []string {
 	return slices.Compact(out)
 }
 
-// TestBackendRouteTable checks that the table of docs/api.md has every method that the
-// handler serves on its paths, and no other. In template.yaml, each path must lead to the
-// handler, with the IAM authorizer.
+// TestBackendRouteTable checks that the table in docs/api.md lists exactly the methods
+// that the handler serves for each path. In template.yaml, each path must have the
+// function connections and the IAM authorizer.
 func TestBackendRouteTable(t *testing.T) {
 	t.Parallel()
 	h, err := httpapi.NewBackend(httpapi.Config{PublicURL: public,
@@ -54,7 +54,7 @@ func TestBackendRouteTable(t *testing.T) {
 	var served []string
 	for _, route := range backendRoutes(t) {
 		_, path, _ := strings.Cut(route, " ")
-		// No route has the method TRACE, so the response lists the methods of the path.
+		// No route allows the method TRACE, so the response lists the allowed methods.
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodTrace, public+strings.Replace(path, "{id}", "con_x", 1), nil))
 		if w.Code != http.StatusMethodNotAllowed {
@@ -73,7 +73,8 @@ func TestBackendRouteTable(t *testing.T) {
 	}
 }
 
-// unusedBackend returns zero values, for requests that are refused before they are used.
+// unusedBackend returns a Backend of zero values, for requests that are refused before
+// the handler uses them.
 func unusedBackend() httpapi.Backend {
 	return httpapi.Backend{
 		Connections: new(connection.Connections), Tokens: new(token.Tokens), Memberships: new(membership.Memberships),
@@ -81,8 +82,9 @@ func unusedBackend() httpapi.Backend {
 	}
 }
 
-// servedBy returns the function and the authorizer that API Gateway would choose for a path,
-// or "" if no route matches. {proxy+} matches one or more segments.
+// servedBy returns the function and the authorizer of the route in template.yaml that
+// matches path, or "" if no route matches. In a route, {proxy+} matches one or more
+// segments.
 func servedBy(t *testing.T, path string) string {
 	t.Helper()
 	for name, f := range template.Load(t).Functions {

@@ -20,20 +20,20 @@ import (
 	"github.com/asanaauth/asanaauth/functions/internal/functest/awsproxy"
 )
 
-// endpoint returns the URL of a server, from the environment variable name. It skips the test
-// if the variable is not set, and fails it if the host is not a loopback address. start is a
-// command that starts such a server.
+// endpoint returns the server URL in the environment variable name. If the variable is
+// not set, it skips the test with a message that shows start, a command that starts a
+// server. If the host is not a loopback address, it fails the test.
 func endpoint(t *testing.T, name, start string) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs servers of AWS APIs")
+		t.Skip("needs servers of AWS APIs")
 	}
 	at := os.Getenv(name)
 	if at == "" {
 		if os.Getenv("CI_SERVERS") == "1" {
 			t.Fatalf("CI_SERVERS is 1, but %s is not set", name)
 		}
-		t.Skipf("it needs a server: start one (%s) and set %s to its URL", start, name)
+		t.Skipf("needs a server: start one with %q, and set %s to its URL", start, name)
 	}
 	u, err := url.Parse(at)
 	if err != nil {
@@ -45,7 +45,7 @@ func endpoint(t *testing.T, name, start string) string {
 	return at
 }
 
-// admin has access to the servers without restrictions, like an administrator who deploys
+// admin has clients without restrictions, like an administrator who deploys
 // template.yaml.
 type admin struct {
 	dynamoDB, kmsURL, secretsURL string // URLs of the servers
@@ -74,8 +74,8 @@ func newAdmin(t *testing.T) *admin {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
 		},
 	}
-	// Some servers respond before they have read the whole request, and the SDK then
-	// repeats a call that succeeded. A proxy reads the whole request first.
+	// Some servers respond before they have read the whole request, so the SDK repeats a
+	// call that has succeeded. A proxy avoids this by reading the whole request first.
 	at := func(target string) *string { return aws.String(awsproxy.New(t, target, nil).URL) }
 	a.rows = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = at(a.dynamoDB) })
 	a.keys = kms.NewFromConfig(cfg, func(o *kms.Options) { o.BaseEndpoint = at(a.kmsURL) })
@@ -100,7 +100,7 @@ func (a *admin) table(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// t.Context() is done already.
+		// t.Context() is already done when cleanup functions run.
 		a.rows.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name})
 	})
 	return name
@@ -116,7 +116,7 @@ func (a *admin) key(t *testing.T) string {
 	return aws.ToString(out.KeyMetadata.Arn)
 }
 
-// secret creates a secret with the value text and returns its ARN.
+// secret creates a secret in Secrets Manager with the given text, and returns its ARN.
 func (a *admin) secret(t *testing.T, text string) string {
 	t.Helper()
 	out, err := a.secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
@@ -127,7 +127,7 @@ func (a *admin) secret(t *testing.T, text string) string {
 	return aws.ToString(out.ARN)
 }
 
-// scan returns every item of the table.
+// scan returns every item in the table.
 func (a *admin) scan(t *testing.T, table string) []map[string]types.AttributeValue {
 	t.Helper()
 	var items []map[string]types.AttributeValue

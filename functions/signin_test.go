@@ -8,8 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestSignIn signs a person in, uses every frontend route, and disconnects, with both
-// response types. The built functions have only the permissions of template.yaml.
+// TestSignIn signs a person in, uses every route for frontends, and disconnects. It does
+// this with each OAuth response type. The functions are built programs that have only the
+// permissions in template.yaml.
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	for _, responseType := range []string{"code", "code id_token"} {
@@ -17,7 +18,7 @@ func TestSignIn(t *testing.T) {
 			d := deploy(t, "ASANA_RESPONSE_TYPE", responseType)
 			f, b := d.startAll(t), newBrowser()
 
-			back := b.consent(t, d, f["authorize"])
+			back := b.startSignIn(t, d, f["authorize"])
 			r := b.request(t, http.MethodGet, back.RequestURI(), "", false)
 			if responseType == "code id_token" {
 				if back.RawQuery != "" || !strings.Contains(back.Fragment, "id_token=") {
@@ -27,31 +28,31 @@ func TestSignIn(t *testing.T) {
 				if page.status != http.StatusOK || !strings.Contains(page.body, "<form") && !strings.Contains(page.body, "<script") {
 					t.Fatalf("GET /callback: got %d, want the page that posts the fragment", page.status)
 				}
-				// API Gateway encodes form bodies in base64.
+				// In the event, the body is encoded in base64, because it is a form.
 				r = b.request(t, http.MethodPost, "/callback", back.EscapedFragment(), false)
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 				r.Header.Set("Origin", "null")
 				r.Header.Set("Sec-Fetch-Site", "same-origin")
 			}
-			b.arrive(t, f["callback"], r)
+			b.finishSignIn(t, f["callback"], r)
 
-			who := b.ask(t, f["session"], http.MethodGet, "/session", "", http.StatusOK)
+			who := b.mustSend(t, f["session"], http.MethodGet, "/session", "", http.StatusOK)
 			if who.text("asana_user") != asanatest.Member || who.text("email") != "mia@acme.example" || who.text("status") != "active" {
 				t.Errorf("GET /session: got %s, want the active connection of Mia", who.body)
 			}
-			token := b.ask(t, f["refresh"], http.MethodPost, "/refresh", `{"min_ttl":300}`, http.StatusOK).text("access_token")
+			token := b.mustSend(t, f["refresh"], http.MethodPost, "/refresh", `{"min_ttl":300}`, http.StatusOK).text("access_token")
 			if !accepted(t, d, token) {
 				t.Errorf("Asana does not accept the token")
 			}
 			b.seen = append(b.seen, token)
-			list := b.ask(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
-			one := b.ask(t, f["membership"], http.MethodGet, "/membership?workspace="+asanatest.Acme, "", http.StatusOK)
+			list := b.mustSend(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
+			one := b.mustSend(t, f["membership"], http.MethodGet, "/membership?workspace="+asanatest.Acme, "", http.StatusOK)
 			if !strings.Contains(list.body, one.body[:len(one.body)-1]) || !strings.Contains(one.body, `"can_write":true`) {
 				t.Errorf("GET /membership: got %s\nwhich does not contain the workspace's membership, with can_write true: %s", list.body, one.body)
 			}
 			checkNoSecrets(t, d, b)
 
-			end := b.ask(t, f["disconnect"], http.MethodPost, "/disconnect", "{}", http.StatusOK)
+			end := b.mustSend(t, f["disconnect"], http.MethodPost, "/disconnect", "{}", http.StatusOK)
 			if end.body != `{"status":"disconnected","revoked_at_asana":true}` {
 				t.Errorf("POST /disconnect: got %s, want disconnected and revoked_at_asana true", end.body)
 			}
@@ -80,8 +81,8 @@ func accepted(t *testing.T, d *deployment, token string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// checkNoSecrets checks that no row and no log line contains a credential, personal data, or
-// anything that b has seen.
+// checkNoSecrets checks that no row and no log line contains a credential, personal data,
+// or a secret that b has received.
 func checkNoSecrets(t *testing.T, d *deployment, b *browser) {
 	t.Helper()
 	rows, logs := d.text(t), d.logged()
@@ -101,7 +102,8 @@ func checkNoSecrets(t *testing.T, d *deployment, b *browser) {
 	}
 }
 
-// checkNothingDenied checks that template.yaml allowed all calls of the functions.
+// checkNothingDenied checks that template.yaml allows every AWS call that the functions
+// have made.
 func checkNothingDenied(t *testing.T, d *deployment) {
 	t.Helper()
 	for name, g := range d.proxies {

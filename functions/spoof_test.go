@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// spoofed returns headers with which a client could claim to be the backend with the ARN arn.
+// spoofed returns headers in which a client could falsely claim the IAM identity arn.
 func spoofed(arn string) map[string]string {
 	context := `{"authorizer":{"iam":{"userArn":"` + arn + `","accountId":"111122223333"}}}`
 	return map[string]string{
@@ -24,14 +24,14 @@ func spoofed(arn string) map[string]string {
 	}
 }
 
-// TestSpoofedHeaders checks that headers do not authenticate a request, and do not change the
-// identity of an authenticated one.
+// TestSpoofedHeaders checks that headers cannot authenticate a request, and cannot change
+// the identity of an authenticated request.
 func TestSpoofedHeaders(t *testing.T) {
 	t.Parallel()
 	const claimed = "arn:aws:iam::111122223333:role/claimed"
 	d := deploy(t)
 	f := d.start(t, "connections")
-	ask := func(identity bool, header, value string) answer {
+	ask := func(identity bool, header, value string) response {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, public+"/connections/con_aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +44,7 @@ func TestSpoofedHeaders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return read(t, resp)
+		return readResponse(t, resp)
 	}
 	for header, value := range spoofed(claimed) {
 		if a := ask(false, header, value); a.status != http.StatusUnauthorized {
@@ -63,7 +63,7 @@ func TestSpoofedHeaders(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("identity without an ARN: got %v, %v; want 401", resp, err)
 	}
-	// Audit lines have the identity of the event.
+	// Audit lines contain the identity in the event.
 	r, err = http.NewRequestWithContext(t.Context(), http.MethodPost, public+"/connections", strings.NewReader(
 		`{"token":`+quoted(d.asana.PersonalAccessToken(asanatest.Bot))+`,"owner":"o","kind":"personal_access_token"}`))
 	if err != nil {
@@ -77,7 +77,7 @@ func TestSpoofedHeaders(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusCreated {
 		t.Fatalf("importing a token: got %v, %v; want 201", resp, err)
 	}
-	f.Kill() // when the process has ended, its log is complete
+	f.Kill() // the log is complete only when the process has ended
 	audited := 0
 	for _, line := range f.Logs() {
 		if strings.Contains(line, `"audit":`) {

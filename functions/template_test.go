@@ -15,15 +15,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// permissions returns the permissions that each function should have: an action and, for
-// DynamoDB, a pattern of partition keys. TestPermissions checks that the functions need
-// exactly these.
+// permissions returns the permissions that each function should have. A permission is an
+// action and, for DynamoDB, a pattern of partition keys. TestPermissions checks that the
+// functions need exactly these permissions.
 func permissions() map[string][]string {
 	opens := []string{"dynamodb:BatchGetItem k#keyring", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents"}
 	asks := append(slices.Clone(opens), "secretsmanager:GetSecretValue")
 	refreshes := append(slices.Clone(asks),
 		"dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem s#*", "dynamodb:PutItem c#*", "dynamodb:PutItem s#*",
-		"dynamodb:Query u#*") // if the connection ended during a refresh
+		"dynamodb:Query u#*") // if a connection is deleted during a refresh
 	return map[string][]string{
 		"authorize": {"dynamodb:BatchGetItem a#*", "dynamodb:BatchGetItem l#*", "dynamodb:PutItem a#*", "logs:CreateLogStream", "logs:PutLogEvents"},
 		"callback": append(slices.Clone(asks), "kms:Encrypt",
@@ -86,8 +86,9 @@ func checkResource(t *testing.T, name, action string, s template.Statement) {
 	}
 }
 
-// TestTemplateRowKinds checks that every pattern of partition keys in template.yaml matches a
-// kind of row in the code.
+// TestTemplateRowKinds checks that every pattern of partition keys in template.yaml
+// matches the key of a kind of row in package store. A misspelt pattern would match no
+// rows.
 func TestTemplateRowKinds(t *testing.T) {
 	id := store.ConnectionID(store.HashText("owner"), "1", "oauth")
 	keys := []string{
@@ -136,8 +137,8 @@ func TestTemplateTable(t *testing.T) {
 	}
 }
 
-// TestTemplateFunctions checks that every directory here is a function in template.yaml, and
-// that "sam build" builds it.
+// TestTemplateFunctions checks that each directory in functions is a function in
+// template.yaml, and that "sam build" can build it.
 func TestTemplateFunctions(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	if err != nil {
@@ -171,8 +172,8 @@ func TestTemplateFunctions(t *testing.T) {
 		if !strings.Contains(string(makefile), "\nGOARCH ?= "+f.Machine+"\n") {
 			t.Errorf("%s runs on %q, but the Makefile builds for another architecture", e.Name(), f.Machine)
 		}
-		// A request may take 25 s. Lambda must wait longer than the function's own limit,
-		// and API Gateway longer than Lambda.
+		// The handler limits a request to 25 s. Lambda's timeout must be longer than
+		// that, and API Gateway's timeout must be longer than Lambda's.
 		if f.Timeout != "28" || slices.ContainsFunc(f.Waits, func(ms string) bool { return ms != "30000" }) {
 			t.Errorf("%s: got a timeout of %s s, and of %v ms in API Gateway; want 28 s and 30000 ms", e.Name(), f.Timeout, f.Waits)
 		}
@@ -181,6 +182,6 @@ func TestTemplateFunctions(t *testing.T) {
 		}
 	}
 	if count != len(tm.Functions) {
-		t.Errorf("got %d directories, but template.yaml has %d functions", count, len(tm.Functions))
+		t.Errorf("got %d directories and %d functions in template.yaml, want the same number", count, len(tm.Functions))
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// TestOutage checks that refresh responds with try-again while an AWS service is unavailable,
-// and that the same process works when the service is available again.
+// TestOutage checks that POST /refresh responds with the problem try-again while an AWS
+// service is unavailable. The same process must work when the outage has ended.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -30,8 +30,8 @@ func TestOutage(t *testing.T) {
 			d.expire(t)
 			before := d.asana.CountRequests("refresh_token")
 			test.proxy.SetDown(true)
-			refresh := d.start(t, "refresh") // a cold start: its caches are empty
-			a := b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusServiceUnavailable)
+			refresh := d.start(t, "refresh") // a new process, so its caches are empty
+			a := b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusServiceUnavailable)
 			if a.text("type") != "urn:asanaauth:problem:try-again" || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/problem+json" {
 				t.Errorf("got response %s with Retry-After %q, want try-again and a Retry-After", a.body, a.header.Get("Retry-After"))
 			}
@@ -42,7 +42,7 @@ func TestOutage(t *testing.T) {
 				t.Errorf("got %d requests to Asana during the outage, want 0", got)
 			}
 			test.proxy.SetDown(false)
-			b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
+			b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 			if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
 				t.Errorf("got %d requests to Asana afterwards, want 1", got)
 			}
@@ -50,8 +50,8 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// TestWarmFunctionDuringOutage checks that a function with a cached keyring and client
-// secret works while KMS and Secrets Manager are unavailable.
+// TestWarmFunctionDuringOutage checks that a function works during an outage of KMS and
+// Secrets Manager, because it has cached the keyring and the client secret.
 func TestWarmFunctionDuringOutage(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -59,20 +59,20 @@ func TestWarmFunctionDuringOutage(t *testing.T) {
 	b.signIn(t, d, d.start(t, "authorize"), d.start(t, "callback"))
 	refresh := d.start(t, "refresh")
 	d.expire(t)
-	b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
+	b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 	d.proxies["refresh"].keys.SetDown(true)
 	d.proxies["refresh"].secrets.SetDown(true)
 	d.expire(t)
-	b.ask(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
+	b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 }
 
-// TestCallbackDuringOutage checks that callback responds with a page while KMS is
-// unavailable, and that reloading the page then completes the sign-in.
+// TestCallbackDuringOutage checks that the callback responds with an HTML page while KMS
+// is unavailable. Reloading the page after the outage must complete the sign-in.
 func TestCallbackDuringOutage(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	b, authorize := newBrowser(), d.start(t, "authorize")
-	back := b.consent(t, d, authorize)
+	back := b.startSignIn(t, d, authorize)
 	d.proxies["callback"].keys.SetDown(true)
 	callback := d.start(t, "callback")
 	a := b.send(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
@@ -80,11 +80,12 @@ func TestCallbackDuringOutage(t *testing.T) {
 		t.Errorf("GET /callback: got %d %s, want 503 and a page", a.status, a.header.Get("Content-Type"))
 	}
 	d.proxies["callback"].keys.SetDown(false)
-	b.arrive(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
+	b.finishSignIn(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
 }
 
-// TestBadEvents checks that every function responds with 400 to an event that is not an HTTP
-// request, and then with 404 to a request for a path that is not a route.
+// TestBadEvents checks that every function responds with 400 to an event that is not an
+// HTTP request. After such events, the function must still serve requests: an unknown
+// path gets a 404.
 func TestBadEvents(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -108,8 +109,8 @@ func TestBadEvents(t *testing.T) {
 	}
 }
 
-// invoke invokes f with an event in JSON.
-func invoke(t *testing.T, f *lambdatest.Function, event string) answer {
+// invoke sends an event to f. The event is any JSON value.
+func invoke(t *testing.T, f *lambdatest.Function, event string) response {
 	t.Helper()
 	payload, err := f.Invoke([]byte(event))
 	if err != nil {
@@ -119,5 +120,5 @@ func invoke(t *testing.T, f *lambdatest.Function, event string) answer {
 	if err != nil {
 		t.Fatalf("%s: %v", event, err)
 	}
-	return read(t, resp)
+	return readResponse(t, resp)
 }

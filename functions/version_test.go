@@ -14,12 +14,12 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// TestStartLine builds a function with the Makefile, as "sam build" does, and checks that its
-// first log line has the version.
+// TestStartLine builds a function with the Makefile, as "sam build" does. The function's
+// first log line must contain the version.
 func TestStartLine(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it builds a function")
+		t.Skip("builds a function")
 	}
 	if _, err := exec.LookPath("make"); err != nil && os.Getenv("CI_SERVERS") != "1" {
 		t.Skip("make is not installed")

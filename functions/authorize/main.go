@@ -1,8 +1,8 @@
 // Command authorize serves GET /authorize, which redirects a browser to Asana's consent
 // screen.
 //
-// It writes only attempts to the table. It has no data key and no client secret, so it
-// cannot decrypt a sealed field.
+// The only rows that it writes are attempts, which record started sign-ins. It has
+// neither the keyring nor the client secret, so it cannot decrypt stored tokens.
 package main
 
 import (
@@ -43,7 +43,7 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 		return nil, err
 	}
 	boot.Warm(ctx, log, func(ctx context.Context) error {
-		_, err := rows.Read(ctx, store.AttemptKey(store.Hash{})) // no such row exists
+		_, err := rows.Read(ctx, store.AttemptKey(store.Hash{})) // a key without a row
 		return err
 	})
 	return httpapi.NewAuthorize(api, authorizer)

@@ -16,8 +16,8 @@ func function() functest.Main {
 
 func TestFunction(t *testing.T) { function().Run(t) }
 
-// TestSettings checks that the variables take effect. The table is unavailable, so only
-// requests that are refused before it is read get a 400.
+// TestSettings checks that RETURN_URLS and SIGN_IN take effect. The table is unavailable,
+// so a 400 shows that the request was refused before the table was read.
 func TestSettings(t *testing.T) {
 	tests := []struct {
 		name, query string

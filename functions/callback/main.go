@@ -1,6 +1,6 @@
-// Command callback serves GET and POST /callback, to which Asana's consent screen redirects
-// the browser. It creates connections and sessions. It also creates the installation's
-// keyring if none exists yet.
+// Command callback serves GET and POST /callback, to which Asana's consent screen
+// redirects the browser. It creates connections and sessions. It also creates the keyring
+// if the table does not contain one yet.
 package main
 
 import (
@@ -33,7 +33,8 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 		ReturnURLs:   r.ReturnURLs("RETURN_URLS"),
 		ResponseType: wire.ResponseType(r),
 		SessionTTL:   r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
-		// Sessions are extended at most once an hour, so the minimum is two hours.
+		// Sessions are extended at most once an hour, so a session may end up to an hour
+		// before its idle timeout. The minimum of two hours leaves at least one hour.
 		SessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 		Log:            log,
 	}

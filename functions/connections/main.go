@@ -1,5 +1,5 @@
 // Command connections serves the routes for backends: POST /links, and all routes under
-// /connections. API Gateway's IAM authorizer authenticates the requests.
+// /connections. API Gateway's IAM authorizer authenticates each request.
 package main
 
 import (
@@ -30,7 +30,7 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 	aws, toAsana := boot.AWS(r), boot.AsanaTransport()
 	api, rows := wire.Backend(r, log), wire.Store(r, aws)
 	client := wire.Asana(r, toAsana)
-	keys := kmskeyring.Maker(r, aws, rows, log) // an import may come before the first sign-in
+	keys := kmskeyring.Maker(r, aws, rows, log) // an import may be the first request, before the keyring exists
 	secrets := managedsecret.New(r, aws)
 	makeLinks := link.Config{
 		Store:        rows,

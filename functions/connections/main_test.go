@@ -17,8 +17,8 @@ func function() functest.Main {
 
 func TestFunction(t *testing.T) { function().Run(t) }
 
-// TestUnauthenticated checks that requests without an identity in the event get a 401, even
-// if their headers claim one.
+// TestUnauthenticated checks that a request gets a 401 if its event has no IAM identity,
+// even if its headers claim one.
 func TestUnauthenticated(t *testing.T) {
 	h := function().Handler(t)
 	for _, path := range []string{"/links", "/connections", "/connections/con_aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb/token"} {

@@ -1,5 +1,5 @@
-// Command disconnect serves POST /disconnect, which ends a connection and revokes its grant
-// at Asana.
+// Command disconnect serves POST /disconnect, which erases a connection's tokens. It also
+// revokes them at Asana, unless another connection of the same Asana user is active.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Command membership serves GET /membership, which returns a person's Asana licences.
+// Command membership serves GET /membership, which returns a person's memberships in
+// Asana workspaces, each with its licence.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command refresh serves POST /refresh, which returns an access token to the frontend. It
-// refreshes the token at Asana if necessary.
+// Command refresh serves POST /refresh, which returns an access token to the frontend. If
+// the stored token expires soon, the command refreshes it at Asana.
 package main
 
 import (

@@ -1,8 +1,9 @@
-// Command session serves GET /session, which returns who is signed in, DELETE /session,
-// which signs the browser out, and POST /session/code, which creates session codes.
+// Command session serves three routes. GET /session returns who is signed in. DELETE
+// /session signs the browser out. POST /session/code creates a session code, which the
+// app's backend can redeem to learn who is signed in.
 //
-// It decrypts sealed fields, but sends no requests to Asana and has neither the client id
-// nor the client secret.
+// The command decrypts sealed fields but sends no requests to Asana. It has neither the
+// client ID nor the client secret.
 package main
 
 import (

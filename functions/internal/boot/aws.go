@@ -13,29 +13,30 @@ import (
 	"github.com/asanaauth/asanaauth/internal/env"
 )
 
-// Each call to AWS is attempted at most three times, with at most 200 ms between attempts.
-// This fits into the time limit of a request. Writes may be retried too, because the store
-// recognises its own earlier write.
+// Each call to AWS is attempted at most three times, with at most 200 ms between
+// attempts. Three attempts fit into the time limit of a request. Retrying a write is
+// safe: if the earlier attempt has succeeded, the store recognises its own row.
 const (
 	awsAttempts = 3
 	awsBackoff  = 200 * time.Millisecond
 )
 
-// AWS returns the configuration for clients of the AWS SDK. It reads the environment
-// variables that Lambda sets. It does not use the SDK's config package, which would link the
-// clients of SSO and STS and look for configuration files.
+// AWS returns the configuration for clients of the AWS SDK. It reads environment
+// variables, most of which Lambda sets. It does not use the SDK's config package, because
+// that package links the clients of SSO and STS and looks for configuration files.
 //
 // It reads AWS_REGION (otherwise AWS_DEFAULT_REGION), AWS_ACCESS_KEY_ID,
 // AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ACCOUNT_ID, AWS_ACCOUNT_ID_ENDPOINT_MODE,
 // AWS_ENDPOINT_URL, the AWS_ENDPOINT_URL_ variables of DynamoDB, KMS and Secrets Manager,
 // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT
-// and AWS_CA_BUNDLE. Their meaning is documented at
-// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html. AWS adds an error
-// to r for each variable that is missing or malformed.
+// and AWS_CA_BUNDLE. AWS documents these variables at
+// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html. The function
+// AWS adds an error to r for each variable that is missing or malformed.
 //
-// The environment cannot change how calls are retried. The credentials do not change while
-// the process runs. AWS does not read AWS_CONTAINER_CREDENTIALS_FULL_URI, because Lambda
-// sets it only with SnapStart, which Go functions do not support.
+// No environment variable changes how calls are retried. The credentials are read once
+// and do not change while the process runs. The function AWS does not read
+// AWS_CONTAINER_CREDENTIALS_FULL_URI. Lambda sets this variable only with SnapStart,
+// which Go functions do not support.
 func AWS(r *env.Reader) aws.Config {
 	src := readSources(r)
 	cfg := aws.Config{
@@ -75,12 +76,12 @@ func credentials(r *env.Reader) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }
 
-// sources is an entry of aws.Config.ConfigSources. The SDK's clients check whether an entry
-// has methods such as GetServiceBaseEndpoint. This is the only way to set an endpoint for a
-// single service.
+// sources is an entry of aws.Config.ConfigSources. An SDK client calls the methods of
+// sources to read its own settings. aws.Config has no field for the endpoint of a single
+// service, so only such an entry can set one.
 type sources struct {
 	endpoint        string
-	services        map[string]string // by the SDK's service id
+	services        map[string]string // endpoint of each service, by the SDK's service ID
 	fips, dualStack bool
 }
 
@@ -106,18 +107,20 @@ func readSources(r *env.Reader) sources {
 	return s
 }
 
-// GetServiceBaseEndpoint returns the endpoint of one service, and whether it is set.
+// GetServiceBaseEndpoint returns the endpoint of the service with the ID id, and whether
+// one is set.
 func (s sources) GetServiceBaseEndpoint(_ context.Context, id string) (string, bool, error) {
 	u, ok := s.services[id]
 	return u, ok, nil
 }
 
-// GetUseFIPSEndpoint returns whether FIPS endpoints must be used.
+// GetUseFIPSEndpoint makes clients use FIPS endpoints if its second result is true.
 func (s sources) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
 	return aws.FIPSEndpointStateEnabled, s.fips, nil
 }
 
-// GetUseDualStackEndpoint returns whether dual-stack endpoints (IPv4 and IPv6) must be used.
+// GetUseDualStackEndpoint makes clients use dual-stack endpoints (IPv4 and IPv6) if its
+// second result is true.
 func (s sources) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
 	return aws.DualStackEndpointStateEnabled, s.dualStack, nil
 }
@@ -126,8 +129,9 @@ func isTrue(r *env.Reader, name string) bool {
 	return r.OneOf(name, "false", "true", "false") == "true"
 }
 
-// endpoint reads the URL of an AWS endpoint. It allows http for any host, because with sam
-// local the endpoints are outside of the function's container.
+// endpoint reads the URL of an AWS endpoint. It allows http URLs, also for hosts other
+// than loopback. With "sam local", the function runs in a container, so a local endpoint
+// is on another host.
 func endpoint(r *env.Reader, name string) string {
 	v := r.Optional(name, "")
 	if v == "" {
@@ -141,9 +145,9 @@ func endpoint(r *env.Reader, name string) string {
 	return v
 }
 
-// caBundle returns the certificates in the file that AWS_CA_BUNDLE names. If the variable is
-// not set, it returns nil, which stands for the system's roots. If the file cannot be used,
-// it returns nil and adds an error to r.
+// caBundle returns the certificates in the file that AWS_CA_BUNDLE names. If the variable
+// is not set, it returns nil, and the client trusts the system's roots. If the file
+// cannot be read or has no certificate, caBundle returns nil and adds an error to r.
 func caBundle(r *env.Reader) *x509.CertPool {
 	file := r.Optional("AWS_CA_BUNDLE", "")
 	if file == "" {

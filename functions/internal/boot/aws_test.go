@@ -29,7 +29,7 @@ func lookup(vars map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) { v, ok := vars[name]; return v, ok }
 }
 
-// lambdaEnv returns the variables that Lambda sets, with changes.
+// lambdaEnv returns the environment variables that Lambda sets, with the given changes.
 func lambdaEnv(changes map[string]string) map[string]string {
 	vars := map[string]string{
 		"AWS_REGION":            "eu-central-1",
@@ -74,8 +74,9 @@ func TestAWSErrors(t *testing.T) {
 	}
 }
 
-// hostOf returns the origin to which call sends its request. The request is not sent.
-func hostOf(t *testing.T, cfg aws.Config, call func(context.Context, aws.Config) error) string {
+// originOf returns the origin of the URL that call requests. The HTTP client records the
+// request without sending it.
+func originOf(t *testing.T, cfg aws.Config, call func(context.Context, aws.Config) error) string {
 	t.Helper()
 	var host string
 	cfg.HTTPClient = doFunc(func(r *http.Request) (*http.Response, error) {
@@ -131,14 +132,14 @@ func TestEndpoints(t *testing.T) {
 			"https://dynamodb.eu-central-1.amazonaws.com", "https://kms.eu-central-1.amazonaws.com", "https://secretsmanager.eu-central-1.amazonaws.com"},
 		{"FIPS", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true"}, "https://dynamodb-fips.eu-central-1.amazonaws.com",
 			"https://kms-fips.eu-central-1.amazonaws.com", "https://secretsmanager-fips.eu-central-1.amazonaws.com"},
-		// In this partition, the SDK uses the same host of Secrets Manager for IPv4 and
-		// dual stack.
+		// In this AWS partition, Secrets Manager has no separate host name for dual
+		// stack.
 		{"dual stack, default region", map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "true", "AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"},
 			"https://dynamodb.eu-west-1.api.aws", "https://kms.eu-west-1.api.aws", "https://secretsmanager.eu-west-1.amazonaws.com"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			// The SDK's clients read these variables from the environment too.
+			// SDK clients also read these variables from the environment of the test.
 			for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"} {
 				t.Setenv(name, "")
 				os.Unsetenv(name)
@@ -147,7 +148,7 @@ func TestEndpoints(t *testing.T) {
 				}
 			}
 			cfg := awsConfig(t, test.vars)
-			got := []string{hostOf(t, cfg, getItem), hostOf(t, cfg, decrypt), hostOf(t, cfg, getSecret)}
+			got := []string{originOf(t, cfg, getItem), originOf(t, cfg, decrypt), originOf(t, cfg, getSecret)}
 			if diff := cmp.Diff([]string{test.dynamo, test.kms, test.secret}, got); diff != "" {
 				t.Errorf("hosts (-want +got):\n%s", diff)
 			}

@@ -1,11 +1,13 @@
-// Package boot starts a function. Every function's main calls [Run] with its NewHandler,
-// which uses the other functions of this package: [AWS] reads the configuration of the AWS
-// clients, [AsanaTransport] returns the transport for Asana, [Settle] reports configuration
-// errors, [Warm] prepares for the first request, and [DropStaleConns] closes connections
-// that did not survive a freeze.
+// Package boot starts a Lambda function. The main of every function calls [Run] with a
+// [NewHandler]. The NewHandler uses the other functions of this package. [AWS] reads the
+// configuration of the AWS clients. [AsanaTransport] returns the HTTP transport for
+// Asana. [Settle] reports configuration errors. [Warm] prepares the process for its first
+// request. [DropStaleConns] closes connections that may have broken while Lambda froze
+// the process.
 //
-// The package imports no client of an AWS service, so each function links only the clients
-// that its own main uses. It does not import package asanaauth or the packages below it.
+// Package boot does not import the client of any AWS service, so each function links only
+// the clients that its own main uses. Nor does it import package asanaauth or the
+// packages below it.
 package boot
 
 import (
@@ -24,20 +26,22 @@ import (
 	"github.com/asanaauth/asanaauth/internal/version"
 )
 
-// NewHandler makes the handler of a function. It reads environment variables through
-// lookup, and calls [Settle] and then [Warm]. Its error names every variable that is
+// A NewHandler makes the HTTP handler of a function. It reads environment variables with
+// lookup. It calls [Settle], and then [Warm]. Its error names every variable that is
 // missing or malformed.
 type NewHandler func(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger) (http.Handler, error)
 
-// Problem writes the response if no handler can: with status 400 for an event that is not
-// an HTTP request, and with 500 after a panic. Run has logged the error already.
+// A Problem writes an error response in place of the handler. The status is 400 if the
+// event is not an HTTP request, and 500 if the handler panicked. Run has already logged
+// the error.
 type Problem func(w http.ResponseWriter, requestID string, status int)
 
-// Run is the body of a function's main. It logs the program's version and calls newHandler,
-// then serves events until Lambda ends the process. It never returns. If newHandler returns
-// an error, Run logs it and exits with status 1, which Lambda reports as an init error.
+// Run is the body of a function's main. It logs the program's version and calls
+// newHandler. Then it serves events with the handler until Lambda ends the process. Run
+// never returns. If newHandler returns an error, Run logs the error and exits with status
+// 1. Lambda reports this exit as an init error.
 func Run(newHandler NewHandler, problem Problem) {
-	// Lambda sends stdout and stderr to the log group. aws-lambda-go also writes to stderr.
+	// Lambda sends stderr to the log group. aws-lambda-go writes its own errors to stderr, too.
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	logVersion(log, version.Of())
 	h, err := newHandler(context.Background(), os.LookupEnv, log)
@@ -46,13 +50,14 @@ func Run(newHandler NewHandler, problem Problem) {
 		log.Error("function cannot start", "err", strings.Split(err.Error(), "\n"))
 		os.Exit(1)
 	}
-	// During init a function has all cores, but during an invocation only a share of one.
-	// With more threads, the garbage collector would use up the request's CPU time.
+	// During init, a function may use all cores. During an invocation, it has only a
+	// share of one core. With more than one thread, the garbage collector would take CPU
+	// time from the request.
 	runtime.GOMAXPROCS(1)
 	lambda.Start(lambdahttp.New(h, options(log, problem)))
 }
 
-// logVersion logs the line with which every process of a function starts.
+// logVersion logs the first line of every process, which contains the program's version.
 func logVersion(log *slog.Logger, v version.Info) {
 	attrs := []any{"version", v.Version}
 	if v.Commit != "" {
@@ -64,8 +69,8 @@ func logVersion(log *slog.Logger, v version.Info) {
 	log.Info("function starting", attrs...)
 }
 
-// Settle logs the warnings of r and returns its errors. Call it after the last variable has
-// been read, and before any value is used.
+// Settle logs the warnings that r has collected, and returns its errors. Call Settle
+// after the last variable is read, and before any value is used.
 func Settle(ctx context.Context, log *slog.Logger, r *env.Reader) error {
 	for _, w := range r.Warnings() {
 		log.WarnContext(ctx, "odd configuration", "err", w)
@@ -73,7 +78,8 @@ func Settle(ctx context.Context, log *slog.Logger, r *env.Reader) error {
 	return r.Err()
 }
 
-// options returns the hooks that log bad events and panics, and then call problem.
+// options returns the hooks for bad events and panics. Each hook writes a log line and
+// calls problem.
 func options(log *slog.Logger, problem Problem) lambdahttp.Options {
 	return lambdahttp.Options{
 		BadEvent: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -90,8 +96,8 @@ func options(log *slog.Logger, problem Problem) lambdahttp.Options {
 	}
 }
 
-// panicText returns the text to log for the value of a panic. The value may contain a
-// secret, so only the errors of package runtime are shown.
+// panicText returns the text to log for v, the value of a panic. Only errors of package
+// runtime are logged, because any other value may contain a secret.
 func panicText(v any) string {
 	var err runtime.Error
 	if e, ok := v.(error); ok && errors.As(e, &err) {

@@ -1,6 +1,6 @@
 package boot
 
-// For the tests: what Run passes to lambdahttp, and the start line.
+// Options and LogVersion let the tests call unexported functions of this package.
 var (
 	Options    = options
 	LogVersion = logVersion

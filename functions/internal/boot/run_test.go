@@ -15,7 +15,7 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// line has the parts of a log line that the tests check.
+// line contains the members of a log line that the tests check.
 type line struct {
 	Level, Msg string
 	Version    string
@@ -24,7 +24,8 @@ type line struct {
 	Stack      []string
 }
 
-// logged returns what f has logged after the start line, which it checks.
+// logged returns the lines that f has logged after its first line. It checks that the
+// first line contains the version.
 func logged(t *testing.T, f *lambdatest.Function) []line {
 	t.Helper()
 	var list []line
@@ -42,14 +43,14 @@ func logged(t *testing.T, f *lambdatest.Function) []line {
 	return list[1:]
 }
 
-// tiny starts the function in testdata/tiny.
-func tiny(t *testing.T, vars map[string]string) *lambdatest.Function {
+// startTiny starts the function in testdata/tiny.
+func startTiny(t *testing.T, vars map[string]string) *lambdatest.Function {
 	t.Helper()
 	return lambdatest.Start(t, lambdatest.Build(t, "./testdata/tiny"), vars)
 }
 
 func TestRunExitsOnConfigurationErrors(t *testing.T) {
-	f := tiny(t, map[string]string{"ASANA_SCOPES": "default hunter:2", "AWS_REGION": "eu-central-1"})
+	f := startTiny(t, map[string]string{"ASANA_SCOPES": "default hunter:2", "AWS_REGION": "eu-central-1"})
 	if code, ok := f.Exited(); code != 1 || !ok {
 		t.Fatalf("Exited() = %d, %v; want 1, true", code, ok)
 	}
@@ -66,7 +67,7 @@ func TestRunExitsOnConfigurationErrors(t *testing.T) {
 
 func TestRunServes(t *testing.T) {
 	vars := lambdaEnv(map[string]string{"TABLE_NAME": "t", "ASANA_SCOPES": "default openid", "GOMAXPROCS": "2"})
-	f := tiny(t, maps.Clone(vars))
+	f := startTiny(t, maps.Clone(vars))
 
 	get := func(path string) *http.Response {
 		r, err := http.NewRequest("GET", "https://auth.example.com"+path, nil)
@@ -110,7 +111,8 @@ func TestRunServes(t *testing.T) {
 	}
 }
 
-// TestLinkedPackages checks which packages every function links because of package boot.
+// TestLinkedPackages checks that package boot does not make functions link packages that
+// they do not need. Unneeded packages would make cold starts slower.
 func TestLinkedPackages(t *testing.T) {
 	cmd := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc", "./testdata/tiny")
 	cmd.Stderr = os.Stderr

@@ -5,12 +5,13 @@ import (
 	"strconv"
 )
 
-// maxFrames limits the length of a log line. It is enough for the frames from a panic to the
-// handler.
+// maxFrames is the maximum number of stack frames in a log line. The calls from the
+// handler to a panic fit into 32 frames.
 const maxFrames = 32
 
-// stack returns the functions that led to the current panic, innermost first, each with its
-// line number. Unlike debug.Stack, it leaves out arguments, which may contain secrets.
+// stack returns the call stack of the current panic, innermost call first. Each entry is
+// a function name and a line number. Unlike the result of debug.Stack, the entries
+// contain no arguments, because arguments may be secrets.
 func stack() []string {
 	pcs := make([]uintptr, maxFrames)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs)])
@@ -19,7 +20,7 @@ func stack() []string {
 		f, more := frames.Next()
 		list = append(list, f.Function+":"+strconv.Itoa(f.Line))
 		if f.Function == "runtime.gopanic" {
-			list = nil // the frames so far belong to the recovery from the panic
+			list = nil // the frames up to here handle the panic
 		}
 		if !more {
 			return list

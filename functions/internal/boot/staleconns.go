@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// maxPause is the longest pause between invocations after which idle connections are
-// reused. Lambda may freeze a sandbox between invocations, and a frozen process does not
-// notice that the other side has closed a connection.
+// maxPause is the longest pause between two invocations after which idle connections are
+// reused. Lambda may freeze the process between invocations. A frozen process does not
+// notice that the server has closed a connection.
 const maxPause = 10 * time.Second
 
 // DropStaleConns returns a handler that calls next. If more than ten seconds have passed
-// since the end of the last invocation, it first closes the idle connections of the
-// transports. The first pause begins when DropStaleConns is called, so call it after Warm.
+// since the last invocation ended, the handler first closes the idle connections of the
+// transports. For the first invocation, the ten seconds begin when DropStaleConns is
+// called. Therefore call DropStaleConns after [Warm].
 //
-// now returns the current time; nil means [time.Now]. The handler uses only the wall clock,
-// because the monotonic clock may stop while a sandbox is frozen. The handler is safe for
-// concurrent use.
+// now returns the current time; nil means [time.Now]. The handler ignores monotonic clock
+// readings, because the monotonic clock may stop while the process is frozen. The handler
+// is safe for concurrent use.
 func DropStaleConns(next http.Handler, now func() time.Time, transports ...*http.Transport) http.Handler {
 	if now == nil {
 		now = time.Now
@@ -25,7 +26,7 @@ func DropStaleConns(next http.Handler, now func() time.Time, transports ...*http
 	return &staleConns{next: next, now: now, transports: transports, last: now().Round(0)}
 }
 
-// staleConns is the handler of DropStaleConns.
+// staleConns is the handler that DropStaleConns returns.
 type staleConns struct {
 	next       http.Handler
 	now        func() time.Time
@@ -45,8 +46,8 @@ func (s *staleConns) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.next.ServeHTTP(w, r)
 }
 
-// stale reports whether idle connections must be closed. It returns true too if the clock
-// was set back, because then the length of the pause is unknown.
+// stale reports whether idle connections must be closed. If the clock was set back, the
+// length of the pause is unknown, and stale returns true.
 func (s *staleConns) stale() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,19 +11,20 @@ import (
 	"time"
 )
 
-// Time limits for AWS. Connections stay in one region, so one second is enough to connect.
-// Three attempts of two seconds each fit into the time limit of a request.
+// Time limits for calls to AWS. The endpoints are in the function's own region, so one
+// second is enough to connect. Three attempts of two seconds each fit into the time limit
+// of a request.
 const (
 	awsDial    = time.Second
 	awsAttempt = 2 * time.Second
 )
 
-// asanaDial is the time limit for connecting to Asana, and another one for the TLS
-// handshake. A token request may take eight seconds in total.
+// asanaDial is the time limit for connecting to Asana. The TLS handshake has a time limit
+// of the same length. A token request may take eight seconds in total.
 const asanaDial = 3 * time.Second
 
-// awsClient returns the HTTP client for the SDK's clients. It trusts the certificates that
-// roots have signed, or the system's roots if roots is nil.
+// awsClient returns the HTTP client for the SDK's clients. The client trusts server
+// certificates that chain to one of roots. If roots is nil, it uses the system's roots.
 func awsClient(roots *x509.CertPool) *http.Client {
 	t := transport(awsDial)
 	t.TLSClientConfig.RootCAs = roots
@@ -36,16 +37,17 @@ func awsClient(roots *x509.CertPool) *http.Client {
 	}
 }
 
-// AsanaTransport returns a transport for requests to Asana. It uses only HTTP/1.1. After a
-// sandbox was frozen, requests on a dead HTTP/2 connection would wait until a ping times
-// out, whereas [DropStaleConns] can close idle HTTP/1.1 connections.
+// AsanaTransport returns a transport for requests to Asana. The transport uses only
+// HTTP/1.1, because Lambda may freeze the process. A request on a broken HTTP/2
+// connection would wait until a ping times out. Idle HTTP/1.1 connections can be closed
+// by [DropStaleConns].
 //
-// The transport sets time limits only for connecting. The caller sets a deadline for each
-// request.
+// The transport sets time limits only for connecting. The caller must set a deadline for
+// each request.
 func AsanaTransport() *http.Transport { return transport(asanaDial) }
 
-// transport returns an HTTP/1.1 transport. dial is the time limit for connecting, and for
-// the TLS handshake.
+// transport returns an HTTP/1.1 transport. Connecting may take as long as dial, and so
+// may the TLS handshake.
 func transport(dial time.Duration) *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
@@ -61,13 +63,13 @@ func transport(dial time.Duration) *http.Transport {
 	}
 }
 
-// replaying is a RoundTripper for AWS. It allows net/http to send a read operation again at
-// once if the connection turns out to be closed. Write operations are only retried by the
-// SDK.
+// replaying is a RoundTripper for AWS. If a reused connection turns out to be closed, it
+// lets net/http retry a read operation immediately. Write operations are retried only by
+// the SDK.
 //
-// It copies the request's body, because the SDK closes the body as soon as it has the
-// response. If net/http has not read the whole body by then, it treats this as a failed
-// write: it closes the connection and sometimes loses the response.
+// replaying copies the request body, because the SDK closes the original body when the
+// response arrives. If net/http has not read the whole body by that time, the write
+// fails. net/http then closes the connection, and the response may be lost.
 type replaying struct{ next *http.Transport }
 
 func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -84,19 +86,20 @@ func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
 	again.Body, _ = fresh()
 	if isRead(r.Header.Get("X-Amz-Target")) {
 		again.GetBody = fresh
-		// An empty Idempotency-Key is not sent. It allows net/http to send the request
-		// again.
+		// With an empty Idempotency-Key, net/http treats the request as idempotent, and
+		// does not send the header.
 		again.Header = r.Header.Clone()
 		again.Header["Idempotency-Key"] = []string{}
 	}
 	return t.next.RoundTrip(&again)
 }
 
-// CloseIdleConnections implements the interface that http.Client.CloseIdleConnections uses.
+// CloseIdleConnections closes the idle connections of the transport.
+// [http.Client.CloseIdleConnections] calls it.
 func (t replaying) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
-// isRead reports whether target, the value of an X-Amz-Target header, names an operation
-// that changes nothing.
+// isRead reports whether an operation only reads data. target is the value of the
+// request's X-Amz-Target header.
 func isRead(target string) bool {
 	_, operation, _ := strings.Cut(target, ".")
 	switch operation {

@@ -20,9 +20,10 @@ func pemOf(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// cutter starts a server that responds to the first request of each connection and closes
-// the connection at the second one. A client sees the same after its sandbox was frozen.
-func cutter(t *testing.T) *httptest.Server {
+// closingServer starts a server that responds to the first request on each connection.
+// When it reads the second request, it closes the connection. A client sees the same
+// behaviour after Lambda has frozen its process.
+func closingServer(t *testing.T) *httptest.Server {
 	var last atomic.Value
 	last.Store("")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +58,7 @@ func TestOnlyReadsAreSentAgainOnADeadConnection(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.target, func(t *testing.T) {
-			server := cutter(t)
+			server := closingServer(t)
 			client := awsConfig(t, nil).HTTPClient
 			do := func() (string, error) {
 				r, err := http.NewRequest("POST", server.URL, strings.NewReader("body"))

@@ -9,19 +9,20 @@ import (
 )
 
 // warmTime is the time limit of Warm. Lambda allows ten seconds for init, but the first
-// caller waits until init ends.
+// request waits until init ends.
 const warmTime = 2 * time.Second
 
 var errWarmPanic = errors.New("warm-up panicked")
 
 // Warm prepares a process for its first request. It calls the functions concurrently, and
-// loads the system's TLS roots at the same time. It returns when they have returned, after
-// two seconds at most. The functions should read the table and the keyring once, which
-// opens connections and fills caches. They must return when their context ends.
+// loads the system's TLS roots at the same time. Warm returns when all functions have
+// returned, or after two seconds. Each function should make a call to a service, for
+// example read the keyring, to open a connection and fill a cache. A function must return
+// when its context is done.
 //
-// Call Warm during init, because Lambda does not throttle the CPU then. Warm logs errors
-// but does not return them: a function must start even if a service is unavailable, and the
-// first request then does the work.
+// Call Warm during init, because Lambda does not throttle the CPU during init. Warm logs
+// errors and does not return them, because a function must start even if a service is
+// unavailable. The first request then opens the connection itself.
 func Warm(ctx context.Context, log *slog.Logger, functions ...func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, warmTime)
 	defer cancel()
@@ -44,7 +45,7 @@ func Warm(ctx context.Context, log *slog.Logger, functions ...func(context.Conte
 	}
 }
 
-// guarded calls f. It returns an error if f panics.
+// guarded calls f and turns a panic of f into an error.
 func guarded(ctx context.Context, f func(context.Context) error) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -54,8 +55,8 @@ func guarded(ctx context.Context, f func(context.Context) error) (err error) {
 	return f(ctx)
 }
 
-// roots makes crypto/x509 load the system's certificates. Otherwise the first TLS handshake
-// would load them.
+// roots makes crypto/x509 load the system's certificates, so that the first TLS handshake
+// does not have to load them.
 func roots(context.Context) error {
 	_, err := x509.SystemCertPool()
 	return err

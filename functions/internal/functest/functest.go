@@ -1,6 +1,6 @@
-// Package functest tests the main package of a function. [Main.Run] has the tests that every
-// function must pass; [Main.Handler], [Serve] and [Frontend] help with others. It is only for
-// tests.
+// Package functest tests the main package of a Lambda function. [Main.Run] runs the tests
+// that every function must pass. [Main.Handler], [Serve] and [Frontend] are helpers for
+// further tests. The package is only for tests.
 package functest
 
 import (
@@ -29,8 +29,8 @@ import (
 type Main struct {
 	Name       string // the function's directory and the first segment of its path
 	NewHandler boot.NewHandler
-	Required   []string // variables without a default
-	Routes     []string // "ANY /path" each; nil means "ANY /" + Name
+	Required   []string // environment variables that must be set
+	Routes     []string // for example "ANY /session"; nil means "ANY /" + Name
 	Signed     bool     // whether all routes require an IAM identity
 }
 
@@ -41,11 +41,11 @@ func (m Main) routes() []string {
 	return m.Routes
 }
 
-// platform lists the variables that every function requires and that Lambda sets.
+// platform lists the required variables that Lambda itself sets for every function.
 var platform = []string{"AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"}
 
-// Env returns values for all variables of all functions. The endpoints in it refuse
-// connections.
+// Env returns values for the environment variables of all functions. The URLs of AWS and
+// Asana in it refuse connections.
 func Env() map[string]string {
 	return map[string]string{
 		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -61,12 +61,14 @@ func Env() map[string]string {
 	}
 }
 
-// Run tests the following:
-//   - NewHandler reads exactly the variables that template.yaml sets, and that
+// Run checks the following:
+//   - NewHandler reads exactly the environment variables that template.yaml sets and
 //     docs/configuration.md lists.
-//   - Its error names every missing or malformed variable, and contains no value.
-//   - The handler serves its own routes and no others.
-//   - The sample event in the directory events gets a 503, because the table is unavailable.
+//   - The error of NewHandler names every missing or malformed variable. It contains no
+//     values.
+//   - The handler serves only its own routes.
+//   - The function's sample event in the directory events gets a 503 response, because
+//     the table is unavailable.
 func (m Main) Run(t *testing.T) {
 	t.Run("no variable set", m.empty)
 	t.Run("every variable malformed", m.malformed)
@@ -76,7 +78,7 @@ func (m Main) Run(t *testing.T) {
 	t.Run("sample event", m.event)
 }
 
-// recorder has a lookup function that records which variables are read.
+// recorder records which environment variables are read with its method lookup.
 type recorder struct {
 	env  map[string]string
 	read []string
@@ -104,7 +106,8 @@ func (m Main) empty(t *testing.T) {
 	}
 }
 
-// names returns the sorted names of the variables in err, which has one error on each line.
+// names returns the sorted names of the variables in err. The text of err has one error
+// on each line.
 func names(err error) []string {
 	var out []string
 	for line := range strings.Lines(err.Error()) {
@@ -154,7 +157,7 @@ func (m Main) template(t *testing.T) {
 		}
 	}
 	slices.Sort(got)
-	// Go's crypto/x509 reads SSL_CERT_DIR.
+	// crypto/x509 reads SSL_CERT_DIR, without calling lookup.
 	set := slices.DeleteFunc(slices.Clone(f.Variables), func(name string) bool { return name == "SSL_CERT_DIR" })
 	if diff := cmp.Diff(got, set); diff != "" {
 		t.Errorf("variables (-read by newHandler +set in template.yaml):\n%s", diff)
@@ -210,8 +213,8 @@ func (m Main) event(t *testing.T) {
 	}
 }
 
-// Handler returns the function's handler, with the variables of Env. changes are names and
-// values of variables to set in addition.
+// Handler returns the function's handler, with the environment variables of [Env].
+// changes alternates names and values of variables that replace those of Env.
 func (m Main) Handler(t *testing.T, changes ...string) http.Handler {
 	t.Helper()
 	r := recorder{env: Env()}
@@ -225,14 +228,14 @@ func (m Main) Handler(t *testing.T, changes ...string) http.Handler {
 	return h
 }
 
-// Serve serves r with h and returns the recorded response.
+// Serve calls h with the request r and returns the recorded response.
 func Serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
 }
 
-// Frontend returns a request of the SaaS app's frontend, without a session cookie.
+// Frontend returns a request from the SaaS app's frontend. It has no session cookie.
 func Frontend(ctx context.Context, method, path, body string) *http.Request {
 	r := httptest.NewRequestWithContext(ctx, method, fmt.Sprintf("https://auth.example.com%s", path), strings.NewReader(body))
 	r.Header.Set("Origin", "https://app.example.com")
@@ -240,9 +243,10 @@ func Frontend(ctx context.Context, method, path, body string) *http.Request {
 	return r
 }
 
-// LookAtSources makes "go test" run a test again if any Go file of the functions changes. The
-// cache of test results does not know which files "go build" reads in a test, so
-// LookAtSources calls os.Stat for each of them.
+// LookAtSources makes the cached result of a test invalid if a Go file of the functions
+// changes. "go test" does not know which files a "go build" inside a test reads. It does
+// know the files for which the test calls os.Stat, so LookAtSources calls os.Stat for
+// each Go file.
 func LookAtSources(t testing.TB) {
 	t.Helper()
 	root := filepath.Dir(template.Path(t))

@@ -13,8 +13,9 @@ import (
 	"github.com/asanaauth/asanaauth/functions/internal/functest/template"
 )
 
-// page checks that docs/configuration.md lists the variables that the function reads.
-// Those whose name begins with AWS_ have a section of their own.
+// page checks that docs/configuration.md lists exactly the variables that the function
+// reads. It ignores variables whose names begin with AWS_, because the page describes
+// them in another section.
 func (m Main) page(t *testing.T) {
 	r := recorder{env: Env()}
 	if _, err := m.NewHandler(t.Context(), r.lookup, discard()); err != nil {
@@ -29,7 +30,8 @@ func (m Main) page(t *testing.T) {
 
 var pageRow = regexp.MustCompile("(?m)^\\| \\[`([A-Z_]+)`\\]\\([^)]*\\) \\| ([^|]*) \\|")
 
-// documented returns the variables that docs/configuration.md says the function reads.
+// documented returns the variables that the function reads according to
+// docs/configuration.md.
 func (m Main) documented(t *testing.T) []string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(filepath.Dir(template.Path(t)), "docs", "configuration.md"))

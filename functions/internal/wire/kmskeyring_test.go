@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// TestOpenerCreatesNoKeyring checks that a function that must not create the keyring does
-// not call KMS and does not raise an alarm if the keyring does not exist yet.
+// TestOpenerCreatesNoKeyring checks a function that must not create the keyring. If the
+// keyring does not exist yet, the function must not call KMS or raise an alarm.
 func TestOpenerCreatesNoKeyring(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -48,7 +48,7 @@ func TestOpenerCreatesNoKeyring(t *testing.T) {
 			t.Errorf("%s: got %d calls of KMS, error %v; want %d calls, an error: %t", name, calls, err, test.calls, test.fails)
 		}
 		if !test.fails && strings.Contains(log.String(), "alarm") {
-			t.Errorf("%s: got an alarm: %s", name, &log)
+			t.Errorf("%s: got an alarm, want none: %s", name, &log)
 		}
 	}
 }

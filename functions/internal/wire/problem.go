@@ -7,9 +7,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// Problem returns a function that writes a problem when no handler can respond. Status 400
-// is for an event that is not an HTTP request, and 500 is for a panic outside of every
-// handler. Problem reads PUBLIC_URL with lookup, because one response header depends on it.
+// Problem returns a function that writes a problem response when no handler can. The
+// status is 400 for an event that is not an HTTP request, and 500 for a panic that no
+// handler recovered. Problem reads PUBLIC_URL with lookup, because the header
+// Strict-Transport-Security depends on it.
 func Problem(lookup func(string) (string, bool)) func(w http.ResponseWriter, requestID string, status int) {
 	public, _ := lookup("PUBLIC_URL")
 	return func(w http.ResponseWriter, id string, status int) {
@@ -18,7 +19,7 @@ func Problem(lookup func(string) (string, bool)) func(w http.ResponseWriter, req
 			kind, detail = asanaauth.InvalidRequest, "The event is not an HTTP API event of payload version 2.0. Invoke the function through API Gateway."
 		}
 		c := httpapi.Config{PublicURL: public, RequestID: func(*http.Request) string { return id }}
-		// The event has no usable request, so the handler gets an empty one.
+		// The event does not contain a usable request, so the handler gets an empty one.
 		httpapi.NewFailure(c, kind, detail).ServeHTTP(w, &http.Request{})
 	}
 }

@@ -1,10 +1,12 @@
-// Package wire constructs the parts that several functions need, such as the store and the
-// Asana client. Each constructor reads the environment variables of its part through an
-// [env.Reader] and adds errors to it. Use the results only if boot.Settle returns nil.
+// Package wire constructs objects that several Lambda functions need, such as the store
+// and the Asana client. Each constructor reads its environment variables with an
+// [env.Reader], and adds configuration errors to the reader. Use the objects only if
+// boot.Settle returns nil.
 //
-// A function's main calls only the constructors that it needs, and the linker leaves out the
-// others. The keyring and the client secret are in packages of their own, kmskeyring and
-// managedsecret. A function that must not use them does not import them.
+// The main of a function calls only the constructors that it needs. Package kmskeyring
+// constructs the keyring, and package managedsecret constructs the client secret. They
+// are separate packages, so that a function that must not decrypt tokens does not link
+// them.
 package wire
 
 import (
@@ -24,14 +26,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// HTTP returns the configuration of the HTTP handlers. It reads PUBLIC_URL. Request ids are
-// those of API Gateway.
+// HTTP returns the configuration for the HTTP handlers. It reads the variable PUBLIC_URL.
+// The handlers use API Gateway's request IDs.
 func HTTP(r *env.Reader, log *slog.Logger) httpapi.Config {
 	return httpapi.Config{PublicURL: r.Origin("PUBLIC_URL"), Log: log, RequestID: requestID}
 }
 
-// Backend is like HTTP, for the function that serves backends. The caller of a request is
-// the ARN that API Gateway's IAM authorizer verified; headers are ignored.
+// Backend is like [HTTP], for the function that serves backends. The identity of a caller
+// is the ARN that API Gateway's IAM authorizer has verified. Headers cannot change it.
 func Backend(r *env.Reader, log *slog.Logger) httpapi.Config {
 	c := HTTP(r, log)
 	c.Identity = func(r *http.Request) (string, bool) {
@@ -43,10 +45,11 @@ func Backend(r *env.Reader, log *slog.Logger) httpapi.Config {
 
 func requestID(r *http.Request) string { return lambdahttp.RequestID(r.Context()) }
 
-// Log returns a logger that adds the request id to every line of a request.
+// Log returns a logger that adds the request ID to every line that is logged for a
+// request.
 func Log(log *slog.Logger) *slog.Logger { return slog.New(httpapi.LogHandler(log.Handler())) }
 
-// Store returns the store in DynamoDB. It reads TABLE_NAME.
+// Store returns a store that keeps its rows in the DynamoDB table TABLE_NAME.
 func Store(r *env.Reader, cfg aws.Config) *dynamo.Store {
 	s, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), Table: r.String("TABLE_NAME")})
 	if err != nil && r.Err() == nil {
@@ -55,13 +58,14 @@ func Store(r *env.Reader, cfg aws.Config) *dynamo.Store {
 	return s
 }
 
-// Asana returns a client for Asana. It reads ASANA_CLIENT_ID and ASANA_BASE_URL.
+// Asana returns a client for Asana. It reads the variables ASANA_CLIENT_ID and
+// ASANA_BASE_URL.
 func Asana(r *env.Reader, transport http.RoundTripper) *asana.Client {
 	return client(r, asana.Config{Transport: transport})
 }
 
-// AsanaOpenID is like Asana, for the function that verifies ID tokens. It also reads
-// ASANA_ISSUER.
+// AsanaOpenID is like [Asana], for the function that verifies ID tokens. It also reads
+// the variable ASANA_ISSUER.
 func AsanaOpenID(r *env.Reader, transport http.RoundTripper) *asana.Client {
 	c := asana.Config{Transport: transport}
 	if r.Set("ASANA_ISSUER") {
@@ -82,16 +86,16 @@ func client(r *env.Reader, c asana.Config) *asana.Client {
 	return client
 }
 
-// RedirectURI returns the redirect URI, which must be registered in the Asana app.
+// RedirectURI returns the OAuth redirect URI. The Asana app must list it.
 func RedirectURI(c httpapi.Config) string { return c.PublicURL + "/callback" }
 
-// ResponseType returns the OAuth response type. It reads ASANA_RESPONSE_TYPE.
+// ResponseType returns the OAuth response type in ASANA_RESPONSE_TYPE, by default "code".
 func ResponseType(r *env.Reader) string {
 	return r.OneOf("ASANA_RESPONSE_TYPE", "code", "code", "code id_token")
 }
 
-// Dial returns a function for boot.Warm that opens a connection to Asana with a HEAD
-// request. The request has no credentials, and the response is ignored.
+// Dial returns a function for boot.Warm that opens a connection to Asana by sending a
+// HEAD request. The request contains no credentials. The response is ignored.
 func Dial(transport http.RoundTripper, c *asana.Client) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.Issuers()[0]+"/", nil)

@@ -1,6 +1,7 @@
-// Package awsproxy is a proxy between a function under test and a server of one AWS API. A
-// [Proxy] records every call, denies the calls that template.yaml does not allow the
-// function to make, and can simulate an outage. It is only for tests.
+// Package awsproxy has a proxy between a function under test and a server of an AWS API.
+// A [Proxy] records every call. It denies the calls that the function's role in
+// template.yaml does not allow. It can also simulate an outage. The package is only for
+// tests.
 package awsproxy
 
 import (
@@ -21,10 +22,10 @@ import (
 // Call is a request that a Proxy received.
 type Call struct {
 	template.Request
-	Parts     []template.Request // the permissions that the call needs; more than one for a transaction
-	Statement int                // index of the policy statement that allowed the last part, or -1 if denied
-	Status    int                // HTTP status of the response, or 0 without a response
-	Units     float64            // DynamoDB write units
+	Parts     []template.Request // the permissions that the call needs: one for each part of a transaction, otherwise one
+	Statement int                // index of the policy statement that allows the last part, or -1 if a part is denied
+	Status    int                // HTTP status of the response, or 0 if there was no response
+	Units     float64            // write units that DynamoDB charges for the call
 }
 
 // Proxy forwards the calls of one function to one server. It is safe for concurrent use.
@@ -39,8 +40,9 @@ type Proxy struct {
 	calls []Call
 }
 
-// New starts a proxy to the server at target, and stops it at the end of the test. The
-// proxy allows the calls that function's role allows, or every call if function is nil.
+// New starts a proxy for the server at the URL target. The proxy stops at the end of the
+// test. It allows the calls that the role of function allows, or every call if function
+// is nil.
 func New(t testing.TB, target string, function *template.Function) *Proxy {
 	p := &Proxy{function: function, target: target, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	server := httptest.NewServer(p)
@@ -52,15 +54,15 @@ func New(t testing.TB, target string, function *template.Function) *Proxy {
 	return p
 }
 
-// SetDown starts or ends an outage. During an outage, the proxy records calls and closes
-// their connections.
+// SetDown starts an outage if down is true, and otherwise ends it. During an outage, the
+// proxy records each call and closes its connection without a response.
 func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = down
 }
 
-// Calls returns the calls since the last use of ClearCalls.
+// Calls returns the calls since [Proxy.ClearCalls] was last called.
 func (p *Proxy) Calls() []Call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,8 +76,8 @@ func (p *Proxy) ClearCalls() {
 	p.calls = nil
 }
 
-// Actions returns the IAM actions of all calls with status 200, in order, without the
-// service prefix: for example "PutItem".
+// Actions returns the IAM actions of all calls with status 200, in order. An action has
+// no service prefix: for example "PutItem".
 func (p *Proxy) Actions() []string {
 	var out []string
 	for _, c := range p.Calls() {
@@ -87,7 +89,7 @@ func (p *Proxy) Actions() []string {
 	return out
 }
 
-// ServeHTTP implements http.Handler.
+// ServeHTTP implements [http.Handler].
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -122,7 +124,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.forward(w, r, body, call)
 }
 
-// statement returns the index of the policy statement that allows r, or -1.
+// statement returns the index of the policy statement that allows r, or -1 if no
+// statement allows it.
 func (p *Proxy) statement(r template.Request) int {
 	if p.function == nil {
 		return 0
@@ -165,7 +168,8 @@ func (p *Proxy) record(c Call) {
 	p.calls = append(p.calls, c)
 }
 
-// joined returns the request of which parts are the parts.
+// joined returns the request whose parts are given. If it has more than one part, it is a
+// transaction.
 func joined(parts []template.Request) template.Request {
 	all := template.Request{Action: parts[0].Action, Context: parts[0].Context}
 	if len(parts) > 1 {
@@ -185,20 +189,21 @@ type change struct{ Item, Key item }
 
 func (c change) pk() string { return c.Item.pk() + c.Key.pk() }
 
-// payload has the members of all requests that decide which permissions a request needs.
+// payload is the body of a request. It has only the members that determine which
+// permissions the request needs.
 type payload struct {
 	change
 	RequestItems              map[string]struct{ Keys []item }
-	ExpressionAttributeValues item // of a Query; :pk is the partition key
+	ExpressionAttributeValues item // in a Query, the value :pk is the partition key
 	TransactItems             []struct{ Put, Delete, Update, ConditionCheck *change }
 	EncryptionContext         map[string]string
 }
 
-// split returns the permissions that a request needs: one for each part of a transaction,
-// and one for any other request.
+// split returns the permissions that a request needs. A transaction needs one for each of
+// its parts. Any other request needs one.
 func split(target string, body []byte) []template.Request {
 	var p payload
-	json.Unmarshal(body, &p) // a malformed body has no keys, so no statement allows it
+	json.Unmarshal(body, &p) // a malformed body leaves p empty, so no statement allows the call
 	service, action, _ := strings.Cut(target, ".")
 	switch {
 	case strings.HasPrefix(service, "DynamoDB"):

@@ -6,10 +6,11 @@ import (
 	"math"
 )
 
-// units returns the write units of a PutItem: one per kilobyte, rounded up. It computes the
-// size of an item as documented at
+// units returns the write units that a PutItem uses: one for each kilobyte of the item,
+// rounded up. It computes the item's size as documented at
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html.
-// Test servers for DynamoDB do not all report units, and some report wrong ones.
+// The responses of test servers cannot be used, because some servers report wrong units
+// or none.
 func units(action string, body []byte) float64 {
 	if action != "dynamodb:PutItem" {
 		return 0
@@ -23,7 +24,7 @@ func units(action string, body []byte) float64 {
 	return math.Ceil(float64(size) / 1024)
 }
 
-// valueSize returns the size of an attribute's value in bytes.
+// valueSize returns the size of an attribute value in bytes.
 func valueSize(value map[string]any) int {
 	for kind, v := range value {
 		text, _ := v.(string)
@@ -36,5 +37,5 @@ func valueSize(value map[string]any) int {
 			return base64.StdEncoding.DecodedLen(len(text))
 		}
 	}
-	return 1 // a boolean, the only other type in a row
+	return 1 // a boolean: rows contain no other types
 }

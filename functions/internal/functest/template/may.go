@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// Request has the properties of a call to AWS that IAM checks.
+// Request contains the properties of an AWS call that IAM checks.
 type Request struct {
 	Action      string            // for example "dynamodb:PutItem"
-	LeadingKeys []string          // partition keys of the rows that the call reads or writes
+	LeadingKeys []string          // partition keys of the table rows that the call reads or writes
 	Context     map[string]string // encryption context of KMS
 }
 
-// May returns the index of the first statement that allows the request, and whether there is
-// one. It decides like IAM: every leading key must match a pattern of that statement, and
-// the encryption context must contain the pairs of the statement. If the template computes a
-// value of the context, May accepts any value.
+// May returns the index of the first statement that allows the request, and whether any
+// statement does. Like IAM, it requires that every leading key matches a pattern in the
+// statement, and that the request's encryption context contains the pairs in the
+// statement. If the template computes a value in the context, May accepts any value.
 func (f Function) May(r Request) (statement int, ok bool) {
 	for i, s := range f.Allows {
 		if slices.Contains(s.Actions, r.Action) && s.allowsKeys(r.LeadingKeys) && s.allowsContext(r.Context) {
@@ -47,8 +47,8 @@ func (s Statement) allowsContext(context map[string]string) bool {
 	return true
 }
 
-// Like reports whether s matches pattern, as IAM's StringLike does. The only wildcard that it
-// supports is a * at the end of the pattern.
+// Like reports whether s matches pattern according to IAM's operator StringLike. It
+// supports only one wildcard, a * at the end of the pattern.
 func Like(pattern, s string) bool {
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
 		return strings.HasPrefix(s, prefix)

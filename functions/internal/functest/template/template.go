@@ -1,6 +1,6 @@
 // Package template reads the parts of template.yaml that tests compare with the code. It
-// supports only the kinds of YAML that the file uses now, and fails the test if it finds
-// anything else in these parts.
+// supports only the YAML syntax that these parts use now. If it finds other syntax in
+// them, it fails the test.
 package template
 
 import (
@@ -17,7 +17,7 @@ import (
 
 // Template is the content of template.yaml.
 type Template struct {
-	Functions map[string]Function // by the first segment of their path
+	Functions map[string]Function // by the first segment of the function's path
 	Resources map[string]Resource
 }
 
@@ -25,23 +25,23 @@ type Template struct {
 type Function struct {
 	LogicalID string
 	Variables []string // sorted names of its environment variables, including the global ones
-	Routes    []string // "METHOD /path" each, sorted
-	SignedBy  []string // the authorizer of each route, or ""
+	Routes    []string // sorted, for example "ANY /session"
+	SignedBy  []string // for each route, its authorizer, or "" if it has none
 	Machine   string   // GOARCH
 	Timeout   string   // in seconds
-	Waits     []string // API Gateway's time limit of each route, in milliseconds
+	Waits     []string // API Gateway's time limit for each route, in milliseconds
 	Allows    []Statement
 }
 
 // Statement is a policy statement with the effect Allow.
 type Statement struct {
 	Actions     []string
-	Resource    string            // the logical id in !Ref or !GetAtt
-	LeadingKeys []string          // patterns of partition keys; nil for other services than DynamoDB
+	Resource    string            // the logical ID in !Ref or !GetAtt
+	LeadingKeys []string          // patterns of partition keys; only for DynamoDB
 	Context     map[string]string // required encryption context; "" is a value that the template computes
 }
 
-// Resource is a resource as template.yaml has it, without tags.
+// Resource is a resource in template.yaml, without YAML tags such as !Ref.
 type Resource struct {
 	Type                                string
 	DeletionPolicy, UpdateReplacePolicy string
@@ -49,7 +49,7 @@ type Resource struct {
 	Properties                          json.RawMessage
 }
 
-// Path returns the path of template.yaml. It works in tests of every package.
+// Path returns the path of template.yaml. It can be called from the tests of any package.
 func Path(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -61,7 +61,7 @@ func Path(t testing.TB) string {
 			return filepath.Join(dir, "template.yaml")
 		}
 		if dir == filepath.Dir(dir) {
-			t.Fatal("found no go.mod in the parent directories")
+			t.Fatal("no parent directory contains go.mod")
 		}
 		dir = filepath.Dir(dir)
 	}
@@ -104,8 +104,8 @@ func parse(t testing.TB, text []byte) Template {
 	return out
 }
 
-// plain converts a node to maps, slices and strings. It ignores tags: !Ref X becomes "X", and
-// !If [A, B, C] becomes a list.
+// plain converts a YAML node to maps, slices and strings. It ignores tags, so !Ref X
+// becomes "X", and !If [A, B, C] becomes a list.
 func plain(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -139,7 +139,8 @@ type functionProperties struct {
 	}
 }
 
-// function returns the function in resource r, and the first segment of its path.
+// function returns the first segment of the path of the function in resource r, and the
+// function.
 func (tm Template) function(t testing.TB, id string, r Resource, globals functionProperties) (string, Function) {
 	t.Helper()
 	var p functionProperties
@@ -177,7 +178,7 @@ type policyDocument struct {
 	}
 }
 
-// role returns the statements of a role and of its managed policies.
+// role returns the policy statements of a role, including those of its managed policies.
 func (tm Template) role(t testing.TB, id string) []Statement {
 	t.Helper()
 	var p struct {

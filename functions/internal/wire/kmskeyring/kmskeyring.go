@@ -1,6 +1,7 @@
-// Package kmskeyring constructs the keyring for functions that encrypt or decrypt sealed
-// fields. The keyring is stored in the table, wrapped by AWS KMS. A function that may create
-// a keyring uses [Maker], any other function uses [Opener].
+// Package kmskeyring constructs the keyring for functions that encrypt or decrypt stored
+// tokens. The keyring is stored in the table, encrypted with a key in AWS KMS. A function
+// that may create the keyring uses [Maker]. A function that may only decrypt it uses
+// [Opener].
 package kmskeyring
 
 import (
@@ -20,23 +21,22 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// A process caches the keyring for five minutes by default, and for an hour at most. A
-// process that loses access to the KMS key can decrypt sealed fields until its cache
-// expires.
+// A process caches the keyring for five minutes by default, and for an hour at most. If
+// you revoke a function's access to the KMS key, its processes can still decrypt until
+// their cached keyrings expire.
 const (
 	defaultTTL = 5 * time.Minute
 	maxTTL     = time.Hour
 )
 
-// Maker returns the keyring for a function that may create it if it does not exist yet. It
-// reads KMS_KEY_ID, KEY_CACHE_TTL, INSTALLATION and TABLE_NAME.
+// Maker returns a keyring that is created if the table does not contain it yet. Maker
+// reads the variables KMS_KEY_ID, KEY_CACHE_TTL, INSTALLATION and TABLE_NAME.
 func Maker(r *env.Reader, cfg aws.Config, s store.Store, log *slog.Logger) *keyring.Keyring {
 	return keys(r, s, log, wrapper(r, cfg))
 }
 
-// Opener is like Maker, for a function that has no permission to create a keyring. The Ring
-// method of its result returns an error that wraps [seal.ErrUnavailable] if the keyring does
-// not exist yet.
+// Opener is like [Maker], but the keyring is never created. If the table does not contain
+// it yet, [keyring.Keyring.Ring] returns an error that wraps [seal.ErrUnavailable].
 func Opener(r *env.Reader, cfg aws.Config, s store.Store, log *slog.Logger) *keyring.Keyring {
 	return keys(r, s, log, unwrapper{wrapper(r, cfg)})
 }
@@ -67,19 +67,19 @@ func keys(r *env.Reader, s store.Store, log *slog.Logger, w seal.Wrapper) *keyri
 	return k
 }
 
-// unwrapper is a seal.Wrapper that cannot wrap.
+// unwrapper is a [seal.Wrapper] whose method Wrap always returns an error.
 type unwrapper struct{ seal.Wrapper }
 
 var errNoKeyring = fmt.Errorf("%w: the keyring does not exist yet, and this function cannot create it", seal.ErrUnavailable)
 
-// Wrap implements [seal.Wrapper]. Its error wraps [seal.ErrUnavailable]. An error that wraps
-// [seal.ErrDenied] would raise an alarm, although nothing is wrong: the first sign-in or
-// import will create the keyring.
+// Wrap returns an error that wraps [seal.ErrUnavailable], because the first sign-in or
+// import will create the keyring. An error that wraps [seal.ErrDenied] would raise an
+// unnecessary alarm.
 func (unwrapper) Wrap(context.Context, []byte, map[string]string) ([]byte, string, error) {
 	return nil, "", errNoKeyring
 }
 
-// Warm returns a function for boot.Warm that reads the keyring and unwraps it. The function
+// Warm returns a function for boot.Warm that reads and decrypts the keyring. The function
 // returns nil if the keyring does not exist yet.
 func Warm(k *keyring.Keyring) func(context.Context) error {
 	return func(ctx context.Context) error {

@@ -11,13 +11,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
 )
 
-// New returns the client secrets in the AWS secret that ASANA_CLIENT_SECRET_ARN names. They
-// are fetched when they are first needed.
+// New returns the client secrets that are stored in the AWS secret with the ARN in
+// ASANA_CLIENT_SECRET_ARN. The first use of the client secrets fetches them.
 func New(r *env.Reader, cfg aws.Config) *clientsecret.Secrets {
 	arn := r.ARN("ASANA_CLIENT_SECRET_ARN", "secretsmanager")
 	source, err := secretsmanager.New(secretsmanager.Config{Client: awssm.NewFromConfig(cfg), ARN: arn})
 	if err != nil {
-		return nil // the Reader has the error already
+		return nil // r.ARN has already added the error
 	}
 	s, err := clientsecret.New(clientsecret.Config{Source: source})
 	if err != nil {

@@ -1,4 +1,5 @@
-// Command tiny is a function with only what package boot needs, for boot's tests.
+// Command tiny is the smallest Lambda function that uses package boot. The tests of boot
+// run it.
 package main
 
 import (
