@@ -1,6 +1,7 @@
-// Package awstest creates the AWS resources of a deployment for tests: a table, a KMS key and
-// a client secret, like those of template.yaml. It uses local servers of DynamoDB, KMS and
-// Secrets Manager. [New] skips the test if the environment has no endpoints of such servers.
+// Package awstest creates AWS resources for tests: a table, a KMS key and a client
+// secret, like those in template.yaml. It creates them on local servers that stand in for
+// DynamoDB, KMS and Secrets Manager. The environment contains the servers' URLs. Without
+// these variables, [New] skips the test.
 package awstest
 
 import (
@@ -21,26 +22,28 @@ import (
 
 const region = "us-east-1"
 
-// endpoints returns the environment variables that have the servers' URLs.
+// endpoints returns the names of the environment variables that contain the servers'
+// URLs.
 func endpoints() []string {
 	return []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"}
 }
 
-// Deployment has the resources of a deployment.
+// Deployment contains the AWS resources that a deployment of asanaauth needs.
 type Deployment struct {
-	AWS       aws.Config // configuration for the SDK's clients
+	AWS       aws.Config // configuration for SDK clients
 	Table     string     // deleted at the end of the test
 	KeyARN    string
 	SecretARN string
 }
 
-// New creates a deployment whose Asana app has the client secret. It skips the test with
-// -short, or if the endpoint variables are not set. If CI_SERVERS is 1, unset variables fail
-// the test. An endpoint that is not a loopback address fails it too.
+// New creates a deployment and stores clientSecret in its secret. With -short, New skips
+// the test. If an endpoint variable is not set, New skips the test too, unless CI_SERVERS
+// is 1. In that case, the test fails. The test also fails if an endpoint is not a
+// loopback address.
 func New(t testing.TB, clientSecret string) *Deployment {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it needs servers of AWS APIs")
+		t.Skip("needs servers of AWS APIs")
 	}
 	for _, name := range endpoints() {
 		checkEndpoint(t, name)
@@ -66,8 +69,8 @@ func testCredentials(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 }
 
-// Environ returns the functions' variables for the deployment, and the variables for AWS, as
-// NAME=VALUE. They are enough for a process that does not inherit the environment.
+// Environ returns the environment variables with which a process can use the deployment,
+// each as NAME=VALUE. The process needs no other variables for AWS.
 func (d *Deployment) Environ() []string {
 	environ := []string{
 		"TABLE_NAME=" + d.Table, "KMS_KEY_ID=" + d.KeyARN, "ASANA_CLIENT_SECRET_ARN=" + d.SecretARN,
@@ -79,8 +82,8 @@ func (d *Deployment) Environ() []string {
 	return environ
 }
 
-// checkEndpoint skips or fails the test if the variable name is not the URL of a server on
-// this machine.
+// checkEndpoint skips the test if the variable name is not set, and fails the test if it
+// is not the URL of a server on this machine.
 func checkEndpoint(t testing.TB, name string) {
 	t.Helper()
 	at := os.Getenv(name)
@@ -88,7 +91,7 @@ func checkEndpoint(t testing.TB, name string) {
 		if os.Getenv("CI_SERVERS") == "1" {
 			t.Fatalf("CI_SERVERS is 1, but %s is not set", name)
 		}
-		t.Skipf("it needs servers of AWS APIs: run it with .ci/servers, which sets %s", name)
+		t.Skipf("needs servers of AWS APIs: run the tests with .ci/servers, which sets %s", name)
 	}
 	u, err := url.Parse(at)
 	if err != nil {
@@ -118,7 +121,7 @@ func table(t testing.TB, cfg aws.Config) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// t.Context() is done already.
+		// t.Context() is already done when cleanup functions run.
 		rows.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &name})
 	})
 	return name

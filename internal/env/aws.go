@@ -2,8 +2,8 @@ package env
 
 import "strings"
 
-// ARN returns a required variable, which must be the Amazon Resource Name of a resource of
-// the service. For "secretsmanager", an example is
+// ARN returns a required variable. The value must be the Amazon Resource Name of a
+// resource that belongs to service. For the service "secretsmanager", an example is
 // arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME.
 func (r *Reader) ARN(name, service string) string {
 	return r.checked(name, r.String(name), func(v string) string {
@@ -14,8 +14,8 @@ func (r *Reader) ARN(name, service string) string {
 	})
 }
 
-// KMSKeyIDs returns a required list of KMS keys, each given as a key id or key ARN. It does
-// not accept aliases, because an alias can be changed to point to another key.
+// KMSKeyIDs returns a required list of KMS keys. Each is a key ID or a key ARN. Aliases
+// are not accepted, because anyone with the permission can point an alias to another key.
 func (r *Reader) KMSKeyIDs(name string) []string { return r.words(name, kmsKeyFault) }
 
 func kmsKeyFault(v string) string {
@@ -41,7 +41,7 @@ func kmsKeyFault(v string) string {
 }
 
 // resource returns the part of an ARN that follows arn:PARTITION:SERVICE:REGION:ACCOUNT:.
-// It returns false if any part is missing, or if the ARN is of another service.
+// It returns false if any part is missing, or if SERVICE is not service.
 func resource(arn, service string) (string, bool) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != service {

@@ -1,8 +1,8 @@
 // Package env reads configuration from environment variables. A [Reader] checks each
-// variable as it reads it, and collects the errors, so a user sees all of them at once.
+// variable that it reads, and collects the errors, so a user sees all errors at once.
 //
-// The Lambda functions and the asanaauth command both use this package, so that they accept
-// the same values. It does not import any code of AWS or Lambda.
+// The Lambda functions and the asanaauth command both use this package, so they accept
+// the same values. The package does not import the AWS SDK or the Lambda library.
 package env
 
 import (
@@ -15,50 +15,52 @@ import (
 	"unicode/utf8"
 )
 
-// Error reports a variable that is missing or malformed. It never contains the value,
-// because errors are logged and a user may have put a secret into the wrong variable.
+// Error reports a variable that is missing or malformed. An Error never contains the
+// value. Errors are logged, and a user may have put a secret into the wrong variable.
 type Error struct {
-	Name   string // of the variable
-	Reason string // a sentence without its subject, such as "is missing"
+	Name   string // name of the variable
+	Reason string // what is wrong, as a sentence without its subject, such as "is missing"
 }
 
-// Error returns the name and the reason, as in "TABLE_NAME: is missing".
+// Error returns the name and the reason, for example "TABLE_NAME: is missing".
 func (e *Error) Error() string { return e.Name + ": " + e.Reason }
 
 const missing = "is missing"
 
-// Reader reads variables. If a variable is missing or malformed, a method records an error
-// and returns the zero value. Use the values only if Err returns nil.
+// Reader reads environment variables and collects errors. If a variable is missing or
+// malformed, the method that reads it records an error and returns the zero value. Use
+// the values only if [Reader.Err] returns nil.
 //
-// An empty variable counts as missing, because a CloudFormation template cannot omit a
-// variable. A Reader is not safe for concurrent use.
+// An empty variable counts as missing, because CloudFormation templates set unused
+// variables to an empty value. A Reader is not safe for concurrent use.
 type Reader struct {
 	lookup   func(string) (string, bool)
 	errs     []error
 	warnings []*Error
 }
 
-// NewReader returns a Reader that gets variables from lookup, which is usually
+// NewReader returns a Reader that reads variables with lookup. lookup is usually
 // [os.LookupEnv].
 func NewReader(lookup func(string) (string, bool)) *Reader {
 	return &Reader{lookup: lookup}
 }
 
-// Err returns all errors so far, in the order in which they were found. It returns nil or
-// an error of [errors.Join] that wraps *Error values.
+// Err returns all recorded errors, in the order in which they were found. The result is
+// nil or an error from [errors.Join] that wraps *Error values.
 func (r *Reader) Err() error { return errors.Join(r.errs...) }
 
-// Warnings returns a warning for each value that was accepted but is probably a mistake.
+// Warnings returns a warning for each value that the Reader accepted but that is probably
+// wrong.
 func (r *Reader) Warnings() []*Error { return slices.Clone(r.warnings) }
 
-// Set reports whether the variable has a value, even a malformed one.
+// Set reports whether the variable is set and not empty. It does not check the value.
 func (r *Reader) Set(name string) bool {
 	v, ok := r.lookup(name)
 	return ok && v != ""
 }
 
-// String returns a required variable. The value must be UTF-8 without control characters,
-// and must not begin or end with white space, such as a pasted line end.
+// String returns a required variable. The value must be UTF-8 without control characters.
+// It must not begin or end with white space, such as a line end that was pasted with it.
 func (r *Reader) String(name string) string {
 	if !r.Set(name) {
 		r.AddError(name, missing)
@@ -67,7 +69,7 @@ func (r *Reader) String(name string) string {
 	return r.Optional(name, "")
 }
 
-// Optional is like String, but returns def if the variable is missing.
+// Optional is like [Reader.String], but returns def if the variable is missing.
 func (r *Reader) Optional(name, def string) string {
 	if !r.Set(name) {
 		return def
@@ -84,8 +86,9 @@ func (r *Reader) Optional(name, def string) string {
 	return v
 }
 
-// Words returns a required list of words. Words are separated by white space, which
-// includes line ends. The list must have at least one word and no word twice.
+// Words returns a required list of words. The words are separated by white space, which
+// includes line ends. The list must have at least one word, and must not contain a word
+// twice.
 func (r *Reader) Words(name string) []string {
 	var words []string
 	if v, ok := r.lookup(name); ok {
@@ -104,9 +107,9 @@ func (r *Reader) Words(name string) []string {
 	return words
 }
 
-// Duration returns a duration in Go's format, such as "90s" or "720h", or def if the
-// variable is missing. The value must be at least low and at most high. If high is 0, the
-// value has no upper limit.
+// Duration returns a duration in Go's format, such as "90s" or "720h". If the variable is
+// missing, it returns def. The value must be at least low and at most high. If high is 0,
+// the value has no upper limit.
 func (r *Reader) Duration(name string, def, low, high time.Duration) time.Duration {
 	v := r.Optional(name, def.String())
 	if v == "" {
@@ -126,8 +129,8 @@ func (r *Reader) Duration(name string, def, low, high time.Duration) time.Durati
 	return 0
 }
 
-// OneOf returns a variable that must equal one of the choices, or def if the variable is
-// missing.
+// OneOf returns a variable whose value must be one of choices. If the variable is
+// missing, it returns def.
 func (r *Reader) OneOf(name, def string, choices ...string) string {
 	v := r.Optional(name, def)
 	if v != "" && !slices.Contains(choices, v) {
@@ -137,9 +140,9 @@ func (r *Reader) OneOf(name, def string, choices ...string) string {
 	return v
 }
 
-// AddError records an error that the caller found, such as two variables that contradict
-// each other. The reason is a sentence without its subject, as in Error, and must not
-// contain the value.
+// AddError records an error that the caller has found, for example that two variables
+// contradict each other. reason has the form of [Error.Reason] and must not contain the
+// value.
 func (r *Reader) AddError(name, reason string) {
 	r.errs = append(r.errs, &Error{Name: name, Reason: reason})
 }
@@ -148,8 +151,8 @@ func (r *Reader) warn(name, reason string) {
 	r.warnings = append(r.warnings, &Error{Name: name, Reason: reason})
 }
 
-// words returns the list that Words returns. check returns what is wrong with a word, or "".
-// If any word is wrong, words records the errors and returns nil.
+// words is like [Reader.Words], but also checks each word. check returns what is wrong
+// with a word, or "". If any word is wrong, words records the errors and returns nil.
 func (r *Reader) words(name string, check func(string) string) []string {
 	words := r.Words(name)
 	good := true
@@ -165,5 +168,6 @@ func (r *Reader) words(name string, check func(string) string) []string {
 	return words
 }
 
-// entry names a word of a list by its position, because errors must not contain values.
+// entry returns a text that identifies a word by its position in the list, because errors
+// must not contain values.
 func entry(i int) string { return fmt.Sprintf("entry %d ", i+1) }

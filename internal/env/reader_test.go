@@ -14,18 +14,19 @@ import (
 
 const name = "NAME"
 
-// unset is a value for reader that leaves the variable unset.
+// unset makes reader leave the variable unset.
 const unset = "\x00unset"
 
-// reader returns a Reader of an environment with one variable.
+// reader returns a Reader for an environment that has only one variable, with the given
+// value.
 func reader(value string) *env.Reader {
 	return env.NewReader(func(n string) (string, bool) {
 		return value, n == name && value != unset
 	})
 }
 
-// want compares the value that r read, and the reason of its error. If reason is "", r must
-// have no error. The error must not contain the value.
+// want compares the value that r returned, and the reason in r's error. If reason is "",
+// r must not have an error. The error must not contain the value.
 func want[T any](t *testing.T, r *env.Reader, value string, got, want T, reason string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -5,12 +5,14 @@ import (
 	"strings"
 )
 
-// Scopes returns a required list of the OAuth scopes that the Asana app is registered for.
+// Scopes returns a required list of OAuth scopes. The Asana app must be registered for
+// these scopes.
 //
-// An app has either full permissions, which are requested with the scope "default", or
-// resource scopes such as "tasks:read". A list with both is an error. Asana does not
-// document whether it accepts "default" together with openid, email or profile, so such a
-// list causes a warning. Source: https://developers.asana.com/docs/oauth-scopes
+// An Asana app has either full permissions or resource scopes. The scope "default"
+// requests full permissions. A resource scope is, for example, "tasks:read". A list that
+// contains both is an error. Asana does not document whether "default" can be combined
+// with openid, email or profile, so such a list causes a warning. Source:
+// https://developers.asana.com/docs/oauth-scopes
 func (r *Reader) Scopes(name string) []string {
 	scopes := r.words(name, scopeFault)
 	if !slices.Contains(scopes, "default") {
@@ -28,8 +30,8 @@ func (r *Reader) Scopes(name string) []string {
 	return scopes
 }
 
-// scopeFault returns what is wrong with a scope, or "". A scope must be a scope-token of
-// RFC 6749 section 3.3.
+// scopeFault returns what is wrong with a scope, or "". A scope must be a scope-token as
+// defined in RFC 6749 section 3.3.
 func scopeFault(scope string) string {
 	for _, c := range []byte(scope) {
 		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {

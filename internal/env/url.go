@@ -6,20 +6,21 @@ import (
 	"github.com/asanaauth/asanaauth/internal/weburl"
 )
 
-// Origin returns a required origin. It must be written exactly as browsers send it
-// (RFC 6454 section 6.2): the scheme, the host in lower case, and the port unless it is the
-// scheme's default port. The scheme must be https, or http if the host is a loopback host.
+// Origin returns a required origin. The value must have the form that browsers send (RFC
+// 6454 section 6.2): a scheme, a host in lower case, and a port unless it is the scheme's
+// default port. The scheme must be https. For a loopback host, it may be http.
 func (r *Reader) Origin(name string) string {
 	return r.checked(name, r.String(name), weburl.OriginFault)
 }
 
-// Origins returns a required list of origins. Each must satisfy the rules of Origin.
+// Origins returns a required list of origins. Each origin must satisfy the rules of
+// [Reader.Origin].
 func (r *Reader) Origins(name string) []string { return r.words(name, weburl.OriginFault) }
 
-// BaseURL returns a URL to which paths can be appended, or def if the variable is missing.
-// If def is empty, the variable is required. The URL may have a path, but must not end with
-// a slash or have a query, a fragment or user information. The scheme must be https, or
-// http if the host is a loopback host.
+// BaseURL returns a URL to which paths can be appended. If the variable is missing, it
+// returns def. If def is empty, the variable is required. The URL may have a path, but it
+// must not end with a slash. It must not have a query, a fragment or user information.
+// The scheme must be https. For a loopback host, it may be http.
 func (r *Reader) BaseURL(name, def string) string {
 	if def == "" {
 		return r.checked(name, r.String(name), weburl.BaseFault)
@@ -27,18 +28,18 @@ func (r *Reader) BaseURL(name, def string) string {
 	return r.checked(name, r.Optional(name, def), weburl.BaseFault)
 }
 
-// ReturnURLs returns a required list of the absolute URLs to which people may be redirected
-// after sign-in. The URLs are returned unchanged, because they are later compared byte for
-// byte. The scheme must be https, or http if the host is a loopback host. A URL must not
-// have user information, nor the query parameters that the redirect adds: asana,
-// asana_error, connect_code and app_state.
+// ReturnURLs returns a required list of absolute URLs to which people may be redirected
+// after sign-in. ReturnURLs does not change the URLs, because they are later compared
+// byte for byte. The scheme must be https. For a loopback host, it may be http. A URL
+// must not have user information. It must not have the query parameters asana,
+// asana_error, connect_code and app_state, because the redirect adds them.
 func (r *Reader) ReturnURLs(name string) []string { return r.words(name, returnFault) }
 
 func returnFault(v string) string {
 	if fault := weburl.Fault(v); fault != "" {
 		return fault
 	}
-	u, _ := url.Parse(v) // no error, because Fault parsed it too
+	u, _ := url.Parse(v) // Fault has already parsed v without an error
 	for _, own := range []string{"asana", "asana_error", "connect_code", "app_state"} {
 		if u.Query().Has(own) {
 			return "has a query parameter that is reserved for the redirect"

@@ -6,20 +6,21 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// Identity is the IAM identity that signed a request, as verified by API Gateway's IAM
-// authorizer. It is requestContext.authorizer.iam of the event. Clients cannot set it.
+// Identity is the IAM identity that signed a request. API Gateway's IAM authorizer has
+// verified the signature. Identity is requestContext.authorizer.iam in the event, so
+// clients cannot set it.
 type Identity struct {
-	AccessKey      string `json:"accessKey"`      // access key id; not a secret
+	AccessKey      string `json:"accessKey"`      // ID of the access key, which is not a secret
 	AccountID      string `json:"accountId"`      // the caller's AWS account, 12 digits
-	CallerID       string `json:"callerId"`       // unique id; for a role, ROLE-ID:SESSION-NAME
+	CallerID       string `json:"callerId"`       // unique ID; for a role, ROLE-ID:SESSION-NAME
 	PrincipalOrgID string `json:"principalOrgId"` // "" if the account is in no organization
 	UserARN        string `json:"userArn"`        // never "" if returned by the function IAM
-	UserID         string `json:"userId"`         // unique id; for a role, ROLE-ID:SESSION-NAME
+	UserID         string `json:"userId"`         // unique ID; for a role, ROLE-ID:SESSION-NAME
 }
 
 type eventKey struct{}
 
-// metadata is the part of an event that handlers can read through the request's context.
+// metadata is the part of an event that handlers can read from the request's context.
 type metadata struct {
 	requestID string
 	iam       *Identity
@@ -30,9 +31,9 @@ func withEvent(ctx context.Context, e *event) context.Context {
 	return context.WithValue(ctx, eventKey{}, m)
 }
 
-// RequestID returns API Gateway's id of the request, which its access log contains too. If
-// the event has none, RequestID returns Lambda's id of the invocation, or "" outside of
-// Lambda. Clients cannot set the id.
+// RequestID returns the ID that API Gateway gave the request. API Gateway's access log
+// contains the same ID. If the event has no request ID, RequestID returns the ID of the
+// Lambda invocation. Outside of Lambda, it returns "". Clients cannot set the ID.
 func RequestID(ctx context.Context) string {
 	if m, _ := ctx.Value(eventKey{}).(metadata); m.requestID != "" {
 		return m.requestID

@@ -15,12 +15,11 @@ import (
 	"strings"
 )
 
-// maxEvent is the size limit of an event in bytes. API Gateway accepts 10 MB from a client,
-// and Lambda 6 MB per event, so real events are smaller. Handlers set their own limits for
-// bodies.
+// maxEvent is the size limit for an event in bytes. Lambda accepts at most 6 MB for an
+// event, so real events are smaller. Handlers have their own limits for request bodies.
 const maxEvent = 10 << 20
 
-// The errors of decode. They contain no part of the event, so they can be logged.
+// Errors that decode returns. They contain no part of the event, so they can be logged.
 var (
 	errTooLarge = errors.New("event is larger than API Gateway sends")
 	errNotJSON  = errors.New("event is not a JSON object of payload format 2.0")
@@ -30,8 +29,9 @@ var (
 	errBody     = errors.New("body of the event is not valid base64")
 )
 
-// event is the part of an event in payload format 2.0 that this package uses. aws-lambda-go
-// has a type with all members, but decoding it fails if any unused member is malformed.
+// event contains the members of an event in payload format 2.0 that this package uses.
+// aws-lambda-go has a type with all members. Decoding into that type would fail if an
+// unused member is malformed.
 type event struct {
 	Version         string            `json:"version"`
 	RawPath         string            `json:"rawPath"`
@@ -54,8 +54,9 @@ type event struct {
 	} `json:"requestContext"`
 }
 
-// parse converts an event to a request like those of net/http's server. If it returns an
-// error, the request is an empty GET / with only the request id of the event.
+// parse converts an event to a request like those of a net/http server. If it returns an
+// error, it also returns a GET / request that has nothing from the event except its
+// request ID.
 func parse(ctx context.Context, payload []byte) (*http.Request, error) {
 	e, path, body, err := decode(payload)
 	if err != nil {
@@ -67,7 +68,8 @@ func parse(ctx context.Context, payload []byte) (*http.Request, error) {
 	return request(ctx, &e, path, body), nil
 }
 
-// decode decodes an event, its path and its body.
+// decode decodes the JSON of an event. It also decodes the path's escapes and the body's
+// base64.
 func decode(payload []byte) (e event, path string, body []byte, err error) {
 	if len(payload) > maxEvent {
 		return e, "", nil, errTooLarge
@@ -94,9 +96,9 @@ func decode(payload []byte) (e event, path string, body []byte, err error) {
 	return e, path, body, nil
 }
 
-// request converts an event to an HTTP request. It sets each field directly instead of parsing a
-// URL, because a parser could change or reject parts of it. For example, url.Parse takes
-// "//host/path" for a host and a path.
+// request converts an event to an HTTP request. It sets each field directly instead of
+// parsing a URL, because a parser could change or reject parts of the URL. For example,
+// url.Parse interprets "//host/path" as a host and a path.
 func request(ctx context.Context, e *event, path string, body []byte) *http.Request {
 	r := &http.Request{
 		Method:        e.RequestContext.HTTP.Method,
@@ -122,36 +124,36 @@ func request(ctx context.Context, e *event, path string, body []byte) *http.Requ
 	}
 	r.Header.Del("Host")
 	if ip := e.RequestContext.HTTP.SourceIP; ip != "" {
-		// Handlers expect a port in RemoteAddr, but the event has none.
+		// Handlers expect a port in RemoteAddr, but the event does not contain the port.
 		r.RemoteAddr = net.JoinHostPort(ip, "0")
 	}
 	return r.WithContext(withEvent(ctx, e))
 }
 
-// header returns the headers of an event. In payload format 2.0, repeated headers are joined
-// with commas. header does not split them again, because a comma may also be part of a
-// value, as in dates and quoted strings.
+// header returns the headers of an event. In payload format 2.0, the values of a repeated
+// header are joined with commas. header does not split them, because a comma may also be
+// part of a value, for example in a date.
 //
-// It adds names in sorted order, so that the result is deterministic if two names differ
-// only in case.
+// header adds the names in sorted order, so that the result is deterministic if two names
+// differ only in case.
 func header(e *event) http.Header {
 	h := make(http.Header, len(e.Headers)+1)
 	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 		h.Add(name, e.Headers[name])
 	}
-	// A request has one Cookie header with cookies separated by "; " (RFC 6265 section
-	// 5.4). If an event has both the header and the array, they contain the same
-	// cookies, and the array is unambiguous.
+	// A request has one Cookie header, in which "; " separates the cookies (RFC 6265
+	// section 5.4). If an event has a Cookie header and the member cookies, both contain
+	// the same cookies. The member is unambiguous, so it replaces the header.
 	if len(e.Cookies) > 0 {
 		h.Set("Cookie", strings.Join(e.Cookies, "; "))
 	}
 	return h
 }
 
-// withoutStage removes the stage from the beginning of a path. API Gateway puts the stage
-// there for requests to its own domain, but not for requests to a custom domain, and never
-// if the stage is $default. An event does not say which domain was used, so a stage must not
-// have the same name as the first segment of a route.
+// withoutStage removes the stage name from the beginning of a path. API Gateway adds the
+// stage name to the path of requests to its own domain, unless the stage is $default. It
+// does not add the name for requests to a custom domain. withoutStage cannot distinguish
+// the two, so a stage must not have the name of a route's first segment.
 func withoutStage(path, stage string) string {
 	if stage == "" || stage == "$default" {
 		return path

@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
-// FuzzInvoke checks that Invoke returns a JSON response to any bytes. If they are not an
-// HTTP request, the status is 400. Otherwise the handler gets the path, query and body of
-// the event unchanged.
+// FuzzInvoke checks that Invoke returns a JSON response for any payload. If the payload
+// is not an HTTP event, the status must be 400. Otherwise, the handler must receive the
+// event's path, query and body unchanged.
 func FuzzInvoke(f *testing.F) {
 	for _, payload := range badEvents(f) {
 		if len(payload) < 1<<16 {
@@ -55,8 +55,8 @@ func FuzzInvoke(f *testing.F) {
 	})
 }
 
-// bytes returns the body that API Gateway would send.
-func (a answer) bytes(t *testing.T) []byte {
+// bytes returns the response body that API Gateway would send.
+func (a response) bytes(t *testing.T) []byte {
 	if !a.IsBase64Encoded {
 		return []byte(a.Body)
 	}
@@ -67,8 +67,8 @@ func (a answer) bytes(t *testing.T) []byte {
 	return b
 }
 
-// checkRequest compares r with the event in payload, and returns the response's body: that
-// of r, or nil for a HEAD request.
+// checkRequest compares r with the event in payload. It returns the body that the handler
+// must write: the body of r, or nil if r is a HEAD request.
 func checkRequest(t *testing.T, payload []byte, r *http.Request) []byte {
 	var e struct {
 		Version, RawPath, RawQueryString string

@@ -1,15 +1,16 @@
-// Package lambdahttp serves events of an API Gateway HTTP API with an http.Handler. [New]
-// returns a handler for aws-lambda-go that converts each event to an http.Request, and the
-// response back. [RequestID] and [IAM] return what the event says about the request beyond
-// its HTTP parts. The package does not depend on the rest of this module.
+// Package lambdahttp serves events of an API Gateway HTTP API with an [http.Handler].
+// [New] returns a handler for aws-lambda-go. It converts each event to an [http.Request],
+// and each HTTP response to JSON. [RequestID] returns the request ID in the event. [IAM]
+// returns the caller's IAM identity in the event. The package does not import other
+// packages of this module.
 //
-// It accepts events of payload format version 2.0, which Lambda function URLs send too. It
-// does not support streaming responses.
+// Package lambdahttp accepts events in payload format 2.0. Lambda function URLs send the
+// same format. Streaming responses are not supported.
 //
-// The common adapters were not suitable: they split headers at commas, decode and re-encode
-// paths, or link net/http/httptest into the function.
+// Other adapters for API Gateway split headers at commas, decode and re-encode paths, or
+// link net/http/httptest into the function. This package does not.
 //
-// The event format is documented at
+// AWS documents the event format at
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 package lambdahttp
 
@@ -18,29 +19,30 @@ import (
 	"net/http"
 )
 
-// Options are hooks that write the response if the http.Handler cannot. The zero value
-// writes plain text responses.
+// Options contains hooks that write the response if the http.Handler cannot. The zero
+// value makes the Handler write plain text responses.
 type Options struct {
-	// BadEvent writes the response to an event that is not an HTTP request. r is an
-	// empty GET / request; only RequestID(r.Context()) is taken from the event. err
-	// contains no part of the event. If BadEvent is nil, the response is a plain 400.
+	// BadEvent writes the response to an event that is not an HTTP request. r is a GET /
+	// request. Only its RequestID comes from the event. err contains no part of the
+	// event. If BadEvent is nil, the response is a plain 400.
 	BadEvent func(w http.ResponseWriter, r *http.Request, err error)
-	// Panicked writes the response after the handler panicked with v. Everything that
-	// the handler had written is discarded. Panicked runs on the stack of the panic, so
-	// runtime.Callers shows where the handler panicked. v may contain secrets, so check
-	// it before you log it. If Panicked is nil, the response is a plain 500.
+	// Panicked writes the response after the http.Handler has panicked with the value v.
+	// The output that the http.Handler has written before is discarded. Panicked is
+	// called during the panic, so runtime.Callers returns the place of the panic. v may
+	// contain secrets, so do not log v unchecked. If Panicked is nil, the response is a
+	// plain 500.
 	Panicked func(w http.ResponseWriter, r *http.Request, v any)
 }
 
-// Handler serves events with an http.Handler. It implements lambda.Handler of
-// aws-lambda-go. It is safe for concurrent use if its http.Handler is.
+// Handler serves events with an http.Handler. It implements the interface lambda.Handler
+// of aws-lambda-go. A Handler is safe for concurrent use if its http.Handler is.
 type Handler struct {
 	next http.Handler
 	opts Options
 }
 
-// New returns a Handler that serves events with next. A request's context is that of the
-// invocation, with Lambda's deadline.
+// New returns a Handler that serves events with next. The context of each request is
+// derived from the context of the invocation, which has Lambda's deadline.
 func New(next http.Handler, opts Options) *Handler {
 	if opts.BadEvent == nil {
 		opts.BadEvent = func(w http.ResponseWriter, _ *http.Request, _ error) {
@@ -53,10 +55,10 @@ func New(next http.Handler, opts Options) *Handler {
 	return &Handler{next: next, opts: opts}
 }
 
-// Invoke serves one event and returns the response as JSON in payload format 2.0. It calls
-// the hooks of Options if the event is not an HTTP request or the handler panics. The error
-// is always nil, because API Gateway responds to an error with an empty 500 and Lambda may
-// then discard the sandbox.
+// Invoke serves one event and returns the response as JSON in payload format 2.0. If the
+// event is not an HTTP request, or if the http.Handler panics, a hook in [Options] writes
+// the response. The error is always nil. For an error, API Gateway would send a 500
+// without our body, and Lambda could end the process.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	r, err := parse(ctx, payload)
 	if err != nil {
@@ -66,8 +68,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return h.serve(r, h.next.ServeHTTP).encode(), nil
 }
 
-// serve calls f and returns the response. If f panics, it returns the response of the
-// Panicked hook.
+// serve calls f and returns the response that f writes. If f panics, serve returns the
+// response that the hook Panicked writes.
 func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *response) {
 	w = newResponse(r.Method)
 	defer func() {
@@ -79,8 +81,8 @@ func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *response) {
 	return w
 }
 
-// panicked calls the Panicked hook and returns its response, or a plain 500 if the hook
-// panics too.
+// panicked calls the hook Panicked and returns the response that the hook writes. If the
+// hook panics too, panicked returns a plain 500.
 func (h *Handler) panicked(r *http.Request, v any) (w *response) {
 	w = newResponse(r.Method)
 	defer func() {

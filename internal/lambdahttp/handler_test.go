@@ -18,8 +18,8 @@ import (
 
 var _ lambda.Handler = (*lambdahttp.Handler)(nil)
 
-// answer is a response in payload format 2.0, as API Gateway reads it.
-type answer struct {
+// response is a response in payload format 2.0, with the members that API Gateway reads.
+type response struct {
 	StatusCode      int
 	Headers         map[string]string
 	Cookies         []string
@@ -27,13 +27,13 @@ type answer struct {
 	IsBase64Encoded bool
 }
 
-func invoke(t *testing.T, h *lambdahttp.Handler, payload []byte) answer {
+func invoke(t *testing.T, h *lambdahttp.Handler, payload []byte) response {
 	t.Helper()
 	out, err := h.Invoke(t.Context(), payload)
 	if err != nil {
 		t.Fatalf("Invoke returned error %v, want a response to every event", err)
 	}
-	var a answer
+	var a response
 	if err := json.Unmarshal(out, &a); err != nil {
 		t.Fatalf("response %q is not JSON: %v", out, err)
 	}
@@ -49,7 +49,8 @@ func testdata(t testing.TB, name string) []byte {
 	return b
 }
 
-// event returns an event for a GET of path. f may change the event before it is encoded.
+// event returns an event for a GET request with the given path. If f is not nil, f
+// changes the event before it is encoded.
 func event(t testing.TB, path string, f func(map[string]any)) []byte {
 	t.Helper()
 	e := map[string]any{
@@ -73,17 +74,17 @@ func TestContextReachesTheHandler(t *testing.T) {
 	h := lambdahttp.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cancel(why)
 		if got := context.Cause(r.Context()); got != why {
-			t.Errorf("got cause %v, want the caller's", got)
+			t.Errorf("got cause %v, want the cause in Invoke's context", got)
 		}
 		io.WriteString(w, lambdahttp.RequestID(r.Context()))
 	}), lambdahttp.Options{})
 	out, _ := h.Invoke(ctx, event(t, "/", nil))
 	if !strings.Contains(string(out), `"body":"invocation"`) {
-		t.Errorf("got response %s, want Lambda's id because the event has none", out)
+		t.Errorf("got response %s, want Lambda's request id, because the event has no id", out)
 	}
 }
 
-// badEvents returns payloads that are not HTTP requests.
+// badEvents returns payloads that are not HTTP events.
 func badEvents(t testing.TB) map[string][]byte {
 	change := func(name string, v any) []byte {
 		return event(t, "/", func(e map[string]any) { e[name] = v })

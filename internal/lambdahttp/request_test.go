@@ -10,7 +10,7 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
-// seen is the request that a handler got.
+// seen contains the parts of a request that a handler received.
 type seen struct {
 	Method, Host, RequestURI, Path, EscapedPath, RawQuery, RemoteAddr, Body, RequestID string
 	Header                                                                             http.Header
@@ -19,7 +19,8 @@ type seen struct {
 	Signed                                                                             bool
 }
 
-// capture invokes a handler with an event and returns the request that the handler got.
+// capture invokes a handler with an event and returns the request that the handler
+// received.
 func capture(t *testing.T, payload []byte) seen {
 	t.Helper()
 	var got seen
@@ -113,7 +114,8 @@ func TestRequestOfRealEvents(t *testing.T) {
 	}
 }
 
-// paths are paths and stages of events, and the path and escaped path that a handler gets.
+// paths lists paths and stages of events. For each, path and escaped are the URL.Path and
+// the URL.EscapedPath that a handler must receive.
 var paths = []struct{ raw, stage, path, escaped string }{
 	{"/connections/con_1", "$default", "/connections/con_1", "/connections/con_1"},
 	{"/a%2Fb", "$default", "/a/b", "/a%2Fb"},
@@ -178,7 +180,7 @@ func TestRepeatedHeadersAndCookies(t *testing.T) {
 	if diff := cmp.Diff(want, got.Header); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
-	// sam local sends only the header.
+	// "sam local" sends only the Cookie header, without the member cookies.
 	got = capture(t, event(t, "/", func(e map[string]any) { e["headers"] = map[string]any{"Cookie": "x=1; y=2"} }))
 	if want := "x=1; y=2"; got.Header.Get("Cookie") != want {
 		t.Errorf("Cookie = %q, want %q", got.Header.Get("Cookie"), want)

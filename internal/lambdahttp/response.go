@@ -11,13 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// response is the http.ResponseWriter for one event. It behaves like that of net/http, but
-// does not support flushing, hijacking, trailers and 1xx responses, because the response to
-// an event is one JSON object.
+// response is the http.ResponseWriter for one event. It behaves like the ResponseWriter
+// of a net/http server. It does not support flushing, hijacking, trailers and 1xx
+// responses, because the response to an event is one JSON object.
 type response struct {
 	head   bool // the request's method is HEAD
 	header http.Header
-	sent   http.Header // copy of header from the time of WriteHeader; nil before
+	sent   http.Header // copy of header that WriteHeader made, or nil
 	status int
 	body   bytes.Buffer
 }
@@ -29,7 +29,8 @@ func newResponse(method string) *response {
 func (w *response) Header() http.Header { return w.header }
 
 // WriteHeader sets the status and the headers of the response. Only the first call has an
-// effect. It ignores 1xx statuses, and panics if the status is not a three-digit number.
+// effect. Calls with a 1xx status are ignored. WriteHeader panics if the status is not a
+// three-digit number.
 func (w *response) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		panic(fmt.Sprintf("lambdahttp: invalid status %d", status))
@@ -54,22 +55,23 @@ func (w *response) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// sniff sets Content-Type from the first bytes of the body if the handler did not set it, as
-// net/http does. Otherwise API Gateway would set application/json.
+// sniff sets Content-Type from the first bytes of the body, as net/http does, unless the
+// handler has set it. If the header is missing, API Gateway sets application/json.
 func sniff(h http.Header, p []byte) {
 	if _, set := h["Content-Type"]; !set && len(p) > 0 && h.Get("Content-Encoding") == "" {
 		h.Set("Content-Type", http.DetectContentType(p))
 	}
 }
 
-// bodiless reports whether a response with this status has no body (RFC 9110 section
-// 6.4.1).
+// bodiless reports whether a response with w's status must not have a body (RFC 9110
+// section 6.4.1).
 func (w *response) bodiless() bool {
 	return w.status == http.StatusNoContent || w.status == http.StatusNotModified
 }
 
-// payload is a response in payload format 2.0. A header has only one value, so repeated
-// headers are joined with commas. Set-Cookie headers cannot be joined and are in Cookies.
+// payload is a response in payload format 2.0. The format allows one value for each
+// header, so the values of a repeated header are joined with commas. Set-Cookie headers
+// cannot be joined, so they are in Cookies.
 type payload struct {
 	StatusCode      int               `json:"statusCode"`
 	Headers         map[string]string `json:"headers"`
@@ -78,8 +80,8 @@ type payload struct {
 	IsBase64Encoded bool              `json:"isBase64Encoded"`
 }
 
-// encode returns the response as JSON. It keeps a Content-Length that the handler set and
-// does not add one, because API Gateway does.
+// encode returns the response as JSON. If the handler has not set Content-Length, encode
+// does not add it, because API Gateway does.
 func (w *response) encode() []byte {
 	w.WriteHeader(http.StatusOK)
 	out := payload{StatusCode: w.status, Headers: make(map[string]string, len(w.sent))}
@@ -98,8 +100,8 @@ func (w *response) encode() []byte {
 	return marshal(out)
 }
 
-// text returns the body as a string, and whether it is encoded as base64. A body that is
-// not UTF-8 is always encoded, because JSON strings cannot contain it.
+// text returns the body as a string, and whether the string is encoded in base64. A body
+// that is not UTF-8 is always encoded, because a JSON string cannot contain it.
 func (w *response) text() (body string, encoded bool) {
 	p := w.body.Bytes()
 	if len(p) == 0 || isText(w.sent.Get("Content-Type")) && utf8.Valid(p) {
@@ -108,20 +110,20 @@ func (w *response) text() (body string, encoded bool) {
 	return base64.StdEncoding.EncodeToString(p), true
 }
 
-// marshal encodes v as JSON. It does not escape <, > and &, which would make HTML pages much
-// larger.
+// marshal encodes v as JSON. It does not escape <, > and &, because escapes would make
+// HTML pages much larger.
 func marshal(v payload) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // cannot happen: payload has only strings, a number and a bool
+		panic(err) // cannot happen: all fields of payload can be encoded
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// oneLine replaces line ends in a header's value with spaces, as net/http does. Otherwise a
-// value could add a header to the response.
+// oneLine replaces line ends in a header value with spaces, as net/http does. Otherwise a
+// value with a line end could add a header to the response.
 func oneLine(v string) string {
 	if !strings.ContainsAny(v, "\r\n") {
 		return v
@@ -129,8 +131,8 @@ func oneLine(v string) string {
 	return strings.NewReplacer("\r", " ", "\n", " ").Replace(v)
 }
 
-// isText reports whether a body of this type is sent as text. All other types are sent as
-// base64.
+// isText reports whether a body with this content type is sent as text. A body with
+// another content type is encoded in base64.
 func isText(contentType string) bool {
 	t, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

@@ -1,10 +1,10 @@
 // Package lambdatest runs Lambda functions on this machine, for tests. [Build] compiles a
-// function, and [Start] runs it with a local Lambda Runtime API. [Function.Do] sends it an
-// HTTP request as an event of an API Gateway HTTP API, and [Handler] serves an HTTP API with
-// several functions.
+// function. [Start] runs it with a local Lambda Runtime API. [Function.Do] sends an HTTP
+// request to the function, in the form of an API Gateway event. [Handler] serves an HTTP
+// API with several functions.
 //
-// The package shares no code with the functions, so that it does not repeat their errors. It
-// does not check AWS signatures.
+// The package does not use the event code of the functions, so an error there does not
+// hide itself in tests. The package does not check AWS signatures.
 package lambdatest
 
 import (
@@ -18,19 +18,19 @@ import (
 	"testing"
 )
 
-// builds has an entry for each package that this process has built. It is a package variable
-// so that all tests of the process share the executables, because linking takes a second.
-// Its keys are results of buildKey, its values are of type func() (string, error).
+// builds has an entry for each Go package that this process has built. All tests in the
+// process share the executables, because linking one takes a second. The keys are results
+// of buildKey. The values have the type func() (string, error).
 var builds sync.Map
 
-// Build compiles the main package pkg with the flags of the Makefile, but without a version,
-// and returns the path of the executable. pkg is an import path, or a path relative to the
-// test's directory, such as "./x". A process builds each package only once. With -short,
-// Build skips the test.
+// Build compiles the main package pkg and returns the path of the executable. It uses the
+// flags in the Makefile, but does not set a version. pkg is an import path, or a path
+// relative to the test's directory, such as "./x". A process builds each package only
+// once. With -short, Build skips the test.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it builds a program")
+		t.Skip("builds a program")
 	}
 	dir, err := os.Getwd()
 	if err != nil {
@@ -46,7 +46,8 @@ func Build(t testing.TB, pkg string) string {
 	return binary
 }
 
-// buildKey identifies the package pkg, as seen from the directory dir.
+// buildKey returns a key for the package pkg. If pkg is a relative path, it is relative
+// to dir.
 func buildKey(dir, pkg string) string {
 	if strings.HasPrefix(pkg, ".") {
 		return filepath.Join(dir, pkg)
@@ -54,9 +55,10 @@ func buildKey(dir, pkg string) string {
 	return dir + "\x00" + pkg
 }
 
-// build builds pkg into a file in the user's cache directory. It starts with the previous
-// executable as the output file, which "go build" keeps if it is up to date. It renames the
-// result into place, because another process may be running the old one.
+// build builds pkg into a file in the user's cache directory. It gives "go build" the
+// previous executable as the output file, because "go build" does not link again if that
+// file is up to date. Then build renames the output file over the previous executable,
+// because another process may be running that one.
 func build(dir, pkg string) (string, error) {
 	sum := sha256.Sum256([]byte(buildKey(dir, pkg)))
 	cache, err := os.UserCacheDir()
@@ -73,7 +75,7 @@ func build(dir, pkg string) (string, error) {
 	}
 	defer os.RemoveAll(tmp)
 	binary, next := filepath.Join(cache, "bootstrap"), filepath.Join(tmp, "bootstrap")
-	os.Link(binary, next) // if this fails, "go build" links again
+	os.Link(binary, next) // without the link, "go build" always links
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "lambda.norpc", "-o", next, pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -83,7 +85,7 @@ func build(dir, pkg string) (string, error) {
 	return binary, os.Rename(next, binary)
 }
 
-// buildError is an error of "go build" with the compiler's output.
+// buildError is an error from "go build", with the compiler's output.
 type buildError struct {
 	err    error
 	output string

@@ -25,21 +25,21 @@ type Identity struct {
 
 type identityKey struct{}
 
-// As returns a copy of r whose event has the identity who, as if API Gateway had verified its
-// signature.
+// As returns a copy of r for which [Event] adds the identity who to the event. API
+// Gateway does this if it has verified the request's signature.
 func As(r *http.Request, who Identity) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
 }
 
 type object = map[string]any
 
-// Event returns the event, in payload format 2.0, that an HTTP API sends for the request r. It
-// reads the body of r.
+// Event returns the event that an API Gateway HTTP API sends for the request r. The event
+// is JSON in payload format 2.0. Event reads the body of r.
 func Event(r *http.Request, requestID string) ([]byte, error) {
 	headers, cookies := eventHeaders(r)
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		ip = "127.0.0.1" // a client request has no RemoteAddr
+		ip = "127.0.0.1" // r is a client request, which has no RemoteAddr
 	}
 	now, path := time.Now().UTC(), rawPath(r)
 	route := r.Method + " " + path
@@ -65,7 +65,7 @@ func Event(r *http.Request, requestID string) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// rawPath returns the path as it was sent, with its escapes.
+// rawPath returns the path of r without decoding its escapes.
 func rawPath(r *http.Request) string {
 	if r.RequestURI != "" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
@@ -77,8 +77,9 @@ func rawPath(r *http.Request) string {
 	return "/"
 }
 
-// eventHeaders returns the headers of r with names in lower case and repeated headers joined
-// with commas, and its cookies.
+// eventHeaders returns the headers and the cookies of r in the form of payload format
+// 2.0. Header names are in lower case. The values of a repeated header are joined with
+// commas.
 func eventHeaders(r *http.Request) (headers map[string]string, cookies []string) {
 	headers = map[string]string{"host": r.Host, "x-forwarded-port": "443", "x-forwarded-proto": "https"}
 	if r.Host == "" {
@@ -100,8 +101,8 @@ func eventHeaders(r *http.Request) (headers map[string]string, cookies []string)
 	return headers, cookies
 }
 
-// addBody adds the body of r to e. It encodes all bodies in base64 except text, JSON,
-// JavaScript and XML. API Gateway encodes form bodies too.
+// addBody adds the body of r to the event e. Like API Gateway, it encodes the body in
+// base64 unless the content type is text, JSON, JavaScript or XML.
 func addBody(e object, headers map[string]string, r *http.Request) error {
 	if r.Body == nil {
 		return nil

@@ -19,30 +19,32 @@ const (
 	functionTime = 28 * time.Second // Timeout of each function in template.yaml
 )
 
-// Error is the error that a function reported for an invocation. Report is the JSON that it
-// sent to the Runtime API, with errorMessage and errorType.
+// Error is an error that a function reported for an invocation. Report is the JSON that
+// the function sent to the Runtime API. It contains errorMessage and errorType.
 type Error struct{ Report string }
 
 // Error returns a text that contains the report.
 func (e *Error) Error() string { return "the function reported " + e.Report }
 
-// Function is a running process of a function. Like a sandbox of Lambda, it serves one event
-// at a time. It is safe for concurrent use: an invocation waits for the previous one to end.
+// Function is a process that runs a Lambda function. As in Lambda, the process serves one
+// event at a time. A Function is safe for concurrent use, because each invocation waits
+// until the previous invocation has ended.
 type Function struct {
 	cmd      *exec.Cmd
 	api      *runtimeAPI
 	exited   chan struct{} // closed when the process has ended
 	code     int           // exit code, set before exited is closed
-	turn     sync.Mutex    // held during an invocation
-	requests atomic.Int64  // number of calls of Do, for request ids
+	turn     sync.Mutex    // locked during an invocation
+	requests atomic.Int64  // number of calls of Do, for request IDs
 	logs     *lines
 	timeout  time.Duration
 }
 
-// Start runs an executable that [Build] returned. It returns when the process asks for its
-// first event, or has exited; see [Function.Exited]. It fails the test if this takes longer
-// than ten seconds. The process gets the variables in env and does not inherit the
-// environment. Start kills it at the end of the test.
+// Start runs an executable that [Build] returned. It returns when the process requests
+// its first event, or when the process has exited. [Function.Exited] reports which of the
+// two has happened. Start fails the test if the process does neither within ten seconds.
+// The process gets the environment variables in env. It does not inherit the environment
+// of the test. It is killed at the end of the test.
 func Start(t testing.TB, binary string, env map[string]string) *Function {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,8 +82,8 @@ func (f *Function) wait() {
 	close(f.exited)
 }
 
-// Exited returns the exit code of the process, or -1 if a signal ended it. It returns false
-// while the process runs.
+// Exited returns the exit code of the process, or -1 if a signal ended the process. While
+// the process is running, ok is false.
 func (f *Function) Exited() (code int, ok bool) {
 	select {
 	case <-f.exited:
@@ -91,20 +93,20 @@ func (f *Function) Exited() (code int, ok bool) {
 	}
 }
 
-// Kill kills the process with SIGKILL and waits until it has ended.
+// Kill kills the process with SIGKILL and waits until the process has ended.
 func (f *Function) Kill() {
 	f.cmd.Process.Kill()
 	<-f.exited
 }
 
-// Logs returns the lines that the function has written to stdout and stderr so far.
+// Logs returns the lines that the function has written to stdout and stderr.
 func (f *Function) Logs() []string {
 	return strings.Split(strings.TrimSuffix(f.logs.text(), "\n"), "\n")
 }
 
-// Invoke invokes the function with an event and returns its response. It returns an *Error if
-// the function reported one, and another error if the process exited. A function that takes
-// longer than 28 seconds is killed, as in Lambda.
+// Invoke invokes the function with an event and returns the response. If the function
+// reports an error, Invoke returns an [*Error]. If the process exits, Invoke returns
+// another error. As in Lambda, an invocation that takes longer than 28 seconds is killed.
 func (f *Function) Invoke(event []byte) ([]byte, error) {
 	f.turn.Lock()
 	defer f.turn.Unlock()
@@ -133,7 +135,7 @@ func (f *Function) gone() error {
 	return fmt.Errorf("the function has exited with %d:\n%s", f.code, f.logs.text())
 }
 
-// lines collects the output of a process.
+// lines is a writer that collects the output of a process.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

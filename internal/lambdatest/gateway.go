@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Do invokes the function with the event for r, as API Gateway would, and returns its
-// response. It returns an error in cases in which API Gateway would respond with 500.
+// Do invokes the function with the event for r, as API Gateway would, and returns the
+// HTTP response. If API Gateway would respond with 500, Do returns an error.
 func (f *Function) Do(r *http.Request) (*http.Response, error) {
 	event, err := Event(r, fmt.Sprintf("test-request-%d=", f.requests.Add(1)))
 	if err != nil {
@@ -25,9 +25,9 @@ func (f *Function) Do(r *http.Request) (*http.Response, error) {
 	return Response(payload, r)
 }
 
-// Response converts a function's response in payload format 2.0 to the HTTP response that API
-// Gateway would send to r. It is stricter than API Gateway, which accepts JSON without a
-// status code as a body.
+// Response converts a function's response, in payload format 2.0, to the HTTP response
+// that API Gateway would send to r. It returns an error for JSON without a status code,
+// although API Gateway would send such JSON as a body.
 func Response(payload []byte, r *http.Request) (*http.Response, error) {
 	var a struct {
 		StatusCode      int
@@ -69,12 +69,13 @@ func Response(payload []byte, r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Handler returns an HTTP API for functions, which are keyed by name. The first segment of a
-// path is the function's name, except that /links belongs to connections. Like API Gateway,
-// it responds with 404 if no function has that name, and with 500 if the function fails.
+// Handler returns an HTTP API that serves requests with functions. The first segment of a
+// request's path selects the function, which is the key in the map. The path /links
+// selects connections. Like API Gateway, Handler responds with 404 if the function does
+// not exist, and with 500 if the function fails.
 //
-// Requests to connections must have a SigV4 Authorization header, otherwise the response is
-// 403. Handler does not check the signature.
+// A request to connections without a SigV4 Authorization header gets a 403. Handler does
+// not check the signature.
 func Handler(functions map[string]*Function) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
@@ -98,7 +99,7 @@ func Handler(functions map[string]*Function) http.Handler {
 	})
 }
 
-// serve sends the response of f to r.
+// serve sends the response that f returns for r.
 func serve(w http.ResponseWriter, r *http.Request, f *Function) {
 	resp, err := f.Do(r)
 	if err != nil {
@@ -113,15 +114,15 @@ func serve(w http.ResponseWriter, r *http.Request, f *Function) {
 	io.Copy(w, resp.Body)
 }
 
-// message writes an error response like those of API Gateway.
+// message writes an error response in API Gateway's format.
 func message(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"message":%q}`, text)
 }
 
-// signer returns the identity in a SigV4 Authorization header, without checking the
-// signature. It returns false if r has no such header.
+// signer returns the identity in the SigV4 Authorization header of r, without checking
+// the signature. It returns false if r does not have such a header.
 func signer(r *http.Request) (Identity, bool) {
 	rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
 	if !ok {

@@ -45,7 +45,7 @@ func decode(t *testing.T, r io.Reader) map[string]any {
 
 func TestDo(t *testing.T) {
 	binary := lambdatest.Build(t, "./testdata/echo")
-	t.Setenv("HOME", t.TempDir()) // the function must not inherit it
+	t.Setenv("HOME", t.TempDir()) // the function must not inherit HOME
 	f := lambdatest.Start(t, binary, map[string]string{"SOME": "value"})
 	r := request(t, "POST", "https://auth.example.com/a%2Fb?x=%zz&y", "k=v", http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"}, "Cookie": {"c=1; d=2", "e=3"}, "Accept": {"a", "b"}})
@@ -114,7 +114,7 @@ func TestFunctionThatFails(t *testing.T) {
 			t.Errorf("Exited() = %d, %v; want 1, true", code, ok)
 		}
 		if _, err := f.Invoke([]byte("{}")); err == nil || !strings.Contains(err.Error(), "cannot start") {
-			t.Errorf("Invoke: got error %v, want one with the log", err)
+			t.Errorf("Invoke: got error %v, want an error with the log", err)
 		}
 	})
 	t.Run("with an error", func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestFunctionThatFails(t *testing.T) {
 			_, err := f.Invoke([]byte("{}"))
 			var reported *lambdatest.Error
 			if !errors.As(err, &reported) || !strings.Contains(reported.Report, "no luck") {
-				t.Errorf("Invoke: got error %v, want the one that the function reported", err)
+				t.Errorf("Invoke: got error %v, want the error that the function reported", err)
 			}
 		}
 		if _, ok := f.Exited(); ok {
@@ -133,7 +133,7 @@ func TestFunctionThatFails(t *testing.T) {
 	t.Run("by exiting", func(t *testing.T) {
 		f := start(t, map[string]string{"MODE": "crash"})
 		if _, err := f.Invoke([]byte("{}")); err == nil || !strings.Contains(err.Error(), "exited with 3") {
-			t.Errorf("Invoke: got error %v, want one with the exit code", err)
+			t.Errorf("Invoke: got error %v, want an error with the exit code", err)
 		}
 	})
 	t.Run("by kill -9", func(t *testing.T) {

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// runtimeAPI is a server of the Lambda Runtime API for one function.
-// Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+// runtimeAPI serves the Lambda Runtime API to one function. Source:
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type runtimeAPI struct {
-	pending chan *invocation // unbuffered; received when the function asks for the next event
-	ready   chan struct{}    // closed when the function asks for its first event
+	pending chan *invocation // unbuffered; received when the function requests its next event
+	ready   chan struct{}    // closed when the function requests its first event
 	asked   sync.Once
 
 	mu     sync.Mutex
 	count  int
-	active map[string]*invocation // invocations without a response so far, by id
+	active map[string]*invocation // unfinished invocations, by ID
 }
 
 type invocation struct {
 	id       string
 	event    []byte
 	deadline time.Time
-	done     chan result // has room for one result, so that sending it does not block
+	done     chan result // holds one result, so sending does not block
 }
 
 type result struct {
@@ -58,7 +58,8 @@ func (a *runtimeAPI) handler() http.Handler {
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) {
 		a.complete(w, r, func(body []byte) result { return result{err: &Error{Report: string(body)}} })
 	})
-	// After an init error, the function logs the error and exits.
+	// The function reports an init error to this route. The server ignores the report,
+	// because the function also logs the error and exits.
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 	})
@@ -82,8 +83,8 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// complete ends the invocation whose id is in the path of r. f converts the body of r to the
-// result.
+// complete ends the invocation whose ID is in the path of r. f makes the result from the
+// body of r.
 func (a *runtimeAPI) complete(w http.ResponseWriter, r *http.Request, f func([]byte) result) {
 	a.mu.Lock()
 	inv := a.active[r.PathValue("id")]

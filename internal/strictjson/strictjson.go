@@ -1,10 +1,10 @@
-// Package strictjson rejects JSON that different parsers interpret differently. For
-// example, encoding/json takes the last of two members with the same name, ignores the case
-// of names, and replaces invalid UTF-8 and lone surrogates with U+FFFD. Other parsers may
-// take the first member or keep the bytes.
+// Package strictjson rejects JSON that two parsers may interpret differently. For
+// example, if an object has two members with the same name, encoding/json uses the last
+// one. It also ignores the case of names, and replaces invalid UTF-8 and lone surrogates
+// with U+FFFD. Another parser may use the first member or leave the bytes unchanged.
 //
-// [Check] validates a JSON value, [Object] splits an object into its members, and [String]
-// decodes a string. They do not limit the size of the data.
+// [Check] validates a JSON value. [Object] returns the members of a JSON object. [String]
+// decodes a JSON string. These functions do not limit the size of the data.
 package strictjson
 
 import (
@@ -18,8 +18,8 @@ import (
 	"unicode/utf8"
 )
 
-// The functions of this package return these errors without wrapping them. The errors do
-// not contain any part of the data.
+// Errors that the functions in this package return. They are not wrapped, and they
+// contain no part of the data.
 var (
 	ErrUTF8      = errors.New("strictjson: invalid UTF-8")
 	ErrSyntax    = errors.New("strictjson: malformed JSON or unexpected type")
@@ -30,9 +30,9 @@ var (
 	ErrTrailing  = errors.New("strictjson: data after the value")
 )
 
-// Check validates data, which must be one JSON value, and returns the first error that it
+// Check validates data, which must be one JSON value. It returns the first error that it
 // finds:
-//   - ErrUTF8 if data has invalid UTF-8 anywhere
+//   - ErrUTF8 if data contains invalid UTF-8
 //   - ErrSyntax if the JSON is malformed
 //   - ErrTwice if an object at any depth has two names that are equal or differ only in case
 //   - ErrDepth if arrays and objects are nested more than maxDepth levels deep
@@ -51,16 +51,16 @@ func Check(data []byte, maxDepth int) error {
 	return end(d)
 }
 
-// Object returns the members of the JSON object in data, with their values in raw form. It
+// Object returns the members of the JSON object in data, with undecoded values. It
 // returns the first error that it finds:
-//   - ErrUTF8 if data has invalid UTF-8 anywhere
+//   - ErrUTF8 if data contains invalid UTF-8
 //   - ErrSyntax if the JSON is malformed or not an object
-//   - ErrUnknown if a name is not in known (names are case-sensitive)
-//   - ErrTwice if a name occurs twice
+//   - ErrUnknown if the name of a member is not in known; the case must match, too
+//   - ErrTwice if two members have the same name
 //   - ErrTrailing if a valid object is followed by more data
 //
-// Object checks only the syntax of values. Use [String] to decode a value that must be a
-// string.
+// Object checks only the syntax of the values. If a value must be a string, decode it
+// with [String].
 func Object(data []byte, known ...string) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(data) {
 		return nil, ErrUTF8
@@ -90,10 +90,10 @@ func Object(data []byte, known ...string) (map[string]json.RawMessage, error) {
 	return m, end(d)
 }
 
-// String decodes a JSON string. It returns ErrUTF8 if raw has invalid UTF-8, and ErrSyntax
-// if raw is not a string, for example null. It returns ErrSurrogate if raw has an escaped
-// lone surrogate (RFC 8259 section 8.2): encoding/json would replace it, and two different
-// strings could become equal.
+// String decodes a JSON string. It returns ErrUTF8 if raw contains invalid UTF-8, and
+// ErrSyntax if raw is not a string. It returns ErrSurrogate if raw contains the escape of
+// a lone surrogate (RFC 8259 section 8.2). encoding/json would replace such an escape
+// with U+FFFD, so two different strings could become equal.
 func String(raw []byte) (string, error) {
 	var s *string
 	switch {
@@ -107,7 +107,8 @@ func String(raw []byte) (string, error) {
 	return *s, nil
 }
 
-// value reads one value, in which arrays and objects are nested at most depth levels deep.
+// value reads one JSON value. It returns ErrDepth if arrays and objects are nested more
+// than depth levels deep.
 func value(d *json.Decoder, depth int) error {
 	t, err := d.Token()
 	if err != nil {
@@ -123,8 +124,8 @@ func value(d *json.Decoder, depth int) error {
 	if open == '{' {
 		seen := make(map[string]bool)
 		return members(d, func(name string) error {
-			// ToUpper before ToLower also folds letters with more than two forms,
-			// such as ſ (long s), S and s.
+			// ToLower alone does not fold all letters: ſ (long s) would differ from S and
+			// s. ToUpper makes these three letters equal.
 			name = strings.ToLower(strings.ToUpper(name))
 			if seen[name] {
 				return ErrTwice
@@ -141,8 +142,8 @@ func value(d *json.Decoder, depth int) error {
 	return closed(d)
 }
 
-// members reads the rest of an object after its opening brace. It calls each with every
-// name, and each must read the value.
+// members reads the members and the closing brace of an object. For each name, it calls
+// each, which must read the value.
 func members(d *json.Decoder, each func(name string) error) error {
 	for d.More() {
 		t, err := d.Token()
@@ -157,7 +158,7 @@ func members(d *json.Decoder, each func(name string) error) error {
 	return closed(d)
 }
 
-// closed reads the closing bracket or brace of an array or object.
+// closed reads the bracket or brace that closes an array or object.
 func closed(d *json.Decoder) error {
 	if _, err := d.Token(); err != nil {
 		return ErrSyntax
@@ -165,7 +166,7 @@ func closed(d *json.Decoder) error {
 	return nil
 }
 
-// end returns ErrTrailing if d has more data.
+// end returns ErrTrailing if data follows the value that d has read.
 func end(d *json.Decoder) error {
 	if _, err := d.Token(); err != io.EOF {
 		return ErrTrailing
@@ -173,8 +174,8 @@ func end(d *json.Decoder) error {
 	return nil
 }
 
-// hasLoneSurrogate reports whether a JSON string has an escaped surrogate without the other
-// half of its pair.
+// hasLoneSurrogate reports whether a JSON string contains the escape of a surrogate that
+// is not part of a surrogate pair.
 func hasLoneSurrogate(raw []byte) bool {
 	var high bool
 	for i := 0; i < len(raw); i++ {

@@ -1,8 +1,9 @@
-// Package version reports which version of asanaauth a program was built from.
+// Package version returns the version of asanaauth from which the running program was
+// built.
 //
-// "go build" in a git clone and "go install" of a module version record the version in
-// the program, and [Of] reads that record. A build of a source archive records nothing.
-// It can set the version with the linker instead:
+// "go build" in a git clone records the version in the program. So does "go install" with
+// a module version. [Of] returns the recorded version. If you build from a source
+// archive, the go command does not know the version. Set it with a linker flag:
 //
 //	go build -ldflags "-X github.com/asanaauth/asanaauth/internal/version.linked=v1.2.3"
 package version
@@ -12,19 +13,19 @@ import (
 	"strings"
 )
 
-// linked is set by the linker, and takes the place of the version that the go command
-// recorded. It is empty if the build does not set it.
+// linked is a version that a linker flag sets. It replaces the version that the go
+// command recorded. It is empty if the build does not use the flag.
 var linked string
 
-// unknown is the version of a program that was built without one. The go command uses
-// the same name.
+// unknown is the version of a program that was built without a version. The go command
+// also uses this text.
 const unknown = "(devel)"
 
 // Info is the version of a program.
 type Info struct {
 	Version  string // a module version such as v1.2.3, or "(devel)" if it is unknown
 	Commit   string // the git commit in hex; empty if it is unknown
-	Modified bool   // the source had changes that were not committed
+	Modified bool   // whether the source had uncommitted changes
 }
 
 // Of returns the version of the running program.
@@ -33,8 +34,8 @@ func Of() Info {
 	return of(linked, build)
 }
 
-// of returns the version in build, which may be nil. If linked is not empty, it is the
-// version.
+// of returns the version in build, which may be nil. If linked is not empty, linked is
+// the version.
 func of(linked string, build *debug.BuildInfo) Info {
 	if build == nil {
 		build = &debug.BuildInfo{}
@@ -57,8 +58,8 @@ func of(linked string, build *debug.BuildInfo) Info {
 	return info
 }
 
-// String returns the version, followed by the commit if it is known. For example
-// "v1.2.3 (commit a2e5a07, modified)" or "(devel)".
+// String returns the version and, if it is known, the commit. Examples are "v1.2.3
+// (commit a2e5a07, modified)" and "(devel)".
 func (i Info) String() string {
 	var notes []string
 	if i.Commit != "" {

@@ -50,7 +50,8 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// A test program has build information, but its version depends on the go command.
+// TestOf checks only that a version is returned, because the version of a test program
+// depends on the go command.
 func TestOf(t *testing.T) {
 	t.Parallel()
 	if version.Of().Version == "" {
@@ -58,8 +59,8 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// build returns build information with the version of the main module and settings,
-// which are alternating keys and values.
+// build returns build information with the main module's version and with settings.
+// settings alternates keys and values.
 func build(version string, settings ...string) *debug.BuildInfo {
 	info := &debug.BuildInfo{Main: debug.Module{Version: version}}
 	for i := 0; i < len(settings); i += 2 {

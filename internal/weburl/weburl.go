@@ -1,6 +1,6 @@
-// Package weburl checks URLs and origins. [Fault], [OriginFault] and [BaseFault] say what is
-// wrong with a configured value. [SameOrigin] and [AddressedTo] compare origins, so that
-// credentials are sent only to the intended server.
+// Package weburl checks URLs and origins. [Fault], [OriginFault] and [BaseFault] return
+// what is wrong with a configured value. [SameOrigin] and [AddressedTo] compare origins.
+// Callers use them to send credentials only to the intended server.
 package weburl
 
 import (
@@ -13,17 +13,18 @@ import (
 )
 
 // IsLoopback reports whether host is localhost or a loopback address without a zone. host
-// must have no port and no brackets. IsLoopback returns false for names below localhost,
-// such as app.localhost, because not all resolvers resolve them to a loopback address
-// (RFC 6761 section 6.3).
+// must not contain a port or brackets. IsLoopback returns false for subdomains of
+// localhost, such as app.localhost, because not all resolvers resolve them to a loopback
+// address (RFC 6761 section 6.3).
 func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Zone() == "" && ip.IsLoopback()
 }
 
-// ParseSecure parses an absolute URL. It returns false if the URL is malformed, has user
-// information, or is neither https nor http with a loopback host. Unlike [Fault], it accepts
-// characters that browsers and Go interpret differently.
+// ParseSecure parses an absolute URL. The scheme must be https. For a loopback host, it
+// may be http. ParseSecure returns false if the scheme is not allowed, if the URL has
+// user information, or if it is malformed. Unlike [Fault], ParseSecure accepts characters
+// that browsers and Go interpret differently.
 func ParseSecure(raw string) (*url.URL, bool) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || !isSecure(u) {
@@ -36,18 +37,18 @@ func isSecure(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && IsLoopback(u.Hostname())
 }
 
-// SameOrigin reports whether two http or https URLs have the same scheme, host and port. A
-// missing port is the scheme's default port.
+// SameOrigin reports whether two http or https URLs have the same scheme, host and port.
+// A missing port means the scheme's default port.
 func SameOrigin(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && sameHost(a.Scheme, a.Host, b.Host)
 }
 
-// sameHost reports whether a and b are the same host and port. A missing port is the default
-// port of scheme.
+// sameHost reports whether a and b are the same host and port. A missing port means the
+// default port of scheme.
 func sameHost(scheme, a, b string) bool { return authority(scheme, a) == authority(scheme, b) }
 
-// authority returns host in lower case and with its port. Lower case is stricter than
-// strings.EqualFold, for which ſ (long s) equals s.
+// authority returns host in lower case and with a port. It does not use
+// strings.EqualFold, because EqualFold treats ſ (long s) and s as equal.
 func authority(scheme, host string) string {
 	host = strings.ToLower(host)
 	u := url.URL{Host: host}
@@ -61,9 +62,10 @@ func authority(scheme, host string) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// AddressedTo reports whether the client request r is addressed to origin, in its URL and,
-// if set, in its Host. It returns false for an opaque URL. A request with another Host or
-// an opaque URL could reach another server at the same address.
+// AddressedTo reports whether the client request r is addressed to origin. Its URL must
+// have this origin, and so must its Host, if Host is set. AddressedTo returns false for
+// an opaque URL. A request with another Host or an opaque URL could reach another virtual
+// host at the same address.
 func AddressedTo(r *http.Request, origin string) bool {
 	want, err := url.Parse(origin)
 	if err != nil || r.URL == nil || r.URL.Opaque != "" {
@@ -74,12 +76,13 @@ func AddressedTo(r *http.Request, origin string) bool {
 
 const notURL = "is not an absolute URL"
 
-// Fault returns what is wrong with raw as an absolute URL, or "". The result is a sentence
-// without its subject, such as "has user information", and does not contain raw.
+// Fault returns what is wrong with the absolute URL raw, or "" if raw is valid. The
+// result is a sentence without its subject, such as "has user information". It does not
+// contain raw.
 //
-// The URL must be https, or http with a loopback host, and must not have user information.
-// It may have only the characters of RFC 3986, because browsers and Go interpret others,
-// such as the backslash, differently.
+// The scheme must be https. For a loopback host, it may be http. The URL must not have
+// user information. It must contain only characters that RFC 3986 allows, because
+// browsers and Go interpret other characters, such as the backslash, differently.
 func Fault(raw string) string {
 	for _, c := range []byte(raw) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
@@ -102,8 +105,8 @@ func Fault(raw string) string {
 	return ""
 }
 
-// OriginFault is like [Fault], but raw must be an origin exactly as browsers send it
-// (RFC 6454 section 6.2): the scheme, the host in lower case, and the port unless it is the
+// OriginFault is like [Fault], but raw must be an origin in the form that browsers send
+// (RFC 6454 section 6.2): a scheme, a host in lower case, and a port unless it is the
 // scheme's default port.
 func OriginFault(raw string) string {
 	if fault := Fault(raw); fault != "" {
@@ -123,8 +126,8 @@ func OriginFault(raw string) string {
 	return ""
 }
 
-// BaseFault is like [Fault], but raw must be a URL to which paths can be appended. It may
-// have a path, but must not end with a slash or have a query or a fragment.
+// BaseFault is like [Fault], but raw must be a URL to which paths can be appended. raw
+// may have a path, but must not end with a slash. It must not have a query or a fragment.
 func BaseFault(raw string) string {
 	if fault := Fault(raw); fault != "" {
 		return fault
@@ -138,9 +141,9 @@ func BaseFault(raw string) string {
 	return ""
 }
 
-// goodHost reports whether the host of u is an ASCII DNS name or an IP address in canonical
-// form, and its port is a canonical number. Browsers interpret other forms, such as "127.1"
-// and "0x7f.1", as IP addresses too.
+// goodHost reports whether the host in u is an ASCII DNS name or an IP address in
+// canonical form, and whether the port is a canonical number. Other forms are rejected,
+// because browsers interpret hosts such as "127.1" and "0x7f.1" as IP addresses.
 func goodHost(u *url.URL) bool {
 	if port := u.Port(); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)

@@ -58,7 +58,7 @@ func TestSameOrigin(t *testing.T) {
 	for _, test := range tests {
 		a, b := parse(t, test.a), parse(t, test.b)
 		if weburl.SameOrigin(a, b) != test.want || weburl.SameOrigin(b, a) != test.want {
-			t.Errorf("SameOrigin(%s, %s) is not %v in both orders", a, b, test.want)
+			t.Errorf("SameOrigin(%s, %s) is not %v, want it in both orders", a, b, test.want)
 		}
 	}
 }

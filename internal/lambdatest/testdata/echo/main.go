@@ -1,5 +1,6 @@
-// Command echo is a function for the tests of lambdatest. It responds with a description of
-// the request. The variable MODE selects other behavior, such as failures.
+// Command echo is a Lambda function for the tests of lambdatest. It responds with a
+// description of the request. The environment variable MODE selects another behaviour,
+// such as a failure.
 package main
 
 import (
