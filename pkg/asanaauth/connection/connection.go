@@ -1,13 +1,16 @@
 // Package connection opens, describes, lists, imports and disconnects connections, for
 // backends.
 //
-// A connection is one Asana credential of one owner, which is the backend's own name for a
-// user or a customer. It is made when a person signs in (package login), when a backend
-// redeems the connect code of a link (package link), or when a backend imports a credential
-// ([Connections.Import]).
+// A connection is one Asana credential that belongs to one owner. An owner is the
+// backend's own name for a user or a customer. A connection is made in one of three ways:
 //
-// [Connections.Open] reads a connection for one request. Packages token and membership then
-// use the opened connection. This package returns no tokens: package token does.
+//   - A person signs in (package login).
+//   - A backend redeems the connect code of a link (package link).
+//   - A backend imports a credential ([Connections.Import]).
+//
+// [Connections.Open] reads a connection for one request. You can then pass the opened
+// connection to packages token and membership. Package connection returns no tokens. Use
+// package token to get them.
 package connection
 
 import (
@@ -25,7 +28,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Connections]. All packages of a program can share its values.
+// Config configures [Connections]. All packages in a program can share its values.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -37,7 +40,7 @@ type Config struct {
 }
 
 // Connections opens, describes, lists, imports and disconnects connections. It is safe
-// for concurrent use. Audit lines name the caller of the context
+// for concurrent use. Audit lines contain the caller's name from the context
 // ([asanaauth.WithCaller]).
 type Connections struct {
 	rows      *row.Rows
@@ -46,7 +49,7 @@ type Connections struct {
 	clientID  string
 }
 
-// New returns Connections. The error reports every missing field.
+// New returns a Connections. The error names every missing field.
 func New(c Config) (*Connections, error) {
 	r, err := refresher.New(refresher.Config{
 		Store: c.Store, Keys: c.Keys, Asana: c.Asana, Secrets: c.Secrets, Clock: c.Clock, Rand: c.Rand, Log: c.Log,
@@ -57,26 +60,26 @@ func New(c Config) (*Connections, error) {
 	return &Connections{rows: r.Rows(), requests: r.Requests(), refresher: r, clientID: c.Asana.ClientID()}, nil
 }
 
-// Connection is an opened connection: its rows as they were read and checked for one
-// caller and one request. It has three methods: ID, Kind, and AsanaUser, which returns
-// the gid of the credential's Asana user (empty if it was disconnected).
+// Connection is an opened connection: its rows, as they were read and checked for one
+// caller and one request. It has three methods: ID, Kind and AsanaUser. AsanaUser returns
+// the gid of the credential's Asana user, or "" if the connection is disconnected.
 //
-// It does not show later changes, so open a connection anew for each request. It is not
-// safe for concurrent use.
+// A Connection does not show later changes, so open one for each request. It is not safe
+// for concurrent use.
 type Connection = row.Connection
 
 // Ref names the connection that [Connections.Open] opens.
 type Ref struct {
-	ID string // as in asanaauth.Details
-	// Owner, if not empty, must be the connection's owner. An id is not a secret: if it
-	// came from a browser, name the owner too.
+	ID string // the ID in asanaauth.Details
+	// Owner, if not empty, must be the connection's owner. Set Owner if the id came from a
+	// browser, because an id is not a secret.
 	Owner string
 }
 
-// Open reads and checks a connection. It does not ask Asana.
+// Open reads and checks a connection. It sends no request to Asana.
 //
-// If its rows do not belong together, for example because one is missing, it can only be
-// disconnected: every other use returns TryAgain.
+// If the connection's rows are inconsistent, for example because one of them is missing,
+// the connection can only be disconnected. Every other call with it returns TryAgain.
 //
 // Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
 // if ref.Owner is not 1 to 256 bytes of UTF-8 without control characters; TryAgain;
@@ -85,8 +88,9 @@ func (c *Connections) Open(ctx context.Context, ref Ref) (*Connection, error) {
 	return c.rows.Open(ctx, ref.ID, ref.Owner, asanaauth.CallerOf(ctx))
 }
 
-// Describe returns what a backend may know about an opened connection. It does not ask
-// Asana. Errors: TryAgain, also if the rows of conn do not belong together; Internal.
+// Describe returns what a backend may know about an opened connection. It sends no
+// request to Asana. Errors: TryAgain, also if the connection's rows are inconsistent;
+// Internal.
 func (c *Connections) Describe(ctx context.Context, conn *Connection) (asanaauth.Details, error) {
 	return c.rows.Describe(ctx, conn)
 }

@@ -14,24 +14,24 @@ import (
 // Disconnection is the result of [Connections.Disconnect].
 type Disconnection struct {
 	Status  asanaauth.Status // Disconnected, or Revoking if Disconnect must be called again
-	Revoked bool             // Asana confirmed the revocation
+	Revoked bool             // whether Asana confirmed the revocation
 }
 
-// Disconnect ends a connection and all of its sessions. After its first write, no token of
-// the connection is returned. If the connection is disconnected already, Disconnect does
-// nothing. It takes 25 seconds at most.
+// Disconnect ends a connection and all of its sessions. After Disconnect's first write,
+// no token of the connection is returned. If the connection is already disconnected,
+// Disconnect does nothing. It takes at most 25 seconds.
 //
-// Disconnect revokes an OAuth grant at Asana (RFC 7009), and then erases it. If another
-// connection of the same Asana user here is active or broken, the grant is only erased,
-// because the revocation could end the other connection too. A long-lived token is only
-// erased, because Asana has no endpoint to revoke it.
+// Disconnect revokes an OAuth grant at Asana (RFC 7009), and then erases the grant. If
+// another connection in this deployment for the same Asana user is active or broken, the
+// grant is only erased, because its revocation could also end the other connection. A
+// long-lived token is only erased, because Asana has no endpoint to revoke such a token.
 //
-// If Asana cannot be asked now, the connection stays Revoking and Disconnect returns no
-// error. Then call it again later. If a session opened the connection, Disconnect needs
-// that session to be valid still.
+// If Asana cannot be reached in time, the connection stays Revoking and Disconnect
+// returns no error. Call Disconnect again later. If a session opened the connection, the
+// session must still be valid.
 //
 // Errors: NotFound if the connection no longer exists; Unauthenticated if the session has
-// ended; Misconfigured if the grant belongs to another client id; TryAgain, Internal.
+// ended; Misconfigured if the grant was issued to another client id; TryAgain, Internal.
 func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconnection, error) {
 	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
@@ -58,21 +58,23 @@ func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconn
 	}
 }
 
-// Disconnections is the result of [Connections.DisconnectAll], which must be called again
-// until Revoking and Left are zero.
+// Disconnections is the result of [Connections.DisconnectAll]. Repeat that call until
+// Revoking and Left are zero.
 type Disconnections struct {
 	Disconnected int // how many connections the call disconnected
-	Revoking     int // how many are not yet revoked at Asana
-	// Left is how many connections failed, or were not tried because the time was up. If
-	// the list could not be read to its end, the rest of the list counts as one.
+	Revoking     int // how many connections are not yet revoked at Asana
+	// Left is how many connections could not be disconnected, either because of an error
+	// or because the time was up. If the list could not be read to its end, the unread
+	// part counts as one connection.
 	Left int
 }
 
 // DisconnectAll disconnects all connections that q selects, for example when a customer
-// leaves. It takes 25 seconds at most.
+// leaves. It takes at most 25 seconds.
 //
-// Errors: InvalidRequest if q is not valid. If no connection was disconnected or marked as
-// Revoking, also the first error of the others: TryAgain, Misconfigured, Internal.
+// Errors: InvalidRequest if q is not valid. If DisconnectAll disconnected no connection
+// and marked none as Revoking, it returns the first error that occurred: TryAgain,
+// Misconfigured or Internal.
 func (c *Connections) DisconnectAll(ctx context.Context, q Query) (Disconnections, error) {
 	var n Disconnections
 	if err := q.check(); err != nil {

@@ -15,30 +15,31 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// ImportRequest is a credential that was stored elsewhere: either a long-lived Token and
-// its Kind, or the RefreshToken of an OAuth grant.
+// ImportRequest is a credential that was stored elsewhere. Set either Token and Kind for
+// a long-lived token, or RefreshToken for an OAuth grant.
 type ImportRequest struct {
-	// Owner is the connection's owner: 1 to 256 bytes of UTF-8 without control characters.
-	// It must not begin with "asana:", which is reserved for sign-in.
+	// Owner is the connection's owner: 1 to 256 bytes of UTF-8 without control
+	// characters. It must not begin with "asana:", which is reserved for sign-in.
 	Owner string
-	// Token is a personal access token or a service account's token, of 1 to 8192 printable
-	// ASCII characters. Asana does not report which of the two it is, so Kind is not
-	// verified.
+	// Token is a personal access token or a service account's token. It must have 1 to
+	// 8192 printable ASCII characters. Kind is not verified, because Asana does not
+	// report which of the two kinds a token has.
 	Token        secret.String
 	Kind         asanaauth.Kind // PersonalAccessToken or ServiceAccount
-	RefreshToken secret.String  // issued to this deployment's client id
-	Replace      bool           // with RefreshToken: replace an active connection
+	RefreshToken secret.String  // a refresh token that Asana issued to this deployment's client id
+	Replace      bool           // whether RefreshToken may replace an active connection
 }
 
 // Imported is the connection that an import made.
 type Imported struct {
 	asanaauth.Details
-	// Already reports that the same credential was imported before and is active. Then
-	// Asana was not asked, and nothing was written, so an import can be repeated.
+	// Already reports that an active connection with the same credential existed. In that
+	// case, Import sent no request to Asana and wrote nothing, so an import can be
+	// repeated.
 	Already bool
 }
 
-// The reasons of TokenRejected.
+// The reasons of a TokenRejected error.
 const (
 	rejectedInactive = "inactive"
 	rejectedOAuth    = "oauth-token"
@@ -49,25 +50,25 @@ func rejected(reason, detail string, err error) error {
 	return &asanaauth.Error{Kind: asanaauth.TokenRejected, Reason: reason, Detail: detail, Err: err}
 }
 
-// Import saves a credential after Asana has verified it. A long-lived token is
-// introspected (RFC 7662), and a refresh token is refreshed once. Then Asana is asked for
-// the credential's user, to whom it attributes every action. A rejected credential is not
-// saved.
+// Import saves a credential after Asana has verified it. For a long-lived token, Import
+// sends an introspection request (RFC 7662). For a refresh token, Import refreshes once.
+// Import then asks Asana for the user to whom Asana attributes the credential's actions.
+// It does not save a credential that Asana rejects.
 //
-// If Asana rotates refresh tokens, an imported one no longer works elsewhere. Do not run
-// two imports of the same refresh token at once.
+// If Asana rotates refresh tokens, an imported refresh token no longer works elsewhere.
+// Do not import the same refresh token twice at the same time.
 //
-// Errors: InvalidRequest if r is not valid; TokenRejected, with a Reason, if Asana does not
-// accept the credential or does not report its user; AlreadyConnected if an active OAuth
-// connection would be replaced and r.Replace is false; AsanaUnavailable, Misconfigured,
-// TryAgain, Internal.
+// Errors: InvalidRequest if r is not valid; TokenRejected, with a Reason, if Asana does
+// not accept the credential or does not report its user; AlreadyConnected if the import
+// would replace an active OAuth connection and r.Replace is false; AsanaUnavailable,
+// Misconfigured, TryAgain, Internal.
 func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, error) {
 	if err := r.check(); err != nil {
 		return Imported{}, err
 	}
 	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
-	// Get everything ready first: the token may work only once.
+	// Get the keyring before the refresh, because a rotated token must be saved.
 	ring, err := c.rows.Ring(ctx)
 	if err != nil {
 		return Imported{}, err
@@ -83,14 +84,15 @@ func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, er
 }
 
 // CheckImport is a dry run of [Connections.Import]. It introspects the credential and
-// saves nothing. For a long-lived token it also asks for the user (GET /users/me).
-// already reports that the same credential was imported before and is active.
+// saves nothing. For a long-lived token, it also asks Asana for the token's user (GET
+// /users/me). already reports whether an active connection with the same credential
+// exists.
 //
-// CheckImport does not refresh a refresh token, because Asana could rotate it. So it does
-// not find a problem that only a refresh shows, such as a client secret that Asana
-// rejects.
+// CheckImport does not refresh a refresh token, because Asana could rotate it. Therefore,
+// it does not find a problem that only a refresh reveals, such as a client secret that
+// Asana rejects.
 //
-// Errors: those of Import, except AlreadyConnected and Misconfigured.
+// Errors: the errors of Import, except AlreadyConnected and Misconfigured.
 func (c *Connections) CheckImport(ctx context.Context, r ImportRequest) (already bool, err error) {
 	if err := r.check(); err != nil {
 		return false, err
@@ -134,8 +136,8 @@ func (r ImportRequest) credential() secret.String {
 	return r.RefreshToken
 }
 
-// isPrintable reports whether a token has only characters that RFC 6749 allows (appendix
-// A.12 and A.17), and at most 8192 of them.
+// isPrintable reports whether a token has at most 8192 characters, and only characters
+// that RFC 6749 allows (appendix A.12 and A.17).
 func isPrintable(token string) bool {
 	for _, b := range []byte(token) {
 		if b <= 0x20 || b > 0x7e {
@@ -146,7 +148,7 @@ func isPrintable(token string) bool {
 }
 
 // importedBefore returns the owner's active connection that was imported with the same
-// credential. Already is false if it finds none.
+// credential. If no such connection exists, the field Already of the result is false.
 func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring *seal.Ring) (Imported, error) {
 	kind, hash := r.Kind, store.HashText(r.credential().Reveal())
 	if !r.RefreshToken.IsZero() {
@@ -169,8 +171,9 @@ func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring 
 	return Imported{}, nil
 }
 
-// importLongLived saves a personal access token or a service account's token. It always
-// replaces an existing one, because such a token is changed by importing a new one.
+// importLongLived saves a personal access token or a service account's token. It replaces
+// an existing connection even if Replace is false, because a new import is the only way to
+// change such a token.
 func (c *Connections) importLongLived(ctx context.Context, ring *seal.Ring, r ImportRequest) (Imported, error) {
 	info, user, err := c.verify(ctx, r.Token)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// importGrant saves an OAuth grant. Its user is known only after a refresh.
+// importGrant saves an OAuth grant. It refreshes first, because only an access token
+// shows the grant's user.
 func (c *Connections) importGrant(ctx context.Context, ring *seal.Ring, r ImportRequest) (Imported, error) {
 	if err := c.requests.Ready(ctx); err != nil {
 		return Imported{}, err
@@ -21,7 +22,7 @@ func (c *Connections) importGrant(ctx context.Context, ring *seal.Ring, r Import
 	if c.rows.Remaining(ctx) < 2*row.RequestTime+row.SaveReserve {
 		return Imported{}, row.TryAgain(0, errors.New("no time left to ask Asana"))
 	}
-	// The caller's cancellation no longer counts, because Asana may rotate the token.
+	// From here on, ignore the caller's cancellation, because Asana may rotate the token.
 	ctx, cancel := c.rows.Detach(ctx)
 	defer cancel()
 	tokens, err := c.refreshOnce(ctx, r.RefreshToken)
@@ -70,9 +71,9 @@ func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asa
 	return c.saveImport(ctx, ring, got, r)
 }
 
-// identifyOtherwise finds the user of a grant that may not read users/me. It asks UserInfo
-// (OpenID Connect), and then uses the token response. If neither has a user, it returns
-// refusal.
+// identifyOtherwise finds the user of a grant whose access token may not read /users/me.
+// It asks the UserInfo endpoint (OpenID Connect) first, and then uses the token response.
+// If neither names a user, identifyOtherwise returns the error refusal.
 func (c *Connections) identifyOtherwise(ctx context.Context, tokens asana.Tokens, refusal error) (asana.User, error) {
 	info, err := c.requests.UserInfo(ctx, tokens.Access)
 	switch {

@@ -14,8 +14,8 @@ import (
 
 // Query selects connections by their owner or by their Asana user. Set exactly one field.
 type Query struct {
-	Owner     string // all connections of an owner, also those disconnected in the last 30 days
-	AsanaUser string // a gid: all connections of that Asana user that are not disconnected
+	Owner     string // selects the owner's connections, including those disconnected in the last 30 days
+	AsanaUser string // a gid; selects the Asana user's connections that are not disconnected
 }
 
 func (q Query) check() error {
@@ -30,9 +30,9 @@ func (q Query) check() error {
 	return nil
 }
 
-// Page asks for one page of a list.
+// Page selects one page of a list.
 type Page struct {
-	Cursor string // the next value of the page before; empty for the first page
+	Cursor string // the cursor that List returned with the previous page; empty for the first page
 	Limit  int    // 1 to 100; 0 means 50
 }
 
@@ -41,11 +41,11 @@ const (
 	maxLimit     = 100
 )
 
-// List returns one page of connections, in the order of their ids. next is the cursor of
-// the next page; it is empty on the last page. The read is strongly consistent.
+// List returns one page of connections, ordered by id. next is the cursor of the next
+// page, or empty on the last page. The read is strongly consistent.
 //
-// Errors: InvalidRequest if q or p is not valid, or the cursor is from another list;
-// TryAgain; Internal.
+// Errors: InvalidRequest if q or p is not valid, or the cursor belongs to a different
+// query; TryAgain; Internal.
 func (c *Connections) List(ctx context.Context, q Query, p Page) (list []asanaauth.Details, next string, err error) {
 	if err := q.check(); err != nil {
 		return nil, "", err
@@ -80,8 +80,9 @@ func (c *Connections) List(ctx context.Context, q Query, p Page) (list []asanaau
 	return list, "", nil
 }
 
-// describeAny is like Describe, but returns no error if the rows of the connection do not
-// belong together. It then returns what the hot row has, so that the list is complete.
+// describeAny is like Describe, but returns no error if the connection's rows are
+// inconsistent. Instead, it returns the details in the hot row, so that no connection is
+// missing from the list.
 func (c *Connections) describeAny(ctx context.Context, conn *Connection) (asanaauth.Details, error) {
 	o := row.Unwrap(conn)
 	if o.IsConsistent() {
@@ -92,15 +93,15 @@ func (c *Connections) describeAny(ctx context.Context, conn *Connection) (asanaa
 	return d, nil
 }
 
-// lister iterates over the connections that a query selects, one page of the store at a
-// time.
+// lister iterates over the connections that a query selects. Each call of its next method
+// reads one page from the store.
 type lister struct {
 	rows   *row.Rows
 	query  Query
 	ring   *seal.Ring
 	cursor string
 	done   bool
-	cold   *store.Cold // the last cold row, whose hot row may be on the next page
+	cold   *store.Cold // the last cold row that was read; its hot row may be on the next page
 }
 
 func (l *lister) partition() string {
@@ -110,7 +111,7 @@ func (l *lister) partition() string {
 	return store.OwnerPartition(store.HashText(l.query.Owner))
 }
 
-// after returns the cursor that continues after a connection.
+// after returns the cursor of a page that begins after conn.
 func (l *lister) after(conn *Connection) string {
 	if l.query.AsanaUser != "" {
 		return store.After(store.Key{PK: l.partition(), SK: conn.ID()})
@@ -118,8 +119,8 @@ func (l *lister) after(conn *Connection) string {
 	return store.After(row.Unwrap(conn).Hot.Key())
 }
 
-// next returns the connections of the next page, which may be empty. It must not be called
-// if done is true.
+// next returns the connections on the next page, which may have none. Do not call next if
+// l.done is true.
 func (l *lister) next(ctx context.Context) ([]*Connection, error) {
 	if l.ring == nil {
 		ring, err := l.rows.Ring(ctx)
@@ -142,8 +143,8 @@ func (l *lister) next(ctx context.Context) ([]*Connection, error) {
 	return l.ofOwner(ctx, page)
 }
 
-// ofOwner pairs the hot and cold rows of an owner's partition: a cold row comes before
-// its hot row.
+// ofOwner pairs the hot and cold rows in an owner's partition. In the partition, a cold
+// row comes immediately before its hot row.
 func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, error) {
 	owner := store.HashText(l.query.Owner)
 	var found []*Connection
@@ -154,7 +155,7 @@ func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, 
 		}
 		hot, ok := r.(*store.Hot)
 		if !ok || hot.Owner != owner || !row.IsAuthentic(hot) {
-			continue // another owner, whose hash has the same prefix, shares the partition
+			continue // owners whose hashes have the same prefix share a partition
 		}
 		o := row.Opened{Hot: hot, Ring: l.ring, Owner: l.query.Owner}
 		if l.cold != nil && l.cold.Connection == hot.Connection {
@@ -165,7 +166,7 @@ func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, 
 	return l.consistent(ctx, found)
 }
 
-// ofUser reads the connections to which the pointers of an Asana user point.
+// ofUser reads the connections that an Asana user's pointer rows name.
 func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, error) {
 	var ids []string
 	var keys []store.Key
@@ -190,8 +191,8 @@ func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, e
 	return l.consistent(ctx, found)
 }
 
-// consistent reads a connection again if its rows do not belong together. It leaves out the
-// connection if it no longer exists.
+// consistent reads each connection with inconsistent rows again. It leaves out a
+// connection that no longer exists.
 func (l *lister) consistent(ctx context.Context, found []*Connection) ([]*Connection, error) {
 	kept := found[:0]
 	for _, conn := range found {
@@ -205,7 +206,7 @@ func (l *lister) consistent(ctx context.Context, found []*Connection) ([]*Connec
 				return nil, err
 			}
 			row.Unwrap(again).Owner = o.Owner
-			conn = again // it is consistent now, or its cold row is lost
+			conn = again // still inconsistent if the cold row is lost
 		}
 		row.Unwrap(conn).Caller = asanaauth.CallerOf(ctx)
 		kept = append(kept, conn)
