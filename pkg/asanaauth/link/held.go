@@ -15,8 +15,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// heldLabel binds a held consent to the link, its owner and person, and the code and its
-// expiry. If an attacker changes one of these in the row, the consent does not open.
+// heldLabel returns the label of a sealed consent. It binds the consent to the link's
+// token, owner and person, and to the connect code and its expiry. If an attacker changes
+// one of these values in the row, the consent cannot be opened.
 func heldLabel(link *store.Link) seal.Label {
 	return seal.Label{
 		Row:   link.Key().String(),
@@ -26,7 +27,7 @@ func heldLabel(link *store.Link) seal.Label {
 	}
 }
 
-// heldConsent is a consent as JSON, before it is sealed.
+// heldConsent is the JSON form of a consent that is sealed into a link's row.
 type heldConsent struct {
 	Access    string `json:"access"`
 	Refresh   string `json:"refresh"`
@@ -70,15 +71,15 @@ func decode(text secret.String, owner string) (consent.Consent, error) {
 	}, nil
 }
 
-// Hold seals a consent into the link's row, and replaces any consent that is held there.
+// Hold seals a consent into the link's row, and replaces any earlier consent in that row.
 // It returns the connect code: the link's hash, a dot, and a new secret. Package login
 // calls it.
 //
-// If Hold returns an error, the consent is forgotten and not revoked, because a revocation
-// could end another consent of the same user.
+// If Hold returns an error, the consent is not stored. It is not revoked either, because
+// a revocation could end another consent of the same user.
 //
-// Errors: LinkExpired if the link was redeemed or is missing; WrongAccount if it requires
-// another Asana user; TryAgain; Internal.
+// Errors: LinkExpired if the link was redeemed or is missing; WrongAccount if the link
+// requires a different Asana user; TryAgain; Internal.
 func Hold(ctx context.Context, rows *row.Rows, ring *seal.Ring, link store.Hash, c consent.Consent) (secret.String, error) {
 	half, err := rows.RandomToken()
 	if err != nil {
@@ -114,7 +115,7 @@ func Hold(ctx context.Context, rows *row.Rows, ring *seal.Ring, link store.Hash,
 	return secret.New(link.String() + "." + half), nil
 }
 
-// withoutHeld returns a copy of link without the held consent and its code.
+// withoutHeld returns a copy of link without the sealed consent and its code.
 func withoutHeld(link *store.Link) *store.Link {
 	next := *link
 	next.Code, next.CodeEnd, next.Held = store.Hash{}, time.Time{}, nil

@@ -1,13 +1,15 @@
 // Package link makes links and redeems connect codes.
 //
 // A link is an invitation that a backend makes for one of its own users ([Links.Create]).
-// A person follows it to Asana's consent screen, and returns to the app with a connect
-// code. Until the backend redeems the code ([Redeemer.Redeem]), the consent is held,
-// sealed, in the link's row, and the connection does not exist. To redeem the code, the
-// backend must name the link's owner, from its own session. So if a link is forwarded to
-// another person, their Asana account is not connected to the link's owner.
+// The user follows the link to Asana's consent screen, and returns to the app with a
+// connect code. The user's consent is stored, sealed, in the link's row. The connection
+// is made only when the backend redeems the code ([Redeemer.Redeem]). To redeem the code,
+// the backend must name the link's owner, which it takes from its own session. Therefore,
+// if a link is forwarded to another person, their Asana account is not connected to the
+// link's owner.
 //
-// [Links] needs no data keys. The browser's part of the way is in package login.
+// [Links] needs no data keys. Package login handles the requests of the browser that
+// follows a link.
 package link
 
 import (
@@ -29,15 +31,16 @@ import (
 
 const (
 	linkTTL = 30 * time.Minute
-	heldTTL = 10 * time.Minute // how long a consent is held for the backend
+	heldTTL = 10 * time.Minute // how long the backend can redeem a consent
 )
 
-// Config configures [Links]. Its values must be those of the deployment's functions.
+// Config configures [Links]. Its values must be the same as in the deployment's
+// functions.
 type Config struct {
 	Store        store.Store     // required
 	AuthorizeURL string          // the URL of links: PUBLIC_URL + "/authorize"; required
 	ReturnURLs   []string        // compared as exact strings; the first is the default; required
-	Scopes       string          // space-separated, those for which the app is registered; required
+	Scopes       string          // the scopes that the app is registered for, separated by spaces; required
 	Clock        asanaauth.Clock // nil: asanaauth.SystemClock
 	Rand         io.Reader       // nil: crypto/rand.Reader
 	Log          *slog.Logger    // nil: nothing is logged
@@ -51,7 +54,7 @@ type Links struct {
 	scopes       string
 }
 
-// New returns Links. The error reports every missing field.
+// New returns a Links. The error names every missing field.
 func New(c Config) (*Links, error) {
 	table, err := row.NewTable(row.TableConfig{Store: c.Store, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	err = errors.Join(err, row.Missing(c.AuthorizeURL == "", "AuthorizeURL"),
@@ -64,26 +67,27 @@ func New(c Config) (*Links, error) {
 
 // Request describes a link. Only Owner is required.
 type Request struct {
-	// Owner is the owner of the connection: 1 to 256 bytes of UTF-8 without control
-	// characters. It must not begin with "asana:", which is reserved for sign-in.
+	// Owner is the owner of the connection to be made: 1 to 256 bytes of UTF-8 without
+	// control characters. It must not begin with "asana:", which is reserved for sign-in.
 	Owner string
-	// Person is the backend's own name for the human who is signed in to its app: 1 to
-	// 256 bytes, like Owner. Set it if an owner can be more than one human. The redeem
-	// request must have the same person. Only a hash of it is stored.
+	// Person is the backend's own name for the person who is signed in to its app: 1 to
+	// 256 bytes, like Owner. Set Person if several people can share an owner. The redeem
+	// request must name the same person. Only a hash of the name is stored.
 	Person    string
-	ReturnTo  string // one of Config.ReturnURLs; empty: the first
-	Scopes    string // separated by single spaces, a subset of Config.Scopes; empty: all of them
-	AsanaUser string // gid of the only Asana user that may connect; empty: any
+	ReturnTo  string // one of Config.ReturnURLs; empty: the first of them
+	Scopes    string // a subset of Config.Scopes, separated by single spaces; empty: all of them
+	AsanaUser string // the gid of the only Asana user that may connect; empty: any user
 }
 
-// Link is an invitation. It is valid for 30 minutes, or until its connect code is redeemed.
+// Link is an invitation. It is valid until its connect code is redeemed, for at most 30
+// minutes.
 type Link struct {
-	URL secret.String // where to send the person's browser; anyone who has it can follow it
+	URL secret.String // the URL to send the person's browser to; anyone who has the URL can follow it
 	End time.Time     // when the link expires
 }
 
-// Create makes a link. The connection exists only after the backend has redeemed the
-// connect code; see [Redeemer].
+// Create makes a link. It makes no connection: the backend does that when it redeems the
+// connect code (see [Redeemer]).
 //
 // Errors: InvalidRequest if a field of r is not valid; TryAgain; Internal.
 func (l *Links) Create(ctx context.Context, r Request) (Link, error) {
@@ -102,7 +106,7 @@ func (l *Links) Create(ctx context.Context, r Request) (Link, error) {
 	return Link{URL: secret.New(l.authorizeURL + "?" + url.Values{"link": {token}}.Encode()), End: next.End}, nil
 }
 
-// newRow returns the link's row without its key.
+// newRow returns the row of a new link. It does not set the key.
 func (l *Links) newRow(r Request) (*store.Link, error) {
 	if err := row.CheckNewOwner(r.Owner); err != nil {
 		return nil, err
@@ -132,7 +136,7 @@ func (l *Links) newRow(r Request) (*store.Link, error) {
 		Scopes:    scopes,
 		AsanaGID:  r.AsanaUser,
 		End:       end,
-		// An attempt may begin just before End, and its consent must still be held.
+		// A sign-in can start just before End, and its consent must still be stored.
 		Keep: end.Add(row.AttemptTTL + row.CallerTime + heldTTL),
 	}, nil
 }
@@ -145,8 +149,8 @@ func personHash(name string) (store.Hash, error) {
 	return store.HashText(name), row.CheckPerson(name)
 }
 
-// subset returns requested if it is a subset of the app's scopes, or all of them if it is
-// empty.
+// subset returns requested if it is a subset of the app's scopes. If requested is empty,
+// subset returns all of the app's scopes.
 func (l *Links) subset(requested string) (string, error) {
 	if requested == "" {
 		return l.scopes, nil
@@ -160,7 +164,7 @@ func (l *Links) subset(requested string) (string, error) {
 	return requested, nil
 }
 
-// Find returns the row of a link that can still be followed. Package login calls it.
+// Find returns the row of a link that a browser can still follow. Package login calls it.
 //
 // Errors: LinkExpired if the link is unknown, spent or expired; TryAgain; Internal.
 func Find(ctx context.Context, table *row.Table, token string) (*store.Link, error) {
@@ -171,8 +175,8 @@ func Find(ctx context.Context, table *row.Table, token string) (*store.Link, err
 	return found, err
 }
 
-// find reads a link that is not spent. All failures return the same error, so a caller
-// cannot learn whether the link exists.
+// find reads a link's row. It returns the same error for an unknown link and a spent
+// link, so that a caller cannot find out whether the link exists.
 func find(ctx context.Context, table *row.Table, key store.Key) (*store.Link, error) {
 	rows, err := table.Read(ctx, "the link", key)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// RedeemerConfig configures a [Redeemer]. All packages of a program can share its values.
+// RedeemerConfig configures a [Redeemer]. All packages in a program can share its values.
 type RedeemerConfig struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -28,7 +28,7 @@ type RedeemerConfig struct {
 // Redeemer redeems connect codes, for backends. It is safe for concurrent use.
 type Redeemer struct{ rows *row.Rows }
 
-// NewRedeemer returns a Redeemer. The error reports every missing field.
+// NewRedeemer returns a Redeemer. The error names every missing field.
 func NewRedeemer(c RedeemerConfig) (*Redeemer, error) {
 	rows, err := row.New(row.Config{Store: c.Store, Keys: c.Keys, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	if err != nil {
@@ -37,22 +37,23 @@ func NewRedeemer(c RedeemerConfig) (*Redeemer, error) {
 	return &Redeemer{rows}, nil
 }
 
-// RedeemRequest is a backend's request for the consent that is held under a connect code.
+// RedeemRequest is a backend's request to redeem a connect code.
 type RedeemRequest struct {
-	Code   secret.String // the parameter connect_code of the return URL
+	Code   secret.String // the parameter connect_code in the return URL
 	Owner  string        // the link's owner; take it from your own session, never from the request
-	Person string        // the link's person, likewise; empty if the link has none
+	Person string        // the link's person, also from your own session; empty if the link has no person
 }
 
-// Redeem makes a connection from the consent that is held under a connect code. It writes
-// the link and the connection in one transaction, so nothing is lost if it is
-// interrupted. A code can be redeemed once, within 10 minutes after the consent.
+// Redeem makes a connection from the consent that belongs to a connect code. It writes
+// the link and the connection in one transaction, so an interrupted call loses nothing. A
+// code can be redeemed once, within 10 minutes after the consent.
 //
-// A wrong owner or person destroys the code and the consent, because the person who brought
-// the code did not follow the link from their own session. The link stays valid.
+// A wrong owner or person erases the consent and its code. In that case, the browser that
+// brought the code may belong to someone else than the person who followed the link. The
+// link stays valid.
 //
-// Errors: InvalidRequest; LinkExpired if the code, the owner or the person is wrong, or the
-// code has expired; TryAgain; Internal.
+// Errors: InvalidRequest; LinkExpired if the code, the owner or the person is wrong, or
+// the code has expired; TryAgain; Internal.
 func (r *Redeemer) Redeem(ctx context.Context, req RedeemRequest) (asanaauth.Details, error) {
 	d, err := r.redeem(ctx, req)
 	if asanaauth.KindOf(err) == asanaauth.LinkExpired {
@@ -121,7 +122,7 @@ func splitCode(code secret.String) (connectCode, bool) {
 	return connectCode{store.LinkKey(token), store.HashText(rest)}, ok && err == nil
 }
 
-// find reads the link of code and checks it.
+// find reads and checks the row of the link that code belongs to.
 func (r *Redeemer) find(ctx context.Context, code connectCode) (*store.Link, error) {
 	rows, err := r.rows.Read(ctx, "the link", code.key)
 	if err != nil {
@@ -130,7 +131,7 @@ func (r *Redeemer) find(ctx context.Context, code connectCode) (*store.Link, err
 	return r.check(ctx, row.Get[*store.Link](rows, code.key), code)
 }
 
-// check returns found if it holds a consent under the code, and LinkExpired otherwise.
+// check returns found if its consent belongs to code, and LinkExpired otherwise.
 func (r *Redeemer) check(ctx context.Context, found *store.Link, code connectCode) (*store.Link, error) {
 	found, err := unspent(found)
 	switch {
@@ -145,17 +146,17 @@ func (r *Redeemer) check(ctx context.Context, found *store.Link, code connectCod
 	return found, nil
 }
 
-// forget erases an expired consent. It does not revoke the consent, because a revocation
-// could end another consent of the same user. If the write fails, the next Hold or the TTL
-// of the row erases the consent.
+// forget erases an expired consent from its link's row. It does not revoke the consent at
+// Asana, because the revocation could end another consent of the same user. If the write
+// fails, the next Hold or the row's TTL erases the consent.
 func (r *Redeemer) forget(ctx context.Context, found *store.Link) {
 	if err := r.rows.Replace(ctx, found, withoutHeld(found)); err != nil {
 		r.rows.Warn(ctx, "expired consent not erased", slog.Any("err", err))
 	}
 }
 
-// open opens a held consent. If it does not open, it was not sealed by this installation,
-// and open returns LinkExpired.
+// open opens the consent in a link's row. It returns LinkExpired if the consent cannot be
+// opened, because this installation did not seal such a consent.
 func (r *Redeemer) open(ctx context.Context, ring *seal.Ring, found *store.Link, owner string) (consent.Consent, error) {
 	text, err := r.rows.OpenField(ctx, ring, "", heldLabel(found), found.Held)
 	if errors.Is(err, seal.ErrOpen) {
@@ -167,8 +168,8 @@ func (r *Redeemer) open(ctx context.Context, ring *seal.Ring, found *store.Link,
 	return decode(text, owner)
 }
 
-// destroy erases the consent that is held under a code, after a request with a wrong owner
-// or person. It returns LinkExpired if the consent is erased.
+// destroy erases the consent that belongs to code, after a request named a wrong owner or
+// person. It returns LinkExpired if the write succeeds.
 func (r *Redeemer) destroy(ctx context.Context, found *store.Link, code connectCode) error {
 	r.rows.AuditDeniedOwner(ctx, found.Owner, asanaauth.CallerOf(ctx))
 	err := r.rows.Update(ctx, row.Update{
