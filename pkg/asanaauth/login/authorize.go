@@ -16,30 +16,30 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// AuthorizerConfig configures an [Authorizer]. All packages of a program can share its
+// AuthorizerConfig configures an [Authorizer]. All packages in a program can share its
 // values.
 type AuthorizerConfig struct {
 	Store        store.Store     // required
-	Asana        *asana.Client   // required; no request is sent
-	RedirectURI  string          // registered at Asana: PUBLIC_URL + "/callback"; required
+	Asana        *asana.Client   // required; only builds URLs, sends no request
+	RedirectURI  string          // PUBLIC_URL + "/callback", as registered at Asana; required
 	ReturnURLs   []string        // compared as exact strings; the first is the default; required
-	Scopes       string          // space-separated, those for which the app is registered; required
+	Scopes       string          // the scopes that the app is registered for, separated by spaces; required
 	ResponseType string          // ResponseCode (or empty) or ResponseCodeIDToken, which needs the scope openid
-	LinksOnly    bool            // every attempt must begin with a link
+	LinksOnly    bool            // reject attempts that do not begin with a link
 	Clock        asanaauth.Clock // nil: asanaauth.SystemClock
 	Rand         io.Reader       // nil: crypto/rand.Reader
 	Log          *slog.Logger    // nil: nothing is logged
 }
 
-// Authorizer begins attempts. It needs no data key and no client secret. It is safe for
-// concurrent use.
+// Authorizer begins attempts: it sends browsers to Asana's consent screen. It needs no
+// data key and no client secret. It is safe for concurrent use.
 type Authorizer struct {
 	table *row.Table
 	asana *asana.Client
 	c     AuthorizerConfig
 }
 
-// NewAuthorizer returns an Authorizer. The error reports everything that is wrong with c.
+// NewAuthorizer returns an Authorizer. The error names every missing or wrong field in c.
 func NewAuthorizer(c AuthorizerConfig) (*Authorizer, error) {
 	table, err := row.NewTable(row.TableConfig{Store: c.Store, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	usesIDToken := c.ResponseType == ResponseCodeIDToken
@@ -59,25 +59,25 @@ func NewAuthorizer(c AuthorizerConfig) (*Authorizer, error) {
 // Home returns the default return URL, for error pages.
 func (a *Authorizer) Home() string { return a.c.ReturnURLs[0] }
 
-// AuthorizeRequest has the parameters with which an app sends a browser to /authorize. All
-// fields are optional.
+// AuthorizeRequest has the parameters of a browser's request to /authorize. All fields are
+// optional.
 type AuthorizeRequest struct {
-	ReturnTo string // one of ReturnURLs; empty: the link's, or the first
-	AppState string // 1 to 256 of A-Za-z0-9_-; the Outcome has it again
-	Link     string // the token in a link's URL; empty: sign-in
+	ReturnTo string // one of ReturnURLs; empty: the link's return URL, or the first of ReturnURLs
+	AppState string // 1 to 256 characters of A-Za-z0-9_-; the Outcome returns it
+	Link     string // the token in a link's URL; empty for a sign-in
 }
 
-// Attempt is an attempt that has begun.
+// Attempt is what a browser needs to go through one authorization.
 type Attempt struct {
-	URL     string        // of Asana's consent screen, to which the browser must go
-	Name    string        // AttemptName of the state, for the name of the cookie
+	URL     string        // the URL of Asana's consent screen; redirect the browser to it
+	Name    string        // AttemptName(state), for the cookie's name
 	Browser secret.String // the cookie's value; Callback requires it
 }
 
-// Authorize begins an attempt and stores its row. The row alone cannot finish the attempt,
-// and does not show who began it.
+// Authorize begins an attempt and stores its row. An attacker who can read the row cannot
+// finish the attempt with it, and cannot see who began the attempt.
 //
-// Errors: InvalidRequest if r is not valid, or has no link although LinksOnly is set;
+// Errors: InvalidRequest if r is not valid, or if LinksOnly is set and r has no link;
 // LinkExpired if the link is unknown, used or too old; TryAgain; Internal.
 func (a *Authorizer) Authorize(ctx context.Context, r AuthorizeRequest) (Attempt, error) {
 	if r.AppState != "" && !isAppState(r.AppState) {
@@ -90,9 +90,9 @@ func (a *Authorizer) Authorize(ctx context.Context, r AuthorizeRequest) (Attempt
 	return a.begin(ctx, d, r.AppState)
 }
 
-// destination is the return URL of an attempt and the scopes that it requests.
+// destination has the return URL of an attempt and the scopes that the attempt requests.
 type destination struct {
-	link      store.Hash // zero without a link
+	link      store.Hash // zero if the attempt did not begin with a link
 	returnURL string
 	scopes    string
 }
@@ -121,7 +121,7 @@ func (a *Authorizer) destinationOfLink(ctx context.Context, r AuthorizeRequest) 
 	case r.ReturnTo != "" && r.ReturnTo != found.ReturnURL:
 		return destination{}, row.InvalidRequest("return_to must be the return_to of the link, or absent.")
 	case !slices.Contains(a.c.ReturnURLs, found.ReturnURL):
-		return destination{}, row.ErrLinkExpired // the configured list has changed
+		return destination{}, row.ErrLinkExpired // ReturnURLs changed after the link was made
 	case a.c.ResponseType == ResponseCodeIDToken && !hasScope(found.Scopes, "openid"):
 		return destination{}, row.InvalidRequest("The scopes of the link must include openid. Create another link.")
 	}

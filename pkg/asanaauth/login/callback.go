@@ -22,7 +22,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// ReceiverConfig configures a [Receiver]. All packages of a program can share its values.
+// ReceiverConfig configures a [Receiver]. All packages in a program can share its values.
 type ReceiverConfig struct {
 	Store        store.Store           // required
 	Keys         *keyring.Keyring      // required
@@ -31,15 +31,16 @@ type ReceiverConfig struct {
 	ReturnURLs   []string              // compared as exact strings; the first is the default; required
 	ResponseType string                // ResponseCode (or empty) or ResponseCodeIDToken
 
-	SessionTTL     time.Duration // the lifetime of a session, from its start; required
-	SessionIdleTTL time.Duration // the lifetime of a session after its last use; required
+	SessionTTL     time.Duration // how long a session lasts from its start; required
+	SessionIdleTTL time.Duration // how long an unused session lasts; required
 
 	Clock asanaauth.Clock // nil: asanaauth.SystemClock
 	Rand  io.Reader       // nil: crypto/rand.Reader
 	Log   *slog.Logger    // for audit lines and alarms; nil: nothing is logged
 }
 
-// Receiver ends attempts. It is safe for concurrent use.
+// Receiver finishes attempts: it handles Asana's responses. It is safe for concurrent
+// use.
 type Receiver struct {
 	rows     *row.Rows
 	requests *requests.Requests
@@ -47,7 +48,7 @@ type Receiver struct {
 	c        ReceiverConfig
 }
 
-// NewReceiver returns a Receiver. The error reports everything that is wrong with c.
+// NewReceiver returns a Receiver. The error names every missing or wrong field in c.
 func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 	rows, err := row.New(row.Config{Store: c.Store, Keys: c.Keys, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	err = errors.Join(err, row.Missing(c.Asana == nil, "Asana"), row.Missing(c.Secrets == nil, "Secrets"),
@@ -61,45 +62,48 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 	return &Receiver{rows, reqs, c.Asana, c}, err
 }
 
-// Home returns the default return URL, for a browser without a valid attempt.
+// Home returns the default return URL, for a browser that has no valid attempt.
 func (r *Receiver) Home() string { return r.c.ReturnURLs[0] }
 
-// UsesFragment reports whether Asana responds in the fragment of the redirect URI. Then the
-// page at /callback must post the response back.
+// UsesFragment reports whether Asana sends its response in the fragment of the redirect
+// URI. If so, the page at /callback must post the response back to the server.
 func (r *Receiver) UsesFragment() bool { return r.c.ResponseType == ResponseCodeIDToken }
 
-// CallbackRequest has the parameters of Asana's response and the attempt's cookie.
+// CallbackRequest has the parameters of Asana's response and the value of the attempt's
+// cookie.
 type CallbackRequest struct {
 	State   string        // "state" (RFC 6749 section 4.1.2)
 	Browser secret.String // the value of the attempt's cookie
 	Code    secret.String // "code" (RFC 6749 section 4.1.2)
-	IDToken secret.String // "id_token" of the fragment, with ResponseCodeIDToken
+	IDToken secret.String // "id_token" in the fragment; only with ResponseCodeIDToken
 	Issuer  string        // "iss" (RFC 9207), if Asana sent it
 	Error   string        // "error" (RFC 6749 section 4.1.2.1)
 }
 
-// Outcome is an attempt that has ended.
+// Outcome is the result of [Receiver.Callback].
 type Outcome struct {
-	// ReturnURL is the URL to which the browser must go, also with an error. It is empty
-	// if the error came before the attempt was marked as used: then show an error page.
+	// ReturnURL is the URL to redirect the browser to, even if Callback returns an error.
+	// If ReturnURL is empty, the attempt was not found or not yet marked as used. Show an
+	// error page instead.
 	ReturnURL string
-	AppState  string // of the AuthorizeRequest
+	AppState  string // the AppState in the AuthorizeRequest
 	// Session is the value of the new session's cookie, and SessionTTL is its lifetime.
 	Session    secret.String
 	SessionTTL time.Duration
-	// ConnectCode is the code that the backend redeems if the attempt began with a link.
-	// Then Session is zero.
+	// ConnectCode is the code that the backend must redeem if the attempt began with a
+	// link. If ConnectCode is set, Session is zero.
 	ConnectCode secret.String
 }
 
-// Callback ends an attempt. It marks the attempt as used, exchanges Asana's code for
-// tokens, and finds out who the person is. Then it saves the connection and a new session
-// in one transaction. If the attempt began with a link, it holds the consent instead
-// until the backend redeems the connect code. Callback takes 25 seconds at most.
+// Callback finishes an attempt. It marks the attempt as used, exchanges Asana's code for
+// tokens, and identifies the person. It then saves the connection and a new session in
+// one transaction. If the attempt began with a link, Callback stores the consent instead,
+// until the backend redeems the connect code. Callback takes at most 25 seconds.
 //
-// Errors before the attempt is marked as used: LoginExpired, TryAgain, Internal. Errors
-// after that, for which the Outcome has a ReturnURL: AccessDenied, LoginExpired,
-// LinkExpired, WrongAccount, Misconfigured, AsanaUnavailable, TryAgain, Internal.
+// Before the attempt is marked as used, the errors are LoginExpired, TryAgain and
+// Internal. After that, the Outcome has a ReturnURL, and the errors are AccessDenied,
+// LoginExpired, LinkExpired, WrongAccount, Misconfigured, AsanaUnavailable, TryAgain and
+// Internal.
 func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
@@ -117,7 +121,7 @@ func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, 
 	if err := r.take(ctx, attempt); err != nil {
 		return Outcome{}, err
 	}
-	// The caller's cancellation no longer counts, because the code works only once.
+	// From here on, ignore the caller's cancellation, because the code works only once.
 	ctx, cancel = r.rows.Detach(ctx)
 	defer cancel()
 	out := Outcome{ReturnURL: attempt.ReturnURL, AppState: attempt.AppState}
@@ -134,8 +138,8 @@ func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, 
 	return out, err
 }
 
-// find reads the attempt and checks it. All failures return the same error, so a caller
-// cannot learn whether it exists.
+// find reads and checks the attempt. It returns the same error for every invalid attempt,
+// so that a caller cannot find out whether an attempt exists.
 func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attempt, error) {
 	key := store.AttemptKey(store.HashText(req.State))
 	rows, err := r.rows.Read(ctx, "the attempt", key)
@@ -155,13 +159,15 @@ func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attemp
 
 var errExpired = &asanaauth.Error{Kind: asanaauth.LoginExpired}
 
-// take marks the attempt as used. If two callers do so, one of them gets LoginExpired.
+// take marks the attempt as used. If two callers try to take it, one of them gets
+// LoginExpired.
 func (r *Receiver) take(ctx context.Context, attempt *store.Attempt) error {
 	spent := &store.Attempt{State: attempt.State, Browser: attempt.Browser, End: attempt.End, Taken: true}
 	return r.rows.Consume(ctx, "the attempt", attempt, spent, errExpired)
 }
 
-// redeem checks the response, exchanges its code once, and identifies the person.
+// redeem checks Asana's response, exchanges the code for tokens, and identifies the
+// person.
 func (r *Receiver) redeem(ctx context.Context, attempt *store.Attempt, req CallbackRequest) (consent.Consent, error) {
 	if err := r.checkResponse(req); err != nil {
 		return consent.Consent{}, err
@@ -188,7 +194,7 @@ func (r *Receiver) redeem(ctx context.Context, attempt *store.Attempt, req Callb
 	}, nil
 }
 
-// checkResponse checks the issuer and the error of the response, before its code is used.
+// checkResponse checks the issuer and the error in Asana's response.
 func (r *Receiver) checkResponse(req CallbackRequest) error {
 	if req.Issuer != "" && !slices.Contains(r.asana.Issuers(), req.Issuer) {
 		return untrusted(errors.New("the response names another issuer"))
@@ -202,7 +208,7 @@ func (r *Receiver) checkResponse(req CallbackRequest) error {
 	return untrusted(errors.New("asana responded to the authorization with an error"))
 }
 
-// untrusted returns the error for a response of Asana that must not be used.
+// untrusted returns AsanaUnavailable, for a response from Asana that must not be used.
 func untrusted(err error) error {
 	return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: err}
 }

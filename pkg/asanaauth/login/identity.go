@@ -13,22 +13,24 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// identifier finds out who a person is. Asana names the user in several places. Each of
-// them may be missing, and those that are present must agree.
+// identifier finds out who a person is. Asana can name the user in an ID token, in the
+// token response, at UserInfo and at /users/me. Any of these sources may be missing, but
+// those that are present must name the same user.
 type identifier struct {
 	r      *Receiver
 	nonce  string
 	code   secret.String
-	scopes string // requested
+	scopes string // the scopes that the attempt requested
 
-	subjects []claim // the subjects of ID tokens and UserInfo
-	gids     []claim // the gids of all sources; the first is used
+	subjects []claim // the subjects in ID tokens and UserInfo
+	gids     []claim // the gids from all sources; they must be equal
 }
 
+// claim is a user id and the source that reported it.
 type claim struct{ source, value string }
 
-// fromFragment verifies the ID token that came with the code. With ResponseCodeIDToken the
-// token is required and must have the attempt's nonce.
+// fromFragment verifies the ID token in the fragment of the redirect URI.
+// ResponseCodeIDToken requires this token. It must contain the attempt's nonce.
 func (i *identifier) fromFragment(ctx context.Context, raw secret.String) error {
 	if raw.IsZero() {
 		if i.r.UsesFragment() {
@@ -50,8 +52,8 @@ func (i *identifier) verify(ctx context.Context, raw secret.String, want asana.W
 	return i.r.asana.VerifyIDToken(ctx, raw, want)
 }
 
-// fromTokens uses the identity in the token response, and asks Asana for the profile. The
-// user that it returns has at least a gid.
+// fromTokens identifies the user from the token response and from the profile that it
+// requests from Asana. The returned user always has a gid.
 func (i *identifier) fromTokens(ctx context.Context, t asana.Tokens) (asana.User, error) {
 	if err := i.fromTokenResponse(ctx, t); err != nil {
 		return asana.User{}, err
@@ -72,9 +74,9 @@ func (i *identifier) fromTokens(ctx context.Context, t asana.Tokens) (asana.User
 	}, nil
 }
 
-// fromTokenResponse verifies the ID token of the token response, if there is one. Asana
-// documents neither this token nor its nonce. A token without a nonce is ignored. A token
-// with a wrong nonce belongs to another attempt, which is an error.
+// fromTokenResponse verifies the ID token in the token response, if the response has one.
+// Asana documents neither this ID token nor its nonce, so an ID token without a nonce is
+// ignored. A wrong nonce is an error, because the ID token belongs to another attempt.
 func (i *identifier) fromTokenResponse(ctx context.Context, t asana.Tokens) error {
 	if t.ID.IsZero() {
 		return nil
@@ -90,9 +92,10 @@ func (i *identifier) fromTokenResponse(ctx context.Context, t asana.Tokens) erro
 	return nil
 }
 
-// fetchProfile asks Asana for the person's profile: from UserInfo if the scopes include
-// openid, otherwise from users/me. If the gid is still unknown after UserInfo, it also asks
-// users/me. The caller may ignore most errors if another source has the gid.
+// fetchProfile requests the person's profile from Asana. If the scopes include openid, it
+// requests UserInfo first. It requests /users/me if the scopes do not include openid, or
+// if UserInfo gave no gid. The caller may ignore most errors if another source has the
+// gid.
 func (i *identifier) fetchProfile(ctx context.Context, access secret.String) (asana.User, error) {
 	ctx, cancel := i.r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -117,15 +120,15 @@ func (i *identifier) addSubject(source, value string) {
 	i.addGID(source, value)
 }
 
-// addGID adds a gid. It ignores a value that is not a gid.
+// addGID adds value to the gids if value is a gid. Otherwise, it does nothing.
 func (i *identifier) addGID(source, value string) {
 	if asana.IsGID(value) {
 		i.gids = append(i.gids, claim{source, value})
 	}
 }
 
-// checkAgreement returns an error unless all subjects are equal, all gids are equal, and
-// there is at least one gid.
+// checkAgreement returns an error unless the person has at least one gid, all gids are
+// equal, and all subjects are equal.
 func (i *identifier) checkAgreement(ctx context.Context) error {
 	for _, claims := range [][]claim{i.subjects, i.gids} {
 		for _, c := range claims {
@@ -142,8 +145,9 @@ func (i *identifier) checkAgreement(ctx context.Context) error {
 	return nil
 }
 
-// isUnusable reports whether err is about a response with status 200 that cannot be used.
-// For example, an empty sub is an error, not a missing profile.
+// isUnusable reports whether err is about a response with status 200 whose body is not
+// usable. For example, a UserInfo response with an empty sub must not count as a missing
+// profile.
 func isUnusable(err error) bool { return requests.IsStatus(err, http.StatusOK) }
 
 func firstOf(values ...secret.String) secret.String {

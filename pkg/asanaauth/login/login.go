@@ -1,14 +1,15 @@
 // Package login sends people to Asana's consent screen and handles the callback.
 //
-// An attempt is one authorization, from /authorize to /callback. An [Authorizer] begins it:
-// it stores a row, and returns the URL of the consent screen and a cookie. A [Receiver]
-// ends it: it marks the attempt as used, exchanges Asana's code for tokens, and finds out
-// who the person is. Then it saves the connection and a session. If the attempt began with
-// a link, it holds the consent instead until the backend redeems it.
+// An attempt is one authorization, from the request to /authorize to the request to
+// /callback. An [Authorizer] begins the attempt: it stores a row, and returns the URL of
+// the consent screen and a cookie. A [Receiver] finishes the attempt: it marks the
+// attempt as used, exchanges Asana's code for tokens, and identifies the person. The
+// Receiver then saves the connection and a session. If the attempt began with a link, the
+// Receiver stores the consent instead, until the backend redeems the connect code.
 //
-// Package httpapi serves /authorize and /callback with these two types. They implement the
-// authorization code grant (RFC 6749 section 4.1) with PKCE (RFC 7636), and OpenID Connect
-// if the scopes include openid.
+// Package httpapi serves /authorize and /callback with these two types. They implement
+// the authorization code grant (RFC 6749 section 4.1) with PKCE (RFC 7636). If the scopes
+// include openid, they also implement OpenID Connect.
 package login
 
 import (
@@ -29,21 +30,21 @@ const AttemptTTL = row.AttemptTTL
 
 // The values of ResponseType.
 const (
-	// ResponseCode makes Asana respond with a code in the query of the redirect URI (RFC
-	// 6749 section 4.1).
+	// ResponseCode makes Asana return a code in the query of the redirect URI (RFC 6749
+	// section 4.1).
 	ResponseCode = "code"
-	// ResponseCodeIDToken makes Asana respond with a code and an ID token in the fragment
-	// of the redirect URI (OpenID Connect Core section 3.3).
+	// ResponseCodeIDToken makes Asana return a code and an ID token in the fragment of
+	// the redirect URI (OpenID Connect Core section 3.3).
 	ResponseCodeIDToken = "code id_token"
 )
 
-// AttemptName returns the part of the cookie's name that differs between attempts: the
-// first 16 hexadecimal digits of the state's SHA-256.
+// AttemptName returns the part of the cookie's name that differs between attempts. It is
+// the first 16 hexadecimal digits of the state's SHA-256 hash.
 func AttemptName(state string) string { return store.HashText(state).String()[:16] }
 
 // derive returns the PKCE verifier (RFC 7636) and the nonce (OpenID Connect Core section
-// 3.1.2.1) of an attempt. Both are derived from the cookie's value and the row's salt, so
-// neither the table nor the browser can finish an attempt alone.
+// 3.1.2.1) of an attempt. Both are derived from the cookie's value and the salt in the
+// row, so neither the table nor the browser alone can finish the attempt.
 func derive(browser secret.String, salt []byte) (verifier secret.String, nonce string, err error) {
 	v, err := hkdf.Key(sha256.New, []byte(browser.Reveal()), salt, "asanaauth pkce verifier", sha256.Size)
 	if err != nil {
