@@ -14,12 +14,12 @@ import (
 // codeTTL is the lifetime of a session code.
 const codeTTL = time.Minute
 
-// codeProofText is the text of a session code's proof. The label binds it to the row's
-// contents.
+// codeProofText is the plaintext of a session code's proof. The proof's label binds the
+// proof to the row.
 const codeProofText = "session code"
 
-// codeLabel has all contents of a session code's row. If an attacker wrote or copied the
-// row, its proof does not open.
+// codeLabel returns the label of a session code's proof. It contains every value in the
+// row, so the proof in a forged or copied row cannot be opened.
 func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
 	return seal.Label{
 		Row:   code.Key().String(),
@@ -29,10 +29,10 @@ func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
 	}
 }
 
-// Code makes a session code: 32 random bytes in base64url. The frontend sends it to the
-// app's own backend, which redeems it once and within 60 seconds, to learn who is signed
-// in. Over HTTP, only a caller that is authenticated with IAM can redeem it. end is when
-// the code expires.
+// Code makes a session code: 32 random bytes in base64url. The frontend sends the code to
+// the app's own backend, which redeems the code to find out who is signed in. A code can be
+// redeemed once, within 60 seconds. Over HTTP, only callers that authenticate with IAM can
+// redeem it. end is the time when the code expires.
 //
 // Errors: TryAgain, Internal.
 func (s *Sessions) Code(ctx context.Context, opened *Session) (code secret.String, end time.Time, err error) {
@@ -60,7 +60,7 @@ func (s *Sessions) Code(ctx context.Context, opened *Session) (code secret.Strin
 // Redeemer redeems session codes, for backends. It is safe for concurrent use.
 type Redeemer struct{ rows *row.Rows }
 
-// NewRedeemer returns a Redeemer. The error reports every missing field.
+// NewRedeemer returns a Redeemer. The error names every missing field.
 func NewRedeemer(c Config) (*Redeemer, error) {
 	rows, err := c.rows()
 	if err != nil {
@@ -70,7 +70,7 @@ func NewRedeemer(c Config) (*Redeemer, error) {
 }
 
 // Redeem returns the connection of the session that made the code. A code can be redeemed
-// once. After that, only a marker is kept. Redeem takes 25 seconds at most.
+// once. Redeem replaces the code's row with a marker. It takes at most 25 seconds.
 //
 // Errors: LinkExpired if the code or its session is unknown, used or too old; TryAgain;
 // Internal.
@@ -94,7 +94,7 @@ func (r *Redeemer) redeem(ctx context.Context, code secret.String) (asanaauth.De
 	if found == nil || found.Spent || !r.rows.Now().Before(found.End) {
 		return asanaauth.Details{}, row.ErrLinkExpired
 	}
-	// The session must be the one that made the code, so both proofs must open.
+	// Open both proofs, to verify that the session is the one that made the code.
 	session, err := open(ctx, r.rows, found.Connection, found.Session)
 	if err != nil {
 		return asanaauth.Details{}, err

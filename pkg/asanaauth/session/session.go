@@ -1,11 +1,12 @@
-// Package session opens and ends the sessions of browsers that are signed in. It also
-// makes and redeems session codes, with which an app's own backend learns who is signed
-// in. Package login begins sessions, and package httpapi sets their cookies.
+// Package session opens and ends browser sessions. It also makes and redeems session
+// codes. An app's own backend redeems a session code to find out who is signed in.
+// Package login begins sessions, and package httpapi sets their cookies.
 //
-// A session belongs to one connection, and to the epoch of the connection at the session's
-// start. Disconnecting sets a new epoch, which ends all sessions of the connection. The
-// session's row has a sealed proof, which is bound to the row's contents and must open
-// before a token is opened. The proof of a forged row does not open.
+// A session belongs to one connection. It stores the epoch that the connection had when
+// the session started. Disconnecting changes the connection's epoch, which ends all of
+// its sessions. The session's row contains a sealed proof that is bound to the row's
+// other values. The proof must open before the session can open a token. The proof in a
+// forged row cannot be opened.
 package session
 
 import (
@@ -26,7 +27,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Sessions] and a [Redeemer]. All packages of a program can share its
+// Config configures [Sessions] and a [Redeemer]. All packages in a program can share its
 // values.
 type Config struct {
 	Store store.Store      // required
@@ -40,10 +41,10 @@ func (c Config) rows() (*row.Rows, error) {
 	return row.New(row.Config{Store: c.Store, Keys: c.Keys, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 }
 
-// Sessions opens and ends the sessions of browsers. It is safe for concurrent use.
+// Sessions opens and ends browser sessions. It is safe for concurrent use.
 type Sessions struct{ rows *row.Rows }
 
-// New returns Sessions. The error reports every missing field.
+// New returns a Sessions. The error names every missing field.
 func New(c Config) (*Sessions, error) {
 	rows, err := c.rows()
 	if err != nil {
@@ -52,30 +53,32 @@ func New(c Config) (*Sessions, error) {
 	return &Sessions{rows}, nil
 }
 
-// Session is an opened session and its connection, as they were read. Open one for each
-// request. It is not safe for concurrent use.
+// Session is an opened session and its connection, as they were read. Open a session for
+// each request. A Session is not safe for concurrent use.
 type Session struct {
 	conn *connection.Connection
 	row  *store.Session
 }
 
-// Connection returns the session's connection. Package token returns no long-lived token
-// for it. It also returns no token if it finds during a refresh that the session has ended.
+// Connection returns the session's connection. For a connection that a session opened,
+// package token returns no long-lived token. It also returns no token if the session
+// ended during a refresh.
 func (s *Session) Connection() *connection.Connection { return s.conn }
 
-// CallerOf returns the name in audit lines of the session with that cookie value:
-// "session:" and 8 hexadecimal digits.
+// CallerOf returns the caller's name in audit lines for a session: "session:" and 8
+// hexadecimal digits. cookie is the value of the session's cookie.
 func CallerOf(cookie secret.String) string { return callerOf(store.HashText(cookie.Reveal())) }
 
 func callerOf(cookie store.Hash) string { return "session:" + cookie.String()[:8] }
 
-// idleMoveInterval is the least time between two moves of the idle end.
-const idleMoveInterval = time.Hour
+// idleExtendInterval is the minimum time between two extensions of a session's idle
+// timeout.
+const idleExtendInterval = time.Hour
 
-// Open opens the session whose cookie has the value cookie. It reads the session's row and
-// the connection's rows at once. They and the cookie must agree, and the session's proof
-// must open, before anything else in the rows is trusted. Open also moves the session's
-// idle end, at most once an hour.
+// Open opens the session of a browser. cookie is the value of the session's cookie. Open
+// reads the session's row and the connection's rows at once. It checks that they match
+// the cookie, and that the session's proof can be opened, before it trusts any other
+// value in the rows. Open also extends the session's idle timeout, at most once an hour.
 //
 // Errors: Unauthenticated if the session is not valid; TryAgain; Internal.
 func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, error) {
@@ -87,15 +90,15 @@ func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, er
 	if err != nil {
 		return nil, err
 	}
-	s.moveIdleEnd(ctx, opened)
+	s.extendIdleEnd(ctx, opened)
 	return opened, nil
 }
 
-// maxReads limits how often the rows are read until the hot and the cold row belong
-// together. A read of several rows is not a snapshot.
+// maxReads limits how many times open reads the rows until the hot row and the cold row
+// are consistent. A read of several rows is not a snapshot.
 const maxReads = 3
 
-// open reads and checks the rows of a session, and opens its proof.
+// open reads and checks a session's rows, and opens the session's proof.
 func open(ctx context.Context, rows *row.Rows, id string, cookie store.Hash) (*Session, error) {
 	sessionKey, hotKey, coldKey := store.SessionKey(cookie), store.HotKey(id), store.ColdKey(id)
 	for range maxReads {
@@ -124,19 +127,20 @@ func open(ctx context.Context, rows *row.Rows, id string, cookie store.Hash) (*S
 	return nil, row.ErrInconsistentRead
 }
 
-// agree reports whether a session's row and its connection's hot row belong together, and
-// the session has not expired.
+// agree reports whether a session's row matches its connection's hot row, and whether the
+// session is still valid at now.
 func agree(session *store.Session, hot *store.Hot, id string, now time.Time) bool {
 	return session.Connection == id && row.IDMatches(hot) &&
 		session.Epoch != "" && session.Epoch == hot.Epoch &&
 		now.Before(session.End) && now.Before(session.IdleEnd)
 }
 
-// proofText is the text of a session's proof. The label binds it to the row's contents.
+// proofText is the plaintext of a session's proof. The proof's label binds the proof to
+// the row.
 const proofText = "session"
 
-// proofLabel has all contents of a session's row. If an attacker wrote or copied the row,
-// its proof does not open.
+// proofLabel returns the label of a session's proof. It contains every value in the row,
+// so the proof in a forged or copied row cannot be opened.
 func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 	return seal.Label{
 		Row:   s.Key().String(),
@@ -149,8 +153,8 @@ func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 	}
 }
 
-// checkProof opens a proof. If it does not open, the row was not written by this
-// installation, and checkProof returns Unauthenticated.
+// checkProof opens a proof. It returns Unauthenticated if the proof cannot be opened,
+// because this installation did not write such a row.
 func checkProof(ctx context.Context, rows *row.Rows, ring *seal.Ring, hot *store.Hot, l seal.Label, proof secret.Sealed) error {
 	_, err := rows.OpenField(ctx, ring, hot.Connection, l, proof)
 	if errors.Is(err, seal.ErrOpen) {
@@ -164,8 +168,9 @@ func setProof(rows *row.Rows, ring *seal.Ring, s *store.Session, hot *store.Hot)
 	return err
 }
 
-// Begin returns the row of a new session that ends after ttl, or after idleTTL without use.
-// Package login calls it, and writes the row together with the connection.
+// Begin returns the row of a new session. The session ends after ttl, or after idleTTL
+// without use. Package login calls Begin, and writes the row in the transaction that
+// saves the connection.
 func Begin(rows *row.Rows, ring *seal.Ring, hot *store.Hot, cookie secret.String, ttl, idleTTL time.Duration) (*store.Session, error) {
 	now := rows.Now()
 	end := now.Add(ttl)
@@ -188,13 +193,13 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// moveIdleEnd extends a session that is used, but not beyond its absolute end. If the write
-// fails, the next request extends it.
-func (s *Sessions) moveIdleEnd(ctx context.Context, opened *Session) {
+// extendIdleEnd extends the session's idle timeout, but never beyond the session's end. If
+// the write fails, the next request extends the timeout.
+func (s *Sessions) extendIdleEnd(ctx context.Context, opened *Session) {
 	now := s.rows.Now()
 	moved := earlier(now.Add(opened.row.IdleTTL), opened.row.End)
 	lastMove := opened.row.IdleEnd.Add(-opened.row.IdleTTL)
-	if !moved.After(opened.row.IdleEnd) || now.Sub(lastMove) < idleMoveInterval {
+	if !moved.After(opened.row.IdleEnd) || now.Sub(lastMove) < idleExtendInterval {
 		return
 	}
 	next := *opened.row
@@ -208,20 +213,20 @@ func (s *Sessions) moveIdleEnd(ctx context.Context, opened *Session) {
 	}
 }
 
-// Profile is what a frontend may know about its session.
+// Profile is what a frontend may know about its session and the person who is signed in.
 type Profile struct {
 	Connection string           // the connection's id
 	AsanaUser  string           // the person's gid
 	Name       secret.String    // zero if Asana did not report it
 	Email      secret.String    // zero if Asana did not report it
 	Picture    secret.String    // a URL; zero if Asana did not report it
-	Scope      string           // space-separated: the granted scope, or the requested one if Asana did not report it
-	Status     asanaauth.Status // of the connection, which may be broken
-	ExpiresAt  time.Time        // when the session ends, even if it is used
+	Scope      string           // space-separated: the granted scope, or the requested scope if Asana did not report the granted one
+	Status     asanaauth.Status // the connection's status, which may be Broken
+	ExpiresAt  time.Time        // when the session ends, even if the browser keeps using it
 }
 
-// Profile returns what a frontend may know about its session. It does not ask Asana.
-// Errors: TryAgain, Internal.
+// Profile returns the profile of a session. It sends no request to Asana. Errors:
+// TryAgain, Internal.
 func (s *Sessions) Profile(ctx context.Context, opened *Session) (Profile, error) {
 	p, err := s.rows.OpenPerson(ctx, opened.conn, row.FieldName, row.FieldEmail, row.FieldPicture)
 	if err != nil {
@@ -240,7 +245,7 @@ func (s *Sessions) Profile(ctx context.Context, opened *Session) (Profile, error
 	}, nil
 }
 
-// SignOut ends the session of this browser. It does not change the connection. Errors:
+// SignOut ends the session of one browser. It does not change the connection. Errors:
 // TryAgain, Internal.
 func (s *Sessions) SignOut(ctx context.Context, opened *Session) error {
 	ctx, cancel := s.rows.WithTimeout(ctx, row.SaveReserve)
@@ -255,10 +260,10 @@ func (s *Sessions) SignOut(ctx context.Context, opened *Session) error {
 	})
 }
 
-// Disconnect disconnects the session's connection, which ends all of its sessions. The rows
-// of other sessions are kept until they expire, but are no longer valid.
+// Disconnect disconnects the session's connection, which ends all of the connection's
+// sessions. The rows of the other sessions stay in the table until they expire.
 //
-// Errors: those of [connection.Connections.Disconnect].
+// Errors: the errors of [connection.Connections.Disconnect].
 func (s *Sessions) Disconnect(ctx context.Context, opened *Session, conns *connection.Connections) (connection.Disconnection, error) {
 	ctx, cancel := s.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
