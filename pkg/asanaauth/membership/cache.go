@@ -21,18 +21,18 @@ const (
 	cacheSize = 1000 // responses
 )
 
-// request is which memberships to return.
+// request selects the memberships to return.
 type request struct {
-	workspace string        // a gid; empty: all
+	workspace string        // a gid; empty: all workspaces
 	user      string        // a gid
-	maxAge    time.Duration // of a cached response; 0: ask Asana
+	maxAge    time.Duration // the maximum age of a cached response; 0: do not use the cache
 }
 
-// cacheKey names the user who was asked about, and the token that was used. A response for
-// one consent or reader is not used for another consent or reader.
+// cacheKey identifies a cached response. A response is only used for the same user, and
+// only if the same consent or reader would send the request.
 type cacheKey struct {
 	connection consentKey
-	reader     consentKey // zero: the connection's own token
+	reader     consentKey // zero if the connection's own token was used
 	user       string
 }
 
@@ -47,11 +47,11 @@ func consentOf(c *connection.Connection) consentKey {
 	return consentKey{c.ID(), o.Hot.Epoch, o.Hot.Generation}
 }
 
-// cache keeps Asana's responses, and when its rate limits end. The zero value is empty. It
-// is safe for concurrent use.
+// cache stores Asana's responses in memory, and the times when Asana's rate limits end.
+// The zero value is empty. A cache is safe for concurrent use.
 type cache struct {
 	mu     sync.Mutex
-	kept   map[cacheKey]cachedList
+	lists  map[cacheKey]cachedList
 	limits map[string]time.Time // by connection: when its token's rate limit ends
 }
 
@@ -60,25 +60,25 @@ type cachedList struct {
 	at   time.Time
 }
 
-// get returns a copy of the entry for key if it is younger than maxAge. It does not return
-// an entry from the future, which exists if the clock was set back.
+// get returns a copy of the entry for key if the entry is younger than maxAge. An entry
+// from the future counts as too old, because the clock was set back.
 func (c *cache) get(key cacheKey, now time.Time, maxAge time.Duration) ([]Membership, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	kept, ok := c.kept[key]
-	if age := now.Sub(kept.at); !ok || age < 0 || age >= maxAge {
+	cached, ok := c.lists[key]
+	if age := now.Sub(cached.at); !ok || age < 0 || age >= maxAge {
 		return nil, false
 	}
-	return slices.Clone(kept.list), true
+	return slices.Clone(cached.list), true
 }
 
 func (c *cache) put(key cacheKey, list []Membership, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.kept == nil || len(c.kept) >= cacheSize {
-		c.kept = map[cacheKey]cachedList{}
+	if c.lists == nil || len(c.lists) >= cacheSize {
+		c.lists = map[cacheKey]cachedList{}
 	}
-	c.kept[key] = cachedList{list, now}
+	c.lists[key] = cachedList{list, now}
 }
 
 // checkLimit returns TryAgain while the connection's token is rate limited.
@@ -91,8 +91,8 @@ func (c *cache) checkLimit(connection string, now time.Time) error {
 	return nil
 }
 
-// noteLimit records when the rate limit of the connection's token ends, if err is about a
-// rate limit.
+// noteLimit records when the rate limit for the connection's token ends. It does nothing
+// if err is not about a rate limit.
 func (c *cache) noteLimit(connection string, now time.Time, err error) {
 	var e *asanaauth.Error
 	if !isRateLimited(err) || !errors.As(err, &e) {
@@ -108,15 +108,15 @@ func (c *cache) noteLimit(connection string, now time.Time, err error) {
 
 var errRateLimited = errors.New("over Asana's rate limit")
 
-// isRateLimited reports whether err is TryAgain because of Asana's rate limit.
+// isRateLimited reports whether err is a TryAgain error that Asana's rate limit caused.
 func isRateLimited(err error) bool {
 	return asanaauth.KindOf(err) == asanaauth.TryAgain &&
 		(requests.IsStatus(err, http.StatusTooManyRequests) || errors.Is(err, errRateLimited))
 }
 
-// cached returns a copy of the entry for key if it is younger than maxAge. Otherwise it
-// calls fetch with the connection's token and keeps the result. It returns TryAgain while
-// the token is rate limited.
+// cached returns a copy of the cached entry for key if the entry is younger than maxAge.
+// Otherwise, it calls fetch with the connection's token and caches the result. It returns
+// TryAgain while Asana limits the token's rate.
 func (m *Memberships) cached(ctx context.Context, conn *connection.Connection, key cacheKey, maxAge time.Duration, fetch func(context.Context, secret.String) ([]Membership, error)) ([]Membership, error) {
 	if list, ok := m.cache.get(key, m.rows.Now(), maxAge); ok {
 		return list, nil

@@ -13,22 +13,23 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Capabilities is what a credential can do. A pointer field is nil if its value is
-// unknown, and Workspaces may be unknown too. Unknown then has the reason.
+// Capabilities is what a credential can do. If the value of a pointer field or of Workspaces
+// is unknown, the field is nil, and the map Unknown contains the reason.
 type Capabilities struct {
-	Active         bool                // Asana accepts the credential
-	Kind           asanaauth.Kind      // of the connection
+	Active         bool                // whether Asana accepts the credential
+	Kind           asanaauth.Kind      // the kind of the connection's credential
 	AttributedTo   *asanaauth.Identity // the user to whom Asana attributes every action
-	ScopeRequested string              // space-separated; empty for an import, which requests nothing
+	ScopeRequested string              // space-separated; empty for an import, which requests no scope
 	ScopeGranted   *string             // space-separated
-	ScopeMissing   *string             // requested but not granted; space-separated
-	Workspaces     []Membership        // those that it can read, as [Memberships.List] returns them
-	Unknown        map[string]string   // reasons, by the field's name in the HTTP API, such as "scope_granted"
+	ScopeMissing   *string             // scopes that were requested but not granted, space-separated
+	Workspaces     []Membership        // the user's memberships, as [Memberships.List] returns them
+	Unknown        map[string]string   // the reasons, by the field's name in the HTTP API, such as "scope_granted"
 }
 
 // Capabilities returns what the connection's credential can do. It introspects the
-// credential (RFC 7662) and asks for its user and memberships, without cached responses.
-// It does not ask Asana about a broken connection: Active is then false.
+// credential (RFC 7662), and requests its user and memberships. It does not use cached
+// responses. For a broken connection, Capabilities sends no request to Asana, and Active is
+// false.
 //
 // Errors: ReconnectRequired if the connection is revoking or disconnected; TryAgain,
 // AsanaUnavailable, Misconfigured, Internal.
@@ -76,8 +77,8 @@ func (m *Memberships) Capabilities(ctx context.Context, conn *connection.Connect
 	return can, nil
 }
 
-// foundBroken is called after Asana rejected the credential. It returns cause if the
-// connection is not broken.
+// foundBroken is called after Asana rejected the credential. It reads the connection
+// again, and returns cause if the connection is not broken.
 func (m *Memberships) foundBroken(ctx context.Context, conn *connection.Connection, cause error) (Capabilities, error) {
 	now, err := m.rows.Open(ctx, conn.ID(), "", row.Unwrap(conn).Caller)
 	if err != nil {
@@ -98,7 +99,8 @@ func (m *Memberships) inactive(ctx context.Context, conn *connection.Connection)
 	}, err
 }
 
-// setScopes sets ScopeGranted and ScopeMissing. granted is empty if it is unknown.
+// setScopes sets ScopeGranted and ScopeMissing. If the granted scopes are unknown,
+// granted is empty.
 func (can *Capabilities) setScopes(granted string) {
 	if granted == "" {
 		can.Unknown["scope_granted"], can.Unknown["scope_missing"] = NotReported, NotReported
@@ -108,8 +110,8 @@ func (can *Capabilities) setScopes(granted string) {
 	can.ScopeGranted, can.ScopeMissing = &granted, &missing
 }
 
-// attribute asks Asana for the credential's user. It returns AsanaUnavailable if the
-// response names another user than the connection's.
+// attribute requests the credential's user from Asana. It returns AsanaUnavailable if the
+// response does not name the connection's user.
 func (m *Memberships) attribute(ctx context.Context, conn *connection.Connection, access secret.String, can *Capabilities) error {
 	ctx, cancel := m.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()

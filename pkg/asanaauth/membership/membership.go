@@ -7,24 +7,24 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Flag is yes, no, or unknown. It is unknown if Asana does not report it to the token that
-// was used. Unknown never means no.
+// Flag is yes, no, or unknown. A flag is unknown if Asana does not report it for the token
+// that was used. Do not treat unknown as no.
 type Flag struct {
-	Known   bool   // false: Value means nothing
-	Value   bool   // yes or no, if Known is true
+	Known   bool   // whether Asana reported the flag
+	Value   bool   // true for yes, false for no; has no meaning if Known is false
 	Unknown string // the reason, if Known is false: FullPermissionsRequired, NotReported or NotAllowed
 }
 
-// The reasons of an unknown flag, and of an unknown field of [Capabilities].
+// The reasons why a flag, or a field of [Capabilities], is unknown.
 const (
 	// FullPermissionsRequired means that the token has granular scopes only, and none of
 	// them allows the membership endpoints.
 	FullPermissionsRequired = "full-permissions-required"
-	// NotReported means that Asana's response does not have the flag.
+	// NotReported means that Asana's response does not contain the value.
 	NotReported = "not-reported"
 	// NotAllowed means that Asana refuses the request with this token (403).
 	NotAllowed = "not-allowed"
-	// Inactive means that Asana rejects the credential. Only [Capabilities] has it.
+	// Inactive means that Asana rejects the credential. Only [Capabilities] uses this reason.
 	Inactive = "inactive"
 )
 
@@ -32,20 +32,20 @@ const (
 // (https://developers.asana.com/reference/workspace-memberships).
 type Membership struct {
 	Workspace asana.Workspace // gid and name
-	UserGID   string          // the user whose membership it is
+	UserGID   string          // the member's gid
 	UserName  secret.String   // zero if Asana did not report it
-	Active    Flag            // is_active: the user is still a member
+	Active    Flag            // is_active: whether the user is still a member
 	Admin     Flag            // is_admin
 	Guest     Flag            // is_guest
-	ViewOnly  Flag            // is_view_only: the user has a view only licence
-	AskedWith string          // the token that was used: "connection", or "reader" for a service account's
-	CheckedAt time.Time       // when Asana reported it, at most five minutes ago
+	ViewOnly  Flag            // is_view_only: whether the user has a view only licence
+	AskedWith string          // "connection" if the connection's own token was used, "reader" if a service account's token was used
+	CheckedAt time.Time       // when Asana reported the flags, at most five minutes ago
 }
 
 // CanWrite reports whether the user can write through the API. A user with a view only
-// licence cannot: Asana responds with 403 view_only_api_access_failure. A user whose
-// membership is not active cannot either. The result is unknown if the view only flag or
-// the active flag is.
+// licence cannot write: Asana responds with 403 view_only_api_access_failure. A user whose
+// membership is not active cannot write either. If the flag ViewOnly or Active is unknown,
+// and the other one does not rule out writing, the result is unknown.
 func (m Membership) CanWrite() Flag {
 	switch {
 	case m.ViewOnly.Known && m.ViewOnly.Value, m.Active.Known && !m.Active.Value:
@@ -58,19 +58,18 @@ func (m Membership) CanWrite() Flag {
 	return Flag{Known: true, Value: true}
 }
 
-// The values of AskedWith: the connection's own token, also if it got no flag, or the token
-// of the service account that is the workspace's reader.
+// The values of AskedWith.
 const (
-	askedWithConnection = "connection"
-	askedWithReader     = "reader"
+	askedWithConnection = "connection" // the connection's own token, even if it reported no flag
+	askedWithReader     = "reader"     // the token of the service account that is the workspace's reader
 )
 
-// isUndecided reports whether the active flag or the view only flag is unknown.
+// isUndecided reports whether Active or ViewOnly is unknown.
 func (m Membership) isUndecided() bool { return !m.Active.Known || !m.ViewOnly.Known }
 
-// fillFromReader returns m with the flags that a reader reported for the same membership. A
-// flag that the reader does not know stays as it is in m; CheckedAt is then the older time
-// of the two. If the reader knows no flag, the result is m.
+// fillFromReader returns a copy of m with the flags that a reader reported for the same
+// membership. If the reader does not know a flag that m has, the copy keeps m's flag, and
+// CheckedAt is the older of the two times. If the reader knows no flag, the result is m.
 func (m Membership) fillFromReader(reported Membership) Membership {
 	filled, learned, kept := m, false, false
 	for _, f := range []struct{ to, from *Flag }{
@@ -97,8 +96,8 @@ func (m Membership) fillFromReader(reported Membership) Membership {
 	return filled
 }
 
-// membershipIn returns the user's membership in w. reported is Asana's report, or nil; then
-// reason is why all flags are unknown.
+// membershipIn returns the user's membership in w. reported is Asana's report. If reported
+// is nil, all flags are unknown, and reason says why.
 func membershipIn(w asana.Workspace, userGID string, reported *asana.Membership, reason string, now time.Time) Membership {
 	m := Membership{Workspace: w, UserGID: userGID, AskedWith: askedWithConnection, CheckedAt: now}
 	if reported == nil {

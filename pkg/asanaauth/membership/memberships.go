@@ -1,12 +1,12 @@
 // Package membership reports people's licences in Asana, and what a credential can do.
 //
-// A person with a view only licence cannot write through the API. [Memberships.In] reports
-// that before a write fails; see [Membership.CanWrite]. Asana does not report every flag to
-// every token, so each flag is yes, no, or unknown with a reason.
+// A person with a view only licence cannot write through the API. [Memberships.In]
+// reports the licence before a write fails; see [Membership.CanWrite]. Asana does not
+// report every flag to every token, so each flag is yes, no, or unknown with a reason.
 //
-// A service account can be the reader of workspaces ([Memberships.SetReaderOf]). Its
-// token is used if a person's own token may not read the membership. Responses are cached
-// for five minutes, in the process only.
+// A service account can be the reader of workspaces ([Memberships.SetReaderOf]). If a
+// person's own token may not read a membership, the reader's token is used instead. The
+// package caches responses in memory for five minutes.
 package membership
 
 import (
@@ -31,12 +31,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Memberships]. All packages of a program can share its values.
+// Config configures [Memberships]. All packages in a program can share its values.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
 	Asana   *asana.Client         // required
-	Secrets *clientsecret.Secrets // required: a token may have to be refreshed
+	Secrets *clientsecret.Secrets // required, to refresh tokens
 	Clock   asanaauth.Clock       // nil: asanaauth.SystemClock
 	Rand    io.Reader             // nil: crypto/rand.Reader
 	Log     *slog.Logger          // for audit lines and alarms; nil: nothing is logged
@@ -50,7 +50,7 @@ type Memberships struct {
 	cache  cache
 }
 
-// New returns Memberships. The error reports every missing field.
+// New returns a Memberships. The error names every missing field.
 func New(c Config) (*Memberships, error) {
 	r, err := refresher.New(refresher.Config{
 		Store: c.Store, Keys: c.Keys, Asana: c.Asana, Secrets: c.Secrets, Clock: c.Clock, Rand: c.Rand, Log: c.Log,
@@ -62,10 +62,12 @@ func New(c Config) (*Memberships, error) {
 }
 
 // List returns the memberships of an Asana user. user is a gid, or empty for the
-// connection's own user. For the own user, List returns one membership for each workspace
-// that the connection's token can read. For another user, it returns those that Asana
-// reports. If the own token does not show whether its user can write, List also asks the
-// readers of the workspaces.
+// connection's own user.
+//
+// For the connection's own user, List returns one membership for each workspace that the
+// connection's token can read. If the token does not show whether its user can write,
+// List also asks the readers of the workspaces. For another user, List returns the
+// memberships that Asana reports.
 //
 // Errors: InvalidRequest if user is not a gid; NotFound if Asana does not know the user;
 // Unauthenticated if the session that opened the connection has ended; ReconnectRequired,
@@ -74,11 +76,12 @@ func (m *Memberships) List(ctx context.Context, conn *connection.Connection, use
 	return m.list(ctx, conn, request{user: user, maxAge: cacheTTL})
 }
 
-// In returns the membership of a user in one workspace. user is a gid, or empty for the
+// In returns a user's membership in one workspace. user is a gid, or empty for the
 // connection's own user.
 //
 // Errors: InvalidRequest if workspace or user is not a gid; NotFound if the connection's
-// token cannot read the workspace, or Asana reports no membership; otherwise those of List.
+// token cannot read the workspace, or Asana reports no membership; otherwise the errors
+// of List.
 func (m *Memberships) In(ctx context.Context, conn *connection.Connection, workspace, user string) (Membership, error) {
 	if !asana.IsGID(workspace) {
 		return Membership{}, row.InvalidRequest("workspace must be a gid, a string of digits.")
@@ -93,8 +96,8 @@ func (m *Memberships) In(ctx context.Context, conn *connection.Connection, works
 	return list[0], nil
 }
 
-// list returns the memberships in r.workspace, or in all workspaces if it is empty. It asks
-// only the readers of these workspaces.
+// list returns the user's memberships in r.workspace, or in all workspaces if r.workspace
+// is empty. It asks only the readers of the workspaces in its result.
 func (m *Memberships) list(ctx context.Context, conn *connection.Connection, r request) ([]Membership, error) {
 	if r.user != "" && !asana.IsGID(r.user) {
 		return nil, row.InvalidRequest("user must be a gid, a string of digits.")
@@ -125,8 +128,8 @@ func (m *Memberships) list(ctx context.Context, conn *connection.Connection, r r
 	return m.fillFromReaders(ctx, conn, list, r)
 }
 
-// fetch asks Asana for the workspaces that the token can read, and for the user's
-// memberships in them. own is the gid of the token's user.
+// fetch requests the workspaces that the token can read, and the user's memberships in
+// those workspaces. own is the gid of the token's user.
 func (m *Memberships) fetch(ctx context.Context, access secret.String, user, own string) ([]Membership, error) {
 	workspaces, err := m.asana.Workspaces(ctx, access)
 	if err != nil {
@@ -154,8 +157,8 @@ func (m *Memberships) fetch(ctx context.Context, access secret.String, user, own
 	return list, nil
 }
 
-// unknownReason returns why flags are unknown, if err is nil or Asana's refusal (403) to
-// list memberships. It returns any other error unchanged.
+// unknownReason returns why flags are unknown. err must be nil or the error from listing
+// memberships. If err is not a 403 response, unknownReason returns err unchanged.
 func unknownReason(err error) (string, error) {
 	var response *asana.Error
 	switch {
@@ -169,8 +172,8 @@ func unknownReason(err error) (string, error) {
 	return NotAllowed, nil
 }
 
-// withoutScope adds a Detail with the missing scope if Asana refused to list workspaces
-// (403), because that is not an outage.
+// withoutScope adds the Detail about the missing scope to err if Asana refused to list
+// workspaces (403). Without the Detail, the error would look like an outage.
 func withoutScope(err error) error {
 	var e *asanaauth.Error
 	if requests.IsStatus(err, http.StatusForbidden) && errors.As(err, &e) {

@@ -15,39 +15,41 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// maxReaderOf limits the workspaces of which one service account can be the reader. So the
-// changes for new workspaces and their former readers fit into one transaction.
+// maxReaderOf limits how many workspaces a service account can be the reader of. With
+// this limit, the writes for the new workspaces and their former readers fit into one
+// transaction.
 const maxReaderOf = 40
 
 // maxChanges is how many changes DynamoDB accepts in one transaction
 // (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 const maxChanges = 100
 
-// SetReaderOf sets the workspaces (gids) of which a service account is the reader. The list
-// replaces the former one, and may be empty. A workspace has one reader: SetReaderOf
-// replaces the former reader. The service account's own token must be able to read new
-// workspaces.
+// SetReaderOf sets the workspaces (gids) that a service account is the reader of. The
+// list replaces the service account's previous list, and may be empty. A workspace has at
+// most one reader, so SetReaderOf replaces a workspace's former reader. The service
+// account's own token must be able to read each new workspace.
 //
-// The changes are atomic if they fit into one transaction. If not, the removed workspaces
-// are written first. After an error, the same call completes the changes.
+// If all changes fit into one transaction, they are atomic. Otherwise, SetReaderOf first
+// removes workspaces in a transaction of its own. If SetReaderOf returns an error, repeat
+// the same call to complete the changes.
 //
-// Errors: InvalidRequest if workspaces has more than 40 entries, a repeated entry, or one
-// that is not a gid; NotAllowedForKind unless the connection is a service account's;
-// NotFound if the token cannot read a new workspace; ReconnectRequired, TryAgain,
-// AsanaUnavailable, Misconfigured, Internal.
+// Errors: InvalidRequest if workspaces has more than 40 entries, a repeated entry, or an
+// entry that is not a gid; NotAllowedForKind unless the connection is a service
+// account's; NotFound if the token cannot read a new workspace; ReconnectRequired,
+// TryAgain, AsanaUnavailable, Misconfigured, Internal.
 func (m *Memberships) SetReaderOf(ctx context.Context, conn *connection.Connection, workspaces []string) (asanaauth.Details, error) {
 	if err := checkReaderOf(workspaces); err != nil {
 		return asanaauth.Details{}, err
 	}
 	ctx, cancel := m.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
-	n := &naming{Memberships: m, conn: conn, workspaces: workspaces}
-	for !n.done {
-		if err := n.write(ctx); err != nil {
+	a := &assignment{Memberships: m, conn: conn, workspaces: workspaces}
+	for !a.done {
+		if err := a.write(ctx); err != nil {
 			return asanaauth.Details{}, err
 		}
 	}
-	return m.rows.Describe(ctx, n.conn)
+	return m.rows.Describe(ctx, a.conn)
 }
 
 func checkReaderOf(workspaces []string) error {
@@ -62,25 +64,25 @@ func checkReaderOf(workspaces []string) error {
 	return nil
 }
 
-// naming is one call of SetReaderOf.
-type naming struct {
+// assignment is the state of one SetReaderOf call.
+type assignment struct {
 	*Memberships
 	conn       *connection.Connection
 	workspaces []string
-	reached    []string // workspaces that the own token can read
-	done       bool     // all workspaces are written
+	reached    []string // workspaces that the service account's token can read
+	done       bool     // whether all workspaces are written
 }
 
-// write writes the cold row, the pointers, and the cold rows of former readers. If that
-// does not fit into one transaction, it only removes workspaces, and must be called
-// again.
-func (n *naming) write(ctx context.Context) error {
-	o := row.Unwrap(n.conn)
-	if err := n.check(o); err != nil {
+// write writes the service account's cold row, the workspaces' pointers, and the cold rows
+// of former readers. If the changes do not fit into one transaction, write only removes
+// workspaces. Call write until done is true.
+func (a *assignment) write(ctx context.Context) error {
+	o := row.Unwrap(a.conn)
+	if err := a.check(o); err != nil {
 		return err
 	}
-	hotKey, coldKey := store.HotKey(n.conn.ID()), store.ColdKey(n.conn.ID())
-	return n.rows.Update(ctx, row.Update{
+	hotKey, coldKey := store.HotKey(a.conn.ID()), store.ColdKey(a.conn.ID())
+	return a.rows.Update(ctx, row.Update{
 		What: "who the reader is", Keys: []store.Key{hotKey, coldKey}, Known: store.Rows{hotKey: o.Hot, coldKey: o.Cold},
 		Edit: func(ctx context.Context, tx *row.Tx) error {
 			there := *o
@@ -88,13 +90,13 @@ func (n *naming) write(ctx context.Context) error {
 			if there.Hot == nil || !row.IsAuthentic(there.Hot) {
 				return row.ErrNotFound
 			}
-			n.conn = row.Wrap(there)
-			return n.edit(ctx, tx, &there)
+			a.conn = row.Wrap(there)
+			return a.edit(ctx, tx, &there)
 		},
 	})
 }
 
-func (n *naming) check(o *row.Opened) error {
+func (a *assignment) check(o *row.Opened) error {
 	switch {
 	case !o.Traits.CanRead:
 		return &asanaauth.Error{Kind: asanaauth.NotAllowedForKind, Detail: "Only a service account can be the reader of a workspace."}
@@ -106,34 +108,34 @@ func (n *naming) check(o *row.Opened) error {
 	return nil
 }
 
-func (n *naming) edit(ctx context.Context, tx *row.Tx, o *row.Opened) error {
-	if err := n.check(o); err != nil {
+func (a *assignment) edit(ctx context.Context, tx *row.Tx, o *row.Opened) error {
+	if err := a.check(o); err != nil {
 		return err
 	}
 	before := strings.Fields(o.Cold.ReaderOf)
-	if err := n.checkReach(ctx, without(without(n.workspaces, before), n.reached)); err != nil {
+	if err := a.checkReach(ctx, without(without(a.workspaces, before), a.reached)); err != nil {
 		return err
 	}
-	former, err := n.formerReaders(ctx, tx, before)
+	former, err := a.formerReaders(ctx, tx, before)
 	if err != nil {
 		return err
 	}
-	changes := 1 + len(former.ids) + len(without(before, n.workspaces)) + len(former.workspaces)
-	now := n.workspaces
-	if stay := intersection(n.workspaces, before); changes > maxChanges && len(stay) < len(n.workspaces) {
+	changes := 1 + len(former.ids) + len(without(before, a.workspaces)) + len(former.workspaces)
+	now := a.workspaces
+	if stay := intersection(a.workspaces, before); changes > maxChanges && len(stay) < len(a.workspaces) {
 		now = stay
 	}
 	cold := *o.Cold
-	cold.ReaderOf, cold.Updated = strings.Join(now, " "), n.rows.Now()
+	cold.ReaderOf, cold.Updated = strings.Join(now, " "), a.rows.Now()
 	tx.Put(&cold)
 	o.Cold = &cold
-	n.conn, n.done = row.Wrap(*o), len(now) == len(n.workspaces)
-	row.DismissReader(tx, n.conn.ID(), without(before, now))
-	if !n.done {
+	a.conn, a.done = row.Wrap(*o), len(now) == len(a.workspaces)
+	row.DismissReader(tx, a.conn.ID(), without(before, now))
+	if !a.done {
 		return nil
 	}
 	for _, gid := range former.workspaces {
-		tx.Put(&store.Reader{Workspace: store.HashText(gid), Connection: n.conn.ID()})
+		tx.Put(&store.Reader{Workspace: store.HashText(gid), Connection: a.conn.ID()})
 	}
 	for _, id := range former.ids {
 		if there := row.Get[*store.Cold](tx.Rows(), store.ColdKey(id)); there != nil {
@@ -147,22 +149,22 @@ func (n *naming) edit(ctx context.Context, tx *row.Tx, o *row.Opened) error {
 
 // former describes the former readers of the new workspaces.
 type former struct {
-	workspaces []string // those whose pointer must change
-	ids        []string // the connections that were their readers
+	workspaces []string // workspaces whose pointer must change
+	ids        []string // connections that are readers of these workspaces now
 }
 
-// formerReaders reads the pointers of all old and new workspaces, and the cold rows of the
-// former readers.
-func (n *naming) formerReaders(ctx context.Context, tx *row.Tx, before []string) (former, error) {
-	involved := append(slices.Clone(n.workspaces), without(before, n.workspaces)...)
+// formerReaders reads the pointers of all old and new workspaces, and the former readers'
+// cold rows.
+func (a *assignment) formerReaders(ctx context.Context, tx *row.Tx, before []string) (former, error) {
+	involved := append(slices.Clone(a.workspaces), without(before, a.workspaces)...)
 	if err := tx.Read(ctx, "who the readers are", row.ReaderKeys(involved)...); err != nil {
 		return former{}, err
 	}
 	var f former
 	var keys []store.Key
-	for _, gid := range n.workspaces {
+	for _, gid := range a.workspaces {
 		p := row.Get[*store.Reader](tx.Rows(), row.ReaderKey(gid))
-		if p != nil && p.Connection == n.conn.ID() {
+		if p != nil && p.Connection == a.conn.ID() {
 			continue
 		}
 		f.workspaces = append(f.workspaces, gid)
@@ -174,13 +176,13 @@ func (n *naming) formerReaders(ctx context.Context, tx *row.Tx, before []string)
 	return f, tx.Read(ctx, "who the readers were", keys...)
 }
 
-// checkReach returns NotFound unless the connection's own token can read all workspaces. If
-// workspaces is empty, it does not ask Asana.
-func (n *naming) checkReach(ctx context.Context, workspaces []string) error {
+// checkReach returns NotFound unless the service account's token can read all of the given
+// workspaces. If workspaces is empty, checkReach sends no request to Asana.
+func (a *assignment) checkReach(ctx context.Context, workspaces []string) error {
 	if len(workspaces) == 0 {
 		return nil
 	}
-	reached, err := accesstoken.Use(ctx, n.source, n.conn, n.asana.Workspaces)
+	reached, err := accesstoken.Use(ctx, a.source, a.conn, a.asana.Workspaces)
 	if err != nil {
 		return withoutScope(requests.RateLimited(requests.ErrorOf(fmt.Errorf("listing workspaces: %w", err))))
 	}
@@ -189,7 +191,7 @@ func (n *naming) checkReach(ctx context.Context, workspaces []string) error {
 			return &asanaauth.Error{Kind: asanaauth.NotFound, Detail: "The service account has no access to a workspace in reader_of. Remove that workspace."}
 		}
 	}
-	n.reached = append(n.reached, workspaces...)
+	a.reached = append(a.reached, workspaces...)
 	return nil
 }
 

@@ -16,9 +16,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// fillFromReaders asks the readers of those workspaces in which the connection's own token
-// did not show whether its user can write. A reader is asked only about that user, and only
-// for the workspaces in own. If no reader knows a flag, the membership stays as it is.
+// fillFromReaders asks readers about workspaces in which the connection's own token did
+// not show whether the user can write. It requests only that user's memberships, and
+// ignores workspaces that are not in own. If no reader knows a flag, the membership is
+// not changed.
 func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Connection, own []Membership, r request) ([]Membership, error) {
 	var open []string
 	for _, in := range own {
@@ -33,7 +34,7 @@ func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Conn
 	if err != nil {
 		return nil, err
 	}
-	asked := map[string][]Membership{} // by reader's id: each is asked once
+	asked := map[string][]Membership{} // by the reader's id, so that each reader is asked once
 	for i, in := range own {
 		reader := readers[in.Workspace.GID]
 		if reader == nil {
@@ -55,9 +56,9 @@ func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Conn
 	return own, nil
 }
 
-// askReader asks a reader about the connection's own user. If the reader fails, it logs the
-// error and returns nothing. It returns an error only for a rate limit, because the caller
-// can wait for its end.
+// askReader requests the memberships of conn's user with a reader's token. If the request
+// fails, askReader logs the error and returns nothing. It returns an error only for a
+// rate limit, because the caller can try again when the limit ends.
 func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Connection, r request) ([]Membership, error) {
 	user := conn.AsanaUser()
 	key := cacheKey{connection: consentOf(conn), reader: consentOf(reader), user: user}
@@ -74,8 +75,8 @@ func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Co
 	return reported, nil
 }
 
-// fetchAsReader asks Asana with a reader's token. If Asana responds with 403 or 404, it
-// returns an empty list, which is then cached.
+// fetchAsReader sends the request with a reader's token. If Asana responds with 403 or
+// 404, it returns an empty list, so that this result is cached too.
 func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, user string) ([]Membership, error) {
 	reported, err := m.asana.Memberships(ctx, access, user)
 	if requests.IsStatus(err, http.StatusForbidden) || requests.IsStatus(err, http.StatusNotFound) {
@@ -92,8 +93,8 @@ func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, u
 	return list, nil
 }
 
-// readersOf returns the opened readers of workspaces, by workspace. A reader is an active
-// service account; the workspace's pointer and the reader's own row must agree.
+// readersOf returns the opened readers, by the gids of their workspaces. A reader must be
+// an active service account. The workspace's pointer and the reader's own row must agree.
 func (m *Memberships) readersOf(ctx context.Context, workspaces []string, asking *connection.Connection) (map[string]*connection.Connection, error) {
 	pointers, err := m.rows.Read(ctx, "who the readers are", row.ReaderKeys(workspaces)...)
 	if err != nil {
