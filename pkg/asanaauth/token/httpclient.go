@@ -15,26 +15,30 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// HTTPClient returns a client of Asana's API that acts as the connection's user. For each
-// request it reads the connection's row, and replaces the Authorization header. A request
-// has no time limit except its own context. The client is safe for concurrent use.
+// HTTPClient returns an HTTP client for Asana's API that acts as the connection's user.
+// For each request, it reads the connection's row and replaces the Authorization header.
+// A request has no time limit except its own context. The client is safe for concurrent
+// use.
 //
-// If Asana responds with 401, the client reports the token as refused, once for each
-// request, and sends the request again with the token that it gets then. If the body
-// cannot be sent again (there is one, and GetBody is nil), the caller gets the 401. The
-// caller also gets the 401 if introspection says that a long-lived token is active, or if
-// a token of the connection was reported within the last 30 seconds. Some workspaces
-// block an app and respond to every token with 401; a report for each would make the
-// connection useless to other callers.
+// If Asana responds with 401, the client reports the token as refused, and sends the
+// request once more with the new token. The caller gets the 401 in these cases:
 //
-// Tokens are sent only to the origin of Asana's base URL. A request or a redirect to
-// another origin is not sent, and returns InvalidRequest. Use another client for files
-// stored elsewhere, such as an attachment's download_url. They need no token.
+//   - The body cannot be sent again: the request has a body, and GetBody is nil.
+//   - Introspection shows that a long-lived token is active.
+//   - A token of the connection was already reported as refused within the last 30
+//     seconds. Some workspaces block an app, and respond to every token with 401. Without
+//     this limit, their responses would make the connection useless to other callers.
 //
-// Errors, wrapped by net/http: those of the Source's Token method, and AsanaUnavailable if
-// Asana could not be reached or did not respond. After AsanaUnavailable, Asana may have
-// processed the request; the error's Timeout reports whether the request timed out. The
-// response's Request is the caller's, without the token.
+// The client sends tokens only to the origin of Asana's base URL. For a request or a
+// redirect to a different origin, it returns InvalidRequest and sends nothing. Use a
+// different client for files stored elsewhere, such as an attachment's download_url. They
+// need no token.
+//
+// Errors, wrapped by net/http: the errors of the Source's Token method, and
+// AsanaUnavailable if Asana could not be reached or did not respond. After
+// AsanaUnavailable, Asana may have processed the request. The error's Timeout reports
+// whether the request timed out. The Request field of a response is the caller's request,
+// without the token.
 func (t *Tokens) HTTPClient(id string) *http.Client {
 	return &http.Client{Transport: &transport{t, id}}
 }
@@ -57,25 +61,25 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || refresher.UntilNextReport(hot, t.tokens.rows.Now()) > 0 {
 		return resp, err
 	}
-	return t.again(r, resp, access)
+	return t.retryOnce(r, resp, access)
 }
 
-// ready returns the token for a request, and the row that the token is from. It returns
-// InvalidRequest if the request is addressed to another origin than Asana's.
+// ready returns the token for a request, and the hot row that contains the token. It
+// returns InvalidRequest if the request is not addressed to Asana's origin.
 func (t *transport) ready(r *http.Request) (secret.String, *store.Hot, error) {
 	if !weburl.AddressedTo(r, t.tokens.asana.BaseURL()) {
 		return secret.String{}, nil, errForeign
 	}
-	token, hot, err := t.tokens.tokenNow(r.Context(), t.id, Request{MinTTL: DefaultMinTTL})
+	token, hot, err := t.tokens.openToken(r.Context(), t.id, Request{MinTTL: DefaultMinTTL})
 	return token.Access, hot, err
 }
 
 var errForeign = &asanaauth.Error{
 	Kind: asanaauth.InvalidRequest, Detail: "This client sends requests to Asana only. Use another client for other servers.",
-	Err: errors.New("a request to another origin than Asana's"),
+	Err: errors.New("the request is not addressed to Asana's origin"),
 }
 
-// send sends a copy of the request, because a RoundTripper must not change the caller's.
+// send sends a copy of r, because a RoundTripper must not modify the caller's request.
 func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.String) (*http.Response, error) {
 	sent := r.Clone(r.Context())
 	sent.Body = body
@@ -84,7 +88,7 @@ func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.Stri
 	}
 	for name := range sent.Header {
 		if strings.EqualFold(name, "Authorization") {
-			delete(sent.Header, name) // also "authorization", which Header.Del leaves
+			delete(sent.Header, name) // including "authorization", which Header.Del would not delete
 		}
 	}
 	sent.Header.Set("Authorization", "Bearer "+access.Reveal())
@@ -98,11 +102,11 @@ func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.Stri
 	return resp, nil
 }
 
-// again reports the token that Asana refused, and sends the request once more with the
-// token that it gets then. If the request cannot be sent again, it returns resp; the next
-// request gets the new token.
-func (t *transport) again(r *http.Request, resp *http.Response, refused secret.String) (*http.Response, error) {
-	token, _, err := t.tokens.tokenNow(r.Context(), t.id, Request{MinTTL: DefaultMinTTL, Refused: refused})
+// retryOnce reports the token that Asana refused, gets a new token, and sends the request
+// once more. If the request cannot be sent again, retryOnce returns resp. The next request
+// then uses the new token.
+func (t *transport) retryOnce(r *http.Request, resp *http.Response, refused secret.String) (*http.Response, error) {
+	token, _, err := t.tokens.openToken(r.Context(), t.id, Request{MinTTL: DefaultMinTTL, Refused: refused})
 	isSame := err == nil && token.Access.Equal(refused)
 	if isSame || !isRepeatable(r) {
 		return resp, nil
@@ -121,8 +125,8 @@ func (t *transport) again(r *http.Request, resp *http.Response, refused secret.S
 	return t.send(r, body, token.Access)
 }
 
-// maxDiscard is the most bytes of a response that are read so that its TCP connection can
-// be used again. Asana's error responses are shorter.
+// maxDiscard limits how many bytes of a discarded response are read. If the whole body is
+// read, the TCP connection can be reused. Asana's error responses are shorter.
 const maxDiscard = 16 << 10
 
 func isRepeatable(r *http.Request) bool {

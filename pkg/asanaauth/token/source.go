@@ -13,18 +13,18 @@ import (
 )
 
 // Source returns a source of the connection's access tokens, for programs that use
-// x/oauth2. Each call of its Token method reads the connection's row, and refreshes the
-// token if it expires within [DefaultMinTTL]. The source keeps no token, so it returns
-// none after the connection was disconnected or became broken. Expiry is zero if Asana
-// gave none for a long-lived token. Every call uses ctx. The source is safe for
-// concurrent use.
+// x/oauth2. Each call of the source's Token method reads the connection's row, and
+// refreshes the token if it expires within [DefaultMinTTL]. The source does not cache
+// tokens, so it returns none after the connection was disconnected or became broken. The
+// Expiry of a long-lived token is zero if Asana gave no expiry. Every call uses ctx. The
+// source is safe for concurrent use.
 //
-// Do not wrap it in oauth2.NewClient or oauth2.ReuseTokenSource, because they keep a token
-// until it expires. Use [Tokens.HTTPClient] instead. An id is not a secret: if it came from
-// a browser, open the connection with its owner first.
+// Do not pass the source to oauth2.NewClient or oauth2.ReuseTokenSource, because they
+// cache a token until it expires. Use [Tokens.HTTPClient] instead. An id is not a secret:
+// if it came from a browser, first open the connection with its owner.
 //
-// Errors of Token, each an [*asanaauth.Error]: NotFound, ReconnectRequired, TryAgain,
-// AsanaUnavailable, Misconfigured, Internal.
+// The source's Token method returns errors of type [*asanaauth.Error]: NotFound,
+// ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.
 func (t *Tokens) Source(ctx context.Context, id string) oauth2.TokenSource {
 	return &source{ctx, t, id}
 }
@@ -37,7 +37,7 @@ type source struct {
 
 // Token implements [oauth2.TokenSource].
 func (s *source) Token() (*oauth2.Token, error) {
-	t, _, err := s.tokens.tokenNow(s.ctx, s.id, Request{MinTTL: DefaultMinTTL})
+	t, _, err := s.tokens.openToken(s.ctx, s.id, Request{MinTTL: DefaultMinTTL})
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +49,9 @@ func (s *source) Token() (*oauth2.Token, error) {
 	return token, nil
 }
 
-// tokenNow opens a connection and returns its token, and the row that the token is from.
-func (t *Tokens) tokenNow(ctx context.Context, id string, r Request) (Token, *store.Hot, error) {
+// openToken opens a connection. It returns an access token, and the hot row that contains
+// the token.
+func (t *Tokens) openToken(ctx context.Context, id string, r Request) (Token, *store.Hot, error) {
 	ctx, cancel := t.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
 	conn, err := t.rows.Open(ctx, id, "", asanaauth.CallerOf(ctx))

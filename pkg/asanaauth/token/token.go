@@ -1,12 +1,13 @@
-// Package token returns access tokens of connections: to frontends and backends, and to
-// Go programs as an [oauth2.TokenSource] or an [http.Client].
+// Package token returns access tokens for connections. Frontends and backends get the
+// token itself. A Go program can also get an [oauth2.TokenSource] or an [http.Client].
 //
 // [Tokens.Token] is for a caller that sends the token itself, such as a frontend.
-// [Tokens.HTTPClient] is the simplest way for a Go program: it never shows a token.
+// [Tokens.HTTPClient] is the simplest choice for a Go program, which then never handles a
+// token.
 //
-// An OAuth token is refreshed if necessary. A personal access token or a service account's
-// token is returned as it is. An audit line is written for every token that is returned. No
-// function returns a refresh token.
+// An OAuth access token is refreshed if necessary. A personal access token or a service
+// account's token is returned unchanged. Each token that is returned is recorded in an
+// audit line. No function returns a refresh token.
 package token
 
 import (
@@ -27,7 +28,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Tokens]. All packages of a program can share its values.
+// Config configures [Tokens]. All packages in a program can share its values.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -38,8 +39,8 @@ type Config struct {
 	Log     *slog.Logger          // for audit lines and alarms; nil: nothing is logged
 
 	// Alone makes each caller refresh on its own. By default, concurrent callers in this
-	// process share one refresh, which saves reads in a long-lived process. Correctness
-	// does not depend on it: the store lets only one of them ask Asana.
+	// process share one refresh, which saves reads in a long-lived process. Even with
+	// Alone, the lease in the connection's row lets only one caller at a time refresh.
 	Alone bool
 }
 
@@ -51,7 +52,7 @@ type Tokens struct {
 	asana     *asana.Client
 }
 
-// New returns Tokens. The error reports every missing field.
+// New returns a Tokens. The error names every missing field.
 func New(c Config) (*Tokens, error) {
 	r, err := refresher.New(refresher.Config{
 		Store: c.Store, Keys: c.Keys, Asana: c.Asana, Secrets: c.Secrets,
@@ -64,41 +65,44 @@ func New(c Config) (*Tokens, error) {
 }
 
 // Wait waits until no refresh is in progress. It returns nil, or ctx's error if ctx ends
-// first. Call it after the last call that asks for a token and before the process ends. A
-// refresh continues after its callers have returned, and a rotated token that is not saved
-// is lost.
+// first. Call Wait after the last request for a token and before the process ends. A refresh
+// can continue after its callers have returned. If the process ends before a rotated token
+// is saved, the token is lost.
 func (t *Tokens) Wait(ctx context.Context) error { return t.refresher.Wait(ctx) }
 
-// DefaultMinTTL is the MinTTL of callers that do not choose one: five minutes.
+// DefaultMinTTL is the MinTTL for callers that do not choose one: five minutes.
 const DefaultMinTTL = accesstoken.DefaultMinTTL
 
 // Request is what a caller requires of a token.
 type Request struct {
-	// MinTTL is how long the token must still be valid; half of its lifetime is enough.
-	// Values below five seconds count as five seconds. See also [DefaultMinTTL].
+	// MinTTL is how long the token must still be valid. A token that has half of its
+	// lifetime left is always valid long enough. Values below five seconds count as five
+	// seconds. See also [DefaultMinTTL].
 	MinTTL time.Duration
-	// Refused is an access token to which Asana responded with 401. If it is the
-	// connection's current one, it is refreshed rather than returned again. A connection's
-	// token can be refused once in 30 seconds.
+	// Refused is an access token that Asana rejected with a 401 response. If it is the
+	// connection's current access token, Token refreshes the token. For each connection,
+	// Asana is asked about a refused token at most once in 30 seconds.
 	Refused secret.String
-	// RefusedSHA256 is the SHA-256 of such a token in lower-case hexadecimal, for callers
-	// that do not have the token itself. Any other text matches no token.
+	// RefusedSHA256 is the SHA-256 hash of a refused token in lower-case hexadecimal, for
+	// callers that do not have the token itself. A text that is not such a hash is ignored.
 	RefusedSHA256 string
 }
 
 // Token is an access token of one Asana user.
 type Token struct {
 	Access secret.String // for the header Authorization: Bearer (RFC 6750 section 2.1)
-	// ExpiresIn is the lifetime left when the token was read; zero if Asana gave no
-	// expiry for a long-lived token.
+	// ExpiresIn is the remaining lifetime. It is zero for a long-lived token for which
+	// Asana gave no expiry.
 	ExpiresIn time.Duration
-	Scope     string // space-separated: the granted scope, or the requested one if Asana did not report it
+	Scope     string // space-separated: the granted scope, or the requested scope if Asana did not report the granted one
 }
 
-// Token returns an access token of a connection. If another caller is refreshing, Token
-// waits for that refresh and does not ask Asana again. It takes 25 seconds at most. A
-// long-lived token that is reported as refused is introspected (RFC 7662). If it is not
-// active, the connection is marked as broken.
+// Token returns an access token for a connection. If another caller is already refreshing
+// the token, Token sends no request of its own. It returns the current token if that is still
+// usable, and otherwise waits for the refresh. Token takes at most 25 seconds.
+//
+// Token introspects a long-lived token that a caller reports as refused (RFC 7662). If the
+// token is not active, Token marks the connection as broken.
 //
 // Errors: NotAllowedForKind for a long-lived token if a session opened the connection;
 // Unauthenticated if that session has ended; ReconnectRequired if the connection is not
