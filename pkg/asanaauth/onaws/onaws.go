@@ -1,15 +1,16 @@
 // Package onaws opens a deployment of asanaauth from a Go program that has access to its
-// table and its KMS key. Such a program is a SaaS backend that gets tokens without an
-// HTTP call, or the operator's command. [Open] returns a [Deployment], which has the main
-// type of each package. Open it once, when the program starts.
+// table and its KMS key. For example, a SaaS backend can get tokens without an HTTP call.
+// The operator's command also uses onaws. [Open] returns a [Deployment], which has the
+// main type of each package. Call Open once, when the program starts.
 //
-// Package onaws is the only one that imports every AWS adapter. Each Lambda function
-// imports only those that it needs.
+// Package onaws imports every AWS adapter. In contrast, each Lambda function imports only
+// the adapters that it needs.
 //
-// The IAM permissions that the program's role needs are in docs/iam.md. For tokens, lists,
-// licences and links they are those of docs/iam/library.json. To redeem, import and
-// disconnect, they are those of ConnectionsRole in template.yaml. [Deployment.Scanner] also
-// needs dynamodb:Scan. A program with these permissions can act as every backend.
+// docs/iam.md lists the IAM permissions that the program's role needs. A program that
+// gets tokens, lists connections, reports licences and makes links needs the permissions
+// in docs/iam/library.json. A program that redeems, imports or disconnects needs the
+// permissions of ConnectionsRole in template.yaml. [Deployment.Scanner] also needs
+// dynamodb:Scan. A program with these permissions can act as every backend.
 package onaws
 
 import (
@@ -38,29 +39,29 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Options identifies a deployment. Each value must be the same as the environment variable
-// of the Lambda functions that its comment names. A field is required unless its comment
-// says otherwise.
+// Options identifies a deployment. A field's comment names an environment variable of the
+// Lambda functions, and the field must have the same value as that variable. A field is
+// required unless its comment says otherwise.
 type Options struct {
-	// AWS is the program's configuration, for example from config.LoadDefaultConfig of
-	// the SDK. Its HTTPClient and its Retryer are used if they are set.
+	// AWS is the program's configuration, for example from the SDK's
+	// config.LoadDefaultConfig. If its HTTPClient or Retryer is set, Open uses it.
 	AWS aws.Config
 
 	TableName       string        // TABLE_NAME
-	Installation    string        // INSTALLATION; optional: TableName
-	KMSKeyIDs       []string      // KMS_KEY_ID: key ids or ARNs, the first wraps
-	KeyCacheTTL     time.Duration // KEY_CACHE_TTL; 0 means five minutes, below 0 means no cache; at most an hour
+	Installation    string        // INSTALLATION; optional, the default is TableName
+	KMSKeyIDs       []string      // KMS_KEY_ID: key ids or ARNs; the first key wraps, the others only unwrap
+	KeyCacheTTL     time.Duration // KEY_CACHE_TTL, at most an hour; 0 means five minutes, a negative value means no cache
 	ClientID        string        // ASANA_CLIENT_ID
 	ClientSecretARN string        // ASANA_CLIENT_SECRET_ARN
-	AsanaBaseURL    string        // ASANA_BASE_URL; optional: https://app.asana.com
+	AsanaBaseURL    string        // ASANA_BASE_URL; optional, the default is https://app.asana.com
 
-	// These three are required only for programs that make links. Set all or none.
+	// Programs that make links need the next three fields. Set all of them, or none.
 	AuthorizeURL string   // PUBLIC_URL + "/authorize"
 	ReturnURLs   []string // RETURN_URLS
 	Scopes       string   // ASANA_SCOPES, separated by single spaces
 
-	// Log gets audit lines and alarms; optional. Without it, the alarm about a lost
-	// rotated token is lost too.
+	// Log receives audit lines and alarms. It is optional. Without Log, no one sees the
+	// alarm about a lost rotated token.
 	Log *slog.Logger
 }
 
@@ -75,38 +76,39 @@ type Deployment struct {
 	scanner      store.Scanner
 }
 
-// Connections returns the Connections of d, which open, list, import and disconnect
+// Connections returns d's Connections, which open, list, import and disconnect
 // connections.
 func (d *Deployment) Connections() *connection.Connections { return d.connections }
 
-// Tokens returns the Tokens of d, which return access tokens. Call its Wait method before
+// Tokens returns d's Tokens, which return access tokens. Call their Wait method before
 // the program ends, because a refresh may be in progress.
 func (d *Deployment) Tokens() *token.Tokens { return d.tokens }
 
-// Memberships returns the Memberships of d, which report licences and capabilities.
+// Memberships returns d's Memberships, which report licences and capabilities.
 func (d *Deployment) Memberships() *membership.Memberships { return d.memberships }
 
-// Links returns the Links of d, which make links. It returns nil if the options for links
-// are not set.
+// Links returns d's Links, which make links. It returns nil if the options for links are
+// not set.
 func (d *Deployment) Links() *link.Links { return d.links }
 
-// ConnectCodes returns the Redeemer of the connect codes of links.
+// ConnectCodes returns the Redeemer that redeems the connect codes of links.
 func (d *Deployment) ConnectCodes() *link.Redeemer { return d.connectCodes }
 
-// SessionCodes returns the Redeemer of the session codes of frontends.
+// SessionCodes returns the Redeemer that redeems the session codes of frontends.
 func (d *Deployment) SessionCodes() *session.Redeemer { return d.sessionCodes }
 
-// Scanner returns a Scanner of the whole table. Its calls have no time limit except their
-// context, because a page is up to a megabyte. It needs the permission dynamodb:Scan.
+// Scanner returns a Scanner that reads the whole table. Its calls have no time limit
+// except their context, because a page can have up to a megabyte. It needs the permission
+// dynamodb:Scan.
 func (d *Deployment) Scanner() store.Scanner { return d.scanner }
 
-// openTime is how long Open waits for the table at most.
+// openTime limits how long Open waits for the table.
 const openTime = 3 * time.Second
 
-// Open opens a deployment. The error reports every option that is wrong, by name and never
-// with its value. Open reads one row, so that it returns an error for a wrong table name or
-// a missing permission. If the table is unavailable, Open logs that and returns no error.
-// It writes nothing, and sends no request to KMS or Asana.
+// Open opens a deployment. The error names every option that is wrong, and never contains
+// an option's value. Open reads one row to check the table's name and the program's
+// permission. If the table is unavailable, Open logs a warning and returns no error. It
+// writes nothing, and sends no request to KMS or Asana.
 func Open(ctx context.Context, o Options) (*Deployment, error) {
 	client, err := o.check()
 	if err != nil {
@@ -115,12 +117,12 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	cfg := careful(o.AWS)
+	cfg := withLimits(o.AWS)
 	rows, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), Table: o.TableName})
 	if err != nil {
 		return nil, err
 	}
-	if err := touch(ctx, rows, o.Log); err != nil {
+	if err := checkTable(ctx, rows, o.Log); err != nil {
 		return nil, fmt.Errorf("onaws: reading the table: %w", err)
 	}
 	source, err1 := secretsmanager.New(secretsmanager.Config{Client: awssm.NewFromConfig(cfg), ARN: o.ClientSecretARN})
@@ -135,7 +137,7 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	d, err := o.rooms(rows, keys, client, secrets)
+	d, err := o.deployment(rows, keys, client, secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -143,8 +145,8 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 	return d, err
 }
 
-// rooms makes the Deployment's fields, except its scanner.
-func (o Options) rooms(rows store.Store, keys *keyring.Keyring, client *asana.Client, secrets *clientsecret.Secrets) (*Deployment, error) {
+// deployment returns a Deployment without a scanner.
+func (o Options) deployment(rows store.Store, keys *keyring.Keyring, client *asana.Client, secrets *clientsecret.Secrets) (*Deployment, error) {
 	var d Deployment
 	errs := make([]error, 6)
 	d.connections, errs[0] = connection.New(connection.Config{Store: rows, Keys: keys, Asana: client, Secrets: secrets, Log: o.Log})
@@ -160,9 +162,9 @@ func (o Options) rooms(rows store.Store, keys *keyring.Keyring, client *asana.Cl
 	return &d, errors.Join(errs...)
 }
 
-// touch reads the keyring's row and ignores its contents. It logs an unavailable table, and
-// returns any other error.
-func touch(ctx context.Context, rows store.Store, log *slog.Logger) error {
+// checkTable reads the keyring's row to check that the table can be read. It ignores the
+// row's contents. If the table is unavailable, checkTable logs a warning and returns nil.
+func checkTable(ctx context.Context, rows store.Store, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
 	_, err := rows.Read(ctx, store.KeyringKey)
@@ -173,7 +175,7 @@ func touch(ctx context.Context, rows store.Store, log *slog.Logger) error {
 	return err
 }
 
-// asanaClient returns a client of Asana with a transport of its own.
+// asanaClient returns a client for Asana that has its own HTTP transport.
 func (o Options) asanaClient() (*asana.Client, error) {
 	return asana.New(asana.Config{BaseURL: o.AsanaBaseURL, ClientID: o.ClientID, Transport: asanaTransport()})
 }

@@ -13,28 +13,29 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// A call to AWS has at most three attempts of two seconds each, with short waits between
-// them, so that it ends before a lease does. By default, the SDK waits for a response as
-// long as the context allows, and up to 20 seconds between attempts.
+// A call to AWS makes at most three attempts of two seconds each, with short pauses
+// between the attempts. The call therefore ends before a lease expires. With the SDK's
+// defaults, an attempt has no time limit except the context, and a pause can last 20
+// seconds.
 const (
 	awsAttempt  = 2 * time.Second
 	awsAttempts = 3
 	awsBackoff  = 200 * time.Millisecond
 )
 
-// careful returns a copy of cfg with these limits. The SDK retries writes too, because the
-// store recognises a repeated write.
+// withLimits returns a copy of cfg that limits the number and the duration of attempts. The
+// SDK also retries writes, which is safe because the store recognises a repeated write.
 //
-// Package boot of the Lambda functions also lets net/http repeat reads at once, because a
-// sandbox that was frozen often finds all of its connections closed. A running program
-// rarely finds one closed, and then waits for one back-off. So careful keeps the program's
-// own HTTP client, with its AWS_CA_BUNDLE and its proxy.
-func careful(cfg aws.Config) aws.Config {
+// withLimits keeps the program's own HTTP client, including its CA bundle and its proxy. The
+// Lambda functions use a different client, because all connections of a frozen sandbox are
+// often closed when the sandbox resumes. In a running program, a closed connection is rare
+// and only costs one pause.
+func withLimits(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = awshttp.NewBuildableClient()
 	}
-	cfg.HTTPClient = attempts{cfg.HTTPClient}
+	cfg.HTTPClient = timeoutClient{cfg.HTTPClient}
 	if cfg.Retryer == nil {
 		cfg.Retryer = func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
@@ -45,41 +46,42 @@ func careful(cfg aws.Config) aws.Config {
 	return cfg
 }
 
-// attempts is an HTTP client that limits the time of each attempt, until the response's
-// body is closed.
-type attempts struct{ next aws.HTTPClient }
+// timeoutClient is an HTTP client that limits the duration of each attempt. The limit
+// includes reading the response's body.
+type timeoutClient struct{ next aws.HTTPClient }
 
-// Do implements [aws.HTTPClient]: it sends r with a deadline.
-func (a attempts) Do(r *http.Request) (*http.Response, error) {
+// Do implements [aws.HTTPClient]. It sends r with a deadline.
+func (c timeoutClient) Do(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), awsAttempt)
-	resp, err := a.next.Do(r.WithContext(ctx))
+	resp, err := c.next.Do(r.WithContext(ctx))
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	resp.Body = ending{resp.Body, cancel}
+	resp.Body = cancelBody{resp.Body, cancel}
 	return resp, nil
 }
 
-// ending is a response's body that ends the attempt's context when it is closed.
-type ending struct {
+// cancelBody is a response body that cancels the attempt's context when the body is closed.
+type cancelBody struct {
 	io.ReadCloser
-	end context.CancelFunc
+	cancel context.CancelFunc
 }
 
-// Close closes the body and ends the attempt's context.
-func (e ending) Close() error {
-	defer e.end()
-	return e.ReadCloser.Close()
+// Close closes the body and cancels the attempt's context.
+func (b cancelBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
-// asanaDial is the time limit to connect to Asana, and for the TLS handshake. A token
-// request may take eight seconds in all.
+// asanaDial limits how long connecting to Asana may take. The TLS handshake has the same
+// limit. A token request may take eight seconds in total.
 const asanaDial = 3 * time.Second
 
-// asanaTransport returns a transport for requests to Asana. It is not
-// http.DefaultTransport, which other code in the program can change. It uses only HTTP/1.1,
-// like the Lambda functions, so that net/http sends a token request at most once.
+// asanaTransport returns a transport for requests to Asana. It does not return
+// http.DefaultTransport, because other code in the program can change that transport. Like
+// the Lambda functions, it uses only HTTP/1.1, so that net/http never sends a token request
+// twice.
 func asanaTransport() *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
