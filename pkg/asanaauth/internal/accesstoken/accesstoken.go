@@ -1,9 +1,9 @@
 // Package accesstoken gets the access token of an opened connection. Package token
-// returns it to callers and writes an audit line. Package membership only sends it to
-// Asana.
+// returns the token to callers and writes an audit line. Package membership sends the
+// token only to Asana.
 //
-// An OAuth token is refreshed if necessary. A long-lived token is returned as it is. It is
-// introspected if a caller reports it as refused, or if it has expired.
+// An OAuth access token is refreshed if necessary. A long-lived token is never refreshed.
+// It is introspected if a caller reports it as refused, or if it has expired.
 package accesstoken
 
 import (
@@ -20,17 +20,18 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// DefaultMinTTL is the MinTTL of callers that do not choose one: five minutes.
+// DefaultMinTTL is the MinTTL for callers that do not choose one: five minutes.
 const DefaultMinTTL = 300 * time.Second
 
-// Request is what a caller requires of a token. Package token documents the fields.
+// Request is what a caller requires of a token. The type Request in package token documents
+// the fields.
 type Request struct {
 	MinTTL        time.Duration
 	Refused       secret.String
 	RefusedSHA256 string
 }
 
-// isRefused reports whether the caller reports this token as refused by Asana.
+// isRefused reports whether access is the token that the caller reports as refused.
 func (r Request) isRefused(access secret.String) bool {
 	if !r.Refused.IsZero() && r.Refused.Equal(access) {
 		return true
@@ -49,10 +50,10 @@ type Source struct {
 // New returns a Source that refreshes with r.
 func New(r *refresher.Refresher) *Source { return &Source{r.Rows(), r.Requests(), r} }
 
-// Get returns an access token that meets r. If it is necessary, Get refreshes, and sets
+// Get returns an access token that meets r. If necessary, Get refreshes the token and sets
 // o.Hot to the new row.
 //
-// Errors: Unauthenticated if a session opened the connection and has ended;
+// Errors: Unauthenticated if the session that opened the connection has ended;
 // ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.
 func (s *Source) Get(ctx context.Context, o *row.Opened, r Request) (secret.String, error) {
 	if !o.IsConsistent() {
@@ -81,22 +82,22 @@ func (s *Source) Get(ctx context.Context, o *row.Opened, r Request) (secret.Stri
 		return secret.String{}, err
 	}
 	if o.Session && hot.Epoch != o.Hot.Epoch {
-		return secret.String{}, row.ErrUnauthenticated // the session ended while we waited
+		return secret.String{}, row.ErrUnauthenticated // the session ended during the refresh
 	}
 	o.Hot = hot
 	return access, nil
 }
 
-// Use calls request with an access token of the connection. If Asana responds with 401, Use
-// reports the token as refused, and calls request once more with the token that it gets
-// then. Each call of request has a time limit of 16 s.
+// Use calls request with the connection's access token. If Asana responds with 401, Use
+// reports the token as refused, and calls request once more with the new token. Each call of
+// request has a time limit of 16 s.
 //
-// Errors: those of Get and of request.
+// Errors: the errors of Get and of request.
 func Use[T any](ctx context.Context, s *Source, conn *row.Connection, request func(context.Context, secret.String) (T, error)) (T, error) {
 	o := row.Unwrap(conn)
 	ctx = asanaauth.WithCaller(ctx, o.Caller)
 	r := Request{MinTTL: DefaultMinTTL}
-	for again := true; ; again = false {
+	for first := true; ; first = false {
 		access, err := s.Get(ctx, o, r)
 		if err != nil {
 			var none T
@@ -105,7 +106,7 @@ func Use[T any](ctx context.Context, s *Source, conn *row.Connection, request fu
 		bounded, cancel := s.rows.WithTimeout(ctx, 2*row.RequestTime)
 		got, err := request(bounded, access)
 		cancel()
-		if !again || !requests.IsStatus(err, http.StatusUnauthorized) {
+		if !first || !requests.IsStatus(err, http.StatusUnauthorized) {
 			return got, err
 		}
 		r.Refused = access

@@ -12,18 +12,19 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// A personal access token or a service account's token is never refreshed, and can stop
-// working at any time. If a caller reports it as refused, or it has expired, it is
-// introspected. If it is not active, the connection is marked as broken.
+// A personal access token or a service account's token is never refreshed, but can become
+// invalid at any time. If a caller reports the token as refused, or the token has expired,
+// the token is introspected. If Asana reports the token as not active, the connection is
+// marked as broken.
 
-// longLived returns the opened token of a connection that is not an OAuth grant.
+// longLived returns the access token of a connection that is not an OAuth grant.
 func (s *Source) longLived(ctx context.Context, o *row.Opened, r Request) (secret.String, error) {
 	for {
 		access, err := s.rows.OpenAccess(ctx, o.Ring, o.Hot)
 		if err != nil {
 			return secret.String{}, err
 		}
-		if !s.isDoubtful(o.Hot, access, r) {
+		if !s.mustIntrospect(o.Hot, access, r) {
 			return access, nil
 		}
 		_, err = s.introspect(ctx, o, access, true)
@@ -36,20 +37,22 @@ func (s *Source) longLived(ctx context.Context, o *row.Opened, r Request) (secre
 	}
 }
 
-// isDoubtful reports whether the token must be introspected: a caller reports it as
-// refused, or it has expired. That happens at most once in 30 seconds, because a workspace
-// that blocks an active token also responds with 401.
-func (s *Source) isDoubtful(hot *store.Hot, access secret.String, r Request) bool {
+// mustIntrospect reports whether the token must be introspected, because a caller reports
+// the token as refused, or because the token has expired. A connection's token is introspected
+// at most once in 30 seconds. A workspace that blocks an active token responds to every
+// request with 401, and each of these responses can lead to a report.
+func (s *Source) mustIntrospect(hot *store.Hot, access secret.String, r Request) bool {
 	now := s.rows.Now()
 	expired := !hot.Expires.IsZero() && !now.Before(hot.Expires)
 	return (expired || r.isRefused(access)) && refresher.UntilNextReport(hot, now) == 0
 }
 
 // introspect introspects the token, and marks the connection as broken if the token is not
-// active. If reported is true, it also writes the time, so that the next report must wait.
+// active. If reported is true, introspect also writes the time of the report into the row.
+// The next report is ignored until 30 seconds after that time.
 //
 // Errors: row.ErrChanged if another writer came first; ReconnectRequired if the token
-// is not active; those of Introspect.
+// is not active; the errors of Introspect.
 func (s *Source) introspect(ctx context.Context, o *row.Opened, access secret.String, reported bool) (asana.Introspection, error) {
 	info, err := s.requests.Introspect(ctx, access)
 	if err != nil || info.Active && !reported {
@@ -82,11 +85,12 @@ func (s *Source) introspect(ctx context.Context, o *row.Opened, access secret.St
 	return info, &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: errors.New("asana reports the token as not active")}
 }
 
-// Examine introspects the connection's access token now (RFC 7662). It returns the token
-// and the result. If the token is not active, an OAuth grant is refreshed and introspected
-// once more; a connection with a long-lived token is marked as broken.
+// Examine introspects the connection's access token (RFC 7662). It returns the token and the
+// introspection response. If an OAuth access token is not active, Examine refreshes and
+// introspects once more. If a long-lived token is not active, Examine marks the connection as
+// broken.
 //
-// Errors: those of [Source.Get].
+// Errors: the errors of [Source.Get].
 func (s *Source) Examine(ctx context.Context, conn *row.Connection) (secret.String, asana.Introspection, error) {
 	o := row.Unwrap(conn)
 	ctx = asanaauth.WithCaller(ctx, o.Caller)
@@ -94,21 +98,21 @@ func (s *Source) Examine(ctx context.Context, conn *row.Connection) (secret.Stri
 		return s.examineLongLived(ctx, o)
 	}
 	r := Request{MinTTL: DefaultMinTTL}
-	for again := true; ; again = false {
+	for first := true; ; first = false {
 		access, err := s.Get(ctx, o, r)
 		if err != nil {
 			return access, asana.Introspection{}, err
 		}
 		info, err := s.requests.Introspect(ctx, access)
-		if err != nil || info.Active || !again {
+		if err != nil || info.Active || !first {
 			return access, info, err
 		}
 		r.Refused = access
 	}
 }
 
-// examineLongLived introspects a long-lived token. If the token was replaced meanwhile, or
-// another writer came first, it starts again with the new row, until ctx ends.
+// examineLongLived introspects a long-lived token. If another writer changes the token or the
+// row during the introspection, examineLongLived starts over with the new row, until ctx ends.
 func (s *Source) examineLongLived(ctx context.Context, o *row.Opened) (secret.String, asana.Introspection, error) {
 	for {
 		access, err := s.Get(ctx, o, Request{})

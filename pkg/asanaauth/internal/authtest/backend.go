@@ -12,13 +12,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Backend is the name in audit lines of the backend that the methods act as.
+// Backend is the caller's name in audit lines for calls that a backend makes.
 const Backend = "arn:aws:iam::111122223333:role/backend"
 
 // BackendContext returns a context whose caller is [Backend].
 func BackendContext() context.Context { return asanaauth.WithCaller(context.Background(), Backend) }
 
-// Links returns a link.Links whose app has these scopes.
+// Links returns a link.Links for an app that is registered for these scopes.
 func (p *Process) Links(scopes string) *link.Links {
 	p.t().Helper()
 	s := p.Settings
@@ -48,7 +48,7 @@ func LinkToken(t testing.TB, l link.Link) string {
 	return Query(t, l.URL.Reveal()).Get("link")
 }
 
-// BeginAt begins an attempt with the token of a link.
+// BeginAt begins an attempt with the token in a link's URL.
 func (p *Process) BeginAt(link string) login.Attempt {
 	p.t().Helper()
 	attempt, err := p.Authorizer.Authorize(context.Background(), login.AuthorizeRequest{Link: link})
@@ -58,7 +58,8 @@ func (p *Process) BeginAt(link string) login.Attempt {
 	return attempt
 }
 
-// Follow goes from a link to Asana and back as a person, and returns the connect code.
+// Follow follows a link through Asana's consent screen as a person, and returns the connect
+// code.
 func (p *Process) Follow(link, person string) secret.String {
 	p.t().Helper()
 	out, err := p.Callback(p.Answer(p.BeginAt(link), person))
@@ -66,7 +67,7 @@ func (p *Process) Follow(link, person string) secret.String {
 		p.t().Fatalf("following a link: %v", err)
 	}
 	if out.ConnectCode.IsZero() || !out.Session.IsZero() {
-		p.t().Fatalf("a connect code: %v, a session: %v", !out.ConnectCode.IsZero(), !out.Session.IsZero())
+		p.t().Fatalf("got a connect code: %v, got a session: %v; want only a connect code", !out.ConnectCode.IsZero(), !out.Session.IsZero())
 	}
 	return out.ConnectCode
 }
@@ -76,7 +77,7 @@ func (p *Process) Redeem(code secret.String, owner, person string) (asanaauth.De
 	return p.ConnectCodes.Redeem(BackendContext(), link.RedeemRequest{Code: code, Owner: owner, Person: person})
 }
 
-// Connect makes a connection of an owner with a link that the person follows.
+// Connect makes a connection for an owner, with a link that the person follows.
 func (p *Process) Connect(owner, person string) asanaauth.Details {
 	p.t().Helper()
 	d, err := p.Redeem(p.Follow(p.Link(link.Request{Owner: owner}), person), owner, "")
@@ -91,8 +92,8 @@ func (p *Process) Import(r connection.ImportRequest) (connection.Imported, error
 	return p.Connections.Import(BackendContext(), r)
 }
 
-// ImportToken imports a long-lived token of a person or of a service account, and
-// returns the connection and the token.
+// ImportToken imports the personal access token of a person, or the token of a service
+// account. It returns the connection and the token.
 func (p *Process) ImportToken(owner, gid string) (asanaauth.Details, secret.String) {
 	p.t().Helper()
 	kind, value := asanaauth.PersonalAccessToken, p.Installation.Asana.PersonalAccessToken(gid)
@@ -106,8 +107,8 @@ func (p *Process) ImportToken(owner, gid string) (asanaauth.Details, secret.Stri
 	return got.Details, secret.New(value)
 }
 
-// Grant returns the refresh token of a person who connected the same app in another
-// installation, for an import.
+// Grant returns a refresh token that a test can import. To get one, the person connects the
+// same Asana app in another installation.
 func (inst *Installation) Grant(person string) secret.String {
 	inst.T.Helper()
 	elsewhere := New(inst.T)
@@ -126,7 +127,7 @@ func (p *Process) Open(id string) *connection.Connection {
 	return conn
 }
 
-// TokenOf asks for a token as a backend does: it opens the connection, then asks.
+// TokenOf gets a token as a backend does: it opens the connection, and requests its token.
 func (p *Process) TokenOf(id string, r token.Request) (token.Token, error) {
 	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})
 	if err != nil {

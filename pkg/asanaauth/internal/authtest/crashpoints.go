@@ -8,10 +8,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// CrashPoints runs a test many times, each time in a [Bubble]. Run n makes operation n on
-// the table fail, until the test does fewer than n operations. There are two series of
-// runs: in the first, the failing operation does nothing; in the second, it is done, and
-// only its response is lost. The test calls Fault.During or Fault.CutOff once.
+// CrashPoints runs a test once for each operation that the test does on the table. Each
+// run is in a [Bubble], and in run n, operation n fails. CrashPoints does all runs twice.
+// In the first series, the failing operation has no effect. In the second series, the
+// operation succeeds, but its response is lost. The test must call Fault.During or
+// Fault.CutOff exactly once.
 func CrashPoints(t *testing.T, test func(*testing.T, *Fault)) {
 	t.Helper()
 	for _, saved := range []bool{false, true} {
@@ -22,7 +23,7 @@ func CrashPoints(t *testing.T, test func(*testing.T, *Fault)) {
 				Bubble(t, func(t *testing.T) { test(t, &fault) })
 			})
 			if ran && fault.count == 0 {
-				t.Fatal("the test did no operation under the fault")
+				t.Fatal("the test did no operation on the table in During or CutOff")
 			}
 			if fault.count < at {
 				break
@@ -33,19 +34,18 @@ func CrashPoints(t *testing.T, test func(*testing.T, *Fault)) {
 
 // Fault is the fault of one run of [CrashPoints].
 type Fault struct {
-	at    int  // the number of the operation that fails, from 1
-	saved bool // it is done, and only its response is lost
-	count int  // operations so far
+	at    int  // the number of the operation that fails, counted from 1
+	saved bool // whether the operation succeeds and only its response is lost
+	count int  // the number of operations so far
 }
 
-// During makes a call during which one operation on the table fails. Later operations
-// succeed.
-func (f *Fault) During(inst *Installation, call func()) { f.call(inst, call, false) }
+// During runs call while one operation on the table fails. Later operations succeed.
+func (f *Fault) During(inst *Installation, call func()) { f.run(inst, call, false) }
 
-// CutOff makes a call during which one operation on the table and all later ones fail.
-func (f *Fault) CutOff(inst *Installation, call func()) { f.call(inst, call, true) }
+// CutOff runs call while one operation on the table, and every later operation, fails.
+func (f *Fault) CutOff(inst *Installation, call func()) { f.run(inst, call, true) }
 
-func (f *Fault) call(inst *Installation, call func(), cutOff bool) {
+func (f *Fault) run(inst *Installation, call func(), cutOff bool) {
 	inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
 		f.count++
 		switch {

@@ -1,13 +1,15 @@
 // Package authtest helps to test the packages of asanaauth. Only tests import it.
 //
 // An [Installation] is everything that the processes of a deployment share: the table, a
-// key wrapper in place of KMS, the client secrets, offline Asana, and the log. All of them
-// run in memory, and tests can make them fail: Table and KMS have hooks, and Asana has
-// faults and switches. A [Process] is one process of an installation, for example a Lambda
-// sandbox. It has the main type of each package, made as the functions make it, and short
-// methods for what a browser, a frontend or a backend does.
+// key wrapper in place of KMS, the client secrets, offline Asana, and the log. All of
+// these run in memory, and tests can make them fail. The table and the key wrapper have
+// hooks. Offline Asana has injected faults and switches.
 //
-// A typical test signs a person in, lets time pass, and asks for a token:
+// A [Process] is one process of an installation, for example a Lambda sandbox. It
+// contains the main type of each package, wired as in the Lambda functions. It also has
+// short methods that do what a browser, a frontend or a backend does.
+//
+// A typical test signs a person in, lets time pass, and requests a token:
 //
 //	authtest.Bubble(t, func(t *testing.T) {
 //		inst := authtest.New(t)
@@ -16,12 +18,12 @@
 //		token := inst.Process().MustToken(cookie, 0)
 //	})
 //
-// A method that does not return an error fails the test if there is one. A method that
-// takes a cookie acts as a frontend. A method that takes a connection's id acts as a
+// If a method does not return an error, it fails the test when an error occurs. A method
+// that takes a cookie acts as a frontend. A method that takes a connection's id acts as a
 // backend.
 //
-// [Rows] reads and changes the table as an attacker can who may write it. [Hunt] searches
-// logs, errors and rows for secrets.
+// [Rows] reads and changes the table like an attacker who can write the table. [Hunt]
+// searches logs, errors and rows for secrets.
 package authtest
 
 import (
@@ -72,23 +74,24 @@ const (
 // MembershipsPath returns the path of a user's memberships.
 func MembershipsPath(gid string) string { return "/api/1.0/users/" + gid + "/workspace_memberships" }
 
-// Bubble runs a test with a clock of its own, in which waiting takes no time
-// (testing/synctest).
+// Bubble runs a test in a synctest bubble. The test has its own clock, and waiting takes no
+// real time.
 func Bubble(t *testing.T, f func(*testing.T)) { t.Helper(); synctest.Test(t, f) }
 
 // Installation is everything that the processes of a deployment share.
 type Installation struct {
 	T       testing.TB        // the test that uses the installation
 	Rows    *Rows             // the table, without hooks
-	Table   *storetest.Faulty // the same table, with the hooks; processes use it
-	KMS     *sealtest.Faulty  // wraps and unwraps the keyring
-	Secrets *SecretsManager   // has the client secrets
-	Asana   *asanatest.Asana  // offline Asana
-	Wire    *Wiretap          // between the processes and Asana
-	Log     *Log              // of all processes
+	Table   *storetest.Faulty // the same table with hooks, which the processes use
+	KMS     *sealtest.Faulty  // the key wrapper in place of KMS
+	Secrets *SecretsManager   // the source of the client secrets
+	Asana   *asanatest.Asana  // the offline Asana
+	Wire    *Wiretap          // the HTTP transport between the processes and Asana
+	Log     *Log              // the log of all processes
 }
 
-// New returns an installation whose Asana app has Full permissions and OpenID.
+// New returns an installation. Its Asana app is registered for Full permissions (the scope
+// default) and for the OpenID scopes.
 func New(t testing.TB) *Installation {
 	t.Helper()
 	rows := &Rows{&store.Memory{}, t}
@@ -104,8 +107,8 @@ func New(t testing.TB) *Installation {
 	return inst
 }
 
-// NewAsana returns an offline Asana with the installation's app. change may change its
-// options.
+// NewAsana returns an offline Asana that knows the installation's app. change can modify
+// Asana's options, and may be nil.
 func (inst *Installation) NewAsana(change func(*asanatest.Options)) *asanatest.Asana {
 	inst.T.Helper()
 	o := asanatest.Options{
@@ -125,8 +128,8 @@ func (inst *Installation) NewAsana(change func(*asanatest.Options)) *asanatest.A
 	return offline
 }
 
-// UseAsana replaces the installation's offline Asana. Processes started later use the new
-// one.
+// UseAsana replaces the installation's offline Asana. Only processes that are started later
+// use the new Asana.
 func (inst *Installation) UseAsana(offline *asanatest.Asana) {
 	inst.Asana, inst.Wire = offline, &Wiretap{next: offline.Transport()}
 }
@@ -139,7 +142,8 @@ func (inst *Installation) App(change func(*asanatest.App)) {
 	}
 }
 
-// Switches changes the switches of offline Asana.
+// Switches changes the settings of offline Asana, for example whether it rotates refresh
+// tokens.
 func (inst *Installation) Switches(change func(*asanatest.Switches)) {
 	inst.T.Helper()
 	if err := inst.Asana.SetSwitches(change); err != nil {
@@ -147,7 +151,7 @@ func (inst *Installation) Switches(change func(*asanatest.Switches)) {
 	}
 }
 
-// InRequest runs f while Asana processes the next token request of a grant type.
+// InRequest runs f while Asana processes the next token request with the given grant type.
 func (inst *Installation) InRequest(grantType string, f func()) {
 	inst.Asana.Inject(asanatest.Fault{GrantType: grantType, Before: func(*http.Request) { f() }})
 }
@@ -155,20 +159,21 @@ func (inst *Installation) InRequest(grantType string, f func()) {
 // Refreshes returns how many refresh requests Asana has received.
 func (inst *Installation) Refreshes() int { return inst.Asana.CountRequests("refresh_token") }
 
-// Exchanges returns how many authorization codes Asana was asked to exchange.
+// Exchanges returns how many code exchanges Asana has received.
 func (inst *Installation) Exchanges() int { return inst.Asana.CountRequests("authorization_code") }
 
-// Revocations returns how many revocations Asana was asked for.
+// Revocations returns how many revocation requests Asana has received.
 func (inst *Installation) Revocations() int { return inst.Asana.CountRequests(RevokePath) }
 
-// Unwraps returns how often KMS was asked to unwrap the keyring.
+// Unwraps returns how many times a process has asked KMS to unwrap the keyring.
 func (inst *Installation) Unwraps() int { return inst.KMS.Calls(sealtest.OpUnwrap) }
 
-// Expire waits until access tokens have only two seconds left, which is too little for a
-// caller. It waits less than an hour, because after an hour a session's idle end is moved.
+// Expire waits until a new access token is valid for only two more seconds, which is too
+// short for any caller. It waits less than an hour, because the next use after an hour extends
+// a session's idle timeout.
 func (inst *Installation) Expire() { time.Sleep(time.Hour - 2*time.Second) }
 
-// RotateKey makes a new data key primary and returns its id.
+// RotateKey adds a new primary data key to the keyring and returns the key's id.
 func (inst *Installation) RotateKey() uint32 {
 	inst.T.Helper()
 	ctx := context.Background()
@@ -211,21 +216,22 @@ type SecretsManager struct {
 	calls  int
 }
 
-// Set sets the error and the client secrets that the source returns from now on.
+// Set sets the error and the client secrets that later calls of ClientSecrets return.
 func (s *SecretsManager) Set(err error, values ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.values, s.err = values, err
 }
 
-// Calls returns how often the source was asked.
+// Calls returns how many times ClientSecrets was called.
 func (s *SecretsManager) Calls() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls
 }
 
-// ClientSecrets implements clientsecret.Source. It returns what Set has set.
+// ClientSecrets implements clientsecret.Source. It returns the values that were passed to
+// Set.
 func (s *SecretsManager) ClientSecrets(context.Context) ([]secret.String, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,7 +243,7 @@ func (s *SecretsManager) ClientSecrets(context.Context) ([]secret.String, error)
 	return out, s.err
 }
 
-// WantKind fails the test unless err has the kind.
+// WantKind fails the test unless err has the given kind.
 func WantKind(t testing.TB, err error, kind asanaauth.ErrorKind) {
 	t.Helper()
 	if asanaauth.KindOf(err) != kind {
@@ -250,17 +256,17 @@ func WantKind(t testing.TB, err error, kind asanaauth.ErrorKind) {
 func WantMistakes(t testing.TB, err error, want ...string) {
 	t.Helper()
 	if err == nil {
-		t.Fatalf("no error, want %q", want)
+		t.Fatalf("got no error, want %q", want)
 	}
 	got := strings.Split(err.Error(), "\n")
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("reported:\n%q, want\n%q", got, want)
+		t.Errorf("got errors\n%q, want\n%q", got, want)
 	}
 }
 
-// WantCount reports an error unless got is want.
+// WantCount reports a test error unless got equals want. what describes the count.
 func WantCount(t testing.TB, what string, got, want int) {
 	t.Helper()
 	if got != want {

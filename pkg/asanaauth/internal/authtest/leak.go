@@ -17,25 +17,26 @@ import (
 )
 
 // Hunt searches for secrets in everything that is logged, returned or stored. It collects
-// the secrets: those in requests to Asana and their responses (it is an
-// [http.RoundTripper]), and those that a test names. It also collects the texts to
-// search: outcomes that a test notes, and every state of every row.
+// two sets. The first set contains the secrets: those in requests to Asana and in Asana's
+// responses, and those that the test adds. The second set contains the texts to search:
+// the outcomes that the test notes, and every state of every row. Use a Hunt as the
+// processes' [http.RoundTripper], so that it sees the requests and responses.
 //
-// It is safe for concurrent use, except for Note and Finish.
+// A Hunt is safe for concurrent use, except for Note and Finish.
 type Hunt struct {
 	inst *Installation
 	next http.RoundTripper
 
 	mu      sync.Mutex
-	secrets map[string]string // by text: what it is
-	inputs  map[string]string // the same, for texts that rows may have
+	secrets map[string]string // a description of each secret, by the secret's text
+	inputs  map[string]string // the same for texts that rows may contain
 
-	said []string
-	rows map[string]string // by state of a row: the text that Written returns
+	noted []string          // the outcomes that the test noted
+	rows  map[string]string // the text that Written returns, by the row's state
 }
 
-// NewHunt begins a hunt for these secrets, by their text. Give it to processes as their
-// Transport.
+// NewHunt returns a Hunt for the given secrets. The map contains a description of each
+// secret, by the secret's text. Set the Hunt as the Transport in the processes' settings.
 func (inst *Installation) NewHunt(secrets map[string]string) *Hunt {
 	return &Hunt{
 		inst: inst, next: inst.Wire, secrets: maps.Clone(secrets), inputs: map[string]string{}, rows: map[string]string{},
@@ -45,8 +46,8 @@ func (inst *Installation) NewHunt(secrets map[string]string) *Hunt {
 // Secret adds a secret. Short texts are ignored.
 func (h *Hunt) Secret(what, text string) { h.add(h.secrets, what, text) }
 
-// Input adds a text of a request that must not be logged or returned, but that a row may
-// have. Short texts are ignored.
+// Input adds a text from a request. The text must not be logged or returned, but a row may
+// contain the text. Short texts are ignored.
 func (h *Hunt) Input(what, text string) { h.add(h.inputs, what, text) }
 
 func (h *Hunt) add(to map[string]string, what, text string) {
@@ -57,7 +58,8 @@ func (h *Hunt) add(to map[string]string, what, text string) {
 	}
 }
 
-// RoundTrip notes what is sent in forms and headers, and the tokens of responses.
+// RoundTrip adds the secrets in the request's form and Authorization header, and the tokens
+// in the response.
 func (h *Hunt) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		body, err := io.ReadAll(r.Body)
@@ -86,15 +88,15 @@ func (h *Hunt) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Note adds outcomes to the texts to search: errors, and values that a caller could
-// print. It also adds the rows as they are now.
+// Note adds outcomes to the texts to search. An outcome is an error, or a value that a caller
+// could print. Note also adds the current state of all rows.
 func (h *Hunt) Note(outcomes ...any) {
 	h.inst.T.Helper()
 	for _, o := range outcomes {
-		h.said = append(h.said, fmt.Sprintf("%v %+v %#v %s %q", o, o, o, o, o))
+		h.noted = append(h.noted, fmt.Sprintf("%v %+v %#v %s %q", o, o, o, o, o))
 	}
 	for _, row := range h.inst.Rows.All() {
-		state := fmt.Sprint(store.Encode(row)) // fmt sorts maps, so each state has one text
+		state := fmt.Sprint(store.Encode(row)) // fmt sorts map keys, so equal states have equal texts
 		if _, ok := h.rows[state]; !ok {
 			h.rows[state] = Written(row)
 		}
@@ -102,16 +104,18 @@ func (h *Hunt) Note(outcomes ...any) {
 }
 
 // Finish searches for every secret in everything that was logged, noted or stored. It also
-// fails the test if the hunt has collected fewer secrets, rows or outcomes than these.
+// reports a test error if the hunt has collected too few secrets, rows or outcomes, because
+// such a hunt proves nothing.
 func (h *Hunt) Finish(minSecrets, minRows, minOutcomes int) {
 	h.inst.T.Helper()
-	if len(h.secrets) < minSecrets || len(h.rows) < minRows || len(h.said) < minOutcomes {
-		h.inst.T.Errorf("the hunt was for %d secrets in %d rows and %d outcomes", len(h.secrets), len(h.rows), len(h.said))
+	if len(h.secrets) < minSecrets || len(h.rows) < minRows || len(h.noted) < minOutcomes {
+		h.inst.T.Errorf("got %d secrets, %d rows and %d outcomes, want at least %d, %d and %d",
+			len(h.secrets), len(h.rows), len(h.noted), minSecrets, minRows, minOutcomes)
 	}
-	said := indexOf(append(h.said, h.inst.Log.String()))
+	outcomes := indexOf(append(h.noted, h.inst.Log.String()))
 	rows := indexOf(slices.Collect(maps.Values(h.rows)))
 	for text, what := range h.secrets {
-		if contains(said, text) {
+		if contains(outcomes, text) {
 			h.inst.T.Errorf("%s was logged or returned", what)
 		}
 		if contains(rows, text) {
@@ -119,7 +123,7 @@ func (h *Hunt) Finish(minSecrets, minRows, minOutcomes int) {
 		}
 	}
 	for text, what := range h.inputs {
-		if contains(said, text) {
+		if contains(outcomes, text) {
 			h.inst.T.Errorf("%s was logged or returned", what)
 		}
 	}
@@ -130,7 +134,8 @@ func indexOf(texts []string) *suffixarray.Index {
 	return suffixarray.New([]byte(strings.Join(texts, "\n")))
 }
 
-// contains reports whether the indexed text has another text, in any of its forms.
+// contains reports whether the index contains text, in any of the encodings that Forms
+// returns.
 func contains(in *suffixarray.Index, text string) bool {
 	return slices.ContainsFunc(append(Forms(text), url.QueryEscape(text)), func(form string) bool {
 		return len(in.Lookup([]byte(form), 1)) > 0

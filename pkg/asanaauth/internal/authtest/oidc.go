@@ -8,11 +8,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// signingKey signs the ID tokens of all tests, because it takes long to make a key.
+// signingKey signs the ID tokens in all tests. The tests share a key because generating an
+// RSA key is slow.
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// Signs gives the installation an Asana that signs ID tokens, with a key that all tests
-// share. It returns the installation.
+// Signs replaces the installation's Asana with an Asana that signs ID tokens. It returns the
+// installation.
 func (inst *Installation) Signs() *Installation {
 	inst.T.Helper()
 	key, err := signingKey()

@@ -25,7 +25,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Settings are the settings of one process. The functions read them from the environment.
+// Settings are the settings of one process. The Lambda functions read such settings from
+// environment variables.
 type Settings struct {
 	ClientID     string
 	ResponseType string
@@ -33,7 +34,7 @@ type Settings struct {
 	SessionTTL   time.Duration
 	IdleTTL      time.Duration
 	KeyTTL       time.Duration
-	Joined       bool // callers in the process share one refresh
+	Joined       bool // whether callers in the process share one refresh
 	LinksOnly    bool
 	ReturnURLs   []string
 	Store        store.Store
@@ -43,13 +44,13 @@ type Settings struct {
 	Log          slog.Handler
 }
 
-// OpenIDScopes are the scopes with which Asana returns ID tokens and a profile.
+// OpenIDScopes are the scopes that make Asana return ID tokens and a profile.
 const OpenIDScopes = "default openid email profile"
 
-// WithOpenID is a change for Process: it requests OpenIDScopes.
+// WithOpenID makes a process request OpenIDScopes. Pass it to [Installation.Process].
 func WithOpenID(s *Settings) { s.Scopes = OpenIDScopes }
 
-// Process is one process of the installation, with the main type of each package.
+// Process is one process of the installation. It contains the main type of each package.
 type Process struct {
 	Installation *Installation
 	Settings     Settings
@@ -65,7 +66,7 @@ type Process struct {
 	ConnectCodes *link.Redeemer
 }
 
-// Process starts a process. change may change its settings.
+// Process starts a process. The functions in change can modify its settings.
 func (inst *Installation) Process(change ...func(*Settings)) *Process {
 	inst.T.Helper()
 	s := Settings{
@@ -132,7 +133,8 @@ func (p *Process) Begin() login.Attempt {
 	return attempt
 }
 
-// Answer returns Asana's response, as the person's browser brings it to /callback.
+// Answer sends a person through Asana's consent screen. It returns Asana's response as the
+// parameters of the person's request to /callback.
 func (p *Process) Answer(attempt login.Attempt, person string) login.CallbackRequest {
 	p.t().Helper()
 	back, err := p.Installation.Asana.Authorize(context.Background(), attempt.URL, person)
@@ -142,7 +144,7 @@ func (p *Process) Answer(attempt login.Attempt, person string) login.CallbackReq
 	return ParseAnswer(p.t(), back, attempt)
 }
 
-// ParseAnswer reads Asana's response from the URL to which Asana redirected a browser.
+// ParseAnswer reads Asana's response from back, the URL to which Asana redirected a browser.
 func ParseAnswer(t testing.TB, back string, attempt login.Attempt) login.CallbackRequest {
 	t.Helper()
 	u, err := url.Parse(back)
@@ -171,7 +173,7 @@ func Query(t testing.TB, raw string) url.Values {
 	return u.Query()
 }
 
-// Callback ends an attempt with Asana's response.
+// Callback finishes an attempt with Asana's response.
 func (p *Process) Callback(r login.CallbackRequest) (login.Outcome, error) {
 	return p.Receiver.Callback(context.Background(), r)
 }
@@ -186,7 +188,7 @@ func (p *Process) SignIn(person string) secret.String {
 	return out.Session
 }
 
-// Session opens the session of a cookie value.
+// Session opens the session that a cookie value belongs to.
 func (p *Process) Session(cookie secret.String) *session.Session {
 	p.t().Helper()
 	s, err := p.Sessions.Open(context.Background(), cookie)
@@ -196,7 +198,8 @@ func (p *Process) Session(cookie secret.String) *session.Session {
 	return s
 }
 
-// Ask asks for a token as a frontend does: it opens the session, then asks.
+// Ask requests a token as a frontend does: it opens the session, and requests the token of
+// the session's connection.
 func (p *Process) Ask(ctx context.Context, cookie secret.String, r token.Request) (token.Token, error) {
 	s, err := p.Sessions.Open(ctx, cookie)
 	if err != nil {
@@ -205,22 +208,22 @@ func (p *Process) Ask(ctx context.Context, cookie secret.String, r token.Request
 	return p.Tokens.Token(ctx, s.Connection(), r)
 }
 
-// Token is Ask with a MinTTL only.
+// Token is like Ask, but sets only the MinTTL of the request.
 func (p *Process) Token(cookie secret.String, minTTL time.Duration) (token.Token, error) {
 	return p.Ask(context.Background(), cookie, token.Request{MinTTL: minTTL})
 }
 
-// MustToken is Token, but fails the test if there is an error.
+// MustToken is like Token, but fails the test if Token returns an error.
 func (p *Process) MustToken(cookie secret.String, minTTL time.Duration) token.Token {
 	p.t().Helper()
 	got, err := p.Token(cookie, minTTL)
 	if err != nil {
-		p.t().Fatalf("asking for a token: %v", err)
+		p.t().Fatalf("getting a token: %v", err)
 	}
 	return got
 }
 
-// Refused reports a token as refused by Asana, and returns the token that it gets then.
+// Refused reports a token as refused by Asana, and returns the new token.
 func (p *Process) Refused(cookie secret.String, refused token.Token) (token.Token, error) {
 	return p.Ask(context.Background(), cookie, token.Request{Refused: refused.Access})
 }
@@ -235,7 +238,7 @@ func (p *Process) Disconnect(cookie secret.String) (connection.Disconnection, er
 	return p.Sessions.Disconnect(ctx, s, p.Connections)
 }
 
-// Members lists the memberships of a session's person.
+// Members lists the memberships of the person who is signed in.
 func (p *Process) Members(cookie secret.String) ([]membership.Membership, error) {
 	s, err := p.Sessions.Open(context.Background(), cookie)
 	if err != nil {
@@ -244,7 +247,7 @@ func (p *Process) Members(cookie secret.String) ([]membership.Membership, error)
 	return p.Memberships.List(context.Background(), s.Connection(), "")
 }
 
-// ConnectionOf returns the id of the connection that a cookie names.
+// ConnectionOf returns the id of the connection, which is the first part of a cookie value.
 func ConnectionOf(cookie secret.String) string {
 	id, _, _ := strings.Cut(cookie.Reveal(), ".")
 	return id

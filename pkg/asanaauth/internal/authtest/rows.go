@@ -16,14 +16,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Rows is the table of an installation, without hooks. Its methods read the rows, and
-// change them as an attacker can who may write the table.
+// Rows is an installation's table without hooks. Its methods read and change rows like an
+// attacker who can write the table.
 type Rows struct {
 	*store.Memory
 	t testing.TB
 }
 
-// Row returns the row under a key as it is stored. It fails the test if the row is missing.
+// Row returns the row that is stored under a key. It fails the test if the row is missing.
 func Row[R store.Row](r *Rows, key store.Key) R {
 	r.t.Helper()
 	rows, err := r.Read(context.Background(), key)
@@ -32,7 +32,7 @@ func Row[R store.Row](r *Rows, key store.Key) R {
 	}
 	row, ok := rows[key].(R)
 	if !ok {
-		r.t.Fatalf("there is no %T under its key", row)
+		r.t.Fatalf("the table has no %T under the key", row)
 	}
 	return row
 }
@@ -49,7 +49,7 @@ func (r *Rows) Cold(id string) *store.Cold {
 	return Row[*store.Cold](r, store.ColdKey(idOf(id)))
 }
 
-// idOf returns the connection's id of a cookie value, or an id as it is.
+// idOf returns the connection's id. id may be that id, or a cookie value that contains it.
 func idOf(id string) string {
 	id, _, _ = strings.Cut(id, ".")
 	return id
@@ -67,7 +67,7 @@ func (r *Rows) AttemptRow(state string) *store.Attempt {
 	return Row[*store.Attempt](r, store.AttemptKey(store.HashText(state)))
 }
 
-// Edit changes a connection's hot row, as another writer does. id may be a cookie value.
+// Edit changes a connection's hot row like another writer. id may be a cookie value.
 func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.t.Helper()
 	hot := r.Hot(id)
@@ -75,7 +75,7 @@ func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.Forge(hot)
 }
 
-// EditCold changes a connection's cold row, as another writer does.
+// EditCold changes a connection's cold row like another writer. id may be a cookie value.
 func (r *Rows) EditCold(id string, change func(*store.Cold)) {
 	r.t.Helper()
 	cold := r.Cold(id)
@@ -83,7 +83,7 @@ func (r *Rows) EditCold(id string, change func(*store.Cold)) {
 	r.Forge(cold)
 }
 
-// Forge writes rows, and replaces the rows under the same keys, as an attacker does.
+// Forge writes rows like an attacker. It replaces the rows that have the same keys.
 func (r *Rows) Forge(rows ...store.Row) {
 	r.t.Helper()
 	for _, row := range rows {
@@ -97,7 +97,7 @@ func (r *Rows) Forge(rows ...store.Row) {
 	}
 }
 
-// Delete deletes a row, as an attacker does.
+// Delete deletes a row like an attacker.
 func (r *Rows) Delete(key store.Key) {
 	r.t.Helper()
 	rev := store.RevOf(Row[store.Row](r, key))
@@ -106,7 +106,7 @@ func (r *Rows) Delete(key store.Key) {
 	}
 }
 
-// All returns every row of the table.
+// All returns every row in the table.
 func (r *Rows) All() []store.Row {
 	r.t.Helper()
 	var all []store.Row
@@ -122,7 +122,7 @@ func (r *Rows) All() []store.Row {
 	}
 }
 
-// Kept counts the rows by their type, without attempts and the keyring.
+// Kept counts the rows by type. It ignores attempts and the keyring.
 func (r *Rows) Kept() map[string]int {
 	r.t.Helper()
 	n := map[string]int{}
@@ -136,26 +136,26 @@ func (r *Rows) Kept() map[string]int {
 	return n
 }
 
-// WantNothingKept reports an error if the table has rows that Kept counts.
+// WantNothingKept reports a test error if the table contains rows that Kept counts.
 func (r *Rows) WantNothingKept() {
 	r.t.Helper()
 	if kept := r.Kept(); len(kept) > 0 {
-		r.t.Errorf("kept: %v", kept)
+		r.t.Errorf("the table contains %v, want no rows", kept)
 	}
 }
 
-// WantOneConnection reports an error unless the table has exactly one connection, with that
-// many sessions.
+// WantOneConnection reports a test error unless the table contains exactly one connection and
+// the given number of sessions.
 func (r *Rows) WantOneConnection(sessions int) {
 	r.t.Helper()
 	want := map[string]int{"*store.Hot": 1, "*store.Cold": 1, "*store.UserPointer": 1, "*store.Session": sessions}
 	if kept := r.Kept(); fmt.Sprint(kept) != fmt.Sprint(want) {
-		r.t.Errorf("kept: %v, want %v", kept, want)
+		r.t.Errorf("the table contains %v, want %v", kept, want)
 	}
 }
 
-// WantTombstone reports an error unless a tombstone is all that is left of the only
-// connection.
+// WantTombstone reports a test error unless the connection was replaced with a tombstone and
+// all of its other rows were deleted. The table must have no other connection.
 func (r *Rows) WantTombstone(id string) {
 	r.t.Helper()
 	hot := r.Hot(id)
@@ -168,13 +168,12 @@ func (r *Rows) WantTombstone(id string) {
 	for _, row := range r.All() {
 		switch row.(type) {
 		case *store.Cold, *store.UserPointer, *store.Session:
-			r.t.Errorf("a %T is left", row)
+			r.t.Errorf("the table still contains a %T", row)
 		}
 	}
 }
 
-// Whose asks Asana for the user of an access token. It returns the gid, or "" if the
-// token is not valid.
+// Whose returns the gid of an access token's user, or "" if Asana does not accept the token.
 func (inst *Installation) Whose(access secret.String) string {
 	inst.T.Helper()
 	r, err := http.NewRequest(http.MethodGet, AsanaURL+MePath, nil)
@@ -196,7 +195,7 @@ func (inst *Installation) Whose(access secret.String) string {
 	return me.Data.GID
 }
 
-// Written returns a row as text. Its bytes are in the text as they are, in hexadecimal
+// Written returns a row as text. The text contains each byte field unchanged, in hexadecimal
 // and in base64.
 func Written(row store.Row) string {
 	var b strings.Builder
@@ -209,7 +208,8 @@ func Written(row store.Row) string {
 	return b.String()
 }
 
-// Forms returns a text as it is, decoded from base64url, and both in hexadecimal.
+// Forms returns the encodings in which a text could be stored: the text itself, the bytes
+// that it encodes in base64url, and both in hexadecimal.
 func Forms(text string) []string {
 	all := []string{text, hex.EncodeToString([]byte(text))}
 	if raw, err := base64.RawURLEncoding.DecodeString(text); err == nil && len(raw) >= 16 {
@@ -218,7 +218,7 @@ func Forms(text string) []string {
 	return all
 }
 
-// Holds reports whether a row has the text anywhere, in any of its forms.
+// Holds reports whether a row contains the text, in any of the encodings that Forms returns.
 func Holds(row store.Row, text string) bool {
 	in := Written(row)
 	return slices.ContainsFunc(Forms(text), func(form string) bool { return strings.Contains(in, form) })

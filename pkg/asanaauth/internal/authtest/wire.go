@@ -17,7 +17,7 @@ type Log struct {
 	b  bytes.Buffer
 }
 
-// Write implements [io.Writer]: it adds p to the log.
+// Write implements [io.Writer]. It appends p to the log.
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -31,12 +31,12 @@ func (l *Log) String() string {
 	return l.b.String()
 }
 
-// Says returns how many lines have an attribute with that name and string.
+// Says returns how many attributes in the log have the given name and string value.
 func (l *Log) Says(name, value string) int {
 	return strings.Count(l.String(), `"`+name+`":"`+value+`"`)
 }
 
-// SaysRaw is Says for attributes that are not strings.
+// SaysRaw is like Says, but for values that are not strings.
 func (l *Log) SaysRaw(name, value string) int {
 	return strings.Count(l.String(), `"`+name+`":`+value)
 }
@@ -74,7 +74,7 @@ func (w *Wiretap) Seen() []string {
 	return slices.Clone(w.tokens)
 }
 
-// readBack reads a response's body, and sets a body that can be read again.
+// readBack reads a response's body, and replaces it with a body that can be read again.
 func readBack(resp *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
@@ -82,7 +82,7 @@ func readBack(resp *http.Response) ([]byte, error) {
 	return body, err
 }
 
-// LiveTokens counts those refresh tokens in Seen that Asana still accepts.
+// LiveTokens returns how many of the refresh tokens in Seen are still valid at Asana.
 func (inst *Installation) LiveTokens() int {
 	inst.T.Helper()
 	live := 0
@@ -109,10 +109,11 @@ func (inst *Installation) IsActive(token string) bool {
 	return info.Active
 }
 
-// Tampered changes the JSON of Asana's responses on their way to a process.
+// Tampered is an HTTP transport that changes the JSON in Asana's responses.
 type Tampered struct {
 	Next http.RoundTripper
-	// Change may change the object. It returns the status of the response, or 0 to keep it.
+	// Change can modify the JSON object m. It returns a new status for the response, or 0
+	// to keep the original status.
 	Change func(path string, m map[string]any) (status int)
 }
 

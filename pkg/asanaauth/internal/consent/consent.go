@@ -1,6 +1,7 @@
-// Package consent saves a connection. A sign-in, a link and an import all end with the
-// transaction of [Write.Do]. It makes no request to Asana: the caller passes the tokens and
-// the user. A connection that exists already is replaced and keeps its id.
+// Package consent saves connections. A sign-in, a link and an import all end with the
+// transaction in [Write.Do]. Package consent sends no request to Asana: its caller passes
+// the tokens and the user. If the connection already exists, its rows are replaced, and
+// its id stays the same.
 package consent
 
 import (
@@ -16,55 +17,57 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Consent is a credential from Asana and its user, before it is saved.
+// Consent is a credential that Asana issued, with its owner and its Asana user. [Write]
+// saves it.
 type Consent struct {
 	Kind     asanaauth.Kind
 	Owner    string       // the owner's name
-	ClientID string       // to which the credential was issued; empty for a long-lived token
-	Tokens   asana.Tokens // for a long-lived token, without a refresh token
-	User     asana.User   // whose credential it is
-	Scopes   string       // requested
-	Issued   time.Time    // zero: now
-	Imported store.Hash   // of the imported credential; zero if not imported
+	ClientID string       // the client id that the credential was issued to; empty for a long-lived token
+	Tokens   asana.Tokens // a long-lived token has no refresh token
+	User     asana.User   // the credential's user
+	Scopes   string       // the requested scopes
+	Issued   time.Time    // when Asana issued the tokens; zero means now
+	Imported store.Hash   // the hash of an imported credential; zero if the credential was not imported
 }
 
-// ID returns the id of the consent's connection.
+// ID returns the id of the connection that the consent makes.
 func (c Consent) ID() string {
 	return store.ConnectionID(store.HashText(c.Owner), c.User.GID, string(c.Kind))
 }
 
-// maxTries limits how often the transaction is tried.
+// maxTries limits how many times the transaction is tried.
 const maxTries = 5
 
-// Write is one save of a consent. Call Do once.
+// Write describes the transaction that saves a consent. Call Do once.
 type Write struct {
 	Rows    *row.Rows
 	Ring    *seal.Ring
 	Consent Consent
-	// Also returns one more row to write in the same transaction. hot is the new hot row.
-	// Also may be nil.
+	// The function Also returns one more row to write in the same transaction. hot is the
+	// new hot row. Also may be nil.
 	Also func(tx *row.Tx, hot *store.Hot) (store.Row, error)
-	// Beside is the key of the row that Also replaces. It is read with the other rows. If
-	// it is zero, the row that Also returns must be new.
+	// Beside is the key of the row that Also replaces. Do reads this row before it calls
+	// Also. If Beside is zero, the row that Also returns must be new.
 	Beside store.Key
 	// MayReplace returns an error if the existing connection must not be replaced. It is
-	// called only if a connection exists. If it is nil, any connection is replaced.
+	// called only if a connection exists. If MayReplace is nil, any connection may be
+	// replaced.
 	MayReplace func(before *store.Hot) error
 }
 
-// Written is a saved consent, with the rows as they were written.
+// Written is a saved consent and the rows that were written.
 type Written struct {
 	Hot    *store.Hot
 	Cold   *store.Cold
-	before *store.Hot // nil at a first consent
+	before *store.Hot // the row that was replaced; nil for a new connection
 	from   Write
 }
 
-// Do writes the hot row, the cold row, the pointer of the Asana user, and the row that Also
-// returns, in one transaction. It replaces a connection of the same owner, Asana user and
-// kind.
+// Do writes the hot row, the cold row, the Asana user's pointer to the connection, and the
+// row that Also returns, in one transaction. It replaces an existing connection that has the
+// same owner, Asana user and kind.
 //
-// Errors: those of Also and MayReplace; TryAgain, Internal.
+// Errors: the errors of Also and MayReplace; TryAgain, Internal.
 func (w Write) Do(ctx context.Context) (*Written, error) {
 	id := w.Consent.ID()
 	hotKey, coldKey := store.HotKey(id), store.ColdKey(id)
@@ -110,9 +113,9 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 	return done, nil
 }
 
-// newHot returns the hot row of a new grant. It does not keep a lease, a cool-down or a
-// mark of the old grant. It keeps the epoch, so that sessions in other browsers stay
-// valid.
+// newHot returns the hot row for a new grant. The new row does not keep the lease, the
+// cool-down or the marks of the old grant. It keeps the epoch, so that sessions in other
+// browsers stay valid.
 func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, error) {
 	hot := &store.Hot{
 		Connection: id,
@@ -143,8 +146,8 @@ func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, 
 	return hot, w.Rows.SetTokens(w.Ring, hot, t, now)
 }
 
-// newCold returns the cold row. A service account stays the reader of its workspaces,
-// because the new token belongs to the same account.
+// newCold returns the cold row for a new grant. It keeps the list of workspaces that a service
+// account is the reader of, because the new token belongs to the same service account.
 func (w Write) newCold(hot *store.Hot, now time.Time, before *store.Cold) (*store.Cold, error) {
 	cold := &store.Cold{
 		Connection:     hot.Connection,
@@ -166,8 +169,8 @@ func (w Write) person() row.Person {
 	return row.Person{Owner: secret.New(w.Consent.Owner), Name: u.Name, Email: u.Email, Picture: u.Picture}
 }
 
-// Audit writes the audit line of the saved consent. It also says whether the connection was
-// broken before, or had a revocation that is now dropped.
+// Audit writes an audit line for the saved consent. The line also says whether the connection
+// was broken before, and whether a revocation that was not finished is now dropped.
 func (d *Written) Audit(ctx context.Context, event, caller string) {
 	var more []slog.Attr
 	if d.before != nil && d.before.Status == row.Broken {

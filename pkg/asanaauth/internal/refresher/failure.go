@@ -13,8 +13,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// fail ends a refresh that got no tokens. Only invalid_grant makes the connection broken.
-// Any other error is a problem at Asana or in the configuration, and starts a cool-down.
+// fail handles a refresh that got no tokens. Only invalid_grant makes the connection
+// broken. Any other error is a problem at Asana or in the configuration, and starts a
+// cool-down.
 func (h *holder) fail(ctx context.Context, err error) (*store.Hot, error) {
 	var response *asana.Error
 	errors.As(err, &response)
@@ -31,16 +32,17 @@ func (h *holder) fail(ctx context.Context, err error) (*store.Hot, error) {
 	return h.hot, err
 }
 
-// isRefusal reports whether Asana certainly did not process the request: its status is
-// 3xx or 4xx. After a 5xx, or a 200 that cannot be read, Asana may have rotated the token.
+// isRefusal reports whether Asana certainly did not process the request, which is the
+// case for a 3xx or 4xx status. After a 5xx status, or a 200 response that cannot be
+// read, Asana may have rotated the token.
 func isRefusal(response *asana.Error) bool {
 	return response.Status >= http.StatusMultipleChoices && response.Status < http.StatusInternalServerError
 }
 
-// startCoolDown writes a cool-down and removes the lease, in one write. Until the
-// cool-down ends, no caller asks Asana about this connection. It lasts 2 to 8 s, or
-// retryAfter if that is longer, but at most 5 min. outcomeUnknown reports that Asana may
-// have rotated the token.
+// startCoolDown starts a cool-down and removes the lease, in one write. Until the
+// cool-down ends, no caller sends a request for this connection to Asana. The cool-down
+// lasts a random 2 to 8 s, or retryAfter if that is longer, but at most 5 min.
+// outcomeUnknown says that Asana may have rotated the token.
 func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, outcomeUnknown bool) {
 	wait := max(h.rows.Jitter(coolDownMin, coolDownMax), min(retryAfter, row.RetryAfterMax))
 	until := h.rows.Now().Add(wait)
@@ -53,12 +55,13 @@ func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, ou
 	}
 }
 
-// markBroken marks the connection as broken, because Asana rejected its refresh token. The
-// row must have h's lease and the grant that was sent. The sealed refresh token is kept.
+// markBroken marks the connection as broken after Asana rejected its refresh token. The
+// row must contain h's lease and the grant that was sent. The sealed refresh token stays
+// in the row.
 //
-// If the outcome of an earlier request is unknown, a rotated token may be lost. The
-// reason is then ReasonLostToken, and markBroken raises an alarm, even if the store did
-// not confirm the write.
+// If the outcome of an earlier request is unknown, Asana may have rotated the token in
+// that request, and the new token is lost. In this case, the reason is ReasonLostToken
+// and markBroken raises an alarm, even if the store did not confirm the write.
 func (h *holder) markBroken(ctx context.Context, err error) (*store.Hot, error) {
 	now := h.rows.Now()
 	broke, lost := false, false
@@ -86,7 +89,8 @@ func (h *holder) markBroken(ctx context.Context, err error) (*store.Hot, error) 
 	return nil, &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: fmt.Errorf("rejected: %w", err)}
 }
 
-// readAgain returns the row as it is now and row.ErrChanged, or the error of the read.
+// readAgain reads the row. It returns the row and row.ErrChanged, or the error from the
+// read.
 func (h *holder) readAgain(ctx context.Context) (*store.Hot, error) {
 	ctx, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()
@@ -97,9 +101,10 @@ func (h *holder) readAgain(ctx context.Context) (*store.Hot, error) {
 	return next, row.ErrChanged
 }
 
-// noteOutcomeUnknown is called after a request whose lease has ended. Another holder may
-// have replaced the refresh token that we sent. Asana may end a consent if an old token is
-// used. So if Asana rejects the new token next, that is reported as a lost token.
+// noteOutcomeUnknown sets OutcomeUnknown in the row if another holder has replaced the
+// refresh token that h sent. It is called if h's lease may have ended. Because h used an
+// old token, Asana may end the whole consent. If Asana later rejects the new token, the
+// token is therefore reported as lost.
 func (h *holder) noteOutcomeUnknown(ctx context.Context) {
 	if h.hot == nil {
 		return

@@ -13,14 +13,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// materials is what a holder needs to send a grant to Asana.
+// materials is what a holder needs to send a refresh or a revocation to Asana.
 type materials struct {
 	ring         *seal.Ring
 	refreshToken secret.String // zero if the row has no refresh token
 }
 
-// prepare gets the materials before the lease is taken, because KMS or Secrets Manager may
-// be slow. If the row has no refresh token, prepare does not fetch the client secret.
+// prepare gets the materials. It runs before the lease is taken, because KMS and Secrets
+// Manager may be slow. If the row has no refresh token, prepare does not fetch the client
+// secret.
 func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, error) {
 	ring, err := r.rows.Ring(ctx)
 	if err != nil || len(hot.Refresh) == 0 {
@@ -37,31 +38,30 @@ func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, err
 type holder struct {
 	*Refresher
 	materials
-	sent  *store.Hot // the row as written with the lease; the request sends its grant
-	hot   *store.Hot // the row as last seen; nil if it was deleted
-	lease string     // the random name of the lease
+	sent  *store.Hot // the row as it was written with the lease; contains the grant that is sent
+	hot   *store.Hot // the row as it was last seen; nil if the row was deleted
+	lease string     // the lease's random ID
 	end   time.Time  // when the lease ends
 }
 
-// takeLease writes a lease into the row. The lease ends 12 s after takeLease is called,
-// also if the write is slow.
+// takeLease writes a lease into the row. The lease ends 12 s after takeLease is called, even
+// if the write is slow.
 //
-// takeLease writes once. If another writer came first, it returns row.ErrChanged and the
-// row as it is now, or nil if the row was deleted. If the write fails, it returns another
-// error and hot, and the lease may have been written. If it cannot make a random name, it
-// returns only an error.
+// takeLease tries the write once. If another writer came first, takeLease returns
+// row.ErrChanged and the row's current state, or nil if the row was deleted. If the write
+// fails, it returns a different error and hot. In this case, the lease may have been
+// written. If takeLease cannot generate a random ID, it returns only an error.
 func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, p Policy) (*holder, *store.Hot, error) {
-	name, err := r.rows.RandomID()
+	id, err := r.rows.RandomID()
 	if err != nil {
 		return nil, nil, err
 	}
 	now := r.rows.Now()
 	leased := *hot
-	// The row still has the lease of an earlier holder. That holder died or stalled,
-	// perhaps after Asana rotated the token. Or it wrote the lease, and the response to
-	// the write was lost.
+	// If the row still has an earlier lease, that lease's holder died or stalled, perhaps
+	// after Asana rotated the token. The outcome of the holder's request is unknown.
 	leased.OutcomeUnknown = leased.OutcomeUnknown || leased.Lease != ""
-	leased.Lease, leased.LeaseEnd = name, now.Add(leaseTime)
+	leased.Lease, leased.LeaseEnd = id, now.Add(leaseTime)
 	if p.isRefused(&leased) {
 		leased.RefusedGrant, leased.RefusedAt = leased.Grant, now
 	}
@@ -73,33 +73,33 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	if err != nil {
 		return nil, hot, row.ErrorOf(fmt.Errorf("taking the lease: %w", err))
 	}
-	return &holder{Refresher: r, materials: m, sent: &leased, hot: &leased, lease: name, end: leased.LeaseEnd}, &leased, nil
+	return &holder{Refresher: r, materials: m, sent: &leased, hot: &leased, lease: id, end: leased.LeaseEnd}, &leased, nil
 }
 
-// hasTime reports whether the lease and ctx both last long enough for a request to Asana
-// and the save of its response: 10 s.
+// hasTime reports whether both the lease and ctx last for at least 10 s, the time limit for
+// a request to Asana and the save of its response.
 func (h *holder) hasTime(ctx context.Context) bool {
 	return ctx.Err() == nil && min(h.end.Sub(h.rows.Now()), h.rows.Remaining(ctx)) >= requestAndSave
 }
 
-// hasLease reports whether the row, as last seen, has h's lease.
+// hasLease reports whether the row contained h's lease when h last saw the row.
 func (h *holder) hasLease() bool { return h.hot != nil && h.hot.Lease == h.lease }
 
-// hasSentGrant reports whether hot still has the grant that was sent.
+// hasSentGrant reports whether hot still contains the grant that h sent.
 func (h *holder) hasSentGrant(hot *store.Hot) bool {
 	return hot.Grant == h.sent.Grant && hot.Generation == h.sent.Generation
 }
 
-// removeLease removes h's lease from hot. It keeps another holder's lease.
+// removeLease removes h's lease from hot. It does not remove another holder's lease.
 func (h *holder) removeLease(hot *store.Hot) {
 	if hot.Lease == h.lease {
 		hot.Lease, hot.LeaseEnd = "", time.Time{}
 	}
 }
 
-// release calls change and removes h's lease, in one write. It reports whether the write
-// succeeded. If another holder has taken the lease, it writes nothing. If the store is
-// unavailable, the lease runs out.
+// release applies change to the row and removes h's lease, in one write. It reports whether
+// the write succeeded. If another holder has taken the lease, release writes nothing. If the
+// store is unavailable, the lease stays in the row until it expires.
 func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), row.SaveReserve)
 	defer cancel()
@@ -115,26 +115,26 @@ func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 	return err == nil
 }
 
-// seenLeases records when this process first saw each lease of another holder. The zero
-// value is empty. It is safe for concurrent use.
+// seenLeases records when this process first saw each lease that another holder took. The
+// zero value is empty. A seenLeases is safe for concurrent use.
 type seenLeases struct {
 	mu   sync.Mutex
-	seen map[string]seenLease // by connection
+	seen map[string]seenLease // by the connection's id
 }
 
 type seenLease struct {
-	name  string
+	id    string
 	since time.Time
 }
 
-// maxSeenLeases limits how many leases a process remembers. At the limit, it forgets all
-// of them.
+// maxSeenLeases limits how many leases a process records. At the limit, the process deletes
+// all records.
 const maxSeenLeases = 10_000
 
-// remaining returns how long another holder may still be working under hot's lease. It is
-// zero or less if hot has no lease or a dead one. A lease is dead when LeaseEnd has passed
-// by more than the clock skew. It is also dead when this process has seen it for
-// leaseSeenTime, because a wrong clock may have written LeaseEnd.
+// remaining returns how long another holder may still be using hot's lease. The result is
+// zero or negative if hot has no lease or its lease has expired. A lease has expired when
+// LeaseEnd plus the clock skew has passed. It has also expired when this process has seen
+// the lease for leaseSeenTime, because the holder's clock may be wrong.
 func (l *seenLeases) remaining(hot *store.Hot, now time.Time) time.Duration {
 	if hot.Lease == "" {
 		return 0
@@ -143,12 +143,12 @@ func (l *seenLeases) remaining(hot *store.Hot, now time.Time) time.Duration {
 	return min(hot.LeaseEnd.Add(row.ClockSkew).Sub(now), leaseSeenTime-now.Sub(seen.since))
 }
 
-// note returns when this process first saw hot's lease, and records now if it is new.
+// note returns when this process first saw hot's lease. It records now if the lease is new.
 func (l *seenLeases) note(hot *store.Hot, now time.Time) seenLease {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seen, ok := l.seen[hot.Connection]
-	if ok && seen.name == hot.Lease {
+	if ok && seen.id == hot.Lease {
 		return seen
 	}
 	if l.seen == nil || len(l.seen) >= maxSeenLeases {

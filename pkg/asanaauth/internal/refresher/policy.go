@@ -10,31 +10,32 @@ import (
 // Policy is what a caller requires of an access token. Only its methods decide whether a
 // token must be refreshed.
 type Policy struct {
-	// MinTTL is how long the token must still be valid; half of its lifetime is enough.
+	// MinTTL is how long the token must still be valid. A token that has half of its
+	// lifetime left is always valid long enough.
 	MinTTL time.Duration
-	// RefusedGrant is the grant whose access token the caller reports as refused by
-	// Asana. It is 0 if the caller reports no token.
+	// RefusedGrant is the number of the grant whose access token the caller reports as
+	// refused by Asana. It is 0 if the caller reports no token.
 	RefusedGrant int64
 }
 
-// IsFresh reports whether the row's token can be returned without a refresh. It must be
-// trusted and have MinTTL (at least 5 s) plus one second left. Half of its lifetime is
-// enough if that is less.
+// IsFresh reports whether the row's token can be returned without a refresh. The token
+// must be trusted, and must be valid for MinTTL (at least 5 s) plus one second. If half
+// of the token's lifetime is shorter, the token must be valid for half of its lifetime.
 func (p Policy) IsFresh(hot *store.Hot, now time.Time) bool {
 	lifetime := hot.Expires.Sub(hot.Issued)
 	need := min(max(p.MinTTL, minUsable)+time.Second, lifetime/2)
 	return p.isTrusted(hot, now) && hot.Expires.Sub(now) >= need
 }
 
-// isUsable reports whether the row's token can still be returned to a caller that cannot
-// get a new one now. It must be trusted and have more than 5 s left.
+// isUsable reports whether the row's token can be returned to a caller that cannot get a
+// new token now. The token must be trusted and must be valid for more than 5 s.
 func (p Policy) isUsable(hot *store.Hot, now time.Time) bool {
 	return p.isTrusted(hot, now) && hot.Expires.Sub(now) > minUsable
 }
 
-// isTrusted reports whether the row's token may be returned. The connection must be active,
-// and the token must not be reported as refused. A token that was issued in the future is
-// not trusted, because a wrong clock wrote its times.
+// isTrusted reports whether the row's token may be returned. The connection must be
+// active, and the token must not be reported as refused. If the token was issued in the
+// future, the clock that wrote the row was wrong, and the token is not trusted.
 func (p Policy) isTrusted(hot *store.Hot, now time.Time) bool {
 	return hot.Status == row.Active && !p.isRefused(hot) && !hot.Issued.After(now.Add(row.ClockSkew))
 }
@@ -43,19 +44,19 @@ func (p Policy) isRefused(hot *store.Hot) bool {
 	return hot.Grant == hot.RefusedGrant || hot.Grant == p.RefusedGrant
 }
 
-// isFirstReport reports whether the caller is the first one to report the row's token as
+// isFirstReport reports whether the caller is the first to report the row's token as
 // refused.
 func (p Policy) isFirstReport(hot *store.Hot) bool {
 	return hot.Grant == p.RefusedGrant && hot.Grant != hot.RefusedGrant
 }
 
-// coolDownLeft returns the time until a request about this connection may be sent to Asana.
+// coolDownLeft returns the time until the next request for hot's connection may be sent.
 func coolDownLeft(hot *store.Hot, now time.Time) time.Duration {
 	return row.Until(hot.CoolUntil, now, row.RetryAfterMax)
 }
 
-// UntilNextReport returns the time until a token of the connection may be reported as
-// refused again, or zero if it may be reported now.
+// UntilNextReport returns the time until another token of hot's connection may be
+// reported as refused. It returns zero if a token may be reported now.
 func UntilNextReport(hot *store.Hot, now time.Time) time.Duration {
 	return row.Until(hot.RefusedAt.Add(reportInterval), now, reportInterval)
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Refresh returns a hot row whose access token is fresh by p ([Policy.IsFresh]): hot
-// itself, or a row with a new token. It asks Asana, or waits for another caller that
-// does, until ctx's deadline. If another caller holds the lease, or Asana cannot be asked
-// now, Refresh may return a row whose token is not fresh but still usable: more than 5 s
-// are left.
+// Refresh returns a hot row whose access token is fresh according to p
+// ([Policy.IsFresh]): either hot itself, or a row with a new token. Until ctx's deadline,
+// Refresh requests a token from Asana, or waits for another caller that does. If another
+// caller holds the lease, or if no request may be sent now, Refresh may return a row
+// whose token is not fresh. Such a token is still valid for more than 5 s.
 //
 // With Config.Join, callers in this process that have no usable token share one refresh.
-// Each keeps its own deadline and policy.
+// Each caller keeps its own deadline and policy.
 //
-// Audit lines name the caller of ctx. Errors: ReconnectRequired, TryAgain,
+// Audit lines contain the caller's name from ctx. Errors: ReconnectRequired, TryAgain,
 // AsanaUnavailable, Misconfigured, Internal.
 func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
 	if !r.join || p.isUsable(hot, r.rows.Now()) {
@@ -30,7 +30,7 @@ func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 	}
 	key := fmt.Sprint(hot.Connection, " ", hot.Epoch, " ", hot.Grant)
 	result := make(chan singleflight.Result, 1)
-	// DoChan cannot be used, because Wait must count the flight before it starts.
+	// Do not use DoChan, because Wait must count the refresh before it starts.
 	r.flights.Go(func() {
 		got, err, _ := r.flight.Do(key, func() (any, error) {
 			ctx, cancel := r.rows.WithTimeout(context.WithoutCancel(ctx), row.CallerTime)
@@ -54,7 +54,7 @@ func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 	}
 }
 
-// refresh is Refresh without joining other callers.
+// refresh is like Refresh, but does not share a refresh with other callers.
 func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
 	for {
 		now := r.rows.Now()
@@ -80,10 +80,12 @@ func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 	}
 }
 
-// step does the next step for hot. It returns one of:
-//   - a row to serve, and no error;
-//   - row.ErrChanged and the row to continue with, or nil if the row was deleted;
-//   - another error, and the row as last seen or nil. Its token may still be usable.
+// step does the next step of a refresh. It returns one of the following:
+//   - The row whose token the caller gets, and no error.
+//   - The row with which refresh must continue, and row.ErrChanged. If the row was deleted,
+//     the result is nil.
+//   - The row as it was last seen, or nil, and another error. The row's token may still be
+//     usable.
 func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
 	now := r.rows.Now()
 	if err := r.checkClientID(ctx, hot); err != nil {
@@ -116,9 +118,9 @@ func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.
 	return h.request(ctx)
 }
 
-// checkClientID returns Misconfigured if the grant was issued to another client id, for
-// example if a row was copied from staging to production. Asana would reject that grant
-// as invalid, and the connection would be marked as broken although it is not.
+// checkClientID returns Misconfigured if the grant was issued to a different client id, for
+// example because a row was copied from staging to production. Asana would reject the grant
+// as invalid, and the connection would be marked as broken by mistake.
 func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 	if !row.TraitsOf(hot.Kind).IsGrant || hot.ClientID == r.clientID {
 		return nil
@@ -128,9 +130,10 @@ func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 	return &asanaauth.Error{Kind: asanaauth.Misconfigured, Err: err}
 }
 
-// refuseDuringCoolDown returns TryAgain and the row, because Asana must not be asked before
-// wait has passed. If the caller is the first to report the token as refused, the token is
-// no longer returned. Then every caller must wait for the refresh after the cool-down.
+// refuseDuringCoolDown returns TryAgain and the row, because no request may be sent to Asana
+// before wait has passed. If the caller is the first to report the token as refused,
+// refuseDuringCoolDown marks the token as refused. From then on, every caller must wait for
+// the refresh after the cool-down.
 func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p Policy, wait time.Duration) (*store.Hot, error) {
 	if p.isFirstReport(hot) {
 		ctx, cancel := r.rows.WithTimeout(ctx, row.SaveReserve)
@@ -153,9 +156,10 @@ func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p 
 	return hot, row.TryAgain(wait, errors.New("cooling down"))
 }
 
-// serveDuringRefresh is called while another caller refreshes the connection. It returns
-// hot if its token is usable. Otherwise it waits for 100 to 400 ms, but at most for left,
-// the remaining time of the lease. Then it returns row.ErrChanged and the row read again.
+// serveDuringRefresh is called while another caller refreshes the connection. It returns hot
+// if hot's token is usable. Otherwise, it waits for 100 to 400 ms, but not longer than left,
+// the remaining time of the lease. It then reads the row again, and returns the row and
+// row.ErrChanged.
 func (r *Refresher) serveDuringRefresh(ctx context.Context, hot *store.Hot, p Policy, left time.Duration) (*store.Hot, error) {
 	if p.isUsable(hot, r.rows.Now()) {
 		return hot, nil

@@ -8,8 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// request asks Asana for tokens and saves them. From the request to the save it ignores
-// the caller's cancellation, because the response may be the only copy of a rotated token.
+// request sends a refresh request to Asana and saves the tokens. From the request to the
+// save, it ignores the caller's cancellation, because the response may contain the only
+// copy of a rotated token.
 func (h *holder) request(ctx context.Context) (*store.Hot, error) {
 	if !h.hasTime(ctx) {
 		h.release(ctx, func(*store.Hot) {})

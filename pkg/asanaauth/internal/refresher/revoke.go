@@ -18,26 +18,26 @@ import (
 // Revocation is the result of [Refresher.Revoke].
 type Revocation struct {
 	Status  asanaauth.Status // Disconnected, or Revoking if Revoke must be called again
-	Revoked bool             // Asana confirmed the revocation
+	Revoked bool             // whether Asana confirmed the revocation
 }
 
-// ErrOtherEpoch is returned by [Refresher.Revoke] if the row is missing or no longer has
-// the epoch that the caller read: another caller has disconnected the connection.
+// ErrOtherEpoch is returned by [Refresher.Revoke] if another caller has disconnected the
+// connection. The row is missing, or no longer has the epoch that the caller read.
 var ErrOtherEpoch = errors.New("disconnected by another caller")
 
 // errLater reports that a connection cannot be revoked now. It stays revoking.
 var errLater = errors.New("the revocation must wait")
 
 // Revoke disconnects a connection if its row still has hot's epoch. It marks the row as
-// revoking, which ends every session and erases the access token. Then it takes the lease,
-// revokes the refresh token at Asana, and replaces the rows by a tombstone. If the row is
-// revoking already, it continues.
+// revoking, which ends every session and erases the access token. It then takes the lease,
+// revokes the refresh token at Asana, and replaces the rows with a tombstone. If the row is
+// already marked as revoking, Revoke skips the first step.
 //
-// If Revoke cannot do that before ctx's deadline, the connection stays revoking, and Revoke
-// returns no error.
+// If Revoke cannot revoke the token before ctx's deadline, the connection stays revoking,
+// and Revoke returns no error.
 //
-// Errors: ErrOtherEpoch; TryAgain if the person connected again meanwhile, or the store is
-// unavailable; Misconfigured, Internal.
+// Errors: ErrOtherEpoch; TryAgain if the person connected again during the call, or the
+// store is unavailable; Misconfigured, Internal.
 func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, error) {
 	hot, err := r.markRevoking(ctx, hot)
 	if err != nil {
@@ -69,8 +69,9 @@ func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, err
 	}
 }
 
-// markRevoking does the first write. It sets the status and a new epoch, which ends every
-// session, and erases the access token. It keeps another holder's lease.
+// markRevoking sets the row's status to revoking, sets a new epoch, and erases the access
+// token. The new epoch ends every session. markRevoking does not remove another holder's
+// lease.
 func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Hot, error) {
 	newEpoch, err := r.rows.RandomID()
 	if err != nil {
@@ -84,7 +85,7 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 		known := first
 		first = false
 		if !known && now.Epoch == newEpoch {
-			return errDone // this is our own write: its response was lost, and the row changed afterwards
+			return errDone // our own write succeeded, but its response was lost and the row has changed since
 		}
 		if !known && (now.Epoch != hot.Epoch || !row.IDMatches(now)) {
 			return ErrOtherEpoch
@@ -98,7 +99,7 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 		now.Status, now.Reason, now.Epoch = row.Revoking, "", newEpoch
 		row.EraseAccess(now)
 		if now.CoolUntil.Equal(now.RefusedAt.Add(reportInterval)) {
-			now.CoolUntil = time.Time{} // a report set it, so Asana may be asked
+			now.CoolUntil = time.Time{} // a report of a refused token set it, so a revocation may be sent
 		}
 		return nil
 	})
@@ -112,11 +113,11 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 }
 
 // revokeStep does the next step for a revoking row. revoked reports whether Asana confirmed
-// the revocation. err is one of:
-//   - nil if the tombstone is written;
-//   - row.ErrChanged if the caller must continue with next, or with the row read again if
-//     next is nil;
-//   - errLater if the connection cannot be revoked now.
+// the revocation. err is one of the following:
+//   - It is nil if the tombstone is written.
+//   - It is row.ErrChanged if the caller must continue with the row next. If next is nil, the
+//     caller must read the row again.
+//   - It is errLater if the connection cannot be revoked now.
 func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked bool, next *store.Hot, err error) {
 	now := r.rows.Now()
 	wait := coolDownLeft(hot, now)
@@ -131,8 +132,8 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 	}
 	m, err := r.prepare(ctx, hot)
 	if errors.Is(err, seal.ErrOpen) && !errors.Is(err, seal.ErrUnknownKey) {
-		// A token that does not open cannot be revoked. It is erased without a
-		// request. OpenField has raised an alarm.
+		// A token that cannot be opened cannot be revoked. Erase the token without a
+		// request. OpenField has already raised an alarm.
 		m, err = materials{}, nil
 	}
 	if err != nil {
@@ -146,8 +147,8 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 	return h.revokeAndErase(ctx)
 }
 
-// changedAfter returns row.ErrChanged if a wait returned nil, and errLater if it returned
-// an error.
+// changedAfter returns row.ErrChanged if err is nil, and errLater otherwise. err is the result
+// of a wait.
 func changedAfter(err error) error {
 	if err != nil {
 		return errLater
@@ -155,7 +156,7 @@ func changedAfter(err error) error {
 	return row.ErrChanged
 }
 
-// changedOrLater returns row.ErrChanged if err is that, and errLater for any other error.
+// changedOrLater returns row.ErrChanged if err is row.ErrChanged, and errLater otherwise.
 func changedOrLater(err error) error {
 	if errors.Is(err, row.ErrChanged) {
 		return row.ErrChanged
@@ -163,8 +164,8 @@ func changedOrLater(err error) error {
 	return errLater
 }
 
-// revokeAndErase revokes the refresh token at Asana, and erases the connection if the row
-// still has the grant that was revoked.
+// revokeAndErase revokes the refresh token at Asana. It then erases the connection, if the
+// row still has the grant that was revoked.
 func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.Hot, err error) {
 	if !h.hasTime(ctx) {
 		h.release(ctx, func(*store.Hot) {})
@@ -184,8 +185,9 @@ func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.
 	return revoked, nil, nil
 }
 
-// revoke asks Asana to revoke a refresh token (RFC 7009). It returns false and sends no
-// request if refresh is zero, or if the revocation could end another connection here.
+// revoke asks Asana to revoke a refresh token (RFC 7009). If refresh is zero, or if the
+// revocation could end another connection in this table, revoke sends no request and returns
+// false.
 func (h *holder) revoke(ctx context.Context, refresh secret.String) (revoked bool, err error) {
 	if refresh.IsZero() {
 		return false, nil
@@ -213,8 +215,8 @@ func (h *holder) revocationFailed(ctx context.Context, err error) {
 }
 
 // isGrantShared reports whether another active or broken connection in this table has a
-// grant of the same Asana user and client id. Asana does not document whether a
-// revocation ends one token or the user's whole consent.
+// grant for the same Asana user and client id. A revocation could also end that grant: Asana
+// does not document whether a revocation ends one token or the user's whole consent.
 func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, error) {
 	cursor := ""
 	for {
@@ -229,7 +231,7 @@ func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, er
 				keys = append(keys, store.HotKey(p.Connection))
 			}
 		}
-		rows, err := r.rows.Read(ctx, "the user's connections", keys...) // without keys, it returns no rows
+		rows, err := r.rows.Read(ctx, "the user's connections", keys...) // returns no rows if keys is empty
 		if err != nil {
 			return false, err
 		}
@@ -249,9 +251,9 @@ func isSharedWith(other, hot *store.Hot) bool {
 		len(other.Refresh) > 0 && (other.Status == row.Active || other.Status == row.Broken)
 }
 
-// erase replaces the connection by a tombstone, if the row still has the grant that was
-// revoked. If the row has another grant, its token was not revoked. Then erase returns
-// row.ErrChanged and that row.
+// erase replaces the connection's rows with a tombstone, if the hot row still has the grant
+// that was revoked. If the row has another grant, that grant was not revoked, and erase
+// returns row.ErrChanged and the row.
 func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
 	ctx, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()

@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// save saves new tokens. The row must still have the grant and the generation that were
-// sent. It need not have h's lease, and its other changes are kept. callerEnd is the
-// caller's deadline.
+// save writes new tokens into the row. The row must still have the grant and the generation
+// that were sent, but h's lease may have expired. save keeps all other changes in the row.
+// callerEnd is the caller's deadline.
 func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.Time) (*store.Hot, error) {
 	saving, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()
@@ -49,11 +49,11 @@ func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.T
 	return h.failedSave(ctx, unsaved, tokens, err)
 }
 
-// setTokens puts the tokens of a response into hot. A revoking connection keeps only the
-// refresh token, so that it can be revoked.
+// setTokens writes the tokens from a response into hot. If the connection is revoking,
+// setTokens writes only the refresh token, which must still be revoked.
 func (h *holder) setTokens(hot *store.Hot, tokens asana.Tokens) error {
 	if tokens.Refresh.IsZero() && !h.isPrimary(hot.Refresh) {
-		tokens.Refresh = h.refreshToken // sealed again under the primary key
+		tokens.Refresh = h.refreshToken // seal it again with the primary key
 	}
 	t := row.Tokens{Access: tokens.Access, Refresh: tokens.Refresh, ExpiresIn: tokens.ExpiresIn}
 	if err := h.rows.SetTokens(h.ring, hot, t, h.rows.Now()); err != nil {
@@ -67,7 +67,7 @@ func (h *holder) setTokens(hot *store.Hot, tokens asana.Tokens) error {
 	return nil
 }
 
-// isPrimary reports whether a field is sealed under the primary key.
+// isPrimary reports whether a field is sealed with the primary key.
 func (h *holder) isPrimary(s secret.Sealed) bool {
 	id, ok := seal.KeyOf(s)
 	return ok && id == h.ring.Primary()
@@ -82,8 +82,9 @@ func (h *holder) auditRefreshed(ctx context.Context, now *store.Hot, recovered b
 }
 
 // failedSave handles tokens that could not be saved. If Asana did not rotate the refresh
-// token, no token is lost, and the caller gets the new access token. If it did, the only
-// valid refresh token is lost. Then failedSave raises an alarm and returns err.
+// token, no token is lost, and the caller gets the new access token. If Asana did rotate the
+// refresh token, the new refresh token is lost. failedSave then raises an alarm and returns
+// err.
 func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asana.Tokens, err error) (*store.Hot, error) {
 	if !tokens.Refresh.IsZero() && !tokens.Refresh.Equal(h.refreshToken) {
 		h.rows.Alarm(ctx, row.AlarmUnsaved, unsaved.Connection, err)
@@ -94,12 +95,13 @@ func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asan
 	return unsaved, nil
 }
 
-// revokeOrphaned handles new tokens that cannot be saved because the row has another
-// grant. If the connection was disconnected, it revokes them. If the person connected
-// again or another holder refreshed, it forgets them, because a revocation could end the
-// grant in the row. there is the row as it is now, or nil if it was deleted.
-func (h *holder) revokeOrphaned(ctx context.Context, there *store.Hot, tokens asana.Tokens, callerEnd time.Time) {
-	if there != nil && there.Status != row.Disconnected {
+// revokeOrphaned handles new tokens that cannot be saved because the row has another grant.
+// If the connection was disconnected, revokeOrphaned revokes the tokens. If the person
+// connected again, or another holder refreshed, revokeOrphaned discards the tokens, because
+// a revocation could end the grant in the row. current is the row as it is now, or nil if
+// the row was deleted.
+func (h *holder) revokeOrphaned(ctx context.Context, current *store.Hot, tokens asana.Tokens, callerEnd time.Time) {
+	if current != nil && current.Status != row.Disconnected {
 		return
 	}
 	refresh := h.refreshToken

@@ -1,7 +1,7 @@
 // Package requests sends the requests to Asana that several packages share: token
 // requests, revocations, introspections, and requests for a token's user. Each request
-// has a time limit of 8 s. Token requests use the client secret that Asana accepts. Every
-// error that a method returns is an [*asanaauth.Error].
+// has a time limit of 8 s. If several client secrets are configured, a token request uses
+// the one that Asana accepts. All methods return errors of type [*asanaauth.Error].
 package requests
 
 import (
@@ -31,7 +31,7 @@ type Requests struct {
 	secrets *clientsecret.Secrets
 }
 
-// New returns Requests. The error reports every missing field, except Rows.
+// New returns a Requests. The error names every missing field. It does not check Rows.
 func New(c Config) (*Requests, error) {
 	err := errors.Join(row.Missing(c.Asana == nil, "Asana"), row.Missing(c.Secrets == nil, "Secrets"))
 	if err != nil {
@@ -40,7 +40,8 @@ func New(c Config) (*Requests, error) {
 	return &Requests{c.Rows, c.Asana, c.Secrets}, nil
 }
 
-// Ready makes sure that a client secret is in memory. Errors: TryAgain.
+// Ready fetches the client secrets if none are in memory. Call Ready before a request whose
+// response must not be lost. Errors: TryAgain.
 func (r *Requests) Ready(ctx context.Context) error {
 	if err := r.secrets.Ready(ctx); err != nil {
 		return row.TryAgain(0, err)
@@ -48,8 +49,8 @@ func (r *Requests) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Exchange exchanges an authorization code for tokens (RFC 6749 section 4.1.3). Errors:
-// those of [Requests.Refresh].
+// Exchange exchanges an authorization code for tokens (RFC 6749 section 4.1.3). Errors: the
+// errors of [Requests.Refresh].
 func (r *Requests) Exchange(ctx context.Context, code, verifier secret.String, redirectURI string) (asana.Tokens, error) {
 	var tokens asana.Tokens
 	err := r.withSecret(ctx, "", func(ctx context.Context, clientSecret secret.String) (err error) {
@@ -60,11 +61,11 @@ func (r *Requests) Exchange(ctx context.Context, code, verifier secret.String, r
 }
 
 // Refresh exchanges a refresh token for tokens (RFC 6749 section 6). If Asana rejects a
-// client secret, Refresh sends the request again with the next one. connection is the
-// connection in the alarm, and may be empty.
+// client secret, Refresh sends the request again with the next client secret. If Asana
+// rejects every client secret, Refresh raises the alarm client_secret_rejected and returns
+// Misconfigured. connection is the connection that the alarm names, and may be empty.
 //
-// Errors: Misconfigured if Asana rejects every client secret, with the alarm
-// client_secret_rejected; AsanaUnavailable; both wrap an [*asana.Error].
+// Errors: Misconfigured and AsanaUnavailable. Both wrap an [*asana.Error].
 func (r *Requests) Refresh(ctx context.Context, connection string, refresh secret.String) (asana.Tokens, error) {
 	var tokens asana.Tokens
 	err := r.withSecret(ctx, connection, func(ctx context.Context, clientSecret secret.String) (err error) {
@@ -74,7 +75,7 @@ func (r *Requests) Refresh(ctx context.Context, connection string, refresh secre
 	return tokens, wrap("refreshing", err)
 }
 
-// Revoke revokes a refresh token (RFC 7009). Errors: those of Refresh.
+// Revoke revokes a refresh token (RFC 7009). Errors: the errors of Refresh.
 func (r *Requests) Revoke(ctx context.Context, connection string, refresh secret.String) error {
 	return wrap("revoking", r.withSecret(ctx, connection, func(ctx context.Context, clientSecret secret.String) error {
 		return r.asana.Revoke(ctx, clientSecret, refresh)
@@ -92,8 +93,8 @@ func (r *Requests) withSecret(ctx context.Context, connection string, request fu
 	return err
 }
 
-// clientRejected reports whether Asana rejected the client id or the client secret, not
-// the token.
+// clientRejected reports whether Asana rejected the client id or the client secret, rather
+// than the token.
 func clientRejected(err error) bool {
 	var e *asana.Error
 	return errors.As(err, &e) && (e.Code == asana.InvalidClient || e.Code == asana.UnauthorizedClient)
@@ -108,8 +109,8 @@ func (r *Requests) Introspect(ctx context.Context, token secret.String) (asana.I
 	return info, RateLimited(wrap("introspecting", err))
 }
 
-// Me returns the user of an access token (GET /users/me). Errors: TryAgain if Asana's rate
-// limit is reached; AsanaUnavailable, also if Asana refuses the request.
+// Me returns an access token's user (GET /users/me). Errors: TryAgain if Asana's rate limit
+// is reached; AsanaUnavailable, also if Asana refuses the request.
 func (r *Requests) Me(ctx context.Context, access secret.String) (asana.User, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -117,8 +118,8 @@ func (r *Requests) Me(ctx context.Context, access secret.String) (asana.User, er
 	return user, RateLimited(wrap("asking whose token it is", err))
 }
 
-// UserInfo returns the user of an access token from the UserInfo endpoint (OpenID Connect
-// Core section 5.3). Errors: AsanaUnavailable.
+// UserInfo returns an access token's user from the UserInfo endpoint (OpenID Connect Core
+// section 5.3). Errors: AsanaUnavailable.
 func (r *Requests) UserInfo(ctx context.Context, access secret.String) (asana.UserInfo, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -126,11 +127,11 @@ func (r *Requests) UserInfo(ctx context.Context, access secret.String) (asana.Us
 	return info, wrap("asking UserInfo", err)
 }
 
-// ErrIdentitiesDisagree reports that Asana named different users for one token.
+// ErrIdentitiesDisagree is returned if Asana names different users for the same token.
 var ErrIdentitiesDisagree = errors.New("asana named different users for one token")
 
-// wrap adds to err what was being done, and wraps it with ErrorOf. It returns nil if err is
-// nil.
+// wrap adds the text doing to err, and wraps the result with ErrorOf. If err is nil, wrap
+// returns nil.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -138,8 +139,8 @@ func wrap(doing string, err error) error {
 	return ErrorOf(fmt.Errorf("%s: %w", doing, err))
 }
 
-// ErrorOf wraps an error of Asana, of the store or of the keyring in an
-// [*asanaauth.Error]. It does not change an error that already wraps one.
+// ErrorOf wraps an error from Asana, the store or the keyring in an [*asanaauth.Error]. It
+// returns err unchanged if err already wraps an [*asanaauth.Error].
 func ErrorOf(err error) error {
 	var known *asanaauth.Error
 	var response *asana.Error
@@ -149,14 +150,14 @@ func ErrorOf(err error) error {
 	return row.ErrorOf(err)
 }
 
-// IsStatus reports whether err is a response of Asana with the HTTP status.
+// IsStatus reports whether err is about a response from Asana with the given HTTP status.
 func IsStatus(err error, status int) bool {
 	var response *asana.Error
 	return errors.As(err, &response) && response.Status == status
 }
 
-// RateLimited turns a 429 of Asana into TryAgain with its Retry-After. It returns any other
-// error unchanged.
+// RateLimited converts a 429 response from Asana into TryAgain, with the response's
+// Retry-After. It returns any other error unchanged.
 func RateLimited(err error) error {
 	var response *asana.Error
 	if errors.As(err, &response) && response.Status == http.StatusTooManyRequests {

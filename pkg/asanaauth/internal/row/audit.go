@@ -15,11 +15,11 @@ const (
 	AuditReconnect = "reconnect_required" // the connection was marked as broken
 	AuditRevoked   = "revoked"            // Asana confirmed a revocation
 	AuditImported  = "imported"           // a credential was imported
-	AuditDenied    = "denied"             // a caller named a wrong owner or person
+	AuditDenied    = "denied"             // a caller named the wrong owner or person
 )
 
-// Audit writes an audit line: the event, the connection, the hash of its owner, and the
-// caller.
+// Audit writes an audit line that contains the event, the connection, the hash of the
+// connection's owner, and the caller.
 func (t *Table) Audit(ctx context.Context, event, caller string, hot *store.Hot, more ...slog.Attr) {
 	attrs := append([]slog.Attr{
 		slog.String("audit", event),
@@ -30,9 +30,9 @@ func (t *Table) Audit(ctx context.Context, event, caller string, hot *store.Hot,
 	t.log.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
 }
 
-// AuditDeniedOwner writes the audit line for a caller that tried to redeem a connect code
-// with a wrong owner or person. The connection does not exist yet. owner is the hash of the
-// link's owner.
+// AuditDeniedOwner writes an audit line for a caller that tried to redeem a connect code
+// with the wrong owner or person. The line names no connection, because none exists yet.
+// owner is the hash of the link's owner.
 func (t *Table) AuditDeniedOwner(ctx context.Context, owner store.Hash, caller string) {
 	t.log.LogAttrs(ctx, slog.LevelInfo, "audit",
 		slog.String("audit", AuditDenied), slog.String("owner_hash", owner.String()), slog.String("caller", caller))
@@ -44,11 +44,11 @@ const (
 	AlarmWrongClient    = "wrong_client_id"        // a row's grant was issued to another client id
 	AlarmUnsaved        = "rotated_token_unsaved"  // Asana rotated a refresh token, and the save failed
 	AlarmLost           = "rotated_token_lost"     // Asana rejected a refresh token that it had probably rotated
-	AlarmUnseal         = "unseal_failed"          // a sealed field does not open
+	AlarmUnseal         = "unseal_failed"          // a sealed field cannot be opened
 )
 
-// Alarm writes a log line that an operator must look at. template.yaml turns such lines
-// into metrics. connection may be empty, and err may be nil.
+// Alarm writes a log line that an operator must look at. template.yaml defines a metric for
+// each alarm. connection may be empty, and err may be nil.
 func (t *Table) Alarm(ctx context.Context, name, connection string, err error) {
 	attrs := []slog.Attr{slog.String("alarm", name)}
 	if connection != "" {

@@ -9,12 +9,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Connection is an opened connection: its rows as they were read and checked for one
-// caller and one request. It does not show later changes, so open a connection anew for
-// each request. It is not safe for concurrent use.
+// Connection is an opened connection: its rows, as they were read and checked for one caller
+// and one request. A Connection does not show later changes, so open one for each request. It
+// is not safe for concurrent use.
 type Connection struct{ opened Opened }
 
-// ID returns the connection's id, as in asanaauth.Details.
+// ID returns the connection's id, which is also the ID in asanaauth.Details.
 func (c *Connection) ID() string { return c.opened.Hot.Connection }
 
 // Kind returns the kind of the connection's credential.
@@ -24,18 +24,18 @@ func (c *Connection) Kind() asanaauth.Kind { return asanaauth.Kind(c.opened.Hot.
 // disconnected connection.
 func (c *Connection) AsanaUser() string { return c.opened.Hot.AsanaGID }
 
-// Opened is the content of a [Connection]. Only packages of this module can use it, with
+// Opened is the content of a [Connection]. Only packages in this module can access it, with
 // [Wrap] and [Unwrap].
 type Opened struct {
 	Hot    *store.Hot  // never nil
 	Cold   *store.Cold // nil for a tombstone, or if the row is missing
-	Ring   *seal.Ring  // opens the sealed fields of both rows
-	Caller string      // in audit lines
-	Owner  string      // the name that the caller gave; may be empty
-	// Session reports whether a browser's session opened the connection. The session
-	// ends when the connection's epoch changes.
+	Ring   *seal.Ring  // the data keys, which open the sealed fields in both rows
+	Caller string      // the caller's name in audit lines
+	Owner  string      // the owner's name that the caller passed; may be empty
+	// Session is true if a browser's session opened the connection. The session ends when
+	// the connection's epoch changes.
 	Session bool
-	Traits  Traits // of the credential's kind; set by Wrap
+	Traits  Traits // the traits of the credential's kind; set by Wrap
 }
 
 // Wrap returns a Connection with the content o, and sets its Traits.
@@ -44,26 +44,26 @@ func Wrap(o Opened) *Connection {
 	return &Connection{o}
 }
 
-// Unwrap returns the content of c. A package that writes the hot row must set Hot to the
-// new row.
+// Unwrap returns the content of c. A package that writes the connection's hot row must set
+// the field Hot to the new row.
 func Unwrap(c *Connection) *Opened { return &c.opened }
 
-// IDMatches reports whether the row's id matches its contents. It computes the id from the
-// owner, the Asana user and the kind. If the row was copied to another id, or one of the
-// three was changed, it does not match.
+// IDMatches reports whether a hot row's id matches its contents. The id is a hash of the
+// owner, the Asana user and the kind. If an attacker copies a row to another id, or changes
+// one of these three values, the id does not match.
 func IDMatches(hot *store.Hot) bool {
 	return isGID(hot.AsanaGID) && store.ConnectionID(hot.Owner, hot.AsanaGID, hot.Kind) == hot.Connection
 }
 
-// isGID reports whether s looks like one of Asana's ids.
+// isGID reports whether s has the format of a gid, Asana's name for an id.
 func isGID(s string) bool { return s != "" && len(s) <= 30 && strings.Trim(s, "0123456789") == "" }
 
-// IsAuthentic reports whether hot is a tombstone or its id matches. The id of a tombstone
-// cannot be checked, because a tombstone does not keep its Asana user.
+// IsAuthentic reports whether hot is a tombstone or its id matches its contents. A
+// tombstone's id cannot be checked, because a tombstone does not contain the Asana user.
 func IsAuthentic(hot *store.Hot) bool { return hot.Status == Disconnected || IDMatches(hot) }
 
-// IsConsistent reports whether the hot and the cold row belong to the same consent, or the
-// hot row is a tombstone.
+// IsConsistent reports whether the hot row and the cold row belong to the same consent. It
+// also returns true if the hot row is a tombstone.
 func (o *Opened) IsConsistent() bool {
 	if o.Hot.Status == Disconnected {
 		return true
@@ -71,15 +71,16 @@ func (o *Opened) IsConsistent() bool {
 	return o.Cold != nil && o.Cold.Generation == o.Hot.Generation
 }
 
-// maxReads limits how often the hot and the cold row are read until they belong together. A
-// read of several rows is not a snapshot.
+// maxReads limits how many times the hot row and the cold row are read until they are
+// consistent. A read of several rows is not a snapshot.
 const maxReads = 3
 
-// Open reads and checks a connection. If owner is not empty and is not the connection's
-// owner, Open writes an audit line and returns NotFound. caller is the name in audit lines.
+// Open reads and checks a connection. If owner is neither empty nor the connection's owner,
+// Open writes an audit line and returns NotFound. caller is the caller's name in audit lines.
 //
-// If the cold row is missing or of another consent, the connection is inconsistent. Then it
-// can only be disconnected, and every other use returns TryAgain.
+// If the cold row is missing or belongs to another consent, the connection is inconsistent.
+// An inconsistent connection can only be disconnected. Every other call with it returns
+// TryAgain.
 //
 // Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
 // if owner is not a valid name; TryAgain; Internal.
@@ -117,9 +118,9 @@ func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection,
 	}
 }
 
-// OpenMany reads and checks connections, and returns them by id. They get the caller and
-// the ring of asking. It leaves out a connection that is missing or disconnected, whose
-// id does not match its contents, or whose rows do not belong together.
+// OpenMany reads and checks connections, and returns them by id. The opened connections use
+// the caller and the data keys of asking. OpenMany leaves out a connection if it is missing
+// or disconnected, if its id does not match its contents, or if its rows are inconsistent.
 func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (map[string]*Connection, error) {
 	opened := map[string]*Connection{}
 	for range maxReads {
@@ -127,7 +128,7 @@ func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (
 		for _, id := range ids {
 			keys = append(keys, store.HotKey(id), store.ColdKey(id))
 		}
-		rows, err := r.Read(ctx, "connections", keys...) // without keys, it returns no rows
+		rows, err := r.Read(ctx, "connections", keys...) // returns no rows if keys is empty
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +152,7 @@ func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (
 	return opened, nil
 }
 
-// ReadHot reads the hot row of a connection. Errors: ReconnectRequired if it is missing;
+// ReadHot reads a connection's hot row. Errors: ReconnectRequired if the row is missing;
 // TryAgain, Internal.
 func (t *Table) ReadHot(ctx context.Context, connection string) (*store.Hot, error) {
 	key := store.HotKey(connection)

@@ -12,7 +12,7 @@ import (
 )
 
 // Describe returns what a backend may know about a connection. Errors: TryAgain, also if
-// its rows do not belong together; Internal.
+// the connection's rows are inconsistent; Internal.
 func (r *Rows) Describe(ctx context.Context, c *Connection) (asanaauth.Details, error) {
 	o := &c.opened
 	if !o.IsConsistent() {
@@ -31,8 +31,8 @@ func (r *Rows) Describe(ctx context.Context, c *Connection) (asanaauth.Details, 
 	return d, nil
 }
 
-// DetailsOf returns the details that are not sealed. cold must not be nil, unless hot is a
-// tombstone.
+// DetailsOf returns the details that are stored without being sealed. cold may be nil only if
+// hot is a tombstone.
 func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 	d := asanaauth.Details{ID: hot.Connection, Kind: asanaauth.Kind(hot.Kind), Status: asanaauth.Status(hot.Status)}
 	if hot.Status == Disconnected {
@@ -40,7 +40,7 @@ func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 		return d
 	}
 	switch hot.Reason {
-	case asanaauth.ReasonInvalidGrant, asanaauth.ReasonLostToken, asanaauth.ReasonInactive: // another text comes from a forged row
+	case asanaauth.ReasonInvalidGrant, asanaauth.ReasonLostToken, asanaauth.ReasonInactive: // a forged row can contain a different text
 		d.StatusReason = hot.Reason
 	}
 	d.AttributedTo.GID = hot.AsanaGID
@@ -54,8 +54,8 @@ func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 	return d
 }
 
-// Person is the sealed content of a cold row: the owner's name, and the profile of the
-// Asana user. A field is zero if it is unknown.
+// Person is the sealed content of a cold row: the owner's name and the Asana user's profile.
+// A field is zero if its value is unknown.
 type Person struct {
 	Owner   secret.String
 	Name    secret.String
@@ -63,8 +63,8 @@ type Person struct {
 	Picture secret.String // a URL
 }
 
-// OpenPerson opens the named fields of a connection's cold row; other fields of the Person
-// stay zero. Errors: those of OpenField.
+// OpenPerson opens the named fields in a connection's cold row. All other fields of the
+// returned Person are zero. Errors: the errors of OpenField.
 func (r *Rows) OpenPerson(ctx context.Context, c *Connection, fields ...string) (Person, error) {
 	var p Person
 	err := p.each(c.opened.Cold, func(field string, text *secret.String, sealed *secret.Sealed) (err error) {
@@ -79,7 +79,7 @@ func (r *Rows) OpenPerson(ctx context.Context, c *Connection, fields ...string) 
 	return p, nil
 }
 
-// SetPerson seals the fields of p that are not zero into a cold row.
+// SetPerson seals p's fields into a cold row. It skips fields that are zero.
 func (r *Rows) SetPerson(ring *seal.Ring, hot *store.Hot, cold *store.Cold, p Person) error {
 	return p.each(cold, func(field string, text *secret.String, sealed *secret.Sealed) (err error) {
 		if !text.IsZero() {
@@ -89,7 +89,8 @@ func (r *Rows) SetPerson(ring *seal.Ring, hot *store.Hot, cold *store.Cold, p Pe
 	})
 }
 
-// each calls f for each field of p, with its name, its text and its place in cold.
+// each calls f for each field of p. f gets the field's name, a pointer to the field, and a
+// pointer to the corresponding sealed field in cold.
 func (p *Person) each(cold *store.Cold, f func(field string, text *secret.String, sealed *secret.Sealed) error) error {
 	for _, one := range []struct {
 		field  string
@@ -108,8 +109,8 @@ func (p *Person) each(cold *store.Cold, f func(field string, text *secret.String
 	return nil
 }
 
-// ScopeOf returns the scope that Asana granted, or the requested one if Asana did not
-// report it.
+// ScopeOf returns the granted scope, or the requested scope if Asana did not report the
+// granted one.
 func ScopeOf(cold *store.Cold) string {
 	if cold.ScopeGranted != "" {
 		return cold.ScopeGranted

@@ -11,44 +11,45 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Errors that several packages return.
+// The errors that several packages return.
 var (
-	// ErrNotFound reports that a connection does not exist, or has another owner.
+	// ErrNotFound reports that a connection does not exist, or has a different owner.
 	ErrNotFound error = &asanaauth.Error{Kind: asanaauth.NotFound}
 	// ErrUnauthenticated reports that a session does not exist, or has ended.
 	ErrUnauthenticated error = &asanaauth.Error{Kind: asanaauth.Unauthenticated, Detail: "The session is missing or has ended. Sign in again."}
 	// ErrLinkExpired reports that a link or a code is unknown, used or too old.
 	ErrLinkExpired error = &asanaauth.Error{Kind: asanaauth.LinkExpired}
-	// ErrInconsistentRead reports that the hot and the cold row did not belong to the
-	// same consent, even after they were read again.
-	ErrInconsistentRead error = TryAgain(0, errors.New("hot and cold row do not belong together"))
+	// ErrInconsistentRead reports that the hot row and the cold row did not belong to the
+	// same consent, even after several reads.
+	ErrInconsistentRead error = TryAgain(0, errors.New("the hot row and the cold row are inconsistent"))
 	// ErrReturnTo reports a return URL that is not allowed.
 	ErrReturnTo error = InvalidRequest("return_to must be one of the URLs in RETURN_URLS.")
 )
 
-// minRetryAfter is the shortest RetryAfter of TryAgain.
+// minRetryAfter is the minimum RetryAfter in a TryAgain error.
 const minRetryAfter = time.Second
 
 // TryAgain returns an error of kind [asanaauth.TryAgain]. after is how long the caller must
-// wait. Less than one second counts as one second. err is the cause, for the log only.
+// wait. A shorter time than one second counts as one second. err is the cause, for the log
+// only.
 func TryAgain(after time.Duration, err error) *asanaauth.Error {
 	return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: max(after, minRetryAfter), Err: err}
 }
 
 // InvalidRequest returns an error of kind [asanaauth.InvalidRequest]. detail must be a
-// fixed sentence: callers see it.
+// fixed sentence, because callers see it.
 func InvalidRequest(detail string) error {
 	return &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: detail}
 }
 
-// ReconnectRequired returns the error for a connection that is not active. status is its
-// state, for the log only.
+// ReconnectRequired returns an error for a connection that is not active. status is the
+// connection's status, for the log only.
 func ReconnectRequired(status string) error {
 	return &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: errors.New("the connection is " + status)}
 }
 
-// ErrorOf wraps an error of the store, of the keyring or of a context in an
-// [*asanaauth.Error]. It does not change nil, or an error that already wraps one.
+// ErrorOf wraps an error from the store, the keyring or a context in an [*asanaauth.Error].
+// It returns err unchanged if err is nil or already wraps an [*asanaauth.Error].
 func ErrorOf(err error) error {
 	var known *asanaauth.Error
 	var unavailable *keyring.UnavailableError
@@ -65,7 +66,7 @@ func ErrorOf(err error) error {
 	return &asanaauth.Error{Kind: asanaauth.Internal, Err: err}
 }
 
-// Missing returns an error with the name of a Config's field if isMissing, otherwise nil.
+// Missing returns an error that names a Config field if isMissing is true, and nil otherwise.
 func Missing(isMissing bool, field string) error {
 	if isMissing {
 		return errors.New("asanaauth: " + field + " is missing")
@@ -73,8 +74,8 @@ func Missing(isMissing bool, field string) error {
 	return nil
 }
 
-// CodeExpired returns LinkExpired. Its Detail is the same whatever is wrong with a code, so
-// a caller cannot learn whether the code exists, or whose it is.
+// CodeExpired returns LinkExpired for a code that cannot be redeemed. The Detail does not
+// depend on the cause, so a caller cannot find out whether the code exists, or who owns it.
 func CodeExpired(err error) error {
 	return &asanaauth.Error{
 		Kind: asanaauth.LinkExpired, Err: err,

@@ -4,21 +4,22 @@ import "github.com/asanaauth/asanaauth/pkg/asanaauth"
 
 // Traits are the differences between the kinds of credentials.
 type Traits struct {
-	// IsGrant is true for an OAuth grant. It belongs to one client id, is refreshed, and
-	// can be revoked at Asana. Other credentials are handed out as they are, are checked
-	// by introspection, and are only erased here.
+	// IsGrant is true for an OAuth grant. An OAuth grant belongs to one client id, is
+	// refreshed, and can be revoked at Asana. Other credentials are returned unchanged,
+	// are checked by introspection, and cannot be revoked at Asana.
 	IsGrant bool
-	// ForFrontends is true if its access tokens may be sent to a browser. A long-lived
-	// token may not.
+	// ForFrontends is true if the access tokens may be sent to a browser. A long-lived
+	// token must not be sent to a browser.
 	ForFrontends bool
-	// CanRead is true if such a credential may be the reader of workspaces; see package
+	// CanRead is true if the credential may be the reader of workspaces; see package
 	// membership.
 	CanRead bool
-	// IsImported is true if an import brings the access token itself.
+	// IsImported is true if the credential is an access token that a backend imports.
 	IsImported bool
 }
 
-// TraitsOf returns the traits of a kind as it is stored; an unknown kind has none.
+// TraitsOf returns the traits of a kind. kind is the text that the row contains. An unknown
+// kind has no traits.
 func TraitsOf(kind string) Traits {
 	switch asanaauth.Kind(kind) {
 	case asanaauth.OAuth:
@@ -31,7 +32,7 @@ func TraitsOf(kind string) Traits {
 	return Traits{}
 }
 
-// The statuses of package asanaauth, as rows store them.
+// The statuses in package asanaauth, as strings in the format of the rows.
 const (
 	Active       = string(asanaauth.Active)
 	Broken       = string(asanaauth.Broken)

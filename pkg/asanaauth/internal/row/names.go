@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxName is the longest name of an owner or a person, in bytes.
+// maxName is the maximum length of an owner's or a person's name, in bytes.
 const maxName = 256
 
-// signInPrefix is the prefix of the owner of a connection that was made by sign-in.
+// signInPrefix is the prefix of the owner's name if a sign-in made the connection.
 const signInPrefix = "asana:"
 
-// SignInOwner returns the owner of a connection that was made by sign-in. gid is the Asana
-// user's.
+// SignInOwner returns the owner's name for a connection that a sign-in makes. gid identifies
+// the Asana user.
 func SignInOwner(gid string) string { return signInPrefix + gid }
 
 // CheckOwner returns InvalidRequest unless name is 1 to 256 bytes of UTF-8 without control
@@ -25,8 +25,8 @@ func CheckOwner(name string) error {
 	return nil
 }
 
-// CheckNewOwner is CheckOwner for the owner of a new link or import. It also rejects a name
-// that begins with "asana:", which is reserved for sign-in.
+// CheckNewOwner is like CheckOwner, but for the owner of a new link or import. It also rejects
+// a name that begins with "asana:", because that prefix is reserved for sign-in.
 func CheckNewOwner(name string) error {
 	if err := CheckOwner(name); err != nil {
 		return err
@@ -37,7 +37,7 @@ func CheckNewOwner(name string) error {
 	return nil
 }
 
-// CheckPerson is CheckOwner for the name of a person.
+// CheckPerson is like CheckOwner, but for a person's name.
 func CheckPerson(name string) error {
 	if !isName(name) {
 		return InvalidRequest("person must be 1 to 256 bytes of UTF-8 without control characters.")

@@ -7,9 +7,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// The reader of a workspace is a service account. It is stored twice: the cold row of the
-// service account has the gids of the workspaces, and each workspace has a pointer to the
-// connection. A reader is used only if both agree.
+// The reader of a workspace is a service account. Two rows store who the reader is: the
+// service account's cold row lists the gids of the workspaces, and each workspace has a
+// pointer row that names the connection. A reader is used only if both rows agree.
 
 // ReaderKey returns the key of the pointer from a workspace (a gid) to its reader.
 func ReaderKey(workspace string) store.Key { return store.ReaderKey(store.HashText(workspace)) }
@@ -23,8 +23,8 @@ func ReaderKeys(workspaces []string) []store.Key {
 	return keys
 }
 
-// DismissReader deletes the pointer of each workspace, if it points to the connection. tx
-// must have read the pointers.
+// DismissReader deletes the workspaces' pointers that name the connection. The caller must
+// already have read the pointers with tx.
 func DismissReader(tx *Tx, connection string, workspaces []string) {
 	for _, key := range ReaderKeys(workspaces) {
 		if p := Get[*store.Reader](tx.rows, key); p != nil && p.Connection == connection {
@@ -33,9 +33,10 @@ func DismissReader(tx *Tx, connection string, workspaces []string) {
 	}
 }
 
-// Erase replaces a connection's hot row by a tombstone. It deletes the cold row, the
-// pointer of the Asana user, and the pointers of the workspaces of which the connection is
-// the reader. tx must have read the hot row, the cold row and the user's pointer.
+// Erase replaces a connection's hot row with a tombstone. It deletes the cold row and the
+// Asana user's pointer to the connection. If the connection is the reader of workspaces, it
+// also deletes their pointers. The caller must already have read the hot row, the cold row
+// and the user's pointer with tx.
 func Erase(ctx context.Context, tx *Tx, hot *store.Hot) error {
 	coldKey := store.ColdKey(hot.Connection)
 	tx.Put(tombstone(hot, tx.table.Now()))

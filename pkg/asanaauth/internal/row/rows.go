@@ -25,14 +25,14 @@ type Config struct {
 	Log   *slog.Logger     // nil: nothing is logged
 }
 
-// Rows is a [Table] with the data keys: it opens and seals fields. It is safe for
-// concurrent use.
+// Rows is a [Table] that also has the data keys, so that it can open and seal fields. It is
+// safe for concurrent use.
 type Rows struct {
 	*Table
 	keys *keyring.Keyring
 }
 
-// New returns Rows. The error reports every missing field.
+// New returns a Rows. The error names every missing field.
 func New(c Config) (*Rows, error) {
 	t, err := NewTable(TableConfig{Store: c.Store, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	if err := errors.Join(err, Missing(c.Keys == nil, "Keys")); err != nil {
@@ -47,11 +47,11 @@ func (r *Rows) Ring(ctx context.Context) (*seal.Ring, error) {
 	return ring, ErrorOf(err)
 }
 
-// OpenField opens a sealed field. If the field does not open, it was not sealed by this
-// installation for this label, and OpenField raises the alarm unseal_failed. connection is
-// the connection in the alarm, and may be empty.
+// OpenField opens a sealed field. A field that this installation did not seal for this label
+// cannot be opened. In this case, OpenField raises the alarm unseal_failed. connection is the
+// connection that the alarm names, and may be empty.
 //
-// Errors: Internal, wrapping [seal.ErrOpen], if the field does not open; TryAgain.
+// Errors: Internal, wrapping [seal.ErrOpen], if the field cannot be opened; TryAgain.
 func (r *Rows) OpenField(ctx context.Context, ring *seal.Ring, connection string, l seal.Label, s secret.Sealed) (secret.String, error) {
 	text, err := r.keys.Open(ctx, ring, l, s)
 	if errors.Is(err, seal.ErrOpen) {
@@ -61,7 +61,7 @@ func (r *Rows) OpenField(ctx context.Context, ring *seal.Ring, connection string
 	return text, ErrorOf(err)
 }
 
-// SealField seals a field under the primary key.
+// SealField seals a field with the primary key.
 func (r *Rows) SealField(ring *seal.Ring, l seal.Label, text secret.String) (secret.Sealed, error) {
 	s, err := ring.Seal(r.rand, l, text)
 	if err != nil {
@@ -70,12 +70,13 @@ func (r *Rows) SealField(ring *seal.Ring, l seal.Label, text secret.String) (sec
 	return s, nil
 }
 
-// The names of a connection's sealed fields. The hot row has the first two, and the cold
-// row has the others.
+// The names of a connection's sealed fields.
 const (
+	// These fields are in the hot row.
 	fieldAccess  = "access"
 	fieldRefresh = "refresh"
 
+	// These fields are in the cold row.
 	FieldOwner   = "owner_name"
 	FieldName    = "name"
 	FieldEmail   = "email"
@@ -90,12 +91,12 @@ func coldLabel(hot *store.Hot, field string) seal.Label {
 	return seal.Label{Row: store.ColdKey(hot.Connection).String(), Owner: string(hot.Owner[:]), Field: field}
 }
 
-// TimeFact formats a time for the Facts of a [seal.Label]: milliseconds since 1970.
+// TimeFact formats a time for the Facts in a [seal.Label], as milliseconds since 1970.
 func TimeFact(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// OpenAccess opens the access token of an active connection. Call it before you trust the
-// row, because the token of a forged row does not open. Errors: ReconnectRequired if the
-// connection is not active; those of OpenField.
+// OpenAccess opens an active connection's access token. Call OpenAccess before you trust the
+// row, because the token in a forged row cannot be opened. Errors: ReconnectRequired if the
+// connection is not active; the errors of OpenField.
 func (r *Rows) OpenAccess(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
 	if hot.Status != Active || !IDMatches(hot) {
 		return secret.String{}, ReconnectRequired(hot.Status)
@@ -103,7 +104,7 @@ func (r *Rows) OpenAccess(ctx context.Context, ring *seal.Ring, hot *store.Hot) 
 	return r.OpenField(ctx, ring, hot.Connection, hotLabel(hot, fieldAccess), hot.Access)
 }
 
-// OpenRefresh opens the refresh token of a connection that has one. Errors: those of
+// OpenRefresh opens the refresh token in a hot row that has one. Errors: the errors of
 // OpenField.
 func (r *Rows) OpenRefresh(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
 	return r.OpenField(ctx, ring, hot.Connection, hotLabel(hot, fieldRefresh), hot.Refresh)
@@ -112,11 +113,11 @@ func (r *Rows) OpenRefresh(ctx context.Context, ring *seal.Ring, hot *store.Hot)
 // Tokens are the tokens to be sealed into a hot row.
 type Tokens struct {
 	Access    secret.String // required
-	Refresh   secret.String // zero: the row keeps its refresh token
+	Refresh   secret.String // zero if the row must keep its current refresh token
 	ExpiresIn time.Duration // zero if Asana gave no expiry
 }
 
-// SetTokens seals t into a hot row and sets its times. issued is when Asana issued the
+// SetTokens seals t into a hot row and sets the row's times. issued is when Asana issued the
 // tokens.
 func (r *Rows) SetTokens(ring *seal.Ring, hot *store.Hot, t Tokens, issued time.Time) error {
 	access, err := r.SealField(ring, hotLabel(hot, fieldAccess), t.Access)
@@ -149,8 +150,9 @@ func expiryOf(kind string, expiresIn time.Duration, issued time.Time) time.Time 
 	return time.Time{}
 }
 
-// tombstone returns the row that replaces a connection disconnected at now. It keeps the
-// id, the kind, the owner's hash and the counters. Its epoch matches no session.
+// tombstone returns the row that replaces a connection which is disconnected at now. The
+// tombstone keeps the id, the kind, the owner's hash and the counters. No session has the
+// tombstone's epoch.
 func tombstone(hot *store.Hot, now time.Time) *store.Hot {
 	return &store.Hot{
 		Connection: hot.Connection,

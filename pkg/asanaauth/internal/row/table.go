@@ -1,16 +1,18 @@
 // Package row reads, checks and replaces the rows of connections, sessions, links and
 // attempts.
 //
-// A [Table] reads and replaces rows. Only [Table.Update] repeats a write, if another writer
-// came first or a response was lost. It recognises its own write if the response was lost.
-// [Rows] adds the data keys: it opens and seals fields, and opens connections.
+// A [Table] reads and replaces rows. [Table.Update] repeats a write if another writer
+// came first, or if the response to a write was lost. It recognises a row that it has
+// already written. No other method repeats a write. [Rows] adds the data keys: it opens
+// and seals fields, and opens connections.
 //
-// A row is checked before it is trusted. A connection's id is computed from its contents
-// and compared ([IDMatches]). A sealed field opens only in the row, and for the owner, for
-// which it was sealed. So the fields of a forged row do not open.
+// Rows are checked before they are trusted. [IDMatches] computes a connection's id from
+// the row's contents and compares the two. A sealed field can be opened only in the row,
+// and for the owner, that it was sealed for. Therefore, the fields of a forged row cannot
+// be opened.
 //
-// The package also has what its importers share: the times of a call, audit and alarm
-// lines, and the kinds of credentials ([TraitsOf]).
+// The package also contains what the packages that import it share: time limits, audit
+// and alarm lines, and the differences between the kinds of credentials ([TraitsOf]).
 package row
 
 import (
@@ -61,8 +63,8 @@ func NewTable(c TableConfig) (*Table, error) {
 	return t, nil
 }
 
-// Read returns the rows of the keys. It leaves out missing rows. what names the rows in
-// the error: "reading <what>".
+// Read returns the rows with the given keys. It leaves out missing rows. what describes the
+// rows in the error text "reading <what>".
 //
 // Errors: TryAgain, Internal.
 func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store.Rows, error) {
@@ -73,26 +75,26 @@ func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store
 	return rows, nil
 }
 
-// List returns a page of a partition, like [store.Store]. It returns the store's errors
-// unchanged.
+// List returns one page of a partition, like the List method of [store.Store]. It returns
+// the store's errors unchanged.
 func (t *Table) List(ctx context.Context, pk, cursor string) ([]store.Row, string, error) {
 	return t.store.List(ctx, pk, cursor)
 }
 
-// Get returns the row of a key, or nil if it is missing or of another type.
+// Get returns the row with a key, or nil if the row is missing or has a different type.
 func Get[R store.Row](rows store.Rows, key store.Key) R {
 	r, _ := rows[key].(R)
 	return r
 }
 
-// Now returns the time of the table's clock.
+// Now returns the current time according to the table's clock.
 func (t *Table) Now() time.Time { return t.clock.Now() }
 
-// Sleep returns nil after d, or ctx's error if ctx ends first.
+// Sleep waits for d and returns nil. If ctx ends first, Sleep returns ctx's error.
 func (t *Table) Sleep(ctx context.Context, d time.Duration) error { return t.clock.Sleep(ctx, d) }
 
-// Pause sleeps for a random time of 100 to 400 ms, between two reads of a row. It returns
-// ctx's error if ctx ends first.
+// Pause sleeps for a random time between 100 and 400 ms. Callers use it between two reads of
+// the same row. If ctx ends first, Pause returns ctx's error.
 func (t *Table) Pause(ctx context.Context) error { return t.PauseAtMost(ctx, pollMax) }
 
 // PauseAtMost is like Pause, but sleeps for at most d.
@@ -100,19 +102,19 @@ func (t *Table) PauseAtMost(ctx context.Context, d time.Duration) error {
 	return t.Sleep(ctx, min(d, t.Jitter(pollMin, pollMax)))
 }
 
-// WithTimeout returns a copy of ctx that has the deadline now + d, or ctx's own deadline if
-// that is earlier.
+// WithTimeout returns a copy of ctx that ends after d, or at ctx's own deadline if that is
+// earlier.
 func (t *Table) WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return t.clock.WithDeadline(ctx, t.Now().Add(d))
 }
 
-// Detach returns a context that has ctx's deadline and values, but does not end when
-// ctx is cancelled.
+// Detach returns a context that has ctx's deadline and values, but is not cancelled when ctx
+// is cancelled.
 func (t *Table) Detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	return t.WithTimeout(context.WithoutCancel(ctx), t.Remaining(ctx))
 }
 
-// Remaining returns the time until ctx's deadline, or an hour if ctx has none.
+// Remaining returns the time until ctx's deadline, or an hour if ctx has no deadline.
 func (t *Table) Remaining(ctx context.Context) time.Duration {
 	end, ok := ctx.Deadline()
 	if !ok {
@@ -131,7 +133,7 @@ func (t *Table) Jitter(low, high time.Duration) time.Duration {
 	return low + time.Duration(n*uint64(high-low)>>32)
 }
 
-// RandomBytes returns n random bytes, or the error of Rand.
+// RandomBytes returns n bytes from the table's random source.
 func (t *Table) RandomBytes(n int) ([]byte, error) {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(t.rand, b); err != nil {
@@ -140,7 +142,7 @@ func (t *Table) RandomBytes(n int) ([]byte, error) {
 	return b, nil
 }
 
-// RandomID returns 64 random bits in hexadecimal. It names a write, a lease or an epoch.
+// RandomID returns 64 random bits in hexadecimal, as the ID of a writer, a lease or an epoch.
 func (t *Table) RandomID() (string, error) {
 	b, err := t.RandomBytes(8)
 	return hex.EncodeToString(b), err

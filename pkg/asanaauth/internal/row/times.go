@@ -2,36 +2,36 @@ package row
 
 import "time"
 
-// The times of a call. They depend on each other and on the times of a lease in package
-// refresher, whose TestTimesFit checks all of them.
+// These times depend on each other and on the lease times in package refresher. TestTimesFit
+// in package refresher checks that they fit.
 const (
-	CallerTime  = 25 * time.Second // the longest that a call takes
-	RequestTime = 8 * time.Second  // a request to Asana, with all client secrets together
-	SaveReserve = 2 * time.Second  // reserved to save what Asana returned
+	CallerTime  = 25 * time.Second // the time limit of a call
+	RequestTime = 8 * time.Second  // the time limit of a request to Asana, including retries with other client secrets
+	SaveReserve = 2 * time.Second  // the time reserved to save Asana's response
 
-	ClockSkew = 3 * time.Second // the most by which the clocks of two machines may differ
+	ClockSkew = 3 * time.Second // the maximum difference between the clocks of two machines
 
-	// RetryAfterMax is the longest Retry-After of Asana that is observed. A longer one is
-	// cut to it.
+	// RetryAfterMax limits the Retry-After header in Asana's responses. A longer value
+	// counts as RetryAfterMax.
 	RetryAfterMax = 5 * time.Minute
 
 	pollMin = 100 * time.Millisecond
 	pollMax = 400 * time.Millisecond
 
-	AttemptTTL   = 10 * time.Minute // from the start of a sign-in at /authorize to its callback
+	AttemptTTL   = 10 * time.Minute // the time from the request to /authorize to the request to /callback
 	tombstoneTTL = 30 * 24 * time.Hour
 
-	// assumedLifetime is an OAuth access token's lifetime if the response has no
-	// expires_in (RFC 6749 section 5.1 allows that). Asana documents one hour.
+	// assumedLifetime is an OAuth access token's lifetime if the token response has no
+	// expires_in, which RFC 6749 section 5.1 allows. Asana documents one hour.
 	assumedLifetime = time.Hour
 )
 
-// Until returns the time from now to end, or zero if end has passed. An end that is later
-// than most plus the clock skew was written by a wrong clock or an attacker, and counts as
-// passed.
-func Until(end, now time.Time, most time.Duration) time.Duration {
+// Until returns the time from now until end, or zero if end has passed. If the result would
+// exceed limit plus the clock skew, end was set by a wrong clock or an attacker, and Until
+// returns zero.
+func Until(end, now time.Time, limit time.Duration) time.Duration {
 	left := end.Sub(now)
-	if left > most+ClockSkew {
+	if left > limit+ClockSkew {
 		return 0
 	}
 	return max(0, left)

@@ -9,37 +9,38 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Update describes one change of one or more rows, for [Table.Update].
+// Update describes an atomic change to one or more rows, for [Table.Update].
 type Update struct {
-	// What names the change in errors: "writing <What>".
+	// What describes the change in the error text "writing <What>".
 	What string
-	// Keys are the rows that are read before Edit is called.
+	// Keys are the keys of the rows that Update reads before it calls Edit.
 	Keys []store.Key
-	// Known has these rows if the caller has read them already. It saves the first read.
+	// Known contains these rows if the caller has already read them. With Known, Update
+	// skips the first read.
 	Known store.Rows
-	// Tries limits how often the change is tried; 0: until ctx ends.
+	// Tries limits how many times Update tries the change. Zero means until ctx ends.
 	Tries int
-	// Edit makes the changes with tx, which has the rows as they are now. It may be
-	// called several times. If it returns an error, nothing is written.
+	// Edit makes the changes with tx, which contains the current rows. Edit may be called
+	// several times. If Edit returns an error, nothing is written.
 	Edit func(ctx context.Context, tx *Tx) error
 }
 
-// Tx is one try of an [Update].
+// Tx is one try of an [Update]. It contains the rows that were read, and collects changes.
 type Tx struct {
 	table   *Table
 	writer  string
 	rows    store.Rows
-	more    bool // Read added rows that are not in Update.Keys
+	more    bool // whether Read added rows that are not in Update.Keys
 	changes []store.Change
 }
 
-// Row returns a row as it was read, or nil.
+// Row returns the row that was read under key, or nil if the row was missing.
 func (tx *Tx) Row(key store.Key) store.Row { return tx.rows[key] }
 
 // Rows returns all rows that were read.
 func (tx *Tx) Rows() store.Rows { return tx.rows }
 
-// Read reads more rows, which Put and Delete may then replace. Its errors are those of
+// Read reads more rows, so that Put and Delete can change them. It returns the errors of
 // [Table.Read].
 func (tx *Tx) Read(ctx context.Context, what string, keys ...store.Key) error {
 	rows, err := tx.table.Read(ctx, what, keys...)
@@ -48,8 +49,8 @@ func (tx *Tx) Read(ctx context.Context, what string, keys ...store.Key) error {
 	return err
 }
 
-// Put writes a row. It replaces the row that was read under the same key. If none was
-// read, the row must be new.
+// Put writes a row. It replaces the row that was read under the same key. If no row was read
+// under that key, the row must be new.
 func (tx *Tx) Put(row store.Row) {
 	tx.changes = append(tx.changes, store.Put(row, store.RevOf(tx.rows[row.Key()]), tx.writer))
 }
@@ -62,15 +63,15 @@ func (tx *Tx) Delete(key store.Key) {
 }
 
 // Update changes all rows or none. If another writer comes first, Update calls Edit again
-// with the rows as they are now. If the write fails for another reason, Update repeats
+// with the rows as they are now. If the write fails for a different reason, Update repeats
 // the same write until ctx ends.
 //
-// The response to a write may be lost although the write happened. Update recognises such
-// a write, because all its tries have the same random writer name. The store returns
-// success if a repeated write finds its own row (see [store.Refused]). Update returns
-// success if a row that it reads again has its writer name.
+// A write can succeed although its response is lost. Update recognises such a write, because
+// all tries of one Update use the same random writer ID. If a repeated write finds a row with
+// that writer ID, the store reports success (see [store.Refused]). If Update reads such a row
+// again, Update returns success too.
 //
-// Update does nothing if Edit makes no change. Errors: those of Edit; TryAgain, Internal.
+// Update does nothing if Edit makes no change. Errors: the errors of Edit; TryAgain, Internal.
 func (t *Table) Update(ctx context.Context, u Update) error {
 	writer, err := t.RandomID()
 	if err != nil {
@@ -83,7 +84,7 @@ func (t *Table) Update(ctx context.Context, u Update) error {
 			return err
 		}
 		if len(tx.changes) == 0 && tx.rows != nil {
-			continue // the conflict returned the row as it is now, so edit it at once
+			continue // the conflict returned the current row, so edit that row without a pause
 		}
 		if t.Pause(ctx) != nil {
 			return err
@@ -91,8 +92,9 @@ func (t *Table) Update(ctx context.Context, u Update) error {
 	}
 }
 
-// try edits and writes once. If done is true, Update returns err. If not, err is why the
-// try failed; tx has the changes to write again, or no changes if Edit must run again.
+// try calls Edit if necessary, and writes the changes once. If done is true, Update returns
+// err. If done is false, the try failed with err. If tx then has changes, the next try writes
+// the same changes. Otherwise, the next try calls Edit again.
 func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error) {
 	if tx.rows == nil {
 		rows, err := t.Read(ctx, u.What, u.Keys...)
@@ -101,7 +103,7 @@ func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error
 		}
 		for _, row := range rows {
 			if store.WrittenBy(row, tx.writer) {
-				return true, nil // the response to our own write was lost
+				return true, nil // our own write succeeded, but its response was lost
 			}
 		}
 		tx.rows = rows
@@ -134,14 +136,14 @@ func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error
 	return done, ErrorOf(fmt.Errorf("writing %s: %w", u.What, err))
 }
 
-// ErrChanged reports that another writer has changed the row since it was read.
+// ErrChanged is returned if another writer has changed the row since the caller read it.
 var ErrChanged = errors.New("the row has changed")
 
-// UpdateHot replaces a connection's hot row. edit gets a copy of the row as it is now, and
-// changes it. hot is the row as the caller has read it. UpdateHot returns the row as
-// written. With an error it returns the row as last seen, or nil if the row is gone.
+// UpdateHot changes a connection's hot row. hot is the row as the caller read it. edit
+// changes a copy of the current row. UpdateHot returns the row that it wrote. With an error,
+// UpdateHot returns the row as it was last seen, or nil if the row was deleted.
 //
-// Errors: those of edit; ErrChanged if the row is gone; TryAgain, Internal.
+// Errors: the errors of edit; ErrChanged if the row was deleted; TryAgain, Internal.
 func (t *Table) UpdateHot(ctx context.Context, hot *store.Hot, edit func(row *store.Hot) error) (*store.Hot, error) {
 	key, seen := hot.Key(), hot
 	var written *store.Hot
@@ -166,8 +168,8 @@ func (t *Table) UpdateHot(ctx context.Context, hot *store.Hot, edit func(row *st
 	return written, nil
 }
 
-// Replace tries once to write row in place of old, or as a new row if old is nil. Use it
-// only if a failure does no harm. It returns the store's errors unchanged: after
+// Replace tries once to replace old with row. If old is nil, row must be new. Use Replace
+// only if a failed write does no harm. It returns the store's errors unchanged. After
 // [store.ErrUnavailable], the row may or may not have been written.
 func (t *Table) Replace(ctx context.Context, old, row store.Row) error {
 	writer, err := t.RandomID()
@@ -185,8 +187,8 @@ func (t *Table) Insert(ctx context.Context, what string, row store.Row) error {
 	return nil
 }
 
-// Consume replaces a row that may be used only once by a spent marker. If two callers
-// consume the same row, one of them gets errSpent. Errors: errSpent; TryAgain, Internal.
+// Consume replaces a row that may be used only once with a marker row. If two callers consume
+// the same row, one of them gets errSpent. Errors: errSpent; TryAgain, Internal.
 func (t *Table) Consume(ctx context.Context, what string, row, marker store.Row, errSpent error) error {
 	ctx, cancel := t.WithTimeout(ctx, SaveReserve)
 	defer cancel()
