@@ -2,14 +2,15 @@ package asanaauth
 
 import "context"
 
-// CallerLibrary is the caller's name in audit lines if the context has none.
+// CallerLibrary is the caller's name in audit lines if the context does not name a
+// caller.
 const CallerLibrary = "library"
 
 type callerKey struct{}
 
-// WithCaller returns a context that has the name of the caller, for example an IAM ARN.
-// Every call with that context writes the name to its audit lines. The name must come
-// from an authenticated source, never from what a client can choose.
+// WithCaller returns a copy of ctx that names the caller, for example by an IAM ARN.
+// Audit lines of calls with the returned context contain the name. The name must come
+// from an authenticated source, never from a value that a client can choose.
 func WithCaller(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, callerKey{}, name)
 }

@@ -5,25 +5,26 @@ import (
 	"time"
 )
 
-// Clock is the only source of time of the packages that do the work. Their Configs take
-// one, so that a test can set the time. Implementations must be safe for concurrent use.
+// Clock is the source of time for the packages that do the work. A package's Config takes
+// a Clock, so that a test can set the time. Implementations must be safe for concurrent
+// use.
 type Clock interface {
 	// Now returns the wall clock's time without a monotonic reading. The monotonic clock
-	// stops while a Lambda sandbox is frozen, so cached values would seem too young.
+	// stops while a Lambda sandbox is frozen, so cached values would seem too recent.
 	Now() time.Time
-	// Sleep returns nil after d, or ctx's error if ctx ends first.
+	// Sleep waits for d and returns nil. If ctx ends first, Sleep returns ctx's error.
 	Sleep(ctx context.Context, d time.Duration) error
-	// WithDeadline is like context.WithDeadline, but uses this clock.
+	// WithDeadline is like [context.WithDeadline], but uses this clock.
 	WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc)
 }
 
-// SystemClock is the [Clock] of the machine, for all programs except tests.
+// SystemClock is the machine's [Clock]. All programs except tests use it.
 type SystemClock struct{}
 
 // Now returns the wall clock's time without a monotonic reading.
 func (SystemClock) Now() time.Time { return time.Now().Round(0) }
 
-// Sleep returns nil after d, or ctx's error if ctx ends first.
+// Sleep waits for d and returns nil. If ctx ends first, Sleep returns ctx's error.
 func (SystemClock) Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

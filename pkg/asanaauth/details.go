@@ -6,30 +6,30 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Details describes a connection to a backend. It never has a token. A field is zero if its
-// value is unknown.
+// Details describes a connection to a backend. It never contains a token. A field is zero
+// if its value is unknown.
 //
-// Of a disconnected connection, only ID, Kind, Owner, Status and UpdatedAt are set.
+// For a disconnected connection, only ID, Kind, Owner, Status and UpdatedAt are set.
 type Details struct {
-	ID             string // "con_" and 32 of a-z2-7; not a secret
+	ID             string // "con_" and 32 characters from a-z and 2-7; not a secret
 	Kind           Kind
-	Owner          string // of a disconnected connection: the name that the caller gave, if any
+	Owner          string // for a disconnected connection, the owner's name that the caller passed, if any
 	Status         Status
 	StatusReason   string    // if Status is Broken: ReasonInvalidGrant, ReasonLostToken or ReasonInactive
 	AttributedTo   Identity  // the Asana user to whom Asana attributes every action
 	ScopeRequested string    // space-separated; empty for an import
 	ScopeGranted   string    // space-separated; empty if Asana did not report it
-	ReaderOf       []string  // gids of the workspaces of which it is the reader; see package membership
-	CreatedAt      time.Time // of the first consent or import
-	UpdatedAt      time.Time // of the last consent, import, change of ReaderOf, or disconnect
+	ReaderOf       []string  // gids of the workspaces that this connection is the reader of; see package membership
+	CreatedAt      time.Time // when the person first consented, or the credential was first imported
+	UpdatedAt      time.Time // when the last consent, import, change of ReaderOf, or disconnect happened
 	LastRefreshed  time.Time // when the current access token was issued; zero for a long-lived token
 	BrokenAt       time.Time // when Asana rejected the credential; zero if Status is Active
-	ExpiresAt      time.Time // of the access token; zero if Asana gave no expiry
+	ExpiresAt      time.Time // when the access token expires; zero if Asana gave no expiry
 }
 
 // Identity is an Asana user: a person, a bot or a service account.
 type Identity struct {
-	GID   string        // digits; stable, so key users by it
-	Name  secret.String // zero if Asana did not report it; read it with Reveal
-	Email secret.String // zero if Asana did not report it; it can change
+	GID   string        // digits; it never changes, so use it as the key of a user
+	Name  secret.String // zero if Asana did not report it; Reveal returns the text
+	Email secret.String // zero if Asana did not report it; a user can change it
 }

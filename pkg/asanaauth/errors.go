@@ -6,33 +6,35 @@ import (
 	"time"
 )
 
-// ErrorKind classifies an [Error]. Each kind is the last part of a problem type of the
-// HTTP API (RFC 9457), for example urn:asanaauth:problem:try-again. So Go programs and HTTP
-// clients use the same names.
+// ErrorKind classifies an [Error]. Each kind is also the last part of a problem type in
+// the HTTP API (RFC 9457), for example urn:asanaauth:problem:try-again. Go programs and
+// HTTP clients therefore use the same names.
 type ErrorKind string
 
 // The kinds of errors. After TryAgain and AsanaUnavailable, the same call may succeed
-// later. After any other kind, someone must do something first: the caller, the person,
-// or the operator.
+// later. After any other kind, the caller, the person or the operator must first fix the
+// cause.
 const (
 	// InvalidRequest means that an argument is malformed, missing or not allowed. Detail
-	// says which one.
+	// says which argument.
 	InvalidRequest ErrorKind = "invalid-request"
-	// LoginExpired means that a sign-in is unknown, used, too old, or from another browser,
-	// or that Asana rejected its code. The person must start again.
+	// LoginExpired means that a sign-in cannot be finished. The sign-in is unknown, used,
+	// too old, or from another browser, or Asana rejected its code. The person must start
+	// again.
 	LoginExpired ErrorKind = "login-expired"
 	// LinkExpired means that a link, a connect code or a session code is unknown, used or
-	// too old. A connect code that is redeemed for another owner or person has this kind
-	// too, so a caller cannot guess.
+	// too old. Redeeming a connect code for the wrong owner or person also returns
+	// LinkExpired, so a caller cannot guess the right one.
 	LinkExpired ErrorKind = "link-expired"
 	// Unauthenticated means that the session does not exist, or is no longer valid.
 	Unauthenticated ErrorKind = "unauthenticated"
 	// AccessDenied means that the person did not allow access on Asana's consent screen.
 	AccessDenied ErrorKind = "access-denied"
-	// WrongAccount means that the person used another Asana account than the link requires.
+	// WrongAccount means that the person used a different Asana account than the link
+	// requires.
 	WrongAccount ErrorKind = "wrong-account"
-	// NotAllowedForKind means that a connection of this Kind cannot be used like this. For
-	// example, a long-lived token is never sent to a frontend.
+	// NotAllowedForKind means that the call is not allowed for this Kind of connection.
+	// For example, a long-lived token is never sent to a frontend.
 	NotAllowedForKind ErrorKind = "not-allowed-for-kind"
 	// ReconnectRequired means that the connection is broken, revoking or disconnected. The
 	// person must connect again, or a new credential must be imported.
@@ -44,34 +46,35 @@ const (
 	// NotFound means that the connection or the workspace does not exist, or that the
 	// connection belongs to another owner.
 	NotFound ErrorKind = "not-found"
-	// TryAgain means that the call cannot be served now: a cool-down or Asana's rate
-	// limit has not ended, or DynamoDB, KMS or Secrets Manager is unavailable. Wait for
-	// RetryAfter.
+	// TryAgain means that the call cannot be served now. Either a cool-down or Asana's
+	// rate limit has not ended, or DynamoDB, KMS or Secrets Manager is unavailable. Wait
+	// for RetryAfter before you repeat the call.
 	TryAgain ErrorKind = "try-again"
 	// AsanaUnavailable means that Asana could not be reached, or that its response cannot
-	// be used. Timeout reports whether Asana took too long.
+	// be used. The field Timeout reports whether Asana took too long.
 	AsanaUnavailable ErrorKind = "asana-unavailable"
 	// Misconfigured means that Asana rejects the client id or the client secrets, or that
-	// the connection belongs to another client id. The operator must fix the deployment.
+	// the connection was made with a different client id. The operator must fix the
+	// deployment.
 	Misconfigured ErrorKind = "misconfigured"
-	// Internal means any other failure, for example a sealed field that does not open.
+	// Internal means any other failure, for example a sealed field that cannot be opened.
 	Internal ErrorKind = "internal"
 )
 
-// Error is the error type of the packages connection, token, membership, link, session and
-// login. Treat any other error of these packages as [Internal]. An Error is shared between
-// callers and must not be modified.
+// Error is the error type of the packages connection, token, membership, link, session
+// and login. Treat any other error from these packages as [Internal]. Several callers may
+// share an Error, so do not modify it.
 type Error struct {
 	Kind       ErrorKind
-	Detail     string        // for the caller: a fixed sentence without input and secrets, or empty
-	Reason     string        // with TokenRejected: "inactive", "oauth-token" or "identity-refused"
-	RetryAfter time.Duration // with TryAgain: how long to wait before the next call; at least one second
-	Timeout    bool          // with AsanaUnavailable: Asana took too long
+	Detail     string        // a fixed sentence for the caller; it contains no input and no secret; may be empty
+	Reason     string        // set with TokenRejected: "inactive", "oauth-token" or "identity-refused"
+	RetryAfter time.Duration // set with TryAgain: how long to wait before the next call, at least one second
+	Timeout    bool          // set with AsanaUnavailable: whether Asana took too long
 	Err        error         // the cause, for the log only; may be nil
 }
 
-// Error returns the kind and the cause, for logs. Do not show the text to users: the cause
-// may contain internal facts, but never a secret.
+// Error returns the kind and the cause, for logs. Do not show the text to users, because
+// the cause may describe internals. The text never contains a secret.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return string(e.Kind)
@@ -79,11 +82,11 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %v", e.Kind, e.Err)
 }
 
-// Unwrap returns the cause, or nil. So errors.Is and errors.As also look at the cause.
+// Unwrap returns the cause, or nil, for [errors.Is] and [errors.As].
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf returns the kind of err: empty if err is nil, and [Internal] if err does not
-// wrap an [*Error]. Use errors.As to get the other fields.
+// KindOf returns the kind of err. It returns "" if err is nil, and [Internal] if err does
+// not wrap an [*Error]. Use [errors.As] to get the other fields.
 func KindOf(err error) ErrorKind {
 	if err == nil {
 		return ""
