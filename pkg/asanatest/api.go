@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// fullPermissions is the scope that an endpoint needs if it has no granular scope.
+// fullPermissions is the scope that a token needs for endpoints without a granular scope.
 const fullPermissions = "default"
 
 const (
@@ -16,7 +16,7 @@ const (
 	fullNeeded    = "Full permissions are required to use this endpoint."
 )
 
-// apiError is an error of the REST API.
+// apiError describes an error response of the REST API.
 type apiError struct {
 	status        int
 	message, help string
@@ -38,11 +38,12 @@ type call struct {
 	token *token
 }
 
-// apiHandler serves one API request. It returns the value of data, a page, or a created.
+// apiHandler serves one API request. It returns the value of the member "data" in the
+// response, a page, or a created.
 type apiHandler func(*call) (any, *apiError)
 
-// created is the result of a write. The response has status 201 and the path of the new
-// object in its Location header.
+// created is the result of a request that creates an object. The response has status 201,
+// and its Location header contains the path of the new object.
 type created struct {
 	path string
 	data any
@@ -72,8 +73,8 @@ func (a *api) routes(mux *http.ServeMux) {
 	}))
 }
 
-// guard returns a handler that authenticates a request, checks its scope, calls h, and
-// writes the result.
+// guard returns a handler that authenticates a request, checks the scopes of its token,
+// calls h, and writes the result.
 func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 	return withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
 		t, p, failure := a.caller(r)
@@ -92,7 +93,8 @@ func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 	})
 }
 
-// caller returns the token of a request and its person. The error is a 401.
+// caller returns the token in a request and the person that the token belongs to. If the
+// token is not valid, the error has status 401.
 func (a *api) caller(r *http.Request) (*token, *Person, *apiError) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	known := a.memory.Tokens[value]
@@ -118,7 +120,8 @@ func (a *api) checkScope(r *http.Request, t *token, scope string) *apiError {
 	return fail(http.StatusForbidden, fullNeeded)
 }
 
-// withAPIHeaders returns a handler that adds the headers of the real API.
+// withAPIHeaders returns a handler that adds the response headers of the real API and
+// calls h.
 func withAPIHeaders(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowOrigins(w)

@@ -38,7 +38,8 @@ func TestUnauthorized(t *testing.T) {
 	}
 }
 
-// TestUserRecord checks the full record, and a record with opt_fields.
+// TestUserRecord checks which fields the record of a user contains with opt_fields and
+// without opt_fields.
 func TestUserRecord(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -67,8 +68,7 @@ func TestUserRecord(t *testing.T) {
 	}
 }
 
-// TestScopes checks which endpoints a granular token may call, and the error
-// messages.
+// TestScopes checks which endpoints accept which tokens, and the messages of the errors.
 func TestScopes(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -113,12 +113,12 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// TestViewOnlyWrites checks that a view only member cannot write in the
-// workspace in which they are view only, but in others.
+// TestViewOnlyWrites checks that a person can write only in workspaces in which the
+// person is not view only, and only with the required scope.
 func TestViewOnlyWrites(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
-	write := func(bearer, body string) answer {
+	write := func(bearer, body string) response {
 		r := k.request(http.MethodPost, "/api/1.0/tasks", bearer, body)
 		r.Header.Set("Content-Type", "application/json")
 		return k.do(r)
@@ -146,8 +146,8 @@ func TestViewOnlyWrites(t *testing.T) {
 	}
 }
 
-// TestHeaders checks the headers of the API, and that only the API has CORS
-// headers.
+// TestHeaders checks the response headers of the API, and that the OAuth endpoints send
+// no CORS headers.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The client IDs, secrets and redirect URI of [DefaultApps].
+// Credentials and redirect URI of the apps that [DefaultApps] returns.
 const (
 	FullClientID         = "1300000000000001" // full permissions and OpenID Connect
 	FullClientSecret     = "offline-full-app"
@@ -18,23 +18,23 @@ const (
 )
 
 // outOfBand is the redirect URI of programs that cannot receive a redirect. Asana shows
-// them the code on a page.
+// the code on a page instead of redirecting the browser.
 const outOfBand = "urn:ietf:wg:oauth:2.0:oob"
 
-// App is an OAuth app that is registered in Asana's developer console.
+// App is an OAuth app. In the real Asana, apps are registered in the developer console.
 type App struct {
 	ClientID, ClientSecret string
 	NextClientSecret       string // a second valid secret; may be empty
 	Name                   string
-	RedirectURIs           []string // compared character for character
-	// Scopes are the scopes that the app may request. An app with the scope
-	// "default" has full permissions. Other apps list granular scopes. Both may
-	// add openid, email and profile.
+	RedirectURIs           []string // must match the redirect_uri parameter exactly
+	// Scopes lists the scopes that the app may request. An app with full permissions has
+	// the scope "default". Other apps have granular scopes. Both kinds of app can also
+	// have the scopes openid, email and profile.
 	Scopes []string
 }
 
-// DefaultApps returns two apps: one with full permissions and one with granular scopes. Both
-// have [DefaultRedirectURI].
+// DefaultApps returns two apps: one with full permissions and one with granular scopes.
+// Both apps have [DefaultRedirectURI] among their redirect URIs.
 func DefaultApps() []App {
 	uris := []string{DefaultRedirectURI, outOfBand}
 	return []App{
@@ -44,9 +44,10 @@ func DefaultApps() []App {
 	}
 }
 
-// UpdateApp calls change with an app, for example to change its secret. It returns an error
-// if the client ID is unknown. The client ID itself cannot be changed. The state file does
-// not contain apps, so a restart undoes the change. change must not call methods of a.
+// UpdateApp calls change with the app that has this client ID. For example, change can
+// set another client secret, but it cannot change the client ID. UpdateApp returns an
+// error if the client ID is unknown. The state file does not contain apps, so a restart
+// undoes the change. The function change must not call methods of a.
 func (a *Asana) UpdateApp(clientID string, change func(*App)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,10 +69,11 @@ func (app *App) hasSecret(secret string) bool {
 
 func (app *App) full() bool { return slices.Contains(app.Scopes, "default") }
 
-// scopes is a set of scopes in the order in which they were requested.
+// scopes is a list of different scopes in the order in which they were requested.
 type scopes []string
 
-// parseScopes splits a scope parameter. An empty parameter means the scope default.
+// parseScopes returns the scopes in a scope parameter. If the parameter is empty, it
+// returns the scope default.
 func parseScopes(param string) scopes {
 	var s scopes
 	for _, name := range strings.Fields(param) {
@@ -93,15 +95,15 @@ func (s scopes) has(name string) bool {
 	return slices.Contains(s, name) || slices.Contains(s, other)
 }
 
-// covers reports whether s contains all scopes of other.
+// covers reports whether s contains all scopes in other.
 func (s scopes) covers(other scopes) bool {
 	return !slices.ContainsFunc(other, func(name string) bool { return !s.has(name) })
 }
 
 func (s scopes) identity() bool { return s.has("openid") || s.has("email") || s.has("profile") }
 
-// forbidden returns the reason why the app may not request these scopes, or "" if it may.
-// The texts are those of Asana's error page.
+// forbidden returns the reason why the app may not request these scopes. It returns "" if
+// the app may request them. Asana's error page contains the same texts.
 func (app *App) forbidden(asked scopes, s Switches) string {
 	registered := scopes(app.Scopes)
 	if asked.has("default") && (!app.full() || s.DefaultWithOpenID == "refuse" && asked.identity()) {

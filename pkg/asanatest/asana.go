@@ -1,6 +1,7 @@
-// Package asanatest is an offline Asana for tests. It is an [http.Handler] with Asana's
-// OAuth, OpenID Connect, user, workspace and membership endpoints. With it you can test any
-// Asana client, in any language, without a network, an Asana account or a browser:
+// Package asanatest simulates Asana, so that tests can run offline. Its type [Asana] is
+// an [http.Handler] with Asana's OAuth, OpenID Connect, user, workspace and membership
+// endpoints. You can test an Asana client in any language with it. The tests need no
+// network, no Asana account and no browser:
 //
 //	fake, err := asanatest.New(asanatest.Options{})
 //	// …
@@ -9,25 +10,28 @@
 //	fake.SetBaseURL(server.URL)
 //	// Let the client use server.URL instead of https://app.asana.com.
 //
-// Use it to test what is hard to produce with the real Asana. [Asana.Authorize] acts as a
-// person who clicks Allow. [Asana.Inject] makes a request fail, take long, or lose its
-// response after it took effect. [DefaultPeople] has guests, admins, view-only members,
-// deactivated members and a service account. [Asana.ExpireAccessTokens] and
-// [Asana.RevokeGrants] end tokens. [Asana.Requests] returns the requests that arrived.
+// The package can also produce situations that are hard to produce with the real Asana.
+// [Asana.Authorize] acts as a person who clicks Allow. [Asana.Inject] delays a request,
+// makes it fail, or drops its response after the request took effect. [DefaultPeople]
+// includes guests, admins, view-only members, deactivated members and a service account.
+// [Asana.ExpireAccessTokens] and [Asana.RevokeGrants] make tokens invalid.
+// [Asana.Requests] returns the requests that clients have sent.
 //
-// The package implements what Asana documents. If the documents do not say what Asana does,
-// a switch selects one of the possible behaviors: for example, whether a refresh returns a
-// new refresh token. SWITCHES.md lists all [Switches]. A client that works with each value
-// of each switch does not depend on a guess about Asana.
+// The package implements the behavior that Asana documents. If Asana does not document a
+// behavior, a switch selects one of the possible behaviors. For example, a switch selects
+// whether a refresh returns a new refresh token. SWITCHES.md lists all [Switches]. A
+// client that works with all values of all switches does not depend on guesses about
+// Asana.
 //
-// This is a test server. It stores tokens in plain text, and anyone who can reach it can
-// sign in as any person. Listen on a loopback address only.
+// This is only a test server. It stores tokens in plain text. Anyone who can send
+// requests to the server can sign in as any person. Therefore the server must listen only
+// on a loopback address.
 //
 // # Control over HTTP
 //
-// Clients that are not written in Go can use the server that "asanaauth local" starts, and
-// control it over HTTP. In a browser, /_offline/ has a page with all switches. Programs use
-// these endpoints:
+// If a client is not written in Go, use the server that "asanaauth local" starts, and
+// control this server over HTTP. The page at /_offline/ shows all switches in a browser.
+// Programs can use these endpoints:
 //
 //	GET    /_offline/switches  returns all switches as a JSON object
 //	PUT    /_offline/switches  sets the switches in a JSON object; returns 400 and changes nothing if one is unknown
@@ -54,9 +58,9 @@ import (
 
 // Options configures [New]. All fields are optional.
 type Options struct {
-	// BaseURL is the origin at which clients reach this Asana, without a trailing
-	// slash, such as http://127.0.0.1:8485. Issuers and metadata contain it. If it
-	// is empty, the origin of each request is used until SetBaseURL is called.
+	// BaseURL is the origin of the server, such as http://127.0.0.1:8485. It has no
+	// trailing slash. Issuers and metadata contain this origin. If BaseURL is empty, the
+	// server uses the origin of each request until SetBaseURL is called.
 	BaseURL string
 	// Apps are the registered OAuth apps. The default is [DefaultApps].
 	Apps []App
@@ -65,24 +69,25 @@ type Options struct {
 	People []Person
 	// Now returns the current time. The default is time.Now.
 	Now func() time.Time
-	// Sleep waits for d. If ctx ends first, it returns the error of ctx. The
-	// default uses a timer.
+	// Sleep waits for the duration d. If ctx ends first, Sleep returns the error of ctx.
+	// The default function uses a timer.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// File is the name of the state file. It contains tokens, consents, codes, the
-	// signing key and the switches as JSON, and has mode 0600. If a request
-	// changes the state, the file is replaced atomically before the response is
-	// sent. So a process that is killed and restarted knows all tokens that it
-	// issued. If File is empty, the state is kept in memory only.
+	// File is the name of the state file. The file contains tokens, consents, codes, the
+	// signing key and the switches as JSON. Its mode is 0600. If a request changes the
+	// state, the server replaces the file atomically before it sends the response. So if
+	// the process is killed and restarted, the server still accepts all tokens that it
+	// has issued. If File is empty, the state is only in memory.
 	File string
-	// Switches are the switches at the start and after Reset. At the start, the
-	// switches in File take precedence. The default is [DefaultSwitches].
+	// Switches contains the switches at the start and after [Asana.Reset]. At the start,
+	// switches in the state file take precedence. The default is [DefaultSwitches].
 	Switches Switches
-	// Key signs ID tokens. By default a key is generated when it is first needed.
+	// Key is the private key that signs ID tokens. If Key is nil, the server generates a
+	// key when it first needs one.
 	Key *rsa.PrivateKey
 }
 
-// Asana is an offline Asana. It implements [http.Handler] and is safe for concurrent use. It
-// starts no goroutines. Use [New] to create one.
+// Asana is a simulated Asana server. It implements [http.Handler] and is safe for
+// concurrent use. It starts no goroutines. Use [New] to create an Asana.
 type Asana struct {
 	dispatcher *dispatcher
 
@@ -96,8 +101,8 @@ type Asana struct {
 	record    *record
 }
 
-// New returns an Asana. It returns an error if a switch has an invalid value, if an ID is
-// malformed or used twice, or if the state file cannot be read.
+// New creates an [Asana]. It returns an error if a switch has an invalid value, if an ID
+// is malformed or used twice, or if the state file cannot be read.
 func New(o Options) (*Asana, error) {
 	o.complete()
 	d := &directory{apps: slices.Clone(o.Apps), people: slices.Clone(o.People)}
@@ -115,7 +120,7 @@ func New(o Options) (*Asana, error) {
 	return a, m.load()
 }
 
-// complete sets the defaults of options that are not set.
+// complete sets the default values of all options that are not set.
 func (o *Options) complete() {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -134,7 +139,7 @@ func (o *Options) complete() {
 	}
 }
 
-// site is the origin at which clients reach this Asana.
+// site contains the base URL, which is empty until it is known.
 type site struct{ base string }
 
 // origin returns the base URL if it is set, and otherwise the origin of the request.
@@ -148,17 +153,17 @@ func (s *site) origin(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// SetBaseURL sets [Options.BaseURL] later. It is for servers that learn their address only
-// when they start, such as [net/http/httptest.Server].
+// SetBaseURL replaces [Options.BaseURL]. Use it if the address is known only after the
+// server has started, as with [net/http/httptest.Server].
 func (a *Asana) SetBaseURL(u string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.site.base = strings.TrimSuffix(u, "/")
 }
 
-// Reset deletes tokens, consents, codes, sign-ins, faults and recorded requests. It sets the
-// switches to [Options.Switches]. It keeps the signing key, the people and the apps. It
-// returns an error if the state file cannot be written.
+// Reset deletes tokens, consents, codes, sign-ins, faults and recorded requests. It sets
+// the switches to [Options.Switches]. It does not change the signing key, the people or
+// the apps. Reset returns an error if the state file cannot be written.
 func (a *Asana) Reset() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

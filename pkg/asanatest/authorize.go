@@ -20,31 +20,34 @@ type authorization struct {
 	scopes       scopes
 }
 
-// wantsCode and wantsIDToken report whether the redirect must contain a code and an ID
-// token.
+// wantsCode reports whether the redirect must contain a code. wantsIDToken reports
+// whether it must contain an ID token.
 func (q *authorization) wantsCode() bool    { return q.responseType != "id_token" }
 func (q *authorization) wantsIDToken() bool { return q.responseType != "code" }
 
-// authorizeError is the error of an authorize request. If redirect is true, the browser is
-// redirected to the app with the error. Otherwise Asana shows it on a page.
+// authorizeError describes why an authorize request failed. If redirect is true, the
+// server redirects the browser to the app with the error. Otherwise, it shows the error
+// on a page.
 type authorizeError struct {
 	code, description string
 	redirect          bool
 }
 
-// authorizeParameters are the parameters that must not be repeated.
+// authorizeParameters lists the parameters of authorize requests. A request must not
+// contain the same parameter twice.
 var authorizeParameters = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"}
 
-// parameters returns the parameters of the query and of the posted form. The consent page
-// posts all parameters of the authorize request.
+// parameters returns the parameters in the query and in the posted form. The form on the
+// consent page contains all parameters of the authorize request.
 func parameters(r *http.Request) url.Values {
 	v := r.URL.Query()
 	maps.Copy(v, r.PostForm)
 	return v
 }
 
-// parse parses and checks an authorize request. If it returns an error, the authorization
-// has the parameters that were parsed before, because refuse needs them for the redirect.
+// parse parses and checks an authorize request. If parse returns an error, the
+// authorization still contains the parameters that were already parsed, because refuse
+// needs them for the redirect.
 func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	q := &authorization{redirectURI: v.Get("redirect_uri"), state: v.Get("state"), nonce: v.Get("nonce"), challenge: v.Get("code_challenge")}
 	q.app = c.directory.app(v.Get("client_id"))
@@ -67,7 +70,8 @@ func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	return q, nil
 }
 
-// parseRest checks the parameters whose errors are returned to the app in a redirect.
+// parseRest parses and checks the remaining parameters. The server reports errors in
+// these parameters to the app in a redirect.
 func (c *consent) parseRest(q *authorization, v url.Values) *authorizeError {
 	for _, name := range authorizeParameters {
 		if len(v[name]) > 1 {
@@ -95,8 +99,8 @@ func (c *consent) parseRest(q *authorization, v url.Values) *authorizeError {
 	return nil
 }
 
-// allow records the consent of a person. It returns the parameters of the redirect: the
-// code, the ID token, or both.
+// allow records a person's consent. It returns the parameters of the redirect, which are
+// a code, an ID token, or both.
 func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 	now := c.now()
 	key := consentKey(q.app.ClientID, p.GID)
@@ -122,8 +126,9 @@ func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 	return params
 }
 
-// sendBack redirects the browser to the app with these parameters. It adds state and,
-// depending on a switch, iss. For an out-of-band redirect URI it shows a page.
+// sendBack redirects the browser to the app with these parameters. It adds the parameter
+// state and, if the switch iss_in_redirect is set, the parameter iss. If the redirect URI
+// is out-of-band, sendBack shows a page instead.
 func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorization, params url.Values) {
 	if q.state != "" {
 		params.Set("state", q.state)
@@ -149,7 +154,8 @@ func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorizat
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Location", q.redirectURI+mark+params.Encode())
-	// After a 303 the browser sends a GET, although the consent form was a POST.
+	// With status 303, the browser sends a GET request next, although it sent the consent
+	// form with POST.
 	w.WriteHeader(http.StatusSeeOther)
 }
 

@@ -15,7 +15,7 @@ import (
 
 const notYours = "Your app is not allowed to request user authorization for "
 
-// TestAuthorizePages checks the errors that are shown on a page.
+// TestAuthorizePages checks the errors that the authorize endpoint shows on a page.
 func TestAuthorizePages(t *testing.T) {
 	t.Parallel()
 	elsewhere := full()
@@ -49,7 +49,8 @@ func TestAuthorizePages(t *testing.T) {
 	}
 }
 
-// TestAuthorizeErrors checks the errors that are sent to the app.
+// TestAuthorizeErrors checks the errors that the authorize endpoint reports to the app in
+// a redirect.
 func TestAuthorizeErrors(t *testing.T) {
 	t.Parallel()
 	param := oauth2.SetAuthURLParam
@@ -92,8 +93,8 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// TestConsentPage reads the page and posts its form with only the fields that
-// are on the page.
+// TestConsentPage reads the consent page and posts its form. The form contains only the
+// fields on the page.
 func TestConsentPage(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -126,7 +127,7 @@ func TestConsentPage(t *testing.T) {
 	if got := k.values(posted.header.Get("Location")); got.Get("state") != `a "state" & <more>` || got.Get("code") == "" {
 		t.Errorf("redirect: got %v, want the state and a code", got)
 	}
-	// The same browser sees no page if it asks for the same scopes or fewer.
+	// The same browser gets no consent page for the same scopes or for fewer scopes.
 	if again := k.get(u.RequestURI(), ""); again.status != http.StatusSeeOther {
 		t.Errorf("second request: got %d, want a redirect", again.status)
 	}
@@ -146,13 +147,13 @@ func TestConsentPage(t *testing.T) {
 	if again := k.get(u.RequestURI(), ""); again.status != 200 {
 		t.Errorf("after RevokeGrants: got %d, want the page", again.status)
 	}
-	// The form needs a decision.
+	// A form without a decision must be rejected.
 	if got := k.post("/-/oauth_authorize", hiddenFields(page.text)...); got.status != 400 {
 		t.Errorf("no decision: got %d, want 400", got.status)
 	}
 }
 
-// hiddenFields returns the names and values of the hidden fields of a page.
+// hiddenFields returns the names and values of the hidden fields on a page.
 func hiddenFields(page string) (pairs []string) {
 	unescape := strings.NewReplacer("&#34;", `"`, "&amp;", "&", "&lt;", "<", "&gt;", ">", "&#43;", "+")
 	for line := range strings.Lines(page) {
@@ -167,7 +168,7 @@ func hiddenFields(page string) (pairs []string) {
 	return pairs
 }
 
-// TestConsentCrossSite checks that a page of another origin cannot send the
+// TestConsentCrossSite checks that a page of another origin cannot submit the consent
 // form.
 func TestConsentCrossSite(t *testing.T) {
 	t.Parallel()
@@ -176,7 +177,7 @@ func TestConsentCrossSite(t *testing.T) {
 			t.Parallel()
 			k := newKit(t)
 			u, _ := url.Parse(full().AuthCodeURL("st"))
-			post := func(name, value string) answer {
+			post := func(name, value string) response {
 				r := k.request(http.MethodPost, u.RequestURI(), "", "decision=allow&person="+asanatest.Member)
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 				r.Header.Set(name, value)
@@ -195,8 +196,7 @@ func TestConsentCrossSite(t *testing.T) {
 	}
 }
 
-// TestOutOfBand checks that a page shows the code to programs that have no
-// redirect URI.
+// TestOutOfBand checks that a page shows the code if the redirect URI is out-of-band.
 func TestOutOfBand(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -214,7 +214,8 @@ func TestOutOfBand(t *testing.T) {
 	}
 }
 
-// TestDeletedAccount checks that a deleted account has no access.
+// TestDeletedAccount checks that a person whose account was deleted can neither authorize
+// an app nor use tokens.
 func TestDeletedAccount(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

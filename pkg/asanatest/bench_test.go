@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// BenchmarkRefresh measures a refresh in memory.
+// BenchmarkRefresh measures a refresh without a socket and without a state file.
 func BenchmarkRefresh(b *testing.B) {
 	asana, err := asanatest.New(asanatest.Options{BaseURL: base})
 	if err != nil {
@@ -30,11 +30,11 @@ func BenchmarkRefresh(b *testing.B) {
 		if err != nil || resp.StatusCode != 200 {
 			b.Fatal(resp, err)
 		}
-		text, _ := io.ReadAll(resp.Body) // in memory
+		text, _ := io.ReadAll(resp.Body) // cannot fail, because the body is in memory
 		return string(text)
 	}
-	answer := post(form + "&grant_type=authorization_code&redirect_uri=http%3A%2F%2Flocalhost%3A8484%2Fcallback&code=" + code)
-	_, refresh, _ := strings.Cut(answer, `"refresh_token":"`)
+	response := post(form + "&grant_type=authorization_code&redirect_uri=http%3A%2F%2Flocalhost%3A8484%2Fcallback&code=" + code)
+	_, refresh, _ := strings.Cut(response, `"refresh_token":"`)
 	refresh, _, _ = strings.Cut(refresh, `"`)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// Transport returns an [http.RoundTripper] that passes requests for any host to this Asana,
-// in memory. It uses no sockets and no goroutines, so it works with [testing/synctest]. If
-// a fault cuts the connection, RoundTrip returns [io.ErrUnexpectedEOF]. If the context of
-// the request has ended, it returns the error of the context.
+// Transport returns an [http.RoundTripper] that passes requests for any host directly to
+// this Asana. It uses no sockets and no goroutines, so it works with [testing/synctest].
+// If a fault closes the connection, RoundTrip returns [io.ErrUnexpectedEOF]. If the
+// context of the request has ended, RoundTrip returns the context's error.
 func (a *Asana) Transport() http.RoundTripper { return transport{a} }
 
 // Client returns a client that uses [Asana.Transport] and does not follow redirects.
@@ -49,7 +49,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		Header: b.header, Body: io.NopCloser(&b.body), ContentLength: int64(b.body.Len()), Request: r}, nil
 }
 
-// serve passes a request to the handler. It returns false if a fault cut the connection.
+// serve passes a request to the handler. It returns false if a fault closed the
+// connection without a response.
 func (t transport) serve(b *buffer, r *http.Request) (sent bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -63,21 +64,21 @@ func (t transport) serve(b *buffer, r *http.Request) (sent bool) {
 	return true
 }
 
-// Authorize acts as a person who opens an authorize URL and clicks Allow. It returns the URL
-// to which Asana redirects the browser: the app's redirect URI with a code, an ID token or
-// an error. If Asana shows a page instead, the error is a [*PageError]. Authorize uses only
-// the query of authorizeURL.
+// Authorize acts as a person who opens an authorize URL and clicks Allow. It returns the
+// URL to which Asana redirects the browser. This URL is the app's redirect URI with a
+// code, an ID token or an error. If Asana shows a page instead of redirecting the
+// browser, Authorize returns a [*PageError]. Authorize ignores the path of authorizeURL.
 func (a *Asana) Authorize(ctx context.Context, authorizeURL, personGID string) (redirectURL string, err error) {
-	return click(ctx, a.Transport(), "allow", authorizeURL, personGID)
+	return submitConsent(ctx, a.Transport(), "allow", authorizeURL, personGID)
 }
 
 // Deny is like Authorize, but the person clicks Deny.
 func (a *Asana) Deny(ctx context.Context, authorizeURL, personGID string) (redirectURL string, err error) {
-	return click(ctx, a.Transport(), "deny", authorizeURL, personGID)
+	return submitConsent(ctx, a.Transport(), "deny", authorizeURL, personGID)
 }
 
-// click posts the form of the consent page. The decision is "allow" or "deny".
-func click(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gid string) (string, error) {
+// submitConsent posts the form on the consent page. The decision is "allow" or "deny".
+func submitConsent(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gid string) (string, error) {
 	u, err := url.Parse(authorizeURL)
 	if err != nil || u.Host == "" {
 		return "", fmt.Errorf("asanatest: the authorize URL is not an absolute URL")
@@ -99,12 +100,12 @@ func click(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gi
 	return "", &PageError{Status: resp.StatusCode, Message: resp.Header.Get(pageMessage)}
 }
 
-// pageMessage is a response header with the message of an error page. Authorize and Deny
-// read it.
+// pageMessage is the name of a response header that contains the message on an error
+// page. Authorize and Deny read this header.
 const pageMessage = "X-Offline-Asana-Message"
 
-// PageError is the error of [Asana.Authorize] and [Asana.Deny] if Asana shows a page and does
-// not redirect the browser.
+// PageError is the error that [Asana.Authorize] and [Asana.Deny] return if Asana shows a
+// page instead of redirecting the browser.
 type PageError struct {
 	Status  int
 	Message string // such as "forbidden_scopes: Your app …"; empty for other pages

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// signInCookie is the name of the cookie of a browser that is signed in to this Asana.
+// signInCookie is the name of the cookie in a browser that is signed in to this Asana.
 const signInCookie = "offline_asana"
 
 // consent serves the authorize endpoint, which people open in a browser.
@@ -25,7 +25,8 @@ func (c *consent) routes(mux *http.ServeMux) {
 }
 
 // show serves GET /-/oauth_authorize. It writes the consent page or an error page. If the
-// browser is signed in and the person authorized the app before, it redirects at once.
+// browser is signed in and the person has already authorized the app, show redirects the
+// browser immediately.
 func (c *consent) show(w http.ResponseWriter, r *http.Request) {
 	v := parameters(r)
 	q, refused := c.parse(v)
@@ -43,8 +44,9 @@ func (c *consent) show(w http.ResponseWriter, r *http.Request) {
 	writePage(w, http.StatusOK, "consent", c.page(q, v, signedIn))
 }
 
-// page returns the data of the consent page. The form has the request's parameters as hidden
-// fields, so the server does not have to store them.
+// page returns the template data for the consent page. The form on the page contains the
+// parameters of the request as hidden fields, so the server does not have to store the
+// parameters.
 func (c *consent) page(q *authorization, v url.Values, signedIn *Person) map[string]any {
 	type choice struct {
 		GID, Name, Standing string
@@ -66,7 +68,8 @@ func (c *consent) page(q *authorization, v url.Values, signedIn *Person) map[str
 	return map[string]any{"App": q.app.Name, "Scopes": q.scopes, "People": people, "Hidden": hidden, "RedirectURI": q.redirectURI}
 }
 
-// decide serves POST /-/oauth_authorize, after the person clicked Allow or Deny.
+// decide serves POST /-/oauth_authorize. The browser sends this request after the person
+// has clicked Allow or Deny.
 func (c *consent) decide(w http.ResponseWriter, r *http.Request) {
 	if crossSite(r) {
 		http.Error(w, "this form can only be sent from its own page", http.StatusForbidden)
@@ -94,7 +97,7 @@ func (c *consent) decide(w http.ResponseWriter, r *http.Request) {
 	c.sendBack(w, r, q, c.allow(q, p, c.site.origin(r)))
 }
 
-// mayAuthorize returns the error if a person may not authorize an app, or nil.
+// mayAuthorize returns nil if the person may authorize apps, and otherwise an error.
 func (c *consent) mayAuthorize(p *Person) *authorizeError {
 	switch {
 	case p == nil:
@@ -117,7 +120,7 @@ func (c *consent) signIn(w http.ResponseWriter, p *Person) {
 	http.SetCookie(w, &http.Cookie{Name: signInCookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// signedIn returns the person that the browser is signed in as, or nil.
+// signedIn returns the person who is signed in in the browser, or nil.
 func (c *consent) signedIn(r *http.Request) *Person {
 	cookie, err := r.Cookie(signInCookie)
 	if err != nil {
@@ -126,7 +129,7 @@ func (c *consent) signedIn(r *http.Request) *Person {
 	return c.directory.person(c.memory.SignedIn[cookie.Value])
 }
 
-// crossSite reports whether a page of another origin made the browser send r.
+// crossSite reports whether r was sent by a browser page from another origin.
 func crossSite(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return !slices.Contains([]string{"same-origin", "none"}, site)

@@ -12,9 +12,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// This test of an OAuth client runs against an offline Asana. A person clicks Allow, the
-// client exchanges the code, and the API returns who the person is. Then a refresh fails
-// once and succeeds when the client retries it.
+// This example tests an OAuth client with an offline Asana. A person clicks Allow, the
+// client exchanges the code, and the API returns the person's record. Later, the first
+// refresh fails, and the second refresh succeeds.
 func Example() {
 	fake, err := asanatest.New(asanatest.Options{})
 	if err != nil {
@@ -64,7 +64,7 @@ func Example() {
 	}
 	fmt.Println("users/me:", call(token))
 
-	// Let the access token expire and make the next refresh fail.
+	// Make the access token expire and the next refresh fail.
 	if err := fake.ExpireAccessTokens(); err != nil {
 		panic(err)
 	}
@@ -88,7 +88,8 @@ func Example() {
 	// refreshes: 2
 }
 
-// Switches select what Asana does. They can also be set over HTTP and on a page.
+// Switches select the behavior of an Asana. You can also set switches over HTTP and on
+// the page at /_offline/.
 func ExampleAsana_SetSwitches() {
 	fake, err := asanatest.New(asanatest.Options{})
 	if err != nil {
@@ -102,7 +103,7 @@ func ExampleAsana_SetSwitches() {
 	// Output: <nil> 60
 }
 
-// Without a socket: Transport passes the requests of a client to the handler in memory.
+// Transport passes the requests of a client directly to the handler, without a socket.
 func ExampleAsana_Transport() {
 	fake, err := asanatest.New(asanatest.Options{})
 	if err != nil {

@@ -9,23 +9,25 @@ import (
 	"time"
 )
 
-// Fault makes the next matching request fail, or delays it. Add one with [Asana.Inject].
-// Faults are tried in the order in which they were added, and at most one applies to a
-// request. If no fault matches, the switches of the group "Trouble" apply. Requests to
-// /_offline/ have no faults.
+// Fault makes the next matching request fail, or delays the request. Use [Asana.Inject]
+// to add a Fault. If several faults match a request, only the fault that was added first
+// applies. If no fault matches, the switches in the group "Trouble" apply. Faults do not
+// apply to requests under /_offline/.
 //
-// In JSON, for POST /_offline/faults, the durations are delay_ms and answer_delay_ms.
+// In the JSON body of POST /_offline/faults, the members "delay_ms" and "answer_delay_ms"
+// contain Delay and AnswerDelay in milliseconds.
 type Fault struct {
 	Path      string `json:"path"`       // exact path, or a prefix followed by *; empty matches every path
 	GrantType string `json:"grant_type"` // grant_type of a token request; empty matches every request
 	Times     int    `json:"times"`      // number of requests; 0 means one, a negative number means no limit
 
-	Before func(*http.Request) `json:"-"`   // called first; may call the methods of Asana
+	Before func(*http.Request) `json:"-"`   // called before Delay; may call the methods of Asana
 	Delay  time.Duration       `json:"-"`   // time to wait before the request is processed
-	Cut    bool                `json:"cut"` // close the connection; the request has no effect
+	Cut    bool                `json:"cut"` // close the connection without a response; the request has no effect
 
-	// If Status or Body is set, they replace the response. The request is processed
-	// only if Apply is true. If only Body is set, the status is 200.
+	// If Status or Body is set, the client receives this status and body. The server then
+	// processes the request only if Apply is true. If only Body is set, the status is
+	// 200.
 	Status      int         `json:"status"`
 	Body        string      `json:"body"`
 	ContentType string      `json:"content_type"` // the default is application/json
@@ -36,7 +38,7 @@ type Fault struct {
 	CutAfterApply bool          `json:"cut_after_apply"` // process the request, then close the connection without a response
 }
 
-// Inject adds a fault after those that were added before.
+// Inject adds a fault. Faults that were added earlier take precedence.
 func (a *Asana) Inject(f Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -87,8 +89,8 @@ func (fs *faults) add(f Fault) {
 
 func (fs *faults) clear() { fs.list = nil }
 
-// take returns the first fault that matches a request. It removes the fault if this was the
-// last request that the fault applies to.
+// take returns the first fault that matches a request. It removes the fault if the fault
+// has now applied to the number of requests in Times.
 func (fs *faults) take(path, grantType string) (f Fault, ok bool) {
 	for i, f := range fs.list {
 		if f.matches(path, grantType) {
@@ -101,7 +103,7 @@ func (fs *faults) take(path, grantType string) (f Fault, ok bool) {
 	return Fault{}, false
 }
 
-// fault returns the fault that the switches of the group "Trouble" cause for a request.
+// fault returns the fault that the switches in the group "Trouble" define for a request.
 func (s Switches) fault(path string) Fault {
 	machine := strings.HasPrefix(path, "/api/1.0/") || path == "/-/oauth_token" || path == "/-/oauth_revoke" || path == "/-/token_info"
 	f := Fault{}

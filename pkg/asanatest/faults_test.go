@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestCut checks that a request whose connection is cut has no effect, or its
-// whole effect.
+// TestCut checks that a request with the fault Cut has no effect, and that a request with
+// the fault CutAfterApply has its normal effect.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	for name, applied := range map[string]bool{"cut": false, "cut after apply": true} {
@@ -26,11 +26,11 @@ func TestCut(t *testing.T) {
 			tok := k.signIn(full(), asanatest.Member)
 			k.Inject(asanatest.Fault{GrantType: "refresh_token", Cut: !applied, CutAfterApply: applied})
 			if got := k.refresh(tok.RefreshToken); got.status != 0 || !strings.Contains(got.text, io.ErrUnexpectedEOF.Error()) {
-				t.Errorf("got %d %s, want a cut connection", got.status, got.text)
+				t.Errorf("got %d %s, want a closed connection", got.status, got.text)
 			}
 			want := 200
 			if applied {
-				want = 400 // it was rotated, and the new token is lost
+				want = 400 // the token was rotated, and the response with the new token was lost
 			}
 			if got := k.refresh(tok.RefreshToken); got.status != want {
 				t.Errorf("next request: got %d %s, want %d", got.status, got.text, want)
@@ -39,7 +39,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestCutOverSocket checks that a cut closes the connection of a socket.
+// TestCutOverSocket checks that the fault Cut closes a real network connection.
 func TestCutOverSocket(t *testing.T) {
 	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{})
@@ -55,8 +55,8 @@ func TestCutOverSocket(t *testing.T) {
 	}
 }
 
-// TestFaultResponses checks faults with a response, with and without effect, and
-// which requests they apply to.
+// TestFaultResponses checks faults that replace the response. It checks which requests
+// such faults match, and whether the requests have an effect.
 func TestFaultResponses(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -99,8 +99,8 @@ func TestFaultResponses(t *testing.T) {
 	}
 }
 
-// TestFaultBefore checks that Before is called while nothing is locked, and
-// before the request has an effect.
+// TestFaultBefore checks that Before is called before the request has an effect. The
+// mutex must not be locked, because Before may call methods of Asana.
 func TestFaultBefore(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -111,8 +111,8 @@ func TestFaultBefore(t *testing.T) {
 	}
 }
 
-// TestFaultDelays checks that delays end with the client's context, before the
-// effect and after it.
+// TestFaultDelays checks that Delay and AnswerDelay end when the context of the client
+// ends. Only with AnswerDelay has the request taken effect.
 func TestFaultDelays(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]bool{"before": false, "after": true} {
@@ -155,8 +155,8 @@ func TestFaultDelays(t *testing.T) {
 	}
 }
 
-// TestManyRequestsDuringOne checks that a request that ends after a thousand
-// later ones does not change their records.
+// TestManyRequestsDuringOne checks that a slow request does not change the records of
+// later requests. It ends only after its own record has been removed.
 func TestManyRequestsDuringOne(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -185,8 +185,8 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
-// TestRequests checks the order, the number and the count of recorded requests,
-// and that they have no secrets.
+// TestRequests checks the content, the order and the maximum number of recorded requests.
+// Records must not contain secrets.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// object is a record of the API with all its fields.
+// object is an API record that contains all of its fields.
 type object map[string]any
 
-// selection selects the fields of an object (opt_fields) and the page of a list (limit and
-// offset), as the query of a request specifies.
+// selection applies the query parameters of a request to its result. opt_fields selects
+// the fields of an object. limit and offset select the page of a list.
 type selection struct {
 	*http.Request
 	origin string // origin of the links to the next page
 }
 
-// selected returns an object with gid and the fields in opt_fields. Without opt_fields it
-// returns the fields in otherwise. Nested objects are compact unless opt_fields names their
-// fields.
+// selected returns an object with gid and with the fields in opt_fields. If the request
+// has no opt_fields, the object has the fields in otherwise. Nested objects are compact
+// unless opt_fields contains their fields.
 func (s *selection) selected(full object, otherwise ...string) object {
 	fields := otherwise
 	if opt := s.URL.Query()["opt_fields"]; len(opt) > 0 {
@@ -64,7 +64,7 @@ func pick(out, full object, path string) {
 	}
 }
 
-// pickEach is pick for the elements of a list.
+// pickEach copies the field at a path from each element of a list.
 func pickEach(before any, values []object, rest string, nested bool) []object {
 	picked, _ := before.([]object)
 	if len(picked) != len(values) {
@@ -84,8 +84,8 @@ func pickEach(before any, values []object, rest string, nested bool) []object {
 	return picked
 }
 
-// compact returns the compact form of a nested object. An object without a gid, such as a
-// photo, is returned whole.
+// compact returns the compact form of a nested object. It returns an object without a
+// gid, such as a photo, unchanged.
 func compact(full object) object {
 	if _, ok := full["gid"]; !ok {
 		return full
@@ -106,7 +106,8 @@ type page struct {
 	next  any  // value of next_page
 }
 
-// pageOf returns the page that limit and offset select. Without limit it returns all items.
+// pageOf returns the page that limit and offset select. If the request has no limit,
+// pageOf returns all items.
 func (s *selection) pageOf(items []object) (any, *apiError) {
 	if items == nil {
 		items = []object{}
@@ -136,8 +137,9 @@ func (s *selection) pageOf(items []object) (any, *apiError) {
 	return p, nil
 }
 
-// offsetOf returns an offset: the path and the index in base64. readOffset rejects an offset
-// with another path, because it belongs to another list.
+// offsetOf returns the offset of a page that starts at index. An offset contains the path
+// of the list and the index, in base64. readOffset rejects an offset with another path,
+// because such an offset belongs to another list.
 func (s *selection) offsetOf(index int) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", s.URL.Path, index))
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// tenYears is the lifetime of refresh tokens and long-lived tokens. Asana's example of an
-// introspection response has this expiry.
+// tenYears is the lifetime of refresh tokens and long-lived tokens. In Asana's
+// documentation, the example of an introspection response shows this lifetime.
 const tenYears = 10 * 365 * 24 * time.Hour
 
 // grants issues, finds and revokes tokens.
@@ -43,9 +43,9 @@ func (g *grants) tokenValue(gid string) string {
 	return fmt.Sprintf("2/%s/%s:%s", gid, derivedGID("token", randomHex(8)), randomHex(16))
 }
 
-// keep issues a token and saves the state. It returns "" if the state file cannot be
-// written.
-func (g *grants) keep(t token) string {
+// issueAndSave issues a token and saves the state. It returns "" if the state file cannot
+// be written.
+func (g *grants) issueAndSave(t token) string {
 	value := g.issue(t)
 	if g.memory.save() != nil {
 		delete(g.memory.Tokens, value)
@@ -54,27 +54,27 @@ func (g *grants) keep(t token) string {
 	return value
 }
 
-// longLived issues a token that belongs to no app. It returns "" if the gid is unknown. If
-// forAccount is true, the gid must be that of a service account, and otherwise that of a
-// person.
+// longLived issues a token that does not belong to an app. If forAccount is true, gid
+// must be the gid of a service account. Otherwise, gid must be the gid of a person.
+// longLived returns "" if gid is unknown or of the wrong kind.
 func (g *grants) longLived(gid, kind string, forAccount bool) string {
 	p := g.directory.person(gid)
 	if p == nil || p.ServiceAccount != forAccount {
 		return ""
 	}
-	return g.keep(token{Kind: kind, Person: gid, Scopes: scopes{"default"}})
+	return g.issueAndSave(token{Kind: kind, Person: gid, Scopes: scopes{"default"}})
 }
 
-// held records the consent of a person to all scopes of an app and issues a refresh token.
-// It returns "" if the app or the person is unknown.
-func (g *grants) held(clientID, gid string) string {
+// consentAndIssue records that a person consented to all scopes of an app, and issues a
+// refresh token. It returns "" if the app or the person is unknown.
+func (g *grants) consentAndIssue(clientID, gid string) string {
 	app, p := g.directory.app(clientID), g.directory.person(gid)
 	if app == nil || p == nil || p.ServiceAccount {
 		return ""
 	}
 	granted := parseScopes(strings.Join(app.Scopes, " "))
 	g.memory.Consents[consentKey(clientID, gid)] = granted
-	return g.keep(token{Kind: refreshToken, Client: clientID, Person: gid, Scopes: granted, Family: randomHex(8)})
+	return g.issueAndSave(token{Kind: refreshToken, Client: clientID, Person: gid, Scopes: granted, Family: randomHex(8)})
 }
 
 // find returns the token with this value. It returns nil if the token is unknown, expired or
@@ -103,48 +103,50 @@ func (g *grants) expire() {
 	}
 }
 
-// end revokes all tokens for which which returns true.
-func (g *grants) end(which func(*token) bool) {
+// revokeTokens revokes all tokens for which match returns true.
+func (g *grants) revokeTokens(match func(*token) bool) {
 	for _, t := range g.memory.Tokens {
-		if !t.Revoked && which(t) {
+		if !t.Revoked && match(t) {
 			t.Revoked = true
 		}
 	}
 	g.memory.dirty = true
 }
 
-// endGrant removes the consent of a person to an app and revokes all tokens and codes that
-// came from it.
-func (g *grants) endGrant(clientID, gid string) {
+// revokeGrant removes a person's consent to an app. It also revokes all tokens and codes
+// that the app received for this person.
+func (g *grants) revokeGrant(clientID, gid string) {
 	delete(g.memory.Consents, consentKey(clientID, gid))
 	for _, c := range g.memory.Codes {
 		if c.Client == clientID && c.Person == gid {
 			c.Used = true
 		}
 	}
-	g.end(func(t *token) bool { return t.Client == clientID && t.Person == gid })
+	g.revokeTokens(func(t *token) bool { return t.Client == clientID && t.Person == gid })
 }
 
-// endAll calls endGrant for all apps of a person, or of all people if gid is "".
-func (g *grants) endAll(gid string) {
+// revokeAll calls revokeGrant for a person and all apps. If gid is "", it does so for all
+// people.
+func (g *grants) revokeAll(gid string) {
 	for _, app := range g.directory.apps {
 		for _, p := range g.directory.people {
 			if gid == "" || p.GID == gid {
-				g.endGrant(app.ClientID, p.GID)
+				g.revokeGrant(app.ClientID, p.GID)
 			}
 		}
 	}
 }
 
-// PersonalAccessToken creates a personal access token of a person, as in Asana's developer
-// console. It returns "" if the person is unknown or if the state file cannot be written.
+// PersonalAccessToken creates a personal access token for a person. In the real Asana,
+// people create such tokens in the developer console. It returns "" if the person is
+// unknown or if the state file cannot be written.
 func (a *Asana) PersonalAccessToken(personGID string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.grants.longLived(personGID, personalToken, false)
 }
 
-// ServiceAccountToken creates a token of a service account. It returns "" if the service
+// ServiceAccountToken creates a token for a service account. It returns "" if the service
 // account is unknown or if the state file cannot be written.
 func (a *Asana) ServiceAccountToken(gid string) string {
 	a.mu.Lock()
@@ -152,17 +154,18 @@ func (a *Asana) ServiceAccountToken(gid string) string {
 	return a.grants.longLived(gid, serviceAccount, true)
 }
 
-// RefreshToken creates a refresh token of an app, as if the person had consented to all of
-// its scopes before. It returns "" if the app or the person is unknown, or if the state file
-// cannot be written.
+// RefreshToken creates a refresh token for an app, as if the person had consented to all
+// scopes of the app. It returns "" if the app or the person is unknown, or if the state
+// file cannot be written.
 func (a *Asana) RefreshToken(clientID, personGID string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.grants.held(clientID, personGID)
+	return a.grants.consentAndIssue(clientID, personGID)
 }
 
-// ExpireAccessTokens makes all OAuth access tokens expire now. The API then returns 401 for
-// them. ExpireAccessTokens returns an error if the state file cannot be written.
+// ExpireAccessTokens makes all OAuth access tokens expire now. The API rejects expired
+// tokens with status 401. ExpireAccessTokens returns an error if the state file cannot be
+// written.
 func (a *Asana) ExpireAccessTokens() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -170,13 +173,14 @@ func (a *Asana) ExpireAccessTokens() error {
 	return a.memory.save()
 }
 
-// RevokeGrants removes the consents of a person and revokes the OAuth tokens, as if the
-// person had deauthorized every app in Asana's settings. If personGID is "", it does so for
-// all people. It returns an error if the state file cannot be written.
+// RevokeGrants removes the consents of a person and revokes the OAuth tokens of this
+// person, as if the person had deauthorized every app in Asana's settings. If personGID
+// is "", RevokeGrants does so for all people. It returns an error if the state file
+// cannot be written.
 func (a *Asana) RevokeGrants(personGID string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.grants.endAll(personGID)
+	a.grants.revokeAll(personGID)
 	return a.memory.save()
 }
 

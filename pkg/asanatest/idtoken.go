@@ -14,8 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// idTokenOptions describes an ID token. accessToken and code are returned together with it
-// and may be empty.
+// idTokenOptions describes an ID token. accessToken and code are the values that the
+// client receives together with the ID token. Both may be empty.
 type idTokenOptions struct {
 	app                      *App
 	person                   *Person
@@ -30,8 +30,8 @@ type idTokens struct {
 	now    func() time.Time
 }
 
-// make returns an ID token (OpenID Connect Core section 2). It is invalid if the switch
-// spoil_id_token is set.
+// make returns an ID token (OpenID Connect Core section 2). If the switch spoil_id_token
+// is set, the ID token is invalid.
 func (t *idTokens) make(o idTokenOptions) string {
 	claims := t.claims(o)
 	spoil(claims, t.memory.Switches.SpoilIDToken, o)
@@ -77,7 +77,7 @@ func (t *idTokens) issuer(origin string) string {
 	return origin + "/api/1.0"
 }
 
-// subject returns the sub claim of a person.
+// subject returns the sub claim for a person.
 func (t *idTokens) subject(p *Person) string {
 	if t.memory.Switches.SubFormat == "opaque" {
 		return "user|" + derivedGID("subject", p.GID)
@@ -85,8 +85,8 @@ func (t *idTokens) subject(p *Person) string {
 	return p.GID
 }
 
-// spoil makes one claim invalid. It does nothing for the values of the switch that concern
-// the signature; make handles those.
+// spoil makes one claim invalid, as the value of the switch spoil_id_token specifies. It
+// ignores values that concern the signature, because make handles them.
 func spoil(claims map[string]any, how string, o idTokenOptions) {
 	const stranger = "1999999999999999"
 	now := claims["iat"].(int64)
@@ -128,7 +128,8 @@ func unsigned(claims map[string]any) string {
 	return unsignedPart(`{"alg":"none","typ":"JWT"}`, claims) + "."
 }
 
-// hs256 signs claims without go-jose, because go-jose rejects such short secrets.
+// hs256 signs claims with a client secret. It does not use go-jose, because go-jose
+// rejects such short secrets.
 func hs256(claims map[string]any, secret string) string {
 	part := unsignedPart(`{"alg":"HS256","typ":"JWT"}`, claims)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -161,9 +162,9 @@ func sign(claims map[string]any, key *rsa.PrivateKey, kid string) string {
 	return compact
 }
 
-// SignIDToken returns a JWT with any claims, signed with RS256 and the key of this Asana. Use
-// it to test which claims a client accepts. It panics if the claims cannot be encoded as
-// JSON.
+// SignIDToken returns a JWT with the given claims, signed with RS256 and the key of this
+// Asana. Use it to test which claims a client accepts. It panics if the claims cannot be
+// encoded as JSON.
 func (a *Asana) SignIDToken(claims map[string]any) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -180,8 +181,9 @@ type signer struct {
 	key    *rsa.PrivateKey
 }
 
-// private returns Options.Key, the key in the state, or a new key. It generates a key only
-// when one is needed, because that is slow and most tests need no key.
+// private returns the private key. The key is Options.Key, the key in the state file, or
+// a new key. It is generated only when it is first needed, because generating a key is
+// slow and most tests do not need one.
 func (s *signer) private() *rsa.PrivateKey {
 	if s.key == nil {
 		if key, err := x509.ParsePKCS1PrivateKey(s.memory.Key); err == nil {

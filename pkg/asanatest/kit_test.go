@@ -20,7 +20,7 @@ import (
 
 const base = "https://asana.test"
 
-// kit is an Asana in memory with a clock that the test controls.
+// kit is an Asana without a socket. The test controls its clock.
 type kit struct {
 	*testing.T
 	*asanatest.Asana
@@ -45,7 +45,7 @@ func (c *clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// testKey returns a key that all tests share, because generating one is slow.
+// testKey returns a key that all tests share, because generating a key is slow.
 var testKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -73,7 +73,7 @@ func newKit(t *testing.T, change ...func(*asanatest.Options)) *kit {
 	return k
 }
 
-// set changes switches. It fails the test if SetSwitches returns an error.
+// set calls SetSwitches. It fails the test if SetSwitches returns an error.
 func (k *kit) set(change func(*asanatest.Switches)) {
 	k.Helper()
 	if err := k.SetSwitches(change); err != nil {
@@ -81,7 +81,8 @@ func (k *kit) set(change func(*asanatest.Switches)) {
 	}
 }
 
-// full and granular return the default apps as configs of x/oauth2.
+// full returns a client configuration for the default app with full permissions. granular
+// returns one for the default app with granular scopes.
 func full(scopes ...string) *oauth2.Config {
 	return &oauth2.Config{ClientID: asanatest.FullClientID, ClientSecret: asanatest.FullClientSecret, RedirectURL: asanatest.DefaultRedirectURI, Scopes: scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: base + "/-/oauth_authorize", TokenURL: base + "/-/oauth_token", AuthStyle: oauth2.AuthStyleInParams}}
@@ -97,7 +98,8 @@ func (k *kit) ctx() context.Context {
 	return context.WithValue(k.Context(), oauth2.HTTPClient, k.http)
 }
 
-// consent acts as a person who clicks Allow. It returns the parameters of the redirect.
+// consent acts as a person who clicks Allow. It returns the parameters in the redirect
+// URL.
 func (k *kit) consent(c *oauth2.Config, gid string, opts ...oauth2.AuthCodeOption) url.Values {
 	k.Helper()
 	back, err := k.Authorize(k.Context(), c.AuthCodeURL("st", opts...), gid)
@@ -107,7 +109,7 @@ func (k *kit) consent(c *oauth2.Config, gid string, opts ...oauth2.AuthCodeOptio
 	return k.values(back)
 }
 
-// values returns the parameters of a redirect, which are in its query or fragment.
+// values returns the parameters in the query or in the fragment of a redirect URL.
 func (k *kit) values(redirect string) url.Values {
 	k.Helper()
 	u, err := url.Parse(redirect)
@@ -134,31 +136,31 @@ func (k *kit) signIn(c *oauth2.Config, gid string) *oauth2.Token {
 	return tok
 }
 
-// answer is the response to a request.
-type answer struct {
+// response is a response whose body has been read and decoded.
+type response struct {
 	status int
 	header http.Header
 	text   string
 	json   map[string]any
 }
 
-func (k *kit) do(r *http.Request) answer {
+func (k *kit) do(r *http.Request) response {
 	k.Helper()
 	resp, err := k.http.Do(r)
 	if err != nil {
-		return answer{text: err.Error()}
+		return response{text: err.Error()}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		k.Fatal(err)
 	}
-	a := answer{status: resp.StatusCode, header: resp.Header, text: string(body)}
+	a := response{status: resp.StatusCode, header: resp.Header, text: string(body)}
 	json.Unmarshal(body, &a.json) // a page is not JSON
 	return a
 }
 
-func (k *kit) get(path, bearer string) answer {
+func (k *kit) get(path, bearer string) response {
 	k.Helper()
 	return k.do(k.request(http.MethodGet, path, bearer, ""))
 }
@@ -175,8 +177,8 @@ func (k *kit) request(method, path, bearer, body string) *http.Request {
 	return r
 }
 
-// post sends a form. The pairs are key, value, key, value and so on.
-func (k *kit) post(path string, pairs ...string) answer {
+// post sends a form. The arguments in pairs are alternately keys and values.
+func (k *kit) post(path string, pairs ...string) response {
 	k.Helper()
 	form := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -187,19 +189,20 @@ func (k *kit) post(path string, pairs ...string) answer {
 	return k.do(r)
 }
 
-// tokenRequest posts to the token endpoint as the full app.
-func (k *kit) tokenRequest(pairs ...string) answer {
+// tokenRequest sends a form to the token endpoint, with the credentials of the app that
+// has full permissions.
+func (k *kit) tokenRequest(pairs ...string) response {
 	k.Helper()
 	return k.post("/-/oauth_token", append([]string{"client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret}, pairs...)...)
 }
 
-func (k *kit) refresh(value string) answer {
+func (k *kit) refresh(value string) response {
 	k.Helper()
 	return k.tokenRequest("grant_type", "refresh_token", "refresh_token", value)
 }
 
-// errorMessage returns the first message of an API error.
-func (a answer) errorMessage() string {
+// errorMessage returns the first message in an error response of the API.
+func (a response) errorMessage() string {
 	list, _ := a.json["errors"].([]any)
 	if len(list) == 0 {
 		return ""
@@ -208,12 +211,12 @@ func (a answer) errorMessage() string {
 	return message
 }
 
-func (a answer) data() map[string]any {
+func (a response) data() map[string]any {
 	data, _ := a.json["data"].(map[string]any)
 	return data
 }
 
-func (a answer) list() []any {
+func (a response) list() []any {
 	list, _ := a.json["data"].([]any)
 	return list
 }

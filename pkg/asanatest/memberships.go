@@ -75,9 +75,9 @@ func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
 }
 
-// findMembership returns the membership with this gid and its person. People can read their
-// own memberships even if they are deactivated there. Otherwise is_active would never be
-// false.
+// findMembership returns the membership with this gid and its person. People can read
+// their own membership even if they are deactivated in the workspace. Otherwise no
+// response would contain is_active with the value false.
 func (v *viewer) findMembership(gid string) (*Person, Membership, *apiError) {
 	if !isGID(gid) {
 		return nil, Membership{}, fail(http.StatusBadRequest, "workspace_membership: Not a recognized ID: %s", gid)
@@ -111,9 +111,10 @@ func membershipRecord(p *Person, m Membership) object {
 	}
 }
 
-// membershipList appends the memberships of p for which include returns true. They are
-// compact, so they have flags only if opt_fields names them. Like the real Asana, it leaves
-// out inactive memberships, unless the switch list_inactive_memberships is set.
+// membershipList appends the memberships of p for which include returns true. The records
+// are compact, so they contain a flag only if opt_fields contains its name. Like the real
+// Asana, membershipList omits inactive memberships. If the switch
+// list_inactive_memberships is set, it includes them.
 func (c *call) membershipList(p *Person, list []object, include func(Membership) bool) []object {
 	for _, m := range p.Memberships {
 		if include(m) && (!m.Inactive || c.memory.Switches.ListInactiveMemberships) {
@@ -151,7 +152,7 @@ func (c *call) userMemberships() (any, *apiError) {
 	return c.pageOf(c.membershipList(p, nil, func(m Membership) bool { return c.reaches(m.Workspace.GID) }))
 }
 
-// membership serves a single membership with all of its fields.
+// membership serves a single membership, whose record contains all fields.
 func (c *call) membership() (any, *apiError) {
 	p, m, failure := c.findMembership(c.PathValue("membership"))
 	if failure != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// membershipGID returns the gid of a membership, which it gets from the API.
+// membershipGID requests the memberships of a person and returns the gid of the
+// membership in the workspace.
 func (k *kit) membershipGID(person, workspace string) string {
 	k.Helper()
 	for _, m := range k.memberships(k.PersonalAccessToken(person)) {
@@ -31,8 +32,9 @@ func (k *kit) memberships(bearer string) (list []map[string]any) {
 	return list
 }
 
-// TestMemberships checks that lists are compact, that opt_fields adds flags, that
-// a single record has all fields, and the flags of the default people.
+// TestMemberships checks that lists contain compact records, that opt_fields adds flags,
+// and that a single record contains all fields. It also checks the flags of the default
+// people.
 func TestMemberships(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -80,8 +82,8 @@ func TestMemberships(t *testing.T) {
 	}
 }
 
-// TestVisibility checks that deactivated people do not see the workspace, and
-// that people without a common workspace do not see each other.
+// TestVisibility checks that deactivated people cannot see the workspace. People without
+// a common workspace must not see each other.
 func TestVisibility(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -104,7 +106,8 @@ func TestVisibility(t *testing.T) {
 	}
 }
 
-// TestPaging walks a list page by page.
+// TestPaging reads a list page by page and checks that the pages together contain all
+// items.
 func TestPaging(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -17,7 +17,8 @@ type oauthError struct {
 
 const errorURI = "https://asana.com/developers/documentation/getting-started/authentication"
 
-// wrongCode returns the error for an invalid code. Asana uses the same text for all reasons.
+// wrongCode returns the error for an invalid code. Asana uses the same text for every
+// reason why a code is invalid.
 func wrongCode() *oauthError {
 	return &oauthError{http.StatusBadRequest, "invalid_grant", errorURI, "The `code` provided was invalid."}
 }
@@ -71,7 +72,7 @@ func checkForm(r *http.Request) *oauthError {
 func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if user, password, ok := r.BasicAuth(); ok {
-		// RFC 6749 section 2.3.1: ID and secret are form-encoded.
+		// In HTTP Basic, client ID and secret are form-encoded (RFC 6749 section 2.3.1).
 		user, err1 := url.QueryUnescape(user)
 		password, err2 := url.QueryUnescape(password)
 		if err1 != nil || err2 != nil || secret != "" || id != "" && id != user {
@@ -86,7 +87,8 @@ func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	return app, nil
 }
 
-// metadata serves the authorization server metadata (RFC 8414), with the members of Asana's.
+// metadata serves the authorization server metadata (RFC 8414). The document contains the
+// same members as Asana's document.
 func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	base := o.site.origin(r)
 	meta := map[string]any{
@@ -106,8 +108,8 @@ func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, meta)
 }
 
-// revoke serves /-/oauth_revoke. Like Asana, it accepts only refresh tokens, and returns 200
-// for unknown tokens too.
+// revoke serves /-/oauth_revoke. Like Asana, it revokes only refresh tokens. For an
+// unknown token, it also returns 200.
 func (o *oauth) revoke(w http.ResponseWriter, r *http.Request) {
 	o.cors(w)
 	if failure := o.revokeToken(r); failure != nil {
@@ -138,9 +140,9 @@ func (o *oauth) revokeToken(r *http.Request) *oauthError {
 	case t.Client != app.ClientID || t.Revoked:
 		return nil // Asana treats the token as unknown
 	case o.memory.Switches.RevokeWholeGrant:
-		o.grants.endGrant(t.Client, t.Person)
+		o.grants.revokeGrant(t.Client, t.Person)
 	default:
-		o.grants.end(func(other *token) bool { return other.Family == t.Family })
+		o.grants.revokeTokens(func(other *token) bool { return other.Family == t.Family })
 	}
 	return nil
 }
@@ -155,8 +157,8 @@ type introspection struct {
 	Active    bool   `json:"active"`
 }
 
-// introspect serves /-/token_info. It does not require client authentication, because Asana
-// documents none.
+// introspect serves /-/token_info. It does not require client authentication, because
+// Asana does not document any for this endpoint.
 func (o *oauth) introspect(w http.ResponseWriter, r *http.Request) {
 	if failure := checkForm(r); failure != nil || r.PostForm.Get("token") == "" {
 		writeJSON(w, http.StatusBadRequest, invalidRequest("The `token` parameter is missing."))

@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestPlainOAuth2 uses x/oauth2 over a socket: consent, PKCE, exchange, refresh,
-// API, revocation.
+// TestPlainOAuth2 tests a whole OAuth flow with x/oauth2 over a socket: consent with
+// PKCE, code exchange, API call, refresh and revocation.
 func TestPlainOAuth2(t *testing.T) {
 	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{})
@@ -26,7 +26,7 @@ func TestPlainOAuth2(t *testing.T) {
 	defer server.Close()
 	asana.SetBaseURL(server.URL)
 	c := full()
-	c.Endpoint = oauth2.Endpoint{AuthURL: server.URL + "/-/oauth_authorize", TokenURL: server.URL + "/-/oauth_token"} // x/oauth2 finds out the auth style
+	c.Endpoint = oauth2.Endpoint{AuthURL: server.URL + "/-/oauth_authorize", TokenURL: server.URL + "/-/oauth_token"} // x/oauth2 detects the auth style
 	verifier := oauth2.GenerateVerifier()
 
 	back, err := asana.Authorize(t.Context(), c.AuthCodeURL("the state", oauth2.S256ChallengeOption(verifier)), asanatest.Member)
@@ -76,7 +76,7 @@ func TestPlainOAuth2(t *testing.T) {
 	}
 }
 
-// TestWrongCodes checks every reason for which a code is refused.
+// TestWrongCodes tests every reason for which the token endpoint rejects a code.
 func TestWrongCodes(t *testing.T) {
 	t.Parallel()
 	verifier := oauth2.GenerateVerifier()
@@ -91,31 +91,31 @@ func TestWrongCodes(t *testing.T) {
 		}
 		return pairs
 	}
-	for name, try := range map[string]func(k *kit, pairs []string) answer{
-		"used": func(k *kit, p []string) answer {
+	for name, try := range map[string]func(k *kit, pairs []string) response{
+		"used": func(k *kit, p []string) response {
 			k.tokenRequest(p...)
 			return k.tokenRequest(p...)
 		},
-		"unknown": func(k *kit, p []string) answer { return k.tokenRequest(replace(p, "code", "0/00")...) },
-		"expired": func(k *kit, p []string) answer {
+		"unknown": func(k *kit, p []string) response { return k.tokenRequest(replace(p, "code", "0/00")...) },
+		"expired": func(k *kit, p []string) response {
 			k.clock.Add(10 * time.Minute)
 			return k.tokenRequest(p...)
 		},
-		"another redirect": func(k *kit, p []string) answer {
+		"another redirect": func(k *kit, p []string) response {
 			return k.tokenRequest(replace(p, "redirect_uri", asanatest.DefaultRedirectURI+"/")...)
 		},
-		"another verifier": func(k *kit, p []string) answer {
+		"another verifier": func(k *kit, p []string) response {
 			return k.tokenRequest(replace(p, "code_verifier", oauth2.GenerateVerifier())...)
 		},
-		"no verifier": func(k *kit, p []string) answer { return k.tokenRequest(p[:6]...) },
-		"another app": func(k *kit, p []string) answer {
+		"no verifier": func(k *kit, p []string) response { return k.tokenRequest(p[:6]...) },
+		"another app": func(k *kit, p []string) response {
 			return k.post("/-/oauth_token", append(p, "client_id", asanatest.GranularClientID, "client_secret", asanatest.GranularClientSecret)...)
 		},
-		"deauthorised": func(k *kit, p []string) answer {
+		"deauthorised": func(k *kit, p []string) response {
 			k.RevokeGrants(asanatest.Member)
 			return k.tokenRequest(p...)
 		},
-		"gone": func(k *kit, p []string) answer {
+		"gone": func(k *kit, p []string) response {
 			k.UpdatePerson(asanatest.Member, func(p *asanatest.Person) { p.Gone = true })
 			return k.tokenRequest(p...)
 		},
@@ -141,8 +141,8 @@ func TestWrongCodes(t *testing.T) {
 	})
 }
 
-// TestBadTokenRequests checks the requests that the token endpoint refuses
-// before it looks up a code or a token.
+// TestBadTokenRequests tests token requests with missing, repeated or unknown parameters,
+// and with wrong client credentials.
 func TestBadTokenRequests(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -177,8 +177,8 @@ func TestBadTokenRequests(t *testing.T) {
 	}
 }
 
-// TestClientAuthentication checks basic authentication and the form, both at
-// once, and a second secret.
+// TestClientAuthentication tests client authentication with HTTP Basic and with the form.
+// A request that uses both must be rejected, and a second client secret must be accepted.
 func TestClientAuthentication(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -187,7 +187,7 @@ func TestClientAuthentication(t *testing.T) {
 		t.Fatal(err)
 	}
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok.RefreshToken}}
-	basic := func(form url.Values, secret string) answer {
+	basic := func(form url.Values, secret string) response {
 		r := k.request(http.MethodPost, "/-/oauth_token", "", form.Encode())
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.SetBasicAuth(asanatest.FullClientID, url.QueryEscape(secret))
@@ -211,8 +211,8 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
-// TestWrongRefreshTokens checks that tokens of another app and other kinds of
-// tokens are not accepted as refresh tokens.
+// TestWrongRefreshTokens checks that a refresh fails with the refresh token of another
+// app and with a token of another kind.
 func TestWrongRefreshTokens(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -231,7 +231,7 @@ func TestWrongRefreshTokens(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
-	revoke := func(id, secret, token string) answer {
+	revoke := func(id, secret, token string) response {
 		return k.post("/-/oauth_revoke", "client_id", id, "client_secret", secret, "token", token)
 	}
 	tok := k.signIn(full(), asanatest.Member)

@@ -14,27 +14,27 @@ import (
 // controls serves the page and the endpoints under /_offline/.
 type controls struct{ asana *Asana }
 
-// routes registers the handlers. The dispatcher does not lock the mutex for them, so they
-// call methods that lock it.
+// routes registers the handlers. The dispatcher does not lock the mutex for these
+// handlers, so the handlers must lock it themselves.
 func (c *controls) routes(mux *http.ServeMux) {
 	mux.Handle("GET /_offline", http.RedirectHandler("/_offline/", http.StatusSeeOther))
 	mux.HandleFunc("GET /_offline/{$}", c.showPage)
 	mux.HandleFunc("GET /_offline/style.css", showStyle)
 	mux.HandleFunc("GET /_offline/switches", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, c.asana.Switches()) })
-	mux.HandleFunc("PUT /_offline/switches", own(c.putSwitches))
-	mux.HandleFunc("POST /_offline/set", own(c.setSwitch))
-	mux.HandleFunc("POST /_offline/reset", own(does(c.asana.Reset)))
-	mux.HandleFunc("POST /_offline/expire", own(does(c.asana.ExpireAccessTokens)))
-	mux.HandleFunc("POST /_offline/revoke", own(does(func() error { return c.asana.RevokeGrants("") })))
-	mux.HandleFunc("POST /_offline/faults", own(c.postFault))
-	mux.HandleFunc("DELETE /_offline/faults", own(does(func() error { c.asana.ClearFaults(); return nil })))
-	mux.HandleFunc("POST /_offline/tokens", own(c.postToken))
+	mux.HandleFunc("PUT /_offline/switches", sameOrigin(c.putSwitches))
+	mux.HandleFunc("POST /_offline/set", sameOrigin(c.setSwitch))
+	mux.HandleFunc("POST /_offline/reset", sameOrigin(action(c.asana.Reset)))
+	mux.HandleFunc("POST /_offline/expire", sameOrigin(action(c.asana.ExpireAccessTokens)))
+	mux.HandleFunc("POST /_offline/revoke", sameOrigin(action(func() error { return c.asana.RevokeGrants("") })))
+	mux.HandleFunc("POST /_offline/faults", sameOrigin(c.postFault))
+	mux.HandleFunc("DELETE /_offline/faults", sameOrigin(action(func() error { c.asana.ClearFaults(); return nil })))
+	mux.HandleFunc("POST /_offline/tokens", sameOrigin(c.postToken))
 	mux.HandleFunc("GET /_offline/requests", c.showRequests)
 	mux.HandleFunc("GET /_offline/people", c.showPeople)
 }
 
-// own returns a handler that rejects requests from pages of other origins.
-func own(h http.HandlerFunc) http.HandlerFunc {
+// sameOrigin returns a handler that rejects requests from pages of other origins.
+func sameOrigin(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if crossSite(r) {
 			http.Error(w, "request comes from a page of another origin", http.StatusForbidden)
@@ -44,14 +44,15 @@ func own(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// does returns a handler that calls act and responds like done.
-func does(act func() error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { done(w, r, act()) }
+// action returns a handler that calls act and reports its result to the client.
+func action(act func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { writeResult(w, r, act()) }
 }
 
-// done responds with 204, or with the error. If the page at /_offline/ sent the form, it
-// redirects to that page.
-func done(w http.ResponseWriter, r *http.Request, err error) {
+// writeResult responds with status 204, or with the error. If a form on the page at
+// /_offline/ sent the request, writeResult redirects the browser to that page instead of
+// responding with 204.
+func writeResult(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case err != nil:
 		refuseOffline(w, err)
@@ -62,8 +63,8 @@ func done(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// refuseOffline writes the text of an error with status 400. The errors of these endpoints do
-// not contain secrets.
+// refuseOffline responds with status 400 and the text of an error. The errors of the
+// endpoints under /_offline/ do not contain secrets.
 func refuseOffline(w http.ResponseWriter, err error) {
 	writeJSON(w, http.StatusBadRequest, map[string]string{"error": strings.TrimPrefix(err.Error(), "asanatest: ")})
 }
@@ -80,7 +81,8 @@ func (c *controls) putSwitches(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, c.asana.Switches())
 }
 
-// setSwitch serves the form of the page, which has the name and the value of one switch.
+// setSwitch serves the forms on the page. Each form contains the name and the new value
+// of one switch.
 func (c *controls) setSwitch(w http.ResponseWriter, r *http.Request) {
 	name, value := r.PostFormValue("name"), r.PostFormValue("value")
 	var err error = errors.New("unknown switch")
@@ -94,7 +96,7 @@ func (c *controls) setSwitch(w http.ResponseWriter, r *http.Request) {
 			err = c.asana.changeSwitches(func(s Switches) (Switches, error) { return s.patch(body) })
 		}
 	}
-	done(w, r, err)
+	writeResult(w, r, err)
 }
 
 func (c *controls) postFault(w http.ResponseWriter, r *http.Request) {
@@ -143,8 +145,8 @@ func (c *controls) showRequests(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, requests)
 }
 
-// showPeople writes the people and their memberships, for programs that sign in as one of
-// them.
+// showPeople responds with all people and their memberships. A program can choose a
+// person from this list and sign in as that person.
 func (c *controls) showPeople(w http.ResponseWriter, _ *http.Request) {
 	c.asana.mu.Lock()
 	defer c.asana.mu.Unlock()

@@ -11,12 +11,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-func (k *kit) put(body string) answer {
+func (k *kit) put(body string) response {
 	k.Helper()
 	return k.do(k.request(http.MethodPut, "/_offline/switches", "", body))
 }
 
-// TestSwitchesOverHTTP checks that all switches are listed and can be set.
+// TestSwitchesOverHTTP checks that GET returns all switches and that PUT sets switches.
 func TestSwitchesOverHTTP(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -27,14 +27,14 @@ func TestSwitchesOverHTTP(t *testing.T) {
 	if n := len(k.get("/_offline/switches", "").json); n != reflect.TypeFor[switches]().NumField() {
 		t.Errorf("got %d switches, want one for each field", n)
 	}
-	answer := k.put(`{"down":true,"delay_ms":250,"distribution":"none"}`)
-	if s := k.Switches(); answer.status != 200 || answer.json["delay_ms"] != 250.0 || !s.Down || s.DelayMS != 250 || s.Distribution != "none" || !s.SilentConsent {
-		t.Errorf("after PUT: got %d %s, want 200", answer.status, answer.text)
+	response := k.put(`{"down":true,"delay_ms":250,"distribution":"none"}`)
+	if s := k.Switches(); response.status != 200 || response.json["delay_ms"] != 250.0 || !s.Down || s.DelayMS != 250 || s.Distribution != "none" || !s.SilentConsent {
+		t.Errorf("after PUT: got %d %s, want 200", response.status, response.text)
 	}
 }
 
-// TestBadSwitches checks that a wrong switch is refused with 400, and that the
-// others are not set either.
+// TestBadSwitches checks that a request with an invalid switch gets status 400 and sets
+// none of its switches.
 func TestBadSwitches(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -52,7 +52,7 @@ func TestBadSwitches(t *testing.T) {
 	}
 }
 
-// TestOfflineActions checks what reset, expire and revoke end.
+// TestOfflineActions checks which tokens are still valid after reset, expire and revoke.
 func TestOfflineActions(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{"/_offline/expire": "401 200 200", "/_offline/revoke": "401 400 200", "/_offline/reset": "401 400 401"} {
@@ -75,7 +75,8 @@ func TestOfflineActions(t *testing.T) {
 	}
 }
 
-// TestRevokeGrantsOfOnePerson checks that the grants of others stay.
+// TestRevokeGrantsOfOnePerson checks that RevokeGrants for one person does not revoke the
+// grants of other people.
 func TestRevokeGrantsOfOnePerson(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -86,8 +87,8 @@ func TestRevokeGrantsOfOnePerson(t *testing.T) {
 	}
 }
 
-// TestCrossSitePosts checks that a page of another origin cannot change
-// anything.
+// TestCrossSitePosts checks that the endpoints under /_offline/ reject requests from
+// pages of other origins.
 func TestCrossSitePosts(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -107,7 +108,7 @@ func TestCrossSitePosts(t *testing.T) {
 	}
 }
 
-// TestOfflinePage checks that the page shows every switch, and its forms.
+// TestOfflinePage checks that the page shows every switch and that its forms work.
 func TestOfflinePage(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -14,15 +14,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestPlainOIDC uses go-oidc over a socket: discovery under /api/1.0, an ID
-// token in the fragment, UserInfo.
+// TestPlainOIDC tests a sign-in with go-oidc over a socket. It uses the discovery
+// document under /api/1.0, an ID token in the fragment, and UserInfo.
 func TestPlainOIDC(t *testing.T) {
 	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{Key: testKey()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(asana) // without a base URL: that of the requests is used
+	server := httptest.NewServer(asana) // no base URL is set, so the server uses the origin of the requests
 	defer server.Close()
 	provider, err := oidc.NewProvider(t.Context(), server.URL+"/api/1.0")
 	if err != nil {
@@ -35,11 +35,11 @@ func TestPlainOIDC(t *testing.T) {
 		t.Fatal(err)
 	}
 	u, _ := url.Parse(back)
-	answer, err := url.ParseQuery(u.Fragment)
-	if err != nil || u.RawQuery != "" || answer.Get("state") != "st" {
+	response, err := url.ParseQuery(u.Fragment)
+	if err != nil || u.RawQuery != "" || response.Get("state") != "st" {
 		t.Fatalf("got redirect %s, want a fragment with the state", back)
 	}
-	id, err := provider.Verifier(&oidc.Config{ClientID: c.ClientID}).Verify(t.Context(), answer.Get("id_token"))
+	id, err := provider.Verifier(&oidc.Config{ClientID: c.ClientID}).Verify(t.Context(), response.Get("id_token"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestPlainOIDC(t *testing.T) {
 	if err := id.Claims(&claims); err != nil || len(claims) != 6 {
 		t.Errorf("got claims %v, want 6", claims)
 	}
-	tok, err := c.Exchange(t.Context(), answer.Get("code"))
+	tok, err := c.Exchange(t.Context(), response.Get("code"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestPlainOIDC(t *testing.T) {
 		t.Errorf("got UserInfo %+v", info)
 	}
 	stranger := provider.Verifier(&oidc.Config{ClientID: asanatest.GranularClientID})
-	if _, err := stranger.Verify(t.Context(), answer.Get("id_token")); err == nil {
+	if _, err := stranger.Verify(t.Context(), response.Get("id_token")); err == nil {
 		t.Error("the verifier of another app accepted the ID token")
 	}
 }
@@ -97,8 +97,8 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestUserInfo checks that UserInfo needs openid, and the claims of email and
-// profile.
+// TestUserInfo checks that UserInfo requires the scope openid. It also checks which
+// claims the scopes email and profile add.
 func TestUserInfo(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -123,7 +123,7 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
-// TestSignIDToken checks that claims are signed with the published key.
+// TestSignIDToken checks that the published key verifies the signature of SignIDToken.
 func TestSignIDToken(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

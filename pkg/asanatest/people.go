@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The gids of [DefaultPeople] and their workspaces.
+// These are the gids of the [DefaultPeople] and their workspaces.
 const (
 	Acme   = "1100000000000001" // an organization
 	Globex = "1100000000000002" // another organization
@@ -25,7 +25,7 @@ const (
 	ServiceAccount = "1200000000000008" // service account of Acme; cannot sign in
 )
 
-// Person is an Asana user, or a service account. GID is a string of digits.
+// Person is an Asana user or a service account. GID is a string of digits.
 type Person struct {
 	GID, Name, Email string
 	Picture          string // URL of a photo; may be empty
@@ -39,8 +39,8 @@ type Workspace struct {
 	GID, Name string
 }
 
-// Membership is the membership of a person in a workspace. Without flags the person is a full
-// member.
+// Membership is a person's membership in a workspace. If no flag is set, the person is a
+// full member.
 type Membership struct {
 	GID       string // by default derived from person and workspace
 	Workspace Workspace
@@ -51,7 +51,8 @@ type Membership struct {
 	CreatedAt time.Time // by default a fixed time
 }
 
-// DefaultPeople returns a person of each kind. The full member is the first.
+// DefaultPeople returns one person of each kind, such as a guest and an admin. The first
+// person is a full member.
 func DefaultPeople() []Person {
 	acme, globex := Workspace{Acme, "Acme"}, Workspace{Globex, "Globex"}
 	in := func(m ...Membership) []Membership { return m }
@@ -67,9 +68,10 @@ func DefaultPeople() []Person {
 	}
 }
 
-// UpdatePerson calls change with a person, for example to change their license or name. It
-// returns an error if the gid is unknown. The gid itself cannot be changed. The state file
-// does not contain people, so a restart undoes the change. change must not call methods of a.
+// UpdatePerson calls change with the person who has this gid. For example, change can set
+// another license or name, but it cannot change the gid. UpdatePerson returns an error if
+// the gid is unknown. The state file does not contain people, so a restart undoes the
+// change. The function change must not call methods of a.
 func (a *Asana) UpdatePerson(gid string, change func(*Person)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -89,8 +91,8 @@ type directory struct {
 	people []Person
 }
 
-// complete sets the defaults of all people. It returns an error if an ID is malformed or used
-// twice.
+// complete sets the default values of all people. It returns an error if an ID is
+// malformed or used twice.
 func (d *directory) complete() error {
 	ids := map[string]bool{}
 	for _, app := range d.apps {
@@ -128,7 +130,7 @@ func (d *directory) person(gid string) *Person {
 	return &d.people[i]
 }
 
-// complete sets the defaults of memberships.
+// complete sets the default values of the person's memberships.
 func (p *Person) complete() {
 	p.Memberships = slices.Clone(p.Memberships)
 	for i := range p.Memberships {
@@ -150,12 +152,13 @@ func (p *Person) membership(workspace string) *Membership {
 	return &p.Memberships[i]
 }
 
-// onlyViews reports whether a person is view only or deactivated in all their workspaces.
+// onlyViews reports whether the person is view only or deactivated in every workspace.
 func (p *Person) onlyViews() bool {
 	return len(p.Memberships) > 0 && !slices.ContainsFunc(p.Memberships, func(m Membership) bool { return !m.ViewOnly && !m.Inactive })
 }
 
-// standing describes the memberships of a person, such as "guest of Acme". The pages show it.
+// standing returns a description of the person's memberships, such as "guest of Acme".
+// The pages show this description.
 func (p Person) standing() string {
 	var words []string
 	for _, m := range p.Memberships {

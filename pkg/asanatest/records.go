@@ -68,7 +68,8 @@ func (c *call) workspace() (any, *apiError) {
 	return c.selected(workspaceRecord(w), "resource_type", "name", "email_domains", "is_organization"), nil
 }
 
-// auditLog always returns an empty list. It exists to test which tokens may read events.
+// auditLog serves the audit log, which is always empty. Tests use this endpoint to check
+// which tokens may read the audit log.
 func (c *call) auditLog() (any, *apiError) {
 	if _, failure := c.findWorkspace(c.PathValue("workspace")); failure != nil {
 		return nil, failure
@@ -79,7 +80,8 @@ func (c *call) auditLog() (any, *apiError) {
 	return page{items: []object{}, paged: true}, nil
 }
 
-// createTask does not store the task. It exists to test which people may write.
+// createTask responds like Asana but does not store the task. Tests use this endpoint to
+// check which people may write.
 func (c *call) createTask() (any, *apiError) {
 	var body struct {
 		Data struct{ Name, Workspace string }

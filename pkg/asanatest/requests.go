@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// keptRequests is the largest number of requests that Requests returns.
+// keptRequests is the maximum number of requests that Requests returns.
 const keptRequests = 1000
 
-// Request is a request that arrived. It contains no secrets.
+// Request is the record of an HTTP request. It contains no secrets.
 type Request struct {
 	Method    string        `json:"method"`
 	Path      string        `json:"path"` // without query
@@ -22,35 +22,36 @@ type Request struct {
 	Status    int           `json:"status"`        // 0 if no response was sent, or not yet
 	Cut       bool          `json:"cut,omitempty"` // the connection was closed without a response
 	Time      time.Time     `json:"time"`          // when the request arrived
-	Took      time.Duration `json:"took_ns"`       // until the response was sent or the connection was cut
+	Took      time.Duration `json:"took_ns"`       // until the response was sent or the connection was closed
 }
 
-// record holds the last requests, the oldest first, and counts all requests.
+// record holds the most recent requests, the oldest first, and the numbers of all
+// requests.
 type record struct {
 	last   []Request
 	gone   int // number of requests that were removed from last
 	counts map[string]int
 }
 
-// Requests returns the last requests, the oldest first, and at most 1,000 of them. Requests
-// to /_offline/ are not recorded.
+// Requests returns the most recent requests, the oldest first. It returns at most 1,000
+// requests. Requests under /_offline/ are not recorded.
 func (a *Asana) Requests() []Request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.record.last)
 }
 
-// CountRequests returns the number of requests with this path or grant type since the start
-// or the last Reset. It includes requests that got no response. Examples are
-// CountRequests("refresh_token") and CountRequests("/-/oauth_revoke").
+// CountRequests returns how many requests with this path or grant type have arrived since
+// the start or the last Reset. The number includes requests without a response. Examples
+// are CountRequests("refresh_token") and CountRequests("/-/oauth_revoke").
 func (a *Asana) CountRequests(what string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.record.counts[what]
 }
 
-// knownGrant returns s if it is a known grant type, and "other" if not. An unknown value could
-// be a secret, which must not be recorded.
+// knownGrant returns s if s is empty or a known grant type, and otherwise "other". An
+// unknown value must not be recorded, because it could be a secret.
 func knownGrant(s string) string {
 	if s == "" || s == "authorization_code" || s == "refresh_token" {
 		return s
@@ -70,7 +71,7 @@ func (rec *record) add(req Request) (seq int) {
 		}
 	}
 	if len(rec.last) == keptRequests {
-		half := keptRequests / 2 // removing many at once is cheaper
+		half := keptRequests / 2 // removing many requests at once is cheaper
 		rec.last = append(rec.last[:0:0], rec.last[half:]...)
 		rec.gone += half
 	}
@@ -87,8 +88,8 @@ func (rec *record) at(seq int) *Request {
 	return &rec.last[i]
 }
 
-// ServeHTTP serves one request. If a fault cuts the connection, it panics with
-// [http.ErrAbortHandler], and net/http closes the connection.
+// ServeHTTP serves one request. If a fault closes the connection, ServeHTTP panics with
+// [http.ErrAbortHandler]. This panic makes net/http close the connection.
 func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.dispatcher.ServeHTTP(w, r) }
 
 const maxBody = 64 << 10
@@ -108,12 +109,12 @@ type dispatcher struct {
 func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
-		// The methods of controls lock the mutex themselves. They have no faults.
+		// These handlers lock the mutex themselves. Faults do not apply to them.
 		d.mux.ServeHTTP(w, r)
 		return
 	}
-	// Read the body before the mutex is locked, because the client may send it
-	// slowly. A body that cannot be read or parsed counts as empty.
+	// Read the body before the mutex is locked, because the client may send the body
+	// slowly. A body that cannot be read or parsed is treated as empty.
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ParseForm()
@@ -127,8 +128,8 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.writeTo(w)
 }
 
-// respond applies the fault and serves the request. It returns false if the connection must
-// be cut.
+// respond applies the fault and serves the request. It returns false if the connection
+// must be closed without a response.
 func (d *dispatcher) respond(r *http.Request, f Fault) (buffer, bool) {
 	if f.Before != nil {
 		f.Before(r)
@@ -180,7 +181,7 @@ func (d *dispatcher) arrive(r *http.Request) (seq int, f Fault) {
 	return d.record.add(req), f
 }
 
-// leave completes the record of a request.
+// leave completes the record of a request after the request has been served.
 func (d *dispatcher) leave(seq, status int, sent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

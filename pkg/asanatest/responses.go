@@ -54,14 +54,15 @@ func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
 //go:embed pages
 var pageFiles embed.FS
 
-// pages returns the page templates. They are parsed at the first call.
+// pages returns the page templates. The first call parses them.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{"standing": Person.standing, "scopeWords": scopeWords}).ParseFS(pageFiles, "pages/*.html"))
 })
 
-// writePage writes an HTML page. Pages have no scripts. The Content-Security-Policy has no
-// form-action directive. Browsers would apply it to the redirect after the consent form too,
-// and that redirect goes to the app, which can have any origin.
+// writePage writes an HTML page. Pages contain no scripts. The Content-Security-Policy
+// has no form-action directive, because browsers would also apply this directive to the
+// redirect after the consent form. The target of this redirect is the app, which can have
+// any origin.
 func writePage(w http.ResponseWriter, status int, name string, data map[string]any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -87,7 +88,8 @@ func showStyle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, pageFiles, "pages/style.css")
 }
 
-// scopeWords describes a scope for the consent page. It returns "" for granular scopes.
+// scopeWords returns the description of a scope on the consent page. For granular scopes,
+// it returns "".
 func scopeWords(scope string) string {
 	switch scope {
 	case "default":

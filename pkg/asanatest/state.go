@@ -25,7 +25,7 @@ type state struct {
 	Codes    map[string]*code  `json:"codes"`         // by value
 	Consents map[string]scopes `json:"consents"`      // by consentKey
 	SignedIn map[string]string `json:"signed_in"`     // gid by cookie value
-	SweepAt  int               `json:"-"`             // sweep removes old tokens and codes from this number on
+	SweepAt  int               `json:"-"`             // sweep does nothing if the state contains fewer tokens and codes
 }
 
 // The kinds of tokens.
@@ -36,8 +36,8 @@ const (
 	serviceAccount = "service_account"
 )
 
-// token is a credential. Expired and revoked tokens are kept for a while, because Asana treats
-// them differently from unknown tokens.
+// token is a credential. The state contains expired and revoked tokens for some time,
+// because Asana treats such tokens differently from unknown tokens.
 type token struct {
 	Kind    string    `json:"kind"`
 	Client  string    `json:"client,omitempty"`
@@ -72,7 +72,7 @@ func newState(s Switches) state {
 
 func consentKey(clientID, gid string) string { return clientID + "/" + gid }
 
-// memory is the state in memory, and its file.
+// memory holds the state in memory and writes it to the state file.
 type memory struct {
 	state
 	file  string   // empty if the state is kept in memory only
@@ -109,8 +109,8 @@ func (m *memory) load() error {
 	return nil
 }
 
-// save replaces the state file atomically. If the process is killed, the file has either the
-// old or the new content.
+// save replaces the state file atomically. If the process is killed, the file contains
+// either the old or the new state.
 func (m *memory) save() error {
 	m.dirty = false
 	if m.file == "" {
@@ -165,8 +165,9 @@ func replaceFile(name string, data []byte) error {
 	return err
 }
 
-// sweep removes tokens and codes that ended more than a day ago, if the state has many of
-// them. This limits the memory of long simulations.
+// sweep removes old tokens and codes if the state contains many. It removes tokens and
+// codes that expired more than a day ago, and revoked tokens that were issued more than a
+// day ago. This limits the memory that long simulations use.
 func (s *state) sweep(now time.Time) {
 	if len(s.Tokens)+len(s.Codes) < s.SweepAt {
 		return

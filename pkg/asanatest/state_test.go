@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestStateFile checks that another Asana with the same file knows tokens,
-// consents, codes, key and switches.
+// TestStateFile checks that another Asana with the same state file has the same tokens,
+// codes, signing key and switches.
 func TestStateFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "asana.json")
@@ -45,7 +45,7 @@ func TestStateFile(t *testing.T) {
 		t.Errorf("ID token: got %v, want nil", err)
 	}
 	if again.Switches().RetryAfter != 77 {
-		t.Error("the switches were not kept")
+		t.Error("the second Asana has other switches")
 	}
 
 	third := newKit(t, in)
@@ -121,7 +121,8 @@ func TestNewErrors(t *testing.T) {
 	}
 }
 
-// TestOptionsAreCopied checks that the caller can change its slices later.
+// TestOptionsAreCopied checks that an Asana does not change if the caller modifies the
+// slices that it passed to New.
 func TestOptionsAreCopied(t *testing.T) {
 	t.Parallel()
 	people, apps := asanatest.DefaultPeople(), asanatest.DefaultApps()
@@ -146,8 +147,8 @@ func TestKeyOption(t *testing.T) {
 	}
 }
 
-// TestOldTokensAreDropped checks that old tokens are dropped, and that others
-// stay.
+// TestOldTokensAreDropped checks that the state does not contain old access tokens any
+// more, but still contains the refresh token.
 func TestOldTokensAreDropped(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -166,8 +167,8 @@ func TestOldTokensAreDropped(t *testing.T) {
 	}
 }
 
-// TestConcurrent checks that a code is used once, and lets the race detector
-// look for races.
+// TestConcurrent checks that only one of many concurrent requests can exchange a code.
+// With -race, the test also finds data races.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -188,6 +189,6 @@ func TestConcurrent(t *testing.T) {
 		t.Errorf("got %d tokens for one code, want 1", len(tokens))
 	}
 	if got := k.Switches().RetryAfter; got != 50 {
-		t.Errorf("got %d, want 50: changes were lost", got)
+		t.Errorf("got %d, want 50: some changes were lost", got)
 	}
 }

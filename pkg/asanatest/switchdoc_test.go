@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write SWITCHES.md from the comments in switches.go")
 
-// TestSwitchesDocumented checks that SWITCHES.md equals the comments of the fields. With
-// -update it writes the file.
+// TestSwitchesDocumented checks that SWITCHES.md contains the same texts as the comments
+// of the fields. With the flag -update, it writes the file.
 func TestSwitchesDocumented(t *testing.T) {
 	t.Parallel()
 	want := switchesMarkdown(t)
@@ -63,20 +63,21 @@ func switchesMarkdown(t *testing.T) string {
 		return true
 	})
 	var b strings.Builder
-	b.WriteString("# Switches of the offline Asana\n\nA switch makes requests fail, or selects a behavior that Asana does not document. Set switches on the page `/_offline/`,\n" +
-		"with `PUT /_offline/switches`, or in Go with `SetSwitches`. If Asana does not document a behavior, the default is our guess.\n" +
-		"A switch whose default is `true` or `false` does what the table says while it is `true`.\n\n" +
-		"This page is generated from the comments in switches.go: `go test -run TestSwitchesDocumented -update`.\n")
+	b.WriteString("# Switches of the offline Asana\n\nEach switch either makes requests fail, or selects a behavior that Asana does not document. Set switches on the page `/_offline/`,\n" +
+		"with `PUT /_offline/switches`, or in Go with `SetSwitches`. If Asana does not document a behavior, the default is our best guess.\n" +
+		"If the values of a switch are `true` and `false`, the column *meaning* describes the value `true`. The column *real Asana* says what is known about\n" +
+		"the behavior of the real Asana.\n\n" +
+		"This page is generated from the comments in switches.go. To update it, run `go test -run TestSwitchesDocumented -update`.\n")
 	group := ""
 	for i, info := range asanatest.SwitchTable() {
 		if info.Group != group {
 			group = info.Group
-			fmt.Fprintf(&b, "\n## %s\n\n| name | default | meaning | stands for |\n| --- | --- | --- | --- |\n", group)
+			fmt.Fprintf(&b, "\n## %s\n\n| name | default | meaning | real Asana |\n| --- | --- | --- | --- |\n", group)
 		}
 		name := reflect.TypeFor[asanatest.Switches]().Field(i).Name
-		meaning, standsFor, ok := strings.Cut(strings.TrimSpace(docs[name]), "\n\nStands for: ")
+		meaning, standsFor, ok := strings.Cut(strings.TrimSpace(docs[name]), "\n\nReal Asana: ")
 		if !ok || !strings.HasPrefix(meaning, name+" ") {
-			t.Fatalf("the comment of %s must begin with its name and end with a paragraph that begins with Stands for", name)
+			t.Fatalf("the comment of %s must begin with its name and end with a paragraph that begins with Real Asana", name)
 		}
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", info.Name, info.Default, oneLine(strings.TrimPrefix(strings.TrimPrefix(meaning, name+" "), "is ")), oneLine(standsFor))
 	}

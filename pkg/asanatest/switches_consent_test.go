@@ -55,7 +55,8 @@ var consentCases = map[string]switchCase{
 
 var hybrid = oauth2.SetAuthURLParam("response_type", "code id_token")
 
-// pageOrCode authorizes an app and describes the result.
+// pageOrCode authorizes an app. It returns the message on the page, the error in the
+// redirect, or "code".
 func (k *kit) pageOrCode(c *oauth2.Config, gid string) string {
 	back, err := k.Authorize(k.Context(), c.AuthCodeURL("st"), gid)
 	var page *asanatest.PageError

@@ -68,7 +68,7 @@ var openIDCases = map[string]switchCase{
 	}, "<nil> false", "true false"},
 }
 
-// verifier returns a verifier of go-oidc.
+// verifier returns a go-oidc verifier for ID tokens of this Asana.
 func (k *kit) verifier() *oidc.IDTokenVerifier {
 	k.Helper()
 	provider, err := oidc.NewProvider(oidc.ClientContext(k.Context(), k.http), base+"/api/1.0")
@@ -78,11 +78,11 @@ func (k *kit) verifier() *oidc.IDTokenVerifier {
 	return provider.Verifier(&oidc.Config{ClientID: asanatest.FullClientID, Now: k.clock.Now})
 }
 
-// idClaims returns the claims of an ID token, without verifying it.
+// idClaims returns the claims in a new ID token. It does not verify the ID token.
 func (k *kit) idClaims() map[string]any {
 	k.Helper()
-	answer := k.consent(full("openid"), asanatest.Member, hybrid, oidc.Nonce("the nonce"))
-	return claimsOf(k.T, answer.Get("id_token"))
+	response := k.consent(full("openid"), asanatest.Member, hybrid, oidc.Nonce("the nonce"))
+	return claimsOf(k.T, response.Get("id_token"))
 }
 
 func claimsOf(t *testing.T, token string) (claims map[string]any) {
@@ -101,8 +101,9 @@ func claimsOf(t *testing.T, token string) (claims map[string]any) {
 	return claims
 }
 
-// TestSpoiledIDTokens checks every value of spoil_id_token: go-oidc refuses the
-// token, or the claims differ.
+// TestSpoiledIDTokens tests every value of the switch spoil_id_token. For some values,
+// go-oidc must reject the ID token. For the others, the test checks that the claim is
+// wrong.
 func TestSpoiledIDTokens(t *testing.T) {
 	t.Parallel()
 	refused := []string{"unsigned", "hs256", "wrong_key", "wrong_issuer", "wrong_audience", "expired"}

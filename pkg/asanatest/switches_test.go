@@ -8,17 +8,17 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// switchCase tests one switch. see returns def with the default settings, and then after the
-// change.
+// switchCase tests one switch. The function observe returns the string def with the
+// default switches, and the string changed after change was applied.
 type switchCase struct {
-	change    func(*asanatest.Switches)
-	see       func(*kit) string
-	def, then string
+	change       func(*asanatest.Switches)
+	observe      func(*kit) string
+	def, changed string
 }
 
 type switches = asanatest.Switches
 
-// TestEverySwitch tests two settings of every switch.
+// TestEverySwitch tests two values of every switch: the default and another value.
 func TestEverySwitch(t *testing.T) {
 	t.Parallel()
 	for i := range reflect.TypeFor[switches]().NumField() {
@@ -32,22 +32,22 @@ func TestEverySwitch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k := newKit(t)
-			if got := test.see(k); got != test.def {
+			if got := test.observe(k); got != test.def {
 				t.Errorf("default: got %s, want %s", got, test.def)
 			}
 			k = newKit(t)
 			k.set(test.change)
-			if got := test.see(k); got != test.then {
-				t.Errorf("changed: got %s, want %s", got, test.then)
+			if got := test.observe(k); got != test.changed {
+				t.Errorf("changed: got %s, want %s", got, test.changed)
 			}
-			if test.def == test.then {
+			if test.def == test.changed {
 				t.Error("the test expects the same result for both settings")
 			}
 		})
 	}
 }
 
-// switchCases has a test of every switch, by group and name.
+// switchCases contains a test for every switch, by group and name.
 var switchCases = map[string]map[string]switchCase{
 	"Trouble":        troubleCases,
 	"Tokens":         tokenCases,

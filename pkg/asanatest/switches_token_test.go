@@ -34,7 +34,7 @@ var tokenCases = map[string]switchCase{
 		k.set(func(s *switches) { s.RotateRefreshTokens = true })
 		tok, other := k.signIn(full(), asanatest.Member), k.signIn(full(), asanatest.Guest)
 		next := k.refresh(tok.RefreshToken).json["refresh_token"].(string)
-		stranger := granular() // another app that uses the token changes nothing
+		stranger := granular() // if another app uses the token, nothing is revoked
 		stranger.TokenSource(k.ctx(), &oauth2.Token{RefreshToken: tok.RefreshToken}).Token()
 		next = k.refresh(next).json["refresh_token"].(string)
 		k.refresh(tok.RefreshToken)
@@ -49,7 +49,7 @@ var tokenCases = map[string]switchCase{
 	"refresh_token_idle_seconds": {func(s *switches) { s.RefreshTokenIdleSeconds = 100 }, func(k *kit) string {
 		tok := k.signIn(full(), asanatest.Member)
 		k.clock.Add(60 * time.Second)
-		first := k.refresh(tok.RefreshToken).status // the idle time starts again
+		first := k.refresh(tok.RefreshToken).status // this refresh restarts the idle timeout
 		k.clock.Add(60 * time.Second)
 		second := k.refresh(tok.RefreshToken).status
 		k.clock.Add(101 * time.Second)

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// switchesDoc is the text that the page shows. A test checks that it equals the comments in
-// switches.go.
+// switchesDoc contains the texts on the page at /_offline/. A test checks that these
+// texts are the same as the comments in switches.go.
 //
 //go:embed SWITCHES.md
 var switchesDoc string
@@ -24,7 +24,7 @@ type SwitchInfo struct {
 	Name      string   // name in JSON
 	Group     string   // heading in SWITCHES.md and on the page
 	Meaning   string   // what the switch does
-	StandsFor string   // the behavior of Asana that the switch stands for
+	StandsFor string   // what is known about this behavior of the real Asana
 	Default   string   // default value in JSON
 	Values    []string // allowed values; nil if the switch takes any number or text
 }
@@ -44,10 +44,11 @@ func SwitchTable() []SwitchInfo {
 	return table
 }
 
-// switchWords returns the meaning and the "stands for" text of each switch, by JSON name. It
-// parses the rows of SWITCHES.md, which have the form
+// switchWords returns two texts for each switch: its meaning, and what is known about the
+// real Asana. The map keys are the names of the switches in JSON. switchWords parses the
+// table rows in SWITCHES.md, which have the form
 //
-//	| `name` | default | meaning | stands for |
+//	| `name` | default | meaning | real Asana |
 func switchWords() map[string][2]string {
 	words := map[string][2]string{}
 	for line := range strings.Lines(switchesDoc) {
@@ -69,7 +70,8 @@ func switchValues(f reflect.StructField) []string {
 	return nil
 }
 
-// patch returns s with the values in a JSON object. Names are case-sensitive.
+// patch returns a copy of s with the switches in a JSON object changed. Names are
+// case-sensitive.
 func (s Switches) patch(body []byte) (Switches, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	var members map[string]json.RawMessage
@@ -136,9 +138,10 @@ func (a *Asana) Switches() Switches {
 	return a.memory.Switches
 }
 
-// SetSwitches calls change with the current switches and then applies them. If a value is
-// invalid, or if the state file cannot be written, it returns an error and changes nothing.
-// change must not call methods of a.
+// SetSwitches calls change with a copy of the current switches, and then applies the
+// changed copy. If a value is invalid, or if the state file cannot be written,
+// SetSwitches returns an error and changes nothing. The function change must not call
+// methods of a.
 func (a *Asana) SetSwitches(change func(*Switches)) error {
 	return a.changeSwitches(func(s Switches) (Switches, error) {
 		change(&s)

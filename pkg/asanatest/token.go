@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// tokenResponse is the response of the token endpoint: RFC 6749 section 5.1, and Asana's
-// member data.
+// tokenResponse is a successful response of the token endpoint (RFC 6749 section 5.1).
+// The member "data" is specific to Asana.
 type tokenResponse struct {
 	AccessToken  string    `json:"access_token"`
 	ExpiresIn    int       `json:"expires_in"`
@@ -75,7 +75,7 @@ func (o *oauth) exchange(app *App, r *http.Request) (*tokenResponse, *oauthError
 }
 
 // verified reports whether the PKCE verifier (RFC 7636) matches the challenge. It returns
-// true if there was no challenge.
+// true if the authorize request had no challenge.
 func verified(challenge, verifier string) bool {
 	sum := sha256.Sum256([]byte(verifier))
 	return challenge == "" || challenge == base64.RawURLEncoding.EncodeToString(sum[:])
@@ -117,12 +117,12 @@ func (o *oauth) refresh(app *App, r *http.Request) (*tokenResponse, *oauthError)
 	}
 	old := o.grants.find(value)
 	if old == nil || old.Kind != refreshToken || old.Client != app.ClientID || s.RefuseRefresh {
-		o.noteReuse(app, value)
+		o.revokeIfReused(app, value)
 		return nil, &oauthError{status: http.StatusBadRequest, Code: "invalid_grant"}
 	}
 	old.Used = o.now()
 	if s.RefreshEndsOldAccess {
-		o.grants.end(func(t *token) bool { return t.Kind == accessToken && t.Family == old.Family })
+		o.grants.revokeTokens(func(t *token) bool { return t.Kind == accessToken && t.Family == old.Family })
 	}
 	next := token{Kind: accessToken, Client: old.Client, Person: old.Person, Scopes: old.Scopes, Family: old.Family}
 	resp := o.accessResponse(next)
@@ -133,17 +133,18 @@ func (o *oauth) refresh(app *App, r *http.Request) (*tokenResponse, *oauthError)
 	return resp, nil
 }
 
-// noteReuse revokes all tokens of a consent if the switch reuse_revokes is set and a replaced
-// refresh token is used again. The token may be stolen (RFC 9700 section 4.14.2).
-func (o *oauth) noteReuse(app *App, value string) {
+// revokeIfReused revokes all tokens of a consent if the app used a refresh token that a
+// rotation has replaced. Such a token may have been stolen (RFC 9700 section 4.14.2).
+// Without the switch reuse_revokes, revokeIfReused does nothing.
+func (o *oauth) revokeIfReused(app *App, value string) {
 	t := o.memory.Tokens[value]
 	if t != nil && t.Rotated && t.Client == app.ClientID && o.memory.Switches.ReuseRevokes {
-		o.grants.end(func(other *token) bool { return other.Family == t.Family })
+		o.grants.revokeTokens(func(other *token) bool { return other.Family == t.Family })
 	}
 }
 
-// nextRefreshToken returns the refresh_token member of the response to a refresh, or nil to
-// leave it out.
+// nextRefreshToken returns the value of refresh_token in the response to a refresh. It
+// returns nil if the response must not contain refresh_token.
 func (o *oauth) nextRefreshToken(value string, old *token) *string {
 	s := o.memory.Switches
 	switch {
