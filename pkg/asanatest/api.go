@@ -38,8 +38,8 @@ type call struct {
 	token *token
 }
 
-// apiHandler serves one API request. It returns the value of the member "data" in the
-// response, a page, or a created.
+// apiHandler serves one API request. It returns a [page], a [created], or the value of
+// the member "data" in the response.
 type apiHandler func(*call) (any, *apiError)
 
 // created is the result of a request that creates an object. The response has status 201,

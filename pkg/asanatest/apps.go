@@ -103,7 +103,7 @@ func (s scopes) covers(other scopes) bool {
 func (s scopes) identity() bool { return s.has("openid") || s.has("email") || s.has("profile") }
 
 // forbidden returns the reason why the app may not request these scopes. It returns "" if
-// the app may request them. Asana's error page contains the same texts.
+// the app may request these scopes. Asana's error page contains the same texts.
 func (app *App) forbidden(asked scopes, s Switches) string {
 	registered := scopes(app.Scopes)
 	if asked.has("default") && (!app.full() || s.DefaultWithOpenID == "refuse" && asked.identity()) {

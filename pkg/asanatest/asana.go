@@ -34,14 +34,14 @@
 // Programs can use these endpoints:
 //
 //	GET    /_offline/switches  returns all switches as a JSON object
-//	PUT    /_offline/switches  sets the switches in a JSON object; returns 400 and changes nothing if one is unknown
+//	PUT    /_offline/switches  sets the switches in a JSON object; if a switch is unknown, returns 400 and changes nothing
 //	POST   /_offline/reset     deletes tokens, consents, codes, faults and requests, and resets the switches
 //	POST   /_offline/expire    expires all access tokens
 //	POST   /_offline/revoke    revokes the consents of all people
 //	POST   /_offline/faults    adds a [Fault], given as a JSON object
 //	DELETE /_offline/faults    removes all faults
 //	POST   /_offline/tokens    creates a personal access token, or the token of a service account; takes {"person"} as a form or JSON, returns {"token"}
-//	GET    /_offline/requests  returns the last requests
+//	GET    /_offline/requests  returns the most recent requests
 //	GET    /_offline/people    returns all people and their memberships
 package asanatest
 

@@ -45,9 +45,9 @@ func parameters(r *http.Request) url.Values {
 	return v
 }
 
-// parse parses and checks an authorize request. If parse returns an error, the
-// authorization still contains the parameters that were already parsed, because refuse
-// needs them for the redirect.
+// parse parses and checks an authorize request. Even if parse returns an error, it also
+// returns the authorization with the parameters that it has parsed. The method refuse
+// needs these parameters for the redirect.
 func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	q := &authorization{redirectURI: v.Get("redirect_uri"), state: v.Get("state"), nonce: v.Get("nonce"), challenge: v.Get("code_challenge")}
 	q.app = c.directory.app(v.Get("client_id"))
@@ -121,7 +121,7 @@ func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 		params.Set("code", value)
 	}
 	if q.wantsIDToken() {
-		params.Set("id_token", c.ids.make(idTokenOptions{app: q.app, person: p, nonce: q.nonce, code: params.Get("code"), origin: origin}))
+		params.Set("id_token", c.ids.create(idTokenOptions{app: q.app, person: p, nonce: q.nonce, code: params.Get("code"), origin: origin}))
 	}
 	return params
 }

@@ -20,14 +20,14 @@ type consent struct {
 }
 
 func (c *consent) routes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /-/oauth_authorize", c.show)
+	mux.HandleFunc("GET /-/oauth_authorize", c.showConsent)
 	mux.HandleFunc("POST /-/oauth_authorize", c.decide)
 }
 
-// show serves GET /-/oauth_authorize. It writes the consent page or an error page. If the
-// browser is signed in and the person has already authorized the app, show redirects the
-// browser immediately.
-func (c *consent) show(w http.ResponseWriter, r *http.Request) {
+// showConsent serves GET /-/oauth_authorize. It writes the consent page or an error page.
+// If the browser is signed in and the person has already authorized the app, it redirects
+// the browser immediately.
+func (c *consent) showConsent(w http.ResponseWriter, r *http.Request) {
 	v := parameters(r)
 	q, refused := c.parse(v)
 	if refused != nil {

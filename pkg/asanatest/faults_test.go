@@ -156,7 +156,7 @@ func TestFaultDelays(t *testing.T) {
 }
 
 // TestManyRequestsDuringOne checks that a slow request does not change the records of
-// later requests. It ends only after its own record has been removed.
+// later requests. The slow request ends only after its own record has been removed.
 func TestManyRequestsDuringOne(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -99,7 +99,7 @@ func compact(full object) object {
 	return out
 }
 
-// page is a page of a list.
+// page is the result of an API handler that returns one page of a list.
 type page struct {
 	items []object
 	paged bool // whether the response has next_page, even if it is null
@@ -137,9 +137,9 @@ func (s *selection) pageOf(items []object) (any, *apiError) {
 	return p, nil
 }
 
-// offsetOf returns the offset of a page that starts at index. An offset contains the path
-// of the list and the index, in base64. readOffset rejects an offset with another path,
-// because such an offset belongs to another list.
+// offsetOf returns the offset of a page that starts at index. The offset contains the
+// path of the list and the index, in base64. An offset for one list is not valid for
+// another list, because readOffset checks the path.
 func (s *selection) offsetOf(index int) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", s.URL.Path, index))
 }

@@ -125,8 +125,8 @@ func (g *grants) revokeGrant(clientID, gid string) {
 	g.revokeTokens(func(t *token) bool { return t.Client == clientID && t.Person == gid })
 }
 
-// revokeAll calls revokeGrant for a person and all apps. If gid is "", it does so for all
-// people.
+// revokeAll revokes the grants of all apps for one person. If gid is "", it revokes the
+// grants of all apps for all people.
 func (g *grants) revokeAll(gid string) {
 	for _, app := range g.directory.apps {
 		for _, p := range g.directory.people {

@@ -30,9 +30,9 @@ type idTokens struct {
 	now    func() time.Time
 }
 
-// make returns an ID token (OpenID Connect Core section 2). If the switch spoil_id_token
-// is set, the ID token is invalid.
-func (t *idTokens) make(o idTokenOptions) string {
+// create returns an ID token (OpenID Connect Core section 2). If the switch
+// spoil_id_token is set, the ID token is invalid.
+func (t *idTokens) create(o idTokenOptions) string {
 	claims := t.claims(o)
 	spoil(claims, t.memory.Switches.SpoilIDToken, o)
 	switch t.memory.Switches.SpoilIDToken {
@@ -86,7 +86,7 @@ func (t *idTokens) subject(p *Person) string {
 }
 
 // spoil makes one claim invalid, as the value of the switch spoil_id_token specifies. It
-// ignores values that concern the signature, because make handles them.
+// ignores values that concern the signature, which create handles.
 func spoil(claims map[string]any, how string, o idTokenOptions) {
 	const stranger = "1999999999999999"
 	now := claims["iat"].(int64)
@@ -182,8 +182,8 @@ type signer struct {
 }
 
 // private returns the private key. The key is Options.Key, the key in the state file, or
-// a new key. It is generated only when it is first needed, because generating a key is
-// slow and most tests do not need one.
+// a new key. The server generates a key only when it first needs one, because this is
+// slow and most tests need no key.
 func (s *signer) private() *rsa.PrivateKey {
 	if s.key == nil {
 		if key, err := x509.ParsePKCS1PrivateKey(s.memory.Key); err == nil {

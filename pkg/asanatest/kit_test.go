@@ -81,8 +81,8 @@ func (k *kit) set(change func(*asanatest.Switches)) {
 	}
 }
 
-// full returns a client configuration for the default app with full permissions. granular
-// returns one for the default app with granular scopes.
+// full and granular return client configurations for the two default apps: the app with
+// full permissions, and the app with granular scopes.
 func full(scopes ...string) *oauth2.Config {
 	return &oauth2.Config{ClientID: asanatest.FullClientID, ClientSecret: asanatest.FullClientSecret, RedirectURL: asanatest.DefaultRedirectURI, Scopes: scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: base + "/-/oauth_authorize", TokenURL: base + "/-/oauth_token", AuthStyle: oauth2.AuthStyleInParams}}

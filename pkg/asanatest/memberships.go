@@ -14,9 +14,9 @@ type viewer struct {
 	person    *Person
 }
 
-// reaches reports whether the viewer can see a workspace. The viewer must be an active member,
+// canSee reports whether the viewer can see a workspace. The viewer must be an active member,
 // and the workspace must not block the app.
-func (v *viewer) reaches(workspace string) bool {
+func (v *viewer) canSee(workspace string) bool {
 	m := v.person.membership(workspace)
 	s := v.memory.Switches
 	return m != nil && (!m.Inactive || s.ListInactiveMemberships) && s.BlockedWorkspace != workspace
@@ -24,11 +24,11 @@ func (v *viewer) reaches(workspace string) bool {
 
 // shares reports whether the viewer and p share a workspace that the viewer can see.
 func (v *viewer) shares(p *Person) bool {
-	return p.GID == v.person.GID || slices.ContainsFunc(p.Memberships, func(m Membership) bool { return v.reaches(m.Workspace.GID) })
+	return p.GID == v.person.GID || slices.ContainsFunc(p.Memberships, func(m Membership) bool { return v.canSee(m.Workspace.GID) })
 }
 
-// hidden returns the error for a record that the viewer cannot see.
-func (v *viewer) hidden(what string) *apiError {
+// hiddenError returns the error for a record that the viewer cannot see.
+func (v *viewer) hiddenError(what string) *apiError {
 	if v.memory.Switches.HiddenRecordStatus == http.StatusNotFound {
 		return fail(http.StatusNotFound, "%s: Unknown object", what)
 	}
@@ -44,7 +44,7 @@ func (v *viewer) findUser(id string) (*Person, *apiError) {
 		p := &v.directory.people[i]
 		if p.GID == id || strings.Contains(id, "@") && strings.EqualFold(p.Email, id) {
 			if !v.shares(p) {
-				return nil, v.hidden("user")
+				return nil, v.hiddenError("user")
 			}
 			return p, nil
 		}
@@ -67,8 +67,8 @@ func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 			continue
 		case gid == v.memory.Switches.BlockedWorkspace && v.person.membership(gid) != nil:
 			return Workspace{}, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
-		case !v.reaches(gid):
-			return Workspace{}, v.hidden("workspace")
+		case !v.canSee(gid):
+			return Workspace{}, v.hiddenError("workspace")
 		}
 		return m.Workspace, nil
 	}
@@ -90,8 +90,8 @@ func (v *viewer) findMembership(gid string) (*Person, Membership, *apiError) {
 				continue
 			case m.Workspace.GID == v.memory.Switches.BlockedWorkspace:
 				return nil, m, &apiError{status: http.StatusUnauthorized, message: notAuthorized}
-			case !v.reaches(m.Workspace.GID) && p.GID != v.person.GID:
-				return nil, m, v.hidden("workspace_membership")
+			case !v.canSee(m.Workspace.GID) && p.GID != v.person.GID:
+				return nil, m, v.hiddenError("workspace_membership")
 			}
 			return p, m, nil
 		}
@@ -114,7 +114,7 @@ func membershipRecord(p *Person, m Membership) object {
 // membershipList appends the memberships of p for which include returns true. The records
 // are compact, so they contain a flag only if opt_fields contains its name. Like the real
 // Asana, membershipList omits inactive memberships. If the switch
-// list_inactive_memberships is set, it includes them.
+// list_inactive_memberships is set, membershipList includes inactive memberships.
 func (c *call) membershipList(p *Person, list []object, include func(Membership) bool) []object {
 	for _, m := range p.Memberships {
 		if include(m) && (!m.Inactive || c.memory.Switches.ListInactiveMemberships) {
@@ -149,7 +149,7 @@ func (c *call) userMemberships() (any, *apiError) {
 	if failure != nil {
 		return nil, failure
 	}
-	return c.pageOf(c.membershipList(p, nil, func(m Membership) bool { return c.reaches(m.Workspace.GID) }))
+	return c.pageOf(c.membershipList(p, nil, func(m Membership) bool { return c.canSee(m.Workspace.GID) }))
 }
 
 // membership serves a single membership, whose record contains all fields.

@@ -91,8 +91,8 @@ type directory struct {
 	people []Person
 }
 
-// complete sets the default values of all people. It returns an error if an ID is
-// malformed or used twice.
+// complete sets the default values in the memberships of all people. It returns an error
+// if a client ID or gid is malformed or used twice.
 func (d *directory) complete() error {
 	ids := map[string]bool{}
 	for _, app := range d.apps {

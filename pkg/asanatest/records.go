@@ -26,7 +26,7 @@ func (c *call) userRecord(p *Person) object {
 	}
 	workspaces := []object{}
 	for _, m := range p.Memberships {
-		if c.reaches(m.Workspace.GID) {
+		if c.canSee(m.Workspace.GID) {
 			workspaces = append(workspaces, workspaceRecord(m.Workspace))
 		}
 	}
@@ -53,7 +53,7 @@ func workspaceRecord(w Workspace) object {
 func (c *call) workspaces() (any, *apiError) {
 	var list []object
 	for _, m := range c.person.Memberships {
-		if c.reaches(m.Workspace.GID) {
+		if c.canSee(m.Workspace.GID) {
 			list = append(list, c.selected(workspaceRecord(m.Workspace), "resource_type", "name"))
 		}
 	}

@@ -109,7 +109,8 @@ type dispatcher struct {
 func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
-		// These handlers lock the mutex themselves. Faults do not apply to them.
+		// These handlers lock the mutex themselves. Faults do not apply to these
+		// requests.
 		d.mux.ServeHTTP(w, r)
 		return
 	}
@@ -119,9 +120,9 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ParseForm()
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	seq, f := d.arrive(r)
+	seq, f := d.begin(r)
 	b, sent := d.respond(r, f)
-	d.leave(seq, b.status, sent)
+	d.finish(seq, b.status, sent)
 	if !sent {
 		panic(http.ErrAbortHandler)
 	}
@@ -166,8 +167,8 @@ func (d *dispatcher) handle(r *http.Request) buffer {
 	return b
 }
 
-// arrive records a request and returns the fault that applies to it.
-func (d *dispatcher) arrive(r *http.Request) (seq int, f Fault) {
+// begin records a request and returns the fault that applies to it.
+func (d *dispatcher) begin(r *http.Request) (seq int, f Fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	req := Request{Method: r.Method, Path: r.URL.Path, Time: d.now()}
@@ -181,8 +182,8 @@ func (d *dispatcher) arrive(r *http.Request) (seq int, f Fault) {
 	return d.record.add(req), f
 }
 
-// leave completes the record of a request after the request has been served.
-func (d *dispatcher) leave(seq, status int, sent bool) {
+// finish completes the record of a request after the request has been served.
+func (d *dispatcher) finish(seq, status int, sent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	req := d.record.at(seq)

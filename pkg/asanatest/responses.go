@@ -54,7 +54,7 @@ func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
 //go:embed pages
 var pageFiles embed.FS
 
-// pages returns the page templates. The first call parses them.
+// pages returns the page templates. The first call parses the templates.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{"standing": Person.standing, "scopeWords": scopeWords}).ParseFS(pageFiles, "pages/*.html"))
 })

@@ -66,7 +66,7 @@ type Switches struct {
 	// old one.
 	//
 	// Real Asana: Asana does not document whether it rotates refresh tokens. In a test,
-	// the real Asana did not rotate them.
+	// the real Asana did not rotate refresh tokens.
 	RotateRefreshTokens bool `json:"rotate_refresh_tokens" group:"Tokens"`
 
 	// ReuseRevokes makes the server revoke all tokens of a consent if a client uses a
@@ -79,16 +79,15 @@ type Switches struct {
 
 	// RefreshTokenOnRefresh selects the refresh_token in the response to a refresh,
 	// unless refresh tokens rotate. With "absent", the response has no refresh_token.
-	// With "same", it contains the token from the request. With "empty", it contains an
-	// empty string.
+	// With "same", refresh_token is the token from the request. With "empty",
+	// refresh_token is an empty string.
 	//
 	// Real Asana: Asana documents refresh_token only for the response to a code
 	// exchange.
 	RefreshTokenOnRefresh string `json:"refresh_token_on_refresh" group:"Tokens" values:"absent|same|empty"`
 
 	// RefreshTokenIdleSeconds is the time in seconds after which an unused refresh token
-	// becomes invalid. 0 means that the server accepts unused refresh tokens without a
-	// time limit.
+	// becomes invalid. If the value is 0, unused refresh tokens stay valid.
 	//
 	// Real Asana: Asana does not document whether unused refresh tokens become invalid.
 	RefreshTokenIdleSeconds int `json:"refresh_token_idle_seconds" group:"Tokens"`
@@ -157,9 +156,10 @@ type Switches struct {
 	// the person's consent and revokes all tokens that the app has for the person. If
 	// false, it revokes only the refresh token and the other tokens of the same consent.
 	//
-	// Real Asana: Asana's documentation says that the app is "deauthorized", but also
-	// that only "the access tokens derived from it" are revoked. It is not known which
-	// statement is correct. The default follows the first statement.
+	// Real Asana: Asana's documentation contains two statements. One says that the app is
+	// "deauthorized", and the other that "the access tokens derived from it" are revoked.
+	// It is not known which statement is correct. The default follows the first
+	// statement.
 	RevokeWholeGrant bool `json:"revoke_whole_grant" group:"Tokens"`
 
 	// RevokeAccessTokenError is the error code in the response if a client tries to
@@ -185,8 +185,9 @@ type Switches struct {
 	// has already authorized the app for these scopes. The server redirects the browser
 	// with a code immediately.
 	//
-	// Real Asana: Asana does not document that it skips the page. In a test, the real
-	// Asana skipped it. Twice, the wrong Asana account was connected for this reason.
+	// Real Asana: Asana does not document this behavior. In a test, the real Asana
+	// skipped the consent page. For this reason, the wrong Asana account was connected
+	// twice.
 	SilentConsent bool `json:"silent_consent" group:"Consent"`
 
 	// RequireState makes authorize requests without the parameter state fail.
@@ -202,10 +203,10 @@ type Switches struct {
 	DenyError string `json:"deny_error" group:"Consent"`
 
 	// Distribution selects which workspaces may use the apps. With "any", all workspaces
-	// may use them. With "none", an error page says that the app is not available.
+	// may use the apps. With "none", an error page says that the app is not available.
 	//
-	// Real Asana: Asana documents that each app has such a setting. No workspace may use
-	// a new app until this setting is changed.
+	// Real Asana: each app has this setting in Asana. At first, no workspace may use a
+	// new app.
 	Distribution string `json:"distribution" group:"Consent" values:"any|none"`
 
 	// DefaultWithOpenID selects whether a request may combine the scope default with
@@ -219,8 +220,8 @@ type Switches struct {
 	// ScopeErrorsRedirect makes the server redirect the browser to the app after a
 	// forbidden_scopes error. If false, the server shows the error on a page.
 	//
-	// Real Asana: two documents of Asana contradict each other about how Asana reports
-	// these errors.
+	// Real Asana: two pages of Asana's documentation contradict each other about how
+	// Asana reports these errors.
 	ScopeErrorsRedirect bool `json:"scope_errors_redirect" group:"Consent"`
 
 	// AdditiveScopes adds the scopes of earlier consents to new tokens.
@@ -278,10 +279,10 @@ type Switches struct {
 	// requires c_hash for the response type "code id_token".
 	CHash bool `json:"c_hash" group:"OpenID Connect"`
 
-	// SpoilIDToken makes new ID tokens invalid in one way, so that you can test whether
-	// a client rejects them. "unsigned" uses the algorithm none. "hs256" signs with the
-	// client secret. Each other value says what is wrong in the ID token. With "", ID
-	// tokens are valid.
+	// SpoilIDToken makes new ID tokens invalid in one way, so that you can test whether a
+	// client rejects invalid ID tokens. "unsigned" uses the algorithm none. "hs256" signs
+	// the ID token with the client secret. Every other value is a description of what is
+	// wrong in the ID token. With "", ID tokens are valid.
 	//
 	// Real Asana: an attacker could send an invalid ID token, or Asana could issue one
 	// by mistake.
@@ -320,10 +321,11 @@ type Switches struct {
 	MembershipFullPermissionsOnly bool `json:"membership_full_permissions_only" group:"API"`
 
 	// ListInactiveMemberships makes lists contain the memberships of deactivated people,
-	// with is_active false. A deactivated person can then also read the workspace.
+	// with is_active false. With this switch, deactivated people can also read the
+	// workspace.
 	//
-	// Real Asana: a recorded response of the real Asana did not contain such
-	// memberships.
+	// Real Asana: in a recorded response of the real Asana, the list did not contain
+	// memberships of deactivated people.
 	ListInactiveMemberships bool `json:"list_inactive_memberships" group:"API"`
 
 	// HiddenRecordStatus is the status of the response if a record exists but the caller

@@ -95,7 +95,7 @@ func (o *oauth) grant(app *App, p *Person, c *code, origin string) *tokenRespons
 		resp.Data = s.userData(p)
 	}
 	if s.IDTokenInTokenResponse && c.Scopes.has("openid") {
-		resp.IDToken = o.ids.make(idTokenOptions{app: app, person: p, nonce: c.Nonce, accessToken: resp.AccessToken, origin: origin})
+		resp.IDToken = o.ids.create(idTokenOptions{app: app, person: p, nonce: c.Nonce, accessToken: resp.AccessToken, origin: origin})
 	}
 	return resp
 }

@@ -47,11 +47,11 @@ func (*Conflict) Error() string { return ErrConflict.Error() }
 // Is reports whether target is [ErrConflict].
 func (*Conflict) Is(target error) bool { return target == ErrConflict }
 
-// Judge decides whether a store must apply the changes. stored contains the stored rows
-// with the keys of these changes. Judge is for stores that block other writers between
-// the read and the write. If apply is false, the store must not change any row, and Write
-// must return err. In that case, a nil err means that the same write has already been
-// applied.
+// Judge decides whether a store must apply the changes. The map stored contains the
+// stored rows with the keys of these changes. Judge is for stores that block other
+// writers between the read and the write. If apply is false, the store must not change
+// any row, and Write must return err. In that case, a nil err means that the same write
+// has already been applied.
 func Judge(changes []Change, stored Rows) (apply bool, err error) {
 	if err := Validate(changes...); err != nil {
 		return false, err
@@ -64,9 +64,10 @@ func Judge(changes []Change, stored Rows) (apply bool, err error) {
 	return true, nil
 }
 
-// Refused returns the error that Write must return if a condition failed. stored contains
-// the stored rows. If one of these rows comes from the same write, the write has already
-// been applied, and Refused returns nil. Otherwise, Refused returns a [*Conflict].
+// Refused returns the error that Write must return if a condition failed. The map stored
+// contains the stored rows. If one of these rows comes from the same write, the write has
+// already been applied, and Refused returns nil. Otherwise, Refused returns a
+// [*Conflict].
 func Refused(changes []Change, stored Rows) error {
 	conflict := &Conflict{Rows: Rows{}}
 	for _, c := range changes {

@@ -16,19 +16,19 @@ type Hot struct {
 	AsanaGID   string // gid of the Asana user
 	Owner      Hash   // hash of the owner's name
 	ClientID   string // client ID of the app that the grant was issued to
-	Epoch      string // 64 random bits, new at the first consent and at each disconnect
+	Epoch      string // 64 random bits, chosen at the first consent and at each disconnect
 	Generation int64  // number of consents
 	Grant      int64  // changes whenever the tokens change
 	Status     string // an asanaauth.Status
 	Reason     string // why Status is broken, such as asanaauth.ReasonInvalidGrant
 
 	Lease          string    // random ID of the current refresh; empty if no refresh is running
-	LeaseEnd       time.Time // expiry of the lease, by the clock of its holder
-	OutcomeUnknown bool      // a token request may have been sent, but its result is unknown
+	LeaseEnd       time.Time // expiry of the lease, according to the clock of the lease holder
+	OutcomeUnknown bool      // whether the result of a token request is unknown
 	CoolUntil      time.Time // no request is sent to Asana before this time
 
 	Access  secret.Sealed // access token
-	Refresh secret.Sealed // refresh token, or the long-lived token of another kind
+	Refresh secret.Sealed // refresh token, or the long-lived token if Kind is not oauth
 	Issued  time.Time     // when the access token was issued
 	Expires time.Time     // when the access token expires; zero if Asana gave no expiry
 

@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// documented parses ROWS.md. For each kind and format, it returns a map from attribute
+// parsePage parses ROWS.md. For each kind and format, it returns a map from attribute
 // names to types. The type of a sealed attribute ends with " sealed".
-func documented(t *testing.T) map[string]map[string]string {
+func parsePage(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	page, err := os.ReadFile("ROWS.md")
 	if err != nil {
@@ -54,7 +54,7 @@ func TestRowsAreDocumented(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff(want, documented(t)); diff != "" {
+	if diff := cmp.Diff(want, parsePage(t)); diff != "" {
 		t.Errorf("ROWS.md (-code +page):\n%s", diff)
 	}
 }

@@ -59,9 +59,9 @@ const (
 var nameEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // ConnectionID returns the ID of a connection. The ID consists of "con_", 16 characters
-// that depend on the owner, and 16 characters that depend on all arguments. owner is the
-// hash of the owner's name, and kind is an asanaauth.Kind. The ID is not a secret,
-// because anyone who knows the arguments can compute it.
+// that depend on the owner, and 16 characters that depend on all arguments. The argument
+// owner is the hash of the owner's name, and kind is an asanaauth.Kind. The ID is not a
+// secret, because anyone who knows the arguments can compute it.
 func ConnectionID(owner Hash, asanaGID, kind string) string {
 	all := HashOf(string(owner[:]), asanaGID, kind)
 	return connectionPrefix + namePart(owner) + namePart(all)

@@ -71,7 +71,8 @@ func TestValidConnectionID(t *testing.T) {
 	}
 }
 
-// TestPrefixes checks the prefixes of partition keys, because IAM policies contain them.
+// TestPrefixes checks the prefixes of partition keys, because IAM policies contain these
+// prefixes.
 func TestPrefixes(t *testing.T) {
 	prefixes := map[string]string{
 		"attempt-1": "a#", "link-1": "l#", "session-1": "s#", "session-code-1": "x#", "hot-1": "c#", "cold-1": "c#",

@@ -72,10 +72,10 @@ func samples() map[string]store.Row {
 	}
 }
 
-// older returns rows from older releases as this release must decode them. Fields that an
-// older release did not have are zero. Decode ignores attributes that are no longer used,
-// and the next write of the row removes these attributes.
-func older() map[string]store.Row {
+// olderRows returns the rows that this release must decode from the golden files of older
+// releases. Fields that an older release did not have are zero. Decode ignores attributes
+// that are no longer used, and the next write of the row removes these attributes.
+func olderRows() map[string]store.Row {
 	attempt, cold := *samples()["attempt-1"].(*store.Attempt), *samples()["cold-1"].(*store.Cold)
 	attempt.Link = store.Hash{}
 	cold.ReaderOf, cold.Imported = "", store.Hash{}
@@ -92,7 +92,7 @@ func sealed(size int) secret.Sealed { return bytes.Repeat([]byte{0x01, 0xff, 0x0
 
 func TestGoldenRows(t *testing.T) {
 	want := samples()
-	maps.Copy(want, older())
+	maps.Copy(want, olderRows())
 	for name, row := range want {
 		path := filepath.Join("testdata", "rows", name+".json")
 		if _, err := os.Stat(path); os.IsNotExist(err) && *newRows {
@@ -113,7 +113,7 @@ func TestGoldenRows(t *testing.T) {
 		if diff := cmp.Diff(row, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-		if _, old := older()[name]; old {
+		if _, old := olderRows()[name]; old {
 			continue
 		}
 		if again := indented(t, got); !bytes.Equal(again, data) {

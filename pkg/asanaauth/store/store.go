@@ -19,10 +19,10 @@
 // Write must apply either all of its changes or none. It must accept up to 100 changes.
 // You can implement Write in one of two ways:
 //
-//   - If your store can block other writers during a transaction, call [Keys] and read
-//     the rows with these keys in the transaction. Pass the rows to [Judge], and apply
-//     the changes only if Judge returns true.
-//   - If your database supports conditional writes, call [Validate] and send the changes
+//   - If your store can block other writers during a transaction, begin a transaction and
+//     read the rows with the keys from [Keys]. Pass these rows to [Judge]. Apply the
+//     changes only if Judge returns true.
+//   - If your database supports conditional writes, call [Validate]. Send the changes
 //     with their conditions. If a condition fails, pass the stored rows to [Refused] and
 //     return its result.
 //

@@ -22,7 +22,8 @@ import (
 type Store struct {
 	db *bbolt.DB
 	// writing is a semaphore that only one writer can hold. A writer that waits for the
-	// semaphore stops waiting when its context ends. With bbolt's own lock, it could not.
+	// semaphore stops waiting when its context ends. A writer that waits for bbolt's own
+	// lock cannot do this.
 	writing chan struct{}
 }
 
@@ -65,11 +66,12 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	return failure(err)
 }
 
-// errRollback makes bbolt roll back a transaction in which no change was applied.
+// errRollback is the error with which write ends a transaction that must not change
+// anything. It makes bbolt roll back the transaction.
 var errRollback = errors.New("store/bolt: no changes")
 
-// write applies the changes. If it must not apply them, it returns errRollback, and
-// outcome is the error that Write must return.
+// write applies the changes. If the changes must not be applied, write returns
+// errRollback, and outcome is the error that Write must return.
 func write(rows *bbolt.Bucket, changes []store.Change) (outcome, err error) {
 	present, err := storedRows(rows, store.Keys(changes))
 	if err != nil {

@@ -163,7 +163,7 @@ func TestDamaged(t *testing.T) {
 		"empty": {}, "text": []byte("not a database\n"), "zeros": make([]byte, 64<<10),
 		"zeros after two pages": append(bytes.Clone(data[:8<<10]), make([]byte, len(data)-8<<10)...),
 	}
-	for size := 1; size < used(t, whole); size += 1500 {
+	for size := 1; size < databaseSize(t, whole); size += 1500 {
 		files[fmt.Sprint("truncated to ", size)] = data[:size]
 	}
 	for name, content := range files {
@@ -201,7 +201,7 @@ func TestDamagedPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	page, damaged := os.Getpagesize(), 0
-	for at := 2 * page; at < used(t, whole); at += page {
+	for at := 2 * page; at < databaseSize(t, whole); at += page {
 		path := file(t)
 		blank := append(append(bytes.Clone(data[:at]), make([]byte, page)...), data[at+page:]...)
 		if err := os.WriteFile(path, blank, 0o600); err != nil {
@@ -227,13 +227,13 @@ func TestDamagedPages(t *testing.T) {
 		}
 	}
 	if damaged < 5 {
-		t.Errorf("got ErrDamaged for %d of %d pages, want at least 5", damaged, used(t, whole)/page)
+		t.Errorf("got ErrDamaged for %d of %d pages, want at least 5", damaged, databaseSize(t, whole)/page)
 	}
 }
 
-// used returns the size of the database in bytes. A complete file has at least this
+// databaseSize returns the size of the database in bytes. A complete file has at least this
 // length.
-func used(t *testing.T, path string) int {
+func databaseSize(t *testing.T, path string) int {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
 	if err != nil {

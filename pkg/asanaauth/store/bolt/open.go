@@ -53,8 +53,8 @@ func Open(path string) (*Store, error) {
 }
 
 // prepare creates the file if it does not exist. Otherwise, prepare checks that the file
-// is complete. Without this check, bbolt could open a truncated file for writing and
-// crash the process, because it would read memory beyond the end of the file.
+// is complete. This check is necessary because bbolt can crash the process if it opens a
+// truncated file for writing.
 func prepare(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -75,8 +75,8 @@ func prepare(path string) error {
 }
 
 // inspect checks that the file is complete. It opens the file read-only, so that bbolt
-// reads only the first pages, which contain the size of the database. inspect checks the
-// length of the file before it reads the other pages.
+// reads only the first pages. These pages contain the size of the database. If the file
+// is not shorter than this size, inspect reads the other pages.
 func inspect(path string) error {
 	db, err := open(path, true)
 	if err != nil {

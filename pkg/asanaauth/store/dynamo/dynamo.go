@@ -52,7 +52,7 @@ type Config struct {
 }
 
 // New returns a Store for the table. It sends no requests. If fields are missing, the
-// error names all of them.
+// error names all missing fields.
 func New(c Config) (*Store, error) {
 	var errs []error
 	if c.Client == nil {
@@ -76,9 +76,9 @@ const (
 	firstWait = 40 * time.Millisecond
 )
 
-// waitForRetry waits before the next request. The argument try is the number of requests
-// sent so far. waitForRetry returns false if the caller must not send another request,
-// because try has reached the maximum or the context has ended.
+// waitForRetry waits before the next request and returns true. The argument try is the
+// number of requests sent so far. If it has reached the maximum, or if the context ends,
+// the caller must not send another request, and the result is false.
 func (s *Store) waitForRetry(ctx context.Context, try int) bool {
 	return try < tries && s.wait(ctx, firstWait<<(try-1)) == nil
 }

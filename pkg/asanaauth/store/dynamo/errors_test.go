@@ -136,7 +136,7 @@ func TestConnectionFailures(t *testing.T) {
 		"connection refused": newClient(t, gone.URL),
 		"could not be read":  newClient(t, cut.URL),
 		"credentials":        newClient(t, cut.URL, noCredentials),
-		"timed out":          newClient(t, slow(t), impatient),
+		"timed out":          newClient(t, silentServer(t), impatient),
 	} {
 		err := reading(hot().Key())(t.Context(), newStore(t, client, table))
 		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), want) {
@@ -146,16 +146,16 @@ func TestConnectionFailures(t *testing.T) {
 	}
 }
 
-// slow returns the URL of a server that never responds.
-func slow(t *testing.T) string {
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hang(r) }))
+// silentServer returns the URL of a server that never responds.
+func silentServer(t *testing.T) string {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { waitForDisconnect(r) }))
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// hang waits until the client disconnects. It reads the whole body first, because
+// waitForDisconnect waits until the client disconnects. It reads the whole body first, because
 // net/http detects a disconnected client only after that.
-func hang(r *http.Request) {
+func waitForDisconnect(r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
 }
@@ -165,7 +165,7 @@ func TestContextEndsDuringACall(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			cancel()
-			hang(r)
+			waitForDisconnect(r)
 		}))
 		err := call(ctx, newStore(t, newClient(t, server.URL), table))
 		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {

@@ -89,8 +89,8 @@ func (s *Store) singleRequest(c store.Change) (send func(context.Context) error,
 	return func(ctx context.Context) error { _, err := s.client.PutItem(ctx, in); return err }, "PutItem", err
 }
 
-// refusal returns the error that Write must return if a condition failed. stored contains
-// the items that DynamoDB returned.
+// refusal returns the error that Write must return if a condition failed. The argument
+// stored contains the items that DynamoDB returned.
 func refusal(changes []store.Change, stored ...values) error {
 	rows := store.Rows{}
 	for _, item := range stored {

@@ -82,8 +82,8 @@ func TestSingleWriteThatMeetsATransaction(t *testing.T) {
 	}
 }
 
-// TestNewTransactionNewToken checks that each transaction has its own token. If DynamoDB
-// already knows a token, it does not apply the transaction, or it returns an error.
+// TestNewTransactionNewToken checks that each transaction has its own token. DynamoDB
+// does not apply a transaction if it already knows the token.
 func TestNewTransactionNewToken(t *testing.T) {
 	s, server, _ := newCanned(t, cancelled(reason("TransactionConflict"), reason("None")), ok(`{}`))
 	for range 2 {

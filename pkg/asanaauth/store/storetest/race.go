@@ -18,7 +18,7 @@ const (
 // must succeed. The next round replaces the row that this writer stored.
 func race(t *testing.T, s store.Store) {
 	for round := range int64(rounds) {
-		outcomes := compete(func(writer string) error {
+		outcomes := runWriters(func(writer string) error {
 			return s.Write(t.Context(), store.Put(tokens(round), round, writer))
 		})
 		winner := onlyWinner(t, outcomes, store.ErrConflict)
@@ -43,7 +43,7 @@ func raceTransactions(t *testing.T, s store.Store) {
 			h, c := tokens(round), cold(connection("owner", 1), 20)
 			return h, c, []store.Change{store.Put(h, round, writer), store.Put(c, round, writer)}
 		}
-		winner := onlyWinner(t, compete(func(writer string) error {
+		winner := onlyWinner(t, runWriters(func(writer string) error {
 			_, _, changes := both(writer)
 			return s.Write(t.Context(), changes...)
 		}), store.ErrConflict, store.ErrUnavailable)
@@ -52,9 +52,9 @@ func raceTransactions(t *testing.T, s store.Store) {
 	}
 }
 
-// compete starts all writers at once. It returns the error of each writer by the name of
+// runWriters starts all writers at once. It returns the error of each writer by the name of
 // the writer.
-func compete(write func(writer string) error) map[string]error {
+func runWriters(write func(writer string) error) map[string]error {
 	outcomes := make([]error, writers)
 	start := make(chan struct{})
 	var running sync.WaitGroup
