@@ -64,7 +64,7 @@ func Example() {
 	}
 	fmt.Println("users/me:", call(token))
 
-	// Make the access token expire and the next refresh fail.
+	// Make the access token expire, and make the next refresh fail.
 	if err := fake.ExpireAccessTokens(); err != nil {
 		panic(err)
 	}

@@ -156,10 +156,10 @@ type Switches struct {
 	// the person's consent and revokes all tokens that the app has for the person. If
 	// false, it revokes only the refresh token and the other tokens of the same consent.
 	//
-	// Real Asana: Asana's documentation contains two statements. One says that the app is
-	// "deauthorized", and the other that "the access tokens derived from it" are revoked.
-	// It is not known which statement is correct. The default follows the first
-	// statement.
+	// Real Asana: Asana's documentation contains two statements. One statement says that
+	// the app is "deauthorized". The other statement says that "the access tokens derived
+	// from it" are revoked. It is not known which statement is correct. The default
+	// follows the first statement.
 	RevokeWholeGrant bool `json:"revoke_whole_grant" group:"Tokens"`
 
 	// RevokeAccessTokenError is the error code in the response if a client tries to

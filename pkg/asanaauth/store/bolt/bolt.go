@@ -66,8 +66,8 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	return failure(err)
 }
 
-// errRollback is the error with which write ends a transaction that must not change
-// anything. It makes bbolt roll back the transaction.
+// errRollback makes bbolt roll back a transaction. The function write returns it if the
+// changes must not be applied.
 var errRollback = errors.New("store/bolt: no changes")
 
 // write applies the changes. If the changes must not be applied, write returns

@@ -77,8 +77,8 @@ const (
 )
 
 // waitForRetry waits before the next request and returns true. The argument try is the
-// number of requests sent so far. If it has reached the maximum, or if the context ends,
-// the caller must not send another request, and the result is false.
+// number of requests sent so far. If try has reached the maximum or the context ends,
+// waitForRetry returns false, and the caller must not send another request.
 func (s *Store) waitForRetry(ctx context.Context, try int) bool {
 	return try < tries && s.wait(ctx, firstWait<<(try-1)) == nil
 }

@@ -30,18 +30,28 @@ func isTransient(code string) bool {
 	return false
 }
 
-// failure converts an error from the SDK. The new error contains the error code but not
-// the message, because the message of a validation error can contain parts of the
-// request.
+// ResponseError means that DynamoDB responded with an error. Every method of [Store] that
+// gets such a response returns an error that wraps a *ResponseError.
+type ResponseError struct {
+	// Code is the error code, for example "AccessDeniedException".
+	Code string
+}
+
+// Error returns the error code. It does not return the message of the response, because
+// the message of a validation error can contain parts of the request.
+func (e *ResponseError) Error() string { return e.Code }
+
+// failure converts an error from the SDK. If DynamoDB responded with an error, the new
+// error wraps a ResponseError.
 func failure(ctx context.Context, op string, err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		return transportFailure(ctx, op, err)
 	}
 	if isTransient(api.ErrorCode()) || isTransientStatus(err) {
-		return unavailable(ctx, op, api.ErrorCode())
+		return unavailable(ctx, op, &ResponseError{api.ErrorCode()})
 	}
-	return permanent(op, api.ErrorCode())
+	return permanent(op, &ResponseError{api.ErrorCode()})
 }
 
 // isTransientStatus reports whether DynamoDB responded with status 5xx or 429.
@@ -59,34 +69,34 @@ func isTransientStatus(err error) bool {
 // ErrUnavailable.
 func transportFailure(ctx context.Context, op string, err error) error {
 	if _, ok := errors.AsType[*smithy.SerializationError](err); ok {
-		return permanent(op, "building the request failed")
+		return permanent(op, errors.New("building the request failed"))
 	}
 	if _, ok := errors.AsType[smithy.InvalidParamsError](err); ok {
-		return permanent(op, "building the request failed")
+		return permanent(op, errors.New("building the request failed"))
 	}
 	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() {
-		return unavailable(ctx, op, "timed out")
+		return unavailable(ctx, op, errors.New("timed out"))
 	}
 	if sending, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
 		// The text of this error describes the connection. It contains no part of the
 		// request.
-		return unavailable(ctx, op, sending.Error())
+		return unavailable(ctx, op, errors.New(sending.Error()))
 	}
 	if _, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
-		return unavailable(ctx, op, "response could not be read")
+		return unavailable(ctx, op, errors.New("response could not be read"))
 	}
-	return unavailable(ctx, op, "no credentials or no endpoint")
+	return unavailable(ctx, op, errors.New("no credentials or no endpoint"))
 }
 
-// unavailable returns an error that wraps ErrUnavailable and contains the cause. If the
+// unavailable returns an error that wraps ErrUnavailable and the cause. If the
 // context has ended, the error wraps the context's error instead of the cause.
-func unavailable(ctx context.Context, op, cause string) error {
+func unavailable(ctx context.Context, op string, cause error) error {
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, op, ended)
 	}
-	return fmt.Errorf("%w: %s: %s", store.ErrUnavailable, op, cause)
+	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, op, cause)
 }
 
-// permanent returns an error that matches no exported error of package store. Callers do
+// permanent returns an error that wraps the cause, but no exported error of package store. Callers do
 // not retry after such an error.
-func permanent(op, cause string) error { return fmt.Errorf("store/dynamo: %s: %s", op, cause) }
+func permanent(op string, cause error) error { return fmt.Errorf("store/dynamo: %s: %w", op, cause) }
