@@ -10,11 +10,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestCommandsOnAWS imports, lists, shows and disconnects connections of a deployment,
-// with local servers of the AWS APIs.
+// TestCommandsOnAWS imports, lists, shows and disconnects connections in a deployment on
+// AWS. Local servers stand in for the AWS APIs.
 func TestCommandsOnAWS(t *testing.T) {
 	t.Parallel()
-	asana, deployed := newElsewhere(t), awstest.New(t, "s")
+	asana, deployed := newExternalAsana(t), awstest.New(t, "s")
 	environ := append(deployed.Environ(), "ASANA_CLIENT_ID="+localClientID, "ASANA_BASE_URL="+asana.url)
 	refresh, pat := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot)
 	lines := []string{fmt.Sprintf(`{"owner":"acme","refresh_token":%q}`, refresh)}
@@ -45,9 +45,9 @@ func TestCommandsOnAWS(t *testing.T) {
 		t.Error("a token was printed")
 	}
 
-	// A missing table is an error.
+	// If the table does not exist, the command fails.
 	_, errs := wantOutcome(t, 1, append(environ, "TABLE_NAME=another"), "connections", "list")
 	if !strings.Contains(errs, "ResourceNotFoundException") {
-		t.Errorf("missing table: got stderr %s", errs)
+		t.Errorf("missing table: got stderr %s, want ResourceNotFoundException", errs)
 	}
 }

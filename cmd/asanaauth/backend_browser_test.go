@@ -12,8 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBrowserLink follows a link in Chromium: to the consent page and back to the return
-// URL, which is the page of "asanaauth local".
+// TestBrowserLink follows a link in Chromium. The link leads to the consent page and then
+// to the return URL, which is the page of "asanaauth local".
 func TestBrowserLink(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
@@ -21,43 +21,43 @@ func TestBrowserLink(t *testing.T) {
 	link := s.link("owner", "acme", "person", "sam")
 	c.do(chromedp.Navigate(link))
 	c.wait(atConsent)
-	c.look("link-1-consent")
+	c.screenshot("link-1-consent")
 	c.decide(asanatest.Several, "deny")
 	c.wait(`document.body.dataset.ready`)
-	c.said("You denied access at Asana")
+	c.waitForMessage("You denied access at Asana")
 
-	c.do(chromedp.Navigate(link)) // the link is still valid
+	c.do(chromedp.Navigate(link)) // the link is still valid, because no sign-in has succeeded
 	c.decide(asanatest.Several, "allow")
 	c.wait(signedOut)
-	c.said("connect code")
+	c.waitForMessage("connect code")
 	query := mustParse(t, c.value(`location.href`)).Query()
 	code := query.Get("connect_code")
 	if code == "" || strings.Contains(c.value(`document.documentElement.outerHTML`), code) {
 		t.Errorf("got query %v, want a connect code that the page does not show", query)
 	}
 	c.wait(fmt.Sprintf(`%s.includes("backend → asanaauth")`, text("steps")))
-	c.look("link-2-back")
+	c.screenshot("link-2-back")
 	if got := c.value(text("backend")); !strings.Contains(got, p.publicURL+"/links") || strings.Contains(got, p.backendKey()) {
 		t.Errorf("got backend section %s, want the URL of /links and no key", got)
 	}
-	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", code+"x", "owner", "acme", "person", "sam"))
+	s.wantProblem(400, "link-expired", "POST", "/connections", object("connect_code", code+"x", "owner", "acme", "person", "sam"))
 	var made connection
 	s.get(http.StatusCreated, &made, "POST", "/connections", object("connect_code", code, "owner", "acme", "person", "sam"))
 	if made.user() != asanatest.Several {
 		t.Errorf("got Asana user %s, want %s", made.user(), asanatest.Several)
 	}
 	s.token(made, "")
-	c.do(chromedp.Navigate(link)) // the link has been used
+	c.do(chromedp.Navigate(link)) // the link is no longer valid
 	c.wait(`document.querySelector("main")?.innerText.length > 0`)
 	if got := c.value(`document.querySelector("main").innerText`); !strings.Contains(got, "link") {
 		t.Errorf("used link: got page %s, want an error about the link", got)
 	}
-	c.look("link-3-spent")
-	c.wantNoComplaints()
+	c.screenshot("link-3-spent")
+	c.wantNoMessages()
 }
 
-// TestBrowserIsNoBackend checks that a page of another site cannot use the backend routes,
-// even if it knows the key.
+// TestBrowserIsNoBackend checks that a page of another site cannot use the backend
+// routes, even if the page knows the backend key.
 func TestBrowserIsNoBackend(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)

@@ -11,12 +11,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBackendRestart restarts the process between all steps. Links, held tokens and
-// connections must survive.
+// TestBackendRestart restarts the process between all steps. Links, connections, and
+// tokens of unredeemed links must survive a restart.
 func TestBackendRestart(t *testing.T) {
 	data, addr := t.TempDir(), freeAddr(t)
 	var s *backend
-	again := func() {
+	restart := func() {
 		t.Helper()
 		if s != nil {
 			if code := s.p.terminate(); code != 0 {
@@ -29,21 +29,21 @@ func TestBackendRestart(t *testing.T) {
 		}
 		s = newBackend(p, bearer("mine"))
 	}
-	again()
+	restart()
 	link := s.link("owner", "acme", "person", "mia")
-	account := s.imports("acme", asanatest.ServiceAccount)
+	account := s.importToken("acme", asanatest.ServiceAccount)
 	s.get(http.StatusOK, &account, "PATCH", "/connections/"+account.ID, object("reader_of", `["`+asanatest.Acme+`"]`))
-	again()
+	restart()
 	b := newBrowser(t)
-	back := b.consent(s.p, link, member)
-	again()
-	code := mustParse(t, b.ask("GET", back.String(), "").location()).Query().Get("connect_code")
-	again()
+	back := b.allowAccess(s.p, link, member)
+	restart()
+	code := mustParse(t, b.mustSend("GET", back.String(), "").location()).Query().Get("connect_code")
+	restart()
 	var c connection
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", code, "owner", "acme", "person", "mia"))
 	token := s.token(c, "").AccessToken
-	again()
-	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", code, "owner", "acme", "person", "mia"))
+	restart()
+	s.wantProblem(400, "link-expired", "POST", "/connections", object("connect_code", code, "owner", "acme", "person", "mia"))
 	if again := s.token(c, "").AccessToken; again != token {
 		t.Error("got another token after the restart, want the same one")
 	}
@@ -59,15 +59,15 @@ func TestBackendRestart(t *testing.T) {
 	}
 }
 
-// TestBackendSecrets creates connections in every way. Then it checks that no secret is in
-// the log, on stdout, in the trace or in the table's file.
+// TestBackendSecrets creates connections in every way. The secrets must not appear in the
+// log, on stdout, in the trace, or in the table's file.
 func TestBackendSecrets(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	p := start(t, data, nil, "-backend-key", "the-backend-key")
 	s := newBackend(p, sigv4("the-backend-key"))
 	link := s.link("owner", "owner-in-the-clear", "person", "person-in-the-clear")
-	code := newBrowser(t).follow(p, link, member).Get("connect_code")
+	code := newBrowser(t).followLink(p, link, member).Get("connect_code")
 	var c connection
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", code, "owner", "owner-in-the-clear", "person", "person-in-the-clear"))
 	_, refresh := s.grant(asanatest.Admin)
@@ -81,15 +81,15 @@ func TestBackendSecrets(t *testing.T) {
 	_, session, _ = strings.Cut(session, `"session_code":"`)
 	session, _, _ = strings.Cut(session, `"`)
 	s.get(http.StatusOK, &bot, "POST", "/connections", object("session_code", session))
-	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", "unknown-code", "owner", "a"))
-	s.refused(422, "token-rejected", "POST", "/connections", object("token", "unknown-token", "owner", "a", "kind", "personal_access_token"))
-	s.refused(400, "invalid-request", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query&token-as-a-name=1", "")
-	s.refused(404, "not-found", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query", "")
+	s.wantProblem(400, "link-expired", "POST", "/connections", object("connect_code", "unknown-code", "owner", "a"))
+	s.wantProblem(422, "token-rejected", "POST", "/connections", object("token", "unknown-token", "owner", "a", "kind", "personal_access_token"))
+	s.wantProblem(400, "invalid-request", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query&token-as-a-name=1", "")
+	s.wantProblem(404, "not-found", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query", "")
 	secrets := []string{
 		"the-backend-key", strings.TrimPrefix(link, p.publicURL+"/authorize?link="), code, "unknown-code", "unknown-token", "token-in-the-path", "owner-in-the-query", "token-as-a-name",
 		pat, refresh, session, s.token(c, "").AccessToken, "owner-in-the-clear", "person-in-the-clear", "mia@acme.example", "Mia Member",
 	}
-	trip := newBrowser(t).ask("GET", p.publicURL+"/local/trip", "").body
+	trip := newBrowser(t).mustSend("GET", p.publicURL+"/local/trip", "").body
 	for _, want := range []string{`"from":"backend"`, `"what":"POST /connections/{id}/token"`, `"what":"POST /links"`, `"what":"POST /session/code"`, `"what":"POST /-/token_info"`, `"kind":"link"`, `"kind":"session code"`} {
 		if !strings.Contains(trip, want) {
 			t.Errorf("the trace does not contain %s", want)
@@ -117,7 +117,7 @@ func TestBackendSecrets(t *testing.T) {
 	}
 }
 
-// hasLine reports whether a log has a line that contains all texts.
+// hasLine reports whether a line of log contains all texts.
 func hasLine(log string, texts ...string) bool {
 	for line := range strings.Lines(log) {
 		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestBackendKey calls the backend routes without the key and with wrong keys.
+// TestBackendKey checks that the backend routes reject requests without the backend key,
+// or with a wrong key.
 func TestBackendKey(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-backend-key", "the-key")
@@ -26,7 +27,7 @@ func TestBackendKey(t *testing.T) {
 			if authorization != "" {
 				headers = []string{"Authorization: " + authorization}
 			}
-			a := b.ask(route.method, p.publicURL+route.path, "", headers...)
+			a := b.mustSend(route.method, p.publicURL+route.path, "", headers...)
 			if a.status != http.StatusUnauthorized || a.problem() != "unauthenticated" {
 				t.Errorf("%s: %s %s: got %d %s, want 401", name, route.method, route.path, a.status, a.body)
 			}
@@ -48,13 +49,14 @@ func TestBackendKey(t *testing.T) {
 		t.Errorf("two keys: got status %d, want 401", resp.StatusCode)
 	}
 	for _, authorization := range []string{bearer("the-key"), "bearer the-key", sigv4("the-key")} {
-		if a := b.ask("GET", p.publicURL+"/connections?owner=a", "", "Authorization: "+authorization); a.status != http.StatusOK {
+		if a := b.mustSend("GET", p.publicURL+"/connections?owner=a", "", "Authorization: "+authorization); a.status != http.StatusOK {
 			t.Errorf("%.8s…: got %d %s, want 200", authorization, a.status, a.body)
 		}
 	}
 }
 
-// TestBackendOrigins checks that pages cannot use the backend routes, even with the key.
+// TestBackendOrigins checks that web pages cannot use the backend routes, even with the
+// backend key.
 func TestBackendOrigins(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"ALLOWED_ORIGINS=http://localhost:3000"}, "-backend-key", "the-key")
@@ -69,14 +71,14 @@ func TestBackendOrigins(t *testing.T) {
 		{"null origin", "DELETE", "/connections?owner=a", []string{key, "Origin: null"}, 403},
 		{"rebound name", "GET", "/connections?owner=a", []string{key, "Host: evil.test"}, 421},
 	} {
-		if a := b.ask(test.method, p.publicURL+test.path, `{"owner":"a"}`, test.headers...); a.status != test.want {
+		if a := b.mustSend(test.method, p.publicURL+test.path, `{"owner":"a"}`, test.headers...); a.status != test.want {
 			t.Errorf("%s: got %d %s, want %d", test.name, a.status, a.body, test.want)
 		}
 	}
 	for _, origin := range []string{"http://evil.test", "http://localhost:3000", p.publicURL} {
 		for _, a := range []response{
-			b.ask("OPTIONS", p.publicURL+"/connections", "", "Origin: "+origin, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization"),
-			b.ask("GET", p.publicURL+"/connections?owner=a", "", key, "Origin: "+origin),
+			b.mustSend("OPTIONS", p.publicURL+"/connections", "", "Origin: "+origin, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization"),
+			b.mustSend("GET", p.publicURL+"/connections?owner=a", "", key, "Origin: "+origin),
 		} {
 			for name := range a.header {
 				if strings.HasPrefix(name, "Access-Control-") {

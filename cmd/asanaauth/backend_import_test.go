@@ -9,21 +9,21 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// grant returns the access token and the refresh token of a new OAuth grant for the app,
-// which was made without asanaauth.
+// grant returns the access token and the refresh token of a new OAuth grant for the app.
+// It gets the grant directly from Asana, without asanaauth.
 func (s *backend) grant(person string) (access, refresh string) {
 	s.t.Helper()
 	person1 := newBrowser(s.t)
-	begun := mustParse(s.t, person1.ask("GET", s.p.publicURL+"/authorize", "").location())
+	begun := mustParse(s.t, person1.mustSend("GET", s.p.publicURL+"/authorize", "").location())
 	ask := begun.Query()
-	ask.Del("code_challenge") // asanaauth has the verifier, this test does not
+	ask.Del("code_challenge") // only asanaauth knows the code verifier
 	ask.Del("code_challenge_method")
 	begun.RawQuery = ask.Encode()
 	form := ask
 	form.Set("person", person)
 	form.Set("decision", "allow")
-	back := mustParse(s.t, person1.ask("POST", s.p.asanaURL+"/-/oauth_authorize", form.Encode(), "Content-Type: application/x-www-form-urlencoded").location())
-	a := s.ask("POST", s.p.asanaURL+"/-/oauth_token", url.Values{
+	back := mustParse(s.t, person1.mustSend("POST", s.p.asanaURL+"/-/oauth_authorize", form.Encode(), "Content-Type: application/x-www-form-urlencoded").location())
+	a := s.mustSend("POST", s.p.asanaURL+"/-/oauth_token", url.Values{
 		"grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "redirect_uri": {ask.Get("redirect_uri")},
 		"client_id": {ask.Get("client_id")}, "client_secret": {"offline-local-app"},
 	}.Encode(), "Content-Type: application/x-www-form-urlencoded")
@@ -37,10 +37,11 @@ func (s *backend) grant(person string) (access, refresh string) {
 	return tokens.Access, tokens.Refresh
 }
 
-// TestImports imports credentials of each kind.
+// TestImports imports a credential of each kind. Importing a credential twice must return
+// the same connection.
 func TestImports(t *testing.T) {
 	t.Parallel()
-	asEach(t, func(t *testing.T, s *backend) {
+	withEachHeader(t, func(t *testing.T, s *backend) {
 		for _, test := range []struct{ kind, person, name string }{
 			{"personal_access_token", asanatest.Bot, "Build Bot"},
 			{"service_account", asanatest.ServiceAccount, "Acme Reporting"},
@@ -63,7 +64,7 @@ func TestImports(t *testing.T) {
 			t.Errorf("oauth: got connection %+v", c)
 		}
 		_, other := s.grant(member)
-		s.refused(409, "already-connected", "POST", "/connections", object("refresh_token", other, "owner", "acme"))
+		s.wantProblem(409, "already-connected", "POST", "/connections", object("refresh_token", other, "owner", "acme"))
 		s.get(http.StatusCreated, &c, "POST", "/connections", object("refresh_token", other, "owner", "acme", "replace", "true"))
 		if n := len(s.list("owner=acme")); n != 3 {
 			t.Errorf("got %d connections, want one of each kind", n)
@@ -71,7 +72,8 @@ func TestImports(t *testing.T) {
 	})
 }
 
-// TestRejectedImports imports credentials that Asana or asanaauth rejects.
+// TestRejectedImports imports credentials that Asana or asanaauth rejects. No connection
+// must be created.
 func TestRejectedImports(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -85,7 +87,7 @@ func TestRejectedImports(t *testing.T) {
 		{"unknown refresh token", object("refresh_token", "2/nobody/knows", "owner", "a"), "inactive"},
 	} {
 		var problem struct{ Reason string }
-		a := s.refused(422, "token-rejected", "POST", "/connections", test.body)
+		a := s.wantProblem(422, "token-rejected", "POST", "/connections", test.body)
 		if json.Unmarshal([]byte(a.body), &problem); problem.Reason != test.reason {
 			t.Errorf("%s: got reason %q, want %q", test.name, problem.Reason, test.reason)
 		}
@@ -97,10 +99,10 @@ func TestRejectedImports(t *testing.T) {
 		object("connect_code", "c", "session_code", "s", "owner", "a"), object("session_code", "s", "token", "t"), object("refresh_token", "t", "owner", "a", "replace", "yes"),
 		`{"token":"t","token":"t","owner":"a","kind":"personal_access_token"}`,
 	} {
-		s.refused(400, "invalid-request", "POST", "/connections", body)
+		s.wantProblem(400, "invalid-request", "POST", "/connections", body)
 	}
-	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", "unknown", "owner", "a"))
-	s.refused(400, "link-expired", "POST", "/connections", object("session_code", "unknown"))
+	s.wantProblem(400, "link-expired", "POST", "/connections", object("connect_code", "unknown", "owner", "a"))
+	s.wantProblem(400, "link-expired", "POST", "/connections", object("session_code", "unknown"))
 	if list := s.list("owner=a"); len(list) != 0 {
 		t.Errorf("got connections %+v, want none", list)
 	}

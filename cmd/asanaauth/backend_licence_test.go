@@ -7,7 +7,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// membership is a membership in JSON, as docs/openapi.yaml defines it.
+// membership is the JSON form of a membership, as docs/openapi.yaml defines it.
 type membership struct {
 	Workspace struct{ GID, Name string }
 	User      struct {
@@ -24,7 +24,7 @@ type membership struct {
 	CheckedAt  string `json:"checked_at"`
 }
 
-// word returns yes, no or unknown for a flag.
+// word returns "yes" or "no" for the value of flag, or "unknown" if flag is nil.
 func word(flag *bool) string {
 	switch {
 	case flag == nil:
@@ -35,11 +35,12 @@ func word(flag *bool) string {
 	return "no"
 }
 
-// TestBackendMembership reads memberships with a token that has full permissions.
+// TestBackendMembership reads memberships of a connection whose token has full
+// permissions.
 func TestBackendMembership(t *testing.T) {
 	t.Parallel()
-	asEach(t, func(t *testing.T, s *backend) {
-		path := "/connections/" + s.connects("acme", asanatest.Several).ID + "/membership"
+	withEachHeader(t, func(t *testing.T, s *backend) {
+		path := "/connections/" + s.connect("acme", asanatest.Several).ID + "/membership"
 		var all struct{ Data []membership }
 		s.get(http.StatusOK, &all, "GET", path, "")
 		if len(all.Data) != 2 {
@@ -50,7 +51,7 @@ func TestBackendMembership(t *testing.T) {
 			{asanatest.Acme, "", "yes", "no"},
 			{asanatest.Globex, "", "no", "yes"},
 			{asanatest.Acme, asanatest.Several, "yes", "no"},
-			{asanatest.Acme, asanatest.Admin, "no", "yes"}, // another user
+			{asanatest.Acme, asanatest.Admin, "no", "yes"}, // a user other than the connection's
 		} {
 			query := "?owner=acme&workspace=" + test.workspace
 			if test.user != "" {
@@ -65,36 +66,36 @@ func TestBackendMembership(t *testing.T) {
 			}
 		}
 		for _, query := range []string{"?workspace=acme", "?workspace=", "?user=me", "?workspace=1&workspace=2", "?workspace=" + asanatest.Acme + "&user=me"} {
-			s.refused(400, "invalid-request", "GET", path+query, "")
+			s.wantProblem(400, "invalid-request", "GET", path+query, "")
 		}
-		s.refused(404, "not-found", "GET", path+"?workspace=1100000000000009", "")
-		s.refused(404, "not-found", "GET", path+"?owner=globex", "")
+		s.wantProblem(404, "not-found", "GET", path+"?workspace=1100000000000009", "")
+		s.wantProblem(404, "not-found", "GET", path+"?owner=globex", "")
 	})
 }
 
-// granularScopes are the scopes of an app without full permissions.
+// granularScopes configures scopes for an app without full permissions.
 var granularScopes = []string{"ASANA_SCOPES=users:read workspaces:read tasks:read"}
 
-// TestReader reads a membership with a service account, because the person's own token has
-// no access to it.
+// TestReader makes a service account the reader of a workspace. Membership requests must
+// use the reader's token, because the person's own token cannot read the licence.
 func TestReader(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
 	s := newBackend(p, bearer(p.backendKey()))
-	person := s.connects("acme", asanatest.ViewOnly)
+	person := s.connect("acme", asanatest.ViewOnly)
 	path := "/connections/" + person.ID + "/membership?workspace=" + asanatest.Acme
 	var before, after membership
 	s.get(http.StatusOK, &before, "GET", path, "")
 	if word(before.IsViewOnly) != "unknown" || word(before.CanWrite) != "unknown" || before.Unknown["is_view_only"] != "full-permissions-required" || before.Unknown["can_write"] != "full-permissions-required" || before.AskedWith != "connection" {
 		t.Errorf("without a reader: got %+v, want unknown flags", before)
 	}
-	account, bot := s.imports("reports", asanatest.ServiceAccount), s.imports("reports", asanatest.Bot)
+	account, bot := s.importToken("reports", asanatest.ServiceAccount), s.importToken("reports", asanatest.Bot)
 	of := object("reader_of", `["`+asanatest.Acme+`"]`)
-	s.refused(409, "not-allowed-for-kind", "PATCH", "/connections/"+bot.ID, of)
-	s.refused(404, "not-found", "PATCH", "/connections/"+account.ID+"?owner=acme", of)
-	s.refused(404, "not-found", "PATCH", "/connections/"+account.ID, object("reader_of", `["`+asanatest.Globex+`"]`))
-	s.refused(400, "invalid-request", "PATCH", "/connections/"+account.ID, object("reader_of", `["acme"]`))
-	s.refused(400, "invalid-request", "PATCH", "/connections/"+account.ID, "{}")
+	s.wantProblem(409, "not-allowed-for-kind", "PATCH", "/connections/"+bot.ID, of)
+	s.wantProblem(404, "not-found", "PATCH", "/connections/"+account.ID+"?owner=acme", of)
+	s.wantProblem(404, "not-found", "PATCH", "/connections/"+account.ID, object("reader_of", `["`+asanatest.Globex+`"]`))
+	s.wantProblem(400, "invalid-request", "PATCH", "/connections/"+account.ID, object("reader_of", `["acme"]`))
+	s.wantProblem(400, "invalid-request", "PATCH", "/connections/"+account.ID, "{}")
 	s.get(http.StatusOK, &account, "PATCH", "/connections/"+account.ID+"?owner=reports", of)
 	if len(account.ReaderOf) != 1 || account.ReaderOf[0] != asanatest.Acme {
 		t.Errorf("got reader_of %q, want %s", account.ReaderOf, asanatest.Acme)
@@ -103,7 +104,7 @@ func TestReader(t *testing.T) {
 	if word(after.IsViewOnly) != "yes" || word(after.CanWrite) != "no" || after.AskedWith != "reader" {
 		t.Errorf("with a reader: got %+v, want view only", after)
 	}
-	// The reader is used only for the connection's own user.
+	// The reader is used only for the membership of the connection's own user.
 	var of2 membership
 	s.get(http.StatusOK, &of2, "GET", path+"&user="+asanatest.Admin, "")
 	if of2.AskedWith == "reader" || word(of2.IsAdmin) != "unknown" {
@@ -116,7 +117,8 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// capabilities are capabilities in JSON, as docs/openapi.yaml defines them.
+// capabilities is the JSON form of a connection's capabilities, as docs/openapi.yaml
+// defines it.
 type capabilities struct {
 	Active         *bool
 	Kind           string
@@ -128,7 +130,7 @@ type capabilities struct {
 	Unknown        map[string]string
 }
 
-// TestCapabilities reads the capabilities of each kind of credential.
+// TestCapabilities reads the capabilities of connections with each kind of credential.
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
@@ -139,9 +141,9 @@ func TestCapabilities(t *testing.T) {
 		requested string
 		canWrite  string
 	}{
-		{s.connects("acme", asanatest.ViewOnly), asanatest.ViewOnly, "users:read workspaces:read tasks:read", "unknown"},
-		{s.imports("acme", asanatest.Bot), asanatest.Bot, "", "yes"},
-		{s.imports("acme", asanatest.ServiceAccount), asanatest.ServiceAccount, "", "yes"},
+		{s.connect("acme", asanatest.ViewOnly), asanatest.ViewOnly, "users:read workspaces:read tasks:read", "unknown"},
+		{s.importToken("acme", asanatest.Bot), asanatest.Bot, "", "yes"},
+		{s.importToken("acme", asanatest.ServiceAccount), asanatest.ServiceAccount, "", "yes"},
 	} {
 		var can capabilities
 		s.get(http.StatusOK, &can, "GET", "/connections/"+test.c.ID+"/capabilities?owner=acme", "")
@@ -157,7 +159,7 @@ func TestCapabilities(t *testing.T) {
 		if len(can.Workspaces) != 1 || word(can.Workspaces[0].CanWrite) != test.canWrite {
 			t.Errorf("%s: got workspaces %+v, want one, can write %s", test.c.Kind, can.Workspaces, test.canWrite)
 		}
-		s.refused(404, "not-found", "GET", "/connections/"+test.c.ID+"/capabilities?owner=globex", "")
+		s.wantProblem(404, "not-found", "GET", "/connections/"+test.c.ID+"/capabilities?owner=globex", "")
 	}
-	s.refused(404, "not-found", "GET", "/connections/con_unknown/capabilities", "")
+	s.wantProblem(404, "not-found", "GET", "/connections/con_unknown/capabilities", "")
 }

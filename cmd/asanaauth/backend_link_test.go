@@ -9,10 +9,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestLinks creates a link, follows it, and redeems the connect code.
+// TestLinks creates a link, follows it, and redeems the connect code. The connection must
+// exist only after the code is redeemed.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	asEach(t, func(t *testing.T, s *backend) {
+	withEachHeader(t, func(t *testing.T, s *backend) {
 		var made struct {
 			URL       string
 			ExpiresAt time.Time `json:"expires_at"`
@@ -25,11 +26,11 @@ func TestLinks(t *testing.T) {
 			t.Errorf("the link expires in %v, want 30 minutes", left)
 		}
 		b := newBrowser(t)
-		query := b.follow(s.p, made.URL+"&app_state=from-here&return_to="+s.p.publicURL+"/", member)
+		query := b.followLink(s.p, made.URL+"&app_state=from-here&return_to="+s.p.publicURL+"/", member)
 		if query.Get("app_state") != "from-here" || query.Get("asana") != "" {
 			t.Errorf("return URL: got query %v, want app_state and no session", query)
 		}
-		if a := b.ask("GET", s.p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusUnauthorized {
+		if a := b.mustSend("GET", s.p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusUnauthorized {
 			t.Errorf("session after a link: got %d %s, want 401", a.status, a.body)
 		}
 		if list := s.list("owner=acme"); len(list) != 0 {
@@ -41,54 +42,55 @@ func TestLinks(t *testing.T) {
 		if c.Kind != "oauth" || c.Status != "active" || *c.Owner != "acme" || c.user() != member || *c.AttributedTo.Name != "Mia Member" || *c.ScopeRequested != "default" {
 			t.Errorf("got connection %+v", c)
 		}
-		s.refused(400, "link-expired", "POST", "/connections", redeem)
-		if a := b.ask("GET", made.URL, ""); a.status != http.StatusBadRequest || !strings.Contains(a.header.Get("Content-Type"), "html") {
+		s.wantProblem(400, "link-expired", "POST", "/connections", redeem)
+		if a := b.mustSend("GET", made.URL, ""); a.status != http.StatusBadRequest || !strings.Contains(a.header.Get("Content-Type"), "html") {
 			t.Errorf("used link: got %d %s, want an error page", a.status, a.body)
 		}
 	})
 }
 
-// TestLinkPrefetch checks that scanners and prefetches do not use up a link, and that a
-// person can open it in two tabs.
+// TestLinkPrefetch checks that prefetches and mail scanners do not use up a link. It also
+// checks that a person can open a link in two tabs.
 func TestLinkPrefetch(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	link := s.link("owner", "acme")
 	scanner := newBrowser(t)
-	if a := scanner.ask("HEAD", link, ""); a.status != http.StatusNoContent {
+	if a := scanner.mustSend("HEAD", link, ""); a.status != http.StatusNoContent {
 		t.Errorf("HEAD: got status %d, want 204", a.status)
 	}
-	if a := scanner.ask("GET", link, "", "Sec-Purpose: prefetch"); a.status != http.StatusNoContent {
+	if a := scanner.mustSend("GET", link, "", "Sec-Purpose: prefetch"); a.status != http.StatusNoContent {
 		t.Errorf("prefetch: got status %d, want 204", a.status)
 	}
-	scanner.ask("GET", link, "") // a mail gateway that follows links
+	scanner.mustSend("GET", link, "") // a mail gateway that follows links
 	person := newBrowser(t)
-	tab := person.consent(p, link, member)
-	first := person.follow(p, link, member).Get("connect_code") // a second tab, which finishes first
-	second := mustParse(t, person.ask("GET", tab.String(), "").location()).Query().Get("connect_code")
+	tab := person.allowAccess(p, link, member)
+	first := person.followLink(p, link, member).Get("connect_code") // the sign-in in the second tab finishes first
+	second := mustParse(t, person.mustSend("GET", tab.String(), "").location()).Query().Get("connect_code")
 	if first == "" || second == "" || first == second {
 		t.Fatalf("two tabs: got codes %.4q and %.4q, want two different codes", first, second)
 	}
-	s.refused(400, "link-expired", "POST", "/connections", object("connect_code", first, "owner", "acme")) // the newer sign-in replaced it
+	s.wantProblem(400, "link-expired", "POST", "/connections", object("connect_code", first, "owner", "acme")) // the newer sign-in has replaced this code
 	var c connection
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", second, "owner", "acme"))
 }
 
-// TestLinkNamesTheAccount signs in with another Asana account than the link expects.
+// TestLinkNamesTheAccount checks that a link for one Asana account cannot connect a
+// different account.
 func TestLinkNamesTheAccount(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
 	link := s.link("owner", "acme", "asana_user", asanatest.Admin)
-	query := newBrowser(t).follow(p, link, member)
+	query := newBrowser(t).followLink(p, link, member)
 	if query.Get("asana_error") != "wrong-account" || query.Has("connect_code") {
 		t.Errorf("another account: got query %v, want wrong-account", query)
 	}
 	if list := s.list("asana_user=" + member); len(list) != 0 {
 		t.Errorf("got connections %+v, want none", list)
 	}
-	code := newBrowser(t).follow(p, link, asanatest.Admin).Get("connect_code")
+	code := newBrowser(t).followLink(p, link, asanatest.Admin).Get("connect_code")
 	var c connection
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", code, "owner", "acme"))
 	if c.user() != asanatest.Admin {
@@ -96,16 +98,16 @@ func TestLinkNamesTheAccount(t *testing.T) {
 	}
 }
 
-// TestForwardedLink is the attack that connect codes prevent. Mallory gets a link from the
-// app and sends it to a victim, who follows it. The victim's Asana account must not be
-// connected for Mallory. The code returns to the app in the victim's browser, and the app
-// knows that the victim is signed in there.
+// TestForwardedLink simulates the attack that connect codes prevent. Mallory gets a link
+// from the app and sends the link to a victim, who follows it. The victim's Asana account
+// must not be connected for Mallory. The attack fails because the connect code arrives in
+// the victim's browser, in which the victim, not Mallory, is signed in to the app.
 func TestForwardedLink(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
-		mine   []string // owner and person of Mallory's link
-		theirs []string // owner and person who are signed in to the app in the victim's browser
+		mine   []string // owner and person in Mallory's link
+		theirs []string // owner and person in the victim's session with the app
 		owners []string // owners who must have no connection
 	}{
 		{"one owner for each human", []string{"owner", "mallory"}, []string{"owner", "vic"}, []string{"mallory", "vic"}},
@@ -117,10 +119,10 @@ func TestForwardedLink(t *testing.T) {
 			s := newBackend(p, bearer(p.backendKey()))
 			link := s.link(test.mine...)
 			victim := newBrowser(t)
-			code := victim.follow(p, link, asanatest.ViewOnly).Get("connect_code")
-			s.refused(400, "link-expired", "POST", "/connections", object(append(test.theirs, "connect_code", code)...))
-			// Mallory cannot use the code either, even if she gets it.
-			s.refused(400, "link-expired", "POST", "/connections", object(append(test.mine, "connect_code", code)...))
+			code := victim.followLink(p, link, asanatest.ViewOnly).Get("connect_code")
+			s.wantProblem(400, "link-expired", "POST", "/connections", object(append(test.theirs, "connect_code", code)...))
+			// Mallory cannot redeem the code, even if she gets it.
+			s.wantProblem(400, "link-expired", "POST", "/connections", object(append(test.mine, "connect_code", code)...))
 			for _, owner := range test.owners {
 				if list := s.list("owner=" + owner); len(list) != 0 {
 					t.Errorf("owner %s: got connections %+v, want none", owner, list)
@@ -129,12 +131,12 @@ func TestForwardedLink(t *testing.T) {
 			if list := s.list("asana_user=" + asanatest.ViewOnly); len(list) != 0 {
 				t.Errorf("Asana user of the victim: got connections %+v, want none", list)
 			}
-			if a := victim.ask("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusUnauthorized {
+			if a := victim.mustSend("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusUnauthorized {
 				t.Errorf("session of the victim: got status %d, want 401", a.status)
 			}
 			// The link still works for Mallory.
 			var c connection
-			mine := newBrowser(t).follow(p, link, member).Get("connect_code")
+			mine := newBrowser(t).followLink(p, link, member).Get("connect_code")
 			s.get(http.StatusCreated, &c, "POST", "/connections", object(append(test.mine, "connect_code", mine)...))
 			if c.user() != member {
 				t.Errorf("Mallory: got Asana user %s, want %s", c.user(), member)
@@ -143,14 +145,15 @@ func TestForwardedLink(t *testing.T) {
 	}
 }
 
-// TestCallbackInAnotherBrowser starts a sign-in in one browser and finishes it in another.
-// That must fail, because the attempt belongs to the browser that started it.
+// TestCallbackInAnotherBrowser starts a sign-in in one browser and finishes it in another
+// browser. The callback must fail, because a sign-in is bound to the browser that started
+// it.
 func TestCallbackInAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
-	begun := newBrowser(t).consent(p, s.link("owner", "mallory"), member)
-	if a := newBrowser(t).ask("GET", begun.String(), ""); a.status != http.StatusBadRequest || a.location() != "" {
+	begun := newBrowser(t).allowAccess(p, s.link("owner", "mallory"), member)
+	if a := newBrowser(t).mustSend("GET", begun.String(), ""); a.status != http.StatusBadRequest || a.location() != "" {
 		t.Errorf("callback in another browser: got %d to %q, want 400", a.status, a.location())
 	}
 }
@@ -165,7 +168,7 @@ func TestBadLinks(t *testing.T) {
 		object("owner", "a", "return_to", "http://evil.test/"), object("owner", "a", "scopes", "tasks:read"), object("owner", "a", "scopes", "default default"),
 		object("owner", "a", "asana_user", "me"), object("owner", "a", "person", strings.Repeat("x", 300)),
 	} {
-		s.refused(400, "invalid-request", "POST", "/links", body)
+		s.wantProblem(400, "invalid-request", "POST", "/links", body)
 	}
 	var made struct{ URL string }
 	s.get(http.StatusCreated, &made, "POST", "/links", object("owner", strings.Repeat("x", 256)))
@@ -174,28 +177,28 @@ func TestBadLinks(t *testing.T) {
 	for _, url := range []string{
 		p.publicURL + "/authorize?link=unknown", made.URL + "&link=twice", made.URL + "&return_to=http://evil.test/", p.publicURL + "/authorize?link=",
 	} {
-		if a := b.ask("GET", url, ""); a.status != http.StatusBadRequest || a.location() != "" {
+		if a := b.mustSend("GET", url, ""); a.status != http.StatusBadRequest || a.location() != "" {
 			t.Errorf("%s: got %d to %q, want 400", url, a.status, a.location())
 		}
 	}
-	if a := s.ask("POST", p.publicURL+"/links", `{"owner":"a"}`, "Authorization: "+s.authorization, "Content-Type: text/plain"); a.status != http.StatusUnsupportedMediaType {
+	if a := s.mustSend("POST", p.publicURL+"/links", `{"owner":"a"}`, "Authorization: "+s.authorization, "Content-Type: text/plain"); a.status != http.StatusUnsupportedMediaType {
 		t.Errorf("text/plain: got status %d, want 415", a.status)
 	}
-	s.refused(413, "payload-too-large", "POST", "/links", object("owner", strings.Repeat("x", 65<<10)))
-	if a := s.refused(405, "method-not-allowed", "GET", "/links", ""); a.header.Get("Allow") != "POST" {
+	s.wantProblem(413, "payload-too-large", "POST", "/links", object("owner", strings.Repeat("x", 65<<10)))
+	if a := s.wantProblem(405, "method-not-allowed", "GET", "/links", ""); a.header.Get("Allow") != "POST" {
 		t.Errorf("got Allow %q, want POST", a.header.Get("Allow"))
 	}
-	s.refused(404, "not-found", "POST", "/links/more", "{}")
+	s.wantProblem(404, "not-found", "POST", "/links/more", "{}")
 }
 
-// TestLinksOnly sets SIGN_IN=links, which requires a link.
+// TestLinksOnly sets SIGN_IN=links. A sign-in without a link must fail.
 func TestLinksOnly(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"SIGN_IN=links"})
-	if a := newBrowser(t).ask("GET", p.publicURL+"/authorize", ""); a.status != http.StatusBadRequest {
+	if a := newBrowser(t).mustSend("GET", p.publicURL+"/authorize", ""); a.status != http.StatusBadRequest {
 		t.Errorf("without a link: got status %d, want 400", a.status)
 	}
-	if c := newBackend(p, bearer(p.backendKey())).connects("acme", member); c.Status != "active" {
+	if c := newBackend(p, bearer(p.backendKey())).connect("acme", member); c.Status != "active" {
 		t.Errorf("with a link: got connection %+v, want it active", c)
 	}
 }

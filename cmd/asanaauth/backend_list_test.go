@@ -9,12 +9,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestListings lists, shows and disconnects connections, each for one owner.
+// TestListings lists, shows and disconnects connections of several owners. A request for
+// one owner must not affect another owner's connections.
 func TestListings(t *testing.T) {
 	t.Parallel()
-	asEach(t, func(t *testing.T, s *backend) {
-		bot, account, mine := s.imports("acme", asanatest.Bot), s.imports("acme", asanatest.ServiceAccount), s.connects("acme", member)
-		theirs := s.connects("globex", member)
+	withEachHeader(t, func(t *testing.T, s *backend) {
+		bot, account, mine := s.importToken("acme", asanatest.Bot), s.importToken("acme", asanatest.ServiceAccount), s.connect("acme", member)
+		theirs := s.connect("globex", member)
 		if list := s.list("owner=acme"); len(list) != 3 {
 			t.Errorf("acme: got connections %+v, want 3", list)
 		}
@@ -34,14 +35,14 @@ func TestListings(t *testing.T) {
 		}
 		s.get(http.StatusOK, &shown, "GET", "/connections/"+mine.ID+"?owner=acme", "")
 		for _, path := range []string{"/connections/" + theirs.ID + "?owner=acme", "/connections/con_unknown", "/connections/" + mine.ID + "/other", "/connections/"} {
-			s.refused(404, "not-found", "GET", path, "")
+			s.wantProblem(404, "not-found", "GET", path, "")
 		}
-		s.ends(mine, theirs)
-		s.offBoards(bot)
+		s.disconnectBoth(mine, theirs)
+		s.offBoard(bot)
 	})
 }
 
-// pages lists the connections of an owner, one per page, and returns their IDs.
+// pages lists an owner's connections, one on each page, and returns their IDs.
 func (s *backend) pages(owner string) map[string]bool {
 	s.t.Helper()
 	seen := map[string]bool{}
@@ -61,16 +62,16 @@ func (s *backend) pages(owner string) map[string]bool {
 			return seen
 		}
 		cursor = "&cursor=" + url.QueryEscape(*page.NextCursor)
-		s.refused(400, "invalid-request", "GET", "/connections?owner=globex"+cursor, "") // a cursor of another owner
+		s.wantProblem(400, "invalid-request", "GET", "/connections?owner=globex"+cursor, "") // the cursor was returned for another owner
 	}
 }
 
-// ends disconnects the two connections of one Asana user, one after the other. Only the
-// second disconnect revokes access at Asana.
-func (s *backend) ends(mine, theirs connection) {
+// disconnectBoth disconnects the two connections of one Asana user. Only the second
+// disconnect may revoke access at Asana, because a revocation would end both connections.
+func (s *backend) disconnectBoth(mine, theirs connection) {
 	s.t.Helper()
 	path := "/connections/" + mine.ID
-	s.refused(404, "not-found", "DELETE", path+"?owner=globex", "")
+	s.wantProblem(404, "not-found", "DELETE", path+"?owner=globex", "")
 	var ended struct {
 		Status  string
 		Revoked bool `json:"revoked_at_asana"`
@@ -84,13 +85,13 @@ func (s *backend) ends(mine, theirs connection) {
 	var tombstone connection
 	s.get(http.StatusOK, &tombstone, "GET", path+"?owner=acme", "")
 	if tombstone.Status != "disconnected" || tombstone.Kind != "oauth" || *tombstone.Owner != "acme" || tombstone.UpdatedAt == nil || tombstone.AttributedTo != nil || tombstone.CreatedAt != nil {
-		s.t.Errorf("got tombstone %+v", tombstone)
+		s.t.Errorf("got tombstone %+v, want only kind, status, owner and updated_at", tombstone)
 	}
 	s.get(http.StatusOK, &tombstone, "GET", path, "")
 	if tombstone.Owner != nil {
 		s.t.Errorf("tombstone: got owner %q, want none", *tombstone.Owner)
 	}
-	s.refused(409, "reconnect-required", "POST", path+"/token", "")
+	s.wantProblem(409, "reconnect-required", "POST", path+"/token", "")
 	if list := s.list("owner=acme"); len(list) != 3 {
 		s.t.Errorf("acme: got %d connections, want 3 with the tombstone", len(list))
 	}
@@ -100,10 +101,11 @@ func (s *backend) ends(mine, theirs connection) {
 	}
 }
 
-// offBoards disconnects all connections of an owner, and then all of an Asana user.
-func (s *backend) offBoards(bot connection) {
+// offBoard disconnects all connections of an owner, and then all connections of an Asana
+// user.
+func (s *backend) offBoard(bot connection) {
 	s.t.Helper()
-	s.refused(400, "invalid-request", "DELETE", "/connections", "")
+	s.wantProblem(400, "invalid-request", "DELETE", "/connections", "")
 	var ended struct{ Disconnected, Revoking, Left int }
 	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
 	if ended.Disconnected != 2 || ended.Revoking != 0 || ended.Left != 0 {
@@ -113,9 +115,9 @@ func (s *backend) offBoards(bot connection) {
 	if ended.Disconnected != 0 {
 		s.t.Errorf("second off-boarding: got %+v, want 0 disconnected", ended)
 	}
-	s.refused(409, "reconnect-required", "POST", "/connections/"+bot.ID+"/token", "")
+	s.wantProblem(409, "reconnect-required", "POST", "/connections/"+bot.ID+"/token", "")
 	for _, owner := range []string{"x", "y"} {
-		s.imports(owner, asanatest.Guest)
+		s.importToken(owner, asanatest.Guest)
 	}
 	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?asana_user="+asanatest.Guest, "")
 	if ended.Disconnected != 2 {
@@ -123,19 +125,20 @@ func (s *backend) offBoards(bot connection) {
 	}
 }
 
-// TestOffBoardingWhileAsanaIsDown repeats an off-boarding until nothing is revoking.
+// TestOffBoardingWhileAsanaIsDown off-boards an owner while Asana is unavailable.
+// Repeating the request when Asana is available must complete the revocation.
 func TestOffBoardingWhileAsanaIsDown(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
-	c := s.connects("acme", member)
+	c := s.connect("acme", member)
 	s.setSwitches(p, `{"down":true}`)
 	var ended struct{ Disconnected, Revoking, Left int }
 	s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
 	if ended.Revoking != 1 || ended.Disconnected+ended.Left != 0 {
 		t.Errorf("while Asana is down: got %+v, want 1 revoking", ended)
 	}
-	s.refused(409, "reconnect-required", "POST", "/connections/"+c.ID+"/token", "")
+	s.wantProblem(409, "reconnect-required", "POST", "/connections/"+c.ID+"/token", "")
 	s.setSwitches(p, `{"down":false}`)
 	waitUntil(t, "the connection is disconnected", func() bool {
 		s.get(http.StatusAccepted, &ended, "DELETE", "/connections?owner=acme", "")
@@ -156,9 +159,9 @@ func TestBadListings(t *testing.T) {
 		"", "?owner=", "?owner=a&owner=b", "?owner=a&asana_user=1", "?asana_user=me", "?owner=a&limit=0", "?owner=a&limit=101", "?owner=a&limit=x",
 		"?owner=a&cursor=x", "?owner=a%00b", "?owner=%ff", fmt.Sprintf("?owner=%0300d", 0),
 	} {
-		s.refused(400, "invalid-request", "GET", "/connections"+query, "")
+		s.wantProblem(400, "invalid-request", "GET", "/connections"+query, "")
 	}
-	if a := s.refused(405, "method-not-allowed", "PUT", "/connections", "{}"); a.header.Get("Allow") == "" {
+	if a := s.wantProblem(405, "method-not-allowed", "PUT", "/connections", "{}"); a.header.Get("Allow") == "" {
 		t.Error("Allow is missing")
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// backend is the backend of an app. It authenticates with the backend key.
+// backend simulates the backend of an app. It authenticates with the backend key.
 type backend struct {
-	*browser      // without cookies
+	*browser      // sends the requests, without cookies
 	p             *process
 	authorization string // Authorization header
 }
@@ -22,17 +22,18 @@ func newBackend(p *process, authorization string) *backend {
 	return &backend{newBrowser(p.t), p, authorization}
 }
 
-// bearer returns an Authorization header with the key as a Bearer token.
+// bearer returns an Authorization header that sends key as a Bearer token.
 func bearer(key string) string { return "Bearer " + key }
 
-// sigv4 returns an Authorization header with a SigV4 signature whose access key id is the
-// key.
+// sigv4 returns an Authorization header that sends key as the access key ID of a SigV4
+// signature.
 func sigv4(key string) string {
 	return "AWS4-HMAC-SHA256 Credential=" + key + "/20261231/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=" + strings.Repeat("0f", 32)
 }
 
-// asEach runs a test with each kind of Authorization header, with a new process for each.
-func asEach(t *testing.T, test func(*testing.T, *backend), args ...string) {
+// withEachHeader runs a test once with each form of the Authorization header. Each run
+// has its own process.
+func withEachHeader(t *testing.T, test func(*testing.T, *backend), args ...string) {
 	for name, how := range map[string]func(string) string{"Bearer": bearer, "SigV4": sigv4} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, t.TempDir(), nil, args...)
@@ -41,7 +42,7 @@ func asEach(t *testing.T, test func(*testing.T, *backend), args ...string) {
 	}
 }
 
-// backendKey returns the generated key, which the process printed.
+// backendKey returns the generated backend key that the process has printed.
 func (p *process) backendKey() string {
 	p.t.Helper()
 	for _, line := range p.printed {
@@ -53,17 +54,18 @@ func (p *process) backendKey() string {
 	return ""
 }
 
-// call sends a request to a backend route. path includes the query.
+// call sends a request to a backend route. path may include a query.
 func (s *backend) call(method, path, body string) response {
 	s.t.Helper()
 	headers := []string{"Authorization: " + s.authorization}
 	if body != "" {
 		headers = append(headers, "Content-Type: application/json")
 	}
-	return s.ask(method, s.p.publicURL+path, body, headers...)
+	return s.mustSend(method, s.p.publicURL+path, body, headers...)
 }
 
-// get sends a request, checks the status of the response, and decodes its body into out.
+// get sends a request, checks the status of the response, and decodes the JSON body into
+// out.
 func (s *backend) get(status int, out any, method, path, body string) {
 	s.t.Helper()
 	a := s.call(method, path, body)
@@ -75,8 +77,8 @@ func (s *backend) get(status int, out any, method, path, body string) {
 	}
 }
 
-// refused sends a request and checks that the response is this problem.
-func (s *backend) refused(status int, problem, method, path, body string) response {
+// wantProblem sends a request and checks that the response is the given problem.
+func (s *backend) wantProblem(status int, problem, method, path, body string) response {
 	s.t.Helper()
 	a := s.call(method, path, body)
 	if a.status != status || a.problem() != problem {
@@ -88,7 +90,7 @@ func (s *backend) refused(status int, problem, method, path, body string) respon
 	return a
 }
 
-// connection is a connection in JSON, as docs/openapi.yaml defines it.
+// connection is the JSON form of a connection, as docs/openapi.yaml defines it.
 type connection struct {
 	ID           string  `json:"id"`
 	Kind         string  `json:"kind"`
@@ -110,7 +112,7 @@ type connection struct {
 	ExpiresAt       *string  `json:"expires_at"`
 }
 
-// user returns the gid of the Asana user as whom the connection acts.
+// user returns the gid of the Asana user as which the connection acts.
 func (c connection) user() string {
 	if c.AttributedTo == nil {
 		return ""
@@ -118,8 +120,9 @@ func (c connection) user() string {
 	return c.AttributedTo.GID
 }
 
-// object returns a JSON object. pairs are alternating names and values. A value is a
-// string, except for true and for a value that begins with a bracket, which are JSON.
+// object returns a JSON object. pairs alternates names and values. Values become JSON
+// strings, except for true and for values that begin with a bracket, which are already
+// JSON.
 func object(pairs ...string) string {
 	var members []string
 	for i := 0; i < len(pairs); i += 2 {
@@ -133,11 +136,11 @@ func object(pairs ...string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// longLived returns a new token from offline Asana: a personal access token, or a service
-// account's token if the person is a service account.
+// longLived returns a new long-lived token from the offline Asana. If person is a service
+// account, the token is a service account token. Otherwise it is a personal access token.
 func (s *backend) longLived(person string) string {
 	s.t.Helper()
-	a := s.ask("POST", s.p.asanaURL+"/_offline/tokens", object("person", person), "Content-Type: application/json")
+	a := s.mustSend("POST", s.p.asanaURL+"/_offline/tokens", object("person", person), "Content-Type: application/json")
 	var body struct{ Token string }
 	if json.Unmarshal([]byte(a.body), &body); body.Token == "" {
 		s.t.Fatalf("got %d %s, want a token", a.status, a.body)
@@ -145,8 +148,8 @@ func (s *backend) longLived(person string) string {
 	return body.Token
 }
 
-// imports imports a new long-lived token of a person.
-func (s *backend) imports(owner, person string) connection {
+// importToken imports a new long-lived token for a person.
+func (s *backend) importToken(owner, person string) connection {
 	s.t.Helper()
 	kind := "personal_access_token"
 	if person == asanatest.ServiceAccount {
@@ -157,7 +160,8 @@ func (s *backend) imports(owner, person string) connection {
 	return c
 }
 
-// list returns the connections of an owner or of an Asana user.
+// list returns the connections that GET /connections returns for a query, such as
+// "owner=acme".
 func (s *backend) list(query string) []connection {
 	s.t.Helper()
 	var page struct {
@@ -171,7 +175,8 @@ func (s *backend) list(query string) []connection {
 	return page.Data
 }
 
-// link creates a link and returns its URL.
+// link creates a link and returns its URL. pairs alternates names and values of the
+// request's members.
 func (s *backend) link(pairs ...string) string {
 	s.t.Helper()
 	var made struct{ URL string }
@@ -179,39 +184,39 @@ func (s *backend) link(pairs ...string) string {
 	return made.URL
 }
 
-// connects creates a connection: it creates a link, follows it in a new browser, and
+// connect creates a connection with a link. It follows the link in a new browser and
 // redeems the connect code.
-func (s *backend) connects(owner, person string) connection {
+func (s *backend) connect(owner, person string) connection {
 	s.t.Helper()
-	code := newBrowser(s.t).follow(s.p, s.link("owner", owner), person).Get("connect_code")
+	code := newBrowser(s.t).followLink(s.p, s.link("owner", owner), person).Get("connect_code")
 	var c connection
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", code, "owner", owner))
 	return c
 }
 
-// follow opens a link, allows access at Asana as that person, and returns the query of the
-// return URL.
-func (b *browser) follow(p *process, link, person string) url.Values {
+// followLink opens a link, allows access at Asana as the given person, and returns the
+// query of the return URL.
+func (b *browser) followLink(p *process, link, person string) url.Values {
 	b.t.Helper()
-	back := b.consent(p, link, person)
-	done := b.ask("GET", back.String(), "")
+	back := b.allowAccess(p, link, person)
+	done := b.mustSend("GET", back.String(), "")
 	if done.status != http.StatusSeeOther || !strings.HasSuffix(done.location(), "#") {
 		b.t.Fatalf("callback: got %d to %q, want 303", done.status, done.location())
 	}
 	return mustParse(b.t, done.location()).Query()
 }
 
-// consent opens a URL that redirects to Asana and allows access there. It returns the URL
-// to which Asana redirects the browser.
-func (b *browser) consent(p *process, from, person string) *url.URL {
+// allowAccess opens a URL that redirects to Asana's consent page, and allows access as
+// the given person. It returns the URL to which Asana redirects the browser.
+func (b *browser) allowAccess(p *process, from, person string) *url.URL {
 	b.t.Helper()
-	toAsana := b.ask("GET", from, "")
+	toAsana := b.mustSend("GET", from, "")
 	if toAsana.status != http.StatusSeeOther {
 		b.t.Fatalf("authorize: got %d %s, want 303", toAsana.status, toAsana.body)
 	}
 	form := mustParse(b.t, toAsana.location()).Query()
 	form.Set("person", person)
 	form.Set("decision", "allow")
-	a := b.ask("POST", p.asanaURL+"/-/oauth_authorize", form.Encode(), "Content-Type: application/x-www-form-urlencoded")
+	a := b.mustSend("POST", p.asanaURL+"/-/oauth_authorize", form.Encode(), "Content-Type: application/x-www-form-urlencoded")
 	return mustParse(b.t, a.location())
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// tokenResponse is a token response in JSON, as docs/openapi.yaml defines it.
+// tokenResponse is the JSON form of a token response, as docs/openapi.yaml defines it.
 type tokenResponse struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -16,7 +16,7 @@ type tokenResponse struct {
 	Scope       *string
 }
 
-// token gets an access token of a connection. body is the body of the request.
+// token requests an access token for a connection. body is the body of the request.
 func (s *backend) token(c connection, body string) tokenResponse {
 	s.t.Helper()
 	var got tokenResponse
@@ -24,69 +24,70 @@ func (s *backend) token(c connection, body string) tokenResponse {
 	return got
 }
 
-// worksAtAsana returns the Asana user of a token, or "" if Asana rejects the token.
-func (s *backend) worksAtAsana(token string) (gid string) {
+// asanaUser returns the gid of the Asana user to whom a token belongs, or "" if Asana
+// rejects the token.
+func (s *backend) asanaUser(token string) (gid string) {
 	s.t.Helper()
-	a := s.ask("GET", s.p.asanaURL+"/api/1.0/users/me", "", "Authorization: Bearer "+token)
+	a := s.mustSend("GET", s.p.asanaURL+"/api/1.0/users/me", "", "Authorization: Bearer "+token)
 	var body struct{ Data struct{ GID string } }
 	json.Unmarshal([]byte(a.body), &body)
 	return body.Data.GID
 }
 
-// TestBackendTokens gets access tokens of each kind of connection.
+// TestBackendTokens requests access tokens for each kind of connection.
 func TestBackendTokens(t *testing.T) {
 	t.Parallel()
-	asEach(t, func(t *testing.T, s *backend) {
-		oauth := s.connects("acme", member)
+	withEachHeader(t, func(t *testing.T, s *backend) {
+		oauth := s.connect("acme", member)
 		first := s.token(oauth, "")
-		if first.TokenType != "Bearer" || first.ExpiresIn == nil || *first.ExpiresIn < 3000 || s.worksAtAsana(first.AccessToken) != member {
+		if first.TokenType != "Bearer" || first.ExpiresIn == nil || *first.ExpiresIn < 3000 || s.asanaUser(first.AccessToken) != member {
 			t.Errorf("got token %+v, want a valid Bearer token of the member", first)
 		}
 		if again := s.token(oauth, `{"min_ttl":3000}`); again.AccessToken != first.AccessToken {
 			t.Error("got a new token, want the same one, because it has not expired")
 		}
 		second := s.token(oauth, object("refused", hashOf(first.AccessToken)))
-		if second.AccessToken == first.AccessToken || s.worksAtAsana(second.AccessToken) != member {
+		if second.AccessToken == first.AccessToken || s.asanaUser(second.AccessToken) != member {
 			t.Error("got the rejected token or an invalid one, want a new one")
 		}
 		if third := s.token(oauth, object("refused", hashOf(first.AccessToken))); third.AccessToken != second.AccessToken {
 			t.Error("old token reported again: got a third token, want the second one")
 		}
 		path := "/connections/" + oauth.ID + "/token"
-		if a := s.refused(503, "try-again", "POST", path, object("refused", hashOf(second.AccessToken))); a.header.Get("Retry-After") == "" {
+		if a := s.wantProblem(503, "try-again", "POST", path, object("refused", hashOf(second.AccessToken))); a.header.Get("Retry-After") == "" {
 			t.Error("Retry-After is missing")
 		}
 		for _, person := range []string{asanatest.Bot, asanatest.ServiceAccount} {
-			got := s.token(s.imports("acme", person), "")
-			if got.TokenType != "Bearer" || s.worksAtAsana(got.AccessToken) != person {
+			got := s.token(s.importToken("acme", person), "")
+			if got.TokenType != "Bearer" || s.asanaUser(got.AccessToken) != person {
 				t.Errorf("user %s: got token %+v, want a valid Bearer token", person, got)
 			}
 		}
 		for _, body := range []string{`{"min_ttl":-1}`, `{"min_ttl":3001}`, `{"min_ttl":"300"}`, `{"min_ttl":1.5}`, `{"refused":"x"}`, `{"more":1}`, `[]`} {
-			s.refused(400, "invalid-request", "POST", path, body)
+			s.wantProblem(400, "invalid-request", "POST", path, body)
 		}
-		s.refused(404, "not-found", "POST", path+"?owner=globex", "")
-		s.refused(405, "method-not-allowed", "GET", path, "")
+		s.wantProblem(404, "not-found", "POST", path+"?owner=globex", "")
+		s.wantProblem(405, "method-not-allowed", "GET", path, "")
 	})
 }
 
-// TestBrokenConnection checks that a connection is broken after Asana rejects its refresh
-// token, until the person connects again.
+// TestBrokenConnection checks that a connection becomes broken when Asana rejects its
+// refresh token. When the person connects again, the connection must be active.
 func TestBrokenConnection(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
-	c := s.connects("acme", member)
+	c := s.connect("acme", member)
 	token := s.token(c, "").AccessToken
 	s.setSwitches(p, `{"refuse_refresh":true}`)
-	s.refused(409, "reconnect-required", "POST", "/connections/"+c.ID+"/token", object("refused", hashOf(token)))
+	s.wantProblem(409, "reconnect-required", "POST", "/connections/"+c.ID+"/token", object("refused", hashOf(token)))
 	var broken connection
 	s.get(http.StatusOK, &broken, "GET", "/connections/"+c.ID, "")
 	if broken.Status != "broken" || broken.StatusReason == nil || *broken.StatusReason != "invalid-grant" || broken.BrokenAt == nil {
 		t.Errorf("got connection %+v, want it broken", broken)
 	}
 	s.setSwitches(p, `{"refuse_refresh":false}`)
-	again := s.connects("acme", member)
+	again := s.connect("acme", member)
 	if again.ID != c.ID || again.Status != "active" || again.StatusReason != nil || again.BrokenAt != nil {
 		t.Errorf("connected again: got connection %+v, want the same one, active", again)
 	}
@@ -94,22 +95,23 @@ func TestBrokenConnection(t *testing.T) {
 }
 
 // TestRefusedLongLivedToken reports a valid personal access token as rejected. Asana's
-// introspection says that it is active, so the service returns it again.
+// introspection endpoint says that the token is active, so the service must return the
+// same token.
 func TestRefusedLongLivedToken(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
 	s := newBackend(p, bearer(p.backendKey()))
-	c := s.imports("acme", asanatest.Bot)
+	c := s.importToken("acme", asanatest.Bot)
 	token := s.token(c, "").AccessToken
 	if again := s.token(c, object("refused", hashOf(token))); again.AccessToken != token {
 		t.Error("got another token, want the same one, because it is active")
 	}
 }
 
-// TestSessionCode redeems session codes, with which a backend learns who signed in.
+// TestSessionCode redeems session codes. A backend uses them to learn who is signed in.
 func TestSessionCode(t *testing.T) {
 	t.Parallel()
-	asEach(t, func(t *testing.T, s *backend) {
+	withEachHeader(t, func(t *testing.T, s *backend) {
 		b := newBrowser(t)
 		b.signIn(s.p, asanatest.Several)
 		code := func() string {
@@ -130,16 +132,16 @@ func TestSessionCode(t *testing.T) {
 		if c.user() != asanatest.Several || *c.Owner != "asana:"+asanatest.Several || c.Kind != "oauth" {
 			t.Errorf("got connection %+v", c)
 		}
-		s.refused(400, "link-expired", "POST", "/connections", object("session_code", first))
+		s.wantProblem(400, "link-expired", "POST", "/connections", object("session_code", first))
 		s.token(c, "")
-		if a := b.ask("DELETE", s.p.publicURL+"/session", "{}", "Content-Type: application/json", "Origin: "+s.p.publicURL); a.status != http.StatusNoContent {
+		if a := b.mustSend("DELETE", s.p.publicURL+"/session", "{}", "Content-Type: application/json", "Origin: "+s.p.publicURL); a.status != http.StatusNoContent {
 			t.Fatalf("signing out: got status %d, want 204", a.status)
 		}
-		s.refused(400, "link-expired", "POST", "/connections", object("session_code", second))
+		s.wantProblem(400, "link-expired", "POST", "/connections", object("session_code", second))
 		if a := b.post(s.p, "/session/code", "{}"); a.status != http.StatusUnauthorized {
 			t.Errorf("session code after signing out: got %d %s, want 401", a.status, a.body)
 		}
-		if a := b.ask("POST", s.p.publicURL+"/session/code", "{}", "Content-Type: application/json"); a.status != http.StatusForbidden {
+		if a := b.mustSend("POST", s.p.publicURL+"/session/code", "{}", "Content-Type: application/json"); a.status != http.StatusForbidden {
 			t.Errorf("session code without an Origin: got %d %s, want 403", a.status, a.body)
 		}
 	})

@@ -18,10 +18,11 @@ const (
 	signedOut = ready + ` && !document.body.classList.contains("signed-in")`
 )
 
-// text returns a JavaScript expression for the text of an element.
+// text returns a JavaScript expression for the text of the element with the given id.
 func text(id string) string { return fmt.Sprintf(`document.getElementById(%q).innerText`, id) }
 
-// decide selects a person on the consent page and allows or denies access.
+// decide selects a person on the consent page. It allows or denies access, as decision
+// says.
 func (c *chromium) decide(person, decision string) {
 	c.t.Helper()
 	c.wait(atConsent)
@@ -29,19 +30,19 @@ func (c *chromium) decide(person, decision string) {
 	c.click(`button[value=` + decision + `]`)
 }
 
-func TestBrowserTrip(t *testing.T) {
+func TestBrowserSignIn(t *testing.T) {
 	p := start(t, t.TempDir(), nil)
 	c := open(t)
 	c.do(chromedp.Navigate(p.publicURL + "/"))
 	c.wait(signedOut)
-	c.look("1-signed-out")
+	c.screenshot("1-signed-out")
 
 	c.click("#sign-in")
 	c.wait(atConsent)
-	c.look("2-consent")
+	c.screenshot("2-consent")
 	c.decide(asanatest.Several, "allow")
 	c.wait(signedIn)
-	c.said("Connected.")
+	c.waitForMessage("Connected.")
 	if at := c.value(`location.href`); at != p.publicURL+"/" {
 		t.Errorf("got address %q, want it without a query", at)
 	}
@@ -62,48 +63,49 @@ func TestBrowserTrip(t *testing.T) {
 	if got := c.value(text("kept")); !strings.Contains(got, "connection (hot)") || !strings.Contains(got, "refresh") {
 		t.Errorf("got stored rows %s, want a hot row with a refresh token", got)
 	}
-	c.look("3-signed-in")
+	c.screenshot("3-signed-in")
 	token := c.value(`fetch("/refresh", {method: "POST", headers: {"Content-Type": "application/json"}}).then(r => r.json()).then(t => t.access_token)`)
 	if token == "" || strings.Contains(c.value(`document.documentElement.outerHTML`), token) {
 		t.Error("the page shows the token")
 	}
 
 	c.click("#ask")
-	c.said("You got the same token.")
+	c.waitForMessage("You got the same token.")
 	c.click("#refresh")
-	c.said("Asana issued a new token.")
+	c.waitForMessage("Asana issued a new token.")
 	c.click("#refresh")
-	c.said("Please try again in")
-	c.look("4-refreshed")
+	c.waitForMessage("Please try again in")
+	c.screenshot("4-refreshed")
 
 	c.click("#sign-out")
-	c.said("You are signed out.")
+	c.waitForMessage("You are signed out.")
 	c.wait(signedOut)
-	c.click("#sign-in") // Asana does not ask again
+	c.click("#sign-in") // Asana does not show the consent page
 	c.wait(signedIn)
-	c.said("Connected.")
+	c.waitForMessage("Connected.")
 	c.click("#disconnect")
-	c.said("Disconnected, and revoked at Asana.")
+	c.waitForMessage("Disconnected, and revoked at Asana.")
 	c.wait(signedOut)
-	c.look("5-disconnected")
-	c.click("#sign-in") // Asana asks again
+	c.screenshot("5-disconnected")
+	c.click("#sign-in") // Asana shows the consent page
 	c.decide(asanatest.Several, "deny")
-	c.said("You denied access at Asana")
+	c.waitForMessage("You denied access at Asana")
 	c.wait(signedOut)
-	c.look("6-denied")
-	c.wantNoComplaints()
+	c.screenshot("6-denied")
+	c.wantNoMessages()
 }
 
-// TestBrowserSwitches uses the switches of the page and checks how the page reacts.
+// TestBrowserSwitches changes the switches of the offline Asana on the page, and checks
+// what the page shows.
 func TestBrowserSwitches(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
 	b := newBrowser(t)
 	wantSwitch := func(want string) {
 		t.Helper()
-		c.said("The switch is set.")
+		c.waitForMessage("The switch is set.")
 		c.wait(`!document.querySelector("[aria-busy]")`)
-		if got := b.ask("GET", p.asanaURL+"/_offline/switches", "").body; !strings.Contains(got, want) {
+		if got := b.mustSend("GET", p.asanaURL+"/_offline/switches", "").body; !strings.Contains(got, want) {
 			t.Errorf("got switches %s, want %s", got, want)
 		}
 	}
@@ -115,18 +117,18 @@ func TestBrowserSwitches(t *testing.T) {
 	wantSwitch(`"delay_ms":1000`)
 	c.click(`[name=rotate_refresh_tokens]`)
 	wantSwitch(`"rotate_refresh_tokens":true`)
-	b.setSwitches(p, `{"access_token_seconds":1,"delay_ms":0}`) // every token request is a refresh
+	b.setSwitches(p, `{"access_token_seconds":1,"delay_ms":0}`) // tokens expire after a second, so every token request is a refresh
 	c.click("#sign-in")
 	c.decide(member, "allow")
 	c.wait(signedIn)
 
 	c.click("#expire")
-	c.said("Asana now rejects all access tokens")
+	c.waitForMessage("Asana now rejects all access tokens")
 	c.click(`[name=refuse_refresh]`)
 	wantSwitch(`"refuse_refresh":true`)
-	c.ask("Please connect again.")
+	c.requestToken("Please connect again.")
 	c.wait(`!document.getElementById("broken").hidden && ` + text("status") + ` === "broken"`)
-	c.look("7-broken")
+	c.screenshot("7-broken")
 
 	c.click(`[name=refuse_refresh]`)
 	wantSwitch(`"refuse_refresh":false`)
@@ -134,22 +136,22 @@ func TestBrowserSwitches(t *testing.T) {
 	c.wait(signedIn + ` && ` + text("status") + ` === "active"`)
 	c.click(`[name=down]`)
 	wantSwitch(`"down":true`)
-	c.ask("Asana failed, took too long")
-	c.look("8-down")
-	c.wantNoComplaints()
-	p.kill() // Chromium then logs errors
+	c.requestToken("Asana failed, took too long")
+	c.screenshot("8-down")
+	c.wantNoMessages()
+	p.kill() // Chromium logs errors, because it cannot reach the process
 	c.click("#ask")
-	c.said("asanaauth local does not respond.")
+	c.waitForMessage("asanaauth local does not respond.")
 }
 
-// ask requests tokens until the page shows a message that contains want. The current token
-// stays valid for up to a second.
-func (c *chromium) ask(want string) {
+// requestToken requests tokens until the page shows a message that contains want. More
+// than one request may be needed, because the current token is valid for up to a second.
+func (c *chromium) requestToken(want string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`(document.querySelector("[aria-busy]") || document.getElementById("ask").click(), document.getElementById("said").textContent.includes(%q))`, want))
 }
 
-// TestBrowserKeyboard uses the page only with the keyboard.
+// TestBrowserKeyboard checks that the page can be used with only the keyboard.
 func TestBrowserKeyboard(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
@@ -169,30 +171,31 @@ func TestBrowserKeyboard(t *testing.T) {
 	}
 	c.tabTo("#refresh")
 	c.press(kb.Enter)
-	c.said("Asana issued a new token.")
+	c.waitForMessage("Asana issued a new token.")
 	if got := c.value(`document.activeElement.id`); got != "refresh" {
 		t.Errorf("got focus on %q, want refresh", got)
 	}
 	c.tabTo("[name=rotate_refresh_tokens]")
 	c.press(" ")
-	c.said("The switch is set.")
+	c.waitForMessage("The switch is set.")
 	c.wait(`document.activeElement.name === "rotate_refresh_tokens"`)
 	c.value(`document.querySelector(".skip").focus(), ""`)
 	c.tabTo("#sign-out")
 	c.press(kb.Enter)
-	c.said("You are signed out.")
+	c.waitForMessage("You are signed out.")
 	c.wait(`document.activeElement.id === "sign-in"`)
 	c.press(kb.Enter)
 	c.wait(signedIn)
 	c.tabTo("#disconnect")
 	c.press(" ")
-	c.said("Disconnected, and revoked at Asana.")
+	c.waitForMessage("Disconnected, and revoked at Asana.")
 	c.wait(`document.activeElement.id === "sign-in"`)
-	c.wantNoComplaints()
+	c.wantNoMessages()
 }
 
-// TestBrowserFragment uses the response type "code id_token", for which Asana responds in
-// the fragment. Its scopes do not allow the token to read licences.
+// TestBrowserFragment signs in with the response type "code id_token". Asana sends this
+// response in the fragment of the redirect URI. The test uses scopes with which the token
+// cannot read licences.
 func TestBrowserFragment(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), []string{"ASANA_RESPONSE_TYPE=code id_token", "ASANA_SCOPES=openid email profile users:read workspaces:read"})
@@ -201,7 +204,7 @@ func TestBrowserFragment(t *testing.T) {
 	c.click("#sign-in")
 	c.decide(asanatest.ViewOnly, "allow")
 	c.wait(signedIn)
-	c.said("Connected.")
+	c.waitForMessage("Connected.")
 	if at := c.value(`location.href`); at != p.publicURL+"/" {
 		t.Errorf("got address %q, want it without a fragment", at)
 	}
@@ -213,29 +216,30 @@ func TestBrowserFragment(t *testing.T) {
 			t.Errorf("got workspaces %s, want %q", got, want)
 		}
 	}
-	c.look("9-unknown-licence")
+	c.screenshot("9-unknown-licence")
 	c.click("#disconnect")
-	c.said("Disconnected")
+	c.waitForMessage("Disconnected")
 	c.click("#sign-in")
 	c.decide(asanatest.ViewOnly, "deny")
-	c.said("You denied access at Asana")
-	c.wantNoComplaints()
+	c.waitForMessage("You denied access at Asana")
+	c.wantNoMessages()
 }
 
-// TestBrowserLooks checks the page in dark mode, with reduced motion and on narrow screens.
+// TestBrowserLooks checks the page's layout in dark mode, with reduced motion, and on
+// narrow screens.
 func TestBrowserLooks(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
 	c.media("prefers-color-scheme", "dark")
 	c.do(chromedp.Navigate(p.publicURL + "/"))
 	c.wait(signedOut)
-	c.look("dark-1-signed-out")
+	c.screenshot("dark-1-signed-out")
 	c.click("#sign-in")
 	c.wait(atConsent)
-	c.look("dark-2-consent")
+	c.screenshot("dark-2-consent")
 	c.decide(asanatest.Several, "allow")
 	c.wait(signedIn)
-	c.look("dark-3-signed-in")
+	c.screenshot("dark-3-signed-in")
 	if got := c.value(`getComputedStyle(document.body).backgroundColor`); got == "rgb(245, 246, 248)" {
 		t.Errorf("got background color %s in dark mode, want a dark one", got)
 	}
@@ -248,11 +252,11 @@ func TestBrowserLooks(t *testing.T) {
 		c.do(chromedp.EmulateViewport(width, 800))
 		for _, id := range []string{"main", "step-licence", "play", "trace-title", "kept"} {
 			c.value(fmt.Sprintf(`document.getElementById(%q).scrollIntoView({behavior: "instant"}), ""`, id))
-			c.glance(fmt.Sprintf("narrow-%d-%s", width, id))
+			c.screenshotVisible(fmt.Sprintf("narrow-%d-%s", width, id))
 		}
 		if got := c.value(`String(document.documentElement.scrollWidth)`); got != fmt.Sprint(width) {
 			t.Errorf("at %d pixels: got page width %s, want the same", width, got)
 		}
 	}
-	c.wantNoComplaints()
+	c.wantNoMessages()
 }

@@ -22,22 +22,23 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// chromium is a test's tab in a headless Chromium.
+// chromium is the tab that a test uses in a headless Chromium.
 type chromium struct {
 	t   *testing.T
 	ctx context.Context
 
-	mu         sync.Mutex
-	complaints []string // messages in the console, since the test began
+	mu       sync.Mutex
+	messages []string // console messages of the current test
 }
 
-// shared is the one Chromium of this test process, with one tab. Starting a browser or
-// opening a window takes longer than most tests. Tests that use it are not parallel.
+// shared is the only Chromium process of all tests. It has one tab. Tests share the tab,
+// because starting a browser or opening a window takes longer than most tests. Therefore
+// tests with a browser do not run in parallel.
 var shared struct {
 	start sync.Once
 	ctx   context.Context
 	err   error
-	end   func() // nil if it was not started
+	end   func() // stops Chromium; nil if Chromium is not running
 }
 
 func TestMain(m *testing.M) {
@@ -48,7 +49,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// startBrowser starts the Chromium at path.
+// startBrowser starts the Chromium executable at path.
 func startBrowser(path string) {
 	profile, err := os.MkdirTemp("", "asanaauth-chromium")
 	if err != nil {
@@ -61,20 +62,20 @@ func startBrowser(path string) {
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1100, 900),
 		set("disable-background-networking", true), set("disable-component-update", true), set("disable-sync", true),
 		set("disable-dev-shm-usage", true), set("hide-scrollbars", true),
-		// Disable the browser's internal pages, which use much CPU.
+		// Chromium's internal pages use much CPU time, so disable them.
 		set("disable-features", "PreloadTopChromeWebUI,WebUIOmniboxPopup,SpareRendererForSitePerProcess"))
 	ctx, cancel := chromedp.NewContext(allocator)
 	shared.ctx, shared.err = ctx, chromedp.Do(ctx)
 	shared.end = func() {
-		chromedp.Cancel(ctx) // waits for the browser to exit before its profile is removed
+		chromedp.Cancel(ctx) // waits until Chromium has exited, so that its profile can be removed
 		cancel()
 		cancelAllocator()
 		os.RemoveAll(profile)
 	}
 }
 
-// openIfAsked is like open, but skips the test unless CI_SERVERS or -run is set, so that
-// "go test ./..." stays fast.
+// openIfAsked is like open, but skips the test unless CI_SERVERS is 1 or the flag -run is
+// set. Without this rule, "go test ./..." would be slow.
 func openIfAsked(t *testing.T) *chromium {
 	t.Helper()
 	if os.Getenv("CI_SERVERS") != "1" && flag.Lookup("test.run").Value.String() == "" {
@@ -83,8 +84,8 @@ func openIfAsked(t *testing.T) *chromium {
 	return open(t)
 }
 
-// open returns the tab. If Chromium is not installed, open skips the test, or fails it if
-// CI_SERVERS is set.
+// open returns the tab. If Chromium is not installed, open skips the test. If CI_SERVERS
+// is 1 too, open fails the test instead.
 func open(t *testing.T) *chromium {
 	t.Helper()
 	if testing.Short() {
@@ -105,8 +106,8 @@ func open(t *testing.T) *chromium {
 	ctx, cancel := context.WithTimeout(shared.ctx, 3*time.Minute)
 	c := &chromium{t: t, ctx: ctx}
 	t.Cleanup(func() {
-		c.forget()
-		cancel() // cancels only the context; the next test uses the tab
+		c.reset()
+		cancel() // cancels the test's context but leaves the tab open for the next test
 	})
 	if err := chromedp.Listen(ctx, c.listen); err != nil {
 		t.Fatal(err)
@@ -114,8 +115,9 @@ func open(t *testing.T) *chromium {
 	return c
 }
 
-// forget resets the tab, with its cookies and storage, for the next test.
-func (c *chromium) forget() {
+// reset removes the tab's cookies, storage and emulated media features, for the next
+// test.
+func (c *chromium) reset() {
 	_, media := chromedp.Call(c.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 	_, cookies := chromedp.Call(c.ctx, network.ClearBrowserCookies, cdp.Empty{})
 	_, stored := chromedp.Call(c.ctx, storage.ClearDataForOrigin, storage.ClearDataForOriginParams{Origin: "*", StorageTypes: "all"})
@@ -133,40 +135,41 @@ func chromiumPath() string {
 	return ""
 }
 
-// listen records messages in the console, such as script errors and violations of the
+// listen records console messages, such as script errors and violations of the
 // Content-Security-Policy. It ignores messages about the status of a response, because
-// the page expects some failures.
+// the tests cause some failures.
 func (c *chromium) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		c.complain("exception: " + e.ExceptionDetails.Text)
+		c.addMessage("exception: " + e.ExceptionDetails.Text)
 	case *runtime.EventConsoleAPICalled:
-		c.complain(fmt.Sprintf("console.%s", e.Type))
+		c.addMessage(fmt.Sprintf("console.%s", e.Type))
 	case *log.EventEntryAdded:
 		status := strings.Contains(e.Entry.Text, "the server responded with a status of")
 		if !(e.Entry.Source == log.EntrySourceNetwork && status) {
-			c.complain(fmt.Sprintf("%s %s: %s (%s)", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
+			c.addMessage(fmt.Sprintf("%s %s: %s (%s)", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
 		}
 	}
 }
 
-func (c *chromium) complain(text string) {
+func (c *chromium) addMessage(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.complaints = append(c.complaints, text)
+	c.messages = append(c.messages, text)
 }
 
-// wantNoComplaints fails the test if the console has messages. Call it at the end.
-func (c *chromium) wantNoComplaints() {
+// wantNoMessages fails the test if listen has recorded a message. Tests call it at the
+// end.
+func (c *chromium) wantNoMessages() {
 	c.t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, complaint := range c.complaints {
-		c.t.Errorf("message in the console: %s", complaint)
+	for _, message := range c.messages {
+		c.t.Errorf("message in the console: %s", message)
 	}
 }
 
-// do runs steps in the tab.
+// do runs browser actions in the tab.
 func (c *chromium) do(steps ...chromedp.Action[chromedp.Void]) {
 	c.t.Helper()
 	if err := chromedp.Do(c.ctx, steps...); err != nil {
@@ -174,10 +177,11 @@ func (c *chromium) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// wait waits until a JavaScript expression is true, across navigations.
+// wait waits until a JavaScript expression is true. The tab may navigate to other pages
+// during the wait.
 func (c *chromium) wait(expression string) {
 	c.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(waitLimit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		is, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		if err == nil && is {
 			return
@@ -187,8 +191,8 @@ func (c *chromium) wait(expression string) {
 	c.t.Fatalf("timeout: waited for %s, at %s", expression, said)
 }
 
-// value returns the value of a JavaScript expression, which is a string or a promise of a
-// string.
+// value returns the value of a JavaScript expression. The value must be a string, or a
+// promise that resolves to a string.
 func (c *chromium) value(expression string) string {
 	c.t.Helper()
 	text, err := chromedp.Run(c.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
@@ -198,27 +202,27 @@ func (c *chromium) value(expression string) string {
 	return text
 }
 
-// said waits until the message of the page contains text.
-func (c *chromium) said(text string) {
+// waitForMessage waits until the message on the page contains text.
+func (c *chromium) waitForMessage(text string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`document.getElementById("said")?.textContent.includes(%q)`, text))
 }
 
-// click waits until the element is visible, and clicks it.
+// click waits until the element is visible, and then clicks it.
 func (c *chromium) click(selector string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
 	c.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// choose selects an option of a list, as a user would.
+// choose selects an option in a list, as a user would.
 func (c *chromium) choose(selector, value string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
 	c.value(fmt.Sprintf(`(() => { const list = document.querySelector(%q); list.value = %q; list.dispatchEvent(new Event("change", {bubbles: true})); return list.value })()`, selector, value))
 }
 
-// press presses keys, which are constants of package kb or characters.
+// press presses keys. A key is a character or a constant from package kb.
 func (c *chromium) press(keys ...string) {
 	c.t.Helper()
 	for _, key := range keys {
@@ -226,7 +230,8 @@ func (c *chromium) press(keys ...string) {
 	}
 }
 
-// tabTo presses Tab until the element has the focus, and checks that the focus is visible.
+// tabTo presses the Tab key until the element has the focus, and checks that the focus is
+// visible.
 func (c *chromium) tabTo(selector string) {
 	c.t.Helper()
 	const tab = "\t"
@@ -244,12 +249,18 @@ func (c *chromium) tabTo(selector string) {
 	c.t.Fatalf("Tab does not reach %s", selector)
 }
 
-// look saves a screenshot of the whole page in the folder SCREENSHOTS, if the variable is
-// set.
-func (c *chromium) look(name string) { c.t.Helper(); c.picture(name, chromedp.FullScreenshot(100)) }
+// screenshot saves a screenshot of the whole page in the folder that the variable
+// SCREENSHOTS names. If the variable is not set, screenshot does nothing.
+func (c *chromium) screenshot(name string) {
+	c.t.Helper()
+	c.picture(name, chromedp.FullScreenshot(100))
+}
 
-// glance saves a screenshot of the visible part of the page.
-func (c *chromium) glance(name string) { c.t.Helper(); c.picture(name, chromedp.CaptureScreenshot()) }
+// screenshotVisible is like screenshot, but saves only the visible part of the page.
+func (c *chromium) screenshotVisible(name string) {
+	c.t.Helper()
+	c.picture(name, chromedp.CaptureScreenshot())
+}
 
 func (c *chromium) picture(name string, take chromedp.Action[[]byte]) {
 	c.t.Helper()

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestKillAndRestart kills the process right after a sign-in. The connection must survive.
+// TestKillAndRestart kills the process immediately after a sign-in. The session and the
+// connection must survive the restart.
 func TestKillAndRestart(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -28,12 +29,12 @@ func TestKillAndRestart(t *testing.T) {
 	}
 }
 
-// TestKillDuringRefresh kills the process during a refresh. After the lease expires, the
-// next process refreshes.
+// TestKillDuringRefresh kills the process during a refresh. The next process must wait
+// until the lease has expired, and then refresh the token.
 func TestKillDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("waits for a lease by the wall clock, up to 15 seconds")
+		t.Skip("waits up to 15 seconds for a lease to expire")
 	}
 	data := t.TempDir()
 	p := start(t, data, nil)
@@ -43,7 +44,7 @@ func TestKillDuringRefresh(t *testing.T) {
 	b.setSwitches(p, `{"access_token_seconds":3600,"delay_ms":60000}`)
 	waitUntil(t, "the token expires and a refresh starts", func() bool {
 		go b.send("POST", p.publicURL+"/refresh", "", "Content-Type: application/json", "Origin: "+p.publicURL)
-		return strings.Contains(b.ask("GET", p.asanaURL+"/_offline/requests", "").body, `"grant_type":"refresh_token","status":0`)
+		return strings.Contains(b.mustSend("GET", p.asanaURL+"/_offline/requests", "").body, `"grant_type":"refresh_token","status":0`)
 	})
 	p.kill()
 
@@ -61,22 +62,24 @@ func TestKillDuringRefresh(t *testing.T) {
 		t.Errorf("the token has %d seconds left, want a new one", body.ExpiresIn)
 	}
 	if took := time.Since(began); took < time.Second {
-		t.Errorf("refreshed after %v, before the lease of the killed process expired", took)
+		t.Errorf("refreshed after %v, want at least a second, because the killed process holds the lease", took)
 	}
 }
 
-// waitUntil waits until done returns true. what describes the condition.
+// waitUntil waits until done returns true. If the wait is too long, it fails the test
+// with a message that contains what.
 func waitUntil(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !done(); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(waitLimit); !done(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("timeout: waited until %s", what)
 		}
 	}
 }
 
-// TestTerminateDuringRefresh terminates the process during a refresh, while an idle
-// connection is open. The caller must get its response, and the process must exit soon.
+// TestTerminateDuringRefresh sends SIGTERM during a refresh, while an idle connection is
+// open. The refresh request must get its response. The process must not wait for the idle
+// connection.
 func TestTerminateDuringRefresh(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -96,7 +99,7 @@ func TestTerminateDuringRefresh(t *testing.T) {
 		responses <- a
 	}()
 	waitUntil(t, "the refresh is at Asana", func() bool {
-		return strings.Contains(newBrowser(t).ask("GET", p.asanaURL+"/_offline/requests", "").body, `"grant_type":"refresh_token","status":0`)
+		return strings.Contains(newBrowser(t).mustSend("GET", p.asanaURL+"/_offline/requests", "").body, `"grant_type":"refresh_token","status":0`)
 	})
 	began := time.Now()
 	if code := p.terminate(); code != 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// browser is an HTTP client that keeps cookies and does not follow redirects.
+// browser is an HTTP client that stores cookies and does not follow redirects.
 type browser struct {
 	t    *testing.T
 	http *http.Client
@@ -25,12 +25,12 @@ func newBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &browser{t, &http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
+	return &browser{t, &http.Client{Jar: jar, Timeout: waitLimit, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}}
 }
 
-// response is an HTTP response with its body.
+// response is an HTTP response whose body has been read.
 type response struct {
 	status int
 	header http.Header
@@ -39,14 +39,15 @@ type response struct {
 
 func (a response) location() string { return a.header.Get("Location") }
 
-// problem returns the problem type in the body, without its prefix.
+// problem returns the problem type in the body, without the prefix
+// "urn:asanaauth:problem:".
 func (a response) problem() string {
 	var body struct{ Type string }
 	json.Unmarshal([]byte(a.body), &body)
 	return strings.TrimPrefix(body.Type, "urn:asanaauth:problem:")
 }
 
-// send sends a request with headers, each given as "Name: value".
+// send sends a request to the URL to. Each header has the form "Name: value".
 func (b *browser) send(method, to, body string, headers ...string) (response, error) {
 	r, err := http.NewRequest(method, to, strings.NewReader(body))
 	if err != nil {
@@ -67,8 +68,8 @@ func (b *browser) send(method, to, body string, headers ...string) (response, er
 	return response{resp.StatusCode, resp.Header, string(text)}, err
 }
 
-// ask is like send, but fails the test if the request gets no response.
-func (b *browser) ask(method, to, body string, headers ...string) response {
+// mustSend is like send, but fails the test if no response arrives.
+func (b *browser) mustSend(method, to, body string, headers ...string) response {
 	b.t.Helper()
 	a, err := b.send(method, to, body, headers...)
 	if err != nil {
@@ -77,33 +78,35 @@ func (b *browser) ask(method, to, body string, headers ...string) response {
 	return a
 }
 
-// post sends a POST request as a page of the service would.
+// post sends a POST request with the headers that a page from the service's origin would
+// send.
 func (b *browser) post(p *process, path, body string) response {
 	b.t.Helper()
-	return b.ask("POST", p.publicURL+path, body, "Content-Type: application/json", "Origin: "+p.publicURL)
+	return b.mustSend("POST", p.publicURL+path, body, "Content-Type: application/json", "Origin: "+p.publicURL)
 }
 
-// setSwitches sets switches of offline Asana, given as a JSON object.
+// setSwitches sets switches of the offline Asana. object is a JSON object with the
+// switches to change.
 func (b *browser) setSwitches(p *process, object string) {
 	b.t.Helper()
-	if a := b.ask("PUT", p.asanaURL+"/_offline/switches", object); a.status != http.StatusOK {
+	if a := b.mustSend("PUT", p.asanaURL+"/_offline/switches", object); a.status != http.StatusOK {
 		b.t.Fatalf("setting switches: got %d %s", a.status, a.body)
 	}
 }
 
-// signIn signs a person in. It returns the secrets of the sign-in: the state, the code and
-// the cookies.
+// signIn signs a person in. It returns the secrets that the browser has received: the
+// state, the code and the cookies.
 func (b *browser) signIn(p *process, person string) (secrets []string) {
 	b.t.Helper()
-	toAsana := b.ask("GET", p.publicURL+"/authorize", "")
+	toAsana := b.mustSend("GET", p.publicURL+"/authorize", "")
 	form := mustParse(b.t, toAsana.location()).Query()
 	secrets = append(secrets, form.Get("state"))
 	form.Set("person", person)
 	form.Set("decision", "allow")
-	consented := b.ask("POST", p.asanaURL+"/-/oauth_authorize", form.Encode(), "Content-Type: application/x-www-form-urlencoded")
+	consented := b.mustSend("POST", p.asanaURL+"/-/oauth_authorize", form.Encode(), "Content-Type: application/x-www-form-urlencoded")
 	back := mustParse(b.t, consented.location())
 	secrets = append(secrets, back.Query().Get("code"))
-	done := b.ask("GET", back.String(), "")
+	done := b.mustSend("GET", back.String(), "")
 	if want := p.publicURL + "/?asana=connected#"; done.status != http.StatusSeeOther || done.location() != want {
 		b.t.Fatalf("callback: got %d to %q, want 303 to %q", done.status, done.location(), want)
 	}
@@ -122,11 +125,11 @@ func mustParse(t *testing.T, raw string) *url.URL {
 	return u
 }
 
-// hashOf returns the SHA-256 hash of a text in hex, for the parameter "refused".
+// hashOf returns the SHA-256 hash of a token in hex, for the request member "refused".
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
-// member is the Asana user of tests that work with any user.
+// member is the Asana user in tests for which the user does not matter.
 const member = asanatest.Member

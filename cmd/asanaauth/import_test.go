@@ -13,7 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// importFile returns a file with the lines that only this user may read.
+// importFile creates a file with the given lines and returns its path. Only the current
+// user may read the file.
 func importFile(t *testing.T, lines ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "tokens.jsonl")
@@ -23,7 +24,7 @@ func importFile(t *testing.T, lines ...string) string {
 	return file
 }
 
-// reportLine is a line of the report.
+// reportLine is a line of the report that "asanaauth import" prints.
 type reportLine struct {
 	Line                             int
 	Status, Connection, Type, Reason string
@@ -47,7 +48,7 @@ func reportLines(t *testing.T, text string) map[int]reportLine {
 
 func TestImport(t *testing.T) {
 	t.Parallel()
-	asana, data := newElsewhere(t), t.TempDir()
+	asana, data := newExternalAsana(t), t.TempDir()
 	asana.SetSwitches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
 	refresh, pat, service := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot), asana.ServiceAccountToken(asanatest.ServiceAccount)
 	another := asana.grant(asanatest.Member)
@@ -62,7 +63,8 @@ func TestImport(t *testing.T) {
 	)
 	before := asana.CountRequests("refresh_token")
 
-	// A dry run asks Asana, but does not use refresh tokens and stores nothing.
+	// With -dry-run, the command checks tokens at Asana. It does not use refresh tokens,
+	// and it stores nothing.
 	out, errs := wantOutcome(t, 1, asana.environ, "import", "-dry-run", "-data", data, file)
 	for line, want := range map[int]string{1: "would-import", 2: "would-import", 3: "would-import", 4: "rejected", 5: "rejected", 6: "rejected", 7: "would-import"} {
 		if got := reportLines(t, out)[line]; got.Status != want || got.Connection != "" {
@@ -90,13 +92,14 @@ func TestImport(t *testing.T) {
 		}
 	}
 	if len(report) != 7 || report[2].AttributedTo.GID != asanatest.Bot || report[2].AttributedTo.Name != "Build Bot" || report[1].AttributedTo.GID != asanatest.Member {
-		t.Errorf("report: %s", out)
+		t.Errorf("unexpected report: %s", out)
 	}
 	if !strings.Contains(more, "7 lines, 3 imported, 4 rejected") || !strings.Contains(more, "lines that were not imported: 4 ") {
-		t.Errorf("stderr: %s", more)
+		t.Errorf("unexpected stderr: %s", more)
 	}
 
-	// A second run recognizes what the first one imported, without asking Asana.
+	// A second run recognizes the credentials that the first run has imported, without
+	// sending requests to Asana.
 	before = asana.CountRequests("refresh_token")
 	again, _ := wantOutcome(t, 1, asana.environ, "import", file, "-data", data)
 	for line := range 3 {
@@ -120,7 +123,7 @@ func TestImport(t *testing.T) {
 
 func TestImportOfStandardInput(t *testing.T) {
 	t.Parallel()
-	asana, data := newElsewhere(t), t.TempDir()
+	asana, data := newExternalAsana(t), t.TempDir()
 	cmd := command(t, asana.environ, "import", "-", "-data", data)
 	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"owner":"o","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot)))
 	out, err := cmd.Output()
@@ -131,7 +134,7 @@ func TestImportOfStandardInput(t *testing.T) {
 
 func TestImportOfAFileThatOthersMayRead(t *testing.T) {
 	t.Parallel()
-	asana := newElsewhere(t)
+	asana := newExternalAsana(t)
 	file := importFile(t)
 	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o640: true, 0o604: true} {
 		if err := os.Chmod(file, mode); err != nil {
@@ -144,11 +147,11 @@ func TestImportOfAFileThatOthersMayRead(t *testing.T) {
 	}
 }
 
-// TestInterruptedImport interrupts an import during refreshes. The import finishes and
-// reports the lines in progress, and the next run imports the rest.
+// TestInterruptedImport interrupts an import during refreshes. The import must finish and
+// report the lines in progress. The next run must import the other lines.
 func TestInterruptedImport(t *testing.T) {
 	t.Parallel()
-	asana, data := newElsewhere(t), t.TempDir()
+	asana, data := newExternalAsana(t), t.TempDir()
 	asana.SetSwitches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
 	var lines []string
 	for i := range 6 {
@@ -183,11 +186,11 @@ func TestInterruptedImport(t *testing.T) {
 	}
 }
 
-// TestImportWithClosedStdout checks that an import stops with an error if the reader of
-// its report exits, as in "import FILE | head".
+// TestImportWithClosedStdout checks that an import stops with an error if the process
+// that reads the report exits, as in "import FILE | head".
 func TestImportWithClosedStdout(t *testing.T) {
 	t.Parallel()
-	asana, data := newElsewhere(t), t.TempDir()
+	asana, data := newExternalAsana(t), t.TempDir()
 	var lines []string
 	for i := range 20 {
 		lines = append(lines, fmt.Sprintf(`{"owner":"owner %d","token":%q,"kind":"personal_access_token"}`, i, asana.PersonalAccessToken(asanatest.Bot)))
@@ -210,12 +213,13 @@ func TestImportWithClosedStdout(t *testing.T) {
 	}
 }
 
-// Errors do not repeat arguments, because one may be a token in the wrong place.
+// TestImportRepeatsNoArgument checks that errors do not repeat arguments, because a user
+// may type a token as an argument by mistake.
 func TestImportRepeatsNoArgument(t *testing.T) {
 	t.Parallel()
 	const token = "1/1200:hunter2"
 	for _, args := range [][]string{{"import", token}, {"import", "a", token}, {"import", "-", "-data", t.TempDir(), token}} {
-		_, out, errs := outcome(t, nil, args...)
+		_, out, errs := runCommand(t, nil, args...)
 		if strings.Contains(out+errs, "hunter2") || errs == "" {
 			t.Errorf("stderr %q, want an error without the argument", errs)
 		}

@@ -1,11 +1,11 @@
-// Command asanaauth runs asanaauth on this machine and operates its deployments.
+// Command asanaauth runs asanaauth on this machine and manages deployments.
 //
-// "asanaauth local" runs the whole service in one process. It needs no AWS account and
-// no Asana app. "asanaauth connections" and "asanaauth import" work on a deployment on
-// AWS or on the data folder of "asanaauth local".
+// "asanaauth local" runs the whole service in one process. It does not need an AWS
+// account or an Asana app. "asanaauth connections" and "asanaauth import" work on a
+// deployment on AWS, or on the data folder of "asanaauth local".
 //
-// Every command exits with 0 on success, 1 on failure and 2 on wrong usage. It writes
-// errors to stderr. "asanaauth COMMAND -h" prints the help of a command.
+// Every command exits with status 0 on success, 1 on failure, and 2 on wrong usage.
+// Errors are written to stderr. "asanaauth COMMAND -h" prints the help for a command.
 package main
 
 import (
@@ -53,7 +53,7 @@ It prints "(devel)" if the version is unknown, and "modified" if the source had
 changes that were not committed.
 `
 
-// The exit codes of every command, besides 0.
+// The exit codes of a command that does not succeed.
 const (
 	exitFailure = 1
 	exitUsage   = 2
@@ -61,17 +61,18 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal, restore the default behavior: a second one ends the
-	// process immediately.
+	// After the first signal, restore the default behavior, so that a second signal ends
+	// the process immediately.
 	context.AfterFunc(ctx, stop)
-	// If the reader of stdout exits ("import FILE | head"), SIGPIPE must not end the
-	// process in the middle of a refresh. The write returns an error instead.
+	// SIGPIPE must not end the process during a refresh if the reader of stdout has
+	// exited, as in "import FILE | head". If SIGPIPE is ignored, the write returns an
+	// error instead.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run executes a command line and returns the exit code. The command stops when ctx is
-// canceled.
+// run executes a command line and returns the exit code. When ctx is canceled, the
+// command stops.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
@@ -129,8 +130,9 @@ func runVersion(args []string, stdout, stderr io.Writer) int {
 	return exitCode("version", err, stderr)
 }
 
-// afterParsing prints the help text if help is not empty, and the usage error if err is
-// not nil. In both cases done is true and the command must exit with code.
+// afterParsing handles the results of parsing a command line. It prints err if err is not
+// nil, or help if help is not empty. If it has printed either, done is true, and the
+// command must exit with code.
 func afterParsing(name, help string, err error, stdout, stderr io.Writer) (code int, done bool) {
 	switch {
 	case err != nil:

@@ -13,19 +13,20 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// elsewhere is an offline Asana in the test process. The command uses it as if it were
-// the real Asana.
-type elsewhere struct {
+// externalAsana is an offline Asana in the test process. For the command, it stands in
+// for the real Asana.
+type externalAsana struct {
 	*asanatest.Asana
 	t       *testing.T
 	url     string
-	environ []string // variables that make the command use it
+	environ []string // variables that make the command use this Asana
 }
 
-// localClientID is the client id of "asanaauth local" at its offline Asana.
+// localClientID is the client ID of the app that "asanaauth local" uses at its offline
+// Asana.
 const localClientID = "1300000000008484"
 
-func newElsewhere(t *testing.T) *elsewhere {
+func newExternalAsana(t *testing.T) *externalAsana {
 	t.Helper()
 	asana, err := asanatest.New(asanatest.Options{Apps: []asanatest.App{{
 		ClientID: localClientID, ClientSecret: "s", RedirectURIs: []string{asanatest.DefaultRedirectURI}, Scopes: []string{"default"},
@@ -36,11 +37,11 @@ func newElsewhere(t *testing.T) *elsewhere {
 	server := httptest.NewServer(asana)
 	t.Cleanup(server.Close)
 	asana.SetBaseURL(server.URL)
-	return &elsewhere{asana, t, server.URL, []string{"ASANA_CLIENT_ID=" + localClientID, "ASANA_CLIENT_SECRET=s", "ASANA_BASE_URL=" + server.URL}}
+	return &externalAsana{asana, t, server.URL, []string{"ASANA_CLIENT_ID=" + localClientID, "ASANA_CLIENT_SECRET=s", "ASANA_BASE_URL=" + server.URL}}
 }
 
-// grant returns a refresh token that a person gave to the app.
-func (e *elsewhere) grant(person string) string {
+// grant returns the refresh token of a new OAuth grant from a person to the app.
+func (e *externalAsana) grant(person string) string {
 	e.t.Helper()
 	b := newBrowser(e.t)
 	form := "client_id=" + localClientID + "&redirect_uri=" + asanatest.DefaultRedirectURI + "&response_type=code&state=s&scope=default"
@@ -48,7 +49,7 @@ func (e *elsewhere) grant(person string) string {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	a := b.ask("POST", e.url+"/-/oauth_token", "grant_type=authorization_code&client_id="+localClientID+"&client_secret=s&redirect_uri="+
+	a := b.mustSend("POST", e.url+"/-/oauth_token", "grant_type=authorization_code&client_id="+localClientID+"&client_secret=s&redirect_uri="+
 		asanatest.DefaultRedirectURI+"&code="+mustParse(e.t, back).Query().Get("code"), "Content-Type: application/x-www-form-urlencoded")
 	var body struct {
 		Refresh string `json:"refresh_token"`
@@ -59,17 +60,18 @@ func (e *elsewhere) grant(person string) string {
 	return body.Refresh
 }
 
-// wantOutcome runs a command that must exit with code, and returns its output.
+// wantOutcome runs a command and returns its output. The command must exit with the given
+// code.
 func wantOutcome(t *testing.T, code int, environ []string, args ...string) (stdout, stderr string) {
 	t.Helper()
-	got, stdout, stderr := outcome(t, environ, args...)
+	got, stdout, stderr := runCommand(t, environ, args...)
 	if got != code {
 		t.Fatalf("%s: exit %d, want %d; stdout %s; stderr %s", strings.Join(args[:2], " "), got, code, stdout, stderr)
 	}
 	return stdout, stderr
 }
 
-// connectionLine is a connection as list -json and show print it.
+// connectionLine is a connection in the JSON form that "list -json" and "show" print.
 type connectionLine struct {
 	ID           string
 	Kind, Status string
@@ -93,7 +95,7 @@ func connectionLines(t *testing.T, text string) []connectionLine {
 
 func TestConnections(t *testing.T) {
 	t.Parallel()
-	asana, data := newElsewhere(t), t.TempDir()
+	asana, data := newExternalAsana(t), t.TempDir()
 	refresh, pat := asana.grant(asanatest.Member), asana.PersonalAccessToken(asanatest.Bot)
 	file := importFile(t,
 		fmt.Sprintf(`{"owner":"acme","refresh_token":%q}`, refresh),
@@ -148,8 +150,8 @@ func TestConnections(t *testing.T) {
 		t.Errorf("show: unexpected members %v", members)
 	}
 
-	// While Asana is down, the connection is revoking. When Asana is up again, another
-	// disconnect revokes it.
+	// While Asana is unavailable, the connection's status is revoking. When Asana is
+	// available, another disconnect completes the revocation.
 	asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true })
 	out, errs := wantOutcome(t, 1, asana.environ, "connections", "disconnect", "-data", data, human)
 	if out != "{\"status\":\"revoking\"}\n" || !strings.Contains(errs, "run this command again") {
@@ -160,7 +162,7 @@ func TestConnections(t *testing.T) {
 	}
 	asana.SetSwitches(func(s *asanatest.Switches) { s.Down = false })
 	waitUntil(t, "the connection is disconnected", func() bool {
-		code, out, _ := outcome(t, asana.environ, "connections", "disconnect", human, "-data", data)
+		code, out, _ := runCommand(t, asana.environ, "connections", "disconnect", human, "-data", data)
 		return code == 0 && out == "{\"revoked_at_asana\":true,\"status\":\"disconnected\"}\n"
 	})
 	out, _ = wantOutcome(t, 0, asana.environ, "connections", "disconnect", bot, "-data", data)
@@ -185,8 +187,9 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// A data folder can be used only while no "asanaauth local" runs on it. Its connections
-// belong to its own offline Asana.
+// TestConnectionsOfALocalFolder checks that the commands can use a data folder only while
+// "asanaauth local" is not running on it. The folder's connections use the folder's
+// offline Asana.
 func TestConnectionsOfALocalFolder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -207,7 +210,7 @@ func TestConnectionsOfALocalFolder(t *testing.T) {
 		t.Errorf("disconnect: %s", out)
 	}
 	p = start(t, data, nil)
-	requests := newBrowser(t).ask("GET", p.asanaURL+"/_offline/people", "").body
+	requests := newBrowser(t).mustSend("GET", p.asanaURL+"/_offline/people", "").body
 	if !strings.Contains(requests, member) {
 		t.Errorf("local does not start again with the folder: %s", requests)
 	}
@@ -215,10 +218,10 @@ func TestConnectionsOfALocalFolder(t *testing.T) {
 
 func TestConnectionsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
-	asana, data := newElsewhere(t), t.TempDir()
+	asana, data := newExternalAsana(t), t.TempDir()
 	file := importFile(t, fmt.Sprintf(`{"owner":"acme","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot)))
 	wantOutcome(t, 0, asana.environ, "import", file, "-data", data)
-	// With another key, the rows cannot be decrypted.
+	// Without the original key file, the rows cannot be decrypted.
 	if err := os.Remove(filepath.Join(data, "local.key")); err != nil {
 		t.Fatal(err)
 	}

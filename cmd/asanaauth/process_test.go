@@ -16,11 +16,11 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// patience is the timeout of each wait.
-const patience = 40 * time.Second
+// waitLimit is the time limit for each wait in the tests.
+const waitLimit = 40 * time.Second
 
-// command returns a command that runs the built executable with args. Its environment is
-// environ and an empty home directory.
+// command returns a command that runs the built executable with args. The command's
+// environment contains only environ and an empty home directory.
 func command(t *testing.T, environ []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
@@ -30,8 +30,8 @@ func command(t *testing.T, environ []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// outcome runs a command until it exits, and returns its exit code and output.
-func outcome(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
+// runCommand runs a command until it exits. It returns the exit code and the output.
+func runCommand(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := command(t, environ, args...)
 	var out, errs bytes.Buffer
@@ -39,18 +39,18 @@ func outcome(t *testing.T, environ []string, args ...string) (code int, stdout, 
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(waitLimit, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	cmd.Wait()
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// process is a running "asanaauth local".
+// process is a running process of "asanaauth local".
 type process struct {
 	t         *testing.T
 	cmd       *exec.Cmd
 	publicURL string
-	asanaURL  string        // origin of offline Asana; empty without it
+	asanaURL  string        // origin of the offline Asana; empty if it is not used
 	printed   []string      // lines of stdout
 	logged    *lockedBuffer // stderr
 	ended     chan struct{}
@@ -90,8 +90,8 @@ func start(t *testing.T, data string, environ []string, args ...string) *process
 	return p
 }
 
-// startHere is like start, but runs the service in the test process, where the race
-// detector sees it.
+// startHere is like start, but runs the service in the test process, so that the race
+// detector can check the service.
 func startHere(t *testing.T, data string) *process {
 	t.Helper()
 	flags, _, err := local.ParseFlags([]string{"-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", data})
@@ -117,7 +117,8 @@ func startHere(t *testing.T, data string) *process {
 	return p
 }
 
-// readAddresses reads stdout until the ready line.
+// readAddresses reads the process's URLs from stdout, until the line that begins with
+// "ready".
 func (p *process) readAddresses(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	for p.publicURL == "" && lines.Scan() {
@@ -137,19 +138,20 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// terminate sends SIGTERM, waits, and returns the exit code.
+// terminate sends SIGTERM to the process, waits until the process has exited, and returns
+// the exit code.
 func (p *process) terminate() int {
 	p.t.Helper()
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		p.t.Fatal("the process does not exit after SIGTERM")
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// lockedBuffer is a buffer that is safe for concurrent use.
+// lockedBuffer is a bytes.Buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

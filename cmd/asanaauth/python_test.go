@@ -21,9 +21,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestPythonExamples runs the programs of examples/python: connect.py for one customer, and
-// nightly.py for 500 customers. Without CI_SERVERS it uses only 60 customers, which is
-// faster.
+// TestPythonExamples runs the programs in examples/python. connect.py connects one
+// customer. nightly.py processes 500 customers, or only 60 if CI_SERVERS is not set,
+// which is faster.
 func TestPythonExamples(t *testing.T) {
 	python := findPython(t)
 	asana, s, app := startForPython(t)
@@ -37,14 +37,14 @@ func TestPythonExamples(t *testing.T) {
 	connectByPython(t, python, s, app)
 	importMany(s, asana, owners)
 
-	// One connection is broken, and Asana rejects the access token of another one. The
-	// others have personal access tokens, which stay valid.
-	broken := s.connects("owner-1", asanatest.Admin)
+	// One connection is broken. Asana rejects the access token of a second connection.
+	// All other connections have personal access tokens, which remain valid.
+	broken := s.connect("owner-1", asanatest.Admin)
 	token := s.token(broken, "").AccessToken
 	if err := asana.RevokeGrants(asanatest.Admin); err != nil {
 		t.Fatal(err)
 	}
-	s.refused(409, "reconnect-required", "POST", "/connections/"+broken.ID+"/token", object("refused", hashOf(token)))
+	s.wantProblem(409, "reconnect-required", "POST", "/connections/"+broken.ID+"/token", object("refused", hashOf(token)))
 	if err := asana.ExpireAccessTokens(); err != nil {
 		t.Fatal(err)
 	}
@@ -60,14 +60,15 @@ func TestPythonExamples(t *testing.T) {
 	gateway.check(t)
 }
 
-// pythonAt is a Python interpreter with botocore.
+// pythonAt is a Python interpreter that can import botocore.
 type pythonAt struct {
 	path    string
 	environ []string
 }
 
-// findPython returns a Python interpreter with botocore. If there is none, it skips the
-// test, or fails it if CI_SERVERS is set.
+// findPython returns a Python interpreter that can import botocore. If no such
+// interpreter is installed, findPython skips the test. If CI_SERVERS is 1, it fails the
+// test instead.
 func findPython(t *testing.T) *pythonAt {
 	t.Helper()
 	if testing.Short() {
@@ -90,21 +91,21 @@ func findPython(t *testing.T) *pythonAt {
 	}}
 }
 
-// command returns a command that runs a program of examples/python.
+// command returns a command that runs a program in examples/python.
 func (p *pythonAt) command(t *testing.T, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), p.path, args...)
 	cmd.Dir, cmd.Env = filepath.Join("..", "..", "examples", "python"), p.environ
 	return cmd
 }
 
-// startForPython starts an offline Asana in the test process, and a service that uses it.
-// It also returns the return URL of the app.
+// startForPython starts an offline Asana in the test process, and a service that uses
+// this Asana. The last result is the app's return URL.
 func startForPython(t *testing.T) (*asanatest.Asana, *backend, string) {
 	t.Helper()
-	addr, app := freeAddr(t), sameAt(t, "http://"+freeAddr(t), "localhost")+"/done"
+	addr, app := freeAddr(t), withHost(t, "http://"+freeAddr(t), "localhost")+"/done"
 	asana, err := asanatest.New(asanatest.Options{Apps: []asanatest.App{{
 		ClientID: "1300000000000500", ClientSecret: "s", Name: "Nightly", Scopes: []string{"default"},
-		RedirectURIs: []string{sameAt(t, "http://"+addr, "localhost") + "/callback"},
+		RedirectURIs: []string{withHost(t, "http://"+addr, "localhost") + "/callback"},
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +119,7 @@ func startForPython(t *testing.T) (*asanatest.Asana, *backend, string) {
 	return asana, newBackend(p, bearer("the-key")), app
 }
 
-// connectByPython runs connect.py and plays the people who open its link.
+// connectByPython runs connect.py and simulates the people who open its link.
 func connectByPython(t *testing.T, python *pythonAt, s *backend, app string) {
 	t.Helper()
 	cmd := python.command(t, "connect.py", "--owner", "owner-0", "--person", "mia", "--return-url", app)
@@ -140,15 +141,15 @@ func connectByPython(t *testing.T, python *pythonAt, s *backend, app string) {
 	}
 
 	mia := newBrowser(t)
-	link := mia.ask("GET", address, "").location()
-	stranger := newBrowser(t) // got the link from Mia and is not signed in to the app
-	if a := stranger.ask("GET", app+"?"+stranger.follow(s.p, link, asanatest.Guest).Encode(), ""); a.status != http.StatusForbidden {
+	link := mia.mustSend("GET", address, "").location()
+	stranger := newBrowser(t) // Mia has sent the link to a stranger, who is not signed in to the app
+	if a := stranger.mustSend("GET", app+"?"+stranger.followLink(s.p, link, asanatest.Guest).Encode(), ""); a.status != http.StatusForbidden {
 		t.Errorf("stranger with Mia's link: got %d %s, want 403", a.status, a.body)
 	}
-	if a := mia.ask("GET", app+"?asana_error=access-denied", ""); a.status != http.StatusBadRequest || !strings.Contains(a.body, "access-denied") {
+	if a := mia.mustSend("GET", app+"?asana_error=access-denied", ""); a.status != http.StatusBadRequest || !strings.Contains(a.body, "access-denied") {
 		t.Errorf("after denying access: got %d %s, want 400", a.status, a.body)
 	}
-	if a := mia.ask("GET", app+"?"+mia.follow(s.p, link, member).Encode(), ""); a.status != http.StatusOK || !strings.Contains(a.body, "Connected as Mia Member") {
+	if a := mia.mustSend("GET", app+"?"+mia.followLink(s.p, link, member).Encode(), ""); a.status != http.StatusOK || !strings.Contains(a.body, "Connected as Mia Member") {
 		t.Errorf("Mia: got %d %s, want 200", a.status, a.body)
 	}
 	rest, _ := io.ReadAll(lines)
@@ -161,7 +162,7 @@ func connectByPython(t *testing.T, python *pythonAt, s *backend, app string) {
 	}
 }
 
-// importMany imports n personal access tokens, each for an owner of its own.
+// importMany imports n personal access tokens, each for a different owner.
 func importMany(s *backend, asana *asanatest.Asana, n int) {
 	s.t.Helper()
 	people := []string{asanatest.Member, asanatest.Guest, asanatest.Admin, asanatest.ViewOnly, asanatest.Several, asanatest.Bot}
@@ -186,7 +187,7 @@ func importMany(s *backend, asana *asanatest.Asana, n int) {
 	workers.Wait()
 }
 
-// nightlyByPython runs nightly.py and returns its summary.
+// nightlyByPython runs nightly.py and returns the summary that it prints.
 func nightlyByPython(t *testing.T, python *pythonAt, owners int) map[string]int {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "owners.txt")
@@ -211,21 +212,23 @@ func nightlyByPython(t *testing.T, python *pythonAt, owners int) map[string]int 
 	return summary
 }
 
-// gateway is a proxy that behaves like API Gateway. It forwards requests, but rejects some
-// of them with a response of its own that is not a problem.
+// gateway is a proxy that simulates API Gateway. It rejects some requests with its own
+// error responses, and forwards all other requests.
 type gateway struct {
 	url   string
 	proxy *httputil.ReverseProxy
-	every int // one of this many different requests is rejected
+	every int // the gateway rejects one of every n different requests
 
 	mu                  sync.Mutex
-	seen                map[string]int // number of rejections, by request line
-	rejected            [4]int         // number of rejected requests, by attempt
+	seen                map[string]int // number of times that each request was rejected, by request line
+	rejected            [4]int         // number of requests whose n-th attempt was rejected
 	inFlight, mostAtOne int
 }
 
-// newGateway starts a gateway. It rejects one of every different requests three times: as
-// throttled, as an unreachable function, and as a function that is busy.
+// newGateway starts a gateway for the server at the URL to. Of every n different
+// requests, the gateway rejects one, where n is the argument every. It rejects the first
+// three attempts of this request: as throttled, as an unreachable function, and as a busy
+// function.
 func newGateway(t *testing.T, to string, every int) *gateway {
 	g := &gateway{every: every, seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(mustParse(t, to)) }}}
 	server := httptest.NewServer(g)
@@ -235,8 +238,8 @@ func newGateway(t *testing.T, to string, every int) *gateway {
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	try := g.arrive(r)
-	defer g.leave()
+	try := g.begin(r)
+	defer g.end()
 	switch try {
 	case 1:
 		g.respond(w, http.StatusTooManyRequests, "application/json", `{"message":"Too Many Requests"}`)
@@ -256,8 +259,9 @@ func (g *gateway) respond(w http.ResponseWriter, status int, mediaType, body str
 	io.WriteString(w, body)
 }
 
-// arrive counts a request. It returns which attempt to reject, or 0 to forward it.
-func (g *gateway) arrive(r *http.Request) (try int) {
+// begin counts a request. If the gateway must reject the request, begin returns the
+// number of the attempt. If it must forward the request, begin returns 0.
+func (g *gateway) begin(r *http.Request) (try int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inFlight++
@@ -265,7 +269,7 @@ func (g *gateway) arrive(r *http.Request) (try int) {
 	what := r.Method + " " + r.URL.RequestURI()
 	tries, known := g.seen[what]
 	if !known && len(g.seen)%g.every != 0 {
-		tries = 3 // do not reject it
+		tries = 3 // forward this request
 	}
 	if g.seen[what] = min(3, tries+1); tries == 3 {
 		return 0
@@ -274,15 +278,15 @@ func (g *gateway) arrive(r *http.Request) (try int) {
 	return tries + 1
 }
 
-// leave ends a request that arrive counted.
-func (g *gateway) leave() {
+// end marks a request as ended. It is called once for each call of begin.
+func (g *gateway) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inFlight--
 }
 
-// check checks that requests were rejected and retried, and that the program sent requests
-// in parallel.
+// check checks that the program has retried the rejected requests, and that it has sent
+// requests in parallel.
 func (g *gateway) check(t *testing.T) {
 	t.Helper()
 	g.mu.Lock()

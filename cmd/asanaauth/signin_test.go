@@ -13,29 +13,29 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestTrip signs in, uses all frontend routes and disconnects. Then it checks that no
-// secret is in the log, on stdout, in the trace or in the table's file.
-func TestTrip(t *testing.T) {
+// TestSignInAndDisconnect signs in, uses all routes for frontends, and disconnects. The
+// secrets must not appear in the log, on stdout, in the trace, or in the table's file.
+func TestSignInAndDisconnect(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	p := start(t, data, nil)
 	b := newBrowser(t)
 	secrets := b.signIn(p, asanatest.Several)
 
-	session := b.ask("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin")
+	session := b.mustSend("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin")
 	if !strings.Contains(session.body, `"asana_user":"`+asanatest.Several+`"`) {
 		t.Errorf("session: got %d %s", session.status, session.body)
 	}
-	membership := b.ask("GET", p.publicURL+"/membership", "", "Sec-Fetch-Site: same-origin")
+	membership := b.mustSend("GET", p.publicURL+"/membership", "", "Sec-Fetch-Site: same-origin")
 	if !strings.Contains(membership.body, `"is_view_only":true`) || !strings.Contains(membership.body, `"can_write":true`) {
 		t.Errorf("membership: got %d %s", membership.status, membership.body)
 	}
 	token := accessToken(t, b.post(p, "/refresh", `{"min_ttl":0}`))
 	secrets = append(secrets, token, "sam@globex.example")
 
-	b.ask("GET", p.publicURL+"/callback?code=marker-of-a-value&marker-of-a-name=1&state=x", "")
-	b.ask("GET", p.publicURL+"/authorize", "", "Host: marker-of-a-name")
-	trip := b.ask("GET", p.publicURL+"/local/trip", "")
+	b.mustSend("GET", p.publicURL+"/callback?code=marker-of-a-value&marker-of-a-name=1&state=x", "")
+	b.mustSend("GET", p.publicURL+"/authorize", "", "Host: marker-of-a-name")
+	trip := b.mustSend("GET", p.publicURL+"/local/trip", "")
 	for _, want := range []string{
 		`"what":"GET /authorize"`, `"what":"POST /-/oauth_token (authorization_code)"`, `"code_verifier"`,
 		`"kind":"connection (hot)"`, `"sealed":["access","refresh"]`, `"result":"200"`,
@@ -77,7 +77,8 @@ func TestTrip(t *testing.T) {
 	}
 }
 
-// TestFiftyAtOnce checks that fifty concurrent callers share one refresh.
+// TestFiftyAtOnce checks that fifty concurrent token requests cause only one refresh at
+// Asana.
 func TestFiftyAtOnce(t *testing.T) {
 	t.Parallel()
 	p := startHere(t, t.TempDir())
@@ -106,13 +107,13 @@ func TestFiftyAtOnce(t *testing.T) {
 	if len(tokens) != 1 || tokens[old] {
 		t.Errorf("got %d different tokens, including the old one: %t; want one new token", len(tokens), tokens[old])
 	}
-	requests := b.ask("GET", p.asanaURL+"/_offline/requests", "").body
+	requests := b.mustSend("GET", p.asanaURL+"/_offline/requests", "").body
 	if n := strings.Count(requests, `"grant_type":"refresh_token"`); n != 1 {
 		t.Errorf("got %d refreshes at Asana, want 1", n)
 	}
 }
 
-// accessToken returns the access token of a response.
+// accessToken returns the access token in a response.
 func accessToken(t *testing.T, a response) string {
 	t.Helper()
 	var body struct {

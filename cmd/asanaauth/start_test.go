@@ -25,14 +25,14 @@ func TestReady(t *testing.T) {
 		t.Errorf("data folder: got mode %v (%v), want 0700", info.Mode(), err)
 	}
 	b := newBrowser(t)
-	for _, at := range []string{p.publicURL, sameAt(t, p.publicURL, "127.0.0.1"), p.asanaURL + "/_offline", sameAt(t, p.asanaURL, "localhost") + "/_offline"} {
-		if a := b.ask("GET", at+"/", ""); a.status != http.StatusOK && a.status != http.StatusTemporaryRedirect {
+	for _, at := range []string{p.publicURL, withHost(t, p.publicURL, "127.0.0.1"), p.asanaURL + "/_offline", withHost(t, p.asanaURL, "localhost") + "/_offline"} {
+		if a := b.mustSend("GET", at+"/", ""); a.status != http.StatusOK && a.status != http.StatusTemporaryRedirect {
 			t.Errorf("%s: got status %d, want 200 or 307", at, a.status)
 		}
 	}
 	if hasIPv6() {
-		for _, at := range []string{sameAt(t, p.publicURL, "[::1]") + "/session", sameAt(t, p.asanaURL, "[::1]") + "/_offline/"} {
-			if a := b.ask("GET", at, ""); a.status == http.StatusMisdirectedRequest {
+		for _, at := range []string{withHost(t, p.publicURL, "[::1]") + "/session", withHost(t, p.asanaURL, "[::1]") + "/_offline/"} {
+			if a := b.mustSend("GET", at, ""); a.status == http.StatusMisdirectedRequest {
 				t.Errorf("%s: got status %d, want the host accepted", at, a.status)
 			}
 		}
@@ -50,8 +50,8 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// sameAt returns an http origin with another host and the same port.
-func sameAt(t *testing.T, origin, host string) string {
+// withHost returns an http origin with the given host, and with the port of origin.
+func withHost(t *testing.T, origin, host string) string {
 	return "http://" + host + ":" + mustParse(t, origin).Port()
 }
 
@@ -108,19 +108,19 @@ func TestInUse(t *testing.T) {
 		{"port of Asana", []string{"-data", t.TempDir(), "-addr", "127.0.0.1:0", "-asana-addr", usedAsana}, "address already in use"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			code, stdout, stderr := outcome(t, nil, append([]string{"local"}, test.args...)...)
+			code, stdout, stderr := runCommand(t, nil, append([]string{"local"}, test.args...)...)
 			if code != 1 || stdout != "" || !strings.Contains(stderr, test.want) {
 				t.Errorf("exit %d, stdout %q, stderr %q; want 1, no output, %q", code, stdout, stderr, test.want)
 			}
 		})
 	}
-	if a := newBrowser(t).ask("GET", p.publicURL+"/", ""); a.status != http.StatusOK {
+	if a := newBrowser(t).mustSend("GET", p.publicURL+"/", ""); a.status != http.StatusOK {
 		t.Errorf("first process: got status %d, want 200", a.status)
 	}
 }
 
-// Local refuses a data folder with other files, without its key, or with a damaged table.
-// It does not change the mode of the folder.
+// TestFoldersLeftAlone checks that local rejects a data folder that contains other files,
+// has no key, or has a damaged table. Local must not change the mode of such a folder.
 func TestFoldersLeftAlone(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -146,7 +146,7 @@ func TestFoldersLeftAlone(t *testing.T) {
 		{damaged, "is damaged"},
 		{filepath.Join(home, "letters"), "letters"},
 	} {
-		code, _, stderr := outcome(t, nil, "local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", test.folder)
+		code, _, stderr := runCommand(t, nil, "local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", test.folder)
 		if code != 1 || !strings.Contains(stderr, test.want) {
 			t.Errorf("exit %d, stderr %q; want 1 and %q", code, stderr, test.want)
 		}
@@ -156,25 +156,27 @@ func TestFoldersLeftAlone(t *testing.T) {
 	}
 }
 
-// TestIPv6Address checks that local listens at 127.0.0.1 too if -addr is ::1.
+// TestIPv6Address checks that local also listens on 127.0.0.1 if -addr is an address on
+// ::1.
 func TestIPv6Address(t *testing.T) {
 	t.Parallel()
 	if !hasIPv6() {
 		t.Skip("this machine has no ::1")
 	}
 	p := start(t, t.TempDir(), nil, "-addr", "[::1]:0", "-asana-addr", "[::1]:0")
-	if a := newBrowser(t).ask("GET", sameAt(t, p.publicURL, "127.0.0.1")+"/local/trip", ""); a.status != http.StatusOK {
+	if a := newBrowser(t).mustSend("GET", withHost(t, p.publicURL, "127.0.0.1")+"/local/trip", ""); a.status != http.StatusOK {
 		t.Errorf("at 127.0.0.1: got status %d, want 200", a.status)
 	}
 	newBrowser(t).signIn(p, member)
 }
 
-// TestOtherAddress listens at addresses that other machines can reach.
+// TestOtherAddress checks that local can listen on addresses that other machines can
+// reach.
 func TestOtherAddress(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-allow-non-loopback", "-addr", "0.0.0.0:0", "-asana-addr", "[::]:0")
-	for _, at := range []string{p.publicURL, sameAt(t, p.publicURL, "127.0.0.1")} {
-		if a := newBrowser(t).ask("GET", at+"/local/trip", ""); a.status != http.StatusOK {
+	for _, at := range []string{p.publicURL, withHost(t, p.publicURL, "127.0.0.1")} {
+		if a := newBrowser(t).mustSend("GET", at+"/local/trip", ""); a.status != http.StatusOK {
 			t.Errorf("%s: got status %d, want 200", at, a.status)
 		}
 	}

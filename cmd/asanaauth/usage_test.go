@@ -11,7 +11,7 @@ func TestUsage(t *testing.T) {
 		name   string
 		args   []string
 		code   int
-		stdout string // contained
+		stdout string // stdout must contain this text
 		stderr string
 	}{
 		{"no command", nil, 2, "", "Usage"},
@@ -53,7 +53,7 @@ func TestUsage(t *testing.T) {
 		{"host with a scheme", []string{"local", "-host", "http://x"}, 2, "", "-host"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			code, stdout, stderr := outcome(t, nil, test.args...)
+			code, stdout, stderr := runCommand(t, nil, test.args...)
 			if code != test.code || !strings.Contains(stdout, test.stdout) || !strings.Contains(stderr, test.stderr) {
 				t.Errorf("exit %d, stdout %q, stderr %q; want %d, and texts that contain %q and %q", code, stdout, stderr, test.code, test.stdout, test.stderr)
 			}
@@ -68,7 +68,7 @@ func TestMalformedVariables(t *testing.T) {
 	t.Parallel()
 	const hidden = "hunter2-with-space "
 	args := []string{"local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", t.TempDir()}
-	code, stdout, stderr := outcome(t, []string{
+	code, stdout, stderr := runCommand(t, []string{
 		"ASANA_CLIENT_ID=1", "ASANA_CLIENT_SECRET=" + hidden, "ASANA_RESPONSE_TYPE=token", "SESSION_IDLE_TTL=1h", "SESSION_TTL=0s",
 		"KEY_CACHE_TTL=2h", "SIGN_IN=no", "RETURN_URLS=ftp://x", "ALLOWED_ORIGINS=http://x/", "PUBLIC_URL=http://example.com",
 		"ASANA_BASE_URL=http://example.com", "ASANA_ISSUER=x", "ASANAAUTH_BACKEND_KEY=a/b",
@@ -89,12 +89,13 @@ func TestMalformedVariables(t *testing.T) {
 	}
 }
 
-// If variables for a deployment on AWS are missing or malformed, the error names them all.
+// TestMissingVariables checks that an error names all missing or malformed variables for
+// a deployment on AWS.
 func TestMissingVariables(t *testing.T) {
 	t.Parallel()
 	file := importFile(t)
 	for _, args := range [][]string{{"connections", "list"}, {"import", file}} {
-		code, stdout, stderr := outcome(t, []string{"KMS_KEY_ID=alias/hunter2", "KEY_CACHE_TTL=2h"}, args...)
+		code, stdout, stderr := runCommand(t, []string{"KMS_KEY_ID=alias/hunter2", "KEY_CACHE_TTL=2h"}, args...)
 		if code != 1 || stdout != "" || strings.Contains(stderr, "hunter2") {
 			t.Errorf("exit %d, stdout %q, stderr %q; want 1, no output, no value", code, stdout, stderr)
 		}
@@ -104,7 +105,7 @@ func TestMissingVariables(t *testing.T) {
 			}
 		}
 	}
-	code, _, stderr := outcome(t, []string{"ASANA_CLIENT_ID=1", "ASANA_BASE_URL=http://example.com"}, "import", file, "-data", t.TempDir())
+	code, _, stderr := runCommand(t, []string{"ASANA_CLIENT_ID=1", "ASANA_BASE_URL=http://example.com"}, "import", file, "-data", t.TempDir())
 	if code != 1 || !strings.Contains(stderr, "ASANA_CLIENT_SECRET: ") || !strings.Contains(stderr, "ASANA_BASE_URL: ") {
 		t.Errorf("exit %d, stderr %s; want 1 and the names of both variables", code, stderr)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestVariables sets variables that have defaults. It uses the offline Asana of another
-// process as the real Asana.
+// TestVariables checks that variables replace their defaults. The offline Asana of
+// another process stands in for the real Asana.
 func TestVariables(t *testing.T) {
 	other := start(t, t.TempDir(), nil)
 	addr := freeAddr(t)
@@ -23,7 +23,7 @@ func TestVariables(t *testing.T) {
 	}
 	b := newBrowser(t)
 	at := "http://" + addr
-	begun := b.ask("GET", at+"/authorize", "", "Host: tunnel.test")
+	begun := b.mustSend("GET", at+"/authorize", "", "Host: tunnel.test")
 	to := mustParse(t, begun.location())
 	if got := to.Scheme + "://" + to.Host; got != other.asanaURL {
 		t.Errorf("authorize redirects to %q, want %q", got, other.asanaURL)
@@ -38,16 +38,16 @@ func TestVariables(t *testing.T) {
 	if cookie := begun.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-") {
 		t.Errorf("got cookie %.20s, want the prefix __Host-", cookie)
 	}
-	if page := b.ask("GET", at+"/", "", "Host: tunnel.test").body; strings.Contains(page, "PUBLIC_URL is") {
+	if page := b.mustSend("GET", at+"/", "", "Host: tunnel.test").body; strings.Contains(page, "PUBLIC_URL is") {
 		t.Error("the page at PUBLIC_URL asks to open PUBLIC_URL")
 	}
-	page := b.ask("GET", at+"/", "").body
+	page := b.mustSend("GET", at+"/", "").body
 	for _, want := range []string{"real Asana", "RETURN_URLS does not contain", "ALLOWED_ORIGINS does not contain", "PUBLIC_URL is", "https://tunnel.test/callback"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not contain %q", want)
 		}
 	}
-	if a := b.ask("PUT", at+"/local/asana/switches", "{}", "Host: tunnel.test", "Origin: https://tunnel.test"); a.status != http.StatusNotFound {
+	if a := b.mustSend("PUT", at+"/local/asana/switches", "{}", "Host: tunnel.test", "Origin: https://tunnel.test"); a.status != http.StatusNotFound {
 		t.Errorf("switches of the real Asana: got status %d, want 404", a.status)
 	}
 	p.terminate()
@@ -56,7 +56,7 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// freeAddr returns an address whose port was free a moment ago.
+// freeAddr returns a loopback address with a port that is free when freeAddr returns.
 func freeAddr(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,18 +66,19 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestAnotherAsana signs in at the Asana of another process, which accepts only the next
-// client secret.
+// TestAnotherAsana signs in at the offline Asana of another process. That Asana accepts
+// only the value of ASANA_NEXT_CLIENT_SECRET, so the service must try both client
+// secrets.
 func TestAnotherAsana(t *testing.T) {
 	addr := freeAddr(t)
-	public := sameAt(t, "http://"+addr, "localhost")
+	public := withHost(t, "http://"+addr, "localhost")
 	other := start(t, t.TempDir(), []string{"PUBLIC_URL=" + public})
 	p := start(t, t.TempDir(), []string{
 		"ASANA_CLIENT_ID=1300000000008484", "ASANA_CLIENT_SECRET=an-old-one", "ASANA_NEXT_CLIENT_SECRET=offline-local-app",
 		"ASANA_SCOPES=default", "ASANA_BASE_URL=" + other.asanaURL, "ASANA_ISSUER=" + other.asanaURL + "/api/1.0",
 	}, "-addr", addr)
 	if p.asanaURL != "" {
-		t.Errorf("got offline Asana at %s, want none", p.asanaURL)
+		t.Errorf("got an offline Asana at %s, want none", p.asanaURL)
 	}
 	p.asanaURL = other.asanaURL
 	b := newBrowser(t)
@@ -89,7 +90,7 @@ func TestUnusedVariables(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"ASANA_BASE_URL=https://app.asana.com", "ASANA_SCOPES=tasks:read openid", "SIGN_IN=links"}, "-allow-non-loopback", "-host", "x")
 	b := newBrowser(t)
-	if a := b.ask("GET", p.publicURL+"/authorize", ""); a.status != http.StatusBadRequest {
+	if a := b.mustSend("GET", p.publicURL+"/authorize", ""); a.status != http.StatusBadRequest {
 		t.Errorf("SIGN_IN=links without a link: got status %d, want 400", a.status)
 	}
 	p.terminate()

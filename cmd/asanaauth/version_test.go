@@ -11,17 +11,18 @@ import (
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	code, stdout, stderr := outcome(t, nil, "version")
+	code, stdout, stderr := runCommand(t, nil, "version")
 	if code != 0 || !regexp.MustCompile(`^asanaauth (v\d|\(devel\)).*\n$`).MatchString(stdout) || stderr != "" {
 		t.Errorf("exit %d, stdout %q, stderr %q; want 0, a version, no error", code, stdout, stderr)
 	}
 }
 
-// The version is the one of the git clone, unless the linker sets it.
+// TestVersionOfBuild checks that a build in a git clone has the version of the clone,
+// unless a linker flag sets another version.
 func TestVersionOfBuild(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("it builds the command four times")
+		t.Skip("builds the command four times")
 	}
 	clone := newClone(t)
 	commit := git(t, clone, "rev-parse", "HEAD")
@@ -45,8 +46,8 @@ func TestVersionOfBuild(t *testing.T) {
 	wantVersion(t, clone, "", `^asanaauth \(devel\)$`)
 }
 
-// wantVersion builds the command in the folder, with the linked version if it is not
-// empty, and checks what "asanaauth version" prints.
+// wantVersion builds the command in the folder and checks the output of "asanaauth
+// version". If linked is not empty, a linker flag sets the version.
 func wantVersion(t *testing.T, folder, linked, want string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "asanaauth")
@@ -66,8 +67,8 @@ func wantVersion(t *testing.T, folder, linked, want string) {
 	}
 }
 
-// newClone returns a git repository with one commit, which has the sources of this
-// module as they are now.
+// newClone creates a git repository and returns its path. Its only commit contains the
+// current sources of this module.
 func newClone(t *testing.T) string {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -94,7 +95,7 @@ func newClone(t *testing.T) string {
 	return clone
 }
 
-// git runs git in the folder and returns its output without the final newline.
+// git runs a git command in the folder and returns its output without the final newline.
 func git(t *testing.T, folder string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)

@@ -1,7 +1,7 @@
 // Package commandline parses command lines that have flags and arguments in any order.
 //
-// The flag package stops at the first argument. Parse continues after it, so that
-// "import FILE -dry-run" and "import -dry-run FILE" mean the same.
+// The flag package stops at the first argument that is not a flag. [Parse] continues, so
+// "import FILE -dry-run" has the same meaning as "import -dry-run FILE".
 package commandline
 
 import (
@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// Parse parses args into the flags of set and returns the arguments between them.
-// Everything after "--" is an argument.
+// Parse parses the flags in args with set, and returns the other arguments. Everything
+// after "--" is an argument.
 //
-// If args ask for help, Parse returns the help text, which is head followed by the
-// flags. It returns an error if args do not fit set, or do not have exactly want
-// arguments. The error does not repeat arguments, because one may be a token in the
-// wrong place.
+// If args contains -h or -help, Parse returns a help text. The text is head, followed by
+// the descriptions of the flags. Parse returns an error if set does not accept a flag, or
+// if the number of arguments is not want. The error does not repeat arguments, because a
+// user may type a token as an argument by mistake.
 func Parse(set *flag.FlagSet, head string, args []string, want int) (arguments []string, help string, err error) {
 	var text strings.Builder
 	set.Init(set.Name(), flag.ContinueOnError)

@@ -12,9 +12,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
 )
 
-// onAWS opens the deployment that the environment variables name. It reads the variables
-// of the functions, with the same rules. It takes AWS credentials and the region from
-// the SDK's default sources: variables, profiles and SSO.
+// onAWS opens the deployment on AWS that the environment variables identify. They are the
+// same variables that the Lambda functions read. onAWS gets AWS credentials and the
+// region from the SDK's default sources: environment variables, profiles and SSO.
 func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger) (*Deployment, error) {
 	r := env.NewReader(lookup)
 	o := onaws.Options{
@@ -47,8 +47,8 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 	return &Deployment{Connections: d.Connections(), Rows: d.Scanner(), close: func() error { return nil }}, nil
 }
 
-// keyCacheTTL reads KEY_CACHE_TTL. The variable disables the cache with 0, and
-// [onaws.Options] with a negative duration.
+// keyCacheTTL reads KEY_CACHE_TTL. If the variable is 0, the cache is disabled, and
+// keyCacheTTL returns a negative duration, as [onaws.Options] requires.
 func keyCacheTTL(r *env.Reader) time.Duration {
 	if d := r.Duration("KEY_CACHE_TTL", 5*time.Minute, 0, time.Hour); d > 0 {
 		return d

@@ -1,7 +1,7 @@
-// Package deployment opens the deployment that an operator's command works on.
+// Package deployment opens the deployment on which an operator's command works.
 //
-// By default, that is the deployment on AWS named by the environment variables of the
-// functions. With the flag -data, it is a data folder of "asanaauth local".
+// By default, this is a deployment on AWS, which environment variables identify. With the
+// flag -data, it is a data folder of "asanaauth local".
 package deployment
 
 import (
@@ -16,26 +16,27 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Deployment is an open deployment. Callers must close it.
+// Deployment is an open deployment. The caller must call [Deployment.Close].
 type Deployment struct {
 	Connections *connection.Connections
 	Rows        store.Scanner
 	close       func() error
 }
 
-// Close closes the data folder, if the deployment has one.
+// Close closes the data folder. For a deployment on AWS, Close does nothing.
 func (d *Deployment) Close() error { return d.close() }
 
-// Where selects a deployment. The zero value selects the one on AWS.
+// Where selects a deployment. The zero value selects the deployment on AWS.
 type Where struct {
 	folder string // data folder of "asanaauth local"; empty for the deployment on AWS
 }
 
-// AddFlag defines the flag -data, which selects a data folder.
+// AddFlag defines the flag -data in set. The flag makes w select a data folder.
 func (w *Where) AddFlag(set *flag.FlagSet) {
 	set.Func("data", "use the data `folder` of \"asanaauth local\", which must not be running, instead of the deployment on AWS", func(folder string) error {
 		if folder == "" {
-			// In a script, -data "$UNSET" must not select the deployment on AWS.
+			// If a script passes -data "$FOLDER" without setting FOLDER, the command must
+			// not work on the deployment on AWS.
 			return errors.New("must not be empty")
 		}
 		w.folder = folder
@@ -43,9 +44,10 @@ func (w *Where) AddFlag(set *flag.FlagSet) {
 	})
 }
 
-// Open opens the deployment. lookup returns environment variables, like [os.LookupEnv].
-// If the data folder does not exist, Open creates it if create is true, and returns an
-// error otherwise. Errors do not contain values of variables.
+// Open opens the selected deployment. lookup returns environment variables, like
+// [os.LookupEnv]. If the data folder does not exist and create is true, Open creates the
+// folder. If create is false, Open returns an error. Errors do not contain values of
+// environment variables.
 func (w Where) Open(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger, create bool) (*Deployment, error) {
 	if w.folder == "" {
 		return onAWS(ctx, lookup, log)

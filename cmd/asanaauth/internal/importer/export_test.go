@@ -8,20 +8,21 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 )
 
-// Import imports a line in tests.
+// Import is the type of a function that imports a line in tests.
 type Import func(ctx context.Context, line int64, r connection.ImportRequest) error
 
-// RunWith imports the lines of in with do instead of a deployment.
+// RunWith imports the lines of in. It calls do for each line instead of importing into a
+// deployment.
 func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers int, do Import) error {
 	r := newRun(func(ctx context.Context, l line) (entry, error) {
 		return entry{Line: l.number, Status: imported}, do(ctx, l.number, l.request)
 	}, workers, newReport(out))
 	stop := r.report.showProgress(stderr)
 	defer stop()
-	return r.all(ctx, in)
+	return r.importAll(ctx, in)
 }
 
-// Parse parses one line.
+// Parse parses one line of an import file.
 func Parse(text string) (connection.ImportRequest, error) {
 	var err error
 	for l := range lines(strings.NewReader(text), &err) {

@@ -56,7 +56,7 @@ Flags:
 
 `
 
-// maxParallel is the largest value of -parallel.
+// maxParallel is the maximum value of the flag -parallel.
 const maxParallel = 64
 
 // Command is a parsed command line of "asanaauth import".
@@ -67,9 +67,9 @@ type Command struct {
 	parallel int
 }
 
-// ParseCommand parses the arguments after "import". If they ask for help, it returns the
-// help text. An error is a message for the user. It does not repeat arguments, because
-// one may be a token in the wrong place.
+// ParseCommand parses the arguments that follow "import". If they contain -h or -help, it
+// returns the help text. An error is a message for the user. The message does not repeat
+// arguments, because a user may type a token as an argument by mistake.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	set := flag.NewFlagSet("import", flag.ContinueOnError)
 	c.where.AddFlag(set)

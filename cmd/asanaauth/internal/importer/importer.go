@@ -1,8 +1,9 @@
-// Package importer implements "asanaauth import", which imports many Asana credentials
-// into a deployment.
+// Package importer implements the command "asanaauth import", which imports a file of
+// Asana credentials into a deployment.
 //
-// It keeps no state of its own. [connection.Connections.Import] recognizes a credential
-// that it imported before, so users can run the same file again after a failure.
+// The command stores no progress. [connection.Connections.Import] recognizes a credential
+// that has already been imported. Therefore users can import the same file again after a
+// failure.
 package importer
 
 import (
@@ -26,10 +27,10 @@ const (
 	othersBits    = 0o077 // permissions of users other than the file's owner
 )
 
-// Run imports the lines of the file and prints a report entry for each on stdout. lookup
-// returns environment variables, like [os.LookupEnv]. Run returns an error if it did not
-// import every line. When ctx is canceled, Run finishes the lines in progress and starts
-// no others.
+// Run imports each line of the file and prints a report entry for each line on stdout.
+// lookup returns environment variables, like [os.LookupEnv]. If a line could not be
+// imported, Run returns an error after the last line. When ctx is canceled, Run finishes
+// the lines in progress and does not start other lines.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) error {
 	in, err := c.open(stdin, stderr)
 	if err != nil {
@@ -44,13 +45,13 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 	defer d.Close()
 	r := newRun(c.one(d.Connections), c.parallel, newReport(stdout))
 	stop := r.report.showProgress(stderr)
-	err = r.all(ctx, in)
+	err = r.importAll(ctx, in)
 	stop()
 	return err
 }
 
-// open opens the file. Its errors do not repeat the name, because users put a token there
-// by mistake.
+// open opens the file. Its errors do not repeat the file name, because a user may type a
+// token as the file name by mistake.
 func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) {
 	if c.file == "-" {
 		return io.NopCloser(stdin), nil
@@ -74,7 +75,8 @@ func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) 
 	return f, nil
 }
 
-// one returns the function that imports a line, or only checks it with -dry-run.
+// one returns the function that imports a line. With -dry-run, the function only checks
+// the line.
 func (c Command) one(conns *connection.Connections) func(context.Context, line) (entry, error) {
 	return func(ctx context.Context, l line) (entry, error) {
 		if c.dryRun {
@@ -86,14 +88,14 @@ func (c Command) one(conns *connection.Connections) func(context.Context, line) 
 		}
 		got, err := conns.Import(ctx, l.request)
 		if got.Already {
-			return done(l.number, already, got.Details), err
+			return importedEntry(l.number, already, got.Details), err
 		}
-		return done(l.number, imported, got.Details), err
+		return importedEntry(l.number, imported, got.Details), err
 	}
 }
 
-// showProgress prints the counts of the report every two seconds, and once more when
-// stop is called.
+// showProgress prints the report's counts every two seconds, and a last time when stop is
+// called.
 func (r *report) showProgress(stderr io.Writer) (stop func()) {
 	ticker, ended := time.NewTicker(progressEvery), make(chan struct{})
 	var printing sync.WaitGroup
@@ -115,13 +117,14 @@ func (r *report) showProgress(stderr io.Writer) (stop func()) {
 	}
 }
 
-// run is an import of one file.
+// run imports one file.
 type run struct {
 	one     func(context.Context, line) (entry, error)
 	workers int
 	report  *report
-	// tokens are semaphores, by the first byte of the refresh token's hash. They keep
-	// lines of different owners from using the same token at the same time.
+	// tokens contains semaphores. The index is the first byte of a refresh token's hash.
+	// A worker holds the semaphore while it imports the token, so two workers never
+	// import the same token at the same time.
 	tokens [256]chan struct{}
 }
 
@@ -133,10 +136,10 @@ func newRun(one func(context.Context, line) (entry, error), workers int, report 
 	return r
 }
 
-// all sends each line to a worker and waits for all workers. The lines of one owner go
-// to the same worker in the order of the file, because a later one may replace an
-// earlier one.
-func (r *run) all(outer context.Context, in io.Reader) error {
+// importAll sends each line to a worker and waits for all workers. All lines of one owner
+// go to the same worker, in the order of the file, because a later line may replace an
+// earlier line's connection.
+func (r *run) importAll(outer context.Context, in io.Reader) error {
 	ctx, stop := context.WithCancelCause(outer)
 	defer stop(nil)
 	queues := make([]chan line, r.workers)
@@ -145,7 +148,7 @@ func (r *run) all(outer context.Context, in io.Reader) error {
 		queues[i] = make(chan line)
 		workers.Go(func() {
 			for l := range queues[i] {
-				if err := r.work(ctx, l); err != nil {
+				if err := r.importLine(ctx, l); err != nil {
 					stop(err)
 				}
 			}
@@ -156,7 +159,7 @@ func (r *run) all(outer context.Context, in io.Reader) error {
 		close(q)
 	}
 	workers.Wait()
-	switch n := r.report.bad(); {
+	switch n := r.report.failures(); {
 	case outer.Err() != nil:
 		return errors.New("interrupted before the end of FILE: run the command again to continue")
 	case ctx.Err() != nil:
@@ -169,8 +172,8 @@ func (r *run) all(outer context.Context, in io.Reader) error {
 	return nil
 }
 
-// feed sends lines to the queues until the file ends or ctx is canceled. If a read blocks
-// when ctx is canceled, as on a terminal, feed returns without waiting for it.
+// feed sends lines to the queues until the file ends or ctx is canceled. When ctx is
+// canceled, feed does not wait for a blocked read, for example from a terminal.
 func (r *run) feed(ctx context.Context, in io.Reader, queues []chan line) error {
 	read := make(chan line)
 	var err error
@@ -201,7 +204,7 @@ func (r *run) feed(ctx context.Context, in io.Reader, queues []chan line) error 
 	}
 }
 
-// worker returns the index of the worker for an owner, from 0 to of-1.
+// worker returns the index of the worker for an owner. of is the number of workers.
 func worker(owner string, of int) int {
 	h := fnv.New32a()
 	io.WriteString(h, owner)

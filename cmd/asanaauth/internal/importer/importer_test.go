@@ -24,9 +24,9 @@ type reported struct {
 	Status, Type, Reason string
 }
 
-// imported imports the lines of in with do. It returns the report entries by line number,
-// what was written to stderr, and the error of the import.
-func imported(t *testing.T, ctx context.Context, in io.Reader, workers int, do importer.Import) (report map[int64]reported, progress string, err error) {
+// runImport imports the lines of in with do. It returns the report's entries by line
+// number, the text on stderr, and the error from the import.
+func runImport(t *testing.T, ctx context.Context, in io.Reader, workers int, do importer.Import) (report map[int64]reported, progress string, err error) {
 	t.Helper()
 	var out, stderr bytes.Buffer
 	err = importer.RunWith(ctx, in, &out, &stderr, workers, do)
@@ -44,8 +44,8 @@ func imported(t *testing.T, ctx context.Context, in io.Reader, workers int, do i
 	return report, stderr.String(), err
 }
 
-// owned returns a file with one line for each owner.
-func owned(owners ...string) io.Reader {
+// linesFor returns an import file with one line for each owner.
+func linesFor(owners ...string) io.Reader {
 	var text strings.Builder
 	for _, o := range owners {
 		fmt.Fprintf(&text, "{\"owner\":%q,\"token\":\"t\",\"kind\":\"personal_access_token\"}\n", o)
@@ -73,7 +73,7 @@ func TestParse(t *testing.T) {
 		`{"owner":"o",` + token:                                      "must be a JSON object",
 		`["owner"]`:                                                  "must be a JSON object",
 		`1/2:hunter2`:                                                "must be a JSON object",
-		`{"owner":"acme \ud800",` + token + `}`:                      "owner must be a string", // half of a character
+		`{"owner":"acme \ud800",` + token + `}`:                      "owner must be a string", // a lone surrogate
 		`{"owner":"",` + token + `}`:                                 "owner must not be empty",
 		`{"owner":"o"}`:                                              "one of these members: token, refresh_token",
 		"{\"owner\":\"\xff\"," + token + "}":                         "valid UTF-8",
@@ -102,14 +102,15 @@ func detail(err error) string {
 	return e.Detail
 }
 
-// Malformed lines are reported by number. The other lines are imported.
+// TestLines checks that malformed lines are reported with their line numbers, and that
+// the other lines are imported.
 func TestLines(t *testing.T) {
 	const head, tail = `{"owner":"`, `","refresh_token":"r"}`
 	fits := head + strings.Repeat("x", 64<<10-len(head)-len(tail)) + tail
 	in := strings.NewReader("\n{}\r\n  \n" + fits + "\r\n" + fits + " \n" + strings.Repeat("x", 200<<10) + "\nnonsense\n" + `{"owner":"last","refresh_token":"r"}`)
 	var mu sync.Mutex
 	var got []int64
-	report, progress, err := imported(t, t.Context(), in, 3, func(_ context.Context, line int64, _ connection.ImportRequest) error {
+	report, progress, err := runImport(t, t.Context(), in, 3, func(_ context.Context, line int64, _ connection.ImportRequest) error {
 		mu.Lock()
 		defer mu.Unlock()
 		got = append(got, line)
@@ -129,8 +130,8 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// Lines of one owner are imported in order. Lines of different owners are imported
-// concurrently.
+// TestOwnersInOrder checks that the lines of one owner are imported in order, and that
+// lines of different owners are imported concurrently.
 func TestOwnersInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var owners []string
@@ -139,7 +140,7 @@ func TestOwnersInOrder(t *testing.T) {
 		}
 		var mu sync.Mutex
 		busy, most, last := map[string]bool{}, 0, map[string]int64{}
-		_, _, err := imported(t, t.Context(), owned(owners...), 4, func(_ context.Context, line int64, r connection.ImportRequest) error {
+		_, _, err := runImport(t, t.Context(), linesFor(owners...), 4, func(_ context.Context, line int64, r connection.ImportRequest) error {
 			mu.Lock()
 			if busy[r.Owner] || last[r.Owner] > line {
 				t.Errorf("line %d of %s is out of order, or concurrent with another line of the owner", line, r.Owner)
@@ -159,8 +160,8 @@ func TestOwnersInOrder(t *testing.T) {
 	})
 }
 
-// Two lines with the same refresh token are not imported concurrently, even if their
-// owners differ.
+// TestOneTokenOnceAtATime checks that two lines with the same refresh token are not
+// imported concurrently, even if their owners differ.
 func TestOneTokenOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text strings.Builder
@@ -169,7 +170,7 @@ func TestOneTokenOnceAtATime(t *testing.T) {
 		}
 		var mu sync.Mutex
 		busy, most := map[string]bool{}, 0
-		_, _, err := imported(t, t.Context(), strings.NewReader(text.String()), 4, func(_ context.Context, line int64, r connection.ImportRequest) error {
+		_, _, err := runImport(t, t.Context(), strings.NewReader(text.String()), 4, func(_ context.Context, line int64, r connection.ImportRequest) error {
 			token := r.RefreshToken.Reveal()
 			mu.Lock()
 			if busy[token] {
@@ -208,7 +209,7 @@ func TestTemporaryFailuresAreRetried(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began, calls := time.Now(), 0
-				report, _, err := imported(t, t.Context(), owned("o"), 2, func(context.Context, int64, connection.ImportRequest) error {
+				report, _, err := runImport(t, t.Context(), linesFor("o"), 2, func(context.Context, int64, connection.ImportRequest) error {
 					if calls++; calls <= len(c.fails) {
 						return c.fails[calls-1]
 					}
@@ -228,12 +229,13 @@ func TestTemporaryFailuresAreRetried(t *testing.T) {
 	}
 }
 
-// An interruption finishes the lines in progress and starts no others.
+// TestInterruption checks that an interrupted import finishes the lines in progress and
+// does not start other lines.
 func TestInterruption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(1500*time.Millisecond, cancel)
-		report, _, err := imported(t, ctx, owned("a", "b", "c", "d", "e", "f", "g", "h"), 1, func(ctx context.Context, _ int64, _ connection.ImportRequest) error {
+		report, _, err := runImport(t, ctx, linesFor("a", "b", "c", "d", "e", "f", "g", "h"), 1, func(ctx context.Context, _ int64, _ connection.ImportRequest) error {
 			time.Sleep(time.Second)
 			return ctx.Err()
 		})
@@ -246,30 +248,31 @@ func TestInterruption(t *testing.T) {
 	})
 }
 
-// An interruption ends the wait before a retry. It does not wait for a blocked read of a
-// terminal.
+// TestInterruptionOfWaiting checks that an interruption ends the wait before a retry. The
+// import must not wait for a blocked read from a terminal either.
 func TestInterruptionOfWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		terminal, typed := io.Pipe()
-		go io.Copy(typed, owned("a"))
+		go io.Copy(typed, linesFor("a"))
 		began := time.Now()
-		report, _, err := imported(t, ctx, terminal, 2, func(context.Context, int64, connection.ImportRequest) error {
+		report, _, err := runImport(t, ctx, terminal, 2, func(context.Context, int64, connection.ImportRequest) error {
 			return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: time.Hour}
 		})
 		if r := report[1]; r.Status != "failed" || err == nil || time.Since(began) > time.Second {
 			t.Errorf("got %+v, %v after %v; want a failed line, an error, within a second", r, err, time.Since(began))
 		}
-		typed.Close() // ends the blocked read
+		typed.Close() // makes the blocked read return
 	})
 }
 
-// The import stops if every line would fail, or if the report cannot be written.
+// TestStops checks that the import stops early in two cases: if every line would fail,
+// and if the report cannot be written.
 func TestStops(t *testing.T) {
 	many := slices.Repeat([]string{"o"}, 100)
 	calls := 0
-	report, _, err := imported(t, t.Context(), owned(many...), 1, func(context.Context, int64, connection.ImportRequest) error {
+	report, _, err := runImport(t, t.Context(), linesFor(many...), 1, func(context.Context, int64, connection.ImportRequest) error {
 		calls++
 		return &asanaauth.Error{Kind: asanaauth.Misconfigured}
 	})
@@ -277,15 +280,15 @@ func TestStops(t *testing.T) {
 		t.Errorf("got %d calls, %d entries, %v; want 1, 1 and an error about the client secret", calls, len(report), err)
 	}
 	calls = 0
-	err = importer.RunWith(t.Context(), owned(many...), broken{}, io.Discard, 1, func(context.Context, int64, connection.ImportRequest) error {
+	err = importer.RunWith(t.Context(), linesFor(many...), broken{}, io.Discard, 1, func(context.Context, int64, connection.ImportRequest) error {
 		calls++
 		return nil
 	})
 	if calls != 1 || err == nil || !strings.Contains(err.Error(), "writing the report") {
 		t.Errorf("got %d calls, %v; want 1 and an error about the report", calls, err)
 	}
-	if _, _, err := imported(t, t.Context(), io.MultiReader(owned("o"), failing{}), 1, func(context.Context, int64, connection.ImportRequest) error { return nil }); err == nil || !strings.Contains(err.Error(), "reading FILE") {
-		t.Errorf("got %v, want an error of reading FILE", err)
+	if _, _, err := runImport(t, t.Context(), io.MultiReader(linesFor("o"), failing{}), 1, func(context.Context, int64, connection.ImportRequest) error { return nil }); err == nil || !strings.Contains(err.Error(), "reading FILE") {
+		t.Errorf("got %v, want an error about reading FILE", err)
 	}
 }
 
@@ -299,7 +302,7 @@ func (failing) Read([]byte) (int, error) { return 0, errors.New("disk failure") 
 
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, progress, err := imported(t, t.Context(), owned(slices.Repeat([]string{"o"}, 9)...), 1, func(context.Context, int64, connection.ImportRequest) error {
+		_, progress, err := runImport(t, t.Context(), linesFor(slices.Repeat([]string{"o"}, 9)...), 1, func(context.Context, int64, connection.ImportRequest) error {
 			time.Sleep(time.Second + time.Millisecond)
 			return nil
 		})

@@ -11,21 +11,23 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// maxLine is the maximum length of a line in bytes, the same as for a body of the HTTP API.
+// maxLine is the maximum length of a line in bytes. Request bodies of the HTTP API have
+// the same limit.
 const maxLine = 64 << 10
 
-// line is a line of the file: its request, or the error of parsing it.
+// line is a parsed line of the file. If the line is malformed, err is set and request is
+// not.
 type line struct {
 	number  int64 // from 1
 	request connection.ImportRequest
-	err     error // an InvalidRequest, which does not repeat the line
+	err     error // an error with the kind InvalidRequest, which does not repeat the line
 }
 
-// lines returns the lines of a file, without blank ones. It holds only one line in
-// memory. If a read fails, the sequence ends and *err is the error.
+// lines returns the lines of a file, without blank lines. Only one line is in memory at a
+// time. If a read fails, the sequence ends and *err is set to the error.
 func lines(r io.Reader, err *error) iter.Seq[line] {
 	return func(yield func(line) bool) {
-		in := bufio.NewReaderSize(r, maxLine+2) // and \r\n
+		in := bufio.NewReaderSize(r, maxLine+2) // a line and \r\n
 		for number := int64(1); ; number++ {
 			text, tooLong, readErr := next(in)
 			if readErr != nil && readErr != io.EOF {
@@ -46,7 +48,8 @@ func lines(r io.Reader, err *error) iter.Seq[line] {
 	}
 }
 
-// next reads a line with its line ending. It skips a line that is too long.
+// next reads a line, including its line ending. If the line is too long, next skips it
+// and tooLong is true.
 func next(in *bufio.Reader) (text []byte, tooLong bool, err error) {
 	text, err = in.ReadSlice('\n')
 	for err == bufio.ErrBufferFull {

@@ -11,18 +11,18 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// status is the result of a line.
+// status is the result of importing a line.
 type status string
 
 const (
 	imported    status = "imported"
-	already     status = "already"      // the same credential was imported before
-	rejected    status = "rejected"     // a retry gives the same result unless the line or the deployment changes
+	already     status = "already"      // the credential had already been imported
+	rejected    status = "rejected"     // a retry fails too, unless the line or the deployment changes
 	failed      status = "failed"       // a retry may succeed
-	wouldImport status = "would-import" // a dry run found no error
+	wouldImport status = "would-import" // -dry-run found no error
 )
 
-// entry is a line of the report. No field can hold a token.
+// entry is a line of the report. Its fields never contain a token.
 type entry struct {
 	Line         int64               `json:"line"`
 	Status       status              `json:"status"`
@@ -32,14 +32,14 @@ type entry struct {
 	Reason       string              `json:"reason,omitempty"`
 }
 
-// attribution is the Asana user as whom the connection acts.
+// attribution is the Asana user as which the connection acts.
 type attribution struct {
 	GID  string `json:"gid"`
 	Name string `json:"name,omitempty"`
 }
 
-// done returns the entry of a line that was imported, now or before.
-func done(number int64, s status, d asanaauth.Details) entry {
+// importedEntry returns the report entry for a line with the status imported or already.
+func importedEntry(number int64, s status, d asanaauth.Details) entry {
 	e := entry{Line: number, Status: s, Connection: d.ID}
 	if d.AttributedTo.GID != "" {
 		e.AttributedTo = &attribution{d.AttributedTo.GID, d.AttributedTo.Name.Reveal()}
@@ -47,9 +47,9 @@ func done(number int64, s status, d asanaauth.Details) entry {
 	return e
 }
 
-// undone returns the entry of a line that was not imported. It contains only the public
-// part of err.
-func undone(number int64, err error) entry {
+// failedEntry returns the report entry for a line that was not imported. From err, the
+// entry contains only the parts that users may see.
+func failedEntry(number int64, err error) entry {
 	e := entry{Line: number, Status: failed, Type: asanaauth.KindOf(err)}
 	var known *asanaauth.Error
 	if errors.As(err, &known) {
@@ -64,21 +64,22 @@ func undone(number int64, err error) entry {
 	return e
 }
 
-// report writes entries and counts them. It is safe for concurrent use.
+// report writes entries and counts them. A report is safe for concurrent use.
 type report struct {
 	out   io.Writer
 	begun time.Time
 
 	mu     sync.Mutex
 	counts map[status]int
-	err    error // the first error of writing to out
+	err    error // the first error from writing to out
 }
 
 func newReport(out io.Writer) *report {
 	return &report{out: out, begun: time.Now(), counts: map[status]int{}}
 }
 
-// add writes an entry. If this or an earlier write failed, it returns the first error.
+// add writes an entry. If this write or an earlier write has failed, add returns the
+// first error.
 func (r *report) add(e entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +92,8 @@ func (r *report) add(e entry) error {
 	return r.err
 }
 
-// String returns the counts of the lines so far, by status, and the rate.
+// String returns the number of entries with each status, and the number of lines per
+// second.
 func (r *report) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,8 +109,8 @@ func (r *report) String() string {
 	return fmt.Sprintf("%d lines%s; %.1f per second", all, text, rate)
 }
 
-// bad returns the number of lines that were not imported.
-func (r *report) bad() int {
+// failures returns the number of lines that were rejected or failed.
+func (r *report) failures() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.counts[rejected] + r.counts[failed]

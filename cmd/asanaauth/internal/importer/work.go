@@ -10,23 +10,24 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// A temporary failure of a line is retried with a backoff that doubles each time. The
-// waits add up to about a minute, or to more if Asana sends Retry-After.
+// A line that fails temporarily is retried. The delay before each retry is twice the
+// previous delay. All delays together take about a minute. If Asana sends Retry-After,
+// they may take longer.
 const (
 	maxTries     = 5
 	firstBackoff = 2 * time.Second
 	maxBackoff   = 5 * time.Minute
 )
 
-// work imports a line and reports the result. If it returns an error, the import must
-// stop.
-func (r *run) work(ctx context.Context, l line) error {
+// importLine imports a line and writes the result to the report. If importLine returns an
+// error, the whole import must stop.
+func (r *run) importLine(ctx context.Context, l line) error {
 	if ctx.Err() != nil {
-		return nil // canceled: the next run imports it
+		return nil // canceled: the next run of the command imports the line
 	}
-	e, err := r.try(ctx, l)
+	e, err := r.importWithRetries(ctx, l)
 	if err != nil {
-		e = undone(l.number, err)
+		e = failedEntry(l.number, err)
 	}
 	if err := r.report.add(e); err != nil {
 		return err
@@ -37,15 +38,15 @@ func (r *run) work(ctx context.Context, l line) error {
 	return nil
 }
 
-// try imports a line and retries temporary failures. It does not cancel an import that
-// has started: Asana may have rotated its refresh token already, and the new one would
-// be lost.
-func (r *run) try(ctx context.Context, l line) (entry, error) {
+// importWithRetries imports a line and retries temporary failures. An import that has
+// started is not canceled with ctx. Asana may already have rotated the refresh token, and
+// canceling would lose the new token.
+func (r *run) importWithRetries(ctx context.Context, l line) (entry, error) {
 	if l.err != nil {
 		return entry{}, l.err
 	}
 	for n := 1; ; n++ {
-		e, err := r.alone(context.WithoutCancel(ctx), l)
+		e, err := r.importExclusively(context.WithoutCancel(ctx), l)
 		wait, temporary := backoff(err, n)
 		if !temporary || n == maxTries || !pause(ctx, wait) {
 			return e, err
@@ -53,9 +54,10 @@ func (r *run) try(ctx context.Context, l line) (entry, error) {
 	}
 }
 
-// alone imports a line while no other line uses the same refresh token. If Asana rotates
-// refresh tokens, only one of two concurrent uses would succeed.
-func (r *run) alone(ctx context.Context, l line) (entry, error) {
+// importExclusively imports a line. It waits until no other worker imports the same
+// refresh token. If Asana rotates refresh tokens, only one of two concurrent requests
+// with the token succeeds.
+func (r *run) importExclusively(ctx context.Context, l line) (entry, error) {
 	if token := l.request.RefreshToken; !token.IsZero() {
 		free := r.tokens[sha256.Sum256([]byte(token.Reveal()))[0]]
 		free <- struct{}{}
@@ -64,7 +66,7 @@ func (r *run) alone(ctx context.Context, l line) (entry, error) {
 	return r.one(ctx, l)
 }
 
-// backoff returns the delay before retry n, and whether err is temporary.
+// backoff returns the delay before retry n, and whether err is a temporary error.
 func backoff(err error, n int) (time.Duration, bool) {
 	var e *asanaauth.Error
 	if !errors.As(err, &e) || e.Kind != asanaauth.TryAgain && e.Kind != asanaauth.AsanaUnavailable {
@@ -75,7 +77,8 @@ func backoff(err error, n int) (time.Duration, bool) {
 	return min(max(wait, e.RetryAfter), maxBackoff), true
 }
 
-// pause waits for d. It returns false if ctx is canceled first.
+// pause waits for the duration d. If ctx is canceled during the wait, pause returns false
+// immediately.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -7,12 +7,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// backendCaller is the caller in audit lines. All backends share one key, so they share
-// this name.
+// backendCaller is the caller in audit lines for backend requests. All backends use the
+// same key, so they cannot be distinguished.
 const backendCaller = "local"
 
-// backendIdentity returns a function that authenticates requests by the backend key. It
-// replaces API Gateway's IAM authorizer.
+// backendIdentity returns a function that authenticates requests with the backend key. On
+// AWS, API Gateway's IAM authorizer does this.
 func backendIdentity(key secret.String) func(*http.Request) (caller string, ok bool) {
 	return func(r *http.Request) (string, bool) {
 		sent := keyOf(r.Header)
@@ -20,10 +20,10 @@ func backendIdentity(key secret.String) func(*http.Request) (caller string, ok b
 	}
 }
 
-// keyOf returns the backend key of a request: its Bearer token (RFC 6750 section 2.1), or
-// the access key id of its SigV4 signature. The signature itself is not checked, so a
-// client for AWS works with any secret. keyOf returns the zero String if the request has
-// no key or several Authorization headers.
+// keyOf returns the backend key in the Authorization header of a request. The key is a
+// Bearer token (RFC 6750 section 2.1), or the access key ID of a SigV4 signature. The
+// signature is not checked, so an AWS client can use any secret access key. keyOf returns
+// the zero String if the request has no key, or more than one Authorization header.
 func keyOf(h http.Header) secret.String {
 	values := h.Values("Authorization")
 	if len(values) != 1 {
@@ -39,8 +39,9 @@ func keyOf(h http.Header) secret.String {
 	return secret.String{}
 }
 
-// accessKeyID returns the KEY of "Credential=KEY/20261231/eu-central-1/execute-api/aws4_request,
-// SignedHeaders=…, Signature=…".
+// accessKeyID returns KEY if parts is
+// "Credential=KEY/20261231/eu-central-1/execute-api/aws4_request, SignedHeaders=…,
+// Signature=…".
 func accessKeyID(parts string) secret.String {
 	for part := range strings.SplitSeq(parts, ",") {
 		if scope, ok := strings.CutPrefix(strings.TrimSpace(part), "Credential="); ok {
@@ -51,7 +52,7 @@ func accessKeyID(parts string) secret.String {
 	return secret.String{}
 }
 
-// isBackend reports whether the path of r is a backend route.
+// isBackend reports whether the path of r is a route for backends.
 func isBackend(r *http.Request) bool {
 	return r.URL.Path == "/links" || r.URL.Path == "/connections" || strings.HasPrefix(r.URL.Path, "/connections/")
 }

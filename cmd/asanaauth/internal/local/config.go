@@ -11,22 +11,22 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// config is the configuration from environment variables. It has the variables of the
-// functions that also apply to a single process. The client secrets are variables
-// themselves, instead of the ARN of a secret.
+// config contains the settings that environment variables make. Most variables are the
+// same as for the Lambda functions. The client secrets are values of variables, because
+// there is no Secrets Manager.
 type config struct {
 	publicURL    string
-	ownPublicURL bool // PUBLIC_URL is not set
+	ownPublicURL bool // PUBLIC_URL is not set, so publicURL is the default
 	installation string
 	keyCacheTTL  time.Duration
 	backendKey   secret.String
 	madeKey      bool // backendKey was generated
 
-	offline      bool // ASANA_CLIENT_ID is not set: use offline Asana
+	offline      bool // use the offline Asana, because ASANA_CLIENT_ID is not set
 	clientID     string
-	secrets      []secret.String // the current one, then the next one if it is set
-	baseURL      string          // empty until newOffline sets it to offline Asana's origin
-	issuer       string          // empty for baseURL + /api/1.0
+	secrets      []secret.String // the current secret and, if it is set, the next one
+	baseURL      string          // for the offline Asana, newOffline sets it
+	issuer       string          // if empty, the issuer is baseURL + "/api/1.0"
 	scopes       string
 	responseType string
 
@@ -37,8 +37,8 @@ type config struct {
 	sessionIdleTTL time.Duration
 }
 
-// readConfig reads the environment variables; r collects the errors. flagKey is the value
-// of -backend-key. ownURL is the default of PUBLIC_URL.
+// readConfig reads the environment variables with r, which collects the errors. flagKey
+// is the value of the flag -backend-key. ownURL is the default value of PUBLIC_URL.
 func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	c := config{
 		publicURL:    ownURL,
@@ -49,7 +49,8 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 		scopes:       "default",
 		responseType: r.OneOf("ASANA_RESPONSE_TYPE", "code", "code", "code id_token"),
 		linksOnly:    r.OneOf("SIGN_IN", "open", "open", "links") == "links",
-		// The idle lifetime is extended at most once an hour, so it is at least two.
+		// Sessions are extended at most once an hour, so a session may end up to an hour
+		// before its idle timeout. The minimum of two hours leaves at least one hour.
 		sessionTTL:     r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
 		sessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 	}
@@ -74,7 +75,8 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	return c
 }
 
-// readBackendKey sets the backend key from the flag, the variable or a random text.
+// readBackendKey sets c.backendKey. The key is the value of the flag, otherwise that of
+// the variable, otherwise a random text.
 func (c *config) readBackendKey(r *env.Reader, flagKey string) {
 	key := r.Optional("ASANAAUTH_BACKEND_KEY", "")
 	if key != "" && !validKey(key) {
@@ -89,8 +91,8 @@ func (c *config) readBackendKey(r *env.Reader, flagKey string) {
 	c.backendKey = secret.New(key)
 }
 
-// readAsana reads the credentials of the app at the real Asana. Offline Asana has a fixed
-// app, so readAsana does nothing for it.
+// readAsana reads the credentials of your Asana app. If the offline Asana is used,
+// readAsana does nothing, because the offline Asana has an app with fixed credentials.
 func (c *config) readAsana(r *env.Reader) {
 	if c.offline {
 		return
@@ -109,7 +111,8 @@ func (c *config) readAsana(r *env.Reader) {
 	}
 }
 
-// unused returns the names of variables that are set but ignored with offline Asana.
+// unused returns the names of variables that are set, but are ignored because the offline
+// Asana is used.
 func (c *config) unused(r *env.Reader) []string {
 	if !c.offline {
 		return nil
@@ -118,8 +121,8 @@ func (c *config) unused(r *env.Reader) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !r.Set(name) })
 }
 
-// page returns the URL of the page that this command serves.
+// page returns the URL of the command's own web page.
 func (c *config) page() string { return c.publicURL + "/" }
 
-// redirectURI returns the redirect URI that must be registered at Asana.
+// redirectURI returns the OAuth redirect URI. The Asana app must list it.
 func (c *config) redirectURI() string { return c.publicURL + "/callback" }

@@ -18,22 +18,22 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/bolt"
 )
 
-// The files of the data folder.
+// The names of the files in the data folder.
 const (
 	rowsFile  = "rows.db"            // the table
 	keyFile   = "local.key"          // the key that replaces KMS
-	asanaFile = "offline-asana.json" // the state of offline Asana
+	asanaFile = "offline-asana.json" // the state of the offline Asana
 )
 
 // data is the open data folder.
 type data struct {
 	folder string
-	rows   *bolt.Store // its file is locked, so only one process can use the folder
+	rows   *bolt.Store // locks rowsFile, so only one process can use the folder
 	key    *localkey.Key
 }
 
-// openData opens the data folder and creates it if it does not exist. An empty name
-// means the default folder below the user's cache directory.
+// openData opens the data folder. If the folder does not exist, openData creates it. If
+// folder is empty, openData uses a folder in the user's cache directory.
 func openData(folder string) (*data, error) {
 	if folder == "" {
 		cache, err := os.UserCacheDir()
@@ -62,9 +62,9 @@ func openData(folder string) (*data, error) {
 	return d, nil
 }
 
-// prepare creates the folder and makes it accessible only to its owner. It returns an
-// error, and does not change the mode, if the folder has files of other programs: it may
-// be a home directory.
+// prepare creates the folder and makes it accessible only to its owner. If the folder
+// contains files of other programs, it may be a home directory. In this case, prepare
+// returns an error and does not change the mode.
 func prepare(folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
@@ -90,8 +90,8 @@ func prepare(folder string) error {
 	return os.Chmod(folder, 0o700)
 }
 
-// isOurs reports whether name is a file of the data folder. Temporary files, which a
-// killed process may leave behind, have a suffix after the name.
+// isOurs reports whether name is the name of a file that this package creates. It accepts
+// suffixes such as ".tmp", because a killed process may leave temporary files.
 func isOurs(name string) bool {
 	for _, file := range []string{rowsFile, keyFile, asanaFile} {
 		if name == file || strings.HasPrefix(name, file+".") {
@@ -101,13 +101,13 @@ func isOurs(name string) bool {
 	return false
 }
 
-// path returns the path of a file in the folder.
+// path returns the path of a file in the data folder.
 func (d *data) path(file string) string { return filepath.Join(d.folder, file) }
 
-// Open opens a data folder for commands that work on its connections. It returns an error
-// if "asanaauth local" runs on the folder. Like "asanaauth local", it uses the real Asana
-// if ASANA_CLIENT_ID is set, and the offline Asana of the folder otherwise. lookup returns
-// environment variables, like [os.LookupEnv]. The caller must close the store.
+// Open opens a data folder for commands that work on its connections. If "asanaauth
+// local" is running on the folder, Open returns an error. If ASANA_CLIENT_ID is set, the
+// connections use the real Asana. Otherwise, they use the folder's offline Asana. lookup
+// returns environment variables, like [os.LookupEnv]. The caller must close the store.
 func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (*connection.Connections, *bolt.Store, error) {
 	r := env.NewReader(lookup)
 	c := config{
@@ -138,12 +138,12 @@ func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (
 	return nil, nil, errors.Join(err, d.rows.Close())
 }
 
-// asanaOf returns a client of the Asana that the configuration selects. It serves offline
-// Asana in memory, without a listener.
+// asanaOf returns a client for the real or the offline Asana, as c says. The client calls
+// the offline Asana in memory, without a listener.
 func (c *config) asanaOf(d *data) (*asana.Client, error) {
 	var transport http.RoundTripper = asanaTransport()
 	if c.offline {
-		// The transport never dials this origin.
+		// The client's transport never connects to this origin.
 		offline, err := newOffline(c, d.path(asanaFile), "http://"+loopback4.String())
 		if err != nil {
 			return nil, err

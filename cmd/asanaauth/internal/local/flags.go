@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// Flags is the parsed command line of "asanaauth local".
+// Flags contains the values of the flags of "asanaauth local".
 type Flags struct {
 	Addr             address  // address of the service
-	AsanaAddr        address  // address of offline Asana
-	Data             string   // data folder; empty for one below the user's cache directory
-	BackendKey       string   // empty for ASANAAUTH_BACKEND_KEY or a generated key
-	AllowNonLoopback bool     // allow addresses that other machines can reach
-	Hosts            []string // more Host headers to accept, with or without a port
+	AsanaAddr        address  // address of the offline Asana
+	Data             string   // data folder; if empty, a folder in the user's cache directory
+	BackendKey       string   // if empty, ASANAAUTH_BACKEND_KEY or a generated key is used
+	AllowNonLoopback bool     // allow Addr and AsanaAddr that other machines can reach
+	Hosts            []string // additional Host headers to accept, with or without a port
 }
 
-// address is an address to listen on. The unspecified IP address means all addresses, and
-// port 0 any free port.
+// address is an address to listen on. An unspecified IP address means all addresses. Port
+// 0 means any free port.
 type address struct {
 	IP   netip.Addr
 	Port uint16
@@ -65,8 +65,8 @@ Flags:
 
 `
 
-// ParseFlags parses the arguments after "local". If they ask for help, it returns the help
-// text. An error is a message for the user.
+// ParseFlags parses the arguments that follow "local". If they contain -h or -help, it
+// returns the help text. An error is a message for the user.
 func ParseFlags(args []string) (f Flags, help string, err error) {
 	var text strings.Builder
 	set := flag.NewFlagSet("local", flag.ContinueOnError)
@@ -109,8 +109,8 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 	return f, "", nil
 }
 
-// parseAddress parses IP:PORT. It also accepts localhost:PORT and, for all addresses,
-// :PORT.
+// parseAddress parses an address of the form IP:PORT. It also accepts localhost:PORT, and
+// it accepts :PORT for all addresses.
 func parseAddress(s string) (address, error) {
 	host, portText, err := net.SplitHostPort(s)
 	if err != nil {
@@ -133,15 +133,16 @@ func parseAddress(s string) (address, error) {
 	return address{ip.Unmap(), uint16(port)}, nil
 }
 
-// validKey reports whether s can be both a Bearer token (RFC 6750 section 2.1) and the
-// access key id of a SigV4 signature, which a slash would end.
+// validKey reports whether s can be a backend key. It must be valid as a Bearer token
+// (RFC 6750 section 2.1), and as the access key ID of a SigV4 signature. A slash would
+// end the access key ID.
 func validKey(s string) bool {
 	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 	return s != "" && strings.Trim(s, allowed) == ""
 }
 
-// checkHost returns an error if name is not a host name or IP address, with or without a
-// port.
+// checkHost returns an error if name is not a host name or an IP address. name may
+// include a port.
 func checkHost(name string) error {
 	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:[]"
 	if name == "" || strings.Trim(name, allowed) != "" {

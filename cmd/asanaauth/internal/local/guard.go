@@ -15,18 +15,21 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// guard checks the Host and the Origin of every request before it passes it on.
+// guard is a handler that checks the Host and the Origin of every request before it calls
+// next.
 //
-// It rejects requests for other host names, because an attacker can make a name resolve
-// to this machine (DNS rebinding). It rejects unsafe methods from pages of other origins.
-// The handlers of the functions check origins too, because they have no guard on AWS.
+// The guard rejects requests for other host names, because an attacker can make their own
+// host name resolve to this machine (DNS rebinding). It also rejects unsafe methods from
+// pages of other origins. The handlers in package httpapi check origins too, because on
+// AWS they run without a guard.
 type guard struct {
 	next    http.Handler
 	hosts   map[string]bool // accepted Host headers, in lower case
 	origins []string        // origins that may send unsafe methods
 	log     *slog.Logger
-	// anyOrigin is a path that accepts every Origin. It is /callback, because the page
-	// that posts to it has the policy no-referrer and so sends "Origin: null".
+	// anyOrigin is a path for which the guard accepts any Origin. It is /callback. The
+	// page that posts to /callback has the referrer policy no-referrer, so the browser
+	// sends "Origin: null".
 	anyOrigin string
 }
 
@@ -39,14 +42,15 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case isUnsafe(r) && r.URL.Path != g.anyOrigin && !g.sameOrigin(r):
 		refuseOrigin(w, r, g.log)
 	case path.Clean(r.URL.Path) != r.URL.Path && r.URL.Path != "/_offline/":
-		// The mux would redirect to the clean path.
+		// The mux would redirect to the clean path, so the guard responds itself.
 		httpapi.NewFailure(httpapi.Config{Log: g.log}, asanaauth.NotFound, "").ServeHTTP(w, r)
 	default:
 		g.next.ServeHTTP(w, r)
 	}
 }
 
-// isUnsafe reports whether the method of r may change something (RFC 9110 section 9.2.1).
+// isUnsafe reports whether the method of r is not a safe method (RFC 9110 section 9.2.1).
+// An unsafe method may change data.
 func isUnsafe(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -55,8 +59,8 @@ func isUnsafe(r *http.Request) bool {
 	return true
 }
 
-// sameOrigin reports whether r comes from an accepted origin or has no Origin. Only
-// browsers send an Origin.
+// sameOrigin reports whether the Origin of r is accepted. A request without an Origin is
+// accepted too, because it does not come from a web page.
 func (g *guard) sameOrigin(r *http.Request) bool {
 	for _, origin := range r.Header.Values("Origin") {
 		if !slices.Contains(g.origins, origin) {
@@ -66,7 +70,8 @@ func (g *guard) sameOrigin(r *http.Request) bool {
 	return true
 }
 
-// setHeaders sets the headers that every response has. Package httpapi sets the same ones.
+// setHeaders sets the response headers that this package's own handlers must send.
+// Package httpapi sets the same headers.
 func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -74,21 +79,21 @@ func setHeaders(h http.Header) {
 	h.Set("X-Request-Id", rand.Text())
 }
 
-// refuseOrigin responds with the problem forbidden-origin, like the frontend routes.
+// refuseOrigin responds with the problem forbidden-origin, like the routes for frontends.
 func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
 	w.Header().Add("Vary", "Origin")
 	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "A page from another origin sent this request, so it was rejected.").ServeHTTP(w, r)
 }
 
-// ownHosts returns the Host headers that a service on a port of this machine accepts:
-// loopback names, the address a, and the names in more. A name without a port is accepted
-// both without a port and with this one.
+// ownHosts returns the Host headers that a service on the given port accepts. They are
+// the loopback names, the address a, and the names in more. A name in more without a port
+// is accepted without a port and with the service's port.
 func ownHosts(a address, port uint16, more ...string) map[string]bool {
 	number := strconv.Itoa(int(port))
 	hosts := map[string]bool{}
 	add := func(name string) {
 		hosts[net.JoinHostPort(name, number)] = true
-		if port == 80 { // browsers omit it
+		if port == 80 { // browsers omit port 80
 			hosts[bracketed(name)] = true
 		}
 	}
@@ -108,7 +113,7 @@ func ownHosts(a address, port uint16, more ...string) map[string]bool {
 	return hosts
 }
 
-// bracketed returns name as the host of a URL, with brackets if it is an IPv6 address.
+// bracketed returns name in the form that URLs require. An IPv6 address gets brackets.
 func bracketed(name string) string {
 	if ip, err := netip.ParseAddr(name); err == nil && ip.Is6() {
 		return "[" + name + "]"
@@ -116,7 +121,7 @@ func bracketed(name string) string {
 	return name
 }
 
-// httpOrigins returns the http origins of hosts.
+// httpOrigins returns the origins with the scheme http and a host in hosts.
 func httpOrigins(hosts map[string]bool) []string {
 	var origins []string
 	for host := range hosts {

@@ -9,24 +9,24 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Kept describes the stored rows of one kind. It contains names of attributes, never their
-// values.
+// Kept describes the stored rows of one kind. It contains the names of attributes but not
+// their values.
 type Kept struct {
 	Kind       string   `json:"kind"`
 	Purpose    string   `json:"purpose"`
 	Rows       int      `json:"rows"`
-	Attributes []string `json:"attributes"` // attributes that are readable or a hash
-	Sealed     []string `json:"sealed"`     // attributes that are encrypted
+	Attributes []string `json:"attributes"` // names of attributes that are stored in plain text or as a hash
+	Sealed     []string `json:"sealed"`     // names of attributes that are encrypted
 }
 
 // rowKind describes a kind of row.
 type rowKind struct {
-	prefix, suffix string // prefix of the partition key, suffix of the sort key
+	prefix, suffix string // of the partition key and of the sort key
 	name, purpose  string
-	sealed         []string // attributes that are encrypted
+	sealed         []string // names of attributes that are encrypted
 }
 
-// rowKinds returns all kinds of rows, in the order in which a sign-in creates them.
+// rowKinds returns all kinds of rows, in the order in which the page shows them.
 func rowKinds() []rowKind {
 	return []rowKind{
 		{"l#", "", "link", "a sign-in link from a backend; holds the tokens until the backend redeems the connect code", []string{"held"}},
@@ -41,7 +41,7 @@ func rowKinds() []rowKind {
 	}
 }
 
-// kindOf returns the kind of the row with this key.
+// kindOf returns the kind of the row with the key k.
 func kindOf(k store.Key) rowKind {
 	for _, kind := range rowKinds() {
 		if strings.HasPrefix(k.PK, kind.prefix) && strings.HasSuffix(k.SK, kind.suffix) {
@@ -51,10 +51,11 @@ func kindOf(k store.Key) rowKind {
 	return rowKind{name: "row"}
 }
 
-// countKept scans all rows and counts them by kind.
+// countKept scans all rows and returns a description of each kind, with the number of
+// rows.
 func countKept(ctx context.Context, rows store.Scanner) ([]Kept, error) {
 	counts := map[string]int{}
-	names := map[string]map[string]bool{} // of attributes, by kind
+	names := map[string]map[string]bool{} // names of attributes, by kind
 	for cursor := ""; ; {
 		page, next, err := rows.Scan(ctx, cursor)
 		if err != nil {
@@ -82,7 +83,8 @@ func countKept(ctx context.Context, rows store.Scanner) ([]Kept, error) {
 	return kept, nil
 }
 
-// kept returns the description of rows of this kind, which have these attributes.
+// kept returns a description of the rows of kind k. names contains the attributes of
+// these rows.
 func (k rowKind) kept(rows int, names map[string]bool) Kept {
 	out := Kept{Kind: k.name, Purpose: k.purpose, Rows: rows, Attributes: []string{}, Sealed: []string{}}
 	for _, name := range slices.Sorted(maps.Keys(names)) {

@@ -1,4 +1,4 @@
 package local
 
-// CountKept counts stored rows by kind.
+// CountKept lets the tests call countKept.
 var CountKept = countKept

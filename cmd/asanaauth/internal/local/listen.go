@@ -12,11 +12,13 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// freePortTries is the number of attempts to find a port that is free at every address.
+// freePortTries is the maximum number of attempts to find a port that is free on every
+// address.
 const freePortTries = 10
 
-// listen opens listeners at the address and at both loopback addresses, all with the same
-// port. Browsers resolve "localhost" to either loopback address.
+// listen opens listeners on the address a and on both loopback addresses. All listeners
+// have the same port. Both loopback addresses are needed, because browsers may resolve
+// "localhost" to either of them.
 func listen(a address) (ls []net.Listener, port uint16, err error) {
 	for range freePortTries {
 		ls, port, err = listenOnce(a)
@@ -27,7 +29,8 @@ func listen(a address) (ls []net.Listener, port uint16, err error) {
 	return ls, port, err
 }
 
-// listenOnce is one attempt of listen.
+// listenOnce makes one attempt to open the listeners. If a.Port is 0, the first listener
+// chooses the port.
 func listenOnce(a address) ([]net.Listener, uint16, error) {
 	var ls []net.Listener
 	port := a.Port
@@ -43,14 +46,14 @@ func listenOnce(a address) ([]net.Listener, uint16, error) {
 	return ls, port, nil
 }
 
-// place is an argument of net.Listen.
+// place contains the network and the IP address for a call of net.Listen.
 type place struct {
 	network string
 	ip      netip.Addr
 }
 
-// host returns the host for net.Listen. It is empty for all addresses, because "::" fails
-// on machines without IPv6.
+// host returns the host part of the address for net.Listen. For all addresses, it returns
+// "", because listening on "::" fails on machines without IPv6.
 func (p place) host() string {
 	if p.ip == netip.IPv6Unspecified() {
 		return ""
@@ -58,8 +61,8 @@ func (p place) host() string {
 	return p.ip.String()
 }
 
-// places returns the places for listen. The address "::" includes all IPv4 addresses, as
-// in package net.
+// places returns the places on which listen opens listeners. As in package net, the
+// address "::" includes all IPv4 addresses.
 func places(ip netip.Addr) []place {
 	all := []place{{"tcp6", ip}}
 	if ip.Is4() {
@@ -78,7 +81,7 @@ func places(ip netip.Addr) []place {
 	return all
 }
 
-// hasIPv6 reports whether this machine has ::1. Containers often do not.
+// hasIPv6 reports whether this machine can listen on ::1. Many containers cannot.
 func hasIPv6() bool {
 	l, err := net.Listen("tcp6", net.JoinHostPort(loopback6.String(), "0"))
 	if err != nil {
@@ -94,14 +97,16 @@ func closeAll(ls []net.Listener) {
 	}
 }
 
-// listeners holds the open sockets of the service and, if it runs, of offline Asana.
+// listeners contains the open listeners of the service and, if it is used, of the offline
+// Asana.
 type listeners struct {
 	service, asana         []net.Listener
 	servicePort, asanaPort uint16
 }
 
-// openListeners opens the listeners, and those of offline Asana if offline is true. The
-// configuration depends on their ports.
+// openListeners opens the listeners of the service. If offline is true, it also opens the
+// listeners of the offline Asana. It is called before the configuration is read, because
+// the default of PUBLIC_URL contains the port.
 func openListeners(f Flags, offline bool) (*listeners, error) {
 	var l listeners
 	var err error
@@ -123,14 +128,16 @@ func (l *listeners) close() {
 	closeAll(l.asana)
 }
 
-// serviceURL returns the origin of the service. Its host differs from the one of offline
-// Asana, because cookies are shared between the ports of a host.
+// serviceURL returns the origin of the service. Its host is localhost, and the host of
+// the offline Asana is 127.0.0.1. The hosts must differ, because browsers share cookies
+// between all ports of a host.
 func (l *listeners) serviceURL() string { return "http://localhost" + portOf(l.servicePort) }
 
-// asanaURL returns the origin of offline Asana.
+// asanaURL returns the origin of the offline Asana.
 func (l *listeners) asanaURL() string { return "http://" + loopback4.String() + portOf(l.asanaPort) }
 
-// portOf returns the port part of an http origin, which is empty for port 80.
+// portOf returns the port part of an http origin, for example ":8484". For port 80, it
+// returns "".
 func portOf(port uint16) string {
 	if port == 80 {
 		return ""

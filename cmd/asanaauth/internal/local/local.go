@@ -1,13 +1,15 @@
-// Package local implements "asanaauth local", which runs asanaauth in one process.
+// Package local implements the command "asanaauth local", which runs asanaauth in one
+// process.
 //
-// It serves the HTTP handlers of the functions. It stores rows in a file instead of
-// DynamoDB and encrypts them with a local key instead of KMS. Unless the real Asana is
-// configured, it also serves offline Asana on an origin of its own. It is for one
-// developer on one machine, not for production.
+// The command uses the same HTTP handlers as the Lambda functions. It stores rows in a
+// file instead of DynamoDB. It encrypts them with a local key instead of KMS. Unless the
+// real Asana is configured, the command also serves an offline Asana, on another origin.
+// The command is for one developer on one machine. It is not for production.
 //
-// A request passes through listen.go, guard.go (which checks Host and Origin) and
-// parts.go (which has the mux and the handlers). The page of the command is in page.go
-// and routes.go, and the trace that it shows in trace.go and traced.go.
+// To follow a request, read listen.go, then guard.go, which checks Host and Origin, and
+// then parts.go, which contains the mux. The command also serves a web page, which
+// page.go and routes.go implement. The page shows a trace of requests, which trace.go and
+// traced.go implement.
 package local
 
 import (
@@ -21,12 +23,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// Run serves until ctx is canceled, and then finishes the requests in progress. When the
-// service accepts requests, Run prints "ready" and its URL as the last line on stdout. It
-// logs to stderr. lookup returns environment variables, like [os.LookupEnv].
+// Run serves requests until ctx is canceled. Then it finishes the requests in progress
+// and returns. When the service is ready for requests, Run prints "ready" and the
+// service's URL as the last line on stdout. Run logs to stderr. lookup returns
+// environment variables, like [os.LookupEnv].
 //
-// Every change is on disk before its response is sent, so that even a killed process
-// loses nothing that it responded with. An error is a message for the user.
+// Every change is written to disk before the response is sent. Therefore killing the
+// process loses no change that a response has confirmed. An error is a message for the
+// user.
 func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(stderr, nil)))
 	l, err := openListeners(f, !env.NewReader(lookup).Set("ASANA_CLIENT_ID"))
@@ -59,8 +63,8 @@ func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdou
 	})
 }
 
-// configure reads the environment variables and logs warnings about them. Its error
-// lists all variables that are missing or malformed.
+// configure reads the environment variables and logs warnings about them. Its error names
+// all variables that are missing or malformed.
 func configure(ctx context.Context, f Flags, l *listeners, lookup func(string) (string, bool), log *slog.Logger) (config, error) {
 	r := env.NewReader(lookup)
 	c := readConfig(r, f.BackendKey, l.serviceURL())
@@ -88,7 +92,7 @@ func configure(ctx context.Context, f Flags, l *listeners, lookup func(string) (
 	return c, nil
 }
 
-// newServers returns servers for the listeners. Each handler is behind a guard.
+// newServers returns servers for the listeners. A guard protects each handler.
 func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*servers, error) {
 	t := &trace{}
 	own := &ownRoutes{rows: d.rows, trace: t, log: log}
@@ -106,7 +110,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 		})
 	}
 	s.asanaURL = c.baseURL
-	r, err := newRooms(c, d, t, log)
+	r, err := newComponents(c, d, t, log)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +123,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 	own.addTo(mux)
 	hosts := ownHosts(f.Addr, l.servicePort, hostsOf(c, f)...)
 	s.add("asanaauth", l.service, &guard{
-		next:      traceRequests(t, theService, isProduct, mux),
+		next:      traceRequests(t, theService, isServiceRequest, mux),
 		hosts:     hosts,
 		origins:   append(httpOrigins(hosts), append(c.allowedOrigins, c.publicURL)...),
 		log:       log,
@@ -128,7 +132,8 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 	return s, nil
 }
 
-// hostsOf returns the accepted hosts that the user configured, with -host or PUBLIC_URL.
+// hostsOf returns the additional Host headers that the user has allowed with -host or
+// PUBLIC_URL.
 func hostsOf(c config, f Flags) []string {
 	hosts := append([]string{}, f.Hosts...)
 	if u, err := url.Parse(c.publicURL); err == nil && !c.ownPublicURL {

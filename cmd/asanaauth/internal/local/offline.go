@@ -7,16 +7,17 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The app of this service at offline Asana. The client id must not change, because each
-// connection stores the client id of its grant. The secret protects nothing.
+// The service's app at the offline Asana. The client ID must not change, because each
+// stored connection contains the client ID of its grant. The secret does not need to be
+// secret.
 const (
 	offlineClientID     = "1300000000008484"
 	offlineClientSecret = "offline-local-app"
 )
 
-// newOffline returns an offline Asana with one registered app, which has the redirect URI
-// and the scopes of c. It stores its state in file. newOffline also sets the base URL and
-// the credentials of c to those of offline Asana.
+// newOffline returns an offline Asana that stores its state in file. Its only app has the
+// redirect URI and the scopes in c. newOffline also sets c.baseURL to origin, and the
+// client ID and the secret in c to those of the app.
 func newOffline(c *config, file, origin string) (*asanatest.Asana, error) {
 	c.clientID, c.secrets, c.baseURL = offlineClientID, []secret.String{secret.New(offlineClientSecret)}, origin
 	return asanatest.New(asanatest.Options{

@@ -12,17 +12,18 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pagePolicy is the Content-Security-Policy of the page. It allows only the page's own
-// script and style, and requests to this origin.
+// pagePolicy is the Content-Security-Policy of the page. It allows only scripts, styles
+// and images from the page's own origin, and requests to this origin.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// pageData is the data of the page's template. The script fetches the rest.
+// pageData contains the values in the page's HTML template. The page's script fetches all
+// other data.
 type pageData struct {
 	PublicURL    string
 	Tunnel       bool   // PUBLIC_URL was set, for example to a tunnel to this machine
-	Elsewhere    bool   // the page was requested under another host than PUBLIC_URL's
-	Offline      string // origin of offline Asana; empty with the real Asana
+	Elsewhere    bool   // the page was requested with a Host other than the host in PUBLIC_URL
+	Offline      string // origin of the offline Asana; empty if the real Asana is used
 	Asana        string // origin of the offline or the real Asana
 	SignIn       string // path of the sign-in link
 	LinksOnly    bool
@@ -50,9 +51,10 @@ func newPageData(c config, folder string) pageData {
 	return p
 }
 
-// showPage handles GET /. If the host is not the one of PUBLIC_URL, it redirects there,
-// because cookies and origins depend on the host. It does not redirect if PUBLIC_URL is
-// set: a tunnel may change the host of each request, and the browser would loop.
+// showPage handles GET /. If the request's host is not the host in PUBLIC_URL, showPage
+// redirects to PUBLIC_URL, because cookies and origins depend on the host. If the user
+// has set PUBLIC_URL, showPage does not redirect. A tunnel may change the host of each
+// request, so the redirect could loop.
 func (o *ownRoutes) showPage(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	data := o.page

@@ -14,12 +14,12 @@ import (
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/local"
 )
 
-// TestConfigurationPage checks that docs/configuration.md lists the variables that the
-// local command reads, with offline Asana and with the real one.
+// TestConfigurationPage checks that docs/configuration.md lists exactly the variables
+// that "asanaauth local" reads, with the offline and with the real Asana.
 func TestConfigurationPage(t *testing.T) {
 	t.Parallel()
 	done, cancel := context.WithCancel(t.Context())
-	cancel() // Run ends as soon as it has started
+	cancel() // makes Run return immediately
 	var want []string
 	for _, env := range []map[string]string{
 		{},

@@ -21,8 +21,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// rooms are the parts of asanaauth that the handlers call.
-type rooms struct {
+// components contains the objects that the HTTP handlers call.
+type components struct {
 	authorizer  *login.Authorizer
 	receiver    *login.Receiver
 	sessions    *session.Sessions
@@ -32,9 +32,9 @@ type rooms struct {
 	backend     httpapi.Backend
 }
 
-// newRooms returns rooms that use the data folder and the client secrets of c. It records
-// every request to Asana and every write in the trace.
-func newRooms(c config, d *data, t *trace, log *slog.Logger) (rooms, error) {
+// newComponents returns components that use the data folder d and the configuration c.
+// Every request to Asana and every write to the table is recorded in the trace t.
+func newComponents(c config, d *data, t *trace, log *slog.Logger) (components, error) {
 	client, err := asana.New(asana.Config{
 		BaseURL:   c.baseURL,
 		Issuer:    c.issuer,
@@ -42,14 +42,14 @@ func newRooms(c config, d *data, t *trace, log *slog.Logger) (rooms, error) {
 		Transport: tracedTransport{asanaTransport(), t},
 	})
 	if err != nil {
-		return rooms{}, err
+		return components{}, err
 	}
 	rows := tracedStore{d.rows, t}
 	keys, secrets, err := c.keysAndSecrets(d, rows, log)
 	if err != nil {
-		return rooms{}, err
+		return components{}, err
 	}
-	var r rooms
+	var r components
 	errs := make([]error, 9)
 	r.authorizer, errs[0] = login.NewAuthorizer(login.AuthorizerConfig{
 		Store: rows, Asana: client, RedirectURI: c.redirectURI(), ReturnURLs: c.returnURLs, Scopes: c.scopes,
@@ -79,14 +79,15 @@ func (c config) keysAndSecrets(d *data, rows store.Store, log *slog.Logger) (*ke
 	return keys, secrets, errors.Join(err1, err2)
 }
 
-// fixedSecrets is a [clientsecret.Source] of the client secrets in environment variables.
+// fixedSecrets is a [clientsecret.Source] that returns the client secrets from
+// environment variables.
 type fixedSecrets []secret.String
 
-// ClientSecrets implements [clientsecret.Source].
+// ClientSecrets returns the client secrets. It never returns an error.
 func (s fixedSecrets) ClientSecrets(context.Context) ([]secret.String, error) { return s, nil }
 
-// asanaTransport returns a transport that uses HTTP/1.1, as the functions do. Package asana
-// handles redirects and deadlines.
+// asanaTransport returns a transport that uses HTTP/1.1, like the transport of the Lambda
+// functions. Package asana handles redirects and deadlines.
 func asanaTransport() *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
@@ -96,8 +97,8 @@ func asanaTransport() *http.Transport {
 	return t
 }
 
-// serviceRoutes returns a mux with the handlers of the functions at their paths.
-func serviceRoutes(c config, r rooms, log *slog.Logger) (*http.ServeMux, error) {
+// serviceRoutes returns a mux that serves the routes of all Lambda functions.
+func serviceRoutes(c config, r components, log *slog.Logger) (*http.ServeMux, error) {
 	conf := httpapi.Config{PublicURL: c.publicURL, Log: log, Identity: backendIdentity(c.backendKey)}
 	authorize, err6 := httpapi.NewAuthorize(conf, r.authorizer)
 	callback, err7 := httpapi.NewCallback(conf, r.receiver)

@@ -10,33 +10,34 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// ownRoutes are the routes of the page, which only this command has: / and /local/.
+// ownRoutes serves the routes of the command's web page: / and the paths below /local/.
+// The Lambda functions do not have these routes.
 type ownRoutes struct {
 	page    pageData
 	rows    store.Scanner
 	trace   *trace
-	offline *asanatest.Asana // nil with the real Asana
+	offline *asanatest.Asana // nil if the real Asana is used
 	log     *slog.Logger
 }
 
-// addTo adds the routes to a mux.
+// addTo adds the routes to mux.
 func (o *ownRoutes) addTo(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", o.showPage)
 	mux.HandleFunc("GET /local/style.css", serveAsset)
 	mux.HandleFunc("GET /local/page.js", serveAsset)
 	mux.HandleFunc("GET /local/icon.svg", serveAsset)
-	mux.HandleFunc("GET /local/trip", o.showTrip)
+	mux.HandleFunc("GET /local/trip", o.showTrace)
 	if o.offline == nil {
 		return
 	}
-	mux.HandleFunc("GET /local/asana/switches", o.asana)
-	mux.HandleFunc("PUT /local/asana/switches", o.asana)
-	mux.HandleFunc("POST /local/asana/expire", o.asana)
+	mux.HandleFunc("GET /local/asana/switches", o.forwardToAsana)
+	mux.HandleFunc("PUT /local/asana/switches", o.forwardToAsana)
+	mux.HandleFunc("POST /local/asana/expire", o.forwardToAsana)
 }
 
-// showTrip handles GET /local/trip. It responds with the trace and the stored rows, without
-// any secret.
-func (o *ownRoutes) showTrip(w http.ResponseWriter, r *http.Request) {
+// showTrace handles GET /local/trip. It responds with the trace and a description of the
+// stored rows. The response does not contain secrets.
+func (o *ownRoutes) showTrace(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	kept, err := countKept(r.Context(), o.rows)
 	if err != nil {
@@ -48,10 +49,11 @@ func (o *ownRoutes) showTrip(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]any{"steps": o.trace.list(), "kept": kept})
 }
 
-// asana forwards a request for the switches of offline Asana to its handler. The page
-// cannot send it directly, because offline Asana rejects other origins. The guard has
-// already rejected other origins; asana also rejects unsafe methods without an Origin.
-func (o *ownRoutes) asana(w http.ResponseWriter, r *http.Request) {
+// forwardToAsana forwards a request from the page to the offline Asana, for example to
+// change its switches. The page cannot call the offline Asana directly, because the
+// offline Asana rejects other origins. The guard has already rejected requests from pages
+// of other origins. forwardToAsana also rejects unsafe methods without an Origin.
+func (o *ownRoutes) forwardToAsana(w http.ResponseWriter, r *http.Request) {
 	if isUnsafe(r) && r.Header.Get("Origin") == "" {
 		refuseOrigin(w, r, o.log)
 		return
@@ -63,9 +65,9 @@ func (o *ownRoutes) asana(w http.ResponseWriter, r *http.Request) {
 	o.offline.ServeHTTP(w, inner)
 }
 
-// isProduct reports whether r is a request to asanaauth itself, which the trace records.
-// Requests for the page are not recorded.
-func isProduct(r *http.Request) bool {
+// isServiceRequest reports whether the path of r is a route that asanaauth also has on
+// AWS. The trace records only such requests, and not those for the page.
+func isServiceRequest(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/authorize", "/callback", "/session", "/session/code", "/refresh", "/membership", "/disconnect":
 		return true
@@ -73,6 +75,7 @@ func isProduct(r *http.Request) bool {
 	return isBackend(r)
 }
 
-// isConsent reports whether r is a browser's request to offline Asana. The trace records
-// the service's own requests to Asana in tracedTransport.
+// isConsent reports whether r is a browser's request for the consent page of the offline
+// Asana. The trace records these requests. A tracedTransport records the service's own
+// requests to Asana.
 func isConsent(r *http.Request) bool { return r.URL.Path == "/-/oauth_authorize" }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A request takes up to 25 seconds if it waits for a refresh of another request. Both
-// timeouts leave time for that.
+// A request may wait up to 25 seconds for another request's refresh. Both timeouts are
+// longer than that.
 const (
 	writeTimeout    = 40 * time.Second
 	shutdownTimeout = 28 * time.Second
@@ -22,18 +22,18 @@ type servers struct {
 	log      *slog.Logger
 	asanaURL string
 	all      []*server
-	// waitRefreshes waits for refreshes that continue after their requests ended.
+	// waitRefreshes waits for refreshes that continue after their requests have ended.
 	waitRefreshes func(context.Context) error
 }
 
-// server is an HTTP server with its listeners.
+// server is an HTTP server, with its listeners.
 type server struct {
 	http.Server
 	listeners []net.Listener
-	fresh     freshConns
+	unused    unusedConns
 }
 
-// add adds a server. The servers shut down in reverse order.
+// add adds a server for the handler h. The server that was added last shuts down first.
 func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 	added := &server{listeners: ls, Server: http.Server{
 		Handler:           h,
@@ -44,12 +44,12 @@ func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.With("server", name).Handler(), slog.LevelWarn),
 	}}
-	added.ConnState = added.fresh.watch
+	added.ConnState = added.unused.watch
 	s.all = append(s.all, added)
 }
 
-// run serves until ctx is canceled or a listener fails, and then shuts down. It calls
-// ready when the servers are started.
+// run starts the servers and calls ready. It shuts the servers down when ctx is canceled
+// or a listener fails.
 func (s *servers) run(ctx context.Context, ready func()) error {
 	failed := make(chan error)
 	running := 0
@@ -76,33 +76,36 @@ func (s *servers) run(ctx context.Context, ready func()) error {
 	return err
 }
 
-// shutdown finishes the requests in progress. It shuts down the service before offline
-// Asana, because those requests may need Asana.
+// shutdown finishes the requests in progress and stops the servers. It stops the service
+// before the offline Asana, because requests to the service may need Asana.
 func (s *servers) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	var err error
 	for i := len(s.all) - 1; i >= 0; i-- {
-		s.all[i].fresh.close()
+		s.all[i].unused.close()
 		if shutErr := s.all[i].Shutdown(ctx); shutErr != nil {
 			err = errors.Join(err, shutErr, s.all[i].Close())
 		}
-		// Refreshes in progress need offline Asana, which is next.
+		// Refreshes in progress need the offline Asana, so they must end before its
+		// server stops.
 		err = errors.Join(err, s.waitRefreshes(ctx))
 	}
 	return err
 }
 
-// freshConns are the connections without any request so far. Browsers open some in
-// advance, and Shutdown would wait several seconds for each.
-type freshConns struct {
+// unusedConns contains the open connections on which no request has arrived. Browsers
+// open such connections in advance. http.Server.Shutdown would wait several seconds for
+// each of them.
+type unusedConns struct {
 	mu     sync.Mutex
 	open   map[net.Conn]bool
 	closed bool
 }
 
-// watch is the ConnState function of a server.
-func (f *freshConns) watch(c net.Conn, state http.ConnState) {
+// watch records the connections whose state is new. It is the ConnState hook of an
+// http.Server.
+func (f *unusedConns) watch(c net.Conn, state http.ConnState) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
@@ -118,8 +121,8 @@ func (f *freshConns) watch(c net.Conn, state http.ConnState) {
 	}
 }
 
-// close closes these connections and all later ones.
-func (f *freshConns) close() {
+// close closes the unused connections. After close, watch closes each new connection.
+func (f *unusedConns) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true

@@ -6,22 +6,23 @@ import (
 	"time"
 )
 
-// keptSteps is the maximum length of the trace, enough for a sign-in and a few refreshes.
+// keptSteps is the maximum number of steps in the trace. A sign-in and several refreshes
+// fit into 60 steps.
 const keptSteps = 60
 
-// Step is a request or a write to the table. It contains names of parameters and kinds of
-// rows, never their values.
+// Step is an HTTP request, or a write to the table. It contains the names of parameters
+// and the kinds of rows, but never their values.
 type Step struct {
 	Number int       `json:"number"`
 	At     time.Time `json:"at"`
 	From   string    `json:"from"`
 	To     string    `json:"to"`
-	What   string    `json:"what"`           // a request line without its query, or "write"
-	With   []string  `json:"with,omitempty"` // names of parameters, or kinds of rows
-	Result string    `json:"result"`         // empty while in progress
+	What   string    `json:"what"`           // method and path of a request, or "write"
+	With   []string  `json:"with,omitempty"` // names of the request's parameters, or kinds of the written rows
+	Result string    `json:"result"`         // empty until the step has ended
 }
 
-// The parties of a step.
+// The possible values of Step.From and Step.To.
 const (
 	theBrowser = "browser"
 	theBackend = "backend"
@@ -30,14 +31,16 @@ const (
 	theTable   = "table"
 )
 
-// trace records the last steps for the page. It is safe for concurrent use.
+// trace records the most recent steps, which the page shows. A trace is safe for
+// concurrent use.
 type trace struct {
 	mu    sync.Mutex
 	count int
 	steps []*Step // oldest first
 }
 
-// begin records a step. The caller must call end with the result.
+// begin records a step. When the step has ended, the caller must call end with the
+// result.
 func (t *trace) begin(s Step) (end func(result string)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,7 +57,7 @@ func (t *trace) begin(s Step) (end func(result string)) {
 	}
 }
 
-// list returns a copy of the steps, oldest first.
+// list returns a copy of the recorded steps, oldest first.
 func (t *trace) list() []Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,18 +68,18 @@ func (t *trace) list() []Step {
 	return list
 }
 
-// statusOf is a ResponseWriter that records the status.
-type statusOf struct {
+// statusRecorder is an http.ResponseWriter that records the status of the response.
+type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-func (w *statusOf) WriteHeader(status int) {
+func (w *statusRecorder) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap returns the ResponseWriter for [http.ResponseController].
-func (w *statusOf) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Unwrap returns the underlying ResponseWriter. [http.ResponseController] calls it.
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -15,16 +15,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/bolt"
 )
 
-// knownNames are the names of parameters that steps show. A sender can choose any other
-// name, and put a secret into it.
+// knownNames lists the names of parameters that steps may contain. Other names are not
+// shown, because a client could send a secret as a name.
 var knownNames = []string{
 	"access_token", "app_state", "asana_user", "client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier",
 	"cursor", "decision", "error", "error_description", "grant_type", "id_token", "iss", "limit", "link", "min_ttl", "nonce", "offset", "opt_fields",
 	"owner", "person", "redirect_uri", "refresh_token", "refused", "response_type", "return_to", "scope", "state", "token", "token_type_hint", "user", "workspace",
 }
 
-// namesOf returns the sorted names of parameters, with "other" for names that are not in
-// knownNames.
+// namesOf returns the sorted names of parameters. Names that are not in knownNames become
+// "other".
 func namesOf(lists ...url.Values) []string {
 	var names []string
 	for _, values := range lists {
@@ -39,8 +39,8 @@ func namesOf(lists ...url.Values) []string {
 	return slices.Compact(names)
 }
 
-// traceRequests returns a handler that records requests from browsers and backends, if
-// wanted returns true for them. to names the party that next belongs to.
+// traceRequests returns a handler that calls next and records each request for which
+// wanted returns true. to is the value of Step.To for these requests.
 func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !wanted(r) {
@@ -52,7 +52,7 @@ func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next ht
 			from = theBackend
 		}
 		end := t.begin(Step{From: from, To: to, What: requestLine(r), With: namesOf(r.URL.Query())})
-		status := &statusOf{ResponseWriter: w}
+		status := &statusRecorder{ResponseWriter: w}
 		next.ServeHTTP(status, r)
 		result := strconv.Itoa(max(status.status, http.StatusOK))
 		if location, err := url.Parse(w.Header().Get("Location")); err == nil && location.Host != "" {
@@ -62,8 +62,9 @@ func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next ht
 	})
 }
 
-// requestLine returns the method and the path of r. It replaces the connection ID and cuts
-// off after 100 bytes, because the sender chooses both method and path.
+// requestLine returns the method and the path of r. It replaces a connection ID with
+// {id}. It returns at most the first 100 bytes, because the client can choose any method
+// and path.
 func requestLine(r *http.Request) string {
 	path := r.URL.Path
 	if id, ok := strings.CutPrefix(path, "/connections/"); ok {
@@ -79,13 +80,13 @@ func requestLine(r *http.Request) string {
 	return line
 }
 
-// tracedTransport records the requests to Asana.
+// tracedTransport is a RoundTripper that records the service's requests to Asana.
 type tracedTransport struct {
 	next  http.RoundTripper
 	trace *trace
 }
 
-// RoundTrip implements [http.RoundTripper].
+// RoundTrip records r as a step and sends it with t.next.
 func (t tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	form, r, err := formOf(r)
 	if err != nil {
@@ -112,8 +113,8 @@ func (t tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// formOf reads the form in the body of r. It returns the form, and a request with the same
-// body to send instead of r.
+// formOf reads the form in the body of r. It returns the form, and a copy of r with an
+// unread body. The caller must send the copy, because the body of r has been read.
 func formOf(r *http.Request) (url.Values, *http.Request, error) {
 	if r.Body == nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return nil, r, nil
@@ -125,17 +126,18 @@ func formOf(r *http.Request) (url.Values, *http.Request, error) {
 	}
 	again := r.Clone(r.Context())
 	again.Body = io.NopCloser(bytes.NewReader(body))
-	form, _ := url.ParseQuery(string(body)) // parameters that do not parse are not recorded
+	form, _ := url.ParseQuery(string(body)) // malformed parameters are not recorded
 	return form, again, nil
 }
 
-// tracedStore records the writes.
+// tracedStore is a store that records each write as a step.
 type tracedStore struct {
 	*bolt.Store
 	trace *trace
 }
 
-// Write implements [store.Store].
+// Write records the kinds of the changed rows as a step, and calls the Write method of
+// the store.
 func (s tracedStore) Write(ctx context.Context, changes ...store.Change) error {
 	var with []string
 	for _, c := range changes {

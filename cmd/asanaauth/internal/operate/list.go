@@ -20,12 +20,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// readers is the number of connections that are read concurrently.
+// readers is the maximum number of connections that are read concurrently.
 const readers = 8
 
 // list scans the whole table and prints one line for each matching connection. If a
-// connection cannot be read, list reports that on stderr, continues, and returns an
-// error at the end.
+// connection cannot be read, list writes an error to stderr and continues. In this case,
+// it returns an error after the last connection.
 func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, stderr io.Writer) error {
 	out := c.newPrinter(stdout)
 	unread := 0
@@ -43,7 +43,7 @@ func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, std
 			case f.err == nil:
 				err = out.print(f.details)
 			case asanaauth.KindOf(f.err) == asanaauth.NotFound:
-				continue // deleted since the scan
+				continue // the connection was deleted after the scan
 			default:
 				unread++
 				_, err = fmt.Fprintf(stderr, "connection %s could not be read: %v\n", f.id, f.err)
@@ -65,18 +65,19 @@ func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, std
 	return nil
 }
 
-// found is a connection of a page, or the error of reading it.
+// found is a connection that the scan has found. If the connection cannot be read, err is
+// set.
 type found struct {
 	id      string
 	details asanaauth.Details
 	err     error
 }
 
-// read returns the connections whose hot rows are in page, in the order of page.
+// read returns the connections whose hot rows are in page, in the same order.
 func (c Command) read(ctx context.Context, d *deployment.Deployment, page []store.Row) []found {
 	var list []found
 	for _, row := range page {
-		if hot, ok := row.(*store.Hot); ok && c.wants(hot) {
+		if hot, ok := row.(*store.Hot); ok && c.matches(hot) {
 			list = append(list, found{id: hot.Connection})
 		}
 	}
@@ -97,12 +98,12 @@ func (c Command) read(ctx context.Context, d *deployment.Deployment, page []stor
 	return list
 }
 
-// wants reports whether a connection matches -status and -owner.
-func (c Command) wants(hot *store.Hot) bool {
+// matches reports whether a connection matches the flags -status and -owner.
+func (c Command) matches(hot *store.Hot) bool {
 	return (c.status == "" || hot.Status == string(c.status)) && (c.owner == "" || hot.Owner == store.HashText(c.owner))
 }
 
-// printer prints connections. After flush, everything is written.
+// printer prints connections. It may buffer its output until flush is called.
 type printer interface {
 	print(asanaauth.Details) error
 	flush() error
@@ -115,7 +116,7 @@ func (c Command) newPrinter(w io.Writer) printer {
 	return &table{w: tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)}
 }
 
-// jsonLines prints each connection as a JSON object on a line of its own.
+// jsonLines prints each connection as a JSON object on its own line.
 type jsonLines struct{ w io.Writer }
 
 func (j jsonLines) print(d asanaauth.Details) error {
@@ -123,7 +124,8 @@ func (j jsonLines) print(d asanaauth.Details) error {
 }
 func (jsonLines) flush() error { return nil }
 
-// table prints connections in columns. Each page of the scan is aligned on its own.
+// table prints connections in columns. The width of the columns may differ between pages
+// of the scan.
 type table struct {
 	w      *tabwriter.Writer
 	headed bool
@@ -136,7 +138,7 @@ func (t *table) print(d asanaauth.Details) error {
 		t.headed = true
 	}
 	_, err2 := fmt.Fprintln(t.w, strings.Join([]string{
-		d.ID, shown(string(d.Kind)), shown(string(d.Status)), orDash(d.StatusReason), orDash(shown(d.AttributedTo.GID)), when(d.LastRefreshed), shown(d.Owner),
+		d.ID, quoteIfNeeded(string(d.Kind)), quoteIfNeeded(string(d.Status)), orDash(d.StatusReason), orDash(quoteIfNeeded(d.AttributedTo.GID)), when(d.LastRefreshed), quoteIfNeeded(d.Owner),
 	}, "\t"))
 	return errors.Join(err, err2)
 }
@@ -157,9 +159,9 @@ func when(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// shown returns s for a table. It quotes s if s has spaces, or characters that a terminal
-// may interpret.
-func shown(s string) string {
+// quoteIfNeeded returns s as a cell of the table. It quotes s if s contains spaces, or
+// characters that a terminal may interpret.
+func quoteIfNeeded(s string) string {
 	odd := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == '"' }
 	if s == "-" || strings.ContainsFunc(s, odd) {
 		return strconv.QuoteToGraphic(s)

@@ -1,5 +1,6 @@
-// Package operate implements "asanaauth connections", with which an operator lists,
-// shows and disconnects the connections of a deployment. It never prints a token.
+// Package operate implements the command "asanaauth connections". An operator uses it to
+// list, show and disconnect the connections in a deployment. The command never prints a
+// token.
 package operate
 
 import (
@@ -56,8 +57,8 @@ type Command struct {
 	json   bool
 }
 
-// ParseCommand parses the arguments after "connections". If they ask for help, it
-// returns the help text. An error is a message for the user.
+// ParseCommand parses the arguments that follow "connections". If they contain -h or
+// -help, it returns the help text. An error is a message for the user.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	if len(args) == 0 {
 		return c, "", errors.New("missing command: use list, show ID or disconnect ID")
@@ -104,7 +105,7 @@ func (c *Command) setOwner(v string) error {
 }
 
 // Run executes the command. lookup returns environment variables, like [os.LookupEnv].
-// Run prints results on stdout and logs on stderr. An error is a message for the user.
+// Run prints results to stdout and logs to stderr. An error is a message for the user.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, false)
@@ -124,7 +125,7 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.Writer) error {
 	conn, err := d.Connections.Open(ctx, connection.Ref{ID: c.id})
 	if err != nil {
-		return inWords(err)
+		return withAdvice(err)
 	}
 	details, err := d.Connections.Describe(ctx, conn)
 	if err != nil {
@@ -133,16 +134,17 @@ func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.W
 	return writeJSON(stdout, httpapi.ConnectionOf(details), "  ")
 }
 
-// disconnect revokes a connection at Asana and erases its tokens. It returns an error if
-// the connection stays revoking, because the operator must then run the command again.
+// disconnect revokes a connection's tokens at Asana and erases them. If the connection's
+// status remains revoking, disconnect returns an error, because the operator must run the
+// command again.
 func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdout io.Writer) error {
 	conn, err := d.Connections.Open(ctx, connection.Ref{ID: c.id})
 	if err != nil {
-		return inWords(err)
+		return withAdvice(err)
 	}
 	ended, err := d.Connections.Disconnect(ctx, conn)
 	if err != nil {
-		return inWords(err)
+		return withAdvice(err)
 	}
 	result := map[string]any{"status": ended.Status}
 	if ended.Status == asanaauth.Disconnected {
@@ -157,8 +159,9 @@ func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdou
 	return nil
 }
 
-// inWords returns err with advice for the operator, if it is an error that the operator can fix.
-func inWords(err error) error {
+// withAdvice adds advice to an error that the operator can fix. It returns other errors
+// unchanged.
+func withAdvice(err error) error {
 	switch asanaauth.KindOf(err) {
 	case asanaauth.NotFound:
 		return errors.New("connection not found: check its ID and the deployment")
