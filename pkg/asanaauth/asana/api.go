@@ -10,14 +10,15 @@ import (
 
 // UserInfo is the response of the UserInfo endpoint.
 type UserInfo struct {
-	User    User   // its GID is Subject if that is a gid, otherwise ""
+	User    User   // GID is Subject if Subject is a gid, otherwise ""
 	Subject string // sub: 1 to 255 printable ASCII characters
 }
 
-// UserInfo returns the user of an access token (OpenID Connect Core section 5.3). The token
-// must have the scope openid. UserInfo makes one request.
+// UserInfo returns the user on whose behalf the access token acts (OpenID Connect Core
+// section 5.3). The token must have the scope openid. UserInfo makes one request.
 //
-// Errors: [*Error], with the code [MissingScope] if the token lacks the scope.
+// Every error is an [*Error]. Its Code is [MissingScope] if the token lacks the scope
+// openid.
 func (c *Client) UserInfo(ctx context.Context, access secret.String) (UserInfo, error) {
 	const op = "userinfo"
 	var m map[string]any
@@ -36,17 +37,17 @@ func (c *Client) UserInfo(ctx context.Context, access secret.String) (UserInfo, 
 	return UserInfo{User: u, Subject: sub}, nil
 }
 
-// subjectOf returns the value of a sub claim: 1 to 255 printable ASCII characters (OpenID
-// Connect Core section 2).
+// subjectOf returns v as a string, and reports whether v is a valid sub claim. A valid
+// sub claim has 1 to 255 printable ASCII characters (OpenID Connect Core section 2).
 func subjectOf(v any) (string, bool) {
 	s, ok := v.(string)
 	return s, ok && s != "" && len(s) <= 255 && printable(s)
 }
 
-// Me returns the user of a token of any kind: GET /users/me. The user has a gid. Me makes
-// one request.
+// Me returns the user on whose behalf the token acts. The token may be of any kind. Me
+// makes one request, GET /users/me. The GID of the returned User is never empty.
 //
-// Errors: [*Error].
+// Every error is an [*Error].
 func (c *Client) Me(ctx context.Context, access secret.String) (User, error) {
 	const op = "users/me"
 	var v struct {
@@ -62,14 +63,14 @@ func (c *Client) Me(ctx context.Context, access secret.String) (User, error) {
 	return u, nil
 }
 
-// Workspace is a workspace or organization of Asana. Name is "" if Asana sent none.
+// Workspace is a workspace or an organization in Asana. Name is "" if Asana sent no name.
 type Workspace struct{ GID, Name string }
 
-// Workspaces returns the workspaces that a token can access: all pages of GET /workspaces.
-// It makes one request for each page of 100 workspaces, and at most 50 requests.
+// Workspaces returns all workspaces that the token can access. It makes one request to
+// GET /workspaces for each page of 100 workspaces, and at most 50 requests.
 //
-// Errors: [*Error], with the code [MissingScope] if the token has granular scopes without
-// workspaces:read.
+// Every error is an [*Error]. Its Code is [MissingScope] if the token has granular scopes
+// but lacks workspaces:read.
 func (c *Client) Workspaces(ctx context.Context, access secret.String) ([]Workspace, error) {
 	const op = "workspaces"
 	list, err := listAll[compactRecord](ctx, c, op, "/workspaces", "name", access)
@@ -86,15 +87,15 @@ func (c *Client) Workspaces(ctx context.Context, access secret.String) ([]Worksp
 	return all, nil
 }
 
-// Member is the user of a membership.
+// Member is the user that a [Membership] describes.
 type Member struct {
 	GID  string
 	Name secret.String // at most 1 KiB; zero if Asana sent none
 }
 
-// Membership is the membership of a user in a workspace. The flags are the members
-// is_active, is_admin, is_guest and is_view_only. A flag that Asana did not report is nil.
-// Nil means unknown: do not treat it as false.
+// Membership is a user's membership in one workspace. Active, Admin, Guest and ViewOnly
+// are the members is_active, is_admin, is_guest and is_view_only of Asana's response. A
+// flag is nil if Asana did not report it. Do not treat nil as false.
 type Membership struct {
 	GID                            string // "" if Asana sent no valid gid
 	Workspace                      Workspace
@@ -104,13 +105,14 @@ type Membership struct {
 
 const membershipFields = "user,user.name,workspace,workspace.name,is_active,is_admin,is_guest,is_view_only"
 
-// Memberships returns the memberships of a user in the workspaces that the token can
-// access: all pages of GET /users/{user_gid}/workspace_memberships. userGID is a gid or
-// "me". Memberships makes one request for each page of 100, and at most 50 requests.
+// Memberships returns a user's memberships in all workspaces that the token can access.
+// userGID is a gid or "me". Memberships makes one request to GET
+// /users/{user_gid}/workspace_memberships for each page of 100 memberships, and at most
+// 50 requests.
 //
-// Errors: [*Error]. A token with granular scopes cannot use this endpoint: its error has
-// status 403 and the code [FullPermissionsRequired]. A response that contains another
-// user's membership is an error with status 200.
+// Every error is an [*Error]. Tokens with granular scopes cannot use this endpoint. The
+// error for such a token has the status 403 and the code [FullPermissionsRequired]. The
+// error has the status 200 if the response contains another user's membership.
 func (c *Client) Memberships(ctx context.Context, access secret.String, userGID string) ([]Membership, error) {
 	const op = "workspace_memberships"
 	if !IsGID(userGID) && userGID != "me" {
@@ -133,7 +135,7 @@ func (c *Client) Memberships(ctx context.Context, access secret.String, userGID 
 	return all, nil
 }
 
-// compactRecord is a record as it appears inside another record.
+// compactRecord is the short form in which one Asana record refers to another.
 type compactRecord struct {
 	GID  string `json:"gid"`
 	Name string `json:"name"`
@@ -161,12 +163,13 @@ func (m membership) exported() Membership {
 
 const (
 	pageSize = 100 // the largest page size that Asana accepts
-	maxPages = 50  // a longer list is treated as one that never ends
+	maxPages = 50  // listAll returns an error if a list has more pages
 	maxItems = pageSize * maxPages
 )
 
 // listAll fetches every page of a list (https://developers.asana.com/docs/pagination). It
-// uses only the offset of next_page. It ignores the "uri", which could name another host.
+// reads only the member offset of next_page. It ignores the member uri, because that URL
+// could name another host.
 func listAll[T any](ctx context.Context, c *Client, op, path, fields string, access secret.String) ([]T, error) {
 	q := url.Values{"opt_fields": {fields}, "limit": {strconv.Itoa(pageSize)}}
 	seen := make(map[string]bool)

@@ -11,24 +11,26 @@ import (
 // Authorization holds the parameters of one authorization request (RFC 6749 section
 // 4.1.1).
 type Authorization struct {
-	// State is returned unchanged to the redirect URI.
+	// State is the state parameter. Asana sends it back to the redirect URI unchanged.
 	State string
-	// Verifier is the PKCE code verifier (RFC 7636). Only its S256 challenge is sent.
-	// The zero value sends no challenge.
+	// Verifier is the PKCE code verifier (RFC 7636). Only its S256 challenge is sent. If
+	// Verifier is zero, the request has no challenge.
 	Verifier secret.String
-	// Nonce is returned in the ID token. Empty sends no nonce.
+	// Nonce is the value that the claim nonce of the ID token must have. If Nonce is
+	// empty, the request has no nonce.
 	Nonce string
-	// RedirectURI is the redirect URI, exactly as registered at Asana.
+	// RedirectURI must equal a redirect URI that is registered for the app at Asana.
 	RedirectURI string
-	// Scopes is a list of scopes, separated by spaces. Empty sends no scope; Asana then
-	// uses the scope "default".
+	// Scopes is a list of scopes, separated by spaces. If Scopes is empty, the request
+	// has no scope, and Asana uses the scope "default".
 	Scopes string
 	// ResponseType is "code" or "code id_token". Empty means "code".
 	ResponseType string
 }
 
-// AuthorizeURL returns the URL of Asana's consent screen. Send the browser to it. The URL
-// depends only on the configuration and a. AuthorizeURL makes no request.
+// AuthorizeURL returns the URL of Asana's consent screen. Redirect the browser to this
+// URL. The URL depends only on the configuration of c and on a. AuthorizeURL makes no
+// request.
 //
 // The parameters are documented at
 // https://developers.asana.com/docs/oauth#user-authorization-endpoint.
@@ -46,6 +48,7 @@ func (c *Client) AuthorizeURL(a Authorization) string {
 	if a.ResponseType != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("response_type", a.ResponseType))
 	}
-	// Asana documents a space in the query as %20. A literal plus is already %2B here.
+	// Asana's documentation encodes a space in the query as %20. Each + in this URL is an
+	// encoded space, because x/oauth2 has encoded every plus sign as %2B.
 	return strings.ReplaceAll(conf.AuthCodeURL(a.State, opts...), "+", "%20")
 }

@@ -1,14 +1,14 @@
 // Package asana is a client of Asana's OAuth, OpenID Connect and REST endpoints.
 //
-// A [Client] belongs to one Asana app. It builds authorization URLs, exchanges codes,
+// A [Client] acts for one Asana app. It builds authorization URLs, exchanges codes,
 // refreshes and revokes tokens, verifies ID tokens, and reads users, workspaces and
 // memberships. It stores no tokens, retries nothing and follows no redirects. It sets no
 // time limit of its own, so pass a context that has a deadline.
 //
-// Responses are not trusted. Their size is limited and their JSON is checked strictly.
-// Tokens and personal data are returned as [secret.String], which cannot be printed.
-// A request that fails returns an [*Error], whose text never contains a token, a URL or
-// a response body.
+// A Client does not trust responses. It limits their size and parses their JSON strictly.
+// It returns tokens and personal data as [secret.String], which cannot be printed. If a
+// request fails, the method returns an [*Error]. The text of an Error never contains a
+// token, a URL or a response body.
 package asana
 
 import (
@@ -36,22 +36,23 @@ const (
 
 // Config configures a [Client].
 type Config struct {
-	// BaseURL is Asana's origin. Empty means https://app.asana.com. It must be https,
-	// or http on a loopback host. A slash at its end is removed.
+	// BaseURL is Asana's origin. Empty means https://app.asana.com. The scheme must be
+	// https, or http if the host is a loopback host. New removes a trailing slash.
 	BaseURL string
-	// Issuer is the OpenID Connect issuer. Empty means BaseURL + "/api/1.0". ID tokens
-	// must have exactly this issuer, byte for byte.
+	// Issuer is the OpenID Connect issuer. Empty means BaseURL + "/api/1.0". The claim
+	// iss of an ID token must equal Issuer byte for byte.
 	Issuer string
 	// ClientID is the client ID of the Asana app. Required.
 	ClientID string
-	// Transport sends every request. Required.
+	// Transport sends the client's requests. Required.
 	Transport http.RoundTripper
-	// Now returns the current time. It is used to check ID tokens, to expire cached
-	// signing keys, and to read dates in Retry-After headers. Nil means time.Now.
+	// Now returns the current time. The client uses it to check ID tokens, to expire
+	// cached signing keys, and to interpret dates in Retry-After headers. Nil means
+	// time.Now.
 	Now func() time.Time
 }
 
-// Client is a client of one Asana app. It is safe for concurrent use.
+// Client makes requests to Asana for one Asana app. It is safe for concurrent use.
 type Client struct {
 	base, issuer, id string
 	transport        http.RoundTripper
@@ -60,8 +61,8 @@ type Client struct {
 }
 
 // New returns a Client. It makes no request: the OpenID Connect configuration is fetched
-// when the first ID token is verified. The error lists every missing or malformed field,
-// without its value.
+// when the first ID token is verified. If fields are missing or malformed, the error
+// names all of them, without their values.
 func New(c Config) (*Client, error) {
 	base := strings.TrimSuffix(c.BaseURL, "/")
 	if base == "" {
@@ -97,12 +98,12 @@ func New(c Config) (*Client, error) {
 // ClientID returns the configured client ID.
 func (c *Client) ClientID() string { return c.id }
 
-// BaseURL returns Asana's origin, without a slash at its end.
+// BaseURL returns Asana's origin, without a trailing slash.
 func (c *Client) BaseURL() string { return c.base }
 
 // Transport returns the configured transport, for requests that this package does not
-// make itself. The transport does not check the destination: a caller that sends a token
-// through it must send it to [Client.BaseURL] only.
+// make itself. The transport does not check the destination of a request. Send requests
+// that contain a token only to [Client.BaseURL].
 func (c *Client) Transport() http.RoundTripper { return c.transport }
 
 // Issuers returns the values that the iss parameter of an authorization response may have
@@ -116,8 +117,8 @@ func IsGID(s string) bool {
 	return len(s) >= 1 && len(s) <= 30 && strings.Trim(s, "0123456789") == ""
 }
 
-// config returns the configuration for x/oauth2. It sets AuthStyle, because x/oauth2
-// detects the style otherwise by sending a rejected request a second time.
+// config returns the configuration for x/oauth2. It sets AuthStyle, because without
+// AuthStyle x/oauth2 sends a rejected token request a second time in another style.
 func (c *Client) config() *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: c.id,
@@ -129,8 +130,9 @@ func (c *Client) config() *oauth2.Config {
 	}
 }
 
-// trustedURL parses a URL that tokens may be sent to: https, or http on a loopback host,
-// without query, fragment or user information. It returns nil for any other URL.
+// trustedURL parses the URL of a server that may receive tokens. The scheme must be
+// https, or http if the host is a loopback host. The URL must have no query, fragment or
+// user information. trustedURL returns nil for any other URL.
 func trustedURL(raw string) *url.URL {
 	u, ok := weburl.ParseSecure(raw)
 	if !ok || strings.ContainsAny(raw, "?#") {

@@ -13,46 +13,49 @@ import (
 	"time"
 )
 
-// Values of [Error.Code]. The first three are error codes of RFC 6749 section 5.2. The
-// others name refusals of the REST API, for which Asana has no codes of its own.
+// Values of [Error.Code]. The first three are error codes from RFC 6749 section 5.2. This
+// package defines the other three, for requests that the REST API rejects with status
+// 403.
 const (
 	InvalidGrant       = "invalid_grant"       // the code or refresh token is not valid
 	InvalidClient      = "invalid_client"      // the client ID or client secret is wrong
 	UnauthorizedClient = "unauthorized_client" // the app may not make this request
 
-	FullPermissionsRequired = "full_permissions_required" // no granular scope allows this endpoint
+	FullPermissionsRequired = "full_permissions_required" // tokens with granular scopes cannot use the endpoint
 	MissingScope            = "missing_scope"             // the token lacks a granular scope
-	ViewOnly                = "view_only"                 // the user's licence is view only, so it cannot write
+	ViewOnly                = "view_only"                 // the user's licence is view only and does not allow writes
 )
 
-// Error is the error of every request of this package that did not succeed. Its text
-// consists of the operation, the HTTP status, a code and a fixed sentence. It never
-// contains a response body, a URL or a token.
+// Error is the error that a method of [Client] returns if its request fails or cannot be
+// sent. Its text consists of the operation, the HTTP status, a code and a fixed sentence.
+// It never contains a response body, a URL or a token.
 type Error struct {
 	// Op is the operation, such as "exchange", "refresh" or "revoke".
 	Op string
 	// Status is the HTTP status, or 0 if no response was received.
 	Status int
-	// Code is the error code of the response, or "" if it has none.
+	// Code is the error code of the response, or "" if the response has no code.
 	//
-	// For OAuth endpoints it is the member "error" of a response with status 400 or 401.
-	// With any other status it is empty: an invalid_grant with status 500 is a failure of
-	// Asana's server and says nothing about the grant. The code has 1 to 64 characters of
-	// a-z and _. RFC 6749 defines no other codes. A token never has this form.
+	// For OAuth endpoints, Code is the member "error" of a response with status 400 or
+	// 401. For any other status, Code is empty. For example, an invalid_grant with status
+	// 500 is a failure of Asana's server and does not mean that the grant is invalid.
+	// Code consists of 1 to 64 characters from a to z and _. All error codes in RFC 6749
+	// have this form, but Asana's tokens do not.
 	//
-	// For the REST API it is FullPermissionsRequired, MissingScope or ViewOnly.
+	// For the REST API, Code is FullPermissionsRequired, MissingScope, ViewOnly or "".
 	Code string
 	// RetryAfter is the value of the Retry-After header, at most 24 hours, or 0 if the
 	// header is missing or malformed.
 	RetryAfter time.Duration
-	// Timeout reports whether a deadline passed: the context's or the transport's.
+	// Timeout reports whether the context's deadline or a time limit of the transport has
+	// passed.
 	Timeout bool
-	// Err is the cause, for errors.Is and errors.As. It is nil if the response had an
+	// Err is the cause, for errors.Is and errors.As. It is nil if Asana responded with an
 	// error status.
 	Err error
 }
 
-// Error returns the text of the error. It contains nothing that Asana sent except the
+// Error returns the error text. The only parts of Asana's response in this text are the
 // status and the code.
 func (e *Error) Error() string {
 	s := "asana: " + e.Op
@@ -71,9 +74,9 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, or nil.
 func (e *Error) Unwrap() error { return e.Err }
 
-// cause is an error with a fixed text. The text of the wrapped error is not shown,
-// because it may contain a URL or bytes of a response ("malformed HTTP response …").
-// A cause is used by pointer only: %#v then prints an address.
+// cause is an error with a fixed text. It hides the text of the error that it wraps,
+// because that text may contain a URL or bytes of a response ("malformed HTTP response
+// …"). Use cause only as a pointer, because %#v prints a nested pointer as an address.
 type cause struct {
 	text string
 	err  error
@@ -82,16 +85,16 @@ type cause struct {
 func (c *cause) Error() string { return c.text }
 func (c *cause) Unwrap() error { return c.err }
 
-// badResponse returns the error of a response with status 200 that is not valid.
+// badResponse returns the error for an invalid response with status 200.
 func badResponse(op, why string) *Error {
 	return &Error{Op: op, Status: http.StatusOK, Err: &cause{text: why}}
 }
 
-// notSent returns the error of a request that was not sent.
+// notSent returns the error for a request that was not sent.
 func notSent(op, why string) *Error { return &Error{Op: op, Err: &cause{text: why}} }
 
-// transportError returns the error of a request that the transport could not complete, or
-// of a response body that could not be read. It also checks ctx, because transports
+// transportError returns the error for a request that the transport could not complete,
+// or for a response body that could not be read. It also checks ctx, because transports
 // report an expired deadline in different ways.
 func transportError(ctx context.Context, op string, status int, err error) *Error {
 	if e := ctx.Err(); e != nil && !errors.Is(err, e) {
@@ -102,7 +105,7 @@ func transportError(ctx context.Context, op string, status int, err error) *Erro
 	return &Error{Op: op, Status: status, Timeout: timeout, Err: &cause{describe(err, timeout), err}}
 }
 
-// describe returns a fixed text for an error of a transport.
+// describe returns a fixed text for a transport error.
 func describe(err error, timeout bool) string {
 	var (
 		dns   *net.DNSError
@@ -156,14 +159,14 @@ func oauthCode(r *response) string {
 	return code
 }
 
-// viewOnlyFailure is the only error code that Asana documents for a refusal. Asana does
-// not document which member of the response holds it.
+// viewOnlyFailure is the only error code that Asana documents for a request that the REST
+// API rejects. Asana does not document which member of the response contains this code.
 const viewOnlyFailure = "view_only_api_access_failure"
 
-// apiCode returns the code of a refusal of the REST API, or "". Asana sends sentences
-// and no codes, so apiCode compares the beginnings of sentences. The sentences about
-// scopes were observed in 2025 and 2026. The sentence about licences is from Asana's
-// forum. If Asana changes a sentence, the refusal becomes a 403 without a code.
+// apiCode returns the [Error.Code] for a response of the REST API, or "". Asana sends
+// English sentences instead of codes, so apiCode compares the beginning of each sentence.
+// The sentences about scopes were observed in 2025 and 2026. The sentence about licences
+// comes from Asana's forum. If Asana changes a sentence, apiCode returns "" for it.
 func apiCode(r *response) string {
 	if r.status != http.StatusForbidden {
 		return ""

@@ -121,7 +121,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// echo returns a JSON string of everything in the request: its token, URL and body.
+// echo returns a JSON string that contains the token, the URL and the body of the
+// request.
 func echo(r *http.Request) string {
 	var sent []byte
 	if r.Body != nil {
@@ -131,7 +132,8 @@ func echo(r *http.Request) string {
 	return string(all)
 }
 
-// No way of printing an error shows any part of the request or of the response.
+// An error must not show any part of the request or of the response, however it is
+// printed.
 func TestErrorsContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	servers := map[string]roundTrip{
@@ -184,7 +186,8 @@ type brokenBody struct{ err error }
 
 func (b brokenBody) Read([]byte) (int, error) { return 0, b.err }
 
-// checkNoMarker fails the test if any way of printing err shows a secret of the tests.
+// checkNoMarker fails the test if err shows a secret when it is printed in one of several
+// ways.
 func checkNoMarker(t *testing.T, what string, err error) {
 	t.Helper()
 	var out bytes.Buffer

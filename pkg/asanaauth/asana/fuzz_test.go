@@ -14,7 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// FuzzTokenResponse checks that Refresh returns either an *Error or valid tokens of the body.
+// FuzzTokenResponse checks that Refresh returns either an *Error or valid tokens, and
+// that these tokens are in the body.
 func FuzzTokenResponse(f *testing.F) {
 	f.Add(200, "application/json", documented)
 	f.Add(400, "application/json", `{"error":"invalid_grant"}`)

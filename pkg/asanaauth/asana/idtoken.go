@@ -19,20 +19,21 @@ import (
 // clockSkew is how far in the future the claim iat may be.
 const clockSkew = time.Minute
 
-// ErrIDToken is the error of an ID token that is not valid.
+// ErrIDToken means that an ID token is not valid.
 var ErrIDToken = errors.New("asana: the ID token is not valid")
 
-// ErrNoNonce is the error of an ID token that is valid except that it has no nonce. Such a
-// token is not bound to this sign-in. Asana does not document whether its ID tokens have
-// a nonce. Treat a token of the token endpoint as missing, and reject one that came
-// through the browser. If the nonce is wrong, empty or null, the error is [ErrIDToken].
+// ErrNoNonce means that an ID token has no nonce but passes all other checks. Without a
+// nonce, the token may belong to another sign-in. Asana does not document whether its ID
+// tokens contain a nonce. If the token came from the token endpoint, ignore the token. If
+// the token came through the browser, reject the sign-in. For a nonce that is wrong,
+// empty or null, VerifyIDToken returns [ErrIDToken].
 var ErrNoNonce = errors.New("asana: the ID token has no nonce")
 
 // Want holds the values that an ID token must match.
 type Want struct {
 	Nonce  string        // the nonce of the authorization request; required
-	Access secret.String // the access token of the same response, for at_hash; zero skips the check
-	Code   secret.String // the code of the same response, for c_hash; zero skips the check
+	Access secret.String // the access token from the same response; zero means that at_hash is not checked
+	Code   secret.String // the code from the same response; zero means that c_hash is not checked
 }
 
 // Identity holds the claims of a verified ID token.
@@ -47,13 +48,15 @@ type Identity struct {
 //   - has the configured issuer, and the client ID as its only audience;
 //   - has azp equal to the client ID, if azp is present;
 //   - has not expired, and has an iat at most one minute in the future;
-//   - has a sub, and the nonce of w;
-//   - has at_hash and c_hash that match w, if they are present.
+//   - has a sub, and a nonce that equals w.Nonce;
+//   - has an at_hash that matches w.Access and a c_hash that matches w.Code, if the claim is
+//     present and the field is set.
 //
 // VerifyIDToken fetches Asana's signing keys with at most two requests, and caches them.
 //
-// Errors: one that wraps [ErrIDToken], [ErrNoNonce], or an [*Error] if the signing keys
-// could not be fetched or w.Nonce is empty. With an error, the Identity is zero.
+// If the token is not valid, the error wraps [ErrIDToken] or is [ErrNoNonce]. If the
+// signing keys could not be fetched or w.Nonce is empty, the error is an [*Error]. With
+// every error, VerifyIDToken returns the zero Identity.
 func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (Identity, error) {
 	if w.Nonce == "" {
 		return Identity{}, notSent("id token", "Want.Nonce is missing")
@@ -82,8 +85,9 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (
 	return Identity{Subject: token.Subject, Issued: token.IssuedAt, Expires: token.Expiry}, nil
 }
 
-// checkClaims checks the claims that go-oidc does not check. Claims are looked up in a map,
-// because encoding/json ignores the case of names when it decodes into a struct.
+// checkClaims checks the claims that go-oidc does not check. It decodes the claims into a
+// map, because encoding/json ignores the case of member names when it decodes into a
+// struct.
 func (c *Client) checkClaims(token *oidc.IDToken, w Want) error {
 	var claims map[string]json.RawMessage
 	if token.Claims(&claims) != nil {
@@ -118,7 +122,8 @@ func (c *Client) checkClaims(token *oidc.IDToken, w Want) error {
 	return nil
 }
 
-// claimEquals reports whether a claim is the string want. It takes constant time.
+// claimEquals reports whether a claim is the string want. The comparison takes constant
+// time.
 func claimEquals(claim json.RawMessage, want string) bool {
 	var s *string
 	if json.Unmarshal(claim, &s) != nil || s == nil {
@@ -127,8 +132,9 @@ func claimEquals(claim json.RawMessage, want string) bool {
 	return subtle.ConstantTimeCompare([]byte(*s), []byte(want)) == 1
 }
 
-// halfHash returns the value of at_hash or c_hash for s with RS256: the left half of its
-// SHA-256 (OpenID Connect Core section 3.3.2.11). It returns "" if s is zero.
+// halfHash returns the at_hash for an access token or the c_hash for a code. With RS256,
+// this is the left half of the SHA-256 hash (OpenID Connect Core section 3.3.2.11).
+// halfHash returns "" if s is zero.
 func halfHash(s secret.String) string {
 	if s.IsZero() {
 		return ""
@@ -138,7 +144,7 @@ func halfHash(s secret.String) string {
 }
 
 // isCompact reports whether s looks like a JWS in compact serialization (RFC 7515 section
-// 3.1), the only form of an ID token. go-oidc accepts the JSON form too.
+// 3.1), the only form of an ID token. go-oidc would also accept the JSON serialization.
 func isCompact(s string) bool {
 	rest := strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 	return len(s) <= maxIDToken && strings.Count(s, ".") == 2 && rest == ""

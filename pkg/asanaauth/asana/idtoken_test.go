@@ -42,13 +42,14 @@ var testKeys = sync.OnceValue(func() [2]*rsa.PrivateKey {
 	return keys
 })
 
-// provider is a transport that serves Asana's OpenID Connect endpoints, with a clock.
+// provider is a transport that simulates Asana's OpenID Connect endpoints. It counts the
+// requests.
 type provider struct {
 	doc, jwks        string
 	discovered, keys atomic.Int32
 	strays           atomic.Int32 // requests to other URLs
 	fail             atomic.Bool
-	now              time.Time
+	now              time.Time // the client's clock
 }
 
 // newProvider returns a provider that publishes the keys in set, by default the key k1.
@@ -99,7 +100,8 @@ func (p *provider) client(t testing.TB) *asana.Client {
 	return c
 }
 
-// claims returns the claims of a valid ID token with changes. Nil removes a claim.
+// claims returns the claims of a valid ID token after it applied change. A nil value in
+// change removes the claim.
 func claims(change map[string]any) map[string]any {
 	all := map[string]any{"iss": issuer, "sub": userGID, "aud": clientID, "iat": noon.Unix(), "exp": noon.Add(time.Hour).Unix(), "nonce": "n-1"}
 	maps.Copy(all, change)
@@ -107,7 +109,8 @@ func claims(change map[string]any) map[string]any {
 	return all
 }
 
-// sign returns a JWT in compact serialization. payload is a string or is encoded as JSON.
+// sign returns a signed JWT in compact serialization. If payload is not a string, sign
+// encodes it as JSON.
 func sign(t testing.TB, kid string, key any, alg jose.SignatureAlgorithm, payload any) secret.String {
 	t.Helper()
 	raw, ok := payload.(string)
@@ -263,7 +266,7 @@ func TestInvalidSignatures(t *testing.T) {
 	}
 }
 
-// Keys are rejected if they are too weak, or so large that verifying is slow.
+// VerifyIDToken must reject keys that are too weak, and keys that make verification slow.
 func TestKeySizes(t *testing.T) {
 	t.Parallel()
 	for primes, ok := range map[int]bool{3: false, 5: true, 8: true, 9: false} {
@@ -276,8 +279,8 @@ func TestKeySizes(t *testing.T) {
 	}
 }
 
-// rsaKey returns a key with that many primes of 512 bits. It is not secure, but it is
-// generated quickly.
+// rsaKey returns a key that is the product of several primes of 512 bits. Such a key is
+// not secure, but rsaKey generates it quickly.
 func rsaKey(t *testing.T, primes int) *rsa.PrivateKey {
 	t.Helper()
 	one := big.NewInt(1)
@@ -390,7 +393,7 @@ func TestKeysThatCannotBeFetched(t *testing.T) {
 	}
 }
 
-// A caller that waits for another caller's fetch waits only until its own deadline.
+// While one caller fetches the keys, another caller waits only until its own deadline.
 func TestWaitingForKeysIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,15 +21,17 @@ type Introspection struct {
 	Scope string
 	// TokenType is "bearer" or "refresh", or "" if the response has none.
 	TokenType string
-	// Expires is when the token expires, in UTC, or zero if the response has no time.
+	// Expires is when the token expires, in UTC, or zero if the response has no expiry
+	// time.
 	Expires time.Time
 }
 
-// Introspect asks Asana about a token of any kind (RFC 7662). It makes one request. Asana
-// documents no authentication of the caller:
-// https://developers.asana.com/docs/oauth#token-introspection.
+// Introspect returns Asana's information about a token of any kind (RFC 7662). It makes
+// one request. The request contains no client secret, because Asana's documentation does
+// not require one: https://developers.asana.com/docs/oauth#token-introspection.
 //
-// Errors: [*Error]. A token that is not active is not an error.
+// Every error is an [*Error]. For a token that is not active, Introspect returns no
+// error.
 func (c *Client) Introspect(ctx context.Context, token secret.String) (Introspection, error) {
 	const op = "introspect"
 	if token.IsZero() {
@@ -49,12 +51,13 @@ func (c *Client) Introspect(ctx context.Context, token secret.String) (Introspec
 	return introspection(m)
 }
 
-// lastSecond is the end of the year 9999, in Unix seconds. RFC 3339 has no later time.
+// lastSecond is the end of the year 9999, in Unix seconds. RFC 3339 cannot express a
+// later time.
 const lastSecond = 253402300799
 
-// introspection rejects a response in which any member is malformed. A malformed
-// client_id must not count as missing: an OAuth token would then look like a personal
-// access token.
+// introspection converts the members of a response. It returns an error if any member is
+// malformed. If a malformed client_id counted as missing, an OAuth token would look like
+// a personal access token.
 func introspection(m map[string]any) (Introspection, error) {
 	const op = "introspect"
 	active, ok := m["active"].(bool)

@@ -16,16 +16,17 @@ import (
 const (
 	keysTTL      = time.Hour      // how long the signing keys are cached
 	discoveryTTL = 24 * time.Hour // how long the URL of the key set is cached
-	refetchAfter = time.Minute    // the least time between two fetches because a key ID is unknown
-	maxKeys      = 32             // keys in a key set; two or three are usual
+	refetchAfter = time.Minute    // the minimum time between two fetches for unknown key IDs
+	maxKeys      = 32             // the maximum number of keys in a key set; two or three are usual
 )
 
-// keyCache caches Asana's signing keys. The caller that needs new keys fetches them within
-// its own context, and other callers wait for it within theirs. go-oidc's remote key set
-// is not used, because its requests can outlive the caller's deadline. Times are wall
-// clock times: while a Lambda sandbox is frozen, its monotonic clock may stop.
+// keyCache caches Asana's signing keys. A caller that needs new keys fetches them with
+// its own context. Other callers wait until that fetch ends or until their own context
+// ends. go-oidc's remote key set is not used, because its requests can outlive the
+// caller's deadline. All times are wall clock times, because the monotonic clock may stop
+// while a Lambda sandbox is frozen.
 type keyCache struct {
-	lock    chan struct{} // guards the fields below; a caller stops waiting for it when its context ends
+	lock    chan struct{} // guards the fields below; a channel, so that a caller can stop waiting
 	jwks    string        // URL of the key set
 	found   time.Time     // when jwks was fetched
 	keys    []jose.JSONWebKey
@@ -35,11 +36,12 @@ type keyCache struct {
 
 func newKeyCache() *keyCache { return &keyCache{lock: make(chan struct{}, 1)} }
 
-// verificationKeys returns the keys with the key ID kid, or all keys if kid is "". It
-// returns no keys if Asana has no key with that ID. It returns the errors of its requests.
+// verificationKeys returns the keys with the key ID kid, or all keys if kid is "". If
+// Asana has no key with that ID, it returns neither keys nor an error. An error means
+// that a request failed.
 //
-// It fetches the keys if they are older than keysTTL. It also does so for an unknown key
-// ID, but at most once a minute, because anyone can send a made-up key ID.
+// It fetches the keys if the cached keys are older than keysTTL. It also fetches them if
+// kid is unknown, but at most once a minute, because anyone can invent a key ID.
 func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.PublicKey, error) {
 	k := c.keys
 	select {
@@ -61,7 +63,8 @@ func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.Pub
 	return k.withID(kid), nil
 }
 
-// isOlder reports whether more than age has passed since then, or the clock was set back.
+// isOlder reports whether the time then is more than age before now. It also returns true
+// if then is after now, which means that the clock was set back.
 func isOlder(now, then time.Time, age time.Duration) bool {
 	return now.Sub(then) > age || then.After(now)
 }
@@ -77,8 +80,8 @@ func (k *keyCache) withID(kid string) []crypto.PublicKey {
 	return keys
 }
 
-// fetchKeys fetches the key set. First it fetches the URL of the key set if the cached one
-// is missing or older than discoveryTTL.
+// fetchKeys fetches the key set. If the cached URL of the key set is missing or older
+// than discoveryTTL, fetchKeys fetches the URL first.
 func (c *Client) fetchKeys(ctx context.Context, now time.Time) error {
 	k := c.keys
 	if k.jwks == "" || isOlder(now, k.found, discoveryTTL) {
@@ -102,8 +105,8 @@ func (c *Client) fetchKeys(ctx context.Context, now time.Time) error {
 }
 
 // discover fetches the provider metadata (OpenID Connect Discovery section 4) and returns
-// the URL of the key set. The document must name the configured issuer, and the key set
-// must be on Asana's origin.
+// the URL of the key set. The metadata must name the configured issuer, and the URL must
+// be on Asana's origin.
 func (c *Client) discover(ctx context.Context) (string, error) {
 	const op = "discovery"
 	var doc struct {

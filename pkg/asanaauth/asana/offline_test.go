@@ -20,7 +20,8 @@ var fullSecret = secret.New(asanatest.FullClientSecret)
 
 const scopes = "default openid email profile"
 
-// offline returns an offline Asana and a client of the app id. change sets its switches.
+// offline starts an offline Asana, whose switches change sets. It also returns a client
+// for the app with the client ID id.
 func offline(t *testing.T, id string, change func(*asanatest.Switches)) (*asanatest.Asana, *asana.Client) {
 	t.Helper()
 	switches := asanatest.DefaultSwitches()
@@ -36,8 +37,8 @@ func offline(t *testing.T, id string, change func(*asanatest.Switches)) (*asanat
 	return server, c
 }
 
-// consent makes an authorization request as person and returns the parameters of the
-// redirect, of its query and its fragment.
+// consent makes an authorization request as person. It returns the parameters in the
+// query and in the fragment of the redirect.
 func consent(t *testing.T, server *asanatest.Asana, c *asana.Client, person, scopes, responseType string) url.Values {
 	t.Helper()
 	back, err := server.Authorize(t.Context(), c.AuthorizeURL(asana.Authorization{

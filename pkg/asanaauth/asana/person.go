@@ -8,8 +8,8 @@ import (
 )
 
 // User is a user of Asana: a person, a bot or a service account. Personal data must not
-// be logged, so its fields cannot be printed. A field is zero if Asana sent no value or an
-// invalid one.
+// be logged, so Name, Email and Picture cannot be printed. A field is zero if Asana sent
+// no value or an invalid value.
 type User struct {
 	GID     string        // see [IsGID]
 	Name    secret.String // at most 1 KiB
@@ -17,13 +17,16 @@ type User struct {
 	Picture secret.String // the URL of a picture: https, or http on a loopback host; at most 2 KiB
 }
 
-const maxText = 1 << 10 // bytes of a name or an e-mail address
+// maxText is the maximum size of a name or an e-mail address, in bytes.
+const maxText = 1 << 10
 
-// photoSizes are the members of "photo", in order of preference for a web page.
+// photoSizes lists the members of the object "photo". The size that suits a web page best
+// comes first.
 var photoSizes = [...]string{"image_128x128", "image_60x60", "image_36x36", "image_1024x1024", "image_27x27", "image_21x21"}
 
-// userOf reads a user object of the REST API, of the token response, or of UserInfo. It
-// does not read the number "id" that some of these objects have, because gids are strings.
+// userOf converts a user object from the REST API, the token response or the UserInfo
+// response. It ignores the numeric member "id" of some of these objects, because gids are
+// strings.
 func userOf(m map[string]any) User {
 	gid, _ := m["gid"].(string)
 	if !IsGID(gid) {
@@ -32,7 +35,8 @@ func userOf(m map[string]any) User {
 	return User{GID: gid, Name: personalText(m["name"]), Email: personalText(m["email"]), Picture: picture(m)}
 }
 
-// personalText returns v if it is a valid text of at most maxText bytes.
+// personalText returns v if v is a UTF-8 string of at most maxText bytes. Otherwise it
+// returns zero.
 func personalText(v any) secret.String {
 	s, _ := v.(string)
 	if len(s) > maxText || !utf8.ValidString(s) {
@@ -41,9 +45,9 @@ func personalText(v any) secret.String {
 	return secret.New(s)
 }
 
-// picture returns the member "picture" of UserInfo, or the preferred size of the member
-// "photo" of the REST API. Web pages show the URL, so picture rejects other schemes than
-// https, such as javascript.
+// picture returns the member "picture" of a UserInfo response, or the preferred size in
+// the member "photo" of the REST API. Web pages load the URL, so picture rejects schemes
+// such as javascript. It accepts only https, and http on a loopback host.
 func picture(m map[string]any) secret.String {
 	found, _ := m["picture"].(string)
 	photo, _ := m["photo"].(map[string]any)

@@ -19,10 +19,17 @@ import (
 )
 
 const (
-	maxToken    = 8 << 10                   // bytes of a token; Asana's have fewer than 100, and no documented limit
-	maxIDToken  = 16 << 10                  // bytes of an ID token
-	maxLifetime = 10 * 365 * 24 * time.Hour // the longest lifetime that introspection has shown for a token
-	maxScope    = 8 << 10                   // bytes of a list of scopes; all of Asana's scopes have about 1 KB
+	// maxToken is the maximum size of a token, in bytes. Asana documents no limit, but its
+	// tokens have fewer than 100 bytes.
+	maxToken = 8 << 10
+	// maxIDToken is the maximum size of an ID token, in bytes.
+	maxIDToken = 16 << 10
+	// maxLifetime is the maximum lifetime of an access token. It is the longest lifetime
+	// that the introspection endpoint has returned.
+	maxLifetime = 10 * 365 * 24 * time.Hour
+	// maxScope is the maximum size of a list of scopes, in bytes. A list of all of Asana's
+	// scopes has about 1 KB.
+	maxScope = 8 << 10
 )
 
 const opRefresh = "refresh"
@@ -35,26 +42,27 @@ type Tokens struct {
 	// token that was sent remains valid.
 	Refresh secret.String
 	// ExpiresIn is the lifetime of the access token, in whole seconds, or 0 if the
-	// response has none.
+	// response has no expires_in.
 	ExpiresIn time.Duration
 	// Scope is the list of granted scopes, separated by spaces, or "" if the response has
-	// none. Asana sends none today.
+	// no scope. Asana sends no scope today.
 	Scope string
-	// ID is the ID token, or zero if the response has none. It is not verified: see
-	// [Client.VerifyIDToken].
+	// ID is the ID token, or zero if the response has none. It is not verified: call
+	// [Client.VerifyIDToken] to verify it.
 	ID secret.String
-	// User is the member "data", which names the user who authorized the app. It is zero
-	// if the response has none. Its GID is "" if the response has no valid gid.
+	// User is the user who authorized the app, from the member "data" of the response. It
+	// is zero if the response does not have this member. Its GID is "" if the response
+	// has no valid gid.
 	User User
 }
 
 // Exchange exchanges an authorization code for tokens (RFC 6749 section 4.1.3). It makes
-// one request. verifier is the PKCE code verifier; the zero value sends none. redirectURI
-// must be the one of the authorization request.
+// one request. verifier is the PKCE code verifier, or zero if the authorization request
+// had no challenge. redirectURI must be the redirect URI of the authorization request.
 //
-// Errors: [*Error]. Its Code is [InvalidGrant] if the authorization code was used or has
-// expired, and [InvalidClient] if the client secret is wrong. Its Status is 200 if a
-// member of the response is malformed.
+// Every error is an [*Error]. Its Code is [InvalidGrant] if the authorization code was
+// used or has expired, and [InvalidClient] if the client secret is wrong. Its Status is
+// 200 if a member of the response is malformed.
 func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secret.String, redirectURI string) (Tokens, error) {
 	const op = "exchange"
 	if code.IsZero() || clientSecret.IsZero() {
@@ -72,13 +80,15 @@ func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secr
 }
 
 // Refresh exchanges a refresh token for new tokens (RFC 6749 section 6). It makes one
-// request. Tokens.Refresh is zero if the response has no refresh_token. Asana sends none
-// today. If expires_in, scope or id_token is malformed, Refresh ignores that member.
-// Otherwise a new refresh token in the same response would be lost.
+// request. Tokens.Refresh is zero if the response has no refresh_token. Asana sends no
+// refresh_token today. If expires_in, scope or id_token is malformed, Refresh ignores
+// that member. If it returned an error instead, a new refresh token in the same response
+// would be lost.
 //
-// Errors: [*Error]. Its Code is [InvalidGrant] if the refresh token is revoked or unknown,
-// and [InvalidClient] if the client secret is wrong. Its Status is 200 if access_token,
-// token_type or refresh_token is malformed. An empty refresh_token is malformed.
+// Every error is an [*Error]. Its Code is [InvalidGrant] if the refresh token is revoked
+// or unknown, and [InvalidClient] if the client secret is wrong. Its Status is 200 if
+// access_token, token_type or refresh_token is malformed. An empty refresh_token counts
+// as malformed.
 func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.String) (Tokens, error) {
 	const op = opRefresh
 	if refresh.IsZero() || clientSecret.IsZero() {
@@ -91,11 +101,11 @@ func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.Strin
 }
 
 // Revoke revokes a refresh token and the access tokens of its grant (RFC 7009). It makes
-// one request. A nil error means that these tokens are no longer valid. Revoking tokens
-// that were already invalid is not an error. An access token cannot be revoked: Asana
-// responds with status 400.
+// one request. A nil error means that these tokens are no longer valid. If they were
+// already invalid, Revoke also returns nil. Revoke cannot revoke an access token, because
+// Asana responds to access tokens with status 400.
 //
-// Errors: [*Error]. After an error, the tokens may still be valid.
+// Every error is an [*Error]. After an error, the tokens may still be valid.
 func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String) error {
 	const op = "revoke"
 	if refresh.IsZero() || clientSecret.IsZero() {
@@ -116,8 +126,8 @@ func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String
 // checkRevoked checks the body of a revocation response with status 200. Asana does not
 // document this body, so checkRevoked accepts most bodies, even an empty one. It rejects
 // JSON that is malformed or not an object, a JSON object with an error, and an HTML page.
-// An HTML page may come from a proxy or announce maintenance. Revoking the same token
-// again is safe.
+// An HTML page may come from a proxy or announce maintenance. If checkRevoked rejects the
+// response to a successful revocation, it is safe to revoke the same token again.
 func checkRevoked(r *response) error {
 	body := bytes.TrimSpace(r.body)
 	if len(body) == 0 {
@@ -136,14 +146,14 @@ func checkRevoked(r *response) error {
 	return nil
 }
 
-// oauthContext returns a context with which x/oauth2 sends its request through c.
+// oauthContext returns a context that makes x/oauth2 send its request through c.
 func (c *Client) oauthContext(ctx context.Context, op string) context.Context {
 	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: checkedTransport{c, op}})
 }
 
 // checkedTransport passes only valid responses to x/oauth2: status 200, strict JSON, and
-// no member "error". For any other response it returns an [*Error]. The errors of
-// x/oauth2 would quote the response body.
+// no member "error". For any other response it returns an [*Error], because the errors of
+// x/oauth2 quote the response body.
 type checkedTransport struct {
 	c  *Client
 	op string
@@ -182,8 +192,8 @@ func (t checkedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// withValidLifetime encodes m again, without an expires_in that is malformed. x/oauth2
-// would reject the whole response because of it.
+// withValidLifetime encodes m as JSON. It omits a malformed expires_in, because x/oauth2
+// would reject the whole response.
 func withValidLifetime(m map[string]any) ([]byte, error) {
 	life, err := lifetime(m["expires_in"])
 	delete(m, "expires_in")
@@ -193,8 +203,9 @@ func withValidLifetime(m map[string]any) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// tokens converts the result of x/oauth2. It reads only Extra. The fields of oauth2.Token
-// may have values of the request, or of members whose names differ in case.
+// tokens converts the result of x/oauth2 to Tokens. It reads the members of the response
+// with Extra and never reads the fields of tok. x/oauth2 may set a field from the
+// request, or from a member whose name differs in case.
 func tokens(ctx context.Context, op string, tok *oauth2.Token, err error) (Tokens, error) {
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
@@ -223,8 +234,8 @@ func tokens(ctx context.Context, op string, tok *oauth2.Token, err error) (Token
 	return t, nil
 }
 
-// readOptional reads id_token, expires_in and scope into t. The error says which of them
-// is malformed. The others are read nevertheless.
+// readOptional reads id_token, expires_in and scope into t. If one of them is malformed,
+// readOptional still reads the others. The error names the first malformed member.
 func readOptional(t *Tokens, tok *oauth2.Token) error {
 	var idErr, lifeErr, scopeErr error
 	if t.ID, idErr = tokenMember(tok, "id_token", maxIDToken); idErr != nil {
@@ -242,8 +253,8 @@ func readOptional(t *Tokens, tok *oauth2.Token) error {
 var errMember = errors.New("malformed member")
 
 // tokenMember returns the token in a member of the response, or zero if the member is
-// missing or null. A token has 1 to limit printable ASCII characters (VSCHAR of RFC 6749),
-// so that it can be sent in a header unchanged.
+// missing or null. A token must have 1 to limit printable ASCII characters (VSCHAR in RFC
+// 6749). Such a token can be sent in a header unchanged.
 func tokenMember(tok *oauth2.Token, name string, limit int) (secret.String, error) {
 	v := tok.Extra(name)
 	if v == nil {
@@ -261,8 +272,8 @@ func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
-// lifetime returns the value of expires_in: a JSON number of whole seconds, at least 1.
-// It returns 0 if the member is missing or null.
+// lifetime converts the value of expires_in, which must be a JSON number of whole
+// seconds, at least 1. It returns 0 if the member is missing or null.
 func lifetime(v any) (time.Duration, error) {
 	if v == nil {
 		return 0, nil
@@ -274,8 +285,8 @@ func lifetime(v any) (time.Duration, error) {
 	return time.Duration(n) * time.Second, nil
 }
 
-// scope returns the value of a scope member (RFC 6749 section 3.3), or "" if it is missing
-// or null.
+// scope returns the value of a scope member (RFC 6749 section 3.3), or "" if the member
+// is missing or null.
 func scope(v any) (string, error) {
 	if v == nil {
 		return "", nil

@@ -97,7 +97,8 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// hostile has bodies of responses with status 200 that are not valid token responses.
+// hostile contains bodies that are not valid token responses. The tests send them with
+// status 200.
 var hostile = map[string]string{
 	"empty":                 ``,
 	"form":                  `access_token=a&token_type=bearer`,
@@ -140,7 +141,8 @@ var hostile = map[string]string{
 	"object as error":       `{"access_token":"a","token_type":"bearer","error":{"x":1}}`,
 }
 
-// malformedOptional has bodies with a valid access token and one malformed optional member.
+// malformedOptional contains token responses with a valid access token and one malformed
+// optional member.
 var malformedOptional = map[string]string{
 	"fraction of a second": `{"access_token":"a","token_type":"bearer","expires_in":1.5}`,
 	"boolean expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":true}`,
@@ -154,8 +156,8 @@ var malformedOptional = map[string]string{
 	"line break in scope":  `{"access_token":"a","token_type":"bearer","scope":"a\nb"}`,
 }
 
-// The response to a refresh may contain the only refresh token that is still valid. A
-// malformed optional member must not lose it.
+// The response to a refresh may contain the only refresh token that is still valid.
+// Refresh must return this token even if an optional member is malformed.
 func TestRefreshIgnoresMalformedOptionalMembers(t *testing.T) {
 	t.Parallel()
 	for name, body := range malformedOptional {

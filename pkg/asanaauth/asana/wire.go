@@ -17,12 +17,18 @@ import (
 )
 
 const (
-	tokenLimit = 64 << 10 // bytes of a response of the token endpoint; today's have 512 bytes
-	apiLimit   = 1 << 20  // bytes of any other response; a page has at most 100 short records
-	depthLimit = 32       // nesting of JSON; Asana's responses have about five levels
+	// tokenLimit is the maximum size of a response to a POST request, in bytes. A response
+	// of the token endpoint has about 512 bytes today.
+	tokenLimit = 64 << 10
+	// apiLimit is the maximum size of a response to a GET request, in bytes. A page of a
+	// list has at most 100 short records.
+	apiLimit = 1 << 20
+	// depthLimit is the maximum nesting of JSON. Asana's responses have about five levels.
+	depthLimit = 32
 )
 
-// response is an HTTP response whose body was read completely, within its limit.
+// response is an HTTP response with its complete body, which did not exceed the size
+// limit.
 type response struct {
 	op         string
 	status     int
@@ -31,11 +37,11 @@ type response struct {
 	retryAfter time.Duration
 }
 
-// send makes one request. It calls the transport directly and not an http.Client, so it
-// follows no redirect.
+// send makes one request. It calls the transport directly instead of an http.Client, so
+// it does not follow redirects.
 //
-// send removes GetBody from the request. With GetBody, net/http resends a request on its
-// own if a reused connection died before anything was written. A token request must
+// send removes GetBody from the request. With GetBody, net/http resends a request by
+// itself if a reused connection failed before anything was written. A token request must
 // never be sent twice. net/http may still resend requests without a body, which is safe.
 func (c *Client) send(op string, limit int64, req *http.Request) (*response, error) {
 	ctx := req.Context()
@@ -64,8 +70,8 @@ func (r *response) withRetryAfter(e *Error) *Error {
 	return e
 }
 
-// checkStatus returns an error for every status except 200, including redirects. code
-// returns the error code of the response.
+// checkStatus returns an error for every status except 200, including redirects. It calls
+// code to get the error code of the response.
 func (r *response) checkStatus(code func(*response) string) error {
 	if r.status == http.StatusOK {
 		return nil
@@ -99,7 +105,7 @@ func (c *Client) read(ctx context.Context, op, rawURL string, h http.Header, v a
 	return r.decode(v)
 }
 
-// post sends a form and returns the response, whatever its status is.
+// post sends a form and returns the response. It accepts every status.
 func (c *Client) post(ctx context.Context, op, path string, form url.Values) (*response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -121,9 +127,9 @@ func (r *response) mediaType() string {
 	return kind
 }
 
-// decode decodes the JSON body into v. A response with status 200 must have the media type
-// application/json. Any other response may have any type except text/html, because Asana
-// does not document the media type of its errors.
+// decode decodes the JSON body into v. A response with status 200 must have the media
+// type application/json. A response with another status may have any media type except
+// text/html, because Asana does not document the media type of its errors.
 func (r *response) decode(v any) error {
 	if !r.isJSON() && (r.status == http.StatusOK || r.isHTML()) {
 		return badResponse(r.op, "the response is not JSON")
@@ -149,10 +155,11 @@ func (r *response) object() (map[string]any, error) {
 	return m, nil
 }
 
-// checkJSON rejects JSON that two parsers can read differently. Such JSON has invalid
-// UTF-8, a repeated member name, or two names that differ only in case, which
-// encoding/json treats as equal. checkJSON also rejects deep nesting. It accepts data
-// after the value, which json.Unmarshal rejects. Its errors contain nothing of data.
+// checkJSON rejects JSON that two parsers may interpret differently. Such JSON contains
+// invalid UTF-8, a repeated member name, or two names that differ only in case.
+// (encoding/json treats these names as equal.) checkJSON also rejects deep nesting. It
+// does not reject data after the JSON value, because json.Unmarshal does. Its errors
+// contain no part of data.
 func checkJSON(data []byte) error {
 	switch strictjson.Check(data, depthLimit) {
 	case nil, strictjson.ErrTrailing:

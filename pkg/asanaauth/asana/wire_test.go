@@ -36,9 +36,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// respondOnceThenClose starts a server that responds to its first request. It reads each
-// later request completely and then closes the connection. count is the number of requests,
-// including resent ones.
+// respondOnceThenClose starts a server that responds only to its first request. For each
+// later request, the server reads the whole request and closes the connection. count is
+// the number of requests, including resent ones.
 func respondOnceThenClose(t *testing.T, response string) (origin string, count *atomic.Int32) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -72,9 +72,9 @@ func respondOnceThenClose(t *testing.T, response string) (origin string, count *
 	return "http://" + l.Addr().String(), count
 }
 
-// After a Lambda sandbox was frozen, its idle connections are dead. net/http resends a
-// request on a new connection if it considers the request replayable. A token request must
-// fail and not be resent.
+// While a Lambda sandbox is frozen, its idle connections are closed. net/http resends a
+// request on a new connection if it considers the request replayable. It must not resend
+// a token request, so the request must fail.
 func TestTokenRequestsAreNotResentOnDeadConnections(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -113,8 +113,8 @@ func (c *failingWrites) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// If nothing of a request was written, net/http resends it if it can rewind the body. A
-// token request must fail and not be resent.
+// If the first write of a request fails, net/http resends the request if it can rewind
+// the body. It must not resend a token request, so the request must fail.
 func TestTokenRequestsAreNotResentAfterAFailedWrite(t *testing.T) {
 	t.Parallel()
 	for call, do := range calls {
@@ -150,7 +150,7 @@ func TestTokenRequestsAreNotResentAfterAFailedWrite(t *testing.T) {
 	}
 }
 
-// endless is a body that never ends. It counts the bytes that were read.
+// endless is a response body that never ends. It counts the bytes that were read.
 type endless struct{ read int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -184,7 +184,7 @@ func TestResponseSizeIsLimited(t *testing.T) {
 	}
 }
 
-// untilDone is a body that blocks until its context ends.
+// untilDone is a response body that blocks until its context ends.
 type untilDone struct{ ctx context.Context }
 
 func (u untilDone) Read([]byte) (int, error) { <-u.ctx.Done(); return 0, u.ctx.Err() }

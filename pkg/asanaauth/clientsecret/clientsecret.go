@@ -2,10 +2,11 @@
 // which of them Asana accepts.
 //
 // During a rotation an app has two client secrets: the current one and the next one. A
-// [Secrets] fetches them from a [Source] on first use, caches them for five minutes, and
-// tries the other one if Asana rejects the first. Call [Secrets.Ready] before a request,
-// and make the request in [Secrets.Try]. Package asana/secretsmanager has a Source. This
-// package makes no request to Asana and does not rotate secrets.
+// [Secrets] fetches both from a [Source] on first use and caches them for five minutes.
+// If Asana rejects one client secret, it tries the other one. Call [Secrets.Ready] before
+// a request to Asana, and make the request in the function that you pass to
+// [Secrets.Try]. Package asana/secretsmanager implements Source. This package makes no
+// request to Asana and does not rotate secrets.
 package clientsecret
 
 import (
@@ -21,21 +22,21 @@ import (
 
 const (
 	ttl          = 5 * time.Minute  // how long secrets are cached before they are fetched again
-	refetchAfter = 30 * time.Second // the least age at which a rejection causes a fetch
+	refetchAfter = 30 * time.Second // the minimum age of secrets that are fetched again after a rejection
 )
 
 // Source is a place that stores the client secrets, such as AWS Secrets Manager. It must be
 // safe for concurrent use.
 type Source interface {
-	// ClientSecrets returns the current client secret and, if it exists, the next one. It
-	// need not cache them. Its error must not contain a secret.
+	// ClientSecrets returns the current client secret and, if it exists, the next one.
+	// ClientSecrets need not cache the secrets. Its error must not contain a secret.
 	ClientSecrets(ctx context.Context) ([]secret.String, error)
 }
 
 // Config configures [Secrets].
 type Config struct {
 	Source Source           // required
-	Now    func() time.Time // the wall clock time; nil means time.Now without its monotonic reading
+	Now    func() time.Time // returns the wall clock time; nil means time.Now without its monotonic reading
 }
 
 // Secrets caches the client secrets of one app. It is safe for concurrent use.
@@ -44,12 +45,12 @@ type Secrets struct {
 	now    func() time.Time
 
 	mu      sync.Mutex
-	known   []secret.String // the secret that Asana accepted last comes first
+	known   []secret.String // the secret that Asana accepted most recently comes first
 	fetched time.Time
 }
 
-// New returns a Secrets. It fetches nothing before the first use. It returns an error if
-// Source is missing.
+// New returns a Secrets. It does not fetch the secrets. It returns an error if Source is
+// missing.
 func New(c Config) (*Secrets, error) {
 	if c.Source == nil {
 		return nil, errors.New("clientsecret: Source is missing")
@@ -60,11 +61,12 @@ func New(c Config) (*Secrets, error) {
 	return &Secrets{source: c.Source, now: c.Now}, nil
 }
 
-// Ready makes sure that at least one secret is cached. It fetches the secrets if they are
-// five minutes old. If that fails, it keeps the older secrets: Asana decides whether they
-// are still valid.
+// Ready ensures that at least one secret is cached. It fetches the secrets if none are
+// cached or if the cached secrets are at least five minutes old. If the fetch fails but
+// older secrets are cached, Ready keeps them and returns nil, because Asana may still
+// accept them.
 //
-// Errors: the source's error, if no secret is cached.
+// If the fetch fails and no secret is cached, the error wraps the source's error.
 func (s *Secrets) Ready(ctx context.Context) error {
 	known, age := s.current()
 	if len(known) > 0 && age < ttl {
@@ -76,18 +78,19 @@ func (s *Secrets) Ready(ctx context.Context) error {
 	return nil
 }
 
-// ErrRejected is the error of [Secrets.Try] if Asana rejected every client secret. The
-// operator must correct the secret.
+// ErrRejected means that Asana rejected every client secret. The operator must correct
+// the secret.
 var ErrRejected = errors.New("clientsecret: Asana rejected every client secret")
 
-// Try calls request with the client secret that Asana accepted last. The function rejected
-// reports whether an error of request means that Asana rejected the client secret. If so,
-// Try calls request with each other secret, once each. If Asana rejects all of them, Try
-// fetches the secrets again, unless they are younger than 30 seconds, and tries the new
-// ones. Call [Secrets.Ready] first.
+// Try calls request with the client secret that Asana accepted most recently. The
+// function rejected must report whether an error from request means that Asana rejected
+// the client secret. After a rejection, Try calls request once with each other cached
+// secret. If Asana rejects all of them and they are at least 30 seconds old, Try fetches
+// the secrets again and tries the new ones. Call [Secrets.Ready] before Try.
 //
-// Errors: that of request, if it is not a rejection. Otherwise one that wraps [ErrRejected]
-// and the last rejection, and the source's error if the fetch failed.
+// If request returns an error that is not a rejection, Try returns that error. If Asana
+// rejects every secret, the error wraps [ErrRejected] and the last rejection. If the
+// fetch failed, the error also wraps the source's error.
 func (s *Secrets) Try(ctx context.Context, rejected func(error) bool, request func(secret.String) error) error {
 	var tried []secret.String
 	var rejection error
@@ -121,7 +124,8 @@ func (s *Secrets) current() ([]secret.String, time.Duration) {
 	return s.known, s.now().Sub(s.fetched)
 }
 
-// fetch replaces the cached secrets. The one that Asana accepted last stays first.
+// fetch replaces the cached secrets with those of the source. The secret that Asana
+// accepted most recently stays first.
 func (s *Secrets) fetch(ctx context.Context) error {
 	values, err := s.source.ClientSecrets(ctx)
 	if err != nil {
@@ -147,14 +151,15 @@ func (s *Secrets) untried(tried []secret.String) (secret.String, bool) {
 	return secret.String{}, false
 }
 
-// prefer moves a secret that Asana did not reject to the front.
+// prefer moves value, which Asana did not reject, to the front of the cached secrets.
 func (s *Secrets) prefer(value secret.String) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known = withFirst(s.known, value)
 }
 
-// withFirst returns values with the one that equals first, if any, moved to the front.
+// withFirst returns a copy of values. If the copy contains first, withFirst moves it to
+// the front.
 func withFirst(values []secret.String, first secret.String) []secret.String {
 	ordered := make([]secret.String, 0, len(values))
 	for _, v := range values {

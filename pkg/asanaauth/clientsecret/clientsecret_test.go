@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// app is an Asana app with its source of client secrets. accepts is the secret that Asana
-// accepts, and tried has the secrets that the last try used.
+// app simulates an Asana app and the source of its client secrets. Asana accepts only the
+// secret accepts. tried lists the secrets that the last call of try used.
 type app struct {
 	t       *testing.T
 	source  *authtest.SecretsManager
@@ -52,7 +52,7 @@ func (a *app) ready() {
 	}
 }
 
-// try calls Try with a request that Asana rejects unless the secret is a.accepts.
+// try calls Try with a request that fails with errInvalid unless its secret is a.accepts.
 func (a *app) try() error {
 	a.tried = nil
 	return a.secrets.Try(a.t.Context(), isInvalid, func(s secret.String) error {
@@ -116,7 +116,7 @@ func TestSecretsAreCachedForFiveMinutes(t *testing.T) {
 	a.wantFetches(2)
 }
 
-// Without Config.Now, secrets expire by the system clock.
+// If Config.Now is nil, the system clock determines when the cached secrets expire.
 func TestSecretsExpireByTheSystemClock(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -183,8 +183,8 @@ func (contextSource) ClientSecrets(ctx context.Context) ([]secret.String, error)
 	return nil, ctx.Err()
 }
 
-// The secret that Asana accepted last is tried first, even after the secrets were fetched
-// again.
+// Try begins with the secret that Asana accepted most recently, even after Ready fetched
+// the secrets again.
 func TestAcceptedSecretIsTriedFirst(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current", "next")
@@ -243,7 +243,8 @@ func TestARejectionWhileTheSourceIsUnavailable(t *testing.T) {
 			t.Errorf("Try() = %v, want an error that wraps %v", err, want)
 		}
 	}
-	// The failed fetch does not count, so the next call fetches again.
+	// The failed fetch does not make the cached secrets younger, so the next call fetches
+	// again.
 	a.accepts = "new"
 	a.source.Set(nil, "new")
 	a.wantTry("current", "new")

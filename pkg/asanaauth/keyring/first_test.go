@@ -20,7 +20,7 @@ func TestConcurrentProcessesCreateOneFirstKeyring(t *testing.T) {
 		inst := authtest.New(t)
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if op.Name == "write" {
-				time.Sleep(time.Second) // meanwhile every process has read the empty table
+				time.Sleep(time.Second) // before the first write, every process reads the empty table
 			}
 			return true, nil
 		}
@@ -42,8 +42,9 @@ func TestConcurrentProcessesCreateOneFirstKeyring(t *testing.T) {
 	})
 }
 
-// The write of the first keyring fails, and the row is saved or not. The process does not
-// use its ring, because the table may not have it. The next attempt succeeds.
+// The write of the first keyring returns an error, whether or not the row was saved.
+// After the error, the process does not use its ring, because the table may not contain
+// that ring. The next attempt succeeds.
 func TestCrashPointsOfTheFirstKeyring(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -72,7 +73,7 @@ func TestFirstKeyringIsNotCreatedWithoutKMS(t *testing.T) {
 
 func TestFirstKeyringIsNotCreatedWithoutRandomness(t *testing.T) {
 	t.Parallel()
-	const key = 36 // bytes of a data key and its ID; the bytes of the writer's name follow
+	const key = 36 // bytes of a data key and its ID; the random bytes for the row's writer follow
 	for n, cause := range map[int64]error{0: io.EOF, key - 1: io.ErrUnexpectedEOF, key: io.EOF, key + 1: io.ErrUnexpectedEOF} {
 		inst := authtest.New(t)
 		p := inst.Process(func(s *authtest.Settings) { s.Rand = io.LimitReader(rand.Reader, n) })
@@ -81,8 +82,8 @@ func TestFirstKeyringIsNotCreatedWithoutRandomness(t *testing.T) {
 	}
 }
 
-// A process that once had a keyring never creates another one. No sealed field could be
-// opened with the new keyring.
+// A process that has read a keyring never creates another one, because a new keyring
+// could not open any sealed field.
 func TestFirstKeyringIsNotCreatedTwice(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -9,8 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The keyring's row is deleted. A process that once had the keyring does not create another
-// one, because everything that is sealed would be lost. It continues with its cached keyring.
+// If the keyring's row is deleted, a process that has a cached keyring continues to use
+// it. It does not create another keyring, because a new keyring could not open any sealed
+// field.
 func TestDeletedKeyringIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

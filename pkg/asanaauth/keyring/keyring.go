@@ -1,11 +1,11 @@
 // Package keyring caches the data keys of an installation in memory, and creates the first
 // data key.
 //
-// The table has one row with all data keys. A KMS key wraps (encrypts) them together. A
-// [Keyring] reads that row, asks KMS to unwrap it, and caches the result for Config.TTL.
-// If KMS or the table is unavailable, it uses the cached keys for up to one hour longer.
-// If KMS denies the request, it discards the cached keys at once. This package does not
-// rotate keys.
+// One row of the table contains all data keys of an installation. A KMS key wraps
+// (encrypts) them together. A [Keyring] reads the row, unwraps the data keys with KMS,
+// and caches them for Config.TTL. If KMS or the table is unavailable, the Keyring uses
+// the cached keys for up to one more hour. If KMS denies the request, the Keyring
+// discards the cached keys at once. This package does not rotate keys.
 package keyring
 
 import (
@@ -24,8 +24,8 @@ import (
 )
 
 const (
-	extraTTL   = time.Hour        // how long cached keys are used beyond their TTL after a failure
-	retryAfter = 10 * time.Second // the least time between two attempts after a failure
+	extraTTL   = time.Hour        // how long cached keys are used after their TTL if they cannot be fetched
+	retryAfter = 10 * time.Second // the minimum time between two attempts after a failure
 )
 
 // Config configures a [Keyring].
@@ -37,17 +37,18 @@ type Config struct {
 	// Installation is the name of the installation. Every sealed field is bound to it.
 	// Required.
 	Installation string
-	// TTL is how long an unwrapped keyring is cached. 0 means that each use unwraps it.
+	// TTL is how long an unwrapped keyring is cached. If TTL is 0, the keyring is not
+	// cached.
 	TTL time.Duration
 	// Now returns the wall clock time. Nil means time.Now without its monotonic reading.
 	Now func() time.Time
-	// Rand is the source of new keys. Nil means crypto/rand.Reader.
+	// Rand is the random source for new keys. Nil means crypto/rand.Reader.
 	Rand io.Reader
 	// Log receives warnings and the alarm kms_denied. Nil discards them.
 	Log *slog.Logger
 }
 
-// Keyring returns the data keys of one installation. It is safe for concurrent use.
+// Keyring caches the data keys of one installation. It is safe for concurrent use.
 type Keyring struct {
 	store        store.Store
 	wrapper      seal.Wrapper
@@ -57,15 +58,15 @@ type Keyring struct {
 	rand         io.Reader
 	log          *slog.Logger
 
-	lock    chan struct{} // guards the fields below; a caller stops waiting for it when its context ends
+	lock    chan struct{} // guards the fields below; a channel, so that a caller can stop waiting
 	ring    *seal.Ring
 	fetched time.Time
 	reread  time.Time // when the table was last read because a key was unknown
-	retry   time.Time // after a failure: when the table and KMS may be called again
+	retry   time.Time // after a failure, the earliest time of the next attempt
 }
 
-// New returns a Keyring. It makes no request before the first use. The error lists every
-// missing or invalid field.
+// New returns a Keyring. It makes no request. The error names every missing or invalid
+// field.
 func New(c Config) (*Keyring, error) {
 	var errs []error
 	if c.Store == nil {
@@ -99,8 +100,9 @@ func New(c Config) (*Keyring, error) {
 	return k, nil
 }
 
-// UnavailableError is the error of [Keyring.Open] if the table or KMS failed less than ten
-// seconds ago. RetryAfter is the time until Open calls them again. The error wraps
+// UnavailableError means that a field's key is unknown, and that [Keyring.Open] does not
+// read the keyring again because the table or KMS failed less than ten seconds ago.
+// RetryAfter is the time until Open reads the keyring again. The error wraps
 // [seal.ErrUnavailable].
 type UnavailableError struct{ RetryAfter time.Duration }
 
@@ -112,14 +114,15 @@ func (*UnavailableError) Error() string {
 // Unwrap returns [seal.ErrUnavailable].
 func (*UnavailableError) Unwrap() error { return seal.ErrUnavailable }
 
-// Ring returns the data keys. It returns the cached keys if they are younger than the TTL.
-// Otherwise it reads the table and asks KMS, and caches the result. If the table has no
-// keyring and this Keyring never had one, Ring creates the first keyring. If the table or
-// KMS is unavailable, it returns the cached keys for up to one hour longer.
+// Ring returns the data keys. It returns the cached keys if they are younger than the
+// TTL. Otherwise Ring reads the keyring from the table, unwraps it with KMS, and caches
+// it. If the table has no keyring and this Keyring has never cached one, Ring creates the
+// first keyring. If the table or KMS is unavailable, Ring returns the cached keys until
+// one hour after their TTL.
 //
-// Errors: those of the store and of the wrapper, or the context's error. In particular,
-// [seal.ErrDenied] if KMS denies the request, and [store.ErrUnavailable] or
-// [seal.ErrUnavailable] during an outage.
+// Ring returns the errors of the store and of the wrapper, and the context's error. In
+// particular, the error wraps [seal.ErrDenied] if KMS denies the request. During an
+// outage, it wraps [store.ErrUnavailable] or [seal.ErrUnavailable].
 func (k *Keyring) Ring(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err
@@ -140,12 +143,12 @@ func (k *Keyring) Ring(ctx context.Context) (*seal.Ring, error) {
 	return ring, err
 }
 
-// Open decrypts a sealed field with ring. If ring does not have the field's key, Open reads
-// the keyring again, because the key may be newer than ring. It does so at most once in
+// Open decrypts a sealed field with ring. If ring does not contain the field's key, the
+// key may be newer than ring. Open therefore reads the keyring again, at most once every
 // ten seconds.
 //
-// Errors: [seal.ErrOpen] if the field cannot be decrypted, [*UnavailableError], and those
-// of [Keyring.Ring].
+// Open returns [seal.ErrOpen] if the field cannot be decrypted. It can also return an
+// [*UnavailableError] or an error of [Keyring.Ring].
 func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s secret.Sealed) (secret.String, error) {
 	text, err := ring.Open(l, s)
 	if !errors.Is(err, seal.ErrUnknownKey) {
@@ -157,9 +160,11 @@ func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s sec
 	return ring.Open(l, s)
 }
 
-// newer returns a ring that may have a key that the caller's ring lacks. It reads the table
-// at most once in ten seconds, because an attacker may forge key IDs. After a failure it
-// returns an error and not the cached ring: a key that the cached ring lacks may exist.
+// newer reads the keyring again, for a caller whose ring does not contain a field's key.
+// It reads the table at most once every ten seconds, because an attacker can forge key
+// IDs. If it read the table less than ten seconds ago, it returns the cached ring. After
+// a failure, newer returns an error instead of the cached ring, because the table may
+// contain a newer ring with the key.
 func (k *Keyring) newer(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err
@@ -191,8 +196,9 @@ func (k *Keyring) enter(ctx context.Context) error {
 
 func (k *Keyring) leave() { <-k.lock }
 
-// refetch replaces the cached ring with the table's. If KMS denies the request, it discards
-// the cached ring. After any other error, including the table's, it sets retry.
+// refetch replaces the cached ring with the ring in the table. If KMS denies the request,
+// refetch discards the cached ring. After any other error, it sets k.retry to delay the
+// next attempt.
 func (k *Keyring) refetch(ctx context.Context, now time.Time) (*seal.Ring, error) {
 	ring, err := k.fetch(ctx)
 	switch {
@@ -208,12 +214,13 @@ func (k *Keyring) refetch(ctx context.Context, now time.Time) (*seal.Ring, error
 	return nil, err
 }
 
-// mayServe reports whether the cached ring may be used, even if it is older than the TTL.
+// mayServe reports whether the cached ring may be used if a newer ring cannot be fetched.
 func (k *Keyring) mayServe(now time.Time) bool {
 	return k.ring != nil && k.ttl > 0 && now.Sub(k.fetched) < k.ttl+extraTTL
 }
 
-// fetch reads the table's ring, or creates the first one.
+// fetch reads the ring from the table. If the table has no ring and none is cached, fetch
+// creates the first ring.
 func (k *Keyring) fetch(ctx context.Context) (*seal.Ring, error) {
 	rows, err := k.store.Read(ctx, store.KeyringKey)
 	if err != nil {
@@ -241,8 +248,9 @@ func (k *Keyring) unwrap(ctx context.Context, row *store.Keyring) (*seal.Ring, e
 	return ring, nil
 }
 
-// create creates the installation's first keyring. If two processes do so at the same time,
-// the one whose write is rejected uses the other's keyring.
+// create creates the installation's first keyring. If two processes create a keyring at
+// the same time, the table rejects one of the two writes. The process whose write was
+// rejected uses the keyring of the other process.
 func (k *Keyring) create(ctx context.Context) (*seal.Ring, error) {
 	ring, err := seal.NewRing(k.rand, k.installation, k.now())
 	if err != nil {

@@ -56,7 +56,8 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// The other fields have defaults. New makes no request.
+// New needs only the required fields and makes no request. All other fields have
+// defaults.
 func TestNewWithTheRequiredFields(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
@@ -86,7 +87,7 @@ func TestColdStartUnwrapsOnce(t *testing.T) {
 		authtest.WantCount(t, "unwraps during a cold start", inst.Unwraps()-cold, 1)
 		for range 4 {
 			time.Sleep(time.Minute)
-			inst.Process().MustToken(cookie, 0) // another process refreshes in between
+			inst.Process().MustToken(cookie, 0) // another process refreshes the token
 			before := inst.Unwraps()
 			p.Session(cookie)
 			if _, err := p.Refused(cookie, p.MustToken(cookie, 0)); err != nil {
@@ -109,7 +110,8 @@ func TestConcurrentCallersUnwrapOnce(t *testing.T) {
 		for range 20 {
 			wg.Go(func() { mustRing(p) })
 		}
-		// A caller that waits for another caller's unwrap stops when its own context ends.
+		// While one caller unwraps the keyring, another caller waits only until its own
+		// context ends.
 		time.Sleep(time.Millisecond)
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
@@ -143,8 +145,8 @@ func TestKeyringIsCachedForTTL(t *testing.T) {
 	})
 }
 
-// While a Lambda sandbox is frozen, only its wall clock advances. The cached keyring expires
-// by the wall clock.
+// While a Lambda sandbox is frozen, only its wall clock advances. Therefore the wall
+// clock determines when the cached keyring expires.
 func TestKeyringExpiresByTheWallClock(t *testing.T) {
 	t.Parallel()
 	inst := withRing(t)
@@ -244,7 +246,8 @@ func TestKeyringIsDiscardedWhenKMSDenies(t *testing.T) {
 		_, err := p.Token(cookie, 3000*time.Second)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), 1)
-		// The cached keyring was discarded, so it is not used during an outage either.
+		// After a denial, the cached keyring is not available during an outage, because
+		// it was discarded.
 		inst.KMS.Hook = func(string) error { return seal.ErrUnavailable }
 		wantErr(t, p.Keys, seal.ErrUnavailable)
 		if after := inst.Rows.Hot(cookie.Reveal()); after.Rev != before.Rev || after.Status != string(asanaauth.Active) {
@@ -269,8 +272,8 @@ func TestKeyringOfAnotherInstallationIsDenied(t *testing.T) {
 	authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), 1)
 }
 
-// The row's unwrapped bytes are not a valid keyring. The error is neither a denial by KMS nor
-// an outage.
+// KMS unwraps the row, but the result is not a valid keyring. The error must not look
+// like a denial by KMS or like an outage.
 func TestRowWithoutAValidKeyring(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)

@@ -15,14 +15,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// openSession opens a session. That opens sealed fields of three rows.
+// openSession opens a session, which opens sealed fields of three rows.
 func openSession(p *authtest.Process, cookie secret.String) error {
 	_, err := p.Sessions.Open(context.Background(), cookie)
 	return err
 }
 
-// A field is sealed under a key that the cached ring does not have. The key may be newer
-// than the ring, so the keyring is read again.
+// If the cached ring does not contain a field's key, the key may be newer than the ring.
+// The process must read the keyring again.
 func TestUnknownKeyReadsTheKeyringAgain(t *testing.T) {
 	t.Parallel()
 	for _, age := range []time.Duration{0, time.Second, 4 * time.Minute} {
@@ -48,8 +48,8 @@ func TestUnknownKeyReadsTheKeyringAgain(t *testing.T) {
 	}
 }
 
-// Without KMS, a process cannot know whether a key exists. The error is TryAgain, so no
-// browser is signed out.
+// While KMS fails, a process cannot find out whether an unknown key exists. The error
+// must be TryAgain, because Unauthenticated would sign the browser out.
 func TestUnknownKeyWithoutKMS(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
@@ -80,7 +80,7 @@ func TestUnknownKeyWithoutKMS(t *testing.T) {
 	}
 }
 
-// After a failure, the error of Open has the time until KMS is called again.
+// After a failure, the error of Open contains the time until Open calls KMS again.
 func TestOpenOfAnUnknownKey(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -4,5 +4,5 @@ package seal
 // to Tink.
 func (r *Ring) RowKey(row string) ([]byte, error) { return r.rowKey(r.primary, row) }
 
-// Associated returns the associated data of a field that is sealed under the primary key.
+// Associated returns the associated data for a field that is sealed with the primary key.
 func (r *Ring) Associated(l Label) []byte { return r.associated(l, r.primary) }

@@ -31,13 +31,13 @@ var (
 	errLabel = errors.New("seal: the label has no row or no field")
 )
 
-// Seal encrypts text under the primary key and binds it to l. It reads a nonce of 12 bytes
-// from random, which must be cryptographically secure. The result has 33 bytes more than
-// text. If only the existence of a field matters, as with the proof of a session, seal a
-// constant text.
+// Seal encrypts text under the primary key and binds it to l. It reads a nonce of 12
+// bytes from random, which must be cryptographically secure. The result is 33 bytes
+// longer than text. If only the existence of a field matters, seal a constant text. The
+// proof of a session is such a field.
 //
 // Seal returns an error if text is zero, if l has no Row or Field, or if random fails. A
-// zero text is an error so that no caller seals a missing value by mistake.
+// zero text is an error, so that a caller cannot seal a missing value by mistake.
 func (r *Ring) Seal(random io.Reader, l Label, text secret.String) (secret.Sealed, error) {
 	if text.IsZero() {
 		return nil, errEmpty
@@ -59,9 +59,10 @@ func (r *Ring) Seal(random io.Reader, l Label, text secret.String) (secret.Seale
 	return aead.Seal(b, b[fieldHead:], []byte(plain), r.associated(l, r.primary)), nil
 }
 
-// Open decrypts a field that was sealed under l. It returns [ErrUnknownKey] if the ring does
-// not have the field's key, and [ErrOpen] if the field cannot be decrypted. An empty s is
-// an ErrOpen: a field that was deleted from the table must not count as an empty text.
+// Open decrypts a field that was sealed with the label l. It returns [ErrUnknownKey] if
+// the ring does not contain the field's key, and [ErrOpen] if the field cannot be
+// decrypted. Open also returns ErrOpen if s is empty, because a field that was deleted
+// from the table must not count as an empty text.
 func (r *Ring) Open(l Label, s secret.Sealed) (secret.String, error) {
 	id, ok := KeyOf(s)
 	if !ok {
@@ -82,7 +83,7 @@ func (r *Ring) Open(l Label, s secret.Sealed) (secret.String, error) {
 }
 
 // KeyOf returns the ID of the key in the header of s. ok is false if s does not have the
-// form of a sealed field. The header is not authenticated before [Ring.Open] succeeds.
+// form of a sealed field. KeyOf does not authenticate the header. Only [Ring.Open] does.
 func KeyOf(s secret.Sealed) (id uint32, ok bool) {
 	if len(s) < minField || s[0] != fieldVersion {
 		return 0, false
@@ -90,7 +91,8 @@ func KeyOf(s secret.Sealed) (id uint32, ok bool) {
 	return binary.BigEndian.Uint32(s[1:]), true
 }
 
-// rowCipher returns the cipher of a row under the data key id, which the ring must have.
+// rowCipher returns the cipher for the fields of a row. The cipher's key is derived from
+// the data key id, which must be in the ring.
 func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	key, err := r.rowKey(id, row)
 	if err != nil {
@@ -103,22 +105,23 @@ func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// rowKey derives the key of a row from the data key id, which the ring must have.
+// rowKey derives the encryption key for a row from the data key id, which must be in the
+// ring.
 func (r *Ring) rowKey(id uint32, row string) ([]byte, error) {
 	data := []byte(r.keys[r.index(id)].key.Reveal())
 	info := join(rowKeyFormat, r.installation, row)
 	return hkdf.Key(sha256.New, data, nil, string(info), keyBytes)
 }
 
-// associated returns the associated data of a field that is sealed under the key id.
+// associated returns the associated data for a field that is sealed with the data key id.
 func (r *Ring) associated(l Label, id uint32) []byte {
 	keyID := string(binary.BigEndian.AppendUint32(nil, id))
 	parts := []string{fieldFormat, r.installation, l.Row, l.Owner, l.Field, keyID}
 	return join(append(parts, l.Facts...)...)
 }
 
-// join returns the parts, each after its length in eight bytes. Two different lists of
-// parts never have the same result.
+// join concatenates the parts. It writes the length of each part, in eight bytes, before
+// the part. The results for two different lists of parts are never equal.
 func join(parts ...string) []byte {
 	size := 0
 	for _, part := range parts {

@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// FuzzOpen checks that only the golden field opens and that Open does not panic.
+// FuzzOpen checks that Open accepts only the golden field and that it does not panic.
 func FuzzOpen(f *testing.F) {
 	r, err := seal.ParseRing(installation, golden(f, "ring-1.hex"))
 	if err != nil {
@@ -29,7 +29,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzParseRing checks that Bytes returns what ParseRing accepted, and that the ring works.
+// FuzzParseRing checks that a ring that ParseRing accepts encodes to the same bytes, and
+// that it can seal and open a field.
 func FuzzParseRing(f *testing.F) {
 	good := golden(f, "ring-1.hex")
 	for _, seed := range [][]byte{nil, good, good[:6], good[:58], append(bytes.Clone(good), 1), make([]byte, 58)} {

@@ -12,8 +12,8 @@ import (
 )
 
 // golden returns a file of testdata, decoded from hex. These files have the format of the
-// first release. Do not change them: every later release must open them, or stored
-// connections are lost.
+// first release. Do not change the files. If a later release cannot open them, it cannot
+// open stored connections either.
 func golden(t testing.TB, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile("testdata/" + name)

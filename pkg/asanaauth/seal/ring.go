@@ -14,17 +14,19 @@ import (
 
 const (
 	ringVersion = 1
-	// maxKeys keeps a ring below 4096 bytes, the most that KMS encrypts
-	// (https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html).
+	// maxKeys is the maximum number of keys in a ring. KMS encrypts at most 4096 bytes
+	// (https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html). An encoded
+	// ring with 64 keys is shorter.
 	maxKeys   = 64
 	keyBytes  = 32
 	idBytes   = 4
 	ringHead  = 1 + idBytes + 1
 	ringEntry = idBytes + 8 + 8 + keyBytes
-	// maxAttempts limits the search for an unused key ID. With a good random source two
-	// failed attempts in a row have a probability of about 10^-15.
+	// maxAttempts limits the search for an unused key ID. With a secure random source,
+	// the probability that two attempts in a row fail is about 10^-15.
 	maxAttempts = 8
-	// timeLimit, in Unix seconds, is after the year 30000. ParseRing rejects later times.
+	// timeLimit is a time after the year 30000, in Unix seconds. ParseRing rejects later
+	// times.
 	timeLimit = 1 << 40
 )
 
@@ -34,9 +36,9 @@ var (
 	errRandom   = errors.New("seal: the random source returns used key ids")
 )
 
-// Ring is the keyring of an installation: 1 to 64 data keys of 256 bits. It seals with the
-// primary key and opens with all keys. A Ring is immutable and safe for concurrent use.
-// Every way of printing it gives "[keyring]".
+// Ring is the keyring of an installation: 1 to 64 data keys of 256 bits. It seals fields
+// with the primary key and opens fields that were sealed with any of its keys. A Ring is
+// immutable and safe for concurrent use. If a Ring is printed, the output is "[keyring]".
 type Ring struct {
 	installation string
 	primary      uint32
@@ -47,20 +49,20 @@ type Ring struct {
 type dataKey struct {
 	id      uint32
 	created time.Time
-	stopped time.Time // when it stopped being primary; zero for the primary key
+	stopped time.Time // when the key stopped being primary; zero for the primary key
 	key     secret.String
 }
 
-// NewRing returns the first ring of an installation. It has one key, which is read from
-// random. random must be cryptographically secure. now is the creation time of the key.
-// NewRing returns an error if random fails or yields no usable key ID.
+// NewRing returns the first ring of an installation. It has one key, which NewRing reads
+// from random. random must be cryptographically secure. now is the creation time of the
+// key. NewRing returns an error if random fails or yields no usable key ID.
 func NewRing(random io.Reader, installation string, now time.Time) (*Ring, error) {
 	return (&Ring{installation: installation}).Rotate(random, now)
 }
 
-// Rotate returns a copy of the ring with one more key, which is the primary key from now
-// on. It does not change r. Rotate returns an error if r already has 64 keys, or if random
-// fails or yields no unused key ID. random must be cryptographically secure.
+// Rotate returns a copy of r with one more key. The new key is the primary key of the
+// copy. Rotate does not change r. Rotate returns an error if r already has 64 keys, or if
+// random fails or yields no unused key ID. random must be cryptographically secure.
 func (r *Ring) Rotate(random io.Reader, now time.Time) (*Ring, error) {
 	if len(r.keys) == maxKeys {
 		return nil, errRingFull
@@ -92,7 +94,7 @@ func (r *Ring) newKey(random io.Reader) (dataKey, error) {
 	return dataKey{}, errRandom
 }
 
-// index returns the index of the key id, or -1.
+// index returns the index in r.keys of the key with this ID, or -1.
 func (r *Ring) index(id uint32) int {
 	return slices.IndexFunc(r.keys, func(k dataKey) bool { return k.id == id })
 }
@@ -100,10 +102,10 @@ func (r *Ring) index(id uint32) int {
 // Primary returns the ID of the primary key, which is never 0.
 func (r *Ring) Primary() uint32 { return r.primary }
 
-// Bytes returns the encoded ring, less than 4096 bytes. It contains the data keys in plain
-// text: pass it to a [Wrapper] and store only the wrapped form. The name of the
-// installation is not included, because the encryption context holds it. Numbers are big
-// endian, and times are Unix seconds:
+// Bytes returns the encoded ring, which has fewer than 4096 bytes. The result contains
+// the data keys in plain text. Pass it to a [Wrapper] and store only the wrapped bytes.
+// The result does not contain the installation's name, because the encryption context
+// contains that name. Numbers are big endian, and times are Unix seconds:
 //
 //	0x01 · primary id (4) · number of keys (1) · for each key, oldest first:
 //	id (4) · created (8) · stopped being primary (8, zero for the primary) · key (32)
@@ -121,8 +123,8 @@ func (r *Ring) Bytes() []byte {
 	return b
 }
 
-// ParseRing decodes the result of [Ring.Bytes]. It returns an error if plain is anything
-// else. The error contains nothing of plain.
+// ParseRing decodes the result of [Ring.Bytes]. It returns an error if plain is not a
+// valid encoded ring. The error contains no part of plain.
 func ParseRing(installation string, plain []byte) (*Ring, error) {
 	if len(plain) < ringHead || plain[0] != ringVersion {
 		return nil, errRing
@@ -157,11 +159,11 @@ func parseKey(b []byte) (k dataKey, ok bool) {
 	return k, k.id != 0 && 0 < created && created < timeLimit && stopped < timeLimit
 }
 
-// toSeconds rounds t down to whole seconds, in UTC. It never returns Unix time 0, which
-// means "no time" in the encoding: the clock of a simulation may begin at 0.
+// toSeconds rounds t down to whole seconds, in UTC. It returns at least Unix time 1,
+// because 0 means "no time" in the encoding. The clock of a simulation may begin at 0.
 func toSeconds(t time.Time) time.Time { return time.Unix(max(t.Unix(), 1), 0).UTC() }
 
-// seconds encodes t as Unix seconds. The zero time is 0.
+// seconds encodes t as Unix seconds. It encodes the zero time as 0.
 func seconds(t time.Time) uint64 {
 	if t.IsZero() {
 		return 0
@@ -169,7 +171,7 @@ func seconds(t time.Time) uint64 {
 	return uint64(t.Unix())
 }
 
-// fromSeconds decodes Unix seconds. 0 is the zero time.
+// fromSeconds decodes Unix seconds. It decodes 0 as the zero time.
 func fromSeconds(s uint64) time.Time {
 	if s == 0 {
 		return time.Time{}

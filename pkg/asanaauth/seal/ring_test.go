@@ -71,7 +71,7 @@ func TestOpenWithUnknownKey(t *testing.T) {
 
 func TestRingHasAtMost64Keys(t *testing.T) {
 	full := rotated(t, newRing(t), 63)
-	const encryptLimit = 4096 // bytes that KMS encrypts at most
+	const encryptLimit = 4096 // the maximum number of bytes that KMS encrypts
 	if n := len(full.Bytes()); n >= encryptLimit {
 		t.Errorf("Bytes of 64 keys has %d bytes, want less than %d", n, encryptLimit)
 	}
@@ -104,7 +104,7 @@ func TestKeyIDsAreUniqueAndNotZero(t *testing.T) {
 	}
 }
 
-// repeating is a random source that repeats one byte.
+// repeating is a random source that yields only bytes with one value.
 type repeating byte
 
 func (r repeating) Read(p []byte) (int, error) {

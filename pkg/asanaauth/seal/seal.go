@@ -1,22 +1,23 @@
 // Package seal encrypts single fields of stored rows, such as tokens and personal data.
 //
-// This is envelope encryption. A [Ring] holds the data keys of an installation and seals a
-// field with the primary one. The ring itself is stored in one row, wrapped (encrypted) by
-// a [Wrapper]. Package seal/kms has a Wrapper for AWS KMS, and package seal/local has one
-// for a key in a file. Package seal/sealtest tests both. This package makes no requests
-// and stores nothing: package keyring reads the row and caches the ring.
+// The package implements envelope encryption. A [Ring] contains the data keys of an
+// installation and seals fields with the primary data key. A [Wrapper] wraps (encrypts)
+// the ring, and the wrapped ring is stored in one row. Package seal/kms implements
+// Wrapper with AWS KMS, and package seal/local with a key in a file. Package
+// seal/sealtest tests implementations. This package makes no requests and stores nothing:
+// package keyring reads the row and caches the ring.
 //
 // # Format 1 of a sealed field
 //
 //	0x01 · key id (4 bytes, big endian) · nonce (12) · ciphertext · tag (16)
 //
-// This is the layout of Tink for AES-GCM with the output prefix TINK
-// (https://developers.google.com/tink/wire-format). The cipher is AES-256-GCM.
+// The cipher is AES-256-GCM. Tink uses the same layout for AES-GCM with the output prefix
+// TINK (https://developers.google.com/tink/wire-format).
 //
 // Each row has its own encryption key, derived from the data key with HKDF-SHA256 (RFC
-// 5869) without a salt. Two random nonces can therefore collide only within one row, and
-// the key of one row opens no other row. The info of HKDF consists of these parts, each
-// after its length in eight bytes, big endian:
+// 5869) without a salt. Therefore a repeated nonce is a risk only within one row, and the
+// key of one row cannot decrypt another row. The parameter info of HKDF consists of these
+// parts. The length of each part, in eight bytes, big endian, comes before the part:
 //
 //	"asanaauth row key 1", installation, row
 //
@@ -31,61 +32,62 @@ import (
 	"fmt"
 )
 
-// Label identifies a field and what its value is bound to. A field opens only under the
-// same label that it was sealed under. Two different labels never have the same associated
-// data.
+// Label identifies a field and the values to which the field is bound. To open a field,
+// pass the same label with which it was sealed. Two different labels never have the same
+// associated data.
 type Label struct {
-	// Row is the key of the field's row, as store.Key.String returns it. Required.
+	// Row is the key of the field's row, formatted by store.Key.String. Required.
 	Row string
 	// Owner is the SHA-256 of the owner's name, 32 raw bytes, or "" if the row has no
 	// owner.
 	Owner string
 	// Field is the name of the field in the row. Required.
 	Field string
-	// Facts are other values that the field is bound to. Their order matters. For example,
-	// the proof of a session is bound to the session's connection and expiry.
+	// Facts are other values to which the field is bound. Their order matters. For
+	// example, the proof of a session is bound to the session's connection and expiry.
 	Facts []string
 }
 
 var (
-	// ErrOpen is the error of a field that cannot be decrypted. The field is missing or was
-	// tampered with, or it belongs to another row, owner, field or installation. The error
-	// does not say which.
+	// ErrOpen means that a field cannot be decrypted. The field is missing, was tampered
+	// with, or was sealed for another row, owner, field or installation. The error does
+	// not distinguish these cases.
 	ErrOpen = errors.New("seal: the field cannot be decrypted")
-	// ErrUnknownKey is the error of a field whose key is not in the ring. It wraps ErrOpen.
-	// The ring may be out of date: read it again and retry.
+	// ErrUnknownKey means that the ring does not contain the field's key. It wraps
+	// ErrOpen. The ring may be out of date. Read the ring again and retry.
 	ErrUnknownKey = fmt.Errorf("%w: unknown key", ErrOpen)
-	// ErrDenied is the error of a Wrapper whose key cannot be used: the key is not
-	// configured, not allowed, disabled or deleted. It is also the error of bytes that this
-	// key did not wrap in this encryption context. Retrying does not help.
+	// ErrDenied means that a Wrapper cannot use its key, because the key is not
+	// configured, not allowed, disabled or deleted. It also means that this key did not
+	// wrap the bytes in this encryption context. Retrying does not help.
 	ErrDenied = errors.New("seal: denied")
-	// ErrUnavailable is the error of a Wrapper whose key could not be reached. Retrying later
-	// may help.
+	// ErrUnavailable means that a Wrapper could not reach its key. Retrying later may
+	// help.
 	ErrUnavailable = errors.New("seal: unavailable")
 )
 
-// Wrapper wraps (encrypts) and unwraps the bytes of a [Ring]. Implementations must be safe
-// for concurrent use and must not cache what they unwrap.
+// Wrapper wraps (encrypts) and unwraps the bytes of a [Ring]. Implementations must be
+// safe for concurrent use and must not cache unwrapped bytes.
 //
 // Every error wraps [ErrDenied] or [ErrUnavailable]. If the context ends first, the error
 // wraps both ErrUnavailable and the context's error. No error contains the plaintext.
-// Package sealtest tests this contract.
+// Package sealtest tests whether an implementation follows these rules.
 type Wrapper interface {
-	// Wrap encrypts plain, which has at most 4096 bytes. encctx is the encryption context:
-	// it is authenticated, and it must not be empty or contain secrets. Wrap returns the
-	// wrapped bytes, which differ at each call, and the name of the key, for Unwrap.
+	// Wrap encrypts plain, which has at most 4096 bytes. encctx is the encryption
+	// context, which is authenticated but not encrypted. It must not be empty and must
+	// not contain secrets. Wrap returns the wrapped bytes and the name of the key, which
+	// are arguments of Unwrap. The wrapped bytes are different for each call.
 	Wrap(ctx context.Context, plain []byte, encctx map[string]string) (wrapped []byte, key string, err error)
 
-	// Unwrap decrypts what Wrap returned. encctx must be the one of Wrap. key is the name
-	// that Wrap returned. The name comes from the table, which an attacker may have
-	// changed. If it is not the name of a configured key, Unwrap must return ErrDenied and
-	// make no request.
+	// Unwrap decrypts bytes that Wrap returned. encctx must equal the encryption context
+	// that was passed to Wrap. key is the name that Wrap returned. Unwrap must not trust
+	// key, because an attacker may have changed it in the table. If key is not the name
+	// of a configured key, Unwrap must return ErrDenied and make no request.
 	Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) (plain []byte, err error)
 }
 
-// Context returns the encryption context for the keyring of an installation: its purpose
-// and the installation's name. AWS CloudTrail logs it. See
-// https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html.
+// Context returns the encryption context for an installation's keyring. It consists of a
+// fixed purpose and the installation's name. AWS CloudTrail logs the encryption context.
+// See https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html.
 func Context(installation string) map[string]string {
 	return map[string]string{"purpose": "asanaauth keyring", "installation": installation}
 }

@@ -1,10 +1,10 @@
 // Package secret has types for values that must not be printed: tokens, client secrets,
 // cookies, and personal data such as names.
 //
-// A [String] holds a value in plain text. Formatting, logging or marshalling it gives
-// "[redacted]". Only [String.Reveal] returns the value, so a search for Reveal finds every
-// use. A [Sealed] holds a value that package seal encrypted. This package does not encrypt
-// values and does not erase them from memory.
+// A [String] holds a value in plain text. If a String is formatted, logged or marshalled,
+// the output is "[redacted]". Only [String.Reveal] returns the value, so a search for
+// Reveal finds every use of a secret. A [Sealed] holds a value that package seal
+// encrypted. This package does not encrypt values and does not erase them from memory.
 package secret
 
 import (
@@ -16,13 +16,13 @@ import (
 
 const redacted = "[redacted]"
 
-// String is a text that cannot be printed. Every way of formatting, logging or marshalling
-// it gives "[redacted]". The zero value means that the secret is missing. A String is
-// immutable and safe for concurrent use.
+// String holds a text that cannot be printed. If a String is formatted, logged or
+// marshalled, the output is "[redacted]". The zero value means that the secret is
+// missing. A String is immutable and safe for concurrent use.
 //
 // Compare two values with [String.Equal]. The operator == compares pointers, because a
-// String holds a pointer to its text. A type whose underlying type is string would be
-// printed in unexported fields, in map keys, and with %d.
+// String holds a pointer to its text. If String were based on the type string, fmt would
+// print the text in unexported fields, in map keys, and with %d.
 type String struct{ p *string }
 
 // New returns a String with the text s. If s is empty, it returns the zero value.
@@ -44,8 +44,8 @@ func (s String) Reveal() string {
 // IsZero reports whether s is the zero value.
 func (s String) IsZero() bool { return s.p == nil }
 
-// Equal reports whether s and t have the same text. Its duration depends only on their
-// lengths.
+// Equal reports whether s and t have the same text. The time that it takes depends only
+// on the lengths of the two texts.
 func (s String) Equal(t String) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(t.Reveal())) == 1
 }
@@ -63,9 +63,9 @@ func (String) LogValue() slog.Value { return slog.StringValue(redacted) }
 // use. It returns "[redacted]" and no error.
 func (String) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Sealed is a value that package seal encrypted. Stored rows use it for tokens and personal
-// data, so no field of a row can hold them in plain text. Nil means that the value is
-// missing.
+// Sealed is a value that package seal encrypted. Stored rows use Sealed for tokens and
+// personal data, so a row cannot contain such values in plain text. Nil means that the
+// value is missing.
 type Sealed []byte
 
 // Format implements [fmt.Formatter]. For every verb it writes only the size, such as

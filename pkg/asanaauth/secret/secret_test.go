@@ -14,7 +14,8 @@ import (
 
 const marker = "marker-6f1e"
 
-// holder has secrets in exported and unexported fields.
+// holder contains secrets in exported and unexported fields, which fmt prints in
+// different ways.
 type holder struct {
 	Open   secret.String
 	closed secret.String

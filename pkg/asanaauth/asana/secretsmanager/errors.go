@@ -10,9 +10,10 @@ import (
 
 var errResponse = errors.New("the response cannot be decoded")
 
-// fetchError returns the error of a fetch that failed. If the context has ended, it wraps
-// the context's error. It does not wrap the SDK's error for a response that cannot be
-// decoded, because that error contains the response and so the secret.
+// fetchError returns the error for a failed fetch. The error wraps the context's error if
+// the context has ended, and otherwise err. If the SDK could not decode the response,
+// fetchError does not wrap err, because err contains the response and therefore the
+// secret.
 func fetchError(ctx context.Context, err error) error {
 	var undecoded *smithy.DeserializationError
 	if ended := ctx.Err(); ended != nil {

@@ -2,9 +2,9 @@
 // Manager.
 //
 // The secret is a JSON object with the current client secret and, during a rotation, the
-// next one. A [Source] reads it with GetSecretValue, which needs the permission
-// secretsmanager:GetSecretValue. A Source caches nothing: package clientsecret keeps the
-// values in memory and decides which one to use. This package never writes a secret.
+// next one. A [Source] reads the secret with GetSecretValue, which needs the permission
+// secretsmanager:GetSecretValue. A Source does not cache: package clientsecret caches the
+// client secrets and decides which one to use. This package never writes a secret.
 package secretsmanager
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// current is the staging label of the current version. Requests always name it, because
-// some servers that implement this API do not use it by default.
+// current is the staging label of the current version. Requests always name this label,
+// because some servers that implement this API do not use it by default.
 const current = "AWSCURRENT"
 
 // client has the methods of *secretsmanager.Client that a Source uses.
@@ -29,12 +29,13 @@ type client interface {
 	GetSecretValue(context.Context, *awssm.GetSecretValueInput, ...func(*awssm.Options)) (*awssm.GetSecretValueOutput, error)
 }
 
-// Source fetches one secret of AWS Secrets Manager. The secret is text, a JSON object:
+// Source fetches one secret from AWS Secrets Manager. The secret must be text, and the
+// text must be a JSON object:
 //
 //	{"client_secret":"…","next_client_secret":"…"}
 //
-// next_client_secret is optional: it is set while the client secret is being rotated. Null
-// and "" count as missing. Other members are ignored.
+// The member next_client_secret is optional. Set it while you rotate the client secret. A
+// member that is null or "" counts as missing. Other members are ignored.
 //
 // A Source is safe for concurrent use.
 type Source struct {
@@ -48,7 +49,7 @@ type Config struct {
 	ARN    string // the ARN of the secret
 }
 
-// New returns a Source. It makes no request. The error lists every missing field.
+// New returns a Source. It makes no request. The error names every missing field.
 func New(c Config) (*Source, error) {
 	var errs []error
 	if c.Client == nil {
@@ -63,13 +64,14 @@ func New(c Config) (*Source, error) {
 	return &Source{c.Client, c.ARN}, nil
 }
 
-// ClientSecrets fetches the client secrets of the app. It returns the current one and, if
-// it exists and differs, the next one. Neither is empty. Each call calls
-// GetSecretValue once, with the retries of the SDK client.
+// ClientSecrets fetches the client secrets of the app. It returns the current client
+// secret and, if one exists and differs, the next one. Neither is empty. ClientSecrets
+// calls GetSecretValue once. The SDK client may retry that call.
 //
-// Errors: one that wraps [ErrMalformed] if the secret must be corrected. Otherwise it wraps
-// the error of the SDK, or the context's error if the context has ended. If the response
-// cannot be decoded, the error says only that. No error contains any part of the secret.
+// The error wraps [ErrMalformed] if the secret must be corrected. Otherwise it wraps the
+// context's error if the context has ended, or the SDK's error. If the response cannot be
+// decoded, the error does not wrap the SDK's error. No error contains any part of the
+// secret.
 //
 // See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
 func (s *Source) ClientSecrets(ctx context.Context) ([]secret.String, error) {
@@ -125,6 +127,6 @@ func member(members map[string]json.RawMessage, name string) (secret.String, err
 	return secret.New(text), nil
 }
 
-// ErrMalformed is the error of a secret that exists but does not have the form that
-// [Source] describes. Someone must correct the secret.
+// ErrMalformed means that the secret exists but does not have the form that [Source]
+// describes. The operator must correct the secret.
 var ErrMalformed = errors.New("secretsmanager: the client secret is malformed")

@@ -24,7 +24,7 @@ const (
 	marker = "MARKER6f1e"
 )
 
-// newSource returns a source of the secret with this ARN.
+// newSource returns a source for the secret with this ARN.
 func newSource(t *testing.T, c *awssm.Client, arn string) *secretsmanager.Source {
 	t.Helper()
 	s, err := secretsmanager.New(secretsmanager.Config{Client: c, ARN: arn})
@@ -41,8 +41,8 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// respondWith returns a source whose server gives the same response to every request, and
-// the bodies of the requests.
+// respondWith returns a source whose server gives the same response to every request. It
+// also returns the bodies of the requests that the server receives.
 func respondWith(t *testing.T, status int, body string) (*secretsmanager.Source, *[]map[string]any) {
 	t.Helper()
 	var calls []map[string]any
@@ -60,7 +60,7 @@ func respondWith(t *testing.T, status int, body string) (*secretsmanager.Source,
 	return newSource(t, client(s.URL, http.DefaultTransport), arn), &calls
 }
 
-// sourceOf returns a source of a secret with this text.
+// sourceOf returns a source for a secret with this text.
 func sourceOf(t *testing.T, text string) *secretsmanager.Source {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"SecretString": text})
@@ -171,22 +171,22 @@ func TestContextErrorIsWrapped(t *testing.T) {
 	}
 }
 
-// The context ends while the response is being read. The SDK reports that as a response that
-// cannot be decoded.
+// If the context ends while the SDK reads the response, the SDK reports that the response
+// cannot be decoded. ClientSecrets must return the context's error instead.
 func TestContextEndsWithinTheResponse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	half := roundTrip(func(*http.Request) (*http.Response, error) {
+	incomplete := roundTrip(func(*http.Request) (*http.Response, error) {
 		body := io.MultiReader(strings.NewReader(`{"SecretString":"`+marker), ending{cancel})
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
 	})
-	_, err := newSource(t, client("http://127.0.0.1:1", half), arn).ClientSecrets(ctx)
+	_, err := newSource(t, client("http://127.0.0.1:1", incomplete), arn).ClientSecrets(ctx)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("ClientSecrets = %v, want the context's error", err)
 	}
 	notQuoted(t, err)
 }
 
-// ending is a body that cancels the context and then fails.
+// ending is a response body that cancels the context and then returns an error.
 type ending struct{ cancel func() }
 
 func (e ending) Read([]byte) (int, error) {

@@ -21,8 +21,8 @@ import (
 
 const endpointVariable = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 
-// server returns a client of the server that the environment names. It skips the test if
-// the environment names none.
+// server returns a client for the Secrets Manager server in
+// AWS_ENDPOINT_URL_SECRETS_MANAGER. It skips the test if the variable is not set.
 func server(t *testing.T) *awssm.Client {
 	t.Helper()
 	if testing.Short() {
@@ -46,7 +46,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// client returns a client of endpoint with dummy credentials and without retries.
+// client returns a client for endpoint, with dummy credentials and without retries.
 func client(endpoint string, transport http.RoundTripper) *awssm.Client {
 	return awssm.New(awssm.Options{
 		Region: "eu-central-1", BaseEndpoint: &endpoint, Retryer: aws.NopRetryer{},
@@ -58,8 +58,8 @@ func client(endpoint string, transport http.RoundTripper) *awssm.Client {
 }
 
 // plainBodies is a transport that hides all methods of a request's body except Read and
-// Close. The SDK may close its body early. net/http then reports a failed write, and the
-// response of a slow server is lost.
+// Close. The SDK may close the body before the server responds. Without plainBodies,
+// net/http then reports a failed write, and the test does not get the response.
 type plainBodies struct{ http.RoundTripper }
 
 func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {

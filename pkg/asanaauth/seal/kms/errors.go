@@ -11,9 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// wrapError returns an error that wraps seal.ErrDenied or seal.ErrUnavailable, and err. If
-// the context has ended and KMS did not deny the request, the error wraps the context's
-// error in place of err.
+// wrapError returns an error that wraps seal.ErrDenied or seal.ErrUnavailable, and err.
+// If the context has ended and KMS did not deny the request, the error wraps the
+// context's error instead of err.
 func wrapError(ctx context.Context, doing string, err error) error {
 	kind := kindOf(err)
 	if ended := ctx.Err(); ended != nil && kind == seal.ErrUnavailable {
@@ -23,8 +23,8 @@ func wrapError(ctx context.Context, doing string, err error) error {
 }
 
 // kindOf returns seal.ErrDenied if KMS itself rejected the request. It returns
-// seal.ErrUnavailable for every error that may not occur again: no response, a proxy's
-// response, a server error, throttling, or missing or expired credentials.
+// seal.ErrUnavailable for errors that may be temporary: no response, a proxy's response,
+// a server error, throttling, or missing or expired credentials.
 //
 // The error codes are listed in
 // https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html and
@@ -39,9 +39,9 @@ func kindOf(err error) error {
 	}
 	switch apiErr.ErrorCode() {
 	case "RequestTimeout", "RequestTimeoutException", "ServiceUnavailable",
-		// The SDK uses these codes for an error response that is not of KMS.
+		// The SDK uses these codes for an error response that did not come from KMS.
 		"UnknownError", "",
-		// These concern the caller's credentials and clock, not its permissions.
+		// These codes concern the caller's credentials and clock, not its permissions.
 		"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
 		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "AuthFailure",
 		"IncompleteSignature", "IncompleteSignatureException", "InvalidSignatureException",
@@ -51,8 +51,8 @@ func kindOf(err error) error {
 	return seal.ErrDenied
 }
 
-// withoutResponse replaces the error of a response that cannot be decoded. That error
-// contains the response, and a response to Decrypt contains the keyring.
+// withoutResponse returns err, or errResponse if the SDK could not decode the response.
+// In that case err contains the response, and a response to Decrypt contains the keyring.
 func withoutResponse(err error) error {
 	var undecoded *smithy.DeserializationError
 	if errors.As(err, &undecoded) {

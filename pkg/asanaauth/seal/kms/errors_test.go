@@ -54,7 +54,8 @@ func TestErrorsOfKMS(t *testing.T) {
 	}
 }
 
-// wantKind fails the test unless err wraps kind, and not the other of the two errors.
+// wantKind fails the test unless err wraps kind and only kind. kind is seal.ErrDenied or
+// seal.ErrUnavailable.
 func wantKind(t *testing.T, what string, err, kind error) {
 	t.Helper()
 	for _, e := range []error{seal.ErrDenied, seal.ErrUnavailable} {
@@ -86,7 +87,8 @@ func TestNoResponseIsUnavailable(t *testing.T) {
 	}
 }
 
-// The caller's deadline passes before KMS responds.
+// If the caller's deadline passes before KMS responds, the error wraps both
+// ErrUnavailable and the context's error.
 func TestDeadline(t *testing.T) {
 	silent := roundTrip(func(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
@@ -102,7 +104,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// KMS denies the request, and the context ends at the same time. The error is ErrDenied.
+// If the context ends while KMS denies the request, the error is ErrDenied, because
+// retrying does not help.
 func TestDeniedAfterTheContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	denies := roundTrip(func(*http.Request) (*http.Response, error) {
@@ -117,15 +120,15 @@ func TestDeniedAfterTheContextEnded(t *testing.T) {
 	}
 }
 
-// The context ends while the response is being read. The SDK reports that as a response that
-// cannot be decoded.
+// If the context ends while the SDK reads the response, the SDK reports that the response
+// cannot be decoded. Unwrap must return the context's error instead.
 func TestContextEndsWithinTheResponse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	half := roundTrip(func(*http.Request) (*http.Response, error) {
+	incomplete := roundTrip(func(*http.Request) (*http.Response, error) {
 		body := io.MultiReader(strings.NewReader(`{"Plaintext":`), ending{cancel})
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
 	})
-	_, err := newKey(t, client("http://127.0.0.1:1", half, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
+	_, err := newKey(t, client("http://127.0.0.1:1", incomplete, nil), keyID).Unwrap(ctx, []byte("wrapped"), keyARN, seal.Context("i"))
 	wantKind(t, "Unwrap", err, seal.ErrUnavailable)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Unwrap = %v, want it to wrap the context's error", err)
@@ -136,7 +139,7 @@ func TestContextEndsWithinTheResponse(t *testing.T) {
 	}
 }
 
-// ending is a body that cancels the context and then fails.
+// ending is a response body that cancels the context and then returns an error.
 type ending struct{ cancel func() }
 
 func (e ending) Read([]byte) (int, error) {
@@ -144,7 +147,8 @@ func (e ending) Read([]byte) (int, error) {
 	return 0, errors.New("the body ended early")
 }
 
-// A response that cannot be decoded may contain the keyring, so errors do not quote it.
+// A response that cannot be decoded may contain the keyring, so no error may quote the
+// response.
 func TestMalformedResponseIsUnavailableAndNotQuoted(t *testing.T) {
 	const marker = "MARKER6f1e"
 	for _, body := range []string{

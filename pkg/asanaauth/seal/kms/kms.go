@@ -1,12 +1,12 @@
 // Package kms wraps a keyring with symmetric keys of AWS KMS.
 //
 // A [Key] implements [seal.Wrapper]. It wraps with the first configured KMS key and
-// unwraps with any of them, so that an installation can move to another KMS key. It needs
-// the permissions kms:Encrypt (only to wrap) and kms:Decrypt.
+// unwraps with all of them, so that an installation can move to another KMS key. Wrapping
+// needs the permission kms:Encrypt, and unwrapping needs kms:Decrypt.
 //
-// Every Decrypt request names a configured KMS key. If an attacker replaces the keyring's
-// row by one that their own KMS key wrapped, it does not unwrap. This package neither
-// creates KMS keys nor caches what it unwraps.
+// Every Decrypt request names a configured KMS key. Therefore a Key does not unwrap a
+// keyring that an attacker wrapped with another KMS key and wrote to the table. This
+// package does not create KMS keys and does not cache unwrapped keyrings.
 package kms
 
 import (
@@ -28,10 +28,10 @@ type client interface {
 	Decrypt(context.Context, *awskms.DecryptInput, ...func(*awskms.Options)) (*awskms.DecryptOutput, error)
 }
 
-// Key is a [seal.Wrapper] that uses symmetric keys of AWS KMS. Each method makes one call
-// of the client, with the client's retries and time limits. Errors contain the error code
-// and message of KMS, but nothing of a response that cannot be decoded. A Key is safe for
-// concurrent use.
+// Key is a [seal.Wrapper] that uses symmetric keys of AWS KMS. Each method calls the
+// client once. The client's retries and time limits apply. Errors contain the error code
+// and the message from KMS. They never contain any part of a response that cannot be
+// decoded. A Key is safe for concurrent use.
 type Key struct {
 	client client
 	ids    []string
@@ -41,12 +41,13 @@ type Key struct {
 type Config struct {
 	// Client is a *kms.Client. Required.
 	Client client
-	// KeyIDs are key IDs or key ARNs, without aliases: see [ValidKeyID]. The first one
-	// wraps, and all of them unwrap. Required.
+	// KeyIDs are KMS key IDs or key ARNs, but not aliases (see [ValidKeyID]). The Key
+	// wraps with the first one and unwraps with all of them. Required.
 	KeyIDs []string
 }
 
-// New returns a Key. It makes no request. The error lists every missing or malformed field.
+// New returns a Key. It makes no request. The error names every missing or malformed
+// field.
 func New(c Config) (*Key, error) {
 	var errs []error
 	if c.Client == nil {
@@ -68,10 +69,10 @@ func New(c Config) (*Key, error) {
 
 // ValidKeyID reports whether id has the form of a key ID or a key ARN
 // (https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html). Aliases are not
-// valid: anyone who may move an alias could choose the key.
+// valid, because anyone with the permission to change an alias could choose the key.
 func ValidKeyID(id string) bool { return isBare(id) || isBare(keyOfARN(id)) }
 
-// isBare reports whether id has the form of a key ID that is not an ARN.
+// isBare reports whether id has the form of a key ID and not of an ARN.
 func isBare(id string) bool {
 	const chars = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	return id != "" && strings.Trim(id, chars) == ""
@@ -90,10 +91,10 @@ func keyOfARN(arn string) string {
 	return id
 }
 
-// Wrap implements [seal.Wrapper] with the KMS operation Encrypt. The name of the key is the
-// key ARN in the response. If that is not a configured key, Wrap returns [seal.ErrDenied],
-// because Unwrap would not accept it.
-// See https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html.
+// Wrap implements [seal.Wrapper] with the KMS operation Encrypt. It returns the key ARN
+// from the response as the name of the key. If this ARN does not belong to a configured
+// key, Wrap returns [seal.ErrDenied], because Unwrap would reject the ARN. See
+// https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html.
 func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) ([]byte, string, error) {
 	out, err := k.client.Encrypt(ctx, &awskms.EncryptInput{
 		KeyId: aws.String(k.ids[0]), Plaintext: plain, EncryptionContext: encctx,
@@ -112,8 +113,8 @@ func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) 
 }
 
 // Unwrap implements [seal.Wrapper] with the KMS operation Decrypt. key is a key ARN that
-// Wrap returned. The request names the configured key, not the ARN.
-// See https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html.
+// Wrap returned. The Decrypt request contains the configured key and not this ARN. See
+// https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html.
 func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) ([]byte, error) {
 	id, ok := k.configured(key)
 	if !ok {
@@ -134,9 +135,9 @@ func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map
 	return out.Plaintext, nil
 }
 
-// configured returns the configured key that has this ARN, or the key ID in this ARN. The
-// caller uses the result and not arn in its request, because arn comes from the table. An
-// ARN of another account that contains our key ID therefore selects our key.
+// configured returns the configured key that equals arn or the key ID in arn. The caller
+// must send the result to KMS and not arn, because arn comes from the table. If arn names
+// another account but contains our key ID, the request therefore uses our key.
 func (k *Key) configured(arn string) (id string, ok bool) {
 	if !isBare(keyOfARN(arn)) {
 		return "", false

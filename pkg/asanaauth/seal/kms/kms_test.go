@@ -29,7 +29,7 @@ var static = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials,
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 })
 
-// call is a request that a scripted KMS received.
+// call is a request that the KMS of scripted received.
 type call struct {
 	Op        string `json:"-"`
 	KeyId     string
@@ -38,8 +38,8 @@ type call struct {
 	Blob      []byte `json:"CiphertextBlob"`
 }
 
-// scripted returns a Key whose KMS gives the same response to every request, and the list of
-// requests that this KMS received.
+// scripted returns a Key whose simulated KMS gives the same response to every request. It
+// also returns the requests that the simulated KMS receives.
 func scripted(t *testing.T, status int, body string, ids ...string) (*kms.Key, *[]call) {
 	t.Helper()
 	var calls []call
@@ -77,7 +77,7 @@ func TestUnwrapNamesTheConfiguredKey(t *testing.T) {
 	for _, c := range []struct{ name, configured, requested string }{
 		{keyARN, keyID, keyID},
 		{keyARN, keyARN, keyARN},
-		{foreignAccount, keyID, keyID}, // means our own key with the same ID
+		{foreignAccount, keyID, keyID}, // the request names our key with the same ID
 		{strings.Replace(keyARN, keyID, otherID, 1), otherID, otherID},
 	} {
 		k, calls := scripted(t, 200, `{"Plaintext":"cGxhaW4="}`, "00000000-first", c.configured)
@@ -153,7 +153,8 @@ func TestUnwrapOfEmptyBytes(t *testing.T) {
 	}
 }
 
-// If KMS wraps with a key that is not configured, Unwrap would reject the result.
+// If KMS wraps with a key that is not configured, Wrap must fail, because Unwrap would
+// reject the result.
 func TestWrapRejectsAResponseOfAnotherKey(t *testing.T) {
 	k, _ := scripted(t, 200, wrapResponse, otherID)
 	if wrapped, _, err := k.Wrap(t.Context(), []byte("plain"), seal.Context("i")); !errors.Is(err, seal.ErrDenied) || wrapped != nil {

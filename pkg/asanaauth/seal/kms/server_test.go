@@ -18,8 +18,8 @@ import (
 
 const endpointVariable = "AWS_ENDPOINT_URL_KMS"
 
-// server returns a client of the KMS server that the environment names. It skips the test
-// if the environment names none.
+// server returns a client for the KMS server in AWS_ENDPOINT_URL_KMS. It skips the test
+// if the variable is not set.
 func server(t *testing.T) *awskms.Client {
 	t.Helper()
 	if testing.Short() {
@@ -43,7 +43,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// client returns a client of endpoint without retries. Nil creds are dummy credentials.
+// client returns a client for endpoint, without retries. If creds is nil, the client uses
+// dummy credentials.
 func client(endpoint string, transport http.RoundTripper, creds aws.CredentialsProvider) *awskms.Client {
 	if creds == nil {
 		creds = static
@@ -55,8 +56,8 @@ func client(endpoint string, transport http.RoundTripper, creds aws.CredentialsP
 }
 
 // plainBodies is a transport that hides all methods of a request's body except Read and
-// Close. The SDK may close its body early. net/http then reports a failed write, and the
-// response of a slow server is lost.
+// Close. The SDK may close the body before the server responds. Without plainBodies,
+// net/http then reports a failed write, and the test does not get the response.
 type plainBodies struct{ http.RoundTripper }
 
 func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -87,8 +88,9 @@ func TestConformanceByARN(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return newKey(t, c, arn, other) })
 }
 
-// An attacker replaces the keyring's row by one that their own KMS key wrapped. Unwrap
-// rejects it, whether the row names the attacker's key or ours.
+// An attacker replaces the keyring's row with a keyring that the attacker's KMS key
+// wrapped. Unwrap must reject this keyring, whether the row names the attacker's key or
+// ours.
 func TestForeignKeyringDoesNotUnwrap(t *testing.T) {
 	c := server(t)
 	ours, ourARN := createKey(t, c)

@@ -11,14 +11,14 @@ import (
 	"runtime"
 )
 
-// othersBits are the permissions of everyone except the owner.
+// othersBits are the permission bits for everyone except the owner.
 const othersBits = 0o077
 
 // Open returns the key in the file at path. The file must be a regular file of 32 bytes
 // that only its owner may read or write. If the file does not exist, Open creates it with
 // a random key and mode 0600. The folder must exist. If several processes create the file
-// at the same time, all of them get the same key. An error names the file and says what is
-// wrong with it.
+// at the same time, all of them get the same key. The error contains the path and the
+// problem with the file.
 func Open(path string) (*Key, error) {
 	key, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,7 +54,8 @@ func check(path string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", path)
 	}
-	// Windows does not have these permissions. Go reports them as if everyone had them.
+	// Windows does not have these permission bits. On Windows, Go always reports them as
+	// set.
 	if mode := info.Mode().Perm(); mode&othersBits != 0 && runtime.GOOS != "windows" {
 		return fmt.Errorf("%s has mode %04o, so others may access it; set it to 0600", path, mode)
 	}
@@ -64,9 +65,10 @@ func check(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// create creates the file at path with a random key. If the file exists, create leaves it
-// as it is. It writes a temporary file and links it to path: unlike a rename, a link never
-// replaces an existing file. The file at path is therefore always complete.
+// create creates the file at path with a random key. If the file exists, create does not
+// change it. It writes the key to a temporary file and then creates a hard link to that
+// file at path. Therefore the file at path is always complete. Unlike a rename, a hard
+// link never replaces an existing file.
 func create(path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600
 	if err != nil {
@@ -83,9 +85,9 @@ func create(path string) error {
 	return nil
 }
 
-// writeKey writes a random key to f, syncs f and closes it. If a power failure lost the
-// key, the keyring that it wrapped would be lost too. Therefore writeKey syncs the file
-// before it is linked, and syncFolder syncs the folder afterwards.
+// writeKey writes a random key to f, syncs f and closes it. Syncing prevents a power
+// failure from destroying the key. Without the key, the keyring that it wrapped could not
+// be unwrapped.
 func writeKey(f *os.File) error {
 	var key [keyBytes]byte
 	rand.Read(key[:])
@@ -93,7 +95,8 @@ func writeKey(f *os.File) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// syncFolder syncs a folder. It ignores errors, because some systems cannot sync folders.
+// syncFolder syncs a folder, so that a new file in it survives a power failure. It
+// ignores errors, because some systems cannot sync folders.
 func syncFolder(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		d.Sync()

@@ -1,5 +1,5 @@
-// Package local wraps a keyring with a key in a file, for the local command and for tests,
-// which have no KMS.
+// Package local wraps a keyring with a key in a file. The local command and tests use it
+// instead of KMS.
 //
 // A [Key] implements [seal.Wrapper]. [Open] reads the key from a file and creates the file
 // if it does not exist. Do not use this package in production: anyone who can read both
@@ -10,8 +10,8 @@
 //	0x01 · nonce (12 bytes) · ciphertext · tag (16)
 //
 // The associated data consists of "asanaauth local key 1" and the name and value of each
-// pair of the encryption context, sorted by name. Each part follows its length in eight
-// bytes, big endian.
+// pair of the encryption context, sorted by name. The length of each part, in eight
+// bytes, big endian, comes before the part.
 package local
 
 import (
@@ -40,7 +40,7 @@ type Key struct {
 	aead cipher.AEAD
 }
 
-// New returns a Key with this AES-256 key.
+// New returns a Key that wraps with the given AES-256 key.
 func New(key [32]byte) *Key {
 	// Neither call can fail: the key has 32 bytes, and AES has blocks of 16 bytes.
 	block, _ := aes.NewCipher(key[:])
@@ -49,8 +49,9 @@ func New(key [32]byte) *Key {
 	return &Key{name: "local:" + hex.EncodeToString(name[:8]), aead: aead}
 }
 
-// Wrap implements [seal.Wrapper]. The name of the key is "local:" and 16 hex digits of a
-// SHA-256 of the key. The only error is that of a context that has ended.
+// Wrap implements [seal.Wrapper]. The name of the key is "local:" followed by 16 hex
+// digits of a SHA-256 hash of the key. Wrap returns an error only if the context has
+// ended.
 func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) ([]byte, string, error) {
 	if err := ended(ctx); err != nil {
 		return nil, "", err
@@ -94,7 +95,7 @@ func associated(encctx map[string]string) []byte {
 	return b
 }
 
-// part appends s to b, after its length in eight bytes.
+// part appends the length of s, in eight bytes, and s to b.
 func part(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }

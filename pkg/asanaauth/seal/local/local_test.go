@@ -20,7 +20,8 @@ func TestConformance(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return local.New([32]byte{1, 2, 3}) })
 }
 
-// Names and values of the encryption context are separated unambiguously.
+// Two encryption contexts are different even if the concatenations of their names and
+// values are equal.
 func TestContextPairsAreDelimited(t *testing.T) {
 	k := local.New([32]byte{1})
 	wrapped, key, err := k.Wrap(t.Context(), []byte("plain"), map[string]string{"a": "bc", "d": "e"})
@@ -130,7 +131,7 @@ func writeWithMode(path string, mode os.FileMode) error {
 	if err := os.WriteFile(path, make([]byte, 32), mode); err != nil {
 		return err
 	}
-	return os.Chmod(path, mode) // not changed by the umask
+	return os.Chmod(path, mode) // because the umask may have changed the mode
 }
 
 func mustOpen(t *testing.T, path string) *local.Key {

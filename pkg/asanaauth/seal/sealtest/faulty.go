@@ -18,17 +18,18 @@ const (
 type Faulty struct {
 	// Wrapper does the work. Required.
 	seal.Wrapper
-	// Hook is called before each operation, with OpWrap or OpUnwrap. If it returns an
-	// error, the operation is not run and returns that error. To keep the contract of
-	// seal.Wrapper, the error must wrap seal.ErrDenied or seal.ErrUnavailable. A nil Hook
-	// never fails. Do not set Hook while another goroutine uses the Faulty.
+	// Hook is called before each operation, with OpWrap or OpUnwrap. If Hook returns an
+	// error, Faulty does not call Wrapper and returns that error. The error must wrap
+	// seal.ErrDenied or seal.ErrUnavailable, as seal.Wrapper requires. If Hook is nil, no
+	// operation fails. Do not set Hook while another goroutine uses the Faulty.
 	Hook func(op string) error
 
 	mu    sync.Mutex
 	calls map[string]int
 }
 
-// Calls returns how often op was called, including failed calls. op is OpWrap or OpUnwrap.
+// Calls returns how many times op was called, including failed calls. op is OpWrap or
+// OpUnwrap.
 func (f *Faulty) Calls(op string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

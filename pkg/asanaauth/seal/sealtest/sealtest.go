@@ -1,9 +1,9 @@
 // Package sealtest tests implementations of [seal.Wrapper].
 //
-// [Run] is a suite of tests for the contract of the interface. Every implementation runs
-// it, including those outside this module. [Faulty] is a Wrapper that counts calls
-// and fails on request, for tests of code that uses a Wrapper. This package imports
-// testing: only tests should import it.
+// [Run] runs a suite of tests that every implementation must pass, including
+// implementations outside this module. [Faulty] is a Wrapper that counts calls and fails
+// on request. It is for tests of code that uses a Wrapper. Import this package only in
+// tests, because it imports testing.
 package sealtest
 
 import (
@@ -21,8 +21,8 @@ import (
 const installation = "installation-of-tests"
 
 // Run runs the suite, each test as a subtest of t. It calls newWrapper once for each
-// subtest. newWrapper returns a wrapper that is ready for use. It may return the same one
-// each time, and it should call t.Fatal if it fails.
+// subtest. newWrapper returns a wrapper that is ready for use. It may return the same
+// wrapper each time. It should call t.Fatal if it fails.
 func Run(t *testing.T, newWrapper func(t *testing.T) seal.Wrapper) {
 	for name, test := range map[string]func(*testing.T, seal.Wrapper){
 		"round trip":         roundTrip,
@@ -38,7 +38,8 @@ func Run(t *testing.T, newWrapper func(t *testing.T) seal.Wrapper) {
 	}
 }
 
-// wrap wraps plain in the suite's encryption context. It fails the test on an error.
+// wrap wraps plain in the suite's encryption context. It fails the test if Wrap returns
+// an error or an empty key name.
 func wrap(t *testing.T, w seal.Wrapper, plain []byte) (wrapped []byte, key string) {
 	t.Helper()
 	wrapped, key, err := w.Wrap(t.Context(), plain, seal.Context(installation))
@@ -51,8 +52,8 @@ func wrap(t *testing.T, w seal.Wrapper, plain []byte) (wrapped []byte, key strin
 	return wrapped, key
 }
 
-// denied fails the test unless Unwrap returns ErrDenied and no plaintext.
-func denied(t *testing.T, w seal.Wrapper, wrapped []byte, key string, encctx map[string]string, why string) {
+// wantDenied fails the test unless Unwrap returns ErrDenied and no plaintext.
+func wantDenied(t *testing.T, w seal.Wrapper, wrapped []byte, key string, encctx map[string]string, why string) {
 	t.Helper()
 	plain, err := w.Unwrap(t.Context(), wrapped, key, encctx)
 	if !errors.Is(err, seal.ErrDenied) || errors.Is(err, seal.ErrUnavailable) || plain != nil {
@@ -97,7 +98,7 @@ func otherContext(t *testing.T, w seal.Wrapper) {
 		"swapped values":     swapped,
 		"no context":         nil,
 	} {
-		denied(t, w, wrapped, key, encctx, why)
+		wantDenied(t, w, wrapped, key, encctx, why)
 	}
 }
 
@@ -106,23 +107,23 @@ func tampered(t *testing.T, w seal.Wrapper) {
 	for i := range wrapped {
 		bad := bytes.Clone(wrapped)
 		bad[i] ^= 1
-		denied(t, w, bad, key, seal.Context(installation), fmt.Sprintf("byte %d of %d flipped", i, len(wrapped)))
+		wantDenied(t, w, bad, key, seal.Context(installation), fmt.Sprintf("byte %d of %d flipped", i, len(wrapped)))
 	}
 }
 
 func truncated(t *testing.T, w seal.Wrapper) {
 	wrapped, key := wrap(t, w, []byte("plain"))
 	for _, n := range []int{0, 1, len(wrapped) / 2, len(wrapped) - 1} {
-		denied(t, w, wrapped[:n], key, seal.Context(installation), fmt.Sprintf("%d bytes of %d", n, len(wrapped)))
+		wantDenied(t, w, wrapped[:n], key, seal.Context(installation), fmt.Sprintf("%d bytes of %d", n, len(wrapped)))
 	}
-	denied(t, w, nil, key, seal.Context(installation), "nil")
+	wantDenied(t, w, nil, key, seal.Context(installation), "nil")
 }
 
 func foreignKey(t *testing.T, w seal.Wrapper) {
 	wrapped, key := wrap(t, w, []byte("plain"))
 	foreign := "arn:aws:kms:eu-central-1:999999999999:key/99999999-9999-9999-9999-999999999999"
 	for _, name := range []string{"", foreign, key + "0", key[:len(key)-1], "x" + key} {
-		denied(t, w, wrapped, name, seal.Context(installation), "key "+name)
+		wantDenied(t, w, wrapped, name, seal.Context(installation), "key "+name)
 	}
 }
 
