@@ -1,8 +1,8 @@
 """Hooks for schemathesis that put valid sessions, connections and codes into requests.
 
-A request with a random id gets a 404, and one with a random cookie a 401, so they test little
-of the code. Most requests therefore get ids, cookies and codes that exist. .ci/openapi loads
-this module.
+By default, schemathesis sends random ids and cookies. The responses are then always 404 or
+401, so the requests test little code. These hooks put existing ids, cookies and codes into
+most requests. .ci/openapi loads this module.
 """
 
 import itertools
@@ -25,16 +25,16 @@ turns = itertools.count()
 
 
 def send(method, url, **more):
-    """Sends a request, and raises an exception for an error response."""
+    """Sends a request and returns the response. Raises an exception if the status is an error."""
     response = requests.request(method, url, allow_redirects=False, timeout=30, **more)
     response.raise_for_status()
     return response
 
 
 def consent(begin, person):
-    """Signs in as person, in a new browser that starts at the URL begin.
+    """Signs in as person, starting at the URL begin, and gives consent at Asana.
 
-    It returns the query parameters of the return URL, and the cookies.
+    Returns the query parameters of the return URL, and the cookies.
     """
     begun = send("GET", begin)
     form = {name: values[0] for name, values in parse_qs(urlsplit(begun.headers["Location"]).query).items()}
@@ -70,7 +70,7 @@ def imported(person, owner=OWNER, kind="personal_access_token"):
 
 
 class World:
-    """A session and connections that all requests share. No request ends them."""
+    """A session and connections that all requests share. No request may end them."""
 
     def __init__(self):
         self.cookies = sign_in()
@@ -82,7 +82,7 @@ world = None
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Changes a generated request. schemathesis calls it before it sends the request."""
+    """Changes a generated request. schemathesis calls this hook before it sends each request."""
     global world
     if world is None:
         world = World()
@@ -103,7 +103,7 @@ def before_call(context, case, kwargs):
 
 
 def browse(case, turn, ends):
-    """Adds an origin and a session to most frontend requests. ends means that the request ends the session."""
+    """Adds an origin and a session to most frontend requests. If ends is true, the request ends the session."""
     if turn % 6:
         case.headers["Origin"] = SERVICE
     if ends:
@@ -114,7 +114,7 @@ def browse(case, turn, ends):
 
 
 def name_connection(case, turn):
-    """Replaces the connection id and the owner in most backend requests."""
+    """Replaces the connection id and the owner in most backend requests with existing ones."""
     if "id" not in (case.path_parameters or {}) or turn % 4 == 0:
         return
     case.path_parameters["id"] = world.ids[turn % len(world.ids)]
@@ -123,9 +123,9 @@ def name_connection(case, turn):
 
 
 def end_others(case, turn):
-    """Makes DELETE requests end only connections that no other request needs.
+    """Changes DELETE requests to end only connections that no other request needs.
 
-    This is necessary because schemathesis reuses ids and owners from responses.
+    The change is necessary because schemathesis reuses ids and owners from responses.
     """
     query, path = case.query or {}, case.path_parameters or {}
     if "id" in path and (turn % 2 or path["id"] in world.ids):
@@ -137,7 +137,7 @@ def end_others(case, turn):
 
 
 def set_body(case, turn):
-    """Replaces the body of a request with one of four bodies that create or return a connection."""
+    """Replaces the request body with one of four bodies for POST /connections."""
     makers = (
         lambda: {"connect_code": connect_code(), "owner": OWNER},
         lambda: {"session_code": session_code()},
