@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAPIPage checks that docs/api.md has a section for each operation of
-// docs/openapi.yaml, and no other. It leaves out HEAD, which does nothing.
+// TestAPIPage checks that docs/api.md has exactly one section for each operation in
+// docs/openapi.yaml. It ignores HEAD operations, because they do nothing.
 func TestAPIPage(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -30,8 +30,8 @@ func TestAPIPage(t *testing.T) {
 	}
 }
 
-// TestAPIPageShapes checks that the examples in docs/api.md have all members of their
-// schemas.
+// TestAPIPageShapes checks that each example in docs/api.md contains all members of its
+// schema in docs/openapi.yaml.
 func TestAPIPageShapes(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)

@@ -10,10 +10,10 @@ import (
 // maxParam is the maximum length of a parameter, in bytes.
 const maxParam = 8 << 10
 
-// NewAuthorize returns the handler of GET /authorize, which redirects a browser to Asana's
-// consent screen. It responds to every error with an HTML page. HEAD requests, prefetches
-// and requests that are not page navigations get 204 and write nothing. NewAuthorize
-// returns an error if a is nil.
+// NewAuthorize returns the handler of GET /authorize, which redirects a browser to
+// Asana's consent screen. It responds to every error with an HTML page. HEAD requests,
+// prefetches and requests that are not page navigations get a 204 response and change
+// nothing. NewAuthorize returns an error if a is nil.
 func NewAuthorize(c Config, a *login.Authorizer) (http.Handler, error) {
 	if a == nil {
 		return nil, missing(true, "the authorizer")
@@ -24,7 +24,7 @@ func NewAuthorize(c Config, a *login.Authorizer) (http.Handler, error) {
 	return s.handle(route, pages{a.Home()}.showProblem, func(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case r.URL.Path != route:
-			return failed(asanaauth.NotFound)
+			return errorOf(asanaauth.NotFound)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			return rejectMethod(w, http.MethodGet, http.MethodHead)
 		case r.Method == http.MethodHead, isPrefetch(r), !isNavigation(r):
@@ -50,8 +50,9 @@ func (s base) authorize(w http.ResponseWriter, r *http.Request, a *login.Authori
 	return nil
 }
 
-// authorizeRequest reads the query. A parameter with an empty value is an error. If an
-// empty link counted as absent, the request would become a sign-in without a link.
+// authorizeRequest parses the query of GET /authorize. It returns an error if a parameter
+// has an empty value. If an empty link counted as absent, the request would start a
+// sign-in without a link.
 func authorizeRequest(query string) (login.AuthorizeRequest, error) {
 	names := []string{"link", "return_to", "app_state"}
 	p, err := parseParams(query, names...)
@@ -59,7 +60,7 @@ func authorizeRequest(query string) (login.AuthorizeRequest, error) {
 		return login.AuthorizeRequest{}, err
 	}
 	if value, ok := p["link"]; ok && value == "" {
-		return login.AuthorizeRequest{}, failed(asanaauth.LinkExpired)
+		return login.AuthorizeRequest{}, errorOf(asanaauth.LinkExpired)
 	}
 	if err := p.checkLengths(names); err != nil {
 		return login.AuthorizeRequest{}, err
@@ -67,8 +68,8 @@ func authorizeRequest(query string) (login.AuthorizeRequest, error) {
 	return login.AuthorizeRequest{ReturnTo: p["return_to"], AppState: p["app_state"], Link: p["link"]}, nil
 }
 
-// seeOther redirects with 303. The response has no body, because the body would repeat
-// the URL and its secrets.
+// seeOther responds with status 303 and the Location to. The response has no body,
+// because a body would repeat the URL and its secrets.
 func seeOther(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)

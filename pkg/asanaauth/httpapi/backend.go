@@ -14,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Backend has the parts that the backend routes use. All fields are required.
+// Backend contains the services that the backend routes call. All fields are required.
 type Backend struct {
 	Connections  *connection.Connections
 	Tokens       *token.Tokens
@@ -31,7 +31,8 @@ func (b Backend) check() error {
 		missing(b.ConnectCodes == nil, "ConnectCodes"), missing(b.SessionCodes == nil, "SessionCodes"))
 }
 
-// missing returns an error with the name of a part if isMissing, otherwise nil.
+// missing returns an error that contains name if isMissing is true. Otherwise it returns
+// nil.
 func missing(isMissing bool, name string) error {
 	if isMissing {
 		return fmt.Errorf("httpapi: %s is missing", name)
@@ -39,7 +40,7 @@ func missing(isMissing bool, name string) error {
 	return nil
 }
 
-// backend serves the routes for the SaaS app's backend. It serves every caller that IAM
+// backend serves the routes for the SaaS app's backend. It accepts every caller that IAM
 // has authenticated. It is safe for concurrent use.
 type backend struct {
 	base
@@ -50,10 +51,11 @@ type backend struct {
 // backendCall is one request to a backend route.
 type backendCall struct {
 	*backend
-	id string // the connection's id in the path
+	id string // the id of the connection in the path
 }
 
-// backendRoute is a path and its methods, in the order of the Allow header.
+// backendRoute is the pattern of a path, and the methods of the path in the order of the
+// Allow header.
 type backendRoute struct {
 	pattern string // {id} matches the id of a connection
 	methods []backendMethod
@@ -64,11 +66,12 @@ type backendMethod struct {
 	serve func(backendCall, http.ResponseWriter, *http.Request) error
 }
 
-// NewBackend returns the handler of /links and of every path below /connections. These are
-// the routes for backends, behind API Gateway's IAM authorizer. Config.Identity identifies
-// the caller. A request without an identity gets 401 before any other check. The responses
-// have no CORS headers, because the routes are not for browsers. NewBackend returns an
-// error that names every missing field of Backend.
+// NewBackend returns the handler of /links and of every path below /connections. These
+// routes are for the app's backend. API Gateway's IAM authorizer authenticates their
+// callers, and Config.Identity returns the caller's identity. A request without an
+// identity gets 401 before any other check. The responses have no CORS headers, because
+// the routes are not for browsers. If fields of Backend are missing, NewBackend returns
+// an error that names all of them.
 func NewBackend(c Config, parts Backend) (http.Handler, error) {
 	if err := parts.check(); err != nil {
 		return nil, err
@@ -81,8 +84,9 @@ func NewBackend(c Config, parts Backend) (http.Handler, error) {
 	}
 	noRoute := b.handler(backendRoute{pattern: "none"})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// IAM policies apply to the path as the client sent it. So a path with escapes
-		// matches no route: decoded, it could match a route that the policy denies.
+		// IAM policies apply to the path as the client sent it. The decoded path could
+		// match a route that a policy denies. Therefore a path with escapes matches no
+		// route.
 		for i, route := range routes {
 			if _, ok := route.match(r.URL.Path); ok && r.URL.EscapedPath() == r.URL.Path {
 				handlers[i].ServeHTTP(w, r)
@@ -106,7 +110,8 @@ func backendRoutes() []backendRoute {
 	}
 }
 
-// match reports whether path matches the route, and returns the connection's id in it.
+// match reports whether path matches the route's pattern, and returns the connection's id
+// from path.
 func (b backendRoute) match(path string) (id string, ok bool) {
 	want, got := strings.Split(b.pattern, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {
@@ -131,7 +136,7 @@ func (b *backend) handler(route backendRoute) http.Handler {
 		}
 		id, ok := route.match(r.URL.Path)
 		if !ok {
-			return failed(asanaauth.NotFound)
+			return errorOf(asanaauth.NotFound)
 		}
 		var allowed []string
 		for _, m := range route.methods {
@@ -144,7 +149,8 @@ func (b *backend) handler(route backendRoute) http.Handler {
 	})
 }
 
-// caller returns the identity that the authorizer found. ok is false without one.
+// caller returns the caller's identity, and reports whether API Gateway's authorizer
+// found one.
 func (b *backend) caller(r *http.Request) (string, bool) {
 	if b.identity == nil {
 		return "", false
@@ -153,7 +159,8 @@ func (b *backend) caller(r *http.Request) (string, bool) {
 	return caller, ok && caller != ""
 }
 
-// content reads the body of a request. An empty body needs no Content-Type.
+// content reads the body of a request. It requires the Content-Type application/json only
+// if the body is not empty.
 func (b backendCall) content(r *http.Request) ([]byte, error) {
 	content, err := readBody(r)
 	if err != nil {
@@ -165,7 +172,8 @@ func (b backendCall) content(r *http.Request) ([]byte, error) {
 	return content, nil
 }
 
-// body reads the JSON object in the body of a request.
+// body parses the JSON object in the body of a request. known has the names of the
+// accepted members.
 func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 	content, err := b.content(r)
 	if err != nil {
@@ -174,8 +182,9 @@ func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(content, known...)
 }
 
-// params reads the query. It returns InvalidRequest for an empty value and for an unknown
-// name. If it ignored a misspelt owner, the request would apply to any owner.
+// params parses the query. It returns InvalidRequest for an empty value and for a name
+// that is not in known. If it ignored a misspelt name of the parameter owner, the request
+// would apply to connections of any owner.
 func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	p, err := parseParams(r.URL.RawQuery, known...)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// backendCalls returns the methods of each backend route. {id} stands for an id.
+// backendCalls returns the methods of each backend route. In a route, {id} is a
+// placeholder for a connection's id.
 func backendCalls() map[string][]string {
 	return map[string][]string{
 		"/links": {"POST"}, "/connections": {"GET", "POST", "DELETE"}, "/connections/{id}": {"GET", "PATCH", "DELETE"},
@@ -20,8 +21,8 @@ func backendCalls() map[string][]string {
 	}
 }
 
-// TestBackendNeedsIdentity checks that a request without an identity gets 401, also on
-// paths that are not routes and with headers that claim an identity.
+// TestBackendNeedsIdentity checks that every request without an identity gets 401. This
+// also applies to paths without a route and to requests whose headers claim an identity.
 func TestBackendNeedsIdentity(t *testing.T) {
 	t.Parallel()
 	none := map[string]func(*http.Request) (string, bool){
@@ -59,7 +60,7 @@ func TestSpoofedHeaders(t *testing.T) {
 		s.do(r).want(200)
 		r.caller = ""
 		s.do(r).problem(401, "unauthenticated")
-		c := s.connects("acme", asanatest.Member)
+		c := s.connectByLink("acme", asanatest.Member)
 		s.do(call("POST", at(c, "/token"), "", "X-Amzn-Iam-Arn", "arn:other")).want(200)
 		audit := s.lines()[len(s.lines())-2]
 		if audit["audit"] != "token_released" || audit["caller"] != arn {
@@ -97,7 +98,7 @@ func TestNoSuchBackendRoute(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
-		id := s.imports("acme", asanatest.Bot)["id"].(string)
+		id := s.importToken("acme", asanatest.Bot)["id"].(string)
 		for _, target := range []string{
 			"/links/", "/links/x", "/connections/", "/connections/" + id + "/", "/connections/" + id + "/other",
 			"/connections/" + id + "/token/", "/connections/" + id + "/token/x", "/connections/" + id + "/Token", "/connections/" + strings.ToUpper(id),
@@ -135,7 +136,8 @@ func TestBackendIgnoresOrigin(t *testing.T) {
 	}
 }
 
-// TestOrderOfBackendChecks checks the order: identity, path, method, input, table.
+// TestOrderOfBackendChecks checks that a backend route checks the identity, the path, the
+// method, the input and the table, in this order.
 func TestOrderOfBackendChecks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -159,13 +161,14 @@ func TestOrderOfBackendChecks(t *testing.T) {
 	s.do(wrongAll).problem(404, "not-found")
 }
 
-// TestLinesOfBackendRoutes checks that log lines have the pattern of the route and the id
-// of an existing connection. A path may contain a secret, so it is not logged.
+// TestLinesOfBackendRoutes checks that log lines contain the pattern of the route and the
+// id of an existing connection. The path must not be logged, because it may contain a
+// secret.
 func TestLinesOfBackendRoutes(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
-		c := s.imports("acme", asanatest.Bot)
+		c := s.importToken("acme", asanatest.Bot)
 		if line := s.lastLine(); line["route"] != "/connections" || line["connection"] != c["id"] {
 			t.Errorf("import: got line %v", line)
 		}

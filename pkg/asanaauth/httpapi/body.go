@@ -17,8 +17,9 @@ import (
 // maxBody is the maximum size of a request body, in bytes.
 const maxBody = 64 << 10
 
-// hasType reports whether the body of r has the media type. It is false for a charset other
-// than UTF-8, for any other media type parameter, and for a compressed body.
+// hasType reports whether the body of r has the media type. It returns false for a
+// charset other than UTF-8, for any other media type parameter, and for a compressed
+// body.
 func hasType(r *http.Request, mediaType string) bool {
 	headers := r.Header["Content-Type"]
 	if len(headers) != 1 || r.Header.Get("Content-Encoding") != "" {
@@ -42,7 +43,7 @@ var errNotJSON = &asanaauth.Error{Kind: unsupportedMediaType, Detail: "Send the 
 // maxBody, even if Content-Length is smaller.
 func readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
-		return nil, failed(payloadTooLarge)
+		return nil, errorOf(payloadTooLarge)
 	}
 	if r.Body == nil {
 		return nil, nil
@@ -50,18 +51,19 @@ func readBody(r *http.Request) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case len(b) > maxBody:
-		return nil, failed(payloadTooLarge)
+		return nil, errorOf(payloadTooLarge)
 	case err != nil:
 		return nil, &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: "The body ended early. Send it again.", Err: errors.New("the body ended early")}
 	}
 	return b, nil
 }
 
-// members are the members of a JSON object. A member whose value is null is left out.
+// members contains the members of a JSON object by name. Members with the value null are
+// omitted.
 type members map[string]json.RawMessage
 
-// parseObject reads one JSON object. It returns InvalidRequest for an unknown or repeated
-// member, and for data after the object. An empty body counts as {}.
+// parseObject parses one JSON object. It returns InvalidRequest for an unknown or
+// repeated member, and for data after the object. An empty body counts as {}.
 func parseObject(body []byte, known ...string) (members, error) {
 	if len(body) == 0 {
 		return members{}, nil
@@ -84,7 +86,8 @@ func parseObject(body []byte, known ...string) (members, error) {
 	return m, nil
 }
 
-// text returns the value of a member that must be a string. ok is false if it is absent.
+// text returns the value of a member that must be a string. ok is false if the member is
+// absent.
 func (m members) text(name string) (value string, ok bool, err error) {
 	raw, ok := m[name]
 	if !ok {
@@ -97,8 +100,8 @@ func (m members) text(name string) (value string, ok bool, err error) {
 	return value, true, nil
 }
 
-// texts stores the values of members that must be strings. An absent member is stored as
-// the empty string.
+// texts stores the values of members that must be strings in the variables of to. For an
+// absent member, it stores the empty string.
 func (m members) texts(to map[string]*string) error {
 	for _, name := range slices.Sorted(maps.Keys(to)) {
 		var err error

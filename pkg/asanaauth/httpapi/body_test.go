@@ -72,7 +72,7 @@ func TestBodies(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				b := newSite(t).browser().signIn(asanatest.Member)
 				for _, chunked := range []bool{false, true} {
-					r := change(http.MethodPost, "/refresh", c.body)
+					r := frontendCall(http.MethodPost, "/refresh", c.body)
 					r.chunked = chunked
 					a := b.do(r)
 					switch c.status {
@@ -89,11 +89,12 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestAnnouncedSize checks that a large Content-Length is rejected, whatever the body.
-func TestAnnouncedSize(t *testing.T) {
+// TestLargeContentLength checks that a large Content-Length is rejected, even if the body
+// is small.
+func TestLargeContentLength(t *testing.T) {
 	t.Parallel()
-	r := change("POST", "/refresh", "{}")
-	r.announced = 64<<10 + 1
+	r := frontendCall("POST", "/refresh", "{}")
+	r.contentLength = 64<<10 + 1
 	newSite(t).do(r).problem(413, "payload-too-large")
 }
 
@@ -106,8 +107,8 @@ func TestContentTypes(t *testing.T) {
 		"text/plain": false, "application/x-www-form-urlencoded": false, "application/json, text/plain": false, "application/json;;": false, "text/plain; application/json": false,
 	} {
 		for _, r := range []request{
-			change("POST", "/refresh", "{}", "Content-Type", value), change("POST", "/disconnect", "", "Content-Type", value), change("DELETE", "/session", "", "Content-Type", value),
-			change("POST", "/session/code", "", "Content-Type", value),
+			frontendCall("POST", "/refresh", "{}", "Content-Type", value), frontendCall("POST", "/disconnect", "", "Content-Type", value), frontendCall("DELETE", "/session", "", "Content-Type", value),
+			frontendCall("POST", "/session/code", "", "Content-Type", value),
 		} {
 			if value == "" {
 				r.header.Del("Content-Type")
@@ -119,17 +120,17 @@ func TestContentTypes(t *testing.T) {
 			}
 		}
 	}
-	twice := change("POST", "/refresh", "")
+	twice := frontendCall("POST", "/refresh", "")
 	twice.header["Content-Type"] = []string{"application/json", "application/json"}
 	s.do(twice).problem(415, "unsupported-media-type")
-	s.do(change("POST", "/refresh", "", "Content-Encoding", "gzip")).problem(415, "unsupported-media-type")
+	s.do(frontendCall("POST", "/refresh", "", "Content-Encoding", "gzip")).problem(415, "unsupported-media-type")
 }
 
-// TestNoMembers checks the routes that accept no members.
+// TestNoMembers checks that routes without members reject a body with a member.
 func TestNoMembers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for _, r := range []request{change("POST", "/disconnect", `{"min_ttl":1}`), change("DELETE", "/session", `{"all":true}`), change("POST", "/session/code", `{"ttl":1}`)} {
+	for _, r := range []request{frontendCall("POST", "/disconnect", `{"min_ttl":1}`), frontendCall("DELETE", "/session", `{"all":true}`), frontendCall("POST", "/session/code", `{"ttl":1}`)} {
 		s.do(r).problem(400, "invalid-request")
 	}
 }

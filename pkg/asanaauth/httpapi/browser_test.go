@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// request is a request of a browser or of a backend.
+// request describes a request from a browser or from a backend.
 type request struct {
 	method, target string
 	header         http.Header
 	body           string
 	chunked        bool   // no Content-Length
-	announced      int64  // Content-Length, if it differs from the size of the body
+	contentLength  int64  // Content-Length, if it differs from the size of the body
 	caller         string // the identity that IAM found, or empty
 }
 
@@ -25,8 +25,9 @@ func get(target string, header ...string) request {
 	return request{method: http.MethodGet, target: target, header: headers(header)}
 }
 
-// change returns a frontend's request with a body.
-func change(method, target, body string, header ...string) request {
+// frontendCall returns a request from the app's frontend, with the headers that a browser
+// sends.
+func frontendCall(method, target, body string, header ...string) request {
 	h := headers([]string{"Origin", appOrigin, "Content-Type", "application/json"})
 	for name, values := range headers(header) {
 		h[name] = values
@@ -42,7 +43,7 @@ func headers(pairs []string) http.Header {
 	return h
 }
 
-// response is a response with its body.
+// response is an HTTP response whose body has been read.
 type response struct {
 	t      *testing.T
 	status int
@@ -59,8 +60,8 @@ func (s *site) do(r request, cookies ...string) response {
 	if r.chunked {
 		in.ContentLength = -1
 	}
-	if r.announced > 0 {
-		in.ContentLength = r.announced
+	if r.contentLength > 0 {
+		in.ContentLength = r.contentLength
 	}
 	for name, values := range r.header {
 		in.Header[name] = values
@@ -91,7 +92,8 @@ func (a response) json() map[string]any {
 	return v
 }
 
-// problem checks the members of a problem, and returns them.
+// problem checks that the response is a problem of the given status and kind. It returns
+// the members of the problem.
 func (a response) problem(status int, kind string) map[string]any {
 	a.t.Helper()
 	a.want(status)
@@ -135,7 +137,7 @@ func (a response) location() string {
 	return a.want(http.StatusSeeOther).header.Get("Location")
 }
 
-// browser is a browser with a cookie jar.
+// browser simulates a browser, which stores the cookies of responses and sends them.
 type browser struct {
 	*site
 	jar map[string]string
@@ -172,14 +174,14 @@ func (b *browser) names(prefix string) (names []string) {
 	return names
 }
 
-// begin starts an attempt, and returns the URL of Asana's consent screen.
+// begin starts a sign-in attempt, and returns the URL of Asana's consent screen.
 func (b *browser) begin(query string) string {
 	b.t.Helper()
 	return b.do(get("/authorize" + query)).location()
 }
 
-// allow allows the access as person. It returns the path and query of Asana's redirect to
-// /callback.
+// allow approves the consent screen as person. It returns the path and query of Asana's
+// redirect to /callback.
 func (b *browser) allow(consent, person string) string {
 	b.t.Helper()
 	back, err := b.asana.Authorize(context.Background(), consent, person)
@@ -187,7 +189,7 @@ func (b *browser) allow(consent, person string) string {
 	return strings.TrimPrefix(back, b.o.publicURL)
 }
 
-// signIn signs person in.
+// signIn signs a person in to Asana and completes the attempt.
 func (b *browser) signIn(person string) *browser {
 	b.t.Helper()
 	to := b.do(get(b.allow(b.begin(""), person))).location()
@@ -200,5 +202,5 @@ func (b *browser) signIn(person string) *browser {
 // refresh requests a token with POST /refresh.
 func (b *browser) refresh(body string) response {
 	b.t.Helper()
-	return b.do(change(http.MethodPost, "/refresh", body))
+	return b.do(frontendCall(http.MethodPost, "/refresh", body))
 }

@@ -19,10 +19,10 @@ type callback struct {
 	pages    pages
 }
 
-// NewCallback returns the handler of GET and POST /callback, the redirect URI of the Asana
-// app. It finishes the attempt and redirects the browser to the return URL of the attempt.
-// If the request belongs to no attempt of this browser, it responds with an HTML page.
-// NewCallback returns an error if receiver is nil.
+// NewCallback returns the handler of GET and POST /callback, the redirect URI of the
+// Asana app. The handler completes a sign-in attempt and redirects the browser to the
+// attempt's return URL. If the request does not belong to an attempt of this browser, the
+// handler responds with an HTML page. NewCallback returns an error if receiver is nil.
 func NewCallback(c Config, receiver *login.Receiver) (http.Handler, error) {
 	if receiver == nil {
 		return nil, missing(true, "the receiver")
@@ -34,7 +34,7 @@ func NewCallback(c Config, receiver *login.Receiver) (http.Handler, error) {
 
 func (cb *callback) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Path != callbackRoute {
-		return failed(asanaauth.NotFound)
+		return errorOf(asanaauth.NotFound)
 	}
 	switch r.Method {
 	case http.MethodHead:
@@ -56,19 +56,19 @@ func (cb *callback) serve(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return rejectMethod(w, http.MethodGet, http.MethodHead, http.MethodPost)
 	}
-	w.WriteHeader(http.StatusNoContent) // a HEAD request or a prefetch takes no attempt
+	w.WriteHeader(http.StatusNoContent) // a HEAD request or a prefetch must not use up an attempt
 	return nil
 }
 
 // postedForm returns the form that the page of GET /callback posts. It checks
-// Sec-Fetch-Site and not Origin: a page with Referrer-Policy no-referrer posts with
-// "Origin: null".
+// Sec-Fetch-Site instead of Origin, because a page with Referrer-Policy no-referrer posts
+// with "Origin: null".
 func postedForm(r *http.Request) (string, error) {
 	if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" {
-		return "", failed(forbiddenOrigin)
+		return "", errorOf(forbiddenOrigin)
 	}
 	if !hasType(r, "application/x-www-form-urlencoded") {
-		return "", failed(unsupportedMediaType)
+		return "", errorOf(unsupportedMediaType)
 	}
 	form, err := readBody(r)
 	return string(form), err
@@ -93,14 +93,15 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 		}
 	}
 	if p["state"] == "" {
-		return failed(asanaauth.LoginExpired)
+		return errorOf(asanaauth.LoginExpired)
 	}
 	return cb.finishAttempt(w, r, p)
 }
 
-// finishAttempt finishes the attempt that belongs to the state, and deletes its cookie. It
-// keeps the cookie only if the attempt failed before it was taken. Then a reload of the
-// page can still finish the attempt.
+// finishAttempt completes the attempt to which the parameter state belongs, and deletes
+// the attempt's cookie. If an error occurs before the attempt is marked as used, it keeps
+// the cookie, unless the attempt has expired. With the cookie, a reload of the page can
+// still complete the attempt.
 func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p params) error {
 	attempt := login.AttemptName(p["state"])
 	browser := cb.cookies.readAttempt(r, attempt)
@@ -108,7 +109,7 @@ func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p para
 	switch {
 	case browser.IsZero():
 		deleteCookie()
-		return failed(asanaauth.LoginExpired)
+		return errorOf(asanaauth.LoginExpired)
 	case p["code"] == "" && p["error"] == "":
 		deleteCookie()
 		return invalid("The authorization response must have a code or an error.")
@@ -121,17 +122,18 @@ func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p para
 		Issuer:  p["iss"],
 		Error:   p["error"],
 	})
-	taken := err == nil || done.ReturnURL != ""
-	if taken || asanaauth.KindOf(err) == asanaauth.LoginExpired {
+	used := err == nil || done.ReturnURL != ""
+	if used || asanaauth.KindOf(err) == asanaauth.LoginExpired {
 		deleteCookie()
 	}
-	if taken {
+	if used {
 		cb.redirect(w, r, done, err)
 	}
-	return err // only logged if redirect has written the response
+	return err // if redirect has written the response, the error is only logged
 }
 
-// redirect redirects to the return URL, with the outcome of the attempt in the query.
+// redirect sends the browser to the attempt's return URL, with the outcome of the attempt
+// in the query.
 func (cb *callback) redirect(w http.ResponseWriter, r *http.Request, done login.Outcome, err error) {
 	outcome := url.Values{}
 	if done.AppState != "" {
@@ -151,7 +153,7 @@ func (cb *callback) redirect(w http.ResponseWriter, r *http.Request, done login.
 	seeOther(w, withOutcome(done.ReturnURL, outcome))
 }
 
-// redirectKind returns the value of asana_error for err.
+// redirectKind returns the value of the parameter asana_error for err.
 func redirectKind(err error) asanaauth.ErrorKind {
 	switch kind := asanaauth.KindOf(err); kind {
 	case asanaauth.AccessDenied, asanaauth.LoginExpired, asanaauth.LinkExpired, asanaauth.WrongAccount,
@@ -161,9 +163,10 @@ func redirectKind(err error) asanaauth.ErrorKind {
 	return asanaauth.Internal
 }
 
-// withOutcome adds parameters to the query of a return URL, and keeps its own query and
-// fragment unchanged. It adds an empty fragment if the URL has none. Otherwise the browser
-// would carry over the fragment of Asana's redirect (RFC 9110 section 10.2.2).
+// withOutcome adds parameters to the query of a return URL. It does not change the
+// existing query or fragment. If the URL has no fragment, withOutcome adds an empty one.
+// Without it, the browser would add the fragment of Asana's redirect to the return URL
+// (RFC 9110 section 10.2.2).
 func withOutcome(to string, outcome url.Values) string {
 	before, fragment, _ := strings.Cut(to, "#")
 	divider := "?"

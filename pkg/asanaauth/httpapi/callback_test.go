@@ -59,8 +59,8 @@ func TestReturnURLKeepsItsOwnQueryAndFragment(t *testing.T) {
 	})
 }
 
-// TestCallbackRedirects checks the errors after the attempt was taken. Each redirects to
-// the app with asana_error.
+// TestCallbackRedirects checks errors that occur after the attempt is marked as used. For
+// each error, the browser is redirected to the app with the parameter asana_error.
 func TestCallbackRedirects(t *testing.T) {
 	t.Parallel()
 	denied := func(b *browser, consent string) string {
@@ -121,7 +121,8 @@ func TestCallbackRedirects(t *testing.T) {
 	}
 }
 
-// TestCallbackWithoutAnAttempt checks that every cause of login-expired has the same page.
+// TestCallbackWithoutAnAttempt checks that every cause of login-expired results in the
+// same page.
 func TestCallbackWithoutAnAttempt(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -148,8 +149,8 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 				t.Errorf("%s: got logged type %v, want login-expired", name, got)
 			}
 		}
-		// A cookie that cannot finish its attempt is deleted. Without a state, it is not
-		// known which cookie that is.
+		// The handler deletes the cookie of an attempt that cannot be completed. Without
+		// a state, the handler does not know which cookie to delete.
 		for cookies, a := range map[int]response{1: s.do(get(back), mine, mine), 0: s.do(get("/callback?code=c"), mine)} {
 			if got := a.header["Set-Cookie"]; len(got) != cookies {
 				t.Errorf("got cookies %q, want %d", got, cookies)
@@ -188,7 +189,8 @@ func TestCallbackIgnoresPrefetches(t *testing.T) {
 	})
 }
 
-// TestCallbackReload checks failures before the attempt is taken: a reload finishes it.
+// TestCallbackReload checks failures that occur before the attempt is marked as used.
+// After such a failure, a reload of the page must complete the attempt.
 func TestCallbackReload(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(s *site){

@@ -1,10 +1,10 @@
-// Package httpapi serves asanaauth over HTTP. It has the routes, the cookies, the check of
-// origins, and the problem responses (RFC 9457). All other rules are in the packages that
-// it calls: login, session, token, membership, link and connection.
+// Package httpapi serves asanaauth over HTTP. It implements the routes, the cookies, the
+// origin check, and the problem responses (RFC 9457). All other logic is in the packages
+// that it calls: login, session, token, membership, link and connection.
 //
-// Each constructor returns the handler of one function's routes. A Lambda function uses one
-// constructor, so its binary has only the code of these routes. The local command uses all
-// constructors and one mux.
+// Each constructor returns the handler for the routes of one Lambda function. A Lambda
+// function calls only one constructor, so its binary contains only the code for its own
+// routes. The local command calls all constructors and serves the handlers with one mux.
 //
 // Three kinds of clients use the routes. Browsers open /authorize and /callback, and get
 // redirects and HTML pages. The app's frontend calls /session, /refresh, /membership and
@@ -25,24 +25,25 @@ import (
 
 // Config is the configuration that all handlers share.
 type Config struct {
-	// PublicURL is the origin of this API for browsers, such as
-	// https://auth.example.com. If its scheme is http and its host is a loopback
-	// host, cookies are set without the __Host- prefix and without Secure. Then
-	// NewAuthorize and NewCallback log a warning.
+	// PublicURL is the origin of this API for browsers, such as https://auth.example.com.
+	// If its scheme is http and its host is a loopback host, cookies are set without the
+	// __Host- prefix and without Secure. In this case, NewAuthorize and NewCallback log a
+	// warning.
 	PublicURL string
-	// Log gets one line for each request. If it is nil, nothing is logged.
+	// Log receives one line for each request. If Log is nil, nothing is logged.
 	Log *slog.Logger
 	// RequestID returns the id of a request for the X-Request-Id header, problems
 	// and logs. The id must not come from the client. If RequestID is nil or
 	// returns an empty string, the id is random.
 	RequestID func(*http.Request) string
-	// Identity returns the identity that API Gateway's IAM authorizer found, which is
-	// the ARN of the caller. Audit lines name it. It must not come from data that the
-	// client controls. If Identity is nil, every backend route responds with 401.
+	// Identity returns the identity that API Gateway's IAM authorizer found, which is the
+	// ARN of the caller. Audit lines contain the identity. It must not come from data
+	// that the client controls. If Identity is nil, every backend route responds with
+	// 401.
 	Identity func(*http.Request) (caller string, ok bool)
 }
 
-// base is the common part of all handlers. It is safe for concurrent use.
+// base contains what all handlers share. It is safe for concurrent use.
 type base struct {
 	log       *slog.Logger
 	requestID func(*http.Request) string
@@ -64,8 +65,8 @@ func (c Config) base() base {
 	return s
 }
 
-// warnIfCookiesInsecure logs a warning if cookies are set without Secure. The constructors
-// of handlers that set cookies call it once.
+// warnIfCookiesInsecure logs a warning if cookies are set without Secure. Each
+// constructor of a handler that sets cookies calls it once.
 func (s base) warnIfCookiesInsecure(route string) {
 	if s.cookies.insecure {
 		s.log.Warn("cookies are set without __Host- and Secure, because PUBLIC_URL is http on a loopback host; not for production", "route", route)

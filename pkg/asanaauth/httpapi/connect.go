@@ -13,10 +13,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// connectForm is one form of the body of POST /connections. It is chosen by the member that
-// only this form has.
+// connectForm describes one form of the body of POST /connections. A body has this form
+// if it contains the member name. No other form has that member.
 type connectForm struct {
-	name  string   // the member that chooses the form
+	name  string   // the member that identifies the form
 	other []string // the other members that the form may have
 	serve func(backendCall, http.ResponseWriter, *http.Request, members) error
 }
@@ -51,8 +51,8 @@ func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
 	return form.serve(b, w, r, m)
 }
 
-// parseForm reads a body that has one of the forms. It returns InvalidRequest if the body
-// has members of two forms.
+// parseForm parses a body and returns its form. It returns InvalidRequest if the body has
+// none of the forms, or a member that does not belong to its form.
 func parseForm(body []byte, forms []connectForm) (connectForm, members, error) {
 	var known, names []string
 	for _, form := range forms {
@@ -92,8 +92,7 @@ func (m members) checkForm(form connectForm) error {
 	return nil
 }
 
-// checkNotEmpty returns InvalidRequest if a member is the empty string. No member of a
-// request may be empty.
+// checkNotEmpty returns InvalidRequest if the value of a member is the empty string.
 func (m members) checkNotEmpty() error {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if string(m[name]) == `""` {
@@ -130,7 +129,8 @@ func (b backendCall) importCredential(w http.ResponseWriter, r *http.Request, m 
 	return respondConnection(w, r, http.StatusCreated, got.Details, err)
 }
 
-// importRequest reads the members of an import. Import checks their values.
+// importRequest converts the members of an import to an ImportRequest. It checks only
+// their JSON types, because [connection.Connections.Import] checks the values.
 func (m members) importRequest() (connection.ImportRequest, error) {
 	var wanted connection.ImportRequest
 	var token, refresh, kind string
@@ -145,9 +145,9 @@ func (m members) importRequest() (connection.ImportRequest, error) {
 	return wanted, nil
 }
 
-// ParseImport reads the body of an import, as POST /connections accepts it. It is for
-// programs that import many credentials from a file. It returns InvalidRequest if the body
-// is not valid. The Detail of the error repeats nothing of the body.
+// ParseImport parses the body of an import, in the form that POST /connections accepts.
+// It is for programs that import many credentials from a file. It returns InvalidRequest
+// if the body is not valid. The Detail of the error contains no part of the body.
 func ParseImport(body []byte) (connection.ImportRequest, error) {
 	_, m, err := parseForm(body, importForms())
 	if err != nil {
@@ -156,7 +156,8 @@ func ParseImport(body []byte) (connection.ImportRequest, error) {
 	return m.importRequest()
 }
 
-// respondConnection writes the connection d, or returns err if it is not nil.
+// respondConnection returns err if it is not nil. Otherwise it responds with the
+// connection d.
 func respondConnection(w http.ResponseWriter, r *http.Request, status int, d asanaauth.Details, err error) error {
 	if err != nil {
 		return err

@@ -12,19 +12,19 @@ func TestImports(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		for person, name := range map[string]string{asanatest.Bot: "Build Bot", asanatest.ServiceAccount: "Acme Reporting"} {
-			c := s.imports("acme", person)
+			c := s.importToken("acme", person)
 			who := c["attributed_to"].(map[string]any)
 			if c["status"] != "active" || c["owner"] != "acme" || who["gid"] != person || who["name"] != name || c["expires_at"] == nil || c["scope_requested"] != nil {
 				t.Errorf("%s: got connection %v", name, c)
 			}
-			s.checkReader(c)
+			s.checkReaderOf(c)
 		}
 		refresh := s.grant(asanatest.Admin)
 		c := s.do(call("POST", "/connections", object("refresh_token", refresh, "owner", "acme"))).want(201).json()
 		if c["kind"] != "oauth" || c["last_refreshed_at"] == nil || c["expires_at"] == nil {
 			t.Errorf("refresh token: got connection %v", c)
 		}
-		s.checkReader(c)
+		s.checkReaderOf(c)
 		again := s.do(call("POST", "/connections", object("refresh_token", refresh, "owner", "acme"))).want(201).json()
 		if again["id"] != c["id"] {
 			t.Errorf("same refresh token again: got connection %v, want %v", again, c["id"])
@@ -36,8 +36,8 @@ func TestImports(t *testing.T) {
 	})
 }
 
-// checkReader checks that reader_of is an empty list and not null.
-func (s *site) checkReader(c map[string]any) {
+// checkReaderOf checks that reader_of is an empty list and not null.
+func (s *site) checkReaderOf(c map[string]any) {
 	s.t.Helper()
 	if list, ok := c["reader_of"].([]any); !ok || len(list) != 0 {
 		s.t.Errorf("kind %v: got reader_of %v, want an empty list", c["kind"], c["reader_of"])
@@ -86,14 +86,14 @@ func TestSessionCodes(t *testing.T) {
 		}
 		s.do(call("POST", "/connections", object("session_code", code))).problem(400, "link-expired")
 		late := b.sessionCode()
-		b.do(change("DELETE", "/session", "")).want(204)
+		b.do(frontendCall("DELETE", "/session", "")).want(204)
 		s.do(call("POST", "/connections", object("session_code", late))).problem(400, "link-expired")
-		b.do(change("POST", "/session/code", "")).problem(401, "unauthenticated")
+		b.do(frontendCall("POST", "/session/code", "")).problem(401, "unauthenticated")
 	})
 }
 
-// TestBadConnects checks bodies that POST /connections rejects. They cause no request to
-// Asana and no write.
+// TestBadConnects checks bodies that POST /connections rejects. Such a body must cause no
+// request to Asana and no write.
 func TestBadConnects(t *testing.T) {
 	t.Parallel()
 	const pat = "personal_access_token"
@@ -131,12 +131,12 @@ func TestBadConnects(t *testing.T) {
 	}
 }
 
-// TestOwners checks which owners each route accepts.
+// TestOwners checks which values of owner each route accepts.
 func TestOwners(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
-		id := s.imports("acme", asanatest.Bot)["id"].(string)
+		id := s.importToken("acme", asanatest.Bot)["id"].(string)
 		for owner, ok := range map[string]bool{
 			"a": true, strings.Repeat("a", 256): true, strings.Repeat("ä", 128): true, "\u200bé 🐘": true, "a\u2028b": true, "\ufffd": true, " ": true,
 			"": false, strings.Repeat("a", 257): false, strings.Repeat("a", 300): false, strings.Repeat("ä", 129): false,

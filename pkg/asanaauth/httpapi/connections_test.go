@@ -13,13 +13,13 @@ import (
 
 func queryEscape(s string) string { return url.QueryEscape(s) }
 
-// TestAConnection checks the members of a connection in each status.
+// TestAConnection checks the JSON form of a connection in each status.
 func TestAConnection(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		began := time.Now().UTC()
-		made := s.connects("acme", asanatest.Member)
+		made := s.connectByLink("acme", asanatest.Member)
 		now := began.Format(time.RFC3339)
 		want := map[string]any{
 			"id": made["id"], "kind": "oauth", "owner": "acme", "status": "active", "status_reason": nil,
@@ -61,15 +61,16 @@ func TestAConnection(t *testing.T) {
 	})
 }
 
-// TestPages lists an owner's connections with pages of each length.
+// TestPages checks that the pages of a list together contain each connection once, for
+// every limit.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		for _, person := range []string{asanatest.Bot, asanatest.Guest, asanatest.Admin, asanatest.ServiceAccount, asanatest.Several} {
-			s.imports("acme", person)
+			s.importToken("acme", person)
 		}
-		s.imports("globex", asanatest.Bot)
+		s.importToken("globex", asanatest.Bot)
 		whole := s.do(call("GET", "/connections?owner=acme", "")).want(200).json()["data"].([]any)
 		if len(whole) != 5 {
 			t.Fatalf("got %d connections, want 5", len(whole))
@@ -121,7 +122,8 @@ func TestBadLists(t *testing.T) {
 		s.do(call("DELETE", "/connections"+query, "")).problem(400, "invalid-request")
 	}
 	s.do(call("GET", "/connections?owner=a&limit=100", "")).want(200)
-	// A misspelt owner does not count as absent.
+	// A misspelt name of the parameter owner must be rejected. If it were ignored, the
+	// request would apply to any owner.
 	for _, c := range [][2]string{{"GET", "/connections?owner=a&other=1"}, {"GET", "/connections/con_x?ovner=a"}, {"DELETE", "/connections/con_x?Owner=a"},
 		{"POST", "/connections/con_x/token?owners=a"}, {"POST", "/connections?owner=a"}, {"POST", "/links?owner=a"}, {"GET", "/connections/con_x/membership?ovner=a"}} {
 		s.do(call(c[0], c[1], "")).problem(400, "invalid-request")
@@ -132,7 +134,7 @@ func TestReaders(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
-		account, bot := s.imports("reports", asanatest.ServiceAccount), s.imports("reports", asanatest.Bot)
+		account, bot := s.importToken("reports", asanatest.ServiceAccount), s.importToken("reports", asanatest.Bot)
 		named := s.do(call("PATCH", at(account, "?owner=reports"), object("reader_of", []string{asanatest.Acme}))).want(200).json()
 		if diff := cmp.Diff([]any{asanatest.Acme}, named["reader_of"]); diff != "" {
 			t.Errorf("reader_of (-want +got):\n%s", diff)
@@ -163,8 +165,8 @@ func TestDisconnects(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
-		c := s.connects("acme", asanatest.Member)
-		bot := s.imports("acme", asanatest.Bot)
+		c := s.connectByLink("acme", asanatest.Member)
+		bot := s.importToken("acme", asanatest.Bot)
 		s.do(call("DELETE", at(c, "?owner=globex"), "")).problem(404, "not-found")
 		for i, want := range []string{`{"status":"disconnected","revoked_at_asana":true}`, `{"status":"disconnected","revoked_at_asana":false}`} {
 			if a := s.do(call("DELETE", at(c, "?owner=acme"), "{}")).want(200); a.body != want {
@@ -178,7 +180,7 @@ func TestDisconnects(t *testing.T) {
 			s.do(call("GET", at(bot, below), "")).problem(409, "reconnect-required")
 		}
 		s.do(call("POST", at(bot, "/token"), "")).problem(409, "reconnect-required")
-		other := s.connects("acme", asanatest.Several)
+		other := s.connectByLink("acme", asanatest.Several)
 		must(t, s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
 		if a := s.do(call("DELETE", at(other), "")).want(202); a.body != `{"status":"revoking"}` {
 			t.Errorf("while Asana is down: got %s", a.body)
@@ -193,7 +195,7 @@ func TestBackendTokens(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
-		c := s.connects("acme", asanatest.Member)
+		c := s.connectByLink("acme", asanatest.Member)
 		token := s.do(call("POST", at(c, "/token?owner=acme"), "")).want(200).json()
 		want := map[string]any{"access_token": token["access_token"], "token_type": "Bearer", "expires_in": 3600.0, "scope": "default openid email profile"}
 		if diff := cmp.Diff(want, token); diff != "" || token["access_token"] == "" {
@@ -206,7 +208,7 @@ func TestBackendTokens(t *testing.T) {
 		if diff := cmp.Diff(map[string]any{"access_token": pat, "token_type": "Bearer"}, token); diff != "" {
 			t.Errorf("token of a bot (-want +got):\n%s", diff)
 		}
-		guest := s.imports("acme", asanatest.Guest)
+		guest := s.importToken("acme", asanatest.Guest)
 		if got := s.do(call("POST", at(guest, "/token"), "")).want(200).json(); got["expires_in"] == nil || got["scope"] == nil {
 			t.Errorf("got %v, want expires_in and scope", got)
 		}
@@ -232,7 +234,7 @@ func TestBadMemberships(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
-		c := s.connects("acme", asanatest.Several)
+		c := s.connectByLink("acme", asanatest.Several)
 		for _, query := range []string{"?workspace=", "?workspace=acme", "?user=", "?user=me", "?workspace=1&workspace=1", "?workspace=" + asanatest.Acme + "&user=", "?owner="} {
 			s.do(call("GET", at(c, "/membership"+query), "")).problem(400, "invalid-request")
 		}
@@ -252,7 +254,7 @@ func TestCapabilities(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		members := []string{"active", "kind", "attributed_to", "scope_requested", "scope_granted", "scope_missing", "workspaces", "unknown"}
-		for _, c := range []map[string]any{s.connects("acme", asanatest.Several), s.imports("acme", asanatest.Bot), s.imports("acme", asanatest.ServiceAccount)} {
+		for _, c := range []map[string]any{s.connectByLink("acme", asanatest.Several), s.importToken("acme", asanatest.Bot), s.importToken("acme", asanatest.ServiceAccount)} {
 			can := s.do(call("GET", at(c, "/capabilities"), "")).want(200).json()
 			if can["active"] != true || can["kind"] != c["kind"] || can["attributed_to"] == nil || can["workspaces"] == nil || len(can) != len(members) {
 				t.Errorf("kind %v: got capabilities %v", c["kind"], can)
@@ -260,7 +262,8 @@ func TestCapabilities(t *testing.T) {
 			for _, name := range members {
 				_, why := can["unknown"].(map[string]any)[name]
 				value, ok := can[name]
-				// An import requests no scope, so scope_requested is null without a reason.
+				// For an imported connection, scope_requested is null without a reason,
+				// because an import requests no scope.
 				if !ok || (value == nil) != why && name != "scope_requested" {
 					t.Errorf("kind %v: got %s %v with a reason %t", c["kind"], name, value, why)
 				}
@@ -269,12 +272,13 @@ func TestCapabilities(t *testing.T) {
 	})
 }
 
-// TestCapabilitiesWithoutAWorkspace checks that workspaces is then an empty list, not null.
+// TestCapabilitiesWithoutAWorkspace checks that the member workspaces is an empty list
+// and not null if the token can access no workspace.
 func TestCapabilitiesWithoutAWorkspace(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
-		c := s.imports("acme", asanatest.Bot)
+		c := s.importToken("acme", asanatest.Bot)
 		must(t, s.asana.UpdatePerson(asanatest.Bot, func(p *asanatest.Person) { p.Memberships = nil }))
 		can := s.do(call("GET", at(c, "/capabilities"), "")).want(200).json()
 		if list, ok := can["workspaces"].([]any); !ok || len(list) != 0 {

@@ -17,8 +17,8 @@ const (
 
 	// maxAttempts is the maximum number of attempt cookies that a browser keeps.
 	maxAttempts = 5
-	// maxDeleted is the maximum number of old attempt cookies that one response
-	// deletes. API Gateway limits the size of the headers.
+	// maxDeleted is the maximum number of old attempt cookies that one response deletes.
+	// The number is limited because API Gateway limits the size of the headers.
 	maxDeleted = 20
 )
 
@@ -36,8 +36,9 @@ func (c cookies) name(n string) string {
 	return "__Host-" + n
 }
 
-// attempt returns the cookie of an attempt. It is SameSite=Lax, because the redirect from
-// Asana to /callback is a cross-site navigation. An empty value deletes the cookie.
+// attempt returns the cookie for a sign-in attempt. The cookie is SameSite=Lax, because
+// the redirect from Asana to /callback is a cross-site navigation. An empty value deletes
+// the cookie.
 func (c cookies) attempt(name, value string) *http.Cookie {
 	return c.cookie(attemptPrefix+name, value, http.SameSiteLaxMode, login.AttemptTTL)
 }
@@ -57,8 +58,9 @@ func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duratio
 }
 
 // deleteOldAttempts deletes the oldest attempt cookies of a browser that starts a new
-// attempt, so that at most maxAttempts remain. Browsers send the cookies of one path in
-// the order of their creation (RFC 6265 section 5.4).
+// attempt. At most maxAttempts cookies remain, including the cookie for the new attempt.
+// Browsers send the cookies of one path in the order of their creation (RFC 6265 section
+// 5.4).
 func (c cookies) deleteOldAttempts(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	prefix := c.name(attemptPrefix)
@@ -80,9 +82,9 @@ func (c cookies) readAttempt(r *http.Request, name string) secret.String {
 	return c.read(r, attemptPrefix+name)
 }
 
-// read returns the value of a cookie. It returns the zero value if the cookie is absent or
-// malformed. It also does so if the name is repeated, because it cannot know which of the
-// cookies this API set.
+// read returns the value of a cookie. It returns the zero value if the cookie is absent
+// or malformed. It also returns the zero value if several cookies have the name, because
+// it cannot know which of them this API set.
 func (c cookies) read(r *http.Request, name string) secret.String {
 	want, found, n := c.name(name), "", 0
 	for name, value := range pairs(r) {
@@ -112,8 +114,8 @@ func pairs(r *http.Request) func(yield func(name, value string) bool) {
 	}
 }
 
-// isCookieValue reports whether s has only cookie-octets (RFC 6265 section 4.1.1). The
-// values that this API sets have no others.
+// isCookieValue reports whether s consists of cookie-octets (RFC 6265 section 4.1.1). All
+// cookie values that this API sets consist of cookie-octets.
 func isCookieValue(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c >= 0x7f || c == '"' || c == ',' || c == ';' || c == '\\' {

@@ -8,9 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
-// NewDisconnect returns the handler of POST /disconnect. It disconnects the connection of
-// the signed-in person, which also ends the session. NewDisconnect returns an error if
-// sessions or conns is nil, or if an origin is not valid.
+// NewDisconnect returns the handler of POST /disconnect. The handler disconnects the
+// connection of the signed-in person, which also ends the session. NewDisconnect returns
+// an error if sessions or conns is nil, or if an origin is not valid.
 func NewDisconnect(c Config, sessions *session.Sessions, conns *connection.Connections, origins []string) (http.Handler, error) {
 	if conns == nil {
 		return nil, missing(true, "connections")
@@ -40,8 +40,8 @@ func (f *frontend) disconnect(w http.ResponseWriter, r *http.Request, conns *con
 	return respondDisconnected(w, d)
 }
 
-// respondDisconnected writes the result of a disconnect: 202 if the revocation at Asana is
-// still to be done, otherwise 200.
+// respondDisconnected responds to a request to disconnect a connection. The status is 202
+// if the grant must still be revoked at Asana, and otherwise 200.
 func respondDisconnected(w http.ResponseWriter, d connection.Disconnection) error {
 	if d.Status == asanaauth.Revoking {
 		return respondJSON(w, http.StatusAccepted, struct {

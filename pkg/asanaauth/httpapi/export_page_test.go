@@ -1,7 +1,7 @@
 package httpapi
 
-// RedirectKind is redirectKind.
+// RedirectKind exports redirectKind for tests.
 var RedirectKind = redirectKind
 
-// ProblemRow is problemType.
+// ProblemRow exports problemType for tests.
 type ProblemRow = problemType

@@ -1,6 +1,6 @@
 package httpapi
 
-// ParseObject is parseObject, with the members as strings.
+// ParseObject exports parseObject for tests. It returns the members as strings.
 func ParseObject(body []byte, known ...string) (map[string]string, error) {
 	m, err := parseObject(body, known...)
 	if err != nil {
@@ -13,7 +13,7 @@ func ParseObject(body []byte, known ...string) (map[string]string, error) {
 	return texts, nil
 }
 
-// ParseParams is parseParams.
+// ParseParams exports parseParams for tests.
 func ParseParams(raw string, known ...string) (map[string]string, error) {
 	return parseParams(raw, known...)
 }
@@ -21,8 +21,8 @@ func ParseParams(raw string, known ...string) (map[string]string, error) {
 // ReadSession returns the value of the session cookie, or the zero value.
 var ReadSession = cookies{}.readSession
 
-// WithOutcome is withOutcome.
+// WithOutcome exports withOutcome for tests.
 var WithOutcome = withOutcome
 
-// ProblemTypes is problemTypes.
+// ProblemTypes exports problemTypes for tests.
 var ProblemTypes = problemTypes

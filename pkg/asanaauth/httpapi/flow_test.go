@@ -56,7 +56,7 @@ func TestSignInToDisconnect(t *testing.T) {
 			t.Errorf("GET /membership (-want +got):\n%s", diff)
 		}
 
-		ended := b.do(change(http.MethodPost, "/disconnect", "{}")).want(200)
+		ended := b.do(frontendCall(http.MethodPost, "/disconnect", "{}")).want(200)
 		if ended.body != `{"status":"disconnected","revoked_at_asana":true}` {
 			t.Errorf("POST /disconnect: got %s", ended.body)
 		}
@@ -72,7 +72,7 @@ func TestSignInToDisconnect(t *testing.T) {
 func TestMinTTL(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		left      time.Duration // the remaining lifetime of the token, of one hour
+		left      time.Duration // the remaining lifetime of a token that was issued for one hour
 		body      string
 		refreshed int
 	}{
@@ -99,15 +99,15 @@ func TestMinTTL(t *testing.T) {
 	}
 }
 
-// elsewhere is the clock of a machine in another time zone.
-type elsewhere struct{ asanaauth.SystemClock }
+// otherZone is the clock of a machine in a time zone other than UTC.
+type otherZone struct{ asanaauth.SystemClock }
 
-func (elsewhere) Now() time.Time { return time.Now().In(time.FixedZone("elsewhere", 5*60*60)).Round(0) }
+func (otherZone) Now() time.Time { return time.Now().In(time.FixedZone("other", 5*60*60)).Round(0) }
 
 func TestTimesAreUTC(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		b := newSite(t, func(o *options) { o.clock = elsewhere{} }).browser().signIn(asanatest.Member)
+		b := newSite(t, func(o *options) { o.clock = otherZone{} }).browser().signIn(asanatest.Member)
 		who := b.do(get("/session", "Origin", appOrigin)).json()["expires_at"].(string)
 		in := b.do(get("/membership?workspace="+asanatest.Acme, "Origin", appOrigin)).json()["checked_at"].(string)
 		if !strings.HasSuffix(who, "Z") || !strings.HasSuffix(in, "Z") {
@@ -140,7 +140,7 @@ func TestSignOutKeepsTheConnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		here, there := s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Member)
-		a := here.do(change(http.MethodDelete, "/session", "")).want(204)
+		a := here.do(frontendCall(http.MethodDelete, "/session", "")).want(204)
 		want := sessionCookie + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
 		if diff := cmp.Diff([]string{want}, a.header["Set-Cookie"]); diff != "" || a.body != "" {
 			t.Errorf("got body %q, want none; cookies (-want +got):\n%s", a.body, diff)
@@ -155,7 +155,7 @@ func TestASecondSessionEndsWithItsConnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSite(t)
 		here, there := s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Member)
-		here.do(change(http.MethodPost, "/disconnect", "")).want(200)
+		here.do(frontendCall(http.MethodPost, "/disconnect", "")).want(200)
 		there.refresh("").problem(401, "unauthenticated")
 	})
 }
@@ -165,7 +165,7 @@ func TestRevokingWhileAsanaIsDown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		must(t, b.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
-		a := b.do(change(http.MethodPost, "/disconnect", "")).want(202)
+		a := b.do(frontendCall(http.MethodPost, "/disconnect", "")).want(202)
 		if a.body != `{"status":"revoking"}` {
 			t.Errorf("POST /disconnect: got %s", a.body)
 		}

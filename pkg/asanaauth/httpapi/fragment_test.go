@@ -48,7 +48,7 @@ func TestFragmentWithoutAnIDToken(t *testing.T) {
 	})
 }
 
-// TestErrorInTheQuery checks that /callback reads an error from the query with both
+// TestErrorInTheQuery checks that /callback reads an error from the query, for both
 // response types.
 func TestErrorInTheQuery(t *testing.T) {
 	t.Parallel()
@@ -63,8 +63,8 @@ func TestErrorInTheQuery(t *testing.T) {
 	})
 }
 
-// TestPost checks that POST /callback works with the response type code, and without
-// Sec-Fetch-Site.
+// TestPost checks that POST /callback also works for the response type code, and for
+// browsers that do not send Sec-Fetch-Site.
 func TestPost(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

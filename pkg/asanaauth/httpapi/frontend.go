@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
-// frontend is a route for the SaaS app's frontend. Requests have a session cookie and come
-// from an allowed origin. It is safe for concurrent use.
+// frontend is a route for the SaaS app's frontend. Its requests must have a session
+// cookie and come from an allowed origin. It is safe for concurrent use.
 type frontend struct {
 	base
 	sessions *session.Sessions
@@ -25,7 +25,8 @@ type frontend struct {
 }
 
 // preflightSeconds is how long a browser may cache the response to a preflight. It is the
-// maximum that Chromium accepts. The origin of every other request is still checked.
+// maximum that Chromium accepts. Even if a preflight is cached, the handler checks the
+// origin of each request.
 const preflightSeconds = 7200
 
 // exposed is the value of Access-Control-Expose-Headers.
@@ -55,16 +56,16 @@ func (c Config) frontend(sessions *session.Sessions, origins []string, path stri
 	return &frontend{c.base(), sessions, slices.Clone(origins), path, methods, middleware.Wrap(nothing)}, nil
 }
 
-// handler returns the handler of the route. It checks the path, the method and the origin,
-// in this order, and then calls serve. serve must check its input before it opens the
-// session. So a request from another origin gets the same response with any session and
-// with any input.
+// handler returns the handler of the route. The handler checks the path, the method and
+// the origin, in this order, and then calls serve. The response to a request from another
+// origin therefore does not depend on the input or on the session. serve must check its
+// input before it opens the session.
 func (f *frontend) handler(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return f.handle(f.path, writeProblem, func(w http.ResponseWriter, r *http.Request) error {
 		isPreflight, ok := f.allowOrigin(w, r)
 		switch {
 		case r.URL.Path != f.path:
-			return failed(asanaauth.NotFound)
+			return errorOf(asanaauth.NotFound)
 		case isPreflight:
 			return f.preflight(w, r, ok)
 		case !slices.Contains(f.methods, r.Method):
@@ -80,10 +81,10 @@ var errForbiddenOrigin = &asanaauth.Error{
 	Kind: forbiddenOrigin, Detail: "The Origin header is missing or not allowed. Add the origin of your app to ALLOWED_ORIGINS.",
 }
 
-// allowOrigin sets the CORS headers of every response, including errors. The library omits
-// some headers from the response to OPTIONS, because browsers do not need them there.
-// allowOrigin adds them, so that all responses have the same headers. It reports whether r
-// is a preflight, and whether the library granted it.
+// allowOrigin sets the CORS headers of every response, including errors. The CORS library
+// omits some headers from the response to OPTIONS, because browsers do not need them
+// there. allowOrigin adds these headers, so that all responses have the same headers. It
+// reports whether r is a preflight, and whether the library granted the preflight.
 func (f *frontend) allowOrigin(w http.ResponseWriter, r *http.Request) (isPreflight, granted bool) {
 	if r.Method == http.MethodOptions {
 		w.Header().Add("Vary", "Origin")
@@ -101,8 +102,8 @@ func (f *frontend) allowOrigin(w http.ResponseWriter, r *http.Request) (isPrefli
 	return unsent.status != 0, unsent.status == http.StatusNoContent
 }
 
-// unsentStatus records the status that the library writes, and does not send it. The
-// library would reject a preflight without a problem body.
+// unsentStatus records the status that the CORS library writes, but does not send it. If
+// the library rejects a preflight, preflight can then respond with a problem body.
 type unsentStatus struct {
 	http.ResponseWriter
 	status int
@@ -110,7 +111,8 @@ type unsentStatus struct {
 
 func (u *unsentStatus) WriteHeader(status int) { u.status = status }
 
-// preflight responds to a preflight.
+// preflight responds to a preflight. granted reports whether the CORS library granted the
+// preflight.
 func (f *frontend) preflight(w http.ResponseWriter, r *http.Request, granted bool) error {
 	switch {
 	case !f.isAllowed(r):
@@ -132,8 +134,8 @@ func (f *frontend) isAllowed(r *http.Request) bool {
 }
 
 // hasAllowedOrigin reports whether r comes from a page of an allowed origin, or is a
-// same-origin GET. Browsers send no Origin header with a same-origin GET. They send
-// Sec-Fetch-Site.
+// same-origin GET. For a same-origin GET, browsers send the header Sec-Fetch-Site but no
+// Origin header.
 func (f *frontend) hasAllowedOrigin(r *http.Request) bool {
 	if r.Method == http.MethodGet && len(r.Header["Origin"]) == 0 {
 		return r.Header.Get("Sec-Fetch-Site") == "same-origin"
@@ -141,9 +143,9 @@ func (f *frontend) hasAllowedOrigin(r *http.Request) bool {
 	return f.isAllowed(r)
 }
 
-// body reads the JSON object in the body of a request that changes something. The request
-// must have the type application/json even if the body is empty. Browsers send that type
-// from another origin only after a preflight.
+// body parses the JSON object in the body of a POST or DELETE request. The Content-Type
+// must be application/json even if the body is empty, because browsers send this type to
+// another origin only after a preflight.
 func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 	if !hasType(r, "application/json") {
 		return nil, errNotJSON
@@ -155,8 +157,8 @@ func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(b, known...)
 }
 
-// session opens the session of the request's cookie. It returns Unauthenticated without a
-// valid session.
+// session opens the session that the request's cookie identifies. It returns
+// Unauthenticated if the request has no valid session cookie.
 func (f *frontend) session(r *http.Request) (*session.Session, error) {
 	s, err := f.sessions.Open(r.Context(), f.cookies.readSession(r))
 	if err != nil {
@@ -169,5 +171,5 @@ func (f *frontend) session(r *http.Request) (*session.Session, error) {
 // rejectMethod returns method-not-allowed and sets the Allow header to methods.
 func rejectMethod(w http.ResponseWriter, methods ...string) error {
 	w.Header().Set("Allow", strings.Join(methods, ", "))
-	return failed(methodNotAllowed)
+	return errorOf(methodNotAllowed)
 }

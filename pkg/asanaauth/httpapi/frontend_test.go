@@ -17,7 +17,8 @@ func frontendRoutes() map[string][]string {
 	}
 }
 
-// checkCORS checks the CORS headers of a response. origin is empty if it is not allowed.
+// checkCORS checks the CORS headers of a response. origin is the request's origin, or
+// empty if that origin is not allowed.
 func checkCORS(t *testing.T, name string, a response, origin string) {
 	t.Helper()
 	want := map[string]string{
@@ -48,7 +49,7 @@ func TestOrigins(t *testing.T) {
 				"http://app.example.com": false, "https://app.example.com:8443": false, "https://app.example.com.evil.example": false,
 				"https://sub.app.example.com": false, appOrigin + ",https://evil.example": false, "HTTPS://APP.EXAMPLE.COM": false,
 			} {
-				r := change(method, path, "")
+				r := frontendCall(method, path, "")
 				r.header.Set("Origin", origin)
 				if origin == "" {
 					r.header.Del("Origin")
@@ -94,9 +95,9 @@ func TestSameOrigin(t *testing.T) {
 		status := map[string]int{"unauthenticated": 401, "forbidden-origin": 403}[kind]
 		s.do(get("/session", "Sec-Fetch-Site", site)).problem(status, kind)
 	}
-	// Sec-Fetch-Site counts only for a GET without an Origin header.
+	// Sec-Fetch-Site is used only for a GET request without an Origin header.
 	s.do(get("/session", "Sec-Fetch-Site", "same-origin", "Origin", "https://evil.example")).problem(403, "forbidden-origin")
-	r := change("POST", "/refresh", "", "Sec-Fetch-Site", "same-origin")
+	r := frontendCall("POST", "/refresh", "", "Sec-Fetch-Site", "same-origin")
 	r.header.Del("Origin")
 	s.do(r).problem(403, "forbidden-origin")
 }
@@ -218,7 +219,8 @@ func TestBadMembershipQueries(t *testing.T) {
 	})
 }
 
-// TestOrderOfChecks checks the order: path, method, origin, input, session.
+// TestOrderOfChecks checks that a frontend route checks the path, the method, the origin,
+// the input and the session, in this order.
 func TestOrderOfChecks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// FuzzConnect checks that any body gets a JSON response with one of three statuses. A
-// rejected body writes no row.
+// FuzzConnect checks that POST /connections rejects any body of the fuzzer with valid
+// JSON and one of three statuses. A rejected body must not cause a write.
 func FuzzConnect(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", `{"connect_code":"c","owner":"a"}`, `{"connect_code":"c","owner":"a","person":"p"}`, `{"session_code":"s"}`, `{"token":"t","owner":"a","kind":"service_account"}`,
@@ -40,7 +40,8 @@ func FuzzConnect(f *testing.F) {
 	})
 }
 
-// FuzzBackendQueries checks that the list routes reject every query that is not valid.
+// FuzzBackendQueries checks that GET and DELETE /connections reject every query that is
+// not valid.
 func FuzzBackendQueries(f *testing.F) {
 	for _, seed := range []string{"", "owner=a", "owner=a&limit=1", "owner=a&cursor=x", "owner=a&owner=b", "asana_user=1", "owner=%c2%85", "owner=%ff", "limit=1", "owner=a&limit=%2b1", "owner=;"} {
 		f.Add(seed)

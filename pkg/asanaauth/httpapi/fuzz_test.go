@@ -12,7 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// FuzzObjects checks that encoding/json accepts every accepted object, with equal members.
+// FuzzObjects checks that encoding/json reads every object that parseObject accepts, and
+// that both return the same members.
 func FuzzObjects(f *testing.F) {
 	for _, seed := range []string{"", "{}", `{"a":1}`, `{"a":1,"a":2}`, `{"a":null}`, `{"A":1}`, "{}{}", `{"a":"\ud800"}`, "{\"\xff\":1}", `{"b":{"a":[1,{"a":2}]}}`, "{\"a\":\"\xff\"}", "[", `{"a":1,}`, `{"\u0061":1}`} {
 		f.Add([]byte(seed))
@@ -40,8 +41,8 @@ func FuzzObjects(f *testing.F) {
 	})
 }
 
-// FuzzParams checks that an accepted query has each name at most once, with the value that
-// net/url reads.
+// FuzzParams checks that parseParams accepts no query that repeats a known name. It also
+// checks that parseParams returns the same values as net/url.
 func FuzzParams(f *testing.F) {
 	for _, seed := range []string{"", "a=1", "a=1&a=1", "a=1&%61=1", "a=%zz", "a;b", "a=%00", "a=%ff", "&&a", "b=1&b=2", "=a", "a=b=c", "a=+%2b"} {
 		f.Add(seed)
@@ -61,7 +62,8 @@ func FuzzParams(f *testing.F) {
 	})
 }
 
-// FuzzCookies checks that a cookie is read only if the request has its name once.
+// FuzzCookies checks that a cookie is read only if its name occurs exactly once in the
+// request.
 func FuzzCookies(f *testing.F) {
 	const name = "__Host-asana_session"
 	for _, seed := range []string{"", name + "=a.b", name + "=a;" + name + "=b", "a=b; " + name + "=c", name, name + `="a"`, ";;=", name + " =a", "\t" + name + "=a \t", "x" + name + "=a"} {

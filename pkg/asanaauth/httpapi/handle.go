@@ -18,9 +18,9 @@ import (
 // show writes a problem to the client, as JSON or as an HTML page.
 type show func(w http.ResponseWriter, p problem)
 
-// handle returns a handler that calls serve. If serve returns an error, the handler writes
-// the problem with show. It logs one line for each request. If serve has already written a
-// response, the handler only logs the error.
+// handle returns a handler that calls serve. If serve returns an error, the handler
+// writes the problem with show. If serve has already written a response, the handler only
+// logs the error. The handler logs one line for each request.
 func (s base) handle(route string, show show, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -51,9 +51,9 @@ func (s base) setHeaders(h http.Header, id string) {
 	}
 }
 
-// recoverPanic calls serve, and turns a panic into an error. The error has the text of a
-// runtime error. Of any other panic value it has only the type, because the value may
-// contain a secret.
+// recoverPanic calls serve, and turns a panic into an error. For a runtime error, the
+// returned error contains its text. For any other panic value, the returned error
+// contains only the type, because the value may contain a secret.
 func recoverPanic(serve func(http.ResponseWriter, *http.Request) error, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		v := recover()
@@ -79,7 +79,8 @@ type panicError struct {
 
 func (p *panicError) Error() string { return "panic: " + p.text }
 
-// statusRecorder records the status of the response. It is 0 until the response is written.
+// statusRecorder records the status of the response. The status is 0 until the response
+// is written.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
@@ -118,7 +119,7 @@ func wholeSeconds(d time.Duration) string {
 }
 
 // level returns the log level for a kind: Error for failures of this service or of Asana,
-// Warn for temporary ones, and Info for errors of the client.
+// Warn for temporary failures, and Info for errors of the client.
 func level(kind asanaauth.ErrorKind) slog.Level {
 	switch kind {
 	case asanaauth.Internal, asanaauth.AsanaUnavailable, asanaauth.Misconfigured:

@@ -19,7 +19,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// everyResponse returns a response of each sort.
+// everyResponse returns one response of each kind, such as a redirect, a page or a
+// problem.
 func everyResponse(b *browser) map[string]response {
 	back := b.allow(b.begin(""), asanatest.Member)
 	preflight := headers([]string{"Origin", appOrigin, "Access-Control-Request-Method", "POST"})
@@ -28,7 +29,7 @@ func everyResponse(b *browser) map[string]response {
 		"303 back": b.do(get(back)), "200": b.do(get("/session", "Origin", appOrigin)), "a token": b.refresh(""), "401": b.site.do(get("/session", "Origin", appOrigin)),
 		"preflight": b.do(request{method: "OPTIONS", target: "/refresh", header: preflight}), "403": b.do(get("/session")), "404": b.do(get("/nothing")), "405": b.do(get("/refresh")),
 		"a bad event": b.do(get("/bad-event")), "409": func() response {
-			b.do(change("POST", "/disconnect", ""))
+			b.do(frontendCall("POST", "/disconnect", ""))
 			return b.refresh("")
 		}(),
 	}

@@ -9,19 +9,19 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// arn is the identity of the backend in tests.
+// arn is the identity of the app's backend in the tests.
 const arn = "arn:aws:iam::111122223333:role/backend"
 
 type callerKey struct{}
 
-// callerOf stands for API Gateway's authorizer. It returns the caller that the test has put
-// in the context, and ignores headers.
+// callerOf simulates API Gateway's IAM authorizer. It returns the caller from the
+// request's context and ignores headers.
 func callerOf(r *http.Request) (string, bool) {
 	caller, _ := r.Context().Value(callerKey{}).(string)
 	return caller, caller != ""
 }
 
-// call returns a request of the backend.
+// call returns a request from the app's backend.
 func call(method, target, body string, header ...string) request {
 	h := headers(header)
 	if body != "" && h.Get("Content-Type") == "" {
@@ -30,7 +30,7 @@ func call(method, target, body string, header ...string) request {
 	return request{method: method, target: target, header: h, body: body, caller: arn}
 }
 
-// object returns a JSON object. pairs are names and values.
+// object returns a JSON object. pairs alternates the names and values of its members.
 func object(pairs ...any) string {
 	m := map[string]any{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -43,15 +43,15 @@ func object(pairs ...any) string {
 	return string(text)
 }
 
-// link makes a link, and returns the path and query of its URL.
+// link creates a link, and returns the path and query of its URL.
 func (s *site) link(pairs ...any) string {
 	s.t.Helper()
 	made := s.do(call("POST", "/links", object(pairs...))).want(201).json()
 	return strings.TrimPrefix(made["url"].(string), s.o.publicURL)
 }
 
-// follow opens a link, allows the access as person, and returns the query of the redirect
-// to the app.
+// follow opens a link, approves the consent screen as person, and returns the query of
+// the redirect to the app.
 func (b *browser) follow(link, person string) url.Values {
 	b.t.Helper()
 	to := b.do(get(b.allow(b.do(get(link)).location(), person))).location()
@@ -60,7 +60,8 @@ func (b *browser) follow(link, person string) url.Values {
 	return u.Query()
 }
 
-// connectCode makes a link, follows it with a new browser, and returns the connect code.
+// connectCode creates a link, follows it with a new browser, and returns the connect
+// code.
 func (s *site) connectCode(person string, pairs ...any) string {
 	s.t.Helper()
 	code := s.browser().follow(s.link(pairs...), person).Get("connect_code")
@@ -70,14 +71,15 @@ func (s *site) connectCode(person string, pairs ...any) string {
 	return code
 }
 
-// connects makes a connection with a link.
-func (s *site) connects(owner, person string) map[string]any {
+// connectByLink creates a connection with a link.
+func (s *site) connectByLink(owner, person string) map[string]any {
 	s.t.Helper()
 	code := s.connectCode(person, "owner", owner)
 	return s.do(call("POST", "/connections", object("connect_code", code, "owner", owner))).want(201).json()
 }
 
-// longLived returns a new token of a bot or a service account, and its kind.
+// longLived returns a new token for a bot or a service account, and the kind of the
+// token.
 func (s *site) longLived(gid string) (token, kind string) {
 	if gid == asanatest.ServiceAccount {
 		return s.asana.ServiceAccountToken(gid), "service_account"
@@ -85,27 +87,28 @@ func (s *site) longLived(gid string) (token, kind string) {
 	return s.asana.PersonalAccessToken(gid), "personal_access_token"
 }
 
-// imports imports a new long-lived token, and returns the connection.
-func (s *site) imports(owner, gid string) map[string]any {
+// importToken imports a new long-lived token, and returns the connection.
+func (s *site) importToken(owner, gid string) map[string]any {
 	s.t.Helper()
 	token, kind := s.longLived(gid)
 	return s.do(call("POST", "/connections", object("token", token, "owner", owner, "kind", kind))).want(201).json()
 }
 
-// sessionCode makes a session code.
+// sessionCode creates a session code for the browser's session.
 func (b *browser) sessionCode() string {
 	b.t.Helper()
-	return b.do(change("POST", "/session/code", "{}")).want(201).json()["session_code"].(string)
+	return b.do(frontendCall("POST", "/session/code", "{}")).want(201).json()["session_code"].(string)
 }
 
-// grant returns a refresh token of a person.
+// grant returns a new refresh token for a person.
 func (s *site) grant(person string) string {
 	s.t.Helper()
 	s.browser().signIn(person)
 	return s.lastTokens("refresh_token")
 }
 
-// lastTokens returns the member of the last response of Asana that has it.
+// lastTokens returns the value of a member in the last response of Asana that has this
+// member.
 func (s *site) lastTokens(member string) (found string) {
 	for _, body := range s.wire.bodies {
 		var m map[string]any
@@ -118,7 +121,7 @@ func (s *site) lastTokens(member string) (found string) {
 	return found
 }
 
-// at returns the path of a connection, followed by below.
+// at returns the path of the connection c, followed by the strings in below.
 func at(c map[string]any, below ...string) string {
 	return "/connections/" + c["id"].(string) + strings.Join(below, "")
 }

@@ -42,14 +42,14 @@ type options struct {
 	clock                           asanaauth.Clock // nil means the system clock
 }
 
-// site is an installation with its handlers.
+// site contains an installation of asanaauth and a mux with all its handlers.
 type site struct {
 	t     *testing.T
 	rows  *authtest.Rows
 	table *storetest.Faulty // the table of rows
 	kms   *sealtest.Faulty
 	asana *asanatest.Asana
-	wire  *wiretap // between the installation and asana
+	wire  *wiretap // the installation's transport for requests to asana
 	log   *authtest.Log
 	mux   *http.ServeMux
 	o     options
@@ -125,7 +125,7 @@ func (s *site) serve(inst *authtest.Installation) {
 	s.mux.Handle("/bad-event", httpapi.NewFailure(c, asanaauth.InvalidRequest, "The event is not an HTTP request."))
 }
 
-// fail makes every operation of that name fail.
+// fail makes every table operation with this name fail.
 func (s *site) fail(operation string) {
 	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 		if op.Name == operation {
@@ -135,7 +135,7 @@ func (s *site) fail(operation string) {
 	}
 }
 
-// lines returns the lines of the log.
+// lines returns the decoded lines of the log.
 func (s *site) lines() (lines []map[string]any) {
 	s.t.Helper()
 	for line := range strings.Lines(s.log.String()) {
@@ -146,7 +146,7 @@ func (s *site) lines() (lines []map[string]any) {
 	return lines
 }
 
-// lastLine returns the last line of the log.
+// lastLine returns the decoded last line of the log.
 func (s *site) lastLine() map[string]any {
 	s.t.Helper()
 	lines := s.lines()
@@ -156,11 +156,11 @@ func (s *site) lastLine() map[string]any {
 	return lines[len(lines)-1]
 }
 
-// wiretap records the bodies of Asana's responses.
+// wiretap is a transport that records the bodies of Asana's responses.
 type wiretap struct {
 	next   http.RoundTripper
 	bodies []string
-	fail   error // if set, returned instead of a response
+	fail   error // if not nil, RoundTrip returns it instead of a response
 }
 
 func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -189,12 +189,14 @@ func must(t *testing.T, err error) {
 
 var errAny = errors.New("any error")
 
-// failWriteAfter makes all writes after the next n fail with ErrUnavailable.
+// failWriteAfter lets the next n writes succeed and makes all later writes fail with
+// ErrUnavailable.
 func (s *site) failWriteAfter(n int) { s.failWriteWith(n, store.ErrUnavailable) }
 
 func (s *site) failWriteWith(n int, err error) {
 	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
-		// The first write of an installation is the keyring.
+		// The write of the keyring, which is the first write of an installation, does not
+		// count.
 		if op.Name != "write" || op.Keys[0] == store.KeyringKey {
 			return true, nil
 		}

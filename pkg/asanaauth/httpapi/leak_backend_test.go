@@ -9,9 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBackendsLeakNothing connects, imports, requests tokens and disconnects, with
-// mistakes. The log, the rows and the other responses must not contain a secret or the name
-// of an owner or a person.
+// TestBackendsLeakNothing connects, imports, requests tokens and disconnects, and also
+// sends invalid requests. The log, the rows and the responses passed to clean must not
+// contain a secret or the name of an owner or a person.
 func TestBackendsLeakNothing(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -22,14 +22,14 @@ func TestBackendsLeakNothing(t *testing.T) {
 		l.importAll()
 		l.sessionCode()
 		l.token(c)
-		l.mistakes(c)
+		l.sendInvalid(c)
 		l.disconnect(c)
-		l.logs("token_released", "imported", "connected", "revoked")
+		l.wantAudit("token_released", "imported", "connected", "revoked")
 		l.hunt.Finish(20, 25, 70)
 	})
 }
 
-// connect makes a connection with a link, and redeems its code twice.
+// connect creates a connection with a link, and redeems its connect code a second time.
 func (l leaks) connect() (connection map[string]any) {
 	link := l.link("owner", "marker-owner", "person", "marker-person")
 	_, token, _ := strings.Cut(link, "link=")
@@ -49,7 +49,8 @@ func (l leaks) connect() (connection map[string]any) {
 	return connection
 }
 
-// importAll imports a credential of every kind, after requests that fail.
+// importAll imports a credential of every kind. Before each import, it sends requests
+// that fail.
 func (l leaks) importAll() {
 	bot, _ := l.longLived(asanatest.Bot)
 	account, _ := l.longLived(asanatest.ServiceAccount)
@@ -86,7 +87,8 @@ func (l leaks) sessionCode() {
 	l.clean(l.do(call("POST", "/connections", body))).problem(400, "link-expired")
 }
 
-// token requests a token, and reports it as refused with a wrong owner.
+// token requests an access token. Then it sends the token's hash in the member refused,
+// with a wrong owner.
 func (l leaks) token(c map[string]any) {
 	token := l.do(call("POST", at(c, "/token"), "")).want(200).json()["access_token"].(string)
 	l.hunt.Secret("an access token", token)
@@ -94,8 +96,8 @@ func (l leaks) token(c map[string]any) {
 	l.clean(l.do(call("POST", at(c, "/token?owner=marker-other"), object("refused", hashOf(token))))).problem(404, "not-found")
 }
 
-// mistakes sends requests that are rejected.
-func (l leaks) mistakes(c map[string]any) {
+// sendInvalid sends requests that the handler must reject.
+func (l leaks) sendInvalid(c map[string]any) {
 	for _, test := range []struct {
 		r      request
 		status int

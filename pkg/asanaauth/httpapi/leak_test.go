@@ -11,14 +11,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// leaks is a search for secrets in the log, the rows and some responses of a site.
+// leaks searches the log, the rows and some responses of a site for secrets.
 type leaks struct {
 	*site
 	hunt *authtest.Hunt
 }
 
-// newLeaks starts a search for secrets, which maps the text of each secret to its name. It
-// also searches for the client secret, and for a person's name and e-mail address.
+// newLeaks starts a search. The keys of secrets are the texts to search for, and the
+// values are their names in test failures. newLeaks adds the client secret, and a
+// person's name and e-mail address.
 func newLeaks(s *site, secrets map[string]string) leaks {
 	s.t.Helper()
 	secrets["marker-client-secret"], secrets["Mia Member"], secrets["mia@acme.example"] = "the client secret", "a name", "an address"
@@ -28,14 +29,15 @@ func newLeaks(s *site, secrets map[string]string) leaks {
 	return leaks{s, hunt}
 }
 
-// clean adds a response that must not contain a secret, and returns it.
+// clean adds a to the responses that must not contain a secret, and returns a.
 func (l leaks) clean(a response) response {
 	l.hunt.Note(a.status, a.header, a.body)
 	return a
 }
 
-// logs checks that the log has these audit lines. Otherwise the search would prove little.
-func (l leaks) logs(audit ...string) {
+// wantAudit checks that the log has these audit lines. A search in an empty log would
+// prove nothing.
+func (l leaks) wantAudit(audit ...string) {
 	l.t.Helper()
 	for _, name := range audit {
 		if l.log.Says("audit", name) == 0 {
@@ -44,9 +46,9 @@ func (l leaks) logs(audit ...string) {
 	}
 }
 
-// TestNothingLeaks signs a person in, uses the session and disconnects, with mistakes. The
-// log, the rows and the other responses must not contain a secret. No response may repeat
-// its request.
+// TestNothingLeaks signs a person in, uses the session and disconnects, and also sends
+// invalid requests. The log, the rows and the responses passed to clean must not contain
+// a secret. They must not repeat any input of a request either.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -56,14 +58,15 @@ func TestNothingLeaks(t *testing.T) {
 			l.hunt.Input(text, text)
 		}
 		l.signIn(b)
-		l.use(b)
-		l.logs("connected", "token_released", "revoked")
+		l.useSession(b)
+		l.wantAudit("connected", "token_released", "revoked")
 		l.hunt.Finish(12, 10, 30)
 	})
 }
 
-// signIn signs a person in. Before, it fails with another browser, with a repeated
-// parameter, and with a table that fails. Afterwards it sends the same response again.
+// signIn signs a person in. Before the sign-in, it sends the authorization response from
+// another browser, with a repeated parameter, and while the table fails. After the
+// sign-in, it sends the same response again.
 func (l leaks) signIn(b *browser) {
 	consent := b.begin("?app_state=marker-app-state&utm=marker-parameter")
 	u, err := url.Parse(consent)
@@ -88,14 +91,14 @@ func (l leaks) signIn(b *browser) {
 	l.hunt.Secret("the session's secret", cookie)
 }
 
-// use sends requests of a frontend, many with mistakes, and disconnects.
-func (l leaks) use(b *browser) {
+// useSession sends valid and invalid requests from a frontend, and then disconnects.
+func (l leaks) useSession(b *browser) {
 	b.do(get("/session?marker-parameter", "Origin", appOrigin, "X-Marker", "marker-header")).want(200)
 	b.refresh("").want(200)
 	time.Sleep(time.Hour)
 	b.refresh("").want(200)
 	a := b.do(get("/membership?x=marker-parameter", "Sec-Fetch-Site", "same-origin")).want(200)
-	a.body = strings.ReplaceAll(a.body, "Mia Member", "") // this response may have the name
+	a.body = strings.ReplaceAll(a.body, "Mia Member", "") // this response may contain the name
 	l.clean(a)
 	l.clean(b.refresh(`{"marker-body":1}`)).want(400)
 	l.clean(b.refresh(`{"refused":"marker-body"}`)).want(400)
@@ -107,5 +110,5 @@ func (l leaks) use(b *browser) {
 	l.clean(b.refresh("")).want(502)
 	b.wire.fail = nil
 	time.Sleep(time.Minute)
-	l.clean(b.do(change("POST", "/disconnect", "", "X-Marker", "marker-header"))).want(200)
+	l.clean(b.do(frontendCall("POST", "/disconnect", "", "X-Marker", "marker-header"))).want(200)
 }

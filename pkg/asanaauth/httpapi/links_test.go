@@ -48,8 +48,8 @@ func TestBadLinks(t *testing.T) {
 	s.do(call("POST", "/links", `{"owner":"\ud83d\udc18"}`)).want(201) // a complete surrogate pair
 }
 
-// TestConnectWithALink checks that following a link makes a connect code but no session.
-// Redeeming the code makes the connection.
+// TestConnectWithALink checks that following a link creates a connect code but no
+// session, and that redeeming the code creates the connection.
 func TestConnectWithALink(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestRedeemNeedsOwnerAndPerson(t *testing.T) {
 	}
 }
 
-// TestLinkErrors checks the errors of links that redirect to the app.
+// TestLinkErrors checks errors of a link for which the browser is redirected to the app.
 func TestLinkErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -125,7 +125,8 @@ func TestLinkErrors(t *testing.T) {
 	})
 }
 
-// TestBadAuthorizeLinks checks that such a link gets a page and no cookie, and writes nothing.
+// TestBadAuthorizeLinks checks that /authorize responds to an invalid link with a page.
+// The response must set no cookie, and the request must write nothing.
 func TestBadAuthorizeLinks(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

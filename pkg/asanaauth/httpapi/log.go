@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// line has the attributes of a request's log line, except for the outcome. It is in the
-// context of the request.
+// line contains the attributes of a request's log line, except the outcome of the
+// request. The context of the request contains the line.
 type line struct {
 	id, route  string
 	connection string
@@ -32,8 +32,8 @@ func noteConnection(r *http.Request, id string) {
 	}
 }
 
-// logLine logs the line of a request. The line has no data of the client, because query
-// strings, cookies and bodies contain secrets.
+// logLine logs the line of a request. The line contains no data from the client, because
+// query strings, cookies and bodies contain secrets.
 func (s base) logLine(ctx context.Context, l *line, status int, err error, took time.Duration) {
 	if status == 0 {
 		status = http.StatusOK // what net/http sends if the handler sets no status
@@ -76,9 +76,9 @@ func cause(err error) []slog.Attr {
 	return attrs
 }
 
-// LogHandler returns a handler that adds the request_id of the request to every line that is
-// logged with the request's context. These include the audit and alarm lines of other
-// packages. It passes the lines on to next.
+// LogHandler returns a handler that adds the request_id of the request to every line that
+// is logged with the request's context. These lines include the audit and alarm lines of
+// other packages. LogHandler passes all lines to next.
 func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ next slog.Handler }

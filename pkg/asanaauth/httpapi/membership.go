@@ -8,9 +8,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
-// NewMembership returns the handler of GET /membership. It returns the memberships of the
-// signed-in person in all workspaces, or with ?workspace=GID the one in that workspace.
-// NewMembership returns an error if sessions or m is nil, or if an origin is not valid.
+// NewMembership returns the handler of GET /membership. Without a query, the handler
+// responds with the signed-in person's memberships in all workspaces. With
+// ?workspace=GID, it responds with the membership in that workspace. NewMembership
+// returns an error if sessions or m is nil, or if an origin is not valid.
 func NewMembership(c Config, sessions *session.Sessions, m *membership.Memberships, origins []string) (http.Handler, error) {
 	if m == nil {
 		return nil, missing(true, "memberships")

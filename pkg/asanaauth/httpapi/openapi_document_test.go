@@ -15,14 +15,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// document is docs/openapi.yaml.
+// document is the parsed file docs/openapi.yaml.
 type document struct {
 	t    *testing.T
 	root node
-	used map[string]bool // responses that were received, and their members that were not null
+	used map[string]bool // the responses that occurred, and their members that were not null
 }
 
-// node is an object in the document.
+// node is a YAML object in the document.
 type node = map[string]any
 
 func readDocument(t *testing.T) *document {
@@ -60,7 +60,7 @@ func (d *document) resolve(v any) (name string, to node) {
 
 var httpMethods = []string{"get", "head", "post", "patch", "put", "delete"}
 
-// operations returns the operations by "METHOD /path".
+// operations returns the document's operations. The keys have the form "METHOD /path".
 func (d *document) operations() map[string]node {
 	all := map[string]node{}
 	for path, item := range d.root["paths"].(node) {
@@ -162,7 +162,7 @@ func (d *document) fits(schema, value any, where string) error {
 	return nil
 }
 
-// fitsOne compares a value with schemas, of which exactly one must fit.
+// fitsOne returns an error unless value fits exactly one of the schemas in variants.
 func (d *document) fitsOne(variants []any, value any, where string) error {
 	var reasons []error
 	var used []map[string]bool

@@ -12,14 +12,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// documented sends requests. It compares the responses, and the bodies of successful
-// requests, with the document.
+// documented sends requests and compares the responses with the document. It also
+// compares the body of each successful request with its schema.
 type documented struct {
 	*document
 	s *site
 }
 
-// call sends a request to a backend route. operation is "METHOD /pattern".
+// call sends a request to a backend route. operation has the form "METHOD /pattern".
 func (d documented) call(operation string, c map[string]any, query, body string) response {
 	d.t.Helper()
 	method, pattern, _ := strings.Cut(operation, " ")
@@ -29,8 +29,8 @@ func (d documented) call(operation string, c map[string]any, query, body string)
 	return d.check(operation, d.checkBody(operation, body, d.s.do(call(method, pattern+query, body))))
 }
 
-// ask sends a request to a browser or frontend route.
-func (d documented) ask(b *browser, r request) response {
+// send sends a request to a route for browsers or frontends.
+func (d documented) send(b *browser, r request) response {
 	d.t.Helper()
 	path, _, _ := strings.Cut(r.target, "?")
 	operation := r.method + " " + path
@@ -60,21 +60,23 @@ func (d documented) checkBody(operation, body string, a response) response {
 	return a
 }
 
-// TestDocumentedResponses sends requests to all routes, and compares the responses with the
-// document. Every successful response and every member in the document must have occurred.
+// TestDocumentedResponses sends requests to all routes, and compares the responses with
+// the document. At the end, every successful response and every member in the document
+// must have occurred.
 func TestDocumentedResponses(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		d := documented{readDocument(t), newSite(t)}
 		d.browserAndFrontend()
 		ids := d.connections()
-		d.uses(ids)
+		d.useConnections(ids)
 		d.licences()
 		d.disconnects(ids)
-		d.refusals()
+		d.sendRejected()
 		for operation, op := range d.operations() {
 			for status := range op["responses"].(node) {
-				// GET /callback returns 200 only with the other response type.
+				// GET /callback responds with 200 only for the response type "code
+				// id_token".
 				if status[0] <= '3' && !d.used[operation+" "+status] && operation+" "+status != "GET /callback 200" {
 					t.Errorf("no request got %s %s", operation, status)
 				}
@@ -95,29 +97,29 @@ func (d documented) browserAndFrontend() {
 	d.t.Helper()
 	b := d.s.browser()
 	for _, path := range []string{"/authorize", "/callback"} {
-		d.ask(b, request{method: "HEAD", target: path}).want(204)
-		d.ask(b, get(path, "Sec-Purpose", "prefetch")).want(204)
-		d.ask(b, get(path+"?link=unknown")).want(400)
+		d.send(b, request{method: "HEAD", target: path}).want(204)
+		d.send(b, get(path, "Sec-Purpose", "prefetch")).want(204)
+		d.send(b, get(path+"?link=unknown")).want(400)
 	}
-	back := b.allow(d.ask(b, get("/authorize?app_state=s")).location(), asanatest.Member)
-	d.ask(b, get(back)).want(303)
+	back := b.allow(d.send(b, get("/authorize?app_state=s")).location(), asanatest.Member)
+	d.send(b, get(back)).want(303)
 	again := d.s.browser()
 	_, query, _ := strings.Cut(again.allow(again.begin(""), asanatest.Member), "?")
-	d.ask(again, post(query)).want(303)
-	d.ask(again, post("")).want(400)
+	d.send(again, post(query)).want(303)
+	d.send(again, post("")).want(400)
 
-	d.ask(b, get("/session", "Origin", appOrigin)).want(200)
-	d.ask(b, change("POST", "/session/code", "{}")).want(201)
-	token := d.ask(b, change("POST", "/refresh", `{"min_ttl":300}`)).want(200).json()["access_token"].(string)
-	d.ask(b, change("POST", "/refresh", object("refused", hashOf(token)))).want(200)
-	d.ask(b, get("/membership", "Origin", appOrigin)).want(200)
-	d.ask(b, get("/membership?workspace="+asanatest.Acme, "Origin", appOrigin)).want(200)
-	d.ask(again, change("DELETE", "/session", "{}")).want(204)
-	d.ask(b, change("POST", "/disconnect", "{}")).want(200)
+	d.send(b, get("/session", "Origin", appOrigin)).want(200)
+	d.send(b, frontendCall("POST", "/session/code", "{}")).want(201)
+	token := d.send(b, frontendCall("POST", "/refresh", `{"min_ttl":300}`)).want(200).json()["access_token"].(string)
+	d.send(b, frontendCall("POST", "/refresh", object("refused", hashOf(token)))).want(200)
+	d.send(b, get("/membership", "Origin", appOrigin)).want(200)
+	d.send(b, get("/membership?workspace="+asanatest.Acme, "Origin", appOrigin)).want(200)
+	d.send(again, frontendCall("DELETE", "/session", "{}")).want(204)
+	d.send(b, frontendCall("POST", "/disconnect", "{}")).want(200)
 
 	b.signIn(asanatest.Several)
 	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
-	d.ask(b, change("POST", "/disconnect", "")).want(202)
+	d.send(b, frontendCall("POST", "/disconnect", "")).want(202)
 	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = false }))
 }
 
@@ -126,7 +128,8 @@ func hashOf(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// connections makes a connection in each way, and returns them by name.
+// connections creates one connection in each possible way. The keys of the result name
+// the ways.
 func (d documented) connections() map[string]map[string]any {
 	d.t.Helper()
 	made := d.call("POST /links", nil, "", object("owner", "acme", "person", "ann", "return_to", home, "scopes", "default", "asana_user", asanatest.Member)).want(201).json()
@@ -149,8 +152,8 @@ func (d documented) connections() map[string]map[string]any {
 	return ids
 }
 
-// uses sends requests to every route of each connection.
-func (d documented) uses(ids map[string]map[string]any) {
+// useConnections sends requests for each connection to every route.
+func (d documented) useConnections(ids map[string]map[string]any) {
 	d.t.Helper()
 	d.call("GET /connections", nil, "?owner=acme", "").want(200)
 	d.call("GET /connections", nil, "?limit=1&owner=acme", "").want(200)
@@ -175,12 +178,12 @@ func (d documented) uses(ids map[string]map[string]any) {
 	d.call("GET /connections/{id}/capabilities", ids["session"], "", "").want(200)
 }
 
-// licences reads memberships with a token that lacks full permissions. Every null must have
-// a reason.
+// licences reads memberships with a token that lacks full permissions. Every null value
+// in the response must have a reason.
 func (d documented) licences() {
 	d.t.Helper()
 	granular := documented{d.document, newSite(d.t, func(o *options) { o.scopes = "openid users:read workspaces:read" })}
-	c := granular.s.connects("acme", asanatest.ViewOnly)
+	c := granular.s.connectByLink("acme", asanatest.ViewOnly)
 	in := granular.call("GET /connections/{id}/membership", c, "?workspace="+asanatest.Acme, "").want(200).json()
 	for name, value := range in {
 		if why := in["unknown"].(map[string]any)[name]; slices.Contains([]string{"is_active", "is_admin", "is_guest", "is_view_only", "can_write"}, name) && (value == nil) != (why != nil) {
@@ -195,7 +198,8 @@ func (d documented) disconnects(ids map[string]map[string]any) {
 	d.call("DELETE /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections", nil, "?owner=acme", "").want(200)
-	// The admin's sign-in has the same grant. While it is active, no grant is revoked.
+	// The connection of the admin's sign-in uses the same grant. While it is active,
+	// disconnecting another connection does not revoke the grant.
 	d.s.do(call("DELETE", "/connections?owner=asana:"+asanatest.Admin, "")).want(202)
 	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
 	d.call("DELETE /connections/{id}", ids["grant"], "", "").want(202)
@@ -205,9 +209,9 @@ func (d documented) disconnects(ids map[string]map[string]any) {
 	d.call("DELETE /connections", nil, "?owner=acme", "").want(202)
 }
 
-// refusals sends requests without an identity, with an unknown method and with bodies that
-// are not valid to each operation. It also sends an import that Asana rejects.
-func (d documented) refusals() {
+// sendRejected sends invalid requests to each operation: without an identity, with an
+// unknown method and with invalid bodies. It also sends an import that Asana rejects.
+func (d documented) sendRejected() {
 	d.t.Helper()
 	for operation, op := range d.operations() {
 		method, path, _ := strings.Cut(operation, " ")
@@ -219,18 +223,18 @@ func (d documented) refusals() {
 		if op["security"] == nil {
 			continue
 		}
-		r := change(method, target, "")
+		r := frontendCall(method, target, "")
 		if method == "GET" {
 			r.header.Del("Content-Type")
 		}
 		d.check(operation, d.s.do(r)).problem(401, "unauthenticated")
 		if _, ok := op["requestBody"]; ok {
 			for body, status := range map[string]int{`{"unknown":1}`: 400, strings.Repeat(" ", 64<<10+1): 413} {
-				r := change(method, target, body)
+				r := frontendCall(method, target, body)
 				r.caller = arn
 				d.check(operation, d.s.do(r)).want(status)
 			}
-			r := change(method, target, "{}", "Content-Type", "text/plain")
+			r := frontendCall(method, target, "{}", "Content-Type", "text/plain")
 			r.caller = arn
 			d.check(operation, d.s.do(r)).want(415)
 		}

@@ -12,7 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// TestDocumentedProblems compares the problem types of the document with the code.
+// TestDocumentedProblems checks that the document and the code have the same problem
+// types.
 func TestDocumentedProblems(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -53,8 +54,8 @@ func TestDocumentedProblems(t *testing.T) {
 	}
 }
 
-// TestDocumentedResponsesHaveTheirStatus checks that each operation uses a response under
-// the status of its examples.
+// TestDocumentedResponsesHaveTheirStatus checks that the examples of each response have
+// the status under which an operation lists the response.
 func TestDocumentedResponsesHaveTheirStatus(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -107,7 +108,8 @@ func TestDocumentedRoutes(t *testing.T) {
 	}
 }
 
-// TestDocumentedSecurity checks the security schemes of each operation.
+// TestDocumentedSecurity checks that the document names the right security schemes for
+// each operation.
 func TestDocumentedSecurity(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)

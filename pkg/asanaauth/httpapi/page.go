@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// pages writes the HTML pages of /authorize and /callback, which people see. They use no
-// templates, because html/template would make the functions larger and slower to start.
+// pages writes the HTML pages of /authorize and /callback. It does not use html/template,
+// which would make the Lambda functions larger and slower to start.
 type pages struct {
 	home string // the target of the link back to the app: the first return URL
 }
@@ -25,8 +25,8 @@ type pageText struct {
 
 const startAgain = "Start again from your app."
 
-// pageTextOf returns the text for a kind. Kinds that /authorize and /callback never return
-// get the text of Internal.
+// pageTextOf returns the text for a kind. It returns the text for Internal if /authorize
+// and /callback never return the kind.
 func pageTextOf(kind asanaauth.ErrorKind) pageText {
 	switch kind {
 	case asanaauth.InvalidRequest:
@@ -68,8 +68,9 @@ h1{font-size:1.4rem;line-height:1.3}a{color:#1d5fc4}small{color:#5f6368}
 
 // fragmentScript posts the fragment of the page's URL to the same path, because a browser
 // never sends a fragment to a server. It first removes the fragment from the URL, so the
-// code and the ID token do not stay in the browser's history. It posts only the parameters
-// of an authorization response: a field with the name "submit" would hide form.submit.
+// code and the ID token do not stay in the browser's history. It posts only the
+// parameters of an authorization response, because a field with the name "submit" would
+// hide the method form.submit.
 const fragmentScript = `(function(){
 var response=location.hash.slice(1),status=document.getElementById("status");
 history.replaceState(null,"",location.pathname);
@@ -102,9 +103,11 @@ func (p pages) showProblem(w http.ResponseWriter, failure problem) {
 	writePage(w, failure.Status, policy, text.heading, body)
 }
 
-// showFragment writes the page that posts its fragment to POST /callback. Its policy must
-// not have form-action: Chromium would apply it to the redirect to the app and to every
-// redirect after that one. The page has no other form, and nothing from the request.
+// showFragment writes the page that posts its URL fragment to /callback. The page's
+// Content Security Policy must not contain form-action, because Chromium would also apply
+// form-action to the redirect to the app and to later redirects. The policy is safe
+// without form-action, because the page contains no other form and nothing from the
+// request.
 func (p pages) showFragment(w http.ResponseWriter) {
 	body := "<p id=\"status\"></p>\n" +
 		"<noscript><p>This page needs JavaScript. Turn JavaScript on, then start again from your app.</p></noscript>\n" +
@@ -132,8 +135,8 @@ func writePage(w http.ResponseWriter, status int, policy, title, body string) {
 	w.Write([]byte(b.String()))
 }
 
-// hashOf returns the source expression that allows an inline style or script in a Content
-// Security Policy (CSP Level 3, section 2.3.1).
+// hashOf returns the source expression with which a Content Security Policy allows an
+// inline style or script (CSP Level 3, section 2.3.1).
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

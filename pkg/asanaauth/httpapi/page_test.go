@@ -8,8 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestErrorPages checks the texts of the pages that people see: the heading, which is also
-// the title, what happened, and what to do next.
+// TestErrorPages checks the texts of the error pages. Each page has a heading, a sentence
+// that says what happened, and a sentence that says what to do next. The title must equal
+// the heading.
 func TestErrorPages(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -73,8 +74,8 @@ func pageTexts(a response) (title string, texts []string) {
 	return title, texts
 }
 
-// TestDetails checks that a detail names the parameter or member that is wrong, and lists
-// the accepted ones if one is unknown.
+// TestDetails checks that a detail names the parameter or member that is wrong. If a name
+// is unknown, the detail must list the accepted names.
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -87,7 +88,7 @@ func TestDetails(t *testing.T) {
 			"The query has an unknown parameter. This route accepts none.":                               s.do(call("POST", "/links?owner=a", `{}`)),
 			"The body has an unknown member. Accepted: owner, person, return_to, scopes, asana_user.":    s.do(call("POST", "/links", `{"scope":"default"}`)),
 			"The body has an unknown member. Accepted: min_ttl, refused.":                                b.refresh(`{"ttl":1}`),
-			"The body has an unknown member. This route accepts none.":                                   b.do(change("POST", "/disconnect", `{"ttl":1}`)),
+			"The body has an unknown member. This route accepts none.":                                   b.do(frontendCall("POST", "/disconnect", `{"ttl":1}`)),
 			"The body must have one of these members: connect_code, session_code, token, refresh_token.": s.do(call("POST", "/connections", `{"owner":"a"}`)),
 			"Only these members can be used with connect_code: owner, person.":                           s.do(call("POST", "/connections", `{"connect_code":"c","kind":"k"}`)),
 			"session_code must be the only member of the body.":                                          s.do(call("POST", "/connections", `{"session_code":"s","owner":"a"}`)),
@@ -108,8 +109,8 @@ func TestDetails(t *testing.T) {
 			"The preflight requests a header that is not allowed. Accepted: Content-Type.":                 s.do(request{method: "OPTIONS", target: "/refresh", header: headers([]string{"Origin", appOrigin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "x-other"})}),
 			"owner must not begin with \"asana:\", which is reserved for sign-in.":                         s.do(call("POST", "/links", object("owner", "asana:1"))),
 			"refused must be the SHA-256 of an access token as 64 hexadecimal digits.":                     b.refresh(`{"refused":"x"}`),
-			"Only a service account can be the reader of a workspace.":                                     s.do(call("PATCH", at(s.imports("a", asanatest.Bot)), object("reader_of", []string{asanatest.Acme}))),
-			"The service account has no access to a workspace in reader_of. Remove that workspace.":        s.do(call("PATCH", at(s.imports("a", asanatest.ServiceAccount)), object("reader_of", []string{asanatest.Globex}))),
+			"Only a service account can be the reader of a workspace.":                                     s.do(call("PATCH", at(s.importToken("a", asanatest.Bot)), object("reader_of", []string{asanatest.Acme}))),
+			"The service account has no access to a workspace in reader_of. Remove that workspace.":        s.do(call("PATCH", at(s.importToken("a", asanatest.ServiceAccount)), object("reader_of", []string{asanatest.Globex}))),
 		} {
 			if got := a.json()["detail"]; got != want {
 				t.Errorf("got detail %q, want %q", got, want)

@@ -12,10 +12,11 @@ import (
 // params are the parameters of a query or a form. Each name has one value.
 type params map[string]string
 
-// parseParams reads name=value pairs that are separated by ampersands. It returns only the
-// known names. It returns InvalidRequest for malformed escapes and for semicolons, which
-// other parsers read differently. It also returns InvalidRequest if a known name is
-// repeated, or if its value has control characters or is not valid UTF-8.
+// parseParams parses name=value pairs that are separated by ampersands. It returns only
+// parameters with known names. It returns InvalidRequest for malformed escapes, and for
+// semicolons because other parsers interpret them differently. It also returns
+// InvalidRequest if a known name is repeated, or if its value has control characters or
+// is not valid UTF-8.
 func parseParams(raw string, known ...string) (params, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
@@ -48,8 +49,8 @@ func (p params) checkLengths(names []string) error {
 	return nil
 }
 
-// checkKnown returns InvalidRequest with the accepted names if the query of r has a
-// parameter that is not one of known.
+// checkKnown returns InvalidRequest if the query of r has a parameter whose name is not
+// in known. The error lists the accepted names.
 func checkKnown(r *http.Request, known []string) error {
 	for name := range r.URL.Query() {
 		if !slices.Contains(known, name) {
@@ -67,7 +68,8 @@ func accepted(names []string) string {
 	return "Accepted: " + strings.Join(names, ", ") + "."
 }
 
-// isPrefetch reports whether a browser loads the page before the person opens it.
+// isPrefetch reports whether r is a prefetch, which a browser sends before the person
+// opens the page.
 func isPrefetch(r *http.Request) bool {
 	for _, header := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
 		for _, value := range r.Header.Values(header) {
@@ -81,8 +83,8 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// isNavigation reports whether r opens a page in a window or tab. It is false for scripts,
-// images and frames. It is true if the browser sends no Fetch Metadata headers.
+// isNavigation reports whether r opens a page in a window or tab. It returns false for
+// scripts, images and frames. It returns true if r has no Fetch Metadata headers.
 func isNavigation(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")

@@ -8,7 +8,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// The kinds of errors that only HTTP has. All others are in package asanaauth.
+// These error kinds exist only in the HTTP API. Package asanaauth defines all other
+// kinds.
 const (
 	forbiddenOrigin      asanaauth.ErrorKind = "forbidden-origin"
 	methodNotAllowed     asanaauth.ErrorKind = "method-not-allowed"
@@ -16,7 +17,7 @@ const (
 	unsupportedMediaType asanaauth.ErrorKind = "unsupported-media-type"
 )
 
-// typePrefix and a kind together are the type of a problem.
+// typePrefix is the part of a problem's type that comes before the kind.
 const typePrefix = "urn:asanaauth:problem:"
 
 // problemType is one row of the table of problem types (RFC 9457).
@@ -26,7 +27,7 @@ type problemType struct {
 	Title  string // for developers; page.go has the texts of the pages for people
 }
 
-// problemTypes returns the table of problem types. It has one row for each kind.
+// problemTypes returns the table of problem types, which has one row for each kind.
 func problemTypes() []problemType {
 	return []problemType{
 		{asanaauth.InvalidRequest, 400, "Invalid request"},
@@ -51,7 +52,7 @@ func problemTypes() []problemType {
 	}
 }
 
-// typeOf returns the row of kind, or the row of Internal for a kind without one.
+// typeOf returns the row of kind. If kind has no row, typeOf returns the row of Internal.
 func typeOf(kind asanaauth.ErrorKind) problemType {
 	var t problemType
 	for _, t = range problemTypes() {
@@ -62,7 +63,7 @@ func typeOf(kind asanaauth.ErrorKind) problemType {
 	return t // Internal is the last row
 }
 
-// problem is an error in the form that a client may see.
+// problem is the part of an error that clients may see.
 type problem struct {
 	problemType
 	Detail string
@@ -95,7 +96,8 @@ func writeProblem(w http.ResponseWriter, p problem) {
 	}{typePrefix + string(p.Kind), p.Title, p.Status, p.Detail, p.Reason, p.ID})
 }
 
-// writeJSON writes body as JSON. It ignores errors of w: no client is left to read them.
+// writeJSON writes body as JSON. It ignores write errors, because the client can no
+// longer receive a response.
 func writeJSON(w http.ResponseWriter, status int, contentType string, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -111,11 +113,11 @@ func respondJSON(w http.ResponseWriter, status int, body any) error {
 	return writeJSON(w, status, "application/json", body)
 }
 
-// invalid returns an error of kind InvalidRequest. detail must be a fixed sentence, built
-// from literals only, because clients see it.
+// invalid returns an error of kind InvalidRequest. detail must be a fixed sentence that
+// is built only from literals, because clients see it.
 func invalid(detail string) error {
 	return &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: detail}
 }
 
-// failed returns an error of the kind, without a detail.
-func failed(kind asanaauth.ErrorKind) error { return &asanaauth.Error{Kind: kind} }
+// errorOf returns an error of the given kind, without a detail.
+func errorOf(kind asanaauth.ErrorKind) error { return &asanaauth.Error{Kind: kind} }

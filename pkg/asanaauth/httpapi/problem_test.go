@@ -42,8 +42,8 @@ func TestProblemTable(t *testing.T) {
 	}
 }
 
-// TestEveryKindHasARow reads the kinds from the source. A kind without a row would become
-// internal.
+// TestEveryKindHasARow checks that every kind in the source code has a row in the table.
+// A kind without a row would be reported as internal.
 func TestEveryKindHasARow(t *testing.T) {
 	t.Parallel()
 	rows := map[string]bool{}
@@ -157,7 +157,7 @@ func TestCallbackPanics(t *testing.T) {
 	})
 }
 
-// TestRuntimeErrors checks that the text of a runtime error is logged.
+// TestRuntimeErrors checks that the log contains the text of a runtime error.
 func TestRuntimeErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -22,8 +22,8 @@ func readPage(t *testing.T, name string) string {
 	return string(page)
 }
 
-// sections returns the sections of docs/problems.md whose heading is a problem type, by
-// type. Other headings of the page begin with an upper-case letter.
+// sections returns the sections of docs/problems.md whose heading is a problem type. The
+// keys are the types. Other headings on the page begin with an upper-case letter.
 func sections(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -42,8 +42,9 @@ func sections(t *testing.T) map[string]string {
 
 var sourceKind = regexp.MustCompile(`(?m)ErrorKind\s+= "([a-z-]+)"$`)
 
-// TestProblemsPage checks that docs/problems.md has one section for each problem type and
-// each ErrorKind, with the statuses and the title of the code, and no other section.
+// TestProblemsPage checks that docs/problems.md has exactly one section for each problem
+// type. Each section must have the same statuses and title as the code. Each ErrorKind
+// must be a problem type.
 func TestProblemsPage(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{}
@@ -81,8 +82,8 @@ func TestProblemsPage(t *testing.T) {
 	}
 }
 
-// TestProblemsPageAtAGlance checks that the table of docs/problems.md has every problem
-// type.
+// TestProblemsPageAtAGlance checks that the table in docs/problems.md contains every
+// problem type.
 func TestProblemsPageAtAGlance(t *testing.T) {
 	t.Parallel()
 	_, table, _ := strings.Cut(readPage(t, "problems.md"), "\n## At a glance\n")
@@ -116,8 +117,8 @@ func TestErrorsOnTheReturnURL(t *testing.T) {
 	}
 }
 
-// TestProblemExamples checks that the problems shown on the pages have the title and the
-// status of their type.
+// TestProblemExamples checks that the example problems in the documentation have the
+// title and the status of their type.
 func TestProblemExamples(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("../../../docs/*.md")
