@@ -53,7 +53,8 @@ func TestOpenChecksTheOwner(t *testing.T) {
 	})
 }
 
-// Rows of different consents are read again, and a forged row is not a connection.
+// Open reads rows that belong to different consents again. For a forged row, it returns
+// NotFound.
 func TestOpenChecksTheRows(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -81,7 +82,8 @@ func TestOpenChecksTheRows(t *testing.T) {
 	})
 }
 
-// A connection that has lost a row can only be disconnected. Lists still show the others.
+// A connection whose cold row is missing can only be disconnected. The owner's other
+// connections are not affected.
 func TestAConnectionThatLostARow(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -119,7 +121,7 @@ func TestAConnectionThatLostARow(t *testing.T) {
 		if _, err := p.TokenOf(whole.ID, token.Request{}); err != nil {
 			t.Errorf("the other connection: %v", err)
 		}
-		// Connecting again repairs it.
+		// Connecting again repairs a connection whose cold row is missing.
 		inst.Rows.Delete(store.ColdKey(whole.ID))
 		if again := p.Connect("o", asanatest.Guest); again.ID != whole.ID || again.CreatedAt.IsZero() {
 			t.Errorf("connected again: %+v", again)
@@ -127,7 +129,7 @@ func TestAConnectionThatLostARow(t *testing.T) {
 	})
 }
 
-// A reason that is not one of ours comes from a forged row, and is not passed on.
+// Only a forged row contains an unknown reason. Describe does not return such a reason.
 func TestDescribeLeavesOutAnUnknownReason(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -61,18 +61,18 @@ func TestDisconnectForABackend(t *testing.T) {
 		got, err := p.Connections.Disconnect(t.Context(), p.Open(d.ID))
 		wantDisconnected(t, got, err, asanaauth.Disconnected, true)
 		authtest.WantCount(t, "revocations", inst.Revocations(), 1)
-		got, err = p.Connections.Disconnect(t.Context(), p.Open(d.ID)) // again
+		got, err = p.Connections.Disconnect(t.Context(), p.Open(d.ID)) // a second call
 		wantDisconnected(t, got, err, asanaauth.Disconnected, false)
 		authtest.WantCount(t, "revocations", inst.Revocations(), 1)
 		_, err = p.TokenOf(d.ID, token.Request{})
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
-		// The owner can connect again.
+		// The owner can connect again, and gets the same id.
 		if again := p.Connect("o", asanatest.Member); again.ID != d.ID || again.Status != asanaauth.Active {
 			t.Errorf("connected again: got %+v, want the same id and active", again)
 		}
 
 		pat, value := p.ImportToken("o", asanatest.Bot)
-		inst.Secrets.Set(authtest.ErrTableDown) // not needed to erase a token that cannot be revoked
+		inst.Secrets.Set(authtest.ErrTableDown) // the client secret is not needed to erase a long-lived token
 		got, err = inst.Process().Connections.Disconnect(t.Context(), p.Open(pat.ID))
 		wantDisconnected(t, got, err, asanaauth.Disconnected, false)
 		authtest.WantCount(t, "revocations", inst.Revocations(), 1)
@@ -106,8 +106,9 @@ func TestDisconnectWithAsanaDownIsDoneByTheNextCall(t *testing.T) {
 	})
 }
 
-// After the first write, no token is returned, whatever Asana does.
-func TestNoTokenIsGivenOutWhileRevoking(t *testing.T) {
+// After Disconnect's first write, no token is returned, even if Asana has not revoked the
+// grant yet.
+func TestNoTokenIsReturnedWhileRevoking(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -157,7 +158,7 @@ func TestDisconnectWithAsanaDown(t *testing.T) {
 					t.Errorf("row: %+v", hot)
 				}
 				if !hot.CoolUntil.After(time.Now()) {
-					t.Error("Asana would be asked again at once")
+					t.Error("the row has no cool-down, so the next request would be sent at once")
 				}
 				if !hot.End.IsZero() {
 					t.Error("a revoking row has a TTL")
@@ -170,8 +171,8 @@ func TestDisconnectWithAsanaDown(t *testing.T) {
 	}
 }
 
-// A revocation may end the whole consent at Asana, and another connection may use that
-// consent.
+// If another connection uses the same consent, Disconnect does not revoke the grant.
+// Asana may end the whole consent with it.
 func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -206,8 +207,8 @@ func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 	}
 }
 
-// addConnection writes a connection of the same Asana user and another owner into the
-// table. If hasRefresh is true, the connection has a refresh token.
+// addConnection writes a connection into the table that has the same Asana user and a
+// different owner. If hasRefresh is true, the connection has a refresh token.
 func addConnection(inst *authtest.Installation, gid string, kind asanaauth.Kind, status asanaauth.Status, hasRefresh bool) {
 	inst.T.Helper()
 	owner := store.HashText("another owner")

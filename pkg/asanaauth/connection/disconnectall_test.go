@@ -41,7 +41,8 @@ func TestDisconnectAll(t *testing.T) {
 		if _, err := p.TokenOf(other.ID, token.Request{}); err != nil {
 			t.Errorf("another owner's connection of the same Asana user: %v", err)
 		}
-		// By Asana user: only the last connection is revoked at Asana.
+		// Disconnect by Asana user. Only the last connection's grant is revoked at Asana,
+		// because the other connections share the consent.
 		p.Connect("a third", asanatest.Guest)
 		before := inst.Revocations()
 		got, err = p.Connections.DisconnectAll(authtest.BackendContext(), connection.Query{AsanaUser: asanatest.Guest})
@@ -54,8 +55,8 @@ func TestDisconnectAll(t *testing.T) {
 	})
 }
 
-// If there are more connections than can be revoked in 25 seconds, the rest is reported as
-// left.
+// If 25 seconds are not enough to revoke all connections, DisconnectAll reports the
+// number of the other connections in Left.
 func TestDisconnectAllWithoutTime(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -80,7 +81,8 @@ func TestDisconnectAllWithoutTime(t *testing.T) {
 	})
 }
 
-// If a list cannot be read to its end, the connections that were not seen are left.
+// If DisconnectAll cannot read the list to its end, it disconnects the connections that
+// it has read, and a second call disconnects the others.
 func TestDisconnectAllOfAListThatFails(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

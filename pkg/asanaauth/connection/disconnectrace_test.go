@@ -34,7 +34,7 @@ func TestDisconnectTakesTheLeaseLikeARefresh(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
 		<-ended
 		inst.Rows.WantTombstone(cookie.Reveal())
-		// Disconnect waited, and revoked the token that the refresh saved.
+		// Disconnect waited for the refresh, and revoked the token that the refresh saved.
 		authtest.WantCount(t, "revocations", inst.Revocations(), 1)
 		if n := inst.LiveTokens(); n != 0 {
 			t.Errorf("%d refresh tokens are still valid at Asana", n)
@@ -42,8 +42,8 @@ func TestDisconnectTakesTheLeaseLikeARefresh(t *testing.T) {
 	})
 }
 
-// If a stalled refresh saves a rotated token while the old one is being revoked, Disconnect
-// starts again with the new token.
+// A stalled refresh saves a rotated token while Disconnect revokes the old token.
+// Disconnect must then also revoke the new token before it erases the connection.
 func TestEraseOnlyAtTheGrantThatWasRevoked(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -75,8 +75,8 @@ func TestDisconnectGoesOnWhenItsCallerIsGone(t *testing.T) {
 	})
 }
 
-// After the session was opened, another process disconnected the connection, and the
-// person connected again.
+// A session is opened. Then another process disconnects the connection, and the person
+// connects again. The old session must not be able to disconnect the new connection.
 func TestDisconnectByASessionThatHasEnded(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -94,8 +94,9 @@ func TestDisconnectByASessionThatHasEnded(t *testing.T) {
 	})
 }
 
-// A backend opens a connection. Then another process disconnects it, and the person
-// connects again.
+// A backend opens a connection. Then another process disconnects the connection, and the
+// person connects again. Unlike an old session, the backend may disconnect the new
+// connection.
 func TestDisconnectOfAConnectionThatHasChanged(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -115,8 +116,9 @@ func TestDisconnectOfAConnectionThatHasChanged(t *testing.T) {
 	})
 }
 
-// If a connection is erased during a refresh, the refresh gets a rotated token that no
-// row has.
+// If a connection is erased during a refresh, the refresh gets a rotated token that
+// cannot be saved. The refresh must revoke that token, unless another connection uses the
+// consent.
 func TestASaveThatMeetsATombstoneRevokesItsToken(t *testing.T) {
 	t.Parallel()
 	for name, isShared := range map[string]bool{"alone": false, "another connection is active": true} {
@@ -194,7 +196,8 @@ func TestConnectingAgainDropsTheRevocation(t *testing.T) {
 	})
 }
 
-// If the person connects again while the old grant is being revoked, the new grant stays.
+// If the person connects again while Disconnect revokes the old grant, Disconnect must not
+// erase the new grant.
 func TestDisconnectDoesNotEraseANewConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -213,9 +216,10 @@ func TestDisconnectDoesNotEraseANewConsent(t *testing.T) {
 	})
 }
 
-// Each operation of a disconnect fails, one at a time, with and without its effect. The
-// result never reports a revocation if Asana was not asked. Afterwards the person can
-// connect again, and a second disconnect ends the connection.
+// TestCrashPointsOfDisconnect makes each operation of a disconnect fail, one at a time,
+// with and without its effect. The result must not report a revocation if no request was
+// sent to Asana. After the failure, the person can connect again, and a second disconnect
+// ends the connection.
 func TestCrashPointsOfDisconnect(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -231,8 +235,8 @@ func TestCrashPointsOfDisconnect(t *testing.T) {
 	}
 }
 
-// crashDisconnect makes operation number at fail. It reports whether the disconnect had
-// fewer operations.
+// crashDisconnect makes operation number at of a disconnect fail. It reports whether the
+// disconnect had fewer operations than at.
 func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	inst := authtest.New(t)
 	p := inst.Process()
@@ -256,7 +260,7 @@ func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 			t.Errorf("reported as disconnected, but the row is %s", hot.Status)
 		}
 	}
-	time.Sleep(20 * time.Second) // until a lease that was left behind has ended
+	time.Sleep(20 * time.Second) // wait until the failed call's lease has expired
 	again := p.SignIn(asanatest.Member)
 	p.MustToken(again, 0)
 	d, err = p.Disconnect(again)
@@ -265,7 +269,8 @@ func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 }
 
 // A process dies after Asana has revoked the token and before the row is erased. The next
-// Disconnect sends the token again. Asana no longer knows it, and that counts as revoked.
+// Disconnect sends the token again. Asana no longer knows the token, which counts as
+// revoked.
 func TestDisconnectAfterACrashBeforeTheErasure(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -281,7 +286,7 @@ func TestDisconnectAfterACrashBeforeTheErasure(t *testing.T) {
 		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != string(asanaauth.Revoking) || len(hot.Refresh) == 0 {
 			t.Errorf("row: %+v", hot)
 		}
-		time.Sleep(20 * time.Second) // until the dead process's lease and cool-down have ended
+		time.Sleep(20 * time.Second) // wait until the dead process's lease and cool-down have ended
 		p := inst.Process()
 		d, err = p.Connections.Disconnect(t.Context(), p.Open(authtest.ConnectionOf(cookie)))
 		wantDisconnected(t, d, err, asanaauth.Disconnected, true)

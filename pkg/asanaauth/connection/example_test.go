@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// exampleConnections returns a Connections with rows in memory, a key that protects
-// nothing, and offline Asana. On AWS, onaws.Open returns one.
+// exampleConnections returns a Connections for examples, with an in-memory table, a fixed
+// key and offline Asana. On AWS, get a Connections from onaws.Open.
 func exampleConnections() (*connection.Connections, *asanatest.Asana) {
 	offline, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example"})
 	if err != nil {
@@ -46,15 +46,15 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// Import verifies a credential before it saves it. The result has the Asana user to whom
-// Asana attributes every action.
+// Import verifies a credential before it saves the credential. The result names the user
+// to whom Asana attributes every action.
 func ExampleConnections_Import() {
 	conns, offline := exampleConnections()
 	ctx := asanaauth.WithCaller(context.Background(), "migration") // the name in audit lines
 	request := connection.ImportRequest{
 		Owner: "acme", Kind: asanaauth.PersonalAccessToken, Token: secret.New(offline.PersonalAccessToken(asanatest.Bot)),
 	}
-	for range 2 { // an import can be run again
+	for range 2 { // an import can be repeated
 		got, err := conns.Import(ctx, request)
 		if err != nil {
 			panic(err)

@@ -17,7 +17,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// wantReason fails the test unless err is TokenRejected with the reason.
+// wantReason reports a test error unless err is TokenRejected with the given reason.
 func wantReason(t *testing.T, err error, reason string) {
 	t.Helper()
 	authtest.WantKind(t, err, asanaauth.TokenRejected)
@@ -170,7 +170,8 @@ func TestImportsThatAsanaRejects(t *testing.T) {
 	}
 }
 
-// Importing the same credential again asks Asana, and repairs a broken connection.
+// If a connection is broken, importing the same credential again verifies the credential
+// at Asana and repairs the connection.
 func TestAnImportRepairsABrokenConnection(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -183,7 +184,8 @@ func TestAnImportRepairsABrokenConnection(t *testing.T) {
 		if err != nil || got.Already || got.Status != asanaauth.Active {
 			t.Errorf("Import() = %+v, %v", got, err)
 		}
-		// The same token of another kind, or of another owner, makes another connection.
+		// Importing the same token with a different kind or owner makes a second
+		// connection.
 		r.Kind = asanaauth.ServiceAccount
 		if got, err := p.Import(r); err != nil || got.Already || got.ID == d.ID {
 			t.Errorf("as another kind: %+v, %v", got, err)
@@ -195,7 +197,7 @@ func TestAnImportRepairsABrokenConnection(t *testing.T) {
 	})
 }
 
-// A dry run sends no token request and saves nothing.
+// A dry run sends no token request and does not save the credential.
 func TestADryRunOnlyIntrospects(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -37,7 +37,7 @@ func TestImportOfAGrant(t *testing.T) {
 				if later, err := p.TokenOf(got.ID, token.Request{}); err != nil || inst.Whose(later.Access) != asanatest.Member {
 					t.Errorf("two hours later: %v", err)
 				}
-				// The same import again, for example because the first response was lost.
+				// Repeat the import, as a caller does if the first response was lost.
 				before := len(inst.Asana.Requests())
 				again, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: grant})
 				if err != nil || !again.Already || again.ID != got.ID {
@@ -53,7 +53,8 @@ func TestImportOfAGrant(t *testing.T) {
 	}
 }
 
-// An import replaces a broken connection, but an active one only with Replace.
+// An import always replaces a broken connection. It replaces an active connection only if
+// Replace is set.
 func TestAnImportReplacesAnActiveConnectionOnlyIfAsked(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -78,14 +79,14 @@ func TestAnImportReplacesAnActiveConnectionOnlyIfAsked(t *testing.T) {
 		if _, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}); err != nil {
 			t.Errorf("replacing a broken one: %v", err)
 		}
-		// Another person of the same owner has another connection.
+		// Another person's grant makes a separate connection for the same owner.
 		if _, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Guest)}); err != nil {
 			t.Errorf("another person's: %v", err)
 		}
-		// A personal access token never replaces a consent.
+		// A personal access token never replaces an OAuth grant.
 		pat, _ := p.ImportToken("o", asanatest.Member)
 		if pat.ID == d.ID || inst.Rows.Hot(d.ID).Kind != string(asanaauth.OAuth) {
-			t.Error("a personal access token replaced a consent")
+			t.Error("a personal access token replaced an OAuth grant")
 		}
 	})
 }
@@ -102,7 +103,8 @@ func TestAGrantOfAnotherApp(t *testing.T) {
 	})
 }
 
-// If a grant may not read users/me, another response of Asana may name its user.
+// If a grant may not read /users/me, an import can get the user from UserInfo or from the
+// token response.
 func TestAnImportWithoutUsersMe(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -135,7 +137,7 @@ func TestAnImportWithoutUsersMe(t *testing.T) {
 	}
 }
 
-// If two responses of Asana name different users, neither is trusted.
+// If two of Asana's responses name different users, the import fails.
 func TestAnImportWhoseIdentitiesDisagree(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -149,7 +151,8 @@ func TestAnImportWhoseIdentitiesDisagree(t *testing.T) {
 	})
 }
 
-// A rotated token that cannot be saved is lost, so there is an alarm.
+// If an import cannot save a rotated token, the token is lost, and the import raises an
+// alarm.
 func TestAnImportThatIsNotSaved(t *testing.T) {
 	t.Parallel()
 	for name, rotate := range map[string]bool{"rotated": true, "not rotated": false} {
@@ -159,7 +162,7 @@ func TestAnImportThatIsNotSaved(t *testing.T) {
 				p := inst.Process()
 				grant := inst.Grant(asanatest.Member)
 				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = rotate })
-				p.Connect("first", asanatest.Guest) // makes the keyring
+				p.Connect("first", asanatest.Guest) // creates the keyring
 				inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 					return op.Name != "write", authtest.FailIf(op.Name == "write", authtest.ErrTableDown)
 				}
@@ -175,8 +178,8 @@ func TestAnImportThatIsNotSaved(t *testing.T) {
 	}
 }
 
-// Once the refresh is sent, an import continues after its caller has gone, because Asana
-// may have rotated the token.
+// If an import's caller is cancelled after the refresh was sent, the import continues,
+// because Asana may have rotated the token.
 func TestAnImportGoesOnWhenItsCallerIsGone(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -195,14 +198,15 @@ func TestAnImportGoesOnWhenItsCallerIsGone(t *testing.T) {
 	})
 }
 
-// A refresh token is not sent if there may be no time left to save the new one.
+// An import does not send a refresh token if too little time is left to save a rotated
+// token.
 func TestAnImportWithoutTimeSendsNothing(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
-		p.Connect("first", asanatest.Guest) // makes the keyring
+		p.Connect("first", asanatest.Guest) // creates the keyring
 		inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
 			time.Sleep(10 * time.Second)
 			return true, nil
@@ -213,8 +217,9 @@ func TestAnImportWithoutTimeSendsNothing(t *testing.T) {
 	})
 }
 
-// One operation fails, with or without its effect. The same import again ends with one
-// connection that works. Asana does not rotate refresh tokens here.
+// TestCrashPointsOfAnImport makes one operation fail, with or without its effect. If the
+// import is repeated, the result is one working connection. In this test, Asana does not
+// rotate refresh tokens.
 func TestCrashPointsOfAnImport(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -242,7 +247,7 @@ func TestCrashPointsOfAnImport(t *testing.T) {
 }
 
 // The response to an import's write is lost, and a refresh changes the hot row before the
-// import tries again. The import recognises its own write by the cold row.
+// import repeats the write. The cold row shows the import that its first write succeeded.
 func TestAnImportRecognisesItsOwnWrite(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

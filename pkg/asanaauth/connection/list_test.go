@@ -134,8 +134,8 @@ func TestListChecksItsRequest(t *testing.T) {
 	})
 }
 
-// Forged rows, cold rows without a hot one, and pointers to connections of other Asana
-// users are left out.
+// A list does not contain forged rows, cold rows without a hot row, and connections that
+// belong to a different Asana user than the pointer says.
 func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 				t.Errorf("List() = %+v, %v; want one connection", page, err)
 			}
 		}
-		// A connection is deleted while it is read again.
+		// If a connection is deleted between two reads, List leaves it out.
 		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Generation++ })
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if op.Name == "list" {
@@ -176,7 +176,8 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 	})
 }
 
-// A connection whose rows were read at different moments is read again.
+// A read of several rows can return an old and a new row of one connection. List then
+// reads the connection again.
 func TestListReadsInconsistentRowsAgain(t *testing.T) {
 	t.Parallel()
 	for _, q := range []connection.Query{{Owner: "o"}, {AsanaUser: asanatest.Member}} {
