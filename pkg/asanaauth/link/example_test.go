@@ -21,7 +21,7 @@ import (
 
 const exampleReturnURL = "https://app.example.com/done"
 
-// exampleParts has the types that a link needs.
+// exampleParts contains the types that the example uses.
 type exampleParts struct {
 	links      *link.Links
 	authorizer *login.Authorizer
@@ -30,8 +30,8 @@ type exampleParts struct {
 	offline    *asanatest.Asana
 }
 
-// newExampleParts uses rows in memory, a key that protects nothing, and offline Asana. On
-// AWS, onaws.Open returns a Links and a Redeemer.
+// newExampleParts uses an in-memory table, a fixed key and offline Asana. On AWS, get a
+// Links and a Redeemer from onaws.Open.
 func newExampleParts() exampleParts {
 	var r exampleParts
 	var errs [8]error
@@ -69,8 +69,8 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// exampleFollow plays the person's browser: it opens the link, allows access at Asana, and
-// comes back with a connect code.
+// exampleFollow simulates the person's browser: it opens the link, allows access at
+// Asana, and returns with a connect code.
 func exampleFollow(r exampleParts, made link.Link) secret.String {
 	ctx := context.Background()
 	opened, err := url.Parse(made.URL.Reveal())
@@ -98,8 +98,8 @@ func exampleFollow(r exampleParts, made link.Link) secret.String {
 	return out.ConnectCode
 }
 
-// A backend makes a link for its user acme. The person who follows it comes back to the app
-// with a connect code, and the backend redeems it.
+// A backend makes a link for its customer acme. The person who follows the link returns
+// to the app with a connect code. The backend then redeems the code.
 func Example() {
 	parts := newExampleParts()
 	ctx := context.Background()

@@ -15,8 +15,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The table fails from one operation of a redemption on. A backend that tries again gets
-// one connection, with tokens that work.
+// TestCrashPointsOfRedeeming makes the table fail during a redemption, beginning with
+// each operation in turn. A backend that repeats the call gets one connection with
+// working tokens.
 func TestCrashPointsOfRedeeming(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -31,11 +32,11 @@ func TestCrashPointsOfRedeeming(t *testing.T) {
 		q := inst.Process()
 		d, again := q.Redeem(code, "o", "")
 		if again != nil {
-			// The code may be used only if the connection exists already.
+			// If the code was already used, the connection must exist.
 			authtest.WantKind(t, again, asanaauth.LinkExpired)
 			list, _, listErr := q.Connections.List(t.Context(), connection.Query{Owner: "o"}, connection.Page{})
 			if listErr != nil || len(list) != 1 {
-				t.Fatalf("code and connection are lost: %v, %v", list, listErr)
+				t.Fatalf("the code was used, but List() = %v, %v; want one connection", list, listErr)
 			}
 			d = list[0]
 		}
@@ -49,7 +50,8 @@ func TestCrashPointsOfRedeeming(t *testing.T) {
 	})
 }
 
-// One response of the table is lost, and the same process tries again.
+// If the table's response to a write is lost, the process repeats the write. The repeated
+// write must not save a second consent.
 func TestALostHoldOrRedemptionRecognisesItself(t *testing.T) {
 	t.Parallel()
 	for _, what := range []string{"hold", "redeem"} {

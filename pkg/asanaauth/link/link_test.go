@@ -127,7 +127,8 @@ func TestALinkDeterminesReturnURLAndScopes(t *testing.T) {
 	})
 }
 
-// The return URL was allowed when the link was made, but is no longer in the list.
+// A link's return URL was allowed when the link was made, but is no longer in ReturnURLs.
+// The link must not be accepted.
 func TestALinkToAReturnURLThatIsNoLongerAllowed(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
@@ -140,7 +141,8 @@ func TestALinkToAReturnURLThatIsNoLongerAllowed(t *testing.T) {
 	}
 }
 
-// With "code id_token" Asana sends an ID token only if openid is requested.
+// The response type "code id_token" needs the scope openid. A link whose scopes do not
+// include openid must be rejected.
 func TestALinkWithoutOpenID(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
@@ -160,8 +162,8 @@ func TestALinkWithoutOpenID(t *testing.T) {
 	}
 }
 
-// A link that a prefetcher opened, or that was opened twice, works until one success.
-// Then it has expired for everyone.
+// A link can be opened several times, for example by a program that prefetches URLs.
+// After the first successful redemption, the link no longer works for anyone.
 func TestALinkWorksUntilOneSuccess(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -171,7 +173,7 @@ func TestALinkWorksUntilOneSuccess(t *testing.T) {
 		p.BeginAt(token)
 		late := p.BeginAt(token)
 		first := p.Follow(token, asanatest.Member)
-		second := p.Follow(token, asanatest.Guest) // replaces what the first held
+		second := p.Follow(token, asanatest.Guest) // replaces the first person's consent
 		_, err := p.Redeem(first, "o", "")
 		authtest.WantKind(t, err, asanaauth.LinkExpired)
 		d, err := p.Redeem(second, "o", "")
@@ -200,20 +202,20 @@ func TestWhenLinksAndCodesExpire(t *testing.T) {
 		p := inst.Process()
 		token := p.Link(link.Request{Owner: "o"})
 		time.Sleep(30*time.Minute - time.Second)
-		attempt := p.BeginAt(token) // just before the link expires
+		attempt := p.BeginAt(token) // the link expires soon after this call
 		time.Sleep(2 * time.Second)
 		_, err := p.Authorizer.Authorize(t.Context(), login.AuthorizeRequest{Link: token})
 		authtest.WantKind(t, err, asanaauth.LinkExpired)
 		time.Sleep(10*time.Minute - 3*time.Second)
 		response := p.Answer(attempt, asanatest.Member)
-		inst.Asana.Inject(asanatest.Fault{GrantType: "authorization_code", Delay: 5 * time.Second}) // until after the attempt's end
+		inst.Asana.Inject(asanatest.Fault{GrantType: "authorization_code", Delay: 5 * time.Second}) // the response arrives after the attempt has expired
 		outcome, err := p.Callback(response)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, row := range inst.Rows.All() {
 			if l, ok := row.(*store.Link); ok && l.Keep.Before(l.CodeEnd) {
-				t.Errorf("the table may drop the row at %v, before the code's end at %v", l.Keep, l.CodeEnd)
+				t.Errorf("the table can delete the row at %v, before the code expires at %v", l.Keep, l.CodeEnd)
 			}
 		}
 		time.Sleep(10*time.Minute - time.Second)
@@ -227,7 +229,7 @@ func TestWhenLinksAndCodesExpire(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.LinkExpired)
 		for _, row := range inst.Rows.All() {
 			if l, ok := row.(*store.Link); ok && (len(l.Held) > 0 || !l.Code.IsZero()) {
-				t.Error("an expired consent is still held")
+				t.Error("the row still contains an expired consent")
 			}
 		}
 		authtest.WantCount(t, "revocations", inst.Revocations(), 0)
@@ -247,7 +249,7 @@ func TestALinkForOneAsanaUser(t *testing.T) {
 		}
 		for _, row := range inst.Rows.All() {
 			if l, ok := row.(*store.Link); ok && (len(l.Held) > 0 || !l.Code.IsZero()) {
-				t.Error("something is held")
+				t.Error("the row contains a consent, want none")
 			}
 		}
 		authtest.WantCount(t, "revocations", inst.Revocations(), 0)

@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// config returns a valid Config with the required fields only.
+// config returns a valid Config in which only the required fields are set.
 func config(inst *authtest.Installation) link.Config {
 	return link.Config{
 		Store: inst.Table, AuthorizeURL: authtest.AuthorizeURL,
@@ -19,8 +19,9 @@ func config(inst *authtest.Installation) link.Config {
 	}
 }
 
-// fields removes each required field, by the error that New must then report.
-var fields = map[string]func(*link.Config){
+// removeField contains a function for each required field that removes the field. The key
+// is the error that New must then return.
+var removeField = map[string]func(*link.Config){
 	"asanaauth: Store is missing":        func(c *link.Config) { c.Store = nil },
 	"asanaauth: AuthorizeURL is missing": func(c *link.Config) { c.AuthorizeURL = "" },
 	"asanaauth: ReturnURLs is missing":   func(c *link.Config) { c.ReturnURLs = nil },
@@ -30,11 +31,11 @@ var fields = map[string]func(*link.Config){
 func TestNewReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	links, err := link.New(link.Config{})
-	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(fields))...)
+	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(removeField))...)
 	if links != nil {
 		t.Error("got Links and an error")
 	}
-	for mistake, remove := range fields {
+	for mistake, remove := range removeField {
 		t.Run(mistake, func(t *testing.T) {
 			c := config(authtest.New(t))
 			remove(&c)
@@ -51,8 +52,8 @@ func TestNewReportsEveryMissingField(t *testing.T) {
 	authtest.WantMistakes(t, err, "asanaauth: ReturnURLs is missing")
 }
 
-// redeemerFields removes each required field, by the error that New must then report.
-var redeemerFields = map[string]func(*link.RedeemerConfig){
+// removeRedeemerField is like removeField, but for NewRedeemer.
+var removeRedeemerField = map[string]func(*link.RedeemerConfig){
 	"asanaauth: Store is missing": func(c *link.RedeemerConfig) { c.Store = nil },
 	"asanaauth: Keys is missing":  func(c *link.RedeemerConfig) { c.Keys = nil },
 }
@@ -60,11 +61,11 @@ var redeemerFields = map[string]func(*link.RedeemerConfig){
 func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	redeemer, err := link.NewRedeemer(link.RedeemerConfig{})
-	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(redeemerFields))...)
+	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(removeRedeemerField))...)
 	if redeemer != nil {
 		t.Error("got a Redeemer and an error")
 	}
-	for mistake, remove := range redeemerFields {
+	for mistake, remove := range removeRedeemerField {
 		t.Run(mistake, func(t *testing.T) {
 			inst := authtest.New(t)
 			c := link.RedeemerConfig{Store: inst.Table, Keys: inst.Process().Keys}
@@ -78,8 +79,8 @@ func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 	}
 }
 
-// Links and Redeemer need the required fields only. Later changes of a Config have no
-// effect.
+// Links and Redeemer work if only the required fields are set. If the Config is changed
+// afterwards, the change has no effect.
 func TestTheRequiredFieldsAreEnough(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

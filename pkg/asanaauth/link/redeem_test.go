@@ -14,7 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A held token expires an hour after Asana issued it, not after it was redeemed.
+// A token in a stored consent expires an hour after Asana issued the token. The time of
+// the redemption does not matter.
 func TestAHeldTokenAges(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -33,15 +34,17 @@ func TestAHeldTokenAges(t *testing.T) {
 	})
 }
 
-// The attack that links prevent: the attacker sends the victim a link of their own, and the
-// victim consents. No one who gets the code can redeem it.
+// TestAForwardedLink is the attack that links must prevent. The attacker sends their own
+// link to the victim, and the victim consents. Neither the attacker nor the victim can
+// redeem the code.
 func TestAForwardedLink(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ linkPerson, owner, person string }{
-		// The owner is one human. The victim's browser brings the code to the app, and the
-		// victim is signed in there.
+		// Each owner is one person. The victim's browser brings the code to the app, and
+		// the victim is signed in to the app.
 		"the victim's own app account": {"", "victim", ""},
-		// The owner is a tenant, and both are its users.
+		// The owner is a tenant, and both the attacker and the victim belong to the
+		// tenant.
 		"the same tenant, another person": {"attacker", "tenant", "victim"},
 		"the same tenant, no person":      {"attacker", "tenant", ""},
 		"a person the link does not name": {"", "tenant", "victim"},
@@ -63,8 +66,8 @@ func TestAForwardedLink(t *testing.T) {
 				if a, b := detailOf(err), detailOf(unknown); a == "" || a != b {
 					t.Errorf("the detail is %q for a wrong owner, %q for an unknown code", a, b)
 				}
-				// The code is destroyed, so the attacker, who may have seen it, cannot
-				// redeem it.
+				// The attacker may have seen the code. The failed request erased the
+				// code, so the attacker cannot redeem it.
 				_, err = p.Redeem(code, request.Owner, request.Person)
 				authtest.WantKind(t, err, asanaauth.LinkExpired)
 				if kept := inst.Rows.Kept(); kept["*store.Hot"] != 0 || kept["*store.Cold"] != 0 {
@@ -72,12 +75,12 @@ func TestAForwardedLink(t *testing.T) {
 				}
 				for _, row := range inst.Rows.All() {
 					if l, ok := row.(*store.Link); ok && (len(l.Held) > 0 || !l.Code.IsZero() || l.Spent) {
-						t.Errorf("the link still holds something, or is spent: %+v", l)
+						t.Errorf("the link still contains a consent, or is spent: %+v", l)
 					}
 				}
 				authtest.WantCount(t, "denied", inst.Log.Says("audit", "denied"), 1)
 				authtest.WantCount(t, "revocations", inst.Revocations(), 0)
-				// The link stays valid for the person for whom it was made.
+				// The link stays valid for the person whom the backend made it for.
 				if _, err := p.Redeem(p.Follow(token, asanatest.Guest), request.Owner, request.Person); err != nil {
 					t.Errorf("the link afterwards: %v", err)
 				}
@@ -92,7 +95,8 @@ func detailOf(err error) string {
 	return e.Detail
 }
 
-// A malformed or unknown code, or a bad owner, destroys nothing.
+// A request with a malformed code, an unknown code or a malformed owner does not erase a
+// consent.
 func TestBadCodesAndOwners(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -115,7 +119,7 @@ func TestBadCodesAndOwners(t *testing.T) {
 	})
 }
 
-// Of fifty callers that redeem one code at once, one gets the connection.
+// If fifty callers redeem the same code at once, exactly one gets the connection.
 func TestRacingForACode(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -141,8 +145,8 @@ func TestRacingForACode(t *testing.T) {
 	})
 }
 
-// An attacker who can write the table cannot use a held consent: it opens only in the row
-// for which it was sealed.
+// An attacker who can write the table cannot use another person's stored consent. The
+// consent can be opened only in the row that it was sealed for.
 func TestForgedLinks(t *testing.T) {
 	t.Parallel()
 	for name, forge := range map[string]func(*store.Link){
