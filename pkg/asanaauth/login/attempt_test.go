@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The browser returns to the URL and with the app_state that the app chose, also after
-// an error.
+// After the callback, the browser goes to the return URL that the app chose, and gets the
+// app's app_state. This is also true after an error.
 func TestReturnURLAndAppStateComeBack(t *testing.T) {
 	t.Parallel()
 	const second = "https://app.example.com/second?x=1"
@@ -57,7 +57,7 @@ func TestAnAttemptWorksOnce(t *testing.T) {
 		response := p.Answer(p.Begin(), asanatest.Member)
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if op.Name == "write" {
-				time.Sleep(time.Second) // until all of them have read the attempt
+				time.Sleep(time.Second) // wait until all callers have read the attempt
 			}
 			return true, nil
 		}
@@ -158,7 +158,8 @@ func TestAReturnURLThatIsNoLongerAllowed(t *testing.T) {
 	})
 }
 
-// If the settings change while a person is at Asana, the attempt keeps its own settings.
+// If the configured scopes change while a person is at Asana, the connection records the
+// scopes that the attempt requested.
 func TestTheAttemptsScopesAreUsed(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -176,8 +177,9 @@ func TestTheAttemptsScopesAreUsed(t *testing.T) {
 	})
 }
 
-// The token request has the redirect URI of the attempt, not the current one (RFC 6749
-// section 4.1.3).
+// If the configured redirect URI changes while a person is at Asana, the token request
+// must still contain the redirect URI of the authorization request (RFC 6749 section
+// 4.1.3).
 func TestTheAttemptsRedirectURIIsSent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -205,8 +207,8 @@ func TestTheAttemptsRedirectURIIsSent(t *testing.T) {
 	})
 }
 
-// The verifier is derived from the browser's secret and the row's salt. With another row's
-// salt, Asana rejects it.
+// The PKCE verifier is derived from the browser's secret and the row's salt. If an
+// attacker changes the salt, Asana rejects the verifier.
 func TestTheVerifierDependsOnBothHalves(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

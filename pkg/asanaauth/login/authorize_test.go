@@ -39,10 +39,10 @@ func TestTheAuthorizeURL(t *testing.T) {
 			t.Errorf("the attempt's name is %q", attempt.Name)
 		}
 		if got := authtest.Query(t, inst.Process().Begin().URL).Get("nonce"); got != "" {
-			t.Errorf("a nonce without the scope openid: %q", got)
+			t.Errorf("got the nonce %q without the scope openid", got)
 		}
 		if got := authtest.Query(t, inst.Process(func(s *authtest.Settings) { s.Scopes = "default openidx" }).Begin().URL).Get("nonce"); got != "" {
-			t.Errorf("a nonce for another scope: %q", got)
+			t.Errorf("got the nonce %q for another scope", got)
 		}
 		both := inst.Process(authtest.WithOpenID, withIDToken).Begin()
 		if got := authtest.Query(t, both.URL).Get("response_type"); got != "code id_token" {
@@ -51,7 +51,8 @@ func TestTheAuthorizeURL(t *testing.T) {
 	})
 }
 
-// Neither the table nor the browser alone is enough to finish an attempt.
+// An attacker who knows only the table, or only the browser's data, cannot finish an
+// attempt.
 func TestAnAttemptsRowRevealsNothing(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -115,7 +116,7 @@ func TestAuthorizeRejectsBadRequests(t *testing.T) {
 			attempt, err := inst.Process().Authorizer.Authorize(t.Context(), c.request)
 			authtest.WantKind(t, err, c.kind)
 			if attempt.URL != "" || !attempt.Browser.IsZero() {
-				t.Error("an attempt has begun")
+				t.Error("an attempt was stored")
 			}
 			authtest.WantCount(t, "rows", len(inst.Rows.All()), 0)
 		})

@@ -41,13 +41,14 @@ func TestAConsentIsOneWrite(t *testing.T) {
 		authtest.WantCount(t, "the session's name", inst.Log.Says("caller", caller), 1)
 		id, rest, _ := strings.Cut(cookie.Reveal(), ".")
 		if raw, err := base64.RawURLEncoding.DecodeString(rest); err != nil || len(raw) != 32 || id != connectionOf(asanatest.Member) {
-			t.Error("the cookie is not the connection's id and 32 bytes")
+			t.Error("the cookie does not consist of the connection's id and 32 bytes")
 		}
 	})
 }
 
-// Connecting again updates the connection and does not make a second one. The new grant
-// has no marks of the old one, the epoch stays, and there is a new session.
+// If a person connects again, the existing connection is updated and a new session
+// begins. The row does not keep the old grant's marks. It keeps the epoch, so that the
+// person's other sessions stay valid.
 func TestConnectingAgain(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -88,14 +89,14 @@ func TestConnectingAgain(t *testing.T) {
 	})
 }
 
-// Callbacks of one person that run at once all succeed.
+// If several callbacks of the same person run at the same time, all of them succeed.
 func TestCallbacksOfOnePersonAtOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if len(op.Changes) == 4 {
-				time.Sleep(time.Second) // until all of them have read
+				time.Sleep(time.Second) // wait until all callbacks have read the rows
 			}
 			return true, nil
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// exampleParts has the types that a sign-in needs.
+// exampleParts contains the types that the example uses.
 type exampleParts struct {
 	authorizer *login.Authorizer
 	receiver   *login.Receiver
@@ -26,8 +26,8 @@ type exampleParts struct {
 	offline    *asanatest.Asana
 }
 
-// newExampleParts uses rows in memory, a key that protects nothing, and offline Asana.
-// Package httpapi serves the real routes.
+// newExampleParts uses an in-memory table, a fixed key and offline Asana. In a deployment,
+// package httpapi creates the handlers for the routes.
 func newExampleParts() exampleParts {
 	var r exampleParts
 	var errs [7]error
@@ -62,13 +62,14 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// A person signs in: the browser goes to Asana's consent screen, and comes back with a
-// session.
+// A person signs in. The browser goes to Asana's consent screen, and gets a session when
+// it returns.
 func Example() {
 	parts := newExampleParts()
 	ctx := context.Background()
 
-	// The browser gets a cookie with attempt.Browser, and goes to attempt.URL.
+	// Set a cookie with the value attempt.Browser, and redirect the browser to
+	// attempt.URL.
 	attempt, err := parts.authorizer.Authorize(ctx, login.AuthorizeRequest{AppState: "from-the-menu"})
 	if err != nil {
 		panic(err)
@@ -78,7 +79,7 @@ func Example() {
 		panic(err)
 	}
 
-	// Asana sends the browser to the redirect URI.
+	// Asana redirects the browser to the redirect URI, with its response in the query.
 	response, err := url.Parse(back)
 	if err != nil {
 		panic(err)
@@ -91,7 +92,7 @@ func Example() {
 	}
 	fmt.Println(out.ReturnURL, out.AppState)
 
-	// The browser gets a cookie with out.Session. Each later request opens the session.
+	// Set a cookie with the value out.Session. Each later request opens the session.
 	s, err := parts.sessions.Open(ctx, out.Session)
 	if err != nil {
 		panic(err)

@@ -15,7 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// If something fails before the attempt is taken, reloading the page works.
+// If something fails before the attempt is marked as used, the person can reload the page
+// and finish the sign-in.
 func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 	t.Parallel()
 	tableDown := func(name string) func(*authtest.Installation) {
@@ -41,7 +42,7 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
 				inst := authtest.New(t)
-				if _, err := inst.Process().Keys.Ring(t.Context()); err != nil { // so that the keyring is not written later
+				if _, err := inst.Process().Keys.Ring(t.Context()); err != nil { // creates the keyring, so that the callback does not
 					t.Fatal(err)
 				}
 				p := inst.Process()
@@ -63,15 +64,16 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 	}
 }
 
-// The attempt was marked as used, but the table's response was lost. The callback does
-// not know whether the write was its own, so it does not redeem the code. The person gets
-// TryAgain, after a reload LoginExpired, and starts again.
+// The write that marks the attempt as used succeeds, but the table's responses are lost.
+// The callback cannot confirm the write, so it does not exchange the code and returns
+// TryAgain. After a reload, the callback returns LoginExpired, and the person must start
+// again.
 func TestALostResponseToTakingTheAttempt(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
-		p.SignIn(asanatest.Guest) // makes the keyring
+		p.SignIn(asanatest.Guest) // creates the keyring
 		response := p.Answer(p.Begin(), asanatest.Member)
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			return true, authtest.FailIf(op.Name == "write", authtest.ErrTableDown)
@@ -93,9 +95,9 @@ func TestALostResponseToTakingTheAttempt(t *testing.T) {
 	})
 }
 
-// One operation of the table fails, or all from that one on, with or without effect.
-// Either the person gets a session that works, or they sign in again and have one
-// connection.
+// TestCrashPointsOfCallback makes one operation on the table fail, or that operation and
+// all later ones, with and without effect. The person either gets a working session, or
+// can sign in again. In the end, exactly one connection exists.
 func TestCrashPointsOfCallback(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -108,8 +110,8 @@ func TestCrashPointsOfCallback(t *testing.T) {
 	}
 }
 
-// crashCallback makes operation number at fail. It reports whether the callback had that
-// many operations.
+// crashCallback makes operation number at of a callback fail. It reports whether the
+// callback had at least that many operations.
 func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 	t.Run(fmt.Sprintf("operation %d, saved %v, forever %v", at, saved, forever), func(t *testing.T) {
 		authtest.Bubble(t, func(t *testing.T) {
@@ -139,9 +141,9 @@ func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 			if err != nil {
 				authtest.WantKind(t, err, asanaauth.TryAgain)
 				if !outcome.Session.IsZero() {
-					t.Error("a session and an error")
+					t.Error("got a session and an error")
 				}
-				sessions += inst.Rows.Kept()["*store.Session"] // whose cookies were lost
+				sessions += inst.Rows.Kept()["*store.Session"] // these sessions' cookies were lost
 				outcome.Session = inst.Process().SignIn(asanatest.Member)
 			}
 			got := inst.Process().MustToken(outcome.Session, 0)
@@ -158,8 +160,8 @@ func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 	return reached
 }
 
-// The response to the consent's write is lost, and another writer changes the connection
-// before the write is tried again. The write is still recognised, by its other rows.
+// The response to the write of a consent is lost, and another writer changes the hot row
+// before the write is repeated. The other rows still show that the first write succeeded.
 func TestALostConsentRecognisesItself(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -192,8 +194,9 @@ func TestALostConsentRecognisesItself(t *testing.T) {
 	})
 }
 
-// If the response to a consent's write is lost, the next try finds the connection that it
-// wrote itself. That connection does not count as an earlier one.
+// The response to the write of a consent is lost. When the write is repeated, the table
+// already contains the new connection. The audit line must still report that the earlier
+// connection was broken.
 func TestALostConsentReportsARecovery(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

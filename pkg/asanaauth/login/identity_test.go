@@ -14,17 +14,17 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// sources has the value with which each source names the person: a gid or another
-// subject. The value is "" if the source is missing or fails, "-" if its response has no
-// such member, and "empty" if the member is an empty string.
+// sources contains the user id that each source reports. The value is "" if the source is
+// missing or fails. It is "-" if the response does not contain the id, and "empty" if the
+// id is an empty string.
 type sources struct {
 	data, idToken, userInfo, me, fragment string
 
 	openID bool
-	claims map[string]any // changed in the ID tokens; nil removes one
+	claims map[string]any // claims to change in the ID tokens; the value nil removes a claim
 }
 
-// identify signs a person in while Asana's responses name the person like this.
+// identify signs a person in while Asana's responses contain the user ids in is.
 func identify(inst *authtest.Installation, is sources) (login.Outcome, error) {
 	inst.T.Helper()
 	var nonce string
@@ -46,7 +46,7 @@ func identify(inst *authtest.Installation, is sources) (login.Outcome, error) {
 	return p.Callback(response)
 }
 
-// rewrite changes a response of Asana, so that it names the person like this.
+// rewrite changes one of Asana's responses, so that it contains the user id in is.
 func rewrite(inst *authtest.Installation, is sources, nonce, path string, m map[string]any) (status int) {
 	say := func(m map[string]any, name, value string) int {
 		switch delete(m, name); value {
@@ -77,7 +77,8 @@ func rewrite(inst *authtest.Installation, is sources, nonce, path string, m map[
 	return 0
 }
 
-// idToken returns an ID token with a subject, or without if the subject is "-".
+// idToken returns an ID token with the given subject. If subject is "-", the ID token has
+// no subject.
 func idToken(inst *authtest.Installation, is sources, subject, nonce string) secret.String {
 	claims := map[string]any{
 		"iss": authtest.AsanaURL + "/api/1.0", "sub": strings.TrimPrefix(subject, "empty"), "aud": authtest.ClientID, "nonce": nonce,
@@ -118,7 +119,7 @@ func TestWhoThePersonIs(t *testing.T) {
 		"the same opaque subject everywhere": {data: mia, idToken: opaque, userInfo: opaque, fragment: opaque},
 		"an opaque fragment, and users/me":   {fragment: opaque, userInfo: opaque, me: mia},
 
-		// An ID token that comes with the tokens and has no nonce counts as absent.
+		// An ID token without a nonce in the token response is ignored.
 		"a stranger's ID token without a nonce": {data: mia, idToken: gus, openID: true, claims: map[string]any{"nonce": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +177,7 @@ func TestIdentitiesThatDisagree(t *testing.T) {
 	}
 }
 
-// wantNotIn reports an error if the log or err has one of the texts.
+// wantNotIn reports a test error if the log or err contains one of the texts.
 func wantNotIn(inst *authtest.Installation, err error, texts ...string) {
 	inst.T.Helper()
 	for _, text := range texts {

@@ -10,10 +10,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// withIDToken is a change for Process: Asana sends an ID token with the code.
+// withIDToken makes a process request an ID token together with the code. Pass it to
+// authtest.Installation.Process.
 func withIDToken(s *authtest.Settings) { s.ResponseType = login.ResponseCodeIDToken }
 
-// Valid and invalid ID tokens of offline Asana, while all other sources are right.
+// A sign-in fails if offline Asana returns an invalid ID token, even if all other sources
+// name the right person.
 func TestOfflineIDTokens(t *testing.T) {
 	t.Parallel()
 	for how, good := range map[string]bool{
@@ -95,7 +97,8 @@ func TestCodeAndIDToken(t *testing.T) {
 	}
 }
 
-// An ID token of another attempt has another nonce, also in the same browser.
+// An ID token from another attempt is rejected, even if both attempts are in the same
+// browser, because each attempt has its own nonce.
 func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -109,7 +112,8 @@ func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 	})
 }
 
-// The nonce is derived from the browser's secret and the row's salt, like the verifier.
+// The nonce is derived from the browser's secret and the row's salt. If an attacker
+// changes the salt, the ID token's nonce does not match.
 func TestTheNonceDependsOnBothHalves(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -125,7 +129,8 @@ func TestTheNonceDependsOnBothHalves(t *testing.T) {
 	})
 }
 
-// An ID token that cannot be verified is not trusted.
+// If Asana's signing keys cannot be fetched, the ID token cannot be verified, and the
+// sign-in fails.
 func TestIDTokensWhileAsanasKeysAreDown(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

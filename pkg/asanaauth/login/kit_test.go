@@ -41,14 +41,15 @@ func (s *sniffer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.next.RoundTrip(r)
 }
 
-// seen returns the forms that were sent so far.
+// seen returns the forms that were recorded so far.
 func (s *sniffer) seen() []url.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.forms)
 }
 
-// connectionOf returns the id of the connection that a person makes by signing in.
+// connectionOf returns the id of the connection that a sign-in makes. gid identifies the
+// Asana user.
 func connectionOf(gid string) string {
 	return store.ConnectionID(store.HashText("asana:"+gid), gid, string(asanaauth.OAuth))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 )
 
-// authorizerConfig returns a valid Config with the required fields only.
+// authorizerConfig returns a valid Config in which only the required fields are set.
 func authorizerConfig(inst *authtest.Installation) login.AuthorizerConfig {
 	return login.AuthorizerConfig{
 		Store: inst.Table, Asana: asanaClient(inst), RedirectURI: authtest.RedirectURI,
@@ -20,7 +20,7 @@ func authorizerConfig(inst *authtest.Installation) login.AuthorizerConfig {
 	}
 }
 
-// receiverConfig returns a valid Config with the required fields only.
+// receiverConfig returns a valid Config in which only the required fields are set.
 func receiverConfig(inst *authtest.Installation) login.ReceiverConfig {
 	inst.T.Helper()
 	secrets, err := clientsecret.New(clientsecret.Config{Source: inst.Secrets})
@@ -47,9 +47,9 @@ const (
 	openIDNeeded      = "asanaauth: the response type code id_token (ASANA_RESPONSE_TYPE) needs the scope openid (ASANA_SCOPES)"
 )
 
-// authorizerFields removes each required field, by the error that the constructor must
-// then report.
-var authorizerFields = map[string]func(*login.AuthorizerConfig){
+// removeAuthorizerField contains a function for each required field that removes the
+// field. The key is the error that NewAuthorizer must then return.
+var removeAuthorizerField = map[string]func(*login.AuthorizerConfig){
 	"asanaauth: Store is missing":       func(c *login.AuthorizerConfig) { c.Store = nil },
 	"asanaauth: Asana is missing":       func(c *login.AuthorizerConfig) { c.Asana = nil },
 	"asanaauth: RedirectURI is missing": func(c *login.AuthorizerConfig) { c.RedirectURI = "" },
@@ -60,11 +60,11 @@ var authorizerFields = map[string]func(*login.AuthorizerConfig){
 func TestNewAuthorizerReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	authorizer, err := login.NewAuthorizer(login.AuthorizerConfig{})
-	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(authorizerFields))...)
+	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(removeAuthorizerField))...)
 	if authorizer != nil {
 		t.Error("got an Authorizer and an error")
 	}
-	for mistake, remove := range authorizerFields {
+	for mistake, remove := range removeAuthorizerField {
 		t.Run(mistake, func(t *testing.T) {
 			c := authorizerConfig(authtest.New(t))
 			remove(&c)
@@ -138,9 +138,8 @@ func TestNewAuthorizerNeedsTheRequiredFieldsOnly(t *testing.T) {
 	}
 }
 
-// receiverFields removes each required field, by the error that the constructor must then
-// report.
-var receiverFields = map[string]func(*login.ReceiverConfig){
+// removeReceiverField is like removeAuthorizerField, but for NewReceiver.
+var removeReceiverField = map[string]func(*login.ReceiverConfig){
 	"asanaauth: Store is missing":          func(c *login.ReceiverConfig) { c.Store = nil },
 	"asanaauth: Keys is missing":           func(c *login.ReceiverConfig) { c.Keys = nil },
 	"asanaauth: Asana is missing":          func(c *login.ReceiverConfig) { c.Asana = nil },
@@ -153,11 +152,11 @@ var receiverFields = map[string]func(*login.ReceiverConfig){
 func TestNewReceiverReportsEveryMissingField(t *testing.T) {
 	t.Parallel()
 	receiver, err := login.NewReceiver(login.ReceiverConfig{})
-	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(receiverFields))...)
+	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(removeReceiverField))...)
 	if receiver != nil {
 		t.Error("got a Receiver and an error")
 	}
-	for mistake, remove := range receiverFields {
+	for mistake, remove := range removeReceiverField {
 		t.Run(mistake, func(t *testing.T) {
 			c := receiverConfig(authtest.New(t))
 			remove(&c)

@@ -9,8 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A failed profile request is an error only if no other source has the person's gid.
-// Otherwise the name comes from the token response.
+// If the profile request fails and the token response contains the person's gid, the
+// sign-in succeeds with the name from the token response. If no source has the gid, the
+// sign-in fails.
 func TestTheProfileComesFromTheSourceThatResponds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -10,8 +10,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The write that consumes the attempt is tried again with the same writer name. So a lost
-// response does not make the sign-in fail.
+// If the response to the write that consumes the attempt is lost, the write is repeated
+// with the same writer ID. The store then recognises the first write, and the sign-in
+// succeeds.
 func TestALostResponseToTheConsumingWriteIsRecognised(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
