@@ -30,9 +30,9 @@ func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
 }
 
 // Code makes a session code: 32 random bytes in base64url. The frontend sends the code to
-// the app's own backend, which redeems the code to find out who is signed in. A code can be
-// redeemed once, within 60 seconds. Over HTTP, only callers that authenticate with IAM can
-// redeem it. end is the time when the code expires.
+// the app's own backend, which redeems the code to find out who is signed in. A code can
+// be redeemed once, within 60 seconds. Over HTTP, only callers that authenticate with IAM
+// can redeem it. end is the time when the code expires.
 //
 // Errors: TryAgain, Internal.
 func (s *Sessions) Code(ctx context.Context, opened *Session) (code secret.String, end time.Time, err error) {

@@ -43,10 +43,10 @@ func TestASessionCodeIsRedeemedOnce(t *testing.T) {
 		authtest.WantCount(t, "winners", won, 1)
 		for _, row := range inst.Rows.All() {
 			if authtest.Holds(row, code.Reveal()) {
-				t.Errorf("a %T holds the code", row)
+				t.Errorf("a %T contains the code", row)
 			}
 			if x, ok := row.(*store.SessionCode); ok && (!x.Spent || len(x.Proof) > 0 || x.Connection != "") {
-				t.Errorf("the spent marker holds more than hash and end: %+v", x)
+				t.Errorf("the marker contains more than the hash and the end: %+v", x)
 			}
 		}
 	})
@@ -105,8 +105,8 @@ func TestWhenASessionCodeCanBeRedeemed(t *testing.T) {
 	}
 }
 
-// An attacker who can write the table cannot make a session code for a session of their
-// choice.
+// An attacker who can write the table cannot make a session code for another person's
+// session.
 func TestForgedSessionCodes(t *testing.T) {
 	t.Parallel()
 	for name, forge := range map[string]func(code *store.SessionCode, session *store.Session){
@@ -135,7 +135,7 @@ func TestForgedSessionCodes(t *testing.T) {
 	}
 }
 
-// The session code of a session whose row was changed cannot be redeemed.
+// If an attacker changes a session's row, the session's code can no longer be redeemed.
 func TestASessionCodeOfAChangedSession(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -37,7 +37,8 @@ func TestASessionEndsAtItsAbsoluteEnd(t *testing.T) {
 	})
 }
 
-// An idle lifetime that is longer than the absolute lifetime has no effect.
+// If the idle timeout is longer than the session's lifetime, the idle timeout has no
+// effect.
 func TestTheAbsoluteEndBoundsTheIdleEnd(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -59,7 +60,7 @@ func TestASessionEndsWhenItIsIdle(t *testing.T) {
 		p := inst.Process(func(s *authtest.Settings) { s.IdleTTL = 2 * time.Hour })
 		cookie, early := p.SignIn(asanatest.Member), p.SignIn(asanatest.Member)
 		time.Sleep(time.Hour - time.Millisecond)
-		p.Session(early) // within an hour, so the idle end does not move
+		p.Session(early) // less than an hour after the start, so the idle timeout is not extended
 		time.Sleep(time.Hour)
 		p.Session(cookie)
 		time.Sleep(time.Millisecond)
@@ -68,7 +69,7 @@ func TestASessionEndsWhenItIsIdle(t *testing.T) {
 	})
 }
 
-func TestTheIdleEndIsMovedAtMostHourly(t *testing.T) {
+func TestTheIdleTimeoutIsExtendedAtMostHourly(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -80,7 +81,8 @@ func TestTheIdleEndIsMovedAtMostHourly(t *testing.T) {
 		p.Session(cookie)
 		authtest.WantCount(t, "writes before an hour", inst.Table.Count("write"), 0)
 		time.Sleep(time.Millisecond)
-		// The row's own settings are used, not those of the process that opens the session.
+		// Opening a session uses the timeouts in the session's row. The settings of the
+		// process that opens the session have no effect.
 		p = inst.Process(func(s *authtest.Settings) { s.IdleTTL, s.SessionTTL = 50*time.Hour, 10*time.Hour })
 		p.Session(cookie)
 		authtest.WantCount(t, "writes at an hour", inst.Table.Count("write"), 1)
@@ -102,9 +104,9 @@ func TestTheIdleEndIsMovedAtMostHourly(t *testing.T) {
 	})
 }
 
-// A session in use lasts until its absolute end, also if that is less than an hour after
-// the idle end.
-func TestTheLastMoveReachesTheAbsoluteEnd(t *testing.T) {
+// If a session is used, it lasts until its absolute end. The last extension of the idle
+// timeout reaches the absolute end, even if it extends the timeout by less than an hour.
+func TestTheLastExtensionReachesTheAbsoluteEnd(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -122,8 +124,9 @@ func TestTheLastMoveReachesTheAbsoluteEnd(t *testing.T) {
 	})
 }
 
-// A failed move of the idle end is not an error. The next request moves it.
-func TestAFailedMoveIsIgnored(t *testing.T) {
+// If extending the idle timeout fails, Open returns no error, and the next request
+// extends the timeout.
+func TestAFailedExtensionIsIgnored(t *testing.T) {
 	t.Parallel()
 	for name, hook := range map[string]func(*authtest.Installation, secret.String) (bool, error){
 		"the table is down":    func(*authtest.Installation, secret.String) (bool, error) { return false, authtest.ErrTableDown },

@@ -17,7 +17,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// open opens a session and returns only the error.
+// open calls Sessions.Open and returns only the error.
 func open(p *authtest.Process, cookie secret.String) error {
 	_, err := p.Sessions.Open(context.Background(), cookie)
 	return err
@@ -34,8 +34,7 @@ func TestAnEmptyConfigReportsEveryMissingField(t *testing.T) {
 	}
 }
 
-// Only Store and Keys are required: the other fields have defaults, and sessions do not use
-// Asana.
+// Sessions and session codes work if only the fields Store and Keys are set.
 func TestSessionsNeedOnlyStoreAndKeys(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -52,7 +51,7 @@ func TestSessionsNeedOnlyStoreAndKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := len(inst.Asana.Requests())
-		time.Sleep(2 * time.Hour) // the access token has expired, and the idle end is moved
+		time.Sleep(2 * time.Hour) // the access token expires, and the next Open extends the idle timeout
 		s, err := sessions.Open(t.Context(), cookie)
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +110,7 @@ func TestInvalidCookies(t *testing.T) {
 		otherID, otherRest, _ := strings.Cut(other, ".")
 		for name, c := range map[string]struct {
 			value string
-			reads int // 0 if the text does not have the form of a cookie value
+			reads int // expected reads; 0 if the text does not have the format of a cookie value
 		}{
 			"nothing":                  {"", 0},
 			"a dot":                    {".", 0},
@@ -170,10 +169,10 @@ func TestABrokenConnectionKeepsItsSession(t *testing.T) {
 	})
 }
 
-// mixedReads is a store whose reads of several rows return old and current rows together.
+// mixedReads is a store whose reads return an old row together with current rows.
 type mixedReads struct {
 	store.Store
-	old   store.Rows // returned instead of the current rows; a nil row is left out
+	old   store.Rows // the rows to return instead of the current ones; a nil row is left out
 	times int        // how many reads return old rows
 	reads int
 }
@@ -236,8 +235,9 @@ func TestRowsOfDifferentConsentsAreReadAgain(t *testing.T) {
 	}
 }
 
-// A session counts as missing only if the table was read and has no such row. A failed read
-// never signs a browser out.
+// Open returns Unauthenticated only if the table was read and does not contain the
+// session. If a read fails, Open returns another error, so that the browser stays signed
+// in.
 func TestAFailureIsNotAMissingSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
