@@ -14,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-func TestMembershipsAreKeptForFiveMinutes(t *testing.T) {
+func TestMembershipsAreCachedForFiveMinutes(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -45,8 +45,9 @@ func TestMembershipsAreKeptForFiveMinutes(t *testing.T) {
 	})
 }
 
-// A cached response is used only for the same consent and the same person.
-func TestMembershipsAreKeptByConsent(t *testing.T) {
+// A cached response is used only for the same consent and for memberships of the same
+// person.
+func TestMembershipsAreCachedByConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -79,9 +80,9 @@ func TestMembershipsAreKeptByConsent(t *testing.T) {
 	})
 }
 
-// A reader's cached response is used only for the same consent of the reader and of the
-// asking connection.
-func TestAReadersResponsesAreKeptByConsent(t *testing.T) {
+// A reader's cached response is used only if neither the reader nor the connection that
+// needs the response has a new consent.
+func TestAReadersResponsesAreCachedByConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst, p := granular(t)
@@ -109,7 +110,7 @@ func TestAReadersResponsesAreKeptByConsent(t *testing.T) {
 }
 
 // Two connections never share a response, even if their epochs are the same.
-func TestMembershipsAreKeptByConnection(t *testing.T) {
+func TestMembershipsAreCachedByConnection(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -125,14 +126,14 @@ func TestMembershipsAreKeptByConnection(t *testing.T) {
 	})
 }
 
-// Each caller gets a copy, so its changes do not change the cache.
+// Each caller gets a copy of a cached response, so a caller cannot change the cache.
 func TestMembershipsAreCopies(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.ViewOnly)
-		for range 3 { // Asana is asked once, then the response is cached
+		for range 3 { // only the first call sends a request
 			list := mustMembers(p, cookie)
 			if !list[0].ViewOnly.Value {
 				t.Fatal("another caller's change is returned")
@@ -142,7 +143,7 @@ func TestMembershipsAreCopies(t *testing.T) {
 	})
 }
 
-// movedClock is the system's clock, set forward by some time.
+// movedClock is a clock that is ahead of another clock by a fixed time.
 type movedClock struct {
 	asanaauth.Clock
 	by time.Duration
@@ -154,7 +155,8 @@ func (c *movedClock) WithDeadline(ctx context.Context, at time.Time) (context.Co
 	return c.Clock.WithDeadline(ctx, at.Add(-c.by))
 }
 
-// If the clock is set back, responses are not cached longer.
+// If the clock is set back, a cached response would seem to come from the future. Such a
+// response is not used, so no response is cached for longer than five minutes.
 func TestMembershipsFromTheFuture(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -171,8 +173,8 @@ func TestMembershipsFromTheFuture(t *testing.T) {
 	})
 }
 
-// The cache has at most a thousand responses.
-func TestMembershipsKeptAreBounded(t *testing.T) {
+// The cache contains at most a thousand responses.
+func TestTheCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -196,7 +198,8 @@ func TestMembershipsKeptAreBounded(t *testing.T) {
 	})
 }
 
-// A Retry-After of more than five minutes counts as five minutes.
+// A Retry-After of more than five minutes counts as five minutes, so that a wrong value
+// cannot block a connection for long.
 func TestARateLimitEnds(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

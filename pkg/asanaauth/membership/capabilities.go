@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Capabilities is what a credential can do. If the value of a pointer field or of Workspaces
-// is unknown, the field is nil, and the map Unknown contains the reason.
+// Capabilities is what a credential can do. If the value of a pointer field or of
+// Workspaces is unknown, the field is nil, and the map Unknown contains the reason.
 type Capabilities struct {
 	Active         bool                // whether Asana accepts the credential
 	Kind           asanaauth.Kind      // the kind of the connection's credential
@@ -28,8 +28,8 @@ type Capabilities struct {
 
 // Capabilities returns what the connection's credential can do. It introspects the
 // credential (RFC 7662), and requests its user and memberships. It does not use cached
-// responses. For a broken connection, Capabilities sends no request to Asana, and Active is
-// false.
+// responses. For a broken connection, Capabilities sends no request to Asana, and Active
+// is false.
 //
 // Errors: ReconnectRequired if the connection is revoking or disconnected; TryAgain,
 // AsanaUnavailable, Misconfigured, Internal.

@@ -40,7 +40,8 @@ func TestCapabilities(t *testing.T) {
 				text(got.ScopeGranted) != `"default"` || text(got.ScopeMissing) != `""` || len(got.Workspaces) != 1 || len(got.Unknown) != 0 {
 				t.Errorf("%s: %+v", kind, got)
 			}
-			// Cached responses are not used.
+			// A second call sends requests again, because it does not use cached
+			// responses.
 			before := len(inst.Asana.Requests())
 			if _, err := can(p, id); err != nil || len(inst.Asana.Requests())-before < 4 {
 				t.Errorf("%s: %d requests, %v", kind, len(inst.Asana.Requests())-before, err)
@@ -73,7 +74,7 @@ func TestCapabilitiesSayWhatIsMissing(t *testing.T) {
 			got.Unknown["workspaces"] != "not-allowed" || got.Unknown["attributed_to"] != "not-allowed" {
 			t.Errorf("not allowed: %+v, %v", got, err)
 		}
-		// Readers are asked here, too.
+		// Capabilities asks a workspace's reader, like List.
 		importReader(p, "it", asanatest.Acme)
 		if got, err = can(p, id); err != nil || got.Workspaces[0].AskedWith != "reader" || !got.Workspaces[0].ViewOnly.Value {
 			t.Errorf("with a reader: %+v, %v", got, err)
@@ -81,7 +82,8 @@ func TestCapabilitiesSayWhatIsMissing(t *testing.T) {
 	})
 }
 
-// A credential that Asana no longer accepts is not active, and its connection is broken.
+// If Asana no longer accepts a credential, Capabilities returns that the credential is not
+// active, and marks the connection as broken.
 func TestCapabilitiesOfAnEndedCredential(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -96,7 +98,7 @@ func TestCapabilitiesOfAnEndedCredential(t *testing.T) {
 			t.Fatal(err)
 		}
 		for id, reason := range map[string]string{d.ID: "inactive", grant: "invalid-grant"} {
-			for range 2 { // the first call asks Asana; then the connection is broken
+			for range 2 { // after the first call, the connection is broken
 				got, err := can(p, id)
 				if err != nil || got.Active || got.ScopeGranted != nil || got.Workspaces != nil || got.Unknown["workspaces"] != "inactive" ||
 					got.Unknown["scope_granted"] != "inactive" || got.Unknown["scope_missing"] != "inactive" || got.AttributedTo.Name.IsZero() {
@@ -119,7 +121,8 @@ func TestCapabilitiesOfAnEndedCredential(t *testing.T) {
 	})
 }
 
-// An access token that Asana ended early is refreshed, and the grant is active.
+// If Asana ended an access token early, Capabilities refreshes the token. The new token
+// shows that the grant is active.
 func TestCapabilitiesRefresh(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -161,8 +164,8 @@ func TestFailuresOfCapabilities(t *testing.T) {
 	}
 }
 
-// If another writer changes the row while Asana is asked about a long-lived token, the
-// response is used only if the connection still has that token.
+// If another writer changes the row while a long-lived token is introspected, the
+// response is used only if the connection still has the same token.
 func TestCapabilitiesWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -200,8 +203,9 @@ func TestCapabilitiesWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// If Asana does not report a scope, a grant has the scope of its consent. A long-lived
-// token has no scope then, even if Asana reported one at its import.
+// If an introspection response contains no scope, ScopeGranted of a grant is the scope
+// that Asana reported with the consent. ScopeGranted of a long-lived token is unknown,
+// even if Asana reported a scope when the token was imported.
 func TestCapabilitiesWithoutAReportedScope(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -220,7 +224,7 @@ func TestCapabilitiesWithoutAReportedScope(t *testing.T) {
 	})
 }
 
-// A rate-limited credential is not used again before Retry-After.
+// A rate-limited credential is not used again before the time in Retry-After has passed.
 func TestCapabilitiesOverALimit(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{authtest.IntrospectPath, authtest.MePath, authtest.WorkspacesPath} {
@@ -250,8 +254,8 @@ func TestCapabilitiesOverALimit(t *testing.T) {
 	}
 }
 
-// A token that is not active breaks the connection, even if another writer changes the row
-// meanwhile.
+// If a long-lived token is not active, the connection is marked as broken. This is true
+// even if another writer changes the row during the introspection.
 func TestCapabilitiesBreakTheConnectionWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -52,7 +52,7 @@ func TestFailuresOfMemberships(t *testing.T) {
 					if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != row.Active || inst.Refreshes() != 0 {
 						t.Errorf("the connection is %s, %d refreshes", hot.Status, inst.Refreshes())
 					}
-					if c.after > 0 { // until then, Asana is not asked again
+					if c.after > 0 { // before that time, no request is sent
 						before := len(inst.Asana.Requests())
 						time.Sleep(c.after - time.Millisecond)
 						_, err := p.Members(cookie)
@@ -67,7 +67,8 @@ func TestFailuresOfMemberships(t *testing.T) {
 	}
 }
 
-// The wait for a lease, the refresh and the lists share one limit of 25 seconds.
+// The wait for another caller's lease, the refresh and the requests for memberships share
+// one time limit of 25 seconds.
 func TestMembershipsTake25Seconds(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -88,7 +89,8 @@ func TestMembershipsTake25Seconds(t *testing.T) {
 	})
 }
 
-// If Asana refuses to list workspaces, List returns an error, because it knows no licence.
+// If Asana refuses to list workspaces, List returns an error instead of an empty list,
+// because an empty list would look like a person without workspaces.
 func TestARefusedListOfWorkspacesIsAnError(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

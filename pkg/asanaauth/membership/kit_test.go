@@ -27,7 +27,8 @@ func can(p *authtest.Process, id string) (membership.Capabilities, error) {
 	return p.Memberships.Capabilities(p.Installation.T.Context(), p.Open(id))
 }
 
-// flags returns a membership's flags as text: y, n, or the reason why a flag is unknown.
+// flags returns a membership's flags as text. A flag is y or n, or the reason why the
+// flag is unknown.
 func flags(m membership.Membership) string {
 	one := func(f membership.Flag) string {
 		switch {
@@ -48,13 +49,14 @@ func flags(m membership.Membership) string {
 		one(m.Active), one(m.Admin), one(m.Guest), one(m.ViewOnly), one(m.CanWrite()))
 }
 
-// allUnknown returns what flags returns if all flags are unknown for one reason.
+// allUnknown returns the result of flags for a membership whose flags are all unknown for
+// the same reason.
 func allUnknown(workspace, why string) string {
 	return fmt.Sprintf("%s: active %s, admin %s, guest %s, view only %s, can write %s", workspace, why, why, why, why, why)
 }
 
-// granular returns an installation whose app may not ask for memberships, and a process
-// of it.
+// granular returns an installation and one of its processes. The installation's app has
+// only granular scopes, which do not allow the membership endpoints.
 func granular(t *testing.T) (*authtest.Installation, *authtest.Process) {
 	inst := authtest.New(t)
 	inst.App(func(a *asanatest.App) { a.Scopes = []string{"users:read", "workspaces:read"} })
@@ -77,7 +79,8 @@ func setReader(p *authtest.Process, id string, workspaces ...string) {
 	}
 }
 
-// pointers returns the connections to which the reader pointers of Acme and Globex point.
+// pointers returns the ids of the connections that the reader pointers of Acme and Globex
+// name, by workspace.
 func pointers(inst *authtest.Installation) map[string]string {
 	inst.T.Helper()
 	got := map[string]string{}
@@ -93,8 +96,9 @@ func pointers(inst *authtest.Installation) map[string]string {
 	return got
 }
 
-// reaches makes the service account a member of workspaces besides Acme.
-func reaches(inst *authtest.Installation, workspaces ...asanatest.Workspace) {
+// addToWorkspaces makes the service account a member of more workspaces. It is always a
+// member of Acme.
+func addToWorkspaces(inst *authtest.Installation, workspaces ...asanatest.Workspace) {
 	inst.T.Helper()
 	if err := inst.Asana.UpdatePerson(asanatest.ServiceAccount, func(p *asanatest.Person) {
 		for _, w := range workspaces {

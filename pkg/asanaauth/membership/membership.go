@@ -24,7 +24,8 @@ const (
 	NotReported = "not-reported"
 	// NotAllowed means that Asana refuses the request with this token (403).
 	NotAllowed = "not-allowed"
-	// Inactive means that Asana rejects the credential. Only [Capabilities] uses this reason.
+	// Inactive means that Asana rejects the credential. Only [Capabilities] uses this
+	// reason.
 	Inactive = "inactive"
 )
 

@@ -24,7 +24,8 @@ func TestCanWrite(t *testing.T) {
 	}
 }
 
-// A reader's flags are added to the known flags, and remove none of them.
+// If the reader does not know a flag that the person's own token reported, the known flag
+// stays.
 func TestAReaderRemovesNothing(t *testing.T) {
 	t.Parallel()
 	body := func(flags string) string {
@@ -56,7 +57,8 @@ func TestAReaderRemovesNothing(t *testing.T) {
 	}
 }
 
-// A combined membership is as old as its oldest part.
+// If a membership combines flags from two responses, CheckedAt is the time of the older
+// response.
 func TestACombinedMembershipIsAsOldAsItsParts(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

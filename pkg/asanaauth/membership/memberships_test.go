@@ -65,7 +65,8 @@ func TestMembershipsOfEachPerson(t *testing.T) {
 	}
 }
 
-// For another user, the person's own token is used.
+// List uses the person's own token for another user's memberships, too. It does not use a
+// reader's token.
 func TestMembershipsOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -87,7 +88,7 @@ func TestMembershipsOfAnotherUser(t *testing.T) {
 		}
 		own, err := p.Memberships.List(t.Context(), conn, "")
 		if err != nil || len(own) != 2 || own[0].UserGID != asanatest.Several {
-			t.Errorf("the own ones afterwards: %v, %v", own, err)
+			t.Errorf("the person's own memberships: %v, %v", own, err)
 		}
 	})
 }
@@ -105,7 +106,8 @@ func TestAnInactiveMembershipCannotWrite(t *testing.T) {
 	})
 }
 
-// No granular scope allows the membership endpoints. Unknown never means "not view only".
+// No granular scope allows the membership endpoints, so all flags are unknown. An unknown
+// flag must not look like "not view only".
 func TestAGranularAppDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -229,8 +231,8 @@ func TestMembershipsAreAskedWithAFreshToken(t *testing.T) {
 	})
 }
 
-// If Asana rejects a token that is still valid, it is reported once, and the new token is
-// tried once.
+// If Asana rejects a token that has not expired, List reports the token as refused and
+// tries the new token once.
 func TestARefusedTokenIsReportedByMemberships(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -244,7 +246,7 @@ func TestARefusedTokenIsReportedByMemberships(t *testing.T) {
 		mustMembers(p, cookie)
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
 		if p.MustToken(cookie, 0).Access.Equal(old.Access) {
-			t.Error("the refused token is handed out again")
+			t.Error("the refused token is returned again")
 		}
 	})
 	authtest.Bubble(t, func(t *testing.T) {
@@ -261,7 +263,7 @@ func TestARefusedTokenIsReportedByMemberships(t *testing.T) {
 	})
 }
 
-// Cached responses are not returned if the connection is broken.
+// If a connection is broken, List does not return cached responses for the connection.
 func TestMembershipsOfABrokenConnection(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -282,8 +284,8 @@ func TestMembershipsOfABrokenConnection(t *testing.T) {
 	})
 }
 
-// During a refresh, the connection is disconnected and connected again. The old session
-// gets nothing of the new consent.
+// During a refresh, the connection is disconnected and the person connects again. The old
+// session must not get memberships through the new consent.
 func TestMembershipsOfAnEndedSession(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

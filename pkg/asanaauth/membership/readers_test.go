@@ -50,7 +50,7 @@ func TestSetReaderOfRefuses(t *testing.T) {
 		if len(pointers(inst)) > 0 {
 			t.Errorf("pointers: %v", pointers(inst))
 		}
-		// A broken reader can lose workspaces, but gets no new ones.
+		// A broken reader's workspaces can be removed, but no workspace can be added.
 		setReader(p, account.ID, asanatest.Acme)
 		inst.Rows.Edit(account.ID, func(hot *store.Hot) { hot.Status = row.Broken })
 		setReader(p, account.ID, asanatest.Acme)
@@ -69,7 +69,7 @@ func TestSetReaderOfRefuses(t *testing.T) {
 	})
 }
 
-// SetReaderOf changes UpdatedAt.
+// SetReaderOf sets UpdatedAt of the connection's details to the current time.
 func TestSetReaderOfIsAnUpdate(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -83,8 +83,8 @@ func TestSetReaderOfIsAnUpdate(t *testing.T) {
 	})
 }
 
-// A workspace has one reader, and a new reader replaces it. A disconnected reader leaves no
-// pointer.
+// A workspace has one reader, and a new reader replaces the former one. When a reader is
+// disconnected, its workspaces' pointers are deleted.
 func TestAReaderTakesOver(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -119,9 +119,9 @@ func TestAReaderTakesOver(t *testing.T) {
 	})
 }
 
-// A service account's row may have a workspace whose pointer points to another reader,
-// for example after the row was restored. Then removing the workspace, or disconnecting
-// the service account, does not change the pointer.
+// A service account's row can list a workspace whose pointer names another reader, for
+// example after an old version of the row was restored. Removing the workspace from the
+// list, or disconnecting the service account, must not change that pointer.
 func TestThePointerOfAnotherReaderStays(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -146,8 +146,8 @@ func TestThePointerOfAnotherReaderStays(t *testing.T) {
 	})
 }
 
-// One operation fails, with or without its effect. The same call again completes the
-// change, and then row and pointers agree.
+// TestCrashPointsOfAReader makes one operation of SetReaderOf fail, with or without its
+// effect. If the call is repeated, the service account's row and the pointers agree.
 func TestCrashPointsOfAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -170,8 +170,8 @@ func TestCrashPointsOfAReader(t *testing.T) {
 	})
 }
 
-// One operation of a disconnection fails, with or without its effect. The same call again
-// leaves no pointer.
+// TestCrashPointsOfDisconnectingAReader makes one operation of a disconnection fail, with
+// or without its effect. If the call is repeated, all pointers to the reader are deleted.
 func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -180,9 +180,9 @@ func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 		id := importReader(p, "it", asanatest.Acme)
 		conn := p.Open(id)
 		fault.During(inst, func() {
-			p.Connections.Disconnect(t.Context(), conn) // its error does not matter
+			p.Connections.Disconnect(t.Context(), conn) // an error is expected
 		})
-		time.Sleep(time.Minute) // until any lease has ended
+		time.Sleep(time.Minute) // wait until every lease has expired
 		if _, err := p.Connections.Disconnect(t.Context(), p.Open(id)); err != nil {
 			t.Fatal(err)
 		}
@@ -192,8 +192,8 @@ func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 	})
 }
 
-// Several service accounts are made the reader of one workspace at once. One of them
-// becomes its reader, and all rows agree.
+// If several service accounts are made the reader of the same workspace at the same time,
+// exactly one becomes its reader, and all rows agree.
 func TestTwoReadersAtOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -223,9 +223,9 @@ func TestTwoReadersAtOnce(t *testing.T) {
 	})
 }
 
-// A transaction has at most 100 changes. Replacing 40 workspaces by 40 others, each with
-// another reader, takes two transactions. The first one keeps the workspaces that are in
-// both lists.
+// A transaction can contain at most 100 changes. SetReaderOf needs two transactions to
+// replace 40 workspaces with 40 others that have 40 different readers. Workspaces that
+// are in both lists keep their reader in the first transaction.
 func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
 			gids = append(gids, fmt.Sprint(1_100_000_000_001_000+i))
 			all = append(all, asanatest.Workspace{GID: gids[i], Name: "one"})
 		}
-		reaches(inst, all...)
+		addToWorkspaces(inst, all...)
 		p := inst.Process()
 		id := importReader(p, "it", gids[:40]...)
 		theirs := map[string]string{}
@@ -251,7 +251,7 @@ func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
 			most = max(most, len(op.Changes))
 			return true, nil
 		}
-		setReader(p, id, gids[39:]...) // one of them stays
+		setReader(p, id, gids[39:]...) // one workspace is in both lists
 		inst.Table.Hook = nil
 		if most > 100 || writes != 2 {
 			t.Errorf("%d writes, of %d changes at most", writes, most)
@@ -276,7 +276,7 @@ func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
 	})
 }
 
-// If the write is tried several times, Asana is still asked once.
+// If SetReaderOf has to repeat its write, it still sends only one request to Asana.
 func TestSetReaderOfAsksOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -301,7 +301,7 @@ func TestSetReaderOfAsksOnce(t *testing.T) {
 	})
 }
 
-// If the table refuses every write, SetReaderOf returns after 25 seconds.
+// If every write fails, SetReaderOf returns an error after 25 seconds.
 func TestSetReaderOfGivesUp(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

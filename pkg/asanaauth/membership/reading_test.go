@@ -17,7 +17,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// If the person's own token may not read the membership, the reader is asked.
+// If the person's own token may not read the membership, List uses the reader's token.
 func TestAReaderIsAsked(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -30,13 +30,14 @@ func TestAReaderIsAsked(t *testing.T) {
 		list := mustMembers(p, cookie)
 		if len(list) != 1 || list[0].AskedWith != "reader" || list[0].UserGID != asanatest.ViewOnly || list[0].Workspace.Name != "Acme" ||
 			flags(list[0]) != "Acme: active y, admin n, guest n, view only y, can write n" {
-			t.Errorf("with one: %+v", list)
+			t.Errorf("with a reader: %+v", list)
 		}
 		one, err := p.Memberships.In(t.Context(), p.Session(cookie).Connection(), asanatest.Acme, "")
 		if err != nil || one.AskedWith != "reader" {
 			t.Errorf("In() = %+v, %v", one, err)
 		}
-		// Its response is cached, which saves the customer's rate limit.
+		// The reader's response is cached, to send fewer requests against the customer's
+		// rate limit.
 		before := len(inst.Asana.Requests())
 		time.Sleep(4 * time.Minute)
 		mustMembers(p, cookie)
@@ -49,8 +50,8 @@ func TestAReaderIsAsked(t *testing.T) {
 	})
 }
 
-// A reader is asked only about the connection's own user, and only for workspaces that the
-// connection's own token can read.
+// List uses a reader's token only for memberships of the connection's own user, and only
+// in workspaces that the connection's own token can read.
 func TestTheLimitsOfAReader(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -69,14 +70,14 @@ func TestTheLimitsOfAReader(t *testing.T) {
 		if err != nil || len(list) != 1 || flags(list[0]) != allUnknown("Acme", membership.FullPermissionsRequired) || list[0].AskedWith != "connection" {
 			t.Errorf("about another user: %+v, %v", list, err)
 		}
-		authtest.WantCount(t, "requests about another user", about()-before, 1) // with the own token only
+		authtest.WantCount(t, "requests about another user", about()-before, 1) // only the request with the connection's own token
 		outside := p.Open(p.Connect("o", asanatest.Deactivated).ID)
 		_, err = p.Memberships.In(t.Context(), outside, asanatest.Acme, "")
 		authtest.WantKind(t, err, asanaauth.NotFound)
 	})
 }
 
-// If a reader was disconnected, replaced or broken, its cached responses are not used.
+// After a reader was disconnected, replaced or broken, its cached responses are not used.
 func TestAFormerReaderIsNotAsked(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*authtest.Installation, *authtest.Process, string){
@@ -94,7 +95,7 @@ func TestAFormerReaderIsNotAsked(t *testing.T) {
 		},
 		"the pointer names another kind": func(inst *authtest.Installation, p *authtest.Process, _ string) {
 			pointer := authtest.Row[*store.Reader](inst.Rows, store.ReaderKey(store.HashText(asanatest.Acme)))
-			d, _ := p.ImportToken("x", asanatest.Admin) // who could know
+			d, _ := p.ImportToken("x", asanatest.Admin) // an admin, whose token can read the membership
 			pointer.Connection = d.ID
 			inst.Rows.Forge(pointer)
 			inst.Rows.EditCold(d.ID, func(c *store.Cold) { c.ReaderOf = asanatest.Acme })
@@ -120,8 +121,9 @@ func TestAFormerReaderIsNotAsked(t *testing.T) {
 	}
 }
 
-// If a reader cannot be asked, the result of the own token is returned, and the next call
-// asks the reader again. A refusal is a response, so it is cached.
+// If the request with a reader's token fails, List returns the result of the connection's
+// own token, and the next call tries the reader again. If Asana refuses the request, the
+// refusal is cached.
 func TestAReaderThatFails(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]asanatest.Fault{
@@ -133,7 +135,8 @@ func TestAReaderThatFails(t *testing.T) {
 				cookie := p.SignIn(asanatest.Member)
 				importReader(p, "it", asanatest.Acme)
 				path := authtest.MembershipsPath(asanatest.Member)
-				// The first request has the person's own token.
+				// The first request contains the person's own token, so only the next
+				// request fails.
 				inst.Asana.Inject(asanatest.Fault{Path: path, Before: func(*http.Request) {
 					fault.Path = path
 					inst.Asana.Inject(fault)
@@ -150,7 +153,7 @@ func TestAReaderThatFails(t *testing.T) {
 	}
 }
 
-// A rate-limited reader is not asked before Retry-After, for any caller.
+// No caller uses a rate-limited reader's token before the time in Retry-After has passed.
 func TestAReaderOverItsLimit(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -182,7 +185,7 @@ func TestAReaderOverItsLimit(t *testing.T) {
 	})
 }
 
-// If a reader's token is no longer active, its connection is broken.
+// If a reader's token is no longer active, the reader's connection is marked as broken.
 func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -200,7 +203,8 @@ func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
 		if hot := inst.Rows.Hot(d.ID); hot.Status != row.Broken || hot.Reason != "inactive" {
 			t.Errorf("status %s, reason %s, want broken, inactive", hot.Status, hot.Reason)
 		}
-		// After an import of a new token, the service account is still the reader.
+		// After a new token is imported, the service account is still the workspace's
+		// reader.
 		p.ImportToken("it", asanatest.ServiceAccount)
 		if mustMembers(p, cookie)[0].AskedWith != "reader" {
 			t.Error("the service account is no longer the reader")
@@ -208,13 +212,14 @@ func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
 	})
 }
 
-// A reader of several workspaces is asked once for all of them, also without the cache
-// and also if it fails, because each request counts against its rate limit.
+// If a service account is the reader of several workspaces, one call sends one request
+// with its token, because each request counts against its rate limit. This is also true
+// without the cache, and if the request fails.
 func TestAReaderIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst, p := granular(t)
-		reaches(inst, asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"})
+		addToWorkspaces(inst, asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"})
 		importReader(p, "it", asanatest.Acme, asanatest.Globex)
 		id := p.Connect("o", asanatest.Several).ID
 		path := authtest.MembershipsPath(asanatest.Several)
@@ -233,12 +238,12 @@ func TestAReaderIsAskedOnce(t *testing.T) {
 	})
 }
 
-// A call about one workspace does not ask the readers of others.
+// A call for one workspace does not use the readers of other workspaces.
 func TestInAsksOnlyTheReaderOfTheWorkspace(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst, p := granular(t)
-		reaches(inst, asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"})
+		addToWorkspaces(inst, asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"})
 		importReader(p, "first", asanatest.Acme)
 		importReader(p, "second", asanatest.Globex)
 		conn := p.Open(p.Connect("o", asanatest.Several).ID)
@@ -255,7 +260,7 @@ func TestInAsksOnlyTheReaderOfTheWorkspace(t *testing.T) {
 	})
 }
 
-// A reader whose rows do not belong together is not asked, and causes no error.
+// A reader whose rows are inconsistent is not used, and causes no error.
 func TestAReaderWithInconsistentRows(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -271,7 +276,7 @@ func TestAReaderWithInconsistentRows(t *testing.T) {
 	})
 }
 
-// If an import changes a reader's rows while they are read, they are read again.
+// If an import changes a reader's rows during a read, the rows are read again.
 func TestAReaderIsReadAgainDuringAnImport(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -299,8 +304,9 @@ func TestAReaderIsReadAgainDuringAnImport(t *testing.T) {
 	})
 }
 
-// A reader is not asked if all flags are known. It is not asked about itself either.
-func TestAReaderIsNotAskedInVain(t *testing.T) {
+// List uses no reader if all flags are known. It also uses no reader for the memberships
+// of the reader itself.
+func TestAReaderIsNotAskedUnnecessarily(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -312,7 +318,7 @@ func TestAReaderIsNotAskedInVain(t *testing.T) {
 		inst.Asana.Inject(asanatest.Fault{Path: path, Body: `{"data":[]}`})
 		list, err := p.Memberships.List(t.Context(), p.Open(id), "")
 		if err != nil || flags(list[0]) != allUnknown("Acme", membership.NotReported) || list[0].AskedWith != "connection" {
-			t.Errorf("List() = %+v, %v; want all flags unknown, by the own token", list, err)
+			t.Errorf("List() = %+v, %v; want all flags unknown, asked with the connection's token", list, err)
 		}
 		authtest.WantCount(t, "its own requests", inst.Asana.CountRequests(path), 1)
 	})
