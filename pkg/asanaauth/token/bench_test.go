@@ -16,9 +16,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// BenchmarkToken measures the CPU time and memory of a token, without DynamoDB, KMS and
-// the network. "valid" opens a session and returns its token. "refresh" also takes the
-// lease, asks an Asana that responds at once, and saves. Compare the two within one run.
+// BenchmarkToken measures the CPU time and the memory that a call of Token needs, without
+// DynamoDB, KMS and the network. The sub-benchmark "valid" opens a session and returns
+// its token. The sub-benchmark "refresh" also takes the lease, sends a request to an
+// Asana that responds at once, and saves the response. Compare only results from the same
+// run.
 func BenchmarkToken(b *testing.B) {
 	for name, step := range map[string]time.Duration{"valid": 0, "refresh": time.Hour} {
 		b.Run(name, func(b *testing.B) {
@@ -35,7 +37,8 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// benchProcess returns a process, and the cookie of a person whose session does not expire.
+// benchProcess returns a process, and the cookie of a person whose session does not
+// expire.
 func benchProcess(b *testing.B, clock asanaauth.Clock) (*authtest.Process, secret.String) {
 	b.Helper()
 	const forever = 1 << 62
@@ -54,7 +57,8 @@ func benchProcess(b *testing.B, clock asanaauth.Clock) (*authtest.Process, secre
 	return p, out.Session
 }
 
-// respondsAtOnce is an Asana that returns the same response to every request.
+// respondsAtOnce is an HTTP transport that simulates Asana with fixed responses and no
+// delay.
 type respondsAtOnce struct{}
 
 const (
@@ -78,7 +82,7 @@ func (respondsAtOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// steppingClock changes only when the benchmark moves it. Its deadlines never pass.
+// steppingClock is a clock that only the benchmark moves. Its deadlines never pass.
 type steppingClock struct {
 	asanaauth.SystemClock
 	now time.Time

@@ -20,8 +20,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// exampleConfig returns a Config with rows in memory, a key that protects nothing, and
-// offline Asana. On AWS, onaws.Open returns a Tokens.
+// exampleConfig returns a Config for examples, with an in-memory table, a fixed key and
+// offline Asana. On AWS, get a Tokens from onaws.Open.
 func exampleConfig() (token.Config, *asanatest.Asana) {
 	offline, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example"})
 	if err != nil {
@@ -46,8 +46,8 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// exampleConnection connects a person whose licence is view only. It returns the id of the
-// connection.
+// exampleConnection makes a connection for a person with a view only licence. It returns
+// the connection's id.
 func exampleConnection() (*token.Tokens, *connection.Connections, string) {
 	c, offline := exampleConfig()
 	tokens, err := token.New(c)
@@ -67,8 +67,8 @@ func exampleConnection() (*token.Tokens, *connection.Connections, string) {
 	return tokens, conns, imported.ID
 }
 
-// Make a client for a connection whenever you need one. It is used like any other
-// http.Client, and your code never sees a token.
+// Make an HTTP client for a connection whenever you need one. Use the client like any
+// other http.Client. Your code never handles a token.
 func ExampleTokens_HTTPClient() {
 	tokens, _, id := exampleConnection()
 	client := tokens.HTTPClient(id)
@@ -88,7 +88,7 @@ func ExampleTokens_HTTPClient() {
 	resp.Body.Close()
 	fmt.Println(resp.StatusCode)
 
-	// The token goes only to Asana.
+	// The client sends the token only to Asana, so this request returns an error.
 	_, err = client.Get("https://files.example/attachment")
 	fmt.Println(asanaauth.KindOf(err))
 	// Output:
@@ -97,7 +97,7 @@ func ExampleTokens_HTTPClient() {
 	// invalid-request
 }
 
-// If a connection is broken or was disconnected, the person must connect again.
+// If a connection is broken or was disconnected, ask the person to connect again.
 func ExampleTokens_HTTPClient_reconnect() {
 	tokens, conns, id := exampleConnection()
 	ctx := context.Background()
@@ -116,8 +116,8 @@ func ExampleTokens_HTTPClient_reconnect() {
 	// Output: send the person a link
 }
 
-// Source is for programs that use x/oauth2. Each call of Token reads the connection
-// again, so do not keep the result.
+// Source is for programs that use x/oauth2. Call Token for each request instead of
+// storing its result, because Token checks whether the connection is still active.
 func ExampleTokens_Source() {
 	tokens, _, id := exampleConnection()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -11,7 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A browser never gets a long-lived token, even if it has a session of that connection.
+// A browser never gets a long-lived token, even if the browser has a session for the
+// token's connection.
 func TestALongLivedTokenIsNotForAFrontend(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []asanaauth.Kind{asanaauth.PersonalAccessToken, asanaauth.ServiceAccount} {

@@ -22,7 +22,7 @@ func TestHTTPClient(t *testing.T) {
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		l := newLibrary(inst, asanatest.Member)
-		lower := strings.ToLower("Authorization") // http.Header.Set never writes this name
+		lower := strings.ToLower("Authorization") // http.Header.Set would not write this spelling
 		for range 2 {
 			r := request(t, "GET", "HTTPS://Asana.example:443/api/1.0/users/me", nil)
 			r.Header.Set("Authorization", callersToken)
@@ -39,7 +39,7 @@ func TestHTTPClient(t *testing.T) {
 			if r.Header.Get("Authorization") != callersToken || r.Header[lower] == nil {
 				t.Error("the caller's request was changed")
 			}
-			time.Sleep(2 * time.Hour) // the client keeps no token
+			time.Sleep(2 * time.Hour) // the first token expires, so the client must get a new one
 		}
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
 		for _, sent := range l.wire.sent {
@@ -50,8 +50,7 @@ func TestHTTPClient(t *testing.T) {
 	})
 }
 
-// A RoundTripper may be called without an http.Client, and then the request may have no
-// header.
+// If a program calls the RoundTripper directly, the request's Header can be nil.
 func TestHTTPClientAcceptsARequestWithoutHeader(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -86,8 +85,8 @@ func TestHTTPClientUsesTheContextOfEachRequest(t *testing.T) {
 			t.Errorf("the context that was sent has %v", got)
 		}
 
-		// A caller with a deadline of five seconds does not wait longer. The refresh
-		// continues.
+		// A caller with a deadline of five seconds waits no longer than five seconds,
+		// although the refresh takes longer.
 		time.Sleep(2 * time.Hour)
 		inst.Asana.Inject(asanatest.Fault{GrantType: "refresh_token", Delay: 7 * time.Second})
 		brief, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -157,8 +156,8 @@ func TestHTTPClientGivesUpAfterASecond401(t *testing.T) {
 	})
 }
 
-// If a response is not returned to the caller, its body is closed. The body of every
-// request is closed too, also if the request is not sent.
+// The client closes the body of a response that it does not return to the caller. It also
+// closes the body of every request, even if it does not send the request.
 func TestHTTPClientClosesBodies(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -178,15 +177,15 @@ func TestHTTPClientClosesBodies(t *testing.T) {
 	})
 }
 
-// In a workspace that blocks the token, Asana responds with 401, although introspection
-// reports the token as active.
+// If a workspace blocks a long-lived token, Asana responds with 401 although introspection
+// reports the token as active. The client then returns the 401.
 func TestHTTPClientReturnsThe401OfAnActiveToken(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		l := newLibrary(inst, asanatest.Bot)
 		inst.Switches(func(s *asanatest.Switches) { s.BlockedWorkspace = asanatest.Acme })
-		time.Sleep(time.Minute) // longer than the 30 seconds between two introspections
+		time.Sleep(time.Minute) // longer than the minimum of 30 seconds between two introspections
 		before := inst.Asana.CountRequests(authtest.IntrospectPath)
 		for range 2 {
 			status, _, err := l.get(authtest.AsanaURL + "/api/1.0/workspaces/" + asanatest.Acme)
@@ -199,8 +198,9 @@ func TestHTTPClientReturnsThe401OfAnActiveToken(t *testing.T) {
 	})
 }
 
-// In a workspace that blocks the app, Asana responds to every token with 401. That must not
-// take the connection from callers that use other workspaces, in this process or another.
+// If a workspace blocks the app, Asana responds to every token with 401. Callers that use
+// other workspaces must still be able to use the connection, in this process and in other
+// processes.
 func TestHTTPClientIsNotStoppedByABlockedWorkspace(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -329,7 +329,8 @@ func (timedOut) Timeout() bool { return true }
 
 func (timedOut) Temporary() bool { return true }
 
-// If the connection is disconnected between two requests, the second one gets no token.
+// If the connection is disconnected between two requests, the client sends no token with
+// the second request.
 func TestHTTPClientKeepsNoToken(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -347,7 +348,7 @@ func TestHTTPClientKeepsNoToken(t *testing.T) {
 	})
 }
 
-// A request without a deadline does not wait forever for a table that does not respond.
+// If the table does not respond, a request without a deadline fails after 25 seconds.
 func TestHTTPClientWaitsForTheTableFor25Seconds(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

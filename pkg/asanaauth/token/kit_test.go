@@ -14,12 +14,13 @@ import (
 
 const me = authtest.AsanaURL + authtest.MePath
 
-// apiWire records the requests to Asana's API, and can respond instead of Asana.
+// apiWire is an HTTP transport that records the requests to Asana's API. It can also
+// respond in place of Asana.
 type apiWire struct {
 	next http.RoundTripper
 
 	mu    sync.Mutex
-	hooks []func(*http.Request) (*http.Response, error) // for the next requests, each used once
+	hooks []func(*http.Request) (*http.Response, error) // each hook handles one of the next requests
 	sent  []*http.Request
 	body  []string
 }
@@ -47,15 +48,15 @@ func (w *apiWire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return hook(r)
 }
 
-// respond makes Asana's API respond to the next requests with these statuses.
+// respond makes apiWire respond to the next requests with the given statuses.
 func (w *apiWire) respond(statuses ...int) {
 	for _, status := range statuses {
 		w.hooks = append(w.hooks, responding(status, "", http.NoBody))
 	}
 }
 
-// responding returns a hook that responds with a status, a Location unless it is empty,
-// and a body.
+// responding returns a hook that responds with a status and a body. If location is not
+// empty, the response has a Location header.
 func responding(status int, location string, body io.ReadCloser) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		resp := &http.Response{StatusCode: status, Header: http.Header{}, Body: body, Request: r}
@@ -90,7 +91,7 @@ func newLibrary(inst *authtest.Installation, person string) *library {
 	return l
 }
 
-// do sends a request with the client, and returns the response's status and body.
+// do sends a request with the library's client. It returns the response's status and body.
 func (l *library) do(r *http.Request) (int, string, error) {
 	l.Installation.T.Helper()
 	resp, err := l.client.Do(r)

@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A long-lived token can stop working without notice. It is introspected when a caller
-// reports it as refused.
+// A long-lived token can become invalid at any time. If a caller reports the token as
+// refused, the token is introspected.
 func TestARefusedLongLivedToken(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -26,8 +26,8 @@ func TestARefusedLongLivedToken(t *testing.T) {
 		introspections := func() int { return inst.Asana.CountRequests(authtest.IntrospectPath) }
 		time.Sleep(time.Minute)
 		before := introspections()
-		// Asana reports the token as active, because a workspace that blocks it also
-		// responds with 401. Asana is not asked again for 30 seconds.
+		// In this case, a workspace blocks the token, and Asana reports the token as
+		// active. The token is not introspected again for 30 seconds.
 		for range 3 {
 			if _, err := p.TokenOf(d.ID, r); err != nil {
 				t.Fatal(err)
@@ -54,14 +54,15 @@ func TestARefusedLongLivedToken(t *testing.T) {
 			t.Error("the inactive token was not erased")
 		}
 		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", "reconnect_required"), 1)
-		// A new token of the same account repairs the connection.
+		// Importing a new token for the same account repairs the connection.
 		if again, _ := p.ImportToken("o", asanatest.Bot); again.ID != d.ID || again.Status != asanaauth.Active {
 			t.Errorf("a new token: %+v", again)
 		}
 	})
 }
 
-// If Asana cannot be asked, the connection stays as it is.
+// If a token cannot be introspected because Asana is unavailable, the connection stays
+// active.
 func TestALongLivedTokenWithAsanaDown(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -78,8 +79,8 @@ func TestALongLivedTokenWithAsanaDown(t *testing.T) {
 	})
 }
 
-// If a new token is imported while the old one is introspected, the result does not break
-// the connection.
+// If a new token is imported while the old token is introspected, the old token's result
+// must not mark the connection as broken.
 func TestAnInactiveTokenDoesNotBreakANewOne(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -103,7 +104,8 @@ func TestAnInactiveTokenDoesNotBreakANewOne(t *testing.T) {
 	})
 }
 
-// A token can be reported as refused right after its import.
+// The limit of one report in 30 seconds must not apply to the import itself. A token can
+// be reported as refused right after its import.
 func TestARefusedTokenRightAfterItsImport(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -121,7 +123,7 @@ func TestARefusedTokenRightAfterItsImport(t *testing.T) {
 	})
 }
 
-// A long-lived token expires when Asana says, or has no expiry.
+// A long-lived token has the expiry that Asana reported, or no expiry.
 func TestTheExpiryOfALongLivedToken(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

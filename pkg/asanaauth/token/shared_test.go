@@ -13,7 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Backends and frontends of the same connection wait for the same refresh.
+// If backends and frontends use the same connection, all of them wait for the same
+// refresh.
 func TestBackendsAndFrontendsShareALease(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -32,7 +33,7 @@ func TestBackendsAndFrontendsShareALease(t *testing.T) {
 				}
 				got, err := ask()
 				if err == nil && inst.Whose(got.Access) != asanatest.Member {
-					err = errors.New("a token of another user")
+					err = errors.New("got another user's token")
 				}
 				results <- err
 			}()
@@ -47,8 +48,8 @@ func TestBackendsAndFrontendsShareALease(t *testing.T) {
 }
 
 // The person disconnects and connects again while callers wait for a token. A backend
-// gets the new token, which belongs to the same owner. A frontend does not, because its
-// session has ended.
+// gets a token from the new consent, because the owner is the same. A frontend gets an
+// error, because its session has ended.
 func TestCallersWaitThroughANewConsent(t *testing.T) {
 	t.Parallel()
 	for _, isFrontend := range []bool{false, true} {

@@ -35,8 +35,8 @@ func TestTokenSource(t *testing.T) {
 		}
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 2)
 
-		// A connection that was disconnected gives no token, even if the last one is
-		// still valid.
+		// After the connection was disconnected, the source returns no token, even if the
+		// last token is still valid.
 		if _, err := p.Connections.Disconnect(t.Context(), p.Open(id)); err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestTokenSourceOfLongLivedTokens(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		d, value := p.ImportToken("o", asanatest.Bot)
-		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Expires = time.Time{} }) // as if Asana gave no expiry
+		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Expires = time.Time{} }) // simulates a token for which Asana gave no expiry
 		time.Sleep(1000 * time.Hour)
 		got, err := p.Tokens.Source(t.Context(), d.ID).Token()
 		if err != nil || got.AccessToken != value.Reveal() || !got.Expiry.IsZero() || got.ExpiresIn != 0 {

@@ -65,9 +65,9 @@ func New(c Config) (*Tokens, error) {
 }
 
 // Wait waits until no refresh is in progress. It returns nil, or ctx's error if ctx ends
-// first. Call Wait after the last request for a token and before the process ends. A refresh
-// can continue after its callers have returned. If the process ends before a rotated token
-// is saved, the token is lost.
+// first. Call Wait after the last request for a token and before the process ends. A
+// refresh can continue after its callers have returned. If the process ends before a
+// rotated token is saved, the token is lost.
 func (t *Tokens) Wait(ctx context.Context) error { return t.refresher.Wait(ctx) }
 
 // DefaultMinTTL is the MinTTL for callers that do not choose one: five minutes.
@@ -84,7 +84,8 @@ type Request struct {
 	// Asana is asked about a refused token at most once in 30 seconds.
 	Refused secret.String
 	// RefusedSHA256 is the SHA-256 hash of a refused token in lower-case hexadecimal, for
-	// callers that do not have the token itself. A text that is not such a hash is ignored.
+	// callers that do not have the token itself. A text that is not such a hash is
+	// ignored.
 	RefusedSHA256 string
 }
 
@@ -98,8 +99,8 @@ type Token struct {
 }
 
 // Token returns an access token for a connection. If another caller is already refreshing
-// the token, Token sends no request of its own. It returns the current token if that is still
-// usable, and otherwise waits for the refresh. Token takes at most 25 seconds.
+// the token, Token sends no request of its own. It returns the current token if that is
+// still usable, and otherwise waits for the refresh. Token takes at most 25 seconds.
 //
 // Token introspects a long-lived token that a caller reports as refused (RFC 7662). If the
 // token is not active, Token marks the connection as broken.
