@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
 )
 
-// A backend opens the deployment once, when it starts. Then it makes a client for each
-// connection.
+// A backend opens the deployment once, when the backend starts. It then makes an HTTP
+// client for each connection.
 func ExampleOpen() {
 	ctx := context.Background()
 	cfg, err := config.LoadDefaultConfig(ctx)
@@ -33,16 +33,16 @@ func ExampleOpen() {
 		Log:             slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
 	if err != nil {
-		panic(err) // reports every option that is wrong
+		panic(err) // err names every option that is wrong
 	}
-	// Wait before the program ends, because a refresh may still have to save its token.
+	// Wait before the program ends, because a refresh may not have saved its token yet.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		asana.Tokens().Wait(ctx)
 	}()
 
-	// Make a client whenever you need one. It costs nothing.
+	// Make an HTTP client whenever you need one. HTTPClient is cheap and sends no request.
 	client := asana.Tokens().HTTPClient("con_…")
 	request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://app.asana.com/api/1.0/users/me", nil)
 	resp, err := client.Do(request)

@@ -25,7 +25,7 @@ const (
 	unknownID = "con_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 )
 
-// service responds to every request in place of AWS.
+// service is an HTTP client that responds to every request in place of AWS.
 type service func(r *http.Request) (*http.Response, error)
 
 func (s service) Do(r *http.Request) (*http.Response, error) { return s(r) }
@@ -83,7 +83,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 			return o
 		}(), []string{"ClientSecretARN is not an ARN", "ReturnURLs is missing", "Scopes is missing"}},
 		"links that lead nowhere": {func() onaws.Options {
-			o := options(emptyTable) // as of a PUBLIC_URL that is not set
+			o := options(emptyTable) // the AuthorizeURL of a program whose PUBLIC_URL is not set
 			o.AuthorizeURL, o.ReturnURLs, o.Scopes = "/authorize", []string{"https://app.example.com/"}, "default"
 			return o
 		}(), []string{"AuthorizeURL is not an absolute URL"}},
@@ -104,7 +104,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 			}
 			for _, want := range c.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the error does not have %q:\n%v", want, err)
+					t.Errorf("the error does not contain %q:\n%v", want, err)
 				}
 			}
 			if strings.Contains(err.Error(), hidden) {
@@ -127,7 +127,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// Open returns an error that does not go away by itself.
+// Open returns an error if the table does not exist or may not be read, because repeating
+// the call would not help.
 func TestOpenReturnsAnErrorIfTheTableCannotBeUsed(t *testing.T) {
 	for _, code := range []string{"ResourceNotFoundException", "AccessDeniedException"} {
 		_, err := onaws.Open(t.Context(), options(func(*http.Request) (*http.Response, error) {
@@ -139,8 +140,9 @@ func TestOpenReturnsAnErrorIfTheTableCannotBeUsed(t *testing.T) {
 	}
 }
 
-// If AWS does not respond, Open returns no error. Each attempt has its own time limit: two
-// attempts without a response take four seconds, and then the third one succeeds.
+// If AWS does not respond, Open returns no error. Each attempt has a time limit of two
+// seconds. If the first two attempts get no response, the third attempt succeeds after
+// four seconds.
 func TestSilentConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -174,7 +176,7 @@ func TestSilentConnections(t *testing.T) {
 	})
 }
 
-// The time limit of an attempt includes the response's body.
+// The time limit for an attempt includes reading the response's body.
 func TestSilentBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
@@ -212,8 +214,8 @@ func TestTheProgramsRetryerIsKept(t *testing.T) {
 	}
 }
 
-// A page of a scan is large, so a scan has no time limit for each attempt.
-func TestScansTakeTheirTime(t *testing.T) {
+// A page of a scan is large, so the attempts of a scan have no time limit.
+func TestScansHaveNoTimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := onaws.Open(t.Context(), options(func(r *http.Request) (*http.Response, error) {
 			if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".Scan") {
@@ -235,7 +237,7 @@ func TestScansTakeTheirTime(t *testing.T) {
 	})
 }
 
-// The waits between attempts are short, so that a call ends before a lease does.
+// The pauses between attempts must be short, so that a call ends before a lease expires.
 func TestFailingConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0

@@ -22,8 +22,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestServers opens a deployment, imports a long-lived token and a grant, and uses both.
-// Then it opens the deployment again, as another process does.
+// TestServers opens a deployment on local servers of the AWS APIs. It imports a
+// long-lived token and an OAuth grant, and uses both. It then opens the deployment again,
+// like a second process.
 func TestServers(t *testing.T) {
 	made := awstest.New(t, asanatest.FullClientSecret)
 	o := onaws.Options{
@@ -73,7 +74,7 @@ func TestServers(t *testing.T) {
 		}
 	}
 	if n := asana.CountRequests("refresh_token"); n != 2 {
-		t.Errorf("%d refreshes, want one of the import and one of the 401", n)
+		t.Errorf("got %d refreshes, want one for the import and one for the 401", n)
 	}
 	conn, err := d.Connections().Open(t.Context(), connection.Ref{ID: person.ID, Owner: "acme"})
 	if err != nil {
@@ -101,7 +102,8 @@ func TestServers(t *testing.T) {
 	if !found[bot.ID] || !found[person.ID] || len(found) != 2 {
 		t.Errorf("the scan found %v", found)
 	}
-	// Only the same installation can open the keyring, and it is cached for KeyCacheTTL.
+	// Only the same installation can unwrap the keyring. The keyring is then cached for
+	// KeyCacheTTL.
 	for name, c := range map[string]struct {
 		change func(*onaws.Options)
 		calls  int
@@ -137,7 +139,8 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// grant returns the refresh token of a person who connected the app elsewhere.
+// grant returns a refresh token that a test can import. A person gets it by connecting
+// the app outside of the deployment.
 func grant(t *testing.T, asana *asanatest.Asana, base string) secret.String {
 	t.Helper()
 	form := url.Values{"client_id": {asanatest.FullClientID}, "redirect_uri": {asanatest.DefaultRedirectURI},

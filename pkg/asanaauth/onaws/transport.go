@@ -23,13 +23,14 @@ const (
 	awsBackoff  = 200 * time.Millisecond
 )
 
-// withLimits returns a copy of cfg that limits the number and the duration of attempts. The
-// SDK also retries writes, which is safe because the store recognises a repeated write.
+// withLimits returns a copy of cfg that limits the number and the duration of attempts.
+// The SDK also retries writes, which is safe because the store recognises a repeated
+// write.
 //
-// withLimits keeps the program's own HTTP client, including its CA bundle and its proxy. The
-// Lambda functions use a different client, because all connections of a frozen sandbox are
-// often closed when the sandbox resumes. In a running program, a closed connection is rare
-// and only costs one pause.
+// withLimits keeps the program's own HTTP client, including its CA bundle and its proxy.
+// The Lambda functions use a different client, because all connections of a frozen
+// sandbox are often closed when the sandbox resumes. In a running program, a closed
+// connection is rare and only costs one pause.
 func withLimits(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
 	if cfg.HTTPClient == nil {
@@ -62,7 +63,8 @@ func (c timeoutClient) Do(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// cancelBody is a response body that cancels the attempt's context when the body is closed.
+// cancelBody is a response body that cancels the attempt's context when the body is
+// closed.
 type cancelBody struct {
 	io.ReadCloser
 	cancel context.CancelFunc
@@ -79,9 +81,9 @@ func (b cancelBody) Close() error {
 const asanaDial = 3 * time.Second
 
 // asanaTransport returns a transport for requests to Asana. It does not return
-// http.DefaultTransport, because other code in the program can change that transport. Like
-// the Lambda functions, it uses only HTTP/1.1, so that net/http never sends a token request
-// twice.
+// http.DefaultTransport, because other code in the program can change that transport.
+// Like the Lambda functions, it uses only HTTP/1.1, so that net/http never sends a token
+// request twice.
 func asanaTransport() *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
