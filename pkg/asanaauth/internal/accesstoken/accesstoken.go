@@ -23,8 +23,8 @@ import (
 // DefaultMinTTL is the MinTTL for callers that do not choose one: five minutes.
 const DefaultMinTTL = 300 * time.Second
 
-// Request is what a caller requires of a token. The type Request in package token documents
-// the fields.
+// Request is what a caller requires of a token. The type Request in package token
+// documents the fields.
 type Request struct {
 	MinTTL        time.Duration
 	Refused       secret.String
@@ -89,8 +89,8 @@ func (s *Source) Get(ctx context.Context, o *row.Opened, r Request) (secret.Stri
 }
 
 // Use calls request with the connection's access token. If Asana responds with 401, Use
-// reports the token as refused, and calls request once more with the new token. Each call of
-// request has a time limit of 16 s.
+// reports the token as refused, and calls request once more with the new token. Each call
+// of request has a time limit of 16 s.
 //
 // Errors: the errors of Get and of request.
 func Use[T any](ctx context.Context, s *Source, conn *row.Connection, request func(context.Context, secret.String) (T, error)) (T, error) {

@@ -38,9 +38,9 @@ func (s *Source) longLived(ctx context.Context, o *row.Opened, r Request) (secre
 }
 
 // mustIntrospect reports whether the token must be introspected, because a caller reports
-// the token as refused, or because the token has expired. A connection's token is introspected
-// at most once in 30 seconds. A workspace that blocks an active token responds to every
-// request with 401, and each of these responses can lead to a report.
+// the token as refused, or because the token has expired. A connection's token is
+// introspected at most once in 30 seconds. A workspace that blocks an active token
+// responds to every request with 401, and each of these responses can lead to a report.
 func (s *Source) mustIntrospect(hot *store.Hot, access secret.String, r Request) bool {
 	now := s.rows.Now()
 	expired := !hot.Expires.IsZero() && !now.Before(hot.Expires)
@@ -85,10 +85,10 @@ func (s *Source) introspect(ctx context.Context, o *row.Opened, access secret.St
 	return info, &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: errors.New("asana reports the token as not active")}
 }
 
-// Examine introspects the connection's access token (RFC 7662). It returns the token and the
-// introspection response. If an OAuth access token is not active, Examine refreshes and
-// introspects once more. If a long-lived token is not active, Examine marks the connection as
-// broken.
+// Examine introspects the connection's access token (RFC 7662). It returns the token and
+// the introspection response. If an OAuth access token is not active, Examine refreshes
+// and introspects once more. If a long-lived token is not active, Examine marks the
+// connection as broken.
 //
 // Errors: the errors of [Source.Get].
 func (s *Source) Examine(ctx context.Context, conn *row.Connection) (secret.String, asana.Introspection, error) {
@@ -111,8 +111,9 @@ func (s *Source) Examine(ctx context.Context, conn *row.Connection) (secret.Stri
 	}
 }
 
-// examineLongLived introspects a long-lived token. If another writer changes the token or the
-// row during the introspection, examineLongLived starts over with the new row, until ctx ends.
+// examineLongLived introspects a long-lived token. If another writer changes the token or
+// the row during the introspection, examineLongLived starts over with the new row, until
+// ctx ends.
 func (s *Source) examineLongLived(ctx context.Context, o *row.Opened) (secret.String, asana.Introspection, error) {
 	for {
 		access, err := s.Get(ctx, o, Request{})

@@ -58,8 +58,8 @@ func (p *Process) BeginAt(link string) login.Attempt {
 	return attempt
 }
 
-// Follow follows a link through Asana's consent screen as a person, and returns the connect
-// code.
+// Follow follows a link through Asana's consent screen as a person, and returns the
+// connect code.
 func (p *Process) Follow(link, person string) secret.String {
 	p.t().Helper()
 	out, err := p.Callback(p.Answer(p.BeginAt(link), person))
@@ -107,8 +107,8 @@ func (p *Process) ImportToken(owner, gid string) (asanaauth.Details, secret.Stri
 	return got.Details, secret.New(value)
 }
 
-// Grant returns a refresh token that a test can import. To get one, the person connects the
-// same Asana app in another installation.
+// Grant returns a refresh token that a test can import. To get one, the person connects
+// the same Asana app in another installation.
 func (inst *Installation) Grant(person string) secret.String {
 	inst.T.Helper()
 	elsewhere := New(inst.T)

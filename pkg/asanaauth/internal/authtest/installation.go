@@ -74,8 +74,8 @@ const (
 // MembershipsPath returns the path of a user's memberships.
 func MembershipsPath(gid string) string { return "/api/1.0/users/" + gid + "/workspace_memberships" }
 
-// Bubble runs a test in a synctest bubble. The test has its own clock, and waiting takes no
-// real time.
+// Bubble runs a test in a synctest bubble. The test has its own clock, and waiting takes
+// no real time.
 func Bubble(t *testing.T, f func(*testing.T)) { t.Helper(); synctest.Test(t, f) }
 
 // Installation is everything that the processes of a deployment share.
@@ -128,8 +128,8 @@ func (inst *Installation) NewAsana(change func(*asanatest.Options)) *asanatest.A
 	return offline
 }
 
-// UseAsana replaces the installation's offline Asana. Only processes that are started later
-// use the new Asana.
+// UseAsana replaces the installation's offline Asana. Only processes that are started
+// later use the new Asana.
 func (inst *Installation) UseAsana(offline *asanatest.Asana) {
 	inst.Asana, inst.Wire = offline, &Wiretap{next: offline.Transport()}
 }
@@ -169,8 +169,8 @@ func (inst *Installation) Revocations() int { return inst.Asana.CountRequests(Re
 func (inst *Installation) Unwraps() int { return inst.KMS.Calls(sealtest.OpUnwrap) }
 
 // Expire waits until a new access token is valid for only two more seconds, which is too
-// short for any caller. It waits less than an hour, because the next use after an hour extends
-// a session's idle timeout.
+// short for any caller. It waits less than an hour, because the next use after an hour
+// extends a session's idle timeout.
 func (inst *Installation) Expire() { time.Sleep(time.Hour - 2*time.Second) }
 
 // RotateKey adds a new primary data key to the keyring and returns the key's id.

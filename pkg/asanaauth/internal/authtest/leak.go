@@ -58,8 +58,8 @@ func (h *Hunt) add(to map[string]string, what, text string) {
 	}
 }
 
-// RoundTrip adds the secrets in the request's form and Authorization header, and the tokens
-// in the response.
+// RoundTrip adds the secrets in the request's form and Authorization header, and the
+// tokens in the response.
 func (h *Hunt) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		body, err := io.ReadAll(r.Body)
@@ -88,8 +88,8 @@ func (h *Hunt) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// Note adds outcomes to the texts to search. An outcome is an error, or a value that a caller
-// could print. Note also adds the current state of all rows.
+// Note adds outcomes to the texts to search. An outcome is an error, or a value that a
+// caller could print. Note also adds the current state of all rows.
 func (h *Hunt) Note(outcomes ...any) {
 	h.inst.T.Helper()
 	for _, o := range outcomes {
@@ -103,9 +103,9 @@ func (h *Hunt) Note(outcomes ...any) {
 	}
 }
 
-// Finish searches for every secret in everything that was logged, noted or stored. It also
-// reports a test error if the hunt has collected too few secrets, rows or outcomes, because
-// such a hunt proves nothing.
+// Finish searches for every secret in everything that was logged, noted or stored. It
+// also reports a test error if the hunt has collected too few secrets, rows or outcomes,
+// because such a hunt proves nothing.
 func (h *Hunt) Finish(minSecrets, minRows, minOutcomes int) {
 	h.inst.T.Helper()
 	if len(h.secrets) < minSecrets || len(h.rows) < minRows || len(h.noted) < minOutcomes {

@@ -144,7 +144,8 @@ func (p *Process) Answer(attempt login.Attempt, person string) login.CallbackReq
 	return ParseAnswer(p.t(), back, attempt)
 }
 
-// ParseAnswer reads Asana's response from back, the URL to which Asana redirected a browser.
+// ParseAnswer reads Asana's response from back, the URL to which Asana redirected a
+// browser.
 func ParseAnswer(t testing.TB, back string, attempt login.Attempt) login.CallbackRequest {
 	t.Helper()
 	u, err := url.Parse(back)
@@ -247,7 +248,8 @@ func (p *Process) Members(cookie secret.String) ([]membership.Membership, error)
 	return p.Memberships.List(context.Background(), s.Connection(), "")
 }
 
-// ConnectionOf returns the id of the connection, which is the first part of a cookie value.
+// ConnectionOf returns the id of the connection, which is the first part of a cookie
+// value.
 func ConnectionOf(cookie secret.String) string {
 	id, _, _ := strings.Cut(cookie.Reveal(), ".")
 	return id

@@ -144,8 +144,8 @@ func (r *Rows) WantNothingKept() {
 	}
 }
 
-// WantOneConnection reports a test error unless the table contains exactly one connection and
-// the given number of sessions.
+// WantOneConnection reports a test error unless the table contains exactly one connection
+// and the given number of sessions.
 func (r *Rows) WantOneConnection(sessions int) {
 	r.t.Helper()
 	want := map[string]int{"*store.Hot": 1, "*store.Cold": 1, "*store.UserPointer": 1, "*store.Session": sessions}
@@ -154,8 +154,8 @@ func (r *Rows) WantOneConnection(sessions int) {
 	}
 }
 
-// WantTombstone reports a test error unless the connection was replaced with a tombstone and
-// all of its other rows were deleted. The table must have no other connection.
+// WantTombstone reports a test error unless the connection was replaced with a tombstone
+// and all of its other rows were deleted. The table must have no other connection.
 func (r *Rows) WantTombstone(id string) {
 	r.t.Helper()
 	hot := r.Hot(id)
@@ -173,7 +173,8 @@ func (r *Rows) WantTombstone(id string) {
 	}
 }
 
-// Whose returns the gid of an access token's user, or "" if Asana does not accept the token.
+// Whose returns the gid of an access token's user, or "" if Asana does not accept the
+// token.
 func (inst *Installation) Whose(access secret.String) string {
 	inst.T.Helper()
 	r, err := http.NewRequest(http.MethodGet, AsanaURL+MePath, nil)
@@ -195,8 +196,8 @@ func (inst *Installation) Whose(access secret.String) string {
 	return me.Data.GID
 }
 
-// Written returns a row as text. The text contains each byte field unchanged, in hexadecimal
-// and in base64.
+// Written returns a row as text. The text contains each byte field unchanged, in
+// hexadecimal and in base64.
 func Written(row store.Row) string {
 	var b strings.Builder
 	for name, value := range store.Encode(row) {
@@ -218,7 +219,8 @@ func Forms(text string) []string {
 	return all
 }
 
-// Holds reports whether a row contains the text, in any of the encodings that Forms returns.
+// Holds reports whether a row contains the text, in any of the encodings that Forms
+// returns.
 func Holds(row store.Row, text string) bool {
 	in := Written(row)
 	return slices.ContainsFunc(Forms(text), func(form string) bool { return strings.Contains(in, form) })

@@ -63,9 +63,9 @@ type Written struct {
 	from   Write
 }
 
-// Do writes the hot row, the cold row, the Asana user's pointer to the connection, and the
-// row that Also returns, in one transaction. It replaces an existing connection that has the
-// same owner, Asana user and kind.
+// Do writes the hot row, the cold row, the Asana user's pointer to the connection, and
+// the row that Also returns, in one transaction. It replaces an existing connection that
+// has the same owner, Asana user and kind.
 //
 // Errors: the errors of Also and MayReplace; TryAgain, Internal.
 func (w Write) Do(ctx context.Context) (*Written, error) {
@@ -146,8 +146,9 @@ func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, 
 	return hot, w.Rows.SetTokens(w.Ring, hot, t, now)
 }
 
-// newCold returns the cold row for a new grant. It keeps the list of workspaces that a service
-// account is the reader of, because the new token belongs to the same service account.
+// newCold returns the cold row for a new grant. It keeps the list of workspaces that a
+// service account is the reader of, because the new token belongs to the same service
+// account.
 func (w Write) newCold(hot *store.Hot, now time.Time, before *store.Cold) (*store.Cold, error) {
 	cold := &store.Cold{
 		Connection:     hot.Connection,
@@ -169,8 +170,9 @@ func (w Write) person() row.Person {
 	return row.Person{Owner: secret.New(w.Consent.Owner), Name: u.Name, Email: u.Email, Picture: u.Picture}
 }
 
-// Audit writes an audit line for the saved consent. The line also says whether the connection
-// was broken before, and whether a revocation that was not finished is now dropped.
+// Audit writes an audit line for the saved consent. The line also says whether the
+// connection was broken before, and whether a revocation that was not finished is now
+// dropped.
 func (d *Written) Audit(ctx context.Context, event, caller string) {
 	var more []slog.Attr
 	if d.before != nil && d.before.Status == row.Broken {

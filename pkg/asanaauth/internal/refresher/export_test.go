@@ -1,6 +1,6 @@
 package refresher
 
-// The times of the protocol, for tests.
+// These constants let tests check the protocol's time limits.
 const (
 	LeaseTime      = leaseTime
 	RequestAndSave = requestAndSave

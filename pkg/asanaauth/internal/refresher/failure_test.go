@@ -16,7 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// refuseRefresh makes Asana reject every refresh token with invalid_grant.
+// refuseRefresh is a setting that makes Asana reject every refresh token with
+// invalid_grant.
 func refuseRefresh(s *asanatest.Switches) { s.RefuseRefresh = true }
 
 func TestTransientFailuresDoNotBreakAConnection(t *testing.T) {
@@ -102,8 +103,8 @@ func TestInvalidGrantBreaksAConnection(t *testing.T) {
 	})
 }
 
-// Asana rejected a refresh token that the row no longer has. So the row's own token may
-// still be valid.
+// If Asana rejects a refresh token that was replaced during the request, the connection
+// stays active, because the row's new refresh token may still be valid.
 func TestInvalidGrantForAnOldGrantBreaksNothing(t *testing.T) {
 	for name, change := range map[string]func(*store.Hot){
 		"another grant":      func(hot *store.Hot) { hot.Grant++; hot.Expires = time.Now().Add(time.Hour) },
@@ -146,9 +147,9 @@ func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
 	})
 }
 
-// If Asana may have rotated the token and the response was lost, the row remembers that.
-// If Asana rejects the old token next, the new one is reported as lost. After a response
-// that says why the request was refused, nothing is lost.
+// If the response to a refresh is lost, Asana may have rotated the token. If Asana then
+// rejects the old token, the connection must be reported with a lost token. If Asana
+// refused the request with an error response, no token is lost.
 func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault asanatest.Fault

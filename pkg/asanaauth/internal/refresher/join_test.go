@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// fiftyTokens makes fifty callers ask at once, in several processes, while a refresh
-// takes 3 seconds.
+// fiftyTokens returns the tokens of fifty callers in several processes. The callers
+// request a token at the same time, and the refresh takes 3 seconds.
 func fiftyTokens(t *testing.T, inst *authtest.Installation, cookie secret.String, processes int) []token.Token {
 	t.Helper()
 	inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Delay: 3 * time.Second})
@@ -42,7 +42,7 @@ func TestFiftyCallersMakeOneRequest(t *testing.T) {
 				tokens := fiftyTokens(t, inst, cookie, processes)
 				for _, got := range tokens {
 					if !got.Access.Equal(tokens[0].Access) {
-						t.Error("callers have different tokens")
+						t.Error("got different tokens, want the same for all callers")
 					}
 				}
 				authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
@@ -51,7 +51,7 @@ func TestFiftyCallersMakeOneRequest(t *testing.T) {
 	}
 }
 
-// Joined callers wait in memory and do not poll the table.
+// Callers that share a refresh wait in memory and do not poll the table.
 func TestJoinedCallersReadOnce(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Table.Reset()

@@ -1,5 +1,5 @@
-// The tests drive the refresher as its callers do: a person signs in, and asks for
-// tokens with the session, or disconnects. [bubble] and [expired] begin most of them.
+// The tests use the refresher like its callers. A person signs in, requests tokens with
+// the session, or disconnects. Most tests call [bubble] or [expired].
 package refresher_test
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	refreshGrant = "refresh_token" // the grant type of a refresh, for faults
+	refreshGrant = "refresh_token" // the grant type of a refresh request
 	someTTL      = 300 * time.Second
 )
 
@@ -26,7 +26,8 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	authtest.Bubble(t, f)
 }
 
-// expired runs a test in which a person has signed in, and the access token has expired.
+// expired runs a test that begins with a person who has signed in and whose access token
+// has expired.
 func expired(t *testing.T, f func(t *testing.T, inst *authtest.Installation, cookie secret.String)) {
 	t.Helper()
 	bubble(t, func(t *testing.T) {
@@ -37,20 +38,23 @@ func expired(t *testing.T, f func(t *testing.T, inst *authtest.Installation, coo
 	})
 }
 
-// rotate makes Asana rotate refresh tokens.
+// rotate is a setting that makes Asana rotate refresh tokens.
 func rotate(s *asanatest.Switches) { s.RotateRefreshTokens = true }
 
-// leasedUntil returns a change that writes another holder's lease into a row.
+// leasedUntil returns a function that writes another holder's lease into a row. The lease
+// ends after d.
 func leasedUntil(d time.Duration) func(*store.Hot) {
 	return func(hot *store.Hot) { hot.Lease, hot.LeaseEnd = "another", time.Now().Add(d) }
 }
 
-// withStore is a change for Process: the process uses this store.
+// withStore makes a process use s as its store. Pass the result to
+// authtest.Installation.Process.
 func withStore(s store.Store) func(*authtest.Settings) {
 	return func(settings *authtest.Settings) { settings.Store = s }
 }
 
-// joined is a change for Process: callers in the process share one refresh.
+// joined makes callers in a process share one refresh. Pass joined to
+// authtest.Installation.Process.
 func joined(s *authtest.Settings) { s.Joined = true }
 
 // isWrite reports whether the operation is a write.

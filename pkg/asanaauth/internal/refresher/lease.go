@@ -44,8 +44,8 @@ type holder struct {
 	end   time.Time  // when the lease ends
 }
 
-// takeLease writes a lease into the row. The lease ends 12 s after takeLease is called, even
-// if the write is slow.
+// takeLease writes a lease into the row. The lease ends 12 s after takeLease is called,
+// even if the write is slow.
 //
 // takeLease tries the write once. If another writer came first, takeLease returns
 // row.ErrChanged and the row's current state, or nil if the row was deleted. If the write
@@ -76,8 +76,8 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	return &holder{Refresher: r, materials: m, sent: &leased, hot: &leased, lease: id, end: leased.LeaseEnd}, &leased, nil
 }
 
-// hasTime reports whether both the lease and ctx last for at least 10 s, the time limit for
-// a request to Asana and the save of its response.
+// hasTime reports whether both the lease and ctx last for at least 10 s, the time limit
+// for a request to Asana and the save of its response.
 func (h *holder) hasTime(ctx context.Context) bool {
 	return ctx.Err() == nil && min(h.end.Sub(h.rows.Now()), h.rows.Remaining(ctx)) >= requestAndSave
 }
@@ -97,9 +97,9 @@ func (h *holder) removeLease(hot *store.Hot) {
 	}
 }
 
-// release applies change to the row and removes h's lease, in one write. It reports whether
-// the write succeeded. If another holder has taken the lease, release writes nothing. If the
-// store is unavailable, the lease stays in the row until it expires.
+// release applies change to the row and removes h's lease, in one write. It reports
+// whether the write succeeded. If another holder has taken the lease, release writes
+// nothing. If the store is unavailable, the lease stays in the row until it expires.
 func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), row.SaveReserve)
 	defer cancel()
@@ -127,8 +127,8 @@ type seenLease struct {
 	since time.Time
 }
 
-// maxSeenLeases limits how many leases a process records. At the limit, the process deletes
-// all records.
+// maxSeenLeases limits how many leases a process records. At the limit, the process
+// deletes all records.
 const maxSeenLeases = 10_000
 
 // remaining returns how long another holder may still be using hot's lease. The result is
@@ -143,7 +143,8 @@ func (l *seenLeases) remaining(hot *store.Hot, now time.Time) time.Duration {
 	return min(hot.LeaseEnd.Add(row.ClockSkew).Sub(now), leaseSeenTime-now.Sub(seen.since))
 }
 
-// note returns when this process first saw hot's lease. It records now if the lease is new.
+// note returns when this process first saw hot's lease. It records now if the lease is
+// new.
 func (l *seenLeases) note(hot *store.Hot, now time.Time) seenLease {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -25,15 +25,15 @@ func TestALeaseIsDeadAfterItsEndAndTheClockSkew(t *testing.T) {
 	})
 }
 
-// A holder whose clock is an hour ahead writes a lease that ends in an hour. It counts as
-// dead once a process has seen it for 15 seconds.
+// A holder whose clock is an hour ahead writes a lease that ends in an hour. Another
+// process treats the lease as expired when it has seen the lease for 15 seconds.
 func TestALeaseThatWasSeenLongEnoughIsDead(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Rows.Edit(cookie.Reveal(), leasedUntil(time.Hour))
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Second)
 		defer cancel()
 		if _, err := inst.Process().Ask(ctx, cookie, token.Request{}); err == nil {
-			t.Fatal("a caller with 24 seconds cannot wait for the lease and then ask Asana")
+			t.Fatal("got a token within 24 seconds, but waiting for the lease and refreshing takes longer")
 		}
 		began := time.Now()
 		inst.Process().MustToken(cookie, 0)
@@ -57,8 +57,8 @@ func TestANewLeaseIsSeenAnew(t *testing.T) {
 	})
 }
 
-// If a holder dies right after it has taken the lease, others wait until the lease ends,
-// and no token is lost.
+// If a holder dies immediately after it has taken the lease, other callers wait until the
+// lease expires. No token is lost.
 func TestAHolderThatDiesLosesNothing(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		dying := &storetest.Faulty{Store: inst.Rows, Hook: func(_ context.Context, op storetest.Op) (bool, error) {
@@ -106,7 +106,7 @@ func TestACallerWithoutTimeTakesNoLease(t *testing.T) {
 	})
 }
 
-func TestALeaseThatIsNotUsedIsGivenBack(t *testing.T) {
+func TestALeaseThatIsNotUsedIsReleased(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		_, err := inst.Process(withStore(slowWrites(inst, 1))).Token(cookie, 0)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
@@ -116,7 +116,7 @@ func TestALeaseThatIsNotUsedIsGivenBack(t *testing.T) {
 	})
 }
 
-func TestACallerThatLeavesBeforeTheRequestGivesTheLeaseBack(t *testing.T) {
+func TestACallerThatLeavesBeforeTheRequestReleasesTheLease(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		ctx, cancel := context.WithCancel(t.Context())
 		p := inst.Process(withStore(afterWrite{inst.Rows, cancel}))
@@ -129,13 +129,13 @@ func TestACallerThatLeavesBeforeTheRequestGivesTheLeaseBack(t *testing.T) {
 	})
 }
 
-// afterWrite is a store that calls its field then after each write.
+// afterWrite is a store that calls the function call after each write.
 type afterWrite struct {
 	store.Store
-	then func()
+	call func()
 }
 
 func (a afterWrite) Write(ctx context.Context, changes ...store.Change) error {
-	defer a.then()
+	defer a.call()
 	return a.Store.Write(ctx, changes...)
 }

@@ -57,7 +57,8 @@ func TestMinTTL(t *testing.T) {
 	}
 }
 
-// A process whose clock is far ahead, or an attacker, may have written the times of a row.
+// If a row's times are far in the future, a process with a wrong clock or an attacker has
+// written them. They must not delay or prevent a refresh.
 func TestTimesInTheFutureAreIgnored(t *testing.T) {
 	const years = 10 * 365 * 24 * time.Hour
 	for name, change := range map[string]func(*store.Hot){
@@ -92,9 +93,10 @@ func TestATokenFromTheFutureIsNotServed(t *testing.T) {
 			hot.Issued, hot.Expires = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
 		})
 		if got := p.MustToken(cookie, 0).ExpiresIn; got != time.Hour {
-			t.Errorf("got a token that expires in %v", got)
+			t.Errorf("got a token that expires in %v, want a refreshed token", got)
 		}
-		// Another machine's clock may be a little ahead.
+		// A token that was issued 2 seconds in the future is served, because machines'
+		// clocks may differ by up to 3 seconds.
 		inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.Issued = time.Now().Add(2 * time.Second) })
 		p.MustToken(cookie, 0)
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)

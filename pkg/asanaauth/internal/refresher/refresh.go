@@ -82,8 +82,8 @@ func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 
 // step does the next step of a refresh. It returns one of the following:
 //   - The row whose token the caller gets, and no error.
-//   - The row with which refresh must continue, and row.ErrChanged. If the row was deleted,
-//     the result is nil.
+//   - The row with which refresh must continue, and row.ErrChanged. If the row was
+//     deleted, the result is nil.
 //   - The row as it was last seen, or nil, and another error. The row's token may still be
 //     usable.
 func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
@@ -118,9 +118,9 @@ func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.
 	return h.request(ctx)
 }
 
-// checkClientID returns Misconfigured if the grant was issued to a different client id, for
-// example because a row was copied from staging to production. Asana would reject the grant
-// as invalid, and the connection would be marked as broken by mistake.
+// checkClientID returns Misconfigured if the grant was issued to a different client id,
+// for example because a row was copied from staging to production. Asana would reject the
+// grant as invalid, and the connection would be marked as broken by mistake.
 func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 	if !row.TraitsOf(hot.Kind).IsGrant || hot.ClientID == r.clientID {
 		return nil
@@ -130,10 +130,10 @@ func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 	return &asanaauth.Error{Kind: asanaauth.Misconfigured, Err: err}
 }
 
-// refuseDuringCoolDown returns TryAgain and the row, because no request may be sent to Asana
-// before wait has passed. If the caller is the first to report the token as refused,
-// refuseDuringCoolDown marks the token as refused. From then on, every caller must wait for
-// the refresh after the cool-down.
+// refuseDuringCoolDown returns TryAgain and the row, because no request may be sent to
+// Asana before wait has passed. If the caller is the first to report the token as
+// refused, refuseDuringCoolDown marks the token as refused. From then on, every caller
+// must wait for the refresh after the cool-down.
 func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p Policy, wait time.Duration) (*store.Hot, error) {
 	if p.isFirstReport(hot) {
 		ctx, cancel := r.rows.WithTimeout(ctx, row.SaveReserve)
@@ -156,10 +156,10 @@ func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p 
 	return hot, row.TryAgain(wait, errors.New("cooling down"))
 }
 
-// serveDuringRefresh is called while another caller refreshes the connection. It returns hot
-// if hot's token is usable. Otherwise, it waits for 100 to 400 ms, but not longer than left,
-// the remaining time of the lease. It then reads the row again, and returns the row and
-// row.ErrChanged.
+// serveDuringRefresh is called while another caller refreshes the connection. It returns
+// hot if hot's token is usable. Otherwise, it waits for 100 to 400 ms, but not longer
+// than left, the remaining time of the lease. It then reads the row again, and returns
+// the row and row.ErrChanged.
 func (r *Refresher) serveDuringRefresh(ctx context.Context, hot *store.Hot, p Policy, left time.Duration) (*store.Hot, error) {
 	if p.isUsable(hot, r.rows.Now()) {
 		return hot, nil

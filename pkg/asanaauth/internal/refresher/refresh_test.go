@@ -23,7 +23,8 @@ func TestARefreshCostsOneReadAndTwoWrites(t *testing.T) {
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Member)
 		time.Sleep(50 * time.Minute)
-		// A process that has served a call has the keyring in memory.
+		// Read the keyring first. Later calls in the same process find the keyring in
+		// memory.
 		if _, err := p.Keys.Ring(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -45,8 +46,8 @@ func TestARefreshCostsOneReadAndTwoWrites(t *testing.T) {
 	})
 }
 
-// While a process has the lease, others wait. So everything that can be slow comes before
-// the lease.
+// Other callers wait while a process has the lease. Therefore, the process must fetch the
+// data keys and the client secrets, which can be slow, before it takes the lease.
 func TestTheLeaseIsTakenWhenEverythingIsReady(t *testing.T) {
 	for name, unavailable := range map[string]func(*authtest.Installation){
 		"keys": func(inst *authtest.Installation) {
@@ -67,7 +68,8 @@ func TestTheLeaseIsTakenWhenEverythingIsReady(t *testing.T) {
 	}
 }
 
-// Two callers refresh at once, and one takes the lease. The other gets the old token.
+// If two callers refresh at the same time, one caller takes the lease. The other caller
+// gets the old token while that token is still valid.
 func TestOthersGetTheOldTokenWhileItIsValid(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -84,7 +86,7 @@ func TestOthersGetTheOldTokenWhileItIsValid(t *testing.T) {
 			t.Errorf("the other caller waited %v although its token is valid", took)
 		}
 		if !other.Access.Equal(old.Access) || other.ExpiresIn != 119*time.Second {
-			t.Errorf("the other caller got another token, or one that expires in %v", other.ExpiresIn)
+			t.Errorf("the other caller got a token that expires in %v, want the old token", other.ExpiresIn)
 		}
 		if (<-holder).Access.Equal(old.Access) {
 			t.Error("the holder got the old token")
@@ -106,7 +108,7 @@ func TestAnOldSessionDoesNotGetTheTokenOfANewConsent(t *testing.T) {
 	})
 }
 
-func TestAConnectionThatIsGoneMustBeReconnected(t *testing.T) {
+func TestAConnectionThatWasDeletedMustBeReconnected(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Rows.Edit(cookie.Reveal(), leasedUntil(5*time.Second))
 		go func() {
@@ -148,8 +150,8 @@ func TestAnotherClientIDChangesNothing(t *testing.T) {
 	})
 }
 
-// A call ends within the 28 seconds of its function, even if it must also revoke tokens
-// that it cannot save.
+// A call must end before its Lambda function times out after 28 seconds. This is also
+// true if the call must revoke tokens that it cannot save.
 func TestACallEndsBeforeItsFunction(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)

@@ -15,9 +15,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// These tests report that Asana rejected an access token.
+// In these tests, a caller reports that Asana rejected an access token with a 401
+// response.
 
-// reported runs a test in which a person has signed in and has a token, old.
+// reported runs a test that begins with a person who has signed in. old is the person's
+// access token.
 func reported(t *testing.T, f func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token)) {
 	t.Helper()
 	bubble(t, func(t *testing.T) {
@@ -27,12 +29,12 @@ func reported(t *testing.T, f func(t *testing.T, inst *authtest.Installation, co
 	})
 }
 
-// mustReport reports a token and returns the new one.
+// mustReport reports a token as refused and returns the new token.
 func mustReport(t *testing.T, p *authtest.Process, cookie secret.String, old token.Token) token.Token {
 	t.Helper()
 	got, err := p.Refused(cookie, old)
 	if err != nil || got.Access.Equal(old.Access) {
-		t.Fatalf("got the reported token, or %v", err)
+		t.Fatalf("got the reported token or the error %v, want a new token", err)
 	}
 	return got
 }
@@ -70,7 +72,8 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 		if !errors.As(err, &e) || e.RetryAfter != 20*time.Second {
 			t.Errorf("RetryAfter of %v, want 20s", err)
 		}
-		// No caller gets the reported token, and no caller causes an earlier refresh.
+		// During the 30 seconds, no caller gets the reported token, and no caller causes a
+		// refresh.
 		_, err = inst.Process().Token(cookie, 0)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		_, err = p.Refused(cookie, first)
@@ -84,8 +87,8 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 	})
 }
 
-// A report within the 30 seconds causes a refresh after them. That refresh begins the
-// next 30 seconds.
+// A report within 30 seconds after the last report causes a refresh when the 30 seconds
+// have passed. The next 30 seconds begin with that refresh.
 func TestADelayedReportCounts(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		p := inst.Process()
@@ -125,8 +128,8 @@ func TestFiftyReportsMakeOneRequest(t *testing.T) {
 	})
 }
 
-// Other callers do not get a token that one caller reported, neither during the refresh nor
-// after it failed.
+// If one caller reports a token, no other caller gets that token. This is true during the
+// refresh, and also if the refresh fails.
 func TestAReportedTokenIsHandedOutToNoCaller(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Status: 503, Before: func(*http.Request) {
@@ -146,8 +149,8 @@ func TestAReportedTokenIsHandedOutToNoCaller(t *testing.T) {
 	})
 }
 
-// A report during another caller's refresh waits for that refresh, although the reported
-// token has not expired.
+// A caller that reports a token during another caller's refresh waits for the refresh. It
+// does not get the reported token, although that token has not expired.
 func TestAReportDuringARefreshWaits(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		time.Sleep(58 * time.Minute)

@@ -47,13 +47,14 @@ func TestATokenRequestHasEightSeconds(t *testing.T) {
 	})
 }
 
-// useSecondSecret makes Asana accept only the second client secret.
+// useSecondSecret changes the app at Asana, so that Asana accepts only the second client
+// secret.
 func useSecondSecret(inst *authtest.Installation) {
 	inst.App(func(a *asanatest.App) { a.ClientSecret, a.NextClientSecret = authtest.NextSecret, "" })
 }
 
-// If Asana rejects the cached client secret, the secret is fetched again, and the same
-// refresh uses the new one.
+// If Asana rejects the cached client secret, the refresh fetches the client secrets again
+// and succeeds with the new one.
 func TestAReplacedClientSecretIsFetchedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

@@ -29,9 +29,9 @@ var ErrOtherEpoch = errors.New("disconnected by another caller")
 var errLater = errors.New("the revocation must wait")
 
 // Revoke disconnects a connection if its row still has hot's epoch. It marks the row as
-// revoking, which ends every session and erases the access token. It then takes the lease,
-// revokes the refresh token at Asana, and replaces the rows with a tombstone. If the row is
-// already marked as revoking, Revoke skips the first step.
+// revoking, which ends every session and erases the access token. It then takes the
+// lease, revokes the refresh token at Asana, and replaces the rows with a tombstone. If
+// the row is already marked as revoking, Revoke skips the first step.
 //
 // If Revoke cannot revoke the token before ctx's deadline, the connection stays revoking,
 // and Revoke returns no error.
@@ -112,11 +112,11 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 	return next, err
 }
 
-// revokeStep does the next step for a revoking row. revoked reports whether Asana confirmed
-// the revocation. err is one of the following:
+// revokeStep does the next step for a revoking row. revoked reports whether Asana
+// confirmed the revocation. err is one of the following:
 //   - It is nil if the tombstone is written.
-//   - It is row.ErrChanged if the caller must continue with the row next. If next is nil, the
-//     caller must read the row again.
+//   - It is row.ErrChanged if the caller must continue with the row next. If next is nil,
+//     the caller must read the row again.
 //   - It is errLater if the connection cannot be revoked now.
 func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked bool, next *store.Hot, err error) {
 	now := r.rows.Now()
@@ -147,8 +147,8 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 	return h.revokeAndErase(ctx)
 }
 
-// changedAfter returns row.ErrChanged if err is nil, and errLater otherwise. err is the result
-// of a wait.
+// changedAfter returns row.ErrChanged if err is nil, and errLater otherwise. err is the
+// result of a wait.
 func changedAfter(err error) error {
 	if err != nil {
 		return errLater
@@ -186,8 +186,8 @@ func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.
 }
 
 // revoke asks Asana to revoke a refresh token (RFC 7009). If refresh is zero, or if the
-// revocation could end another connection in this table, revoke sends no request and returns
-// false.
+// revocation could end another connection in this table, revoke sends no request and
+// returns false.
 func (h *holder) revoke(ctx context.Context, refresh secret.String) (revoked bool, err error) {
 	if refresh.IsZero() {
 		return false, nil
@@ -215,8 +215,9 @@ func (h *holder) revocationFailed(ctx context.Context, err error) {
 }
 
 // isGrantShared reports whether another active or broken connection in this table has a
-// grant for the same Asana user and client id. A revocation could also end that grant: Asana
-// does not document whether a revocation ends one token or the user's whole consent.
+// grant for the same Asana user and client id. A revocation could also end that grant:
+// Asana does not document whether a revocation ends one token or the user's whole
+// consent.
 func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, error) {
 	cursor := ""
 	for {
@@ -251,9 +252,9 @@ func isSharedWith(other, hot *store.Hot) bool {
 		len(other.Refresh) > 0 && (other.Status == row.Active || other.Status == row.Broken)
 }
 
-// erase replaces the connection's rows with a tombstone, if the hot row still has the grant
-// that was revoked. If the row has another grant, that grant was not revoked, and erase
-// returns row.ErrChanged and the row.
+// erase replaces the connection's rows with a tombstone, if the hot row still has the
+// grant that was revoked. If the row has another grant, that grant was not revoked, and
+// erase returns row.ErrChanged and the row.
 func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
 	ctx, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()

@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Package connection tests the results of Disconnect. These tests are about failures
-// between the steps of Revoke.
+// These tests are about failures between the steps of Revoke. The tests in package
+// connection check the results of Disconnect.
 
 var (
 	revoked = connection.Disconnection{Status: asanaauth.Disconnected, Revoked: true}
@@ -44,8 +44,9 @@ func TestTheMarkIsTriedAgain(t *testing.T) {
 	}
 }
 
-// The mark is saved, its response is lost, and a holder's write changes the row before
-// the mark is tried again.
+// The write that marks the row as revoking succeeds, but its response is lost. A holder's
+// write changes the row before the first write is repeated. Revoke must still recognise
+// its own write.
 func TestTheMarkIsRecognisedInAChangedRow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -66,9 +67,9 @@ func TestTheMarkIsRecognisedInAChangedRow(t *testing.T) {
 	})
 }
 
-// An attacker who changes a sealed refresh token in the table cannot prevent the erasure
-// of the connection.
-func TestATokenThatDoesNotOpenIsErased(t *testing.T) {
+// If an attacker changes a sealed refresh token in the table, the token cannot be opened,
+// but the connection is still erased.
+func TestATokenThatCannotBeOpenedIsErased(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
@@ -82,16 +83,17 @@ func TestATokenThatDoesNotOpenIsErased(t *testing.T) {
 	})
 }
 
-// A process with an old keyring does not know the newest key. It must not erase a token
-// that can be revoked with that key.
-func TestATokenUnderAnUnknownKeyIsNotErased(t *testing.T) {
+// A process with an old keyring cannot open a token that is sealed with the newest key.
+// The process must not erase such a token, because a process with the new keyring can
+// revoke it.
+func TestATokenSealedWithAnUnknownKeyIsNotErased(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		other, cookie := p.SignIn(asanatest.Guest), p.SignIn(asanatest.Member)
 		inst.RotateKey()
-		// p reads the keyring because of an unknown key id, and then not again for ten
-		// seconds.
+		// An unknown key id makes p read the keyring again. For the next ten seconds, p
+		// does not repeat that read.
 		inst.Rows.Edit(other.Reveal(), func(hot *store.Hot) { hot.Access = append(secret.Sealed{}, hot.Access...); hot.Access[1] ^= 0x55 })
 		p.Token(other, 0)
 		inst.RotateKey()
@@ -104,8 +106,8 @@ func TestATokenUnderAnUnknownKeyIsNotErased(t *testing.T) {
 	})
 }
 
-// A pointer to a connection of another user, or of another app, does not count as the
-// user's connection.
+// An attacker writes a pointer from the user to a connection that belongs to another user
+// or app. The forged pointer must not prevent the revocation.
 func TestAForgedPointerDoesNotPreventARevocation(t *testing.T) {
 	for name, change := range map[string]func(*store.Hot){
 		"another user": func(*store.Hot) {},
@@ -125,8 +127,9 @@ func TestAForgedPointerDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// otherConnection writes a connection of another owner and the same user.
-func otherConnection(inst *authtest.Installation, clientID string) {
+// addConnection writes a connection into the table that has the same user and another
+// owner.
+func addConnection(inst *authtest.Installation, clientID string) {
 	owner := store.HashText("another owner")
 	id := store.ConnectionID(owner, asanatest.Member, string(asanaauth.OAuth))
 	inst.Rows.Forge(
@@ -144,7 +147,7 @@ func TestAConnectionOfAnotherAppDoesNotPreventARevocation(t *testing.T) {
 				inst := authtest.New(t)
 				p := inst.Process()
 				cookie := p.SignIn(asanatest.Member)
-				otherConnection(inst, clientID)
+				addConnection(inst, clientID)
 				d, err := p.Disconnect(cookie)
 				wantDisconnection(t, d, err, want)
 			})
@@ -152,8 +155,8 @@ func TestAConnectionOfAnotherAppDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// A cool-down that comes from a report does not delay a disconnection, because Asana can be
-// asked.
+// A cool-down that a report of a refused token caused does not delay a disconnection,
+// because the limit applies only to refreshes.
 func TestAReportDoesNotDelayADisconnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

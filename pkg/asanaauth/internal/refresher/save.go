@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// save writes new tokens into the row. The row must still have the grant and the generation
-// that were sent, but h's lease may have expired. save keeps all other changes in the row.
-// callerEnd is the caller's deadline.
+// save writes new tokens into the row. The row must still have the grant and the
+// generation that were sent, but h's lease may have expired. save keeps all other changes
+// in the row. callerEnd is the caller's deadline.
 func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.Time) (*store.Hot, error) {
 	saving, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()
@@ -82,9 +82,9 @@ func (h *holder) auditRefreshed(ctx context.Context, now *store.Hot, recovered b
 }
 
 // failedSave handles tokens that could not be saved. If Asana did not rotate the refresh
-// token, no token is lost, and the caller gets the new access token. If Asana did rotate the
-// refresh token, the new refresh token is lost. failedSave then raises an alarm and returns
-// err.
+// token, no token is lost, and the caller gets the new access token. If Asana did rotate
+// the refresh token, the new refresh token is lost. failedSave then raises an alarm and
+// returns err.
 func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asana.Tokens, err error) (*store.Hot, error) {
 	if !tokens.Refresh.IsZero() && !tokens.Refresh.Equal(h.refreshToken) {
 		h.rows.Alarm(ctx, row.AlarmUnsaved, unsaved.Connection, err)
@@ -95,11 +95,11 @@ func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asan
 	return unsaved, nil
 }
 
-// revokeOrphaned handles new tokens that cannot be saved because the row has another grant.
-// If the connection was disconnected, revokeOrphaned revokes the tokens. If the person
-// connected again, or another holder refreshed, revokeOrphaned discards the tokens, because
-// a revocation could end the grant in the row. current is the row as it is now, or nil if
-// the row was deleted.
+// revokeOrphaned handles new tokens that cannot be saved because the row has another
+// grant. If the connection was disconnected, revokeOrphaned revokes the tokens. If the
+// person connected again, or another holder refreshed, revokeOrphaned discards the
+// tokens, because a revocation could end the grant in the row. current is the row as it
+// is now, or nil if the row was deleted.
 func (h *holder) revokeOrphaned(ctx context.Context, current *store.Hot, tokens asana.Tokens, callerEnd time.Time) {
 	if current != nil && current.Status != row.Disconnected {
 		return

@@ -15,7 +15,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// editInRequest changes the hot row while Asana processes a refresh request.
+// editInRequest changes the hot row while Asana processes the next refresh request.
 func editInRequest(inst *authtest.Installation, cookie secret.String, change func(*store.Hot)) {
 	inst.InRequest(refreshGrant, func() { inst.Rows.Edit(cookie.Reveal(), change) })
 }
@@ -101,8 +101,8 @@ func TestALostAnswerToTheSaveIsRecognised(t *testing.T) {
 	})
 }
 
-// failedSave makes the table unavailable while Asana processes the refresh request, and
-// checks that the old row stays.
+// failedSave refreshes a token, and makes the table unavailable while Asana processes the
+// request. It checks that the row does not change.
 func failedSave(t *testing.T, inst *authtest.Installation, cookie secret.String) (expiresIn time.Duration, err error) {
 	t.Helper()
 	before := inst.Rows.Hot(cookie.Reveal())
@@ -123,7 +123,7 @@ func failedSave(t *testing.T, inst *authtest.Installation, cookie secret.String)
 	return got.ExpiresIn, err
 }
 
-func TestATokenThatCouldNotBeSavedIsHandedOut(t *testing.T) {
+func TestATokenThatCouldNotBeSavedIsReturned(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		if expiresIn, err := failedSave(t, inst, cookie); err != nil || expiresIn < 59*time.Minute {
 			t.Errorf("got a token that expires in %v, %v; want the new one", expiresIn, err)
@@ -178,7 +178,7 @@ func TestAResponseWithoutExpiryCountsAnHour(t *testing.T) {
 	})
 }
 
-func TestAKeptRefreshTokenIsSealedUnderThePrimaryKey(t *testing.T) {
+func TestARefreshTokenThatStaysIsSealedWithThePrimaryKey(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		primary := inst.RotateKey()
 		inst.Process().MustToken(cookie, 0)

@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// simAsana is Asana as one process sees it, with faults. It checks each request, and
-// records the tokens in the responses.
+// simAsana is the HTTP transport between one process and Asana. It adds faults, checks
+// each request, and records the tokens in the responses.
 type simAsana struct{ p *simProcess }
 
 // simRequest is one request to Asana.
@@ -28,7 +28,7 @@ type simRequest struct {
 	body    []byte
 	path    string
 	refresh string // the refresh token in the request
-	applied bool   // the request reached Asana
+	applied bool   // whether the request reached Asana
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -65,9 +65,10 @@ func (a simAsana) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (q *simRequest) isRefresh() bool { return q.path == authtest.TokenPath && q.refresh != "" }
 
-// begin checks three invariants. No request with the same refresh token is in progress,
-// unless its holder is dead or stalled. A refresh has enough of its lease left. No grant
-// is revoked that an active connection uses.
+// begin checks three invariants. No other request with the same refresh token is in
+// progress, unless the holder that sent it is dead or stalled. When a refresh request is
+// sent, its lease lasts long enough. A grant is not revoked while an active connection
+// uses the grant.
 func (q *simRequest) begin() {
 	s := q.s
 	s.mu.Lock()
@@ -104,7 +105,7 @@ func (q *simRequest) end() {
 	}
 }
 
-// responseLost records that the process does not know what Asana did.
+// responseLost records that the process does not know whether Asana processed the request.
 func (q *simRequest) responseLost() {
 	q.s.mu.Lock()
 	defer q.s.mu.Unlock()
@@ -117,7 +118,8 @@ func (q *simRequest) wait(low, high time.Duration) error {
 	return trueTime.Sleep(q.r.Context(), q.c.random.between(low, high))
 }
 
-// outcome draws whether the request reaches Asana, and what its response is.
+// outcome chooses at random whether the request reaches Asana, and which response the
+// process gets.
 func (q *simRequest) outcome() (*http.Response, error) {
 	r := q.c.random
 	ch, ok := q.s.faults()
@@ -152,8 +154,8 @@ func (q *simRequest) outcome() (*http.Response, error) {
 	return resp, q.wait(10*time.Millisecond, 300*time.Millisecond)
 }
 
-// perhapsApplied handles a request whose caller no longer waits. The request may reach
-// Asana.
+// perhapsApplied handles a request whose caller no longer waits for the response. In half
+// of the cases, the request still reaches Asana.
 func (q *simRequest) perhapsApplied() (*http.Response, error) {
 	if q.c.random.happens(0.5) {
 		q.apply()
@@ -161,7 +163,7 @@ func (q *simRequest) perhapsApplied() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// refused handles a request that has no effect at Asana. Its response is some error.
+// refused handles a request that has no effect at Asana. The process gets a random error.
 func (q *simRequest) refused() (*http.Response, error) {
 	switch q.c.random.intN(6) {
 	case 0:
@@ -179,12 +181,13 @@ func (q *simRequest) refused() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// lost handles a request whose response is lost. The request may be lost too.
+// lost handles a request whose response is lost. Sometimes, the request itself is lost
+// too.
 func (q *simRequest) lost() (*http.Response, error) {
 	if q.c.random.happens(0.7) {
 		q.apply()
 	}
-	defer q.responseLost() // also if the response is a 200 that cannot be read
+	defer q.responseLost() // even if the process gets a 200 response that cannot be read
 	switch q.c.random.intN(3) {
 	case 0:
 		return q.response(http.StatusBadGateway, "", nil), nil
@@ -194,8 +197,8 @@ func (q *simRequest) lost() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// stalled handles a request whose process is suspended, before or after the request
-// reaches Asana. When the process continues, the response may arrive although the
+// stalled handles a request whose process is suspended before or after the request
+// reaches Asana. When the process continues, it may get the response although the
 // deadline has passed.
 func (q *simRequest) stalled() (*http.Response, error) {
 	var resp *http.Response

@@ -11,11 +11,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// caller makes eight calls, one after another.
+// caller makes eight calls in sequence.
 type caller struct {
 	s      *sim
 	random *random
-	last   map[string]token.Token // by cookie: the last token that the caller got
+	last   map[string]token.Token // the last token that the caller got, by cookie
 }
 
 func (a *caller) run() {
@@ -30,8 +30,8 @@ func (a *caller) run() {
 	}
 }
 
-// sleepUntil waits until a time since the start of the run, so that all callers act at
-// once.
+// sleepUntil waits until the time at after the start of the run. With sleepUntil, all
+// callers act at the same time.
 func (a *caller) sleepUntil(at time.Duration) {
 	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the clock of a synctest bubble starts then
 	if wait := time.Until(began.Add(at)); wait > 0 {
@@ -64,16 +64,17 @@ func (a *caller) act() {
 		s.tally("left")
 		ctx, cancel := context.WithCancel(s.t.Context())
 		leaves := time.AfterFunc(r.between(0, 5*time.Second), cancel)
-		s.ask(ctx, p, session, token.Request{})
+		s.requestToken(ctx, p, session, token.Request{})
 		leaves.Stop()
 		cancel()
 	default:
-		a.ask(p, session)
+		a.requestToken(p, session)
 	}
 }
 
-// ask asks for a token, and may report the caller's last token as rejected.
-func (a *caller) ask(p *simProcess, session simSession) {
+// requestToken requests a token with a random MinTTL. It may also report the caller's
+// last token as rejected.
+func (a *caller) requestToken(p *simProcess, session simSession) {
 	s := a.s
 	r := token.Request{MinTTL: []time.Duration{0, 30 * time.Second, 300 * time.Second}[a.random.intN(3)]}
 	last, ok := a.last[session.cookie.Reveal()]
@@ -81,14 +82,14 @@ func (a *caller) ask(p *simProcess, session simSession) {
 		s.tally("reported")
 		r.Refused = last.Access
 	}
-	got, err := s.ask(s.t.Context(), p, session, r)
+	got, err := s.requestToken(s.t.Context(), p, session, r)
 	if err == nil {
 		a.last[session.cookie.Reveal()] = got
 	}
 }
 
-// ask asks for a token as a frontend does, and checks the response.
-func (s *sim) ask(ctx context.Context, p *simProcess, session simSession, r token.Request) (token.Token, error) {
+// requestToken requests a token as a frontend does, and checks the result.
+func (s *sim) requestToken(ctx context.Context, p *simProcess, session simSession, r token.Request) (token.Token, error) {
 	ctx, cancel := s.boundedCall(ctx, p)
 	defer cancel()
 	s.tally("asked")
@@ -135,8 +136,8 @@ func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r toke
 	}
 }
 
-// checkError checks an error that a caller got. A run without faults has no errors,
-// unless a token is reported too soon after another one.
+// checkError checks an error that a caller got. In a run without faults, the only error is
+// TryAgain, when a caller reports a token too soon after the last report.
 func (s *sim) checkError(session simSession, err error) {
 	kind := asanaauth.KindOf(err)
 	tooSoon := kind == asanaauth.TryAgain && time.Since(s.hotOf(session.gid).RefusedAt) < 33*time.Second
@@ -149,7 +150,7 @@ func (s *sim) checkError(session simSession, err error) {
 	}
 }
 
-// signIn signs a person in, if no fault prevents it.
+// signIn tries to sign a person in. A fault can make the sign-in fail.
 func (s *sim) signIn(p *simProcess, gid string) {
 	ctx := s.call(s.t.Context(), p)
 	attempt, err := p.Authorizer.Authorize(ctx, login.AuthorizeRequest{})
@@ -206,7 +207,7 @@ func (s *sim) disconnect(p *simProcess, session simSession) {
 	s.revoked = append(s.revoked, erased.family)
 }
 
-// deauthorise removes the app in Asana's settings, as a person does.
+// deauthorise removes the app in a person's Asana settings.
 func (s *sim) deauthorise(gid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

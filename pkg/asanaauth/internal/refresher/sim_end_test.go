@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// run plays the run. It returns how often each event happened.
+// run runs the simulation. It returns how many times each event happened.
 func (s *sim) run() map[string]int {
 	for _, gid := range []string{asanatest.Member, asanatest.Guest}[:1+s.random.intN(2)] {
 		s.signIn(s.processes[0], gid)
@@ -34,9 +34,9 @@ func (s *sim) setFaultless(faultless bool) {
 	s.faultless = faultless
 }
 
-// finish checks what must hold when the faults have ended.
+// finish checks the invariants that must hold after the faults have ended.
 func (s *sim) finish() {
-	s.process() // all others may be dead
+	s.process() // start one more process, because all others may be dead
 	processes := slices.Clone(s.processes)
 	for _, p := range processes {
 		if err := p.Tokens.Wait(s.t.Context()); err != nil {
@@ -67,7 +67,7 @@ func (s *sim) checkService(processes []*simProcess) {
 				continue
 			}
 			hot := s.hotOf(session.gid)
-			_, err := s.ask(s.t.Context(), p, session, token.Request{})
+			_, err := s.requestToken(s.t.Context(), p, session, token.Request{})
 			switch {
 			case hot.Epoch != session.epoch:
 				if asanaauth.KindOf(err) != asanaauth.Unauthenticated {
@@ -86,7 +86,8 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 	case hot == nil:
 		return
 	case hot.Lease != "" && hot.Status == row.Active:
-		// Without a session, no later caller removes the lease.
+		// A lease must be gone only if a session exists, because otherwise no later caller
+		// removes an expired lease.
 		if slices.ContainsFunc(s.sessions, func(x simSession) bool { return x.epoch == hot.Epoch }) {
 			s.violation("a lease is left")
 		}
@@ -103,8 +104,9 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 	}
 }
 
-// checkRevoked checks that Asana accepts no token of a consent that was reported as
-// revoked, except for tokens that no process can have known.
+// checkRevoked checks a consent whose revocation was reported to a caller. Asana must
+// accept none of its tokens, except tokens whose responses were lost before any process
+// got them.
 func (s *sim) checkRevoked(family string) {
 	for value, r := range s.refresh {
 		if r.family != family {

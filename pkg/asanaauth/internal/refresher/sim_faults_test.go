@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// chances has the probability of each fault, for each operation. It also has the
-// probabilities of what callers do besides asking for a token.
+// chances contains the probability of each fault, for one operation. It also contains the
+// probabilities of the callers' actions other than requesting a token.
 type chances struct {
 	asanaRefuses, asanaLoses, asanaSlow, asanaStalls                   float64
 	readFails, writeFails, writeIsLost, tableSlow, tableStalls         float64
@@ -21,8 +21,8 @@ func (c chances) isZero() bool { return c == chances{} }
 // hasStalls reports whether calls may take longer than their deadline.
 func (c chances) hasStalls() bool { return c.tableStalls+c.asanaStalls > 0 }
 
-// drawChances draws the faults of a run. Some runs have faults of one kind only, which
-// shows what that fault causes.
+// drawChances chooses a run's faults at random. Some runs have only one kind of fault, so
+// that a failure shows which fault caused it.
 func drawChances(r *random) chances {
 	c := chances{callerLeaves: 0.1, callerDisconnects: 0.02, callerSignsIn: 0.02, personDeauthorises: 0.005}
 	switch r.intN(14) {
@@ -41,7 +41,7 @@ func drawChances(r *random) chances {
 		c.tableStalls, c.asanaStalls, c.asanaSlow = 0.15, 0.2, 0.4
 	case 9:
 		c.processDies, c.asanaSlow = 0.03, 0.1
-	case 10, 11: // holders that continue while the next holder's request is in progress
+	case 10, 11: // stalled holders, which continue while the next holder's request is in progress
 		return chances{asanaStalls: 0.4, asanaSlow: 0.7}
 	default:
 		c.asanaRefuses, c.asanaLoses, c.asanaSlow, c.asanaStalls = 0.05, 0.05, 0.05, 0.03
@@ -51,8 +51,9 @@ func drawChances(r *random) chances {
 	return c
 }
 
-// random is the random source of one call or one process. Each has its own, so that a run
-// does not depend on the order of the draws. It is safe for concurrent use.
+// random is the random source of one call or one process. Each call and each process has
+// its own source, so that a run does not depend on the order of goroutines. A random is
+// safe for concurrent use.
 type random struct {
 	mu sync.Mutex
 	r  *rand.Rand
@@ -81,7 +82,7 @@ func (r *random) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(r.r.Int64N(int64(high-low)))
 }
 
-// Read implements [io.Reader], for the processes.
+// Read implements [io.Reader]. Processes use r as their source of random bytes.
 func (r *random) Read(b []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,12 +16,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// These tests repeat mistakes that the simulation found.
+// Each of these tests reproduces a bug that the simulation found.
 
-// The response to the write of the status broken was lost, and so the alarm about a lost
-// token was not raised. The alarm must be raised even if the table stays down.
+// The write that marks a connection as broken succeeds, but its response is lost. The
+// alarm about the lost token must be raised nevertheless, even if the table stays down.
 func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
-	for name, times := range map[string]int{"the answer is lost": 1, "the table stays down": 1000} {
+	for name, times := range map[string]int{"the response is lost": 1, "the table stays down": 1000} {
 		t.Run(name, func(t *testing.T) {
 			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 				inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.OutcomeUnknown = true })
@@ -42,8 +42,9 @@ func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	}
 }
 
-// During a refresh, the person connects again and disconnects that connection. Then the
-// refresh fails. It must not return the token of the row with which it began.
+// During a refresh, the person connects again and then disconnects. After that, the
+// refresh fails. The call must not return the token in the row that it read before the
+// refresh.
 func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -60,12 +61,13 @@ func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
 }
 
 // A holder stalls past the end of its lease, so two holders send the same refresh token.
-// If Asana ends a consent whose rotated token is used again, the token that was saved no
-// longer works. That must be reported as a lost token, not as an ordinary rejection.
+// If Asana ends a consent when a rotated token is used again, the saved token no longer
+// works. The connection must be reported with a lost token, and not as rejected for an
+// unknown reason.
 func TestATokenSentTwiceIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		stalls stalls
-		fault  asanatest.Fault // of the second holder's request
+		fault  asanatest.Fault // the fault for the second holder's request
 	}{
 		"after Asana responded":     {stalls{after: 18 * time.Second}, asanatest.Fault{AnswerDelay: 5 * time.Second}},
 		"before Asana was asked":    {stalls{before: 18 * time.Second}, asanatest.Fault{}},
@@ -107,8 +109,8 @@ func TestATokenSentTwiceIsRemembered(t *testing.T) {
 	}
 }
 
-// stalls is the transport of a process that is suspended before its requests, or after
-// their responses.
+// stalls is an HTTP transport that simulates a suspended process. The process is
+// suspended before it sends a request, or after Asana's response.
 type stalls struct {
 	next          http.RoundTripper
 	before, after time.Duration

@@ -10,7 +10,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// simProcess is a process with a clock of its own. It may die.
+// simProcess is a process that has its own clock and can die.
 type simProcess struct {
 	*authtest.Process
 	s     *sim
@@ -19,7 +19,8 @@ type simProcess struct {
 	dead  bool
 }
 
-// process starts a process. Clocks differ by less than the clock skew of 3 seconds.
+// process starts a process. The processes' clocks differ by less than the clock skew of 3
+// seconds.
 func (s *sim) process() *simProcess {
 	p := &simProcess{s: s, name: len(s.processes)}
 	r := newRandom(s.seed, 1<<32+uint64(p.name))
@@ -58,7 +59,8 @@ func (p *simProcess) isDead() bool {
 	return p.dead
 }
 
-// die ends the process. Its later requests do not arrive, and its results are ignored.
+// die ends the process. Requests that the process sends afterwards do not reach Asana or
+// the table, and its results are ignored.
 func (p *simProcess) die() {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
@@ -75,16 +77,16 @@ func (s *sim) call(ctx context.Context, p *simProcess) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// boundedCall is call with the deadline of a caller.
+// boundedCall is like call, but the context also has the deadline of a caller.
 func (s *sim) boundedCall(ctx context.Context, p *simProcess) (context.Context, context.CancelFunc) {
 	return p.clock.WithDeadline(s.call(ctx, p), p.clock.Now().Add(row.CallerTime))
 }
 
-// simClock is a clock that is ahead of the true time. The deadlines of its contexts use
-// this clock too.
+// simClock is a clock that is ahead of the true time. Contexts from WithDeadline report
+// deadlines in this clock's time.
 type simClock struct{ ahead time.Duration }
 
-// trueTime is the clock of the simulation itself.
+// trueTime is the clock that the simulation itself uses.
 var trueTime simClock
 
 // Now implements [asanaauth.Clock].
@@ -101,7 +103,7 @@ func (k simClock) WithDeadline(ctx context.Context, at time.Time) (context.Conte
 	return shifted{inner, k.ahead}, cancel
 }
 
-// shifted is a context whose Deadline is a time of another clock.
+// shifted is a context that reports its deadline in the time of a different clock.
 type shifted struct {
 	context.Context
 	by time.Duration
@@ -112,7 +114,7 @@ func (c shifted) Deadline() (time.Time, bool) {
 	return at.Add(c.by), ok
 }
 
-// simLog counts the alarms of processes that are not dead.
+// simLog counts the alarms that a process raises before it dies.
 type simLog struct{ p *simProcess }
 
 func (l simLog) Enabled(context.Context, slog.Level) bool { return true }

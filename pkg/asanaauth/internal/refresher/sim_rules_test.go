@@ -19,7 +19,7 @@ type hotWrite struct {
 }
 
 // checkWrite checks a write of a hot row. was is the old row, or nil if the row is new.
-// The caller has locked s.mu.
+// is is the new row. The caller must hold s.mu.
 func (s *sim) checkWrite(c *simCall, was, is *store.Hot) {
 	w := hotWrite{c: c, was: was, is: is, conn: s.conn(is.Connection)}
 	if w.first = was == nil; w.first {
@@ -60,8 +60,8 @@ func (s *sim) noteAccess(w hotWrite) {
 	}
 }
 
-// checkLease checks that no caller takes the lease of a holder that may still be working,
-// takes a lease during a cool-down, or takes one for a fresh token.
+// checkLease checks when a caller takes a lease. The previous lease's holder must be dead
+// or finished, no cool-down may be in progress, and the token must not be fresh.
 func (s *sim) checkLease(w hotWrite) {
 	if w.is.Lease == w.was.Lease {
 		return
@@ -96,10 +96,10 @@ func (s *sim) checkLease(w hotWrite) {
 	w.conn.leases++
 }
 
-// holds reports whether the row has the call's lease.
+// holds reports whether the row contains the lease that the call took.
 func (c *simCall) holds(hot *store.Hot) bool { return c.leased != nil && c.leased.Lease == hot.Lease }
 
-// checkConsent checks that a consent saves the tokens that were issued for the person's
+// checkConsent checks that a sign-in saves the tokens that Asana issued for the person's
 // code.
 func (s *sim) checkConsent(w hotWrite) {
 	w.conn.consent = s.writes
@@ -127,11 +127,11 @@ func (s *sim) checkErasure(w hotWrite) {
 	}
 }
 
-// checkTokens checks that tokens change only together with the grant, and only to tokens
-// that were issued for the row's refresh token.
+// checkTokens checks that tokens change only together with the grant. The new tokens must
+// be those that Asana issued for the row's refresh token.
 func (s *sim) checkTokens(w hotWrite) {
 	if w.isRefresh == "" {
-		s.violation("a row that is %s has no refresh token any more", w.is.Status)
+		s.violation("a row with the status %s no longer has a refresh token", w.is.Status)
 	}
 	if (w.isAccess != "") != (w.is.Status == row.Active) {
 		s.violation("a row that is %s has an access token: %v", w.is.Status, w.isAccess != "")
@@ -158,8 +158,9 @@ func (s *sim) checkTokens(w hotWrite) {
 	}
 }
 
-// checkStatus checks that a connection becomes active only with new tokens, broken only
-// with a reason, and revoking only with a new epoch.
+// checkStatus checks changes of the status. A connection that becomes active must have
+// new tokens, a connection that becomes broken must have a reason, and a connection that
+// becomes revoking must have a new epoch.
 func (s *sim) checkStatus(w hotWrite) {
 	if w.is.Epoch != w.was.Epoch && !w.first {
 		s.ended[w.was.Epoch] = s.writes
@@ -181,9 +182,9 @@ func (s *sim) checkStatus(w hotWrite) {
 	}
 }
 
-// checkBreak checks that only the holder of the lease marks a connection as broken, and
-// only after Asana rejected its refresh token. That token must have been revoked, or the
-// token that replaced it lost.
+// checkBreak checks that only the lease's holder marks a connection as broken, and only
+// after Asana rejected the refresh token. The rejected token must have been revoked, or
+// the token that replaced it must have been lost.
 func (s *sim) checkBreak(w hotWrite) {
 	s.count["broken"]++
 	r := s.refresh[w.wasRefresh]
@@ -194,9 +195,9 @@ func (s *sim) checkBreak(w hotWrite) {
 		s.violation("a connection that was %s is broken, and Asana did not reject its token", w.was.Status)
 	case r.ended:
 	case r.lost == causeReused:
-		// The loss is reported if the holder can know it (TestATokenSentTwiceIsRemembered).
-		// A save resets OutcomeUnknown, so it is not reported if a stalled holder's request
-		// arrives after that save.
+		// The reason is ReasonLostToken only if the holder can know that a token was lost
+		// (see TestATokenSentTwiceIsRemembered). If a stalled holder's request arrives
+		// after a save, the holder cannot know, because the save reset OutcomeUnknown.
 		s.count[causeReused]++
 	case r.rotated && r.lost != "":
 		s.count["lost"]++

@@ -14,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// simTable is the table as one process sees it, with faults. It records what calls read,
+// simTable is the store that one process uses. It adds faults, records what calls read,
 // and checks each write of a hot row.
 type simTable struct{ p *simProcess }
 
@@ -58,7 +58,7 @@ func (t simTable) Write(ctx context.Context, changes ...store.Change) error {
 	return err
 }
 
-// write writes to the table and checks the changes of hot rows.
+// write writes the changes to the table, and checks each change to a hot row.
 func (s *sim) write(ctx context.Context, c *simCall, changes []store.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,14 +85,15 @@ func (s *sim) write(ctx context.Context, c *simCall, changes []store.Change) err
 	return err
 }
 
-// read records that the call has read hot rows of the table.
+// read records that a read of the call has reached the table. keys are the keys of the
+// read.
 func (c *simCall) read(s *sim, keys []store.Key) {
 	if slices.ContainsFunc(keys, isHotKey) {
 		c.reached = s.writes
 	}
 }
 
-// responded records that the call got the table's response.
+// responded records that the call has received the table's response.
 func (c *simCall) responded(err error) {
 	if err == nil || errors.Is(err, store.ErrConflict) {
 		c.seen = max(c.seen, c.reached)
@@ -103,8 +104,8 @@ func isHotKey(k store.Key) bool {
 	return strings.HasPrefix(k.PK, "c#") && strings.HasSuffix(k.SK, "#hot")
 }
 
-// fault waits before an operation, and draws its fault. It returns whether the operation
-// reaches the table, and the error that its caller gets.
+// fault waits before an operation, and chooses its fault at random. It returns whether the
+// operation reaches the table, and the error that the operation's caller gets.
 func (t simTable) fault(ctx context.Context, c *simCall, isWrite bool) (reaches bool, err error) {
 	p, s := t.p, t.p.s
 	if err := t.wait(ctx, c, time.Millisecond, 20*time.Millisecond); err != nil {
@@ -141,7 +142,7 @@ func (t simTable) fault(ctx context.Context, c *simCall, isWrite bool) (reaches 
 	return true, nil
 }
 
-// wait waits for a random time. If ctx ends meanwhile, it returns store.ErrUnavailable.
+// wait waits for a random time. If ctx ends first, wait returns store.ErrUnavailable.
 func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration) error {
 	if trueTime.Sleep(ctx, c.random.between(low, high)) == nil {
 		return nil
@@ -150,10 +151,10 @@ func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration)
 	return errors.Join(store.ErrUnavailable, ctx.Err())
 }
 
-// sealedField is a sealed field of a row.
+// sealedField identifies a sealed field, as a key in the cache of opened fields.
 type sealedField struct{ row, owner, field, sealed string }
 
-// open opens a field of a hot row.
+// open opens a sealed field in a hot row.
 func (s *sim) open(hot *store.Hot, field string, sealed secret.Sealed) string {
 	if len(sealed) == 0 {
 		return ""

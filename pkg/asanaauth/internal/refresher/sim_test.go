@@ -22,49 +22,66 @@ const (
 	simShards   = 4 // run in parallel
 )
 
-// TestSimulation runs the refresh protocol in many small worlds that are drawn from a
-// seed, and checks invariants in each.
+// TestSimulation runs the refresh protocol in many small simulated worlds, and checks
+// invariants in each. Each world is generated from a seed.
 //
-// The world of a run (sim_world_test.go) has one table, one offline Asana, and two or
-// more processes. The clocks of the processes differ by less than the clock skew, and
-// some processes join their callers. One or two persons have signed in. Three to eight
-// callers ask for tokens eight times each, most of them at the same moments, shortly
-// before the tokens expire. They also report tokens as rejected, leave while they wait,
-// disconnect, sign in again, and deauthorise the app (sim_callers_test.go). The lifetime
-// of tokens is drawn, and so is Asana's behaviour: whether it rotates, what it does if an
-// old token is used again, and how much a revocation ends.
+// The world of a run (sim_world_test.go) contains one table, one offline Asana, and two
+// or more processes. The clocks of the processes differ by less than the clock skew. In
+// some processes, callers share refreshes. One or two persons have signed in. Three to
+// eight callers request tokens eight times each, mostly at the same moments, shortly
+// before the tokens expire. The callers also report tokens as rejected, leave while they
+// wait, disconnect, sign in again, and deauthorise the app (sim_callers_test.go). The
+// lifetime of tokens is random. Asana's behaviour is random too: whether it rotates
+// refresh tokens, what happens if an old token is used again, and how much a revocation
+// ends.
 //
-// The faults of a run are of one kind or of all kinds, with a chance for each operation
+// A run has faults of one kind or of all kinds, with a probability for each operation
 // (sim_faults_test.go). Asana refuses requests, loses responses, or is slow. The table
 // fails reads, does not save, saves and loses the response, or is slow. A process stalls
 // for longer than its lease before or after an operation, or dies during the operation.
 // Two of fourteen runs have no fault.
 //
-// The invariants are checked in four places:
-//   - at the table, for each write of a hot row (sim_rules_test.go): the lease of a
-//     holder that may still be at work is not taken, and none is taken in a cool-down or
-//     for a fresh token; tokens change only to those that were issued for the row's refresh
-//     token; only the holder breaks a connection, and only if Asana rejected that token;
-//     a token is erased only after it was revoked; grant and generation never decrease.
-//   - at Asana, for each request (sim_asana_test.go): there are no two requests for one
-//     refresh token at a time, unless the first holder died or stalled; a request is
-//     sent with ten seconds of the lease left, and does not end because a caller leaves;
-//     no grant is revoked that an active connection uses.
-//   - for each response to a caller (sim_callers_test.go): the token is of that person,
-//     is saved, and was not removed or reported before the caller's last read; the
-//     session had not ended; the call ends in time; without faults there is no error.
-//   - at the end, without faults (sim_end_test.go): every process serves every active
-//     connection; no lease is left; of a consent that was reported as revoked, nothing
-//     is left at Asana; a lost token has raised an alarm; and in a run without any fault
-//     there were as many requests as leases and saves.
+// The invariants for each write of a hot row (sim_rules_test.go) are:
 //
-// A world is drawn from its seed only, and each call and each process draws from a
-// stream of its own. So a seed repeats a run, except for the order of goroutines that
-// wake up at the same nanosecond:
+//   - A lease is not taken while its holder may still be working, during a cool-down, or
+//     for a fresh token.
+//   - New tokens are only those that Asana issued for the row's refresh token.
+//   - Only the holder marks a connection as broken, and only if Asana rejected the
+//     refresh token.
+//   - A token is erased only after it was revoked.
+//   - Grant and generation never decrease.
+//
+// The invariants for each request to Asana (sim_asana_test.go) are:
+//
+//   - Two requests with the same refresh token are never in progress at the same time,
+//     unless the first holder died or stalled.
+//   - When a request is sent, the lease lasts for at least ten more seconds.
+//   - A request does not end because its caller leaves.
+//   - A grant is not revoked while an active connection uses the grant.
+//
+// The invariants for each response to a caller (sim_callers_test.go) are:
+//
+//   - The token belongs to the right person and is saved.
+//   - The token was not removed or reported before the caller's last read.
+//   - The session had not ended.
+//   - The call ends in time.
+//   - A run without faults has no errors.
+//
+// The invariants at the end of a run, after the faults have ended (sim_end_test.go), are:
+//
+//   - Every process returns a token for every active connection.
+//   - No lease is left in a row.
+//   - If a consent was reported as revoked, Asana accepts none of its tokens.
+//   - A lost token has raised an alarm.
+//   - In a run without faults, there were as many requests as leases and saves.
+//
+// A world is generated from its seed only. Each call and each process has its own stream
+// of random numbers. Therefore, a seed reproduces a run, except for the order of
+// goroutines that wake up at the same nanosecond:
 //
 //	go test ./pkg/asanaauth/internal/refresher -run TestSimulation -sim.runs 1 -sim.trace -sim.seed 1234
 //
-// If a seed finds a mistake, add a test that repeats it (sim_found_test.go).
+// If a seed finds a bug, add a test that reproduces the bug (sim_found_test.go).
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	runs := *simRuns
@@ -98,20 +115,22 @@ func TestSimulation(t *testing.T) {
 	if t.Failed() || runs < 100 {
 		return
 	}
-	for _, what := range worthSeeing {
+	for _, what := range requiredEvents {
 		if total[what] == 0 {
 			t.Errorf("never in %d runs: %s", runs, what)
 		}
 	}
 }
 
-// worthSeeing lists what must happen in some run. Otherwise the simulation proves nothing.
-var worthSeeing = []string{
+// requiredEvents lists the events that must happen in at least one run. If one of them
+// never happens, the simulation does not test the event.
+var requiredEvents = []string{
 	"asked", "handed out", "refreshed", "broken", "lost", "revoked", "dead holder's lease taken",
 	"left", "reported", "signed in again", "deauthorised", causeDied, causeLost, causeUnsaved, causeStalled,
 }
 
-// simulate plays the run of a seed. It returns how often each event happened.
+// simulate does the run that a seed generates. It returns how many times each event
+// happened.
 func simulate(t *testing.T, seed uint64) (count map[string]int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { count = newSim(t, seed).run() })

@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 )
 
-// apply sends the request to offline Asana and records its response.
+// apply sends the request to offline Asana and records the tokens in the response.
 func (q *simRequest) apply() *http.Response {
 	s := q.s
 	s.mu.Lock()
@@ -35,7 +35,7 @@ func (q *simRequest) apply() *http.Response {
 	return resp
 }
 
-// noteTokens records the tokens of a response.
+// noteTokens records the tokens in a response.
 func (q *simRequest) noteTokens(status int, body []byte) {
 	s := q.s
 	var tokens struct {
@@ -69,7 +69,7 @@ func (q *simRequest) noteTokens(status int, body []byte) {
 }
 
 // noteReuse records that Asana may have ended a whole consent because a rotated token was
-// used again. That is not a mistake if the reason for the second use was a lost response.
+// used again. The second use is not a bug if the response to the first use was lost.
 func (s *sim) noteReuse(old *refreshToken) {
 	if !old.rotated || old.lost == "" || !s.inst.Asana.Switches().ReuseRevokes {
 		return

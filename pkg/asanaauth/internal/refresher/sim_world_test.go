@@ -16,29 +16,29 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// sim is the world of one run, and what is known about it.
+// sim is the world of one run. It records the facts that the invariants need.
 type sim struct {
 	t        *testing.T
 	seed     uint64
 	inst     *authtest.Installation
 	random   *random
 	chances  chances
-	lifetime time.Duration // of access tokens
+	lifetime time.Duration // the lifetime of access tokens
 	rotates  bool
 	ring     *seal.Ring
 
 	mu        sync.Mutex // guards the fields below, the table and offline Asana
-	faultless bool       // faults have not begun, or have ended
-	writes    int        // counts the writes of hot rows
+	faultless bool       // whether operations have no faults at the moment
+	writes    int        // the number of writes of hot rows so far
 	calls     uint64
 	processes []*simProcess
 	sessions  []simSession
 	access    map[string]*accessToken
 	refresh   map[string]*refreshToken
-	ended     map[string]int           // by epoch: the write that ended it
-	leases    map[string]time.Duration // by lease: by how much its holder's clock is ahead
+	ended     map[string]int           // the number of the write that ended an epoch, by epoch
+	leases    map[string]time.Duration // how much the holder's clock is ahead, by lease
 	conns     map[string]*simConn
-	revoked   []string // the families of grants that were reported as revoked
+	revoked   []string // the families of refresh tokens whose revocation was reported
 	opened    map[sealedField]string
 	count     map[string]int
 	failures  int
@@ -49,27 +49,27 @@ type simSession struct {
 	gid, epoch string
 }
 
-// accessToken is what is known about an access token.
+// accessToken records the facts about an access token.
 type accessToken struct {
 	gid      string
-	from     string // the refresh token that it was issued for; empty: a code
+	from     string // the refresh token that it was issued for; empty if it was issued for a code
 	saved    bool
-	removed  int // the write that removed it from the row
-	reported int // the write that noted it as reported
+	removed  int // the number of the write that removed it from the row
+	reported int // the number of the write that marked it as refused
 }
 
-// refreshToken is what is known about a refresh token.
+// refreshToken records the facts about a refresh token.
 type refreshToken struct {
 	gid      string
-	family   string     // the first token of the consent
-	from     string     // the token that it replaced
-	rotated  bool       // Asana has replaced the token
-	ended    bool       // the token was revoked, or the person deauthorised the app
-	lost     string     // why the token that replaced it may be lost; empty: it cannot be lost
-	requests []*simCall // the requests with the token that are in progress
+	family   string     // the first refresh token of the same consent
+	from     string     // the refresh token that it replaced
+	rotated  bool       // whether Asana has replaced the token
+	ended    bool       // whether the token was revoked, or the person deauthorised the app
+	lost     string     // why the token's replacement may be lost; empty if it cannot be lost
+	requests []*simCall // calls with a request in progress that contains the token
 }
 
-// The reasons why a token may be lost.
+// The reasons why a new token may be lost.
 const (
 	causeDied    = "process died"
 	causeLost    = "response lost"
@@ -78,25 +78,25 @@ const (
 	causeReused  = "ended because an older token was used again"
 )
 
-// simConn is what is known about a connection.
+// simConn records the facts about a connection.
 type simConn struct {
 	leases, requests, saves int
-	consent                 int // the write of the last consent
+	consent                 int // the number of the write that saved the last consent
 	losses                  []*simCall
 	alarms                  int // how many alarms reported a lost token
 }
 
-// simCall is one call of a process. Its context has it.
+// simCall records the facts about one call in a process. The call's context carries it.
 type simCall struct {
 	p         *simProcess
 	id        uint64
 	random    *random
-	reached   int    // the last write of a hot row before the call's last read of one
-	seen      int    // the same, for reads whose response the call got
-	carried   string // the refresh token whose response the call has
+	reached   int    // the number of writes before the call's last read of a hot row
+	seen      int    // the same, for reads whose response the call received
+	carried   string // the refresh token in the last request whose response the call received
 	stalled   bool
-	disturbed bool            // an operation of the table failed or stalled
-	leased    *store.Hot      // the row whose lease the call took
+	disturbed bool            // whether an operation on the table failed or stalled
+	leased    *store.Hot      // the row that contains the lease which the call took
 	rejected  map[string]bool // refresh tokens that Asana rejected
 	revoked   map[string]bool // refresh tokens that Asana revoked
 	erased    string
@@ -166,12 +166,12 @@ func (s *sim) conn(id string) *simConn {
 	return s.conns[id]
 }
 
-// connectionID returns the id of the connection that a person made by signing in.
+// connectionID returns the id of the connection that a person makes by signing in.
 func connectionID(gid string) string {
 	return store.ConnectionID(store.HashText(row.SignInOwner(gid)), gid, string(asanaauth.OAuth))
 }
 
-// hotOf returns a person's hot row, or nil.
+// hotOf returns the hot row of a person's connection, or nil if the row is missing.
 func (s *sim) hotOf(gid string) *store.Hot { return s.hot(connectionID(gid)) }
 
 func (s *sim) hot(id string) *store.Hot {
@@ -183,14 +183,15 @@ func (s *sim) hot(id string) *store.Hot {
 	return row.Get[*store.Hot](rows, key)
 }
 
-// faults returns the chances of faults, or false while the run has no faults.
+// faults returns the probabilities of faults. It returns false while operations have no
+// faults.
 func (s *sim) faults() (chances, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.chances, !s.faultless
 }
 
-// stall suspends a call for longer than any caller waits for it.
+// stall suspends a call for longer than any caller waits.
 func (s *sim) stall(c *simCall) {
 	s.mu.Lock()
 	c.stalled = true
@@ -199,7 +200,7 @@ func (s *sim) stall(c *simCall) {
 	time.Sleep(c.random.between(2*time.Second, 22*time.Second))
 }
 
-// disturb records that the call may fail to save its response.
+// disturb records that the call may be unable to save the tokens in its response.
 func (s *sim) disturb(c *simCall, cause string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,7 +210,7 @@ func (s *sim) disturb(c *simCall, cause string) {
 	}
 }
 
-// mayBeLost records that the token that replaces a refresh token may be lost.
+// mayBeLost records that a refresh token's replacement may be lost.
 func (s *sim) mayBeLost(refresh, cause string) {
 	if r := s.refresh[refresh]; r != nil && r.lost == "" {
 		r.lost = cause

@@ -6,10 +6,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// The time limits in the protocol depend on each other. TestTimesFit checks that they fit. A
-// holder sends a request only if its lease lasts long enough for the request and the save. A
-// caller that finds a dead holder's lease can wait until the lease ends, and can still send
-// a request within the 30 seconds that API Gateway allows.
+// The time limits in the protocol depend on each other. TestTimesFit checks that they
+// fit. A holder sends a request only if its lease lasts long enough for the request and
+// the save. A caller that finds a dead holder's lease can wait until the lease ends, and
+// can still send a request within the 30 seconds that API Gateway allows.
 const (
 	leaseTime = 12 * time.Second
 	// leaseSeenTime is how long a process must have seen a lease before it treats the

@@ -8,8 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// If the times did not fit, a holder could ask Asana without time left to save the
-// response, or a dead holder could make the calls of all others fail.
+// TestTimesFit checks that the time limits fit together. Otherwise, a holder could send a
+// request to Asana and have no time left to save the response. Or one dead holder could
+// make all other callers time out.
 func TestTimesFit(t *testing.T) {
 	const (
 		withLease = row.RequestTime + 2*row.SaveReserve // to take the lease, and to save
@@ -26,6 +27,6 @@ func TestTimesFit(t *testing.T) {
 		t.Errorf("waiting for a dead lease and asking Asana take %v of a caller's %v", afterDead, row.CallerTime)
 	}
 	if row.CallerTime+row.SaveReserve > function {
-		t.Errorf("a call takes %v, and its last save %v, of a function's %v", row.CallerTime, row.SaveReserve, function)
+		t.Errorf("a call of %v and its last save of %v exceed the function's %v", row.CallerTime, row.SaveReserve, function)
 	}
 }

@@ -40,8 +40,8 @@ func New(c Config) (*Requests, error) {
 	return &Requests{c.Rows, c.Asana, c.Secrets}, nil
 }
 
-// Ready fetches the client secrets if none are in memory. Call Ready before a request whose
-// response must not be lost. Errors: TryAgain.
+// Ready fetches the client secrets if none are in memory. Call Ready before a request
+// whose response must not be lost. Errors: TryAgain.
 func (r *Requests) Ready(ctx context.Context) error {
 	if err := r.secrets.Ready(ctx); err != nil {
 		return row.TryAgain(0, err)
@@ -49,8 +49,8 @@ func (r *Requests) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Exchange exchanges an authorization code for tokens (RFC 6749 section 4.1.3). Errors: the
-// errors of [Requests.Refresh].
+// Exchange exchanges an authorization code for tokens (RFC 6749 section 4.1.3). Errors:
+// the errors of [Requests.Refresh].
 func (r *Requests) Exchange(ctx context.Context, code, verifier secret.String, redirectURI string) (asana.Tokens, error) {
 	var tokens asana.Tokens
 	err := r.withSecret(ctx, "", func(ctx context.Context, clientSecret secret.String) (err error) {
@@ -109,8 +109,8 @@ func (r *Requests) Introspect(ctx context.Context, token secret.String) (asana.I
 	return info, RateLimited(wrap("introspecting", err))
 }
 
-// Me returns an access token's user (GET /users/me). Errors: TryAgain if Asana's rate limit
-// is reached; AsanaUnavailable, also if Asana refuses the request.
+// Me returns an access token's user (GET /users/me). Errors: TryAgain if Asana's rate
+// limit is reached; AsanaUnavailable, also if Asana refuses the request.
 func (r *Requests) Me(ctx context.Context, access secret.String) (asana.User, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()

@@ -47,8 +47,8 @@ const (
 	AlarmUnseal         = "unseal_failed"          // a sealed field cannot be opened
 )
 
-// Alarm writes a log line that an operator must look at. template.yaml defines a metric for
-// each alarm. connection may be empty, and err may be nil.
+// Alarm writes a log line that an operator must look at. template.yaml defines a metric
+// for each alarm. connection may be empty, and err may be nil.
 func (t *Table) Alarm(ctx context.Context, name, connection string, err error) {
 	attrs := []slog.Attr{slog.String("alarm", name)}
 	if connection != "" {

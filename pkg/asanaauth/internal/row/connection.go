@@ -9,9 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Connection is an opened connection: its rows, as they were read and checked for one caller
-// and one request. A Connection does not show later changes, so open one for each request. It
-// is not safe for concurrent use.
+// Connection is an opened connection: its rows, as they were read and checked for one
+// caller and one request. A Connection does not show later changes, so open one for each
+// request. It is not safe for concurrent use.
 type Connection struct{ opened Opened }
 
 // ID returns the connection's id, which is also the ID in asanaauth.Details.
@@ -24,8 +24,8 @@ func (c *Connection) Kind() asanaauth.Kind { return asanaauth.Kind(c.opened.Hot.
 // disconnected connection.
 func (c *Connection) AsanaUser() string { return c.opened.Hot.AsanaGID }
 
-// Opened is the content of a [Connection]. Only packages in this module can access it, with
-// [Wrap] and [Unwrap].
+// Opened is the content of a [Connection]. Only packages in this module can access it,
+// with [Wrap] and [Unwrap].
 type Opened struct {
 	Hot    *store.Hot  // never nil
 	Cold   *store.Cold // nil for a tombstone, or if the row is missing
@@ -49,8 +49,8 @@ func Wrap(o Opened) *Connection {
 func Unwrap(c *Connection) *Opened { return &c.opened }
 
 // IDMatches reports whether a hot row's id matches its contents. The id is a hash of the
-// owner, the Asana user and the kind. If an attacker copies a row to another id, or changes
-// one of these three values, the id does not match.
+// owner, the Asana user and the kind. If an attacker copies a row to another id, or
+// changes one of these three values, the id does not match.
 func IDMatches(hot *store.Hot) bool {
 	return isGID(hot.AsanaGID) && store.ConnectionID(hot.Owner, hot.AsanaGID, hot.Kind) == hot.Connection
 }
@@ -75,12 +75,13 @@ func (o *Opened) IsConsistent() bool {
 // consistent. A read of several rows is not a snapshot.
 const maxReads = 3
 
-// Open reads and checks a connection. If owner is neither empty nor the connection's owner,
-// Open writes an audit line and returns NotFound. caller is the caller's name in audit lines.
+// Open reads and checks a connection. If owner is neither empty nor the connection's
+// owner, Open writes an audit line and returns NotFound. caller is the caller's name in
+// audit lines.
 //
-// If the cold row is missing or belongs to another consent, the connection is inconsistent.
-// An inconsistent connection can only be disconnected. Every other call with it returns
-// TryAgain.
+// If the cold row is missing or belongs to another consent, the connection is
+// inconsistent. An inconsistent connection can only be disconnected. Every other call
+// with it returns TryAgain.
 //
 // Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
 // if owner is not a valid name; TryAgain; Internal.
@@ -118,9 +119,10 @@ func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection,
 	}
 }
 
-// OpenMany reads and checks connections, and returns them by id. The opened connections use
-// the caller and the data keys of asking. OpenMany leaves out a connection if it is missing
-// or disconnected, if its id does not match its contents, or if its rows are inconsistent.
+// OpenMany reads and checks connections, and returns them by id. The opened connections
+// use the caller and the data keys of asking. OpenMany leaves out a connection if it is
+// missing or disconnected, if its id does not match its contents, or if its rows are
+// inconsistent.
 func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (map[string]*Connection, error) {
 	opened := map[string]*Connection{}
 	for range maxReads {

@@ -15,8 +15,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// withRows runs a test with an installation in which owners "one" and "two" have
-// connections, and the Rows of a process.
+// withRows runs a test with an installation that contains two connections, and with the
+// Rows of a process. The owners of the connections are "one" and "two". The parameters
+// one and two are the connections' ids.
 func withRows(t *testing.T, f func(t *testing.T, inst *authtest.Installation, rows *row.Rows, one, two string)) {
 	t.Helper()
 	t.Parallel()
@@ -72,8 +73,8 @@ func TestOpenRefusesMalformedIDs(t *testing.T) {
 	})
 }
 
-// An attacker who can write the table cannot turn one connection into another, because
-// the id then does not match the row's contents.
+// An attacker who can write the table cannot make one connection look like another,
+// because the row's id then does not match its contents.
 func TestOpenRefusesForgedRows(t *testing.T) {
 	for name, forge := range map[string]func(mine, victims *store.Hot) *store.Hot{
 		"another owner": func(mine, victims *store.Hot) *store.Hot { victims.Owner = mine.Owner; return victims },
@@ -104,7 +105,7 @@ func TestOpenRefusesForgedRows(t *testing.T) {
 
 func TestOpenReadsAgainUntilTheRowsAreConsistent(t *testing.T) {
 	for name, c := range map[string]struct {
-		fixedBefore int // the read before which the rows are fixed; 0: never
+		fixedBefore int // the rows become consistent before this read; 0: never
 		reads       int
 	}{
 		"fixed": {2, 2}, "too late": {4, 3}, "never": {0, 3},
@@ -132,7 +133,7 @@ func TestOpenReadsAgainUntilTheRowsAreConsistent(t *testing.T) {
 	}
 }
 
-// erase replaces a connection by a tombstone.
+// erase replaces a connection with a tombstone.
 func erase(t *testing.T, rows *row.Rows, hot *store.Hot) {
 	t.Helper()
 	err := rows.Update(t.Context(), row.Update{
@@ -183,7 +184,7 @@ func TestOpenMany(t *testing.T) {
 		if o := row.Unwrap(opened[two]); o.Caller != "caller" || o.Ring != row.Unwrap(asking).Ring || o.Session {
 			t.Errorf("opened %+v", o)
 		}
-		authtest.WantCount(t, "reads", inst.Table.Count("read"), 3) // only the inconsistent connection is read two more times
+		authtest.WantCount(t, "reads", inst.Table.Count("read"), 3) // one read of all connections, and two more of the inconsistent one
 		inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, authtest.ErrTableDown }
 		_, err = rows.OpenMany(t.Context(), asking, []string{two})
 		authtest.WantKind(t, err, asanaauth.TryAgain)

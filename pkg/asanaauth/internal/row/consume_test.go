@@ -13,7 +13,7 @@ import (
 
 var errSpent = errors.New("spent")
 
-// spent returns the marker that replaces a consumed row.
+// spent returns the marker row that replaces the row name when that row is consumed.
 func spent(name string) *store.UserPointer {
 	marker := pointer(name)
 	marker.Kind = "spent"
@@ -78,7 +78,7 @@ func TestInsertDoesNotReplace(t *testing.T) {
 func TestReplaceWritesOnce(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		known := x.known(keyA)[keyA]
-		x.change(keyA, "another's")
+		x.overwrite(keyA, "another's")
 		var conflict *store.Conflict
 		if err := x.table.Replace(t.Context(), known, spent("a")); !errors.As(err, &conflict) || conflict.Rows[keyA] == nil {
 			t.Errorf("got %v, want a conflict with the row that is there", err)
@@ -101,7 +101,8 @@ func TestUpdateHot(t *testing.T) {
 		if err != nil || written.Status != row.Broken || written.Rev != 2 || hot.Status != row.Active {
 			t.Errorf("got %+v, %v; the caller's row is %s", written, err, hot.Status)
 		}
-		// With an error it returns the row as last seen, not the one that was edited.
+		// With an error, UpdateHot returns the row as it was last seen, without the
+		// changes of edit.
 		seen, err := x.table.UpdateHot(t.Context(), written, func(now *store.Hot) error { now.Status = row.Revoking; return errSpent })
 		if !errors.Is(err, errSpent) || seen.Status != row.Broken {
 			t.Errorf("UpdateHot() = %+v, %v; want the row as it was, and errSpent", seen, err)

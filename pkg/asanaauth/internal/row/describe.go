@@ -31,8 +31,8 @@ func (r *Rows) Describe(ctx context.Context, c *Connection) (asanaauth.Details, 
 	return d, nil
 }
 
-// DetailsOf returns the details that are stored without being sealed. cold may be nil only if
-// hot is a tombstone.
+// DetailsOf returns the details that are stored without being sealed. cold may be nil
+// only if hot is a tombstone.
 func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 	d := asanaauth.Details{ID: hot.Connection, Kind: asanaauth.Kind(hot.Kind), Status: asanaauth.Status(hot.Status)}
 	if hot.Status == Disconnected {
@@ -54,8 +54,8 @@ func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 	return d
 }
 
-// Person is the sealed content of a cold row: the owner's name and the Asana user's profile.
-// A field is zero if its value is unknown.
+// Person is the sealed content of a cold row: the owner's name and the Asana user's
+// profile. A field is zero if its value is unknown.
 type Person struct {
 	Owner   secret.String
 	Name    secret.String

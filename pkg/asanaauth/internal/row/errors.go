@@ -29,9 +29,9 @@ var (
 // minRetryAfter is the minimum RetryAfter in a TryAgain error.
 const minRetryAfter = time.Second
 
-// TryAgain returns an error of kind [asanaauth.TryAgain]. after is how long the caller must
-// wait. A shorter time than one second counts as one second. err is the cause, for the log
-// only.
+// TryAgain returns an error of kind [asanaauth.TryAgain]. after is how long the caller
+// must wait. A shorter time than one second counts as one second. err is the cause, for
+// the log only.
 func TryAgain(after time.Duration, err error) *asanaauth.Error {
 	return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: max(after, minRetryAfter), Err: err}
 }
@@ -48,8 +48,9 @@ func ReconnectRequired(status string) error {
 	return &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: errors.New("the connection is " + status)}
 }
 
-// ErrorOf wraps an error from the store, the keyring or a context in an [*asanaauth.Error].
-// It returns err unchanged if err is nil or already wraps an [*asanaauth.Error].
+// ErrorOf wraps an error from the store, the keyring or a context in an
+// [*asanaauth.Error]. It returns err unchanged if err is nil or already wraps an
+// [*asanaauth.Error].
 func ErrorOf(err error) error {
 	var known *asanaauth.Error
 	var unavailable *keyring.UnavailableError
@@ -66,7 +67,8 @@ func ErrorOf(err error) error {
 	return &asanaauth.Error{Kind: asanaauth.Internal, Err: err}
 }
 
-// Missing returns an error that names a Config field if isMissing is true, and nil otherwise.
+// Missing returns an error that names a Config field if isMissing is true, and nil
+// otherwise.
 func Missing(isMissing bool, field string) error {
 	if isMissing {
 		return errors.New("asanaauth: " + field + " is missing")
@@ -75,7 +77,8 @@ func Missing(isMissing bool, field string) error {
 }
 
 // CodeExpired returns LinkExpired for a code that cannot be redeemed. The Detail does not
-// depend on the cause, so a caller cannot find out whether the code exists, or who owns it.
+// depend on the cause, so a caller cannot find out whether the code exists, or who owns
+// it.
 func CodeExpired(err error) error {
 	return &asanaauth.Error{
 		Kind: asanaauth.LinkExpired, Err: err,

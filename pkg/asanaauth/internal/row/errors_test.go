@@ -65,7 +65,8 @@ func TestErrorOfKeepsRetryAfter(t *testing.T) {
 	}
 }
 
-// The error must not show what is wrong with a code.
+// The Detail of CodeExpired must be the same for every cause, so that a caller cannot
+// find out whether a code exists.
 func TestCodeExpiredHasOneSentence(t *testing.T) {
 	var a, b *asanaauth.Error
 	if !errors.As(row.CodeExpired(errors.New("unknown")), &a) || !errors.As(row.CodeExpired(errors.New("spent")), &b) {

@@ -18,8 +18,8 @@ type Traits struct {
 	IsImported bool
 }
 
-// TraitsOf returns the traits of a kind. kind is the text that the row contains. An unknown
-// kind has no traits.
+// TraitsOf returns the traits of a kind. kind is the text that the row contains. An
+// unknown kind has no traits.
 func TraitsOf(kind string) Traits {
 	switch asanaauth.Kind(kind) {
 	case asanaauth.OAuth:

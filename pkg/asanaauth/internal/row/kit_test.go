@@ -13,7 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// fixture is a table in memory that can fail, with rows a and b, whose Kind is "old".
+// fixture is an in-memory table that can be made to fail. It contains the rows a and b,
+// whose Kind is "old".
 type fixture struct {
 	t      *testing.T
 	rows   *store.Memory // without faults
@@ -22,11 +23,11 @@ type fixture struct {
 	began  time.Time
 }
 
-// The keys of the rows.
+// The keys of the rows in tests.
 var (
 	keyA = pointer("a").Key()
 	keyB = pointer("b").Key()
-	keyC = pointer("c").Key() // this row is missing
+	keyC = pointer("c").Key() // a fixture does not contain this row
 )
 
 func pointer(name string) *store.UserPointer {
@@ -53,7 +54,7 @@ func withTable(t *testing.T, f func(t *testing.T, x *fixture)) {
 	})
 }
 
-// known returns rows as they are now.
+// known returns the current rows with the given keys.
 func (x *fixture) known(keys ...store.Key) store.Rows {
 	x.t.Helper()
 	rows, err := x.rows.Read(context.Background(), keys...)
@@ -63,7 +64,7 @@ func (x *fixture) known(keys ...store.Key) store.Rows {
 	return rows
 }
 
-// kind returns the Kind of a row as it is now, or "" if the row is missing.
+// kind returns the current Kind of a row, or "" if the row is missing.
 func (x *fixture) kind(key store.Key) string {
 	x.t.Helper()
 	if p := row.Get[*store.UserPointer](x.known(key), key); p != nil {
@@ -72,8 +73,8 @@ func (x *fixture) kind(key store.Key) string {
 	return ""
 }
 
-// change changes a row as another writer does.
-func (x *fixture) change(key store.Key, kind string) {
+// overwrite sets the Kind of a row, like another writer.
+func (x *fixture) overwrite(key store.Key, kind string) {
 	x.t.Helper()
 	p := row.Get[*store.UserPointer](x.known(key), key)
 	p.Kind = kind
@@ -82,7 +83,7 @@ func (x *fixture) change(key store.Key, kind string) {
 	}
 }
 
-// onWrite calls f before each write, with the number of the write, from 1.
+// onWrite calls f before each write. n is the number of the write, counted from 1.
 func (x *fixture) onWrite(f func(n int) (saved bool, err error)) {
 	var n atomic.Int32
 	x.faulty.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
@@ -93,7 +94,8 @@ func (x *fixture) onWrite(f func(n int) (saved bool, err error)) {
 	}
 }
 
-// appendNew is an edit that appends "+new" to the Kind of each row of the keys.
+// appendNew returns an edit function that appends "+new" to the Kind of the rows with
+// these keys.
 func appendNew(keys ...store.Key) func(context.Context, *row.Tx) error {
 	return func(_ context.Context, tx *row.Tx) error {
 		for _, key := range keys {
@@ -105,7 +107,7 @@ func appendNew(keys ...store.Key) func(context.Context, *row.Tx) error {
 	}
 }
 
-// counted counts the calls of an edit.
+// counted returns an edit function that calls edit and counts the calls in n.
 func counted(n *int, edit func(context.Context, *row.Tx) error) func(context.Context, *row.Tx) error {
 	return func(ctx context.Context, tx *row.Tx) error {
 		*n++
@@ -113,7 +115,8 @@ func counted(n *int, edit func(context.Context, *row.Tx) error) func(context.Con
 	}
 }
 
-// wantCounts checks the operations of the table.
+// wantCounts reports a test error unless the table has had these numbers of reads and
+// writes.
 func (x *fixture) wantCounts(reads, writes int) {
 	x.t.Helper()
 	if r, w := x.faulty.Count("read"), x.faulty.Count("write"); r != reads || w != writes {

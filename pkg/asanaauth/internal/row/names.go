@@ -12,8 +12,8 @@ const maxName = 256
 // signInPrefix is the prefix of the owner's name if a sign-in made the connection.
 const signInPrefix = "asana:"
 
-// SignInOwner returns the owner's name for a connection that a sign-in makes. gid identifies
-// the Asana user.
+// SignInOwner returns the owner's name for a connection that a sign-in makes. gid
+// identifies the Asana user.
 func SignInOwner(gid string) string { return signInPrefix + gid }
 
 // CheckOwner returns InvalidRequest unless name is 1 to 256 bytes of UTF-8 without control
@@ -25,8 +25,8 @@ func CheckOwner(name string) error {
 	return nil
 }
 
-// CheckNewOwner is like CheckOwner, but for the owner of a new link or import. It also rejects
-// a name that begins with "asana:", because that prefix is reserved for sign-in.
+// CheckNewOwner is like CheckOwner, but for the owner of a new link or import. It also
+// rejects a name that begins with "asana:", because that prefix is reserved for sign-in.
 func CheckNewOwner(name string) error {
 	if err := CheckOwner(name); err != nil {
 		return err

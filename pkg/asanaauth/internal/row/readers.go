@@ -34,9 +34,9 @@ func DismissReader(tx *Tx, connection string, workspaces []string) {
 }
 
 // Erase replaces a connection's hot row with a tombstone. It deletes the cold row and the
-// Asana user's pointer to the connection. If the connection is the reader of workspaces, it
-// also deletes their pointers. The caller must already have read the hot row, the cold row
-// and the user's pointer with tx.
+// Asana user's pointer to the connection. If the connection is the reader of workspaces,
+// it also deletes their pointers. The caller must already have read the hot row, the cold
+// row and the user's pointer with tx.
 func Erase(ctx context.Context, tx *Tx, hot *store.Hot) error {
 	coldKey := store.ColdKey(hot.Connection)
 	tx.Put(tombstone(hot, tx.table.Now()))

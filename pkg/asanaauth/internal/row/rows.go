@@ -25,8 +25,8 @@ type Config struct {
 	Log   *slog.Logger     // nil: nothing is logged
 }
 
-// Rows is a [Table] that also has the data keys, so that it can open and seal fields. It is
-// safe for concurrent use.
+// Rows is a [Table] that also has the data keys, so that it can open and seal fields. It
+// is safe for concurrent use.
 type Rows struct {
 	*Table
 	keys *keyring.Keyring
@@ -47,9 +47,9 @@ func (r *Rows) Ring(ctx context.Context) (*seal.Ring, error) {
 	return ring, ErrorOf(err)
 }
 
-// OpenField opens a sealed field. A field that this installation did not seal for this label
-// cannot be opened. In this case, OpenField raises the alarm unseal_failed. connection is the
-// connection that the alarm names, and may be empty.
+// OpenField opens a sealed field. A field that this installation did not seal for this
+// label cannot be opened. In this case, OpenField raises the alarm unseal_failed.
+// connection is the connection that the alarm names, and may be empty.
 //
 // Errors: Internal, wrapping [seal.ErrOpen], if the field cannot be opened; TryAgain.
 func (r *Rows) OpenField(ctx context.Context, ring *seal.Ring, connection string, l seal.Label, s secret.Sealed) (secret.String, error) {
@@ -94,9 +94,9 @@ func coldLabel(hot *store.Hot, field string) seal.Label {
 // TimeFact formats a time for the Facts in a [seal.Label], as milliseconds since 1970.
 func TimeFact(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// OpenAccess opens an active connection's access token. Call OpenAccess before you trust the
-// row, because the token in a forged row cannot be opened. Errors: ReconnectRequired if the
-// connection is not active; the errors of OpenField.
+// OpenAccess opens an active connection's access token. Call OpenAccess before you trust
+// the row, because the token in a forged row cannot be opened. Errors: ReconnectRequired
+// if the connection is not active; the errors of OpenField.
 func (r *Rows) OpenAccess(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
 	if hot.Status != Active || !IDMatches(hot) {
 		return secret.String{}, ReconnectRequired(hot.Status)
@@ -117,8 +117,8 @@ type Tokens struct {
 	ExpiresIn time.Duration // zero if Asana gave no expiry
 }
 
-// SetTokens seals t into a hot row and sets the row's times. issued is when Asana issued the
-// tokens.
+// SetTokens seals t into a hot row and sets the row's times. issued is when Asana issued
+// the tokens.
 func (r *Rows) SetTokens(ring *seal.Ring, hot *store.Hot, t Tokens, issued time.Time) error {
 	access, err := r.SealField(ring, hotLabel(hot, fieldAccess), t.Access)
 	if err != nil {

@@ -63,8 +63,8 @@ func NewTable(c TableConfig) (*Table, error) {
 	return t, nil
 }
 
-// Read returns the rows with the given keys. It leaves out missing rows. what describes the
-// rows in the error text "reading <what>".
+// Read returns the rows with the given keys. It leaves out missing rows. what describes
+// the rows in the error text "reading <what>".
 //
 // Errors: TryAgain, Internal.
 func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store.Rows, error) {
@@ -93,8 +93,8 @@ func (t *Table) Now() time.Time { return t.clock.Now() }
 // Sleep waits for d and returns nil. If ctx ends first, Sleep returns ctx's error.
 func (t *Table) Sleep(ctx context.Context, d time.Duration) error { return t.clock.Sleep(ctx, d) }
 
-// Pause sleeps for a random time between 100 and 400 ms. Callers use it between two reads of
-// the same row. If ctx ends first, Pause returns ctx's error.
+// Pause sleeps for a random time between 100 and 400 ms. Callers use it between two reads
+// of the same row. If ctx ends first, Pause returns ctx's error.
 func (t *Table) Pause(ctx context.Context) error { return t.PauseAtMost(ctx, pollMax) }
 
 // PauseAtMost is like Pause, but sleeps for at most d.
@@ -108,8 +108,8 @@ func (t *Table) WithTimeout(ctx context.Context, d time.Duration) (context.Conte
 	return t.clock.WithDeadline(ctx, t.Now().Add(d))
 }
 
-// Detach returns a context that has ctx's deadline and values, but is not cancelled when ctx
-// is cancelled.
+// Detach returns a context that has ctx's deadline and values, but is not cancelled when
+// ctx is cancelled.
 func (t *Table) Detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	return t.WithTimeout(context.WithoutCancel(ctx), t.Remaining(ctx))
 }
@@ -142,7 +142,8 @@ func (t *Table) RandomBytes(n int) ([]byte, error) {
 	return b, nil
 }
 
-// RandomID returns 64 random bits in hexadecimal, as the ID of a writer, a lease or an epoch.
+// RandomID returns 64 random bits in hexadecimal, as the ID of a writer, a lease or an
+// epoch.
 func (t *Table) RandomID() (string, error) {
 	b, err := t.RandomBytes(8)
 	return hex.EncodeToString(b), err

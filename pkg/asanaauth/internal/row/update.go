@@ -49,8 +49,8 @@ func (tx *Tx) Read(ctx context.Context, what string, keys ...store.Key) error {
 	return err
 }
 
-// Put writes a row. It replaces the row that was read under the same key. If no row was read
-// under that key, the row must be new.
+// Put writes a row. It replaces the row that was read under the same key. If no row was
+// read under that key, the row must be new.
 func (tx *Tx) Put(row store.Row) {
 	tx.changes = append(tx.changes, store.Put(row, store.RevOf(tx.rows[row.Key()]), tx.writer))
 }
@@ -66,12 +66,13 @@ func (tx *Tx) Delete(key store.Key) {
 // with the rows as they are now. If the write fails for a different reason, Update repeats
 // the same write until ctx ends.
 //
-// A write can succeed although its response is lost. Update recognises such a write, because
-// all tries of one Update use the same random writer ID. If a repeated write finds a row with
-// that writer ID, the store reports success (see [store.Refused]). If Update reads such a row
-// again, Update returns success too.
+// A write can succeed although its response is lost. Update recognises such a write,
+// because all tries of one Update use the same random writer ID. If a repeated write
+// finds a row with that writer ID, the store reports success (see [store.Refused]). If
+// Update reads such a row again, Update returns success too.
 //
-// Update does nothing if Edit makes no change. Errors: the errors of Edit; TryAgain, Internal.
+// Update does nothing if Edit makes no change. Errors: the errors of Edit; TryAgain,
+// Internal.
 func (t *Table) Update(ctx context.Context, u Update) error {
 	writer, err := t.RandomID()
 	if err != nil {
@@ -92,9 +93,9 @@ func (t *Table) Update(ctx context.Context, u Update) error {
 	}
 }
 
-// try calls Edit if necessary, and writes the changes once. If done is true, Update returns
-// err. If done is false, the try failed with err. If tx then has changes, the next try writes
-// the same changes. Otherwise, the next try calls Edit again.
+// try calls Edit if necessary, and writes the changes once. If done is true, Update
+// returns err. If done is false, the try failed with err. If tx then has changes, the
+// next try writes the same changes. Otherwise, the next try calls Edit again.
 func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error) {
 	if tx.rows == nil {
 		rows, err := t.Read(ctx, u.What, u.Keys...)
@@ -140,8 +141,8 @@ func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error
 var ErrChanged = errors.New("the row has changed")
 
 // UpdateHot changes a connection's hot row. hot is the row as the caller read it. edit
-// changes a copy of the current row. UpdateHot returns the row that it wrote. With an error,
-// UpdateHot returns the row as it was last seen, or nil if the row was deleted.
+// changes a copy of the current row. UpdateHot returns the row that it wrote. With an
+// error, UpdateHot returns the row as it was last seen, or nil if the row was deleted.
 //
 // Errors: the errors of edit; ErrChanged if the row was deleted; TryAgain, Internal.
 func (t *Table) UpdateHot(ctx context.Context, hot *store.Hot, edit func(row *store.Hot) error) (*store.Hot, error) {
@@ -187,8 +188,8 @@ func (t *Table) Insert(ctx context.Context, what string, row store.Row) error {
 	return nil
 }
 
-// Consume replaces a row that may be used only once with a marker row. If two callers consume
-// the same row, one of them gets errSpent. Errors: errSpent; TryAgain, Internal.
+// Consume replaces a row that may be used only once with a marker row. If two callers
+// consume the same row, one of them gets errSpent. Errors: errSpent; TryAgain, Internal.
 func (t *Table) Consume(ctx context.Context, what string, row, marker store.Row, errSpent error) error {
 	ctx, cancel := t.WithTimeout(ctx, SaveReserve)
 	defer cancel()

@@ -33,8 +33,8 @@ func TestUpdateReadsOnceAndWritesOnce(t *testing.T) {
 	}
 }
 
-// The write happened and its response was lost. The same changes are written again, and the
-// store recognises them.
+// A write succeeds, but its response is lost. Update repeats the write, and the store
+// recognises that the rows were already written.
 func TestUpdateRecognisesItsOwnChanges(t *testing.T) {
 	for name, keys := range map[string][]store.Key{"one row": {keyA}, "several rows": {keyA, keyB}} {
 		t.Run(name, func(t *testing.T) {
@@ -53,13 +53,13 @@ func TestUpdateRecognisesItsOwnChanges(t *testing.T) {
 	}
 }
 
-// The response was lost, and another writer changed one of the rows before the changes were
-// written again. The other row still shows that the write happened.
+// The response to a write is lost, and another writer changes one of the rows before
+// Update repeats the write. The other row still shows that the first write succeeded.
 func TestUpdateRecognisesItsOwnChangesInPart(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		x.onWrite(func(n int) (bool, error) {
 			if n == 2 {
-				x.change(keyA, "another's")
+				x.overwrite(keyA, "another's")
 			}
 			return true, authtest.FailIf(n == 1, authtest.ErrTableDown)
 		})
@@ -72,8 +72,8 @@ func TestUpdateRecognisesItsOwnChangesInPart(t *testing.T) {
 	})
 }
 
-// A store's client that repeats a request may report a conflict with its own write. The
-// rows are read again, and show that the write happened.
+// If a store's client repeats a request, the second request may conflict with the first
+// one. Update then reads the rows again, and finds that the first write succeeded.
 func TestUpdateRecognisesItsOwnRowsWhenItReadsThemAgain(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		edits := 0
@@ -97,7 +97,7 @@ func TestUpdateOfOneRowEditsTheRowThatCameFirst(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		x.onWrite(func(n int) (bool, error) {
 			if n == 1 {
-				x.change(keyA, "another's")
+				x.overwrite(keyA, "another's")
 			}
 			return true, nil
 		})
@@ -105,7 +105,7 @@ func TestUpdateOfOneRowEditsTheRowThatCameFirst(t *testing.T) {
 		if err := x.table.Update(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
-		x.wantCounts(0, 2) // the conflict has the row, so it is not read
+		x.wantCounts(0, 2) // the conflict error contains the row, so Update does not read it
 		x.wantKind(keyA, "another's+new")
 		if took := time.Since(x.began); took > 0 {
 			t.Errorf("waited %v, want 0", took)
@@ -128,8 +128,8 @@ func TestUpdateOfSeveralRowsReadsAllAgain(t *testing.T) {
 			withTable(t, func(t *testing.T, x *fixture) {
 				x.onWrite(func(n int) (bool, error) {
 					if n == 1 {
-						x.change(keyA, "another's")
-						x.change(keyB, "another's")
+						x.overwrite(keyA, "another's")
+						x.overwrite(keyB, "another's")
 					}
 					return true, nil
 				})
@@ -146,8 +146,8 @@ func TestUpdateOfSeveralRowsReadsAllAgain(t *testing.T) {
 	}
 }
 
-// If a row of Known was deleted meanwhile, the first try fails, and Edit is called
-// without the row.
+// If a row in Known has been deleted since it was read, the first try fails. Update then
+// calls Edit without the row.
 func TestUpdateOfARowThatIsGone(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		known := x.known(keyA)
@@ -197,7 +197,7 @@ func TestUpdateTries(t *testing.T) {
 		reads int
 	}{
 		"unavailable": {func(*fixture) error { return authtest.ErrTableDown }, 1},
-		"conflicts":   {func(x *fixture) error { x.change(keyA, "another's"); return nil }, 3},
+		"conflicts":   {func(x *fixture) error { x.overwrite(keyA, "another's"); return nil }, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withTable(t, func(t *testing.T, x *fixture) {
@@ -239,7 +239,7 @@ func TestUpdateTriesUntilTheContextEnds(t *testing.T) {
 	}
 }
 
-// A row that Edit reads belongs to the try. After a conflict, it is read again too.
+// If Edit reads more rows with Tx.Read, a conflict makes Edit read these rows again.
 func TestUpdateRepeatsAFurtherRead(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		reads := 0
@@ -263,8 +263,8 @@ func TestUpdateRepeatsAFurtherRead(t *testing.T) {
 	})
 }
 
-// Update repeats a write after an unknown error too, for example while a permission is
-// being changed. Otherwise a rotated token could be lost.
+// Update also repeats a write after an unknown error, for example while an operator
+// changes a permission. Otherwise, a rotated token could be lost.
 func TestUpdateRepeatsAWriteAfterAnyOtherError(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		failures := 3
