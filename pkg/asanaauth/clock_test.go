@@ -7,7 +7,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// With a monotonic reading, cached values would not age while a sandbox is frozen.
+// The system clock must not return a monotonic reading. Otherwise, cached values would not
+// age while a Lambda sandbox is frozen.
 func TestTheSystemClockIsTheWallClock(t *testing.T) {
 	t.Parallel()
 	if now := (asanaauth.SystemClock{}).Now(); strings.Contains(now.String(), "m=") {

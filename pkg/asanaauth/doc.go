@@ -32,8 +32,8 @@
 // deployment can serve all of them. Each way has an example below, which runs in memory.
 //
 // Sign-in is for apps whose users sign in with Asana. The app sends the browser to
-// /authorize, and Asana's callback starts a session. The app's frontend then calls /session
-// and /refresh. The owner is the Asana user. See Example (SignIn).
+// /authorize, and Asana's callback starts a session. The app's frontend then calls
+// /session and /refresh. The owner is the Asana user. See Example (SignIn).
 //
 // Links are for apps that have users of their own. The backend makes a link for a user,
 // and the user's browser returns from Asana with a connect code. When the backend redeems

@@ -31,7 +31,7 @@ const (
 )
 
 // exampleDeployment is a deployment in memory: a table, a local key in place of KMS, and
-// offline Asana. A Go backend on AWS gets the same methods from onaws.Open.
+// offline Asana. On AWS, onaws.Open returns a Deployment with the same methods.
 type exampleDeployment struct {
 	connections  *connection.Connections
 	tokens       *token.Tokens
@@ -101,7 +101,7 @@ func openExample() *exampleDeployment {
 	return d
 }
 
-// exampleSecret is a client secret that does not change.
+// exampleSecret is a source that always returns the same client secret.
 type exampleSecret string
 
 // ClientSecrets implements clientsecret.Source.
@@ -109,8 +109,8 @@ func (s exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(string(s))}, nil
 }
 
-// Browser returns the browser of a person: a client that keeps cookies and follows
-// redirects. At Asana's consent screen the person clicks Allow.
+// Browser returns an HTTP client that simulates a person's browser. It stores cookies and
+// follows redirects. On Asana's consent screen, it clicks Allow.
 func (d *exampleDeployment) Browser(person string) *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -124,7 +124,8 @@ type exampleBrowser struct {
 	person string // a gid
 }
 
-// RoundTrip implements http.RoundTripper. It sends each request to the host that it names.
+// RoundTrip implements http.RoundTripper. It passes each request to the handler for the
+// request's host.
 func (b exampleBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	switch origin := "https://" + r.URL.Host; {
@@ -149,7 +150,7 @@ func (b exampleBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// connectExample connects a person to an owner and returns the connection's id.
+// connectExample makes a connection between a person and an owner, and returns its id.
 func (d *exampleDeployment) connectExample(owner, person string) string {
 	ctx := context.Background()
 	l, err := d.Links().Create(ctx, link.Request{Owner: owner})

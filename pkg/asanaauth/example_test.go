@@ -15,14 +15,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A person signs in with Asana. The app sends the browser to /authorize. When the browser
-// is back, the app's frontend calls /session and /refresh with the session cookie. In a
-// real frontend these calls are fetch(url, {credentials: "include"}).
+// A person signs in with Asana. The app sends the person's browser to /authorize. When the
+// browser has returned, the app's frontend calls /session and /refresh with the session
+// cookie. A real frontend uses fetch(url, {credentials: "include"}) for these calls.
 func Example_signIn() {
 	browser := openExample().Browser(asanatest.Member) // on AWS, the deployed functions
 
-	// Send the browser to /authorize. It goes to Asana's consent screen and to /callback,
-	// and comes back to your app.
+	// Send the browser to /authorize. The browser goes to Asana's consent screen, then to
+	// /callback, and then returns to your app.
 	resp, err := browser.Get("https://auth.example.com/authorize?return_to=https://app.example.com/done")
 	if err != nil {
 		log.Fatal(err)
@@ -30,7 +30,7 @@ func Example_signIn() {
 	resp.Body.Close()
 	fmt.Println("back at", resp.Request.URL.Host+resp.Request.URL.Path, resp.Request.URL.Query())
 
-	// Who is signed in?
+	// Find out who is signed in.
 	resp, err = browser.Get("https://auth.example.com/session")
 	if err != nil {
 		log.Fatal(err)
@@ -38,7 +38,7 @@ func Example_signIn() {
 	defer resp.Body.Close()
 	var session struct {
 		Name, Status string
-		AsanaUser    string `json:"asana_user"` // key your users by this gid
+		AsanaUser    string `json:"asana_user"` // use this gid as the key of your users
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&session); err != nil {
 		log.Fatal(err)
@@ -65,20 +65,20 @@ func Example_signIn() {
 	// Bearer true
 }
 
-// A backend connects one of its own users with a link. Backends in other languages send
-// POST /links and POST /connections.
+// A backend uses a link to connect one of its own users. A backend in another language
+// sends POST /links and POST /connections instead.
 func Example_link() {
 	backend := openExample() // on AWS: onaws.Open(ctx, onaws.Options{…})
 	ctx := context.Background()
 
-	// Ann is signed in to your app, as a user of your customer acme.
+	// Ann is signed in to your app. She works for your customer acme.
 	l, err := backend.Links().Create(ctx, link.Request{Owner: "acme", Person: "ann"})
 	if err != nil {
 		log.Fatal(err)
 	}
 
-	// Send her browser to the link. After the consent screen it comes back to your app
-	// with a connect code.
+	// Send Ann's browser to the link. After the consent screen, the browser returns to
+	// your app with a connect code.
 	resp, err := backend.Browser(asanatest.Member).Get(l.URL.Reveal())
 	if err != nil {
 		log.Fatal(err)
@@ -96,14 +96,15 @@ func Example_link() {
 		log.Fatal(err)
 	}
 
-	// Store details.ID with your user, and show whose Asana account was connected.
+	// Store details.ID in your user's record, and show whose Asana account was connected.
 	fmt.Println(details.Owner, details.Status, details.AttributedTo.Name.Reveal())
 	// Output: acme active Mia Member
 }
 
-// A backend imports a credential that was stored elsewhere: here the personal access token
-// of a bot. Asana verifies the credential before it is saved. Backends in other languages
-// send POST /connections. To import many, use the command "asanaauth import".
+// A backend imports a credential that was stored elsewhere, in this case a bot's personal
+// access token. Before the credential is saved, Asana must confirm that it is valid. A
+// backend in another language sends POST /connections instead. To import many
+// credentials, use the command "asanaauth import".
 func Example_import() {
 	backend := openExample()                                       // on AWS: onaws.Open(ctx, onaws.Options{…})
 	ctx := asanaauth.WithCaller(context.Background(), "migration") // for audit lines
@@ -115,10 +116,10 @@ func Example_import() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Asana attributes every action with this token to this user.
+	// Asana attributes every action with the imported token to this user.
 	fmt.Println(imported.Kind, imported.Status, imported.AttributedTo.Name.Reveal())
 
-	// Asana does not know this token, so nothing is saved.
+	// Asana does not know the next token, so nothing is saved.
 	_, err = backend.Connections().Import(ctx, connection.ImportRequest{
 		Owner: "acme", Kind: asanaauth.PersonalAccessToken, Token: secret.New("1/1200/unknown"),
 	})
@@ -131,14 +132,14 @@ func Example_import() {
 	// token-rejected inactive
 }
 
-// A Go backend calls Asana's API as the user of a connection. The client gets tokens,
-// refreshes them, and sends them only to Asana.
+// A Go backend calls Asana's API as the user of a connection. The HTTP client gets the
+// connection's token, refreshes it if necessary, and sends it only to Asana.
 func Example_goLibrary() {
 	backend := openExample() // on AWS: onaws.Open(ctx, onaws.Options{…})
 	ctx := context.Background()
-	defer backend.Tokens().Wait(ctx) // a refresh may still be saving its token
+	defer backend.Tokens().Wait(ctx) // a refresh may not have saved its token yet
 
-	id := backend.connectExample("acme", asanatest.Member) // you stored it with your user
+	id := backend.connectExample("acme", asanatest.Member) // your backend stored this id in the user's record
 
 	client := backend.Tokens().HTTPClient(id)
 	resp, err := client.Get("https://app.asana.com/api/1.0/users/me")
@@ -171,7 +172,8 @@ func Example_goLibrary() {
 	// reconnect-required
 }
 
-// Decide by the kind of an error. Only its Detail is for users.
+// Use the kind of an error to decide what to do. Of the error's texts, show only Detail to
+// users.
 func ExampleKindOf() {
 	backend := openExample()
 	id := backend.connectExample("acme", asanatest.Member)

@@ -14,24 +14,25 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Anyone who can only write the table gets no token. The tests of the files forge*_test.go
-// forge rows, ask for everything that a session can get, and check the responses.
+// The tests in the files forge*_test.go prove that an attacker who can only write the
+// table gets no token. They forge rows, request everything that a session can get, and
+// check the results.
 
 const (
 	victim   = asanatest.Member
 	attacker = asanatest.Guest
 )
 
-// results has everything that was returned for a cookie.
+// results collects everything that was returned for a cookie.
 type results struct {
 	errs  []error
 	texts []string
-	users []string // the gids of the access tokens' users
+	users []string // the gids of the users whose access tokens were returned
 }
 
-// askForEverything asks for everything with a cookie, in processes that have nothing in
-// memory.
-func askForEverything(inst *authtest.Installation, cookie secret.String) results {
+// requestEverything requests everything that the session of a cookie can get. It uses new
+// processes, which have nothing cached.
+func requestEverything(inst *authtest.Installation, cookie secret.String) results {
 	inst.T.Helper()
 	ctx := context.Background()
 	var l results
@@ -60,13 +61,13 @@ func askForEverything(inst *authtest.Installation, cookie secret.String) results
 	return l
 }
 
-// wantNothingOfTheVictim reports an error if the results or the log have anything of the
-// victim.
+// wantNothingOfTheVictim reports a test error if the results or the log contain the
+// victim's tokens or personal data.
 func wantNothingOfTheVictim(inst *authtest.Installation, l results) {
 	inst.T.Helper()
 	for _, gid := range l.users {
 		if gid != attacker {
-			inst.T.Errorf("a token of %q was returned", gid)
+			inst.T.Errorf("got a token of the user %q, want only the attacker's own", gid)
 		}
 	}
 	person := []string{"Mia", "mia@", "mia.png"}
@@ -74,7 +75,7 @@ func wantNothingOfTheVictim(inst *authtest.Installation, l results) {
 	for _, text := range l.texts {
 		for _, of := range append(secrets, person...) {
 			if strings.Contains(text, of) {
-				inst.T.Errorf("returned: %q", text)
+				inst.T.Errorf("got the victim's text %q", text)
 			}
 		}
 	}
@@ -85,17 +86,17 @@ func wantNothingOfTheVictim(inst *authtest.Installation, l results) {
 	}
 }
 
-// A forger changes rows of the attacker and of the victim, as an attacker does who can
-// write the table. It returns the cookie with which the attacker then asks.
+// A forger changes the attacker's or the victim's rows, like an attacker who can write the
+// table. It returns the cookie that the attacker uses afterwards.
 type forger func(inst *authtest.Installation, mine, victims secret.String) (cookie secret.String)
 
 type forgery struct {
 	forge forger
-	kind  asanaauth.ErrorKind // of every error; empty: some responses may have the attacker's own data
-	alarm bool                // the alarm unseal_failed must be raised
+	kind  asanaauth.ErrorKind // the kind of every error; empty if some calls may return the attacker's own data
+	alarm bool                // whether the alarm unseal_failed must be raised
 }
 
-// testForgeries checks that each forgery gets nothing of the victim.
+// testForgeries checks that no forgery reveals the victim's tokens or personal data.
 func testForgeries(t *testing.T, forgeries map[string]forgery) {
 	for name, f := range forgeries {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +104,7 @@ func testForgeries(t *testing.T, forgeries map[string]forgery) {
 				inst := authtest.New(t)
 				p := inst.Process()
 				victims, mine := p.SignIn(victim), p.SignIn(attacker)
-				l := askForEverything(inst, f.forge(inst, mine, victims))
+				l := requestEverything(inst, f.forge(inst, mine, victims))
 				wantNothingOfTheVictim(inst, l)
 				failures := 0
 				for _, err := range l.errs {
@@ -116,7 +117,7 @@ func testForgeries(t *testing.T, forgeries map[string]forgery) {
 					}
 				}
 				if failures == 0 {
-					t.Error("nothing was refused")
+					t.Error("got no error, want at least one")
 				}
 				if len(l.users) > 0 && f.kind != "" {
 					t.Error("a token was returned")
@@ -129,8 +130,9 @@ func testForgeries(t *testing.T, forgeries map[string]forgery) {
 	}
 }
 
-// newSession forges a session of the victim's connection under a cookie that the attacker
-// made up. The session has the attacker's proof, unless change replaces it.
+// newSession forges a session for the victim's connection, with a cookie that the
+// attacker made up. The forged row contains the proof from the attacker's own session,
+// unless change replaces the proof.
 func newSession(change func(row, victims *store.Session, hot *store.Hot)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		hot := inst.Rows.Hot(victims.Reveal())
@@ -143,7 +145,7 @@ func newSession(change func(row, victims *store.Session, hot *store.Hot)) forger
 	}
 }
 
-// mySession changes the row of the attacker's session.
+// mySession changes the row of the attacker's own session.
 func mySession(change func(row *store.Session, victims *store.Hot)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		row := inst.Rows.SessionRow(mine)
@@ -153,7 +155,7 @@ func mySession(change func(row *store.Session, victims *store.Hot)) forger {
 	}
 }
 
-// bothSessions changes the session rows of the attacker and the victim.
+// bothSessions changes the attacker's and the victim's session rows.
 func bothSessions(change func(mine, victims *store.Session)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		a, b := inst.Rows.SessionRow(mine), inst.Rows.SessionRow(victims)
@@ -163,7 +165,7 @@ func bothSessions(change func(mine, victims *store.Session)) forger {
 	}
 }
 
-// myEpoch writes another epoch into the attacker's session and connection.
+// myEpoch writes a different epoch into the attacker's session and connection.
 func myEpoch(epoch string) forger {
 	return func(inst *authtest.Installation, mine, _ secret.String) secret.String {
 		row, hot := inst.Rows.SessionRow(mine), inst.Rows.Hot(mine.Reveal())
@@ -207,7 +209,7 @@ func myHot(change func(mine, victims *store.Hot)) forger {
 	}
 }
 
-// swapHots writes both hot rows under each other's key.
+// swapHots stores each hot row under the key of the other.
 func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	a, b := inst.Rows.Hot(mine.Reveal()), inst.Rows.Hot(victims.Reveal())
 	a.Connection, b.Connection = b.Connection, a.Connection
@@ -215,8 +217,8 @@ func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.S
 	return mine
 }
 
-// takeOver copies the victim's connection to an owner of the attacker, under the id that
-// matches, and forges a session of the copy.
+// takeOver copies the victim's connection to an owner that the attacker controls. The
+// copy's id matches its contents. takeOver then forges a session for the copy.
 func takeOver(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	hot, cold, row := inst.Rows.Hot(victims.Reveal()), inst.Rows.Cold(victims.Reveal()), inst.Rows.SessionRow(mine)
 	hot.Owner = store.HashText("attacker")
@@ -253,8 +255,8 @@ func TestForgedHotRows(t *testing.T) {
 		"the victim's tokens, owner and gid": {myHot(func(m, v *store.Hot) {
 			m.Owner, m.AsanaGID, m.Access, m.Refresh = v.Owner, v.AsanaGID, v.Access, v.Refresh
 		}), kind, false},
-		"two rows swapped":                           {swapHots, kind, false},
-		"the victim's connection, of my own owner's": {takeOver, kind, true},
+		"two rows swapped": {swapHots, kind, false},
+		"the victim's connection, copied to my owner": {takeOver, kind, true},
 	})
 }
 
@@ -268,7 +270,7 @@ func myCold(change func(mine, victims *store.Cold)) forger {
 	}
 }
 
-// swapColds writes both cold rows under each other's key.
+// swapColds stores each cold row under the key of the other.
 func swapColds(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	a, b := inst.Rows.Cold(mine.Reveal()), inst.Rows.Cold(victims.Reveal())
 	a.Connection, b.Connection = b.Connection, a.Connection

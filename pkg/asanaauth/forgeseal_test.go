@@ -15,19 +15,20 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// wantNothing reports an error unless everything was refused with an error of the kind.
+// wantNothing reports a test error unless every call returned an error of the given kind.
 func wantNothing(inst *authtest.Installation, l results, kind asanaauth.ErrorKind) {
 	inst.T.Helper()
 	for _, err := range l.errs {
 		authtest.WantKind(inst.T, err, kind)
 	}
 	if len(l.texts) > 0 {
-		inst.T.Errorf("returned: %q", l.texts)
+		inst.T.Errorf("got %q, want nothing", l.texts)
 	}
 }
 
-// The label of a sealed field is part of the format of rows, because the next release
-// must open what this one seals. A field opens under its own label only.
+// The label of a sealed field is part of the rows' format, because the next release must
+// be able to open fields that this release sealed. A field cannot be opened with another
+// label.
 func TestTheLabelsOfSealedFields(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -78,7 +79,7 @@ func TestTheLabelsOfSealedFields(t *testing.T) {
 	})
 }
 
-// If a refresh token does not open, no lease is taken and no request is sent.
+// If a refresh token cannot be opened, the refresh takes no lease and sends no request.
 func TestAForgedRefreshTokenIsNotSent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -96,7 +97,7 @@ func TestAForgedRefreshTokenIsNotSent(t *testing.T) {
 	})
 }
 
-// A sealed field with a changed bit, or a shortened one, does not open.
+// A sealed field cannot be opened if one of its bits is changed or if it is shortened.
 func TestTamperedSeals(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -122,7 +123,8 @@ func TestTamperedSeals(t *testing.T) {
 	})
 }
 
-// A keyring that another key wrapped is rejected, whatever key its row names.
+// An attacker can write a keyring that is wrapped with their own key. Such a keyring is
+// rejected, even if its row names our key.
 func TestAForeignKeyring(t *testing.T) {
 	t.Parallel()
 	for _, named := range []string{"its own key", "our key"} {
@@ -135,9 +137,9 @@ func TestAForeignKeyring(t *testing.T) {
 
 				p := inst.Process()
 				_, err := p.Callback(p.Answer(p.Begin(), asanatest.Several))
-				authtest.WantKind(t, err, asanaauth.TryAgain) // because no field may be sealed under a key that an attacker knows
+				authtest.WantKind(t, err, asanaauth.TryAgain) // because no field may be sealed with a key that an attacker knows
 				authtest.WantCount(t, "exchanges", inst.Exchanges(), 1)
-				wantNothing(inst, askForEverything(inst, cookie), asanaauth.TryAgain)
+				wantNothing(inst, requestEverything(inst, cookie), asanaauth.TryAgain)
 				if inst.Log.Says("alarm", "kms_denied") == 0 {
 					t.Error("no alarm kms_denied")
 				}
@@ -152,9 +154,9 @@ func TestAForeignKeyring(t *testing.T) {
 	}
 }
 
-// foreignKeyring returns a keyring's row with data keys that the attacker knows, wrapped
-// by a key of the attacker. If underOurName is true, the row names the key of the real
-// keyring.
+// foreignKeyring returns a keyring row whose data keys are known to the attacker and
+// wrapped with the attacker's key. If underOurName is true, the row names the original
+// keyring's key instead of the attacker's key.
 func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.Keyring {
 	t.Helper()
 	ring, err := seal.NewRing(strings.NewReader(strings.Repeat("known to the attacker", 10)), authtest.Name, time.Now())
@@ -172,8 +174,8 @@ func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.K
 	return &row
 }
 
-// After a disconnect, an old session opens nothing. That holds even if the tombstone was
-// deleted and the person has connected again, and even if an attacker restores the old row.
+// After a disconnect, an attacker restores the old session's row. The old session must not
+// work, even if the tombstone was deleted and the person has connected again.
 func TestAnOldSessionOpensNothingAfterADisconnect(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ deleteTombstone, useNewEpoch bool }{
@@ -201,7 +203,7 @@ func TestAnOldSessionOpensNothingAfterADisconnect(t *testing.T) {
 					row.Epoch = inst.Rows.Hot(fresh.Reveal()).Epoch
 				}
 				inst.Rows.Forge(row)
-				wantNothing(inst, askForEverything(inst, old), asanaauth.Unauthenticated)
+				wantNothing(inst, requestEverything(inst, old), asanaauth.Unauthenticated)
 				p.MustToken(fresh, 0)
 			})
 		})

@@ -18,12 +18,13 @@ import (
 
 const module = "github.com/asanaauth/asanaauth/"
 
-// importRule says what a package may import. A pattern is an import path and everything
-// below it, or with a $ at the end that package alone; "~/" stands for this module.
+// importRule says what a package may import. Its fields contain patterns. A pattern is an
+// import path, and also matches all packages below that path. With a $ at the end, it
+// matches only the package itself. "~/" is short for the path of this module.
 type importRule struct {
 	pkg   string
-	may   []string // may be imported, besides the standard library; nil: anything
-	never []string // must not be linked, not even through other packages
+	may   []string // what the package may import besides the standard library; nil means anything
+	never []string // what the package must not link, even through other packages
 	why   string
 }
 
@@ -43,7 +44,7 @@ const (
 	strictJSON = "~/internal/strictjson$"
 )
 
-// our returns the patterns of packages below pkg/asanaauth.
+// our returns the patterns for packages below pkg/asanaauth.
 func our(names ...string) []string {
 	patterns := make([]string, len(names))
 	for i, name := range names {
@@ -52,30 +53,30 @@ func our(names ...string) []string {
 	return patterns
 }
 
-// rooms are the six packages that do the work, from the bottom up. A room may import
-// those before it.
+// rooms are the six packages that do the work. A room may import the rooms that come
+// before it in this list.
 var rooms = []string{"connection", "token", "membership", "session", "link", "login"}
 
-// nothing is the list of a package that imports only the standard library.
+// nothing is the value of may for a package that may import only the standard library.
 var nothing = []string{}
 
 func importRules() []importRule {
 	return slices.Concat(supportRules(), leafRules(), sharedRules(), roomRules(), outerRules())
 }
 
-// supportRules are about packages that users of the module do not see.
+// supportRules returns the rules for packages that users of the module cannot import.
 func supportRules() []importRule {
 	return []importRule{
 		{"~/internal/weburl$", nothing, []string{"~", anyAWS},
-			"every package that has to judge a URL may import it"},
+			"every package that checks URLs may import it"},
 		{"~/internal/strictjson$", nothing, []string{"~", anyAWS, "net/http"},
 			"every package that reads JSON from outside may import it"},
 		{"~/internal/version$", nothing, []string{"~", anyAWS, "net/http"},
 			"every function and the command link it"},
 		{"~/internal/env$", []string{webURL}, []string{"~/pkg", "~/functions", "~/cmd", anyAWS},
-			"functions and command read variables by the same rules, and link nothing else for it"},
+			"the functions and the command read variables by the same rules, and must not link anything else for that"},
 		{"~/internal/lambdahttp$", []string{awsLambda}, []string{"~", "net/http/httptest"},
-			"it knows nothing of this product, and ships no test code"},
+			"it is independent of this product, and contains no test code"},
 		{"~/internal/lambdatest$", nothing, []string{"~", anyAWS},
 			"it runs built functions, and shares no code with them"},
 		{"~/internal/awstest$", []string{awsSDK + "/aws", awsSDK + "/config", awsSDK + "/service"}, []string{"~"},
@@ -83,31 +84,32 @@ func supportRules() []importRule {
 	}
 }
 
-// leafRules are about the packages that the rooms import, and their adapters.
+// leafRules returns the rules for the packages that the rooms import, and for their
+// adapters.
 func leafRules() []importRule {
 	return []importRule{
 		{root, our("secret$"), []string{anyAWS, "net/http"},
-			"every room and every importer shares its types, so it depends on no room"},
+			"all rooms and all users share its types, so it must not depend on a room"},
 		{"~/pkg/asanaauth/secret$", nothing, []string{"~", anyAWS, "net/http"},
-			"every package holds secrets, so this one depends on none of them"},
+			"every package uses it, so it must not depend on any of them"},
 		{"~/pkg/asanaauth/store$", our("secret$"), []string{anyAWS, "net/http", root},
-			"what a row is does not depend on where it is kept"},
+			"the format of rows does not depend on the database"},
 		{"~/pkg/asanaauth/store/storetest$", append(our("secret$", "store$"), "github.com/google/go-cmp"), []string{anyAWS, root},
-			"the same suite tests every store, so it knows none of them"},
+			"the same suite tests every store, so it must not depend on any of them"},
 		{"~/pkg/asanaauth/store/dynamo$", append(our("secret$", "store$"), awsSDK+"/aws", dynamoDB, smithy), []string{kmsClient, smClient, root},
 			"code that reads the table must not be able to unwrap the keys to it"},
 		{"~/pkg/asanaauth/store/bolt$", append(our("secret$", "store$"), "go.etcd.io/bbolt"), []string{anyAWS, root},
-			"the local store is a file and nothing else"},
+			"the local store is only a file"},
 		{"~/pkg/asanaauth/seal$", our("secret$"), []string{anyAWS, "net/http", root},
-			"sealing is a computation; wrapping the keyring is the job of an adapter"},
+			"sealing is only a computation, and an adapter wraps the keyring"},
 		{"~/pkg/asanaauth/seal/sealtest$", our("secret$", "seal$"), []string{anyAWS, root},
-			"the same suite tests every wrapper, so it knows none of them"},
+			"the same suite tests every wrapper, so it must not depend on any of them"},
 		{"~/pkg/asanaauth/seal/kms$", append(our("seal$"), awsSDK+"/aws", kmsClient, smithy), []string{dynamoDB, smClient, root},
 			"code that unwraps keys must not be able to read the table"},
 		{"~/pkg/asanaauth/seal/local$", our("seal$"), []string{anyAWS, "net/http", root},
-			"the local key is a file and nothing else"},
+			"the local key is only a file"},
 		{"~/pkg/asanaauth/asana$", append(our("secret$"), webURL, strictJSON, oauth2, oidc, jose), append(our("store", "seal"), anyAWS, root),
-			"it speaks to Asana and stores nothing"},
+			"it sends requests to Asana and stores nothing"},
 		{"~/pkg/asanaauth/asana/secretsmanager$", append(our("secret$"), awsSDK+"/aws", smClient, smithy), append(our("store", "seal", "asana$"), dynamoDB, kmsClient, root),
 			"fetching the client secret needs nothing else of ours"},
 		{"~/pkg/asanaauth/keyring$", our("seal$", "store$", "secret$"), []string{anyAWS, root},
@@ -115,29 +117,29 @@ func leafRules() []importRule {
 		{"~/pkg/asanaauth/clientsecret$", our("seal$", "store$", "secret$"), []string{anyAWS, root},
 			"it reaches Secrets Manager only through a Source"},
 		{"~/pkg/asanatest$", []string{jose}, []string{"~", anyAWS},
-			"anyone can test their Asana client against it, and code shared with us would share our mistakes"},
+			"it tests our client of Asana, and shared code would contain the same mistakes on both sides"},
 	}
 }
 
-// sharedRules are about the packages that only the rooms import.
+// sharedRules returns the rules for the packages that only the rooms import.
 func sharedRules() []importRule {
 	aboveThem := append(our(rooms...), "~/pkg/asanaauth/httpapi", "~/functions", anyAWS)
 	return []importRule{
 		{"~/pkg/asanaauth/internal/row$", append(our("store$", "seal$", "secret$", "keyring$"), root),
 			append(our("asana", "internal/requests", "internal/consent", "internal/refresher"), append(aboveThem, "net/http")...),
-			"reading and writing rows involves no network but the store's own"},
+			"it uses the network only through the store"},
 		{"~/pkg/asanaauth/internal/requests$", append(our("internal/row$", "asana$", "clientsecret$", "secret$"), root),
 			append(our("internal/consent", "internal/refresher"), aboveThem...),
-			"it makes requests to Asana and decides nothing about connections"},
+			"it sends requests to Asana and knows nothing about connections"},
 		{"~/pkg/asanaauth/internal/consent$", append(our("internal/row$", "asana$", "store$", "seal$", "secret$"), root),
 			append(our("internal/requests", "internal/refresher"), aboveThem...),
-			"it saves what Asana returned and makes no request"},
+			"it saves what Asana returned and sends no request"},
 		{"~/pkg/asanaauth/internal/refresher$", append(our("internal/row$", "internal/requests$", "keyring$", "clientsecret$", "asana$", "store$", "seal$", "secret$"), root, "golang.org/x/sync"),
 			append(our("internal/consent"), aboveThem...),
 			"the refresh protocol is complete without the rooms, so that it can be simulated alone"},
 		{"~/pkg/asanaauth/internal/accesstoken$", append(our("internal/row$", "internal/requests$", "internal/refresher$", "asana$", "store$", "secret$"), root),
 			append(our("internal/consent"), append(aboveThem, "~/pkg/asanaauth/httpapi")...),
-			"it gets tokens; who may have them is decided above"},
+			"it gets tokens, and the packages above it decide who may have them"},
 		{"~/pkg/asanaauth/internal/authtest$",
 			append(our(append(slices.Clone(rooms), "asana$", "clientsecret$", "keyring$", "secret$", "seal$", "seal/local$", "seal/sealtest$", "store$", "store/storetest$")...), root, "~/pkg/asanatest$"),
 			[]string{anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"},
@@ -145,7 +147,8 @@ func sharedRules() []importRule {
 	}
 }
 
-// roomRules are about the rooms. A room imports rooms below it, and none above it.
+// roomRules returns the rules for the rooms. A room may import only the rooms that come
+// before it in the list rooms.
 func roomRules() []importRule {
 	shared := append(our("internal/row$", "internal/requests$", "internal/consent$", "internal/refresher$", "internal/accesstoken$",
 		"asana$", "store$", "seal$", "secret$", "keyring$", "clientsecret$"), root, oauth2, webURL)
@@ -155,13 +158,13 @@ func roomRules() []importRule {
 			"~/pkg/asanaauth/" + room + "$",
 			append(our(rooms[:i]...), shared...),
 			append(our(rooms[i+1:]...), anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"),
-			"imports between rooms only point down, and no room knows HTTP handlers or AWS",
+			"a room imports only the rooms before it, and neither HTTP handlers nor AWS",
 		})
 	}
 	return rules
 }
 
-// outerRules are about the packages above the rooms.
+// outerRules returns the rules for the packages that import the rooms.
 func outerRules() []importRule {
 	return []importRule{
 		{"~/pkg/asanaauth/httpapi$", append(our(append([]string{"secret$"}, rooms...)...), root, webURL, strictJSON, "github.com/jub0bs/cors"),
@@ -169,30 +172,30 @@ func outerRules() []importRule {
 			"the same handlers run in the local command and in Lambda functions, and leave rows and keys to the rooms"},
 		{"~/pkg/asanaauth/onaws$", append(our(append([]string{"asana", "secret$", "store", "seal", "keyring$", "clientsecret$"}, rooms...)...), root, awsSDK+"/aws", awsSDK+"/service", smithy),
 			[]string{"~/functions", "~/pkg/asanaauth/httpapi", "~/internal/lambdahttp", awsSDK + "/config"},
-			"a Go backend brings its own AWS configuration, and serves no routes of ours"},
+			"a Go backend has its own AWS configuration, and does not serve our routes"},
 		// boot imports internal/version to log the version when a function starts.
 		{"~/functions/internal/boot$", []string{"~/internal/env", "~/internal/lambdahttp", "~/internal/version$", awsSDK + "/aws", awsLambda}, []string{awsSDK + "/service", "~/pkg"},
 			"every main imports it, so every function links what it imports"},
 		{"~/functions/internal/wire$", nil, append(our("seal/kms", "asana/secretsmanager"), kmsClient, smClient),
-			"authorize imports it, too"},
+			"authorize imports it, and must not be able to decrypt"},
 		{"~/functions/authorize$", nil, append(our("seal/kms", "asana/secretsmanager"), kmsClient, smClient),
 			"authorize must not be able to decrypt, and needs no client secret"},
 		{"~/functions/session$", nil, append(our("asana/secretsmanager"), smClient),
-			"session does not speak to Asana"},
+			"session sends no requests to Asana"},
 	}
 }
 
-// notShipped are rules for what no function may link.
+// notShipped returns the rules for packages that no function may link.
 func notShipped() []importRule {
 	const slow = "a larger function starts slower, and templates and net/rpc keep the linker from dropping methods"
 	return []importRule{
 		{never: []string{"html/template", "text/template", "net/rpc"}, why: slow},
-		{never: []string{awsSDK + "/config", awsSDK + "/credentials"}, why: "boot makes aws.Config by hand; this links SSO and STS, and looks for files"},
-		{never: []string{"golang.org/x/crypto/x509roots"}, why: "Amazon Linux has the roots"},
+		{never: []string{awsSDK + "/config", awsSDK + "/credentials"}, why: "these packages link SSO and STS and read files, so boot builds aws.Config itself"},
+		{never: []string{"golang.org/x/crypto/x509roots"}, why: "Amazon Linux already has the root certificates"},
 		{never: append(our("internal/authtest", "store/storetest", "seal/sealtest"),
 			"testing", "net/http/httptest", "~/pkg/asanatest", "~/internal/lambdatest", "~/internal/awstest", "~/functions/internal/functest"),
-			why: "tests and their support do not ship"},
-		{never: our("seal/local", "store/bolt"), why: "on AWS, KMS wraps the keys and DynamoDB keeps the rows"},
+			why: "functions must not contain test code"},
+		{never: our("seal/local", "store/bolt"), why: "on AWS, KMS wraps the keys and DynamoDB stores the rows"},
 		{never: our("onaws"), why: "it imports every adapter"},
 	}
 }
@@ -203,8 +206,8 @@ type listed struct {
 	Imports, Deps    []string
 }
 
-// goList returns the packages of this module below pkg, internal and functions, and
-// which of all packages that they link are in the standard library.
+// goList returns this module's packages below pkg, internal and functions. standard
+// reports, for each package that they link, whether it is in the standard library.
 func goList(t *testing.T) (ours []listed, standard map[string]bool) {
 	t.Helper()
 	lookAtSources(t, "../../pkg", "../../internal", "../../functions")
@@ -243,8 +246,8 @@ var listPackages = sync.OnceValues(func() (packages []listed, err error) {
 	}
 })
 
-// lookAtSources makes "go test" run this test again when a file changes that this
-// package does not import: the cache of test results does not see what go list reads.
+// lookAtSources looks at all source files, so that "go test" does not use a cached result
+// after one of them changes. The cache does not know which files go list reads.
 func lookAtSources(t *testing.T, roots ...string) {
 	t.Helper()
 	for _, root := range roots {
@@ -278,7 +281,7 @@ func TestImports(t *testing.T) {
 			}
 		}
 		if !ruled && matchesAny([]string{"~/pkg", "~/internal"}, p.ImportPath) {
-			t.Errorf("%s has no rule here: say what it may import", p.ImportPath)
+			t.Errorf("%s has no rule: add a rule that says what it may import", p.ImportPath)
 		}
 	}
 }

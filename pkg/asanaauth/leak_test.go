@@ -22,8 +22,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The markers: texts in input from outside that must not appear in any log line, error or
-// row.
+// The markers are texts that the tests put into input. No log line, error or row may
+// contain a marker.
 const (
 	markedName    = "Marker Of A Name"
 	markedEmail   = "marker.of.an.address@example"
@@ -35,15 +35,15 @@ const (
 	markedPerson  = "marker-of-a-person"
 )
 
-// leaks is one hunt for secrets, in one installation.
+// leaks is a hunt for secrets in one installation.
 type leaks struct {
 	t    testing.TB
 	inst *authtest.Installation
 	hunt *authtest.Hunt
 }
 
-// newLeaks begins a hunt in an installation whose Asana rotates refresh tokens, and in
-// which a person's name, address and picture are markers.
+// newLeaks returns a hunt in a new installation. The installation's Asana rotates refresh
+// tokens, and a person's name, e-mail address and picture are markers.
 func newLeaks(t *testing.T, markers map[string]string) leaks {
 	t.Helper()
 	inst := authtest.New(t).Signs()
@@ -63,9 +63,9 @@ func (l leaks) process() *authtest.Process {
 	return l.inst.Process(authtest.WithOpenID, func(s *authtest.Settings) { s.Transport = l.hunt })
 }
 
-// A person signs in, uses the session and disconnects, with every failure that we know.
-// No secret, and nothing about the person, is in a log line, an error, a printed value or
-// a row.
+// TestNothingLeaks signs a person in, uses the session and disconnects, and causes every
+// known failure. No log line, error, printed value or row may contain a secret, or plain
+// text about the person.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -76,17 +76,17 @@ func TestNothingLeaks(t *testing.T) {
 		l.inst.Secrets.Set(nil, authtest.ClientSecret, markedSecret)
 		cookie := l.signIn()
 		l.mistakes()
-		l.use(cookie)
+		l.useSession(cookie)
 		l.asanaFails(cookie)
 		l.tableFails()
 		l.keysAndSecretsFail(cookie)
 		l.tamper()
-		l.leave()
+		l.disconnect()
 		l.hunt.Finish(200, 200, 300)
 	})
 }
 
-// signIn signs in, after several responses of Asana that must be rejected.
+// signIn signs a person in. It also tries several responses that the callback must reject.
 func (l leaks) signIn() (cookie secret.String) {
 	for name, change := range map[string]func(*login.CallbackRequest){
 		"good":         func(*login.CallbackRequest) {},
@@ -123,7 +123,7 @@ func (l leaks) signIn() (cookie secret.String) {
 	return cookie
 }
 
-// mistakes makes requests that must fail.
+// mistakes sends authorization requests that must fail.
 func (l leaks) mistakes() {
 	for _, r := range []login.AuthorizeRequest{
 		{ReturnTo: "https://" + markedError + ".example"}, {AppState: markedError + "!"}, {Link: markedError},
@@ -133,14 +133,14 @@ func (l leaks) mistakes() {
 	}
 }
 
-// use makes every call of a frontend.
-func (l leaks) use(cookie secret.String) {
+// useSession makes every call that a frontend can make with a session.
+func (l leaks) useSession(cookie secret.String) {
 	ctx, p := context.Background(), l.process()
 	s := p.Session(cookie)
 	profile, err := p.Sessions.Profile(ctx, s)
 	l.hunt.Note(err, profile, session.CallerOf(cookie))
 	if profile.Name.Reveal() != markedName || profile.Email.IsZero() || profile.Picture.IsZero() {
-		l.t.Errorf("the profile does not have the markers")
+		l.t.Errorf("the profile does not contain the markers")
 	}
 	for range 2 {
 		got, err := p.Token(cookie, 0)
@@ -157,8 +157,8 @@ func (l leaks) use(cookie secret.String) {
 	}
 }
 
-// ask asks for a token and for memberships, and signs in. It ignores errors.
-func (l leaks) ask(cookie secret.String) {
+// callEverything gets a token, lists memberships and signs in. It ignores errors.
+func (l leaks) callEverything(cookie secret.String) {
 	got, err := l.process().Token(cookie, 3000*time.Second)
 	l.hunt.Note(err, got)
 	list, err := l.process().Members(cookie)
@@ -169,7 +169,7 @@ func (l leaks) ask(cookie secret.String) {
 	time.Sleep(10 * time.Minute)
 }
 
-// asanaFails makes Asana fail in every way, at every path.
+// asanaFails makes each of Asana's endpoints fail in every known way.
 func (l leaks) asanaFails(cookie secret.String) {
 	body := `{"error":"` + markedError + `","error_description":"` + markedBody + `","errors":[{"message":"` + markedBody + `"}]}`
 	elsewhere := http.Header{"Location": {"https://" + markedError + ".example"}}
@@ -183,13 +183,13 @@ func (l leaks) asanaFails(cookie secret.String) {
 			l.inst.Expire()
 			f.Path, f.Times = path, -1
 			l.inst.Asana.Inject(f)
-			l.ask(cookie)
+			l.callEverything(cookie)
 			l.inst.Asana.ClearFaults()
 		}
 	}
 }
 
-// tableFails makes reads and writes fail.
+// tableFails makes the table's reads and writes fail.
 func (l leaks) tableFails() {
 	cookie := l.process().SignIn(asanatest.Member)
 	for _, err := range []error{store.ErrUnavailable, store.ErrFormat} {
@@ -215,18 +215,18 @@ func (l leaks) tableFails() {
 func (l leaks) keysAndSecretsFail(cookie secret.String) {
 	for _, err := range []error{seal.ErrUnavailable, seal.ErrDenied} {
 		l.inst.KMS.Hook = func(string) error { return err }
-		l.ask(cookie)
+		l.callEverything(cookie)
 		l.inst.KMS.Hook = nil
 	}
 	l.inst.Secrets.Set(errors.New("the client secrets cannot be read"))
-	l.ask(cookie)
+	l.callEverything(cookie)
 	l.inst.Secrets.Set(nil, markedSecret)
-	l.ask(cookie)
+	l.callEverything(cookie)
 	l.inst.Secrets.Set(nil, authtest.ClientSecret)
 	time.Sleep(time.Minute)
 }
 
-// tamper swaps sealed fields.
+// tamper swaps sealed fields in rows, like an attacker.
 func (l leaks) tamper() {
 	cookie := l.process().SignIn(asanatest.Member)
 	l.inst.Rows.EditCold(cookie.Reveal(), func(c *store.Cold) { c.Name, c.Email = c.Email, c.Name })
@@ -238,9 +238,9 @@ func (l leaks) tamper() {
 	l.hunt.Note(err, got)
 }
 
-// leave disconnects three times: while Asana fails, after the person revoked the grant at
-// Asana, and without a failure.
-func (l leaks) leave() {
+// disconnect tries three cases: Asana fails during the revocation, the person has already
+// revoked the grant at Asana, and no failure.
+func (l leaks) disconnect() {
 	cookie := l.process().SignIn(asanatest.Member)
 	l.inst.Asana.Inject(asanatest.Fault{Path: authtest.RevokePath, Status: 500, Body: markedBody})
 	d, err := l.process().Disconnect(cookie)
@@ -256,12 +256,12 @@ func (l leaks) leave() {
 	d, err = l.process().Disconnect(cookie)
 	l.hunt.Note(err, d)
 	if err != nil || d.Status != asanaauth.Disconnected {
-		l.t.Errorf("leaving: %+v, %v", d, err)
+		l.t.Errorf("Disconnect() = %+v, %v; want disconnected", d, err)
 	}
 }
 
-// A backend makes a link, redeems codes, imports credentials and disconnects, and makes
-// mistakes with all of them.
+// TestNothingOfBackendsLeaks makes the calls of a backend: it makes a link, redeems codes,
+// imports credentials and disconnects. It also makes calls that must fail.
 func TestNothingOfBackendsLeaks(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -280,7 +280,7 @@ func TestNothingOfBackendsLeaks(t *testing.T) {
 	})
 }
 
-// connect follows a link, and redeems its codes.
+// connect follows a link and redeems its connect codes.
 func (l leaks) connect(p *authtest.Process) (id string) {
 	made, err := p.Links("default").Create(authtest.BackendContext(), link.Request{Owner: markedOwner, Person: markedPerson})
 	l.hunt.Note(made, err)
@@ -307,14 +307,14 @@ func (l leaks) connect(p *authtest.Process) (id string) {
 	return d.ID
 }
 
-// imports imports credentials of every kind, and some that are rejected.
+// imports imports credentials of every kind, including some that Asana rejects.
 func (l leaks) imports(p *authtest.Process) {
 	for _, r := range []connection.ImportRequest{
 		{Kind: asanaauth.PersonalAccessToken, Token: secret.New(l.inst.Asana.PersonalAccessToken(asanatest.Member))},
 		{Kind: asanaauth.ServiceAccount, Token: secret.New(l.inst.Asana.ServiceAccountToken(asanatest.ServiceAccount))},
 		{Kind: asanaauth.ServiceAccount, Token: l.inst.Grant(asanatest.Guest)},
 		{RefreshToken: l.inst.Grant(asanatest.Guest)},
-		{RefreshToken: l.inst.Grant(asanatest.Member)}, // that person is connected already
+		{RefreshToken: l.inst.Grant(asanatest.Member)}, // fails, because this person is already connected
 		{RefreshToken: secret.New("marker-of-an-unknown-token")},
 	} {
 		r.Owner = markedOwner

@@ -11,7 +11,8 @@ import (
 
 const repository = "../.."
 
-// sources returns the texts of the repository's files with one of the endings, by path.
+// sources returns the texts of the repository's files that have one of the endings, by
+// path.
 func sources(t *testing.T, endings ...string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -42,11 +43,11 @@ func sources(t *testing.T, endings ...string) map[string]string {
 var (
 	pageLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
-	// absent names pages that the repository does not have.
+	// absent matches references to pages that the repository does not contain.
 	absent = regexp.MustCompile(`(?i)\bthe (contract|design)('s)? (says|names|has|wants|table)|contract\.md|design\.md|style\.md|asana-facts`)
 )
 
-// anchors returns the anchors of a page's headings, as GitHub makes them.
+// anchors returns the anchors that GitHub makes for a page's headings.
 func anchors(page string) map[string]bool {
 	out := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(page, -1) {
@@ -75,7 +76,7 @@ func TestLinksLeadToPagesAndAnchors(t *testing.T) {
 		for _, m := range pageLink.FindAllStringSubmatch(text, -1) {
 			to, anchor, _ := strings.Cut(m[1], "#")
 			if strings.Contains(to, ":") {
-				continue // elsewhere
+				continue // a link to another site
 			}
 			target := path
 			if to != "" {
@@ -99,7 +100,7 @@ func TestNoTextRefersToAPageThatIsNotHere(t *testing.T) {
 			continue
 		}
 		if !strings.Contains(text, "contract") && !strings.Contains(text, "design") && !strings.Contains(text, ".md") && !strings.Contains(text, "asana-facts") {
-			continue // the search of every file takes long
+			continue // matching the expression against every file is slow
 		}
 		for _, found := range absent.FindAllString(text, -1) {
 			t.Errorf("%s: %q refers to a page that is not in the repository", path, found)
@@ -107,7 +108,7 @@ func TestNoTextRefersToAPageThatIsNotHere(t *testing.T) {
 	}
 }
 
-// logged finds the names of audit events and alarms in Go code.
+// logged matches the names of audit events and alarms in Go code.
 var logged = regexp.MustCompile(`(?:Audit|Alarm)\w+ += "(\w+)"|String\("(?:audit|alarm)", "(\w+)"`)
 
 func TestDeployPageExplainsEachAuditLineAndAlarm(t *testing.T) {

@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// mostWhere is how often "where" may come per 1,000 lines of comments. It is the right
-// word for a place, and the wrong one for a condition.
+// mostWhere is the maximum number of times that comments may use "where", per 1,000 lines
+// of comments. The word is right for a place and wrong for a condition.
 const mostWhere = 15
 
-// wordList returns the words in backquotes of the first column of the table in
-// CONTRIBUTING.md, as one expression.
+// wordList returns an expression that matches the words to avoid. They are the words in
+// backquotes in the first column of the table in CONTRIBUTING.md.
 func wordList(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(repository, "CONTRIBUTING.md"))
@@ -56,7 +56,7 @@ func TestCommentsUseTheWordList(t *testing.T) {
 		for _, comment := range file.Comments {
 			prose := comment.Text()
 			lines += strings.Count(prose, "\n")
-			// The words of a phrase may be on two lines, and "is no longer" is fine.
+			// A phrase can span two lines. The phrase "is no longer" is allowed.
 			prose = strings.ReplaceAll(strings.Join(strings.Fields(prose), " "), "no longer", "")
 			for _, word := range words.FindAllString(prose, -1) {
 				if strings.EqualFold(word, "where") {
