@@ -47,7 +47,7 @@ func TestCommandsOnAWS(t *testing.T) {
 
 	// If the table does not exist, the command fails.
 	_, errs := wantOutcome(t, 1, append(environ, "TABLE_NAME=another"), "connections", "list")
-	if !strings.Contains(errs, "ResourceNotFoundException") {
+	if !strings.Contains(errs, "the table in TABLE_NAME does not exist in this region") {
 		t.Errorf("missing table: got stderr %s, want ResourceNotFoundException", errs)
 	}
 }

@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
 // onAWS opens the deployment on AWS that the environment variables identify. They are the
@@ -39,12 +42,46 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		log.WarnContext(ctx, "getting AWS credentials", "err", err)
+		return nil, errors.New(signIn)
+	}
 	o.AWS = cfg
 	d, err := onaws.Open(ctx, o)
+	if advice := awsAdvice(err); advice != "" {
+		return nil, errors.New(advice)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &Deployment{Connections: d.Connections(), Rows: d.Scanner(), close: func() error { return nil }}, nil
+	return &Deployment{
+		Connections: d.Connections(), Rows: d.Scanner(), close: func() error { return nil }, advice: awsAdvice,
+	}, nil
+}
+
+const signIn = "AWS credentials are missing or have expired: sign in to AWS (for example \"aws sso login\"), then run this command again"
+
+// awsAdvice implements [Deployment.Advice] for a deployment on AWS.
+func awsAdvice(err error) string {
+	if errors.Is(err, seal.ErrDenied) {
+		return "KMS does not allow the use of the key: check KMS_KEY_ID and INSTALLATION, and see docs/iam.md for the permissions"
+	}
+	response, ok := errors.AsType[*dynamo.ResponseError](err)
+	if !ok {
+		return ""
+	}
+	switch response.Code {
+	case "ExpiredToken", "ExpiredTokenException":
+		return signIn
+	case "ResourceNotFoundException":
+		return "the table in TABLE_NAME does not exist in this region: check TABLE_NAME and AWS_REGION"
+	case "AccessDeniedException":
+		return "these AWS credentials do not allow " + response.Operation + " on the table: see docs/iam.md"
+	case "UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignature", "IncompleteSignatureException",
+		"MissingAuthenticationToken", "MissingAuthenticationTokenException":
+		return "AWS does not accept these credentials: check the AWS profile, or the variables that contain the access key"
+	}
+	return ""
 }
 
 // keyCacheTTL reads KEY_CACHE_TTL. If the variable is 0, the cache is disabled, and

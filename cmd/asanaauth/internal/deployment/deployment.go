@@ -21,10 +21,16 @@ type Deployment struct {
 	Connections *connection.Connections
 	Rows        store.Scanner
 	close       func() error
+	advice      func(error) string
 }
 
 // Close closes the data folder. For a deployment on AWS, Close does nothing.
 func (d *Deployment) Close() error { return d.close() }
+
+// Advice returns a text that says what an operator must do about an error of
+// d.Connections or d.Rows, or "" if it has no advice. The text contains no part of the
+// error.
+func (d *Deployment) Advice(err error) string { return d.advice(err) }
 
 // Where selects a deployment. The zero value selects the deployment on AWS.
 type Where struct {
@@ -45,9 +51,9 @@ func (w *Where) AddFlag(set *flag.FlagSet) {
 }
 
 // Open opens the selected deployment. lookup returns environment variables, like
-// [os.LookupEnv]. If the data folder does not exist and create is true, Open creates the
-// folder. If create is false, Open returns an error. Errors do not contain values of
-// environment variables.
+// [os.LookupEnv]. create decides what Open does if the data folder does not exist: it
+// creates the folder, or it returns an error. Errors do not contain values of environment
+// variables.
 func (w Where) Open(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger, create bool) (*Deployment, error) {
 	if w.folder == "" {
 		return onAWS(ctx, lookup, log)
@@ -59,5 +65,5 @@ func (w Where) Open(ctx context.Context, lookup func(string) (string, bool), log
 	if err != nil {
 		return nil, err
 	}
-	return &Deployment{Connections: conns, Rows: rows, close: rows.Close}, nil
+	return &Deployment{Connections: conns, Rows: rows, close: rows.Close, advice: func(error) string { return "" }}, nil
 }

@@ -32,6 +32,9 @@ func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, std
 	for cursor := ""; ; {
 		page, next, err := d.Rows.Scan(ctx, cursor)
 		if err != nil {
+			if advice := d.Advice(err); advice != "" {
+				return errors.New(advice)
+			}
 			return fmt.Errorf("reading the table: %w", err)
 		}
 		found := c.read(ctx, d, page)
@@ -46,7 +49,7 @@ func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, std
 				continue // the connection was deleted after the scan
 			default:
 				unread++
-				_, err = fmt.Fprintf(stderr, "connection %s could not be read: %v\n", f.id, f.err)
+				_, err = fmt.Fprintf(stderr, "connection %s could not be read: %v\n", f.id, withAdvice(d, f.err))
 			}
 			if err != nil {
 				return err

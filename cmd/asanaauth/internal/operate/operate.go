@@ -37,6 +37,7 @@ the AWS CLI does, and reads the environment variables of the functions:
 
   TABLE_NAME, KMS_KEY_ID, ASANA_CLIENT_ID, ASANA_CLIENT_SECRET_ARN
   INSTALLATION, KEY_CACHE_TTL, ASANA_BASE_URL    only if the functions have them
+  AWS_REGION                                     unless the AWS profile sets a region
 
 Examples:
 
@@ -57,8 +58,9 @@ type Command struct {
 	json   bool
 }
 
-// ParseCommand parses the arguments that follow "connections". If they contain -h or
-// -help, it returns the help text. An error is a message for the user.
+// ParseCommand parses the arguments that follow "connections". If the arguments contain
+// -h or -help, ParseCommand returns the help text. The text of an error is meant for the
+// user.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	if len(args) == 0 {
 		return c, "", errors.New("missing command: use list, show ID or disconnect ID")
@@ -84,7 +86,7 @@ func ParseCommand(args []string) (c Command, help string, err error) {
 	}
 	c.id = arguments[0]
 	if !store.ValidConnectionID(c.id) {
-		return c, "", errors.New("malformed ID: a connection ID is con_ and 32 letters and digits")
+		return c, "", errors.New(`malformed ID: a connection ID is "con_" and 32 characters of a-z and 2-7: copy it from "connections list"`)
 	}
 	return c, "", nil
 }
@@ -105,7 +107,7 @@ func (c *Command) setOwner(v string) error {
 }
 
 // Run executes the command. lookup returns environment variables, like [os.LookupEnv].
-// Run prints results to stdout and logs to stderr. An error is a message for the user.
+// Run prints results to stdout and logs to stderr. The text of an error is meant for the user.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, false)
@@ -125,11 +127,11 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.Writer) error {
 	conn, err := d.Connections.Open(ctx, connection.Ref{ID: c.id})
 	if err != nil {
-		return withAdvice(err)
+		return withAdvice(d, err)
 	}
 	details, err := d.Connections.Describe(ctx, conn)
 	if err != nil {
-		return err
+		return withAdvice(d, err)
 	}
 	return writeJSON(stdout, httpapi.ConnectionOf(details), "  ")
 }
@@ -140,11 +142,11 @@ func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.W
 func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdout io.Writer) error {
 	conn, err := d.Connections.Open(ctx, connection.Ref{ID: c.id})
 	if err != nil {
-		return withAdvice(err)
+		return withAdvice(d, err)
 	}
 	ended, err := d.Connections.Disconnect(ctx, conn)
 	if err != nil {
-		return withAdvice(err)
+		return withAdvice(d, err)
 	}
 	result := map[string]any{"status": ended.Status}
 	if ended.Status == asanaauth.Disconnected {
@@ -161,12 +163,15 @@ func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdou
 
 // withAdvice adds advice to an error that the operator can fix. It returns other errors
 // unchanged.
-func withAdvice(err error) error {
+func withAdvice(d *deployment.Deployment, err error) error {
+	if advice := d.Advice(err); advice != "" {
+		return errors.New(advice)
+	}
 	switch asanaauth.KindOf(err) {
 	case asanaauth.NotFound:
 		return errors.New("connection not found: check its ID and the deployment")
 	case asanaauth.TryAgain:
-		return fmt.Errorf("temporarily unavailable, run this command again: %w", err)
+		return fmt.Errorf("temporarily unavailable: run this command again (%w)", err)
 	}
 	return err
 }

@@ -33,8 +33,8 @@ func isTransient(code string) bool {
 // ResponseError means that DynamoDB responded with an error. Every method of [Store] that
 // gets such a response returns an error that wraps a *ResponseError.
 type ResponseError struct {
-	// Code is the error code, for example "AccessDeniedException".
-	Code string
+	Operation string // the operation of DynamoDB's API, for example "Scan"
+	Code      string // the error code, for example "AccessDeniedException"
 }
 
 // Error returns the error code. It does not return the message of the response, because
@@ -49,9 +49,9 @@ func failure(ctx context.Context, op string, err error) error {
 		return transportFailure(ctx, op, err)
 	}
 	if isTransient(api.ErrorCode()) || isTransientStatus(err) {
-		return unavailable(ctx, op, &ResponseError{api.ErrorCode()})
+		return unavailable(ctx, op, &ResponseError{op, api.ErrorCode()})
 	}
-	return permanent(op, &ResponseError{api.ErrorCode()})
+	return permanent(op, &ResponseError{op, api.ErrorCode()})
 }
 
 // isTransientStatus reports whether DynamoDB responded with status 5xx or 429.
@@ -97,6 +97,6 @@ func unavailable(ctx context.Context, op string, cause error) error {
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, op, cause)
 }
 
-// permanent returns an error that wraps the cause, but no exported error of package store. Callers do
-// not retry after such an error.
+// permanent returns an error that wraps the cause. The error matches no exported error of
+// package store. Callers do not retry after such an error.
 func permanent(op string, cause error) error { return fmt.Errorf("store/dynamo: %s: %w", op, cause) }

@@ -86,6 +86,9 @@ func TestFaults(t *testing.T) {
 			if !strings.Contains(err.Error(), test.code) || !strings.Contains(err.Error(), op) {
 				t.Errorf("%s, %s: the error does not contain both of these: %v", test.code, op, err)
 			}
+			if response, ok := errors.AsType[*dynamo.ResponseError](err); !ok || response.Code != test.code || response.Operation != op {
+				t.Errorf("%s, %s: got %v, want a ResponseError with these values", test.code, op, err)
+			}
 			checkNoMessage(t, err)
 			for _, r := range server.received() {
 				if r.body == "" || r.body != server.received()[0].body {

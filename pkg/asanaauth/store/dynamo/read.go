@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -62,7 +63,7 @@ func (s *Store) read(ctx context.Context, keys []store.Key, rows store.Rows) err
 			try = 1
 		}
 		if !s.waitForRetry(ctx, try) {
-			return unavailable(ctx, "BatchGetItem", "unprocessed keys")
+			return unavailable(ctx, "BatchGetItem", errors.New("unprocessed keys"))
 		}
 		keys = left
 	}

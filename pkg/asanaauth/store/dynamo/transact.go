@@ -45,10 +45,10 @@ func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 			return refusal(changes, items(cancelled.CancellationReasons)...)
 		}
 		if !isTransient(code) {
-			return permanent("TransactWriteItems", code)
+			return permanent("TransactWriteItems", &ResponseError{"TransactWriteItems", code})
 		}
 		if !s.waitForRetry(ctx, try) {
-			return unavailable(ctx, "TransactWriteItems", code)
+			return unavailable(ctx, "TransactWriteItems", &ResponseError{"TransactWriteItems", code})
 		}
 	}
 }

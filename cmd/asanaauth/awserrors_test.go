@@ -1,0 +1,54 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// failingTable returns the environment of a deployment whose table responds to every
+// request with an error.
+func failingTable(t *testing.T, code string) []string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"hunter2"}`, code)
+	}))
+	t.Cleanup(server.Close)
+	return []string{
+		"TABLE_NAME=t", "KMS_KEY_ID=11111111-1111-1111-1111-111111111111", "ASANA_CLIENT_ID=1",
+		"ASANA_CLIENT_SECRET_ARN=arn:aws:secretsmanager:eu-central-1:111122223333:secret:x",
+		"AWS_REGION=eu-central-1", "AWS_ENDPOINT_URL_DYNAMODB=" + server.URL, "AWS_EC2_METADATA_DISABLED=true",
+	}
+}
+
+// TestErrorsOfAWS checks that commands say what the operator must do if AWS rejects a
+// request, and if the machine has no AWS credentials.
+func TestErrorsOfAWS(t *testing.T) {
+	t.Parallel()
+	credentials := []string{"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}
+	const signIn = "AWS credentials are missing or have expired: sign in to AWS (for example \"aws sso login\"), then run this command again\n"
+	id := "con_" + strings.Repeat("a", 32)
+	for _, test := range []struct {
+		code        string // the error code of the table's responses
+		credentials []string
+		args        []string
+		want        string
+	}{
+		{"", nil, []string{"connections", "list"}, signIn},
+		{"", nil, []string{"import", importFile(t)}, signIn},
+		{"ExpiredTokenException", credentials, []string{"connections", "list"}, signIn},
+		{"ExpiredTokenException", credentials, []string{"connections", "show", id}, signIn},
+		{"ResourceNotFoundException", credentials, []string{"connections", "list"}, "the table in TABLE_NAME does not exist in this region: check TABLE_NAME and AWS_REGION\n"},
+		{"AccessDeniedException", credentials, []string{"connections", "disconnect", id}, "these AWS credentials do not allow BatchGetItem on the table: see docs/iam.md\n"},
+		{"UnrecognizedClientException", credentials, []string{"import", importFile(t)}, "AWS does not accept these credentials: check the AWS profile, or the variables that contain the access key\n"},
+	} {
+		_, stderr := wantOutcome(t, 1, append(failingTable(t, test.code), test.credentials...), test.args...)
+		if !strings.HasSuffix(stderr, ": "+test.want) || strings.Contains(stderr, "hunter2") {
+			t.Errorf("%s, %s: got stderr %s, want it to end with %s", test.code, test.args[0], stderr, test.want)
+		}
+	}
+}
