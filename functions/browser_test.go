@@ -35,8 +35,9 @@ func (a response) text(name string) string {
 	return text
 }
 
-// request returns a request with the browser's cookies. If frontend is true, the app's
-// frontend sends it with fetch; otherwise it is a navigation.
+// request returns a request with the browser's cookies. If frontend is true, the request
+// has the headers with which the app's frontend calls fetch. Otherwise, it is a
+// navigation.
 func (b *browser) request(t testing.TB, method, path, body string, frontend bool) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))

@@ -136,7 +136,8 @@ func (d *deployment) clearCalls() {
 	}
 }
 
-// hot returns the hot row of the only connection.
+// hot returns the hot row of the only connection. The hot row contains the connection's
+// tokens and status.
 func (d *deployment) hot(t *testing.T) *store.Hot {
 	t.Helper()
 	for cursor, first := "", true; first || cursor != ""; first = false {

@@ -15,7 +15,7 @@ import (
 )
 
 // needsAnHour lists the permissions that functions use only after an hour.
-// TestPermissions does not expect calls that need them.
+// TestPermissions ignores them, because it does not wait that long.
 var needsAnHour = map[string]string{
 	"session dynamodb:PutItem s#*":    "a session is extended after an hour",
 	"refresh dynamodb:PutItem s#*":    "a session is extended after an hour",

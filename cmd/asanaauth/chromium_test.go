@@ -84,8 +84,8 @@ func openIfAsked(t *testing.T) *chromium {
 	return open(t)
 }
 
-// open returns the tab. If Chromium is not installed, open skips the test. If CI_SERVERS
-// is 1 too, open fails the test instead.
+// open returns the tab. If Chromium is not installed, open skips the test, or fails it if
+// CI_SERVERS is 1.
 func open(t *testing.T) *chromium {
 	t.Helper()
 	if testing.Short() {

@@ -45,7 +45,7 @@ func runCommand(t *testing.T, environ []string, args ...string) (code int, stdou
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// process is a running process of "asanaauth local".
+// process controls a running "asanaauth local".
 type process struct {
 	t         *testing.T
 	cmd       *exec.Cmd

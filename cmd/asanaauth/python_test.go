@@ -217,7 +217,7 @@ func nightlyByPython(t *testing.T, python *pythonAt, owners int) map[string]int 
 type gateway struct {
 	url   string
 	proxy *httputil.ReverseProxy
-	every int // the gateway rejects one of every n different requests
+	every int // one in this number of different requests is rejected
 
 	mu                  sync.Mutex
 	seen                map[string]int // number of times that each request was rejected, by request line
@@ -225,10 +225,10 @@ type gateway struct {
 	inFlight, mostAtOne int
 }
 
-// newGateway starts a gateway for the server at the URL to. Of every n different
-// requests, the gateway rejects one, where n is the argument every. It rejects the first
-// three attempts of this request: as throttled, as an unreachable function, and as a busy
-// function.
+// newGateway starts a gateway for the server at the URL to. If every is 5, the gateway
+// rejects one in five different requests. It rejects the first three attempts of such a
+// request. The responses are those for throttling, for an unreachable function, and for a
+// busy function.
 func newGateway(t *testing.T, to string, every int) *gateway {
 	g := &gateway{every: every, seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(mustParse(t, to)) }}}
 	server := httptest.NewServer(g)

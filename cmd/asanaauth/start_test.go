@@ -156,8 +156,8 @@ func TestFoldersLeftAlone(t *testing.T) {
 	}
 }
 
-// TestIPv6Address checks that local also listens on 127.0.0.1 if -addr is an address on
-// ::1.
+// TestIPv6Address checks that local also listens on 127.0.0.1 if the IP address in -addr
+// is ::1.
 func TestIPv6Address(t *testing.T) {
 	t.Parallel()
 	if !hasIPv6() {

@@ -1,5 +1,5 @@
-// Command connections serves the routes for backends: POST /links, and all routes under
-// /connections. API Gateway's IAM authorizer authenticates each request.
+// Command connections serves the routes for backends, which are POST /links and all
+// routes under /connections. API Gateway's IAM authorizer authenticates each request.
 package main
 
 import (

@@ -15,7 +15,7 @@ func (r *Reader) ARN(name, service string) string {
 }
 
 // KMSKeyIDs returns a required list of KMS keys. Each is a key ID or a key ARN. Aliases
-// are not accepted, because anyone with the permission can point an alias to another key.
+// are not accepted, because an alias can later be changed to refer to another key.
 func (r *Reader) KMSKeyIDs(name string) []string { return r.words(name, kmsKeyFault) }
 
 func kmsKeyFault(v string) string {

@@ -87,8 +87,7 @@ func (r *Reader) Optional(name, def string) string {
 }
 
 // Words returns a required list of words. The words are separated by white space, which
-// includes line ends. The list must have at least one word, and must not contain a word
-// twice.
+// includes line ends. The list must contain at least one word and no duplicates.
 func (r *Reader) Words(name string) []string {
 	var words []string
 	if v, ok := r.lookup(name); ok {
@@ -168,6 +167,6 @@ func (r *Reader) words(name string, check func(string) string) []string {
 	return words
 }
 
-// entry returns a text that identifies a word by its position in the list, because errors
-// must not contain values.
+// entry returns a text such as "entry 2 ". Errors identify a word by its position in the
+// list, because they must not contain values.
 func entry(i int) string { return fmt.Sprintf("entry %d ", i+1) }

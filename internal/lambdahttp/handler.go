@@ -23,14 +23,15 @@ import (
 // value makes the Handler write plain text responses.
 type Options struct {
 	// BadEvent writes the response to an event that is not an HTTP request. r is a GET /
-	// request. Only its RequestID comes from the event. err contains no part of the
-	// event. If BadEvent is nil, the response is a plain 400.
+	// request. RequestID returns the event's request ID for r, but r contains nothing
+	// else from the event. err contains no part of the event. If BadEvent is nil, the
+	// response is a plain 400.
 	BadEvent func(w http.ResponseWriter, r *http.Request, err error)
 	// Panicked writes the response after the http.Handler has panicked with the value v.
 	// The output that the http.Handler has written before is discarded. Panicked is
-	// called during the panic, so runtime.Callers returns the place of the panic. v may
-	// contain secrets, so do not log v unchecked. If Panicked is nil, the response is a
-	// plain 500.
+	// called during the panic, so the result of runtime.Callers contains the function
+	// that panicked. v may contain a secret, so check v before you log it. If Panicked is
+	// nil, the response is a plain 500.
 	Panicked func(w http.ResponseWriter, r *http.Request, v any)
 }
 

@@ -23,8 +23,8 @@ const (
 // of the same length. A token request may take eight seconds in total.
 const asanaDial = 3 * time.Second
 
-// awsClient returns the HTTP client for the SDK's clients. The client trusts server
-// certificates that chain to one of roots. If roots is nil, it uses the system's roots.
+// awsClient returns the HTTP client for the SDK's clients. The client verifies server
+// certificates with roots. If roots is nil, it uses the system's roots.
 func awsClient(roots *x509.CertPool) *http.Client {
 	t := transport(awsDial)
 	t.TLSClientConfig.RootCAs = roots

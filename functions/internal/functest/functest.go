@@ -78,7 +78,8 @@ func (m Main) Run(t *testing.T) {
 	t.Run("sample event", m.event)
 }
 
-// recorder records which environment variables are read with its method lookup.
+// recorder is an environment for tests. Its method lookup records which variables are
+// read.
 type recorder struct {
 	env  map[string]string
 	read []string

@@ -86,7 +86,7 @@ func client(r *env.Reader, c asana.Config) *asana.Client {
 	return client
 }
 
-// RedirectURI returns the OAuth redirect URI. The Asana app must list it.
+// RedirectURI returns the OAuth redirect URI, which must be registered in the Asana app.
 func RedirectURI(c httpapi.Config) string { return c.PublicURL + "/callback" }
 
 // ResponseType returns the OAuth response type in ASANA_RESPONSE_TYPE, by default "code".

@@ -67,9 +67,10 @@ type Command struct {
 	parallel int
 }
 
-// ParseCommand parses the arguments that follow "import". If they contain -h or -help, it
-// returns the help text. An error is a message for the user. The message does not repeat
-// arguments, because a user may type a token as an argument by mistake.
+// ParseCommand parses the arguments that follow "import". If the arguments contain -h or
+// -help, ParseCommand returns the help text. The text of an error is meant for the user.
+// It does not repeat arguments, because a user may type a token as an argument by
+// mistake.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	set := flag.NewFlagSet("import", flag.ContinueOnError)
 	c.where.AddFlag(set)

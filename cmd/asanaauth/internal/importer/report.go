@@ -64,7 +64,8 @@ func failedEntry(number int64, err error) entry {
 	return e
 }
 
-// report writes entries and counts them. A report is safe for concurrent use.
+// report writes entries to out and counts the entries with each status. A report is safe
+// for concurrent use.
 type report struct {
 	out   io.Writer
 	begun time.Time

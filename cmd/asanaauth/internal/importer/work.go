@@ -38,9 +38,9 @@ func (r *run) importLine(ctx context.Context, l line) error {
 	return nil
 }
 
-// importWithRetries imports a line and retries temporary failures. An import that has
-// started is not canceled with ctx. Asana may already have rotated the refresh token, and
-// canceling would lose the new token.
+// importWithRetries imports a line and retries temporary failures. Canceling ctx does not
+// cancel an import that has started. Asana may already have rotated the refresh token,
+// and canceling would lose the new token.
 func (r *run) importWithRetries(ctx context.Context, l line) (entry, error) {
 	if l.err != nil {
 		return entry{}, l.err

@@ -8,7 +8,7 @@ import (
 )
 
 // backendCaller is the caller in audit lines for backend requests. All backends use the
-// same key, so they cannot be distinguished.
+// same key, so audit lines cannot distinguish them.
 const backendCaller = "local"
 
 // backendIdentity returns a function that authenticates requests with the backend key. On

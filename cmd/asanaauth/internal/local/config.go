@@ -11,9 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// config contains the settings that environment variables make. Most variables are the
-// same as for the Lambda functions. The client secrets are values of variables, because
-// there is no Secrets Manager.
+// config contains the settings from environment variables. Most variables are the same as
+// for the Lambda functions. Variables also contain the client secrets, because the
+// command does not use Secrets Manager.
 type config struct {
 	publicURL    string
 	ownPublicURL bool // PUBLIC_URL is not set, so publicURL is the default
@@ -124,5 +124,5 @@ func (c *config) unused(r *env.Reader) []string {
 // page returns the URL of the command's own web page.
 func (c *config) page() string { return c.publicURL + "/" }
 
-// redirectURI returns the OAuth redirect URI. The Asana app must list it.
+// redirectURI returns the OAuth redirect URI, which must be registered in the Asana app.
 func (c *config) redirectURI() string { return c.publicURL + "/callback" }

@@ -65,8 +65,8 @@ Flags:
 
 `
 
-// ParseFlags parses the arguments that follow "local". If they contain -h or -help, it
-// returns the help text. An error is a message for the user.
+// ParseFlags parses the arguments that follow "local". If the arguments contain -h or
+// -help, ParseFlags returns the help text. The text of an error is meant for the user.
 func ParseFlags(args []string) (f Flags, help string, err error) {
 	var text strings.Builder
 	set := flag.NewFlagSet("local", flag.ContinueOnError)

@@ -49,8 +49,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isUnsafe reports whether the method of r is not a safe method (RFC 9110 section 9.2.1).
-// An unsafe method may change data.
+// isUnsafe reports whether the method of r may change data (RFC 9110 section 9.2.1).
 func isUnsafe(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:

@@ -83,7 +83,7 @@ func (c config) keysAndSecrets(d *data, rows store.Store, log *slog.Logger) (*ke
 // environment variables.
 type fixedSecrets []secret.String
 
-// ClientSecrets returns the client secrets. It never returns an error.
+// ClientSecrets implements [clientsecret.Source]. The error is always nil.
 func (s fixedSecrets) ClientSecrets(context.Context) ([]secret.String, error) { return s, nil }
 
 // asanaTransport returns a transport that uses HTTP/1.1, like the transport of the Lambda

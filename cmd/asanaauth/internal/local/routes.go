@@ -20,7 +20,7 @@ type ownRoutes struct {
 	log     *slog.Logger
 }
 
-// addTo adds the routes to mux.
+// addTo registers the routes in mux.
 func (o *ownRoutes) addTo(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", o.showPage)
 	mux.HandleFunc("GET /local/style.css", serveAsset)

@@ -63,8 +63,7 @@ func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next ht
 }
 
 // requestLine returns the method and the path of r. It replaces a connection ID with
-// {id}. It returns at most the first 100 bytes, because the client can choose any method
-// and path.
+// {id}. The result has at most 100 bytes, because a client can send a path of any length.
 func requestLine(r *http.Request) string {
 	path := r.URL.Path
 	if id, ok := strings.CutPrefix(path, "/connections/"); ok {

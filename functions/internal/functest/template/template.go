@@ -139,8 +139,8 @@ type functionProperties struct {
 	}
 }
 
-// function returns the first segment of the path of the function in resource r, and the
-// function.
+// function converts resource r to a Function. The first result is the function's key in
+// [Template.Functions].
 func (tm Template) function(t testing.TB, id string, r Resource, globals functionProperties) (string, Function) {
 	t.Helper()
 	var p functionProperties
