@@ -62,7 +62,8 @@ func toAsana(t testing.TB, rt http.RoundTripper) *asana.Client {
 	return c
 }
 
-// toServer returns a client whose requests h handles on an httptest server.
+// toServer returns a client that sends its requests to an httptest server with the
+// handler h.
 func toServer(t *testing.T, h http.Handler) *asana.Client {
 	t.Helper()
 	srv := httptest.NewServer(h)

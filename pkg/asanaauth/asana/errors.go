@@ -76,7 +76,8 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // cause is an error with a fixed text. It hides the text of the error that it wraps,
 // because that text may contain a URL or bytes of a response ("malformed HTTP response
-// …"). Use cause only as a pointer, because %#v prints a nested pointer as an address.
+// …"). Use cause only as a pointer: %#v prints a nested pointer as an address, without
+// the fields.
 type cause struct {
 	text string
 	err  error

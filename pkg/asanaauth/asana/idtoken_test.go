@@ -100,7 +100,7 @@ func (p *provider) client(t testing.TB) *asana.Client {
 	return c
 }
 
-// claims returns the claims of a valid ID token after it applied change. A nil value in
+// claims returns the claims of a valid ID token, changed as change says. A nil value in
 // change removes the claim.
 func claims(change map[string]any) map[string]any {
 	all := map[string]any{"iss": issuer, "sub": userGID, "aud": clientID, "iat": noon.Unix(), "exp": noon.Add(time.Hour).Unix(), "nonce": "n-1"}
@@ -279,8 +279,8 @@ func TestKeySizes(t *testing.T) {
 	}
 }
 
-// rsaKey returns a key that is the product of several primes of 512 bits. Such a key is
-// not secure, but rsaKey generates it quickly.
+// rsaKey returns a key whose modulus is the product of the given number of 512-bit
+// primes. Such a key is not secure, but rsaKey generates it quickly.
 func rsaKey(t *testing.T, primes int) *rsa.PrivateKey {
 	t.Helper()
 	one := big.NewInt(1)

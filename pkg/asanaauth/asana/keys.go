@@ -63,10 +63,10 @@ func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.Pub
 	return k.withID(kid), nil
 }
 
-// isOlder reports whether the time then is more than age before now. It also returns true
-// if then is after now, which means that the clock was set back.
-func isOlder(now, then time.Time, age time.Duration) bool {
-	return now.Sub(then) > age || then.After(now)
+// isOlder reports whether t is more than age before now. It also returns true if t is
+// after now, which means that the clock was set back.
+func isOlder(now, t time.Time, age time.Duration) bool {
+	return now.Sub(t) > age || t.After(now)
 }
 
 // withID returns the keys with the key ID kid, or all keys if kid is "".

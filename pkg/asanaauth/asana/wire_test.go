@@ -113,8 +113,8 @@ func (c *failingWrites) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// If the first write of a request fails, net/http resends the request if it can rewind
-// the body. It must not resend a token request, so the request must fail.
+// If the first write of a request fails and net/http can rewind the body, net/http
+// resends the request. It must not resend a token request, so the request must fail.
 func TestTokenRequestsAreNotResentAfterAFailedWrite(t *testing.T) {
 	t.Parallel()
 	for call, do := range calls {

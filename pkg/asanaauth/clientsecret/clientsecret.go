@@ -124,7 +124,7 @@ func (s *Secrets) current() ([]secret.String, time.Duration) {
 	return s.known, s.now().Sub(s.fetched)
 }
 
-// fetch replaces the cached secrets with those of the source. The secret that Asana
+// fetch replaces the cached secrets with the source's secrets. The secret that Asana
 // accepted most recently stays first.
 func (s *Secrets) fetch(ctx context.Context) error {
 	values, err := s.source.ClientSecrets(ctx)

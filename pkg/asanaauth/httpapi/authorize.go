@@ -68,8 +68,8 @@ func authorizeRequest(query string) (login.AuthorizeRequest, error) {
 	return login.AuthorizeRequest{ReturnTo: p["return_to"], AppState: p["app_state"], Link: p["link"]}, nil
 }
 
-// seeOther responds with status 303 and the Location to. The response has no body,
-// because a body would repeat the URL and its secrets.
+// seeOther responds with status 303. The Location header contains the URL to. The
+// response has no body, because a body would repeat the URL and its secrets.
 func seeOther(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)

@@ -66,7 +66,7 @@ func (c Config) base() base {
 }
 
 // warnIfCookiesInsecure logs a warning if cookies are set without Secure. Each
-// constructor of a handler that sets cookies calls it once.
+// constructor of a handler that sets cookies calls warnIfCookiesInsecure once.
 func (s base) warnIfCookiesInsecure(route string) {
 	if s.cookies.insecure {
 		s.log.Warn("cookies are set without __Host- and Secure, because PUBLIC_URL is http on a loopback host; not for production", "route", route)

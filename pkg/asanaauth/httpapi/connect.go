@@ -13,11 +13,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// connectForm describes one form of the body of POST /connections. A body has this form
-// if it contains the member name. No other form has that member.
+// connectForm describes one form of the body of POST /connections. Each form has one
+// member that no other form has. This member identifies the form.
 type connectForm struct {
-	name  string   // the member that identifies the form
-	other []string // the other members that the form may have
+	name  string   // the name of the member that identifies the form
+	other []string // the names of the other members that the form may have
 	serve func(backendCall, http.ResponseWriter, *http.Request, members) error
 }
 

@@ -262,8 +262,9 @@ func TestCapabilities(t *testing.T) {
 			for _, name := range members {
 				_, why := can["unknown"].(map[string]any)[name]
 				value, ok := can[name]
-				// For an imported connection, scope_requested is null without a reason,
-				// because an import requests no scope.
+				// An import requests no scope. For an imported connection,
+				// scope_requested is therefore null, and the member unknown gives no
+				// reason.
 				if !ok || (value == nil) != why && name != "scope_requested" {
 					t.Errorf("kind %v: got %s %v with a reason %t", c["kind"], name, value, why)
 				}

@@ -103,7 +103,8 @@ func (s *statusRecorder) Write(b []byte) (int, error) {
 // Unwrap returns the wrapped writer, for [http.ResponseController].
 func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// retryAfter returns the RetryAfter of err, or 0.
+// retryAfter returns the RetryAfter of the asanaauth.Error in err, or 0 if err contains
+// none.
 func retryAfter(err error) time.Duration {
 	var e *asanaauth.Error
 	if errors.As(err, &e) {

@@ -9,9 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBackendsLeakNothing connects, imports, requests tokens and disconnects, and also
-// sends invalid requests. The log, the rows and the responses passed to clean must not
-// contain a secret or the name of an owner or a person.
+// TestBackendsLeakNothing creates connections, imports credentials, requests tokens,
+// disconnects, and sends invalid requests. The log, the rows and the responses passed to
+// clean must not contain a secret or the name of an owner or a person.
 func TestBackendsLeakNothing(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

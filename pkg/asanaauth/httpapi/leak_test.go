@@ -91,7 +91,8 @@ func (l leaks) signIn(b *browser) {
 	l.hunt.Secret("the session's secret", cookie)
 }
 
-// useSession sends valid and invalid requests from a frontend, and then disconnects.
+// useSession sends valid and invalid requests from a frontend. The last request
+// disconnects the person.
 func (l leaks) useSession(b *browser) {
 	b.do(get("/session?marker-parameter", "Origin", appOrigin, "X-Marker", "marker-header")).want(200)
 	b.refresh("").want(200)

@@ -105,7 +105,7 @@ func TestRedeemNeedsOwnerAndPerson(t *testing.T) {
 	}
 }
 
-// TestLinkErrors checks errors of a link for which the browser is redirected to the app.
+// TestLinkErrors checks link errors after which the browser is redirected to the app.
 func TestLinkErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -208,7 +208,8 @@ func (d *document) fitsObject(s, value node, where string) error {
 
 func fitsText(s node, v, where string) error {
 	if pattern, ok := s["pattern"].(string); ok {
-		// ECMAScript's \u0000 is \x{0000} in RE2.
+		// The patterns in the document have ECMAScript escapes such as \u0000. RE2 writes
+		// this escape as \x{0000}.
 		re2 := regexp.MustCompile(`\\u([0-9a-f]{4})`).ReplaceAllString(pattern, `\x{$1}`)
 		if !regexp.MustCompile(re2).MatchString(v) {
 			return fmt.Errorf("%s: %q does not match %s", where, v, pattern)

@@ -13,10 +13,10 @@ import (
 type params map[string]string
 
 // parseParams parses name=value pairs that are separated by ampersands. It returns only
-// parameters with known names. It returns InvalidRequest for malformed escapes, and for
-// semicolons because other parsers interpret them differently. It also returns
-// InvalidRequest if a known name is repeated, or if its value has control characters or
-// is not valid UTF-8.
+// parameters with known names. It returns InvalidRequest if raw contains a malformed
+// escape or a semicolon. (Other parsers treat a semicolon as a separator.) It also
+// returns InvalidRequest if a known name is repeated, or if its value has control
+// characters or is not valid UTF-8.
 func parseParams(raw string, known ...string) (params, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {

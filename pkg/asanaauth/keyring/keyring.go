@@ -34,8 +34,8 @@ type Config struct {
 	Store store.Store
 	// Wrapper wraps and unwraps the keyring, with KMS or a local key. Required.
 	Wrapper seal.Wrapper
-	// Installation is the name of the installation. Every sealed field is bound to it.
-	// Required.
+	// Installation is the name of the installation. Every sealed field is bound to this
+	// name. Required.
 	Installation string
 	// TTL is how long an unwrapped keyring is cached. If TTL is 0, the keyring is not
 	// cached.

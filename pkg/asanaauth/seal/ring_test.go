@@ -14,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// rotated returns the ring with n more keys.
+// rotated returns a copy of r with n more keys.
 func rotated(t testing.TB, r *seal.Ring, n int) *seal.Ring {
 	t.Helper()
 	for range n {

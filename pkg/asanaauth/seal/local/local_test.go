@@ -143,7 +143,8 @@ func mustOpen(t *testing.T, path string) *local.Key {
 	return k
 }
 
-// mustShareAKey fails the test unless two unwraps what one wrapped.
+// mustShareAKey fails the test unless the key two can unwrap bytes that the key one
+// wrapped.
 func mustShareAKey(t *testing.T, one, two *local.Key) {
 	t.Helper()
 	wrapped, name, err := one.Wrap(t.Context(), []byte("plain"), seal.Context("i"))
