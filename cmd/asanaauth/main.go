@@ -91,7 +91,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, usage)
 		return 0
 	default:
-		fmt.Fprintf(stderr, "asanaauth: unknown command %q\nRun \"asanaauth -h\" for a list of commands.\n", name)
+		// The message does not repeat name, because a user may type a token by mistake.
+		fmt.Fprint(stderr, "asanaauth: unknown command\nRun \"asanaauth -h\" for a list of commands.\n")
 		return exitUsage
 	}
 }
@@ -106,7 +107,7 @@ func runLocal(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 
 func runConnections(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	command, help, err := operate.ParseCommand(args)
-	if code, done := afterParsing("connections", help, err, stdout, stderr); done {
+	if code, done := afterParsing(command.Name(), help, err, stdout, stderr); done {
 		return code
 	}
 	return exitCode("connections", command.Run(ctx, os.LookupEnv, stdout, stderr), stderr)
@@ -122,7 +123,7 @@ func runImport(ctx context.Context, args []string, stdout, stderr io.Writer) int
 
 func runVersion(args []string, stdout, stderr io.Writer) int {
 	set := flag.NewFlagSet("version", flag.ContinueOnError)
-	_, help, err := commandline.Parse(set, versionHelp, args, 0)
+	_, help, err := commandline.Parse(set, versionHelp, args)
 	if code, done := afterParsing("version", help, err, stdout, stderr); done {
 		return code
 	}

@@ -15,14 +15,14 @@ func TestUsage(t *testing.T) {
 		stderr string
 	}{
 		{"no command", nil, 2, "", "Usage"},
-		{"unknown command", []string{"serve"}, 2, "", `unknown command "serve"`},
+		{"unknown command", []string{"serve"}, 2, "", "asanaauth: unknown command\nRun \"asanaauth -h\" for a list of commands."},
 		{"help", []string{"-h"}, 0, "  version ", ""},
 		{"help of version", []string{"version", "-h"}, 0, "asanaauth version", ""},
-		{"version with an argument", []string{"version", "now"}, 2, "", "number of arguments"},
+		{"version with an argument", []string{"version", "now"}, 2, "", "asanaauth version: too many arguments: version takes only flags"},
 		{"version with a flag", []string{"version", "-x"}, 2, "", "-x"},
 		{"help of local", []string{"local", "-h"}, 0, "-allow-non-loopback", ""},
 		{"unknown flag", []string{"local", "-wrong"}, 2, "", "-wrong"},
-		{"argument", []string{"local", "now"}, 2, "", `"now"`},
+		{"argument", []string{"local", "-backend-key=", "s3cretkey"}, 2, "", "asanaauth local: unexpected argument: local takes only flags (write -flag VALUE or -flag=VALUE)\n"},
 		{"address without a port", []string{"local", "-addr", "127.0.0.1"}, 2, "", "IP:PORT"},
 		{"port that is not a number", []string{"local", "-addr", "127.0.0.1:http"}, 2, "", "port"},
 		{"host name as address", []string{"local", "-addr", "example.com:8484"}, 2, "", "not an IP address"},
@@ -31,21 +31,21 @@ func TestUsage(t *testing.T) {
 		{"not loopback", []string{"local", "-addr", "192.0.2.1:0"}, 2, "", "-allow-non-loopback"},
 		{"offline Asana not on loopback", []string{"local", "-asana-addr", "[::]:0"}, 2, "", "-asana-addr"},
 		{"connections without a command", []string{"connections"}, 2, "", "list, show ID or disconnect ID"},
-		{"an unknown command of connections", []string{"connections", "remove"}, 2, "", "unknown command"},
+		{"an unknown command of connections", []string{"connections", "remove"}, 2, "", "unknown command: use list, show ID or disconnect ID"},
 		{"help of connections", []string{"connections", "-h"}, 0, "AWS_REGION", ""},
 		{"help of list", []string{"connections", "list", "-h"}, 0, "-status", ""},
-		{"list with an argument", []string{"connections", "list", "now"}, 2, "", "number of arguments"},
-		{"show without an ID", []string{"connections", "show"}, 2, "", "number of arguments"},
+		{"list with an argument", []string{"connections", "list", "now"}, 2, "", "asanaauth connections list: too many arguments: list takes only flags\nRun \"asanaauth connections list -h\" for usage."},
+		{"show without an ID", []string{"connections", "show"}, 2, "", "missing argument: ID\n"},
 		{"show of a malformed ID", []string{"connections", "show", "con_x"}, 2, "", "32 characters of a-z and 2-7"},
-		{"disconnect with two IDs", []string{"connections", "disconnect", "a", "b"}, 2, "", "number of arguments"},
+		{"disconnect with two IDs", []string{"connections", "disconnect", "a", "b"}, 2, "", "too many arguments: disconnect takes one ID\n"},
 		{"show with a filter", []string{"connections", "show", "x", "-owner", "y"}, 2, "", "-owner"},
-		{"an unknown status", []string{"connections", "list", "-status", "gone"}, 2, "", "-status"},
+		{"an unknown status", []string{"connections", "list", "-status", "gone"}, 2, "", "Run \"asanaauth connections list -h\" for usage."},
 		{"an empty owner", []string{"connections", "list", "-owner", ""}, 2, "", "must not be empty"},
 		{"an empty folder", []string{"connections", "list", "-data", ""}, 2, "", "must not be empty"},
 		{"no folder", []string{"connections", "list", "-data", "/nowhere/at/all"}, 1, "", "does not exist"},
 		{"help of import", []string{"import", "-h"}, 0, "-dry-run", ""},
-		{"import without a file", []string{"import", "-dry-run"}, 2, "", "number of arguments"},
-		{"import with a flag's name as argument", []string{"import", "--", "-x", "-dry-run"}, 2, "", "number of arguments"},
+		{"import without a file", []string{"import", "-dry-run"}, 2, "", "missing argument: FILE\nRun \"asanaauth import -h\" for usage."},
+		{"import with a flag's name as argument", []string{"import", "--", "-x", "-dry-run"}, 2, "", "too many arguments: import takes one FILE\n"},
 		{"import with no workers", []string{"import", "f", "-parallel", "0"}, 2, "", "-parallel"},
 		{"import of a missing file", []string{"import", "/nowhere/at/all"}, 1, "", "no such file"},
 		{"import of a folder", []string{"import", "/"}, 1, "", "is a directory"},
@@ -56,6 +56,9 @@ func TestUsage(t *testing.T) {
 			code, stdout, stderr := runCommand(t, nil, test.args...)
 			if code != test.code || !strings.Contains(stdout, test.stdout) || !strings.Contains(stderr, test.stderr) {
 				t.Errorf("exit %d, stdout %q, stderr %q; want %d, and texts that contain %q and %q", code, stdout, stderr, test.code, test.stdout, test.stderr)
+			}
+			if strings.Contains(stderr, "s3cretkey") || strings.Contains(stderr, "serve") {
+				t.Errorf("stderr repeats an argument: %s", stderr)
 			}
 			if (stdout == "") != (test.stdout == "") {
 				t.Errorf("stdout %q, want it empty only if the command fails", stdout)

@@ -15,10 +15,11 @@ import (
 // after "--" is an argument.
 //
 // If args contains -h or -help, Parse returns a help text. The text is head, followed by
-// the descriptions of the flags. Parse returns an error if set does not accept a flag, or
-// if the number of arguments is not want. The error does not repeat arguments, because a
-// user may type a token as an argument by mistake.
-func Parse(set *flag.FlagSet, head string, args []string, want int) (arguments []string, help string, err error) {
+// the descriptions of the flags. want contains the names of the arguments, such as FILE.
+// Parse returns an error if set does not accept a flag, or if an argument is missing or
+// not wanted. The error does not repeat arguments, because a user may type a token as an
+// argument by mistake.
+func Parse(set *flag.FlagSet, head string, args []string, want ...string) (arguments []string, help string, err error) {
 	var text strings.Builder
 	set.Init(set.Name(), flag.ContinueOnError)
 	set.SetOutput(&text)
@@ -44,8 +45,13 @@ func Parse(set *flag.FlagSet, head string, args []string, want int) (arguments [
 		}
 		arguments, args = append(arguments, rest[0]), rest[1:]
 	}
-	if len(arguments) != want {
-		return nil, "", fmt.Errorf("wrong number of arguments: got %d, want %d", len(arguments), want)
+	switch {
+	case len(arguments) < len(want):
+		return nil, "", errors.New("missing argument: " + want[len(arguments)])
+	case len(arguments) > 0 && len(want) == 0:
+		return nil, "", fmt.Errorf("too many arguments: %s takes only flags", set.Name())
+	case len(arguments) > len(want):
+		return nil, "", fmt.Errorf("too many arguments: %s takes one %s", set.Name(), strings.Join(want, " and one "))
 	}
 	return arguments, "", nil
 }

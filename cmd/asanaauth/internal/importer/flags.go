@@ -76,7 +76,7 @@ func ParseCommand(args []string) (c Command, help string, err error) {
 	c.where.AddFlag(set)
 	set.BoolVar(&c.dryRun, "dry-run", false, "check each credential at Asana, but do not use refresh tokens and store nothing")
 	set.IntVar(&c.parallel, "parallel", 4, "import up to this `number` of lines at once, from 1 to 64; lines of one owner are imported in order")
-	arguments, help, err := commandline.Parse(set, helpHead, args, 1)
+	arguments, help, err := commandline.Parse(set, helpHead, args, "FILE")
 	switch {
 	case help != "" || err != nil:
 		return c, help, err

@@ -90,7 +90,7 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 	case err != nil:
 		return f, "", err
 	case set.NArg() > 0:
-		return f, "", fmt.Errorf("unexpected argument %q: local takes only flags", set.Arg(0))
+		return f, "", errors.New("unexpected argument: local takes only flags (write -flag VALUE or -flag=VALUE)")
 	}
 	for _, a := range []struct {
 		flag, value string

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/commandline"
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/deployment"
@@ -65,14 +66,14 @@ func ParseCommand(args []string) (c Command, help string, err error) {
 	if len(args) == 0 {
 		return c, "", errors.New("missing command: use list, show ID or disconnect ID")
 	}
-	set := flag.NewFlagSet("connections", flag.ContinueOnError)
+	set := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	c.where.AddFlag(set)
-	want := 1
-	switch c.name = args[0]; c.name {
+	want := []string{"ID"}
+	switch args[0] {
 	case "-h", "-help", "--help", "help":
 		return c, helpHead + "\nRun \"asanaauth connections list -h\" for the flags of list.\n", nil
 	case "list":
-		want = 0
+		want = nil
 		set.BoolVar(&c.json, "json", false, "print each connection as a JSON object on one line, as GET /connections returns it")
 		set.Func("owner", "list only connections of this `owner`", c.setOwner)
 		set.Func("status", "list only connections with this `status`: active, broken, revoking or disconnected", c.setStatus)
@@ -80,8 +81,9 @@ func ParseCommand(args []string) (c Command, help string, err error) {
 	default:
 		return c, "", errors.New("unknown command: use list, show ID or disconnect ID")
 	}
-	arguments, help, err := commandline.Parse(set, flagsHead, args[1:], want)
-	if want == 0 || help != "" || err != nil {
+	c.name = args[0]
+	arguments, help, err := commandline.Parse(set, flagsHead, args[1:], want...)
+	if want == nil || help != "" || err != nil {
 		return c, help, err
 	}
 	c.id = arguments[0]
@@ -90,6 +92,10 @@ func ParseCommand(args []string) (c Command, help string, err error) {
 	}
 	return c, "", nil
 }
+
+// Name returns the command's name as users type it, for example "connections list". If
+// the subcommand is missing or unknown, Name returns "connections".
+func (c Command) Name() string { return strings.TrimSpace("connections " + c.name) }
 
 func (c *Command) setStatus(v string) error {
 	all := []asanaauth.Status{asanaauth.Active, asanaauth.Broken, asanaauth.Revoking, asanaauth.Disconnected}
