@@ -26,9 +26,9 @@ func importFile(t *testing.T, lines ...string) string {
 
 // reportLine is a line of the report that "asanaauth import" prints.
 type reportLine struct {
-	Line                             int
-	Status, Connection, Type, Reason string
-	AttributedTo                     struct{ GID, Name string } `json:"attributed_to"`
+	Line                                     int
+	Status, Connection, Type, Reason, Detail string
+	AttributedTo                             struct{ GID, Name string } `json:"attributed_to"`
 }
 
 func reportLines(t *testing.T, text string) map[int]reportLine {
@@ -71,6 +71,9 @@ func TestImport(t *testing.T) {
 			t.Errorf("dry run, line %d: got %+v, want %s", line, got, want)
 		}
 	}
+	if !strings.Contains(errs, "asanaauth import: 3 lines would not be imported: ") {
+		t.Errorf("dry run: unexpected stderr: %s", errs)
+	}
 	listed, _ := wantOutcome(t, 0, asana.environ, "connections", "list", "-data", data)
 	if n := asana.CountRequests("refresh_token") - before; n != 0 || listed != "" {
 		t.Errorf("after a dry run: %d refreshes, connections %q; want none", n, listed)
@@ -79,22 +82,22 @@ func TestImport(t *testing.T) {
 	out, more := wantOutcome(t, 1, asana.environ, "import", file, "-data", data)
 	want := map[int]reportLine{
 		1: {Status: "imported"}, 2: {Status: "imported"}, 3: {Status: "imported"},
-		4: {Status: "rejected", Type: "token-rejected", Reason: "inactive"},
+		4: {Status: "rejected", Type: "token-rejected", Reason: "inactive", Detail: "Asana reports that this token is not active. Import another one."},
 		5: {Status: "rejected", Type: "invalid-request", Reason: "owner must not begin with \"asana:\", which is reserved for sign-in."},
-		6: {Status: "rejected", Type: "invalid-request", Reason: "The body must be a JSON object."},
-		7: {Status: "rejected", Type: "already-connected"},
+		6: {Status: "rejected", Type: "invalid-request", Reason: "The line must be a JSON object."},
+		7: {Status: "rejected", Type: "already-connected", Reason: `The owner already has an active connection of this Asana user. To replace it, add "replace":true.`},
 	}
 	report := reportLines(t, out)
 	for line, w := range want {
 		got := report[line]
-		if got.Status != w.Status || got.Type != w.Type || got.Reason != w.Reason || (got.Connection != "") != (w.Status == "imported") {
+		if got.Status != w.Status || got.Type != w.Type || got.Reason != w.Reason || got.Detail != w.Detail || (got.Connection != "") != (w.Status == "imported") {
 			t.Errorf("line %d: got %+v, want %+v", line, got, w)
 		}
 	}
 	if len(report) != 7 || report[2].AttributedTo.GID != asanatest.Bot || report[2].AttributedTo.Name != "Build Bot" || report[1].AttributedTo.GID != asanatest.Member {
 		t.Errorf("unexpected report: %s", out)
 	}
-	if !strings.Contains(more, "7 lines, 3 imported, 4 rejected") || !strings.Contains(more, "lines that were not imported: 4 ") {
+	if !strings.Contains(more, "lines: 7, imported: 3, rejected: 4;") || !strings.Contains(more, "asanaauth import: 4 lines were not imported: see \"type\" and \"reason\" in the report\n") {
 		t.Errorf("unexpected stderr: %s", more)
 	}
 

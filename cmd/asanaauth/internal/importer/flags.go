@@ -30,7 +30,8 @@ working, so the app that used it must stop first.
 
 For each line of FILE, import prints a JSON object on stdout, with "line" and
 "status", and with "connection", "attributed_to", "type" and "reason" if they are
-known. It never prints a token. The statuses are:
+known. If "type" is "token-rejected", "reason" is a code and "detail" explains it.
+Import never prints a token. The statuses are:
 
   imported        the credential was imported
   already         the credential was imported before

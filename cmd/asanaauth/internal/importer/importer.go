@@ -44,6 +44,7 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 	}
 	defer d.Close()
 	r := newRun(c.one(d.Connections), c.parallel, newReport(stdout))
+	r.dryRun, r.advice = c.dryRun, d.Advice
 	stop := r.report.showProgress(stderr)
 	err = r.importAll(ctx, in)
 	stop()
@@ -122,6 +123,8 @@ type run struct {
 	one     func(context.Context, line) (entry, error)
 	workers int
 	report  *report
+	dryRun  bool
+	advice  func(error) string // see [deployment.Deployment.Advice]
 	// tokens contains semaphores. The index is the first byte of a refresh token's hash.
 	// A worker holds the semaphore while it imports the token, so two workers never
 	// import the same token at the same time.
@@ -129,7 +132,7 @@ type run struct {
 }
 
 func newRun(one func(context.Context, line) (entry, error), workers int, report *report) *run {
-	r := &run{one: one, workers: workers, report: report}
+	r := &run{one: one, workers: workers, report: report, advice: func(error) string { return "" }}
 	for i := range r.tokens {
 		r.tokens[i] = make(chan struct{}, 1)
 	}
@@ -167,9 +170,22 @@ func (r *run) importAll(outer context.Context, in io.Reader) error {
 	case err != nil:
 		return fmt.Errorf("reading FILE: %w", err)
 	case n > 0:
-		return fmt.Errorf("lines that were not imported: %d (the report has the reasons)", n)
+		return errors.New(r.failureText(n))
 	}
 	return nil
+}
+
+// failureText returns an error text that contains n, the number of lines that were
+// rejected or failed.
+func (r *run) failureText(n int) string {
+	lines, happened := "lines", "were not imported"
+	if n == 1 {
+		lines, happened = "line", "was not imported"
+	}
+	if r.dryRun {
+		happened = "would not be imported"
+	}
+	return fmt.Sprintf(`%d %s %s: see "type" and "reason" in the report`, n, lines, happened)
 }
 
 // feed sends lines to the queues until the file ends or ctx is canceled. When ctx is

@@ -70,9 +70,9 @@ func TestParse(t *testing.T) {
 		`{"owner":"o","refresh_token":"r","replace":"yes"}`:          "true or false",
 		`{"owner":"o",` + token + `} {}`:                             "after the JSON object",
 		`{"owner":"o",` + token + `}x`:                               "after the JSON object",
-		`{"owner":"o",` + token:                                      "must be a JSON object",
-		`["owner"]`:                                                  "must be a JSON object",
-		`1/2:hunter2`:                                                "must be a JSON object",
+		`{"owner":"o",` + token:                                      "The line must be a JSON object.",
+		`["owner"]`:                                                  "The line must be a JSON object.",
+		`1/2:hunter2`:                                                "The line must be a JSON object.",
 		`{"owner":"acme \ud800",` + token + `}`:                      "owner must be a string", // a lone surrogate
 		`{"owner":"",` + token + `}`:                                 "owner must not be empty",
 		`{"owner":"o"}`:                                              "one of these members: token, refresh_token",
@@ -120,12 +120,12 @@ func TestLines(t *testing.T) {
 	if want := []int64{4, 8}; !slices.Equal(got, want) {
 		t.Errorf("imported %v, want %v", got, want)
 	}
-	for line, reason := range map[int64]string{5: "64 KiB", 6: "64 KiB", 2: "one of these members: token, refresh_token", 7: "must be a JSON object"} {
+	for line, reason := range map[int64]string{5: "64 KiB", 6: "64 KiB", 2: "one of these members: token, refresh_token", 7: "The line must be a JSON object."} {
 		if r := report[line]; r.Status != "rejected" || r.Type != "invalid-request" || !strings.Contains(r.Reason, reason) {
 			t.Errorf("line %d: got %+v, want it rejected with %q", line, r, reason)
 		}
 	}
-	if err == nil || !strings.Contains(err.Error(), "lines that were not imported: 4 ") || !strings.Contains(progress, "6 lines, 2 imported, 4 rejected") {
+	if err == nil || !strings.Contains(err.Error(), "4 lines were not imported: ") || !strings.Contains(progress, "lines: 6, imported: 2, rejected: 4; ") {
 		t.Errorf("got error %v, progress %q", err, progress)
 	}
 }
@@ -218,6 +218,12 @@ func TestTemporaryFailuresAreRetried(t *testing.T) {
 				if r := report[1]; calls != c.calls || r.Status != c.want || r.Type != c.kind || strings.Contains(r.Reason, "hunter2") {
 					t.Errorf("got %d calls, %+v; want %d calls, %s %s", calls, r, c.calls, c.want, c.kind)
 				}
+				if r := report[1]; r.Type == "try-again" && r.Reason != "Temporarily unavailable. Run the command again." {
+					t.Errorf("got reason %q, want advice to run the command again", r.Reason)
+				}
+				if err != nil && !strings.HasPrefix(err.Error(), "1 line was not imported: ") {
+					t.Errorf("got error %v, want it to begin with the number of lines", err)
+				}
 				if (err == nil) != (c.want == "imported") {
 					t.Errorf("got error %v, want one only if the line was not imported", err)
 				}
@@ -306,7 +312,7 @@ func TestProgress(t *testing.T) {
 			time.Sleep(time.Second + time.Millisecond)
 			return nil
 		})
-		if err != nil || strings.Count(progress, "\n") != 5 || !strings.HasPrefix(progress, "1 lines, 1 imported; 0.5 per second\n") {
+		if err != nil || strings.Count(progress, "\n") != 5 || !strings.HasPrefix(progress, "lines: 1, imported: 1; 0.5 per second\n") {
 			t.Errorf("got error %v, progress %q", err, progress)
 		}
 	})

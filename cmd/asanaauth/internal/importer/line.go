@@ -3,8 +3,10 @@ package importer
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
@@ -40,12 +42,28 @@ func lines(r io.Reader, err *error) iter.Seq[line] {
 				l.err = &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: "The line is longer than 64 KiB."}
 			case !blank:
 				l.request, l.err = httpapi.ParseImport(bytes.TrimSpace(text))
+				l.err = aboutLine(l.err)
 			}
 			if (tooLong || !blank) && !yield(l) || readErr == io.EOF {
 				return
 			}
 		}
 	}
+}
+
+// aboutLine changes the subject of the detail of err from "The body" to "The line". err is
+// an error of [httpapi.ParseImport] or nil.
+func aboutLine(err error) error {
+	var e *asanaauth.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if rest, ok := strings.CutPrefix(e.Detail, "The body "); ok {
+		changed := *e
+		changed.Detail = "The line " + rest
+		return &changed
+	}
+	return err
 }
 
 // next reads a line, including its line ending. If the line is too long, next skips it

@@ -29,7 +29,8 @@ type entry struct {
 	Connection   string              `json:"connection,omitempty"`
 	AttributedTo *attribution        `json:"attributed_to,omitempty"`
 	Type         asanaauth.ErrorKind `json:"type,omitempty"`
-	Reason       string              `json:"reason,omitempty"`
+	Reason       string              `json:"reason,omitempty"` // with token-rejected, a code; otherwise a sentence
+	Detail       string              `json:"detail,omitempty"` // with token-rejected, a sentence
 }
 
 // attribution is the Asana user as which the connection acts.
@@ -48,20 +49,38 @@ func importedEntry(number int64, s status, d asanaauth.Details) entry {
 }
 
 // failedEntry returns the report entry for a line that was not imported. From err, the
-// entry contains only the parts that users may see.
-func failedEntry(number int64, err error) entry {
-	e := entry{Line: number, Status: failed, Type: asanaauth.KindOf(err)}
+// entry contains only the parts that users may see. advice says what the operator must do
+// about err, or is empty.
+func failedEntry(number int64, err error, advice string) entry {
+	e := entry{Line: number, Status: failed, Type: asanaauth.KindOf(err), Reason: advice}
 	var known *asanaauth.Error
-	if errors.As(err, &known) {
-		if e.Reason = known.Reason; e.Reason == "" {
-			e.Reason = known.Detail
-		}
+	switch {
+	case advice != "":
+	case errors.As(err, &known) && known.Reason != "":
+		e.Reason, e.Detail = known.Reason, known.Detail
+	case known != nil && known.Detail != "":
+		e.Reason = known.Detail
+	default:
+		e.Reason = defaultReason(e.Type)
 	}
 	switch e.Type {
 	case asanaauth.InvalidRequest, asanaauth.TokenRejected, asanaauth.AlreadyConnected, asanaauth.WrongAccount:
 		e.Status = rejected
 	}
 	return e
+}
+
+// defaultReason returns the reason in the report for an error that has no detail.
+func defaultReason(kind asanaauth.ErrorKind) string {
+	switch kind {
+	case asanaauth.TryAgain:
+		return "Temporarily unavailable. Run the command again."
+	case asanaauth.AsanaUnavailable:
+		return "Asana failed, took too long, or sent an invalid response. Run the command again later."
+	case asanaauth.AlreadyConnected:
+		return `The owner already has an active connection of this Asana user. To replace it, add "replace":true.`
+	}
+	return ""
 }
 
 // report writes entries to out and counts the entries with each status. A report is safe
@@ -103,11 +122,11 @@ func (r *report) String() string {
 	for _, s := range []status{imported, wouldImport, already, rejected, failed} {
 		if n := r.counts[s]; n > 0 {
 			all += n
-			text += fmt.Sprintf(", %d %s", n, s)
+			text += fmt.Sprintf(", %s: %d", s, n)
 		}
 	}
 	rate := float64(all) / max(time.Since(r.begun), time.Millisecond).Seconds()
-	return fmt.Sprintf("%d lines%s; %.1f per second", all, text, rate)
+	return fmt.Sprintf("lines: %d%s; %.1f per second", all, text, rate)
 }
 
 // failures returns the number of lines that were rejected or failed.

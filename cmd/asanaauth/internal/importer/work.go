@@ -27,7 +27,7 @@ func (r *run) importLine(ctx context.Context, l line) error {
 	}
 	e, err := r.importWithRetries(ctx, l)
 	if err != nil {
-		e = failedEntry(l.number, err)
+		e = failedEntry(l.number, err, r.advice(err))
 	}
 	if err := r.report.add(e); err != nil {
 		return err
