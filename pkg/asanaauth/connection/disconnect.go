@@ -21,10 +21,10 @@ type Disconnection struct {
 // no token of the connection is returned. If the connection is already disconnected,
 // Disconnect does nothing. It takes at most 25 seconds.
 //
-// Disconnect revokes an OAuth grant at Asana (RFC 7009), and then erases the grant. If
-// another connection in this deployment for the same Asana user is active or broken, the
-// grant is only erased, because its revocation could also end the other connection. A
-// long-lived token is only erased, because Asana has no endpoint to revoke such a token.
+// Disconnect revokes an OAuth grant at Asana (RFC 7009), and then erases the grant. If the
+// same Asana user has another active or broken connection in this deployment, the grant is
+// only erased. Its revocation could also end the other connection. A long-lived token is
+// only erased, because Asana has no endpoint to revoke such a token.
 //
 // If Asana cannot be reached in time, the connection stays Revoking and Disconnect
 // returns no error. Call Disconnect again later. If a session opened the connection, the

@@ -171,8 +171,8 @@ func TestDisconnectWithAsanaDown(t *testing.T) {
 	}
 }
 
-// If another connection uses the same consent, Disconnect does not revoke the grant.
-// Asana may end the whole consent with it.
+// If another connection uses the same consent, Disconnect does not revoke the grant,
+// because the revocation could end the whole consent.
 func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -207,8 +207,8 @@ func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 	}
 }
 
-// addConnection writes a connection into the table that has the same Asana user and a
-// different owner. If hasRefresh is true, the connection has a refresh token.
+// addConnection writes another connection of an Asana user into the table. The connection
+// has a different owner. If hasRefresh is true, it also has a refresh token.
 func addConnection(inst *authtest.Installation, gid string, kind asanaauth.Kind, status asanaauth.Status, hasRefresh bool) {
 	inst.T.Helper()
 	owner := store.HashText("another owner")

@@ -73,7 +73,7 @@ func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asa
 
 // identifyOtherwise finds the user of a grant whose access token may not read /users/me.
 // It asks the UserInfo endpoint (OpenID Connect) first, and then uses the token response.
-// If neither names a user, identifyOtherwise returns the error refusal.
+// If neither names a user, identifyOtherwise returns the error in refusal.
 func (c *Connections) identifyOtherwise(ctx context.Context, tokens asana.Tokens, refusal error) (asana.User, error) {
 	info, err := c.requests.UserInfo(ctx, tokens.Access)
 	switch {
