@@ -87,7 +87,7 @@ func (r *Redeemer) redeem(ctx context.Context, req RedeemRequest) (asanaauth.Det
 	if found.Owner != store.HashText(req.Owner) || found.Person != person {
 		return asanaauth.Details{}, r.destroy(ctx, found, code)
 	}
-	held, err := r.open(ctx, ring, found, req.Owner)
+	held, err := r.openConsent(ctx, ring, found, req.Owner)
 	if err != nil {
 		return asanaauth.Details{}, err
 	}
@@ -155,9 +155,9 @@ func (r *Redeemer) forget(ctx context.Context, found *store.Link) {
 	}
 }
 
-// open opens the consent in a link's row. It returns LinkExpired if the consent cannot be
-// opened, because this installation did not seal such a consent.
-func (r *Redeemer) open(ctx context.Context, ring *seal.Ring, found *store.Link, owner string) (consent.Consent, error) {
+// openConsent opens the sealed consent in a link's row. It returns LinkExpired if the
+// consent cannot be opened, because this installation did not seal such a consent.
+func (r *Redeemer) openConsent(ctx context.Context, ring *seal.Ring, found *store.Link, owner string) (consent.Consent, error) {
 	text, err := r.rows.OpenField(ctx, ring, "", heldLabel(found), found.Held)
 	if errors.Is(err, seal.ErrOpen) {
 		return consent.Consent{}, row.ErrLinkExpired

@@ -34,9 +34,9 @@ func TestAHeldTokenAges(t *testing.T) {
 	})
 }
 
-// TestAForwardedLink is the attack that links must prevent. The attacker sends their own
-// link to the victim, and the victim consents. Neither the attacker nor the victim can
-// redeem the code.
+// TestAForwardedLink simulates the attack that links must prevent. The attacker sends
+// their own link to the victim, and the victim consents. Neither the attacker nor the
+// victim can redeem the code.
 func TestAForwardedLink(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ linkPerson, owner, person string }{
