@@ -28,8 +28,8 @@ type request struct {
 	maxAge    time.Duration // the maximum age of a cached response; 0: do not use the cache
 }
 
-// cacheKey identifies a cached response. A response is only used for the same user, and
-// only if the same consent or reader would send the request.
+// cacheKey identifies a cached response. It contains the user, and the consents of the
+// connection and the reader. If one of these changes, the response is not used.
 type cacheKey struct {
 	connection consentKey
 	reader     consentKey // zero if the connection's own token was used

@@ -106,7 +106,7 @@ func (can *Capabilities) setScopes(granted string) {
 		can.Unknown["scope_granted"], can.Unknown["scope_missing"] = NotReported, NotReported
 		return
 	}
-	missing := strings.Join(without(strings.Fields(can.ScopeRequested), strings.Fields(granted)), " ")
+	missing := strings.Join(difference(strings.Fields(can.ScopeRequested), strings.Fields(granted)), " ")
 	can.ScopeGranted, can.ScopeMissing = &granted, &missing
 }
 

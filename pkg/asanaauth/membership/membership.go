@@ -97,8 +97,8 @@ func (m Membership) fillFromReader(reported Membership) Membership {
 	return filled
 }
 
-// membershipIn returns the user's membership in w. reported is Asana's report. If reported
-// is nil, all flags are unknown, and reason says why.
+// membershipIn returns the user's membership in w. The parameter reported is Asana's
+// report. If reported is nil, all flags are unknown, and reason says why.
 func membershipIn(w asana.Workspace, userGID string, reported *asana.Membership, reason string, now time.Time) Membership {
 	m := Membership{Workspace: w, UserGID: userGID, AskedWith: askedWithConnection, CheckedAt: now}
 	if reported == nil {

@@ -65,8 +65,8 @@ func TestMembershipsOfEachPerson(t *testing.T) {
 	}
 }
 
-// List uses the person's own token for another user's memberships, too. It does not use a
-// reader's token.
+// List uses the connection's own token to request another user's memberships. It does not
+// use a reader's token.
 func TestMembershipsOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -113,14 +113,14 @@ func (a *assignment) edit(ctx context.Context, tx *row.Tx, o *row.Opened) error 
 		return err
 	}
 	before := strings.Fields(o.Cold.ReaderOf)
-	if err := a.checkReach(ctx, without(without(a.workspaces, before), a.reached)); err != nil {
+	if err := a.checkReach(ctx, difference(difference(a.workspaces, before), a.reached)); err != nil {
 		return err
 	}
 	former, err := a.formerReaders(ctx, tx, before)
 	if err != nil {
 		return err
 	}
-	changes := 1 + len(former.ids) + len(without(before, a.workspaces)) + len(former.workspaces)
+	changes := 1 + len(former.ids) + len(difference(before, a.workspaces)) + len(former.workspaces)
 	now := a.workspaces
 	if stay := intersection(a.workspaces, before); changes > maxChanges && len(stay) < len(a.workspaces) {
 		now = stay
@@ -130,7 +130,7 @@ func (a *assignment) edit(ctx context.Context, tx *row.Tx, o *row.Opened) error 
 	tx.Put(&cold)
 	o.Cold = &cold
 	a.conn, a.done = row.Wrap(*o), len(now) == len(a.workspaces)
-	row.DismissReader(tx, a.conn.ID(), without(before, now))
+	row.DismissReader(tx, a.conn.ID(), difference(before, now))
 	if !a.done {
 		return nil
 	}
@@ -140,7 +140,7 @@ func (a *assignment) edit(ctx context.Context, tx *row.Tx, o *row.Opened) error 
 	for _, id := range former.ids {
 		if there := row.Get[*store.Cold](tx.Rows(), store.ColdKey(id)); there != nil {
 			cold := *there
-			cold.ReaderOf = strings.Join(without(strings.Fields(there.ReaderOf), former.workspaces), " ")
+			cold.ReaderOf = strings.Join(difference(strings.Fields(there.ReaderOf), former.workspaces), " ")
 			tx.Put(&cold)
 		}
 	}
@@ -156,7 +156,7 @@ type former struct {
 // formerReaders reads the pointers of all old and new workspaces, and the former readers'
 // cold rows.
 func (a *assignment) formerReaders(ctx context.Context, tx *row.Tx, before []string) (former, error) {
-	involved := append(slices.Clone(a.workspaces), without(before, a.workspaces)...)
+	involved := append(slices.Clone(a.workspaces), difference(before, a.workspaces)...)
 	if err := tx.Read(ctx, "who the readers are", row.ReaderKeys(involved)...); err != nil {
 		return former{}, err
 	}
@@ -195,8 +195,8 @@ func (a *assignment) checkReach(ctx context.Context, workspaces []string) error 
 	return nil
 }
 
-// without returns the entries of list that are not in other.
-func without(list, other []string) []string {
+// difference returns the entries of list that are not in other.
+func difference(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
 }
 

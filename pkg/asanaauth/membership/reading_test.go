@@ -212,9 +212,10 @@ func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
 	})
 }
 
-// If a service account is the reader of several workspaces, one call sends one request
-// with its token, because each request counts against its rate limit. This is also true
-// without the cache, and if the request fails.
+// If a service account is the reader of several workspaces, one call of List or
+// Capabilities sends only one request with its token. The test checks this without the
+// cache, and for a request that fails. Each request counts against the service account's
+// rate limit.
 func TestAReaderIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
