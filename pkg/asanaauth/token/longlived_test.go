@@ -104,8 +104,8 @@ func TestAnInactiveTokenDoesNotBreakANewOne(t *testing.T) {
 	})
 }
 
-// The limit of one report in 30 seconds must not apply to the import itself. A token can
-// be reported as refused right after its import.
+// A token can be reported as refused immediately after its import. The import itself must
+// not count as a report, because only one report in 30 seconds has an effect.
 func TestARefusedTokenRightAfterItsImport(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

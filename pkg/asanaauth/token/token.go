@@ -81,7 +81,7 @@ type Request struct {
 	MinTTL time.Duration
 	// Refused is an access token that Asana rejected with a 401 response. If it is the
 	// connection's current access token, Token refreshes the token. For each connection,
-	// Asana is asked about a refused token at most once in 30 seconds.
+	// a refused token causes at most one request to Asana in 30 seconds.
 	Refused secret.String
 	// RefusedSHA256 is the SHA-256 hash of a refused token in lower-case hexadecimal, for
 	// callers that do not have the token itself. A text that is not such a hash is
