@@ -1,7 +1,8 @@
-// Package onaws opens a deployment of asanaauth from a Go program that has access to its
-// table and its KMS key. For example, a SaaS backend can get tokens without an HTTP call.
-// The operator's command also uses onaws. [Open] returns a [Deployment], which has the
-// main type of each package. Call Open once, when the program starts.
+// Package onaws gives a Go program direct access to a deployment of asanaauth on AWS. The
+// program needs access to the deployment's table and KMS key. For example, a SaaS backend
+// can get tokens without an HTTP call. The operator's command also uses onaws. [Open]
+// returns a [Deployment], which has the main type of each package. Call Open once, when
+// the program starts.
 //
 // Package onaws imports every AWS adapter. In contrast, each Lambda function imports only
 // the adapters that it needs.
@@ -55,7 +56,7 @@ type Options struct {
 	ClientSecretARN string        // ASANA_CLIENT_SECRET_ARN
 	AsanaBaseURL    string        // ASANA_BASE_URL; optional, the default is https://app.asana.com
 
-	// Programs that make links need the next three fields. Set all of them, or none.
+	// Only programs that make links need the next three fields. Set all three or none.
 	AuthorizeURL string   // PUBLIC_URL + "/authorize"
 	ReturnURLs   []string // RETURN_URLS
 	Scopes       string   // ASANA_SCOPES, separated by single spaces
