@@ -27,7 +27,7 @@ func (s *Source) longLived(ctx context.Context, o *row.Opened, r Request) (secre
 		if !s.mustIntrospect(o.Hot, access, r) {
 			return access, nil
 		}
-		_, err = s.introspect(ctx, o, access, true)
+		_, err = s.checkActive(ctx, o, access, true)
 		if !errors.Is(err, row.ErrChanged) {
 			return access, err
 		}
@@ -47,13 +47,13 @@ func (s *Source) mustIntrospect(hot *store.Hot, access secret.String, r Request)
 	return (expired || r.isRefused(access)) && refresher.UntilNextReport(hot, now) == 0
 }
 
-// introspect introspects the token, and marks the connection as broken if the token is not
-// active. If reported is true, introspect also writes the time of the report into the row.
-// The next report is ignored until 30 seconds after that time.
+// checkActive introspects the token, and marks the connection as broken if the token is
+// not active. If reported is true, checkActive also writes the time of the report into
+// the row. The next report is ignored until 30 seconds after that time.
 //
 // Errors: row.ErrChanged if another writer came first; ReconnectRequired if the token
 // is not active; the errors of Introspect.
-func (s *Source) introspect(ctx context.Context, o *row.Opened, access secret.String, reported bool) (asana.Introspection, error) {
+func (s *Source) checkActive(ctx context.Context, o *row.Opened, access secret.String, reported bool) (asana.Introspection, error) {
 	info, err := s.requests.Introspect(ctx, access)
 	if err != nil || info.Active && !reported {
 		return info, err
@@ -120,7 +120,7 @@ func (s *Source) examineLongLived(ctx context.Context, o *row.Opened) (secret.St
 		if err != nil {
 			return access, asana.Introspection{}, err
 		}
-		info, err := s.introspect(ctx, o, access, false)
+		info, err := s.checkActive(ctx, o, access, false)
 		if err != nil && !errors.Is(err, row.ErrChanged) {
 			return access, info, err
 		}

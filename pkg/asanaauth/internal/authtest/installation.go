@@ -107,8 +107,8 @@ func New(t testing.TB) *Installation {
 	return inst
 }
 
-// NewAsana returns an offline Asana that knows the installation's app. change can modify
-// Asana's options, and may be nil.
+// NewAsana returns an offline Asana that knows the installation's app. The function
+// change can modify Asana's options, and may be nil.
 func (inst *Installation) NewAsana(change func(*asanatest.Options)) *asanatest.Asana {
 	inst.T.Helper()
 	o := asanatest.Options{
@@ -165,7 +165,7 @@ func (inst *Installation) Exchanges() int { return inst.Asana.CountRequests("aut
 // Revocations returns how many revocation requests Asana has received.
 func (inst *Installation) Revocations() int { return inst.Asana.CountRequests(RevokePath) }
 
-// Unwraps returns how many times a process has asked KMS to unwrap the keyring.
+// Unwraps returns how many requests to unwrap the keyring KMS has received.
 func (inst *Installation) Unwraps() int { return inst.KMS.Calls(sealtest.OpUnwrap) }
 
 // Expire waits until a new access token is valid for only two more seconds, which is too
@@ -266,7 +266,8 @@ func WantMistakes(t testing.TB, err error, want ...string) {
 	}
 }
 
-// WantCount reports a test error unless got equals want. what describes the count.
+// WantCount reports a test error unless got equals want. The parameter what
+// describes the count.
 func WantCount(t testing.TB, what string, got, want int) {
 	t.Helper()
 	if got != want {

@@ -128,8 +128,8 @@ func TestFiftyReportsMakeOneRequest(t *testing.T) {
 	})
 }
 
-// If one caller reports a token, no other caller gets that token. This is true during the
-// refresh, and also if the refresh fails.
+// If one caller reports a token, no other caller gets that token, neither during the
+// refresh nor after a failed refresh.
 func TestAReportedTokenIsHandedOutToNoCaller(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Status: 503, Before: func(*http.Request) {

@@ -127,8 +127,8 @@ func TestAForgedPointerDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// addConnection writes a connection into the table that has the same user and another
-// owner.
+// addConnection writes another connection of the same Asana user into the table. The
+// connection has a different owner.
 func addConnection(inst *authtest.Installation, clientID string) {
 	owner := store.HashText("another owner")
 	id := store.ConnectionID(owner, asanatest.Member, string(asanaauth.OAuth))

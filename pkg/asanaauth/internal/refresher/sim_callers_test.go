@@ -30,7 +30,7 @@ func (a *caller) run() {
 	}
 }
 
-// sleepUntil waits until the time at after the start of the run. With sleepUntil, all
+// sleepUntil waits until the run has lasted for the duration at. With sleepUntil, all
 // callers act at the same time.
 func (a *caller) sleepUntil(at time.Duration) {
 	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the clock of a synctest bubble starts then

@@ -86,8 +86,8 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 	case hot == nil:
 		return
 	case hot.Lease != "" && hot.Status == row.Active:
-		// A lease must be gone only if a session exists, because otherwise no later caller
-		// removes an expired lease.
+		// An expired lease is a violation only if the connection has a session. Without a
+		// session, no later caller removes the lease.
 		if slices.ContainsFunc(s.sessions, func(x simSession) bool { return x.epoch == hot.Epoch }) {
 			s.violation("a lease is left")
 		}

@@ -8,21 +8,23 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// hotWrite is one write of a hot row, with the opened tokens of the old and the new row.
+// hotWrite is one write of a hot row. It contains the old row, the new row, and the
+// opened tokens in both rows.
 type hotWrite struct {
 	c                         *simCall
-	was, is                   *store.Hot // was is never nil
+	was, is                   *store.Hot // the old and the new row; never nil
 	wasAccess, isAccess       string
 	wasRefresh, isRefresh     string
 	first, consent, newTokens bool
 	conn                      *simConn
 }
 
-// checkWrite checks a write of a hot row. was is the old row, or nil if the row is new.
-// is is the new row. The caller must hold s.mu.
-func (s *sim) checkWrite(c *simCall, was, is *store.Hot) {
-	w := hotWrite{c: c, was: was, is: is, conn: s.conn(is.Connection)}
-	if w.first = was == nil; w.first {
+// checkWrite checks a write of a hot row. The parameter before is the old row, or nil if
+// the connection is new. The parameter is contains the new row. The caller must hold
+// s.mu.
+func (s *sim) checkWrite(c *simCall, before, is *store.Hot) {
+	w := hotWrite{c: c, was: before, is: is, conn: s.conn(is.Connection)}
+	if w.first = before == nil; w.first {
 		w.was = &store.Hot{Connection: is.Connection, Owner: is.Owner}
 	}
 	w.wasAccess, w.isAccess = s.open(w.was, "access", w.was.Access), s.open(is, "access", is.Access)

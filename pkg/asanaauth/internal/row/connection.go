@@ -119,10 +119,10 @@ func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection,
 	}
 }
 
-// OpenMany reads and checks connections, and returns them by id. The opened connections
-// use the caller and the data keys of asking. OpenMany leaves out a connection if it is
-// missing or disconnected, if its id does not match its contents, or if its rows are
-// inconsistent.
+// OpenMany reads and checks connections, and returns them by id. It copies the caller and
+// the data keys from the connection asking. OpenMany leaves out a connection that is
+// missing or disconnected, a connection whose id does not match its contents, and a
+// connection whose rows are inconsistent.
 func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (map[string]*Connection, error) {
 	opened := map[string]*Connection{}
 	for range maxReads {

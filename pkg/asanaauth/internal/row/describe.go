@@ -89,8 +89,8 @@ func (r *Rows) SetPerson(ring *seal.Ring, hot *store.Hot, cold *store.Cold, p Pe
 	})
 }
 
-// each calls f for each field of p. f gets the field's name, a pointer to the field, and a
-// pointer to the corresponding sealed field in cold.
+// each calls f for each field of p. The function f gets the field's name, a pointer to
+// the field, and a pointer to the corresponding sealed field in cold.
 func (p *Person) each(cold *store.Cold, f func(field string, text *secret.String, sealed *secret.Sealed) error) error {
 	for _, one := range []struct {
 		field  string

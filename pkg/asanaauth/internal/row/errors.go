@@ -29,9 +29,9 @@ var (
 // minRetryAfter is the minimum RetryAfter in a TryAgain error.
 const minRetryAfter = time.Second
 
-// TryAgain returns an error of kind [asanaauth.TryAgain]. after is how long the caller
-// must wait. A shorter time than one second counts as one second. err is the cause, for
-// the log only.
+// TryAgain returns an error of kind [asanaauth.TryAgain]. The parameter after is how long
+// the caller must wait. A shorter time than one second counts as one second. err is the
+// cause, for the log only.
 func TryAgain(after time.Duration, err error) *asanaauth.Error {
 	return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: max(after, minRetryAfter), Err: err}
 }

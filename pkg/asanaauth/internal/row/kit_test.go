@@ -83,7 +83,8 @@ func (x *fixture) overwrite(key store.Key, kind string) {
 	}
 }
 
-// onWrite calls f before each write. n is the number of the write, counted from 1.
+// onWrite calls f before each write. The parameter n is the number of
+// the write, counted from 1.
 func (x *fixture) onWrite(f func(n int) (saved bool, err error)) {
 	var n atomic.Int32
 	x.faulty.Hook = func(_ context.Context, op storetest.Op) (bool, error) {

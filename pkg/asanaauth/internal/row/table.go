@@ -2,9 +2,9 @@
 // attempts.
 //
 // A [Table] reads and replaces rows. [Table.Update] repeats a write if another writer
-// came first, or if the response to a write was lost. It recognises a row that it has
-// already written. No other method repeats a write. [Rows] adds the data keys: it opens
-// and seals fields, and opens connections.
+// came first, or if the response to a write was lost. If a lost write has succeeded,
+// Update recognises its own rows. No other method repeats a write. [Rows] adds the data
+// keys: it opens and seals fields, and opens connections.
 //
 // Rows are checked before they are trusted. [IDMatches] computes a connection's id from
 // the row's contents and compares the two. A sealed field can be opened only in the row,
@@ -63,8 +63,8 @@ func NewTable(c TableConfig) (*Table, error) {
 	return t, nil
 }
 
-// Read returns the rows with the given keys. It leaves out missing rows. what describes
-// the rows in the error text "reading <what>".
+// Read returns the rows with the given keys. It leaves out missing rows. The parameter
+// what describes the rows in the error text "reading <what>".
 //
 // Errors: TryAgain, Internal.
 func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store.Rows, error) {
