@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Clock is the source of time for the packages that do the work. A package's Config takes
-// a Clock, so that a test can set the time. Implementations must be safe for concurrent
-// use.
+// Clock is the source of time for the packages below this one, such as connection and
+// token. Each package's Config takes a Clock, so that a test can set the time.
+// Implementations must be safe for concurrent use.
 type Clock interface {
 	// Now returns the wall clock's time without a monotonic reading. The monotonic clock
 	// stops while a Lambda sandbox is frozen, so cached values would seem too recent.

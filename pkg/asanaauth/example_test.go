@@ -172,8 +172,7 @@ func Example_goLibrary() {
 	// reconnect-required
 }
 
-// Use the kind of an error to decide what to do. Of the error's texts, show only Detail to
-// users.
+// Use the kind of an error to decide what to do. Show only the error's Detail to users.
 func ExampleKindOf() {
 	backend := openExample()
 	id := backend.connectExample("acme", asanatest.Member)

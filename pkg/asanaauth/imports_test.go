@@ -53,15 +53,15 @@ func our(names ...string) []string {
 	return patterns
 }
 
-// rooms are the six packages that do the work. A room may import the rooms that come
-// before it in this list.
-var rooms = []string{"connection", "token", "membership", "session", "link", "login"}
+// servicePackages are the six packages that functions and programs use. A service package
+// may import the service packages that come before it in this list.
+var servicePackages = []string{"connection", "token", "membership", "session", "link", "login"}
 
 // nothing is the value of may for a package that may import only the standard library.
 var nothing = []string{}
 
 func importRules() []importRule {
-	return slices.Concat(supportRules(), leafRules(), sharedRules(), roomRules(), outerRules())
+	return slices.Concat(supportRules(), leafRules(), sharedRules(), serviceRules(), outerRules())
 }
 
 // supportRules returns the rules for packages that users of the module cannot import.
@@ -84,12 +84,12 @@ func supportRules() []importRule {
 	}
 }
 
-// leafRules returns the rules for the packages that the rooms import, and for their
-// adapters.
+// leafRules returns the rules for the packages that the service packages import, and for
+// their adapters.
 func leafRules() []importRule {
 	return []importRule{
 		{root, our("secret$"), []string{anyAWS, "net/http"},
-			"all rooms and all users share its types, so it must not depend on a room"},
+			"all service packages share its types, so it must not depend on them"},
 		{"~/pkg/asanaauth/secret$", nothing, []string{"~", anyAWS, "net/http"},
 			"every package uses it, so it must not depend on any of them"},
 		{"~/pkg/asanaauth/store$", our("secret$"), []string{anyAWS, "net/http", root},
@@ -121,9 +121,9 @@ func leafRules() []importRule {
 	}
 }
 
-// sharedRules returns the rules for the packages that only the rooms import.
+// sharedRules returns the rules for the internal packages that the service packages share.
 func sharedRules() []importRule {
-	aboveThem := append(our(rooms...), "~/pkg/asanaauth/httpapi", "~/functions", anyAWS)
+	aboveThem := append(our(servicePackages...), "~/pkg/asanaauth/httpapi", "~/functions", anyAWS)
 	return []importRule{
 		{"~/pkg/asanaauth/internal/row$", append(our("store$", "seal$", "secret$", "keyring$"), root),
 			append(our("asana", "internal/requests", "internal/consent", "internal/refresher"), append(aboveThem, "net/http")...),
@@ -136,41 +136,41 @@ func sharedRules() []importRule {
 			"it saves what Asana returned and sends no request"},
 		{"~/pkg/asanaauth/internal/refresher$", append(our("internal/row$", "internal/requests$", "keyring$", "clientsecret$", "asana$", "store$", "seal$", "secret$"), root, "golang.org/x/sync"),
 			append(our("internal/consent"), aboveThem...),
-			"the refresh protocol is complete without the rooms, so that it can be simulated alone"},
+			"the refresh protocol must not depend on the service packages, so that it can be simulated alone"},
 		{"~/pkg/asanaauth/internal/accesstoken$", append(our("internal/row$", "internal/requests$", "internal/refresher$", "asana$", "store$", "secret$"), root),
 			append(our("internal/consent"), append(aboveThem, "~/pkg/asanaauth/httpapi")...),
 			"it gets tokens, and the packages above it decide who may have them"},
 		{"~/pkg/asanaauth/internal/authtest$",
-			append(our(append(slices.Clone(rooms), "asana$", "clientsecret$", "keyring$", "secret$", "seal$", "seal/local$", "seal/sealtest$", "store$", "store/storetest$")...), root, "~/pkg/asanatest$"),
+			append(our(append(slices.Clone(servicePackages), "asana$", "clientsecret$", "keyring$", "secret$", "seal$", "seal/local$", "seal/sealtest$", "store$", "store/storetest$")...), root, "~/pkg/asanatest$"),
 			[]string{anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"},
-			"it wires the rooms in memory, for tests of the rooms and of the layers above"},
+			"it wires the service packages in memory, for their tests and for the tests of the layers above"},
 	}
 }
 
-// roomRules returns the rules for the rooms. A room may import only the rooms that come
-// before it in the list rooms.
-func roomRules() []importRule {
+// serviceRules returns the rules for the service packages. A service package may import
+// only the service packages that come before it in servicePackages.
+func serviceRules() []importRule {
 	shared := append(our("internal/row$", "internal/requests$", "internal/consent$", "internal/refresher$", "internal/accesstoken$",
 		"asana$", "store$", "seal$", "secret$", "keyring$", "clientsecret$"), root, oauth2, webURL)
 	var rules []importRule
-	for i, room := range rooms {
+	for i, name := range servicePackages {
 		rules = append(rules, importRule{
-			"~/pkg/asanaauth/" + room + "$",
-			append(our(rooms[:i]...), shared...),
-			append(our(rooms[i+1:]...), anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"),
-			"a room imports only the rooms before it, and neither HTTP handlers nor AWS",
+			"~/pkg/asanaauth/" + name + "$",
+			append(our(servicePackages[:i]...), shared...),
+			append(our(servicePackages[i+1:]...), anyAWS, "~/pkg/asanaauth/httpapi", "~/functions"),
+			"a service package imports only the service packages before it, and neither HTTP handlers nor AWS",
 		})
 	}
 	return rules
 }
 
-// outerRules returns the rules for the packages that import the rooms.
+// outerRules returns the rules for the packages that import the service packages.
 func outerRules() []importRule {
 	return []importRule{
-		{"~/pkg/asanaauth/httpapi$", append(our(append([]string{"secret$"}, rooms...)...), root, webURL, strictJSON, "github.com/jub0bs/cors"),
+		{"~/pkg/asanaauth/httpapi$", append(our(append([]string{"secret$"}, servicePackages...)...), root, webURL, strictJSON, "github.com/jub0bs/cors"),
 			[]string{anyAWS, "~/functions", "~/internal/lambdahttp"},
-			"the same handlers run in the local command and in Lambda functions, and leave rows and keys to the rooms"},
-		{"~/pkg/asanaauth/onaws$", append(our(append([]string{"asana", "secret$", "store", "seal", "keyring$", "clientsecret$"}, rooms...)...), root, awsSDK+"/aws", awsSDK+"/service", smithy),
+			"the same handlers run in the local command and in Lambda functions, and must not access rows and keys"},
+		{"~/pkg/asanaauth/onaws$", append(our(append([]string{"asana", "secret$", "store", "seal", "keyring$", "clientsecret$"}, servicePackages...)...), root, awsSDK+"/aws", awsSDK+"/service", smithy),
 			[]string{"~/functions", "~/pkg/asanaauth/httpapi", "~/internal/lambdahttp", awsSDK + "/config"},
 			"a Go backend has its own AWS configuration, and does not serve our routes"},
 		// boot imports internal/version to log the version when a function starts.

@@ -268,7 +268,7 @@ func TestNothingOfBackendsLeaks(t *testing.T) {
 		l := newLeaks(t, map[string]string{markedOwner: "an owner", markedPerson: "a person"})
 		p := l.process()
 		id := l.connect(p)
-		l.imports(p)
+		l.importAll(p)
 		time.Sleep(2 * time.Hour)
 		got, err := p.TokenOf(id, token.Request{})
 		l.hunt.Secret("a token", got.Access.Reveal())
@@ -307,8 +307,8 @@ func (l leaks) connect(p *authtest.Process) (id string) {
 	return d.ID
 }
 
-// imports imports credentials of every kind, including some that Asana rejects.
-func (l leaks) imports(p *authtest.Process) {
+// importAll imports credentials of every kind, including some that Asana rejects.
+func (l leaks) importAll(p *authtest.Process) {
 	for _, r := range []connection.ImportRequest{
 		{Kind: asanaauth.PersonalAccessToken, Token: secret.New(l.inst.Asana.PersonalAccessToken(asanatest.Member))},
 		{Kind: asanaauth.ServiceAccount, Token: secret.New(l.inst.Asana.ServiceAccountToken(asanatest.ServiceAccount))},

@@ -11,8 +11,8 @@ import (
 
 const repository = "../.."
 
-// sources returns the texts of the repository's files that have one of the endings, by
-// path.
+// sources returns the texts of all files in the repository whose names have one of the
+// endings. The keys are the files' paths.
 func sources(t *testing.T, endings ...string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
