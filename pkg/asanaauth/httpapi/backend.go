@@ -128,11 +128,17 @@ func (b backendRoute) match(path string) (id string, ok bool) {
 	return id, true
 }
 
+var errUnsigned = &asanaauth.Error{
+	Kind: asanaauth.Unauthenticated,
+	Detail: "Sign the request with AWS Signature Version 4 (SigV4). " +
+		`With "asanaauth local", send "Authorization: Bearer KEY" with the backend key that it printed.`,
+}
+
 func (b *backend) handler(route backendRoute) http.Handler {
 	return b.handle(route.pattern, writeProblem, func(w http.ResponseWriter, r *http.Request) error {
 		caller, ok := b.caller(r)
 		if !ok {
-			return &asanaauth.Error{Kind: asanaauth.Unauthenticated, Detail: "Sign the request with AWS Signature Version 4 (SigV4)."}
+			return errUnsigned
 		}
 		id, ok := route.match(r.URL.Path)
 		if !ok {

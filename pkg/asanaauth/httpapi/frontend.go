@@ -78,7 +78,7 @@ func (f *frontend) handler(serve func(http.ResponseWriter, *http.Request) error)
 }
 
 var errForbiddenOrigin = &asanaauth.Error{
-	Kind: forbiddenOrigin, Detail: "The Origin header is missing or not allowed. Add the origin of your app to ALLOWED_ORIGINS.",
+	Kind: forbiddenOrigin, Detail: "The Origin header is missing or not allowed. Send the request from a page of your app, and add its origin to ALLOWED_ORIGINS.",
 }
 
 // allowOrigin sets the CORS headers of every response, including errors. The CORS library

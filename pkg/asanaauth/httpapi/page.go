@@ -23,42 +23,45 @@ type pageText struct {
 	next     string // what the person can do
 }
 
-const startAgain = "Start again from your app."
+const (
+	startAgain      = "Start again from your app."
+	startAgainOrAsk = startAgain + " If this happens again, contact the support of your app."
+)
 
 // pageTextOf returns the text for a kind. It returns the text for Internal if /authorize
 // and /callback never return the kind.
 func pageTextOf(kind asanaauth.ErrorKind) pageText {
 	switch kind {
 	case asanaauth.InvalidRequest:
-		return pageText{"This link does not work", "The link that you opened is incomplete or was changed.", startAgain}
+		return pageText{"This link does not work", "The link that you opened is incomplete or was changed.", startAgainOrAsk}
 	case asanaauth.LoginExpired:
 		return pageText{"This sign-in has expired", "It took too long, was already used, or was started in another browser.", startAgain}
 	case asanaauth.LinkExpired:
-		return pageText{"This link has expired", "It is too old or was already used.", "Get a new link from your app."}
+		return pageText{"This link has expired", "It is too old or was already used.", "Get a new link from your app, or from the person who sent it."}
 	case asanaauth.AccessDenied:
-		return pageText{"Access denied", "You chose not to give access at Asana, so nothing was connected.", "To connect, start again from your app."}
+		return pageText{"Access denied", "Asana did not give access, so nothing was connected.", "To connect, start again from your app and press Allow."}
 	case asanaauth.WrongAccount:
 		return pageText{"Wrong Asana account", "You signed in to Asana with a different account than your app expects.",
-			"Sign in to Asana with the other account, then start again from your app."}
+			"In Asana, sign out, and sign in with the account that your app expects. Then start again from your app."}
 	case asanaauth.NotFound:
 		return pageText{"Page not found", "This address has no page.", startAgain}
 	case forbiddenOrigin:
 		return pageText{"Request blocked", "Another website sent this request, so it was ignored.", startAgain}
 	case methodNotAllowed:
-		return pageText{"This page cannot be used this way", "Your browser sent a request that this page does not accept.", startAgain}
+		return pageText{"This page cannot be used this way", "Your browser sent a request that this page does not accept.", startAgainOrAsk}
 	case payloadTooLarge:
-		return pageText{"Too much data", "Your browser sent more data than this page accepts.", startAgain}
+		return pageText{"Too much data", "Your browser sent more data than this page accepts.", startAgainOrAsk}
 	case unsupportedMediaType:
-		return pageText{"Wrong kind of data", "Your browser sent data in a format that this page does not accept.", startAgain}
+		return pageText{"Wrong kind of data", "Your browser sent data in a format that this page does not accept.", startAgainOrAsk}
 	case asanaauth.TryAgain:
 		return pageText{"Temporarily unavailable", "This service is busy, and nothing was changed.", "Wait a moment, then reload this page."}
 	case asanaauth.AsanaUnavailable:
 		return pageText{"Asana is not available", "Asana did not respond as expected.", "Wait a few minutes, then start again from your app."}
 	case asanaauth.Misconfigured:
-		return pageText{"Setup error", "This service is not set up correctly.", "Contact the support of your app and give them the request number below."}
+		return pageText{"Setup error", "This service is not set up correctly.", "Contact the support of your app and give them the request id below."}
 	}
 	return pageText{"Something went wrong", "An unexpected error happened in this service.",
-		"Start again from your app. If the error returns, contact the support of your app and give them the request number below."}
+		"Start again from your app. If this happens again, contact the support of your app and give them the request id below."}
 }
 
 const pageStyle = `:root{color-scheme:light dark}
@@ -74,7 +77,10 @@ h1{font-size:1.4rem;line-height:1.3}a{color:#1d5fc4}small{color:#5f6368}
 const fragmentScript = `(function(){
 var response=location.hash.slice(1),status=document.getElementById("status");
 history.replaceState(null,"",location.pathname);
-if(!response){status.textContent="This page has no sign-in to finish. Start again from your app.";return;}
+if(!response){
+document.title=document.querySelector("h1").textContent="Nothing to finish";
+status.textContent="This page has no sign-in to finish. Start again from your app.";return;
+}
 var form=document.createElement("form");
 form.method="post";form.action=location.pathname;form.hidden=true;
 new URLSearchParams(response).forEach(function(value,name){
@@ -97,7 +103,7 @@ func (p pages) showProblem(w http.ResponseWriter, failure problem) {
 		body += "<p><small>For the developer of the app: " + html.EscapeString(failure.Detail) + "</small></p>\n"
 	}
 	if failure.Status >= 500 {
-		body += "<p><small>Request number: " + html.EscapeString(failure.ID) + "</small></p>\n"
+		body += "<p><small>For support: request id " + html.EscapeString(failure.ID) + "</small></p>\n"
 	}
 	policy := "default-src 'none'; style-src " + hashOf(pageStyle) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	writePage(w, failure.Status, policy, text.heading, body)

@@ -24,26 +24,26 @@ func TestErrorPages(t *testing.T) {
 			texts []string // after the title
 		}{
 			"invalid-request": {s.do(get("/authorize?app_state=.")), []string{
-				"This link does not work", "The link that you opened is incomplete or was changed.", "Start again from your app.", "Back to your app",
+				"This link does not work", "The link that you opened is incomplete or was changed.", "Start again from your app. If this happens again, contact the support of your app.", "Back to your app",
 				"For the developer of the app: app_state must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -.",
 			}},
 			"login-expired": {s.do(get("/callback?code=c&state=s")), []string{
 				"This sign-in has expired", "It took too long, was already used, or was started in another browser.", "Start again from your app.", "Back to your app",
 			}},
 			"link-expired": {s.do(get("/authorize?link=x")), []string{
-				"This link has expired", "It is too old or was already used.", "Get a new link from your app.", "Back to your app",
+				"This link has expired", "It is too old or was already used.", "Get a new link from your app, or from the person who sent it.", "Back to your app",
 			}},
 			"not-found": {s.do(get("/callback/x")), []string{
 				"Page not found", "This address has no page.", "Start again from your app.", "Back to your app",
 			}},
 			"try-again": {busy.do(get("/authorize")), []string{
 				"Temporarily unavailable", "This service is busy, and nothing was changed.", "Wait a moment, then reload this page.", "Back to your app",
-				"Request number: ID",
+				"For support: request id ID",
 			}},
 			"internal": {broken.do(get("/authorize")), []string{
 				"Something went wrong", "An unexpected error happened in this service.",
-				"Start again from your app. If the error returns, contact the support of your app and give them the request number below.", "Back to your app",
-				"Request number: ID",
+				"Start again from your app. If this happens again, contact the support of your app and give them the request id below.", "Back to your app",
+				"For support: request id ID",
 			}},
 		} {
 			title, texts := pageTexts(c.a)
@@ -92,25 +92,25 @@ func TestDetails(t *testing.T) {
 			"The body must have one of these members: connect_code, session_code, token, refresh_token.": s.do(call("POST", "/connections", `{"owner":"a"}`)),
 			"Only these members can be used with connect_code: owner, person.":                           s.do(call("POST", "/connections", `{"connect_code":"c","kind":"k"}`)),
 			"session_code must be the only member of the body.":                                          s.do(call("POST", "/connections", `{"session_code":"s","owner":"a"}`)),
-			"person must not be empty.":                                                                    s.do(call("POST", "/links", `{"owner":"a","person":""}`)),
-			"owner must be a string of valid Unicode.":                                                     s.do(call("POST", "/links", `{"owner":1}`)),
-			"workspace must not be repeated.":                                                              b.do(get("/membership?workspace=1&workspace=1", "Origin", appOrigin)),
-			"owner must be 1 to 8192 bytes.":                                                               s.do(call("GET", "/connections?owner=", "")),
-			"Sign the request with AWS Signature Version 4 (SigV4).":                                       s.do(anonymous),
-			"The session is missing or has ended. Sign in again.":                                          s.do(get("/session", "Origin", appOrigin)),
-			"The Origin header is missing or not allowed. Add the origin of your app to ALLOWED_ORIGINS.":  s.do(get("/session")),
-			"Send the body as application/json in UTF-8, without Content-Encoding.":                        s.do(call("POST", "/links", `{}`, "Content-Type", "text/plain")),
-			"Asana reports that this token is not active. Import another one.":                             s.do(call("POST", "/connections", object("token", "t", "owner", "a", "kind", "service_account"))),
-			"The code is unknown, used or expired, or belongs to another owner or person. Get a new code.": s.do(call("POST", "/connections", object("session_code", "s"))),
-			"limit must be a whole number from 1 to 100.":                                                  s.do(call("GET", "/connections?owner=a&limit=0", "")),
-			"cursor is not from this list. Start again without cursor.":                                    s.do(call("GET", "/connections?owner=a&cursor=x", "")),
-			"return_to must be one of the URLs in RETURN_URLS.":                                            s.do(call("POST", "/links", object("owner", "a", "return_to", "https://evil.example"))),
-			"scopes must be a subset of ASANA_SCOPES, separated by single spaces, without duplicates.":     s.do(call("POST", "/links", object("owner", "a", "scopes", "tasks:write"))),
-			"The preflight requests a header that is not allowed. Accepted: Content-Type.":                 s.do(request{method: "OPTIONS", target: "/refresh", header: headers([]string{"Origin", appOrigin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "x-other"})}),
-			"owner must not begin with \"asana:\", which is reserved for sign-in.":                         s.do(call("POST", "/links", object("owner", "asana:1"))),
-			"refused must be the SHA-256 of an access token as 64 hexadecimal digits.":                     b.refresh(`{"refused":"x"}`),
-			"Only a service account can be the reader of a workspace.":                                     s.do(call("PATCH", at(s.importToken("a", asanatest.Bot)), object("reader_of", []string{asanatest.Acme}))),
-			"The service account has no access to a workspace in reader_of. Remove that workspace.":        s.do(call("PATCH", at(s.importToken("a", asanatest.ServiceAccount)), object("reader_of", []string{asanatest.Globex}))),
+			"person must not be empty.":                s.do(call("POST", "/links", `{"owner":"a","person":""}`)),
+			"owner must be a string of valid Unicode.": s.do(call("POST", "/links", `{"owner":1}`)),
+			"workspace must not be repeated.":          b.do(get("/membership?workspace=1&workspace=1", "Origin", appOrigin)),
+			"owner must be 1 to 8192 bytes.":           s.do(call("GET", "/connections?owner=", "")),
+			"Sign the request with AWS Signature Version 4 (SigV4). With \"asanaauth local\", send \"Authorization: Bearer KEY\" with the backend key that it printed.": s.do(anonymous),
+			"The session is missing or has ended. Sign in again.":                                                                           s.do(get("/session", "Origin", appOrigin)),
+			"The Origin header is missing or not allowed. Send the request from a page of your app, and add its origin to ALLOWED_ORIGINS.": s.do(get("/session")),
+			"Send the body as application/json in UTF-8, without Content-Encoding.":                                                         s.do(call("POST", "/links", `{}`, "Content-Type", "text/plain")),
+			"Asana reports that this token is not active. Import another one.":                                                              s.do(call("POST", "/connections", object("token", "t", "owner", "a", "kind", "service_account"))),
+			"The code is unknown, used or expired, or belongs to another owner or person. Get a new code.":                                  s.do(call("POST", "/connections", object("session_code", "s"))),
+			"limit must be a whole number from 1 to 100.":                                                                                   s.do(call("GET", "/connections?owner=a&limit=0", "")),
+			"cursor is not from this list. Start again without cursor.":                                                                     s.do(call("GET", "/connections?owner=a&cursor=x", "")),
+			"return_to must be one of the URLs in RETURN_URLS.":                                                                             s.do(call("POST", "/links", object("owner", "a", "return_to", "https://evil.example"))),
+			"scopes must be a subset of ASANA_SCOPES, separated by single spaces, without duplicates.":                                      s.do(call("POST", "/links", object("owner", "a", "scopes", "tasks:write"))),
+			"The preflight requests a header that is not allowed. Accepted: Content-Type.":                                                  s.do(request{method: "OPTIONS", target: "/refresh", header: headers([]string{"Origin", appOrigin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "x-other"})}),
+			"owner must not begin with \"asana:\", which is reserved for sign-in.":                                                          s.do(call("POST", "/links", object("owner", "asana:1"))),
+			"refused must be the SHA-256 of an access token as 64 hexadecimal digits.":                                                      b.refresh(`{"refused":"x"}`),
+			"Only a service account can be the reader of a workspace.":                                                                      s.do(call("PATCH", at(s.importToken("a", asanatest.Bot)), object("reader_of", []string{asanatest.Acme}))),
+			"The service account has no access to a workspace in reader_of. Remove that workspace.":                                         s.do(call("PATCH", at(s.importToken("a", asanatest.ServiceAccount)), object("reader_of", []string{asanatest.Globex}))),
 		} {
 			if got := a.json()["detail"]; got != want {
 				t.Errorf("got detail %q, want %q", got, want)

@@ -43,8 +43,8 @@ func sections(t *testing.T) map[string]string {
 var sourceKind = regexp.MustCompile(`(?m)ErrorKind\s+= "([a-z-]+)"$`)
 
 // TestProblemsPage checks that docs/problems.md has exactly one section for each problem
-// type. Each section must have the same statuses and title as the code. Each ErrorKind
-// must be a problem type.
+// type. Each section must have the same statuses as the code, and must say what to do.
+// Each ErrorKind must be a problem type.
 func TestProblemsPage(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{}
@@ -53,7 +53,7 @@ func TestProblemsPage(t *testing.T) {
 		if p.Kind == asanaauth.AsanaUnavailable {
 			statuses += ", 504" // a time-out
 		}
-		want[string(p.Kind)] = "\n- Status: " + statuses + "\n- Title: " + p.Title + "\n\n"
+		want[string(p.Kind)] = "Status: " + statuses
 	}
 	kinds := 0
 	for _, name := range []string{"../errors.go", "problem.go"} {
@@ -71,9 +71,8 @@ func TestProblemsPage(t *testing.T) {
 	}
 	got := map[string]string{}
 	for kind, text := range sections(t) {
-		head, _, _ := strings.Cut(strings.TrimPrefix(text, "\n"), "\n\n")
-		got[kind] = "\n" + head + "\n\n"
-		if !strings.Contains(text, "\nWhat to do: ") {
+		got[kind], _, _ = strings.Cut(strings.TrimPrefix(text, "\n"), "\n\n")
+		if !strings.Contains(text, "What to do: ") {
 			t.Errorf("docs/problems.md does not say what to do about %s", kind)
 		}
 	}
@@ -137,7 +136,7 @@ func TestProblemExamples(t *testing.T) {
 			}
 		}
 	}
-	if shown < 2 {
-		t.Errorf("got %d examples, want at least those of docs/api.md and docs/problems.md", shown)
+	if shown == 0 {
+		t.Error("the documentation has no example problem")
 	}
 }

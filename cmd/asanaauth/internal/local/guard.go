@@ -81,7 +81,7 @@ func setHeaders(h http.Header) {
 // refuseOrigin responds with the problem forbidden-origin, like the routes for frontends.
 func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
 	w.Header().Add("Vary", "Origin")
-	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "A page from another origin sent this request, so it was rejected.").ServeHTTP(w, r)
+	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "The Origin header is missing or not allowed. Add the origin of your app to ALLOWED_ORIGINS, without a slash at the end.").ServeHTTP(w, r)
 }
 
 // ownHosts returns the Host headers that a service on the given port accepts. They are
