@@ -137,7 +137,9 @@ func TestAForeignKeyring(t *testing.T) {
 
 				p := inst.Process()
 				_, err := p.Callback(p.Answer(p.Begin(), asanatest.Several))
-				authtest.WantKind(t, err, asanaauth.TryAgain) // because no field may be sealed with a key that an attacker knows
+				// The sign-in must fail, because no field may be sealed with a key that
+				// an attacker knows.
+				authtest.WantKind(t, err, asanaauth.TryAgain)
 				authtest.WantCount(t, "exchanges", inst.Exchanges(), 1)
 				wantNothing(inst, requestEverything(inst, cookie), asanaauth.TryAgain)
 				if inst.Log.Says("alarm", "kms_denied") == 0 {
@@ -146,7 +148,7 @@ func TestAForeignKeyring(t *testing.T) {
 
 				inst.Rows.Forge(ours)
 				if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != string(asanaauth.Active) {
-					t.Errorf("the connection is %s", hot.Status)
+					t.Errorf("got status %s", hot.Status)
 				}
 				inst.Process().MustToken(cookie, 0)
 			})

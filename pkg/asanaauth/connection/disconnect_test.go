@@ -155,7 +155,7 @@ func TestDisconnectWithAsanaDown(t *testing.T) {
 				wantDisconnected(t, d, err, asanaauth.Revoking, false)
 				hot := inst.Rows.Hot(cookie.Reveal())
 				if hot.Status != string(asanaauth.Revoking) || len(hot.Access) > 0 || len(hot.Refresh) == 0 || hot.Lease != "" {
-					t.Errorf("row: %+v", hot)
+					t.Errorf("got row: %+v", hot)
 				}
 				if !hot.CoolUntil.After(time.Now()) {
 					t.Error("the row has no cool-down, so the next request would be sent at once")

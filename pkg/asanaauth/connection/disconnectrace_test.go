@@ -187,7 +187,7 @@ func TestConnectingAgainDropsTheRevocation(t *testing.T) {
 		cookie := p.SignIn(asanatest.Member)
 		p.MustToken(cookie, 0)
 		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != string(asanaauth.Active) || hot.Epoch != epoch || !hot.CoolUntil.IsZero() {
-			t.Errorf("row: %+v", hot)
+			t.Errorf("got row: %+v", hot)
 		}
 		authtest.WantCount(t, "revocations", inst.Revocations(), 1)
 		authtest.WantCount(t, "audit lines", inst.Log.SaysRaw("revocation_dropped", "true"), 1)
@@ -284,7 +284,7 @@ func TestDisconnectAfterACrashBeforeTheErasure(t *testing.T) {
 		d, err := inst.Process(func(s *authtest.Settings) { s.Store = dies }).Disconnect(cookie)
 		wantDisconnected(t, d, err, asanaauth.Revoking, false)
 		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != string(asanaauth.Revoking) || len(hot.Refresh) == 0 {
-			t.Errorf("row: %+v", hot)
+			t.Errorf("got row: %+v", hot)
 		}
 		time.Sleep(20 * time.Second) // wait until the dead process's lease and cool-down have ended
 		p := inst.Process()

@@ -55,12 +55,12 @@ func TestImportOfALongLivedToken(t *testing.T) {
 				for _, row := range inst.Rows.All() {
 					for _, text := range []string{value.Reveal(), d.AttributedTo.Name.Reveal(), `"o"`} {
 						if authtest.Holds(row, text) {
-							t.Errorf("a %T holds %q", row, text)
+							t.Errorf("a %T contains %q", row, text)
 						}
 					}
 				}
 				if strings.Contains(inst.Log.String(), value.Reveal()) {
-					t.Error("a log line holds the token")
+					t.Error("a log line contains the token")
 				}
 			})
 		})

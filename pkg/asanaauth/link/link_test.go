@@ -49,7 +49,7 @@ func TestFromALinkToAToken(t *testing.T) {
 		for _, row := range inst.Rows.All() {
 			for _, text := range append(inst.Wire.Seen(), code.Reveal(), "Mia Member", "mia@acme.example", "customer-1", "ann of accounting") {
 				if authtest.Holds(row, text) {
-					t.Errorf("a %T holds %q", row, text)
+					t.Errorf("a %T contains %q", row, text)
 				}
 			}
 		}
@@ -208,7 +208,8 @@ func TestWhenLinksAndCodesExpire(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.LinkExpired)
 		time.Sleep(10*time.Minute - 3*time.Second)
 		response := p.Answer(attempt, asanatest.Member)
-		inst.Asana.Inject(asanatest.Fault{GrantType: "authorization_code", Delay: 5 * time.Second}) // the response arrives after the attempt has expired
+		// Asana's response arrives after the attempt has expired.
+		inst.Asana.Inject(asanatest.Fault{GrantType: "authorization_code", Delay: 5 * time.Second})
 		outcome, err := p.Callback(response)
 		if err != nil {
 			t.Fatal(err)

@@ -33,7 +33,7 @@ func TestNewReportsEveryMissingField(t *testing.T) {
 	links, err := link.New(link.Config{})
 	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(removeField))...)
 	if links != nil {
-		t.Error("got Links and an error")
+		t.Error("got Links and an error, want only an error")
 	}
 	for mistake, remove := range removeField {
 		t.Run(mistake, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestNewReportsEveryMissingField(t *testing.T) {
 			links, err := link.New(c)
 			authtest.WantMistakes(t, err, mistake)
 			if links != nil {
-				t.Error("got Links and an error")
+				t.Error("got Links and an error, want only an error")
 			}
 		})
 	}
@@ -63,7 +63,7 @@ func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 	redeemer, err := link.NewRedeemer(link.RedeemerConfig{})
 	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(removeRedeemerField))...)
 	if redeemer != nil {
-		t.Error("got a Redeemer and an error")
+		t.Error("got a Redeemer and an error, want only an error")
 	}
 	for mistake, remove := range removeRedeemerField {
 		t.Run(mistake, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 			redeemer, err := link.NewRedeemer(c)
 			authtest.WantMistakes(t, err, mistake)
 			if redeemer != nil {
-				t.Error("got a Redeemer and an error")
+				t.Error("got a Redeemer and an error, want only an error")
 			}
 		})
 	}

@@ -42,7 +42,7 @@ func TestReturnURLAndAppStateComeBack(t *testing.T) {
 					t.Errorf("Callback() = %v", err)
 				}
 				if outcome.ReturnURL != second || outcome.AppState != state {
-					t.Errorf("back to %q with %q", outcome.ReturnURL, outcome.AppState)
+					t.Errorf("got ReturnURL %q with %q", outcome.ReturnURL, outcome.AppState)
 				}
 			})
 		})
@@ -106,7 +106,7 @@ func TestAnotherBrowserCannotUseUpAnAttempt(t *testing.T) {
 			change(&stranger)
 			outcome, err := p.Callback(stranger)
 			if asanaauth.KindOf(err) != asanaauth.LoginExpired || outcome.ReturnURL != "" {
-				t.Errorf("%s: back to %q, %v", name, outcome.ReturnURL, err)
+				t.Errorf("%s: got ReturnURL %q, %v", name, outcome.ReturnURL, err)
 			}
 		}
 		authtest.WantCount(t, "exchanges", inst.Exchanges(), 0)
@@ -150,7 +150,7 @@ func TestAReturnURLThatIsNoLongerAllowed(t *testing.T) {
 		outcome, err := inst.Process(func(s *authtest.Settings) { s.ReturnURLs = []string{"https://app.example.com/new"} }).Callback(response)
 		authtest.WantKind(t, err, asanaauth.LoginExpired)
 		if outcome.ReturnURL != "" || inst.Rows.AttemptRow(response.State).Taken {
-			t.Errorf("back to %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
+			t.Errorf("got ReturnURL %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
 		}
 		if _, err := p.Callback(response); err != nil {
 			t.Errorf("a process that allows it: %v", err)

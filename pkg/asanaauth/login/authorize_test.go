@@ -75,7 +75,7 @@ func TestAnAttemptsRowRevealsNothing(t *testing.T) {
 			}
 			for _, row := range rows {
 				if authtest.Holds(row, text) {
-					t.Errorf("a %T holds the %s", row, what)
+					t.Errorf("a %T contains the %s", row, what)
 				}
 			}
 		}

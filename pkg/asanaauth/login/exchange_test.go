@@ -34,7 +34,7 @@ func TestErrorsAndIssuersOfTheResponse(t *testing.T) {
 				outcome, err := p.Callback(response)
 				authtest.WantKind(t, err, c.kind)
 				if outcome.ReturnURL != authtest.ReturnURL || !inst.Rows.AttemptRow(response.State).Taken {
-					t.Errorf("back to %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
+					t.Errorf("got ReturnURL %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
 				}
 				authtest.WantCount(t, "exchanges", inst.Exchanges(), 0)
 				inst.Rows.WantNothingKept()
@@ -103,7 +103,7 @@ func TestTheCodeIsRedeemedOnce(t *testing.T) {
 					t.Errorf("the code request took %v", took)
 				}
 				if outcome.ReturnURL != authtest.ReturnURL {
-					t.Errorf("back to %q", outcome.ReturnURL)
+					t.Errorf("got ReturnURL %q", outcome.ReturnURL)
 				}
 				authtest.WantCount(t, "exchanges", inst.Exchanges(), 1)
 				inst.Rows.WantNothingKept()
@@ -139,7 +139,7 @@ func TestTheCodeIsRedeemedWithEitherClientSecret(t *testing.T) {
 				}
 				authtest.WantKind(t, err, c.kind)
 				if outcome.ReturnURL != authtest.ReturnURL {
-					t.Errorf("back to %q", outcome.ReturnURL)
+					t.Errorf("got ReturnURL %q", outcome.ReturnURL)
 				}
 				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "client_secret_rejected"), 1)
 				inst.Rows.WantNothingKept()

@@ -42,7 +42,8 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
 				inst := authtest.New(t)
-				if _, err := inst.Process().Keys.Ring(t.Context()); err != nil { // creates the keyring, so that the callback does not
+				// Create the keyring, so that the callback does not create it.
+				if _, err := inst.Process().Keys.Ring(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				p := inst.Process()
@@ -51,7 +52,7 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 				outcome, err := p.Callback(response)
 				authtest.WantKind(t, err, asanaauth.TryAgain)
 				if outcome.ReturnURL != "" || inst.Rows.AttemptRow(response.State).Taken {
-					t.Errorf("back to %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
+					t.Errorf("got ReturnURL %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
 				}
 				authtest.WantCount(t, "exchanges", inst.Exchanges(), 0)
 				inst.Table.Hook, inst.KMS.Hook = nil, nil
@@ -82,13 +83,13 @@ func TestALostResponseToTakingTheAttempt(t *testing.T) {
 		outcome, err := p.Callback(response)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		if outcome.ReturnURL != "" || !inst.Rows.AttemptRow(response.State).Taken {
-			t.Errorf("back to %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
+			t.Errorf("got ReturnURL %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
 		}
 		inst.Table.Hook = nil
 		outcome, err = p.Callback(response)
 		authtest.WantKind(t, err, asanaauth.LoginExpired)
 		if outcome.ReturnURL != "" {
-			t.Errorf("back to %q", outcome.ReturnURL)
+			t.Errorf("got ReturnURL %q", outcome.ReturnURL)
 		}
 		authtest.WantCount(t, "exchanges", inst.Exchanges()-before, 0)
 		p.MustToken(p.SignIn(asanatest.Member), 0)
@@ -151,7 +152,7 @@ func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 			for _, row := range inst.Rows.All() {
 				for _, text := range append(inst.Wire.Seen(), got.Access.Reveal(), response.Code.Reveal(), outcome.Session.Reveal(), "Mia Member", "mia@acme") {
 					if authtest.Holds(row, text) {
-						t.Errorf("a %T holds %q", row, text)
+						t.Errorf("a %T contains %q", row, text)
 					}
 				}
 			}
@@ -239,7 +240,7 @@ func TestCallbackTakes25SecondsAtMost(t *testing.T) {
 			t.Errorf("took %v, want 25s", took)
 		}
 		if outcome.ReturnURL != authtest.ReturnURL {
-			t.Errorf("back to %q", outcome.ReturnURL)
+			t.Errorf("got ReturnURL %q", outcome.ReturnURL)
 		}
 	})
 }

@@ -165,7 +165,7 @@ func TestIdentitiesThatDisagree(t *testing.T) {
 				outcome, err := identify(inst, c.is)
 				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
 				if !outcome.Session.IsZero() || outcome.ReturnURL != authtest.ReturnURL {
-					t.Errorf("a session, or back to %q", outcome.ReturnURL)
+					t.Errorf("got a session, or ReturnURL %q", outcome.ReturnURL)
 				}
 				inst.Rows.WantNothingKept()
 				authtest.WantCount(t, "log lines", inst.Log.Says("msg", "identities disagree"), 1)
@@ -223,7 +223,7 @@ func TestIdentitiesThatCannotBeTrusted(t *testing.T) {
 				outcome, err := identify(inst, is)
 				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
 				if !outcome.Session.IsZero() || outcome.ReturnURL != authtest.ReturnURL {
-					t.Errorf("a session, or back to %q", outcome.ReturnURL)
+					t.Errorf("got a session, or ReturnURL %q", outcome.ReturnURL)
 				}
 				inst.Rows.WantNothingKept()
 				wantNotIn(inst, err, mia, opaque)

@@ -62,7 +62,7 @@ func TestNewAuthorizerReportsEveryMissingField(t *testing.T) {
 	authorizer, err := login.NewAuthorizer(login.AuthorizerConfig{})
 	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(removeAuthorizerField))...)
 	if authorizer != nil {
-		t.Error("got an Authorizer and an error")
+		t.Error("got an Authorizer and an error, want only an error")
 	}
 	for mistake, remove := range removeAuthorizerField {
 		t.Run(mistake, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestNewAuthorizerReportsEveryMissingField(t *testing.T) {
 			authorizer, err := login.NewAuthorizer(c)
 			authtest.WantMistakes(t, err, mistake)
 			if authorizer != nil {
-				t.Error("got an Authorizer and an error")
+				t.Error("got an Authorizer and an error, want only an error")
 			}
 		})
 	}
@@ -104,7 +104,7 @@ func TestNewAuthorizerReportsWrongValues(t *testing.T) {
 			authorizer, err := login.NewAuthorizer(c)
 			authtest.WantMistakes(t, err, test.mistakes...)
 			if authorizer != nil {
-				t.Error("got an Authorizer and an error")
+				t.Error("got an Authorizer and an error, want only an error")
 			}
 		})
 	}
@@ -154,7 +154,7 @@ func TestNewReceiverReportsEveryMissingField(t *testing.T) {
 	receiver, err := login.NewReceiver(login.ReceiverConfig{})
 	authtest.WantMistakes(t, err, slices.Collect(maps.Keys(removeReceiverField))...)
 	if receiver != nil {
-		t.Error("got a Receiver and an error")
+		t.Error("got a Receiver and an error, want only an error")
 	}
 	for mistake, remove := range removeReceiverField {
 		t.Run(mistake, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestNewReceiverReportsEveryMissingField(t *testing.T) {
 			receiver, err := login.NewReceiver(c)
 			authtest.WantMistakes(t, err, mistake)
 			if receiver != nil {
-				t.Error("got a Receiver and an error")
+				t.Error("got a Receiver and an error, want only an error")
 			}
 		})
 	}
@@ -189,7 +189,7 @@ func TestNewReceiverReportsWrongValues(t *testing.T) {
 			receiver, err := login.NewReceiver(c)
 			authtest.WantMistakes(t, err, test.mistakes...)
 			if receiver != nil {
-				t.Error("got a Receiver and an error")
+				t.Error("got a Receiver and an error, want only an error")
 			}
 		})
 	}

@@ -39,8 +39,10 @@ type Membership struct {
 	Admin     Flag            // is_admin
 	Guest     Flag            // is_guest
 	ViewOnly  Flag            // is_view_only: whether the user has a view only licence
-	AskedWith string          // "connection" if the connection's own token was used, "reader" if a service account's token was used
-	CheckedAt time.Time       // when Asana reported the flags, at most five minutes ago
+	// AskedWith is "connection" if the connection's own token was used, and "reader" if a
+	// service account's token was used.
+	AskedWith string
+	CheckedAt time.Time // when Asana reported the flags, at most five minutes ago
 }
 
 // CanWrite reports whether the user can write through the API. A user with a view only

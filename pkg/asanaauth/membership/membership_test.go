@@ -50,7 +50,7 @@ func TestAReaderRemovesNothing(t *testing.T) {
 				inst.Asana.Inject(asanatest.Fault{Path: path, Body: body(c.own)})
 				inst.Asana.Inject(asanatest.Fault{Path: path, Body: body(c.reader)})
 				if m := mustMembers(p, cookie)[0]; flags(m) != c.want || m.AskedWith != c.with {
-					t.Errorf("got %s by %s", flags(m), m.AskedWith)
+					t.Errorf("got %s, asked with %s", flags(m), m.AskedWith)
 				}
 			})
 		})

@@ -48,7 +48,7 @@ func TestSetReaderOfRefuses(t *testing.T) {
 			authtest.WantKind(t, err, asanaauth.NotAllowedForKind)
 		}
 		if len(pointers(inst)) > 0 {
-			t.Errorf("pointers: %v", pointers(inst))
+			t.Errorf("got reader pointers %v", pointers(inst))
 		}
 		// A broken reader's workspaces can be removed, but no workspace can be added.
 		setReader(p, account.ID, asanatest.Acme)
@@ -98,7 +98,7 @@ func TestAReaderTakesOver(t *testing.T) {
 		first := importReader(p, "first", asanatest.Acme, asanatest.Globex)
 		second := importReader(p, "second", asanatest.Acme)
 		if got := pointers(inst); got[asanatest.Acme] != second || got[asanatest.Globex] != first {
-			t.Errorf("pointers: %v", got)
+			t.Errorf("got reader pointers %v", got)
 		}
 		d, err := p.Connections.Describe(t.Context(), p.Open(first))
 		if err != nil || strings.Join(d.ReaderOf, " ") != asanatest.Globex {
@@ -165,7 +165,7 @@ func TestCrashPointsOfAReader(t *testing.T) {
 		}
 		setReader(p, account.ID, asanatest.Acme)
 		if got := pointers(inst); len(got) != 1 || got[asanatest.Acme] != account.ID {
-			t.Errorf("pointers: %v", got)
+			t.Errorf("got reader pointers %v", got)
 		}
 	})
 }
@@ -296,7 +296,7 @@ func TestSetReaderOfAsksOnce(t *testing.T) {
 		}
 		authtest.WantCount(t, "requests", inst.Asana.CountRequests(authtest.WorkspacesPath), 1)
 		if pointers(inst)[asanatest.Acme] != account.ID {
-			t.Errorf("pointers: %v", pointers(inst))
+			t.Errorf("got reader pointers %v", pointers(inst))
 		}
 	})
 }
@@ -317,7 +317,7 @@ func TestSetReaderOfGivesUp(t *testing.T) {
 			t.Errorf("took %v, want about 25s", took)
 		}
 		if len(pointers(inst)) > 0 {
-			t.Errorf("pointers: %v", pointers(inst))
+			t.Errorf("got reader pointers %v", pointers(inst))
 		}
 	})
 }

@@ -70,7 +70,8 @@ func TestTheLimitsOfAReader(t *testing.T) {
 		if err != nil || len(list) != 1 || flags(list[0]) != allUnknown("Acme", membership.FullPermissionsRequired) || list[0].AskedWith != "connection" {
 			t.Errorf("about another user: %+v, %v", list, err)
 		}
-		authtest.WantCount(t, "requests about another user", about()-before, 1) // only the request with the connection's own token
+		// Only the connection's own token is used to request another user's memberships.
+		authtest.WantCount(t, "requests about another user", about()-before, 1)
 		outside := p.Open(p.Connect("o", asanatest.Deactivated).ID)
 		_, err = p.Memberships.In(t.Context(), outside, asanatest.Acme, "")
 		authtest.WantKind(t, err, asanaauth.NotFound)
@@ -114,7 +115,7 @@ func TestAFormerReaderIsNotAsked(t *testing.T) {
 				}
 				end(inst, p, id)
 				if m := mustMembers(p, cookie)[0]; m.AskedWith != "connection" || flags(m) != allUnknown("Acme", membership.FullPermissionsRequired) {
-					t.Errorf("got %s by %s", flags(m), m.AskedWith)
+					t.Errorf("got %s, asked with %s", flags(m), m.AskedWith)
 				}
 			})
 		})
@@ -142,7 +143,7 @@ func TestAReaderThatFails(t *testing.T) {
 					inst.Asana.Inject(fault)
 				}})
 				if m := mustMembers(p, cookie)[0]; flags(m) != allUnknown("Acme", membership.FullPermissionsRequired) || m.AskedWith != "connection" {
-					t.Errorf("got %s by %s", flags(m), m.AskedWith)
+					t.Errorf("got %s, asked with %s", flags(m), m.AskedWith)
 				}
 				asked := mustMembers(p, cookie)[0].AskedWith == "reader"
 				if refused := fault.Status == 403 || fault.Status == 404; asked == refused {
@@ -198,7 +199,7 @@ func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
 			t.Fatal(err)
 		}
 		if m := mustMembers(p, cookie)[0]; m.AskedWith != "connection" || m.ViewOnly.Known {
-			t.Errorf("got %s by %s", flags(m), m.AskedWith)
+			t.Errorf("got %s, asked with %s", flags(m), m.AskedWith)
 		}
 		if hot := inst.Rows.Hot(d.ID); hot.Status != row.Broken || hot.Reason != "inactive" {
 			t.Errorf("status %s, reason %s, want broken, inactive", hot.Status, hot.Reason)
@@ -272,7 +273,7 @@ func TestAReaderWithInconsistentRows(t *testing.T) {
 		c.Generation++
 		inst.Rows.Forge(c)
 		if m := mustMembers(p, cookie)[0]; m.AskedWith != "connection" {
-			t.Errorf("got %s by %s", flags(m), m.AskedWith)
+			t.Errorf("got %s, asked with %s", flags(m), m.AskedWith)
 		}
 	})
 }
@@ -300,7 +301,7 @@ func TestAReaderIsReadAgainDuringAnImport(t *testing.T) {
 			return true, nil
 		}
 		if m := mustMembers(p, cookie)[0]; m.AskedWith != "reader" {
-			t.Errorf("got %s by %s", flags(m), m.AskedWith)
+			t.Errorf("got %s, asked with %s", flags(m), m.AskedWith)
 		}
 	})
 }

@@ -215,14 +215,16 @@ func (s *Sessions) extendIdleEnd(ctx context.Context, opened *Session) {
 
 // Profile is what a frontend may know about its session and the person who is signed in.
 type Profile struct {
-	Connection string           // the connection's id
-	AsanaUser  string           // the person's gid
-	Name       secret.String    // zero if Asana did not report it
-	Email      secret.String    // zero if Asana did not report it
-	Picture    secret.String    // a URL; zero if Asana did not report it
-	Scope      string           // space-separated: the granted scope, or the requested scope if Asana did not report the granted one
-	Status     asanaauth.Status // the connection's status, which may be Broken
-	ExpiresAt  time.Time        // when the session ends, even if the browser keeps using it
+	Connection string        // the connection's id
+	AsanaUser  string        // the person's gid
+	Name       secret.String // zero if Asana did not report it
+	Email      secret.String // zero if Asana did not report it
+	Picture    secret.String // a URL; zero if Asana did not report it
+	// Scope is the granted scope, separated by spaces, or the requested scope if Asana
+	// did not report the granted one.
+	Scope     string
+	Status    asanaauth.Status // the connection's status, which may be Broken
+	ExpiresAt time.Time        // when the session ends, even if the browser keeps using it
 }
 
 // Profile returns the profile of a session. It sends no request to Asana. Errors:

@@ -241,7 +241,7 @@ func TestHTTPClientReportsThatAPersonMustReconnect(t *testing.T) {
 		}
 		authtest.WantCount(t, "requests", len(l.wire.sent), 1)
 		if hot := inst.Rows.Hot(l.id); hot.Status != row.Broken {
-			t.Errorf("the connection is %s", hot.Status)
+			t.Errorf("got status %s", hot.Status)
 		}
 	})
 }

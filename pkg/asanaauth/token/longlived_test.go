@@ -74,7 +74,7 @@ func TestALongLivedTokenWithAsanaDown(t *testing.T) {
 		_, err := p.TokenOf(d.ID, token.Request{Refused: value})
 		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
 		if hot := inst.Rows.Hot(d.ID); hot.Status != string(asanaauth.Active) {
-			t.Errorf("the connection is %s", hot.Status)
+			t.Errorf("got status %s", hot.Status)
 		}
 	})
 }
@@ -99,7 +99,7 @@ func TestAnInactiveTokenDoesNotBreakANewOne(t *testing.T) {
 			t.Errorf("TokenOf() = %v", err)
 		}
 		if hot := inst.Rows.Hot(d.ID); hot.Status != string(asanaauth.Active) {
-			t.Errorf("the connection is %s", hot.Status)
+			t.Errorf("got status %s", hot.Status)
 		}
 	})
 }

@@ -56,7 +56,8 @@ func TestTokenSourceOfLongLivedTokens(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		d, value := p.ImportToken("o", asanatest.Bot)
-		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Expires = time.Time{} }) // simulates a token for which Asana gave no expiry
+		// Simulate a token for which Asana gave no expiry.
+		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Expires = time.Time{} })
 		time.Sleep(1000 * time.Hour)
 		got, err := p.Tokens.Source(t.Context(), d.ID).Token()
 		if err != nil || got.AccessToken != value.Reveal() || !got.Expiry.IsZero() || got.ExpiresIn != 0 {

@@ -91,7 +91,7 @@ func TestInvalidGrantBreaksAConnection(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
 		hot := inst.Rows.Hot(cookie.Reveal())
 		if hot.Status != row.Broken || hot.Reason != asanaauth.ReasonInvalidGrant || hot.Lease != "" || !hot.BrokenAt.Equal(time.Now()) {
-			t.Errorf("row: %s, %s, lease %q, broken at %v", hot.Status, hot.Reason, hot.Lease, hot.BrokenAt)
+			t.Errorf("got row: %s, %s, lease %q, broken at %v", hot.Status, hot.Reason, hot.Lease, hot.BrokenAt)
 		}
 		if len(hot.Refresh) == 0 || len(hot.Access) > 0 {
 			t.Errorf("refresh token kept: %v, want true; access token kept: %v, want false", len(hot.Refresh) > 0, len(hot.Access) > 0)

@@ -112,7 +112,7 @@ func TestNoClientSecretWorks(t *testing.T) {
 		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmSecretRejected), 1)
 		hot := inst.Rows.Hot(cookie.Reveal())
 		if hot.Status != row.Active || hot.Lease != "" || !hot.CoolUntil.After(time.Now()) {
-			t.Errorf("row: %s, lease %q, cool-down until %v", hot.Status, hot.Lease, hot.CoolUntil)
+			t.Errorf("got row: %s, lease %q, cool-down until %v", hot.Status, hot.Lease, hot.CoolUntil)
 		}
 		for range 5 {
 			time.Sleep(9 * time.Second)

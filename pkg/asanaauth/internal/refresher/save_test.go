@@ -63,7 +63,7 @@ func TestASaveMakesABrokenConnectionActive(t *testing.T) {
 		})
 		inst.Process().MustToken(cookie, 0)
 		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != row.Active || hot.Reason != "" || !hot.BrokenAt.IsZero() {
-			t.Errorf("row: %s %q, broken at %v", hot.Status, hot.Reason, hot.BrokenAt)
+			t.Errorf("got row: %s %q, broken at %v", hot.Status, hot.Reason, hot.BrokenAt)
 		}
 		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditRefreshed), 1)
 	})
@@ -78,7 +78,7 @@ func TestASaveOfARevokingConnectionKeepsOnlyTheRefreshToken(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
 		hot := inst.Rows.Hot(cookie.Reveal())
 		if hot.Status != row.Revoking || len(hot.Access) > 0 || hot.Grant != 2 || string(hot.Refresh) == string(before.Refresh) {
-			t.Errorf("row: %s, access token kept: %v, grant %d", hot.Status, len(hot.Access) > 0, hot.Grant)
+			t.Errorf("got row: %s, access token kept: %v, grant %d", hot.Status, len(hot.Access) > 0, hot.Grant)
 		}
 	})
 }

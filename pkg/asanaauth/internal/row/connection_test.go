@@ -184,7 +184,8 @@ func TestOpenMany(t *testing.T) {
 		if o := row.Unwrap(opened[two]); o.Caller != "caller" || o.Ring != row.Unwrap(asking).Ring || o.Session {
 			t.Errorf("opened %+v", o)
 		}
-		authtest.WantCount(t, "reads", inst.Table.Count("read"), 3) // one read of all connections, and two more of the inconsistent one
+		// OpenMany reads all connections once, and the inconsistent one two more times.
+		authtest.WantCount(t, "reads", inst.Table.Count("read"), 3)
 		inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, authtest.ErrTableDown }
 		_, err = rows.OpenMany(t.Context(), asking, []string{two})
 		authtest.WantKind(t, err, asanaauth.TryAgain)

@@ -40,7 +40,8 @@ func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 		return d
 	}
 	switch hot.Reason {
-	case asanaauth.ReasonInvalidGrant, asanaauth.ReasonLostToken, asanaauth.ReasonInactive: // a forged row can contain a different text
+	// A forged row can contain a different text.
+	case asanaauth.ReasonInvalidGrant, asanaauth.ReasonLostToken, asanaauth.ReasonInactive:
 		d.StatusReason = hot.Reason
 	}
 	d.AttributedTo.GID = hot.AsanaGID
