@@ -45,7 +45,7 @@ func NewAuthorizer(c AuthorizerConfig) (*Authorizer, error) {
 	usesIDToken := c.ResponseType == ResponseCodeIDToken
 	var openid error
 	if usesIDToken && c.Scopes != "" && !hasScope(c.Scopes, "openid") {
-		openid = errors.New("asanaauth: the response type code id_token (ASANA_RESPONSE_TYPE) needs the scope openid (ASANA_SCOPES)")
+		openid = errors.New(`asanaauth: Scopes must contain openid, because ResponseType is "code id_token"`)
 	}
 	err = errors.Join(err, row.Missing(c.Asana == nil, "Asana"), row.Missing(c.RedirectURI == "", "RedirectURI"),
 		row.Missing(len(c.ReturnURLs) == 0, "ReturnURLs"), row.Missing(c.Scopes == "", "Scopes"), checkResponseType(c.ResponseType), openid)

@@ -44,7 +44,7 @@ func asanaClient(inst *authtest.Installation) *asana.Client {
 
 const (
 	wrongResponseType = "asanaauth: ResponseType is neither code nor code id_token"
-	openIDNeeded      = "asanaauth: the response type code id_token (ASANA_RESPONSE_TYPE) needs the scope openid (ASANA_SCOPES)"
+	openIDNeeded      = "asanaauth: Scopes must contain openid, because ResponseType is \"code id_token\""
 )
 
 // removeAuthorizerField contains a function for each required field that removes the

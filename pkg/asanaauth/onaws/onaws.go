@@ -66,7 +66,8 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Deployment is an opened deployment. It is safe for concurrent use.
+// Deployment contains the main types for one deployment of asanaauth. Get one from
+// [Open]. It is safe for concurrent use.
 type Deployment struct {
 	connections  *connection.Connections
 	tokens       *token.Tokens

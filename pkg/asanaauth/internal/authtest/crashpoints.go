@@ -32,7 +32,8 @@ func CrashPoints(t *testing.T, test func(*testing.T, *Fault)) {
 	}
 }
 
-// Fault is the fault of one run of [CrashPoints].
+// Fault makes one operation on the table fail. [CrashPoints] passes a different Fault to
+// each run of a test.
 type Fault struct {
 	at    int  // the number of the operation that fails, counted from 1
 	saved bool // whether the operation succeeds and only its response is lost

@@ -143,8 +143,8 @@ func (l *seenLeases) remaining(hot *store.Hot, now time.Time) time.Duration {
 	return min(hot.LeaseEnd.Add(row.ClockSkew).Sub(now), leaseSeenTime-now.Sub(seen.since))
 }
 
-// note returns when this process first saw hot's lease. It records now if the lease is
-// new.
+// note returns when this process first saw hot's lease. If the lease is new, note records
+// the time now.
 func (l *seenLeases) note(hot *store.Hot, now time.Time) seenLease {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -37,7 +37,8 @@ func (s *sim) process() *simProcess {
 	return p
 }
 
-// alive returns a process that is not dead. It starts one if there are fewer than two.
+// alive returns a process that is not dead. If fewer than two processes are alive, it
+// starts a new process.
 func (s *sim) alive(r *random) *simProcess {
 	s.mu.Lock()
 	var alive []*simProcess

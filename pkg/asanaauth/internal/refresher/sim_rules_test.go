@@ -62,8 +62,9 @@ func (s *sim) noteAccess(w hotWrite) {
 	}
 }
 
-// checkLease checks when a caller takes a lease. The previous lease's holder must be dead
-// or finished, no cool-down may be in progress, and the token must not be fresh.
+// checkLease checks that a caller that takes a lease is allowed to take it. The previous
+// holder must be dead or finished, no cool-down may be in progress, and the token must
+// not be fresh.
 func (s *sim) checkLease(w hotWrite) {
 	if w.is.Lease == w.was.Lease {
 		return

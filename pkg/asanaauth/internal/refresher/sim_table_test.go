@@ -154,7 +154,7 @@ func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration)
 // sealedField identifies a sealed field, as a key in the cache of opened fields.
 type sealedField struct{ row, owner, field, sealed string }
 
-// open opens a sealed field in a hot row.
+// open returns the plaintext of a sealed field in a hot row.
 func (s *sim) open(hot *store.Hot, field string, sealed secret.Sealed) string {
 	if len(sealed) == 0 {
 		return ""

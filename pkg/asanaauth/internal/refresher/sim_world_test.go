@@ -16,7 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// sim is the world of one run. It records the facts that the invariants need.
+// sim is the simulated world of one run: the table, offline Asana, the processes, and the
+// history of all tokens.
 type sim struct {
 	t        *testing.T
 	seed     uint64
@@ -49,7 +50,7 @@ type simSession struct {
 	gid, epoch string
 }
 
-// accessToken records the facts about an access token.
+// accessToken records the history of an access token, which the invariants depend on.
 type accessToken struct {
 	gid      string
 	from     string // the refresh token that it was issued for; empty if it was issued for a code
@@ -58,7 +59,7 @@ type accessToken struct {
 	reported int // the number of the write that marked it as refused
 }
 
-// refreshToken records the facts about a refresh token.
+// refreshToken records the history of a refresh token, which the invariants depend on.
 type refreshToken struct {
 	gid      string
 	family   string     // the first refresh token of the same consent
@@ -78,7 +79,7 @@ const (
 	causeReused  = "ended because an older token was used again"
 )
 
-// simConn records the facts about a connection.
+// simConn counts the leases, requests and saves of a connection, and records its losses.
 type simConn struct {
 	leases, requests, saves int
 	consent                 int // the number of the write that saved the last consent

@@ -63,7 +63,7 @@ func (r *Requests) Exchange(ctx context.Context, code, verifier secret.String, r
 // Refresh exchanges a refresh token for tokens (RFC 6749 section 6). If Asana rejects a
 // client secret, Refresh sends the request again with the next client secret. If Asana
 // rejects every client secret, Refresh raises the alarm client_secret_rejected and returns
-// Misconfigured. connection is the connection that the alarm names, and may be empty.
+// Misconfigured. The alarm contains the id connection, which may be empty.
 //
 // Errors: Misconfigured and AsanaUnavailable. Both wrap an [*asana.Error].
 func (r *Requests) Refresh(ctx context.Context, connection string, refresh secret.String) (asana.Tokens, error) {
@@ -130,8 +130,8 @@ func (r *Requests) UserInfo(ctx context.Context, access secret.String) (asana.Us
 // ErrIdentitiesDisagree is returned if Asana names different users for the same token.
 var ErrIdentitiesDisagree = errors.New("asana named different users for one token")
 
-// wrap adds the text doing to err, and wraps the result with ErrorOf. If err is nil, wrap
-// returns nil.
+// wrap prefixes err with a description of what was being done, and passes the result to
+// ErrorOf. If err is nil, wrap returns nil.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil

@@ -49,7 +49,7 @@ func (r *Rows) Ring(ctx context.Context) (*seal.Ring, error) {
 
 // OpenField opens a sealed field. A field that this installation did not seal for this
 // label cannot be opened. In this case, OpenField raises the alarm unseal_failed.
-// connection is the connection that the alarm names, and may be empty.
+// The alarm contains the id connection, which may be empty.
 //
 // Errors: Internal, wrapping [seal.ErrOpen], if the field cannot be opened; TryAgain.
 func (r *Rows) OpenField(ctx context.Context, ring *seal.Ring, connection string, l seal.Label, s secret.Sealed) (secret.String, error) {
