@@ -162,3 +162,22 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 		t.Errorf("the pages name only %d tests", named)
 	}
 }
+
+// TestScriptsNameTheirInterpreter checks that the scripts in .ci begin with "#!". Without
+// it, make runs a script with sh, in which the scripts for bash fail.
+func TestScriptsNameTheirInterpreter(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob(filepath.Join(repository, ".ci", "*"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("found no scripts: %v", err)
+	}
+	for _, path := range scripts {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Ext(path) == "" && !strings.HasPrefix(string(text), "#!/") {
+			t.Errorf("the first line of %s does not name an interpreter, for example #!/bin/sh", path)
+		}
+	}
+}
