@@ -92,6 +92,18 @@ func TestMalformedVariables(t *testing.T) {
 	}
 }
 
+// TestScopesWithoutOpenID checks that the list of wrong variables contains ASANA_SCOPES
+// and PUBLIC_URL.
+func TestScopesWithoutOpenID(t *testing.T) {
+	t.Parallel()
+	environ := []string{"ASANA_RESPONSE_TYPE=code id_token", "ASANA_SCOPES=default", "PUBLIC_URL=x"}
+	_, stderr := wantOutcome(t, 1, environ, "local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", t.TempDir())
+	const want = "ASANA_SCOPES: must contain openid, because ASANA_RESPONSE_TYPE is \"code id_token\"\n"
+	if !strings.Contains(stderr, want) || !strings.Contains(stderr, "PUBLIC_URL: ") {
+		t.Errorf("got stderr %s, want PUBLIC_URL and %s", stderr, want)
+	}
+}
+
 // TestMissingVariables checks that an error names all missing or malformed variables for
 // a deployment on AWS.
 func TestMissingVariables(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/asanaauth/asanaauth/functions/internal/boot"
@@ -34,6 +35,9 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 		ResponseType: wire.ResponseType(r),
 		LinksOnly:    r.OneOf("SIGN_IN", "open", "open", "links") == "links",
 		Log:          log,
+	}
+	if c.ResponseType == login.ResponseCodeIDToken && c.Scopes != "" && !slices.Contains(strings.Fields(c.Scopes), "openid") {
+		r.AddError("ASANA_SCOPES", `must contain openid, because ASANA_RESPONSE_TYPE is "code id_token"`)
 	}
 	if err := boot.Settle(ctx, log, r); err != nil {
 		return nil, err

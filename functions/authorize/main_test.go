@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +16,18 @@ func function() functest.Main {
 }
 
 func TestFunction(t *testing.T) { function().Run(t) }
+
+// TestIDTokenWithoutOpenID checks that the error names the variable to correct.
+func TestIDTokenWithoutOpenID(t *testing.T) {
+	env := functest.Env()
+	env["ASANA_RESPONSE_TYPE"], env["ASANA_SCOPES"] = "code id_token", "email profile"
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	_, err := newHandler(t.Context(), lookup, slog.New(slog.DiscardHandler))
+	const want = `ASANA_SCOPES: must contain openid, because ASANA_RESPONSE_TYPE is "code id_token"`
+	if err == nil || err.Error() != want {
+		t.Errorf("newHandler returned %v, want %s", err, want)
+	}
+}
 
 // TestSettings checks that RETURN_URLS and SIGN_IN take effect. The table is unavailable,
 // so a 400 shows that the request was refused before the table was read.

@@ -89,21 +89,7 @@ func (r *Reader) Optional(name, def string) string {
 // Words returns a required list of words. The words are separated by white space, which
 // includes line ends. The list must contain at least one word and no duplicates.
 func (r *Reader) Words(name string) []string {
-	var words []string
-	if v, ok := r.lookup(name); ok {
-		words = strings.Fields(v)
-	}
-	if len(words) == 0 {
-		r.AddError(name, missing)
-		return nil
-	}
-	for i, word := range words {
-		if slices.Contains(words[:i], word) {
-			r.AddError(name, entry(i)+"repeats an earlier entry")
-			return nil
-		}
-	}
-	return words
+	return r.words(name, func(string) string { return "" })
 }
 
 // Duration returns a duration in Go's format, such as "90s" or "720h". If the variable is
@@ -119,13 +105,36 @@ func (r *Reader) Duration(name string, def, low, high time.Duration) time.Durati
 	case err != nil:
 		r.AddError(name, "is not a duration such as 90s, 5m or 720h")
 	case d < low:
-		r.AddError(name, fmt.Sprintf("is less than %v", low))
+		r.AddError(name, "must "+atLeast(low))
 	case high > 0 && d > high:
-		r.AddError(name, fmt.Sprintf("is more than %v", high))
+		r.AddError(name, "must be at most "+short(high))
 	default:
 		return d
 	}
 	return 0
+}
+
+// atLeast returns a text for the lower limit of a duration.
+func atLeast(low time.Duration) string {
+	switch low {
+	case 0:
+		return "not be negative"
+	case time.Nanosecond:
+		return "be more than 0"
+	}
+	return "be at least " + short(low)
+}
+
+// short formats a duration without zero minutes and seconds, for example as "2h".
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // OneOf returns a variable whose value must be one of choices. If the variable is
@@ -153,10 +162,21 @@ func (r *Reader) warn(name, reason string) {
 // words is like [Reader.Words], but also checks each word. check returns what is wrong
 // with a word, or "". If any word is wrong, words records the errors and returns nil.
 func (r *Reader) words(name string, check func(string) string) []string {
-	words := r.Words(name)
+	var words []string
+	if v, ok := r.lookup(name); ok {
+		words = strings.Fields(v)
+	}
+	if len(words) == 0 {
+		r.AddError(name, missing)
+		return nil
+	}
 	good := true
 	for i, word := range words {
-		if reason := check(word); reason != "" {
+		reason := check(word)
+		if slices.Contains(words[:i], word) {
+			reason = "repeats an earlier entry"
+		}
+		if reason != "" {
 			r.AddError(name, entry(i)+reason)
 			good = false
 		}

@@ -97,6 +97,17 @@ func TestWords(t *testing.T) {
 	}
 }
 
+func TestErrReportsAllEntriesOfAList(t *testing.T) {
+	r := reader("https://a.example/ ftp://x https://a.example/ ftp://x")
+	r.ReturnURLs(name)
+	want := `NAME: entry 2 is neither https nor http
+NAME: entry 3 repeats an earlier entry
+NAME: entry 4 repeats an earlier entry`
+	if err := r.Err(); err == nil || err.Error() != want {
+		t.Errorf("got Err() = %v\nwant %s", err, want)
+	}
+}
+
 func TestDuration(t *testing.T) {
 	tests := []struct {
 		value  string
@@ -108,8 +119,8 @@ func TestDuration(t *testing.T) {
 		{"0", 0, ""},
 		{"90s", 90 * time.Second, ""},
 		{"1h", time.Hour, ""},
-		{"1h1ns", 0, "is more than 1h"},
-		{"-1s", 0, "is less than 0s"},
+		{"1h1ns", 0, "must be at most 1h"},
+		{"-1s", 0, "must not be negative"},
 		{"300", 0, "is not a duration"},
 		{"5 minutes", 0, "is not a duration"},
 		{"NaN", 0, "is not a duration"},
@@ -120,7 +131,11 @@ func TestDuration(t *testing.T) {
 		r := reader(test.value)
 		want(t, r, test.value, r.Duration(name, 5*time.Minute, 0, time.Hour), test.want, test.reason)
 	}
-	r := reader("2562047h")
+	r := reader("0")
+	want(t, r, "0", r.Duration(name, 0, time.Nanosecond, 0), 0, "must be more than 0")
+	r = reader("1h")
+	want(t, r, "1h", r.Duration(name, 0, 150*time.Minute, 0), 0, "must be at least 2h30m")
+	r = reader("2562047h")
 	want(t, r, "2562047h", r.Duration(name, 0, 1, 0), 2562047*time.Hour, "")
 	r = reader(unset)
 	want(t, r, "a default of any size", r.Duration(name, math.MaxInt64, 1, 0), math.MaxInt64, "")

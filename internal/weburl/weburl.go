@@ -97,6 +97,8 @@ func Fault(raw string) string {
 		return "has user information"
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "is neither https nor http"
+	case strings.HasPrefix(u.Host, "*."):
+		return "has a malformed host or port (wildcards are not supported)"
 	case !goodHost(u):
 		return "has a malformed host or port"
 	case !isSecure(u):

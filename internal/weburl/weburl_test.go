@@ -159,7 +159,7 @@ func TestOriginFault(t *testing.T) {
 		{"https://auth.example.com:0", "malformed host"},
 		{"https://auth.example.com:08443", "malformed host"},
 		{"https://auth.example.com:70000", "malformed host"},
-		{"https://*.example.com", "malformed host"},
+		{"https://*.example.com", "has a malformed host or port (wildcards are not supported)"},
 		{"https://auth..example.com", "malformed host"},
 		{"https://auth.example.com.", "malformed host"},
 		{"https://-x.example", "malformed host"},

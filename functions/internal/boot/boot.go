@@ -73,7 +73,7 @@ func logVersion(log *slog.Logger, v version.Info) {
 // after the last variable is read, and before any value is used.
 func Settle(ctx context.Context, log *slog.Logger, r *env.Reader) error {
 	for _, w := range r.Warnings() {
-		log.WarnContext(ctx, "odd configuration", "err", w)
+		log.WarnContext(ctx, "a variable is probably wrong", "err", w)
 	}
 	return r.Err()
 }

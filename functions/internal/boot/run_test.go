@@ -101,7 +101,7 @@ func TestRunServes(t *testing.T) {
 	}
 	lines[2].Stack = nil
 	want := []line{
-		{Level: "WARN", Msg: "odd configuration", Err: "ASANA_SCOPES: has default and other scopes: Asana does not document whether it accepts both"},
+		{Level: "WARN", Msg: "a variable is probably wrong", Err: "ASANA_SCOPES: has default and other scopes: Asana does not document whether it accepts both"},
 		{Level: "WARN", Msg: "warm-up", Err: "2 threads at init"},
 		{Level: "ERROR", Msg: "panic", RequestID: "test-request-1=", Err: "panic with a value that is not shown"},
 		{Level: "INFO", Msg: "bad event", RequestID: "00000000-0000-4000-8000-000000000002", Err: "event is not of payload format 2.0"},

@@ -275,6 +275,6 @@ func (k *Keyring) create(ctx context.Context) (*seal.Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("saving the first keyring: %w", err)
 	}
-	k.log.WarnContext(ctx, "first keyring created: fields that were sealed earlier, if any, can no longer be decrypted")
+	k.log.WarnContext(ctx, "first keyring created, which is normal for a new deployment; if connections existed before, restore the table from a backup")
 	return ring, nil
 }

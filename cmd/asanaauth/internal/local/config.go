@@ -68,7 +68,11 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 		c.scopes = "default openid email profile" // an ID token needs openid
 	}
 	if !c.offline || r.Set("ASANA_SCOPES") {
-		c.scopes = strings.Join(r.Scopes("ASANA_SCOPES"), " ")
+		scopes := r.Scopes("ASANA_SCOPES")
+		if c.responseType == "code id_token" && len(scopes) > 0 && !slices.Contains(scopes, "openid") {
+			r.AddError("ASANA_SCOPES", `must contain openid, because ASANA_RESPONSE_TYPE is "code id_token"`)
+		}
+		c.scopes = strings.Join(scopes, " ")
 	}
 	c.readBackendKey(r, flagKey)
 	c.readAsana(r)
