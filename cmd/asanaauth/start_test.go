@@ -140,8 +140,17 @@ func TestFoldersLeftAlone(t *testing.T) {
 	if err := os.Truncate(filepath.Join(damaged, "rows.db"), 5000); err != nil {
 		t.Fatal(err)
 	}
+	noKey, noState := t.TempDir(), t.TempDir()
+	start(t, noState, nil).kill()
+	for _, file := range []string{filepath.Join(noKey, "local.key"), filepath.Join(noState, "offline-asana.json")} {
+		if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, test := range []struct{ folder, want string }{
-		{home, "contains other files"},
+		{home, "contains other files: name an empty or new folder with -data"},
+		{noKey, "local.key has 1 bytes, want 32: not a local key: restore it from a backup, or name another folder with -data"},
+		{noState, "offline-asana.json is damaged or comes from another version: delete it, or name another folder with -data"},
 		{keyless, "local.key is missing"},
 		{damaged, "is damaged"},
 		{filepath.Join(home, "letters"), "letters"},
@@ -150,6 +159,10 @@ func TestFoldersLeftAlone(t *testing.T) {
 		if code != 1 || !strings.Contains(stderr, test.want) {
 			t.Errorf("exit %d, stderr %q; want 1 and %q", code, stderr, test.want)
 		}
+	}
+	_, stderr := wantOutcome(t, 1, nil, "connections", "list", "-data", home)
+	if !strings.Contains(stderr, home+` is not a data folder of "asanaauth local": check the path in -data`) {
+		t.Errorf("connections list: got stderr %q", stderr)
 	}
 	if info, err := os.Stat(home); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("home directory: got mode %v (%v), want 0755", info.Mode(), err)

@@ -92,21 +92,27 @@ func (m *memory) load() error {
 	if err != nil {
 		return fmt.Errorf("asanatest: reading state: %w", err)
 	}
-	loaded := newState(m.first)
-	if err := json.Unmarshal(data, &loaded); err != nil {
-		return fmt.Errorf("asanatest: reading state: %w", err)
-	}
-	if loaded.Format != stateFormat {
-		return fmt.Errorf("asanatest: state file has format %d, want %d", loaded.Format, stateFormat)
-	}
-	if _, err := x509.ParsePKCS1PrivateKey(loaded.Key); err != nil && len(loaded.Key) > 0 {
-		return fmt.Errorf("asanatest: reading state: %w", err)
-	}
-	if err := loaded.Switches.check(); err != nil {
-		return fmt.Errorf("asanatest: reading state: %w", err)
+	loaded, err := m.parse(data)
+	if err != nil {
+		return fmt.Errorf("asanatest: reading state: %s: %w", m.file, err)
 	}
 	m.state = loaded
 	return nil
+}
+
+// parse parses the content of the state file.
+func (m *memory) parse(data []byte) (state, error) {
+	loaded := newState(m.first)
+	if err := json.Unmarshal(data, &loaded); err != nil {
+		return state{}, err
+	}
+	if loaded.Format != stateFormat {
+		return state{}, fmt.Errorf("format is %d, want %d", loaded.Format, stateFormat)
+	}
+	if _, err := x509.ParsePKCS1PrivateKey(loaded.Key); err != nil && len(loaded.Key) > 0 {
+		return state{}, err
+	}
+	return loaded, loaded.Switches.check()
 }
 
 // save replaces the state file atomically. If the process is killed, the file contains

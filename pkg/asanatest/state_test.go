@@ -115,8 +115,11 @@ func TestNewErrors(t *testing.T) {
 		"no client id":   {Apps: []asanatest.App{{}}},
 		"app and person": {Apps: []asanatest.App{{ClientID: asanatest.Member}}},
 	} {
-		if _, err := asanatest.New(o); err == nil {
+		_, err := asanatest.New(o)
+		if err == nil {
 			t.Errorf("%s: New returned no error", name)
+		} else if o.File != "" && !strings.Contains(err.Error(), o.File) {
+			t.Errorf("%s: New returned %v, want an error that names the file", name, err)
 		}
 	}
 }

@@ -42,12 +42,19 @@ func openData(folder string) (*data, error) {
 		}
 		folder = filepath.Join(cache, "asanaauth", "local")
 	}
-	if err := prepare(folder); err != nil {
+	switch err := prepare(folder); {
+	case errors.Is(err, errOtherFiles):
+		return nil, fmt.Errorf("data folder: %s %w: name an empty or new folder with -data", folder, err)
+	case err != nil:
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	d := &data{folder: folder}
 	var err error
-	if d.key, err = localkey.Open(filepath.Join(folder, keyFile)); err != nil {
+	d.key, err = localkey.Open(filepath.Join(folder, keyFile))
+	switch {
+	case errors.Is(err, localkey.ErrNotKey):
+		return nil, fmt.Errorf("data folder: %w: restore it from a backup, or name another folder with -data", err)
+	case err != nil:
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	d.rows, err = bolt.Open(filepath.Join(folder, rowsFile))
@@ -62,9 +69,12 @@ func openData(folder string) (*data, error) {
 	return d, nil
 }
 
+// errOtherFiles means that the data folder contains files of other programs.
+var errOtherFiles = errors.New("contains other files")
+
 // prepare creates the folder and makes it accessible only to its owner. If the folder
 // contains files of other programs, it may be a home directory. In this case, prepare
-// returns an error and does not change the mode.
+// returns errOtherFiles and does not change the mode.
 func prepare(folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
@@ -77,7 +87,7 @@ func prepare(folder string) error {
 	for _, entry := range entries {
 		has[entry.Name()] = true
 		if !isOurs(entry.Name()) {
-			return fmt.Errorf("%s contains other files: name an empty or new folder with -data", folder)
+			return errOtherFiles
 		}
 	}
 	if has[rowsFile] && !has[keyFile] {
@@ -121,7 +131,10 @@ func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (
 		return nil, nil, fmt.Errorf("correct these environment variables:\n%w", err)
 	}
 	d, err := openData(folder)
-	if err != nil {
+	switch {
+	case errors.Is(err, errOtherFiles):
+		return nil, nil, fmt.Errorf("%s is not a data folder of \"asanaauth local\": check the path in -data", folder)
+	case err != nil:
 		return nil, nil, err
 	}
 	client, err := c.asanaOf(d)

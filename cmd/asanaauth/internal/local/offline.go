@@ -1,6 +1,9 @@
 package local
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
@@ -20,7 +23,7 @@ const (
 // client ID and the secret in c to those of the app.
 func newOffline(c *config, file, origin string) (*asanatest.Asana, error) {
 	c.clientID, c.secrets, c.baseURL = offlineClientID, []secret.String{secret.New(offlineClientSecret)}, origin
-	return asanatest.New(asanatest.Options{
+	offline, err := asanatest.New(asanatest.Options{
 		BaseURL: origin,
 		File:    file,
 		Apps: []asanatest.App{{
@@ -31,4 +34,8 @@ func newOffline(c *config, file, origin string) (*asanatest.Asana, error) {
 			Scopes:       strings.Fields(c.scopes),
 		}},
 	})
+	if unreadable := (*fs.PathError)(nil); err != nil && !errors.As(err, &unreadable) {
+		return nil, fmt.Errorf("%s is damaged or comes from another version: delete it, or name another folder with -data", file)
+	}
+	return offline, err
 }

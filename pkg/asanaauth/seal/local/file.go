@@ -14,11 +14,14 @@ import (
 // othersBits are the permission bits for everyone except the owner.
 const othersBits = 0o077
 
+// ErrNotKey means that a file does not contain a local key.
+var ErrNotKey = errors.New("not a local key")
+
 // Open returns the key in the file at path. The file must be a regular file of 32 bytes
 // that only its owner may read or write. If the file does not exist, Open creates it with
 // a random key and mode 0600. The folder must exist. If several processes create the file
 // at the same time, all of them get the same key. The error contains the path and the
-// problem with the file.
+// problem with the file. It wraps ErrNotKey if the file does not contain a key.
 func Open(path string) (*Key, error) {
 	key, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +55,7 @@ func read(path string) (key [keyBytes]byte, err error) {
 
 func check(path string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", path)
+		return fmt.Errorf("%s is not a regular file: %w", path, ErrNotKey)
 	}
 	// Windows does not have these permission bits. On Windows, Go always reports them as
 	// set.
@@ -60,7 +63,7 @@ func check(path string, info fs.FileInfo) error {
 		return fmt.Errorf("%s has mode %04o, so others may access it; set it to 0600", path, mode)
 	}
 	if info.Size() != keyBytes {
-		return fmt.Errorf("%s has %d bytes, want %d: it is not a local key", path, info.Size(), keyBytes)
+		return fmt.Errorf("%s has %d bytes, want %d: %w", path, info.Size(), keyBytes, ErrNotKey)
 	}
 	return nil
 }
