@@ -85,7 +85,7 @@ func TestKeyringNotCached(t *testing.T) {
 func TestBackendCalls(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	s := saas{d.start(t, "connections"), saasARN}
+	s := saas{connections: d.start(t, "connections"), arn: saasARN}
 	body := `{"refresh_token":` + quoted(d.asana.RefreshToken(clientID, asanatest.Member)) + `,"owner":"o"}`
 	id := s.mustSend(t, http.MethodPost, "/connections", body, http.StatusCreated).text("id")
 	g := d.proxies["connections"]

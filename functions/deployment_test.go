@@ -2,6 +2,7 @@ package functions_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http/httptest"
 	"os"
@@ -53,7 +54,8 @@ type proxies struct{ rows, keys, secrets *awsproxy.Proxy }
 func (g proxies) all() []*awsproxy.Proxy { return []*awsproxy.Proxy{g.rows, g.keys, g.secrets} }
 
 // deploy makes a deployment with its own table, KMS key and secret. changes alternates
-// names and values of environment variables.
+// names and values of environment variables. The test fails if template.yaml does not
+// allow an AWS call that a function makes.
 func deploy(t *testing.T, changes ...string) *deployment {
 	t.Helper()
 	functest.LookAtSources(t)
@@ -87,7 +89,27 @@ func deploy(t *testing.T, changes ...string) *deployment {
 	for name, f := range d.template.Functions {
 		d.proxies[name] = proxies{awsproxy.New(t, d.dynamoDB, &f), awsproxy.New(t, d.kmsURL, &f), awsproxy.New(t, d.secretsURL, &f)}
 	}
+	t.Cleanup(func() { d.reportDenied(t) })
 	return d
+}
+
+// reportDenied reports every AWS call that template.yaml does not allow. It runs when the
+// test ends, because a denied call usually ends the test with another error.
+func (d *deployment) reportDenied(t *testing.T) {
+	denied := map[string]bool{}
+	for name, g := range d.proxies {
+		for _, one := range g.all() {
+			for _, c := range one.Calls() {
+				if c.Statement < 0 {
+					denied[fmt.Sprintf("%s to call %s on %q", name, c.Action, c.LeadingKeys)] = true
+				}
+			}
+		}
+	}
+	for what := range denied {
+		t.Errorf("template.yaml does not allow %s: add the permission to the function's role in template.yaml, "+
+			"and to permissions() in functions/template_test.go", what)
+	}
 }
 
 // start starts a process that runs a function, with the variables that template.yaml and

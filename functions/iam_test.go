@@ -77,21 +77,16 @@ func matches(pattern, text string) bool {
 // TestPolicies checks that each policy in docs/iam allows exactly the intended routes,
 // and that docs/iam.md links to it.
 func TestPolicies(t *testing.T) {
-	routes := []string{
-		"POST/links", "GET/connections", "POST/connections", "DELETE/connections",
-		"GET/connections/con_x", "PATCH/connections/con_x", "DELETE/connections/con_x", "POST/connections/con_x/token",
-		"GET/connections/con_x/capabilities", "GET/connections/con_x/membership",
-	}
 	page, err := os.ReadFile("../docs/iam.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string][]string{
-		"read-tokens": {"GET/connections", "GET/connections/con_x", "GET/connections/con_x/capabilities", "GET/connections/con_x/membership",
-			"POST/connections/con_x/token"},
-		"connect":   {"POST/connections", "POST/links"},
-		"import":    {"PATCH/connections/con_x", "POST/connections"},
-		"off-board": {"DELETE/connections", "DELETE/connections/con_x", "GET/connections"},
+		"read-tokens": {"GET /connections", "GET /connections/{id}", "GET /connections/{id}/capabilities", "GET /connections/{id}/membership",
+			"POST /connections/{id}/token"},
+		"connect":   {"POST /connections", "POST /links"},
+		"import":    {"PATCH /connections/{id}", "POST /connections"},
+		"off-board": {"DELETE /connections", "DELETE /connections/{id}", "GET /connections"},
 	} {
 		if !strings.Contains(string(page), "iam/"+name+".json") {
 			t.Errorf("docs/iam.md does not link to iam/%s.json", name)
@@ -101,15 +96,17 @@ func TestPolicies(t *testing.T) {
 			if !slices.Equal(s.Action, list{"execute-api:Invoke"}) {
 				t.Errorf("%s allows %v, want only execute-api:Invoke", name, s.Action)
 			}
-			for _, route := range routes {
-				if slices.ContainsFunc(s.Resource, func(p string) bool { return matches(p, "arn:aws:execute-api:REGION:ACCOUNT:API/$default/"+route) }) {
+			for _, route := range backendRoutes(t) {
+				request := strings.NewReplacer(" ", "", "{id}", "con_x").Replace(route)
+				if slices.ContainsFunc(s.Resource, func(p string) bool { return matches(p, "arn:aws:execute-api:REGION:ACCOUNT:API/$default/"+request) }) {
 					got = append(got, route)
 				}
 			}
 		}
 		slices.Sort(got)
 		if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
-			t.Errorf("routes that %s allows (-want +got):\n%s", name, diff)
+			t.Errorf("docs/iam/%s.json allows other routes than this test wants. In the policy, * also matches slashes. "+
+				"Change the policy, or change docs/iam.md and this test (-want +got):\n%s", name, diff)
 		}
 	}
 }
@@ -120,7 +117,7 @@ func TestPolicies(t *testing.T) {
 func TestLibraryPolicy(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	s := saas{d.start(t, "connections"), saasARN}
+	s := saas{connections: d.start(t, "connections"), arn: saasARN}
 	refresh := d.asana.RefreshToken(clientID, asanatest.Member)
 	id := s.mustSend(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(refresh)+`,"owner":"o"}`, http.StatusCreated).text("id")
 

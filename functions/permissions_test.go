@@ -50,7 +50,7 @@ func TestPermissions(t *testing.T) {
 	b.mustSend(t, f["disconnect"], http.MethodPost, "/disconnect", "", http.StatusOK)
 
 	// Sign in with a link, create a session code, and make membership look for a reader.
-	s := saas{f["connections"], saasARN}
+	s := saas{connections: f["connections"], arn: saasARN}
 	link := s.mustSend(t, http.MethodPost, "/links", `{"owner":"o"}`, http.StatusCreated).text("url")
 	newBrowser().followLink(t, d, f, link, asanatest.Guest)
 	signIn(b)
@@ -58,14 +58,13 @@ func TestPermissions(t *testing.T) {
 	d.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/" + asanatest.Member + "/workspace_memberships", Status: http.StatusForbidden})
 	b.mustSend(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
 
-	checkNothingDenied(t, d)
 	for name, function := range d.template.Functions {
 		if name == "connections" {
 			continue // TestBackend checks this function
 		}
 		for _, unused := range unusedOf(name, function, d.proxies[name]) {
 			if needsAnHour[unused] == "" {
-				t.Errorf("template.yaml has an unused permission: %s", unused)
+				t.Errorf("template.yaml has a permission that no call in TestPermissions used: %s", unused)
 			}
 		}
 	}
