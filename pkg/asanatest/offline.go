@@ -17,6 +17,7 @@ type controls struct{ asana *Asana }
 // routes registers the handlers. The dispatcher does not lock the mutex for these
 // handlers, so the handlers must lock it themselves.
 func (c *controls) routes(mux *http.ServeMux) {
+	mux.Handle("GET /{$}", http.RedirectHandler("/_offline/", http.StatusSeeOther))
 	mux.Handle("GET /_offline", http.RedirectHandler("/_offline/", http.StatusSeeOther))
 	mux.HandleFunc("GET /_offline/{$}", c.showPage)
 	mux.HandleFunc("GET /_offline/style.css", showStyle)
@@ -50,13 +51,16 @@ func action(act func() error) http.HandlerFunc {
 }
 
 // writeResult responds with status 204, or with the error. If a form on the page at
-// /_offline/ sent the request, writeResult redirects the browser to that page instead of
-// responding with 204.
+// /_offline/ sent the request, writeResult instead redirects the browser to that page, or
+// shows an error page.
 func writeResult(w http.ResponseWriter, r *http.Request, err error) {
+	fromPage := r.PostFormValue("from") == "page"
 	switch {
+	case err != nil && fromPage:
+		writePage(w, http.StatusBadRequest, "unchanged", map[string]any{"Error": errorText(err)})
 	case err != nil:
 		refuseOffline(w, err)
-	case r.PostFormValue("from") == "page":
+	case fromPage:
 		http.Redirect(w, r, "/_offline/", http.StatusSeeOther)
 	default:
 		w.WriteHeader(http.StatusNoContent)
@@ -66,8 +70,10 @@ func writeResult(w http.ResponseWriter, r *http.Request, err error) {
 // refuseOffline responds with status 400 and the text of an error. The errors of the
 // endpoints under /_offline/ do not contain secrets.
 func refuseOffline(w http.ResponseWriter, err error) {
-	writeJSON(w, http.StatusBadRequest, map[string]string{"error": strings.TrimPrefix(err.Error(), "asanatest: ")})
+	writeJSON(w, http.StatusBadRequest, map[string]string{"error": errorText(err)})
 }
+
+func errorText(err error) string { return strings.TrimPrefix(err.Error(), "asanatest: ") }
 
 func (c *controls) putSwitches(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -89,7 +95,7 @@ func (c *controls) setSwitch(w http.ResponseWriter, r *http.Request) {
 	for f := range fieldsOf(Switches{}) {
 		if f.Tag.Get("json") == name {
 			raw := []byte(value)
-			if f.Type.Kind() == reflect.String {
+			if f.Type.Kind() == reflect.String || !json.Valid(raw) {
 				raw, _ = json.Marshal(value)
 			}
 			body, _ := json.Marshal(map[string]json.RawMessage{name: raw})

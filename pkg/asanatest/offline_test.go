@@ -52,6 +52,39 @@ func TestBadSwitches(t *testing.T) {
 	}
 }
 
+// TestSwitchErrors checks the text of the errors.
+func TestSwitchErrors(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	for body, want := range map[string]string{
+		`{"retry_after":"30"}`:    "retry_after must be a whole number",
+		`{"down":1}`:              "down must be true or false",
+		`{"data_shape":2025}`:     "data_shape must be a text",
+		`{"data_shape":"x"}`:      "data_shape must be one of: 2025, 2022",
+		`{"iss_in_redirect":"x"}`: "iss_in_redirect must be empty or one of: oauth, openid, other",
+	} {
+		if got := k.put(body); got.json["error"] != want {
+			t.Errorf("%s: got %v, want %s", body, got.json["error"], want)
+		}
+	}
+	for value, want := range map[string]string{"many": "must be a whole number", "": "must be a whole number", "-1": "must be between 0 and"} {
+		got := k.post("/_offline/set", "from", "page", "name", "retry_after", "value", value)
+		if got.status != 400 || !strings.Contains(got.text, "retry_after "+want) || !strings.Contains(got.text, `<a href="/_offline/">`) {
+			t.Errorf("a form with %q: got %d %s, want a page with %q and a link", value, got.status, got.text, want)
+		}
+	}
+}
+
+// TestRootRedirects checks that the root leads to the page, even if Asana is down.
+func TestRootRedirects(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	k.set(func(s *switches) { s.Down = true })
+	if got := k.get("/", ""); got.status != http.StatusSeeOther || got.header.Get("Location") != "/_offline/" {
+		t.Errorf("got %d, Location %q, want a redirect to /_offline/", got.status, got.header.Get("Location"))
+	}
+}
+
 // TestOfflineActions checks which tokens are still valid after reset, expire and revoke.
 func TestOfflineActions(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,7 @@ type record struct {
 }
 
 // Requests returns the most recent requests, the oldest first. It returns at most 1,000
-// requests. Requests under /_offline/ are not recorded.
+// requests. Requests under /_offline/ and for / are not recorded.
 func (a *Asana) Requests() []Request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -108,7 +108,7 @@ type dispatcher struct {
 
 func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
+	if r.URL.Path == "/" || r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
 		// These handlers lock the mutex themselves. Faults do not apply to these
 		// requests.
 		d.mux.ServeHTTP(w, r)

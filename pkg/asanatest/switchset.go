@@ -88,10 +88,28 @@ func (s Switches) patch(body []byte) (Switches, error) {
 			return s, fmt.Errorf("unknown switch %q", name)
 		}
 		if err := json.Unmarshal(raw, v.Field(i).Addr().Interface()); err != nil || string(raw) == "null" {
-			return s, fmt.Errorf("%s must be a %s", name, v.Field(i).Kind())
+			return s, fmt.Errorf("%s must be %s", name, kindText(v.Field(i).Kind()))
 		}
 	}
 	return s, s.check()
+}
+
+func kindText(k reflect.Kind) string {
+	switch k {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return "a text"
+}
+
+// choices returns a text that lists the allowed values of a switch.
+func choices(values []string) string {
+	if values[0] == "" {
+		return "empty or one of: " + strings.Join(values[1:], ", ")
+	}
+	return "one of: " + strings.Join(values, ", ")
 }
 
 // check returns an error if a switch has an invalid value.
@@ -113,7 +131,7 @@ func checkSwitch(f reflect.StructField, v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.String:
 		if values, ok := f.Tag.Lookup("values"); ok && !slices.Contains(strings.Split(values, "|"), v.String()) {
-			return fmt.Errorf("must be one of %q", strings.Split(values, "|"))
+			return errors.New("must be " + choices(strings.Split(values, "|")))
 		}
 	case reflect.Int:
 		least, most := limit(f, "min", 0), limit(f, "max", 1<<31)
