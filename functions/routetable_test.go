@@ -58,18 +58,18 @@ func TestBackendRouteTable(t *testing.T) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodTrace, public+strings.Replace(path, "{id}", "con_x", 1), nil))
 		if w.Code != http.StatusMethodNotAllowed {
-			t.Errorf("TRACE %s: got %d, want 405", path, w.Code)
+			t.Errorf("TRACE %s: got %d, want 405: docs/api.md describes a path that no handler serves", path, w.Code)
 		}
 		for _, method := range strings.Split(w.Header().Get("Allow"), ", ") {
 			served = append(served, method+" "+path)
 		}
 		if by := servedBy(t, path); by != "connections AWS_IAM" {
-			t.Errorf("template.yaml serves %s with %q, want connections AWS_IAM", path, by)
+			t.Errorf("template.yaml serves %s with %q, want connections AWS_IAM: add the path to Events of ConnectionsFunction", path, by)
 		}
 	}
 	slices.Sort(served)
 	if diff := cmp.Diff(backendRoutes(t), slices.Compact(served)); diff != "" {
-		t.Errorf("backend routes (-in docs/api.md +served):\n%s", diff)
+		t.Errorf("each backend route needs a section in docs/api.md with the heading ### `METHOD /path` (-docs/api.md +code):\n%s", diff)
 	}
 }
 

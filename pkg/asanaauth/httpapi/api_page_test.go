@@ -26,7 +26,8 @@ func TestAPIPage(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
-		t.Errorf("routes (-docs/openapi.yaml +docs/api.md):\n%s", diff)
+		t.Errorf("each operation of docs/openapi.yaml needs a section in docs/api.md with the heading ### `METHOD /path` "+
+			"(-docs/openapi.yaml +docs/api.md):\n%s", diff)
 	}
 }
 

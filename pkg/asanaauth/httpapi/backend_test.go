@@ -12,15 +12,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// backendCalls returns the methods of each backend route. In a route, {id} is a
-// placeholder for a connection's id.
-func backendCalls() map[string][]string {
-	return map[string][]string{
-		"/links": {"POST"}, "/connections": {"GET", "POST", "DELETE"}, "/connections/{id}": {"GET", "PATCH", "DELETE"},
-		"/connections/{id}/token": {"POST"}, "/connections/{id}/capabilities": {"GET"}, "/connections/{id}/membership": {"GET"},
-	}
-}
-
 // TestBackendNeedsIdentity checks that every request without an identity gets 401. This
 // also applies to paths without a route and to requests whose headers claim an identity.
 func TestBackendNeedsIdentity(t *testing.T) {
@@ -32,7 +23,7 @@ func TestBackendNeedsIdentity(t *testing.T) {
 	}
 	for name, identity := range none {
 		s := newSite(t, func(o *options) { o.identity = identity })
-		for path := range backendCalls() {
+		for path := range httpapi.BackendRoutes() {
 			for _, target := range []string{path, strings.ReplaceAll(path, "{id}", "con_x"), path + "/x", path + "?owner=%zz"} {
 				for _, method := range []string{"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "BREW"} {
 					r := call(method, strings.ReplaceAll(target, "{id}", "x"), `{"nonsense`,
@@ -72,7 +63,7 @@ func TestSpoofedHeaders(t *testing.T) {
 func TestBackendMethods(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for path, methods := range backendCalls() {
+	for path, methods := range httpapi.BackendRoutes() {
 		for _, method := range []string{"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "TRACE", "BREW"} {
 			if slices.Contains(methods, method) {
 				continue

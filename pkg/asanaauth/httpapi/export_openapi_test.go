@@ -1,9 +1,12 @@
 package httpapi
 
-// BackendPatterns returns the paths that NewBackend serves.
-func BackendPatterns() (patterns []string) {
+// BackendRoutes returns the paths that NewBackend serves, and the methods of each path.
+func BackendRoutes() map[string][]string {
+	all := map[string][]string{}
 	for _, route := range backendRoutes() {
-		patterns = append(patterns, route.pattern)
+		for _, method := range route.methods {
+			all[route.pattern] = append(all[route.pattern], method.name)
+		}
 	}
-	return patterns
+	return all
 }

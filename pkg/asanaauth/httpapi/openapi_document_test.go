@@ -78,7 +78,7 @@ func (d *document) check(operation string, a response) response {
 	d.t.Helper()
 	op, ok := d.operations()[operation]
 	if !ok {
-		d.t.Fatalf("the document has no %s", operation)
+		d.t.Fatalf("docs/openapi.yaml has no %s: add the operation", operation)
 	}
 	documented, ok := op["responses"].(node)[strconv.Itoa(a.status)]
 	if !ok {

@@ -78,7 +78,7 @@ func TestDocumentedResponses(t *testing.T) {
 				// GET /callback responds with 200 only for the response type "code
 				// id_token".
 				if status[0] <= '3' && !d.used[operation+" "+status] && operation+" "+status != "GET /callback 200" {
-					t.Errorf("no request got %s %s", operation, status)
+					t.Errorf("no request got %s %s: add one to httpapi/openapi_flow_test.go", operation, status)
 				}
 			}
 		}
@@ -86,7 +86,7 @@ func TestDocumentedResponses(t *testing.T) {
 			properties, _ := schema.(node)["properties"].(node)
 			for member := range properties {
 				if !d.used[name+"."+member] {
-					t.Errorf("no response had %s.%s", name, member)
+					t.Errorf("no response had the member %s.%s: add a request that returns it to httpapi/openapi_flow_test.go", name, member)
 				}
 			}
 		}
