@@ -24,7 +24,7 @@ func TestBrowserLink(t *testing.T) {
 	c.screenshot("link-1-consent")
 	c.decide(asanatest.Several, "deny")
 	c.wait(`document.body.dataset.ready`)
-	c.waitForMessage("You denied access at Asana")
+	c.waitForMessage("Asana did not give access, so nothing was connected. To connect, try again and press Allow.")
 
 	c.do(chromedp.Navigate(link)) // the link is still valid, because no sign-in has succeeded
 	c.decide(asanatest.Several, "allow")

@@ -89,7 +89,7 @@ func TestBrowserSignIn(t *testing.T) {
 	c.screenshot("5-disconnected")
 	c.click("#sign-in") // Asana shows the consent page
 	c.decide(asanatest.Several, "deny")
-	c.waitForMessage("You denied access at Asana")
+	c.waitForMessage("Asana did not give access, so nothing was connected. To connect, try again and press Allow.")
 	c.wait(signedOut)
 	c.screenshot("6-denied")
 	c.wantNoMessages()
@@ -221,7 +221,7 @@ func TestBrowserFragment(t *testing.T) {
 	c.waitForMessage("Disconnected")
 	c.click("#sign-in")
 	c.decide(asanatest.ViewOnly, "deny")
-	c.waitForMessage("You denied access at Asana")
+	c.waitForMessage("Asana did not give access, so nothing was connected. To connect, try again and press Allow.")
 	c.wantNoMessages()
 }
 

@@ -100,3 +100,29 @@ func TestUnusedVariables(t *testing.T) {
 		}
 	}
 }
+
+// TestPageNotices checks that the page says what to do if it cannot sign in, cannot be
+// returned to, or cannot send requests.
+func TestPageNotices(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), []string{"SIGN_IN=links", "RETURN_URLS=http://localhost:3000/", "ALLOWED_ORIGINS=http://localhost:3000"})
+	page := newBrowser(t).mustSend("GET", p.publicURL+"/", "").body
+	for _, want := range []string{
+		`so this page cannot sign you in. To connect, create a link as in <a href="#backend">Connect from a backend</a> below.`,
+		"To return to this page, add the URL, and restart asanaauth local.",
+		"Add the origin, and restart asanaauth local.",
+		"the key that <code>asanaauth local</code> printed when it started",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not contain %q", want)
+		}
+	}
+	if strings.Contains(page, `id="sign-in"`) {
+		t.Error("the page has a button that cannot sign in")
+	}
+	p.terminate()
+	const want = `"cookies without __Host- and Secure, because the service uses http on a loopback host"`
+	if got := strings.Count(p.logged.String(), want); got != 2 {
+		t.Errorf("got %d log lines with %s, want one for each route that sets cookies", got, want)
+	}
+}

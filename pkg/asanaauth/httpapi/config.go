@@ -69,7 +69,7 @@ func (c Config) base() base {
 // constructor of a handler that sets cookies calls warnIfCookiesInsecure once.
 func (s base) warnIfCookiesInsecure(route string) {
 	if s.cookies.insecure {
-		s.log.Warn("cookies are set without __Host- and Secure, because PUBLIC_URL is http on a loopback host; not for production", "route", route)
+		s.log.Warn("cookies without __Host- and Secure, because the service uses http on a loopback host", "route", route)
 	}
 }
 

@@ -29,7 +29,7 @@ type rowKind struct {
 // rowKinds returns all kinds of rows, in the order in which the page shows them.
 func rowKinds() []rowKind {
 	return []rowKind{
-		{"l#", "", "link", "a sign-in link from a backend; holds the tokens until the backend redeems the connect code", []string{"held"}},
+		{"l#", "", "link", "a link from a backend; holds the tokens until the backend redeems the connect code", []string{"held"}},
 		{"a#", "", "attempt", "one sign-in in progress; valid for ten minutes, usable once", nil},
 		{"c#", "#hot", "connection (hot)", "the fields that a refresh writes: tokens, lease, status", []string{"access", "refresh"}},
 		{"c#", "#cold", "connection (cold)", "the fields that a sign-in writes: Asana user, scopes", []string{"owner_name", "name", "email", "picture"}},

@@ -11,13 +11,13 @@
 
   // Messages by problem type.
   const words = {
-    "access-denied": "You denied access at Asana, so nothing was connected.",
+    "access-denied": "Asana did not give access, so nothing was connected. To connect, try again and press Allow.",
     "login-expired": "This sign-in has expired. It took more than ten minutes, was used before, or belongs to another browser. Please sign in again.",
     "link-expired": "This link was used or has expired. Please get a new one from the backend.",
     "wrong-account": "You signed in with another Asana account than expected, so nothing was connected. Switch accounts at Asana and try again.",
     "misconfigured": "Asana rejects the client id or the client secret of this service. Check ASANA_CLIENT_ID and ASANA_CLIENT_SECRET.",
     "asana-unavailable": "Asana failed, took too long, or sent an invalid response. Please try again later.",
-    "try-again": "The service is busy or waits before it calls Asana again. Please try again in a moment.",
+    "try-again": "The service is busy, or refreshed this token less than 30 seconds ago. Please try again in a moment.",
     "internal": "The service failed. See its log for the reason.",
     "unauthenticated": "You are not signed in. Please sign in.",
     "reconnect-required": "The connection has stopped working. Please connect again.",
@@ -63,7 +63,7 @@
     const type = String(problem.type ?? "").replace("urn:asanaauth:problem:", "");
     const wait = response.headers.get("Retry-After");
     let text = words[type] ?? problem.error ?? "The service responded with status " + response.status + ". See its log for the reason.";
-    if (type === "try-again" && wait) text = "The service is busy or waits before it calls Asana again. Please try again in " + wait + (wait === "1" ? " second." : " seconds.");
+    if (type === "try-again" && wait) text = "The service is busy, or refreshed this token less than 30 seconds ago. Please try again in " + wait + (wait === "1" ? " second." : " seconds.");
     throw { type, text };
   }
 
@@ -193,16 +193,16 @@
   async function signOut() {
     await call("DELETE", "/session");
     show(false);
-    $("sign-in").focus();
+    $("sign-in")?.focus();
     return "You are signed out. The connection stays.";
   }
 
   async function disconnect() {
     const result = await call("POST", "/disconnect");
     show(false);
-    $("sign-in").focus();
+    $("sign-in")?.focus();
     if (result.status === "revoking") return "Disconnected here. Asana could not be reached to revoke access. If you sign in again, the connection is restored.";
-    return result.revoked_at_asana ? "Disconnected, and revoked at Asana." : "Disconnected here, but not revoked at Asana.";
+    return result.revoked_at_asana ? "Disconnected, and revoked at Asana." : "Disconnected here, but not revoked at Asana. To revoke access, remove the app in your Asana settings. That also ends other connections of your Asana account.";
   }
 
   // showSwitches sets the controls to the values of offline Asana's switches.
