@@ -16,8 +16,6 @@ SERVICE = os.environ["OPENAPI_SERVICE"]
 ASANA = os.environ["OPENAPI_ASANA"]
 BACKEND = {"Authorization": "Bearer " + os.environ["OPENAPI_KEY"]}
 
-FRONTEND = ("/session", "/session/code", "/refresh", "/membership", "/disconnect")
-BROWSER = ("/authorize", "/callback")
 OWNER, LEAVING_OWNER = "schemathesis", "leaving"
 MEMBER, LEAVING, SEVERAL, BOT, SERVICE_ACCOUNT = (f"120000000000000{n}" for n in (1, 2, 6, 7, 8))
 
@@ -89,9 +87,10 @@ def before_call(context, case, kwargs):
     turn = next(turns)
     path, method = case.operation.path, case.method.upper()
     case.headers = case.headers or {}
-    if path in FRONTEND:
+    security = [name for scheme in case.operation.definition.raw.get("security", []) for name in scheme]
+    if "session" in security:
         browse(case, turn, ends=(path, method) in (("/session", "DELETE"), ("/disconnect", "POST")))
-    elif path not in BROWSER:
+    elif "local" in security:
         if turn % 10:
             case.headers.update(BACKEND)
         if method == "DELETE":

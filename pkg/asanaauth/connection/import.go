@@ -215,7 +215,7 @@ func (c *Connections) identify(ctx context.Context, access secret.String) (asana
 func (c *Connections) saveImport(ctx context.Context, ring *seal.Ring, got consent.Consent, r ImportRequest) (Imported, error) {
 	got.Owner, got.Imported = r.Owner, store.HashText(r.credential().Reveal())
 	w := consent.Write{Rows: c.rows, Ring: ring, Consent: got}
-	if got.Kind == asanaauth.OAuth && !r.Replace {
+	if row.TraitsOf(string(got.Kind)).IsGrant && !r.Replace {
 		w.MayReplace = func(before *store.Hot) error {
 			if before.Status == row.Active {
 				return &asanaauth.Error{Kind: asanaauth.AlreadyConnected}
