@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,32 @@ func wordList(t *testing.T) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(` + strings.Join(words, "|") + `)\b`)
 }
 
+// usedWord is a word to avoid that a text uses.
+type usedWord struct {
+	line int // the line of the text that contains the word, from 0
+	word string
+}
+
+// wordsIn returns the words in text that words matches. A phrase can span two lines. The
+// phrase "is no longer" is allowed.
+func wordsIn(text string, words *regexp.Regexp) (used []usedWord) {
+	var prose strings.Builder
+	var ends []int // for each line, its end in prose
+	for line := range strings.Lines(text) {
+		prose.WriteString(strings.Join(strings.Fields(line), " ") + " ")
+		ends = append(ends, prose.Len())
+	}
+	all := strings.TrimSuffix(prose.String(), " ")
+	for _, at := range words.FindAllStringIndex(all, -1) {
+		if strings.HasPrefix(all[at[1]:], " longer") {
+			continue
+		}
+		line, _ := slices.BinarySearch(ends, at[0]+1)
+		used = append(used, usedWord{line, all[at[0]:at[1]]})
+	}
+	return used
+}
+
 func TestCommentsUseTheWordList(t *testing.T) {
 	t.Parallel()
 	words := wordList(t)
@@ -54,16 +81,14 @@ func TestCommentsUseTheWordList(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, comment := range file.Comments {
-			prose := comment.Text()
-			lines += strings.Count(prose, "\n")
-			// A phrase can span two lines. The phrase "is no longer" is allowed.
-			prose = strings.ReplaceAll(strings.Join(strings.Fields(prose), " "), "no longer", "")
-			for _, word := range words.FindAllString(prose, -1) {
-				if strings.EqualFold(word, "where") {
+			lines += strings.Count(comment.Text(), "\n")
+			for _, used := range wordsIn(comment.Text(), words) {
+				if strings.EqualFold(used.word, "where") {
 					where++
 					continue
 				}
-				t.Errorf("%s: the comment uses %q; CONTRIBUTING.md says what to write", positions.Position(comment.Pos()), word)
+				t.Errorf("%s:%d: the comment uses %q; CONTRIBUTING.md says what to write instead",
+					path, positions.Position(comment.Pos()).Line+used.line, used.word)
 			}
 		}
 	}
@@ -72,5 +97,24 @@ func TestCommentsUseTheWordList(t *testing.T) {
 	}
 	if lines < 1000 {
 		t.Errorf("found only %d lines of comments", lines)
+	}
+}
+
+// TestPagesUseTheWordList is like TestCommentsUseTheWordList, for the pages in Markdown.
+// Pages may use "where" as often as they like.
+func TestPagesUseTheWordList(t *testing.T) {
+	t.Parallel()
+	words := wordList(t)
+	for path, text := range sources(t, ".md") {
+		if strings.HasSuffix(path, "CONTRIBUTING.md") {
+			before, after, _ := strings.Cut(text, "| not | but |\n")
+			table, after, _ := strings.Cut(after, "\n\n")
+			text = before + strings.Repeat("\n", strings.Count(table, "\n")+2) + after
+		}
+		for _, used := range wordsIn(text, words) {
+			if !strings.EqualFold(used.word, "where") {
+				t.Errorf("%s:%d: the page uses %q; CONTRIBUTING.md says what to write instead", path, used.line+1, used.word)
+			}
+		}
 	}
 }
