@@ -195,7 +195,7 @@ func TestBrowserKeyboard(t *testing.T) {
 
 // TestBrowserFragment signs in with the response type "code id_token". Asana sends this
 // response in the fragment of the redirect URI. The test uses scopes with which the token
-// cannot read licences.
+// cannot read licenses.
 func TestBrowserFragment(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), []string{"ASANA_RESPONSE_TYPE=code id_token", "ASANA_SCOPES=openid email profile users:read workspaces:read"})
@@ -216,7 +216,7 @@ func TestBrowserFragment(t *testing.T) {
 			t.Errorf("got workspaces %s, want %q", got, want)
 		}
 	}
-	c.screenshot("9-unknown-licence")
+	c.screenshot("9-unknown-license")
 	c.click("#disconnect")
 	c.waitForMessage("Disconnected")
 	c.click("#sign-in")
@@ -250,7 +250,7 @@ func TestBrowserLooks(t *testing.T) {
 	c.media("prefers-color-scheme", "light")
 	for _, width := range []int64{320, 390, 768} {
 		c.do(chromedp.EmulateViewport(width, 800))
-		for _, id := range []string{"main", "step-licence", "play", "trace-title", "kept"} {
+		for _, id := range []string{"main", "step-license", "play", "trace-title", "kept"} {
 			c.value(fmt.Sprintf(`document.getElementById(%q).scrollIntoView({behavior: "instant"}), ""`, id))
 			c.screenshotVisible(fmt.Sprintf("narrow-%d-%s", width, id))
 		}

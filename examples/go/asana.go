@@ -16,7 +16,7 @@ type asana struct {
 	baseURL string       // "" means https://app.asana.com
 }
 
-var errViewOnly = errors.New("a view only licence cannot write")
+var errViewOnly = errors.New("a view-only license cannot write")
 
 // me returns the name of the Asana user that the token belongs to. The user can be a
 // person or a bot.

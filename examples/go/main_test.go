@@ -71,7 +71,7 @@ func TestExample(t *testing.T) {
 	for who, want := range map[string]string{
 		"person": "Mia Member created the task ",
 		"bot":    "Build Bot created the task ",
-		"viewer": "Vic Viewer has a view only licence",
+		"viewer": "Vic Viewer has a view-only license",
 		"broken": "has to connect again: https://auth.example.com/authorize?link=",
 	} {
 		if !strings.Contains(out.String(), ids[who]+": "+want) {

@@ -1,5 +1,5 @@
 // Command membership serves GET /membership, which returns a person's memberships in
-// Asana workspaces, each with its licence.
+// Asana workspaces, each with its license.
 package main
 
 import (

@@ -15,7 +15,7 @@
 //     cannot be opened.
 //   - OAuth in detail: PKCE, state, nonce, ID tokens, redirect URIs, rate limits, and two
 //     client secrets during a rotation.
-//   - Licences. Package membership reports whether a person has a view only licence,
+//   - Licenses. Package membership reports whether a person has a view-only license,
 //     before a write to Asana fails.
 //   - Audit. A log line names the caller for each token that is returned, and for each
 //     connection that is made, broken or revoked.
@@ -61,7 +61,7 @@
 //   - Package connection opens, describes, lists, imports and disconnects connections.
 //   - Package token returns access tokens, also as an oauth2.TokenSource or an
 //     http.Client.
-//   - Package membership reports licences, and what a credential can do.
+//   - Package membership reports licenses, and what a credential can do.
 //   - Package link makes links and redeems connect codes.
 //   - Package session opens and ends browser sessions.
 //   - Package login sends people to Asana's consent screen and handles the callback.

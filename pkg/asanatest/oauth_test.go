@@ -111,7 +111,7 @@ func TestWrongCodes(t *testing.T) {
 		"another app": func(k *kit, p []string) response {
 			return k.post("/-/oauth_token", append(p, "client_id", asanatest.GranularClientID, "client_secret", asanatest.GranularClientSecret)...)
 		},
-		"deauthorised": func(k *kit, p []string) response {
+		"deauthorized": func(k *kit, p []string) response {
 			k.RevokeGrants(asanatest.Member)
 			return k.tokenRequest(p...)
 		},

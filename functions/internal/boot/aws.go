@@ -15,7 +15,7 @@ import (
 
 // Each call to AWS is attempted at most three times, with at most 200 ms between
 // attempts. Three attempts fit into the time limit of a request. Retrying a write is
-// safe: if the earlier attempt has succeeded, the store recognises its own row.
+// safe: if the earlier attempt has succeeded, the store recognizes its own row.
 const (
 	awsAttempts = 3
 	awsBackoff  = 200 * time.Millisecond

@@ -22,7 +22,7 @@ func pemOf(c *x509.Certificate) []byte {
 
 // closingServer starts a server that responds to the first request on each connection.
 // When a second request arrives on a connection, the server closes the connection. A
-// client sees the same behaviour after Lambda has frozen its process.
+// client sees the same behavior after Lambda has frozen its process.
 func closingServer(t *testing.T) *httptest.Server {
 	var last atomic.Value
 	last.Store("")

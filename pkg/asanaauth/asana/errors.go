@@ -23,7 +23,7 @@ const (
 
 	FullPermissionsRequired = "full_permissions_required" // tokens with granular scopes cannot use the endpoint
 	MissingScope            = "missing_scope"             // the token lacks a granular scope
-	ViewOnly                = "view_only"                 // the user's licence is view only and does not allow writes
+	ViewOnly                = "view_only"                 // the user's license is view only and does not allow writes
 )
 
 // Error is the error that a method of [Client] returns if its request fails or cannot be
@@ -166,7 +166,7 @@ const viewOnlyFailure = "view_only_api_access_failure"
 
 // apiCode returns the [Error.Code] for a response of the REST API, or "". Asana sends
 // English sentences instead of codes, so apiCode compares the beginning of each sentence.
-// The sentences about scopes were observed in 2025 and 2026. The sentence about licences
+// The sentences about scopes were observed in 2025 and 2026. The sentence about licenses
 // comes from Asana's forum. If Asana changes a sentence, apiCode returns "" for it.
 func apiCode(r *response) string {
 	if r.status != http.StatusForbidden {

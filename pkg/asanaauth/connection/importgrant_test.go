@@ -178,7 +178,7 @@ func TestAnImportThatIsNotSaved(t *testing.T) {
 	}
 }
 
-// If an import's caller is cancelled after the refresh was sent, the import continues,
+// If an import's caller is canceled after the refresh was sent, the import continues,
 // because Asana may have rotated the token.
 func TestAnImportGoesOnWhenItsCallerIsGone(t *testing.T) {
 	t.Parallel()
@@ -248,7 +248,7 @@ func TestCrashPointsOfAnImport(t *testing.T) {
 
 // The response to an import's write is lost, and a refresh changes the hot row before the
 // import repeats the write. The cold row shows the import that its first write succeeded.
-func TestAnImportRecognisesItsOwnWrite(t *testing.T) {
+func TestAnImportRecognizesItsOwnWrite(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

@@ -70,7 +70,7 @@ func TestDocumentedResponses(t *testing.T) {
 		d.browserAndFrontend()
 		ids := d.connections()
 		d.useConnections(ids)
-		d.licences()
+		d.licenses()
 		d.disconnects(ids)
 		d.sendRejected()
 		for operation, op := range d.operations() {
@@ -178,9 +178,9 @@ func (d documented) useConnections(ids map[string]map[string]any) {
 	d.call("GET /connections/{id}/capabilities", ids["session"], "", "").want(200)
 }
 
-// licences reads memberships with a token that lacks full permissions. Every null value
+// licenses reads memberships with a token that lacks full permissions. Every null value
 // in the response must have a reason.
-func (d documented) licences() {
+func (d documented) licenses() {
 	d.t.Helper()
 	granular := documented{d.document, newSite(d.t, func(o *options) { o.scopes = "openid users:read workspaces:read" })}
 	c := granular.s.connectByLink("acme", asanatest.ViewOnly)

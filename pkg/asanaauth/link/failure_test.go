@@ -52,7 +52,7 @@ func TestCrashPointsOfRedeeming(t *testing.T) {
 
 // If the table's response to a write is lost, the process repeats the write. The repeated
 // write must not save a second consent.
-func TestALostHoldOrRedemptionRecognisesItself(t *testing.T) {
+func TestALostHoldOrRedemptionRecognizesItself(t *testing.T) {
 	t.Parallel()
 	for _, what := range []string{"hold", "redeem"} {
 		authtest.Bubble(t, func(t *testing.T) {

@@ -163,7 +163,7 @@ func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 
 // The response to the write of a consent is lost, and another writer changes the hot row
 // before the write is repeated. The other rows still show that the first write succeeded.
-func TestALostConsentRecognisesItself(t *testing.T) {
+func TestALostConsentRecognizesItself(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

@@ -11,9 +11,9 @@ import (
 )
 
 // If the response to the write that consumes the attempt is lost, the write is repeated
-// with the same writer ID. The store then recognises the first write, and the sign-in
+// with the same writer ID. The store then recognizes the first write, and the sign-in
 // succeeds.
-func TestALostResponseToTheConsumingWriteIsRecognised(t *testing.T) {
+func TestALostResponseToTheConsumingWriteIsRecognized(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

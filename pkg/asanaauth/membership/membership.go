@@ -38,7 +38,7 @@ type Membership struct {
 	Active    Flag            // is_active: whether the user is still a member
 	Admin     Flag            // is_admin
 	Guest     Flag            // is_guest
-	ViewOnly  Flag            // is_view_only: whether the user has a view only licence
+	ViewOnly  Flag            // is_view_only: whether the user has a view-only license
 	// AskedWith is "connection" if the connection's own token was used, and "reader" if a
 	// service account's token was used.
 	AskedWith string
@@ -46,7 +46,7 @@ type Membership struct {
 }
 
 // CanWrite reports whether the user can write through the API. A user with a view only
-// licence cannot write: Asana responds with 403 view_only_api_access_failure. A user whose
+// license cannot write: Asana responds with 403 view_only_api_access_failure. A user whose
 // membership is not active cannot write either. If the flag ViewOnly or Active is unknown,
 // and the other one does not rule out writing, the result is unknown.
 func (m Membership) CanWrite() Flag {

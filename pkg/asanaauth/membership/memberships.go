@@ -1,7 +1,7 @@
-// Package membership reports people's licences in Asana, and what a credential can do.
+// Package membership reports people's licenses in Asana, and what a credential can do.
 //
-// A person with a view only licence cannot write through the API. [Memberships.In]
-// reports the licence before a write fails; see [Membership.CanWrite]. Asana does not
+// A person with a view-only license cannot write through the API. [Memberships.In]
+// reports the license before a write fails; see [Membership.CanWrite]. Asana does not
 // report every flag to every token, so each flag is yes, no, or unknown with a reason.
 //
 // A service account can be the reader of workspaces ([Memberships.SetReaderOf]). If a

@@ -8,7 +8,7 @@
 // the adapters that it needs.
 //
 // docs/iam.md lists the IAM permissions that the program's role needs. A program that
-// gets tokens, lists connections, reports licences and makes links needs the permissions
+// gets tokens, lists connections, reports licenses and makes links needs the permissions
 // in docs/iam/library.json. A program that redeems, imports or disconnects needs the
 // permissions of ConnectionsRole in template.yaml. [Deployment.Scanner] also needs
 // dynamodb:Scan. A program with these permissions can act as every backend.
@@ -86,7 +86,7 @@ func (d *Deployment) Connections() *connection.Connections { return d.connection
 // the program ends, because a refresh may be in progress.
 func (d *Deployment) Tokens() *token.Tokens { return d.tokens }
 
-// Memberships returns d's Memberships, which report licences and capabilities.
+// Memberships returns d's Memberships, which report licenses and capabilities.
 func (d *Deployment) Memberships() *membership.Memberships { return d.memberships }
 
 // Links returns d's Links, which make links. It returns nil if the options for links are

@@ -24,7 +24,7 @@ const (
 )
 
 // withLimits returns a copy of cfg that limits the number and the duration of attempts.
-// The SDK also retries writes, which is safe because the store recognises a repeated
+// The SDK also retries writes, which is safe because the store recognizes a repeated
 // write.
 //
 // withLimits keeps the program's own HTTP client, including its CA bundle and its proxy.

@@ -92,7 +92,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestWriteWithoutWriterIsNotRecognised(t *testing.T) {
+func TestWriteWithoutWriterIsNotRecognized(t *testing.T) {
 	c := store.Put(ring(0, ""), 3, "")
 	if err := store.Refused([]store.Change{c}, rows(ring(4, ""))); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("got %v, want a conflict", err)

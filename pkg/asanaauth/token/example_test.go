@@ -46,7 +46,7 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// exampleConnection makes a connection for a person with a view only licence. It returns
+// exampleConnection makes a connection for a person with a view-only license. It returns
 // the connection's id.
 func exampleConnection() (*token.Tokens, *connection.Connections, string) {
 	c, offline := exampleConfig()
@@ -79,7 +79,7 @@ func ExampleTokens_HTTPClient() {
 	resp.Body.Close()
 	fmt.Println(resp.StatusCode)
 
-	// Asana refuses to write for this person, because their licence is view only.
+	// Asana refuses to write for this person, because their license is view only.
 	task := `{"data":{"name":"Try","workspace":"` + asanatest.Acme + `"}}`
 	resp, err = client.Post("https://asana.example/api/1.0/tasks", "application/json", strings.NewReader(task))
 	if err != nil {

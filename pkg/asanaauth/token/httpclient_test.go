@@ -71,11 +71,11 @@ func TestHTTPClientUsesTheContextOfEachRequest(t *testing.T) {
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		l := newLibrary(inst, asanatest.Member)
-		cancelled, cancel := context.WithCancel(t.Context())
+		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, _, err := l.do(request(t, "GET", me, nil).WithContext(cancelled))
+		_, _, err := l.do(request(t, "GET", me, nil).WithContext(canceled))
 		if !errors.Is(err, context.Canceled) || len(l.wire.sent) > 0 {
-			t.Errorf("with a cancelled context: %v, %d requests", err, len(l.wire.sent))
+			t.Errorf("with a canceled context: %v, %d requests", err, len(l.wire.sent))
 		}
 		ctx := context.WithValue(t.Context(), contextKey{}, "mine")
 		if status, _, err := l.do(request(t, "GET", me, nil).WithContext(ctx)); err != nil || status != http.StatusOK {

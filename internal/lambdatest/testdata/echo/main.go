@@ -1,5 +1,5 @@
 // Command echo is a Lambda function for the tests of lambdatest. It responds with a
-// description of the request. The environment variable MODE selects another behaviour,
+// description of the request. The environment variable MODE selects another behavior,
 // such as a failure.
 package main
 

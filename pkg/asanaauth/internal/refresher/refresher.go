@@ -37,7 +37,7 @@
 //     broken, and an alarm is raised.
 //   - save writes the new tokens, increments Grant and removes the lease. The row must
 //     still have the grant and generation that were sent. If the response to the write is
-//     lost, the store recognises the repeated write.
+//     lost, the store recognizes the repeated write.
 //
 // takeLease also sets OutcomeUnknown if the row still contains an earlier lease. It sets
 // RefusedGrant and RefusedAt if the caller reports the current token as refused.

@@ -45,9 +45,9 @@ func TestTheMarkIsTriedAgain(t *testing.T) {
 }
 
 // The write that marks the row as revoking succeeds, but its response is lost. A holder's
-// write changes the row before the first write is repeated. Revoke must still recognise
+// write changes the row before the first write is repeated. Revoke must still recognize
 // its own write.
-func TestTheMarkIsRecognisedInAChangedRow(t *testing.T) {
+func TestTheMarkIsRecognizedInAChangedRow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()

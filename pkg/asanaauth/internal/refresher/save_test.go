@@ -83,7 +83,7 @@ func TestASaveOfARevokingConnectionKeepsOnlyTheRefreshToken(t *testing.T) {
 	})
 }
 
-func TestALostAnswerToTheSaveIsRecognised(t *testing.T) {
+func TestALostAnswerToTheSaveIsRecognized(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)
 		writes := 0

@@ -58,8 +58,8 @@ func (a *caller) act() {
 	case r.happens(ch.callerSignsIn):
 		s.tally("signed in again")
 		s.signIn(p, session.gid)
-	case r.happens(ch.personDeauthorises):
-		s.deauthorise(session.gid)
+	case r.happens(ch.personDeauthorizes):
+		s.deauthorize(session.gid)
 	case r.happens(ch.callerLeaves):
 		s.tally("left")
 		ctx, cancel := context.WithCancel(s.t.Context())
@@ -207,12 +207,12 @@ func (s *sim) disconnect(p *simProcess, session simSession) {
 	s.revoked = append(s.revoked, erased.family)
 }
 
-// deauthorise removes the app in a person's Asana settings.
-func (s *sim) deauthorise(gid string) {
+// deauthorize removes the app in a person's Asana settings.
+func (s *sim) deauthorize(gid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trace("%s deauthorises the app", gid)
-	s.count["deauthorised"]++
+	s.trace("%s deauthorizes the app", gid)
+	s.count["deauthorized"]++
 	if err := s.inst.Asana.RevokeGrants(gid); err != nil {
 		s.t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ type chances struct {
 	asanaRefuses, asanaLoses, asanaSlow, asanaStalls                   float64
 	readFails, writeFails, writeIsLost, tableSlow, tableStalls         float64
 	processDies                                                        float64
-	callerLeaves, callerDisconnects, callerSignsIn, personDeauthorises float64
+	callerLeaves, callerDisconnects, callerSignsIn, personDeauthorizes float64
 }
 
 // isZero reports whether the run has no faults.
@@ -24,7 +24,7 @@ func (c chances) hasStalls() bool { return c.tableStalls+c.asanaStalls > 0 }
 // drawChances chooses a run's faults at random. Some runs have only one kind of fault, so
 // that a failure shows which fault caused it.
 func drawChances(r *random) chances {
-	c := chances{callerLeaves: 0.1, callerDisconnects: 0.02, callerSignsIn: 0.02, personDeauthorises: 0.005}
+	c := chances{callerLeaves: 0.1, callerDisconnects: 0.02, callerSignsIn: 0.02, personDeauthorizes: 0.005}
 	switch r.intN(14) {
 	case 0, 1:
 		return chances{}
@@ -32,7 +32,7 @@ func drawChances(r *random) chances {
 		c.callerDisconnects, c.callerSignsIn, c.asanaSlow = 0.1, 0.1, 0.4
 	case 3, 4:
 		c.asanaRefuses = 0.3
-		c.personDeauthorises = 0
+		c.personDeauthorizes = 0
 	case 5:
 		c.asanaRefuses, c.asanaLoses, c.asanaSlow = 0.1, 0.1, 0.1
 	case 6:

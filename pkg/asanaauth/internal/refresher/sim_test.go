@@ -30,8 +30,8 @@ const (
 // some processes, callers share refreshes. One or two persons have signed in. Three to
 // eight callers request tokens eight times each, mostly at the same moments, shortly
 // before the tokens expire. The callers also report tokens as rejected, leave while they
-// wait, disconnect, sign in again, and deauthorise the app (sim_callers_test.go). The
-// lifetime of tokens is random. Asana's behaviour is random too: whether it rotates
+// wait, disconnect, sign in again, and deauthorize the app (sim_callers_test.go). The
+// lifetime of tokens is random. Asana's behavior is random too: whether it rotates
 // refresh tokens, what happens if an old token is used again, and how much a revocation
 // ends.
 //
@@ -126,7 +126,7 @@ func TestSimulation(t *testing.T) {
 // never happens, the simulation does not test the event.
 var requiredEvents = []string{
 	"asked", "handed out", "refreshed", "broken", "lost", "revoked", "dead holder's lease taken",
-	"left", "reported", "signed in again", "deauthorised", causeDied, causeLost, causeUnsaved, causeStalled,
+	"left", "reported", "signed in again", "deauthorized", causeDied, causeLost, causeUnsaved, causeStalled,
 }
 
 // simulate does the run that a seed generates. It returns how many times each event

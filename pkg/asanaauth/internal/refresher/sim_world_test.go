@@ -65,7 +65,7 @@ type refreshToken struct {
 	family   string     // the first refresh token of the same consent
 	from     string     // the refresh token that it replaced
 	rotated  bool       // whether Asana has replaced the token
-	ended    bool       // whether the token was revoked, or the person deauthorised the app
+	ended    bool       // whether the token was revoked, or the person deauthorized the app
 	lost     string     // why the token's replacement may be lost; empty if it cannot be lost
 	requests []*simCall // calls with a request in progress that contains the token
 }

@@ -42,7 +42,7 @@ func TestOneOfTwoConsumersWins(t *testing.T) {
 	})
 }
 
-func TestConsumeRecognisesItself(t *testing.T) {
+func TestConsumeRecognizesItself(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		x.onWrite(func(n int) (bool, error) { return true, authtest.FailIf(n == 1, authtest.ErrTableDown) })
 		if err := x.table.Consume(t.Context(), "a", x.known(keyA)[keyA], spent("a"), errSpent); err != nil {

@@ -25,7 +25,7 @@ func TestErrorOf(t *testing.T) {
 		"unavailable KMS":   {seal.ErrUnavailable, asanaauth.TryAgain},
 		"denied by KMS":     {seal.ErrDenied, asanaauth.TryAgain},
 		"deadline":          {context.DeadlineExceeded, asanaauth.TryAgain},
-		"cancelled":         {context.Canceled, asanaauth.TryAgain},
+		"canceled":          {context.Canceled, asanaauth.TryAgain},
 		"no keyring":        {&keyring.UnavailableError{}, asanaauth.TryAgain},
 		"unknown format":    {store.ErrFormat, asanaauth.Internal},
 		"does not open":     {seal.ErrOpen, asanaauth.Internal},

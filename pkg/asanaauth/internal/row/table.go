@@ -3,7 +3,7 @@
 //
 // A [Table] reads and replaces rows. [Table.Update] repeats a write if another writer
 // came first, or if the response to a write was lost. If a lost write has succeeded,
-// Update recognises its own rows. No other method repeats a write. [Rows] adds the data
+// Update recognizes its own rows. No other method repeats a write. [Rows] adds the data
 // keys: it opens and seals fields, and opens connections.
 //
 // Rows are checked before they are trusted. [IDMatches] computes a connection's id from
@@ -108,8 +108,8 @@ func (t *Table) WithTimeout(ctx context.Context, d time.Duration) (context.Conte
 	return t.clock.WithDeadline(ctx, t.Now().Add(d))
 }
 
-// Detach returns a context that has ctx's deadline and values, but is not cancelled when
-// ctx is cancelled.
+// Detach returns a context that has ctx's deadline and values, but is not canceled when
+// ctx is canceled.
 func (t *Table) Detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	return t.WithTimeout(context.WithoutCancel(ctx), t.Remaining(ctx))
 }

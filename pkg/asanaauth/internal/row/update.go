@@ -66,7 +66,7 @@ func (tx *Tx) Delete(key store.Key) {
 // with the rows as they are now. If the write fails for a different reason, Update repeats
 // the same write until ctx ends.
 //
-// A write can succeed although its response is lost. Update recognises such a write,
+// A write can succeed although its response is lost. Update recognizes such a write,
 // because all tries of one Update use the same random writer ID. If a repeated write
 // finds a row with that writer ID, the store reports success (see [store.Refused]). If
 // Update reads such a row again, Update returns success too.

@@ -34,8 +34,8 @@ func TestUpdateReadsOnceAndWritesOnce(t *testing.T) {
 }
 
 // A write succeeds, but its response is lost. Update repeats the write, and the store
-// recognises that the rows were already written.
-func TestUpdateRecognisesItsOwnChanges(t *testing.T) {
+// recognizes that the rows were already written.
+func TestUpdateRecognizesItsOwnChanges(t *testing.T) {
 	for name, keys := range map[string][]store.Key{"one row": {keyA}, "several rows": {keyA, keyB}} {
 		t.Run(name, func(t *testing.T) {
 			withTable(t, func(t *testing.T, x *fixture) {
@@ -55,7 +55,7 @@ func TestUpdateRecognisesItsOwnChanges(t *testing.T) {
 
 // The response to a write is lost, and another writer changes one of the rows before
 // Update repeats the write. The other row still shows that the first write succeeded.
-func TestUpdateRecognisesItsOwnChangesInPart(t *testing.T) {
+func TestUpdateRecognizesItsOwnChangesInPart(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		x.onWrite(func(n int) (bool, error) {
 			if n == 2 {
@@ -74,7 +74,7 @@ func TestUpdateRecognisesItsOwnChangesInPart(t *testing.T) {
 
 // If a store's client repeats a request, the second request may conflict with the first
 // one. Update then reads the rows again, and finds that the first write succeeded.
-func TestUpdateRecognisesItsOwnRowsWhenItReadsThemAgain(t *testing.T) {
+func TestUpdateRecognizesItsOwnRowsWhenItReadsThemAgain(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		edits := 0
 		x.onWrite(func(n int) (bool, error) {

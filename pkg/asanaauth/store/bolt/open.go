@@ -120,7 +120,7 @@ func create(path string) error {
 	if err := made.Close(); err != nil {
 		return err
 	}
-	if err := initialise(made.Name()); err != nil {
+	if err := initialize(made.Name()); err != nil {
 		return err
 	}
 	if err := publish(made.Name(), path); err != nil {
@@ -140,8 +140,8 @@ func publish(newFile, path string) error {
 	return os.Rename(newFile, path)
 }
 
-// initialise writes the buckets and the format to an empty file.
-func initialise(path string) error {
+// initialize writes the buckets and the format to an empty file.
+func initialize(path string) error {
 	db, err := open(path, false)
 	if err != nil {
 		return err

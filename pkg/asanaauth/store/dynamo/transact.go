@@ -36,13 +36,13 @@ func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 		if err == nil {
 			return nil
 		}
-		cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
+		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
 		if !ok {
 			return failure(ctx, "TransactWriteItems", err)
 		}
-		code := decisiveCode(cancelled.CancellationReasons)
+		code := decisiveCode(canceled.CancellationReasons)
 		if code == reasonCondition {
-			return refusal(changes, items(cancelled.CancellationReasons)...)
+			return refusal(changes, items(canceled.CancellationReasons)...)
 		}
 		if !isTransient(code) {
 			return permanent("TransactWriteItems", &ResponseError{"TransactWriteItems", code})

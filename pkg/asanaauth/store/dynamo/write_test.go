@@ -9,9 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// cancelled returns the response to a canceled transaction with these reasons. DynamoDB
+// canceled returns the response to a canceled transaction with these reasons. DynamoDB
 // sends one reason for each change.
-func cancelled(reasons ...string) response {
+func canceled(reasons ...string) response {
 	return response{400, `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",` +
 		`"Message":"row content","CancellationReasons":[` + strings.Join(reasons, ",") + `]}`}
 }
@@ -36,15 +36,15 @@ func TestCancelledTransactions(t *testing.T) {
 		want      error // nil if Write succeeds
 		requests  int
 	}{
-		"a failed condition":               {[]response{cancelled(condition, none)}, store.ErrConflict, 1},
-		"applied before":                   {[]response{cancelled(condition, own)}, nil, 1},
-		"a conflict, then success":         {[]response{cancelled(conflict, none), cancelled(none, conflict), ok(`{}`)}, nil, 3},
-		"always a conflict":                {[]response{cancelled(none, conflict)}, store.ErrUnavailable, 5},
-		"always throttled":                 {[]response{cancelled(none, reason("ThrottlingError"))}, store.ErrUnavailable, 5},
-		"always over the throughput":       {[]response{cancelled(reason("ProvisionedThroughputExceeded"))}, store.ErrUnavailable, 5},
-		"a failed condition, one conflict": {[]response{cancelled(condition, conflict), cancelled(condition, own)}, nil, 2},
-		"a permanent reason":               {[]response{cancelled(reason("ValidationError"), conflict)}, errPermanent, 1},
-		"no reason":                        {[]response{cancelled()}, errPermanent, 1},
+		"a failed condition":               {[]response{canceled(condition, none)}, store.ErrConflict, 1},
+		"applied before":                   {[]response{canceled(condition, own)}, nil, 1},
+		"a conflict, then success":         {[]response{canceled(conflict, none), canceled(none, conflict), ok(`{}`)}, nil, 3},
+		"always a conflict":                {[]response{canceled(none, conflict)}, store.ErrUnavailable, 5},
+		"always throttled":                 {[]response{canceled(none, reason("ThrottlingError"))}, store.ErrUnavailable, 5},
+		"always over the throughput":       {[]response{canceled(reason("ProvisionedThroughputExceeded"))}, store.ErrUnavailable, 5},
+		"a failed condition, one conflict": {[]response{canceled(condition, conflict), canceled(condition, own)}, nil, 2},
+		"a permanent reason":               {[]response{canceled(reason("ValidationError"), conflict)}, errPermanent, 1},
+		"no reason":                        {[]response{canceled()}, errPermanent, 1},
 		"the same transaction is running":  {[]response{fault(400, "TransactionInProgressException")}, store.ErrUnavailable, 3},
 		"a token of another request":       {[]response{fault(400, "IdempotentParameterMismatchException")}, errPermanent, 1},
 	} {
@@ -85,7 +85,7 @@ func TestSingleWriteThatMeetsATransaction(t *testing.T) {
 // TestNewTransactionNewToken checks that each transaction has its own token. DynamoDB
 // does not apply a transaction if it already knows the token.
 func TestNewTransactionNewToken(t *testing.T) {
-	s, server, _ := newCanned(t, cancelled(reason("TransactionConflict"), reason("None")), ok(`{}`))
+	s, server, _ := newCanned(t, canceled(reason("TransactionConflict"), reason("None")), ok(`{}`))
 	for range 2 {
 		if err := s.Write(t.Context(), twoChanges()...); err != nil {
 			t.Fatal(err)

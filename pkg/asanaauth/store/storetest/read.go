@@ -82,7 +82,7 @@ func expired(t *testing.T, s store.Store) {
 	checkConflict(t, s, []store.Change{store.Put(attempt("state"), store.Absent, "x")}, rows[0])
 }
 
-func cancelled(t *testing.T, s store.Store) {
+func canceled(t *testing.T, s store.Store) {
 	row := keyring()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

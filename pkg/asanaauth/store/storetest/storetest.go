@@ -50,7 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"list with a cursor from another list", listForeignCursor},
 		{"list after any key", listAfter},
 		{"scan", scan},
-		{"a context that has ended", cancelled},
+		{"a context that has ended", canceled},
 		{"50 writers, one winner", race},
 		{"50 transactions, one winner", raceTransactions},
 	} {

@@ -100,9 +100,9 @@
     return session;
   }
 
-  async function showLicences() {
+  async function showLicenses() {
     const list = $("workspaces");
-    const none = $("no-licence");
+    const none = $("no-license");
     try {
       const memberships = await call("GET", "/membership");
       list.replaceChildren(...memberships.data.map(workspace));
@@ -325,7 +325,7 @@
       call("GET", "/local/asana/switches").then(showSwitches, problem => say(problem.text, "bad"));
     }
     const session = await showSession();
-    if (session !== null) await showLicences();
+    if (session !== null) await showLicenses();
     if (session?.status === "active") await askToken().catch(problem => say(problem.text, "bad"));
     await showTrip();
     document.body.dataset.ready = "true";

@@ -77,7 +77,7 @@ func TestBackendMembership(t *testing.T) {
 var granularScopes = []string{"ASANA_SCOPES=users:read workspaces:read tasks:read"}
 
 // TestReader makes a service account the reader of a workspace. Membership requests must
-// use the reader's token, because the person's own token cannot read the licence.
+// use the reader's token, because the person's own token cannot read the license.
 func TestReader(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
