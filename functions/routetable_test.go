@@ -21,29 +21,65 @@ import (
 )
 
 // backendRoutes returns the routes in the section "Backend routes" of docs/api.md, sorted.
-// Each route has a heading of its own and the form "METHOD /path".
 func backendRoutes(t *testing.T) []string {
+	t.Helper()
+	_, section, found := strings.Cut(apiPage(t), "\n## Backend routes\n")
+	if !found {
+		t.Fatal("docs/api.md has no section on backend routes")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	return routesIn(section)
+}
+
+func apiPage(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(page), "\n## Backend routes\n")
-	if !found {
-		t.Fatal("docs/api.md has no section on backend routes")
-	}
-	section, _, _ = strings.Cut(section, "\n## ")
+	return string(page)
+}
+
+// routesIn returns the routes that have a heading in text, sorted. A route has the form
+// "METHOD /path".
+func routesIn(text string) []string {
 	var out []string
-	for _, heading := range regexp.MustCompile("(?m)^### `([A-Z]+ /[^` ]*)`").FindAllStringSubmatch(section, -1) {
+	for _, heading := range regexp.MustCompile("(?m)^### `([A-Z]+ /[^` ]*)`").FindAllStringSubmatch(text, -1) {
 		out = append(out, heading[1])
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
+// TestTemplateRoutes checks that template.yaml serves every route in docs/api.md, and no
+// other path. Only the backend routes have an authorizer.
+func TestTemplateRoutes(t *testing.T) {
+	t.Parallel()
+	routes := routesIn(apiPage(t))
+	for _, route := range routes {
+		_, path, _ := strings.Cut(route, " ")
+		want := strings.Split(path, "/")[1] + " "
+		if slices.Contains(backendRoutes(t), route) {
+			want = "connections AWS_IAM"
+		}
+		if by := servedBy(t, path); by != want {
+			t.Errorf("template.yaml serves %s with %q, want %q: correct Events of the function", path, by, want)
+		}
+	}
+	for name, f := range template.Load(t).Functions {
+		for _, pattern := range f.Routes {
+			if !slices.ContainsFunc(routes, func(route string) bool {
+				_, path, _ := strings.Cut(route, " ")
+				return matchesRoute(pattern, path)
+			}) {
+				t.Errorf("the function %s serves %s, which docs/api.md does not describe: add a section, or remove the path from template.yaml", name, pattern)
+			}
+		}
+	}
+}
+
 // TestBackendRouteTable checks that docs/api.md describes exactly the methods that the
-// handler serves for each path. In template.yaml, each path must have the function
-// connections and the IAM authorizer.
+// handler serves for each path.
 func TestBackendRouteTable(t *testing.T) {
 	t.Parallel()
 	h, err := httpapi.NewBackend(httpapi.Config{PublicURL: public,
@@ -63,9 +99,6 @@ func TestBackendRouteTable(t *testing.T) {
 		for _, method := range strings.Split(w.Header().Get("Allow"), ", ") {
 			served = append(served, method+" "+path)
 		}
-		if by := servedBy(t, path); by != "connections AWS_IAM" {
-			t.Errorf("template.yaml serves %s with %q, want connections AWS_IAM: add the path to Events of ConnectionsFunction", path, by)
-		}
 	}
 	slices.Sort(served)
 	if diff := cmp.Diff(backendRoutes(t), slices.Compact(served)); diff != "" {
@@ -82,15 +115,20 @@ func unusedBackend() httpapi.Backend {
 	}
 }
 
+// matchesRoute reports whether a route in template.yaml, such as "ANY /session", matches
+// path. In a route, {proxy+} matches one or more segments.
+func matchesRoute(route, path string) bool {
+	pattern := strings.Replace(strings.TrimPrefix(route, "ANY "), "{proxy+}", "*", 1)
+	return matches(pattern, path) && !strings.HasSuffix(path, "/")
+}
+
 // servedBy returns the function and the authorizer of the route in template.yaml that
-// matches path, or "" if no route matches. In a route, {proxy+} matches one or more
-// segments.
+// matches path, or "" if no route matches.
 func servedBy(t *testing.T, path string) string {
 	t.Helper()
 	for name, f := range template.Load(t).Functions {
 		for _, route := range f.Routes {
-			pattern := strings.Replace(strings.TrimPrefix(route, "ANY "), "{proxy+}", "*", 1)
-			if matches(pattern, path) && !strings.HasSuffix(path, "/") {
+			if matchesRoute(route, path) {
 				return name + " " + strings.Join(slices.Compact(slices.Sorted(slices.Values(f.SignedBy))), "+")
 			}
 		}

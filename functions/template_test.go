@@ -59,7 +59,7 @@ func TestTemplatePermissions(t *testing.T) {
 		}
 		slices.Sort(got)
 		if diff := cmp.Diff(want[name], got); diff != "" {
-			t.Errorf("permissions of %s (-want +in template.yaml):\n%s", name, diff)
+			t.Errorf("permissions() in this file and the role of %s in template.yaml must be the same (-permissions() +template.yaml):\n%s", name, diff)
 		}
 	}
 }

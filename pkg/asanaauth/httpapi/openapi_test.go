@@ -12,7 +12,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// TestDocumentedProblems checks that the document and the code have the same problem
+// TestDocumentedProblems checks that docs/openapi.yaml and the code have the same problem
 // types.
 func TestDocumentedProblems(t *testing.T) {
 	t.Parallel()
@@ -54,8 +54,8 @@ func TestDocumentedProblems(t *testing.T) {
 	}
 }
 
-// TestDocumentedResponsesHaveTheirStatus checks that the examples of each response have
-// the status under which an operation lists the response.
+// TestDocumentedResponsesHaveTheirStatus checks that each example problem has the status
+// of the response that contains the example.
 func TestDocumentedResponsesHaveTheirStatus(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -76,7 +76,7 @@ func TestDocumentedResponsesHaveTheirStatus(t *testing.T) {
 	}
 }
 
-// TestDocumentedRoutes checks that the document and the code have the same routes.
+// TestDocumentedRoutes checks that docs/openapi.yaml and the code have the same routes.
 func TestDocumentedRoutes(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -109,8 +109,8 @@ func TestDocumentedRoutes(t *testing.T) {
 	}
 }
 
-// TestDocumentedSecurity checks that the document names the right security schemes for
-// each operation.
+// TestDocumentedSecurity checks that docs/openapi.yaml names the right security schemes
+// for each operation.
 func TestDocumentedSecurity(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -119,15 +119,15 @@ func TestDocumentedSecurity(t *testing.T) {
 	for operation, op := range d.operations() {
 		_, path, _ := strings.Cut(operation, " ")
 		var want any
+		why := "is neither in frontendRoutes (httpapi/frontend_test.go) nor in backendRoutes (httpapi/backend.go)"
 		switch {
 		case frontendRoutes()[path] != nil:
-			want = frontend
+			want, why = frontend, "is in frontendRoutes (httpapi/frontend_test.go)"
 		case httpapi.BackendRoutes()[path] != nil:
-			want = backend
+			want, why = backend, "is in backendRoutes (httpapi/backend.go)"
 		}
 		if !reflect.DeepEqual(op["security"], want) {
-			t.Errorf("%s: docs/openapi.yaml has the security %v, want %v for a path that is in backendRoutes (httpapi/backend.go), "+
-				"in frontendRoutes (httpapi/frontend_test.go), or in neither", operation, op["security"], want)
+			t.Errorf("%s: docs/openapi.yaml has the security %v, want %v, because the path %s", operation, op["security"], want, why)
 		}
 	}
 }
