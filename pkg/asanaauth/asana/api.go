@@ -44,8 +44,9 @@ func subjectOf(v any) (string, bool) {
 	return s, ok && s != "" && len(s) <= 255 && printable(s)
 }
 
-// Me returns the user on whose behalf the token acts. The token may be of any kind. Me
-// makes one request, GET /users/me. The GID of the returned User is never empty.
+// Me returns the user on whose behalf the token acts. It accepts OAuth access tokens,
+// personal access tokens and tokens of service accounts. Me makes one request, GET
+// /users/me. The GID of the returned User is never empty.
 //
 // Every error is an [*Error].
 func (c *Client) Me(ctx context.Context, access secret.String) (User, error) {
@@ -94,8 +95,8 @@ type Member struct {
 }
 
 // Membership is a user's membership in one workspace. Active, Admin, Guest and ViewOnly
-// are the members is_active, is_admin, is_guest and is_view_only of Asana's response. A
-// flag is nil if Asana did not report it. Do not treat nil as false.
+// come from the JSON fields is_active, is_admin, is_guest and is_view_only. A flag is nil
+// if Asana did not send the field. Do not treat nil as false.
 type Membership struct {
 	GID                            string // "" if Asana sent no valid gid
 	Workspace                      Workspace
@@ -110,9 +111,10 @@ const membershipFields = "user,user.name,workspace,workspace.name,is_active,is_a
 // /users/{user_gid}/workspace_memberships for each page of 100 memberships, and at most
 // 50 requests.
 //
-// Every error is an [*Error]. Tokens with granular scopes cannot use this endpoint. The
-// error for such a token has the status 403 and the code [FullPermissionsRequired]. The
-// error has the status 200 if the response contains another user's membership.
+// Every error is an [*Error]. Tokens with granular scopes cannot use this endpoint. For
+// such a token, the error has the status 403 and the code [FullPermissionsRequired]. If
+// Asana responds with another user's membership, Memberships returns an error with the
+// status 200.
 func (c *Client) Memberships(ctx context.Context, access secret.String, userGID string) ([]Membership, error) {
 	const op = "workspace_memberships"
 	if !IsGID(userGID) && userGID != "me" {
@@ -135,7 +137,7 @@ func (c *Client) Memberships(ctx context.Context, access secret.String, userGID 
 	return all, nil
 }
 
-// compactRecord is the short form in which one Asana record refers to another.
+// compactRecord is a user or a workspace as Asana includes it in another record.
 type compactRecord struct {
 	GID  string `json:"gid"`
 	Name string `json:"name"`
@@ -167,9 +169,9 @@ const (
 	maxItems = pageSize * maxPages
 )
 
-// listAll fetches every page of a list (https://developers.asana.com/docs/pagination). It
-// reads only the member offset of next_page. It ignores the member uri, because that URL
-// could name another host.
+// listAll fetches every page of a list (https://developers.asana.com/docs/pagination). In
+// the object "next_page", it reads only the field "offset". It ignores the field "uri",
+// because that URL could name another host.
 func listAll[T any](ctx context.Context, c *Client, op, path, fields string, access secret.String) ([]T, error) {
 	q := url.Values{"opt_fields": {fields}, "limit": {strconv.Itoa(pageSize)}}
 	seen := make(map[string]bool)

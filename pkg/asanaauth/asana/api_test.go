@@ -75,7 +75,9 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
-// pagedList is a transport that serves a list in pages, by offset. It counts requests.
+// pagedList is a transport that serves the pages of a list. For each value of the query
+// parameter "offset", the field pages contains the response. pagedList counts its
+// requests.
 type pagedList struct {
 	t        *testing.T
 	path     string

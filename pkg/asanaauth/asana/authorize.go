@@ -11,18 +11,19 @@ import (
 // Authorization holds the parameters of one authorization request (RFC 6749 section
 // 4.1.1).
 type Authorization struct {
-	// State is the state parameter. Asana sends it back to the redirect URI unchanged.
+	// State is the value of the parameter "state". Asana sends it back to the redirect
+	// URI unchanged.
 	State string
-	// Verifier is the PKCE code verifier (RFC 7636). Only its S256 challenge is sent. If
-	// Verifier is zero, the request has no challenge.
+	// Verifier is the PKCE code verifier (RFC 7636). The request contains only its S256
+	// challenge, or no challenge if Verifier is zero.
 	Verifier secret.String
-	// Nonce is the value that the claim nonce of the ID token must have. If Nonce is
-	// empty, the request has no nonce.
+	// Nonce is the value of the parameter "nonce". Also pass it to
+	// [Client.VerifyIDToken]. If Nonce is empty, the request has no such parameter.
 	Nonce string
 	// RedirectURI must equal a redirect URI that is registered for the app at Asana.
 	RedirectURI string
 	// Scopes is a list of scopes, separated by spaces. If Scopes is empty, the request
-	// has no scope, and Asana uses the scope "default".
+	// has no parameter "scope", and Asana grants the scope "default".
 	Scopes string
 	// ResponseType is "code" or "code id_token". Empty means "code".
 	ResponseType string

@@ -39,8 +39,8 @@ type Config struct {
 	// BaseURL is Asana's origin. Empty means https://app.asana.com. The scheme must be
 	// https, or http if the host is a loopback host. New removes a trailing slash.
 	BaseURL string
-	// Issuer is the OpenID Connect issuer. Empty means BaseURL + "/api/1.0". The claim
-	// iss of an ID token must equal Issuer byte for byte.
+	// Issuer is the OpenID Connect issuer. Empty means BaseURL + "/api/1.0". An ID token
+	// is valid only if its claim "iss" equals Issuer byte for byte.
 	Issuer string
 	// ClientID is the client ID of the Asana app. Required.
 	ClientID string
@@ -61,8 +61,8 @@ type Client struct {
 }
 
 // New returns a Client. It makes no request: the OpenID Connect configuration is fetched
-// when the first ID token is verified. If fields are missing or malformed, the error
-// names all of them, without their values.
+// when the first ID token is verified. The error names every missing or malformed field,
+// but not its value.
 func New(c Config) (*Client, error) {
 	base := strings.TrimSuffix(c.BaseURL, "/")
 	if base == "" {
@@ -106,7 +106,7 @@ func (c *Client) BaseURL() string { return c.base }
 // that contain a token only to [Client.BaseURL].
 func (c *Client) Transport() http.RoundTripper { return c.transport }
 
-// Issuers returns the values that the iss parameter of an authorization response may have
+// Issuers returns the valid values of the parameter "iss" in an authorization response
 // (RFC 9207). Asana publishes two metadata documents with different issuers: the base URL
 // and the OpenID Connect issuer.
 func (c *Client) Issuers() []string { return []string{c.base, c.issuer} }
@@ -131,8 +131,8 @@ func (c *Client) config() *oauth2.Config {
 }
 
 // trustedURL parses the URL of a server that may receive tokens. The scheme must be
-// https, or http if the host is a loopback host. The URL must have no query, fragment or
-// user information. trustedURL returns nil for any other URL.
+// https, or http if the host is a loopback host. The URL must have no query, no fragment
+// and no user name or password. trustedURL returns nil for any other URL.
 func trustedURL(raw string) *url.URL {
 	u, ok := weburl.ParseSecure(raw)
 	if !ok || strings.ContainsAny(raw, "?#") {

@@ -36,8 +36,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// reply returns a response. header alternates names and values of header fields. The
-// Content-Type is JSON unless header contains another one.
+// reply returns a response. header contains a name, its value, the next name, and so on.
+// The Content-Type is JSON unless header contains another one.
 func reply(status int, body string, header ...string) *http.Response {
 	h := http.Header{"Content-Type": {"application/json; charset=UTF-8"}}
 	for i := 0; i < len(header); i += 2 {
@@ -51,8 +51,8 @@ func respondWith(status int, body string, header ...string) http.RoundTripper {
 	return roundTrip(func(*http.Request) (*http.Response, error) { return reply(status, body, header...), nil })
 }
 
-// toAsana returns a client with the URLs of the real Asana. rt handles the client's
-// requests.
+// toAsana returns a client that is configured for the real Asana but sends its requests
+// to rt.
 func toAsana(t testing.TB, rt http.RoundTripper) *asana.Client {
 	t.Helper()
 	c, err := asana.New(asana.Config{ClientID: clientID, Transport: rt})
@@ -77,8 +77,8 @@ func toServer(t *testing.T, h http.Handler) *asana.Client {
 	return c
 }
 
-// calls contains every method of Client that makes requests, except VerifyIDToken, by the
-// Op of its errors.
+// calls contains a function for every method of Client that makes requests, except
+// VerifyIDToken. The function calls the method. The map keys are the values of Error.Op.
 var calls = map[string]func(context.Context, *asana.Client) error{
 	"exchange": func(ctx context.Context, c *asana.Client) error {
 		_, err := c.Exchange(ctx, clientSecret, code, verifier, "https://app.example/callback")

@@ -36,22 +36,23 @@ type Error struct {
 	Status int
 	// Code is the error code of the response, or "" if the response has no code.
 	//
-	// For OAuth endpoints, Code is the member "error" of a response with status 400 or
-	// 401. For any other status, Code is empty. For example, an invalid_grant with status
-	// 500 is a failure of Asana's server and does not mean that the grant is invalid.
-	// Code consists of 1 to 64 characters from a to z and _. All error codes in RFC 6749
-	// have this form, but Asana's tokens do not.
+	// For OAuth endpoints, Code is the field "error" of a response with status 400 or
+	// 401. For any other status, Code is empty. For example, "invalid_grant" with status
+	// 500 is a failure of Asana's server and does not mean that the token is invalid.
+	// Code is also empty if the field does not consist of 1 to 64 characters from a to z
+	// and _. All error codes in RFC 6749 have this form. Asana's tokens do not, so Code
+	// never contains a token.
 	//
 	// For the REST API, Code is FullPermissionsRequired, MissingScope, ViewOnly or "".
 	Code string
 	// RetryAfter is the value of the Retry-After header, at most 24 hours, or 0 if the
 	// header is missing or malformed.
 	RetryAfter time.Duration
-	// Timeout reports whether the context's deadline or a time limit of the transport has
-	// passed.
+	// Timeout reports whether the request failed because of the context's deadline or a
+	// time limit of the transport.
 	Timeout bool
-	// Err is the cause, for errors.Is and errors.As. It is nil if Asana responded with an
-	// error status.
+	// Err is the underlying error, such as context.Canceled. It is nil if Asana responded
+	// with an error status.
 	Err error
 }
 
@@ -71,13 +72,13 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap returns the cause, or nil.
+// Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// cause is an error with a fixed text. It hides the text of the error that it wraps,
-// because that text may contain a URL or bytes of a response ("malformed HTTP response
-// …"). Use cause only as a pointer: %#v prints a nested pointer as an address, without
-// the fields.
+// cause replaces the text of the error that it wraps, because that text may contain a URL
+// or bytes of a response ("malformed HTTP response …"). Error.Err must be a *cause,
+// because %#v prints the fields of a nested struct, but only the address of a nested
+// pointer.
 type cause struct {
 	text string
 	err  error
@@ -106,7 +107,7 @@ func transportError(ctx context.Context, op string, status int, err error) *Erro
 	return &Error{Op: op, Status: status, Timeout: timeout, Err: &cause{describe(err, timeout), err}}
 }
 
-// describe returns a fixed text for a transport error.
+// describe describes a transport error without quoting the request or the response.
 func describe(err error, timeout bool) string {
 	var (
 		dns   *net.DNSError
@@ -161,13 +162,14 @@ func oauthCode(r *response) string {
 }
 
 // viewOnlyFailure is the only error code that Asana documents for a request that the REST
-// API rejects. Asana does not document which member of the response contains this code.
+// API rejects. Asana does not document which field of the response contains this code.
 const viewOnlyFailure = "view_only_api_access_failure"
 
 // apiCode returns the [Error.Code] for a response of the REST API, or "". Asana sends
-// English sentences instead of codes, so apiCode compares the beginning of each sentence.
-// The sentences about scopes were observed in 2025 and 2026. The sentence about licenses
-// comes from Asana's forum. If Asana changes a sentence, apiCode returns "" for it.
+// English sentences instead of codes, so apiCode looks for known beginnings of these
+// sentences. It knows the sentences about scopes from real responses in 2025 and 2026,
+// and the sentence about licenses from Asana's forum. If Asana changes a sentence,
+// apiCode returns "".
 func apiCode(r *response) string {
 	if r.status != http.StatusForbidden {
 		return ""

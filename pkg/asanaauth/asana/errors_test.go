@@ -121,8 +121,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// echo returns a JSON string that contains the token, the URL and the body of the
-// request.
+// echo returns a JSON string that contains the header "Authorization", the URL and the
+// body of r.
 func echo(r *http.Request) string {
 	var sent []byte
 	if r.Body != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// FuzzTokenResponse checks that Refresh returns either an *Error or valid tokens, and
-// that these tokens are in the body.
+// FuzzTokenResponse checks that Refresh returns either an *Error or valid tokens from the
+// response body.
 func FuzzTokenResponse(f *testing.F) {
 	f.Add(200, "application/json", documented)
 	f.Add(400, "application/json", `{"error":"invalid_grant"}`)
@@ -53,7 +53,7 @@ func FuzzTokenResponse(f *testing.F) {
 		if got.Access.IsZero() || got.ExpiresIn < 0 || got.ExpiresIn%time.Second != 0 || got.User.GID != "" && !asana.IsGID(got.User.GID) {
 			t.Fatalf("Refresh() = %+v, want an access token, a valid lifetime and a valid gid", got)
 		}
-		// encoding/json must find the same tokens.
+		// Refresh must return the same tokens that encoding/json finds in the body.
 		var m map[string]any
 		if err := json.Unmarshal([]byte(body), &m); err != nil || m["access_token"] != got.Access.Reveal() {
 			t.Fatalf("Refresh() of %q returned access token %q", body, got.Access.Reveal())

@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// clockSkew is how far in the future the claim iat may be.
+// clockSkew is how far in the future the claim "iat" (issued at) may be.
 const clockSkew = time.Minute
 
 // ErrIDToken means that an ID token is not valid.
@@ -24,9 +24,9 @@ var ErrIDToken = errors.New("asana: the ID token is not valid")
 
 // ErrNoNonce means that an ID token has no nonce but passes all other checks. Without a
 // nonce, the token may belong to another sign-in. Asana does not document whether its ID
-// tokens contain a nonce. If the token came from the token endpoint, ignore the token. If
-// the token came through the browser, reject the sign-in. For a nonce that is wrong,
-// empty or null, VerifyIDToken returns [ErrIDToken].
+// tokens contain a nonce. If the token came from the token endpoint, continue without the
+// ID token. If it came through the browser, reject the sign-in. For a nonce that is
+// wrong, empty or null, VerifyIDToken returns [ErrIDToken].
 var ErrNoNonce = errors.New("asana: the ID token has no nonce")
 
 // Want holds the values that an ID token must match.
@@ -49,14 +49,15 @@ type Identity struct {
 //   - has azp equal to the client ID, if azp is present;
 //   - has not expired, and has an iat at most one minute in the future;
 //   - has a sub, and a nonce that equals w.Nonce;
-//   - has an at_hash that matches w.Access and a c_hash that matches w.Code, if the claim is
-//     present and the field is set.
+//   - has an at_hash that matches w.Access, if at_hash is present and w.Access is not
+//     zero;
+//   - has a c_hash that matches w.Code, if c_hash is present and w.Code is not zero.
 //
 // VerifyIDToken fetches Asana's signing keys with at most two requests, and caches them.
 //
 // If the token is not valid, the error wraps [ErrIDToken] or is [ErrNoNonce]. If the
-// signing keys could not be fetched or w.Nonce is empty, the error is an [*Error]. With
-// every error, VerifyIDToken returns the zero Identity.
+// signing keys could not be fetched or w.Nonce is empty, the error is an [*Error]. If
+// VerifyIDToken returns an error, the Identity is zero.
 func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (Identity, error) {
 	if w.Nonce == "" {
 		return Identity{}, notSent("id token", "Want.Nonce is missing")
@@ -86,7 +87,7 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (
 }
 
 // checkClaims checks the claims that go-oidc does not check. It decodes the claims into a
-// map, because encoding/json ignores the case of member names when it decodes into a
+// map, because encoding/json ignores the case of JSON names when it decodes into a
 // struct.
 func (c *Client) checkClaims(token *oidc.IDToken, w Want) error {
 	var claims map[string]json.RawMessage
@@ -122,7 +123,7 @@ func (c *Client) checkClaims(token *oidc.IDToken, w Want) error {
 	return nil
 }
 
-// claimEquals reports whether a claim is the string want. The comparison takes constant
+// claimEquals reports whether a claim is the string want. It compares them in constant
 // time.
 func claimEquals(claim json.RawMessage, want string) bool {
 	var s *string

@@ -52,7 +52,8 @@ type provider struct {
 	now              time.Time // the client's clock
 }
 
-// newProvider returns a provider that publishes the keys in set, by default the key k1.
+// newProvider returns a provider that publishes the keys in set. Without arguments, it
+// publishes the first test key with the key ID "k1".
 func newProvider(t testing.TB, set ...jose.JSONWebKey) *provider {
 	t.Helper()
 	if set == nil {
@@ -100,8 +101,8 @@ func (p *provider) client(t testing.TB) *asana.Client {
 	return c
 }
 
-// claims returns the claims of a valid ID token, changed as change says. A nil value in
-// change removes the claim.
+// claims returns the claims of a valid ID token after it sets the claims in change. It
+// removes a claim if the value in change is nil.
 func claims(change map[string]any) map[string]any {
 	all := map[string]any{"iss": issuer, "sub": userGID, "aud": clientID, "iat": noon.Unix(), "exp": noon.Add(time.Hour).Unix(), "nonce": "n-1"}
 	maps.Copy(all, change)
@@ -139,7 +140,8 @@ func sign(t testing.TB, kid string, key any, alg jose.SignatureAlgorithm, payloa
 	return secret.New(compact)
 }
 
-// good returns an ID token with changed claims, signed with the published key.
+// good returns an ID token that contains claims(change) and is signed with the published
+// key.
 func good(t testing.TB, change map[string]any) secret.String {
 	return sign(t, "k1", testKeys()[0], jose.RS256, claims(change))
 }
@@ -393,7 +395,8 @@ func TestKeysThatCannotBeFetched(t *testing.T) {
 	}
 }
 
-// While one caller fetches the keys, another caller waits only until its own deadline.
+// While one caller fetches the keys, another caller must wait only until its own
+// deadline.
 func TestWaitingForKeysIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -26,12 +26,13 @@ type Introspection struct {
 	Expires time.Time
 }
 
-// Introspect returns Asana's information about a token of any kind (RFC 7662). It makes
-// one request. The request contains no client secret, because Asana's documentation does
-// not require one: https://developers.asana.com/docs/oauth#token-introspection.
+// Introspect reports whether an access token or a refresh token is valid, and returns its
+// client ID, scopes and expiry (RFC 7662). It makes one request. The request contains no
+// client secret, because Asana's documentation does not require one:
+// https://developers.asana.com/docs/oauth#token-introspection.
 //
-// Every error is an [*Error]. For a token that is not active, Introspect returns no
-// error.
+// Every error is an [*Error]. If the token is not active, Active is false and the error
+// is nil.
 func (c *Client) Introspect(ctx context.Context, token secret.String) (Introspection, error) {
 	const op = "introspect"
 	if token.IsZero() {
@@ -55,9 +56,9 @@ func (c *Client) Introspect(ctx context.Context, token secret.String) (Introspec
 // later time.
 const lastSecond = 253402300799
 
-// introspection converts the members of a response. It returns an error if any member is
-// malformed. If a malformed client_id counted as missing, an OAuth token would look like
-// a personal access token.
+// introspection converts the JSON object of a response. It returns an error if any field
+// is malformed. If it ignored a malformed client_id, an OAuth token would look like a
+// personal access token.
 func introspection(m map[string]any) (Introspection, error) {
 	const op = "introspect"
 	active, ok := m["active"].(bool)

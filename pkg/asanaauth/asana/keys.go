@@ -37,11 +37,12 @@ type keyCache struct {
 func newKeyCache() *keyCache { return &keyCache{lock: make(chan struct{}, 1)} }
 
 // verificationKeys returns the keys with the key ID kid, or all keys if kid is "". If
-// Asana has no key with that ID, it returns neither keys nor an error. An error means
-// that a request failed.
+// Asana has no key with that ID, verificationKeys returns neither keys nor an error. An
+// error means that a request failed.
 //
-// It fetches the keys if the cached keys are older than keysTTL. It also fetches them if
-// kid is unknown, but at most once a minute, because anyone can invent a key ID.
+// verificationKeys fetches the keys if the cached keys are older than keysTTL. It also
+// fetches them if no cached key has the ID kid, but at most once a minute, because anyone
+// can invent a key ID.
 func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.PublicKey, error) {
 	k := c.keys
 	select {
@@ -126,9 +127,9 @@ func (c *Client) discover(ctx context.Context) (string, error) {
 	return doc.JWKS, nil
 }
 
-// rsaKeys returns the keys of a key set that can verify RS256 signatures. It ignores other
-// keys, and RSA keys of fewer than 2048 bits, which are too weak. go-jose rejects keys
-// that are so large that verifying takes too long.
+// rsaKeys returns the keys in set that can verify RS256 signatures and have at least 2048
+// bits. Smaller keys are too weak. go-jose rejects keys that are so large that
+// verification takes too long.
 func rsaKeys(set []json.RawMessage) []jose.JSONWebKey {
 	var keys []jose.JSONWebKey
 	for _, raw := range set {

@@ -20,8 +20,8 @@ var fullSecret = secret.New(asanatest.FullClientSecret)
 
 const scopes = "default openid email profile"
 
-// offline starts an offline Asana, whose switches change sets. It also returns a client
-// for the app with the client ID id.
+// offline starts an offline Asana and returns it with a client for the app whose client
+// ID is id. change edits the default switches before the start.
 func offline(t *testing.T, id string, change func(*asanatest.Switches)) (*asanatest.Asana, *asana.Client) {
 	t.Helper()
 	switches := asanatest.DefaultSwitches()
@@ -38,7 +38,7 @@ func offline(t *testing.T, id string, change func(*asanatest.Switches)) (*asanat
 }
 
 // consent makes an authorization request as person. It returns the parameters in the
-// query and in the fragment of the redirect.
+// query and the fragment of the redirect URL.
 func consent(t *testing.T, server *asanatest.Asana, c *asana.Client, person, scopes, responseType string) url.Values {
 	t.Helper()
 	back, err := server.Authorize(t.Context(), c.AuthorizeURL(asana.Authorization{

@@ -20,13 +20,13 @@ type User struct {
 // maxText is the maximum size of a name or an e-mail address, in bytes.
 const maxText = 1 << 10
 
-// photoSizes lists the members of the object "photo". The size that suits a web page best
-// comes first.
+// photoSizes lists the fields of the object "photo" by preference. The most suitable size
+// for a web page comes first.
 var photoSizes = [...]string{"image_128x128", "image_60x60", "image_36x36", "image_1024x1024", "image_27x27", "image_21x21"}
 
 // userOf converts a user object from the REST API, the token response or the UserInfo
-// response. It ignores the numeric member "id" of some of these objects, because gids are
-// strings.
+// response. Some of these objects also have a numeric field "id". userOf ignores it,
+// because gids are strings.
 func userOf(m map[string]any) User {
 	gid, _ := m["gid"].(string)
 	if !IsGID(gid) {
@@ -45,9 +45,10 @@ func personalText(v any) secret.String {
 	return secret.New(s)
 }
 
-// picture returns the member "picture" of a UserInfo response, or the preferred size in
-// the member "photo" of the REST API. Web pages load the URL, so picture rejects schemes
-// such as javascript. It accepts only https, and http on a loopback host.
+// picture returns a picture's URL: the field "picture" of a UserInfo response, or the
+// first of photoSizes in the object "photo" of a REST API response. Web pages load the
+// URL, so picture rejects schemes such as javascript. It accepts only https, and http on
+// a loopback host.
 func picture(m map[string]any) secret.String {
 	found, _ := m["picture"].(string)
 	photo, _ := m["photo"].(map[string]any)

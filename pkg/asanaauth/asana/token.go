@@ -50,8 +50,8 @@ type Tokens struct {
 	// ID is the ID token, or zero if the response has none. It is not verified: call
 	// [Client.VerifyIDToken] to verify it.
 	ID secret.String
-	// User is the user who authorized the app, from the member "data" of the response. It
-	// is zero if the response does not have this member. Its GID is "" if the response
+	// User is the user who authorized the app, from the field "data" of the response. It
+	// is zero if the response does not have this field. User.GID is "" if the response
 	// has no valid gid.
 	User User
 }
@@ -62,7 +62,7 @@ type Tokens struct {
 //
 // Every error is an [*Error]. Its Code is [InvalidGrant] if the authorization code was
 // used or has expired, and [InvalidClient] if the client secret is wrong. Its Status is
-// 200 if a member of the response is malformed.
+// 200 if a field of the response is malformed.
 func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secret.String, redirectURI string) (Tokens, error) {
 	const op = "exchange"
 	if code.IsZero() || clientSecret.IsZero() {
@@ -82,8 +82,8 @@ func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secr
 // Refresh exchanges a refresh token for new tokens (RFC 6749 section 6). It makes one
 // request. Tokens.Refresh is zero if the response has no refresh_token. Asana sends no
 // refresh_token today. If expires_in, scope or id_token is malformed, Refresh ignores
-// that member. If it returned an error instead, a new refresh token in the same response
-// would be lost.
+// that field. If Refresh returned an error instead, a new refresh token in the same
+// response would be lost.
 //
 // Every error is an [*Error]. Its Code is [InvalidGrant] if the refresh token is revoked
 // or unknown, and [InvalidClient] if the client secret is wrong. Its Status is 200 if
@@ -125,8 +125,8 @@ func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String
 
 // checkRevoked checks the body of a revocation response with status 200. Asana does not
 // document this body, so checkRevoked accepts most bodies, even an empty one. It rejects
-// JSON that is malformed or not an object, a JSON object with an error, and an HTML page.
-// An HTML page may come from a proxy or announce maintenance. If checkRevoked rejects the
+// malformed JSON, JSON that is not an object, an object with a field "error", and an HTML
+// page, which may come from a proxy or announce maintenance. If checkRevoked rejects the
 // response to a successful revocation, it is safe to revoke the same token again.
 func checkRevoked(r *response) error {
 	body := bytes.TrimSpace(r.body)
@@ -151,9 +151,9 @@ func (c *Client) oauthContext(ctx context.Context, op string) context.Context {
 	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: checkedTransport{c, op}})
 }
 
-// checkedTransport passes only valid responses to x/oauth2: status 200, strict JSON, and
-// no member "error". For any other response it returns an [*Error], because the errors of
-// x/oauth2 quote the response body.
+// checkedTransport passes a response to x/oauth2 only if it has status 200 and is strict
+// JSON without a field "error". For any other response it returns an [*Error], because
+// errors from x/oauth2 quote the response body.
 type checkedTransport struct {
 	c  *Client
 	op string
@@ -192,8 +192,8 @@ func (t checkedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// withValidLifetime encodes m as JSON. It omits a malformed expires_in, because x/oauth2
-// would reject the whole response.
+// withValidLifetime encodes m as JSON. It omits expires_in if that field is malformed,
+// because otherwise x/oauth2 would reject the whole response.
 func withValidLifetime(m map[string]any) ([]byte, error) {
 	life, err := lifetime(m["expires_in"])
 	delete(m, "expires_in")
@@ -203,9 +203,9 @@ func withValidLifetime(m map[string]any) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// tokens converts the result of x/oauth2 to Tokens. It reads the members of the response
-// with Extra and never reads the fields of tok. x/oauth2 may set a field from the
-// request, or from a member whose name differs in case.
+// tokens converts the result of x/oauth2 to Tokens. It reads the response only with
+// tok.Extra and never reads the fields of tok, such as tok.RefreshToken. x/oauth2 may
+// copy such a field from the request, or from a JSON field such as "Refresh_Token".
 func tokens(ctx context.Context, op string, tok *oauth2.Token, err error) (Tokens, error) {
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
@@ -235,7 +235,7 @@ func tokens(ctx context.Context, op string, tok *oauth2.Token, err error) (Token
 }
 
 // readOptional reads id_token, expires_in and scope into t. If one of them is malformed,
-// readOptional still reads the others. The error names the first malformed member.
+// readOptional still reads the others. The error names the first malformed field.
 func readOptional(t *Tokens, tok *oauth2.Token) error {
 	var idErr, lifeErr, scopeErr error
 	if t.ID, idErr = tokenMember(tok, "id_token", maxIDToken); idErr != nil {
@@ -252,7 +252,7 @@ func readOptional(t *Tokens, tok *oauth2.Token) error {
 
 var errMember = errors.New("malformed member")
 
-// tokenMember returns the token in a member of the response, or zero if the member is
+// tokenMember returns the token in a field of the response, or zero if that field is
 // missing or null. A token must have 1 to limit printable ASCII characters (VSCHAR in RFC
 // 6749). Such a token can be sent in a header unchanged.
 func tokenMember(tok *oauth2.Token, name string, limit int) (secret.String, error) {
@@ -272,8 +272,9 @@ func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
-// lifetime converts the value of expires_in, which must be a JSON number of whole
-// seconds, at least 1. It returns 0 if the member is missing or null.
+// lifetime converts the value of expires_in. It returns 0 if expires_in is missing or
+// null, and an error unless expires_in is a number of whole seconds from 1 to
+// maxLifetime.
 func lifetime(v any) (time.Duration, error) {
 	if v == nil {
 		return 0, nil
@@ -285,8 +286,8 @@ func lifetime(v any) (time.Duration, error) {
 	return time.Duration(n) * time.Second, nil
 }
 
-// scope returns the value of a scope member (RFC 6749 section 3.3), or "" if the member
-// is missing or null.
+// scope converts the value of the field "scope" (RFC 6749 section 3.3). It returns "" if
+// the field is missing or null.
 func scope(v any) (string, error) {
 	if v == nil {
 		return "", nil

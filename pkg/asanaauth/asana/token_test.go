@@ -142,7 +142,7 @@ var hostile = map[string]string{
 }
 
 // malformedOptional contains token responses with a valid access token and one malformed
-// optional member.
+// optional field.
 var malformedOptional = map[string]string{
 	"fraction of a second": `{"access_token":"a","token_type":"bearer","expires_in":1.5}`,
 	"boolean expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":true}`,
@@ -157,7 +157,7 @@ var malformedOptional = map[string]string{
 }
 
 // The response to a refresh may contain the only refresh token that is still valid.
-// Refresh must return this token even if an optional member is malformed.
+// Refresh must return this token even if an optional field is malformed.
 func TestRefreshIgnoresMalformedOptionalMembers(t *testing.T) {
 	t.Parallel()
 	for name, body := range malformedOptional {

@@ -27,8 +27,7 @@ const (
 	depthLimit = 32
 )
 
-// response is an HTTP response with its complete body, which did not exceed the size
-// limit.
+// response is an HTTP response whose complete body is in memory.
 type response struct {
 	op         string
 	status     int
@@ -40,9 +39,9 @@ type response struct {
 // send makes one request. It calls the transport directly instead of an http.Client, so
 // it does not follow redirects.
 //
-// send removes GetBody from the request. With GetBody, net/http resends a request by
-// itself if a reused connection failed before anything was written. A token request must
-// never be sent twice. net/http may still resend requests without a body, which is safe.
+// send removes GetBody from the request. With GetBody, net/http resends a request if a
+// reused TCP connection fails before anything is written. A token request must never be
+// sent twice. net/http may still resend requests without a body, which is safe.
 func (c *Client) send(op string, limit int64, req *http.Request) (*response, error) {
 	ctx := req.Context()
 	req = req.Clone(ctx)
@@ -118,7 +117,8 @@ func (c *Client) post(ctx context.Context, op, path string, form url.Values) (*r
 func (r *response) isJSON() bool { return r.mediaType() == "application/json" }
 func (r *response) isHTML() bool { return r.mediaType() == "text/html" }
 
-// mediaType returns the media type of the response, or "" if it is missing or malformed.
+// mediaType returns the media type in the header Content-Type, or "" if that header is
+// missing or malformed.
 func (r *response) mediaType() string {
 	kind, _, err := mime.ParseMediaType(r.header.Get("Content-Type"))
 	if err != nil {
@@ -156,10 +156,10 @@ func (r *response) object() (map[string]any, error) {
 }
 
 // checkJSON rejects JSON that two parsers may interpret differently. Such JSON contains
-// invalid UTF-8, a repeated member name, or two names that differ only in case.
-// (encoding/json treats these names as equal.) checkJSON also rejects deep nesting. It
-// does not reject data after the JSON value, because json.Unmarshal does. Its errors
-// contain no part of data.
+// invalid UTF-8, a repeated name in an object, or two names that differ only in case,
+// which encoding/json treats as equal. checkJSON also rejects deep nesting. It does not
+// reject data after the JSON value, because json.Unmarshal does. Its errors contain no
+// part of data.
 func checkJSON(data []byte) error {
 	switch strictjson.Check(data, depthLimit) {
 	case nil, strictjson.ErrTrailing:

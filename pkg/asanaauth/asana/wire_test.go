@@ -37,8 +37,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 }
 
 // respondOnceThenClose starts a server that responds only to its first request. For each
-// later request, the server reads the whole request and closes the connection. count is
-// the number of requests, including resent ones.
+// later request, the server reads the whole request and closes the TCP connection. count
+// is the number of requests, including resent ones.
 func respondOnceThenClose(t *testing.T, response string) (origin string, count *atomic.Int32) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -72,9 +72,9 @@ func respondOnceThenClose(t *testing.T, response string) (origin string, count *
 	return "http://" + l.Addr().String(), count
 }
 
-// While a Lambda sandbox is frozen, its idle connections are closed. net/http resends a
-// request on a new connection if it considers the request replayable. It must not resend
-// a token request, so the request must fail.
+// While a Lambda sandbox is frozen, its idle TCP connections may be closed. If net/http
+// sends a request on such a connection, it may resend the request on a new one. net/http
+// must not resend a token request, so the request must fail.
 func TestTokenRequestsAreNotResentOnDeadConnections(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -100,7 +100,7 @@ func TestTokenRequestsAreNotResentOnDeadConnections(t *testing.T) {
 	}
 }
 
-// failingWrites is a connection on which only the first write succeeds.
+// failingWrites is a network connection on which only the first write succeeds.
 type failingWrites struct {
 	net.Conn
 	writes atomic.Int32
@@ -114,7 +114,8 @@ func (c *failingWrites) Write(p []byte) (int, error) {
 }
 
 // If the first write of a request fails and net/http can rewind the body, net/http
-// resends the request. It must not resend a token request, so the request must fail.
+// resends the request. net/http must not resend a token request, so the request must
+// fail.
 func TestTokenRequestsAreNotResentAfterAFailedWrite(t *testing.T) {
 	t.Parallel()
 	for call, do := range calls {
@@ -184,7 +185,7 @@ func TestResponseSizeIsLimited(t *testing.T) {
 	}
 }
 
-// untilDone is a response body that blocks until its context ends.
+// untilDone is a response body whose Read blocks until ctx ends.
 type untilDone struct{ ctx context.Context }
 
 func (u untilDone) Read([]byte) (int, error) { <-u.ctx.Done(); return 0, u.ctx.Err() }

@@ -3,10 +3,10 @@
 //
 // During a rotation an app has two client secrets: the current one and the next one. A
 // [Secrets] fetches both from a [Source] on first use and caches them for five minutes.
-// If Asana rejects one client secret, it tries the other one. Call [Secrets.Ready] before
-// a request to Asana, and make the request in the function that you pass to
-// [Secrets.Try]. Package asana/secretsmanager implements Source. This package makes no
-// request to Asana and does not rotate secrets.
+// If Asana rejects one client secret, the Secrets tries the other one. Call
+// [Secrets.Ready] before a request to Asana, and make the request in the function that
+// you pass to [Secrets.Try]. Package asana/secretsmanager implements Source. This package
+// makes no request to Asana and does not rotate secrets.
 package clientsecret
 
 import (
@@ -25,8 +25,8 @@ const (
 	refetchAfter = 30 * time.Second // the minimum age of secrets that are fetched again after a rejection
 )
 
-// Source is a place that stores the client secrets, such as AWS Secrets Manager. It must be
-// safe for concurrent use.
+// Source fetches the client secrets from a service such as AWS Secrets Manager. It must
+// be safe for concurrent use.
 type Source interface {
 	// ClientSecrets returns the current client secret and, if it exists, the next one.
 	// ClientSecrets need not cache the secrets. Its error must not contain a secret.
@@ -63,8 +63,8 @@ func New(c Config) (*Secrets, error) {
 
 // Ready ensures that at least one secret is cached. It fetches the secrets if none are
 // cached or if the cached secrets are at least five minutes old. If the fetch fails but
-// older secrets are cached, Ready keeps them and returns nil, because Asana may still
-// accept them.
+// secrets are cached, Ready keeps them and returns nil, because Asana may still accept
+// them.
 //
 // If the fetch fails and no secret is cached, the error wraps the source's error.
 func (s *Secrets) Ready(ctx context.Context) error {
@@ -78,15 +78,15 @@ func (s *Secrets) Ready(ctx context.Context) error {
 	return nil
 }
 
-// ErrRejected means that Asana rejected every client secret. The operator must correct
-// the secret.
+// ErrRejected means that Asana rejected every client secret, so an operator must correct
+// the stored secret.
 var ErrRejected = errors.New("clientsecret: Asana rejected every client secret")
 
-// Try calls request with the client secret that Asana accepted most recently. The
-// function rejected must report whether an error from request means that Asana rejected
-// the client secret. After a rejection, Try calls request once with each other cached
-// secret. If Asana rejects all of them and they are at least 30 seconds old, Try fetches
-// the secrets again and tries the new ones. Call [Secrets.Ready] before Try.
+// Try calls request with the client secret that Asana accepted most recently. rejected is
+// a function that reports whether an error from request means that Asana rejected the
+// client secret. After a rejection, Try calls request once with each other cached secret.
+// If Asana rejects all of them and they are at least 30 seconds old, Try fetches the
+// secrets again and tries the new ones. Call [Secrets.Ready] before Try.
 //
 // If request returns an error that is not a rejection, Try returns that error. If Asana
 // rejects every secret, the error wraps [ErrRejected] and the last rejection. If the
@@ -158,8 +158,7 @@ func (s *Secrets) prefer(value secret.String) {
 	s.known = withFirst(s.known, value)
 }
 
-// withFirst returns a copy of values. If the copy contains first, withFirst moves it to
-// the front.
+// withFirst returns a copy of values in which first, if values contains it, comes first.
 func withFirst(values []secret.String, first secret.String) []secret.String {
 	ordered := make([]secret.String, 0, len(values))
 	for _, v := range values {

@@ -13,8 +13,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// app simulates an Asana app and the source of its client secrets. Asana accepts only the
-// secret accepts. tried lists the secrets that the last call of try used.
+// app simulates an Asana app and the source of its client secrets. The field accepts is
+// the only client secret that Asana accepts. The field tried lists the client secrets
+// that the last call of try used.
 type app struct {
 	t       *testing.T
 	source  *authtest.SecretsManager
@@ -24,7 +25,8 @@ type app struct {
 	tried   []string
 }
 
-// newApp returns an app whose source has these secrets. Asana accepts the first one.
+// newApp returns an app whose source returns the client secrets in values. Asana accepts
+// the first one.
 func newApp(t *testing.T, values ...string) *app {
 	t.Helper()
 	a := &app{t: t, source: &authtest.SecretsManager{}, now: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), accepts: values[0]}
@@ -183,8 +185,8 @@ func (contextSource) ClientSecrets(ctx context.Context) ([]secret.String, error)
 	return nil, ctx.Err()
 }
 
-// Try begins with the secret that Asana accepted most recently, even after Ready fetched
-// the secrets again.
+// Try must begin with the secret that Asana accepted most recently, even after Ready
+// fetched the secrets again.
 func TestAcceptedSecretIsTriedFirst(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current", "next")
@@ -214,7 +216,7 @@ func TestRejectionFetchesTheSecretsAgain(t *testing.T) {
 	a.wantFetches(2)
 }
 
-// Try uses each secret once, even if it fetches the same secret again.
+// Try must use each secret only once, even if it fetches the same secret again.
 func TestEverySecretIsRejected(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, "current", "next")
@@ -243,8 +245,8 @@ func TestARejectionWhileTheSourceIsUnavailable(t *testing.T) {
 			t.Errorf("Try() = %v, want an error that wraps %v", err, want)
 		}
 	}
-	// The failed fetch does not make the cached secrets younger, so the next call fetches
-	// again.
+	// After the failed fetch, the cached secrets are still a minute old, so the next call
+	// fetches again.
 	a.accepts = "new"
 	a.source.Set(nil, "new")
 	a.wantTry("current", "new")

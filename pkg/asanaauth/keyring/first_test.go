@@ -44,9 +44,9 @@ func TestConcurrentProcessesCreateOneFirstKeyring(t *testing.T) {
 	})
 }
 
-// The write of the first keyring returns an error, whether or not the row was saved.
-// After the error, the process does not use its ring, because the table may not contain
-// that ring. The next attempt succeeds.
+// The test makes the write of the first keyring fail, in one case before the row is
+// saved, in the other case after. The process must not use its new ring, because the
+// table may not contain that ring. The next attempt must succeed.
 func TestCrashPointsOfTheFirstKeyring(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -84,8 +84,8 @@ func TestFirstKeyringIsNotCreatedWithoutRandomness(t *testing.T) {
 	}
 }
 
-// A process that has read a keyring never creates another one, because a new keyring
-// could not open any sealed field.
+// The test deletes the keyring's row. A process that has read the keyring must not create
+// another one, because a new keyring could not open any sealed field.
 func TestFirstKeyringIsNotCreatedTwice(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

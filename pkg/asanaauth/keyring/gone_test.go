@@ -9,9 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// If the keyring's row is deleted, a process that has a cached keyring continues to use
-// it. It does not create another keyring, because a new keyring could not open any sealed
-// field.
+// The test deletes the keyring's row. A process that has cached the keyring must still
+// return tokens and must not create another keyring.
 func TestDeletedKeyringIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -1,11 +1,11 @@
 // Package keyring caches the data keys of an installation in memory, and creates the first
 // data key.
 //
-// One row of the table contains all data keys of an installation. A KMS key wraps
-// (encrypts) them together. A [Keyring] reads the row, unwraps the data keys with KMS,
-// and caches them for Config.TTL. If KMS or the table is unavailable, the Keyring uses
-// the cached keys for up to one more hour. If KMS denies the request, the Keyring
-// discards the cached keys at once. This package does not rotate keys.
+// One row of the table contains all data keys of an installation, wrapped (encrypted)
+// with a KMS key. A [Keyring] reads the row, unwraps the data keys with KMS, and caches
+// them for Config.TTL. If KMS or the table is unavailable, the Keyring uses the cached
+// keys for up to one more hour. If KMS denies the request, the Keyring discards the
+// cached keys at once. This package does not rotate keys.
 package keyring
 
 import (
@@ -37,10 +37,11 @@ type Config struct {
 	// Installation is the name of the installation. Every sealed field is bound to this
 	// name. Required.
 	Installation string
-	// TTL is how long an unwrapped keyring is cached. If TTL is 0, the keyring is not
-	// cached.
+	// TTL is how long a Keyring caches the unwrapped keys. If TTL is 0, [Keyring.Ring]
+	// reads the table each time.
 	TTL time.Duration
-	// Now returns the wall clock time. Nil means time.Now without its monotonic reading.
+	// Now returns the wall clock time. If it is nil, New uses time.Now and removes the
+	// monotonic clock reading.
 	Now func() time.Time
 	// Rand is the random source for new keys. Nil means crypto/rand.Reader.
 	Rand io.Reader
@@ -100,13 +101,13 @@ func New(c Config) (*Keyring, error) {
 	return k, nil
 }
 
-// UnavailableError means that a field's key is unknown, and that [Keyring.Open] does not
-// read the keyring again because the table or KMS failed less than ten seconds ago.
-// RetryAfter is the time until Open reads the keyring again. The error wraps
+// UnavailableError means that the ring does not contain a field's key. [Keyring.Open]
+// does not read the keyring again, because the table or KMS failed less than ten seconds
+// ago. RetryAfter is how long to wait before calling Open again. The error wraps
 // [seal.ErrUnavailable].
 type UnavailableError struct{ RetryAfter time.Duration }
 
-// Error returns a fixed text.
+// Error returns the error text, which is always the same.
 func (*UnavailableError) Error() string {
 	return "keyring: a key is unknown, and the keyring cannot be read now"
 }
@@ -120,9 +121,9 @@ func (*UnavailableError) Unwrap() error { return seal.ErrUnavailable }
 // first keyring. If the table or KMS is unavailable, Ring returns the cached keys until
 // one hour after their TTL.
 //
-// Ring returns the errors of the store and of the wrapper, and the context's error. In
-// particular, the error wraps [seal.ErrDenied] if KMS denies the request. During an
-// outage, it wraps [store.ErrUnavailable] or [seal.ErrUnavailable].
+// The error wraps [seal.ErrDenied] if KMS denies the request. If the table or KMS is
+// unavailable and no cached keys can be returned, the error wraps [store.ErrUnavailable]
+// or [seal.ErrUnavailable]. If ctx ends, the error may wrap the context's error.
 func (k *Keyring) Ring(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err
@@ -143,12 +144,12 @@ func (k *Keyring) Ring(ctx context.Context) (*seal.Ring, error) {
 	return ring, err
 }
 
-// Open decrypts a sealed field with ring. If ring does not contain the field's key, the
-// key may be newer than ring. Open therefore reads the keyring again, at most once every
-// ten seconds.
+// Open decrypts a sealed field with ring. If ring does not contain the field's key, Open
+// reads the keyring again, because the key may be newer than ring. It does so at most
+// once every ten seconds.
 //
 // Open returns [seal.ErrOpen] if the field cannot be decrypted. It can also return an
-// [*UnavailableError] or an error of [Keyring.Ring].
+// [*UnavailableError] or one of the errors that [Keyring.Ring] returns.
 func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s secret.Sealed) (secret.String, error) {
 	text, err := ring.Open(l, s)
 	if !errors.Is(err, seal.ErrUnknownKey) {
@@ -162,9 +163,9 @@ func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s sec
 
 // newer reads the keyring again, for a caller whose ring does not contain a field's key.
 // It reads the table at most once every ten seconds, because an attacker can forge key
-// IDs. If it read the table less than ten seconds ago, it returns the cached ring. After
-// a failure, newer returns an error instead of the cached ring, because the table may
-// contain a newer ring with the key.
+// IDs. If newer read the table less than ten seconds ago, it returns the cached ring.
+// After a failure, newer returns an error instead of the cached ring, because the table
+// may contain a newer ring with the key.
 func (k *Keyring) newer(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err

@@ -56,8 +56,8 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// New needs only the required fields and makes no request. All other fields have
-// defaults.
+// The test sets only the required fields. New must make no request, and the defaults of
+// the other fields must work.
 func TestNewWithTheRequiredFields(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
@@ -110,8 +110,8 @@ func TestConcurrentCallersUnwrapOnce(t *testing.T) {
 		for range 20 {
 			wg.Go(func() { mustRing(p) })
 		}
-		// While one caller unwraps the keyring, another caller waits only until its own
-		// context ends.
+		// While one caller unwraps the keyring, another caller must wait only until its
+		// own context ends.
 		time.Sleep(time.Millisecond)
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
@@ -246,8 +246,8 @@ func TestKeyringIsDiscardedWhenKMSDenies(t *testing.T) {
 		_, err := p.Token(cookie, 3000*time.Second)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), 1)
-		// After a denial, the cached keyring is not available during an outage, because
-		// it was discarded.
+		// KMS denied the request above, so the process discarded its cached keyring and
+		// cannot use it during this outage.
 		inst.KMS.Hook = func(string) error { return seal.ErrUnavailable }
 		wantErr(t, p.Keys, seal.ErrUnavailable)
 		if after := inst.Rows.Hot(cookie.Reveal()); after.Rev != before.Rev || after.Status != string(asanaauth.Active) {
@@ -272,8 +272,8 @@ func TestKeyringOfAnotherInstallationIsDenied(t *testing.T) {
 	authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), 1)
 }
 
-// KMS unwraps the row, but the result is not a valid keyring. The error must not look
-// like a denial by KMS or like an outage.
+// The test writes a row that KMS can unwrap but that does not contain a valid keyring.
+// The error must wrap neither ErrDenied nor ErrUnavailable.
 func TestRowWithoutAValidKeyring(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)

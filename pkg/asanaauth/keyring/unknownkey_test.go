@@ -15,14 +15,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// openSession opens a session, which opens sealed fields of three rows.
+// openSession opens the session of a cookie and returns the error.
 func openSession(p *authtest.Process, cookie secret.String) error {
 	_, err := p.Sessions.Open(context.Background(), cookie)
 	return err
 }
 
-// If the cached ring does not contain a field's key, the key may be newer than the ring.
-// The process must read the keyring again.
+// The test seals a field with a key that is newer than the ring that a process has
+// cached. The process must read the keyring again.
 func TestUnknownKeyReadsTheKeyringAgain(t *testing.T) {
 	t.Parallel()
 	for _, age := range []time.Duration{0, time.Second, 4 * time.Minute} {
@@ -48,8 +48,9 @@ func TestUnknownKeyReadsTheKeyringAgain(t *testing.T) {
 	}
 }
 
-// While KMS fails, a process cannot find out whether an unknown key exists. The error
-// must be TryAgain, because Unauthenticated would sign the browser out.
+// While KMS fails, a process cannot find out whether a key that is not in its ring
+// exists. The error's kind must be TryAgain, because the kind Unauthenticated would sign
+// the browser out.
 func TestUnknownKeyWithoutKMS(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
@@ -80,7 +81,7 @@ func TestUnknownKeyWithoutKMS(t *testing.T) {
 	}
 }
 
-// After a failure, the error of Open contains the time until Open calls KMS again.
+// After a failure, the error from Open must contain the time until Open calls KMS again.
 func TestOpenOfAnUnknownKey(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -115,8 +116,8 @@ func TestOpenOfAnUnknownKey(t *testing.T) {
 	})
 }
 
-// An attacker who can write the table can forge key IDs. Forged IDs cause at most one KMS
-// request in ten seconds.
+// An attacker who can write to the table can forge key IDs. Forged IDs must cause at most
+// one KMS request in ten seconds.
 func TestForgedKeyIDsRarelyReachKMS(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -22,7 +22,8 @@ const (
 	tagBytes    = 16
 	fieldHead   = 1 + idBytes
 	fieldPrefix = fieldHead + nonceBytes
-	// minField is the size of a sealed text of one byte. Empty texts are not sealed.
+	// minField is the size of a sealed field whose text has one byte. Seal rejects an
+	// empty string.
 	minField = fieldPrefix + 1 + tagBytes
 )
 
@@ -33,11 +34,11 @@ var (
 
 // Seal encrypts text under the primary key and binds it to l. It reads a nonce of 12
 // bytes from random, which must be cryptographically secure. The result is 33 bytes
-// longer than text. If only the existence of a field matters, seal a constant text. The
-// proof of a session is such a field.
+// longer than text. If a field only has to prove that it was sealed with l, text may be
+// constant.
 //
-// Seal returns an error if text is zero, if l has no Row or Field, or if random fails. A
-// zero text is an error, so that a caller cannot seal a missing value by mistake.
+// Seal returns an error if text is zero, if l has no Row or Field, or if random fails. It
+// rejects a zero text to prevent callers from sealing a missing value by mistake.
 func (r *Ring) Seal(random io.Reader, l Label, text secret.String) (secret.Sealed, error) {
 	if text.IsZero() {
 		return nil, errEmpty
@@ -61,8 +62,8 @@ func (r *Ring) Seal(random io.Reader, l Label, text secret.String) (secret.Seale
 
 // Open decrypts a field that was sealed with the label l. It returns [ErrUnknownKey] if
 // the ring does not contain the field's key, and [ErrOpen] if the field cannot be
-// decrypted. Open also returns ErrOpen if s is empty, because a field that was deleted
-// from the table must not count as an empty text.
+// decrypted. Open also returns ErrOpen if s is empty, so a field that an attacker deleted
+// from the table does not count as an empty string.
 func (r *Ring) Open(l Label, s secret.Sealed) (secret.String, error) {
 	id, ok := KeyOf(s)
 	if !ok {
@@ -92,7 +93,7 @@ func KeyOf(s secret.Sealed) (id uint32, ok bool) {
 }
 
 // rowCipher returns the cipher for the fields of a row. The cipher's key is derived from
-// the data key id, which must be in the ring.
+// the data key whose ID is id. The ring must contain this data key.
 func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	key, err := r.rowKey(id, row)
 	if err != nil {
@@ -105,15 +106,16 @@ func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// rowKey derives the encryption key for a row from the data key id, which must be in the
-// ring.
+// rowKey derives the encryption key for a row from the data key whose ID is id. The ring
+// must contain this data key.
 func (r *Ring) rowKey(id uint32, row string) ([]byte, error) {
 	data := []byte(r.keys[r.index(id)].key.Reveal())
 	info := join(rowKeyFormat, r.installation, row)
 	return hkdf.Key(sha256.New, data, nil, string(info), keyBytes)
 }
 
-// associated returns the associated data for a field that is sealed with the data key id.
+// associated returns the associated data for a field that is sealed with the data key
+// whose ID is id.
 func (r *Ring) associated(l Label, id uint32) []byte {
 	keyID := string(binary.BigEndian.AppendUint32(nil, id))
 	parts := []string{fieldFormat, r.installation, l.Row, l.Owner, l.Field, keyID}

@@ -29,8 +29,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzParseRing checks that a ring that ParseRing accepts encodes to the same bytes, and
-// that it can seal and open a field.
+// FuzzParseRing checks that every ring that ParseRing accepts encodes to the same bytes
+// and can seal and open a field.
 func FuzzParseRing(f *testing.F) {
 	good := golden(f, "ring-1.hex")
 	for _, seed := range [][]byte{nil, good, good[:6], good[:58], append(bytes.Clone(good), 1), make([]byte, 58)} {

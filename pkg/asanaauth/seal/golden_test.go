@@ -11,9 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// golden returns a file of testdata, decoded from hex. These files have the format of the
-// first release. Do not change the files. If a later release cannot open them, it cannot
-// open stored connections either.
+// golden returns the contents of a file in testdata, decoded from hex. The first release
+// wrote these files. Do not change them: a release that cannot open them cannot open the
+// stored tokens of earlier releases either.
 func golden(t testing.TB, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile("testdata/" + name)

@@ -14,19 +14,19 @@ import (
 
 const (
 	ringVersion = 1
-	// maxKeys is the maximum number of keys in a ring. KMS encrypts at most 4096 bytes
-	// (https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html). An encoded
-	// ring with 64 keys is shorter.
+	// maxKeys is the maximum number of keys in a ring. An encoded ring with 64 keys has 6
+	// + 64 × 52 = 3334 bytes. KMS encrypts at most 4096 bytes
+	// (https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html).
 	maxKeys   = 64
 	keyBytes  = 32
 	idBytes   = 4
 	ringHead  = 1 + idBytes + 1
 	ringEntry = idBytes + 8 + 8 + keyBytes
-	// maxAttempts limits the search for an unused key ID. With a secure random source,
-	// the probability that two attempts in a row fail is about 10^-15.
+	// maxAttempts limits the search for an unused key ID. At most 64 of the 2^32 IDs are
+	// used, so even two failures in a row are very unlikely (2^-52).
 	maxAttempts = 8
-	// timeLimit is a time after the year 30000, in Unix seconds. ParseRing rejects later
-	// times.
+	// timeLimit is a time in the year 36812, in Unix seconds. ParseRing rejects this time
+	// and later ones.
 	timeLimit = 1 << 40
 )
 
@@ -45,7 +45,7 @@ type Ring struct {
 	keys         []dataKey // from the oldest to the newest
 }
 
-// dataKey is one data key. Its key is a secret.String, so that it cannot be printed.
+// dataKey holds one data key as a secret.String, which cannot be printed.
 type dataKey struct {
 	id      uint32
 	created time.Time
@@ -94,7 +94,8 @@ func (r *Ring) newKey(random io.Reader) (dataKey, error) {
 	return dataKey{}, errRandom
 }
 
-// index returns the index in r.keys of the key with this ID, or -1.
+// index returns the position of the key with this ID in r.keys, or -1 if r does not
+// contain such a key.
 func (r *Ring) index(id uint32) int {
 	return slices.IndexFunc(r.keys, func(k dataKey) bool { return k.id == id })
 }
@@ -104,8 +105,8 @@ func (r *Ring) Primary() uint32 { return r.primary }
 
 // Bytes returns the encoded ring, which has fewer than 4096 bytes. The result contains
 // the data keys in plain text. Pass it to a [Wrapper] and store only the wrapped bytes.
-// The result does not contain the installation's name, because the encryption context
-// contains that name. Numbers are big endian, and times are Unix seconds:
+// The result does not contain the installation's name, because that name is in the
+// encryption context. Numbers are big endian, and times are Unix seconds:
 //
 //	0x01 · primary id (4) · number of keys (1) · for each key, oldest first:
 //	id (4) · created (8) · stopped being primary (8, zero for the primary) · key (32)
@@ -160,7 +161,8 @@ func parseKey(b []byte) (k dataKey, ok bool) {
 }
 
 // toSeconds rounds t down to whole seconds, in UTC. It returns at least Unix time 1,
-// because 0 means "no time" in the encoding. The clock of a simulation may begin at 0.
+// because 0 means "no time" in the encoding, and the clock of a simulation may begin at
+// 0.
 func toSeconds(t time.Time) time.Time { return time.Unix(max(t.Unix(), 1), 0).UTC() }
 
 // seconds encodes t as Unix seconds. It encodes the zero time as 0.

@@ -4,8 +4,8 @@
 // installation and seals fields with the primary data key. A [Wrapper] wraps (encrypts)
 // the ring, and the wrapped ring is stored in one row. Package seal/kms implements
 // Wrapper with AWS KMS, and package seal/local with a key in a file. Package
-// seal/sealtest tests implementations. This package makes no requests and stores nothing:
-// package keyring reads the row and caches the ring.
+// seal/sealtest tests implementations of Wrapper. This package makes no requests and
+// stores nothing: package keyring reads the row and caches the ring.
 //
 // # Format 1 of a sealed field
 //
@@ -16,8 +16,9 @@
 //
 // Each row has its own encryption key, derived from the data key with HKDF-SHA256 (RFC
 // 5869) without a salt. Therefore a repeated nonce is a risk only within one row, and the
-// key of one row cannot decrypt another row. The parameter info of HKDF consists of these
-// parts. The length of each part, in eight bytes, big endian, comes before the part:
+// key of one row cannot decrypt another row. HKDF's parameter "info" consists of the
+// following parts. Before each part comes its length as an integer of eight bytes, big
+// endian:
 //
 //	"asanaauth row key 1", installation, row
 //
@@ -38,13 +39,14 @@ import (
 type Label struct {
 	// Row is the key of the field's row, formatted by store.Key.String. Required.
 	Row string
-	// Owner is the SHA-256 of the owner's name, 32 raw bytes, or "" if the row has no
-	// owner.
+	// Owner is the SHA-256 hash of the owner's name as 32 raw bytes, or "" if the row has
+	// no owner.
 	Owner string
 	// Field is the name of the field in the row. Required.
 	Field string
 	// Facts are other values to which the field is bound. Their order matters. For
-	// example, the proof of a session is bound to the session's connection and expiry.
+	// example, the field "proof" of a session's row is bound to the session's connection
+	// and expiry.
 	Facts []string
 }
 
@@ -56,9 +58,9 @@ var (
 	// ErrUnknownKey means that the ring does not contain the field's key. It wraps
 	// ErrOpen. The ring may be out of date. Read the ring again and retry.
 	ErrUnknownKey = fmt.Errorf("%w: unknown key", ErrOpen)
-	// ErrDenied means that a Wrapper cannot use its key, because the key is not
-	// configured, not allowed, disabled or deleted. It also means that this key did not
-	// wrap the bytes in this encryption context. Retrying does not help.
+	// ErrDenied means that the key is not configured, was disabled or deleted, or may not
+	// be used. A Wrapper also returns ErrDenied if the bytes were not wrapped with this
+	// key and this encryption context. Retrying does not help.
 	ErrDenied = errors.New("seal: denied")
 	// ErrUnavailable means that a Wrapper could not reach its key. Retrying later may
 	// help.
@@ -73,9 +75,10 @@ var (
 // Package sealtest tests whether an implementation follows these rules.
 type Wrapper interface {
 	// Wrap encrypts plain, which has at most 4096 bytes. encctx is the encryption
-	// context, which is authenticated but not encrypted. It must not be empty and must
-	// not contain secrets. Wrap returns the wrapped bytes and the name of the key, which
-	// are arguments of Unwrap. The wrapped bytes are different for each call.
+	// context, which is authenticated but not encrypted. The encryption context must not
+	// be empty and must not contain secrets. Wrap returns the wrapped bytes and the name
+	// of the key that it used. To unwrap the bytes, pass both results to Unwrap. The
+	// wrapped bytes are different for each call.
 	Wrap(ctx context.Context, plain []byte, encctx map[string]string) (wrapped []byte, key string, err error)
 
 	// Unwrap decrypts bytes that Wrap returned. encctx must equal the encryption context

@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// tinkAEAD returns Tink's AES-GCM with the ring's key for a row. The keyset contains only
-// this key. It has the ID of the ring's primary key and the output prefix TINK.
+// tinkAEAD returns Tink's AES-GCM with the ring's key for a row. In Tink's keyset, this
+// key has the ID of the ring's primary key and the output prefix TINK.
 func tinkAEAD(t *testing.T, r *seal.Ring, row string) tink.AEAD {
 	t.Helper()
 	raw, err := r.RowKey(row)

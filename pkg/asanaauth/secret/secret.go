@@ -1,7 +1,7 @@
 // Package secret has types for values that must not be printed: tokens, client secrets,
 // cookies, and personal data such as names.
 //
-// A [String] holds a value in plain text. If a String is formatted, logged or marshalled,
+// A [String] holds a value in plain text. If a String is formatted, logged or marshaled,
 // the output is "[redacted]". Only [String.Reveal] returns the value, so a search for
 // Reveal finds every use of a secret. A [Sealed] holds a value that package seal
 // encrypted. This package does not encrypt values and does not erase them from memory.
@@ -16,13 +16,13 @@ import (
 
 const redacted = "[redacted]"
 
-// String holds a text that cannot be printed. If a String is formatted, logged or
-// marshalled, the output is "[redacted]". The zero value means that the secret is
+// String holds a text that must not be printed. If a String is formatted, logged or
+// marshaled, the output is "[redacted]". The zero value means that the secret is
 // missing. A String is immutable and safe for concurrent use.
 //
 // Compare two values with [String.Equal]. The operator == compares pointers, because a
 // String holds a pointer to its text. If String were based on the type string, fmt would
-// print the text in unexported fields, in map keys, and with %d.
+// print the text of a String in an unexported field.
 type String struct{ p *string }
 
 // New returns a String with the text s. If s is empty, it returns the zero value.

@@ -14,8 +14,8 @@ import (
 
 const marker = "marker-6f1e"
 
-// holder contains secrets in exported and unexported fields, which fmt prints in
-// different ways.
+// holder contains secrets in exported and unexported fields, because fmt calls Format
+// only for exported fields.
 type holder struct {
 	Open   secret.String
 	closed secret.String

@@ -1,10 +1,11 @@
 // Package secretsmanager fetches the client secret of the Asana app from AWS Secrets
 // Manager.
 //
-// The secret is a JSON object with the current client secret and, during a rotation, the
-// next one. A [Source] reads the secret with GetSecretValue, which needs the permission
-// secretsmanager:GetSecretValue. A Source does not cache: package clientsecret caches the
-// client secrets and decides which one to use. This package never writes a secret.
+// In Secrets Manager, one secret contains a JSON object with the current client secret
+// and, during a rotation, the next one. A [Source] reads this object with GetSecretValue,
+// which needs the permission secretsmanager:GetSecretValue. A Source does not cache:
+// package clientsecret caches the client secrets and decides which one to use. This
+// package never writes to Secrets Manager.
 package secretsmanager
 
 import (
@@ -20,22 +21,23 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// current is the staging label of the current version. Requests always name this label,
-// because some servers that implement this API do not use it by default.
+// current is the staging label of a secret's current version. Every request names this
+// label, because some servers that implement this API do not use it by default.
 const current = "AWSCURRENT"
 
-// client has the methods of *secretsmanager.Client that a Source uses.
+// client is the part of *secretsmanager.Client that a Source uses.
 type client interface {
 	GetSecretValue(context.Context, *awssm.GetSecretValueInput, ...func(*awssm.Options)) (*awssm.GetSecretValueOutput, error)
 }
 
-// Source fetches one secret from AWS Secrets Manager. The secret must be text, and the
-// text must be a JSON object:
+// Source fetches one secret from AWS Secrets Manager. The secret must be stored as text,
+// and the text must be a JSON object:
 //
 //	{"client_secret":"…","next_client_secret":"…"}
 //
-// The member next_client_secret is optional. Set it while you rotate the client secret. A
-// member that is null or "" counts as missing. Other members are ignored.
+// The field "next_client_secret" is optional. Set it during a rotation, when the app has
+// two client secrets. A field that is null or "" counts as missing. Other fields are
+// ignored.
 //
 // A Source is safe for concurrent use.
 type Source struct {
@@ -68,10 +70,10 @@ func New(c Config) (*Source, error) {
 // secret and, if one exists and differs, the next one. Neither is empty. ClientSecrets
 // calls GetSecretValue once. The SDK client may retry that call.
 //
-// The error wraps [ErrMalformed] if the secret must be corrected. Otherwise it wraps the
-// context's error if the context has ended, or the SDK's error. If the response cannot be
-// decoded, the error does not wrap the SDK's error. No error contains any part of the
-// secret.
+// The error wraps [ErrMalformed] if the secret does not have the form that [Source]
+// describes. Otherwise it wraps the context's error if the context has ended, or the
+// SDK's error. If the response cannot be decoded, the error does not wrap the SDK's
+// error. No error contains any part of the secret.
 //
 // See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
 func (s *Source) ClientSecrets(ctx context.Context) ([]secret.String, error) {
@@ -87,8 +89,8 @@ func (s *Source) ClientSecrets(ctx context.Context) ([]secret.String, error) {
 	return parse(*out.SecretString)
 }
 
-// parse returns the client secrets in the secret's text. It does not wrap the errors of
-// encoding/json, because they may quote the text.
+// parse returns the client secrets in text, the JSON object that [Source] describes. It
+// does not wrap errors from encoding/json, because they may quote text.
 func parse(text string) ([]secret.String, error) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(text), &members) != nil {
@@ -111,7 +113,7 @@ func parse(text string) ([]secret.String, error) {
 	return []secret.String{first, next}, nil
 }
 
-// member returns the text of a member, or zero if the member is missing, null or empty.
+// member returns the string in members[name], or zero if it is missing, null or empty.
 func member(members map[string]json.RawMessage, name string) (secret.String, error) {
 	raw, ok := members[name]
 	if !ok {
@@ -128,5 +130,5 @@ func member(members map[string]json.RawMessage, name string) (secret.String, err
 }
 
 // ErrMalformed means that the secret exists but does not have the form that [Source]
-// describes. The operator must correct the secret.
+// describes. Retrying helps only after an operator has corrected the secret.
 var ErrMalformed = errors.New("secretsmanager: the client secret is malformed")

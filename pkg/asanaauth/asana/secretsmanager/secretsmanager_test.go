@@ -114,7 +114,7 @@ func TestErrorsDoNotQuoteAMalformedSecret(t *testing.T) {
 	}
 }
 
-// notQuoted fails the test if the error, or an error that it wraps, contains a part of the
+// notQuoted fails the test if err, or an error that err wraps, contains a part of the
 // secret.
 func notQuoted(t *testing.T, err error) {
 	t.Helper()

@@ -58,8 +58,8 @@ func client(endpoint string, transport http.RoundTripper) *awssm.Client {
 }
 
 // plainBodies is a transport that hides all methods of a request's body except Read and
-// Close. The SDK may close the body before the server responds. Without plainBodies,
-// net/http then reports a failed write, and the test does not get the response.
+// Close. The SDK may close the body before the server responds. In that case, without
+// plainBodies, net/http would report a failed write instead of the response.
 type plainBodies struct{ http.RoundTripper }
 
 func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -11,9 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// wrapError returns an error that wraps seal.ErrDenied or seal.ErrUnavailable, and err.
-// If the context has ended and KMS did not deny the request, the error wraps the
-// context's error instead of err.
+// wrapError returns an error that wraps err and either seal.ErrDenied or
+// seal.ErrUnavailable. If the context has ended and KMS did not deny the request, the
+// error wraps the context's error instead of err.
 func wrapError(ctx context.Context, doing string, err error) error {
 	kind := kindOf(err)
 	if ended := ctx.Err(); ended != nil && kind == seal.ErrUnavailable {
@@ -41,7 +41,8 @@ func kindOf(err error) error {
 	case "RequestTimeout", "RequestTimeoutException", "ServiceUnavailable",
 		// The SDK uses these codes for an error response that did not come from KMS.
 		"UnknownError", "",
-		// These codes concern the caller's credentials and clock, not its permissions.
+		// These codes mean that the caller's credentials or clock are wrong, which may be
+		// temporary.
 		"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
 		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "AuthFailure",
 		"IncompleteSignature", "IncompleteSignatureException", "InvalidSignatureException",

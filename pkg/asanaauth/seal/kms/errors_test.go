@@ -54,8 +54,8 @@ func TestErrorsOfKMS(t *testing.T) {
 	}
 }
 
-// wantKind fails the test unless err wraps kind and only kind. kind is seal.ErrDenied or
-// seal.ErrUnavailable.
+// wantKind fails the test unless err wraps kind, which is seal.ErrDenied or
+// seal.ErrUnavailable, and does not wrap the other of the two.
 func wantKind(t *testing.T, what string, err, kind error) {
 	t.Helper()
 	for _, e := range []error{seal.ErrDenied, seal.ErrUnavailable} {
@@ -87,7 +87,7 @@ func TestNoResponseIsUnavailable(t *testing.T) {
 	}
 }
 
-// If the caller's deadline passes before KMS responds, the error wraps both
+// If the caller's deadline passes before KMS responds, the error must wrap both
 // ErrUnavailable and the context's error.
 func TestDeadline(t *testing.T) {
 	silent := roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -104,8 +104,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// If the context ends while KMS denies the request, the error is ErrDenied, because
-// retrying does not help.
+// If the context ends while KMS denies the request, the error must wrap ErrDenied,
+// because retrying does not help.
 func TestDeniedAfterTheContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	denies := roundTrip(func(*http.Request) (*http.Response, error) {

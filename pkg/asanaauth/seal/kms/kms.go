@@ -22,15 +22,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// client has the methods of *kms.Client that a Key uses.
+// client is the part of *kms.Client that a Key uses.
 type client interface {
 	Encrypt(context.Context, *awskms.EncryptInput, ...func(*awskms.Options)) (*awskms.EncryptOutput, error)
 	Decrypt(context.Context, *awskms.DecryptInput, ...func(*awskms.Options)) (*awskms.DecryptOutput, error)
 }
 
 // Key is a [seal.Wrapper] that uses symmetric keys of AWS KMS. Each method calls the
-// client once. The client's retries and time limits apply. Errors contain the error code
-// and the message from KMS. They never contain any part of a response that cannot be
+// client once. Retries and time limits are those of the client. Errors contain the error
+// code and the message from KMS. They never contain any part of a response that cannot be
 // decoded. A Key is safe for concurrent use.
 type Key struct {
 	client client
@@ -112,8 +112,9 @@ func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) 
 	return out.CiphertextBlob, name, nil
 }
 
-// Unwrap implements [seal.Wrapper] with the KMS operation Decrypt. key is a key ARN that
-// Wrap returned. The Decrypt request contains the configured key and not this ARN. See
+// Unwrap implements [seal.Wrapper] with the KMS operation Decrypt. key must be a key ARN
+// that Wrap returned. The Decrypt request does not contain this ARN but the configured
+// key ID or ARN that matches it. See
 // https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html.
 func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) ([]byte, error) {
 	id, ok := k.configured(key)
@@ -135,9 +136,9 @@ func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map
 	return out.Plaintext, nil
 }
 
-// configured returns the configured key that equals arn or the key ID in arn. The caller
-// must send the result to KMS and not arn, because arn comes from the table. If arn names
-// another account but contains our key ID, the request therefore uses our key.
+// configured returns the configured key that equals arn or the key ID in arn. arn comes
+// from the table, so an attacker may have changed its account or region. Callers must
+// therefore name the returned key in requests to KMS and never send arn.
 func (k *Key) configured(arn string) (id string, ok bool) {
 	if !isBare(keyOfARN(arn)) {
 		return "", false

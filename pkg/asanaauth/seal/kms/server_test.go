@@ -56,8 +56,8 @@ func client(endpoint string, transport http.RoundTripper, creds aws.CredentialsP
 }
 
 // plainBodies is a transport that hides all methods of a request's body except Read and
-// Close. The SDK may close the body before the server responds. Without plainBodies,
-// net/http then reports a failed write, and the test does not get the response.
+// Close. The SDK may close the body before the server responds. In that case, without
+// plainBodies, net/http would report a failed write instead of the response.
 type plainBodies struct{ http.RoundTripper }
 
 func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -88,9 +88,9 @@ func TestConformanceByARN(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return newKey(t, c, arn, other) })
 }
 
-// An attacker replaces the keyring's row with a keyring that the attacker's KMS key
-// wrapped. Unwrap must reject this keyring, whether the row names the attacker's key or
-// ours.
+// The test simulates an attacker who replaces the keyring's row with a keyring that was
+// wrapped with the attacker's KMS key. Unwrap must reject this keyring, whether the row
+// names the attacker's key or ours.
 func TestForeignKeyringDoesNotUnwrap(t *testing.T) {
 	c := server(t)
 	ours, ourARN := createKey(t, c)

@@ -21,7 +21,7 @@ var ErrNotKey = errors.New("not a local key")
 // that only its owner may read or write. If the file does not exist, Open creates it with
 // a random key and mode 0600. The folder must exist. If several processes create the file
 // at the same time, all of them get the same key. The error contains the path and the
-// problem with the file. It wraps ErrNotKey if the file does not contain a key.
+// problem with the file. The error wraps ErrNotKey if the file does not contain a key.
 func Open(path string) (*Key, error) {
 	key, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -88,9 +88,8 @@ func create(path string) error {
 	return nil
 }
 
-// writeKey writes a random key to f, syncs f and closes it. Syncing prevents a power
-// failure from destroying the key. Without the key, the keyring that it wrapped could not
-// be unwrapped.
+// writeKey writes a random key to f, syncs f and closes it. Syncing protects the key from
+// a power failure. Without the key, the keyring cannot be unwrapped.
 func writeKey(f *os.File) error {
 	var key [keyBytes]byte
 	rand.Read(key[:])

@@ -10,8 +10,8 @@
 //	0x01 · nonce (12 bytes) · ciphertext · tag (16)
 //
 // The associated data consists of "asanaauth local key 1" and the name and value of each
-// pair of the encryption context, sorted by name. The length of each part, in eight
-// bytes, big endian, comes before the part.
+// pair of the encryption context, sorted by name. Before each of these parts comes its
+// length as an integer of eight bytes, big endian.
 package local
 
 import (
@@ -95,7 +95,7 @@ func associated(encctx map[string]string) []byte {
 	return b
 }
 
-// part appends the length of s, in eight bytes, and s to b.
+// part appends to b the length of s, as an integer of eight bytes, and then s.
 func part(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }

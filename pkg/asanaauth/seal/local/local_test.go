@@ -20,8 +20,8 @@ func TestConformance(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return local.New([32]byte{1, 2, 3}) })
 }
 
-// Two encryption contexts are different even if the concatenations of their names and
-// values are equal.
+// The test wraps in one encryption context and unwraps in others, whose names and values
+// give the same text when they are concatenated. Unwrap must reject the others.
 func TestContextPairsAreDelimited(t *testing.T) {
 	k := local.New([32]byte{1})
 	wrapped, key, err := k.Wrap(t.Context(), []byte("plain"), map[string]string{"a": "bc", "d": "e"})
@@ -52,7 +52,7 @@ func TestUnwrapWithAnotherKey(t *testing.T) {
 	}
 }
 
-// Every release must unwrap what the first release wrapped.
+// Every release must be able to unwrap bytes that the first release wrapped.
 func TestGolden(t *testing.T) {
 	text, err := os.ReadFile("testdata/wrapped-1.hex")
 	if err != nil {
@@ -143,7 +143,7 @@ func mustOpen(t *testing.T, path string) *local.Key {
 	return k
 }
 
-// mustShareAKey fails the test unless the key two can unwrap bytes that the key one
+// mustShareAKey fails the test unless the second Key can unwrap bytes that the first Key
 // wrapped.
 func mustShareAKey(t *testing.T, one, two *local.Key) {
 	t.Helper()

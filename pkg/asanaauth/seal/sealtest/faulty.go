@@ -13,10 +13,10 @@ const (
 	OpUnwrap = "unwrap" // Unwrap
 )
 
-// Faulty is a [seal.Wrapper] that counts its calls and fails on request. It must not be
-// copied after first use. It is safe for concurrent use if Hook is.
+// Faulty is a [seal.Wrapper] that counts its calls and fails if Hook returns an error. It
+// must not be copied after first use. It is safe for concurrent use if Hook is.
 type Faulty struct {
-	// Wrapper does the work. Required.
+	// Wrapper wraps and unwraps if Hook does not return an error. Required.
 	seal.Wrapper
 	// Hook is called before each operation, with OpWrap or OpUnwrap. If Hook returns an
 	// error, Faulty does not call Wrapper and returns that error. The error must wrap
@@ -28,15 +28,16 @@ type Faulty struct {
 	calls map[string]int
 }
 
-// Calls returns how many times op was called, including failed calls. op is OpWrap or
-// OpUnwrap.
+// Calls returns the number of calls of Wrap (if op is OpWrap) or Unwrap (if op is
+// OpUnwrap), including failed calls.
 func (f *Faulty) Calls(op string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls[op]
 }
 
-// Wrap implements [seal.Wrapper]. It returns the error of Hook or the result of Wrapper.
+// Wrap implements [seal.Wrapper]. It returns the error from Hook or the result from
+// Wrapper.
 func (f *Faulty) Wrap(ctx context.Context, plain []byte, encctx map[string]string) ([]byte, string, error) {
 	if err := f.enter(OpWrap); err != nil {
 		return nil, "", err
@@ -44,7 +45,8 @@ func (f *Faulty) Wrap(ctx context.Context, plain []byte, encctx map[string]strin
 	return f.Wrapper.Wrap(ctx, plain, encctx)
 }
 
-// Unwrap implements [seal.Wrapper]. It returns the error of Hook or the result of Wrapper.
+// Unwrap implements [seal.Wrapper]. It returns the error from Hook or the result from
+// Wrapper.
 func (f *Faulty) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) ([]byte, error) {
 	if err := f.enter(OpUnwrap); err != nil {
 		return nil, err
@@ -52,7 +54,7 @@ func (f *Faulty) Unwrap(ctx context.Context, wrapped []byte, key string, encctx 
 	return f.Wrapper.Unwrap(ctx, wrapped, key, encctx)
 }
 
-// enter counts a call of op and returns the error of Hook.
+// enter counts a call and returns the error from Hook.
 func (f *Faulty) enter(op string) error {
 	f.mu.Lock()
 	if f.calls == nil {

@@ -1,9 +1,9 @@
 // Package sealtest tests implementations of [seal.Wrapper].
 //
 // [Run] runs a suite of tests that every implementation must pass, including
-// implementations outside this module. [Faulty] is a Wrapper that counts calls and fails
-// on request. It is for tests of code that uses a Wrapper. Import this package only in
-// tests, because it imports testing.
+// implementations outside this module. [Faulty] is a Wrapper that counts its calls and
+// can be made to fail. Use it to test code that calls a Wrapper. Import this package only
+// in tests, because it imports testing.
 package sealtest
 
 import (
@@ -21,8 +21,8 @@ import (
 const installation = "installation-of-tests"
 
 // Run runs the suite, each test as a subtest of t. It calls newWrapper once for each
-// subtest. newWrapper returns a wrapper that is ready for use. It may return the same
-// wrapper each time. It should call t.Fatal if it fails.
+// subtest. newWrapper must return a wrapper that is ready for use, or call t.Fatal. It
+// may return the same wrapper each time.
 func Run(t *testing.T, newWrapper func(t *testing.T) seal.Wrapper) {
 	for name, test := range map[string]func(*testing.T, seal.Wrapper){
 		"round trip":         roundTrip,
