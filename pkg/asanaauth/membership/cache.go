@@ -28,8 +28,9 @@ type request struct {
 	maxAge    time.Duration // the maximum age of a cached response; 0: do not use the cache
 }
 
-// cacheKey identifies a cached response. It contains the user, and the consents of the
-// connection and the reader. If one of these changes, the response is not used.
+// cacheKey identifies a cached response by the user whose memberships it contains, and by
+// the consents of the connection and the reader. After a new consent, older responses are
+// not used.
 type cacheKey struct {
 	connection consentKey
 	reader     consentKey // zero if the connection's own token was used
@@ -60,8 +61,9 @@ type cachedList struct {
 	at   time.Time
 }
 
-// get returns a copy of the entry for key if the entry is younger than maxAge. An entry
-// from the future counts as too old, because the clock was set back.
+// get returns a copy of the entry for key if the entry is younger than maxAge. If the
+// clock was set back after the entry was stored, the time of the entry is in the future,
+// and get does not return the entry.
 func (c *cache) get(key cacheKey, now time.Time, maxAge time.Duration) ([]Membership, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,8 +93,8 @@ func (c *cache) checkLimit(connection string, now time.Time) error {
 	return nil
 }
 
-// noteLimit records when the rate limit for the connection's token ends. It does nothing
-// if err is not about a rate limit.
+// noteLimit records when the rate limit for the connection's token ends, if err is a
+// rate-limit error. It ignores other errors.
 func (c *cache) noteLimit(connection string, now time.Time, err error) {
 	var e *asanaauth.Error
 	if !isRateLimited(err) || !errors.As(err, &e) {
@@ -115,8 +117,9 @@ func isRateLimited(err error) bool {
 }
 
 // cached returns a copy of the cached entry for key if the entry is younger than maxAge.
-// Otherwise, it calls fetch with the connection's token and caches the result. It returns
-// TryAgain while Asana limits the token's rate.
+// Otherwise, cached calls fetch with the connection's token and caches the result. If
+// Asana's rate limit for the token has not ended yet, cached returns TryAgain and does
+// not call fetch.
 func (m *Memberships) cached(ctx context.Context, conn *connection.Connection, key cacheKey, maxAge time.Duration, fetch func(context.Context, secret.String) ([]Membership, error)) ([]Membership, error) {
 	if list, ok := m.cache.get(key, m.rows.Now(), maxAge); ok {
 		return list, nil

@@ -45,8 +45,8 @@ func TestMembershipsAreCachedForFiveMinutes(t *testing.T) {
 	})
 }
 
-// A cached response is used only for the same consent and for memberships of the same
-// person.
+// List does not use a cached response for another person, or after a new consent of the
+// same person.
 func TestMembershipsAreCachedByConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -80,8 +80,8 @@ func TestMembershipsAreCachedByConsent(t *testing.T) {
 	})
 }
 
-// A reader's cached response is used only if neither the reader nor the connection that
-// needs the response has a new consent.
+// Responses to requests with a reader's token are cached. Such a response is not used
+// after a new consent of the person, or after a new token is imported for the reader.
 func TestAReadersResponsesAreCachedByConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -155,8 +155,9 @@ func (c *movedClock) WithDeadline(ctx context.Context, at time.Time) (context.Co
 	return c.Clock.WithDeadline(ctx, at.Add(-c.by))
 }
 
-// If the clock is set back, a cached response would seem to come from the future. Such a
-// response is not used, so no response is cached for longer than five minutes.
+// If the clock is set back after a response was cached, the time of the response is in
+// the future. List does not use such a response, because it could otherwise stay in use
+// for more than five minutes.
 func TestMembershipsFromTheFuture(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

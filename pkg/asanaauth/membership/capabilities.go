@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Capabilities is what a credential can do. If the value of a pointer field or of
-// Workspaces is unknown, the field is nil, and the map Unknown contains the reason.
+// Capabilities describes what a credential can do. If a pointer field or Workspaces is
+// nil, its value is unknown, and the map Unknown contains the reason.
 type Capabilities struct {
 	Active         bool                // whether Asana accepts the credential
 	Kind           asanaauth.Kind      // the kind of the connection's credential
@@ -27,9 +27,9 @@ type Capabilities struct {
 }
 
 // Capabilities returns what the connection's credential can do. It introspects the
-// credential (RFC 7662), and requests its user and memberships. It does not use cached
-// responses. For a broken connection, Capabilities sends no request to Asana, and Active
-// is false.
+// credential (RFC 7662), and requests the identity and the memberships of the
+// credential's user. It does not use cached responses. For a broken connection,
+// Capabilities sends no request to Asana, and Active is false.
 //
 // Errors: ReconnectRequired if the connection is revoking or disconnected; TryAgain,
 // AsanaUnavailable, Misconfigured, Internal.
@@ -78,7 +78,8 @@ func (m *Memberships) Capabilities(ctx context.Context, conn *connection.Connect
 }
 
 // foundBroken is called after Asana rejected the credential. It reads the connection
-// again, and returns cause if the connection is not broken.
+// again. If the connection is now broken, foundBroken returns what the method inactive
+// returns. Otherwise, it returns cause.
 func (m *Memberships) foundBroken(ctx context.Context, conn *connection.Connection, cause error) (Capabilities, error) {
 	now, err := m.rows.Open(ctx, conn.ID(), "", row.Unwrap(conn).Caller)
 	if err != nil {
@@ -111,7 +112,7 @@ func (can *Capabilities) setScopes(granted string) {
 }
 
 // attribute requests the credential's user from Asana. It returns AsanaUnavailable if the
-// response does not name the connection's user.
+// response contains a user other than the connection's user.
 func (m *Memberships) attribute(ctx context.Context, conn *connection.Connection, access secret.String, can *Capabilities) error {
 	ctx, cancel := m.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()

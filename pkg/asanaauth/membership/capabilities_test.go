@@ -40,8 +40,8 @@ func TestCapabilities(t *testing.T) {
 				text(got.ScopeGranted) != `"default"` || text(got.ScopeMissing) != `""` || len(got.Workspaces) != 1 || len(got.Unknown) != 0 {
 				t.Errorf("%s: %+v", kind, got)
 			}
-			// A second call sends requests again, because it does not use cached
-			// responses.
+			// A second call sends requests again, because Capabilities does not use
+			// cached responses.
 			before := len(inst.Asana.Requests())
 			if _, err := can(p, id); err != nil || len(inst.Asana.Requests())-before < 4 {
 				t.Errorf("%s: %d requests, %v", kind, len(inst.Asana.Requests())-before, err)
@@ -74,7 +74,7 @@ func TestCapabilitiesSayWhatIsMissing(t *testing.T) {
 			got.Unknown["workspaces"] != "not-allowed" || got.Unknown["attributed_to"] != "not-allowed" {
 			t.Errorf("not allowed: %+v, %v", got, err)
 		}
-		// Capabilities asks a workspace's reader, like List.
+		// Like List, Capabilities also uses the token of a workspace's reader.
 		importReader(p, "it", asanatest.Acme)
 		if got, err = can(p, id); err != nil || got.Workspaces[0].AskedWith != "reader" || !got.Workspaces[0].ViewOnly.Value {
 			t.Errorf("with a reader: %+v, %v", got, err)
@@ -82,8 +82,8 @@ func TestCapabilitiesSayWhatIsMissing(t *testing.T) {
 	})
 }
 
-// If Asana no longer accepts a credential, Capabilities returns that the credential is not
-// active, and marks the connection as broken.
+// If Asana no longer accepts a credential, Active is false, and Capabilities marks the
+// connection as broken.
 func TestCapabilitiesOfAnEndedCredential(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -121,8 +121,8 @@ func TestCapabilitiesOfAnEndedCredential(t *testing.T) {
 	})
 }
 
-// If Asana ended an access token early, Capabilities refreshes the token. The new token
-// shows that the grant is active.
+// If Asana rejects an access token before its expiry, Capabilities refreshes the token.
+// Asana accepts the new token, so Active is true.
 func TestCapabilitiesRefresh(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -203,9 +203,9 @@ func TestCapabilitiesWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// If an introspection response contains no scope, ScopeGranted of a grant is the scope
-// that Asana reported with the consent. ScopeGranted of a long-lived token is unknown,
-// even if Asana reported a scope when the token was imported.
+// If an introspection response contains no scope, ScopeGranted of an OAuth grant is the
+// scope that Asana reported at the consent. For a long-lived token, ScopeGranted is then
+// unknown, even if Asana reported a scope when the token was imported.
 func TestCapabilitiesWithoutAReportedScope(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -254,8 +254,8 @@ func TestCapabilitiesOverALimit(t *testing.T) {
 	}
 }
 
-// If a long-lived token is not active, the connection is marked as broken. This is true
-// even if another writer changes the row during the introspection.
+// If a long-lived token is not active, Capabilities marks the connection as broken, even
+// if another writer changes the row during the introspection.
 func TestCapabilitiesBreakTheConnectionWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -278,8 +278,9 @@ func TestCapabilitiesBreakTheConnectionWhileOthersWrite(t *testing.T) {
 	})
 }
 
-// If the refreshed token of a grant is also inactive, Active is false, but the connection
-// does not become broken.
+// If an access token of an OAuth grant is inactive, Capabilities refreshes it once. If
+// the new token is inactive too, Active is false, but the connection does not become
+// broken.
 func TestCapabilitiesOfAGrantThatStaysInactive(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -27,8 +27,8 @@ func can(p *authtest.Process, id string) (membership.Capabilities, error) {
 	return p.Memberships.Capabilities(p.Installation.T.Context(), p.Open(id))
 }
 
-// flags returns a membership's flags as text. A flag is y or n, or the reason why the
-// flag is unknown.
+// flags formats a membership's flags. Each flag is shown as y, as n, or as the reason why
+// the flag is unknown.
 func flags(m membership.Membership) string {
 	one := func(f membership.Flag) string {
 		switch {
@@ -63,7 +63,8 @@ func granular(t *testing.T) (*authtest.Installation, *authtest.Process) {
 	return inst, inst.Process(func(s *authtest.Settings) { s.Scopes = "users:read workspaces:read" })
 }
 
-// importReader imports a service account's token and makes it the reader of workspaces.
+// importReader imports a service account's token and makes the service account the reader
+// of workspaces.
 func importReader(p *authtest.Process, owner string, workspaces ...string) string {
 	p.Installation.T.Helper()
 	d, _ := p.ImportToken(owner, asanatest.ServiceAccount)
@@ -79,8 +80,8 @@ func setReader(p *authtest.Process, id string, workspaces ...string) {
 	}
 }
 
-// pointers returns the ids of the connections that the reader pointers of Acme and Globex
-// name, by workspace.
+// pointers returns the connection IDs of the readers of Acme and Globex. The map key is
+// the workspace's gid.
 func pointers(inst *authtest.Installation) map[string]string {
 	inst.T.Helper()
 	got := map[string]string{}
@@ -96,8 +97,8 @@ func pointers(inst *authtest.Installation) map[string]string {
 	return got
 }
 
-// addToWorkspaces makes the service account a member of more workspaces. It is always a
-// member of Acme.
+// addToWorkspaces makes the service account a member of more workspaces. Without this
+// call, the service account is a member of Acme only.
 func addToWorkspaces(inst *authtest.Installation, workspaces ...asanatest.Workspace) {
 	inst.T.Helper()
 	if err := inst.Asana.UpdatePerson(asanatest.ServiceAccount, func(p *asanatest.Person) {

@@ -22,7 +22,7 @@ const (
 	FullPermissionsRequired = "full-permissions-required"
 	// NotReported means that Asana's response does not contain the value.
 	NotReported = "not-reported"
-	// NotAllowed means that Asana refuses the request with this token (403).
+	// NotAllowed means that Asana responds to a request with this token with status 403.
 	NotAllowed = "not-allowed"
 	// Inactive means that Asana rejects the credential. Only [Capabilities] uses this
 	// reason.
@@ -45,10 +45,11 @@ type Membership struct {
 	CheckedAt time.Time // when Asana reported the flags, at most five minutes ago
 }
 
-// CanWrite reports whether the user can write through the API. A user with a view only
-// license cannot write: Asana responds with 403 view_only_api_access_failure. A user whose
-// membership is not active cannot write either. If the flag ViewOnly or Active is unknown,
-// and the other one does not rule out writing, the result is unknown.
+// CanWrite reports whether the user can write through the API. A user with a view-only
+// license cannot write: Asana responds with status 403 and the error
+// view_only_api_access_failure. A user whose membership is not active cannot write
+// either. If one of the flags ViewOnly and Active is unknown, and the other flag does not
+// rule out writing, the result is unknown.
 func (m Membership) CanWrite() Flag {
 	switch {
 	case m.ViewOnly.Known && m.ViewOnly.Value, m.Active.Known && !m.Active.Value:
@@ -71,8 +72,9 @@ const (
 func (m Membership) isUndecided() bool { return !m.Active.Known || !m.ViewOnly.Known }
 
 // fillFromReader returns a copy of m with the flags that a reader reported for the same
-// membership. If the reader does not know a flag that m has, the copy keeps m's flag, and
-// CheckedAt is the older of the two times. If the reader knows no flag, the result is m.
+// membership. If the reader did not report a flag that is known in m, the copy keeps the
+// flag of m, and CheckedAt of the copy is the older CheckedAt of m and reported. If the
+// reader reported no flag, fillFromReader returns m unchanged.
 func (m Membership) fillFromReader(reported Membership) Membership {
 	filled, learned, kept := m, false, false
 	for _, f := range []struct{ to, from *Flag }{
@@ -99,8 +101,8 @@ func (m Membership) fillFromReader(reported Membership) Membership {
 	return filled
 }
 
-// membershipIn returns the user's membership in w. The parameter reported is Asana's
-// report. If reported is nil, all flags are unknown, and reason says why.
+// membershipIn returns the user's membership in w, with the flags in reported. If
+// reported is nil, all flags are unknown for the given reason.
 func membershipIn(w asana.Workspace, userGID string, reported *asana.Membership, reason string, now time.Time) Membership {
 	m := Membership{Workspace: w, UserGID: userGID, AskedWith: askedWithConnection, CheckedAt: now}
 	if reported == nil {

@@ -24,8 +24,8 @@ func TestCanWrite(t *testing.T) {
 	}
 }
 
-// If the reader does not know a flag that the person's own token reported, the known flag
-// stays.
+// If Asana reports a flag for the person's own token, but not for the reader's token, the
+// flag stays known.
 func TestAReaderRemovesNothing(t *testing.T) {
 	t.Parallel()
 	body := func(flags string) string {
@@ -57,7 +57,8 @@ func TestAReaderRemovesNothing(t *testing.T) {
 	}
 }
 
-// If a membership combines flags from two responses, CheckedAt is the time of the older
+// If some flags of a membership come from the response to the person's own token, and
+// others from the response to the reader's token, CheckedAt is the time of the older
 // response.
 func TestACombinedMembershipIsAsOldAsItsParts(t *testing.T) {
 	t.Parallel()

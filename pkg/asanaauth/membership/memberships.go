@@ -5,8 +5,8 @@
 // report every flag to every token, so each flag is yes, no, or unknown with a reason.
 //
 // A service account can be the reader of workspaces ([Memberships.SetReaderOf]). If a
-// person's own token may not read a membership, the reader's token is used instead. The
-// package caches responses in memory for five minutes.
+// person's own token is not allowed to read the person's membership, the reader's token
+// is used instead. The package caches responses in memory for five minutes.
 package membership
 
 import (
@@ -31,7 +31,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Memberships]. All packages in a program can share its values.
+// Config configures [Memberships]. The same Store, Keys, Asana client and Secrets can be
+// used in the Configs of other packages.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -65,9 +66,10 @@ func New(c Config) (*Memberships, error) {
 // connection's own user.
 //
 // For the connection's own user, List returns one membership for each workspace that the
-// connection's token can read. If the token does not show whether its user can write,
-// List also asks the readers of the workspaces. For another user, List returns the
-// memberships that Asana reports.
+// connection's token can read. If Asana does not report for that token whether the user
+// can write in a workspace, List also uses the token of the workspace's reader. For
+// another user, List uses no reader, and it omits workspaces that the user is not a
+// member of.
 //
 // Errors: InvalidRequest if user is not a gid; NotFound if Asana does not know the user;
 // Unauthenticated if the session that opened the connection has ended; ReconnectRequired,
@@ -97,7 +99,7 @@ func (m *Memberships) In(ctx context.Context, conn *connection.Connection, works
 }
 
 // list returns the user's memberships in r.workspace, or in all workspaces if r.workspace
-// is empty. It asks only the readers of the workspaces in its result.
+// is empty. It uses only the readers of these workspaces.
 func (m *Memberships) list(ctx context.Context, conn *connection.Connection, r request) ([]Membership, error) {
 	if r.user != "" && !asana.IsGID(r.user) {
 		return nil, row.InvalidRequest("user must be a gid, a string of digits.")
@@ -157,8 +159,9 @@ func (m *Memberships) fetch(ctx context.Context, access secret.String, user, own
 	return list, nil
 }
 
-// unknownReason returns why flags are unknown. err must be nil or the error from listing
-// memberships. If err is not a 403 response, unknownReason returns err unchanged.
+// unknownReason returns the reason for flags that are unknown after a request for
+// memberships. err is the error of this request, or nil. If err is not nil and not a 403
+// response, unknownReason returns err unchanged.
 func unknownReason(err error) (string, error) {
 	var response *asana.Error
 	switch {

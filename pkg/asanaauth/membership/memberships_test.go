@@ -106,8 +106,8 @@ func TestAnInactiveMembershipCannotWrite(t *testing.T) {
 	})
 }
 
-// No granular scope allows the membership endpoints, so all flags are unknown. An unknown
-// flag must not look like "not view only".
+// No granular scope allows the membership endpoints, so all flags are unknown. For an
+// unknown flag, List must not report "not view only".
 func TestAGranularAppDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -231,8 +231,8 @@ func TestMembershipsAreAskedWithAFreshToken(t *testing.T) {
 	})
 }
 
-// If Asana rejects a token that has not expired, List reports the token as refused and
-// tries the new token once.
+// If Asana rejects an access token before its expiry, List refreshes the token and
+// repeats the request once with the new token.
 func TestARefusedTokenIsReportedByMemberships(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -284,8 +284,8 @@ func TestMembershipsOfABrokenConnection(t *testing.T) {
 	})
 }
 
-// During a refresh, the connection is disconnected and the person connects again. The old
-// session must not get memberships through the new consent.
+// During a refresh, the test changes the connection as if the person had disconnected and
+// connected again. The old session must not get memberships through the new consent.
 func TestMembershipsOfAnEndedSession(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -15,9 +15,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// maxReaderOf limits how many workspaces a service account can be the reader of. With
-// this limit, the writes for the new workspaces and their former readers fit into one
-// transaction.
+// maxReaderOf limits how many workspaces a service account can be the reader of. A
+// transaction that adds 40 workspaces contains at most 81 changes: 40 pointer rows, the
+// cold rows of 40 former readers, and the service account's own cold row.
 const maxReaderOf = 40
 
 // maxChanges is how many changes DynamoDB accepts in one transaction
@@ -29,14 +29,14 @@ const maxChanges = 100
 // most one reader, so SetReaderOf replaces a workspace's former reader. The service
 // account's own token must be able to read each new workspace.
 //
-// If all changes fit into one transaction, they are atomic. Otherwise, SetReaderOf first
-// removes workspaces in a transaction of its own. If SetReaderOf returns an error, repeat
-// the same call to complete the changes.
+// If all changes fit into one transaction, they are atomic. Otherwise, SetReaderOf makes
+// two transactions: the first removes workspaces, and the second adds workspaces. If
+// SetReaderOf returns an error, repeat the same call to complete the changes.
 //
 // Errors: InvalidRequest if workspaces has more than 40 entries, a repeated entry, or an
-// entry that is not a gid; NotAllowedForKind unless the connection is a service
-// account's; NotFound if the token cannot read a new workspace; ReconnectRequired,
-// TryAgain, AsanaUnavailable, Misconfigured, Internal.
+// entry that is not a gid; NotAllowedForKind if the credential is not a service account's
+// token; NotFound if the token cannot read a new workspace; ReconnectRequired, TryAgain,
+// AsanaUnavailable, Misconfigured, Internal.
 func (m *Memberships) SetReaderOf(ctx context.Context, conn *connection.Connection, workspaces []string) (asanaauth.Details, error) {
 	if err := checkReaderOf(workspaces); err != nil {
 		return asanaauth.Details{}, err
@@ -64,7 +64,7 @@ func checkReaderOf(workspaces []string) error {
 	return nil
 }
 
-// assignment is the state of one SetReaderOf call.
+// assignment holds the arguments and the progress of one SetReaderOf call.
 type assignment struct {
 	*Memberships
 	conn       *connection.Connection
@@ -73,9 +73,10 @@ type assignment struct {
 	done       bool     // whether all workspaces are written
 }
 
-// write writes the service account's cold row, the workspaces' pointers, and the cold rows
-// of former readers. If the changes do not fit into one transaction, write only removes
-// workspaces. Call write until done is true.
+// write writes the service account's cold row, the pointer rows of the workspaces, and
+// the cold rows of former readers. If the changes do not fit into one transaction, write
+// only removes workspaces, and done stays false. The next call of write then adds the new
+// workspaces.
 func (a *assignment) write(ctx context.Context) error {
 	o := row.Unwrap(a.conn)
 	if err := a.check(o); err != nil {
@@ -153,8 +154,8 @@ type former struct {
 	ids        []string // connections that are readers of these workspaces now
 }
 
-// formerReaders reads the pointers of all old and new workspaces, and the former readers'
-// cold rows.
+// formerReaders reads the pointer rows of all old and new workspaces, and the cold rows
+// of the former readers.
 func (a *assignment) formerReaders(ctx context.Context, tx *row.Tx, before []string) (former, error) {
 	involved := append(slices.Clone(a.workspaces), difference(before, a.workspaces)...)
 	if err := tx.Read(ctx, "who the readers are", row.ReaderKeys(involved)...); err != nil {

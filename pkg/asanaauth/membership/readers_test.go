@@ -83,8 +83,8 @@ func TestSetReaderOfIsAnUpdate(t *testing.T) {
 	})
 }
 
-// A workspace has one reader, and a new reader replaces the former one. When a reader is
-// disconnected, its workspaces' pointers are deleted.
+// A workspace has at most one reader, so a new reader replaces the former one. When a
+// reader is disconnected, the pointer rows of its workspaces are deleted.
 func TestAReaderTakesOver(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -119,9 +119,10 @@ func TestAReaderTakesOver(t *testing.T) {
 	})
 }
 
-// A service account's row can list a workspace whose pointer names another reader, for
-// example after an old version of the row was restored. Removing the workspace from the
-// list, or disconnecting the service account, must not change that pointer.
+// A service account's cold row can list a workspace whose pointer row contains another
+// reader, for example after an old version of the cold row was restored. If the workspace
+// is removed from the list, or the service account is disconnected, the pointer row must
+// not change.
 func TestThePointerOfAnotherReaderStays(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -146,8 +147,9 @@ func TestThePointerOfAnotherReaderStays(t *testing.T) {
 	})
 }
 
-// TestCrashPointsOfAReader makes one operation of SetReaderOf fail, with or without its
-// effect. If the call is repeated, the service account's row and the pointers agree.
+// In each run, TestCrashPointsOfAReader makes one table operation of SetReaderOf fail,
+// either before or after the operation takes effect. Then it repeats the call, which must
+// make the service account the workspace's only reader.
 func TestCrashPointsOfAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -170,8 +172,9 @@ func TestCrashPointsOfAReader(t *testing.T) {
 	})
 }
 
-// TestCrashPointsOfDisconnectingAReader makes one operation of a disconnection fail, with
-// or without its effect. If the call is repeated, all pointers to the reader are deleted.
+// In each run, TestCrashPointsOfDisconnectingAReader makes one table operation of
+// Disconnect fail, either before or after the operation takes effect. Then it repeats the
+// call, which must delete all pointer rows that contain the reader.
 func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -193,7 +196,8 @@ func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 }
 
 // If several service accounts are made the reader of the same workspace at the same time,
-// exactly one becomes its reader, and all rows agree.
+// exactly one becomes its reader, and the workspace's pointer row and the cold rows
+// agree.
 func TestTwoReadersAtOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -223,9 +227,10 @@ func TestTwoReadersAtOnce(t *testing.T) {
 	})
 }
 
-// A transaction can contain at most 100 changes. SetReaderOf needs two transactions to
-// replace 40 workspaces with 40 others that have 40 different readers. Workspaces that
-// are in both lists keep their reader in the first transaction.
+// The test replaces 39 of a service account's 40 workspaces with 39 workspaces that have
+// 39 different readers. These are 39 deleted pointer rows, 39 changed pointer rows, the
+// cold rows of 39 former readers, and the service account's own cold row: 118 changes. A
+// transaction can contain 100, so SetReaderOf needs two.
 func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -16,10 +16,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// fillFromReaders asks readers about workspaces in which the connection's own token did
-// not show whether the user can write. It requests only that user's memberships, and
-// ignores workspaces that are not in own. If no reader knows a flag, the membership is
-// not changed.
+// fillFromReaders adds flags to own, the memberships that Asana reported for the
+// connection's own token. If these flags do not show whether the user can write in a
+// workspace, fillFromReaders requests the user's memberships with the token of the
+// workspace's reader. It ignores memberships in workspaces that are not in own.
 func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Connection, own []Membership, r request) ([]Membership, error) {
 	var open []string
 	for _, in := range own {
@@ -56,9 +56,9 @@ func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Conn
 	return own, nil
 }
 
-// askReader requests the memberships of conn's user with a reader's token. If the request
-// fails, askReader logs the error and returns nothing. It returns an error only for a
-// rate limit, because the caller can try again when the limit ends.
+// askReader requests the memberships of conn's user with a reader's token. If the
+// reader's token is rate limited, askReader returns TryAgain, because the caller can try
+// again when the limit ends. It logs any other error and returns no memberships.
 func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Connection, r request) ([]Membership, error) {
 	user := conn.AsanaUser()
 	key := cacheKey{connection: consentOf(conn), reader: consentOf(reader), user: user}
@@ -75,8 +75,9 @@ func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Co
 	return reported, nil
 }
 
-// fetchAsReader sends the request with a reader's token. If Asana responds with 403 or
-// 404, it returns an empty list, so that this result is cached too.
+// fetchAsReader requests the user's memberships with a reader's token. If Asana responds
+// with status 403 or 404, fetchAsReader returns an empty list instead of an error,
+// because the caller caches lists, but not errors.
 func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, user string) ([]Membership, error) {
 	reported, err := m.asana.Memberships(ctx, access, user)
 	if requests.IsStatus(err, http.StatusForbidden) || requests.IsStatus(err, http.StatusNotFound) {
@@ -93,8 +94,9 @@ func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, u
 	return list, nil
 }
 
-// readersOf returns the opened readers, by the gids of their workspaces. A reader must be
-// an active service account. The workspace's pointer and the reader's own row must agree.
+// readersOf returns the connections of the workspaces' readers. The map key is the
+// workspace's gid. readersOf omits a reader if it is not an active service account, or if
+// its cold row does not list the workspace.
 func (m *Memberships) readersOf(ctx context.Context, workspaces []string, asking *connection.Connection) (map[string]*connection.Connection, error) {
 	pointers, err := m.rows.Read(ctx, "who the readers are", row.ReaderKeys(workspaces)...)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// If the person's own token may not read the membership, List uses the reader's token.
+// If the person's own token is not allowed to read the membership, List uses the reader's
+// token.
 func TestAReaderIsAsked(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -36,8 +37,8 @@ func TestAReaderIsAsked(t *testing.T) {
 		if err != nil || one.AskedWith != "reader" {
 			t.Errorf("In() = %+v, %v", one, err)
 		}
-		// The reader's response is cached, to send fewer requests against the customer's
-		// rate limit.
+		// The response to the request with the reader's token is cached, because each
+		// such request counts against the token's rate limit.
 		before := len(inst.Asana.Requests())
 		time.Sleep(4 * time.Minute)
 		mustMembers(p, cookie)
@@ -78,7 +79,7 @@ func TestTheLimitsOfAReader(t *testing.T) {
 	})
 }
 
-// After a reader was disconnected, replaced or broken, its cached responses are not used.
+// After a reader is disconnected, replaced or broken, its cached responses are not used.
 func TestAFormerReaderIsNotAsked(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*authtest.Installation, *authtest.Process, string){
@@ -122,9 +123,9 @@ func TestAFormerReaderIsNotAsked(t *testing.T) {
 	}
 }
 
-// If the request with a reader's token fails, List returns the result of the connection's
-// own token, and the next call tries the reader again. If Asana refuses the request, the
-// refusal is cached.
+// If the request with a reader's token fails, List returns the memberships that Asana
+// reports for the connection's own token, and the next call of List uses the reader's
+// token again. Of the failures, only responses with status 403 or 404 are cached.
 func TestAReaderThatFails(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]asanatest.Fault{
@@ -136,8 +137,8 @@ func TestAReaderThatFails(t *testing.T) {
 				cookie := p.SignIn(asanatest.Member)
 				importReader(p, "it", asanatest.Acme)
 				path := authtest.MembershipsPath(asanatest.Member)
-				// The first request contains the person's own token, so only the next
-				// request fails.
+				// List sends the first request with the person's own token. The test
+				// makes only the second request fail, the one with the reader's token.
 				inst.Asana.Inject(asanatest.Fault{Path: path, Before: func(*http.Request) {
 					fault.Path = path
 					inst.Asana.Inject(fault)
@@ -214,9 +215,10 @@ func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
 }
 
 // If a service account is the reader of several workspaces, one call of List or
-// Capabilities sends only one request with its token. The test checks this without the
-// cache, and for a request that fails. Each request counts against the service account's
-// rate limit.
+// Capabilities sends only one request with the service account's token, because each
+// request counts against the token's rate limit. The test calls Capabilities, which does
+// not use the cache. The reader's request succeeds in the first call and fails in the
+// second.
 func TestAReaderIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -262,7 +264,7 @@ func TestInAsksOnlyTheReaderOfTheWorkspace(t *testing.T) {
 	})
 }
 
-// A reader whose rows are inconsistent is not used, and causes no error.
+// List does not use a reader whose rows are inconsistent, and returns no error.
 func TestAReaderWithInconsistentRows(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -278,7 +280,7 @@ func TestAReaderWithInconsistentRows(t *testing.T) {
 	})
 }
 
-// If an import changes a reader's rows during a read, the rows are read again.
+// If an import changes a reader's rows while List reads them, List reads the rows again.
 func TestAReaderIsReadAgainDuringAnImport(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -306,8 +308,8 @@ func TestAReaderIsReadAgainDuringAnImport(t *testing.T) {
 	})
 }
 
-// List uses no reader if all flags are known. It also uses no reader for the memberships
-// of the reader itself.
+// List uses no reader if all flags are known. List also uses no reader if the connection
+// is itself the workspace's reader.
 func TestAReaderIsNotAskedUnnecessarily(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
