@@ -35,6 +35,7 @@ func Keys(changes []Change) []Key {
 }
 
 // Conflict is the error that [Store.Write] returns if the condition of a change failed.
+// [Put] and [Delete] describe the conditions.
 type Conflict struct {
 	// Rows contains the stored row for each change whose condition failed. It has no
 	// entry for a missing row.
@@ -48,10 +49,10 @@ func (*Conflict) Error() string { return ErrConflict.Error() }
 func (*Conflict) Is(target error) bool { return target == ErrConflict }
 
 // Judge decides whether a store must apply the changes. The map stored contains the
-// stored rows with the keys of these changes. Judge is for stores that block other
-// writers between the read and the write. If apply is false, the store must not change
-// any row, and Write must return err. In that case, a nil err means that the same write
-// has already been applied.
+// stored rows with the keys of these changes. Use Judge only if no other writer can
+// change these rows until the store has applied the changes. If apply is false, the store
+// must not change any row, and Write must return err. If apply is false and err is nil,
+// the same write has already been applied.
 func Judge(changes []Change, stored Rows) (apply bool, err error) {
 	if err := Validate(changes...); err != nil {
 		return false, err
@@ -64,9 +65,10 @@ func Judge(changes []Change, stored Rows) (apply bool, err error) {
 	return true, nil
 }
 
-// Refused returns the error that Write must return if a condition failed. The map stored
-// contains the stored rows. If one of these rows comes from the same write, the write has
-// already been applied, and Refused returns nil. Otherwise, Refused returns a
+// Refused returns the error that Write must return if the condition of a change failed.
+// The map stored contains at least the stored rows of the changes whose condition failed.
+// If one of these rows has the revision and the writer ID of its change, the same write
+// has already been applied, and Refused returns nil. Otherwise, Refused returns a
 // [*Conflict].
 func Refused(changes []Change, stored Rows) error {
 	conflict := &Conflict{Rows: Rows{}}
@@ -90,14 +92,14 @@ func (c Change) allowed(stored Row) bool {
 	return stored.head().Rev == c.Replaces
 }
 
-// wrote reports whether the stored row has the revision and the writer in h. It returns
-// false if the writer is empty.
+// wrote reports whether the stored row has the revision and the writer ID in h. It
+// returns false if the writer ID is empty.
 func (h *Head) wrote(stored Row) bool { return h.Writer != "" && *stored.head() == *h }
 
-// Validate returns an [ErrFormat] if a change is malformed. The key of each change must
-// be valid, so a row with a malformed connection ID is an error. A change that stores a
-// row must have the row's key, and the row must have the Rev that [Put] sets. No two
-// changes may have the same key.
+// Validate returns an [ErrFormat] if a change is malformed. A change is malformed if its
+// key is not valid, for example because of a malformed connection ID, or if another
+// change has the same key. A change that stores a row is malformed if its key is not the
+// row's key, or if the row does not have the Rev that [Put] sets.
 func Validate(changes ...Change) error {
 	for i, c := range changes {
 		if emptyRow(c.Key.PK, c.Key.SK) == nil {
@@ -115,7 +117,7 @@ func Validate(changes ...Change) error {
 	return nil
 }
 
-// WrittenBy reports whether the row's last write has the ID writer. It returns false if
+// WrittenBy reports whether writer is the ID of the row's last write. It returns false if
 // writer is empty.
 func WrittenBy(row Row, writer string) bool { return writer != "" && row.head().Writer == writer }
 

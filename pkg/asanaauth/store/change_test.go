@@ -85,7 +85,8 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 		// A database with conditional writes returns only the rows whose condition
-		// failed. Refused must return a conflict without the other rows too.
+		// failed. The test passes only these rows to Refused, which must still return a
+		// conflict.
 		if again, _ := errors.AsType[*store.Conflict](store.Refused(test.changes, test.conflict)); again == nil {
 			t.Errorf("%s: Refused returned no conflict", test.name)
 		}

@@ -92,8 +92,8 @@ func emptyRow(pk, sk string) Row {
 	return nil
 }
 
-// codec copies the fields of a row to an item or from an item. The row's fields method
-// lists the fields once for both directions.
+// codec copies the fields of a row to an item, or from an item to a row. Each row type
+// has a method fields, which lists the fields once for both directions.
 type codec struct {
 	item    Item
 	writing bool
@@ -125,8 +125,8 @@ func (c *codec) text(name string, v *string)  { attribute(c, name, v, *v != "") 
 func (c *codec) number(name string, v *int64) { attribute(c, name, v, *v != 0) }
 func (c *codec) flag(name string, v *bool)    { attribute(c, name, v, *v) }
 
-// bytes copies a field of bytes. It clones the slice, because a row and its item must not
-// share memory.
+// bytes copies a field of type []byte. It clones the slice, because a row and its item
+// must not share memory.
 func (c *codec) bytes(name string, v *[]byte) {
 	b := bytes.Clone(*v)
 	attribute(c, name, &b, len(b) > 0)

@@ -8,7 +8,8 @@ import (
 
 // Hot holds the part of a connection that a refresh changes: tokens, status and lease.
 // The row format is 1. With tokens of the current length, the row is smaller than 1 KB,
-// so each write costs one write unit in DynamoDB. A refresh makes two writes.
+// so each write costs one write unit in DynamoDB. A refresh writes the row twice: to take
+// the lease, and to store the result.
 type Hot struct {
 	Head
 	Connection string // connection ID
@@ -18,14 +19,14 @@ type Hot struct {
 	ClientID   string // client ID of the app that the grant was issued to
 	Epoch      string // 64 random bits, chosen at the first consent and at each disconnect
 	Generation int64  // number of consents
-	Grant      int64  // changes whenever the tokens change
+	Grant      int64  // counter that increases whenever new tokens are stored
 	Status     string // an asanaauth.Status
 	Reason     string // why Status is broken, such as asanaauth.ReasonInvalidGrant
 
 	Lease          string    // random ID of the current refresh; empty if no refresh is running
 	LeaseEnd       time.Time // expiry of the lease, according to the clock of the lease holder
 	OutcomeUnknown bool      // whether the result of a token request is unknown
-	CoolUntil      time.Time // no request is sent to Asana before this time
+	CoolUntil      time.Time // end of the cool-down: no request is sent to Asana before this time
 
 	Access  secret.Sealed // access token
 	Refresh secret.Sealed // refresh token, or the long-lived token if Kind is not oauth
@@ -34,8 +35,8 @@ type Hot struct {
 
 	LastRefreshed time.Time
 	BrokenAt      time.Time
-	RefusedGrant  int64     // value of Grant whose access token Asana rejected with status 401
-	RefusedAt     time.Time // when a caller last reported such a rejection
+	RefusedGrant  int64     // value of Grant when Asana rejected the access token with status 401
+	RefusedAt     time.Time // when a caller last reported that Asana rejected the access token
 	End           time.Time // expiry of the row after the connection was disconnected
 }
 
@@ -75,7 +76,7 @@ func (r *Hot) fields(c *codec) {
 type Cold struct {
 	Head
 	Connection     string // connection ID
-	Generation     int64  // Hot.Generation of the same consent
+	Generation     int64  // number of consents; equals Generation of the hot row
 	ScopeRequested string // separated by spaces
 	ScopeGranted   string // separated by spaces; empty if Asana did not report it
 	ReaderOf       string // gids of the workspaces that the service account reads, separated by spaces

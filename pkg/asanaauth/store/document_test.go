@@ -59,8 +59,8 @@ func TestRowsAreDocumented(t *testing.T) {
 	}
 }
 
-// sealedAttributes returns the names of a row's sealed attributes. It clears each sealed
-// field and finds the attribute that is then missing from the encoded item.
+// sealedAttributes returns the names of a row's sealed attributes. It clears one sealed
+// field at a time, and finds the attribute that is then missing from the encoded item.
 func sealedAttributes(row store.Row) map[string]bool {
 	all := store.Encode(row)
 	sealed := map[string]bool{}

@@ -50,8 +50,8 @@ func (r *Link) fields(c *codec) {
 	c.ttl(r.Keep)
 }
 
-// SessionCode stores a code that a backend can redeem once to find out who is signed in
-// to a session. The row format is 1.
+// SessionCode stores the hash of a code that a backend can redeem once to find out who is
+// signed in to a session. The row format is 1.
 type SessionCode struct {
 	Head
 	Code       Hash   // hash of the whole code; the row's key
@@ -93,7 +93,8 @@ type Reader struct {
 func (r *Reader) Key() Key    { return ReaderKey(r.Workspace) }
 func (*Reader) format() int64 { return 1 }
 
-// ReaderKey returns the key of the reader for the workspace whose gid has this hash.
+// ReaderKey returns the key of the [Reader] row for the workspace whose gid has this
+// hash.
 func ReaderKey(workspace Hash) Key { return Key{"w#" + workspace.String(), "reader"} }
 
 func (r *Reader) fields(c *codec) {

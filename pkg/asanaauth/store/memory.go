@@ -9,7 +9,7 @@ import (
 )
 
 // Memory is a [Store] and a [Scanner] that keeps its rows in memory. The zero value is
-// empty and ready to use. It is safe for concurrent use.
+// empty and ready to use. A Memory is safe for concurrent use.
 type Memory struct {
 	mu    sync.RWMutex
 	items map[Key]Item
@@ -89,8 +89,8 @@ func (m *Memory) Scan(ctx context.Context, after string) ([]Row, string, error) 
 	return m.page(ctx, last, func(Key) bool { return true })
 }
 
-// memoryPage is the number of rows in a page. It is small so that tests fail if code
-// reads only the first page.
+// memoryPage is the maximum number of rows in a page. It is small so that tests fail if
+// code reads only the first page.
 const memoryPage = 100
 
 // page returns one page of the rows whose keys are greater than last and for which want

@@ -32,8 +32,8 @@ func ParseHash(text string) (Hash, error) {
 func HashText(text string) Hash { return sha256.Sum256([]byte(text)) }
 
 // HashOf returns the hash of a list of strings. In the hashed data, the length of each
-// string (eight bytes, big-endian) precedes the string. Therefore different lists never
-// have the same hashed data.
+// string (eight bytes, big-endian) precedes the string. Therefore the hashed data of two
+// different lists is never the same.
 func HashOf(parts ...string) Hash {
 	d := sha256.New()
 	for _, part := range parts {
@@ -55,7 +55,8 @@ const (
 )
 
 // nameEncoding is lower-case base32 without padding. IDs in this encoding need no
-// escaping in URLs and file names. A double click selects a whole ID.
+// escaping in URLs and file names. A double click selects a whole ID, because the ID
+// contains only letters, digits and an underscore.
 var nameEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // ConnectionID returns the ID of a connection. The ID consists of "con_", 16 characters

@@ -93,12 +93,13 @@ func TestHashOf(t *testing.T) {
 	if store.HashOf("ab", "c") == store.HashOf("a", "bc") || store.HashOf("a") == store.HashOf("a", "") {
 		t.Error("different lists of parts have the same hash")
 	}
-	// The hashed data is the length 1 in eight bytes, followed by "a".
+	// The hashed data is the length of "a" (the number 1 in eight bytes), followed by
+	// "a".
 	if got, want := store.HashOf("a").String(), "3b196fd4907bedf51c3090e9835f2f7cb61e7ee1b2299ea3b8fed9b4183a822a"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	// HashText must return the plain SHA-256 hash, because clients compute the same hash.
-	// The expected value is the first test vector in FIPS 180.
+	// HashText must return the plain SHA-256 hash, because clients compute this hash
+	// themselves. The expected value is the first test vector in FIPS 180.
 	const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 	if got := store.HashText("abc").String(); got != abc {
 		t.Errorf("got %s, want %s", got, abc)

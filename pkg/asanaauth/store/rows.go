@@ -7,9 +7,10 @@ import (
 )
 
 // Each kind of row has its own partition key prefix. IAM policies use these prefixes to
-// limit each function to the rows that it needs (condition key dynamodb:LeadingKeys). The
-// prefixes are a# for attempts, s# for sessions, c# for connections, u# for user
-// pointers, k# for the keyring, l# for links, x# for session codes and w# for readers.
+// limit each Lambda function to the rows that it needs (condition key
+// dynamodb:LeadingKeys). The prefixes are a# for attempts, s# for sessions, c# for
+// connections, u# for user pointers, k# for the keyring, l# for links, x# for session
+// codes and w# for readers.
 
 // Attempt stores one authorization request from the redirect to Asana until the callback.
 // The row format is 1.
@@ -17,9 +18,9 @@ type Attempt struct {
 	Head
 	State       Hash   // hash of the state parameter; the row's key
 	Browser     Hash   // hash of the secret in the browser's cookie
-	Salt        []byte // used with the browser secret to derive the PKCE verifier and the nonce
+	Salt        []byte // random; the PKCE verifier and the nonce are derived from it and the browser's secret
 	ReturnURL   string // URL to which the callback redirects
-	AppState    string // returned to ReturnURL unchanged
+	AppState    string // value from the app, which the callback passes to ReturnURL unchanged
 	Scopes      string // requested scopes, separated by spaces
 	RedirectURI string // redirect_uri that was sent to Asana
 	Link        Hash   // hash of the link's token; zero if no link was used
@@ -57,7 +58,7 @@ type Session struct {
 	Epoch      string // Hot.Epoch of the connection when the session began
 	Start, End time.Time
 	IdleTTL    time.Duration
-	IdleEnd    time.Time     // idle timeout: the session ends at this time unless it is used
+	IdleEnd    time.Time     // the session expires at this time if it is not used before
 	Proof      secret.Sealed // sealed; its associated data contains the fields above
 }
 

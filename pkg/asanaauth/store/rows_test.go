@@ -20,7 +20,8 @@ import (
 )
 
 // newRows makes TestGoldenRows write golden files that do not exist yet. The test never
-// overwrites a golden file, because deployed tables contain rows in the same form.
+// overwrites a golden file, because deployed tables contain rows that are encoded like
+// the golden files.
 var newRows = flag.Bool("new-rows", false, "write missing golden rows")
 
 // samples returns a row of each kind with every field set. The map key is the name of the
@@ -87,7 +88,7 @@ func olderRows() map[string]store.Row {
 	}
 }
 
-// sealed returns size bytes that replace a real ciphertext.
+// sealed returns size bytes that stand for a ciphertext.
 func sealed(size int) secret.Sealed { return bytes.Repeat([]byte{0x01, 0xff, 0x00}, size)[:size] }
 
 func TestGoldenRows(t *testing.T) {
@@ -142,8 +143,8 @@ func indented(t *testing.T, row store.Row) []byte {
 }
 
 // TestEveryFieldIsKept sets each field of each row to a different value, encodes the row
-// and decodes it. The decoded row differs if a fields method omits a field, or if it uses
-// the same attribute name for two fields.
+// and decodes it. The decoded row differs if the row's method fields omits a field, or if
+// it uses the same attribute name for two fields.
 func TestEveryFieldIsKept(t *testing.T) {
 	for name, row := range samples() {
 		v := reflect.ValueOf(row).Elem()
@@ -190,8 +191,8 @@ func setField(t *testing.T, field reflect.Value, i int) {
 	}
 }
 
-// setConnection sets a valid connection ID in hot and cold rows, because their keys
-// depend on the ID.
+// setConnection sets the connection ID of a hot or cold row to a valid ID, because the
+// row's key depends on the ID.
 func setConnection(row store.Row) {
 	id := store.ConnectionID(store.HashOf("another owner"), "1", "oauth")
 	switch r := row.(type) {

@@ -1,7 +1,7 @@
 // Package store defines the rows that this module keeps in a database. The [Store]
 // interface reads and writes these rows. A write replaces whole rows. It succeeds only if
-// no row has changed since the caller read the row. The package does not implement
-// leases, expiry or OAuth, because its callers do.
+// none of the rows has changed since the caller read it. The package does not implement
+// leases, expiry or OAuth. Its callers implement them.
 //
 // This module has three stores. [Memory] keeps rows in memory. Package bolt keeps rows in
 // one file. Package dynamo keeps rows in one DynamoDB table. The file ROWS.md in this
@@ -21,14 +21,15 @@
 //
 //   - If your store can block other writers during a transaction, begin a transaction and
 //     read the rows with the keys from [Keys]. Pass these rows to [Judge]. Apply the
-//     changes only if Judge returns true.
-//   - If your database supports conditional writes, call [Validate]. Send the changes
-//     with their conditions. If a condition fails, pass the stored rows to [Refused] and
+//     changes only if Judge returns true. Otherwise, return the error from Judge. - If
+//     your database supports conditional writes, call [Validate]. Send the changes with
+//     their conditions. If a condition fails, pass the stored rows to [Refused] and
 //     return its result.
 //
-// List must parse its cursor with [ParseListCursor], and Scan with [ParseCursor]. To make
-// the next cursor, pass the last key of the page to [After]. If the database fails and a
-// retry may succeed, return an error that wraps [ErrUnavailable].
+// List must parse its cursor with [ParseListCursor], and Scan with [ParseCursor]. If
+// there are more rows after a page, pass the key of the page's last row to [After] and
+// return the result as the next cursor. If the database fails and a retry may succeed,
+// return an error that wraps [ErrUnavailable].
 //
 // Test your store with package storetest, which contains the tests that every store must
 // pass:
@@ -86,13 +87,13 @@ type Rows map[Key]Row
 
 // Store reads and writes rows. Implementations are safe for concurrent use. They are also
 // strongly consistent: Read, List and Scan return the effects of every Write that has
-// returned. A store does not retry a refused write. It ignores leases, and it returns
-// expired rows like any other rows.
+// returned. A store does not retry a write whose condition failed. It ignores leases, and
+// it returns expired rows like any other rows.
 //
-// An error is a [*Conflict] or the context's error, or it wraps [ErrUnavailable],
+// The errors are [*Conflict], the context's error, and errors that wrap [ErrUnavailable],
 // [ErrFormat] or [ErrCursor]. If the context ends while the store accesses the database,
-// the error wraps both ErrUnavailable and the context's error. Any other error is
-// permanent, so a retry would fail too. Errors never contain data from a row.
+// the error wraps both ErrUnavailable and the context's error. If a store returns any
+// other error, a retry would fail too. Errors never contain data from a row.
 type Store interface {
 	// Read returns the rows with the given keys. The result has no entry for a missing
 	// row. The rows are not a snapshot: a concurrent Write may be visible in one row but
@@ -102,12 +103,11 @@ type Store interface {
 	Read(ctx context.Context, keys ...Key) (Rows, error)
 
 	// Write applies either all changes or none. It returns a [*Conflict] if a stored row
-	// does not have the revision in [Change.Replaces]. Write recognizes that it is a
-	// repetition of an earlier write if at least one row from that write has not changed
-	// since. In this case, it returns nil and changes nothing. If Write returns
-	// ErrUnavailable, the changes may or may not have been applied. Write returns
-	// ErrFormat if [Validate] rejects the changes. It returns nil if there are no
-	// changes.
+	// does not have the revision in [Change.Replaces]. If the same changes have already
+	// been applied, and at least one of the rows that they stored has not changed since,
+	// Write returns nil and changes nothing. If Write returns ErrUnavailable, the changes
+	// may or may not have been applied. Write returns ErrFormat if [Validate] rejects the
+	// changes. It returns nil if there are no changes.
 	Write(ctx context.Context, changes ...Change) error
 
 	// List returns one page of the rows in the partition pk, sorted by sort key. For the

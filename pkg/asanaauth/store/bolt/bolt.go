@@ -1,7 +1,7 @@
 // Package bolt stores rows in one file, which is a bbolt database. The command "asanaauth
 // local" uses this package. [Open] opens the file and returns a [Store]. Only one process
-// can open the file at a time. Only the owner of the file can read it. When Write
-// returns, the rows are on disk.
+// can open the file at a time. Only the operating system user who owns the file can read
+// it. When Write returns, the rows are on disk.
 //
 // All rows are in the same bucket. The bbolt key of a row is its partition key, a zero
 // byte and its sort key. The value is the result of [store.EncodeJSON].
@@ -21,9 +21,9 @@ import (
 // safe for concurrent use.
 type Store struct {
 	db *bbolt.DB
-	// writing is a semaphore that only one writer can hold. A writer that waits for the
-	// semaphore stops waiting when its context ends. A writer that waits for bbolt's own
-	// lock cannot do this.
+	// writing is a semaphore that only one writer can hold. A writer stops waiting for
+	// the semaphore when its context ends. It could not stop waiting for bbolt's own
+	// lock.
 	writing chan struct{}
 }
 
@@ -66,8 +66,8 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	return failure(err)
 }
 
-// errRollback makes bbolt roll back a transaction. The function write returns it if the
-// changes must not be applied.
+// errRollback makes bbolt roll back a transaction. The function write returns errRollback
+// if the changes must not be applied.
 var errRollback = errors.New("store/bolt: no changes")
 
 // write applies the changes. If the changes must not be applied, write returns
@@ -116,9 +116,9 @@ func storedRows(rows *bbolt.Bucket, keys []store.Key) (store.Rows, error) {
 	return out, nil
 }
 
-// failure returns an ErrFormat unchanged. Any other error becomes an ErrUnavailable,
-// because its cause is the file. For example, the file may be closed, or the disk may be
-// full.
+// failure returns an ErrFormat unchanged. Any other error comes from the file, for
+// example because the file is closed or the disk is full. failure converts such an error
+// to an ErrUnavailable.
 func failure(err error) error {
 	if err == nil || errors.Is(err, store.ErrFormat) {
 		return err

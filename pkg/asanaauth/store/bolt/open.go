@@ -18,13 +18,14 @@ import (
 var (
 	// ErrInUse means that another process has opened the file.
 	ErrInUse = errors.New("store/bolt: the file is in use")
-	// ErrDamaged means that the file is incomplete, damaged, or was not written by
-	// this package. Open does not change such a file.
+	// ErrDamaged means that the file is incomplete or damaged, or that this package did
+	// not write it. Open does not change such a file.
 	ErrDamaged = errors.New("store/bolt: file is damaged or not a store")
 )
 
 const (
-	// private is the mode of the file. Only the owner of the file can read and write it.
+	// private is the mode of the file: only the operating system user who owns the file
+	// can read and write it.
 	private fs.FileMode = 0o600
 	// lockTime is how long Open waits for the lock on the file. Another process that
 	// holds the lock may be about to exit.
@@ -76,7 +77,7 @@ func prepare(path string) error {
 
 // inspect checks that the file is complete. It opens the file read-only, so that bbolt
 // reads only the first pages. These pages contain the size of the database. If the file
-// is not shorter than this size, inspect reads the other pages.
+// is at least as long as this size, inspect reads the other pages.
 func inspect(path string) error {
 	db, err := open(path, true)
 	if err != nil {
@@ -130,8 +131,8 @@ func create(path string) error {
 }
 
 // publish links the new file to path. If path already exists, publish does nothing. If
-// the file system does not support hard links, publish renames the file instead. In this
-// case, two processes that start at the same moment may replace each other's file.
+// the file system does not support hard links, publish renames the file instead. Then, if
+// two processes start at the same moment, one of them may replace the other's file.
 func publish(newFile, path string) error {
 	err := os.Link(newFile, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
@@ -140,7 +141,7 @@ func publish(newFile, path string) error {
 	return os.Rename(newFile, path)
 }
 
-// initialize writes the buckets and the format to an empty file.
+// initialize writes the bbolt buckets and the format to an empty file.
 func initialize(path string) error {
 	db, err := open(path, false)
 	if err != nil {

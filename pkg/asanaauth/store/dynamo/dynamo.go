@@ -5,8 +5,8 @@
 // TransactWriteItems request.
 //
 // Use a table in a single region. In a global table, DynamoDB does not check conditions
-// across regions, and the last write replaces all others. As a result, functions in two
-// regions could hold the lease for the same connection.
+// across regions, and the last write replaces all others. As a result, processes in two
+// regions could hold the lease for the same connection at the same time.
 //
 // The package does not create the table.
 package dynamo
@@ -68,11 +68,13 @@ func New(c Config) (*Store, error) {
 }
 
 const (
-	// tries is the maximum number of consecutive requests if DynamoDB leaves keys
-	// unprocessed or refuses a write because of another transaction.
+	// tries is the maximum number of consecutive requests without progress. A request
+	// makes no progress if DynamoDB processes none of its keys, or refuses its write
+	// because of a conflict with another transaction.
 	tries = 5
 	// firstWait is the maximum wait before the second request. The maximum doubles with
-	// each further request. All waits together take at most 0.6 seconds.
+	// each further request. The four waits take at most 40 + 80 + 160 + 320 = 600
+	// milliseconds.
 	firstWait = 40 * time.Millisecond
 )
 
@@ -83,8 +85,8 @@ func (s *Store) waitForRetry(ctx context.Context, try int) bool {
 	return try < tries && s.wait(ctx, firstWait<<(try-1)) == nil
 }
 
-// wait sleeps for a random time of at most longest, or until the context ends. The time
-// is random so that two conflicting transactions do not retry at the same moment.
+// wait sleeps for a random time, which is at most longest, or until the context ends. The
+// time is random so that two conflicting transactions do not retry at the same moment.
 func wait(ctx context.Context, longest time.Duration) error {
 	timer := time.NewTimer(rand.N(longest) + 1)
 	defer timer.Stop()

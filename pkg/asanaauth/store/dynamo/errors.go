@@ -15,8 +15,8 @@ import (
 
 // isTransient reports whether a retry may succeed after an error with this code. The
 // codes below mean throttling, a timeout, a conflict with another transaction, or expired
-// credentials that will be replaced. The list does not contain codes of errors with
-// status 5xx or 429, because isTransientStatus detects those errors.
+// credentials that will be replaced. They do not include codes that DynamoDB sends with
+// status 5xx or 429, because isTransientStatus detects those responses.
 // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)
 func isTransient(code string) bool {
 	switch code {
@@ -78,8 +78,8 @@ func transportFailure(ctx context.Context, op string, err error) error {
 		return unavailable(ctx, op, errors.New("timed out"))
 	}
 	if sending, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
-		// The text of this error describes the connection. It contains no part of the
-		// request.
+		// The text of this error describes the network connection. It contains no part of
+		// the request.
 		return unavailable(ctx, op, errors.New(sending.Error()))
 	}
 	if _, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {

@@ -42,7 +42,7 @@ func checkNoMessage(t *testing.T, err error) {
 }
 
 // calls returns functions that call a store. The map key is the DynamoDB operation that
-// the store must use.
+// the store must use for this call.
 func calls() map[string]func(context.Context, *dynamo.Store) error {
 	return map[string]func(context.Context, *dynamo.Store) error{
 		"BatchGetItem":       reading(hot().Key()),
@@ -156,8 +156,8 @@ func silentServer(t *testing.T) string {
 	return server.URL
 }
 
-// waitForDisconnect waits until the client disconnects. It reads the whole body first, because
-// net/http detects a disconnected client only after that.
+// waitForDisconnect waits until the client disconnects. It reads the whole request body
+// first, because net/http detects a disconnected client only after that.
 func waitForDisconnect(r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()

@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// lossyProxy forwards requests to a server. If lose returns true, the proxy discards the
-// response and closes the connection. The argument nth is the number of requests so far,
-// including this one.
+// lossyProxy forwards requests to a server. For each request, it calls lose with the
+// DynamoDB operation and the number of requests so far, including this one. If lose
+// returns true, the proxy discards the response and closes the TCP connection.
 type lossyProxy struct {
 	to   string
 	mu   sync.Mutex
@@ -59,8 +59,8 @@ func (p *lossyProxy) pass(r *http.Request) (status int, response []byte, err err
 	return resp.StatusCode, response, err
 }
 
-// TestLostResponses checks that a retry succeeds if the server applied a write but its
-// response was lost.
+// TestLostResponses checks that a retry of a write succeeds if the server has applied the
+// write, but the response was lost.
 func TestLostResponses(t *testing.T) {
 	at := endpoint(t)
 	client := newClient(t, at)
@@ -72,7 +72,8 @@ func TestLostResponses(t *testing.T) {
 			defer listening.Close()
 			s := newStore(t, newClient(t, listening.URL), name)
 			write := repeatableWrite(t, newStore(t, client, name), op)
-			// The SDK sends the request three times and receives no response.
+			// The SDK sends the request three times, and the proxy discards all three
+			// responses.
 			if err := write(s); !errors.Is(err, store.ErrUnavailable) {
 				t.Fatalf("without a response: got %v, want ErrUnavailable", err)
 			}
@@ -99,7 +100,7 @@ func TestLostResponses(t *testing.T) {
 }
 
 // repeatableWrite prepares the table for a write with the operation op. It returns a
-// function that makes this write. Each call makes the same write.
+// function that makes this write. Each call of the function makes the same write.
 func repeatableWrite(t *testing.T, s *dynamo.Store, op string) func(store.Store) error {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())

@@ -16,7 +16,7 @@ import (
 // batch is the maximum number of keys in one BatchGetItem request.
 const batch = 100
 
-// Read implements [store.Store] with one BatchGetItem request for each 100 keys.
+// Read implements [store.Store]. Each BatchGetItem request contains up to 100 keys.
 func (s *Store) Read(ctx context.Context, keys ...store.Key) (store.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -44,8 +44,8 @@ func distinct(keys []store.Key) []store.Key {
 }
 
 // read adds the rows with the given keys to rows. If DynamoDB leaves keys unprocessed,
-// read requests these keys again. It returns an error after several consecutive requests
-// in which DynamoDB processed no key.
+// read requests these keys again. If DynamoDB processes no key in several consecutive
+// requests, read returns an error.
 func (s *Store) read(ctx context.Context, keys []store.Key, rows store.Rows) error {
 	for try := 1; ; try++ {
 		out, err := s.client.BatchGetItem(ctx, s.batchGet(keys))
@@ -78,8 +78,8 @@ func (s *Store) batchGet(keys []store.Key) *dynamodb.BatchGetItemInput {
 }
 
 // unprocessed returns the keys that must be requested again. Normally, these are the
-// UnprocessedKeys in the response. If the response does not contain the table, or if it
-// contains a key that was not requested, unprocessed returns all keys.
+// UnprocessedKeys in the response. If the response has no entry for the table, or if
+// UnprocessedKeys contains a key that was not requested, unprocessed returns all keys.
 func (s *Store) unprocessed(keys []store.Key, out *dynamodb.BatchGetItemOutput) []store.Key {
 	if _, ok := out.Responses[s.table]; !ok {
 		return keys

@@ -150,8 +150,8 @@ func TestUnprocessedKeysThatWereNotRequested(t *testing.T) {
 	}
 }
 
-// TestNoResultForKey tests responses without a result for the requested key. Read must
-// return an error and must not treat the row as missing.
+// TestNoResultForKey tests responses that do not show whether the requested row exists.
+// Read must return an error and must not treat the row as missing.
 func TestNoResultForKey(t *testing.T) {
 	h := hot()
 	for name, body := range map[string]string{

@@ -20,11 +20,11 @@ const (
 
 // writeAll applies several changes in one transaction.
 //
-// The SDK generates a ClientRequestToken for each call of TransactWriteItems. It sends
-// the same token with all attempts of this call. The token does not depend on the writer
-// ID, because the store recognizes a repeated Write by the writer ID in the rows. With a
-// token that depends on the writer ID, a repeated Write could even fail: DynamoDB rejects
-// a known token if the request differs, and the order of the attributes can differ.
+// The SDK generates a ClientRequestToken for each call of TransactWriteItems. If the SDK
+// retries the call, it sends the same token again. writeAll does not derive the token
+// from the writer ID, because a repeated Write could then fail: DynamoDB rejects a known
+// token if the request differs, and the order of the attributes can differ. Without such
+// a token, the store still recognizes a repeated Write by the writer ID in the rows.
 func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 	in, err := s.transaction(changes)
 	if err != nil {
@@ -80,8 +80,8 @@ func (s *Store) transaction(changes []store.Change) (*dynamodb.TransactWriteItem
 
 // decisiveCode returns the reason code that determines what writeAll does next. It
 // returns reasonCondition only if no reason has another code. If there is another code,
-// DynamoDB may not have returned all rows. One of the missing rows could show that this
-// write was applied before.
+// DynamoDB may not have returned all rows, and one of the missing rows could show that
+// this write has already been applied.
 func decisiveCode(reasons []types.CancellationReason) string {
 	code := reasonNone
 	for _, reason := range reasons {

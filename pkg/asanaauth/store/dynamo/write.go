@@ -46,7 +46,7 @@ func condition(c store.Change) (expression *string, with values) {
 }
 
 // returnStored makes DynamoDB return the stored row if a condition fails. A separate read
-// request could return a newer row.
+// request could return a row that was written after the condition failed.
 const returnStored = types.ReturnValuesOnConditionCheckFailureAllOld
 
 func (s *Store) writeOne(ctx context.Context, c store.Change) error {

@@ -82,8 +82,8 @@ func TestSingleWriteThatMeetsATransaction(t *testing.T) {
 	}
 }
 
-// TestNewTransactionNewToken checks that each transaction has its own token. DynamoDB
-// does not apply a transaction if it already knows the token.
+// TestNewTransactionNewToken checks that each request for a transaction has its own
+// token. DynamoDB does not apply a transaction whose token it already knows.
 func TestNewTransactionNewToken(t *testing.T) {
 	s, server, _ := newCanned(t, canceled(reason("TransactionConflict"), reason("None")), ok(`{}`))
 	for range 2 {

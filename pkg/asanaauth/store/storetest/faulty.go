@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Op describes one call of a method of a store.
+// Op describes one call of a store's method.
 type Op struct {
 	// Name is "read", "write", "list" or "scan".
 	Name string
@@ -20,7 +20,8 @@ type Op struct {
 }
 
 // Faulty is a [store.Store] and a [store.Scanner] that records all calls. A call fails if
-// Hook returns an error. Faulty is safe for concurrent use if Store and Hook are.
+// Hook returns an error. A Faulty is safe for concurrent use if its Store and its Hook
+// are.
 type Faulty struct {
 	// Store is the wrapped store. It must implement [store.Scanner] if Scan is called.
 	Store store.Store

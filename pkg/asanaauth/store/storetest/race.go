@@ -15,7 +15,7 @@ const (
 )
 
 // race makes all writers replace the same row at once. In each round, exactly one writer
-// must succeed. The next round replaces the row that this writer stored.
+// must succeed. The next round replaces the row that the successful writer stored.
 func race(t *testing.T, s store.Store) {
 	for round := range int64(rounds) {
 		outcomes := runWriters(func(writer string) error {
@@ -35,8 +35,8 @@ func race(t *testing.T, s store.Store) {
 }
 
 // raceTransactions is like race, but each writer replaces two rows in one write. A writer
-// that does not succeed may also get ErrUnavailable, because DynamoDB cancels a
-// transaction that conflicts with another transaction.
+// that does not succeed may get ErrUnavailable instead of a Conflict, because DynamoDB
+// cancels a transaction that conflicts with another transaction.
 func raceTransactions(t *testing.T, s store.Store) {
 	for round := range int64(rounds) {
 		both := func(writer string) (*store.Hot, *store.Cold, []store.Change) {
@@ -52,8 +52,8 @@ func raceTransactions(t *testing.T, s store.Store) {
 	}
 }
 
-// runWriters starts all writers at once. It returns the error of each writer by the name of
-// the writer.
+// runWriters starts all writers at once. It returns a map from the writer's name to the
+// error that the writer got.
 func runWriters(write func(writer string) error) map[string]error {
 	outcomes := make([]error, writers)
 	start := make(chan struct{})

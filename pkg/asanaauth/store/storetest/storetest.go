@@ -58,8 +58,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-// pastTime returns a time in the past. All rows with an expiry in these tests have
-// expired, because a store must return expired rows too.
+// pastTime returns a time in the past. All expiry times in these tests are in the past,
+// because a store must return expired rows too.
 func pastTime() time.Time { return time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC) }
 
 func connection(owner string, n int) string {
@@ -181,8 +181,8 @@ func checkConflict(t *testing.T, s store.Store, changes []store.Change, want ...
 	}
 }
 
-// quickDiff is like cmp.Diff, but it is faster if want and got are equal. cmp.Diff is
-// slow for large rows.
+// quickDiff is like cmp.Diff, but it does not call cmp.Diff if want and got are equal,
+// because cmp.Diff is slow for large rows.
 func quickDiff(want, got any) string {
 	if reflect.DeepEqual(want, got) {
 		return ""

@@ -85,8 +85,9 @@ func allOrNone(t *testing.T, s store.Store) {
 }
 
 // manyChanges makes 100 changes in one write, which is the maximum in a DynamoDB
-// transaction. Package membership needs large writes. For example, it makes 81 changes to
-// move a service account to 40 other workspaces.
+// transaction. Package membership needs large writes. For example, to make a service
+// account the reader of 40 other workspaces, it makes 81 changes: it deletes 40 pointer
+// rows, creates 40 others, and replaces the service account's cold row.
 func manyChanges(t *testing.T, s store.Store) {
 	var puts, exchange []store.Change
 	var keys []store.Key
@@ -120,16 +121,17 @@ func sameWrite(t *testing.T, s store.Store) {
 
 	// Another writer replaced the row, so the store cannot recognize the repeated write.
 	checkConflict(t, s, []store.Change{store.Put(tokens(1), store.Absent, "first")}, second)
-	// A write with the same writer ID but another revision is a different write.
+	// The store must not treat a write as repeated if it has the same writer ID but
+	// another revision.
 	checkConflict(t, s, []store.Change{store.Put(tokens(3), second.Rev+1, "second")}, second)
-	// The store never recognizes a repeated write without a writer ID.
+	// Without a writer ID, the store cannot recognize a repeated write.
 	anonymous := keyring()
 	write(t, s, store.Put(anonymous, store.Absent, ""))
 	checkConflict(t, s, []store.Change{store.Put(keyring(), store.Absent, "")}, anonymous)
 }
 
-// transaction returns three changes. For the same writer, it returns the same changes
-// each time.
+// transaction returns three changes, and the two rows that they store. For the same
+// writer, it returns the same changes each time.
 func transaction(writer string) (*store.Hot, *store.Cold, []store.Change) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	return h, c, []store.Change{
@@ -171,8 +173,8 @@ func sameTransactionOverwritten(t *testing.T, s store.Store) {
 }
 
 // sameDeletes repeats a transaction that only deletes rows. Such a transaction has no
-// writer ID, so the store must not treat it as already applied. The second transaction
-// must delete the rows that were written after the first.
+// writer ID, so the store must not treat it as already applied. The test writes the rows
+// again before the second transaction, which must delete them too.
 func sameDeletes(t *testing.T, s store.Store) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	for range 2 {

@@ -29,8 +29,8 @@ type Store struct {
 	rows []change // sorted by key
 }
 
-// change is the change of one row. Each line of the file contains the changes of one
-// Write.
+// change is a [store.Change] as it is stored in the file. Each line of the file contains
+// the changes of one Write.
 type change struct {
 	Key store.Key
 	Row json.RawMessage `json:",omitempty"` // empty if the row is deleted
@@ -74,8 +74,8 @@ func (s *Store) apply(line []byte, changes []change) {
 	}
 }
 
-// find returns the index of the row with this key. If found is false, i is the index at
-// which to insert the row.
+// find returns the index in s.rows of the row with this key. If found is false, i is the
+// index at which to insert the row.
 func (s *Store) find(key store.Key) (i int, found bool) {
 	return slices.BinarySearchFunc(s.rows, key, func(c change, key store.Key) int {
 		return cmp.Or(strings.Compare(c.Key.PK, key.PK), strings.Compare(c.Key.SK, key.SK))
@@ -160,8 +160,8 @@ func (s *Store) Scan(ctx context.Context, cursor string) ([]store.Row, string, e
 
 const pageRows = 50
 
-// page returns one page of the rows whose keys are greater than last. The last page ends
-// before the first key for which wanted returns false.
+// page returns one page of the rows whose keys are greater than last. The list ends
+// before the first row for whose key wanted returns false.
 func (s *Store) page(ctx context.Context, last store.Key, wanted func(store.Key) bool) (page []store.Row, next string, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
