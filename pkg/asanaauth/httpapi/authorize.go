@@ -51,8 +51,8 @@ func (s base) authorize(w http.ResponseWriter, r *http.Request, a *login.Authori
 }
 
 // authorizeRequest parses the query of GET /authorize. It returns an error if a parameter
-// has an empty value. If an empty link counted as absent, the request would start a
-// sign-in without a link.
+// has an empty value. Otherwise, a request with an empty "link" would start an ordinary
+// sign-in.
 func authorizeRequest(query string) (login.AuthorizeRequest, error) {
 	names := []string{"link", "return_to", "app_state"}
 	p, err := parseParams(query, names...)
@@ -68,8 +68,8 @@ func authorizeRequest(query string) (login.AuthorizeRequest, error) {
 	return login.AuthorizeRequest{ReturnTo: p["return_to"], AppState: p["app_state"], Link: p["link"]}, nil
 }
 
-// seeOther responds with status 303. The Location header contains the URL to. The
-// response has no body, because a body would repeat the URL and its secrets.
+// seeOther redirects the browser to a URL with status 303. The response has no body,
+// because a body would repeat the URL and its secrets.
 func seeOther(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)

@@ -31,8 +31,8 @@ func (b Backend) check() error {
 		missing(b.ConnectCodes == nil, "ConnectCodes"), missing(b.SessionCodes == nil, "SessionCodes"))
 }
 
-// missing returns an error that contains name if isMissing is true. Otherwise it returns
-// nil.
+// missing returns nil if isMissing is false. Otherwise it returns an error that names the
+// missing field.
 func missing(isMissing bool, name string) error {
 	if isMissing {
 		return fmt.Errorf("httpapi: %s is missing", name)
@@ -48,14 +48,14 @@ type backend struct {
 	identity func(*http.Request) (string, bool)
 }
 
-// backendCall is one request to a backend route.
+// backendCall contains what a backend route needs to serve one request.
 type backendCall struct {
 	*backend
 	id string // the id of the connection in the path
 }
 
-// backendRoute is the pattern of a path, and the methods of the path in the order of the
-// Allow header.
+// backendRoute is a path pattern and the methods that the route accepts. The Allow header
+// lists the methods in the same order.
 type backendRoute struct {
 	pattern string // {id} matches the id of a connection
 	methods []backendMethod
@@ -68,10 +68,10 @@ type backendMethod struct {
 
 // NewBackend returns the handler of /links and of every path below /connections. These
 // routes are for the app's backend. API Gateway's IAM authorizer authenticates their
-// callers, and Config.Identity returns the caller's identity. A request without an
-// identity gets 401 before any other check. The responses have no CORS headers, because
-// the routes are not for browsers. If fields of Backend are missing, NewBackend returns
-// an error that names all of them.
+// callers, and Config.Identity returns the caller's identity. If a request has no
+// identity, the handler responds with 401 before it checks anything else. The responses
+// have no CORS headers, because the routes are not for browsers. NewBackend returns an
+// error that names every missing field of parts.
 func NewBackend(c Config, parts Backend) (http.Handler, error) {
 	if err := parts.check(); err != nil {
 		return nil, err
@@ -84,9 +84,9 @@ func NewBackend(c Config, parts Backend) (http.Handler, error) {
 	}
 	noRoute := b.handler(backendRoute{pattern: "none"})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// IAM policies apply to the path as the client sent it. The decoded path could
-		// match a route that a policy denies. Therefore a path with escapes matches no
-		// route.
+		// A path with escapes matches no route. Otherwise a client could escape a
+		// character to reach a route that an IAM policy denies, because IAM does not
+		// decode the path.
 		for i, route := range routes {
 			if _, ok := route.match(r.URL.Path); ok && r.URL.EscapedPath() == r.URL.Path {
 				handlers[i].ServeHTTP(w, r)
@@ -178,7 +178,7 @@ func (b backendCall) content(r *http.Request) ([]byte, error) {
 	return content, nil
 }
 
-// body parses the JSON object in the body of a request. known has the names of the
+// body parses the JSON object in the body of a request. known lists the names of the
 // accepted members.
 func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 	content, err := b.content(r)
@@ -189,8 +189,8 @@ func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 }
 
 // params parses the query. It returns InvalidRequest for an empty value and for a name
-// that is not in known. If it ignored a misspelt name of the parameter owner, the request
-// would apply to connections of any owner.
+// that is not in known. If a misspelled "owner" were ignored, the owner of the connection
+// would not be checked.
 func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	p, err := parseParams(r.URL.RawQuery, known...)
 	if err != nil {
@@ -202,8 +202,8 @@ func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	return p, p.checkLengths(known)
 }
 
-// open opens the connection whose id is in the path. If the query has an owner, the
-// connection must belong to that owner.
+// open opens the connection whose id is in the path. If the query names an owner and the
+// connection belongs to another owner, open returns NotFound.
 func (b backendCall) open(r *http.Request, p params) (*connection.Connection, error) {
 	conn, err := b.Connections.Open(r.Context(), connection.Ref{ID: b.id, Owner: p["owner"]})
 	if err != nil {

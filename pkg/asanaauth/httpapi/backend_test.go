@@ -12,8 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBackendNeedsIdentity checks that every request without an identity gets 401. This
-// also applies to paths without a route and to requests whose headers claim an identity.
+// TestBackendNeedsIdentity checks that every request without an identity gets 401, even
+// if the path has no route or the headers claim an identity.
 func TestBackendNeedsIdentity(t *testing.T) {
 	t.Parallel()
 	none := map[string]func(*http.Request) (string, bool){
@@ -152,9 +152,9 @@ func TestOrderOfBackendChecks(t *testing.T) {
 	s.do(wrongAll).problem(404, "not-found")
 }
 
-// TestLinesOfBackendRoutes checks that log lines contain the pattern of the route and the
-// id of an existing connection. The path must not be logged, because it may contain a
-// secret.
+// TestLinesOfBackendRoutes checks that log lines contain the pattern of the route and, if
+// the connection exists, the connection's id. The lines must not contain the path,
+// because a path may contain a secret.
 func TestLinesOfBackendRoutes(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

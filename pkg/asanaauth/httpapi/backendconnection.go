@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 )
 
-// Connection is the JSON form of a connection. It always has all members. A member is
-// null if its value is unknown or does not apply. A Connection never contains a token.
+// Connection is the JSON form of a connection. Every member is always present. A member
+// is null if its value is unknown or does not apply. A Connection never contains a token.
 type Connection struct {
 	ID             string    `json:"id"`
 	Kind           string    `json:"kind"`
@@ -74,7 +74,7 @@ func timeOrNull(t time.Time) *string {
 }
 
 // connectionQuery parses a query that selects connections by owner or by Asana user. more
-// has the names of the other parameters that the route accepts.
+// lists the names of the other parameters that the route accepts.
 func (b backendCall) connectionQuery(r *http.Request, more ...string) (connection.Query, params, error) {
 	p, err := b.params(r, append([]string{"owner", "asana_user"}, more...)...)
 	return connection.Query{Owner: p["owner"], AsanaUser: p["asana_user"]}, p, err
@@ -88,8 +88,8 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	wanted := connection.Page{Cursor: p["cursor"]}
 	if text, ok := p["limit"]; ok {
-		// ParseUint rejects signs. The check for 0 is here because List accepts 0. List
-		// rejects a limit that is too large.
+		// ParseUint rejects signs. The limit 0 must be rejected here, because List would
+		// use its default limit. List itself rejects a limit that is too large.
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || n == 0 {
 			return invalid("limit must be a whole number from 1 to 100.")
@@ -110,8 +110,9 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 	}{data, textOrNull(next)})
 }
 
-// disconnectAll serves DELETE /connections. It rejects the parameters limit and cursor.
-// If it ignored them, it would disconnect more connections than the caller expects.
+// disconnectAll serves DELETE /connections. It rejects the parameters "limit" and
+// "cursor". If it ignored them, it would disconnect more connections than the caller
+// expects.
 func (b backendCall) disconnectAll(w http.ResponseWriter, r *http.Request) error {
 	query, _, err := b.connectionQuery(r)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // maxBody is the maximum size of a request body, in bytes.
 const maxBody = 64 << 10
 
-// hasType reports whether the body of r has the media type. It returns false for a
+// hasType reports whether the body of r has the given media type. It returns false for a
 // charset other than UTF-8, for any other media type parameter, and for a compressed
 // body.
 func hasType(r *http.Request, mediaType string) bool {
@@ -86,8 +86,8 @@ func parseObject(body []byte, known ...string) (members, error) {
 	return m, nil
 }
 
-// text returns the value of a member that must be a string. ok is false if the member is
-// absent.
+// text returns the value of a string member, or an error if the value is not a string. ok
+// is false if the member is absent.
 func (m members) text(name string) (value string, ok bool, err error) {
 	raw, ok := m[name]
 	if !ok {
@@ -100,8 +100,8 @@ func (m members) text(name string) (value string, ok bool, err error) {
 	return value, true, nil
 }
 
-// texts stores the values of members that must be strings in the variables of to. For an
-// absent member, it stores the empty string.
+// texts stores the values of string members in variables. The argument's keys are the
+// names of the members. If a member is absent, its variable is set to the empty string.
 func (m members) texts(to map[string]*string) error {
 	for _, name := range slices.Sorted(maps.Keys(to)) {
 		var err error

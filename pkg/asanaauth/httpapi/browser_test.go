@@ -92,8 +92,8 @@ func (a response) json() map[string]any {
 	return v
 }
 
-// problem checks that the response is a problem of the given status and kind. It returns
-// the members of the problem.
+// problem checks that the response is a problem with the given status and kind. It
+// returns the members of the problem.
 func (a response) problem(status int, kind string) map[string]any {
 	a.t.Helper()
 	a.want(status)
@@ -131,7 +131,7 @@ func (a response) page(status int) response {
 	return a
 }
 
-// location checks that the response is a 303, and returns its Location.
+// location checks that the status is 303, and returns the Location header.
 func (a response) location() string {
 	a.t.Helper()
 	return a.want(http.StatusSeeOther).header.Get("Location")
@@ -180,8 +180,8 @@ func (b *browser) begin(query string) string {
 	return b.do(get("/authorize" + query)).location()
 }
 
-// allow approves the consent screen as person. It returns the path and query of Asana's
-// redirect to /callback.
+// allow approves the consent screen as the given person. It returns the path and query of
+// Asana's redirect to /callback.
 func (b *browser) allow(consent, person string) string {
 	b.t.Helper()
 	back, err := b.asana.Authorize(context.Background(), consent, person)

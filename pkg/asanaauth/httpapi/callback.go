@@ -98,10 +98,10 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 	return cb.finishAttempt(w, r, p)
 }
 
-// finishAttempt completes the attempt to which the parameter state belongs, and deletes
-// the attempt's cookie. If an error occurs before the attempt is marked as used, it keeps
-// the cookie, unless the attempt has expired. With the cookie, a reload of the page can
-// still complete the attempt.
+// finishAttempt completes the attempt that the parameter "state" identifies, and deletes
+// the attempt's cookie. If the receiver returns an error other than LoginExpired before
+// it marks the attempt as used, the cookie stays, so that a reload of the page can still
+// complete the attempt.
 func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p params) error {
 	attempt := login.AttemptName(p["state"])
 	browser := cb.cookies.readAttempt(r, attempt)
@@ -153,7 +153,7 @@ func (cb *callback) redirect(w http.ResponseWriter, r *http.Request, done login.
 	seeOther(w, withOutcome(done.ReturnURL, outcome))
 }
 
-// redirectKind returns the value of the parameter asana_error for err.
+// redirectKind returns the value of the parameter "asana_error" for err.
 func redirectKind(err error) asanaauth.ErrorKind {
 	switch kind := asanaauth.KindOf(err); kind {
 	case asanaauth.AccessDenied, asanaauth.LoginExpired, asanaauth.LinkExpired, asanaauth.WrongAccount,
@@ -164,9 +164,9 @@ func redirectKind(err error) asanaauth.ErrorKind {
 }
 
 // withOutcome adds parameters to the query of a return URL. It does not change the
-// existing query or fragment. If the URL has no fragment, withOutcome adds an empty one.
-// Without it, the browser would add the fragment of Asana's redirect to the return URL
-// (RFC 9110 section 10.2.2).
+// existing query or fragment. If the return URL has no fragment, withOutcome adds an
+// empty fragment. Otherwise the browser would add the fragment of Asana's redirect to the
+// return URL (RFC 9110 section 10.2.2).
 func withOutcome(to string, outcome url.Values) string {
 	before, fragment, _ := strings.Cut(to, "#")
 	divider := "?"

@@ -60,7 +60,8 @@ func TestReturnURLKeepsItsOwnQueryAndFragment(t *testing.T) {
 }
 
 // TestCallbackRedirects checks errors that occur after the attempt is marked as used. For
-// each error, the browser is redirected to the app with the parameter asana_error.
+// each error, the browser is redirected to the app with the error's kind in the parameter
+// "asana_error".
 func TestCallbackRedirects(t *testing.T) {
 	t.Parallel()
 	denied := func(b *browser, consent string) string {
@@ -150,7 +151,7 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 			}
 		}
 		// The handler deletes the cookie of an attempt that cannot be completed. Without
-		// a state, the handler does not know which cookie to delete.
+		// the parameter "state", the handler does not know which cookie to delete.
 		for cookies, a := range map[int]response{1: s.do(get(back), mine, mine), 0: s.do(get("/callback?code=c"), mine)} {
 			if got := a.header["Set-Cookie"]; len(got) != cookies {
 				t.Errorf("got cookies %q, want %d", got, cookies)

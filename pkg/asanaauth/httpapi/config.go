@@ -27,8 +27,7 @@ import (
 type Config struct {
 	// PublicURL is the origin of this API for browsers, such as https://auth.example.com.
 	// If its scheme is http and its host is a loopback host, cookies are set without the
-	// __Host- prefix and without Secure. In this case, NewAuthorize and NewCallback log a
-	// warning.
+	// __Host- prefix and without Secure, and NewAuthorize and NewCallback log a warning.
 	PublicURL string
 	// Log receives one line for each request. If Log is nil, nothing is logged.
 	Log *slog.Logger
@@ -36,10 +35,10 @@ type Config struct {
 	// and logs. The id must not come from the client. If RequestID is nil or
 	// returns an empty string, the id is random.
 	RequestID func(*http.Request) string
-	// Identity returns the identity that API Gateway's IAM authorizer found, which is the
-	// ARN of the caller. Audit lines contain the identity. It must not come from data
-	// that the client controls. If Identity is nil, every backend route responds with
-	// 401.
+	// Identity returns the name of the authenticated caller of a backend route, for audit
+	// lines. On AWS, the name is the ARN that API Gateway's IAM authorizer found. It must
+	// not come from data that the client controls. If Identity is nil, every backend
+	// route responds with 401.
 	Identity func(*http.Request) (caller string, ok bool)
 }
 

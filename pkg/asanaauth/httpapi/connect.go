@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// connectForm describes one form of the body of POST /connections. Each form has one
-// member that no other form has. This member identifies the form.
+// connectForm describes one form of the body of POST /connections. A form is identified
+// by a member that no other form has.
 type connectForm struct {
 	name  string   // the name of the member that identifies the form
 	other []string // the names of the other members that the form may have
@@ -51,8 +51,8 @@ func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
 	return form.serve(b, w, r, m)
 }
 
-// parseForm parses a body and returns its form. It returns InvalidRequest if the body has
-// none of the forms, or a member that does not belong to its form.
+// parseForm parses a body and returns its form. It returns InvalidRequest if the body
+// matches no form, or has a member that does not belong to its form.
 func parseForm(body []byte, forms []connectForm) (connectForm, members, error) {
 	var known, names []string
 	for _, form := range forms {
@@ -129,8 +129,8 @@ func (b backendCall) importCredential(w http.ResponseWriter, r *http.Request, m 
 	return respondConnection(w, r, http.StatusCreated, got.Details, err)
 }
 
-// importRequest converts the members of an import to an ImportRequest. It checks only
-// their JSON types, because [connection.Connections.Import] checks the values.
+// importRequest converts the members of an import to an ImportRequest. It checks only the
+// JSON types of the members, because [connection.Connections.Import] checks their values.
 func (m members) importRequest() (connection.ImportRequest, error) {
 	var wanted connection.ImportRequest
 	var token, refresh, kind string
@@ -156,8 +156,7 @@ func ParseImport(body []byte) (connection.ImportRequest, error) {
 	return m.importRequest()
 }
 
-// respondConnection returns err if it is not nil. Otherwise it responds with the
-// connection d.
+// respondConnection responds with the connection d, or returns err if err is not nil.
 func respondConnection(w http.ResponseWriter, r *http.Request, status int, d asanaauth.Details, err error) error {
 	if err != nil {
 		return err

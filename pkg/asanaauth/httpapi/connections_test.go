@@ -61,8 +61,8 @@ func TestAConnection(t *testing.T) {
 	})
 }
 
-// TestPages checks that the pages of a list together contain each connection once, for
-// every limit.
+// TestPages lists five connections in pages, with limits from 1 to 6. The pages must
+// together contain each connection once.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -122,8 +122,8 @@ func TestBadLists(t *testing.T) {
 		s.do(call("DELETE", "/connections"+query, "")).problem(400, "invalid-request")
 	}
 	s.do(call("GET", "/connections?owner=a&limit=100", "")).want(200)
-	// A misspelt name of the parameter owner must be rejected. If it were ignored, the
-	// request would apply to any owner.
+	// An unknown parameter must be rejected. If a misspelled "owner" were ignored, the
+	// owner of the connection would not be checked.
 	for _, c := range [][2]string{{"GET", "/connections?owner=a&other=1"}, {"GET", "/connections/con_x?ovner=a"}, {"DELETE", "/connections/con_x?Owner=a"},
 		{"POST", "/connections/con_x/token?owners=a"}, {"POST", "/connections?owner=a"}, {"POST", "/links?owner=a"}, {"GET", "/connections/con_x/membership?ovner=a"}} {
 		s.do(call(c[0], c[1], "")).problem(400, "invalid-request")
@@ -262,9 +262,9 @@ func TestCapabilities(t *testing.T) {
 			for _, name := range members {
 				_, why := can["unknown"].(map[string]any)[name]
 				value, ok := can[name]
-				// An import requests no scope. For an imported connection,
-				// scope_requested is therefore null, and the member unknown gives no
-				// reason.
+				// For an imported connection, "scope_requested" is null, because an
+				// import requests no scope. The member "unknown" contains no reason for
+				// this null.
 				if !ok || (value == nil) != why && name != "scope_requested" {
 					t.Errorf("kind %v: got %s %v with a reason %t", c["kind"], name, value, why)
 				}
@@ -273,7 +273,7 @@ func TestCapabilities(t *testing.T) {
 	})
 }
 
-// TestCapabilitiesWithoutAWorkspace checks that the member workspaces is an empty list
+// TestCapabilitiesWithoutAWorkspace checks that the member "workspaces" is an empty list
 // and not null if the token can access no workspace.
 func TestCapabilitiesWithoutAWorkspace(t *testing.T) {
 	t.Parallel()

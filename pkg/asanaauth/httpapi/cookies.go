@@ -18,7 +18,7 @@ const (
 	// maxAttempts is the maximum number of attempt cookies that a browser keeps.
 	maxAttempts = 5
 	// maxDeleted is the maximum number of old attempt cookies that one response deletes.
-	// The number is limited because API Gateway limits the size of the headers.
+	// The number is limited because API Gateway limits the size of response headers.
 	maxDeleted = 20
 )
 
@@ -27,8 +27,8 @@ type cookies struct {
 	insecure bool // without __Host- and Secure, for http on a loopback host
 }
 
-// name returns the name of the cookie n with the prefix __Host-. With that prefix, no other
-// host and no http page can set the cookie (RFC 6265bis section 4.1.3.2).
+// name returns n with the prefix __Host-, unless c.insecure is set. With the prefix, no
+// other host and no http page can set the cookie (RFC 6265bis section 4.1.3.2).
 func (c cookies) name(n string) string {
 	if c.insecure {
 		return n
@@ -58,9 +58,9 @@ func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duratio
 }
 
 // deleteOldAttempts deletes the oldest attempt cookies of a browser that starts a new
-// attempt. At most maxAttempts cookies remain, including the cookie for the new attempt.
-// Browsers send the cookies of one path in the order of their creation (RFC 6265 section
-// 5.4).
+// attempt. It deletes so many that maxAttempts cookies remain, including the new one, but
+// never more than maxDeleted. Browsers send the cookies of one path in the order of their
+// creation (RFC 6265 section 5.4).
 func (c cookies) deleteOldAttempts(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	prefix := c.name(attemptPrefix)
@@ -99,8 +99,8 @@ func (c cookies) read(r *http.Request, name string) secret.String {
 	return secret.New(found)
 }
 
-// pairs yields the names and values of the cookies of r, unchanged (RFC 6265bis
-// section 5.8.3).
+// pairs yields the names and values of the cookies in r, unchanged (RFC 6265bis section
+// 5.8.3).
 func pairs(r *http.Request) func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		for _, header := range r.Header["Cookie"] {

@@ -48,8 +48,8 @@ func TestFragmentWithoutAnIDToken(t *testing.T) {
 	})
 }
 
-// TestErrorInTheQuery checks that /callback reads an error from the query, for both
-// response types.
+// TestErrorInTheQuery checks that /callback reads an error from the query, even if the
+// response type is "code id_token".
 func TestErrorInTheQuery(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestErrorInTheQuery(t *testing.T) {
 	})
 }
 
-// TestPost checks that POST /callback also works for the response type code, and for
+// TestPost checks that POST /callback also works for the response type "code", and for
 // browsers that do not send Sec-Fetch-Site.
 func TestPost(t *testing.T) {
 	t.Parallel()

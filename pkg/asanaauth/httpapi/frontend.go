@@ -57,9 +57,9 @@ func (c Config) frontend(sessions *session.Sessions, origins []string, path stri
 }
 
 // handler returns the handler of the route. The handler checks the path, the method and
-// the origin, in this order, and then calls serve. The response to a request from another
-// origin therefore does not depend on the input or on the session. serve must check its
-// input before it opens the session.
+// the origin, in this order, and then calls serve. The response to a request from an
+// origin that is not allowed therefore does not depend on the input or on the session.
+// serve must check its input before it opens the session.
 func (f *frontend) handler(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return f.handle(f.path, writeProblem, func(w http.ResponseWriter, r *http.Request) error {
 		isPreflight, ok := f.allowOrigin(w, r)
@@ -103,7 +103,8 @@ func (f *frontend) allowOrigin(w http.ResponseWriter, r *http.Request) (isPrefli
 }
 
 // unsentStatus records the status that the CORS library writes, but does not send it. If
-// the library rejects a preflight, preflight can then respond with a problem body.
+// the library rejects a preflight, the method preflight can therefore still respond with
+// a problem.
 type unsentStatus struct {
 	http.ResponseWriter
 	status int

@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// FuzzConnect checks that POST /connections rejects any body of the fuzzer with valid
-// JSON and one of three statuses. A rejected body must not cause a write.
+// FuzzConnect checks that POST /connections rejects every fuzzed body with a JSON
+// response and status 400, 413 or 422. A rejected body must not cause a write.
 func FuzzConnect(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", `{"connect_code":"c","owner":"a"}`, `{"connect_code":"c","owner":"a","person":"p"}`, `{"session_code":"s"}`, `{"token":"t","owner":"a","kind":"service_account"}`,

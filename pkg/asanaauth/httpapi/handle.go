@@ -51,9 +51,9 @@ func (s base) setHeaders(h http.Header, id string) {
 	}
 }
 
-// recoverPanic calls serve, and turns a panic into an error. For a runtime error, the
-// returned error contains its text. For any other panic value, the returned error
-// contains only the type, because the value may contain a secret.
+// recoverPanic calls serve, and turns a panic into an error. If the panic value is a
+// runtime error, the returned error contains its text. Otherwise the returned error
+// contains only the type of the panic value, because the value may contain a secret.
 func recoverPanic(serve func(http.ResponseWriter, *http.Request) error, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		v := recover()

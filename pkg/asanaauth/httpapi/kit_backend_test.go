@@ -30,7 +30,8 @@ func call(method, target, body string, header ...string) request {
 	return request{method: method, target: target, header: h, body: body, caller: arn}
 }
 
-// object returns a JSON object. pairs alternates the names and values of its members.
+// object returns a JSON object. pairs contains the name of each member, followed by its
+// value.
 func object(pairs ...any) string {
 	m := map[string]any{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -50,8 +51,8 @@ func (s *site) link(pairs ...any) string {
 	return strings.TrimPrefix(made["url"].(string), s.o.publicURL)
 }
 
-// follow opens a link, approves the consent screen as person, and returns the query of
-// the redirect to the app.
+// follow opens a link, approves the consent screen as the given person, and returns the
+// query of the redirect to the app.
 func (b *browser) follow(link, person string) url.Values {
 	b.t.Helper()
 	to := b.do(get(b.allow(b.do(get(link)).location(), person))).location()
@@ -107,8 +108,8 @@ func (s *site) grant(person string) string {
 	return s.lastTokens("refresh_token")
 }
 
-// lastTokens returns the value of a member in the last response of Asana that has this
-// member.
+// lastTokens finds the last response from Asana that contains the given member, and
+// returns the member's value.
 func (s *site) lastTokens(member string) (found string) {
 	for _, body := range s.wire.bodies {
 		var m map[string]any

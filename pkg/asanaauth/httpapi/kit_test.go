@@ -125,7 +125,7 @@ func (s *site) serve(inst *authtest.Installation) {
 	s.mux.Handle("/bad-event", httpapi.NewFailure(c, asanaauth.InvalidRequest, "The event is not an HTTP request."))
 }
 
-// fail makes every table operation with this name fail.
+// fail makes all later table operations with the given name fail.
 func (s *site) fail(operation string) {
 	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 		if op.Name == operation {
@@ -195,8 +195,8 @@ func (s *site) failWriteAfter(n int) { s.failWriteWith(n, store.ErrUnavailable) 
 
 func (s *site) failWriteWith(n int, err error) {
 	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
-		// The write of the keyring, which is the first write of an installation, does not
-		// count.
+		// The first write of an installation, which creates the keyring, is not counted
+		// and does not fail.
 		if op.Name != "write" || op.Keys[0] == store.KeyringKey {
 			return true, nil
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 // TestBackendsLeakNothing creates connections, imports credentials, requests tokens,
-// disconnects, and sends invalid requests. The log, the rows and the responses passed to
-// clean must not contain a secret or the name of an owner or a person.
+// disconnects, and sends invalid requests. The log, the rows and the responses that are
+// passed to leaks.clean must not contain a secret or the name of an owner or a person.
 func TestBackendsLeakNothing(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -87,8 +87,8 @@ func (l leaks) sessionCode() {
 	l.clean(l.do(call("POST", "/connections", body))).problem(400, "link-expired")
 }
 
-// token requests an access token. Then it sends the token's hash in the member refused,
-// with a wrong owner.
+// token requests an access token. Then it reports the token as refused, in a request that
+// names a wrong owner.
 func (l leaks) token(c map[string]any) {
 	token := l.do(call("POST", at(c, "/token"), "")).want(200).json()["access_token"].(string)
 	l.hunt.Secret("an access token", token)

@@ -35,8 +35,8 @@ func (l leaks) clean(a response) response {
 	return a
 }
 
-// wantAudit checks that the log has these audit lines. A search in an empty log would
-// prove nothing.
+// wantAudit checks that the log contains each of the given audit lines. In an empty log,
+// the search would find no secret and prove nothing.
 func (l leaks) wantAudit(audit ...string) {
 	l.t.Helper()
 	for _, name := range audit {
@@ -47,8 +47,9 @@ func (l leaks) wantAudit(audit ...string) {
 }
 
 // TestNothingLeaks signs a person in, uses the session and disconnects, and also sends
-// invalid requests. The log, the rows and the responses passed to clean must not contain
-// a secret. They must not repeat any input of a request either.
+// invalid requests. The log, the rows and the responses that are passed to leaks.clean
+// must not contain a secret. The log and these responses must not contain any input from
+// a request either.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -64,9 +65,9 @@ func TestNothingLeaks(t *testing.T) {
 	})
 }
 
-// signIn signs a person in. Before the sign-in, it sends the authorization response from
-// another browser, with a repeated parameter, and while the table fails. After the
-// sign-in, it sends the same response again.
+// signIn signs a person in. Before the sign-in, it sends the authorization response in
+// three requests that must fail: from another browser, with a repeated parameter, and
+// while the table fails. After the sign-in, it sends the used response again.
 func (l leaks) signIn(b *browser) {
 	consent := b.begin("?app_state=marker-app-state&utm=marker-parameter")
 	u, err := url.Parse(consent)
@@ -92,7 +93,7 @@ func (l leaks) signIn(b *browser) {
 }
 
 // useSession sends valid and invalid requests from a frontend. The last request
-// disconnects the person.
+// disconnects the person's connection.
 func (l leaks) useSession(b *browser) {
 	b.do(get("/session?marker-parameter", "Origin", appOrigin, "X-Marker", "marker-header")).want(200)
 	b.refresh("").want(200)

@@ -82,8 +82,8 @@ func TestConnectWithALink(t *testing.T) {
 	})
 }
 
-// TestRedeemNeedsOwnerAndPerson checks that a wrong owner or person destroys the connect
-// code, and that the link can be used again.
+// TestRedeemNeedsOwnerAndPerson checks that redeeming a connect code for a wrong owner or
+// person destroys the code, and that the link can then be used again.
 func TestRedeemNeedsOwnerAndPerson(t *testing.T) {
 	t.Parallel()
 	for name, claim := range map[string][]any{
@@ -105,7 +105,8 @@ func TestRedeemNeedsOwnerAndPerson(t *testing.T) {
 	}
 }
 
-// TestLinkErrors checks link errors after which the browser is redirected to the app.
+// TestLinkErrors checks two link errors for which /callback redirects the browser to the
+// app.
 func TestLinkErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -125,8 +126,8 @@ func TestLinkErrors(t *testing.T) {
 	})
 }
 
-// TestBadAuthorizeLinks checks that /authorize responds to an invalid link with a page.
-// The response must set no cookie, and the request must write nothing.
+// TestBadAuthorizeLinks checks that /authorize responds to an invalid link with a page,
+// sets no cookie and writes nothing to the table.
 func TestBadAuthorizeLinks(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

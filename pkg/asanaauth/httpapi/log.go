@@ -57,7 +57,8 @@ func (s base) logLine(ctx context.Context, l *line, status int, err error, took 
 	s.log.LogAttrs(ctx, severity, "request", attrs...)
 }
 
-// cause returns the attributes for the cause of err: its text, and the stack of a panic.
+// cause returns the log attributes for the cause of err: its text, and the stack of a
+// panic.
 func cause(err error) []slog.Attr {
 	var attrs []slog.Attr
 	var e *asanaauth.Error
@@ -76,9 +77,9 @@ func cause(err error) []slog.Attr {
 	return attrs
 }
 
-// LogHandler returns a handler that adds the request_id of the request to every line that
-// is logged with the request's context. These lines include the audit and alarm lines of
-// other packages. LogHandler passes all lines to next.
+// LogHandler returns a [slog.Handler] that passes all lines to next. To a line that is
+// logged with a request's context, such as an audit or alarm line of another package, it
+// adds the attribute "request_id".
 func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ next slog.Handler }

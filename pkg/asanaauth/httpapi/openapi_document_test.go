@@ -73,7 +73,7 @@ func (d *document) operations() map[string]node {
 	return all
 }
 
-// check compares a response with the document.
+// check compares a response to the operation with the document.
 func (d *document) check(operation string, a response) response {
 	d.t.Helper()
 	op, ok := d.operations()[operation]
@@ -208,8 +208,8 @@ func (d *document) fitsObject(s, value node, where string) error {
 
 func fitsText(s node, v, where string) error {
 	if pattern, ok := s["pattern"].(string); ok {
-		// The patterns in the document have ECMAScript escapes such as \u0000. RE2 writes
-		// this escape as \x{0000}.
+		// The patterns in the document have ECMAScript escapes such as \u0000. In Go,
+		// this escape is \x{0000}.
 		re2 := regexp.MustCompile(`\\u([0-9a-f]{4})`).ReplaceAllString(pattern, `\x{$1}`)
 		if !regexp.MustCompile(re2).MatchString(v) {
 			return fmt.Errorf("%s: %q does not match %s", where, v, pattern)

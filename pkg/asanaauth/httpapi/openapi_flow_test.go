@@ -12,8 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// documented sends requests and compares the responses with the document. It also
-// compares the body of each successful request with its schema.
+// documented sends requests, and compares the responses and the bodies of successful
+// requests with docs/openapi.yaml.
 type documented struct {
 	*document
 	s *site
@@ -61,8 +61,8 @@ func (d documented) checkBody(operation, body string, a response) response {
 }
 
 // TestDocumentedResponses sends requests to all routes, and compares the responses with
-// the document. At the end, every successful response and every member in the document
-// must have occurred.
+// docs/openapi.yaml. Every successful response and every member that the file describes
+// must occur at least once.
 func TestDocumentedResponses(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -178,8 +178,8 @@ func (d documented) useConnections(ids map[string]map[string]any) {
 	d.call("GET /connections/{id}/capabilities", ids["session"], "", "").want(200)
 }
 
-// licenses reads memberships with a token that lacks full permissions. Every null value
-// in the response must have a reason.
+// licenses reads a membership with a connection that has only a few scopes. For each null
+// value, the response must contain a reason in the member "unknown".
 func (d documented) licenses() {
 	d.t.Helper()
 	granular := documented{d.document, newSite(d.t, func(o *options) { o.scopes = "openid users:read workspaces:read" })}
@@ -198,8 +198,9 @@ func (d documented) disconnects(ids map[string]map[string]any) {
 	d.call("DELETE /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections", nil, "?owner=acme", "").want(200)
-	// The connection of the admin's sign-in uses the same grant. While it is active,
-	// disconnecting another connection does not revoke the grant.
+	// The admin's sign-in and the imported refresh token made two connections with one
+	// OAuth grant. The test disconnects the first here, because the grant is revoked only
+	// when the last one is disconnected.
 	d.s.do(call("DELETE", "/connections?owner=asana:"+asanatest.Admin, "")).want(202)
 	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
 	d.call("DELETE /connections/{id}", ids["grant"], "", "").want(202)

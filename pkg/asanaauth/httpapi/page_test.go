@@ -74,8 +74,8 @@ func pageTexts(a response) (title string, texts []string) {
 	return title, texts
 }
 
-// TestDetails checks that a detail names the parameter or member that is wrong. If a name
-// is unknown, the detail must list the accepted names.
+// TestDetails checks that the detail of a problem names the parameter or member that is
+// wrong. If a name is unknown, the detail must list the accepted names.
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

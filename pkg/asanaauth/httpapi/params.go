@@ -14,9 +14,9 @@ type params map[string]string
 
 // parseParams parses name=value pairs that are separated by ampersands. It returns only
 // parameters with known names. It returns InvalidRequest if raw contains a malformed
-// escape or a semicolon. (Other parsers treat a semicolon as a separator.) It also
-// returns InvalidRequest if a known name is repeated, or if its value has control
-// characters or is not valid UTF-8.
+// escape, or a semicolon, which other parsers treat as a separator. It also returns
+// InvalidRequest if a known name is repeated, or if its value contains control characters
+// or is not valid UTF-8.
 func parseParams(raw string, known ...string) (params, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
@@ -73,7 +73,7 @@ func accepted(names []string) string {
 func isPrefetch(r *http.Request) bool {
 	for _, header := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
 		for _, value := range r.Header.Values(header) {
-			// Sec-Purpose is a structured field with parameters, such as prefetch;prerender.
+			// The value of Sec-Purpose can have parameters, as in "prefetch;prerender".
 			word, _, _ := strings.Cut(value, ";")
 			if strings.EqualFold(strings.TrimSpace(word), "prefetch") {
 				return true

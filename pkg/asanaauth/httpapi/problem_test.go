@@ -157,7 +157,8 @@ func TestCallbackPanics(t *testing.T) {
 	})
 }
 
-// TestRuntimeErrors checks that the log contains the text of a runtime error.
+// TestRuntimeErrors checks that the log contains the text of a Go runtime error that
+// makes a handler panic.
 func TestRuntimeErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -170,7 +171,7 @@ func TestRuntimeErrors(t *testing.T) {
 	})
 }
 
-// TestAbortedHandlers checks that http.ErrAbortHandler reaches net/http.
+// TestAbortedHandlers checks that a panic with http.ErrAbortHandler reaches net/http.
 func TestAbortedHandlers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -22,8 +22,8 @@ func readPage(t *testing.T, name string) string {
 	return string(page)
 }
 
-// sections returns the sections of docs/problems.md whose heading is a problem type. The
-// keys are the types. Other headings on the page begin with an upper-case letter.
+// sections returns the sections of docs/problems.md whose headings are problem types. The
+// keys are the types. A heading that contains an upper-case letter is not a problem type.
 func sections(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -94,7 +94,8 @@ func TestProblemsPageAtAGlance(t *testing.T) {
 	}
 }
 
-// TestErrorsOnTheReturnURL checks that docs/problems.md lists the values of asana_error.
+// TestErrorsOnTheReturnURL checks that docs/problems.md lists the values of the parameter
+// "asana_error".
 func TestErrorsOnTheReturnURL(t *testing.T) {
 	t.Parallel()
 	var want []string

@@ -11,11 +11,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// maxMinTTL is the maximum value of the member min_ttl, in seconds.
+// maxMinTTL is the maximum value of the member "min_ttl", in seconds.
 const maxMinTTL = 3000
 
-// tokenRequest converts the members of a token request. POST /refresh and POST
-// /connections/{id}/token accept the same members.
+// tokenRequest converts the members of a request for an access token. POST /refresh and
+// POST /connections/{id}/token accept the same members.
 func tokenRequest(m members) (token.Request, error) {
 	wanted := token.Request{MinTTL: token.DefaultMinTTL}
 	if raw, ok := m["min_ttl"]; ok {
