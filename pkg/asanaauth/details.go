@@ -6,8 +6,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Details is the description of a connection that a backend gets. It never contains a
-// token. A field is zero if its value is unknown.
+// Details describes a connection to a backend. It never contains a token. A field is zero
+// if its value is unknown.
 //
 // For a disconnected connection, only ID, Kind, Owner, Status and UpdatedAt are set.
 type Details struct {

@@ -5,14 +5,13 @@
 // once, as Lambda functions in your own AWS account. Your frontend and your backend call
 // it over HTTP. A Go backend can also use it as a library.
 //
-// No call returns a refresh token. The backend takes care of:
+// No call returns a refresh token. The auth backend takes care of:
 //
 //   - One refresh at a time. If many callers on many machines need a new token, only one
-//     of them sends a request to Asana. All of them get the new token. This is safe even
-//     if Asana rotates refresh tokens.
+//     of them sends a request to Asana, and all of them get the new token. This also
+//     works if Asana rotates refresh tokens.
 //   - Encryption. Tokens, names and e-mail addresses are sealed with keys that AWS KMS
-//     wraps. A copy of the table does not reveal them. A field that an attacker forged
-//     cannot be opened.
+//     wraps. A copy of the table does not reveal them. A forged field cannot be opened.
 //   - OAuth in detail: PKCE, state, nonce, ID tokens, redirect URIs, rate limits, and two
 //     client secrets during a rotation.
 //   - Licenses. Package membership reports whether a person has a view-only license,
@@ -43,9 +42,9 @@
 // service account's token, or the refresh token of an OAuth grant. Before a credential is
 // saved, Asana must confirm that it is valid. See Example (Import).
 //
-// The Go library gives a backend an http.Client for each connection, without a call to
-// the functions. The backend needs IAM permissions on the table and the KMS key. Open the
-// deployment with package onaws. See Example (GoLibrary):
+// The Go library is for backends in Go. It returns an http.Client for each connection,
+// and does not call the Lambda functions. The backend needs IAM permissions on the table
+// and the KMS key. Open the deployment with package onaws. See Example (GoLibrary):
 //
 //	d, err := onaws.Open(ctx, onaws.Options{AWS: cfg, TableName: "…", …})
 //	…
@@ -66,17 +65,17 @@
 //   - Package session opens and ends browser sessions.
 //   - Package login sends people to Asana's consent screen and handles the callback.
 //
-// Package onaws creates the main types of these packages for a deployment on AWS. Package
-// httpapi serves them over HTTP. They are built on packages for the table (store), sealed
-// fields (seal), the data keys (keyring), the Asana app's client secrets (clientsecret),
-// and Asana's endpoints (asana). To test your own code, use package asanatest, which
-// simulates Asana offline.
+// Package onaws creates the main types of these six packages for a deployment on AWS.
+// Package httpapi serves them over HTTP. The six packages use packages for the table
+// (store), sealed fields (seal), the data keys (keyring), the Asana app's client secrets
+// (clientsecret), and Asana's endpoints (asana). To test your own code, use package
+// asanatest, which simulates Asana offline.
 //
 // # Errors
 //
 // The functions and methods of the six packages return an [*Error] or nil. Constructors
-// and Wait methods return plain errors. An http.Client returns the [*Error] wrapped in a
-// url.Error. Decide by the kind of an error, never by its text:
+// and Wait methods return plain errors. An http.Client from package token returns the
+// [*Error] wrapped in a url.Error. Decide by the kind of an error, never by its text:
 //
 //	switch asanaauth.KindOf(err) {
 //	case "": // no error
@@ -104,9 +103,9 @@
 // # Stability
 //
 // Versions follow semantic versioning (https://semver.org), starting with the first tag.
-// No version is tagged yet, so names may still change. Release N can read the rows that
-// release N-1 wrote, and the reverse, so you can go back by one release without losing
-// data. Before the first tag, the format of rows may also change.
+// No version is tagged yet, so names and the format of rows may still change. From the
+// first tag on, a release can read the rows of the release before it and of the release
+// after it, so you can go back by one release without losing data.
 //
 // The packages have been tested against an offline simulation of Asana and against local
 // servers that implement the AWS APIs. They have not yet been run against the real Asana.

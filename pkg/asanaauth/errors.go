@@ -24,7 +24,7 @@ const (
 	LoginExpired ErrorKind = "login-expired"
 	// LinkExpired means that a link, a connect code or a session code is unknown, used or
 	// too old. Redeeming a connect code for the wrong owner or person also returns
-	// LinkExpired, so a caller cannot guess the right one.
+	// LinkExpired.
 	LinkExpired ErrorKind = "link-expired"
 	// Unauthenticated means that the session does not exist, or is no longer valid.
 	Unauthenticated ErrorKind = "unauthenticated"

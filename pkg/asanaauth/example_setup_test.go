@@ -24,7 +24,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The addresses of the examples. No request leaves the process.
+// The origins of the examples. No request to them leaves the process.
 const (
 	exampleAuth = "https://auth.example.com" // PUBLIC_URL of the deployment
 	exampleApp  = "https://app.example.com"  // the SaaS app
@@ -124,8 +124,8 @@ type exampleBrowser struct {
 	person string // a gid
 }
 
-// RoundTrip implements http.RoundTripper. It passes each request to the handler for the
-// request's host.
+// RoundTrip implements http.RoundTripper. It sends a request for the deployment to the
+// deployment's routes, and a request for Asana to offline Asana.
 func (b exampleBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	switch origin := "https://" + r.URL.Host; {
@@ -150,7 +150,8 @@ func (b exampleBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// connectExample makes a connection between a person and an owner, and returns its id.
+// connectExample connects a person's Asana account for an owner, and returns the
+// connection's id.
 func (d *exampleDeployment) connectExample(owner, person string) string {
 	ctx := context.Background()
 	l, err := d.Links().Create(ctx, link.Request{Owner: owner})

@@ -86,9 +86,9 @@ func Example_link() {
 	resp.Body.Close()
 	code := resp.Request.URL.Query().Get("connect_code")
 
-	// Redeem the code. Take the owner and the person from your own session, never from the
-	// request. Otherwise an attacker can send someone else their link and receive that
-	// person's Asana account.
+	// Redeem the code. Take the owner and the person from your own session, never from
+	// the request. Otherwise an attacker can send their own link to someone else and
+	// receive that person's Asana account.
 	details, err := backend.ConnectCodes().Redeem(ctx, link.RedeemRequest{
 		Code: secret.New(code), Owner: "acme", Person: "ann",
 	})

@@ -15,15 +15,15 @@ import (
 )
 
 // The tests in the files forge*_test.go prove that an attacker who can only write the
-// table gets no token. They forge rows, request everything that a session can get, and
-// check the results.
+// table does not get another person's tokens. Each test forges rows, requests everything
+// that a session can get, and checks the results.
 
 const (
 	victim   = asanatest.Member
 	attacker = asanatest.Guest
 )
 
-// results collects everything that was returned for a cookie.
+// results contains everything that requestEverything got with one cookie.
 type results struct {
 	errs  []error
 	texts []string
@@ -31,7 +31,7 @@ type results struct {
 }
 
 // requestEverything requests everything that the session of a cookie can get. It uses new
-// processes, which have nothing cached.
+// processes, whose caches are empty.
 func requestEverything(inst *authtest.Installation, cookie secret.String) results {
 	inst.T.Helper()
 	ctx := context.Background()
@@ -130,9 +130,9 @@ func testForgeries(t *testing.T, forgeries map[string]forgery) {
 	}
 }
 
-// newSession forges a session for the victim's connection, with a cookie that the
-// attacker made up. The forged row contains the proof from the attacker's own session,
-// unless change replaces the proof.
+// newSession forges a session row for the victim's connection, with a cookie that the
+// attacker made up. The row's sealed field Proof is a copy from the attacker's own
+// session row, unless change replaces it.
 func newSession(change func(row, victims *store.Session, hot *store.Hot)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		hot := inst.Rows.Hot(victims.Reveal())
@@ -209,7 +209,7 @@ func myHot(change func(mine, victims *store.Hot)) forger {
 	}
 }
 
-// swapHots stores each hot row under the key of the other.
+// swapHots exchanges the keys of the attacker's and the victim's hot rows.
 func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	a, b := inst.Rows.Hot(mine.Reveal()), inst.Rows.Hot(victims.Reveal())
 	a.Connection, b.Connection = b.Connection, a.Connection
@@ -217,8 +217,8 @@ func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.S
 	return mine
 }
 
-// takeOver copies the victim's connection to an owner that the attacker controls. The
-// copy's id matches its contents. takeOver then forges a session for the copy.
+// takeOver copies the victim's connection to an owner that the attacker controls. It
+// gives the copy the connection ID for that owner, and forges a session for the copy.
 func takeOver(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	hot, cold, row := inst.Rows.Hot(victims.Reveal()), inst.Rows.Cold(victims.Reveal()), inst.Rows.SessionRow(mine)
 	hot.Owner = store.HashText("attacker")
@@ -270,7 +270,7 @@ func myCold(change func(mine, victims *store.Cold)) forger {
 	}
 }
 
-// swapColds stores each cold row under the key of the other.
+// swapColds exchanges the keys of the attacker's and the victim's cold rows.
 func swapColds(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	a, b := inst.Rows.Cold(mine.Reveal()), inst.Rows.Cold(victims.Reveal())
 	a.Connection, b.Connection = b.Connection, a.Connection

@@ -26,9 +26,9 @@ func wantNothing(inst *authtest.Installation, l results, kind asanaauth.ErrorKin
 	}
 }
 
-// The label of a sealed field is part of the rows' format, because the next release must
-// be able to open fields that this release sealed. A field cannot be opened with another
-// label.
+// This test fixes the labels of sealed fields, because the next release must be able to
+// open fields that this release sealed. It also checks that a field cannot be opened with
+// another label.
 func TestTheLabelsOfSealedFields(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -123,8 +123,8 @@ func TestTamperedSeals(t *testing.T) {
 	})
 }
 
-// An attacker can write a keyring that is wrapped with their own key. Such a keyring is
-// rejected, even if its row names our key.
+// The attacker writes a keyring that is wrapped with the attacker's own key. This keyring
+// must be rejected, even if its row contains the name of our key.
 func TestAForeignKeyring(t *testing.T) {
 	t.Parallel()
 	for _, named := range []string{"its own key", "our key"} {
@@ -156,9 +156,9 @@ func TestAForeignKeyring(t *testing.T) {
 	}
 }
 
-// foreignKeyring returns a keyring row whose data keys are known to the attacker and
-// wrapped with the attacker's key. If underOurName is true, the row names the original
-// keyring's key instead of the attacker's key.
+// foreignKeyring returns a keyring row whose data keys the attacker knows, and has
+// wrapped with the attacker's own key. If underOurName is true, the row contains the name
+// of our key instead.
 func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.Keyring {
 	t.Helper()
 	ring, err := seal.NewRing(strings.NewReader(strings.Repeat("known to the attacker", 10)), authtest.Name, time.Now())
@@ -176,8 +176,9 @@ func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.K
 	return &row
 }
 
-// After a disconnect, an attacker restores the old session's row. The old session must not
-// work, even if the tombstone was deleted and the person has connected again.
+// The test disconnects and then, like an attacker, restores the row of the old session.
+// This session must not work, even if the tombstone was deleted and the person has
+// connected again.
 func TestAnOldSessionOpensNothingAfterADisconnect(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ deleteTombstone, useNewEpoch bool }{

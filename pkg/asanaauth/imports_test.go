@@ -19,8 +19,8 @@ import (
 const module = "github.com/asanaauth/asanaauth/"
 
 // importRule says what a package may import. Its fields contain patterns. A pattern is an
-// import path, and also matches all packages below that path. With a $ at the end, it
-// matches only the package itself. "~/" is short for the path of this module.
+// import path, and also matches all packages below that path. A pattern that ends with a
+// $ matches only the package itself. "~/" is short for the path of this module.
 type importRule struct {
 	pkg   string
 	may   []string // what the package may import besides the standard library; nil means anything
@@ -57,7 +57,8 @@ func our(names ...string) []string {
 // may import the service packages that come before it in this list.
 var servicePackages = []string{"connection", "token", "membership", "session", "link", "login"}
 
-// nothing is the value of may for a package that may import only the standard library.
+// nothing is the value of importRule.may for a package that may import only the standard
+// library.
 var nothing = []string{}
 
 func importRules() []importRule {
@@ -206,8 +207,8 @@ type listed struct {
 	Imports, Deps    []string
 }
 
-// goList returns this module's packages below pkg, internal and functions. standard
-// reports, for each package that they link, whether it is in the standard library.
+// goList returns this module's packages below pkg, internal and functions. standard[path]
+// is true if path is a package of the standard library.
 func goList(t *testing.T) (ours []listed, standard map[string]bool) {
 	t.Helper()
 	lookAtSources(t, "../../pkg", "../../internal", "../../functions")
@@ -246,8 +247,9 @@ var listPackages = sync.OnceValues(func() (packages []listed, err error) {
 	}
 })
 
-// lookAtSources looks at all source files, so that "go test" does not use a cached result
-// after one of them changes. The cache does not know which files go list reads.
+// lookAtSources calls os.Stat for all source files, so that "go test" does not use a
+// cached result after one of them changes. The cache does not know which files "go list"
+// reads.
 func lookAtSources(t *testing.T, roots ...string) {
 	t.Helper()
 	for _, root := range roots {

@@ -6,15 +6,15 @@ type Kind string
 
 // The kinds of credentials.
 const (
-	// OAuth is an OAuth grant: a refresh token and access tokens, which expire after an
+	// OAuth is an OAuth grant: a refresh token, and access tokens that expire after an
 	// hour. A sign-in, a link or an import makes an OAuth connection.
 	OAuth Kind = "oauth"
 	// PersonalAccessToken is a token that a person made in Asana's developer console. The
-	// token acts as that person. Only an import makes such a connection.
+	// token acts as that person. It can only be imported.
 	PersonalAccessToken Kind = "personal_access_token"
 	// ServiceAccount is the token of a service account, which an administrator made for
-	// an Asana organization. Only an import makes such a connection. Only a service
-	// account's connection can be the reader of workspaces; see package membership.
+	// an Asana organization. The token can only be imported. Only a service account's
+	// connection can be the reader of workspaces; see package membership.
 	ServiceAccount Kind = "service_account"
 )
 

@@ -10,9 +10,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// kindPlaces are the places that list the kinds of credentials. In each file, the line or
-// lines that match the expression must contain every kind. If imported is true, they must
-// contain only the kinds that a backend imports.
+// kindPlaces are the places that list the kinds of credentials. In each file, the text
+// that matches the expression must contain every kind. If imported is true, it must
+// instead contain exactly the kinds with the trait IsImported.
 var kindPlaces = []struct {
 	file, expression string
 	imported         bool
@@ -29,8 +29,8 @@ var kindPlaces = []struct {
 	{"cmd/asanaauth/internal/importer/flags.go", `(?m)^The kind of a token is .*`, true},
 }
 
-// TestKindsAreListed checks that each kind in kind.go has traits, and that the
-// documentation and the messages list it.
+// TestKindsAreListed checks that row.TraitsOf knows each kind in kind.go, and that each
+// place in kindPlaces lists the kinds.
 func TestKindsAreListed(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("kind.go")

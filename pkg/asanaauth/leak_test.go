@@ -22,8 +22,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The markers are texts that the tests put into input. No log line, error or row may
-// contain a marker.
+// The tests put these markers into input. No log line, error or row may contain a marker.
 const (
 	markedName    = "Marker Of A Name"
 	markedEmail   = "marker.of.an.address@example"
@@ -35,15 +34,15 @@ const (
 	markedPerson  = "marker-of-a-person"
 )
 
-// leaks is a hunt for secrets in one installation.
+// leaks searches everything that one installation logs, returns and stores for secrets.
 type leaks struct {
 	t    testing.TB
 	inst *authtest.Installation
 	hunt *authtest.Hunt
 }
 
-// newLeaks returns a hunt in a new installation. The installation's Asana rotates refresh
-// tokens, and a person's name, e-mail address and picture are markers.
+// newLeaks starts a search in a new installation. The installation's offline Asana
+// rotates refresh tokens, and a person's name, e-mail address and picture are markers.
 func newLeaks(t *testing.T, markers map[string]string) leaks {
 	t.Helper()
 	inst := authtest.New(t).Signs()
@@ -57,7 +56,8 @@ func newLeaks(t *testing.T, markers map[string]string) leaks {
 	return leaks{t, inst, inst.NewHunt(markers)}
 }
 
-// process starts a process whose requests to Asana pass through the hunt.
+// process starts a process. Secrets in the process's requests to Asana, and in Asana's
+// responses, are added to the search.
 func (l leaks) process() *authtest.Process {
 	l.t.Helper()
 	return l.inst.Process(authtest.WithOpenID, func(s *authtest.Settings) { s.Transport = l.hunt })

@@ -163,8 +163,8 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 	}
 }
 
-// TestScriptsNameTheirInterpreter checks that the scripts in .ci begin with "#!". Without
-// it, make runs a script with sh, in which the scripts for bash fail.
+// TestScriptsNameTheirInterpreter checks that the scripts in .ci begin with "#!".
+// Otherwise make would run them with sh, and the scripts for bash would fail.
 func TestScriptsNameTheirInterpreter(t *testing.T) {
 	t.Parallel()
 	scripts, err := filepath.Glob(filepath.Join(repository, ".ci", "*"))

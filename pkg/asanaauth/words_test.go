@@ -41,14 +41,14 @@ func wordList(t *testing.T) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(` + strings.Join(words, "|") + `)\b`)
 }
 
-// usedWord is a word to avoid that a text uses.
+// usedWord is one use of a word to avoid.
 type usedWord struct {
 	line int // the line of the text that contains the word, from 0
 	word string
 }
 
-// wordsIn returns the words in text that words matches. A phrase can span two lines. The
-// phrase "is no longer" is allowed.
+// wordsIn returns the words and phrases in text that the expression matches. A phrase can
+// span two lines. The phrase "is no longer" is allowed.
 func wordsIn(text string, words *regexp.Regexp) (used []usedWord) {
 	var prose strings.Builder
 	var ends []int // for each line, its end in prose
