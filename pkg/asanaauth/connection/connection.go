@@ -28,7 +28,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Connections]. All packages in a program can share its values.
+// Config configures [Connections]. A program can use the same field values in the Configs
+// of all packages.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -60,26 +61,28 @@ func New(c Config) (*Connections, error) {
 	return &Connections{rows: r.Rows(), requests: r.Requests(), refresher: r, clientID: c.Asana.ClientID()}, nil
 }
 
-// Connection is an opened connection: its rows, as they were read and checked for one
-// caller and one request. It has three methods: ID, Kind and AsanaUser. AsanaUser returns
-// the gid of the credential's Asana user, or "" if the connection is disconnected.
+// Connection is an opened connection. It contains the connection's rows, which
+// [Connections.Open] read and checked for one caller and one request. Its methods are ID,
+// Kind and AsanaUser. AsanaUser returns the gid of the credential's Asana user, or "" if
+// the connection is disconnected.
 //
-// A Connection does not show later changes, so open one for each request. It is not safe
-// for concurrent use.
+// A Connection does not show later changes to the rows, so open the connection again for
+// each request. It is not safe for concurrent use.
 type Connection = row.Connection
 
 // Ref names the connection that [Connections.Open] opens.
 type Ref struct {
 	ID string // the ID in asanaauth.Details
-	// Owner, if not empty, must be the connection's owner. Set Owner if the id came from a
-	// browser, because an id is not a secret.
+	// Owner is the connection's owner. If Owner is empty, Open does not check the owner.
+	// Set Owner if the ID came from a browser, because an ID is not a secret.
 	Owner string
 }
 
 // Open reads and checks a connection. It sends no request to Asana.
 //
 // If the connection's rows are inconsistent, for example because one of them is missing,
-// the connection can only be disconnected. Every other call with it returns TryAgain.
+// the connection can only be disconnected. All other methods return TryAgain for such a
+// connection.
 //
 // Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
 // if ref.Owner is not 1 to 256 bytes of UTF-8 without control characters; TryAgain;
@@ -89,8 +92,8 @@ func (c *Connections) Open(ctx context.Context, ref Ref) (*Connection, error) {
 }
 
 // Describe returns what a backend may know about an opened connection. It sends no
-// request to Asana. Errors: TryAgain, also if the connection's rows are inconsistent;
-// Internal.
+// request to Asana. Errors: TryAgain (for example, if the connection's rows are
+// inconsistent), Internal.
 func (c *Connections) Describe(ctx context.Context, conn *Connection) (asanaauth.Details, error) {
 	return c.rows.Describe(ctx, conn)
 }

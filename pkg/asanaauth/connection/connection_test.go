@@ -53,8 +53,8 @@ func TestOpenChecksTheOwner(t *testing.T) {
 	})
 }
 
-// Open reads rows that belong to different consents again. For a forged row, it returns
-// NotFound.
+// If the hot row and the cold row belong to different consents, Open reads both rows
+// again. If a row is forged, Open returns NotFound.
 func TestOpenChecksTheRows(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -129,7 +129,8 @@ func TestAConnectionThatLostARow(t *testing.T) {
 	})
 }
 
-// Only a forged row contains an unknown reason. Describe does not return such a reason.
+// The test forges a row whose Reason is not one of the known reasons. Describe leaves the
+// reason out.
 func TestDescribeLeavesOutAnUnknownReason(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -18,20 +18,21 @@ type Disconnection struct {
 }
 
 // Disconnect ends a connection and all of its sessions. After Disconnect's first write,
-// no token of the connection is returned. If the connection is already disconnected,
-// Disconnect does nothing. It takes at most 25 seconds.
+// package token returns no more tokens for the connection. If the connection is already
+// disconnected, Disconnect does nothing. It takes at most 25 seconds.
 //
-// Disconnect revokes an OAuth grant at Asana (RFC 7009), and then erases the grant. If the
-// same Asana user has another active or broken connection in this deployment, the grant is
-// only erased. Its revocation could also end the other connection. A long-lived token is
-// only erased, because Asana has no endpoint to revoke such a token.
+// Disconnect revokes an OAuth grant at Asana (RFC 7009), and then erases the grant. If
+// the same Asana user has another active or broken connection in this deployment,
+// Disconnect erases the grant without revoking it, because the revocation could also end
+// the other connection. A long-lived token is erased without a revocation, because Asana
+// has no endpoint to revoke such a token.
 //
 // If Asana cannot be reached in time, the connection stays Revoking and Disconnect
-// returns no error. Call Disconnect again later. If a session opened the connection, the
-// session must still be valid.
+// returns no error. Call Disconnect again later.
 //
-// Errors: NotFound if the connection no longer exists; Unauthenticated if the session has
-// ended; Misconfigured if the grant was issued to another client id; TryAgain, Internal.
+// Errors: NotFound if the connection no longer exists; Unauthenticated if a session
+// opened the connection and that session has ended; Misconfigured if the grant was issued
+// to another client id; TryAgain, Internal.
 func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconnection, error) {
 	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
@@ -58,23 +59,23 @@ func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconn
 	}
 }
 
-// Disconnections is the result of [Connections.DisconnectAll]. Repeat that call until
-// Revoking and Left are zero.
+// Disconnections is the result of [Connections.DisconnectAll]. Call DisconnectAll again
+// until Revoking and Left are zero.
 type Disconnections struct {
 	Disconnected int // how many connections the call disconnected
 	Revoking     int // how many connections are not yet revoked at Asana
 	// Left is how many connections could not be disconnected, either because of an error
-	// or because the time was up. If the list could not be read to its end, the unread
-	// part counts as one connection.
+	// or because the 25 seconds were over. If DisconnectAll could not read the list to
+	// its end, Left counts the unread part as one connection.
 	Left int
 }
 
 // DisconnectAll disconnects all connections that q selects, for example when a customer
 // leaves. It takes at most 25 seconds.
 //
-// Errors: InvalidRequest if q is not valid. If DisconnectAll disconnected no connection
-// and marked none as Revoking, it returns the first error that occurred: TryAgain,
-// Misconfigured or Internal.
+// Errors: InvalidRequest if q is not valid. If Disconnected and Revoking are both zero,
+// DisconnectAll returns the first error that occurred: TryAgain, Misconfigured or
+// Internal.
 func (c *Connections) DisconnectAll(ctx context.Context, q Query) (Disconnections, error) {
 	var n Disconnections
 	if err := q.check(); err != nil {

@@ -66,7 +66,7 @@ func TestDisconnectForABackend(t *testing.T) {
 		authtest.WantCount(t, "revocations", inst.Revocations(), 1)
 		_, err = p.TokenOf(d.ID, token.Request{})
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
-		// The owner can connect again, and gets the same id.
+		// If the owner connects again, the new connection has the same ID.
 		if again := p.Connect("o", asanatest.Member); again.ID != d.ID || again.Status != asanaauth.Active {
 			t.Errorf("connected again: got %+v, want the same id and active", again)
 		}
@@ -207,8 +207,8 @@ func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 	}
 }
 
-// addConnection writes another connection of an Asana user into the table. The connection
-// has a different owner. If hasRefresh is true, it also has a refresh token.
+// addConnection writes a connection of another owner into the table. The connection's
+// Asana user is gid. The connection has a refresh token only if hasRefresh is true.
 func addConnection(inst *authtest.Installation, gid string, kind asanaauth.Kind, status asanaauth.Status, hasRefresh bool) {
 	inst.T.Helper()
 	owner := store.HashText("another owner")

@@ -41,8 +41,9 @@ func TestDisconnectAll(t *testing.T) {
 		if _, err := p.TokenOf(other.ID, token.Request{}); err != nil {
 			t.Errorf("another owner's connection of the same Asana user: %v", err)
 		}
-		// Disconnect by Asana user. Only the last connection's grant is revoked at Asana,
-		// because the other connections share the consent.
+		// Select connections by their Asana user. Only one grant is revoked at Asana,
+		// when the last of the user's connections is disconnected, because the
+		// connections share the consent.
 		p.Connect("a third", asanatest.Guest)
 		before := inst.Revocations()
 		got, err = p.Connections.DisconnectAll(authtest.BackendContext(), connection.Query{AsanaUser: asanatest.Guest})
@@ -55,8 +56,8 @@ func TestDisconnectAll(t *testing.T) {
 	})
 }
 
-// If 25 seconds are not enough to revoke all connections, DisconnectAll reports the
-// number of the other connections in Left.
+// If 25 seconds are not enough to revoke all connections, DisconnectAll returns in Left
+// how many connections are not yet disconnected.
 func TestDisconnectAllWithoutTime(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -75,8 +75,9 @@ func TestDisconnectGoesOnWhenItsCallerIsGone(t *testing.T) {
 	})
 }
 
-// A session is opened. Then another process disconnects the connection, and the person
-// connects again. The old session must not be able to disconnect the new connection.
+// The test opens a session. Then another process disconnects the session's connection,
+// and the person connects again. With the old session, Disconnect must not end the new
+// connection.
 func TestDisconnectByASessionThatHasEnded(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -94,9 +95,9 @@ func TestDisconnectByASessionThatHasEnded(t *testing.T) {
 	})
 }
 
-// A backend opens a connection. Then another process disconnects the connection, and the
-// person connects again. Unlike an old session, the backend may disconnect the new
-// connection.
+// The test opens a connection as a backend. Then another process disconnects the
+// connection, and the person connects again. The backend can disconnect the new
+// connection, although it opened the old one.
 func TestDisconnectOfAConnectionThatHasChanged(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -216,10 +217,11 @@ func TestDisconnectDoesNotEraseANewConsent(t *testing.T) {
 	})
 }
 
-// TestCrashPointsOfDisconnect makes each operation of a disconnect fail, one at a time,
-// with and without its effect. The result must not report a revocation if no request was
-// sent to Asana. After the failure, the person can connect again, and a second disconnect
-// ends the connection.
+// TestCrashPointsOfDisconnect runs Disconnect twice for each of its operations on the
+// table. In one run, the operation fails without effect. In the other run, it succeeds,
+// but its response is lost. Disconnect must not report a revocation if it sent no request
+// to Asana. After the failure, the person can connect again, and a second call of
+// Disconnect ends the connection.
 func TestCrashPointsOfDisconnect(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -235,8 +237,9 @@ func TestCrashPointsOfDisconnect(t *testing.T) {
 	}
 }
 
-// crashDisconnect makes operation number at of a disconnect fail. It reports whether the
-// disconnect had fewer operations than at.
+// crashDisconnect makes one operation of Disconnect fail. The argument at is the number
+// of this operation, counted from 1. crashDisconnect reports whether Disconnect had fewer
+// operations than at.
 func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	inst := authtest.New(t)
 	p := inst.Process()
@@ -268,9 +271,9 @@ func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	return operations < at
 }
 
-// A process dies after Asana has revoked the token and before the row is erased. The next
-// Disconnect sends the token again. Asana no longer knows the token, which counts as
-// revoked.
+// The test simulates a process that dies after Asana has revoked the token and before the
+// row is erased. The next Disconnect sends the token again. Asana no longer knows the
+// token, and Disconnect treats such a token as revoked.
 func TestDisconnectAfterACrashBeforeTheErasure(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

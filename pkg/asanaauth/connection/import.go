@@ -15,15 +15,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// ImportRequest is a credential that was stored elsewhere. Set either Token and Kind for
-// a long-lived token, or RefreshToken for an OAuth grant.
+// ImportRequest contains a credential that another system stored until now. Set either
+// Token and Kind for a long-lived token, or RefreshToken for an OAuth grant.
 type ImportRequest struct {
 	// Owner is the connection's owner: 1 to 256 bytes of UTF-8 without control
 	// characters. It must not begin with "asana:", which is reserved for sign-in.
 	Owner string
 	// Token is a personal access token or a service account's token. It must have 1 to
 	// 8192 printable ASCII characters. Kind is not verified, because Asana does not
-	// report which of the two kinds a token has.
+	// report whether a token belongs to a person or to a service account.
 	Token        secret.String
 	Kind         asanaauth.Kind // PersonalAccessToken or ServiceAccount
 	RefreshToken secret.String  // a refresh token that Asana issued to this deployment's client id
@@ -33,13 +33,13 @@ type ImportRequest struct {
 // Imported is the connection that an import made.
 type Imported struct {
 	asanaauth.Details
-	// Already reports that an active connection with the same credential existed. In that
-	// case, Import sent no request to Asana and wrote nothing, so an import can be
-	// repeated.
+	// Already is true if the owner already had an active connection with the same
+	// credential. Import then sent no request to Asana and wrote nothing. Therefore, a
+	// caller can safely repeat an import.
 	Already bool
 }
 
-// The reasons of a TokenRejected error.
+// The values of Reason in a TokenRejected error.
 const (
 	rejectedInactive = "inactive"
 	rejectedOAuth    = "oauth-token"
@@ -51,9 +51,9 @@ func rejected(reason, detail string, err error) error {
 }
 
 // Import saves a credential after Asana has verified it. For a long-lived token, Import
-// sends an introspection request (RFC 7662). For a refresh token, Import refreshes once.
-// Import then asks Asana for the user to whom Asana attributes the credential's actions.
-// It does not save a credential that Asana rejects.
+// sends an introspection request (RFC 7662). For a refresh token, Import sends one
+// refresh request. Import then asks Asana for the user to whom Asana attributes the
+// credential's actions. It does not save a credential that Asana rejects.
 //
 // If Asana rotates refresh tokens, an imported refresh token no longer works elsewhere.
 // Do not import the same refresh token twice at the same time.
@@ -68,7 +68,8 @@ func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, er
 	}
 	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
-	// Get the keyring before the refresh, because a rotated token must be saved.
+	// Get the keyring before the refresh. If Asana rotates the token, the new token can
+	// be saved only with the keyring.
 	ring, err := c.rows.Ring(ctx)
 	if err != nil {
 		return Imported{}, err
@@ -83,10 +84,10 @@ func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, er
 	return c.importGrant(ctx, ring, r)
 }
 
-// CheckImport is a dry run of [Connections.Import]. It introspects the credential and
-// saves nothing. For a long-lived token, it also asks Asana for the token's user (GET
-// /users/me). already reports whether an active connection with the same credential
-// exists.
+// CheckImport is a dry run of [Connections.Import]. It saves nothing. The result already
+// is true if the owner already has an active connection with the same credential.
+// Otherwise, CheckImport introspects the credential. For a long-lived token, it also asks
+// Asana for the token's user (GET /users/me).
 //
 // CheckImport does not refresh a refresh token, because Asana could rotate it. Therefore,
 // it does not find a problem that only a refresh reveals, such as a client secret that
@@ -148,7 +149,8 @@ func isPrintable(token string) bool {
 }
 
 // importedBefore returns the owner's active connection that was imported with the same
-// credential. If no such connection exists, the field Already of the result is false.
+// credential. If no such connection exists, importedBefore returns the zero value of
+// Imported.
 func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring *seal.Ring) (Imported, error) {
 	kind, hash := r.Kind, store.HashText(r.credential().Reveal())
 	if !r.RefreshToken.IsZero() {
@@ -171,9 +173,9 @@ func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring 
 	return Imported{}, nil
 }
 
-// importLongLived saves a personal access token or a service account's token. It replaces
-// an existing connection even if Replace is false, because a new import is the only way to
-// change such a token.
+// importLongLived saves a personal access token or a service account's token. It ignores
+// Replace, and always replaces an existing connection of the same owner, user and kind.
+// An import is the only way to replace such a token.
 func (c *Connections) importLongLived(ctx context.Context, ring *seal.Ring, r ImportRequest) (Imported, error) {
 	info, user, err := c.verify(ctx, r.Token)
 	if err != nil {

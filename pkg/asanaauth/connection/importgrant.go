@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// importGrant saves an OAuth grant. It refreshes first, because only an access token
-// shows the grant's user.
+// importGrant saves an OAuth grant. It refreshes first, because it needs an access token
+// to ask Asana for the grant's user.
 func (c *Connections) importGrant(ctx context.Context, ring *seal.Ring, r ImportRequest) (Imported, error) {
 	if err := c.requests.Ready(ctx); err != nil {
 		return Imported{}, err
@@ -22,7 +22,8 @@ func (c *Connections) importGrant(ctx context.Context, ring *seal.Ring, r Import
 	if c.rows.Remaining(ctx) < 2*row.RequestTime+row.SaveReserve {
 		return Imported{}, row.TryAgain(0, errors.New("no time left to ask Asana"))
 	}
-	// From here on, ignore the caller's cancellation, because Asana may rotate the token.
+	// From here on, ignore the caller's cancellation, because a rotated token must be
+	// saved.
 	ctx, cancel := c.rows.Detach(ctx)
 	defer cancel()
 	tokens, err := c.refreshOnce(ctx, r.RefreshToken)
@@ -71,9 +72,10 @@ func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asa
 	return c.saveImport(ctx, ring, got, r)
 }
 
-// identifyOtherwise finds the user of a grant whose access token may not read /users/me.
-// It asks the UserInfo endpoint (OpenID Connect) first, and then uses the token response.
-// If neither names a user, identifyOtherwise returns the error in refusal.
+// identifyOtherwise finds the user of a grant if Asana does not allow the access token to
+// read /users/me. It returns the user from the UserInfo endpoint (OpenID Connect) or, if
+// that names no user, from the token response. If neither names a user, it returns
+// refusal, the error from /users/me.
 func (c *Connections) identifyOtherwise(ctx context.Context, tokens asana.Tokens, refusal error) (asana.User, error) {
 	info, err := c.requests.UserInfo(ctx, tokens.Access)
 	switch {

@@ -37,7 +37,8 @@ func TestImportOfAGrant(t *testing.T) {
 				if later, err := p.TokenOf(got.ID, token.Request{}); err != nil || inst.Whose(later.Access) != asanatest.Member {
 					t.Errorf("two hours later: %v", err)
 				}
-				// Repeat the import, as a caller does if the first response was lost.
+				// Repeat the import, like a caller that got no response to the first
+				// import.
 				before := len(inst.Asana.Requests())
 				again, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: grant})
 				if err != nil || !again.Already || again.ID != got.ID {
@@ -103,8 +104,8 @@ func TestAGrantOfAnotherApp(t *testing.T) {
 	})
 }
 
-// If a grant may not read /users/me, an import can get the user from UserInfo or from the
-// token response.
+// If Asana does not allow a grant's token to read /users/me, Import gets the user from
+// UserInfo or from the token response.
 func TestAnImportWithoutUsersMe(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -217,7 +218,7 @@ func TestAnImportWithoutTimeSendsNothing(t *testing.T) {
 	})
 }
 
-// TestCrashPointsOfAnImport makes one operation fail, with or without its effect. If the
+// In each run, TestCrashPointsOfAnImport makes one operation of an import fail. If the
 // import is repeated, the result is one working connection. In this test, Asana does not
 // rotate refresh tokens.
 func TestCrashPointsOfAnImport(t *testing.T) {
@@ -246,8 +247,9 @@ func TestCrashPointsOfAnImport(t *testing.T) {
 	})
 }
 
-// The response to an import's write is lost, and a refresh changes the hot row before the
-// import repeats the write. The cold row shows the import that its first write succeeded.
+// The test loses the response to an import's write, and changes the hot row, as a refresh
+// does, before the import repeats the write. From the cold row, the import recognizes
+// that its first write succeeded.
 func TestAnImportRecognizesItsOwnWrite(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -81,8 +81,8 @@ func (c *Connections) List(ctx context.Context, q Query, p Page) (list []asanaau
 }
 
 // describeAny is like Describe, but returns no error if the connection's rows are
-// inconsistent. Instead, it returns the details in the hot row, so that no connection is
-// missing from the list.
+// inconsistent. Instead, it returns only the details that are in the hot row, so that no
+// connection is missing from the list.
 func (c *Connections) describeAny(ctx context.Context, conn *Connection) (asanaauth.Details, error) {
 	o := row.Unwrap(conn)
 	if o.IsConsistent() {
@@ -119,7 +119,7 @@ func (l *lister) after(conn *Connection) string {
 	return store.After(row.Unwrap(conn).Hot.Key())
 }
 
-// next returns the connections on the next page, which may have none. Do not call next if
+// next returns the connections on the next page. A page may be empty. Do not call next if
 // l.done is true.
 func (l *lister) next(ctx context.Context) ([]*Connection, error) {
 	if l.ring == nil {
@@ -166,7 +166,8 @@ func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, 
 	return l.consistent(ctx, found)
 }
 
-// ofUser reads the connections that an Asana user's pointer rows name.
+// ofUser reads the connections of an Asana user. page contains the user's pointer rows,
+// and each pointer row contains a connection ID.
 func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, error) {
 	var ids []string
 	var keys []store.Key
@@ -191,8 +192,8 @@ func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, e
 	return l.consistent(ctx, found)
 }
 
-// consistent reads each connection with inconsistent rows again. It leaves out a
-// connection that no longer exists.
+// consistent returns the connections in found. If a connection's rows are inconsistent,
+// consistent reads that connection again. It leaves out connections that no longer exist.
 func (l *lister) consistent(ctx context.Context, found []*Connection) ([]*Connection, error) {
 	kept := found[:0]
 	for _, conn := range found {

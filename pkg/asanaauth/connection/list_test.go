@@ -134,8 +134,8 @@ func TestListChecksItsRequest(t *testing.T) {
 	})
 }
 
-// A list does not contain forged rows, cold rows without a hot row, and connections that
-// belong to a different Asana user than the pointer says.
+// A list contains no connection for a forged row or for a cold row without a hot row. It
+// also contains no connection whose Asana user differs from the user in the pointer row.
 func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -158,7 +158,8 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 				t.Errorf("List() = %+v, %v; want one connection", page, err)
 			}
 		}
-		// If a connection is deleted between two reads, List leaves it out.
+		// The rows are inconsistent, so List reads the connection again. The test deletes
+		// the hot row before the second read, and List leaves the connection out.
 		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Generation++ })
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if op.Name == "list" {
@@ -176,8 +177,8 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 	})
 }
 
-// A read of several rows can return an old and a new row of one connection. List then
-// reads the connection again.
+// A read of several rows can return an old cold row and a new hot row of one connection.
+// In such a case, List reads the connection again.
 func TestListReadsInconsistentRowsAgain(t *testing.T) {
 	t.Parallel()
 	for _, q := range []connection.Query{{Owner: "o"}, {AsanaUser: asanatest.Member}} {
