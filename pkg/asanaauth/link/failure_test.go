@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestCrashPointsOfRedeeming makes the table fail during a redemption, beginning with
-// each operation in turn. A backend that repeats the call gets one connection with
+// In run n, TestCrashPointsOfRedeeming makes operation n of Redeem, and all later
+// operations on the table, fail. A backend that repeats the call gets one connection with
 // working tokens.
 func TestCrashPointsOfRedeeming(t *testing.T) {
 	t.Parallel()
@@ -32,7 +32,7 @@ func TestCrashPointsOfRedeeming(t *testing.T) {
 		q := inst.Process()
 		d, again := q.Redeem(code, "o", "")
 		if again != nil {
-			// If the code was already used, the connection must exist.
+			// If the first call already redeemed the code, the connection must exist.
 			authtest.WantKind(t, again, asanaauth.LinkExpired)
 			list, _, listErr := q.Connections.List(t.Context(), connection.Query{Owner: "o"}, connection.Page{})
 			if listErr != nil || len(list) != 1 {

@@ -73,10 +73,10 @@ func decode(text secret.String, owner string) (consent.Consent, error) {
 
 // Hold seals a consent into the link's row, and replaces any earlier consent in that row.
 // It returns the connect code: the link's hash, a dot, and a new secret. Package login
-// calls it.
+// calls Hold after a person consents.
 //
-// If Hold returns an error, the consent is not stored. It is not revoked either, because
-// a revocation could end another consent of the same user.
+// If Hold returns an error, the consent is not stored. Hold does not revoke the consent
+// at Asana, because the revocation could end another consent of the same user.
 //
 // Errors: LinkExpired if the link was redeemed or is missing; WrongAccount if the link
 // requires a different Asana user; TryAgain; Internal.

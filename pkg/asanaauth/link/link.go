@@ -8,8 +8,8 @@
 // if a link is forwarded to another person, their Asana account is not connected to the
 // link's owner.
 //
-// [Links] needs no data keys. Package login handles the requests of the browser that
-// follows a link.
+// [Links] does not need the keyring. Package login handles the requests of the browser
+// that follows a link.
 package link
 
 import (
@@ -34,8 +34,8 @@ const (
 	heldTTL = 10 * time.Minute // how long the backend can redeem a consent
 )
 
-// Config configures [Links]. Its values must be the same as in the deployment's
-// functions.
+// Config configures [Links]. AuthorizeURL, ReturnURLs and Scopes must match the settings
+// of the deployment's Lambda functions.
 type Config struct {
 	Store        store.Store     // required
 	AuthorizeURL string          // the URL of links: PUBLIC_URL + "/authorize"; required
@@ -72,7 +72,7 @@ type Request struct {
 	Owner string
 	// Person is the backend's own name for the person who is signed in to its app: 1 to
 	// 256 bytes, like Owner. Set Person if several people can share an owner. The redeem
-	// request must name the same person. Only a hash of the name is stored.
+	// request must name the same person. The table contains only a hash of the name.
 	Person    string
 	ReturnTo  string // one of Config.ReturnURLs; empty: the first of them
 	Scopes    string // a subset of Config.Scopes, separated by single spaces; empty: all of them
@@ -86,8 +86,8 @@ type Link struct {
 	End time.Time     // when the link expires
 }
 
-// Create makes a link. It makes no connection: the backend does that when it redeems the
-// connect code (see [Redeemer]).
+// Create makes a link. The connection is made later, when the backend redeems the connect
+// code ([Redeemer.Redeem]).
 //
 // Errors: InvalidRequest if a field of r is not valid; TryAgain; Internal.
 func (l *Links) Create(ctx context.Context, r Request) (Link, error) {
@@ -106,7 +106,7 @@ func (l *Links) Create(ctx context.Context, r Request) (Link, error) {
 	return Link{URL: secret.New(l.authorizeURL + "?" + url.Values{"link": {token}}.Encode()), End: next.End}, nil
 }
 
-// newRow returns the row of a new link. It does not set the key.
+// newRow returns the row of a new link. The row's Token is not set.
 func (l *Links) newRow(r Request) (*store.Link, error) {
 	if err := row.CheckNewOwner(r.Owner); err != nil {
 		return nil, err
@@ -136,7 +136,9 @@ func (l *Links) newRow(r Request) (*store.Link, error) {
 		Scopes:    scopes,
 		AsanaGID:  r.AsanaUser,
 		End:       end,
-		// A sign-in can start just before End, and its consent must still be stored.
+		// A person can follow the link just before End. The row must then stay until the
+		// attempt ends (AttemptTTL), its callback ends (CallerTime), and the connect code
+		// expires (heldTTL).
 		Keep: end.Add(row.AttemptTTL + row.CallerTime + heldTTL),
 	}, nil
 }
@@ -164,7 +166,8 @@ func (l *Links) subset(requested string) (string, error) {
 	return requested, nil
 }
 
-// Find returns the row of a link that a browser can still follow. Package login calls it.
+// Find returns a link's row if a browser can still follow the link. Package login calls
+// Find.
 //
 // Errors: LinkExpired if the link is unknown, spent or expired; TryAgain; Internal.
 func Find(ctx context.Context, table *row.Table, token string) (*store.Link, error) {

@@ -127,8 +127,8 @@ func TestALinkDeterminesReturnURLAndScopes(t *testing.T) {
 	})
 }
 
-// A link's return URL was allowed when the link was made, but is no longer in ReturnURLs.
-// The link must not be accepted.
+// If a link's return URL is removed from ReturnURLs after the link was made, Authorize
+// rejects the link.
 func TestALinkToAReturnURLThatIsNoLongerAllowed(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
@@ -141,8 +141,8 @@ func TestALinkToAReturnURLThatIsNoLongerAllowed(t *testing.T) {
 	}
 }
 
-// The response type "code id_token" needs the scope openid. A link whose scopes do not
-// include openid must be rejected.
+// The response type "code id_token" needs the scope openid. Authorize rejects a link
+// whose scopes do not include openid.
 func TestALinkWithoutOpenID(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
@@ -208,7 +208,7 @@ func TestWhenLinksAndCodesExpire(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.LinkExpired)
 		time.Sleep(10*time.Minute - 3*time.Second)
 		response := p.Answer(attempt, asanatest.Member)
-		// Asana's response arrives after the attempt has expired.
+		// The test delays Asana's response until after the attempt has expired.
 		inst.Asana.Inject(asanatest.Fault{GrantType: "authorization_code", Delay: 5 * time.Second})
 		outcome, err := p.Callback(response)
 		if err != nil {

@@ -19,8 +19,8 @@ func config(inst *authtest.Installation) link.Config {
 	}
 }
 
-// removeField contains a function for each required field that removes the field. The key
-// is the error that New must then return.
+// removeField contains one function for each required field. The function removes the
+// field from a Config. The map's key is the error that New must return for that Config.
 var removeField = map[string]func(*link.Config){
 	"asanaauth: Store is missing":        func(c *link.Config) { c.Store = nil },
 	"asanaauth: AuthorizeURL is missing": func(c *link.Config) { c.AuthorizeURL = "" },

@@ -16,7 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// RedeemerConfig configures a [Redeemer]. All packages in a program can share its values.
+// RedeemerConfig configures a [Redeemer]. A program can use the same field values in the
+// Configs of all packages.
 type RedeemerConfig struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -45,12 +46,13 @@ type RedeemRequest struct {
 }
 
 // Redeem makes a connection from the consent that belongs to a connect code. It writes
-// the link and the connection in one transaction, so an interrupted call loses nothing. A
-// code can be redeemed once, within 10 minutes after the consent.
+// the link and the connection in one transaction. If the call is interrupted, either both
+// rows are written or the code can still be redeemed. A code can be redeemed once, within
+// 10 minutes after the consent.
 //
-// A wrong owner or person erases the consent and its code. In that case, the browser that
-// brought the code may belong to someone else than the person who followed the link. The
-// link stays valid.
+// If the owner or the person is wrong, Redeem erases the consent and its code, because
+// the code may be in the hands of an attacker who forwarded the link. The link itself
+// stays valid.
 //
 // Errors: InvalidRequest; LinkExpired if the code, the owner or the person is wrong, or
 // the code has expired; TryAgain; Internal.
@@ -156,7 +158,8 @@ func (r *Redeemer) forget(ctx context.Context, found *store.Link) {
 }
 
 // openConsent opens the sealed consent in a link's row. It returns LinkExpired if the
-// consent cannot be opened, because this installation did not seal such a consent.
+// consent cannot be opened. A consent that cannot be opened was not sealed by this
+// installation for this row.
 func (r *Redeemer) openConsent(ctx context.Context, ring *seal.Ring, found *store.Link, owner string) (consent.Consent, error) {
 	text, err := r.rows.OpenField(ctx, ring, "", heldLabel(found), found.Held)
 	if errors.Is(err, seal.ErrOpen) {
@@ -169,7 +172,7 @@ func (r *Redeemer) openConsent(ctx context.Context, ring *seal.Ring, found *stor
 }
 
 // destroy erases the consent that belongs to code, after a request named a wrong owner or
-// person. It returns LinkExpired if the write succeeds.
+// person. It always returns an error: LinkExpired if the consent was erased.
 func (r *Redeemer) destroy(ctx context.Context, found *store.Link, code connectCode) error {
 	r.rows.AuditDeniedOwner(ctx, found.Owner, asanaauth.CallerOf(ctx))
 	err := r.rows.Update(ctx, row.Update{

@@ -40,11 +40,11 @@ func TestAHeldTokenAges(t *testing.T) {
 func TestAForwardedLink(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ linkPerson, owner, person string }{
-		// Each owner is one person. The victim's browser brings the code to the app, and
-		// the victim is signed in to the app.
+		// In this app, each owner is one person. The victim is signed in to the app with
+		// their own account, and their browser brings the code to the app.
 		"the victim's own app account": {"", "victim", ""},
-		// The owner is a tenant, and both the attacker and the victim belong to the
-		// tenant.
+		// In this app, an owner is a tenant. Both the attacker and the victim belong to
+		// the tenant.
 		"the same tenant, another person": {"attacker", "tenant", "victim"},
 		"the same tenant, no person":      {"attacker", "tenant", ""},
 		"a person the link does not name": {"", "tenant", "victim"},
@@ -66,8 +66,8 @@ func TestAForwardedLink(t *testing.T) {
 				if a, b := detailOf(err), detailOf(unknown); a == "" || a != b {
 					t.Errorf("the detail is %q for a wrong owner, %q for an unknown code", a, b)
 				}
-				// The attacker may have seen the code. The failed request erased the
-				// code, so the attacker cannot redeem it.
+				// The attacker may have seen the code, but cannot redeem it, because the
+				// failed request erased the code.
 				_, err = p.Redeem(code, request.Owner, request.Person)
 				authtest.WantKind(t, err, asanaauth.LinkExpired)
 				if kept := inst.Rows.Kept(); kept["*store.Hot"] != 0 || kept["*store.Cold"] != 0 {
@@ -80,7 +80,8 @@ func TestAForwardedLink(t *testing.T) {
 				}
 				authtest.WantCount(t, "denied", inst.Log.Says("audit", "denied"), 1)
 				authtest.WantCount(t, "revocations", inst.Revocations(), 0)
-				// The link stays valid for the person whom the backend made it for.
+				// The link stays valid, so the person for whom the backend made the link
+				// can still use it.
 				if _, err := p.Redeem(p.Follow(token, asanatest.Guest), request.Owner, request.Person); err != nil {
 					t.Errorf("the link afterwards: %v", err)
 				}
