@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// After the callback, the browser goes to the return URL that the app chose, and gets the
-// app's app_state. This is also true after an error.
+// After the callback, whether it succeeds or fails, the browser goes to the return URL
+// that the app chose, with the app's app_state.
 func TestReturnURLAndAppStateComeBack(t *testing.T) {
 	t.Parallel()
 	const second = "https://app.example.com/second?x=1"
@@ -207,8 +207,8 @@ func TestTheAttemptsRedirectURIIsSent(t *testing.T) {
 	})
 }
 
-// The PKCE verifier is derived from the browser's secret and the row's salt. If an
-// attacker changes the salt, Asana rejects the verifier.
+// The PKCE verifier is derived from the browser's secret and the row's salt. The test
+// replaces the salt, and Asana rejects the verifier.
 func TestTheVerifierDependsOnBothHalves(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// AuthorizerConfig configures an [Authorizer]. All packages in a program can share its
-// values.
+// AuthorizerConfig configures an [Authorizer]. A program can use the same field values in
+// the Configs of all packages.
 type AuthorizerConfig struct {
 	Store        store.Store     // required
 	Asana        *asana.Client   // required; only builds URLs, sends no request
@@ -31,8 +31,8 @@ type AuthorizerConfig struct {
 	Log          *slog.Logger    // nil: nothing is logged
 }
 
-// Authorizer begins attempts: it sends browsers to Asana's consent screen. It needs no
-// data key and no client secret. It is safe for concurrent use.
+// Authorizer begins attempts: it sends browsers to Asana's consent screen. It needs
+// neither the keyring nor the client secret. It is safe for concurrent use.
 type Authorizer struct {
 	table *row.Table
 	asana *asana.Client
@@ -59,23 +59,23 @@ func NewAuthorizer(c AuthorizerConfig) (*Authorizer, error) {
 // Home returns the default return URL, for error pages.
 func (a *Authorizer) Home() string { return a.c.ReturnURLs[0] }
 
-// AuthorizeRequest has the parameters of a browser's request to /authorize. All fields are
-// optional.
+// AuthorizeRequest contains the parameters of a browser's request to /authorize. All
+// fields are optional.
 type AuthorizeRequest struct {
 	ReturnTo string // one of ReturnURLs; empty: the link's return URL, or the first of ReturnURLs
 	AppState string // 1 to 256 characters of A-Za-z0-9_-; the Outcome returns it
 	Link     string // the token in a link's URL; empty for a sign-in
 }
 
-// Attempt is what a browser needs to go through one authorization.
+// Attempt contains the URL and the cookie that a browser needs for one attempt.
 type Attempt struct {
 	URL     string        // the URL of Asana's consent screen; redirect the browser to it
 	Name    string        // AttemptName(state), for the cookie's name
 	Browser secret.String // the cookie's value; Callback requires it
 }
 
-// Authorize begins an attempt and stores its row. An attacker who can read the row cannot
-// finish the attempt with it, and cannot see who began the attempt.
+// Authorize begins an attempt and stores its row. An attacker who reads the row can
+// neither finish the attempt nor find out who began it.
 //
 // Errors: InvalidRequest if r is not valid, or if LinksOnly is set and r has no link;
 // LinkExpired if the link is unknown, used or too old; TryAgain; Internal.
@@ -90,7 +90,7 @@ func (a *Authorizer) Authorize(ctx context.Context, r AuthorizeRequest) (Attempt
 	return a.begin(ctx, d, r.AppState)
 }
 
-// destination has the return URL of an attempt and the scopes that the attempt requests.
+// destination contains an attempt's return URL and the scopes that the attempt requests.
 type destination struct {
 	link      store.Hash // zero if the attempt did not begin with a link
 	returnURL string

@@ -22,7 +22,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// ReceiverConfig configures a [Receiver]. All packages in a program can share its values.
+// ReceiverConfig configures a [Receiver]. A program can use the same field values in the
+// Configs of all packages.
 type ReceiverConfig struct {
 	Store        store.Store           // required
 	Keys         *keyring.Keyring      // required
@@ -69,8 +70,8 @@ func (r *Receiver) Home() string { return r.c.ReturnURLs[0] }
 // URI. If so, the page at /callback must post the response back to the server.
 func (r *Receiver) UsesFragment() bool { return r.c.ResponseType == ResponseCodeIDToken }
 
-// CallbackRequest has the parameters of Asana's response and the value of the attempt's
-// cookie.
+// CallbackRequest contains the parameters of Asana's response and the value of the
+// attempt's cookie.
 type CallbackRequest struct {
 	State   string        // "state" (RFC 6749 section 4.1.2)
 	Browser secret.String // the value of the attempt's cookie
@@ -83,8 +84,8 @@ type CallbackRequest struct {
 // Outcome is the result of [Receiver.Callback].
 type Outcome struct {
 	// ReturnURL is the URL to redirect the browser to, even if Callback returns an error.
-	// If ReturnURL is empty, the attempt was not found or not yet marked as used. Show an
-	// error page instead.
+	// ReturnURL is empty if Callback failed before it marked the attempt as used. In that
+	// case, show an error page.
 	ReturnURL string
 	AppState  string // the AppState in the AuthorizeRequest
 	// Session is the value of the new session's cookie, and SessionTTL is its lifetime.
@@ -100,10 +101,11 @@ type Outcome struct {
 // one transaction. If the attempt began with a link, Callback stores the consent instead,
 // until the backend redeems the connect code. Callback takes at most 25 seconds.
 //
-// Before the attempt is marked as used, the errors are LoginExpired, TryAgain and
-// Internal. After that, the Outcome has a ReturnURL, and the errors are AccessDenied,
-// LoginExpired, LinkExpired, WrongAccount, Misconfigured, AsanaUnavailable, TryAgain and
-// Internal.
+// Errors before the attempt is marked as used: LoginExpired, TryAgain, Internal.
+//
+// Errors after the attempt is marked as used: AccessDenied, LoginExpired, LinkExpired,
+// WrongAccount, Misconfigured, AsanaUnavailable, TryAgain, Internal. The Outcome then has
+// a ReturnURL.
 func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
@@ -159,8 +161,8 @@ func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attemp
 
 var errExpired = &asanaauth.Error{Kind: asanaauth.LoginExpired}
 
-// take marks the attempt as used. If two callers try to take it, one of them gets
-// LoginExpired.
+// take marks the attempt as used. If two callers take the same attempt, only one
+// succeeds, and the other gets LoginExpired.
 func (r *Receiver) take(ctx context.Context, attempt *store.Attempt) error {
 	spent := &store.Attempt{State: attempt.State, Browser: attempt.Browser, End: attempt.End, Taken: true}
 	return r.rows.Consume(ctx, "the attempt", attempt, spent, errExpired)
@@ -208,7 +210,8 @@ func (r *Receiver) checkResponse(req CallbackRequest) error {
 	return untrusted(errors.New("asana responded to the authorization with an error"))
 }
 
-// untrusted returns AsanaUnavailable, for a response from Asana that must not be used.
+// untrusted returns an AsanaUnavailable error that wraps err. Callers use it if a
+// response from Asana cannot be trusted.
 func untrusted(err error) error {
 	return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: err}
 }

@@ -47,8 +47,8 @@ func TestAConsentIsOneWrite(t *testing.T) {
 }
 
 // If a person connects again, the existing connection is updated and a new session
-// begins. The row does not keep the old grant's marks. It keeps the epoch, so that the
-// person's other sessions stay valid.
+// begins. The hot row keeps its epoch, so that the person's other sessions stay valid.
+// Its fields about the old grant, such as the lease and the cool-down, are cleared.
 func TestConnectingAgain(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -42,7 +42,8 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
 				inst := authtest.New(t)
-				// Create the keyring, so that the callback does not create it.
+				// Create the keyring first. In the case "taking", the write that fails
+				// must be the write of the attempt, and not a write of the keyring.
 				if _, err := inst.Process().Keys.Ring(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -65,10 +66,10 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 	}
 }
 
-// The write that marks the attempt as used succeeds, but the table's responses are lost.
-// The callback cannot confirm the write, so it does not exchange the code and returns
-// TryAgain. After a reload, the callback returns LoginExpired, and the person must start
-// again.
+// The test lets the write that marks the attempt as used succeed, but loses the responses
+// to this write and its repetitions. The callback cannot confirm the write, so it does
+// not exchange the code and returns TryAgain. After a reload, the callback returns
+// LoginExpired, and the person must start again.
 func TestALostResponseToTakingTheAttempt(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -96,9 +97,11 @@ func TestALostResponseToTakingTheAttempt(t *testing.T) {
 	})
 }
 
-// TestCrashPointsOfCallback makes one operation on the table fail, or that operation and
-// all later ones, with and without effect. The person either gets a working session, or
-// can sign in again. In the end, exactly one connection exists.
+// TestCrashPointsOfCallback runs Callback four times for each of its operations on the
+// table. In these runs, the operation either fails without effect or succeeds with a lost
+// response, and the later operations either all succeed or all fail. The person either
+// gets a working session, or can sign in again. In the end, exactly one connection
+// exists.
 func TestCrashPointsOfCallback(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -111,8 +114,9 @@ func TestCrashPointsOfCallback(t *testing.T) {
 	}
 }
 
-// crashCallback makes operation number at of a callback fail. It reports whether the
-// callback had at least that many operations.
+// crashCallback makes one operation of Callback fail. The argument at is the number of
+// this operation, counted from 1. crashCallback reports whether Callback had at least
+// that many operations.
 func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 	t.Run(fmt.Sprintf("operation %d, saved %v, forever %v", at, saved, forever), func(t *testing.T) {
 		authtest.Bubble(t, func(t *testing.T) {
@@ -161,8 +165,9 @@ func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 	return reached
 }
 
-// The response to the write of a consent is lost, and another writer changes the hot row
-// before the write is repeated. The other rows still show that the first write succeeded.
+// The test loses the response to the write of a consent, and changes the hot row before
+// the callback repeats the write. From the other rows, the callback recognizes that its
+// first write succeeded.
 func TestALostConsentRecognizesItself(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -195,9 +200,10 @@ func TestALostConsentRecognizesItself(t *testing.T) {
 	})
 }
 
-// The response to the write of a consent is lost. When the write is repeated, the table
-// already contains the new connection. The audit line must still report that the earlier
-// connection was broken.
+// A person whose connection is broken connects again. The test loses the response to the
+// write of the new consent, so the table already contains the repaired connection when
+// the callback repeats the write. The audit line must still report that the connection
+// was broken before.
 func TestALostConsentReportsARecovery(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 )
 
 // identifier finds out who a person is. Asana can name the user in an ID token, in the
-// token response, at UserInfo and at /users/me. Any of these sources may be missing, but
-// those that are present must name the same user.
+// token response, at UserInfo and at /users/me. Any of these sources may be missing. All
+// sources that are present must name the same user.
 type identifier struct {
 	r      *Receiver
 	nonce  string
@@ -29,8 +29,9 @@ type identifier struct {
 // claim is a user id and the source that reported it.
 type claim struct{ source, value string }
 
-// fromFragment verifies the ID token in the fragment of the redirect URI.
-// ResponseCodeIDToken requires this token. It must contain the attempt's nonce.
+// fromFragment verifies the ID token in the fragment of the redirect URI. The ID token
+// must contain the attempt's nonce. A missing ID token is an error only with
+// ResponseCodeIDToken.
 func (i *identifier) fromFragment(ctx context.Context, raw secret.String) error {
 	if raw.IsZero() {
 		if i.r.UsesFragment() {
@@ -52,8 +53,8 @@ func (i *identifier) verify(ctx context.Context, raw secret.String, want asana.W
 	return i.r.asana.VerifyIDToken(ctx, raw, want)
 }
 
-// fromTokens identifies the user from the token response and from the profile that it
-// requests from Asana. The returned user always has a gid.
+// fromTokens identifies the user from the token response and from the profile that
+// fetchProfile requests. The returned user always has a gid.
 func (i *identifier) fromTokens(ctx context.Context, t asana.Tokens) (asana.User, error) {
 	if err := i.fromTokenResponse(ctx, t); err != nil {
 		return asana.User{}, err
@@ -76,7 +77,8 @@ func (i *identifier) fromTokens(ctx context.Context, t asana.Tokens) (asana.User
 
 // fromTokenResponse verifies the ID token in the token response, if the response has one.
 // Asana documents neither this ID token nor its nonce, so an ID token without a nonce is
-// ignored. A wrong nonce is an error, because the ID token belongs to another attempt.
+// ignored. A wrong nonce is an error, because it shows that the ID token belongs to
+// another attempt.
 func (i *identifier) fromTokenResponse(ctx context.Context, t asana.Tokens) error {
 	if t.ID.IsZero() {
 		return nil
@@ -94,8 +96,8 @@ func (i *identifier) fromTokenResponse(ctx context.Context, t asana.Tokens) erro
 
 // fetchProfile requests the person's profile from Asana. If the scopes include openid, it
 // requests UserInfo first. It requests /users/me if the scopes do not include openid, or
-// if UserInfo gave no gid. The caller may ignore most errors if another source has the
-// gid.
+// if UserInfo gave no gid. If another source named the gid, the caller may ignore all
+// errors except those for which isUnusable is true.
 func (i *identifier) fetchProfile(ctx context.Context, access secret.String) (asana.User, error) {
 	ctx, cancel := i.r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -120,15 +122,15 @@ func (i *identifier) addSubject(source, value string) {
 	i.addGID(source, value)
 }
 
-// addGID adds value to the gids if value is a gid. Otherwise, it does nothing.
+// addGID adds value to i.gids, but only if value is a gid.
 func (i *identifier) addGID(source, value string) {
 	if asana.IsGID(value) {
 		i.gids = append(i.gids, claim{source, value})
 	}
 }
 
-// checkAgreement returns an error unless the person has at least one gid, all gids are
-// equal, and all subjects are equal.
+// checkAgreement returns an error if two subjects or two gids differ, or if no source
+// named a gid.
 func (i *identifier) checkAgreement(ctx context.Context) error {
 	for _, claims := range [][]claim{i.subjects, i.gids} {
 		for _, c := range claims {
@@ -145,9 +147,9 @@ func (i *identifier) checkAgreement(ctx context.Context) error {
 	return nil
 }
 
-// isUnusable reports whether err is about a response with status 200 whose body is not
-// usable. For example, a UserInfo response with an empty sub must not count as a missing
-// profile.
+// isUnusable reports whether Asana responded with status 200 but with a body that cannot
+// be used, such as a UserInfo response with an empty sub. Such a response does not count
+// as a missing source.
 func isUnusable(err error) bool { return requests.IsStatus(err, http.StatusOK) }
 
 func firstOf(values ...secret.String) secret.String {

@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// sources contains the user id that each source reports. The value is "" if the source is
-// missing or fails. It is "-" if the response does not contain the id, and "empty" if the
-// id is an empty string.
+// sources contains the user id that each source reports. The value "" means that the
+// source is missing or fails. The value "-" means that the response does not contain the
+// id. The value "empty" means that the id is an empty string.
 type sources struct {
 	data, idToken, userInfo, me, fragment string
 
@@ -24,7 +24,8 @@ type sources struct {
 	claims map[string]any // claims to change in the ID tokens; the value nil removes a claim
 }
 
-// identify signs a person in while Asana's responses contain the user ids in is.
+// identify signs a person in. Asana's responses contain the user ids from the argument
+// is.
 func identify(inst *authtest.Installation, is sources) (login.Outcome, error) {
 	inst.T.Helper()
 	var nonce string
@@ -46,7 +47,9 @@ func identify(inst *authtest.Installation, is sources) (login.Outcome, error) {
 	return p.Callback(response)
 }
 
-// rewrite changes one of Asana's responses, so that it contains the user id in is.
+// rewrite changes one of Asana's responses, so that the response contains the user id
+// from the argument is. It returns the status to respond with, or 0 to keep Asana's
+// status.
 func rewrite(inst *authtest.Installation, is sources, nonce, path string, m map[string]any) (status int) {
 	say := func(m map[string]any, name, value string) int {
 		switch delete(m, name); value {
@@ -119,7 +122,7 @@ func TestWhoThePersonIs(t *testing.T) {
 		"the same opaque subject everywhere": {data: mia, idToken: opaque, userInfo: opaque, fragment: opaque},
 		"an opaque fragment, and users/me":   {fragment: opaque, userInfo: opaque, me: mia},
 
-		// An ID token without a nonce in the token response is ignored.
+		// If the ID token in the token response has no nonce, the ID token is ignored.
 		"a stranger's ID token without a nonce": {data: mia, idToken: gus, openID: true, claims: map[string]any{"nonce": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// withIDToken makes a process request an ID token together with the code. Pass it to
+// withIDToken sets the response type of a process to "code id_token". Pass it to
 // authtest.Installation.Process.
 func withIDToken(s *authtest.Settings) { s.ResponseType = login.ResponseCodeIDToken }
 
@@ -112,8 +112,8 @@ func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 	})
 }
 
-// The nonce is derived from the browser's secret and the row's salt. If an attacker
-// changes the salt, the ID token's nonce does not match.
+// The nonce is derived from the browser's secret and the row's salt. The test replaces
+// the salt, so the ID token's nonce differs from the derived nonce.
 func TestTheNonceDependsOnBothHalves(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

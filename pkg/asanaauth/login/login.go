@@ -7,9 +7,9 @@
 // Receiver then saves the connection and a session. If the attempt began with a link, the
 // Receiver stores the consent instead, until the backend redeems the connect code.
 //
-// Package httpapi serves /authorize and /callback with these two types. They implement
-// the authorization code grant (RFC 6749 section 4.1) with PKCE (RFC 7636). If the scopes
-// include openid, they also implement OpenID Connect.
+// Package httpapi serves /authorize with the Authorizer and /callback with the Receiver.
+// Package login implements the authorization code grant (RFC 6749 section 4.1) with PKCE
+// (RFC 7636). If the scopes include openid, it also implements OpenID Connect.
 package login
 
 import (

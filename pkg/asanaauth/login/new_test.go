@@ -12,7 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 )
 
-// authorizerConfig returns a valid Config in which only the required fields are set.
+// authorizerConfig returns a valid AuthorizerConfig in which only the required fields are
+// set.
 func authorizerConfig(inst *authtest.Installation) login.AuthorizerConfig {
 	return login.AuthorizerConfig{
 		Store: inst.Table, Asana: asanaClient(inst), RedirectURI: authtest.RedirectURI,
@@ -20,7 +21,8 @@ func authorizerConfig(inst *authtest.Installation) login.AuthorizerConfig {
 	}
 }
 
-// receiverConfig returns a valid Config in which only the required fields are set.
+// receiverConfig returns a valid ReceiverConfig in which only the required fields are
+// set.
 func receiverConfig(inst *authtest.Installation) login.ReceiverConfig {
 	inst.T.Helper()
 	secrets, err := clientsecret.New(clientsecret.Config{Source: inst.Secrets})
@@ -47,8 +49,9 @@ const (
 	openIDNeeded      = "asanaauth: Scopes must contain openid, because ResponseType is \"code id_token\""
 )
 
-// removeAuthorizerField contains a function for each required field that removes the
-// field. The key is the error that NewAuthorizer must then return.
+// removeAuthorizerField contains one function for each required field. The function
+// removes the field from a Config. The map's key is the error that NewAuthorizer must
+// return for that Config.
 var removeAuthorizerField = map[string]func(*login.AuthorizerConfig){
 	"asanaauth: Store is missing":       func(c *login.AuthorizerConfig) { c.Store = nil },
 	"asanaauth: Asana is missing":       func(c *login.AuthorizerConfig) { c.Asana = nil },

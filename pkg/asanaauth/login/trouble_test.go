@@ -10,9 +10,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// If the response to the write that consumes the attempt is lost, the write is repeated
-// with the same writer ID. The store then recognizes the first write, and the sign-in
-// succeeds.
+// The test loses the response to the write that marks the attempt as used. The write is
+// repeated with the same writer ID, so the store recognizes the first write, and the
+// sign-in succeeds.
 func TestALostResponseToTheConsumingWriteIsRecognized(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
