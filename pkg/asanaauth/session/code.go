@@ -14,8 +14,8 @@ import (
 // codeTTL is the lifetime of a session code.
 const codeTTL = time.Minute
 
-// codeProofText is the plaintext of a session code's proof. The proof's label binds the
-// proof to the row.
+// codeProofText is the plaintext of every session code's proof. The proofs differ in
+// their labels (see codeLabel).
 const codeProofText = "session code"
 
 // codeLabel returns the label of a session code's proof. It contains every value in the
@@ -32,7 +32,7 @@ func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
 // Code makes a session code: 32 random bytes in base64url. The frontend sends the code to
 // the app's own backend, which redeems the code to find out who is signed in. A code can
 // be redeemed once, within 60 seconds. Over HTTP, only callers that authenticate with IAM
-// can redeem it. end is the time when the code expires.
+// can redeem the code. The result end is the time when the code expires.
 //
 // Errors: TryAgain, Internal.
 func (s *Sessions) Code(ctx context.Context, opened *Session) (code secret.String, end time.Time, err error) {
@@ -69,8 +69,9 @@ func NewRedeemer(c Config) (*Redeemer, error) {
 	return &Redeemer{rows}, nil
 }
 
-// Redeem returns the connection of the session that made the code. A code can be redeemed
-// once. Redeem replaces the code's row with a marker. It takes at most 25 seconds.
+// Redeem returns the connection of the session for which the code was made. A code can be
+// redeemed once. Redeem replaces the code's row with a row that marks the code as
+// redeemed. Redeem takes at most 25 seconds.
 //
 // Errors: LinkExpired if the code or its session is unknown, used or too old; TryAgain;
 // Internal.
@@ -94,7 +95,8 @@ func (r *Redeemer) redeem(ctx context.Context, code secret.String) (asanaauth.De
 	if found == nil || found.Spent || !r.rows.Now().Before(found.End) {
 		return asanaauth.Details{}, row.ErrLinkExpired
 	}
-	// Open both proofs, to verify that the session is the one that made the code.
+	// Open the session's proof and the code's proof, to verify that the code was made for
+	// this session.
 	session, err := open(ctx, r.rows, found.Connection, found.Session)
 	if err != nil {
 		return asanaauth.Details{}, err

@@ -81,8 +81,8 @@ func TestTheIdleTimeoutIsExtendedAtMostHourly(t *testing.T) {
 		p.Session(cookie)
 		authtest.WantCount(t, "writes before an hour", inst.Table.Count("write"), 0)
 		time.Sleep(time.Millisecond)
-		// Opening a session uses the timeouts in the session's row. The settings of the
-		// process that opens the session have no effect.
+		// Open uses the timeouts in the session's row, and not the settings of the
+		// process that opens the session.
 		p = inst.Process(func(s *authtest.Settings) { s.IdleTTL, s.SessionTTL = 50*time.Hour, 10*time.Hour })
 		p.Session(cookie)
 		authtest.WantCount(t, "writes at an hour", inst.Table.Count("write"), 1)
@@ -104,8 +104,9 @@ func TestTheIdleTimeoutIsExtendedAtMostHourly(t *testing.T) {
 	})
 }
 
-// If a session is used, it lasts until its absolute end. The last extension of the idle
-// timeout reaches the absolute end, even if it extends the timeout by less than an hour.
+// A session that is used often enough lasts until its absolute end. The last extension of
+// the idle timeout goes up to the absolute end, even if the extension is shorter than an
+// hour.
 func TestTheLastExtensionReachesTheAbsoluteEnd(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -4,9 +4,9 @@
 //
 // A session belongs to one connection. It stores the epoch that the connection had when
 // the session started. Disconnecting changes the connection's epoch, which ends all of
-// its sessions. The session's row contains a sealed proof that is bound to the row's
-// other values. The proof must open before the session can open a token. The proof in a
-// forged row cannot be opened.
+// the connection's sessions. The session's row contains a sealed proof. If an attacker
+// forges the row or changes one of its values, the proof cannot be opened, and
+// [Sessions.Open] rejects the session.
 package session
 
 import (
@@ -27,8 +27,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Sessions] and a [Redeemer]. All packages in a program can share its
-// values.
+// Config configures [Sessions] and a [Redeemer]. A program can use the same field values
+// in the Configs of all packages.
 type Config struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -53,20 +53,20 @@ func New(c Config) (*Sessions, error) {
 	return &Sessions{rows}, nil
 }
 
-// Session is an opened session and its connection, as they were read. Open a session for
-// each request. A Session is not safe for concurrent use.
+// Session is an opened session and its connection. It does not show later changes, so
+// open the session again for each request. A Session is not safe for concurrent use.
 type Session struct {
 	conn *connection.Connection
 	row  *store.Session
 }
 
-// Connection returns the session's connection. For a connection that a session opened,
-// package token returns no long-lived token. It also returns no token if the session
-// ended during a refresh.
+// Connection returns the session's connection. For this connection, package token returns
+// no long-lived token. It also returns no token if the session ends during a refresh.
 func (s *Session) Connection() *connection.Connection { return s.conn }
 
-// CallerOf returns the caller's name in audit lines for a session: "session:" and 8
-// hexadecimal digits. cookie is the value of the session's cookie.
+// CallerOf returns the name that audit lines use for a session: "session:" and the first
+// 8 hexadecimal digits of the cookie's SHA-256 hash. cookie is the value of the session's
+// cookie.
 func CallerOf(cookie secret.String) string { return callerOf(store.HashText(cookie.Reveal())) }
 
 func callerOf(cookie store.Hash) string { return "session:" + cookie.String()[:8] }
@@ -76,9 +76,9 @@ func callerOf(cookie store.Hash) string { return "session:" + cookie.String()[:8
 const idleExtendInterval = time.Hour
 
 // Open opens the session of a browser. cookie is the value of the session's cookie. Open
-// reads the session's row and the connection's rows at once. It checks that they match
-// the cookie, and that the session's proof can be opened, before it trusts any other
-// value in the rows. Open also extends the session's idle timeout, at most once an hour.
+// reads the session's row and the connection's rows with one request to the table. It
+// first checks that the rows match the cookie and that the session's proof can be opened.
+// Open also extends the session's idle timeout, at most once an hour.
 //
 // Errors: Unauthenticated if the session is not valid; TryAgain; Internal.
 func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, error) {
@@ -94,8 +94,9 @@ func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, er
 	return opened, nil
 }
 
-// maxReads limits how many times open reads the rows until the hot row and the cold row
-// are consistent. A read of several rows is not a snapshot.
+// maxReads limits how many times open reads the rows. It reads again if the hot row and
+// the cold row are inconsistent. A read of several rows is not atomic, so it can return
+// rows from before and after a write.
 const maxReads = 3
 
 // open reads and checks a session's rows, and opens the session's proof.
@@ -135,8 +136,8 @@ func agree(session *store.Session, hot *store.Hot, id string, now time.Time) boo
 		now.Before(session.End) && now.Before(session.IdleEnd)
 }
 
-// proofText is the plaintext of a session's proof. The proof's label binds the proof to
-// the row.
+// proofText is the plaintext of every session's proof. The proofs differ in their labels
+// (see proofLabel).
 const proofText = "session"
 
 // proofLabel returns the label of a session's proof. It contains every value in the row,
@@ -153,8 +154,8 @@ func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 	}
 }
 
-// checkProof opens a proof. It returns Unauthenticated if the proof cannot be opened,
-// because this installation did not write such a row.
+// checkProof opens a proof. It returns Unauthenticated if the proof cannot be opened. A
+// proof that cannot be opened was not sealed by this installation for this row.
 func checkProof(ctx context.Context, rows *row.Rows, ring *seal.Ring, hot *store.Hot, l seal.Label, proof secret.Sealed) error {
 	_, err := rows.OpenField(ctx, ring, hot.Connection, l, proof)
 	if errors.Is(err, seal.ErrOpen) {
@@ -220,8 +221,8 @@ type Profile struct {
 	Name       secret.String // zero if Asana did not report it
 	Email      secret.String // zero if Asana did not report it
 	Picture    secret.String // a URL; zero if Asana did not report it
-	// Scope is the granted scope, separated by spaces, or the requested scope if Asana
-	// did not report the granted one.
+	// Scope contains the granted scopes, separated by spaces. If Asana did not report the
+	// granted scopes, it contains the requested scopes.
 	Scope     string
 	Status    asanaauth.Status // the connection's status, which may be Broken
 	ExpiresAt time.Time        // when the session ends, even if the browser keeps using it

@@ -235,9 +235,8 @@ func TestRowsOfDifferentConsentsAreReadAgain(t *testing.T) {
 	}
 }
 
-// Open returns Unauthenticated only if the table was read and does not contain the
-// session. If a read fails, Open returns another error, so that the browser stays signed
-// in.
+// If the table cannot be read, or the keyring cannot be opened, Open must not return
+// Unauthenticated, so that the browser stays signed in.
 func TestAFailureIsNotAMissingSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
