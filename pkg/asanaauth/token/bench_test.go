@@ -82,7 +82,8 @@ func (respondsAtOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// steppingClock is a clock that only the benchmark moves. Its deadlines never pass.
+// steppingClock is a clock that only the benchmark moves. Its method WithDeadline sets no
+// deadline.
 type steppingClock struct {
 	asanaauth.SystemClock
 	now time.Time

@@ -79,7 +79,7 @@ func ExampleTokens_HTTPClient() {
 	resp.Body.Close()
 	fmt.Println(resp.StatusCode)
 
-	// Asana refuses to write for this person, because their license is view only.
+	// Asana rejects this write, because the person's license is view only.
 	task := `{"data":{"name":"Try","workspace":"` + asanatest.Acme + `"}}`
 	resp, err = client.Post("https://asana.example/api/1.0/tasks", "application/json", strings.NewReader(task))
 	if err != nil {

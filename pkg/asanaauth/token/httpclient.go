@@ -26,19 +26,21 @@ import (
 //   - The body cannot be sent again: the request has a body, and GetBody is nil.
 //   - Introspection shows that a long-lived token is active.
 //   - A token of the connection was already reported as refused within the last 30
-//     seconds. Some workspaces block an app, and respond to every token with 401. Without
-//     this limit, their responses would make the connection useless to other callers.
+//     seconds. If a workspace blocks the app, Asana responds to every token with 401.
+//     Without the limit of 30 seconds, each 401 would cause a refresh, and other callers
+//     would have to wait.
 //
 // The client sends tokens only to the origin of Asana's base URL. For a request or a
 // redirect to a different origin, it returns InvalidRequest and sends nothing. Use a
-// different client for files stored elsewhere, such as an attachment's download_url. They
-// need no token.
+// different client for files that are stored elsewhere, such as an attachment's
+// download_url. Such downloads need no token.
 //
 // Errors, wrapped by net/http: the errors of the Source's Token method, and
 // AsanaUnavailable if Asana could not be reached or did not respond. After
-// AsanaUnavailable, Asana may have processed the request. The error's Timeout reports
-// whether the request timed out. The Request field of a response is the caller's request,
-// without the token.
+// AsanaUnavailable, Asana may have processed the request. The error's field Timeout
+// reports whether the request timed out.
+//
+// The field Request of a response is the caller's request, without the token.
 func (t *Tokens) HTTPClient(id string) *http.Client {
 	return &http.Client{Transport: &transport{t, id}}
 }
@@ -103,8 +105,8 @@ func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.Stri
 }
 
 // retryOnce reports the token that Asana refused, gets a new token, and sends the request
-// once more. If the request cannot be sent again, retryOnce returns resp. The next request
-// then uses the new token.
+// once more. If the body cannot be sent again, or the token is still the same, retryOnce
+// returns resp.
 func (t *transport) retryOnce(r *http.Request, resp *http.Response, refused secret.String) (*http.Response, error) {
 	token, _, err := t.tokens.openToken(r.Context(), t.id, Request{MinTTL: DefaultMinTTL, Refused: refused})
 	isSame := err == nil && token.Access.Equal(refused)
@@ -125,8 +127,9 @@ func (t *transport) retryOnce(r *http.Request, resp *http.Response, refused secr
 	return t.send(r, body, token.Access)
 }
 
-// maxDiscard limits how many bytes of a discarded response are read. If the whole body is
-// read, the TCP connection can be reused. Asana's error responses are shorter.
+// maxDiscard limits how many bytes of a discarded response are read. Asana's error
+// responses are shorter than this limit. The TCP connection can be reused only if the
+// whole body is read.
 const maxDiscard = 16 << 10
 
 func isRepeatable(r *http.Request) bool {

@@ -67,7 +67,8 @@ func responding(status int, location string, body io.ReadCloser) func(*http.Requ
 	}
 }
 
-// library is a process of a Go backend, with a connection and its HTTP client.
+// library is a process of a Go backend. It has one connection and an HTTP client for that
+// connection.
 type library struct {
 	*authtest.Process
 	id     string

@@ -26,8 +26,8 @@ func TestARefusedLongLivedToken(t *testing.T) {
 		introspections := func() int { return inst.Asana.CountRequests(authtest.IntrospectPath) }
 		time.Sleep(time.Minute)
 		before := introspections()
-		// In this case, a workspace blocks the token, and Asana reports the token as
-		// active. The token is not introspected again for 30 seconds.
+		// The token is active. Only the first of three reports within 30 seconds causes
+		// an introspection.
 		for range 3 {
 			if _, err := p.TokenOf(d.ID, r); err != nil {
 				t.Fatal(err)
@@ -79,8 +79,8 @@ func TestALongLivedTokenWithAsanaDown(t *testing.T) {
 	})
 }
 
-// If a new token is imported while the old token is introspected, the old token's result
-// must not mark the connection as broken.
+// If a new token is imported while the old token is introspected, the connection must
+// stay active, even if the old token is inactive.
 func TestAnInactiveTokenDoesNotBreakANewOne(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -104,8 +104,8 @@ func TestAnInactiveTokenDoesNotBreakANewOne(t *testing.T) {
 	})
 }
 
-// A token can be reported as refused immediately after its import. The import itself must
-// not count as a report, because only one report in 30 seconds has an effect.
+// A token can be reported as refused immediately after its import. Only one report in 30
+// seconds has an effect, so the import itself must not count as a report.
 func TestARefusedTokenRightAfterItsImport(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -47,9 +47,9 @@ func TestBackendsAndFrontendsShareALease(t *testing.T) {
 	})
 }
 
-// The person disconnects and connects again while callers wait for a token. A backend
-// gets a token from the new consent, because the owner is the same. A frontend gets an
-// error, because its session has ended.
+// In this test, a backend disconnects the connection and the person connects again, while
+// a caller waits for a token. A backend gets a token from the new consent, because the
+// owner is the same. A frontend gets an error, because its session has ended.
 func TestCallersWaitThroughANewConsent(t *testing.T) {
 	t.Parallel()
 	for _, isFrontend := range []bool{false, true} {

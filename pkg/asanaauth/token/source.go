@@ -16,12 +16,14 @@ import (
 // x/oauth2. Each call of the source's Token method reads the connection's row, and
 // refreshes the token if it expires within [DefaultMinTTL]. The source does not cache
 // tokens, so it returns none after the connection was disconnected or became broken. The
-// Expiry of a long-lived token is zero if Asana gave no expiry. Every call uses ctx. The
-// source is safe for concurrent use.
+// field Expiry of a long-lived token is zero if Asana reported no expiry. Each call of
+// the source's Token method uses the ctx that was passed to Source. The source is safe
+// for concurrent use.
 //
 // Do not pass the source to oauth2.NewClient or oauth2.ReuseTokenSource, because they
-// cache a token until it expires. Use [Tokens.HTTPClient] instead. An id is not a secret:
-// if it came from a browser, first open the connection with its owner.
+// cache a token until it expires. Use [Tokens.HTTPClient] instead. A connection's ID is
+// not a secret. If the ID came from a browser, first open the connection with its owner
+// ([connection.Ref]).
 //
 // The source's Token method returns errors of type [*asanaauth.Error]: NotFound,
 // ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.

@@ -1,13 +1,13 @@
-// Package token returns access tokens for connections. Frontends and backends get the
-// token itself. A Go program can also get an [oauth2.TokenSource] or an [http.Client].
+// Package token returns access tokens for connections.
 //
-// [Tokens.Token] is for a caller that sends the token itself, such as a frontend.
-// [Tokens.HTTPClient] is the simplest choice for a Go program, which then never handles a
-// token.
+// For a Go program, [Tokens.HTTPClient] is the simplest choice: the program sends
+// requests with the client and never handles a token. [Tokens.Source] is for programs
+// that use x/oauth2. [Tokens.Token] returns the access token. Use Token if a frontend or
+// another program sends the requests to Asana.
 //
 // An OAuth access token is refreshed if necessary. A personal access token or a service
-// account's token is returned unchanged. Each token that is returned is recorded in an
-// audit line. No function returns a refresh token.
+// account's token is returned unchanged. For each token that is returned, an audit line
+// is written, without the token. No function returns a refresh token.
 package token
 
 import (
@@ -28,7 +28,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Tokens]. All packages in a program can share its values.
+// Config configures [Tokens]. A program can use the same field values in the Configs of
+// all packages.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -38,9 +39,9 @@ type Config struct {
 	Rand    io.Reader             // nil: crypto/rand.Reader
 	Log     *slog.Logger          // for audit lines and alarms; nil: nothing is logged
 
-	// Alone makes each caller refresh on its own. By default, concurrent callers in this
-	// process share one refresh, which saves reads in a long-lived process. Even with
-	// Alone, the lease in the connection's row lets only one caller at a time refresh.
+	// By default, concurrent callers in one process share one refresh, which saves reads
+	// of the table. Alone turns the sharing off. The lease in the connection's row still
+	// lets only one caller at a time refresh.
 	Alone bool
 }
 
@@ -75,17 +76,16 @@ const DefaultMinTTL = accesstoken.DefaultMinTTL
 
 // Request is what a caller requires of a token.
 type Request struct {
-	// MinTTL is how long the token must still be valid. A token that has half of its
-	// lifetime left is always valid long enough. Values below five seconds count as five
-	// seconds. See also [DefaultMinTTL].
+	// MinTTL is the shortest remaining lifetime that the caller accepts. Values below
+	// five seconds count as five seconds. A token that has at least half of its lifetime
+	// left is always accepted. See also [DefaultMinTTL].
 	MinTTL time.Duration
-	// Refused is an access token that Asana rejected with a 401 response. If it is the
-	// connection's current access token, Token refreshes the token. For each connection,
-	// a refused token causes at most one request to Asana in 30 seconds.
+	// Refused is an access token that Asana rejected with a 401 response. If Refused is
+	// the connection's current access token, Token refreshes it. For each connection,
+	// reports of refused tokens cause at most one request to Asana in 30 seconds.
 	Refused secret.String
 	// RefusedSHA256 is the SHA-256 hash of a refused token in lower-case hexadecimal, for
-	// callers that do not have the token itself. A text that is not such a hash is
-	// ignored.
+	// callers that do not have the token itself. Any other string is ignored.
 	RefusedSHA256 string
 }
 
@@ -102,8 +102,9 @@ type Token struct {
 // the token, Token sends no request of its own. It returns the current token if that is
 // still usable, and otherwise waits for the refresh. Token takes at most 25 seconds.
 //
-// Token introspects a long-lived token that a caller reports as refused (RFC 7662). If the
-// token is not active, Token marks the connection as broken.
+// Token introspects a long-lived token (RFC 7662) if a caller reports the token as
+// refused, or if the token has expired. If the token is not active, Token marks the
+// connection as broken.
 //
 // Errors: NotAllowedForKind for a long-lived token if a session opened the connection;
 // Unauthenticated if that session has ended; ReconnectRequired if the connection is not
