@@ -1,8 +1,8 @@
 // Package onaws gives a Go program direct access to a deployment of asanaauth on AWS. The
 // program needs access to the deployment's table and KMS key. For example, a SaaS backend
 // can get tokens without an HTTP call. The operator's command also uses onaws. [Open]
-// returns a [Deployment], which has the main type of each package. Call Open once, when
-// the program starts.
+// returns a [Deployment], whose methods return the main type of each package. Call Open
+// once, when the program starts.
 //
 // Package onaws imports every AWS adapter. In contrast, each Lambda function imports only
 // the adapters that it needs.
@@ -11,7 +11,8 @@
 // gets tokens, lists connections, reports licenses and makes links needs the permissions
 // in docs/iam/library.json. A program that redeems, imports or disconnects needs the
 // permissions of ConnectionsRole in template.yaml. [Deployment.Scanner] also needs
-// dynamodb:Scan. A program with these permissions can act as every backend.
+// dynamodb:Scan. A program that has the permissions in library.json can act as any of the
+// deployment's backends.
 package onaws
 
 import (
@@ -83,7 +84,7 @@ type Deployment struct {
 func (d *Deployment) Connections() *connection.Connections { return d.connections }
 
 // Tokens returns d's Tokens, which return access tokens. Call their Wait method before
-// the program ends, because a refresh may be in progress.
+// the program ends, so that a refresh in progress can save its token.
 func (d *Deployment) Tokens() *token.Tokens { return d.tokens }
 
 // Memberships returns d's Memberships, which report licenses and capabilities.
@@ -100,8 +101,8 @@ func (d *Deployment) ConnectCodes() *link.Redeemer { return d.connectCodes }
 func (d *Deployment) SessionCodes() *session.Redeemer { return d.sessionCodes }
 
 // Scanner returns a Scanner that reads the whole table. Its calls have no time limit
-// except their context, because a page can have up to a megabyte. It needs the permission
-// dynamodb:Scan.
+// except their context, because a page can contain up to a megabyte of rows. Scanner
+// needs the permission dynamodb:Scan.
 func (d *Deployment) Scanner() store.Scanner { return d.scanner }
 
 // openTime limits how long Open waits for the table.
@@ -109,7 +110,7 @@ const openTime = 3 * time.Second
 
 // Open opens a deployment. The error names every option that is wrong, and never contains
 // an option's value. Open reads one row to check the table's name and the program's
-// permission. If the table is unavailable, Open logs a warning and returns no error. It
+// permission. If the table is unavailable, Open logs a warning and returns no error. Open
 // writes nothing, and sends no request to KMS or Asana.
 func Open(ctx context.Context, o Options) (*Deployment, error) {
 	client, err := o.check()

@@ -140,9 +140,9 @@ func TestOpenReturnsAnErrorIfTheTableCannotBeUsed(t *testing.T) {
 	}
 }
 
-// If AWS does not respond, Open returns no error. Each attempt has a time limit of two
-// seconds. If the first two attempts get no response, the third attempt succeeds after
-// four seconds.
+// If AWS does not respond, Open returns without an error after at most three seconds.
+// Later calls make three attempts of two seconds each. If only the third attempt gets a
+// response, the call takes 2 + 2 = 4 seconds, plus the pauses.
 func TestSilentConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -24,7 +24,8 @@ const (
 // mistakes collects one error for each wrong option.
 type mistakes []error
 
-// addIf adds an error for the option name if wrong is true.
+// addIf adds an error if wrong is true. The error consists of the option's name and the
+// reason.
 func (m *mistakes) addIf(wrong bool, name, reason string) {
 	if wrong {
 		*m = append(*m, fmt.Errorf("onaws: %s %s", name, reason))
@@ -70,8 +71,8 @@ func (o Options) makesLinks() bool {
 	return o.AuthorizeURL != "" || len(o.ReturnURLs) > 0 || o.Scopes != ""
 }
 
-// isBaseURL reports whether a query can be appended to raw: raw must be an absolute URL
-// without a query or a fragment.
+// isBaseURL reports whether raw is an absolute URL without a query or a fragment, so that
+// a query can be appended to raw.
 func isBaseURL(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && u.Host != "" && !strings.ContainsAny(raw, "?#")

@@ -102,8 +102,9 @@ func TestServers(t *testing.T) {
 	if !found[bot.ID] || !found[person.ID] || len(found) != 2 {
 		t.Errorf("the scan found %v", found)
 	}
-	// Only the same installation can unwrap the keyring. The keyring is then cached for
-	// KeyCacheTTL.
+	// The test asks for three tokens in each case. A program with the same Installation
+	// unwraps the keyring once, and caches it for KeyCacheTTL. A program with another
+	// Installation cannot unwrap the keyring, and tries again for each token.
 	for name, c := range map[string]struct {
 		change func(*onaws.Options)
 		calls  int
@@ -139,8 +140,8 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// grant returns a refresh token that a test can import. A person gets it by connecting
-// the app outside of the deployment.
+// grant returns a refresh token that a test can import. It connects a person to the app
+// at offline Asana, without using the deployment.
 func grant(t *testing.T, asana *asanatest.Asana, base string) secret.String {
 	t.Helper()
 	form := url.Values{"client_id": {asanatest.FullClientID}, "redirect_uri": {asanatest.DefaultRedirectURI},

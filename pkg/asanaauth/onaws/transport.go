@@ -13,10 +13,10 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// A call to AWS makes at most three attempts of two seconds each, with short pauses
-// between the attempts. The call therefore ends before a lease expires. With the SDK's
-// defaults, an attempt has no time limit except the context, and a pause can last 20
-// seconds.
+// A call to AWS makes at most three attempts of two seconds each, with two pauses of at
+// most 0.2 seconds. The call therefore takes at most 6.4 seconds, and ends before a lease
+// of 12 seconds expires. With the SDK's defaults, an attempt has no time limit except the
+// context, and a pause can last 20 seconds.
 const (
 	awsAttempt  = 2 * time.Second
 	awsAttempts = 3
@@ -28,9 +28,9 @@ const (
 // write.
 //
 // withLimits keeps the program's own HTTP client, including its CA bundle and its proxy.
-// The Lambda functions use a different client, because all connections of a frozen
-// sandbox are often closed when the sandbox resumes. In a running program, a closed
-// connection is rare and only costs one pause.
+// The Lambda functions use a different client, because all TCP connections of a sandbox
+// are often closed when the sandbox resumes after a freeze. In a running program, a
+// closed TCP connection is rare, and costs only one retry.
 func withLimits(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
 	if cfg.HTTPClient == nil {
@@ -51,7 +51,7 @@ func withLimits(cfg aws.Config) aws.Config {
 // includes reading the response's body.
 type timeoutClient struct{ next aws.HTTPClient }
 
-// Do implements [aws.HTTPClient]. It sends r with a deadline.
+// Do implements [aws.HTTPClient].
 func (c timeoutClient) Do(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), awsAttempt)
 	resp, err := c.next.Do(r.WithContext(ctx))
@@ -76,8 +76,8 @@ func (b cancelBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// asanaDial limits how long connecting to Asana may take. The TLS handshake has the same
-// limit. A token request may take eight seconds in total.
+// asanaDial limits how long the TCP connection to Asana may take, and how long the TLS
+// handshake may take. The two together stay below the eight seconds of a token request.
 const asanaDial = 3 * time.Second
 
 // asanaTransport returns a transport for requests to Asana. It does not return
