@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// fullPermissions is the scope that a token needs for endpoints without a granular scope.
+// fullPermissions is the scope that a token needs for endpoints that no granular scope
+// covers.
 const fullPermissions = "default"
 
 const (
@@ -38,8 +39,8 @@ type call struct {
 	token *token
 }
 
-// apiHandler serves one API request. It returns a [page], a [created], or the value of
-// the member "data" in the response.
+// apiHandler handles an authenticated API request. It returns a [page], a [created], or
+// the value of the field "data" in the response.
 type apiHandler func(*call) (any, *apiError)
 
 // created is the result of a request that creates an object. The response has status 201,
@@ -49,7 +50,7 @@ type created struct {
 	data any
 }
 
-// api serves the REST API.
+// api serves the endpoints under /api/1.0, except those of OpenID Connect.
 type api struct {
 	memory    *memory
 	directory *directory
@@ -121,7 +122,7 @@ func (a *api) checkScope(r *http.Request, t *token, scope string) *apiError {
 }
 
 // withAPIHeaders returns a handler that adds the response headers of the real API and
-// calls h.
+// then calls h.
 func withAPIHeaders(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowOrigins(w)

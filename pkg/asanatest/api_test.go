@@ -68,7 +68,7 @@ func TestUserRecord(t *testing.T) {
 	}
 }
 
-// TestScopes checks which endpoints accept which tokens, and the messages of the errors.
+// TestScopes checks which endpoints accept which tokens, and checks the error messages.
 func TestScopes(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -113,8 +113,8 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// TestViewOnlyWrites checks that a person can write only in workspaces in which the
-// person is not view only, and only with the required scope.
+// TestViewOnlyWrites checks that a person can write in a workspace only if the person is
+// not view only there and the token has the required scope.
 func TestViewOnlyWrites(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

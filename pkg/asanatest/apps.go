@@ -17,8 +17,8 @@ const (
 	DefaultRedirectURI = "http://localhost:8484/callback"
 )
 
-// outOfBand is the redirect URI of programs that cannot receive a redirect. Asana shows
-// the code on a page instead of redirecting the browser.
+// outOfBand is the redirect URI of programs that cannot receive a redirect. For this URI,
+// Asana shows the code on a page instead of redirecting the browser.
 const outOfBand = "urn:ietf:wg:oauth:2.0:oob"
 
 // App is an OAuth app. In the real Asana, apps are registered in the developer console.
@@ -27,9 +27,9 @@ type App struct {
 	NextClientSecret       string // a second valid secret; may be empty
 	Name                   string
 	RedirectURIs           []string // must match the redirect_uri parameter exactly
-	// Scopes lists the scopes that the app may request. An app with full permissions has
-	// the scope "default". Other apps have granular scopes. Both kinds of app can also
-	// have the scopes openid, email and profile.
+	// Scopes lists the scopes that the app may request. An app with full permissions
+	// has the scope "default". Other apps have granular scopes. Both kinds of app can
+	// also have the scopes "openid", "email" and "profile".
 	Scopes []string
 }
 
@@ -44,10 +44,10 @@ func DefaultApps() []App {
 	}
 }
 
-// UpdateApp calls change with the app that has this client ID. For example, change can
-// set another client secret, but it cannot change the client ID. UpdateApp returns an
-// error if the client ID is unknown. The state file does not contain apps, so a restart
-// undoes the change. The function change must not call methods of a.
+// UpdateApp calls change to modify the app with the given client ID. The function change
+// can, for example, set another client secret. It cannot change the client ID, and it
+// must not call methods of a. A restart undoes the change, because the state file does
+// not contain apps. UpdateApp returns an error if the client ID is unknown.
 func (a *Asana) UpdateApp(clientID string, change func(*App)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -69,11 +69,12 @@ func (app *App) hasSecret(secret string) bool {
 
 func (app *App) full() bool { return slices.Contains(app.Scopes, "default") }
 
-// scopes is a list of different scopes in the order in which they were requested.
+// scopes is a list of scopes without duplicates, in the order in which they were
+// requested.
 type scopes []string
 
-// parseScopes returns the scopes in a scope parameter. If the parameter is empty, it
-// returns the scope default.
+// parseScopes parses the parameter "scope" of an authorize request. If the parameter is
+// empty, parseScopes returns the scope "default".
 func parseScopes(param string) scopes {
 	var s scopes
 	for _, name := range strings.Fields(param) {
@@ -90,7 +91,8 @@ func parseScopes(param string) scopes {
 func (s scopes) String() string { return strings.Join(s, " ") }
 
 func (s scopes) has(name string) bool {
-	// Asana's documents contain both spellings of this scope.
+	// Asana's documentation contains both "workspaces.typeahead" and
+	// "workspace.typeahead".
 	other := strings.Replace(name, "workspaces.typeahead", "workspace.typeahead", 1)
 	return slices.Contains(s, name) || slices.Contains(s, other)
 }
@@ -102,8 +104,8 @@ func (s scopes) covers(other scopes) bool {
 
 func (s scopes) identity() bool { return s.has("openid") || s.has("email") || s.has("profile") }
 
-// forbidden returns the reason why the app may not request these scopes. It returns "" if
-// the app may request these scopes. Asana's error page contains the same texts.
+// forbidden returns "" if the app may request the scopes in asked. Otherwise, it returns
+// the message that Asana shows on its error page.
 func (app *App) forbidden(asked scopes, s Switches) string {
 	registered := scopes(app.Scopes)
 	if asked.has("default") && (!app.full() || s.DefaultWithOpenID == "refuse" && asked.identity()) {

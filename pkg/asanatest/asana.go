@@ -34,10 +34,10 @@
 // Programs can use these endpoints:
 //
 //	GET    /_offline/switches  returns all switches as a JSON object
-//	PUT    /_offline/switches  sets the switches in a JSON object; if a switch is unknown, returns 400 and changes nothing
+//	PUT    /_offline/switches  sets the switches that a JSON object contains; if a switch is unknown or a value is invalid, returns 400 and changes nothing
 //	POST   /_offline/reset     deletes tokens, consents, codes, faults and requests, and resets the switches
-//	POST   /_offline/expire    expires all access tokens
-//	POST   /_offline/revoke    revokes the consents of all people
+//	POST   /_offline/expire    makes all OAuth access tokens expire
+//	POST   /_offline/revoke    removes the consents of all people and revokes their OAuth tokens
 //	POST   /_offline/faults    adds a [Fault], given as a JSON object
 //	DELETE /_offline/faults    removes all faults
 //	POST   /_offline/tokens    creates a personal access token, or the token of a service account; takes {"person"} as a form or JSON, returns {"token"}
@@ -59,8 +59,8 @@ import (
 // Options configures [New]. All fields are optional.
 type Options struct {
 	// BaseURL is the origin of the server, such as http://127.0.0.1:8485. It has no
-	// trailing slash. Issuers and metadata contain this origin. If BaseURL is empty, the
-	// server uses the origin of each request until SetBaseURL is called.
+	// trailing slash. URLs that the server returns begin with BaseURL. If BaseURL is
+	// empty, the server uses the origin of each request until SetBaseURL is called.
 	BaseURL string
 	// Apps are the registered OAuth apps. The default is [DefaultApps].
 	Apps []App
@@ -69,14 +69,15 @@ type Options struct {
 	People []Person
 	// Now returns the current time. The default is time.Now.
 	Now func() time.Time
-	// Sleep waits for the duration d. If ctx ends first, Sleep returns the error of ctx.
-	// The default function uses a timer.
+	// Sleep waits for the duration d. If ctx ends first, Sleep returns ctx.Err(). The
+	// default function uses a timer.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// File is the name of the state file. The file contains tokens, consents, codes, the
-	// signing key and the switches as JSON. Its mode is 0600. If a request changes the
-	// state, the server replaces the file atomically before it sends the response. So if
-	// the process is killed and restarted, the server still accepts all tokens that it
-	// has issued. If File is empty, the state is only in memory.
+	// File is the name of the state file. The file contains tokens, consents, codes,
+	// the signing key and the switches as JSON. Its mode is 0600. If a request
+	// changes the state, the server replaces the file atomically before it sends the
+	// response. If the process is killed and restarted, the server therefore still
+	// accepts all tokens that it has issued. If File is empty, the server keeps the
+	// state only in memory.
 	File string
 	// Switches contains the switches at the start and after [Asana.Reset]. At the start,
 	// switches in the state file take precedence. The default is [DefaultSwitches].
@@ -101,8 +102,8 @@ type Asana struct {
 	record    *record
 }
 
-// New creates an [Asana]. It returns an error if a switch has an invalid value, if an ID
-// is malformed or used twice, or if the state file cannot be read.
+// New creates an [Asana]. It returns an error if a switch has an invalid value, if a
+// client ID or gid is malformed or used twice, or if the state file cannot be read.
 func New(o Options) (*Asana, error) {
 	o.complete()
 	d := &directory{apps: slices.Clone(o.Apps), people: slices.Clone(o.People)}
@@ -139,7 +140,7 @@ func (o *Options) complete() {
 	}
 }
 
-// site contains the base URL, which is empty until it is known.
+// site contains the base URL from [Options.BaseURL] or [Asana.SetBaseURL].
 type site struct{ base string }
 
 // origin returns the base URL if it is set, and otherwise the origin of the request.
@@ -153,8 +154,8 @@ func (s *site) origin(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// SetBaseURL replaces [Options.BaseURL]. Use it if the address is known only after the
-// server has started, as with [net/http/httptest.Server].
+// SetBaseURL replaces [Options.BaseURL]. Use SetBaseURL if the address of the server is
+// known only after the start, as with [net/http/httptest.Server].
 func (a *Asana) SetBaseURL(u string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

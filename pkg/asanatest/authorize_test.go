@@ -93,8 +93,8 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// TestConsentPage reads the consent page and posts its form. The form contains only the
-// fields on the page.
+// TestConsentPage reads the consent page and posts the form on it. The test also checks
+// when the server skips the page.
 func TestConsentPage(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -127,7 +127,8 @@ func TestConsentPage(t *testing.T) {
 	if got := k.values(posted.header.Get("Location")); got.Get("state") != `a "state" & <more>` || got.Get("code") == "" {
 		t.Errorf("redirect: got %v, want the state and a code", got)
 	}
-	// The same browser gets no consent page for the same scopes or for fewer scopes.
+	// The person has now consented, so the server skips the page if the app requests
+	// the same scopes or fewer.
 	if again := k.get(u.RequestURI(), ""); again.status != http.StatusSeeOther {
 		t.Errorf("second request: got %d, want a redirect", again.status)
 	}
@@ -147,7 +148,7 @@ func TestConsentPage(t *testing.T) {
 	if again := k.get(u.RequestURI(), ""); again.status != 200 {
 		t.Errorf("after RevokeGrants: got %d, want the page", again.status)
 	}
-	// A form without a decision must be rejected.
+	// The server must reject a form without a decision.
 	if got := k.post("/-/oauth_authorize", hiddenFields(page.text)...); got.status != 400 {
 		t.Errorf("no decision: got %d, want 400", got.status)
 	}

@@ -12,11 +12,12 @@ import (
 
 // Transport returns an [http.RoundTripper] that passes requests for any host directly to
 // this Asana. It uses no sockets and no goroutines, so it works with [testing/synctest].
-// If a fault closes the connection, RoundTrip returns [io.ErrUnexpectedEOF]. If the
+// If a [Fault] prevents the response, RoundTrip returns [io.ErrUnexpectedEOF]. If the
 // context of the request has ended, RoundTrip returns the context's error.
 func (a *Asana) Transport() http.RoundTripper { return transport{a} }
 
-// Client returns a client that uses [Asana.Transport] and does not follow redirects.
+// Client returns an HTTP client that uses [Asana.Transport] and does not follow
+// redirects.
 func (a *Asana) Client() *http.Client {
 	return &http.Client{Transport: a.Transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
@@ -49,8 +50,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		Header: b.header, Body: io.NopCloser(&b.body), ContentLength: int64(b.body.Len()), Request: r}, nil
 }
 
-// serve passes a request to the handler. It returns false if a fault closed the
-// connection without a response.
+// serve passes a request to the handler. It returns false if a fault prevents the
+// response.
 func (t transport) serve(b *buffer, r *http.Request) (sent bool) {
 	defer func() {
 		if p := recover(); p != nil {

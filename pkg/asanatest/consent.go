@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// signInCookie is the name of the cookie in a browser that is signed in to this Asana.
+// signInCookie is the name of the cookie that identifies a signed-in browser.
 const signInCookie = "offline_asana"
 
 // consent serves the authorize endpoint, which people open in a browser.
@@ -25,8 +25,8 @@ func (c *consent) routes(mux *http.ServeMux) {
 }
 
 // showConsent serves GET /-/oauth_authorize. It writes the consent page or an error page.
-// If the browser is signed in and the person has already authorized the app, it redirects
-// the browser immediately.
+// If the browser is signed in and the person has already consented to the requested
+// scopes, showConsent redirects the browser immediately.
 func (c *consent) showConsent(w http.ResponseWriter, r *http.Request) {
 	v := parameters(r)
 	q, refused := c.parse(v)
@@ -120,7 +120,7 @@ func (c *consent) signIn(w http.ResponseWriter, p *Person) {
 	http.SetCookie(w, &http.Cookie{Name: signInCookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// signedIn returns the person who is signed in in the browser, or nil.
+// signedIn returns the person whose sign-in cookie the request contains, or nil.
 func (c *consent) signedIn(r *http.Request) *Person {
 	cookie, err := r.Cookie(signInCookie)
 	if err != nil {
@@ -129,7 +129,7 @@ func (c *consent) signedIn(r *http.Request) *Person {
 	return c.directory.person(c.memory.SignedIn[cookie.Value])
 }
 
-// crossSite reports whether r was sent by a browser page from another origin.
+// crossSite reports whether a web page from another origin sent r.
 func crossSite(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return !slices.Contains([]string{"same-origin", "none"}, site)

@@ -24,7 +24,7 @@ func Example() {
 	defer server.Close()
 	fake.SetBaseURL(server.URL)
 
-	// The client under test. Only its URLs differ from production.
+	// The client under test. Only its URLs differ from those in production.
 	client := &oauth2.Config{
 		ClientID:     asanatest.FullClientID,
 		ClientSecret: asanatest.FullClientSecret,

@@ -14,7 +14,7 @@ import (
 // applies. If no fault matches, the switches in the group "Trouble" apply. Faults do not
 // apply to requests under /_offline/.
 //
-// In the JSON body of POST /_offline/faults, the members "delay_ms" and "answer_delay_ms"
+// In the JSON body of POST /_offline/faults, the fields "delay_ms" and "answer_delay_ms"
 // contain Delay and AnswerDelay in milliseconds.
 type Fault struct {
 	Path      string `json:"path"`       // exact path, or a prefix followed by *; empty matches every path
@@ -23,11 +23,11 @@ type Fault struct {
 
 	Before func(*http.Request) `json:"-"`   // called before Delay; may call the methods of Asana
 	Delay  time.Duration       `json:"-"`   // time to wait before the request is processed
-	Cut    bool                `json:"cut"` // close the connection without a response; the request has no effect
+	Cut    bool                `json:"cut"` // close the network connection without a response; the request has no effect
 
-	// If Status or Body is set, the client receives this status and body. The server then
-	// processes the request only if Apply is true. If only Body is set, the status is
-	// 200.
+	// If Status or Body is set, the client receives them instead of the normal
+	// response. In this case, the server processes the request only if Apply is true.
+	// If only Body is set, the status is 200.
 	Status      int         `json:"status"`
 	Body        string      `json:"body"`
 	ContentType string      `json:"content_type"` // the default is application/json
@@ -35,7 +35,7 @@ type Fault struct {
 	Apply       bool        `json:"apply"`
 
 	AnswerDelay   time.Duration `json:"-"`               // time to wait after the request was processed
-	CutAfterApply bool          `json:"cut_after_apply"` // process the request, then close the connection without a response
+	CutAfterApply bool          `json:"cut_after_apply"` // process the request, then close the network connection without a response
 }
 
 // Inject adds a fault. Faults that were added earlier take precedence.
@@ -89,8 +89,8 @@ func (fs *faults) add(f Fault) {
 
 func (fs *faults) clear() { fs.list = nil }
 
-// take returns the first fault that matches a request. It removes the fault if the fault
-// has now applied to the number of requests in Times.
+// take returns the first fault that matches a request. If this is the last request to
+// which the fault applies, take removes the fault.
 func (fs *faults) take(path, grantType string) (f Fault, ok bool) {
 	for i, f := range fs.list {
 		if f.matches(path, grantType) {

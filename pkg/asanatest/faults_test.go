@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestCut checks that a request with the fault Cut has no effect, and that a request with
-// the fault CutAfterApply has its normal effect.
+// TestCut checks the effect of a request that gets no response: none with Cut, and the
+// normal effect with CutAfterApply.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	for name, applied := range map[string]bool{"cut": false, "cut after apply": true} {
@@ -39,7 +39,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestCutOverSocket checks that the fault Cut closes a real network connection.
+// TestCutOverSocket checks that a fault with Cut closes a real network connection.
 func TestCutOverSocket(t *testing.T) {
 	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{})
@@ -99,8 +99,8 @@ func TestFaultResponses(t *testing.T) {
 	}
 }
 
-// TestFaultBefore checks that Before is called before the request has an effect. The
-// mutex must not be locked, because Before may call methods of Asana.
+// TestFaultBefore checks that Before is called before the request has an effect. The test
+// calls a method of Asana in Before, which would block if the mutex were locked.
 func TestFaultBefore(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -111,8 +111,9 @@ func TestFaultBefore(t *testing.T) {
 	}
 }
 
-// TestFaultDelays checks that Delay and AnswerDelay end when the context of the client
-// ends. Only with AnswerDelay has the request taken effect.
+// TestFaultDelays checks that Delay and AnswerDelay end when the context of the client's
+// request ends. A request that ends during Delay must have no effect. A request that ends
+// during AnswerDelay must have its normal effect.
 func TestFaultDelays(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]bool{"before": false, "after": true} {
@@ -155,8 +156,9 @@ func TestFaultDelays(t *testing.T) {
 	}
 }
 
-// TestManyRequestsDuringOne checks that a slow request does not change the records of
-// later requests. The slow request ends only after its own record has been removed.
+// TestManyRequestsDuringOne sends 1,200 requests during one slow request, so that the
+// server removes the record of the slow request. The end of the slow request must not
+// change the records of other requests.
 func TestManyRequestsDuringOne(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -186,7 +188,7 @@ func TestEndedContext(t *testing.T) {
 }
 
 // TestRequests checks the content, the order and the maximum number of recorded requests.
-// Records must not contain secrets.
+// It also checks that the records contain no secrets.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

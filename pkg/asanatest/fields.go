@@ -9,19 +9,21 @@ import (
 	"strings"
 )
 
-// object is an API record that contains all of its fields.
+// object is an API record with all or some of its fields.
 type object map[string]any
 
-// selection applies the query parameters of a request to its result. opt_fields selects
-// the fields of an object. limit and offset select the page of a list.
+// selection applies the query parameters of a request to the result. The parameter
+// opt_fields selects the fields of an object. The parameters "limit" and "offset" select
+// a page of a list.
 type selection struct {
 	*http.Request
 	origin string // origin of the links to the next page
 }
 
-// selected returns an object with gid and with the fields in opt_fields. If the request
-// has no opt_fields, the object has the fields in otherwise. Nested objects are compact
-// unless opt_fields contains their fields.
+// selected returns the gid of full and the fields that opt_fields lists. If the request
+// has no opt_fields, it returns the gid and the fields in otherwise. For example, the
+// path "user" selects the compact form of the nested object "user", and the path
+// "user.email" selects its gid and email.
 func (s *selection) selected(full object, otherwise ...string) object {
 	fields := otherwise
 	if opt := s.URL.Query()["opt_fields"]; len(opt) > 0 {
@@ -34,8 +36,8 @@ func (s *selection) selected(full object, otherwise ...string) object {
 	return out
 }
 
-// pick copies the field at a path such as user.name from full to out. Like Asana, it ignores
-// unknown paths.
+// pick copies the field at a path such as "user.name" from full to out. Like Asana, pick
+// ignores unknown paths.
 func pick(out, full object, path string) {
 	name, rest, nested := strings.Cut(path, ".")
 	value, ok := full[name]
@@ -84,8 +86,8 @@ func pickEach(before any, values []object, rest string, nested bool) []object {
 	return picked
 }
 
-// compact returns the compact form of a nested object. It returns an object without a
-// gid, such as a photo, unchanged.
+// compact returns only the gid, the type and the name of a nested object. It returns an
+// object without a gid, such as a photo, unchanged.
 func compact(full object) object {
 	if _, ok := full["gid"]; !ok {
 		return full
@@ -106,8 +108,8 @@ type page struct {
 	next  any  // value of next_page
 }
 
-// pageOf returns the page that limit and offset select. If the request has no limit,
-// pageOf returns all items.
+// pageOf returns the page of items that the query parameters "limit" and "offset" select.
+// If the request has no "limit", pageOf returns all items.
 func (s *selection) pageOf(items []object) (any, *apiError) {
 	if items == nil {
 		items = []object{}

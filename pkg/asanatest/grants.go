@@ -17,7 +17,7 @@ type grants struct {
 	now       func() time.Time
 }
 
-// issue adds a token to the state and returns its value.
+// issue adds t to the state with a random value, and returns the value.
 func (g *grants) issue(t token) (value string) {
 	now := g.now()
 	t.Issued, t.Used = now, now
@@ -54,9 +54,9 @@ func (g *grants) issueAndSave(t token) string {
 	return value
 }
 
-// longLived issues a token that does not belong to an app. If forAccount is true, gid
-// must be the gid of a service account. Otherwise, gid must be the gid of a person.
-// longLived returns "" if gid is unknown or of the wrong kind.
+// longLived issues a token that does not belong to an app. If forAccount is true, it
+// accepts only the gid of a service account, and otherwise only the gid of a person. It
+// returns "" for any other gid, or if the state file cannot be written.
 func (g *grants) longLived(gid, kind string, forAccount bool) string {
 	p := g.directory.person(gid)
 	if p == nil || p.ServiceAccount != forAccount {
@@ -66,7 +66,8 @@ func (g *grants) longLived(gid, kind string, forAccount bool) string {
 }
 
 // consentAndIssue records that a person consented to all scopes of an app, and issues a
-// refresh token. It returns "" if the app or the person is unknown.
+// refresh token. It returns "" if the app or the person is unknown, or if the state file
+// cannot be written.
 func (g *grants) consentAndIssue(clientID, gid string) string {
 	app, p := g.directory.app(clientID), g.directory.person(gid)
 	if app == nil || p == nil || p.ServiceAccount {
@@ -125,8 +126,8 @@ func (g *grants) revokeGrant(clientID, gid string) {
 	g.revokeTokens(func(t *token) bool { return t.Client == clientID && t.Person == gid })
 }
 
-// revokeAll revokes the grants of all apps for one person. If gid is "", it revokes the
-// grants of all apps for all people.
+// revokeAll calls revokeGrant for one person and every app. If gid is "", it calls
+// revokeGrant for every person and every app.
 func (g *grants) revokeAll(gid string) {
 	for _, app := range g.directory.apps {
 		for _, p := range g.directory.people {
@@ -138,8 +139,8 @@ func (g *grants) revokeAll(gid string) {
 }
 
 // PersonalAccessToken creates a personal access token for a person. In the real Asana,
-// people create such tokens in the developer console. It returns "" if the person is
-// unknown or if the state file cannot be written.
+// people create such tokens in the developer console. PersonalAccessToken returns "" if
+// the person is unknown or if the state file cannot be written.
 func (a *Asana) PersonalAccessToken(personGID string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -173,10 +174,10 @@ func (a *Asana) ExpireAccessTokens() error {
 	return a.memory.save()
 }
 
-// RevokeGrants removes the consents of a person and revokes the OAuth tokens of this
-// person, as if the person had deauthorized every app in Asana's settings. If personGID
-// is "", RevokeGrants does so for all people. It returns an error if the state file
-// cannot be written.
+// RevokeGrants removes a person's consents and revokes the person's OAuth tokens, as if
+// the person had deauthorized every app in Asana's settings. If personGID is "",
+// RevokeGrants applies to all people. It returns an error if the state file cannot be
+// written.
 func (a *Asana) RevokeGrants(personGID string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

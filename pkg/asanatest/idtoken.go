@@ -14,8 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// idTokenOptions describes an ID token. accessToken and code are the values that the
-// client receives together with the ID token. Both may be empty.
+// idTokenOptions describes an ID token. The fields accessToken and code are empty unless
+// the client receives them together with the ID token.
 type idTokenOptions struct {
 	app                      *App
 	person                   *Person
@@ -85,8 +85,8 @@ func (t *idTokens) subject(p *Person) string {
 	return p.GID
 }
 
-// spoil makes one claim invalid, as the value of the switch spoil_id_token specifies. It
-// ignores values that concern the signature, which create handles.
+// spoil makes one claim invalid, as the value of the switch spoil_id_token specifies. The
+// method create handles the values that concern the signature.
 func spoil(claims map[string]any, how string, o idTokenOptions) {
 	const stranger = "1999999999999999"
 	now := claims["iat"].(int64)
@@ -129,7 +129,7 @@ func unsigned(claims map[string]any) string {
 }
 
 // hs256 signs claims with a client secret. It does not use go-jose, because go-jose
-// rejects such short secrets.
+// rejects secrets of fewer than 32 bytes.
 func hs256(claims map[string]any, secret string) string {
 	part := unsignedPart(`{"alg":"HS256","typ":"JWT"}`, claims)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -181,9 +181,9 @@ type signer struct {
 	key    *rsa.PrivateKey
 }
 
-// private returns the private key. The key is Options.Key, the key in the state file, or
-// a new key. The server generates a key only when it first needs one, because this is
-// slow and most tests need no key.
+// private returns Options.Key, or else the key in the state file. If neither exists,
+// private generates a key. The server does not generate a key earlier, because generating
+// a key is slow and most tests need none.
 func (s *signer) private() *rsa.PrivateKey {
 	if s.key == nil {
 		if key, err := x509.ParsePKCS1PrivateKey(s.memory.Key); err == nil {

@@ -20,7 +20,8 @@ import (
 
 const base = "https://asana.test"
 
-// kit is an Asana without a socket. The test controls its clock.
+// kit contains an Asana that is called without a socket, and the clock that this Asana
+// uses.
 type kit struct {
 	*testing.T
 	*asanatest.Asana
@@ -73,7 +74,7 @@ func newKit(t *testing.T, change ...func(*asanatest.Options)) *kit {
 	return k
 }
 
-// set calls SetSwitches. It fails the test if SetSwitches returns an error.
+// set calls SetSwitches and fails the test if SetSwitches returns an error.
 func (k *kit) set(change func(*asanatest.Switches)) {
 	k.Helper()
 	if err := k.SetSwitches(change); err != nil {
@@ -136,7 +137,7 @@ func (k *kit) signIn(c *oauth2.Config, gid string) *oauth2.Token {
 	return tok
 }
 
-// response is a response whose body has been read and decoded.
+// response is an HTTP response whose body has been read and decoded.
 type response struct {
 	status int
 	header http.Header

@@ -14,8 +14,9 @@ type viewer struct {
 	person    *Person
 }
 
-// canSee reports whether the viewer can see a workspace. The viewer must be an active member,
-// and the workspace must not block the app.
+// canSee reports whether the viewer can see a workspace. It returns true only for an
+// active member, and only if the workspace does not block the app. If the switch
+// list_inactive_memberships is set, a deactivated member can see the workspace too.
 func (v *viewer) canSee(workspace string) bool {
 	m := v.person.membership(workspace)
 	s := v.memory.Switches
@@ -35,7 +36,8 @@ func (v *viewer) hiddenError(what string) *apiError {
 	return fail(http.StatusForbidden, "%s: You do not have access to this %s", what, what)
 }
 
-// findUser returns the person with this gid or email address. "me" is the viewer.
+// findUser returns the person with this gid or email address. If id is "me", it returns
+// the viewer.
 func (v *viewer) findUser(id string) (*Person, *apiError) {
 	if id == "me" {
 		return v.person, nil
@@ -75,9 +77,9 @@ func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
 }
 
-// findMembership returns the membership with this gid and its person. People can read
-// their own membership even if they are deactivated in the workspace. Otherwise no
-// response would contain is_active with the value false.
+// findMembership returns the membership with this gid and the person that it belongs to.
+// People can read their own membership even if they are deactivated in the workspace. By
+// default, only such a response contains is_active with the value false.
 func (v *viewer) findMembership(gid string) (*Person, Membership, *apiError) {
 	if !isGID(gid) {
 		return nil, Membership{}, fail(http.StatusBadRequest, "workspace_membership: Not a recognized ID: %s", gid)
@@ -112,8 +114,8 @@ func membershipRecord(p *Person, m Membership) object {
 }
 
 // membershipList appends the memberships of p for which include returns true. The records
-// are compact, so they contain a flag only if opt_fields contains its name. Like the real
-// Asana, membershipList omits inactive memberships. If the switch
+// are compact, so they contain a flag such as is_guest only if opt_fields lists the flag.
+// Like the real Asana, membershipList omits inactive memberships. If the switch
 // list_inactive_memberships is set, membershipList includes inactive memberships.
 func (c *call) membershipList(p *Person, list []object, include func(Membership) bool) []object {
 	for _, m := range p.Memberships {
@@ -152,7 +154,8 @@ func (c *call) userMemberships() (any, *apiError) {
 	return c.pageOf(c.membershipList(p, nil, func(m Membership) bool { return c.canSee(m.Workspace.GID) }))
 }
 
-// membership serves a single membership, whose record contains all fields.
+// membership serves one membership. Unlike the records in lists, this record contains all
+// fields.
 func (c *call) membership() (any, *apiError) {
 	p, m, failure := c.findMembership(c.PathValue("membership"))
 	if failure != nil {

@@ -72,7 +72,8 @@ func checkForm(r *http.Request) *oauthError {
 func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if user, password, ok := r.BasicAuth(); ok {
-		// In HTTP Basic, client ID and secret are form-encoded (RFC 6749 section 2.3.1).
+		// In HTTP Basic, the client ID and the secret are form-encoded (RFC 6749 section
+		// 2.3.1).
 		user, err1 := url.QueryUnescape(user)
 		password, err2 := url.QueryUnescape(password)
 		if err1 != nil || err2 != nil || secret != "" || id != "" && id != user {
@@ -88,7 +89,7 @@ func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 }
 
 // metadata serves the authorization server metadata (RFC 8414). The document contains the
-// same members as Asana's document.
+// same fields as the document of the real Asana.
 func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	base := o.site.origin(r)
 	meta := map[string]any{
@@ -108,8 +109,8 @@ func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, meta)
 }
 
-// revoke serves /-/oauth_revoke. Like Asana, it revokes only refresh tokens. For an
-// unknown token, it also returns 200.
+// revoke serves /-/oauth_revoke. Like Asana, it revokes only refresh tokens. If the token
+// is unknown, revoke responds with status 200, as after a revocation.
 func (o *oauth) revoke(w http.ResponseWriter, r *http.Request) {
 	o.cors(w)
 	if failure := o.revokeToken(r); failure != nil {
@@ -147,7 +148,7 @@ func (o *oauth) revokeToken(r *http.Request) *oauthError {
 	return nil
 }
 
-// introspection is the response of /-/token_info.
+// introspection is the body of a response from /-/token_info.
 type introspection struct {
 	TokenType string `json:"token_type,omitempty"`
 	ExpiresIn int64  `json:"expires_in,omitempty"`
@@ -158,7 +159,7 @@ type introspection struct {
 }
 
 // introspect serves /-/token_info. It does not require client authentication, because
-// Asana does not document any for this endpoint.
+// Asana does not document client authentication for this endpoint.
 func (o *oauth) introspect(w http.ResponseWriter, r *http.Request) {
 	if failure := checkForm(r); failure != nil || r.PostForm.Get("token") == "" {
 		writeJSON(w, http.StatusBadRequest, invalidRequest("The `token` parameter is missing."))

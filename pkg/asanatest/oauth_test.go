@@ -178,7 +178,8 @@ func TestBadTokenRequests(t *testing.T) {
 }
 
 // TestClientAuthentication tests client authentication with HTTP Basic and with the form.
-// A request that uses both must be rejected, and a second client secret must be accepted.
+// The server must reject a request that uses both, and must accept the second client
+// secret of an app.
 func TestClientAuthentication(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -212,7 +213,7 @@ func TestClientAuthentication(t *testing.T) {
 }
 
 // TestWrongRefreshTokens checks that a refresh fails with the refresh token of another
-// app and with a token of another kind.
+// app, with an access token, and with a personal access token.
 func TestWrongRefreshTokens(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -45,14 +45,14 @@ func sameOrigin(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// action returns a handler that calls act and reports its result to the client.
+// action returns a handler that calls act and passes the error of act to writeResult.
 func action(act func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { writeResult(w, r, act()) }
 }
 
-// writeResult responds with status 204, or with the error. If a form on the page at
-// /_offline/ sent the request, writeResult instead redirects the browser to that page, or
-// shows an error page.
+// writeResult responds with status 204 if err is nil, and otherwise with the error. If a
+// form on the page at /_offline/ sent the request, writeResult instead redirects the
+// browser to that page, or shows an error page.
 func writeResult(w http.ResponseWriter, r *http.Request, err error) {
 	fromPage := r.PostFormValue("from") == "page"
 	switch {
@@ -67,8 +67,8 @@ func writeResult(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// refuseOffline responds with status 400 and the text of an error. The errors of the
-// endpoints under /_offline/ do not contain secrets.
+// refuseOffline responds with status 400 and the text of err. It may send this text
+// because errors of the endpoints under /_offline/ do not contain secrets.
 func refuseOffline(w http.ResponseWriter, err error) {
 	writeJSON(w, http.StatusBadRequest, map[string]string{"error": errorText(err)})
 }
@@ -87,8 +87,8 @@ func (c *controls) putSwitches(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, c.asana.Switches())
 }
 
-// setSwitch serves the forms on the page. Each form contains the name and the new value
-// of one switch.
+// setSwitch handles the forms on the page at /_offline/. Each form contains the name and
+// the new value of one switch.
 func (c *controls) setSwitch(w http.ResponseWriter, r *http.Request) {
 	name, value := r.PostFormValue("name"), r.PostFormValue("value")
 	var err error = errors.New("unknown switch")

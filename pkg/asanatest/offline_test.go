@@ -33,8 +33,8 @@ func TestSwitchesOverHTTP(t *testing.T) {
 	}
 }
 
-// TestBadSwitches checks that a request with an invalid switch gets status 400 and sets
-// none of its switches.
+// TestBadSwitches sends invalid JSON, unknown switches and invalid values. It checks that
+// the status is 400 and that no switch changes.
 func TestBadSwitches(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -52,14 +52,14 @@ func TestBadSwitches(t *testing.T) {
 	}
 }
 
-// TestSwitchErrors checks the text of the errors.
+// TestSwitchErrors checks the error messages for switches with invalid values.
 func TestSwitchErrors(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	for body, want := range map[string]string{
 		`{"retry_after":"30"}`:    "retry_after must be a whole number",
 		`{"down":1}`:              "down must be true or false",
-		`{"data_shape":2025}`:     "data_shape must be a text",
+		`{"data_shape":2025}`:     "data_shape must be a string",
 		`{"data_shape":"x"}`:      "data_shape must be one of: 2025, 2022",
 		`{"iss_in_redirect":"x"}`: "iss_in_redirect must be empty or one of: oauth, openid, other",
 	} {
@@ -75,7 +75,8 @@ func TestSwitchErrors(t *testing.T) {
 	}
 }
 
-// TestRootRedirects checks that the root leads to the page, even if Asana is down.
+// TestRootRedirects checks that / redirects to /_offline/, even if the switch "down" is
+// set.
 func TestRootRedirects(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

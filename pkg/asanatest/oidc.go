@@ -22,9 +22,9 @@ func (o *openID) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+api+"/openid_connect/userinfo", withAPIHeaders(o.userInfo))
 }
 
-// discovery serves the OpenID Connect discovery document. Asana's own document is not
-// public. This document contains the members that OpenID Connect Discovery 1.0 requires,
-// and the endpoints that Asana documents.
+// discovery serves the OpenID Connect discovery document. Because Asana's own document is
+// not public, this document contains the fields that OpenID Connect Discovery 1.0
+// requires and the endpoints that Asana documents.
 func (o *openID) discovery(w http.ResponseWriter, r *http.Request) {
 	base := o.site.origin(r)
 	writeJSON(w, http.StatusOK, map[string]any{
@@ -51,7 +51,7 @@ func (o *openID) rootDiscovery(w http.ResponseWriter, r *http.Request) {
 }
 
 // userInfo serves the UserInfo endpoint. Unlike the responses of the API, its response
-// has no member "data".
+// has no field "data".
 func (o *openID) userInfo(w http.ResponseWriter, r *http.Request) {
 	t, p, failure := o.api.caller(r)
 	if failure == nil && !t.Scopes.has("openid") {

@@ -67,8 +67,8 @@ func TestPlainOIDC(t *testing.T) {
 	}
 }
 
-// TestIDTokenAlone checks that response_type=id_token returns no code and no
-// access token.
+// TestIDTokenAlone checks that the response type "id_token" returns no code and no access
+// token.
 func TestIDTokenAlone(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -97,8 +97,8 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestUserInfo checks that UserInfo requires the scope openid. It also checks which
-// claims the scopes email and profile add.
+// TestUserInfo checks that UserInfo requires the scope "openid". It also checks which
+// claims the scopes "email" and "profile" add.
 func TestUserInfo(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -51,8 +51,8 @@ type Membership struct {
 	CreatedAt time.Time // by default a fixed time
 }
 
-// DefaultPeople returns one person of each kind, such as a guest and an admin. The first
-// person is a full member.
+// DefaultPeople returns people with different roles, such as a guest and an admin. The
+// first person is a full member.
 func DefaultPeople() []Person {
 	acme, globex := Workspace{Acme, "Acme"}, Workspace{Globex, "Globex"}
 	in := func(m ...Membership) []Membership { return m }
@@ -68,10 +68,10 @@ func DefaultPeople() []Person {
 	}
 }
 
-// UpdatePerson calls change with the person who has this gid. For example, change can set
-// another license or name, but it cannot change the gid. UpdatePerson returns an error if
-// the gid is unknown. The state file does not contain people, so a restart undoes the
-// change. The function change must not call methods of a.
+// UpdatePerson calls change to modify the person with the given gid. The function change
+// can, for example, set another name or another license. It cannot change the gid, and it
+// must not call methods of a. A restart undoes the change, because the state file does
+// not contain people. UpdatePerson returns an error if the gid is unknown.
 func (a *Asana) UpdatePerson(gid string, change func(*Person)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -189,13 +189,14 @@ func (m Membership) standing() string {
 	return "full member of " + m.Workspace.Name
 }
 
-// derivedGID returns a gid of 16 digits that depends only on the parts.
+// derivedGID returns a gid of 16 digits. It always returns the same gid for the same
+// parts.
 func derivedGID(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return strconv.FormatUint(1e15+binary.BigEndian.Uint64(sum[:8])%9e15, 10)
 }
 
-// isGID reports whether s has the form of a gid.
+// isGID reports whether s is a string of digits, as every gid is.
 func isGID(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }

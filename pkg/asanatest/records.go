@@ -81,7 +81,7 @@ func (c *call) auditLog() (any, *apiError) {
 }
 
 // createTask responds like Asana but does not store the task. Tests use this endpoint to
-// check which people may write.
+// check who may write.
 func (c *call) createTask() (any, *apiError) {
 	var body struct {
 		Data struct{ Name, Workspace string }

@@ -20,13 +20,13 @@ type Request struct {
 	Path      string        `json:"path"` // without query
 	GrantType string        `json:"grant_type,omitempty"`
 	Status    int           `json:"status"`        // 0 if no response was sent, or not yet
-	Cut       bool          `json:"cut,omitempty"` // the connection was closed without a response
+	Cut       bool          `json:"cut,omitempty"` // the network connection was closed without a response
 	Time      time.Time     `json:"time"`          // when the request arrived
-	Took      time.Duration `json:"took_ns"`       // until the response was sent or the connection was closed
+	Took      time.Duration `json:"took_ns"`       // until the response was sent or the network connection was closed
 }
 
-// record holds the most recent requests, the oldest first, and the numbers of all
-// requests.
+// record holds the most recent requests, the oldest first. It also counts all requests by
+// path and by grant type.
 type record struct {
 	last   []Request
 	gone   int // number of requests that were removed from last
@@ -34,7 +34,7 @@ type record struct {
 }
 
 // Requests returns the most recent requests, the oldest first. It returns at most 1,000
-// requests. Requests under /_offline/ and for / are not recorded.
+// requests. Requests to / and to paths under /_offline/ are not recorded.
 func (a *Asana) Requests() []Request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -88,8 +88,8 @@ func (rec *record) at(seq int) *Request {
 	return &rec.last[i]
 }
 
-// ServeHTTP serves one request. If a fault closes the connection, ServeHTTP panics with
-// [http.ErrAbortHandler]. This panic makes net/http close the connection.
+// ServeHTTP implements [http.Handler]. If a fault prevents the response, ServeHTTP panics
+// with [http.ErrAbortHandler], so that net/http closes the network connection.
 func (a *Asana) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.dispatcher.ServeHTTP(w, r) }
 
 const maxBody = 64 << 10
@@ -109,8 +109,8 @@ type dispatcher struct {
 func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.URL.Path == "/" || r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
-		// These handlers lock the mutex themselves. Faults do not apply to these
-		// requests.
+		// The handlers of these paths lock the mutex themselves. Faults do not apply to
+		// these paths.
 		d.mux.ServeHTTP(w, r)
 		return
 	}
@@ -129,8 +129,8 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.writeTo(w)
 }
 
-// respond applies the fault and serves the request. It returns false if the connection
-// must be closed without a response.
+// respond applies the fault and serves the request. It returns false if the client must
+// not get a response.
 func (d *dispatcher) respond(r *http.Request, f Fault) (buffer, bool) {
 	if f.Before != nil {
 		f.Before(r)
@@ -182,7 +182,7 @@ func (d *dispatcher) begin(r *http.Request) (seq int, f Fault) {
 	return d.record.add(req), f
 }
 
-// finish completes the record of a request after the request has been served.
+// finish adds the status and the duration to the record of a request.
 func (d *dispatcher) finish(seq, status int, sent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -60,9 +60,8 @@ var pages = sync.OnceValue(func() *template.Template {
 })
 
 // writePage writes an HTML page. Pages contain no scripts. The Content-Security-Policy
-// has no form-action directive, because browsers would also apply this directive to the
-// redirect after the consent form. The target of this redirect is the app, which can have
-// any origin.
+// has no form-action directive, because browsers would also apply it to the redirect
+// after the consent form. This redirect leads to the app, which can have any origin.
 func writePage(w http.ResponseWriter, status int, name string, data map[string]any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -88,8 +87,8 @@ func showStyle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, pageFiles, "pages/style.css")
 }
 
-// scopeWords returns the description of a scope on the consent page. For granular scopes,
-// it returns "".
+// scopeWords returns the description of a scope for the consent page. For granular
+// scopes, it returns "".
 func scopeWords(scope string) string {
 	switch scope {
 	case "default":

@@ -36,14 +36,14 @@ const (
 	serviceAccount = "service_account"
 )
 
-// token is a credential. The state contains expired and revoked tokens for some time,
+// token is an issued token. The state contains expired and revoked tokens for some time,
 // because Asana treats such tokens differently from unknown tokens.
 type token struct {
 	Kind    string    `json:"kind"`
 	Client  string    `json:"client,omitempty"`
 	Person  string    `json:"person"`
 	Scopes  scopes    `json:"scopes"`
-	Family  string    `json:"family,omitempty"` // the same for all tokens of one consent
+	Family  string    `json:"family,omitempty"` // the same for all tokens of one authorization
 	Issued  time.Time `json:"issued"`
 	Expires time.Time `json:"expires"`
 	Used    time.Time `json:"used"`
@@ -132,7 +132,8 @@ func (m *memory) save() error {
 	return nil
 }
 
-// reset deletes everything except the signing key.
+// reset deletes everything except the signing key, and sets the switches to
+// [Options.Switches].
 func (m *memory) reset() error {
 	key := m.Key
 	m.state = newState(m.first)
@@ -171,9 +172,9 @@ func replaceFile(name string, data []byte) error {
 	return err
 }
 
-// sweep removes old tokens and codes if the state contains many. It removes tokens and
-// codes that expired more than a day ago, and revoked tokens that were issued more than a
-// day ago. This limits the memory that long simulations use.
+// sweep limits the memory that long simulations use. If the state contains at least
+// SweepAt tokens and codes, sweep removes tokens and codes that expired more than a day
+// ago, and revoked tokens that were issued more than a day ago.
 func (s *state) sweep(now time.Time) {
 	if len(s.Tokens)+len(s.Codes) < s.SweepAt {
 		return

@@ -32,14 +32,14 @@ type Switches struct {
 	// Real Asana: a proxy between the client and Asana can return an error page.
 	Nonsense bool `json:"nonsense" group:"Trouble"`
 
-	// Cut makes the API and the token, revocation and introspection endpoints close the
-	// connection without a response. The requests have no effect.
+	// Cut makes the API and the token, revocation and introspection endpoints close
+	// the network connection without a response. The requests have no effect.
 	//
-	// Real Asana: a network failure can close a connection.
+	// Real Asana: a network failure can prevent a response.
 	Cut bool `json:"cut" group:"Trouble"`
 
 	// RateLimited makes the API and the token, revocation and introspection endpoints
-	// return 429. The body is the error body that Asana documents.
+	// return 429. The response contains the error message that Asana documents.
 	//
 	// Real Asana: Asana documents rate limits for the API but not for the token
 	// endpoint.
@@ -69,18 +69,19 @@ type Switches struct {
 	// the real Asana did not rotate refresh tokens.
 	RotateRefreshTokens bool `json:"rotate_refresh_tokens" group:"Tokens"`
 
-	// ReuseRevokes makes the server revoke all tokens of a consent if a client uses a
-	// refresh token that a rotation has replaced. The switch has no effect unless
-	// rotate_refresh_tokens is set.
+	// ReuseRevokes makes the server revoke all tokens of an authorization if a client
+	// uses a refresh token of this authorization that a rotation has replaced. The
+	// switch has no effect unless rotate_refresh_tokens is set.
 	//
-	// Real Asana: RFC 9700 recommends this reaction to a stolen refresh token. It is not
-	// known whether Asana follows this recommendation.
+	// Real Asana: RFC 9700 recommends this reaction, because the refresh token may
+	// have been stolen. It is not known whether Asana follows this recommendation.
 	ReuseRevokes bool `json:"reuse_revokes" group:"Tokens"`
 
-	// RefreshTokenOnRefresh selects the refresh_token in the response to a refresh,
-	// unless refresh tokens rotate. With "absent", the response has no refresh_token.
-	// With "same", refresh_token is the token from the request. With "empty",
-	// refresh_token is an empty string.
+	// RefreshTokenOnRefresh selects the field refresh_token in the response to a
+	// refresh. With "absent", the response does not contain the field. With "same",
+	// the field contains the refresh token from the request. With "empty", the field
+	// contains an empty string. The switch has no effect if rotate_refresh_tokens is
+	// set.
 	//
 	// Real Asana: Asana documents refresh_token only for the response to a code
 	// exchange.
@@ -98,44 +99,47 @@ type Switches struct {
 	// access to Asana.
 	RefuseRefresh bool `json:"refuse_refresh" group:"Tokens"`
 
-	// RefreshEndsOldAccess makes a refresh revoke the earlier access tokens of the same
-	// consent.
+	// RefreshEndsOldAccess makes a refresh revoke the earlier access tokens of the
+	// same authorization.
 	//
 	// Real Asana: Asana does not document whether a refresh affects older access tokens.
 	RefreshEndsOldAccess bool `json:"refresh_ends_old_access" group:"Tokens"`
 
-	// OmitRefreshToken removes refresh_token from the response to a code exchange.
+	// OmitRefreshToken removes the field refresh_token from the response to a code
+	// exchange.
 	//
 	// Real Asana: Asana documents that this response always contains a refresh token.
 	OmitRefreshToken bool `json:"omit_refresh_token" group:"Tokens"`
 
-	// DataOnCode adds the member "data", which identifies the person, to the response to
-	// a code exchange.
+	// DataOnCode adds the field "data", which identifies the person, to the response
+	// to a code exchange.
 	//
-	// Real Asana: Asana documents this member. One developer reports that Asana sends it
-	// only for OpenID Connect scopes.
+	// Real Asana: Asana documents this field. One developer reports that Asana sends
+	// it only if the app requested OpenID Connect scopes.
 	DataOnCode bool `json:"data_on_code" group:"Tokens"`
 
-	// DataOnRefresh adds the member "data" to the response to a refresh.
+	// DataOnRefresh adds the field "data" to the response to a refresh.
 	//
 	// Real Asana: Asana does not document whether this response contains "data".
 	DataOnRefresh bool `json:"data_on_refresh" group:"Tokens"`
 
-	// DataShape selects the content of the member "data". With "2025", "data" contains
+	// DataShape selects the content of the field "data". With "2025", "data" contains
 	// id (a number), gid, name and email. With "2022", "data" contains id (a string),
 	// name and email.
 	//
-	// Real Asana: Asana's documentation described different contents in 2022 and in
-	// 2025.
+	// Real Asana: Asana's documentation described the content differently in 2022 and
+	// in 2025.
 	DataShape string `json:"data_shape" group:"Tokens" values:"2025|2022"`
 
-	// ScopeInTokenResponse adds the member "scope" to token responses.
+	// ScopeInTokenResponse adds the field "scope" to the responses of the token
+	// endpoint.
 	//
-	// Real Asana: Asana does not document whether token responses contain "scope".
+	// Real Asana: Asana does not document whether these responses contain "scope".
 	ScopeInTokenResponse bool `json:"scope_in_token_response" group:"Tokens"`
 
-	// TokenSize is the length of new access and refresh tokens, in bytes. If it is 0,
-	// tokens have 68 bytes and the form that developers have observed.
+	// TokenSize is the length of new access and refresh tokens, in bytes. If the
+	// value is 0, tokens are 68 bytes long and have the form of the real tokens that
+	// developers have observed.
 	//
 	// Real Asana: Asana does not document the maximum length of tokens.
 	TokenSize int `json:"token_size" group:"Tokens" max:"16384"`
@@ -143,27 +147,30 @@ type Switches struct {
 	// InvalidClientStatus is the status of invalid_client errors: 400 or 401.
 	//
 	// Real Asana: developers report status 400 for wrong client credentials. RFC 6749
-	// also allows 401.
+	// also allows status 401.
 	InvalidClientStatus int `json:"invalid_client_status" group:"Tokens" min:"400" max:"401"`
 
 	// RefuseClient makes the token and revocation endpoints reject all client
 	// credentials with invalid_client.
 	//
-	// Real Asana: Asana rejects the client secret of an app after someone has reset it.
+	// Real Asana: after someone has reset the client secret of an app, Asana rejects
+	// the old secret.
 	RefuseClient bool `json:"refuse_client" group:"Tokens"`
 
-	// RevokeWholeGrant selects what a revocation revokes. If true, a revocation removes
-	// the person's consent and revokes all tokens that the app has for the person. If
-	// false, it revokes only the refresh token and the other tokens of the same consent.
+	// RevokeWholeGrant selects the effect of a request to the revocation endpoint. If
+	// true, the request removes the person's consent and revokes all tokens that the
+	// app has for the person. If false, the request revokes only the tokens of one
+	// authorization: the refresh token in the request, and the other tokens that came
+	// from the same code.
 	//
-	// Real Asana: Asana's documentation contains two statements. One statement says that
-	// the app is "deauthorized". The other statement says that "the access tokens derived
-	// from it" are revoked. It is not known which statement is correct. The default
-	// follows the first statement.
+	// Real Asana: Asana's documentation contains two statements about a revocation.
+	// One says that the app is "deauthorized". The other says that "the access tokens
+	// derived from it" are revoked. It is not known which statement is correct. The
+	// default follows the first statement.
 	RevokeWholeGrant bool `json:"revoke_whole_grant" group:"Tokens"`
 
 	// RevokeAccessTokenError is the error code in the response if a client tries to
-	// revoke an access token. It is "unsupported_token_type" or "invalid_request".
+	// revoke an access token: "unsupported_token_type" or "invalid_request".
 	//
 	// Real Asana: Asana documents the status of this response, 400, but not its body.
 	RevokeAccessTokenError string `json:"revoke_access_token_error" group:"Tokens" values:"unsupported_token_type|invalid_request"`
@@ -186,14 +193,15 @@ type Switches struct {
 	// with a code immediately.
 	//
 	// Real Asana: Asana does not document this behavior. In a test, the real Asana
-	// skipped the consent page. For this reason, the wrong Asana account was connected
-	// twice.
+	// skipped the consent page. No page showed the Asana account, and so the wrong
+	// account was connected twice.
 	SilentConsent bool `json:"silent_consent" group:"Consent"`
 
-	// RequireState makes authorize requests without the parameter state fail.
+	// RequireState makes authorize requests fail if they do not contain the parameter
+	// "state".
 	//
-	// Real Asana: Asana documents that state is required, but Asana's own SDK did not
-	// send it.
+	// Real Asana: Asana documents that "state" is required, but Asana's own SDK did
+	// not send it.
 	RequireState bool `json:"require_state" group:"Consent"`
 
 	// DenyError is the error code in the redirect after the person clicks Deny.
@@ -209,9 +217,10 @@ type Switches struct {
 	// new app.
 	Distribution string `json:"distribution" group:"Consent" values:"any|none"`
 
-	// DefaultWithOpenID selects whether a request may combine the scope default with
-	// openid, email or profile. "allow" permits this combination. "refuse" rejects it
-	// with the error forbidden_scopes.
+	// DefaultWithOpenID selects whether a request may combine the scope "default"
+	// with the scopes "openid", "email" or "profile". With "allow", the server
+	// permits this combination. With "refuse", the server rejects it with the error
+	// forbidden_scopes.
 	//
 	// Real Asana: Asana does not document this combination. The reports of developers
 	// contradict each other.
@@ -236,12 +245,12 @@ type Switches struct {
 	// members, but also "integrations: no".
 	ViewOnlyMayAuthorize bool `json:"view_only_may_authorize" group:"Consent"`
 
-	// IssInRedirect adds the parameter iss (RFC 9207) to redirects. With "oauth", iss is
-	// the issuer of the authorization server. With "openid", iss is the OpenID Connect
-	// issuer. With "other", iss is an unrelated issuer. With "", redirects do not
-	// contain iss.
+	// IssInRedirect adds the parameter "iss" (RFC 9207) to redirects. With "oauth",
+	// the parameter contains the issuer of the authorization server. With "openid",
+	// it contains the OpenID Connect issuer. With "other", it contains an unrelated
+	// issuer. With "", redirects do not contain the parameter.
 	//
-	// Real Asana: Asana does not document the parameter iss.
+	// Real Asana: Asana does not document the parameter "iss".
 	IssInRedirect string `json:"iss_in_redirect" group:"Consent" values:"|oauth|openid|other"`
 
 	// IDTokenSeconds is the lifetime of ID tokens, in seconds.
@@ -249,22 +258,24 @@ type Switches struct {
 	// Real Asana: Asana does not document the lifetime of ID tokens.
 	IDTokenSeconds int `json:"id_token_seconds" group:"OpenID Connect" min:"1"`
 
-	// IDTokenInTokenResponse adds an ID token to the response to a code exchange if the
-	// scope openid was granted.
+	// IDTokenInTokenResponse adds an ID token to the response to a code exchange if
+	// the scope "openid" was granted.
 	//
 	// Real Asana: Asana does not document whether this response contains an ID token.
 	IDTokenInTokenResponse bool `json:"id_token_in_token_response" group:"OpenID Connect"`
 
-	// IDTokenDelivery is the part of the redirect URL that contains the parameters if
-	// the response type is "id_token" or "code id_token". It is "fragment" or "query".
+	// IDTokenDelivery selects the part of the redirect URL that contains the
+	// parameters if the response type is "id_token" or "code id_token". The part is
+	// the "fragment" or the "query".
 	//
-	// Real Asana: Asana documents only "redirect parameters". OpenID Connect specifies
-	// the fragment.
+	// Real Asana: Asana's documentation mentions "redirect parameters" but does not
+	// say in which part of the URL they are. OpenID Connect specifies the fragment.
 	IDTokenDelivery string `json:"id_token_delivery" group:"OpenID Connect" values:"fragment|query"`
 
 	// NonceInIDToken copies the nonce from the authorize request to the ID token.
 	//
-	// Real Asana: Asana does not mention the nonce. OpenID Connect requires it.
+	// Real Asana: Asana's documentation does not mention the nonce. OpenID Connect
+	// requires that the ID token contains it.
 	NonceInIDToken bool `json:"nonce_in_id_token" group:"OpenID Connect"`
 
 	// AtHash adds the claim at_hash to an ID token if the response also contains an
@@ -279,10 +290,10 @@ type Switches struct {
 	// requires c_hash for the response type "code id_token".
 	CHash bool `json:"c_hash" group:"OpenID Connect"`
 
-	// SpoilIDToken makes new ID tokens invalid in one way, so that you can test whether a
-	// client rejects invalid ID tokens. "unsigned" uses the algorithm none. "hs256" signs
-	// the ID token with the client secret. Every other value is a description of what is
-	// wrong in the ID token. With "", ID tokens are valid.
+	// SpoilIDToken makes new ID tokens invalid in one way, so that you can test
+	// whether a client rejects invalid ID tokens. With "unsigned", the ID token has
+	// no signature. With "hs256", the client secret signs the ID token. Every other
+	// value says what is wrong in the ID token. With "", ID tokens are valid.
 	//
 	// Real Asana: an attacker could send an invalid ID token, or Asana could issue one
 	// by mistake.
@@ -291,24 +302,27 @@ type Switches struct {
 	// OpenIDIssuer is the issuer in the OpenID Connect discovery document and in ID
 	// tokens. If it is empty, the issuer is the base URL followed by /api/1.0.
 	//
-	// Real Asana: Asana's discovery document is not public. Other projects use the
-	// default issuer as a constant.
+	// Real Asana: Asana's discovery document is not public. The source code of other
+	// projects contains the issuer https://app.asana.com/api/1.0.
 	OpenIDIssuer string `json:"openid_issuer" group:"OpenID Connect"`
 
-	// RootDiscovery serves the OpenID Connect discovery document also at
+	// RootDiscovery makes the OpenID Connect discovery document also available at
 	// /.well-known/openid-configuration.
 	//
 	// Real Asana: developers have observed status 404 at this path.
 	RootDiscovery bool `json:"root_discovery" group:"OpenID Connect"`
 
-	// SubFormat is the form of the claim sub. With "gid", sub is the gid of the user.
-	// With "opaque", sub is a different string, which never changes for the same user.
+	// SubFormat is the form of the claim "sub". With "gid", the claim contains the
+	// gid of the user. With "opaque", it contains another string, which never changes
+	// for the same user.
 	//
-	// Real Asana: Asana does not document the claim sub.
+	// Real Asana: Asana does not document the claim "sub".
 	SubFormat string `json:"sub_format" group:"OpenID Connect" values:"gid|opaque"`
 
-	// EmailVerified is the value of email_verified in UserInfo responses if the scope
-	// email was granted. It is "absent", "true" or "false".
+	// EmailVerified selects the value of the claim email_verified in UserInfo
+	// responses: "true" or "false". With "absent", the response does not contain the
+	// claim. The response never contains the claim if the scope "email" was not
+	// granted.
 	//
 	// Real Asana: Asana does not document the claim email_verified.
 	EmailVerified string `json:"email_verified" group:"OpenID Connect" values:"absent|true|false"`
@@ -320,24 +334,23 @@ type Switches struct {
 	// endpoints. For the other two endpoints, it is an assumption.
 	MembershipFullPermissionsOnly bool `json:"membership_full_permissions_only" group:"API"`
 
-	// ListInactiveMemberships makes lists contain the memberships of deactivated people,
-	// with is_active false. With this switch, deactivated people can also read the
-	// workspace.
+	// ListInactiveMemberships adds the memberships of deactivated people to lists of
+	// memberships. It also allows deactivated people to read the workspace.
 	//
-	// Real Asana: in a recorded response of the real Asana, the list did not contain
-	// memberships of deactivated people.
+	// Real Asana: in a recorded response, the list did not contain memberships of
+	// deactivated people.
 	ListInactiveMemberships bool `json:"list_inactive_memberships" group:"API"`
 
-	// HiddenRecordStatus is the status of the response if a record exists but the caller
-	// may not see it. It is 403 or 404.
+	// HiddenRecordStatus is the status of the response, 403 or 404, if a record
+	// exists but the caller may not see it.
 	//
 	// Real Asana: Asana does not document which records a caller may see.
 	HiddenRecordStatus int `json:"hidden_record_status" group:"API" min:"403" max:"404"`
 
-	// ViewOnlyErrorCode selects where an error response contains the code
-	// view_only_api_access_failure after a view-only member tried to write. With
-	// "error", the code is in errors[0].error. With "top", it is in the member error
-	// next to errors. With "absent", the response does not contain the code.
+	// ViewOnlyErrorCode selects the place of the code view_only_api_access_failure in
+	// the error response to a write by a view-only member. With "error", the code is
+	// in errors[0].error. With "top", the code is in the field "error" of the whole
+	// response. With "absent", the response does not contain the code.
 	//
 	// Real Asana: Asana documents this code but not its place in the response.
 	ViewOnlyErrorCode string `json:"view_only_error_code" group:"API" values:"error|top|absent"`
@@ -349,14 +362,15 @@ type Switches struct {
 	// blocked app gets.
 	BlockedWorkspace string `json:"blocked_workspace" group:"API"`
 
-	// ServiceAccountEmail selects the email in the user record of a service account:
-	// "absent", "null" or "present".
+	// ServiceAccountEmail selects the field "email" in the user record of a service
+	// account. With "absent", the record does not contain the field. With "null", the
+	// value is null. With "present", the value is an email address.
 	//
 	// Real Asana: Asana does not document the user records of service accounts.
 	ServiceAccountEmail string `json:"service_account_email" group:"API" values:"absent|null|present"`
 
-	// ServiceAccountOnlyStatus is the status of the response if a client calls an
-	// endpoint for service accounts with another kind of token. It is 401 to 404.
+	// ServiceAccountOnlyStatus is the status, 401 to 404, with which endpoints for
+	// service accounts reject all other tokens.
 	//
 	// Real Asana: Asana does not document this error.
 	ServiceAccountOnlyStatus int `json:"service_account_only_status" group:"API" min:"401" max:"404"`

@@ -102,8 +102,8 @@ func claimsOf(t *testing.T, token string) (claims map[string]any) {
 }
 
 // TestSpoiledIDTokens tests every value of the switch spoil_id_token. For some values,
-// go-oidc must reject the ID token. For the others, the test checks that the claim is
-// wrong.
+// the test checks that go-oidc rejects the ID token. For the other values, the test
+// itself checks that a claim is wrong or missing.
 func TestSpoiledIDTokens(t *testing.T) {
 	t.Parallel()
 	refused := []string{"unsigned", "hs256", "wrong_key", "wrong_issuer", "wrong_audience", "expired"}

@@ -8,8 +8,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// switchCase tests one switch. The function observe returns the string def with the
-// default switches, and the string changed after change was applied.
+// switchCase tests one switch. The function observe must return def with the default
+// switches, and changed after the function change has set the switch.
 type switchCase struct {
 	change       func(*asanatest.Switches)
 	observe      func(*kit) string

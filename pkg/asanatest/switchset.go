@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// switchesDoc contains the texts on the page at /_offline/. A test checks that these
-// texts are the same as the comments in switches.go.
+// switchesDoc contains the descriptions of the switches for the page at /_offline/. A
+// test checks that they are the same as the comments in switches.go.
 //
 //go:embed SWITCHES.md
 var switchesDoc string
@@ -26,10 +26,11 @@ type SwitchInfo struct {
 	Meaning   string   // what the switch does
 	StandsFor string   // what is known about this behavior of the real Asana
 	Default   string   // default value in JSON
-	Values    []string // allowed values; nil if the switch takes any number or text
+	Values    []string // allowed values; nil if the switch takes any number or string
 }
 
-// SwitchTable describes all switches, in the order of the fields of [Switches].
+// SwitchTable returns descriptions of all switches, in the order of the fields of
+// [Switches].
 func SwitchTable() []SwitchInfo {
 	words := switchWords()
 	defaults := reflect.ValueOf(DefaultSwitches())
@@ -44,8 +45,8 @@ func SwitchTable() []SwitchInfo {
 	return table
 }
 
-// switchWords returns two texts for each switch: its meaning, and what is known about the
-// real Asana. The map keys are the names of the switches in JSON. switchWords parses the
+// switchWords returns two strings for each switch: its meaning, and what is known about
+// the real Asana. The map keys are the JSON names of the switches. switchWords parses the
 // table rows in SWITCHES.md, which have the form
 //
 //	| `name` | default | meaning | real Asana |
@@ -70,8 +71,8 @@ func switchValues(f reflect.StructField) []string {
 	return nil
 }
 
-// patch returns a copy of s with the switches in a JSON object changed. Names are
-// case-sensitive.
+// patch returns a copy of s with the values that the JSON object in body contains. The
+// names of switches are case-sensitive.
 func (s Switches) patch(body []byte) (Switches, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	var members map[string]json.RawMessage
@@ -101,10 +102,10 @@ func kindText(k reflect.Kind) string {
 	case reflect.Int:
 		return "a whole number"
 	}
-	return "a text"
+	return "a string"
 }
 
-// choices returns a text that lists the allowed values of a switch.
+// choices lists the allowed values of a switch for an error message.
 func choices(values []string) string {
 	if values[0] == "" {
 		return "empty or one of: " + strings.Join(values[1:], ", ")

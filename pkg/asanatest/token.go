@@ -8,7 +8,7 @@ import (
 )
 
 // tokenResponse is a successful response of the token endpoint (RFC 6749 section 5.1).
-// The member "data" is specific to Asana.
+// The field "data" is specific to Asana.
 type tokenResponse struct {
 	AccessToken  string    `json:"access_token"`
 	ExpiresIn    int       `json:"expires_in"`
@@ -81,7 +81,7 @@ func verified(challenge, verifier string) bool {
 	return challenge == "" || challenge == base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// grant returns the response to a code exchange.
+// grant issues the tokens for a code exchange and returns the response.
 func (o *oauth) grant(app *App, p *Person, c *code, origin string) *tokenResponse {
 	s := o.memory.Switches
 	t := token{Kind: accessToken, Client: app.ClientID, Person: p.GID, Scopes: c.Scopes, Family: randomHex(8)}
@@ -133,9 +133,10 @@ func (o *oauth) refresh(app *App, r *http.Request) (*tokenResponse, *oauthError)
 	return resp, nil
 }
 
-// revokeIfReused revokes all tokens of a consent if the app used a refresh token that a
-// rotation has replaced. Such a token may have been stolen (RFC 9700 section 4.14.2).
-// Without the switch reuse_revokes, revokeIfReused does nothing.
+// revokeIfReused revokes all tokens of an authorization if the app used a refresh token
+// of this authorization that a rotation had replaced. Such a token may have been stolen
+// (RFC 9700 section 4.14.2). Without the switch reuse_revokes, revokeIfReused does
+// nothing.
 func (o *oauth) revokeIfReused(app *App, value string) {
 	t := o.memory.Tokens[value]
 	if t != nil && t.Rotated && t.Client == app.ClientID && o.memory.Switches.ReuseRevokes {
@@ -143,8 +144,8 @@ func (o *oauth) revokeIfReused(app *App, value string) {
 	}
 }
 
-// nextRefreshToken returns the value of refresh_token in the response to a refresh. It
-// returns nil if the response must not contain refresh_token.
+// nextRefreshToken returns the value of the field refresh_token in the response to a
+// refresh, or nil if the response must not contain this field.
 func (o *oauth) nextRefreshToken(value string, old *token) *string {
 	s := o.memory.Switches
 	switch {
