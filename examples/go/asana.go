@@ -37,14 +37,15 @@ func (a asana) createTask(ctx context.Context, workspace, name string) (gid stri
 	return task.GID, err
 }
 
-// call sends a request and decodes the "data" member of the response into data.
+// call sends a request and decodes the field "data" of the response into data.
 func (a asana) call(ctx context.Context, method, path, body string, data any) error {
 	base := a.baseURL
 	if base == "" {
 		base = "https://app.asana.com"
 	}
-	// If Asana responds with 401, the client repeats the request with a new token. This
-	// requires a body that net/http can read twice, such as a strings.Reader.
+	// If Asana responds with 401, the client repeats the request with a new token. It
+	// can send the body again because NewRequestWithContext sets GetBody for a
+	// strings.Reader.
 	request, err := http.NewRequestWithContext(ctx, method, base+"/api/1.0"+path, strings.NewReader(body))
 	if err != nil {
 		return err

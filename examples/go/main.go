@@ -1,6 +1,6 @@
-// This program is an example of a SaaS backend's nightly job in Go. For one customer, it
-// creates a task in an Asana workspace on behalf of each person who connected their Asana
-// account.
+// This program is an example of a SaaS backend's nightly job in Go. It lists the
+// connections of one customer and uses each of them to create a task in an Asana
+// workspace.
 //
 //	go run ./examples/go OWNER WORKSPACE
 //
@@ -43,8 +43,8 @@ func main() {
 }
 
 func run(ctx context.Context, owner, workspace string) error {
-	// Open the deployment only once per process. The error lists all missing and invalid
-	// options.
+	// Open the deployment only once per process. If options are missing or invalid,
+	// Open returns an error that lists all of them.
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func run(ctx context.Context, owner, workspace string) error {
 		ReturnURLs:      strings.Fields(os.Getenv("RETURN_URLS")),
 		Scopes:          os.Getenv("ASANA_SCOPES"),
 		// The log contains audit events and alarms. A production service should store
-		// these logs.
+		// this log.
 		Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
 	if err != nil {

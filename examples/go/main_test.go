@@ -55,7 +55,8 @@ func TestExample(t *testing.T) {
 		}
 		ids[who] = got.ID
 	}
-	// Expire all OAuth access tokens, and revoke the admin's grant.
+	// Expire all OAuth access tokens. Then revoke the app's access to the admin's
+	// account.
 	asana.post("/_offline/expire", "", "")
 	asana.post("/-/oauth_revoke", "application/x-www-form-urlencoded", url.Values{
 		"client_id": {clientID}, "client_secret": {clientSecret}, "token": {asana.grant(asanatest.Admin).Reveal()}}.Encode())
@@ -171,8 +172,8 @@ func (o *offline) grant(gid string) secret.String {
 	return o.decodeToken(text, &body, &body.Refresh)
 }
 
-// decodeToken decodes the JSON in text into body. The argument token must point to a
-// field of body, whose value decodeToken returns.
+// decodeToken decodes the JSON in text into body and returns *token. The pointer token
+// must refer to a field of body.
 func (o *offline) decodeToken(text []byte, body any, token *string) secret.String {
 	o.t.Helper()
 	if err := json.Unmarshal(text, body); err != nil || *token == "" {

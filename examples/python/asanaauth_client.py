@@ -36,9 +36,10 @@ class Problem(Exception):
 class Client:
     """A client for one deployment. Several threads can use it at once.
 
-    url is the URL of the API. attempts is the maximum number of times that the client sends a
-    request. If the client would have to wait more than longest_wait seconds before the next
-    attempt, it does not repeat the request. connections is the size of the connection pool.
+    url is the URL of asanaauth's API. attempts is the maximum number of times that the client
+    sends a request. If the client would have to wait more than longest_wait seconds before the
+    next attempt, it does not repeat the request. connections is the size of the pool of TCP
+    connections.
     """
 
     def __init__(self, url, attempts=6, longest_wait=30.0, connections=10):
@@ -54,7 +55,7 @@ class Client:
         self.http = URLLib3Session(timeout=(5, 35), max_pool_connections=connections)
 
     def link(self, owner, **more):
-        """Creates a link for an owner. more can contain person, return_to, scopes and asana_user."""
+        """Creates a link for an owner. The other arguments can be person, return_to, scopes and asana_user."""
         return self.request("POST", "/links", {"owner": owner, **more})
 
     def redeem(self, connect_code, owner, person=None):
@@ -124,7 +125,7 @@ class Client:
 
 
 def problem_of(response):
-    """Returns the Problem in an error response.
+    """Returns a Problem that describes an error response.
 
     An error response from asanaauth contains a problem (RFC 9457). An error response from API
     Gateway contains {"message": ...}.

@@ -35,7 +35,7 @@ def counted(counts, what):
 
 
 class Job:
-    """The job. asana_url is Asana's origin. parallel is how many owners the job processes at once."""
+    """The job. It sends requests to asana_url, Asana's origin, and processes parallel owners at once."""
 
     def __init__(self, client, asana_url, parallel):
         self.client, self.asana_url, self.parallel = client, asana_url.rstrip("/"), parallel
@@ -59,7 +59,7 @@ class Job:
         return counts
 
     def process_connection(self, owner, connection, counts):
-        """Processes one connection."""
+        """Checks that the token of one connection belongs to the Asana user of the connection."""
         if connection["status"] == "disconnected":
             return
         if connection["status"] != "active":
@@ -71,7 +71,7 @@ class Job:
         counts["worked"] += 1
 
     def get_from_asana(self, owner, connection, path, counts):
-        """Sends a GET request to Asana and returns the "data" member of the response.
+        """Sends a GET request to Asana and returns the field "data" of the response.
 
         If Asana responds with 401, this method reports the token to asanaauth and repeats the
         request once with the token that asanaauth returns.
