@@ -24,7 +24,7 @@ type saas struct {
 
 const saasARN = "arn:aws:sts::111122223333:assumed-role/saas/nightly"
 
-// send sends a request to the Lambda function connections.
+// send sends a request to the Lambda function "connections".
 func (s saas) send(t testing.TB, method, path, body string) response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
@@ -111,7 +111,8 @@ func object(t testing.TB, a response) map[string]any {
 	return m
 }
 
-// member returns the member of m with the given path, for example "attributed_to", "gid".
+// member returns a member of a nested JSON object. For example, the path "attributed_to",
+// "gid" selects the member "gid" of the object in the member "attributed_to".
 func member(m map[string]any, path ...string) any {
 	for _, name := range path[:len(path)-1] {
 		m, _ = m[name].(map[string]any)
@@ -153,9 +154,9 @@ func (s saas) listFour(t testing.TB) {
 	}
 }
 
-// TestBackend calls every route for backends. The Lambda functions are built programs
-// that have only the permissions in template.yaml. The function connections must need
-// every permission that it has.
+// TestBackend calls every route for backends. It runs the compiled Lambda functions, with
+// only the permissions in template.yaml. The test fails if the function "connections" has
+// a permission that no call needs.
 func TestBackend(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -293,8 +294,8 @@ func TestBackendWithoutIdentity(t *testing.T) {
 }
 
 // TestParallelBackends requests a token fifty times concurrently, from five processes.
-// The stored token has expired. The processes must send only one refresh request to
-// Asana.
+// The test makes the stored token expire first. The processes must send only one refresh
+// request to Asana.
 func TestParallelBackends(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
@@ -308,7 +309,7 @@ func TestParallelBackends(t *testing.T) {
 	for len(running) < processes {
 		running = append(running, saas{connections: d.start(t, "connections"), arn: saasARN})
 	}
-	// Asana's response waits until the other processes have read the connection several
+	// Delay Asana's response until the other processes have read the connection several
 	// times.
 	rows := d.proxies["connections"].rows
 	rows.ClearCalls()

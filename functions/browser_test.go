@@ -27,7 +27,8 @@ type response struct {
 	body   string
 }
 
-// text returns a string member of the JSON body, or "" if the body does not contain it.
+// text returns the string in the member name of the JSON body, or "" if the body does not
+// contain such a string.
 func (a response) text(name string) string {
 	var members map[string]any
 	json.Unmarshal([]byte(a.body), &members)
@@ -36,8 +37,8 @@ func (a response) text(name string) string {
 }
 
 // request returns a request with the browser's cookies. If frontend is true, the request
-// has the headers with which the app's frontend calls fetch. Otherwise, it is a
-// navigation.
+// has the headers of a fetch call from the app's frontend. Otherwise, it has the headers
+// of a navigation.
 func (b *browser) request(t testing.TB, method, path, body string, frontend bool) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
@@ -119,7 +120,7 @@ func (b *browser) startSignIn(t testing.TB, d *deployment, authorize *lambdatest
 	return u
 }
 
-// signIn signs the browser in. The OAuth response type must be "code".
+// signIn signs the browser in. It supports only the OAuth response type "code".
 func (b *browser) signIn(t testing.TB, d *deployment, authorize, callback *lambdatest.Function) {
 	t.Helper()
 	back := b.startSignIn(t, d, authorize)

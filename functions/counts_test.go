@@ -42,7 +42,7 @@ func TestCalls(t *testing.T) {
 		if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
 			t.Errorf("%s: got %d requests to Asana, want 1", when, got)
 		}
-		// The first refresh fetches the client secret, and later ones use the cached
+		// The first refresh fetches the client secret, and later refreshes use the cached
 		// secret.
 		if when == "first refresh" {
 			check(t, when+": Secrets Manager", g.secrets.Actions(), "GetSecretValue")
@@ -59,7 +59,8 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// check compares the AWS actions that were called with the wanted ones.
+// check fails the test if got, the AWS actions that a function has called, differs from
+// want.
 func check(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -80,8 +81,9 @@ func TestKeyringNotCached(t *testing.T) {
 	check(t, "session: KMS", d.proxies["session"].keys.Actions(), "Decrypt")
 }
 
-// TestBackendCalls counts the calls to AWS for a token request from a backend. A valid
-// token costs one read. A refresh costs one read and two writes.
+// TestBackendCalls counts the calls to AWS for a token request from a backend. If the
+// stored token is valid, the request makes one read call. If it must be refreshed, the
+// request makes one read call and two write calls.
 func TestBackendCalls(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

@@ -48,14 +48,15 @@ type deployment struct {
 	processes []*lambdatest.Function // all started functions
 }
 
-// proxies contains the proxies between one function and the servers of the AWS APIs.
+// proxies contains the proxies between one function and the three servers that stand in
+// for AWS.
 type proxies struct{ rows, keys, secrets *awsproxy.Proxy }
 
 func (g proxies) all() []*awsproxy.Proxy { return []*awsproxy.Proxy{g.rows, g.keys, g.secrets} }
 
-// deploy makes a deployment with its own table, KMS key and secret. changes alternates
-// names and values of environment variables. The test fails if template.yaml does not
-// allow an AWS call that a function makes.
+// deploy makes a deployment with its own table, KMS key and secret. changes contains the
+// name of an environment variable, its value, the next name, and so on. The test fails if
+// template.yaml does not allow an AWS call that a function makes.
 func deploy(t *testing.T, changes ...string) *deployment {
 	t.Helper()
 	functest.LookAtSources(t)
@@ -133,9 +134,9 @@ func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	return f
 }
 
-// startAll starts a process for each function. It starts callback and connections last,
-// because they create the keyring when they start. The other functions must also start
-// without a keyring.
+// startAll starts a process for each function. It starts "callback" and "connections"
+// last, because these two functions create the keyring when they start. The other
+// functions must also start without a keyring.
 func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	t.Helper()
 	all := map[string]*lambdatest.Function{}
@@ -178,15 +179,16 @@ func (d *deployment) hot(t *testing.T) *store.Hot {
 	return nil
 }
 
-// write replaces the row whose rev is replaces.
-func (d *deployment) write(t *testing.T, row store.Row, replaces int64) {
+// write replaces the stored row that has the key of row. The stored row must have the rev
+// oldRev.
+func (d *deployment) write(t *testing.T, row store.Row, oldRev int64) {
 	t.Helper()
-	if err := d.store.Write(t.Context(), store.Put(row, replaces, "test")); err != nil {
+	if err := d.store.Write(t.Context(), store.Put(row, oldRev, "test")); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// expire makes the access token of the only connection expire, by changing its row.
+// expire changes the hot row of the only connection so that its access token has expired.
 func (d *deployment) expire(t *testing.T) {
 	t.Helper()
 	hot := d.hot(t)
@@ -194,7 +196,7 @@ func (d *deployment) expire(t *testing.T) {
 	d.write(t, hot, hot.Rev)
 }
 
-// credentials returns the texts that no row and no log line may contain. They are the
+// credentials returns the strings that no row and no log line may contain. They are the
 // tokens and codes that Asana has issued, the client secret, and the person's name,
 // e-mail address and picture.
 func (d *deployment) credentials(t *testing.T) []string {

@@ -14,10 +14,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// TestForeignKeyring checks that a function does not use a keyring that another KMS key
-// encrypts. Suppose that an attacker can write the table and stores their own keyring. If
-// a function used that keyring, the attacker could decrypt all tokens that are encrypted
-// with it.
+// TestForeignKeyring checks that a function does not use a keyring that is encrypted with
+// another KMS key. Suppose that an attacker can write the table and stores their own
+// keyring. If a function used that keyring, the attacker could decrypt all tokens that
+// are encrypted with it.
 func TestForeignKeyring(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -47,7 +47,8 @@ func TestForeignKeyring(t *testing.T) {
 			if log := strings.Join(refresh.Logs(), "\n"); !strings.Contains(log, `"alarm":"kms_denied"`) {
 				t.Errorf("the log has no alarm kms_denied:\n%s", log)
 			}
-			// The same process works when the original keyring has been restored.
+			// When the test restores the original keyring, the same process must work
+			// again.
 			d.write(t, &store.Keyring{Wrapped: original.Wrapped, KMSKey: original.KMSKey}, planted.Rev)
 			b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 		})

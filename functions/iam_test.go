@@ -44,8 +44,9 @@ type statement struct {
 	Condition        map[string]map[string]list
 }
 
-// policy returns the statements of the policy docs/iam/NAME.json. placeholders alternates
-// placeholders in the policy and their replacements, as for [strings.NewReplacer].
+// policy returns the statements of the policy docs/iam/NAME.json. placeholders contains a
+// placeholder in the policy, its replacement, the next placeholder, and so on, as for
+// [strings.NewReplacer].
 func policy(t *testing.T, name string, placeholders ...string) []statement {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", "iam", name+".json"))
@@ -112,8 +113,8 @@ func TestPolicies(t *testing.T) {
 }
 
 // TestLibraryPolicy checks that docs/iam/library.json has exactly the permissions that a
-// Go backend needs to use the library. The backend must not delete rows. Therefore a
-// connection that it disconnects keeps the status revoking.
+// Go backend needs to use the library. The policy does not allow deleting rows. Therefore
+// a connection that the backend disconnects keeps the status "revoking".
 func TestLibraryPolicy(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -163,8 +164,7 @@ func TestLibraryPolicy(t *testing.T) {
 	if _, err := deployment.Links().Create(t.Context(), link.Request{Owner: "o"}); err != nil {
 		t.Errorf("creating a link: %v", err)
 	}
-	// Asana does not let the person's own token read memberships, so the library looks
-	// for a reader.
+	// Make Asana reject the person's own token, so that the library looks for a reader.
 	d.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/" + asanatest.Member + "/workspace_memberships", Status: http.StatusForbidden})
 	if _, err := deployment.Memberships().List(t.Context(), conn, ""); err != nil {
 		t.Errorf("listing memberships: %v", err)

@@ -14,8 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// needsAnHour lists the permissions that functions use only after an hour.
-// TestPermissions ignores them, because it does not wait that long.
+// needsAnHour lists the permissions that functions need only for sessions that are more
+// than an hour old. TestPermissions ignores these permissions, because it does not wait
+// an hour.
 var needsAnHour = map[string]string{
 	"session dynamodb:PutItem s#*":    "a session is extended after an hour",
 	"refresh dynamodb:PutItem s#*":    "a session is extended after an hour",
@@ -31,8 +32,9 @@ func TestPermissions(t *testing.T) {
 	f := d.startAll(t)
 	b, signIn := newBrowser(), func(b *browser) { b.signIn(t, d, f["authorize"], f["callback"]) }
 	signIn(b)
-	// A second process of callback reads the keyring that the first process created. The
-	// other functions also read this keyring, although they started before it existed.
+	// A second process of the function "callback" reads the keyring that the first
+	// process created. The other functions also read this keyring, although they started
+	// before it existed.
 	f["callback"] = d.start(t, "callback")
 	signIn(b)
 	other := newBrowser()
@@ -49,7 +51,8 @@ func TestPermissions(t *testing.T) {
 	signIn(b)
 	b.mustSend(t, f["disconnect"], http.MethodPost, "/disconnect", "", http.StatusOK)
 
-	// Sign in with a link, create a session code, and make membership look for a reader.
+	// Sign in with a link, create a session code, and make the function "membership" look
+	// for a reader.
 	s := saas{connections: f["connections"], arn: saasARN}
 	link := s.mustSend(t, http.MethodPost, "/links", `{"owner":"o"}`, http.StatusCreated).text("url")
 	newBrowser().followLink(t, d, f, link, asanatest.Guest)
@@ -70,8 +73,9 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// deleteDuringRefresh deletes the connection while a function refreshes its tokens. The
-// function must revoke the new tokens, because the person has no other connection.
+// deleteDuringRefresh deletes the connection while a function refreshes the connection's
+// tokens. The function must revoke the new tokens, because the person has no other
+// connection.
 func deleteDuringRefresh(t *testing.T, d *deployment, b *browser, f *lambdatest.Function, method, path string) {
 	t.Helper()
 	d.expire(t)
@@ -115,7 +119,7 @@ func unusedOf(name string, f template.Function, g proxies) []string {
 	return slices.Sorted(slices.Values(out))
 }
 
-// markUsed adds to used the permissions that allowed the parts of c.
+// markUsed sets the entries in used for the permissions that allowed the call c.
 func markUsed(used map[string]bool, f template.Function, c awsproxy.Call) {
 	if c.Status != http.StatusOK {
 		return

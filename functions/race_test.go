@@ -11,8 +11,8 @@ import (
 )
 
 // TestParallelRefreshes sends fifty refresh requests concurrently to five processes,
-// which share only the table. The access token has expired. The processes must send one
-// request to Asana, and return the new token to all callers.
+// which share only the table. The test makes the access token expire first. The processes
+// must send one request to Asana, and return the new token to all callers.
 func TestParallelRefreshes(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
@@ -25,7 +25,7 @@ func TestParallelRefreshes(t *testing.T) {
 	for i := range running {
 		running[i] = d.start(t, "refresh")
 	}
-	// Asana's response waits until the other processes have read the connection several
+	// Delay Asana's response until the other processes have read the connection several
 	// times.
 	rows := d.proxies["refresh"].rows
 	rows.ClearCalls()
@@ -102,8 +102,8 @@ func TestKilledDuringRefresh(t *testing.T) {
 		t.Fatal("the row has no lease, want the killed function's lease")
 	}
 
-	// The next request may reach its time limit while it waits for the lease. In this
-	// case, it gets a 503 with Retry-After, and the test repeats it.
+	// If the next request reaches its time limit while it waits for the lease, it gets a
+	// 503 with Retry-After. The test then repeats the request.
 	other, began := d.start(t, "refresh"), time.Now()
 	after := b.send(t, other, b.request(t, http.MethodPost, "/refresh", "", true))
 	if after.status == http.StatusServiceUnavailable && after.header.Get("Retry-After") != "" {

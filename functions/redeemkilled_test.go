@@ -72,8 +72,8 @@ func (h *blockingProxy) stop() {
 }
 
 // TestKilledWhileRedeeming kills a function while it redeems a connect code. If the
-// transaction was not written, the code can still be redeemed. Otherwise, the connection
-// exists.
+// function is killed before its transaction, the code must still be redeemable. If it is
+// killed after its transaction, the connection must exist.
 func TestKilledWhileRedeeming(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -90,7 +90,8 @@ func TestBackendRouteTable(t *testing.T) {
 	var served []string
 	for _, route := range backendRoutes(t) {
 		_, path, _ := strings.Cut(route, " ")
-		// No route allows the method TRACE, so the response lists the allowed methods.
+		// No route allows the method TRACE, so the response is a 405 whose header Allow
+		// lists the allowed methods.
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodTrace, public+strings.Replace(path, "{id}", "con_x", 1), nil))
 		if w.Code != http.StatusMethodNotAllowed {

@@ -21,8 +21,8 @@ import (
 )
 
 // endpoint returns the server URL in the environment variable name. If the variable is
-// not set, it skips the test with a message that shows start, a command that starts a
-// server. If the host is not a loopback address, it fails the test.
+// not set, it skips the test. The message contains start, which is a command that starts
+// the server. If the host is not a loopback address, it fails the test.
 func endpoint(t *testing.T, name, start string) string {
 	t.Helper()
 	if testing.Short() {
@@ -74,8 +74,9 @@ func newAdmin(t *testing.T) *admin {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
 		},
 	}
-	// Some servers respond before they have read the whole request, so the SDK repeats a
-	// call that has succeeded. A proxy avoids this by reading the whole request first.
+	// Some test servers respond before they have read the whole request. The SDK may then
+	// fail to send the rest, and repeat a call that has succeeded. The proxy always reads
+	// the whole request first.
 	at := func(target string) *string { return aws.String(awsproxy.New(t, target, nil).URL) }
 	a.rows = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = at(a.dynamoDB) })
 	a.keys = kms.NewFromConfig(cfg, func(o *kms.Options) { o.BaseEndpoint = at(a.kmsURL) })

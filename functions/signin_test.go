@@ -9,7 +9,7 @@ import (
 )
 
 // TestSignIn signs a person in, uses every route for frontends, and disconnects. It does
-// this with each OAuth response type. The functions are built programs that have only the
+// this with each OAuth response type. It runs the compiled functions, with only the
 // permissions in template.yaml.
 func TestSignIn(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// spoofed returns headers in which a client could falsely claim the IAM identity arn.
+// spoofed returns request headers in which a client could falsely claim to be the IAM
+// identity with the given ARN.
 func spoofed(arn string) map[string]string {
 	context := `{"authorizer":{"iam":{"userArn":"` + arn + `","accountId":"111122223333"}}}`
 	return map[string]string{
@@ -63,7 +64,8 @@ func TestSpoofedHeaders(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("identity without an ARN: got %v, %v; want 401", resp, err)
 	}
-	// Audit lines contain the identity in the event.
+	// The audit line must contain the identity from the event, not the identity that the
+	// headers claim.
 	r, err = http.NewRequestWithContext(t.Context(), http.MethodPost, public+"/connections", strings.NewReader(
 		`{"token":`+quoted(d.asana.PersonalAccessToken(asanatest.Bot))+`,"owner":"o","kind":"personal_access_token"}`))
 	if err != nil {

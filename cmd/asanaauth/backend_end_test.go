@@ -59,8 +59,9 @@ func TestBackendRestart(t *testing.T) {
 	}
 }
 
-// TestBackendSecrets creates connections in every way. The secrets must not appear in the
-// log, on stdout, in the trace, or in the table's file.
+// TestBackendSecrets creates connections with links, imports and sign-ins. The backend
+// key, tokens, codes, owners and names of people must not appear in the log, on stdout,
+// in the trace, or in the table's file.
 func TestBackendSecrets(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

@@ -104,7 +104,7 @@ func TestReader(t *testing.T) {
 	if word(after.IsViewOnly) != "yes" || word(after.CanWrite) != "no" || after.AskedWith != "reader" {
 		t.Errorf("with a reader: got %+v, want view only", after)
 	}
-	// The reader is used only for the membership of the connection's own user.
+	// A request for another user's membership must not use the reader's token.
 	var of2 membership
 	s.get(http.StatusOK, &of2, "GET", path+"&user="+asanatest.Admin, "")
 	if of2.AskedWith == "reader" || word(of2.IsAdmin) != "unknown" {

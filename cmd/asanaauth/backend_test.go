@@ -120,9 +120,9 @@ func (c connection) user() string {
 	return c.AttributedTo.GID
 }
 
-// object returns a JSON object. pairs alternates names and values. Values become JSON
-// strings, except for true and for values that begin with a bracket, which are already
-// JSON.
+// object returns a JSON object. pairs contains the name of a member, its value, the next
+// name, and so on. Values become JSON strings, except for true and for values that begin
+// with a bracket, which are already JSON.
 func object(pairs ...string) string {
 	var members []string
 	for i := 0; i < len(pairs); i += 2 {
@@ -175,8 +175,8 @@ func (s *backend) list(query string) []connection {
 	return page.Data
 }
 
-// link creates a link and returns its URL. pairs alternates names and values of the
-// request's members.
+// link creates a link and returns its URL. pairs contains the members of the request, as
+// for object.
 func (s *backend) link(pairs ...string) string {
 	s.t.Helper()
 	var made struct{ URL string }

@@ -144,8 +144,9 @@ func TestBrowserSwitches(t *testing.T) {
 	c.waitForMessage("asanaauth local does not respond.")
 }
 
-// requestToken requests tokens until the page shows a message that contains want. More
-// than one request may be needed, because the current token is valid for up to a second.
+// requestToken requests tokens until the page shows a message that contains want. The
+// first requests may return the current token, because its remaining lifetime may be up
+// to one second.
 func (c *chromium) requestToken(want string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`(document.querySelector("[aria-busy]") || document.getElementById("ask").click(), document.getElementById("said").textContent.includes(%q))`, want))

@@ -277,7 +277,8 @@ func (c *chromium) picture(name string, take chromedp.Action[[]byte]) {
 	}
 }
 
-// media emulates a CSS media feature, such as "prefers-color-scheme", "dark".
+// media emulates a CSS media feature, for example "prefers-color-scheme" with the value
+// "dark".
 func (c *chromium) media(name, value string) {
 	c.t.Helper()
 	features := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: name, Value: value}}}

@@ -150,8 +150,9 @@ func TestConnections(t *testing.T) {
 		t.Errorf("show: unexpected members %v", members)
 	}
 
-	// While Asana is unavailable, the connection's status is revoking. When Asana is
-	// available, another disconnect completes the revocation.
+	// A disconnect while Asana is unavailable must set the connection's status to
+	// "revoking". Another disconnect when Asana is available must complete the
+	// revocation.
 	asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true })
 	out, errs := wantOutcome(t, 1, asana.environ, "connections", "disconnect", "-data", data, human)
 	if out != "{\"status\":\"revoking\"}\n" || !strings.Contains(errs, "run this command again") {

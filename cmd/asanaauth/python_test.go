@@ -22,8 +22,8 @@ import (
 )
 
 // TestPythonExamples runs the programs in examples/python. connect.py connects one
-// customer. nightly.py processes 500 customers, or only 60 if CI_SERVERS is not set,
-// which is faster.
+// customer. nightly.py processes 500 customers if CI_SERVERS is 1. Otherwise it processes
+// only 60, to save time.
 func TestPythonExamples(t *testing.T) {
 	python := findPython(t)
 	asana, s, app := startForPython(t)
@@ -37,8 +37,8 @@ func TestPythonExamples(t *testing.T) {
 	connectByPython(t, python, s, app)
 	importMany(s, asana, owners)
 
-	// One connection is broken. Asana rejects the access token of a second connection.
-	// All other connections have personal access tokens, which remain valid.
+	// Create a broken connection, and a connection whose access token Asana rejects. All
+	// other connections have personal access tokens, which remain valid.
 	broken := s.connect("owner-1", asanatest.Admin)
 	token := s.token(broken, "").AccessToken
 	if err := asana.RevokeGrants(asanatest.Admin); err != nil {

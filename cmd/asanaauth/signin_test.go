@@ -14,7 +14,8 @@ import (
 )
 
 // TestSignInAndDisconnect signs in, uses all routes for frontends, and disconnects. The
-// secrets must not appear in the log, on stdout, in the trace, or in the table's file.
+// received cookies, codes and tokens, and the person's e-mail address, must not appear in
+// the log, on stdout, in the trace, or in the table's file.
 func TestSignInAndDisconnect(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

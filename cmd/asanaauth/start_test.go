@@ -119,8 +119,9 @@ func TestInUse(t *testing.T) {
 	}
 }
 
-// TestFoldersLeftAlone checks that local rejects a data folder that contains other files,
-// has no key, or has a damaged table. Local must not change the mode of such a folder.
+// TestFoldersLeftAlone checks that "asanaauth local" rejects a data folder that contains
+// other files, has no key, or has a damaged table. The command must not change the mode
+// of such a folder.
 func TestFoldersLeftAlone(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -169,8 +170,8 @@ func TestFoldersLeftAlone(t *testing.T) {
 	}
 }
 
-// TestIPv6Address checks that local also listens on 127.0.0.1 if the IP address in -addr
-// is ::1.
+// TestIPv6Address checks that "asanaauth local" also listens on 127.0.0.1 if the IP
+// address in -addr is ::1.
 func TestIPv6Address(t *testing.T) {
 	t.Parallel()
 	if !hasIPv6() {
@@ -183,8 +184,8 @@ func TestIPv6Address(t *testing.T) {
 	newBrowser(t).signIn(p, member)
 }
 
-// TestOtherAddress checks that local can listen on addresses that other machines can
-// reach.
+// TestOtherAddress checks that "asanaauth local" can listen on addresses that other
+// machines can reach.
 func TestOtherAddress(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-allow-non-loopback", "-addr", "0.0.0.0:0", "-asana-addr", "[::]:0")

@@ -101,8 +101,9 @@ func TestUnusedVariables(t *testing.T) {
 	}
 }
 
-// TestPageNotices checks that the page says what to do if it cannot sign in, cannot be
-// returned to, or cannot send requests.
+// TestPageNotices configures sign-in only with links, and neither a return URL nor an
+// allowed origin for the page of "asanaauth local". For each of these settings, the page
+// must say what to do.
 func TestPageNotices(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"SIGN_IN=links", "RETURN_URLS=http://localhost:3000/", "ALLOWED_ORIGINS=http://localhost:3000"})

@@ -17,7 +17,8 @@ func function() functest.Main {
 
 func TestFunction(t *testing.T) { function().Run(t) }
 
-// TestIDTokenWithoutOpenID checks that the error names the variable to correct.
+// TestIDTokenWithoutOpenID requests an ID token without the scope "openid". The error
+// must name the variable ASANA_SCOPES.
 func TestIDTokenWithoutOpenID(t *testing.T) {
 	env := functest.Env()
 	env["ASANA_RESPONSE_TYPE"], env["ASANA_SCOPES"] = "code id_token", "email profile"

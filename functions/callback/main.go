@@ -33,8 +33,9 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 		ReturnURLs:   r.ReturnURLs("RETURN_URLS"),
 		ResponseType: wire.ResponseType(r),
 		SessionTTL:   r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
-		// Sessions are extended at most once an hour, so a session may end up to an hour
-		// before its idle timeout. The minimum of two hours leaves at least one hour.
+		// A session is extended at most once an hour. Therefore an unused session may
+		// expire up to an hour earlier than SESSION_IDLE_TTL says. With the minimum of
+		// two hours, it lasts at least one hour after its last use.
 		SessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 		Log:            log,
 	}

@@ -37,9 +37,9 @@ type Deployment struct {
 }
 
 // New creates a deployment and stores clientSecret in its secret. With -short, New skips
-// the test. If an endpoint variable is not set, New skips the test too, unless CI_SERVERS
-// is 1. In that case, the test fails. The test also fails if an endpoint is not a
-// loopback address.
+// the test. If an endpoint variable is not set, New fails the test if CI_SERVERS is 1,
+// and otherwise skips it. New also fails the test if an endpoint is not a loopback
+// address.
 func New(t testing.TB, clientSecret string) *Deployment {
 	t.Helper()
 	if testing.Short() {
@@ -82,8 +82,9 @@ func (d *Deployment) Environ() []string {
 	return environ
 }
 
-// checkEndpoint skips the test if the variable name is not set, and fails the test if it
-// is not the URL of a server on this machine.
+// checkEndpoint fails the test if the environment variable with the given name does not
+// contain the URL of a server on this machine. If the variable is not set, checkEndpoint
+// fails the test if CI_SERVERS is 1, and otherwise skips it.
 func checkEndpoint(t testing.TB, name string) {
 	t.Helper()
 	at := os.Getenv(name)

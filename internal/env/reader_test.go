@@ -14,7 +14,7 @@ import (
 
 const name = "NAME"
 
-// unset makes reader leave the variable unset.
+// unset is the argument with which reader returns a Reader whose variable is not set.
 const unset = "\x00unset"
 
 // reader returns a Reader for an environment that has only one variable, with the given

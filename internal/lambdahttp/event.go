@@ -54,9 +54,9 @@ type event struct {
 	} `json:"requestContext"`
 }
 
-// parse converts an event to a request like those of a net/http server. If it returns an
-// error, it also returns a GET / request that has nothing from the event except its
-// request ID.
+// parse converts an event to a request like those of a net/http server. If the event is
+// not an HTTP request, parse returns an error and a GET / request. This request contains
+// the event's request ID, but nothing else from the event.
 func parse(ctx context.Context, payload []byte) (*http.Request, error) {
 	e, path, body, err := decode(payload)
 	if err != nil {
@@ -142,8 +142,9 @@ func header(e *event) http.Header {
 		h.Add(name, e.Headers[name])
 	}
 	// A request has one Cookie header, in which "; " separates the cookies (RFC 6265
-	// section 5.4). If an event has a Cookie header and the member cookies, both contain
-	// the same cookies. The member is unambiguous, so it replaces the header.
+	// section 5.4). If an event contains both a Cookie header and the member "cookies",
+	// they contain the same cookies. The member is a list and therefore unambiguous, so
+	// it replaces the header.
 	if len(e.Cookies) > 0 {
 		h.Set("Cookie", strings.Join(e.Cookies, "; "))
 	}
@@ -153,7 +154,8 @@ func header(e *event) http.Header {
 // withoutStage removes the stage name from the beginning of a path. API Gateway adds the
 // stage name to the path of requests to its own domain, unless the stage is $default. It
 // does not add the name for requests to a custom domain. withoutStage cannot distinguish
-// the two, so a stage must not have the name of a route's first segment.
+// the two kinds of requests. Therefore do not give a stage the name of a route's first
+// segment.
 func withoutStage(path, stage string) string {
 	if stage == "" || stage == "$default" {
 		return path

@@ -8,7 +8,7 @@
 // same format. Streaming responses are not supported.
 //
 // Other adapters for API Gateway split headers at commas, decode and re-encode paths, or
-// link net/http/httptest into the function. This package does not.
+// link net/http/httptest into the function. Package lambdahttp does none of these.
 //
 // AWS documents the event format at
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -58,8 +58,8 @@ func New(next http.Handler, opts Options) *Handler {
 
 // Invoke serves one event and returns the response as JSON in payload format 2.0. If the
 // event is not an HTTP request, or if the http.Handler panics, a hook in [Options] writes
-// the response. The error is always nil. For an error, API Gateway would send a 500
-// without our body, and Lambda could end the process.
+// the response. The error is always nil. If Invoke returned an error, API Gateway would
+// send a 500 without a body from this program, and Lambda could end the process.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	r, err := parse(ctx, payload)
 	if err != nil {

@@ -56,7 +56,7 @@ func (w *response) Write(p []byte) (int, error) {
 }
 
 // sniff sets Content-Type from the first bytes of the body, as net/http does, unless the
-// handler has set it. If the header is missing, API Gateway sets application/json.
+// handler has set it. Without Content-Type, API Gateway would set application/json.
 func sniff(h http.Header, p []byte) {
 	if _, set := h["Content-Type"]; !set && len(p) > 0 && h.Get("Content-Encoding") == "" {
 		h.Set("Content-Type", http.DetectContentType(p))

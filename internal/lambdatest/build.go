@@ -3,8 +3,9 @@
 // request to the function, in the form of an API Gateway event. [Handler] serves an HTTP
 // API with several functions.
 //
-// The package does not use the event code of the functions, so an error there does not
-// hide itself in tests. The package does not check AWS signatures.
+// The package has its own code for events and responses. If it used the code of the
+// functions, tests would not find an error in that code. The package does not check AWS
+// signatures.
 package lambdatest
 
 import (
@@ -55,10 +56,11 @@ func buildKey(dir, pkg string) string {
 	return dir + "\x00" + pkg
 }
 
-// build builds pkg into a file in the user's cache directory. It gives "go build" the
-// previous executable as the output file, because "go build" does not link again if that
-// file is up to date. Then build renames the output file over the previous executable,
-// because another process may be running that one.
+// build builds pkg into a file in the user's cache directory. "go build" does not link
+// again if its output file is up to date. Therefore build makes the temporary output file
+// a hard link to the executable that an earlier call built. After "go build", build
+// renames the output file to replace that executable, because another process may be
+// running it.
 func build(dir, pkg string) (string, error) {
 	sum := sha256.Sum256([]byte(buildKey(dir, pkg)))
 	cache, err := os.UserCacheDir()

@@ -25,8 +25,9 @@ type Identity struct {
 
 type identityKey struct{}
 
-// As returns a copy of r for which [Event] adds the identity who to the event. API
-// Gateway does this if it has verified the request's signature.
+// As returns a copy of r for which [Event] returns an event with the IAM identity who.
+// API Gateway adds the identity to an event after it has verified the request's
+// signature.
 func As(r *http.Request, who Identity) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
 }

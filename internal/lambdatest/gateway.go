@@ -69,13 +69,13 @@ func Response(payload []byte, r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Handler returns an HTTP API that serves requests with functions. The first segment of a
-// request's path selects the function, which is the key in the map. The path /links
-// selects connections. Like API Gateway, Handler responds with 404 if the function does
+// Handler returns an HTTP API that serves requests with functions. The keys of the map
+// are the first segments of the paths that a function serves. The function "connections"
+// also serves /links. Like API Gateway, Handler responds with 404 if the function does
 // not exist, and with 500 if the function fails.
 //
-// A request to connections without a SigV4 Authorization header gets a 403. Handler does
-// not check the signature.
+// A request to the function "connections" gets a 403 if it has no SigV4 Authorization
+// header. Handler does not check the signature.
 func Handler(functions map[string]*Function) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")

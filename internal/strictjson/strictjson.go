@@ -142,8 +142,8 @@ func value(d *json.Decoder, depth int) error {
 	return closed(d)
 }
 
-// members reads the members and the closing brace of an object. For each name, it calls
-// each, which must read the value.
+// members reads the members and the closing brace of an object. For each member, it reads
+// the name and calls each(name), which must read the value.
 func members(d *json.Decoder, each func(name string) error) error {
 	for d.More() {
 		t, err := d.Token()

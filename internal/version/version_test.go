@@ -60,7 +60,7 @@ func TestOf(t *testing.T) {
 }
 
 // build returns build information with the main module's version and with settings.
-// settings alternates keys and values.
+// settings contains a key, its value, the next key, and so on.
 func build(version string, settings ...string) *debug.BuildInfo {
 	info := &debug.BuildInfo{Main: debug.Module{Version: version}}
 	for i := 0; i < len(settings); i += 2 {

@@ -1,6 +1,6 @@
 // Package weburl checks URLs and origins. [Fault], [OriginFault] and [BaseFault] return
 // what is wrong with a configured value. [SameOrigin] and [AddressedTo] compare origins.
-// Callers use them to send credentials only to the intended server.
+// Callers use these two functions to send credentials only to the intended server.
 package weburl
 
 import (
@@ -62,10 +62,10 @@ func authority(scheme, host string) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// AddressedTo reports whether the client request r is addressed to origin. Its URL must
-// have this origin, and so must its Host, if Host is set. AddressedTo returns false for
-// an opaque URL. A request with another Host or an opaque URL could reach another virtual
-// host at the same address.
+// AddressedTo reports whether the client request r is addressed to origin. This requires
+// that the URL of r has the same origin, and that r.Host is empty or has the host and
+// port of origin. If the URL is opaque, AddressedTo returns false. A request with another
+// Host or an opaque URL could reach another virtual host at the same address.
 func AddressedTo(r *http.Request, origin string) bool {
 	want, err := url.Parse(origin)
 	if err != nil || r.URL == nil || r.URL.Opaque != "" {

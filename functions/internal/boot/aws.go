@@ -76,9 +76,9 @@ func credentials(r *env.Reader) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }
 
-// sources is an entry of aws.Config.ConfigSources. An SDK client calls the methods of
-// sources to read its own settings. aws.Config has no field for the endpoint of a single
-// service, so only such an entry can set one.
+// sources contains settings for which aws.Config has no field, such as the endpoint of a
+// single service. AWS adds it to aws.Config.ConfigSources, and SDK clients call its
+// methods to read the settings.
 type sources struct {
 	endpoint        string
 	services        map[string]string // endpoint of each service, by the SDK's service ID
@@ -114,13 +114,14 @@ func (s sources) GetServiceBaseEndpoint(_ context.Context, id string) (string, b
 	return u, ok, nil
 }
 
-// GetUseFIPSEndpoint makes clients use FIPS endpoints if its second result is true.
+// GetUseFIPSEndpoint reports whether clients must use FIPS endpoints. If the second
+// result is false, SDK clients ignore the first.
 func (s sources) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
 	return aws.FIPSEndpointStateEnabled, s.fips, nil
 }
 
-// GetUseDualStackEndpoint makes clients use dual-stack endpoints (IPv4 and IPv6) if its
-// second result is true.
+// GetUseDualStackEndpoint reports whether clients must use dual-stack endpoints (IPv4 and
+// IPv6). If the second result is false, SDK clients ignore the first.
 func (s sources) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
 	return aws.DualStackEndpointStateEnabled, s.dualStack, nil
 }

@@ -74,8 +74,8 @@ func TestAWSErrors(t *testing.T) {
 	}
 }
 
-// originOf returns the origin of the URL that call requests. The HTTP client records the
-// request without sending it.
+// originOf returns the origin to which the function call sends its request. The HTTP
+// client records the request without sending it.
 func originOf(t *testing.T, cfg aws.Config, call func(context.Context, aws.Config) error) string {
 	t.Helper()
 	var host string

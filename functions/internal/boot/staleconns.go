@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// maxPause is the longest pause between two invocations after which idle connections are
-// reused. Lambda may freeze the process between invocations. A frozen process does not
-// notice that the server has closed a connection.
+// maxPause is the longest pause between two invocations after which idle network
+// connections are reused. Lambda may freeze the process between invocations. A frozen
+// process does not notice that the server has closed a connection.
 const maxPause = 10 * time.Second
 
 // DropStaleConns returns a handler that calls next. If more than ten seconds have passed
-// since the last invocation ended, the handler first closes the idle connections of the
-// transports. For the first invocation, the ten seconds begin when DropStaleConns is
-// called. Therefore call DropStaleConns after [Warm].
+// since the last invocation ended, the handler first closes the idle network connections
+// of the transports. For the first invocation, the ten seconds begin when DropStaleConns
+// is called. Therefore call DropStaleConns after [Warm].
 //
 // now returns the current time; nil means [time.Now]. The handler ignores monotonic clock
 // readings, because the monotonic clock may stop while the process is frozen. The handler

@@ -38,9 +38,9 @@ func awsClient(roots *x509.CertPool) *http.Client {
 }
 
 // AsanaTransport returns a transport for requests to Asana. The transport uses only
-// HTTP/1.1, because Lambda may freeze the process. A request on a broken HTTP/2
-// connection would wait until a ping times out. Idle HTTP/1.1 connections can be closed
-// by [DropStaleConns].
+// HTTP/1.1. Lambda may freeze the process, and the server may close a network connection
+// during that time. With HTTP/2, the next request would wait until a ping times out.
+// [DropStaleConns] can close idle HTTP/1.1 connections before the next request.
 //
 // The transport sets time limits only for connecting. The caller must set a deadline for
 // each request.
@@ -63,13 +63,14 @@ func transport(dial time.Duration) *http.Transport {
 	}
 }
 
-// replaying is a RoundTripper for AWS. If a reused connection turns out to be closed, it
-// lets net/http retry a read operation immediately. Write operations are retried only by
-// the SDK.
+// replaying is a RoundTripper for AWS. If the server has closed a reused network
+// connection, replaying lets net/http retry a read operation immediately. Only the SDK
+// retries write operations.
 //
 // replaying copies the request body, because the SDK closes the original body when the
-// response arrives. If net/http has not read the whole body by that time, the write
-// fails. net/http then closes the connection, and the response may be lost.
+// response arrives. Without the copy, net/http could still be sending the body at that
+// time. Sending would then fail, net/http would close the network connection, and the
+// response could be lost.
 type replaying struct{ next *http.Transport }
 
 func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -86,8 +87,8 @@ func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
 	again.Body, _ = fresh()
 	if isRead(r.Header.Get("X-Amz-Target")) {
 		again.GetBody = fresh
-		// With an empty Idempotency-Key, net/http treats the request as idempotent, and
-		// does not send the header.
+		// An empty Idempotency-Key makes net/http treat the request as idempotent.
+		// net/http does not send the empty header.
 		again.Header = r.Header.Clone()
 		again.Header["Idempotency-Key"] = []string{}
 	}

@@ -44,8 +44,8 @@ func (m Main) routes() []string {
 // platform lists the required variables that Lambda itself sets for every function.
 var platform = []string{"AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"}
 
-// Env returns values for the environment variables of all functions. The URLs of AWS and
-// Asana in it refuse connections.
+// Env returns values for the environment variables of all functions. No server listens at
+// the URLs of AWS and Asana that it returns.
 func Env() map[string]string {
 	return map[string]string{
 		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -64,11 +64,11 @@ func Env() map[string]string {
 // Run checks the following:
 //   - NewHandler reads exactly the environment variables that template.yaml sets and
 //     docs/configuration.md lists.
-//   - The error of NewHandler names every missing or malformed variable. It contains no
-//     values.
+//   - The error of NewHandler names every missing or malformed variable. The error
+//     contains no values of variables.
 //   - The handler serves only its own routes.
-//   - The function's sample event in the directory events gets a 503 response, because
-//     the table is unavailable.
+//   - The function responds with 503 to its sample event in the directory "events",
+//     because the table is unavailable.
 func (m Main) Run(t *testing.T) {
 	t.Run("no variable set", m.empty)
 	t.Run("every variable malformed", m.malformed)
@@ -158,7 +158,7 @@ func (m Main) template(t *testing.T) {
 		}
 	}
 	slices.Sort(got)
-	// crypto/x509 reads SSL_CERT_DIR, without calling lookup.
+	// Ignore SSL_CERT_DIR, because crypto/x509 reads it without calling lookup.
 	set := slices.DeleteFunc(slices.Clone(f.Variables), func(name string) bool { return name == "SSL_CERT_DIR" })
 	if diff := cmp.Diff(got, set); diff != "" {
 		t.Errorf("variables (-read by newHandler +set in template.yaml):\n%s", diff)
@@ -215,7 +215,8 @@ func (m Main) event(t *testing.T) {
 }
 
 // Handler returns the function's handler, with the environment variables of [Env].
-// changes alternates names and values of variables that replace those of Env.
+// changes contains the name of a variable, the value that replaces the value in Env, the
+// next name, and so on.
 func (m Main) Handler(t *testing.T, changes ...string) http.Handler {
 	t.Helper()
 	r := recorder{env: Env()}

@@ -84,8 +84,8 @@ func awsAdvice(err error) string {
 	return ""
 }
 
-// keyCacheTTL reads KEY_CACHE_TTL. If the variable is 0, the cache is disabled, and
-// keyCacheTTL returns a negative duration, as [onaws.Options] requires.
+// keyCacheTTL reads KEY_CACHE_TTL. If the variable is 0, keyCacheTTL returns -1, because
+// only a negative duration disables the cache in [onaws.Options].
 func keyCacheTTL(r *env.Reader) time.Duration {
 	if d := r.Duration("KEY_CACHE_TTL", 5*time.Minute, 0, time.Hour); d > 0 {
 		return d

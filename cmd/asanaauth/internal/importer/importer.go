@@ -118,16 +118,16 @@ func (r *report) showProgress(stderr io.Writer) (stop func()) {
 	}
 }
 
-// run imports one file.
+// run contains what the workers need to import one file.
 type run struct {
 	one     func(context.Context, line) (entry, error)
 	workers int
 	report  *report
 	dryRun  bool
 	advice  func(error) string // see [deployment.Deployment.Advice]
-	// tokens contains semaphores. The index is the first byte of a refresh token's hash.
-	// A worker holds the semaphore while it imports the token, so two workers never
-	// import the same token at the same time.
+	// tokens contains semaphores. The first byte of a refresh token's hash selects a
+	// semaphore. A worker holds this semaphore while it imports the token, so two workers
+	// never import the same token at the same time.
 	tokens [256]chan struct{}
 }
 
@@ -220,9 +220,9 @@ func (r *run) feed(ctx context.Context, in io.Reader, queues []chan line) error 
 	}
 }
 
-// worker returns the index of the worker for an owner. of is the number of workers.
-func worker(owner string, of int) int {
+// worker returns the index of the worker for an owner, from 0 to workers-1.
+func worker(owner string, workers int) int {
 	h := fnv.New32a()
 	io.WriteString(h, owner)
-	return int(h.Sum32() % uint32(of))
+	return int(h.Sum32() % uint32(workers))
 }

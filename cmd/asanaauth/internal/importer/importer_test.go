@@ -254,8 +254,8 @@ func TestInterruption(t *testing.T) {
 	})
 }
 
-// TestInterruptionOfWaiting checks that an interruption ends the wait before a retry. The
-// import must not wait for a blocked read from a terminal either.
+// TestInterruptionOfWaiting checks that an interruption ends the wait before a retry, and
+// that the import does not wait for a blocked read from a terminal.
 func TestInterruptionOfWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

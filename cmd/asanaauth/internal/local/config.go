@@ -12,8 +12,8 @@ import (
 )
 
 // config contains the settings from environment variables. Most variables are the same as
-// for the Lambda functions. Variables also contain the client secrets, because the
-// command does not use Secrets Manager.
+// for the Lambda functions. The client secrets are in variables, too, because the command
+// does not use Secrets Manager.
 type config struct {
 	publicURL    string
 	ownPublicURL bool // PUBLIC_URL is not set, so publicURL is the default
@@ -49,8 +49,9 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 		scopes:       "default",
 		responseType: r.OneOf("ASANA_RESPONSE_TYPE", "code", "code", "code id_token"),
 		linksOnly:    r.OneOf("SIGN_IN", "open", "open", "links") == "links",
-		// Sessions are extended at most once an hour, so a session may end up to an hour
-		// before its idle timeout. The minimum of two hours leaves at least one hour.
+		// A session is extended at most once an hour. Therefore an unused session may
+		// expire up to an hour earlier than SESSION_IDLE_TTL says. With the minimum of
+		// two hours, it lasts at least one hour after its last use.
 		sessionTTL:     r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
 		sessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 	}

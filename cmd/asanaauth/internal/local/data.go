@@ -73,8 +73,8 @@ func openData(folder string) (*data, error) {
 var errOtherFiles = errors.New("contains other files")
 
 // prepare creates the folder and makes it accessible only to its owner. If the folder
-// contains files of other programs, it may be a home directory. In this case, prepare
-// returns errOtherFiles and does not change the mode.
+// contains files of other programs, prepare returns errOtherFiles and does not change the
+// mode, because the folder may be a home directory.
 func prepare(folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err

@@ -133,9 +133,10 @@ func parseAddress(s string) (address, error) {
 	return address{ip.Unmap(), uint16(port)}, nil
 }
 
-// validKey reports whether s can be a backend key. It must be valid as a Bearer token
-// (RFC 6750 section 2.1), and as the access key ID of a SigV4 signature. A slash would
-// end the access key ID.
+// validKey reports whether s can be a backend key. A client may send the key as a Bearer
+// token (RFC 6750 section 2.1) or as the access key ID of a SigV4 signature. validKey
+// rejects characters that are not allowed in both. For example, a slash would end the
+// access key ID.
 func validKey(s string) bool {
 	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 	return s != "" && strings.Trim(s, allowed) == ""

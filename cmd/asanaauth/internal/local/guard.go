@@ -42,7 +42,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case isUnsafe(r) && r.URL.Path != g.anyOrigin && !g.sameOrigin(r):
 		refuseOrigin(w, r, g.log)
 	case path.Clean(r.URL.Path) != r.URL.Path && r.URL.Path != "/_offline/":
-		// The mux would redirect to the clean path, so the guard responds itself.
+		// The mux would redirect this request to a path without . and .. elements, so the
+		// guard responds with 404 itself.
 		httpapi.NewFailure(httpapi.Config{Log: g.log}, asanaauth.NotFound, "").ServeHTTP(w, r)
 	default:
 		g.next.ServeHTTP(w, r)
@@ -85,8 +86,9 @@ func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
 }
 
 // ownHosts returns the Host headers that a service on the given port accepts. They are
-// the loopback names, the address a, and the names in more. A name in more without a port
-// is accepted without a port and with the service's port.
+// the loopback names, the address a, and the names in more. If a name in more has no
+// port, a Host header with this name is accepted without a port, and also with the
+// service's port.
 func ownHosts(a address, port uint16, more ...string) map[string]bool {
 	number := strconv.Itoa(int(port))
 	hosts := map[string]bool{}

@@ -51,10 +51,10 @@ func newPageData(c config, folder string) pageData {
 	return p
 }
 
-// showPage handles GET /. If the request's host is not the host in PUBLIC_URL, showPage
-// redirects to PUBLIC_URL, because cookies and origins depend on the host. If the user
-// has set PUBLIC_URL, showPage does not redirect. A tunnel may change the host of each
-// request, so the redirect could loop.
+// showPage handles GET /. If PUBLIC_URL is not set, showPage redirects requests for other
+// hosts to its default value, because cookies and origins depend on the host. If
+// PUBLIC_URL is set, showPage does not redirect. PUBLIC_URL may be a tunnel that changes
+// the host of each request, so a redirect could loop.
 func (o *ownRoutes) showPage(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	data := o.page

@@ -11,7 +11,7 @@ import (
 )
 
 // A request may wait up to 25 seconds for another request's refresh. Both timeouts are
-// longer than that.
+// longer than 25 seconds.
 const (
 	writeTimeout    = 40 * time.Second
 	shutdownTimeout = 28 * time.Second
@@ -94,7 +94,7 @@ func (s *servers) shutdown() error {
 	return err
 }
 
-// unusedConns contains the open connections on which no request has arrived. Browsers
+// unusedConns contains the open TCP connections on which no request has arrived. Browsers
 // open such connections in advance. http.Server.Shutdown would wait several seconds for
 // each of them.
 type unusedConns struct {
@@ -103,8 +103,8 @@ type unusedConns struct {
 	closed bool
 }
 
-// watch records the connections whose state is new. It is the ConnState hook of an
-// http.Server.
+// watch records the TCP connections that have the state http.StateNew. It is the
+// ConnState hook of an http.Server.
 func (f *unusedConns) watch(c net.Conn, state http.ConnState) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -121,7 +121,8 @@ func (f *unusedConns) watch(c net.Conn, state http.ConnState) {
 	}
 }
 
-// close closes the unused connections. After close, watch closes each new connection.
+// close closes the unused TCP connections. After close, watch closes each new TCP
+// connection.
 func (f *unusedConns) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

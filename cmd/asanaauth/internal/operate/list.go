@@ -24,8 +24,9 @@ import (
 const readers = 8
 
 // list scans the whole table and prints one line for each matching connection. If a
-// connection cannot be read, list writes an error to stderr and continues. In this case,
-// it returns an error after the last connection.
+// connection cannot be read, list writes an error to stderr and continues with the next
+// connection. After the last connection, it returns an error if any connection could not
+// be read.
 func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, stderr io.Writer) error {
 	out := c.newPrinter(stdout)
 	unread := 0
@@ -106,7 +107,7 @@ func (c Command) matches(hot *store.Hot) bool {
 	return (c.status == "" || hot.Status == string(c.status)) && (c.owner == "" || hot.Owner == store.HashText(c.owner))
 }
 
-// printer prints connections. It may buffer its output until flush is called.
+// printer prints connections. The output may be buffered until flush is called.
 type printer interface {
 	print(asanaauth.Details) error
 	flush() error

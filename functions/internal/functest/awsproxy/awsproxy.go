@@ -1,7 +1,7 @@
-// Package awsproxy has a proxy between a function under test and a server of an AWS API.
-// A [Proxy] records every call. It denies the calls that the function's role in
-// template.yaml does not allow. It can also simulate an outage. The package is only for
-// tests.
+// Package awsproxy provides a proxy between a function under test and a server that
+// stands in for an AWS service. A [Proxy] records every call. It denies the calls that
+// the function's role in template.yaml does not allow. It can also simulate an outage.
+// The package is only for tests.
 package awsproxy
 
 import (
@@ -55,7 +55,7 @@ func New(t testing.TB, target string, function *template.Function) *Proxy {
 }
 
 // SetDown starts an outage if down is true, and otherwise ends it. During an outage, the
-// proxy records each call and closes its connection without a response.
+// proxy records each call, and closes the network connection without a response.
 func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,8 +76,8 @@ func (p *Proxy) ClearCalls() {
 	p.calls = nil
 }
 
-// Actions returns the IAM actions of all calls with status 200, in order. An action has
-// no service prefix: for example "PutItem".
+// Actions returns the IAM actions of all calls with status 200, in order. The actions do
+// not include the service prefix. An example is "PutItem".
 func (p *Proxy) Actions() []string {
 	var out []string
 	for _, c := range p.Calls() {
@@ -168,8 +168,8 @@ func (p *Proxy) record(c Call) {
 	p.calls = append(p.calls, c)
 }
 
-// joined returns the request whose parts are given. If it has more than one part, it is a
-// transaction.
+// joined returns one request with all leading keys of parts. If there is more than one
+// part, the request is a transaction.
 func joined(parts []template.Request) template.Request {
 	all := template.Request{Action: parts[0].Action, Context: parts[0].Context}
 	if len(parts) > 1 {
@@ -189,8 +189,8 @@ type change struct{ Item, Key item }
 
 func (c change) pk() string { return c.Item.pk() + c.Key.pk() }
 
-// payload is the body of a request. It has only the members that determine which
-// permissions the request needs.
+// payload contains the members of a request body that determine which permissions the
+// request needs.
 type payload struct {
 	change
 	RequestItems              map[string]struct{ Keys []item }
@@ -199,8 +199,8 @@ type payload struct {
 	EncryptionContext         map[string]string
 }
 
-// split returns the permissions that a request needs. A transaction needs one for each of
-// its parts. Any other request needs one.
+// split returns the requests that IAM checks for a request to AWS. They are the parts of
+// a transaction, or the request itself.
 func split(target string, body []byte) []template.Request {
 	var p payload
 	json.Unmarshal(body, &p) // a malformed body leaves p empty, so no statement allows the call

@@ -1,6 +1,6 @@
 // Package template reads the parts of template.yaml that tests compare with the code. It
-// supports only the YAML syntax that these parts use now. If it finds other syntax in
-// them, it fails the test.
+// supports only the YAML syntax that these parts use now. If these parts contain other
+// syntax, the package fails the test.
 package template
 
 import (

@@ -29,14 +29,16 @@ const (
 	maxTTL     = time.Hour
 )
 
-// Maker returns a keyring that is created if the table does not contain it yet. Maker
-// reads the variables KMS_KEY_ID, KEY_CACHE_TTL, INSTALLATION and TABLE_NAME.
+// Maker returns the installation's keyring. If the table does not contain the keyring
+// yet, its first use creates it. Maker reads the variables KMS_KEY_ID, KEY_CACHE_TTL,
+// INSTALLATION and TABLE_NAME.
 func Maker(r *env.Reader, cfg aws.Config, s store.Store, log *slog.Logger) *keyring.Keyring {
 	return keys(r, s, log, wrapper(r, cfg))
 }
 
-// Opener is like [Maker], but the keyring is never created. If the table does not contain
-// it yet, [keyring.Keyring.Ring] returns an error that wraps [seal.ErrUnavailable].
+// Opener is like [Maker], but never creates the keyring. If the table does not contain
+// the keyring yet, [keyring.Keyring.Ring] returns an error that wraps
+// [seal.ErrUnavailable].
 func Opener(r *env.Reader, cfg aws.Config, s store.Store, log *slog.Logger) *keyring.Keyring {
 	return keys(r, s, log, unwrapper{wrapper(r, cfg)})
 }
@@ -72,9 +74,9 @@ type unwrapper struct{ seal.Wrapper }
 
 var errNoKeyring = fmt.Errorf("%w: the keyring does not exist yet, and this function cannot create it", seal.ErrUnavailable)
 
-// Wrap returns an error that wraps [seal.ErrUnavailable], because the first sign-in or
-// import will create the keyring. An error that wraps [seal.ErrDenied] would raise an
-// unnecessary alarm.
+// Wrap returns an error that wraps [seal.ErrUnavailable], because the keyring is missing
+// only until the first sign-in or import. An error that wraps [seal.ErrDenied] would
+// raise an alarm, although nothing is wrong.
 func (unwrapper) Wrap(context.Context, []byte, map[string]string) ([]byte, string, error) {
 	return nil, "", errNoKeyring
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
 )
 
-// New returns the client secrets that are stored in the AWS secret with the ARN in
-// ASANA_CLIENT_SECRET_ARN. The first use of the client secrets fetches them.
+// New returns a source of client secrets. Their values are in one secret in Secrets
+// Manager, whose ARN is the value of ASANA_CLIENT_SECRET_ARN. New does not fetch the
+// values. They are fetched when they are first used.
 func New(r *env.Reader, cfg aws.Config) *clientsecret.Secrets {
 	arn := r.ARN("ASANA_CLIENT_SECRET_ARN", "secretsmanager")
 	source, err := secretsmanager.New(secretsmanager.Config{Client: awssm.NewFromConfig(cfg), ARN: arn})
