@@ -39,8 +39,9 @@ func (s *Source) longLived(ctx context.Context, o *row.Opened, r Request) (secre
 
 // mustIntrospect reports whether the token must be introspected, because a caller reports
 // the token as refused, or because the token has expired. A connection's token is
-// introspected at most once in 30 seconds. A workspace that blocks an active token
-// responds to every request with 401, and each of these responses can lead to a report.
+// introspected at most once in 30 seconds. Without this limit, a workspace that blocks an
+// active token would cause many introspections, because it responds to every request with
+// 401, and callers report each 401.
 func (s *Source) mustIntrospect(hot *store.Hot, access secret.String, r Request) bool {
 	now := s.rows.Now()
 	expired := !hot.Expires.IsZero() && !now.Before(hot.Expires)
@@ -49,10 +50,10 @@ func (s *Source) mustIntrospect(hot *store.Hot, access secret.String, r Request)
 
 // checkActive introspects the token, and marks the connection as broken if the token is
 // not active. If reported is true, checkActive also writes the time of the report into
-// the row. The next report is ignored until 30 seconds after that time.
+// the row. For 30 seconds after that time, other reports are ignored.
 //
-// Errors: row.ErrChanged if another writer came first; ReconnectRequired if the token
-// is not active; the errors of Introspect.
+// Errors: row.ErrChanged if another writer came first; ReconnectRequired if the token is
+// not active; the errors of Introspect.
 func (s *Source) checkActive(ctx context.Context, o *row.Opened, access secret.String, reported bool) (asana.Introspection, error) {
 	info, err := s.requests.Introspect(ctx, access)
 	if err != nil || info.Active && !reported {
@@ -87,8 +88,8 @@ func (s *Source) checkActive(ctx context.Context, o *row.Opened, access secret.S
 
 // Examine introspects the connection's access token (RFC 7662). It returns the token and
 // the introspection response. If an OAuth access token is not active, Examine refreshes
-// and introspects once more. If a long-lived token is not active, Examine marks the
-// connection as broken.
+// it once, and introspects the new token. If a long-lived token is not active, Examine
+// marks the connection as broken.
 //
 // Errors: the errors of [Source.Get].
 func (s *Source) Examine(ctx context.Context, conn *row.Connection) (secret.String, asana.Introspection, error) {

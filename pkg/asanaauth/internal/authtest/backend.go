@@ -58,8 +58,8 @@ func (p *Process) BeginAt(link string) login.Attempt {
 	return attempt
 }
 
-// Follow follows a link through Asana's consent screen as a person, and returns the
-// connect code.
+// Follow opens a link as a person, allows the app on Asana's consent screen, and returns
+// the connect code.
 func (p *Process) Follow(link, person string) secret.String {
 	p.t().Helper()
 	out, err := p.Callback(p.Answer(p.BeginAt(link), person))
@@ -92,8 +92,9 @@ func (p *Process) Import(r connection.ImportRequest) (connection.Imported, error
 	return p.Connections.Import(BackendContext(), r)
 }
 
-// ImportToken imports the personal access token of a person, or the token of a service
-// account. It returns the connection and the token.
+// ImportToken imports a long-lived token of the Asana user gid. The token is the user's
+// personal access token, or the service account's token if gid is a service account.
+// ImportToken returns the connection and the token.
 func (p *Process) ImportToken(owner, gid string) (asanaauth.Details, secret.String) {
 	p.t().Helper()
 	kind, value := asanaauth.PersonalAccessToken, p.Installation.Asana.PersonalAccessToken(gid)
@@ -107,8 +108,8 @@ func (p *Process) ImportToken(owner, gid string) (asanaauth.Details, secret.Stri
 	return got.Details, secret.New(value)
 }
 
-// Grant returns a refresh token that a test can import. To get one, the person connects
-// the same Asana app in another installation.
+// Grant returns a refresh token that a test can import. To get the token, the person
+// signs in to another installation that uses the same Asana app.
 func (inst *Installation) Grant(person string) secret.String {
 	inst.T.Helper()
 	elsewhere := New(inst.T)

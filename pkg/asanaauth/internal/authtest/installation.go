@@ -1,9 +1,10 @@
-// Package authtest helps to test the packages of asanaauth. Only tests import it.
+// Package authtest contains helpers for the tests of asanaauth's packages. Only tests
+// import it.
 //
 // An [Installation] is everything that the processes of a deployment share: the table, a
 // key wrapper in place of KMS, the client secrets, offline Asana, and the log. All of
-// these run in memory, and tests can make them fail. The table and the key wrapper have
-// hooks. Offline Asana has injected faults and switches.
+// these run in memory, and tests can make them fail: the table and the key wrapper with
+// hooks, and offline Asana with the methods Inject and SetSwitches.
 //
 // A [Process] is one process of an installation, for example a Lambda sandbox. It
 // contains the main type of each package, wired as in the Lambda functions. It also has
@@ -165,12 +166,12 @@ func (inst *Installation) Exchanges() int { return inst.Asana.CountRequests("aut
 // Revocations returns how many revocation requests Asana has received.
 func (inst *Installation) Revocations() int { return inst.Asana.CountRequests(RevokePath) }
 
-// Unwraps returns how many requests to unwrap the keyring KMS has received.
+// Unwraps returns how often KMS was asked to unwrap the keyring.
 func (inst *Installation) Unwraps() int { return inst.KMS.Calls(sealtest.OpUnwrap) }
 
 // Expire waits until a new access token is valid for only two more seconds, which is too
-// short for any caller. It waits less than an hour, because the next use after an hour
-// extends a session's idle timeout.
+// short for any caller. It waits for less than an hour, because using a session after an
+// hour extends its idle timeout, which is one more write.
 func (inst *Installation) Expire() { time.Sleep(time.Hour - 2*time.Second) }
 
 // RotateKey adds a new primary data key to the keyring and returns the key's id.
@@ -208,7 +209,8 @@ func FailIf(fails bool, err error) error {
 	return nil
 }
 
-// SecretsManager is the source of the client secrets. It is safe for concurrent use.
+// SecretsManager is the source of the client secrets in place of AWS Secrets Manager. It
+// is safe for concurrent use.
 type SecretsManager struct {
 	mu     sync.Mutex
 	values []string
@@ -266,8 +268,8 @@ func WantMistakes(t testing.TB, err error, want ...string) {
 	}
 }
 
-// WantCount reports a test error unless got equals want. The parameter what
-// describes the count.
+// WantCount reports a test error unless got equals want. The parameter "what" names the
+// count in the error message.
 func WantCount(t testing.TB, what string, got, want int) {
 	t.Helper()
 	if got != want {

@@ -19,8 +19,8 @@ import (
 // Hunt searches for secrets in everything that is logged, returned or stored. It collects
 // two sets. The first set contains the secrets: those in requests to Asana and in Asana's
 // responses, and those that the test adds. The second set contains the texts to search:
-// the outcomes that the test notes, and every state of every row. Use a Hunt as the
-// processes' [http.RoundTripper], so that it sees the requests and responses.
+// the outcomes that the test passes to Note, and the rows at each call of Note. Use a
+// Hunt as the processes' [http.RoundTripper], so that it sees the requests and responses.
 //
 // A Hunt is safe for concurrent use, except for Note and Finish.
 type Hunt struct {
@@ -35,8 +35,9 @@ type Hunt struct {
 	rows  map[string]string // the text that Written returns, by the row's state
 }
 
-// NewHunt returns a Hunt for the given secrets. The map contains a description of each
-// secret, by the secret's text. Set the Hunt as the Transport in the processes' settings.
+// NewHunt returns a Hunt for the given secrets. The keys of the map are the secrets'
+// texts, and its values describe the secrets. Set the Hunt as the Transport in the
+// processes' settings.
 func (inst *Installation) NewHunt(secrets map[string]string) *Hunt {
 	return &Hunt{
 		inst: inst, next: inst.Wire, secrets: maps.Clone(secrets), inputs: map[string]string{}, rows: map[string]string{},

@@ -50,7 +50,8 @@ const OpenIDScopes = "default openid email profile"
 // WithOpenID makes a process request OpenIDScopes. Pass it to [Installation.Process].
 func WithOpenID(s *Settings) { s.Scopes = OpenIDScopes }
 
-// Process is one process of the installation. It contains the main type of each package.
+// Process stands for one operating system process of an installation, for example a
+// Lambda sandbox. It contains the main type of each package.
 type Process struct {
 	Installation *Installation
 	Settings     Settings
@@ -133,7 +134,7 @@ func (p *Process) Begin() login.Attempt {
 	return attempt
 }
 
-// Answer sends a person through Asana's consent screen. It returns Asana's response as the
+// Answer lets a person answer Asana's consent screen. It returns Asana's response as the
 // parameters of the person's request to /callback.
 func (p *Process) Answer(attempt login.Attempt, person string) login.CallbackRequest {
 	p.t().Helper()
@@ -164,7 +165,7 @@ func ParseAnswer(t testing.TB, back string, attempt login.Attempt) login.Callbac
 	}
 }
 
-// Query returns the query of a URL.
+// Query returns the query parameters of a URL.
 func Query(t testing.TB, raw string) url.Values {
 	t.Helper()
 	u, err := url.Parse(raw)
@@ -229,7 +230,7 @@ func (p *Process) Refused(cookie secret.String, refused token.Token) (token.Toke
 	return p.Ask(context.Background(), cookie, token.Request{Refused: refused.Access})
 }
 
-// Disconnect disconnects as a frontend does.
+// Disconnect ends the session's connection, as a frontend does.
 func (p *Process) Disconnect(cookie secret.String) (connection.Disconnection, error) {
 	ctx := context.Background()
 	s, err := p.Sessions.Open(ctx, cookie)

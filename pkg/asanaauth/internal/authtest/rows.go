@@ -209,8 +209,9 @@ func Written(row store.Row) string {
 	return b.String()
 }
 
-// Forms returns the encodings in which a text could be stored: the text itself, the bytes
-// that it encodes in base64url, and both in hexadecimal.
+// Forms returns the encodings in which a text could be stored: the text itself, and its
+// bytes in hexadecimal. If the text is base64url, Forms also returns the decoded bytes,
+// unchanged and in hexadecimal.
 func Forms(text string) []string {
 	all := []string{text, hex.EncodeToString([]byte(text))}
 	if raw, err := base64.RawURLEncoding.DecodeString(text); err == nil && len(raw) >= 16 {

@@ -43,19 +43,19 @@ type Write struct {
 	Rows    *row.Rows
 	Ring    *seal.Ring
 	Consent Consent
-	// The function Also returns one more row to write in the same transaction. hot is the
-	// new hot row. Also may be nil.
+	// Also is an optional function that returns one more row, which Do writes in the same
+	// transaction. hot is the new hot row.
 	Also func(tx *row.Tx, hot *store.Hot) (store.Row, error)
 	// Beside is the key of the row that Also replaces. Do reads this row before it calls
-	// Also. If Beside is zero, the row that Also returns must be new.
+	// Also. If Beside is zero, Also must return a row that is not in the table yet.
 	Beside store.Key
-	// MayReplace returns an error if the existing connection must not be replaced. It is
-	// called only if a connection exists. If MayReplace is nil, any connection may be
-	// replaced.
+	// If the connection already exists, Do calls MayReplace with its hot row. If
+	// MayReplace returns an error, Do returns this error and writes nothing. If
+	// MayReplace is nil, any connection may be replaced.
 	MayReplace func(before *store.Hot) error
 }
 
-// Written is a saved consent and the rows that were written.
+// Written contains a saved consent and the rows that Do wrote.
 type Written struct {
 	Hot    *store.Hot
 	Cold   *store.Cold
@@ -63,9 +63,9 @@ type Written struct {
 	from   Write
 }
 
-// Do writes the hot row, the cold row, the Asana user's pointer to the connection, and
-// the row that Also returns, in one transaction. It replaces an existing connection that
-// has the same owner, Asana user and kind.
+// Do writes the hot row, the cold row, the pointer row from the Asana user to the
+// connection, and the row that Also returns, in one transaction. It replaces an existing
+// connection that has the same owner, Asana user and kind.
 //
 // Errors: the errors of Also and MayReplace; TryAgain, Internal.
 func (w Write) Do(ctx context.Context) (*Written, error) {
@@ -113,9 +113,9 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 	return done, nil
 }
 
-// newHot returns the hot row for a new grant. The new row does not keep the lease, the
-// cool-down or the marks of the old grant. It keeps the epoch, so that sessions in other
-// browsers stay valid.
+// newHot returns the hot row for the consent. The new row keeps the old row's epoch, so
+// that sessions in other browsers stay valid. It does not keep the old row's lease or
+// cool-down.
 func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, error) {
 	hot := &store.Hot{
 		Connection: id,
@@ -146,9 +146,9 @@ func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, 
 	return hot, w.Rows.SetTokens(w.Ring, hot, t, now)
 }
 
-// newCold returns the cold row for a new grant. It keeps the list of workspaces that a
-// service account is the reader of, because the new token belongs to the same service
-// account.
+// newCold returns the cold row for the consent. If the connection is the reader of
+// workspaces, the new row keeps their list, because the new token belongs to the same
+// service account.
 func (w Write) newCold(hot *store.Hot, now time.Time, before *store.Cold) (*store.Cold, error) {
 	cold := &store.Cold{
 		Connection:     hot.Connection,
@@ -171,8 +171,8 @@ func (w Write) person() row.Person {
 }
 
 // Audit writes an audit line for the saved consent. The line also says whether the
-// connection was broken before, and whether a revocation that was not finished is now
-// dropped.
+// connection was broken before. If the connection was revoking, the line says that the
+// revocation will not happen.
 func (d *Written) Audit(ctx context.Context, event, caller string) {
 	var more []slog.Attr
 	if d.before != nil && d.before.Status == row.Broken {

@@ -16,8 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// refuseRefresh is a setting that makes Asana reject every refresh token with
-// invalid_grant.
+// refuseRefresh makes Asana reject every refresh token with invalid_grant.
 func refuseRefresh(s *asanatest.Switches) { s.RefuseRefresh = true }
 
 func TestTransientFailuresDoNotBreakAConnection(t *testing.T) {
@@ -103,8 +102,9 @@ func TestInvalidGrantBreaksAConnection(t *testing.T) {
 	})
 }
 
-// If Asana rejects a refresh token that was replaced during the request, the connection
-// stays active, because the row's new refresh token may still be valid.
+// While Asana processes a refresh request, the test changes the row as another writer
+// would. Then Asana rejects the refresh token. The connection must stay active, because
+// the row's new refresh token may still be valid.
 func TestInvalidGrantForAnOldGrantBreaksNothing(t *testing.T) {
 	for name, change := range map[string]func(*store.Hot){
 		"another grant":      func(hot *store.Hot) { hot.Grant++; hot.Expires = time.Now().Add(time.Hour) },
@@ -147,9 +147,9 @@ func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
 	})
 }
 
-// If the response to a refresh is lost, Asana may have rotated the token. If Asana then
-// rejects the old token, the connection must be reported with a lost token. If Asana
-// refused the request with an error response, no token is lost.
+// In each case, the first refresh fails, and Asana rejects the refresh token in the
+// second refresh. If Asana may have rotated the token during the first refresh, the
+// reason must be ReasonLostToken. If Asana refused the first request, no token is lost.
 func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault asanatest.Fault

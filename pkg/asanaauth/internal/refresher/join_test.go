@@ -14,8 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// fiftyTokens returns the tokens of fifty callers in several processes. The callers
-// request a token at the same time, and the refresh takes 3 seconds.
+// fiftyTokens makes fifty callers request a token at the same time, and returns their
+// tokens. The callers are distributed over the given number of processes. The refresh
+// takes 3 seconds.
 func fiftyTokens(t *testing.T, inst *authtest.Installation, cookie secret.String, processes int) []token.Token {
 	t.Helper()
 	inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Delay: 3 * time.Second})

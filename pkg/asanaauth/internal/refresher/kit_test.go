@@ -1,5 +1,5 @@
-// The tests use the refresher like its callers. A person signs in, requests tokens with
-// the session, or disconnects. Most tests call [bubble] or [expired].
+// Most tests reach the refresher through its callers: they sign a person in, request a
+// token with the session, or disconnect. They usually run in [bubble] or [expired].
 package refresher_test
 
 import (
@@ -38,11 +38,11 @@ func expired(t *testing.T, f func(t *testing.T, inst *authtest.Installation, coo
 	})
 }
 
-// rotate is a setting that makes Asana rotate refresh tokens.
+// rotate makes Asana rotate refresh tokens.
 func rotate(s *asanatest.Switches) { s.RotateRefreshTokens = true }
 
 // leasedUntil returns a function that writes another holder's lease into a row. The lease
-// ends after d.
+// ends d after the write.
 func leasedUntil(d time.Duration) func(*store.Hot) {
 	return func(hot *store.Hot) { hot.Lease, hot.LeaseEnd = "another", time.Now().Add(d) }
 }

@@ -19,9 +19,9 @@ type materials struct {
 	refreshToken secret.String // zero if the row has no refresh token
 }
 
-// prepare gets the materials. It runs before the lease is taken, because KMS and Secrets
-// Manager may be slow. If the row has no refresh token, prepare does not fetch the client
-// secret.
+// prepare returns the materials. It is called before the lease is taken, because KMS and
+// Secrets Manager may be slow. If the row has no refresh token, prepare does not fetch
+// the client secret.
 func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, error) {
 	ring, err := r.rows.Ring(ctx)
 	if err != nil || len(hot.Refresh) == 0 {
@@ -48,9 +48,10 @@ type holder struct {
 // even if the write is slow.
 //
 // takeLease tries the write once. If another writer came first, takeLease returns
-// row.ErrChanged and the row's current state, or nil if the row was deleted. If the write
-// fails, it returns a different error and hot. In this case, the lease may have been
-// written. If takeLease cannot generate a random ID, it returns only an error.
+// row.ErrChanged and the current row, which is nil if the row was deleted. If the write
+// fails for a different reason, takeLease returns hot and the error, although the lease
+// may have been written. If takeLease cannot generate a random ID, it returns only an
+// error.
 func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, p Policy) (*holder, *store.Hot, error) {
 	id, err := r.rows.RandomID()
 	if err != nil {
@@ -59,7 +60,7 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	now := r.rows.Now()
 	leased := *hot
 	// If the row still has an earlier lease, that lease's holder died or stalled, perhaps
-	// after Asana rotated the token. The outcome of the holder's request is unknown.
+	// after Asana rotated the token. The outcome of that holder's request is unknown.
 	leased.OutcomeUnknown = leased.OutcomeUnknown || leased.Lease != ""
 	leased.Lease, leased.LeaseEnd = id, now.Add(leaseTime)
 	if p.isRefused(&leased) {
@@ -76,8 +77,8 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	return &holder{Refresher: r, materials: m, sent: &leased, hot: &leased, lease: id, end: leased.LeaseEnd}, &leased, nil
 }
 
-// hasTime reports whether both the lease and ctx last for at least 10 s, the time limit
-// for a request to Asana and the save of its response.
+// hasTime reports whether both the lease and ctx last for at least 10 s: 8 s for a
+// request to Asana, and 2 s to save its response.
 func (h *holder) hasTime(ctx context.Context) bool {
 	return ctx.Err() == nil && min(h.end.Sub(h.rows.Now()), h.rows.Remaining(ctx)) >= requestAndSave
 }
@@ -85,7 +86,8 @@ func (h *holder) hasTime(ctx context.Context) bool {
 // hasLease reports whether the row contained h's lease when h last saw the row.
 func (h *holder) hasLease() bool { return h.hot != nil && h.hot.Lease == h.lease }
 
-// hasSentGrant reports whether hot still contains the grant that h sent.
+// hasSentGrant reports whether hot still has the Grant and the Generation that the row
+// had when h took the lease.
 func (h *holder) hasSentGrant(hot *store.Hot) bool {
 	return hot.Grant == h.sent.Grant && hot.Generation == h.sent.Generation
 }
@@ -132,9 +134,9 @@ type seenLease struct {
 const maxSeenLeases = 10_000
 
 // remaining returns how long another holder may still be using hot's lease. The result is
-// zero or negative if hot has no lease or its lease has expired. A lease has expired when
-// LeaseEnd plus the clock skew has passed. It has also expired when this process has seen
-// the lease for leaseSeenTime, because the holder's clock may be wrong.
+// zero or negative if hot has no lease or its lease has expired. A lease expires at
+// LeaseEnd plus the clock skew. Because the holder's clock may be wrong, a lease also
+// expires when this process has seen it for leaseSeenTime.
 func (l *seenLeases) remaining(hot *store.Hot, now time.Time) time.Duration {
 	if hot.Lease == "" {
 		return 0
@@ -143,8 +145,8 @@ func (l *seenLeases) remaining(hot *store.Hot, now time.Time) time.Duration {
 	return min(hot.LeaseEnd.Add(row.ClockSkew).Sub(now), leaseSeenTime-now.Sub(seen.since))
 }
 
-// note returns when this process first saw hot's lease. If the lease is new, note records
-// the time now.
+// note returns when this process first saw hot's lease. If this process has not seen the
+// lease before, note records the current time, now.
 func (l *seenLeases) note(hot *store.Hot, now time.Time) seenLease {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -25,8 +25,9 @@ func TestALeaseIsDeadAfterItsEndAndTheClockSkew(t *testing.T) {
 	})
 }
 
-// A holder whose clock is an hour ahead writes a lease that ends in an hour. Another
-// process treats the lease as expired when it has seen the lease for 15 seconds.
+// The test writes a lease that ends in an hour, like a holder whose clock is ahead.
+// Another process must treat the lease as expired when it has seen the lease for 15
+// seconds.
 func TestALeaseThatWasSeenLongEnoughIsDead(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Rows.Edit(cookie.Reveal(), leasedUntil(time.Hour))
@@ -57,8 +58,8 @@ func TestANewLeaseIsSeenAnew(t *testing.T) {
 	})
 }
 
-// If a holder dies immediately after it has taken the lease, other callers wait until the
-// lease expires. No token is lost.
+// The test makes a holder die immediately after it has taken the lease. The next caller
+// must wait until the lease expires, and then refresh. No token is lost.
 func TestAHolderThatDiesLosesNothing(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		dying := &storetest.Faulty{Store: inst.Rows, Hook: func(_ context.Context, op storetest.Op) (bool, error) {
@@ -129,7 +130,7 @@ func TestACallerThatLeavesBeforeTheRequestReleasesTheLease(t *testing.T) {
 	})
 }
 
-// afterWrite is a store that calls the function call after each write.
+// afterWrite is a store that runs a function after each write.
 type afterWrite struct {
 	store.Store
 	call func()

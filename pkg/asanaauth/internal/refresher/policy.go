@@ -10,17 +10,18 @@ import (
 // Policy is what a caller requires of an access token. Only its methods decide whether a
 // token must be refreshed.
 type Policy struct {
-	// MinTTL is how long the token must still be valid. A token that has half of its
-	// lifetime left is always valid long enough.
+	// MinTTL is how long the token must still be valid. If half of the token's lifetime
+	// is shorter than MinTTL, half of the lifetime is enough.
 	MinTTL time.Duration
-	// RefusedGrant is the number of the grant whose access token the caller reports as
+	// RefusedGrant is the Grant of the row whose access token the caller reports as
 	// refused by Asana. It is 0 if the caller reports no token.
 	RefusedGrant int64
 }
 
-// IsFresh reports whether the row's token can be returned without a refresh. The token
-// must be trusted, and must be valid for MinTTL (at least 5 s) plus one second. If half
-// of the token's lifetime is shorter, the token must be valid for half of its lifetime.
+// IsFresh reports whether the row's token can be returned without a refresh. It returns
+// true only if the token is trusted and is still valid for MinTTL (at least 5 s) plus one
+// second. If half of the token's lifetime is shorter than this sum, half of the lifetime
+// is enough.
 func (p Policy) IsFresh(hot *store.Hot, now time.Time) bool {
 	lifetime := hot.Expires.Sub(hot.Issued)
 	need := min(max(p.MinTTL, minUsable)+time.Second, lifetime/2)
@@ -28,14 +29,16 @@ func (p Policy) IsFresh(hot *store.Hot, now time.Time) bool {
 }
 
 // isUsable reports whether the row's token can be returned to a caller that cannot get a
-// new token now. The token must be trusted and must be valid for more than 5 s.
+// new token now. It returns true only if the token is trusted and is still valid for more
+// than 5 s.
 func (p Policy) isUsable(hot *store.Hot, now time.Time) bool {
 	return p.isTrusted(hot, now) && hot.Expires.Sub(now) > minUsable
 }
 
-// isTrusted reports whether the row's token may be returned. The connection must be
-// active, and the token must not be reported as refused. If the token was issued in the
-// future, the clock that wrote the row was wrong, and the token is not trusted.
+// isTrusted reports whether the row's token may be returned. It returns true only if the
+// connection is active and the token is not reported as refused. It returns false if
+// Issued is later than now plus the clock skew: only a process with a wrong clock writes
+// such a row.
 func (p Policy) isTrusted(hot *store.Hot, now time.Time) bool {
 	return hot.Status == row.Active && !p.isRefused(hot) && !hot.Issued.After(now.Add(row.ClockSkew))
 }

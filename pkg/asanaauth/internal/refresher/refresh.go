@@ -14,10 +14,11 @@ import (
 )
 
 // Refresh returns a hot row whose access token is fresh according to p
-// ([Policy.IsFresh]): either hot itself, or a row with a new token. Until ctx's deadline,
-// Refresh requests a token from Asana, or waits for another caller that does. If another
-// caller holds the lease, or if no request may be sent now, Refresh may return a row
-// whose token is not fresh. Such a token is still valid for more than 5 s.
+// ([Policy.IsFresh]): either hot itself, or a row with a new token. To get a new token,
+// Refresh sends a request to Asana, or waits, until ctx's deadline, for the result of
+// another caller's request. If another caller holds the lease, or if no request may be
+// sent now, Refresh may return a row whose token is not fresh but is still valid for more
+// than 5 s.
 //
 // With Config.Join, callers in this process that have no usable token share one refresh.
 // Each caller keeps its own deadline and policy.
@@ -30,7 +31,7 @@ func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 	}
 	key := fmt.Sprint(hot.Connection, " ", hot.Epoch, " ", hot.Grant)
 	result := make(chan singleflight.Result, 1)
-	// Do not use DoChan, because Wait must count the refresh before it starts.
+	// Do not use flight.DoChan: it starts a goroutine for which Wait would not wait.
 	r.flights.Go(func() {
 		got, err, _ := r.flight.Do(key, func() (any, error) {
 			ctx, cancel := r.rows.WithTimeout(context.WithoutCancel(ctx), row.CallerTime)
@@ -81,11 +82,11 @@ func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 }
 
 // step does the next step of a refresh. It returns one of the following:
-//   - The row whose token the caller gets, and no error.
-//   - The row with which refresh must continue, and row.ErrChanged. If the row was
-//     deleted, the result is nil.
-//   - The row as it was last seen, or nil, and another error. The row's token may still be
-//     usable.
+//   - No error, and the row whose token the caller gets.
+//   - row.ErrChanged, and the row with which refresh must continue, or nil if the row was
+//     deleted.
+//   - Another error, and the row as it was last seen, or nil. The refresh fails, but if
+//     this row's token is still usable, the caller gets it.
 func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
 	now := r.rows.Now()
 	if err := r.checkClientID(ctx, hot); err != nil {
@@ -132,8 +133,8 @@ func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 
 // refuseDuringCoolDown returns TryAgain and the row, because no request may be sent to
 // Asana before wait has passed. If the caller is the first to report the token as
-// refused, refuseDuringCoolDown marks the token as refused. From then on, every caller
-// must wait for the refresh after the cool-down.
+// refused, refuseDuringCoolDown marks the token as refused. After that, no caller gets
+// this token.
 func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p Policy, wait time.Duration) (*store.Hot, error) {
 	if p.isFirstReport(hot) {
 		ctx, cancel := r.rows.WithTimeout(ctx, row.SaveReserve)
@@ -157,9 +158,9 @@ func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p 
 }
 
 // serveDuringRefresh is called while another caller refreshes the connection. It returns
-// hot if hot's token is usable. Otherwise, it waits for 100 to 400 ms, but not longer
-// than left, the remaining time of the lease. It then reads the row again, and returns
-// the row and row.ErrChanged.
+// hot if hot's token is usable. Otherwise, it waits for 100 to 400 ms, but at most for
+// the parameter left, the remaining time of the lease. It then reads the row again, and
+// returns the row and row.ErrChanged.
 func (r *Refresher) serveDuringRefresh(ctx context.Context, hot *store.Hot, p Policy, left time.Duration) (*store.Hot, error) {
 	if p.isUsable(hot, r.rows.Now()) {
 		return hot, nil

@@ -23,8 +23,7 @@ func TestARefreshCostsOneReadAndTwoWrites(t *testing.T) {
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Member)
 		time.Sleep(50 * time.Minute)
-		// Read the keyring first. Later calls in the same process find the keyring in
-		// memory.
+		// Load the keyring into memory, so that the counts below do not include its read.
 		if _, err := p.Keys.Ring(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -150,8 +149,8 @@ func TestAnotherClientIDChangesNothing(t *testing.T) {
 	})
 }
 
-// A call must end before its Lambda function times out after 28 seconds. This is also
-// true if the call must revoke tokens that it cannot save.
+// A call must end before its Lambda function times out after 28 seconds. The test makes
+// the call wait for a lease, refresh slowly, and revoke the tokens that it cannot save.
 func TestACallEndsBeforeItsFunction(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)

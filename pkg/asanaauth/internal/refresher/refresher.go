@@ -6,11 +6,12 @@
 // To refresh, a caller takes the row's lease with a conditional write, sends one request
 // to Asana, and saves the response with another conditional write. The caller that has
 // taken the lease is the lease's holder. During a refresh, other callers get the old
-// token while it is still usable. When it is no longer usable, they wait for the save.
+// token while it is still usable. When the old token is no longer usable, they wait until
+// the new token is saved.
 //
 // Each refresh and each consent increments the row's Grant. Each consent also increments
 // its Generation. A response is saved only if the row still has the Grant and the
-// Generation with which the request was sent.
+// Generation that it had when the request was sent.
 //
 // The page docs/refresh.md in the repository describes each step: what the step requires,
 // and what happens if the process dies after it. It also describes the time limits and
@@ -25,8 +26,8 @@
 //
 // A second request for the same Grant is sent only if one of these is true:
 //
-//   - The last request failed, or its response could not be saved. The cool-down and the
-//     lease have ended.
+//   - The last request failed or its response could not be saved, and the cool-down and
+//     the lease have ended.
 //   - The holder died, or stalled past the end of its lease.
 //   - The clocks of two machines differ by more than the clock skew.
 //   - Asana rejected the client secret, and the same holder tries another one.
@@ -57,7 +58,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures a [Refresher]. Its values must be safe for concurrent use.
+// Config configures a [Refresher]. The values in its fields must be safe for concurrent
+// use.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -67,8 +69,9 @@ type Config struct {
 	Rand    io.Reader             // nil: crypto/rand.Reader
 	Log     *slog.Logger          // nil: nothing is logged
 
-	// Join makes concurrent callers in this process share one refresh. That saves reads in
-	// a long-lived process. Without Join, the lease still lets only one caller refresh.
+	// Join makes concurrent callers in this process share one refresh. In a long-lived
+	// process, this saves reads of the table. Without Join, the lease still lets only one
+	// caller refresh.
 	Join bool
 }
 
@@ -85,7 +88,8 @@ type Refresher struct {
 	flights sync.WaitGroup // refreshes that continue after their callers have returned
 }
 
-// New returns a Refresher. The error names every missing field.
+// New returns a Refresher. If required fields of c are missing, the error names all of
+// them.
 func New(c Config) (*Refresher, error) {
 	rows, err1 := row.New(row.Config{Store: c.Store, Keys: c.Keys, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	requests, err2 := requests.New(requests.Config{Rows: rows, Asana: c.Asana, Secrets: c.Secrets})
@@ -95,7 +99,7 @@ func New(c Config) (*Refresher, error) {
 	return &Refresher{rows: rows, requests: requests, clientID: c.Asana.ClientID(), join: c.Join}, nil
 }
 
-// Rows returns the rows that r reads and writes.
+// Rows returns the [row.Rows] with which r reads and writes the table.
 func (r *Refresher) Rows() *row.Rows { return r.rows }
 
 // Requests returns the client that r uses to send requests to Asana.

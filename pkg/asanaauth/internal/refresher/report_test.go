@@ -72,8 +72,8 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 		if !errors.As(err, &e) || e.RetryAfter != 20*time.Second {
 			t.Errorf("RetryAfter of %v, want 20s", err)
 		}
-		// During the 30 seconds, no caller gets the reported token, and no caller causes a
-		// refresh.
+		// Until 30 seconds after the first report, no caller gets the token of the second
+		// report, and no caller causes a refresh.
 		_, err = inst.Process().Token(cookie, 0)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		_, err = p.Refused(cookie, first)
@@ -88,7 +88,7 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 }
 
 // A report within 30 seconds after the last report causes a refresh when the 30 seconds
-// have passed. The next 30 seconds begin with that refresh.
+// have passed. After that refresh, the limit of 30 seconds applies again.
 func TestADelayedReportCounts(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		p := inst.Process()

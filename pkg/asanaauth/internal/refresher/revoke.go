@@ -31,7 +31,7 @@ var errLater = errors.New("the revocation must wait")
 // Revoke disconnects a connection if its row still has hot's epoch. It marks the row as
 // revoking, which ends every session and erases the access token. It then takes the
 // lease, revokes the refresh token at Asana, and replaces the rows with a tombstone. If
-// the row is already marked as revoking, Revoke skips the first step.
+// the row is already marked as revoking, Revoke does not mark it again.
 //
 // If Revoke cannot revoke the token before ctx's deadline, the connection stays revoking,
 // and Revoke returns no error.
@@ -147,8 +147,8 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 	return h.revokeAndErase(ctx)
 }
 
-// changedAfter returns row.ErrChanged if err is nil, and errLater otherwise. err is the
-// result of a wait.
+// changedAfter converts err, the result of a wait. It returns row.ErrChanged if err is
+// nil, and errLater otherwise.
 func changedAfter(err error) error {
 	if err != nil {
 		return errLater
@@ -215,9 +215,9 @@ func (h *holder) revocationFailed(ctx context.Context, err error) {
 }
 
 // isGrantShared reports whether another active or broken connection in this table has a
-// grant for the same Asana user and client id. A revocation could also end that grant:
-// Asana does not document whether a revocation ends one token or the user's whole
-// consent.
+// grant for the same Asana user and client id. A revocation of hot's token could also end
+// the other connection's grant. Asana does not document whether a revocation ends one
+// token or the user's whole consent.
 func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, error) {
 	cursor := ""
 	for {

@@ -44,9 +44,9 @@ func TestTheMarkIsTriedAgain(t *testing.T) {
 	}
 }
 
-// The write that marks the row as revoking succeeds, but its response is lost. A holder's
-// write changes the row before the first write is repeated. Revoke must still recognize
-// its own write.
+// The test loses the response to the write that marks the row as revoking. Before Revoke
+// repeats the write, the test changes the row as a holder would. Revoke must still
+// recognize that its first write succeeded.
 func TestTheMarkIsRecognizedInAChangedRow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -67,8 +67,8 @@ func TestTheMarkIsRecognizedInAChangedRow(t *testing.T) {
 	})
 }
 
-// If an attacker changes a sealed refresh token in the table, the token cannot be opened,
-// but the connection is still erased.
+// The test replaces the sealed refresh token, as an attacker could, so that it cannot be
+// opened. Disconnect must still erase the connection.
 func TestATokenThatCannotBeOpenedIsErased(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -92,8 +92,8 @@ func TestATokenSealedWithAnUnknownKeyIsNotErased(t *testing.T) {
 		p := inst.Process()
 		other, cookie := p.SignIn(asanatest.Guest), p.SignIn(asanatest.Member)
 		inst.RotateKey()
-		// An unknown key id makes p read the keyring again. For the next ten seconds, p
-		// does not repeat that read.
+		// This token has an unknown key id, so p reads the keyring again. For the next
+		// ten seconds, p does not read the keyring once more.
 		inst.Rows.Edit(other.Reveal(), func(hot *store.Hot) { hot.Access = append(secret.Sealed{}, hot.Access...); hot.Access[1] ^= 0x55 })
 		p.Token(other, 0)
 		inst.RotateKey()
@@ -106,8 +106,8 @@ func TestATokenSealedWithAnUnknownKeyIsNotErased(t *testing.T) {
 	})
 }
 
-// An attacker writes a pointer from the user to a connection that belongs to another user
-// or app. The forged pointer must not prevent the revocation.
+// The test forges a pointer row from the person's Asana user to another Asana user's
+// connection. The forged row must not prevent the revocation.
 func TestAForgedPointerDoesNotPreventARevocation(t *testing.T) {
 	for name, change := range map[string]func(*store.Hot){
 		"another user": func(*store.Hot) {},
@@ -127,8 +127,8 @@ func TestAForgedPointerDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// addConnection writes another connection of the same Asana user into the table. The
-// connection has a different owner.
+// addConnection writes a second connection for the Asana user asanatest.Member into the
+// table. It has a different owner and the given client id.
 func addConnection(inst *authtest.Installation, clientID string) {
 	owner := store.HashText("another owner")
 	id := store.ConnectionID(owner, asanatest.Member, string(asanaauth.OAuth))
@@ -155,8 +155,8 @@ func TestAConnectionOfAnotherAppDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// A cool-down that a report of a refused token caused does not delay a disconnection,
-// because the limit applies only to refreshes.
+// The test reports a second token too soon after the first, which starts a cool-down. The
+// cool-down must not delay a disconnection, because it limits only refreshes.
 func TestAReportDoesNotDelayADisconnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

@@ -14,9 +14,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// save writes new tokens into the row. The row must still have the grant and the
-// generation that were sent, but h's lease may have expired. save keeps all other changes
-// in the row. callerEnd is the caller's deadline.
+// save writes new tokens into the row if the row still has the Grant and the Generation
+// that it had when h took the lease. Otherwise, save returns row.ErrChanged and the
+// current row. It does not matter whether h's lease has expired. save keeps other
+// writers' changes to the row. callerEnd is the caller's deadline.
 func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.Time) (*store.Hot, error) {
 	saving, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()
@@ -95,11 +96,11 @@ func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asan
 	return unsaved, nil
 }
 
-// revokeOrphaned handles new tokens that cannot be saved because the row has another
-// grant. If the connection was disconnected, revokeOrphaned revokes the tokens. If the
-// person connected again, or another holder refreshed, revokeOrphaned discards the
-// tokens, because a revocation could end the grant in the row. current is the row as it
-// is now, or nil if the row was deleted.
+// revokeOrphaned handles new tokens that cannot be saved because the row's Grant or
+// Generation has changed. If the connection was disconnected, revokeOrphaned revokes the
+// tokens. If the person connected again, or another holder refreshed, revokeOrphaned
+// discards the tokens, because a revocation could also end the tokens in the row. current
+// is the current row, or nil if the row was deleted.
 func (h *holder) revokeOrphaned(ctx context.Context, current *store.Hot, tokens asana.Tokens, callerEnd time.Time) {
 	if current != nil && current.Status != row.Disconnected {
 		return

@@ -66,9 +66,9 @@ func (a simAsana) RoundTrip(r *http.Request) (*http.Response, error) {
 func (q *simRequest) isRefresh() bool { return q.path == authtest.TokenPath && q.refresh != "" }
 
 // begin checks three invariants. No other request with the same refresh token is in
-// progress, unless the holder that sent it is dead or stalled. When a refresh request is
-// sent, its lease lasts long enough. A grant is not revoked while an active connection
-// uses the grant.
+// progress, unless the holder of the other request is dead or stalled. The lease of a
+// refresh request lasts for at least ten more seconds. A grant is not revoked while an
+// active or broken connection uses the grant.
 func (q *simRequest) begin() {
 	s := q.s
 	s.mu.Lock()
@@ -181,8 +181,8 @@ func (q *simRequest) refused() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// lost handles a request whose response is lost. Sometimes, the request itself is lost
-// too.
+// lost handles a request whose response is lost. In 30 % of the cases, the request itself
+// is lost too.
 func (q *simRequest) lost() (*http.Response, error) {
 	if q.c.random.happens(0.7) {
 		q.apply()

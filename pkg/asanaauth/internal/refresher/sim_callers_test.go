@@ -30,8 +30,8 @@ func (a *caller) run() {
 	}
 }
 
-// sleepUntil waits until the run has lasted for the duration at. With sleepUntil, all
-// callers act at the same time.
+// sleepUntil sleeps until the given time after the start of the run. Callers that pass
+// the same time act together.
 func (a *caller) sleepUntil(at time.Duration) {
 	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the clock of a synctest bubble starts then
 	if wait := time.Until(began.Add(at)); wait > 0 {
@@ -113,7 +113,8 @@ func (s *sim) requestToken(ctx context.Context, p *simProcess, session simSessio
 	return got, err
 }
 
-// checkToken checks a token that a caller got.
+// checkToken checks that a caller may get the token: the token belongs to the session's
+// person, is saved, and has not been reported or removed from the row.
 func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r token.Request) {
 	s.count["handed out"]++
 	a := s.access[got.Access.Reveal()]
@@ -136,8 +137,8 @@ func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r toke
 	}
 }
 
-// checkError checks an error that a caller got. In a run without faults, the only error is
-// TryAgain, when a caller reports a token too soon after the last report.
+// checkError checks that a caller may get the error. In a run without faults, a caller
+// may get only TryAgain, and only if it reports a token too soon after the last report.
 func (s *sim) checkError(session simSession, err error) {
 	kind := asanaauth.KindOf(err)
 	tooSoon := kind == asanaauth.TryAgain && time.Since(s.hotOf(session.gid).RefusedAt) < 33*time.Second
@@ -176,7 +177,7 @@ func (s *sim) signIn(p *simProcess, gid string) {
 	s.count["signed in"]++
 }
 
-// disconnect disconnects as a frontend does, and checks the response.
+// disconnect ends the session's connection as a frontend does, and checks the response.
 func (s *sim) disconnect(p *simProcess, session simSession) {
 	ctx, cancel := s.boundedCall(s.t.Context(), p)
 	defer cancel()

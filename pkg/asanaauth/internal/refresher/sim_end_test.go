@@ -11,7 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// run runs the simulation. It returns how many times each event happened.
+// run signs in one or two persons, runs the callers while faults happen, and then calls
+// finish. It returns how many times each event happened.
 func (s *sim) run() map[string]int {
 	for _, gid := range []string{asanatest.Member, asanatest.Guest}[:1+s.random.intN(2)] {
 		s.signIn(s.processes[0], gid)
@@ -58,8 +59,8 @@ func (s *sim) finish() {
 	}
 }
 
-// checkService checks that every live process returns a token for every active
-// connection, and an error for every session that has ended.
+// checkService checks that every process that is not dead returns a token for every
+// active connection, and an error for every session that has ended.
 func (s *sim) checkService(processes []*simProcess) {
 	for _, p := range processes {
 		for _, session := range s.sessions {
@@ -104,9 +105,9 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 	}
 }
 
-// checkRevoked checks a consent whose revocation was reported to a caller. Asana must
-// accept none of its tokens, except tokens whose responses were lost before any process
-// got them.
+// checkRevoked checks a consent that was reported to a caller as revoked. Asana must
+// accept none of its refresh tokens, except those that Asana issued in a response that
+// was lost.
 func (s *sim) checkRevoked(family string) {
 	for value, r := range s.refresh {
 		if r.family != family {

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// chances contains the probability of each fault, for one operation. It also contains the
-// probabilities of the callers' actions other than requesting a token.
+// chances contains the probability with which one operation has each fault, and the
+// probability of each action of a caller. A caller that takes none of these actions
+// requests a token.
 type chances struct {
 	asanaRefuses, asanaLoses, asanaSlow, asanaStalls                   float64
 	readFails, writeFails, writeIsLost, tableSlow, tableStalls         float64

@@ -18,8 +18,9 @@ import (
 
 // Each of these tests reproduces a bug that the simulation found.
 
-// The write that marks a connection as broken succeeds, but its response is lost. The
-// alarm about the lost token must be raised nevertheless, even if the table stays down.
+// The test loses the response to the write that marks a connection as broken: in one case
+// once, in the other case every time. The alarm about the lost token must be raised in
+// both cases.
 func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	for name, times := range map[string]int{"the response is lost": 1, "the table stays down": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -42,9 +43,9 @@ func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	}
 }
 
-// During a refresh, the person connects again and then disconnects. After that, the
-// refresh fails. The call must not return the token in the row that it read before the
-// refresh.
+// While Asana processes a refresh request, the test connects the person again and then
+// disconnects. Then the request fails. The call must return an error, and not the token
+// that it read before the refresh.
 func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -60,10 +61,9 @@ func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
 	})
 }
 
-// A holder stalls past the end of its lease, so two holders send the same refresh token.
-// If Asana ends a consent when a rotated token is used again, the saved token no longer
-// works. The connection must be reported with a lost token, and not as rejected for an
-// unknown reason.
+// The test suspends a holder past the end of its lease, so two holders send the same
+// refresh token. Asana then ends the consent, because a rotated token is used again. When
+// Asana rejects the saved token, the alarm about a lost token must be raised.
 func TestATokenSentTwiceIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		stalls stalls

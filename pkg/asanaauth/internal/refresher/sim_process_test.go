@@ -60,8 +60,8 @@ func (p *simProcess) isDead() bool {
 	return p.dead
 }
 
-// die ends the process. Requests that the process sends afterwards do not reach Asana or
-// the table, and its results are ignored.
+// die ends the process. After that, the process does not reach the table and gets no
+// responses from Asana, and its results are ignored.
 func (p *simProcess) die() {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
@@ -78,13 +78,15 @@ func (s *sim) call(ctx context.Context, p *simProcess) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// boundedCall is like call, but the context also has the deadline of a caller.
+// boundedCall is like call, but the context also ends after row.CallerTime, the time
+// limit of a call.
 func (s *sim) boundedCall(ctx context.Context, p *simProcess) (context.Context, context.CancelFunc) {
 	return p.clock.WithDeadline(s.call(ctx, p), p.clock.Now().Add(row.CallerTime))
 }
 
-// simClock is a clock that is ahead of the true time. Contexts from WithDeadline report
-// deadlines in this clock's time.
+// simClock is a clock that is ahead of the true time, or behind it if the field is
+// negative. The contexts that WithDeadline returns report their deadlines in this clock's
+// time.
 type simClock struct{ ahead time.Duration }
 
 // trueTime is the clock that the simulation itself uses.

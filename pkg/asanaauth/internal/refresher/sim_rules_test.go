@@ -20,8 +20,7 @@ type hotWrite struct {
 }
 
 // checkWrite checks a write of a hot row. The parameter before is the old row, or nil if
-// the connection is new. The parameter is contains the new row. The caller must hold
-// s.mu.
+// the connection is new. The parameter "is" is the new row. The caller must hold s.mu.
 func (s *sim) checkWrite(c *simCall, before, is *store.Hot) {
 	w := hotWrite{c: c, was: before, is: is, conn: s.conn(is.Connection)}
 	if w.first = before == nil; w.first {
@@ -62,9 +61,9 @@ func (s *sim) noteAccess(w hotWrite) {
 	}
 }
 
-// checkLease checks that a caller that takes a lease is allowed to take it. The previous
-// holder must be dead or finished, no cool-down may be in progress, and the token must
-// not be fresh.
+// checkLease checks that a call takes a lease only if the previous lease has ended, no
+// cool-down is in progress, and the token is not fresh. Only the lease's holder, a new
+// consent and a disconnection may remove a lease.
 func (s *sim) checkLease(w hotWrite) {
 	if w.is.Lease == w.was.Lease {
 		return
@@ -198,9 +197,9 @@ func (s *sim) checkBreak(w hotWrite) {
 		s.violation("a connection that was %s is broken, and Asana did not reject its token", w.was.Status)
 	case r.ended:
 	case r.lost == causeReused:
-		// The reason is ReasonLostToken only if the holder can know that a token was lost
-		// (see TestATokenSentTwiceIsRemembered). If a stalled holder's request arrives
-		// after a save, the holder cannot know, because the save reset OutcomeUnknown.
+		// Do not check the reason: it is ReasonLostToken only if the row has
+		// OutcomeUnknown (see TestATokenSentTwiceIsRemembered). A save resets
+		// OutcomeUnknown, and a stalled holder's request may reach Asana after that save.
 		s.count[causeReused]++
 	case r.rotated && r.lost != "":
 		s.count["lost"]++

@@ -85,8 +85,7 @@ func (s *sim) write(ctx context.Context, c *simCall, changes []store.Change) err
 	return err
 }
 
-// read records that a read of the call has reached the table. keys are the keys of the
-// read.
+// read records that the call has read the rows with these keys from the table.
 func (c *simCall) read(s *sim, keys []store.Key) {
 	if slices.ContainsFunc(keys, isHotKey) {
 		c.reached = s.writes
@@ -151,7 +150,7 @@ func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration)
 	return errors.Join(store.ErrUnavailable, ctx.Err())
 }
 
-// sealedField identifies a sealed field, as a key in the cache of opened fields.
+// sealedField is the key of a sealed field in the cache of opened fields.
 type sealedField struct{ row, owner, field, sealed string }
 
 // open returns the plaintext of a sealed field in a hot row.

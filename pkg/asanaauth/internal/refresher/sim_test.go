@@ -28,18 +28,19 @@ const (
 // The world of a run (sim_world_test.go) contains one table, one offline Asana, and two
 // or more processes. The clocks of the processes differ by less than the clock skew. In
 // some processes, callers share refreshes. One or two persons have signed in. Three to
-// eight callers request tokens eight times each, mostly at the same moments, shortly
-// before the tokens expire. The callers also report tokens as rejected, leave while they
-// wait, disconnect, sign in again, and deauthorize the app (sim_callers_test.go). The
-// lifetime of tokens is random. Asana's behavior is random too: whether it rotates
-// refresh tokens, what happens if an old token is used again, and how much a revocation
-// ends.
+// eight callers request a token eight times each. Most of these requests come at the same
+// moments, shortly before the tokens expire. The callers also report tokens as rejected,
+// cancel calls, disconnect, sign in again, and deauthorize the app (sim_callers_test.go).
+// The lifetime of tokens is random. Asana's behavior is random too: whether it rotates
+// refresh tokens, what happens if an old token is used again, and whether a revocation
+// also ends the user's other consents.
 //
-// A run has faults of one kind or of all kinds, with a probability for each operation
-// (sim_faults_test.go). Asana refuses requests, loses responses, or is slow. The table
-// fails reads, does not save, saves and loses the response, or is slow. A process stalls
-// for longer than its lease before or after an operation, or dies during the operation.
-// Two of fourteen runs have no fault.
+// In each operation, each kind of fault happens with a given probability, which is zero
+// for some kinds in most runs (sim_faults_test.go). Asana refuses requests, loses
+// responses, or is slow. The table fails reads or writes, loses the response to a write
+// that succeeded, or is slow. A process dies during an operation, or stalls before or
+// after it, in some cases for longer than its lease. On average, two of fourteen runs
+// have no faults.
 //
 // The invariants for each write of a hot row (sim_rules_test.go) are:
 //
@@ -57,27 +58,28 @@ const (
 //     unless the first holder died or stalled.
 //   - When a request is sent, the lease lasts for at least ten more seconds.
 //   - A request does not end because its caller leaves.
-//   - A grant is not revoked while an active connection uses the grant.
+//   - A grant is not revoked while an active or broken connection uses the grant.
 //
 // The invariants for each response to a caller (sim_callers_test.go) are:
 //
 //   - The token belongs to the right person and is saved.
 //   - The token was not removed or reported before the caller's last read.
-//   - The session had not ended.
-//   - The call ends in time.
-//   - A run without faults has no errors.
+//   - The session did not end before the caller's last read.
+//   - The call takes at most 28 seconds.
+//   - In a run without faults, the only error is TryAgain for a report that comes too
+//     soon after the last one.
 //
 // The invariants at the end of a run, after the faults have ended (sim_end_test.go), are:
 //
 //   - Every process returns a token for every active connection.
 //   - No lease is left in a row.
-//   - If a consent was reported as revoked, Asana accepts none of its tokens.
+//   - If a consent was reported as revoked, Asana accepts none of its refresh tokens.
 //   - A lost token has raised an alarm.
-//   - In a run without faults, there were as many requests as leases and saves.
+//   - In a run without faults, the numbers of requests, of leases and of saves are equal.
 //
-// A world is generated from its seed only. Each call and each process has its own stream
-// of random numbers. Therefore, a seed reproduces a run, except for the order of
-// goroutines that wake up at the same nanosecond:
+// The seed alone determines the world. Each call and each process has its own stream of
+// random numbers. Therefore, a seed reproduces a run, except for the order of goroutines
+// that wake up at the same nanosecond:
 //
 //	go test ./pkg/asanaauth/internal/refresher -run TestSimulation -sim.runs 1 -sim.trace -sim.seed 1234
 //
@@ -122,8 +124,8 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// requiredEvents lists the events that must happen in at least one run. If one of them
-// never happens, the simulation does not test the event.
+// requiredEvents lists the events that must happen at least once in 100 or more runs. If
+// one of them never happens, TestSimulation fails, because it has not tested that event.
 var requiredEvents = []string{
 	"asked", "handed out", "refreshed", "broken", "lost", "revoked", "dead holder's lease taken",
 	"left", "reported", "signed in again", "deauthorized", causeDied, causeLost, causeUnsaved, causeStalled,

@@ -79,7 +79,8 @@ const (
 	causeReused  = "ended because an older token was used again"
 )
 
-// simConn counts the leases, requests and saves of a connection, and records its losses.
+// simConn counts the leases, requests and saves of a connection. It also records the
+// calls that marked the connection as broken because a token was lost.
 type simConn struct {
 	leases, requests, saves int
 	consent                 int // the number of the write that saved the last consent
@@ -87,7 +88,8 @@ type simConn struct {
 	alarms                  int // how many alarms reported a lost token
 }
 
-// simCall records the facts about one call in a process. The call's context carries it.
+// simCall records the facts about one call that the invariants depend on. The call's
+// context contains its simCall.
 type simCall struct {
 	p         *simProcess
 	id        uint64
@@ -184,15 +186,15 @@ func (s *sim) hot(id string) *store.Hot {
 	return row.Get[*store.Hot](rows, key)
 }
 
-// faults returns the probabilities of faults. It returns false while operations have no
-// faults.
+// faults returns the probabilities of faults. It returns false before and after the part
+// of the run in which faults happen.
 func (s *sim) faults() (chances, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.chances, !s.faultless
 }
 
-// stall suspends a call for longer than any caller waits.
+// stall suspends a call for 2 to 22 seconds. A lease lasts 12 seconds.
 func (s *sim) stall(c *simCall) {
 	s.mu.Lock()
 	c.stalled = true

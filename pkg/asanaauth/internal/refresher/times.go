@@ -6,10 +6,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// The time limits in the protocol depend on each other. TestTimesFit checks that they
-// fit. A holder sends a request only if its lease lasts long enough for the request and
-// the save. A caller that finds a dead holder's lease can wait until the lease ends, and
-// can still send a request within the 30 seconds that API Gateway allows.
+// These time limits depend on each other, and TestTimesFit checks them. A holder sends a
+// request only if its lease lasts long enough for the request and the save. A caller that
+// finds a dead holder's lease has enough time to wait until the lease ends and then to
+// send a request, within the 30 seconds that API Gateway allows.
 const (
 	leaseTime = 12 * time.Second
 	// leaseSeenTime is how long a process must have seen a lease before it treats the
@@ -22,11 +22,12 @@ const (
 	// minUsable is how long a token must still be valid to be useful to a caller.
 	minUsable = 5 * time.Second
 
-	// Without a Retry-After, a cool-down lasts for a random time between these limits.
+	// If Asana's response has no Retry-After header, a cool-down lasts for a random time
+	// between these limits.
 	coolDownMin = 2 * time.Second
 	coolDownMax = 8 * time.Second
 
-	// reportInterval is the minimum time between two reports that an access token of a
-	// connection is refused.
+	// reportInterval is the minimum time between two reports of refused access tokens for
+	// one connection.
 	reportInterval = 30 * time.Second
 )

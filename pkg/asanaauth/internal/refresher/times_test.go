@@ -8,9 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// TestTimesFit checks that the time limits fit together. Otherwise, a holder could send a
-// request to Asana and have no time left to save the response. Or one dead holder could
-// make all other callers time out.
+// TestTimesFit checks that a lease lasts long enough for a request and a save. It also
+// checks that a caller has time to wait for a dead holder's lease and then to refresh,
+// and that a call ends before its Lambda function times out.
 func TestTimesFit(t *testing.T) {
 	const (
 		withLease = row.RequestTime + 2*row.SaveReserve // to take the lease, and to save

@@ -31,7 +31,8 @@ type Requests struct {
 	secrets *clientsecret.Secrets
 }
 
-// New returns a Requests. The error names every missing field. It does not check Rows.
+// New returns a Requests. If Asana or Secrets is missing, New returns an error that names
+// it. New does not check Rows.
 func New(c Config) (*Requests, error) {
 	err := errors.Join(row.Missing(c.Asana == nil, "Asana"), row.Missing(c.Secrets == nil, "Secrets"))
 	if err != nil {
@@ -62,10 +63,11 @@ func (r *Requests) Exchange(ctx context.Context, code, verifier secret.String, r
 
 // Refresh exchanges a refresh token for tokens (RFC 6749 section 6). If Asana rejects a
 // client secret, Refresh sends the request again with the next client secret. If Asana
-// rejects every client secret, Refresh raises the alarm client_secret_rejected and returns
-// Misconfigured. The alarm contains the id connection, which may be empty.
+// rejects every client secret, Refresh raises the alarm client_secret_rejected and
+// returns Misconfigured. The parameter connection is the connection's id in the alarm,
+// and may be empty.
 //
-// Errors: Misconfigured and AsanaUnavailable. Both wrap an [*asana.Error].
+// Errors: Misconfigured and AsanaUnavailable. Both errors wrap an [*asana.Error].
 func (r *Requests) Refresh(ctx context.Context, connection string, refresh secret.String) (asana.Tokens, error) {
 	var tokens asana.Tokens
 	err := r.withSecret(ctx, connection, func(ctx context.Context, clientSecret secret.String) (err error) {
@@ -150,7 +152,8 @@ func ErrorOf(err error) error {
 	return row.ErrorOf(err)
 }
 
-// IsStatus reports whether err is about a response from Asana with the given HTTP status.
+// IsStatus reports whether the cause of err is a response from Asana with the given HTTP
+// status.
 func IsStatus(err error, status int) bool {
 	var response *asana.Error
 	return errors.As(err, &response) && response.Status == status

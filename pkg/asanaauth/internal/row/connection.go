@@ -14,14 +14,14 @@ import (
 // request. It is not safe for concurrent use.
 type Connection struct{ opened Opened }
 
-// ID returns the connection's id, which is also the ID in asanaauth.Details.
+// ID returns the connection's id, which is also in the field ID of asanaauth.Details.
 func (c *Connection) ID() string { return c.opened.Hot.Connection }
 
 // Kind returns the kind of the connection's credential.
 func (c *Connection) Kind() asanaauth.Kind { return asanaauth.Kind(c.opened.Hot.Kind) }
 
-// AsanaUser returns the gid of the credential's Asana user. It is empty for a
-// disconnected connection.
+// AsanaUser returns the gid of the credential's Asana user. It returns an empty string if
+// the connection is disconnected.
 func (c *Connection) AsanaUser() string { return c.opened.Hot.AsanaGID }
 
 // Opened is the content of a [Connection]. Only packages in this module can access it,
@@ -32,8 +32,8 @@ type Opened struct {
 	Ring   *seal.Ring  // the data keys, which open the sealed fields in both rows
 	Caller string      // the caller's name in audit lines
 	Owner  string      // the owner's name that the caller passed; may be empty
-	// Session is true if a browser's session opened the connection. The session ends when
-	// the connection's epoch changes.
+	// Session is true if the connection was opened with a browser's session. That session
+	// ends when the connection's epoch changes.
 	Session bool
 	Traits  Traits // the traits of the credential's kind; set by Wrap
 }
@@ -48,9 +48,10 @@ func Wrap(o Opened) *Connection {
 // the field Hot to the new row.
 func Unwrap(c *Connection) *Opened { return &c.opened }
 
-// IDMatches reports whether a hot row's id matches its contents. The id is a hash of the
-// owner, the Asana user and the kind. If an attacker copies a row to another id, or
-// changes one of these three values, the id does not match.
+// IDMatches reports whether the connection's id in a hot row matches the row's other
+// fields. The id is a hash of the owner, the Asana user and the kind. If an attacker
+// copies a row to another id, or changes one of these three values, the id does not
+// match.
 func IDMatches(hot *store.Hot) bool {
 	return isGID(hot.AsanaGID) && store.ConnectionID(hot.Owner, hot.AsanaGID, hot.Kind) == hot.Connection
 }
@@ -58,7 +59,7 @@ func IDMatches(hot *store.Hot) bool {
 // isGID reports whether s has the format of a gid, Asana's name for an id.
 func isGID(s string) bool { return s != "" && len(s) <= 30 && strings.Trim(s, "0123456789") == "" }
 
-// IsAuthentic reports whether hot is a tombstone or its id matches its contents. A
+// IsAuthentic reports whether hot is a tombstone or its id matches its other fields. A
 // tombstone's id cannot be checked, because a tombstone does not contain the Asana user.
 func IsAuthentic(hot *store.Hot) bool { return hot.Status == Disconnected || IDMatches(hot) }
 
@@ -72,16 +73,17 @@ func (o *Opened) IsConsistent() bool {
 }
 
 // maxReads limits how many times the hot row and the cold row are read until they are
-// consistent. A read of several rows is not a snapshot.
+// consistent. They can be inconsistent because a write can happen between the reads of
+// the two rows.
 const maxReads = 3
 
-// Open reads and checks a connection. If owner is neither empty nor the connection's
-// owner, Open writes an audit line and returns NotFound. caller is the caller's name in
-// audit lines.
+// Open reads and checks a connection. If owner is not empty and the connection has a
+// different owner, Open writes an audit line and returns NotFound. caller is the caller's
+// name in audit lines.
 //
 // If the cold row is missing or belongs to another consent, the connection is
-// inconsistent. An inconsistent connection can only be disconnected. Every other call
-// with it returns TryAgain.
+// inconsistent. An inconsistent connection can be disconnected, but all other operations
+// on it return TryAgain.
 //
 // Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
 // if owner is not a valid name; TryAgain; Internal.
@@ -119,10 +121,10 @@ func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection,
 	}
 }
 
-// OpenMany reads and checks connections, and returns them by id. It copies the caller and
-// the data keys from the connection asking. OpenMany leaves out a connection that is
-// missing or disconnected, a connection whose id does not match its contents, and a
-// connection whose rows are inconsistent.
+// OpenMany reads and checks connections, and returns them by id. asking is a connection
+// that is already open: the new connections get its caller and its data keys. OpenMany
+// leaves out a connection that is missing or disconnected, a connection whose id does not
+// match its other fields, and a connection whose rows are inconsistent.
 func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (map[string]*Connection, error) {
 	opened := map[string]*Connection{}
 	for range maxReads {

@@ -74,7 +74,7 @@ func TestOpenRefusesMalformedIDs(t *testing.T) {
 }
 
 // An attacker who can write the table cannot make one connection look like another,
-// because the row's id then does not match its contents.
+// because the row's id then does not match its other fields.
 func TestOpenRefusesForgedRows(t *testing.T) {
 	for name, forge := range map[string]func(mine, victims *store.Hot) *store.Hot{
 		"another owner": func(mine, victims *store.Hot) *store.Hot { victims.Owner = mine.Owner; return victims },

@@ -13,7 +13,7 @@ import (
 
 var errSpent = errors.New("spent")
 
-// spent returns the marker row that replaces the row name when that row is consumed.
+// spent returns the marker row with which the tests consume the row pointer(name).
 func spent(name string) *store.UserPointer {
 	marker := pointer(name)
 	marker.Kind = "spent"
@@ -101,8 +101,8 @@ func TestUpdateHot(t *testing.T) {
 		if err != nil || written.Status != row.Broken || written.Rev != 2 || hot.Status != row.Active {
 			t.Errorf("got %+v, %v; the caller's row is %s", written, err, hot.Status)
 		}
-		// With an error, UpdateHot returns the row as it was last seen, without the
-		// changes of edit.
+		// If edit returns an error, UpdateHot returns the row as it was last seen,
+		// without the changes that edit made.
 		seen, err := x.table.UpdateHot(t.Context(), written, func(now *store.Hot) error { now.Status = row.Revoking; return errSpent })
 		if !errors.Is(err, errSpent) || seen.Status != row.Broken {
 			t.Errorf("UpdateHot() = %+v, %v; want the row as it was, and errSpent", seen, err)

@@ -31,8 +31,8 @@ func (r *Rows) Describe(ctx context.Context, c *Connection) (asanaauth.Details, 
 	return d, nil
 }
 
-// DetailsOf returns the details that are stored without being sealed. cold may be nil
-// only if hot is a tombstone.
+// DetailsOf returns the details that are not sealed in the rows. cold may be nil only if
+// hot is a tombstone.
 func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 	d := asanaauth.Details{ID: hot.Connection, Kind: asanaauth.Kind(hot.Kind), Status: asanaauth.Status(hot.Status)}
 	if hot.Status == Disconnected {
@@ -40,7 +40,7 @@ func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 		return d
 	}
 	switch hot.Reason {
-	// A forged row can contain a different text.
+	// Copy only a known reason, because a forged row can contain any text.
 	case asanaauth.ReasonInvalidGrant, asanaauth.ReasonLostToken, asanaauth.ReasonInactive:
 		d.StatusReason = hot.Reason
 	}

@@ -22,28 +22,27 @@ var (
 	// ErrInconsistentRead reports that the hot row and the cold row did not belong to the
 	// same consent, even after several reads.
 	ErrInconsistentRead error = TryAgain(0, errors.New("the hot row and the cold row are inconsistent"))
-	// ErrReturnTo reports a return URL that is not allowed.
+	// ErrReturnTo reports a return URL that is not in RETURN_URLS.
 	ErrReturnTo error = InvalidRequest("return_to must be one of the URLs in RETURN_URLS.")
 )
 
 // minRetryAfter is the minimum RetryAfter in a TryAgain error.
 const minRetryAfter = time.Second
 
-// TryAgain returns an error of kind [asanaauth.TryAgain]. The parameter after is how long
-// the caller must wait. A shorter time than one second counts as one second. err is the
-// cause, for the log only.
+// TryAgain returns an error of kind [asanaauth.TryAgain]. The caller must wait for the
+// duration "after", but for at least one second. err is the cause, which is only logged.
 func TryAgain(after time.Duration, err error) *asanaauth.Error {
 	return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: max(after, minRetryAfter), Err: err}
 }
 
-// InvalidRequest returns an error of kind [asanaauth.InvalidRequest]. detail must be a
-// fixed sentence, because callers see it.
+// InvalidRequest returns an error of kind [asanaauth.InvalidRequest]. detail is sent to
+// callers, so it must be fixed text.
 func InvalidRequest(detail string) error {
 	return &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: detail}
 }
 
 // ReconnectRequired returns an error for a connection that is not active. status is the
-// connection's status, for the log only.
+// connection's status, which is only logged.
 func ReconnectRequired(status string) error {
 	return &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: errors.New("the connection is " + status)}
 }

@@ -2,7 +2,7 @@ package row
 
 import "github.com/asanaauth/asanaauth/pkg/asanaauth"
 
-// Traits are the differences between the kinds of credentials.
+// Traits describes how one kind of credential differs from the others.
 type Traits struct {
 	// IsGrant is true for an OAuth grant. An OAuth grant belongs to one client id, is
 	// refreshed, and can be revoked at Asana. Other credentials are returned unchanged,
@@ -18,8 +18,8 @@ type Traits struct {
 	IsImported bool
 }
 
-// TraitsOf returns the traits of a kind. kind is the text that the row contains. An
-// unknown kind has no traits.
+// TraitsOf returns the traits of a kind of credential. The parameter kind comes from a
+// row. If the kind is unknown, all traits are false.
 func TraitsOf(kind string) Traits {
 	switch asanaauth.Kind(kind) {
 	case asanaauth.OAuth:
@@ -32,7 +32,7 @@ func TraitsOf(kind string) Traits {
 	return Traits{}
 }
 
-// The statuses in package asanaauth, as strings in the format of the rows.
+// The statuses of a connection, as the strings that rows contain.
 const (
 	Active       = string(asanaauth.Active)
 	Broken       = string(asanaauth.Broken)

@@ -73,7 +73,7 @@ func (x *fixture) kind(key store.Key) string {
 	return ""
 }
 
-// overwrite sets the Kind of a row, like another writer.
+// overwrite sets the Kind of a row, as another writer would.
 func (x *fixture) overwrite(key store.Key, kind string) {
 	x.t.Helper()
 	p := row.Get[*store.UserPointer](x.known(key), key)
@@ -83,8 +83,8 @@ func (x *fixture) overwrite(key store.Key, kind string) {
 	}
 }
 
-// onWrite calls f before each write. The parameter n is the number of
-// the write, counted from 1.
+// onWrite calls f before each write. The parameter n is the number of the write, counted
+// from 1. f returns whether the write is saved, and the error that the write returns.
 func (x *fixture) onWrite(f func(n int) (saved bool, err error)) {
 	var n atomic.Int32
 	x.faulty.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
@@ -116,8 +116,8 @@ func counted(n *int, edit func(context.Context, *row.Tx) error) func(context.Con
 	}
 }
 
-// wantCounts reports a test error unless the table has had these numbers of reads and
-// writes.
+// wantCounts reports a test error unless the table has received exactly these numbers of
+// reads and writes.
 func (x *fixture) wantCounts(reads, writes int) {
 	x.t.Helper()
 	if r, w := x.faulty.Count("read"), x.faulty.Count("write"); r != reads || w != writes {

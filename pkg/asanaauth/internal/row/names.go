@@ -9,7 +9,7 @@ import (
 // maxName is the maximum length of an owner's or a person's name, in bytes.
 const maxName = 256
 
-// signInPrefix is the prefix of the owner's name if a sign-in made the connection.
+// signInPrefix begins the owner's name of every connection that a sign-in makes.
 const signInPrefix = "asana:"
 
 // SignInOwner returns the owner's name for a connection that a sign-in makes. gid

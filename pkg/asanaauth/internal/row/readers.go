@@ -7,11 +7,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// The reader of a workspace is a service account. Two rows store who the reader is: the
-// service account's cold row lists the gids of the workspaces, and each workspace has a
-// pointer row that names the connection. A reader is used only if both rows agree.
+// The reader of a workspace is the connection of a service account. Two rows record it:
+// the connection's cold row lists the gids of its workspaces, and the workspace's pointer
+// row contains the connection's id. A reader is used only if both rows agree.
 
-// ReaderKey returns the key of the pointer from a workspace (a gid) to its reader.
+// ReaderKey returns the key of the pointer row from a workspace to its reader. workspace
+// is a gid.
 func ReaderKey(workspace string) store.Key { return store.ReaderKey(store.HashText(workspace)) }
 
 // ReaderKeys returns the ReaderKey of each workspace.
@@ -23,8 +24,9 @@ func ReaderKeys(workspaces []string) []store.Key {
 	return keys
 }
 
-// DismissReader deletes the workspaces' pointers that name the connection. The caller must
-// already have read the pointers with tx.
+// DismissReader deletes the pointer rows from these workspaces to this connection. It
+// keeps a workspace's pointer row if another connection is the reader. The caller must
+// already have read the pointer rows with tx.
 func DismissReader(tx *Tx, connection string, workspaces []string) {
 	for _, key := range ReaderKeys(workspaces) {
 		if p := Get[*store.Reader](tx.rows, key); p != nil && p.Connection == connection {
@@ -34,9 +36,9 @@ func DismissReader(tx *Tx, connection string, workspaces []string) {
 }
 
 // Erase replaces a connection's hot row with a tombstone. It deletes the cold row and the
-// Asana user's pointer to the connection. If the connection is the reader of workspaces,
-// it also deletes their pointers. The caller must already have read the hot row, the cold
-// row and the user's pointer with tx.
+// pointer row from the Asana user to the connection. If the connection is the reader of
+// workspaces, Erase also deletes the workspaces' pointer rows. The caller must already
+// have read the hot row, the cold row and the user's pointer row with tx.
 func Erase(ctx context.Context, tx *Tx, hot *store.Hot) error {
 	coldKey := store.ColdKey(hot.Connection)
 	tx.Put(tombstone(hot, tx.table.Now()))
@@ -52,7 +54,8 @@ func Erase(ctx context.Context, tx *Tx, hot *store.Hot) error {
 	return nil
 }
 
-// UserPointerKey returns the key of the pointer from an Asana user to the connection.
+// UserPointerKey returns the key of the pointer row from hot's Asana user to hot's
+// connection.
 func UserPointerKey(hot *store.Hot) store.Key {
 	return (&store.UserPointer{User: store.HashText(hot.AsanaGID), Connection: hot.Connection}).Key()
 }

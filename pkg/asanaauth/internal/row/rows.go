@@ -16,7 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Rows]. Its values must be safe for concurrent use.
+// Config configures [Rows]. The values in its fields must be safe for concurrent use.
 type Config struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -32,7 +32,7 @@ type Rows struct {
 	keys *keyring.Keyring
 }
 
-// New returns a Rows. The error names every missing field.
+// New returns a Rows. If required fields of c are missing, the error names all of them.
 func New(c Config) (*Rows, error) {
 	t, err := NewTable(TableConfig{Store: c.Store, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	if err := errors.Join(err, Missing(c.Keys == nil, "Keys")); err != nil {
@@ -47,9 +47,9 @@ func (r *Rows) Ring(ctx context.Context) (*seal.Ring, error) {
 	return ring, ErrorOf(err)
 }
 
-// OpenField opens a sealed field. A field that this installation did not seal for this
-// label cannot be opened. In this case, OpenField raises the alarm unseal_failed.
-// The alarm contains the id connection, which may be empty.
+// OpenField opens a sealed field. If this installation did not seal the field for this
+// label, OpenField raises the alarm unseal_failed and returns an error. The parameter
+// connection is the connection's id in the alarm, and may be empty.
 //
 // Errors: Internal, wrapping [seal.ErrOpen], if the field cannot be opened; TryAgain.
 func (r *Rows) OpenField(ctx context.Context, ring *seal.Ring, connection string, l seal.Label, s secret.Sealed) (secret.String, error) {
@@ -151,8 +151,8 @@ func expiryOf(kind string, expiresIn time.Duration, issued time.Time) time.Time 
 }
 
 // tombstone returns the row that replaces a connection which is disconnected at now. The
-// tombstone keeps the id, the kind, the owner's hash and the counters. No session has the
-// tombstone's epoch.
+// tombstone keeps the id, the kind, the owner's hash and the counters. It keeps the epoch
+// that the disconnection set, which no session has.
 func tombstone(hot *store.Hot, now time.Time) *store.Hot {
 	return &store.Hot{
 		Connection: hot.Connection,

@@ -2,17 +2,18 @@
 // attempts.
 //
 // A [Table] reads and replaces rows. [Table.Update] repeats a write if another writer
-// came first, or if the response to a write was lost. If a lost write has succeeded,
-// Update recognizes its own rows. No other method repeats a write. [Rows] adds the data
-// keys: it opens and seals fields, and opens connections.
+// came first, or if the response to a write was lost. If the write with the lost response
+// succeeded, Update recognizes its own rows and reports success. [Table.Replace] and
+// [Table.Insert] try a write only once. [Rows] adds the data keys: it opens and seals
+// fields, and opens connections.
 //
 // Rows are checked before they are trusted. [IDMatches] computes a connection's id from
-// the row's contents and compares the two. A sealed field can be opened only in the row,
-// and for the owner, that it was sealed for. Therefore, the fields of a forged row cannot
-// be opened.
+// the row's other fields and compares the two. A sealed field is bound to its row and its
+// owner. If an attacker copies the field to another row, or changes the row's owner, the
+// field cannot be opened.
 //
-// The package also contains what the packages that import it share: time limits, audit
-// and alarm lines, and the differences between the kinds of credentials ([TraitsOf]).
+// The package also contains what its importers share: time limits, audit lines, alarms,
+// and the differences between the kinds of credentials ([TraitsOf]).
 package row
 
 import (
@@ -29,7 +30,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// TableConfig configures a [Table]. Its values must be safe for concurrent use.
+// TableConfig configures a [Table]. The values in its fields must be safe for concurrent
+// use.
 type TableConfig struct {
 	Store store.Store     // required
 	Clock asanaauth.Clock // nil: asanaauth.SystemClock
@@ -64,7 +66,7 @@ func NewTable(c TableConfig) (*Table, error) {
 }
 
 // Read returns the rows with the given keys. It leaves out missing rows. The parameter
-// what describes the rows in the error text "reading <what>".
+// "what" describes the rows in the error text "reading <what>".
 //
 // Errors: TryAgain, Internal.
 func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store.Rows, error) {
@@ -158,7 +160,7 @@ func (t *Table) RandomToken() (string, error) {
 // Base64URL encodes bytes without padding (RFC 4648 section 5).
 func Base64URL(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// Warn logs a problem that does not change the response.
+// Warn logs a problem that does not change the result of the call.
 func (t *Table) Warn(ctx context.Context, message string, attrs ...slog.Attr) {
 	t.log.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
 }

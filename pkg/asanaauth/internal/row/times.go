@@ -3,7 +3,7 @@ package row
 import "time"
 
 // These times depend on each other and on the lease times in package refresher.
-// TestTimesFit in package refresher checks that they fit.
+// TestTimesFit in package refresher checks them.
 const (
 	CallerTime  = 25 * time.Second // the time limit of a call
 	RequestTime = 8 * time.Second  // the time limit of a request to Asana, including retries with other client secrets
@@ -26,9 +26,9 @@ const (
 	assumedLifetime = time.Hour
 )
 
-// Until returns the time from now until end, or zero if end has passed. If the result
-// would exceed limit plus the clock skew, end was set by a wrong clock or an attacker,
-// and Until returns zero.
+// Until returns the time from now until end, or zero if end has passed. Until also
+// returns zero if the result would exceed limit plus the clock skew, because only an
+// attacker or a process with a wrong clock writes such an end.
 func Until(end, now time.Time, limit time.Duration) time.Duration {
 	left := end.Sub(now)
 	if left > limit+ClockSkew {

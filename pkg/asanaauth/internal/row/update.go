@@ -15,10 +15,11 @@ type Update struct {
 	What string
 	// Keys are the keys of the rows that Update reads before it calls Edit.
 	Keys []store.Key
-	// Known contains these rows if the caller has already read them. With Known, Update
-	// skips the first read.
+	// Known contains the rows with these keys, if the caller has already read them.
+	// Update then skips the first read.
 	Known store.Rows
-	// Tries limits how many times Update tries the change. Zero means until ctx ends.
+	// Tries limits how many times Update tries the change. Zero means that Update tries
+	// until ctx ends.
 	Tries int
 	// Edit makes the changes with tx, which contains the current rows. Edit may be called
 	// several times. If Edit returns an error, nothing is written.
@@ -50,7 +51,7 @@ func (tx *Tx) Read(ctx context.Context, what string, keys ...store.Key) error {
 }
 
 // Put writes a row. It replaces the row that was read under the same key. If no row was
-// read under that key, the row must be new.
+// read under that key, the write succeeds only if the table has no such row.
 func (tx *Tx) Put(row store.Row) {
 	tx.changes = append(tx.changes, store.Put(row, store.RevOf(tx.rows[row.Key()]), tx.writer))
 }
@@ -62,14 +63,14 @@ func (tx *Tx) Delete(key store.Key) {
 	}
 }
 
-// Update changes all rows or none. If another writer comes first, Update calls Edit again
-// with the rows as they are now. If the write fails for a different reason, Update repeats
-// the same write until ctx ends.
+// Update calls Edit and writes its changes: all of them or none. If another writer comes
+// first, Update calls Edit again with the current rows. If the write fails for a
+// different reason, Update repeats the same write until ctx ends.
 //
-// A write can succeed although its response is lost. Update recognizes such a write,
-// because all tries of one Update use the same random writer ID. If a repeated write
-// finds a row with that writer ID, the store reports success (see [store.Refused]). If
-// Update reads such a row again, Update returns success too.
+// A write can succeed although its response is lost. Update recognizes such a write by
+// its writer ID, a random ID that all tries of one Update use. If a repeated write finds
+// a row with this writer ID, the store reports success (see [store.Refused]). If Update
+// reads a row with this writer ID, Update returns nil.
 //
 // Update does nothing if Edit makes no change. Errors: the errors of Edit; TryAgain,
 // Internal.
@@ -93,9 +94,10 @@ func (t *Table) Update(ctx context.Context, u Update) error {
 	}
 }
 
-// try calls Edit if necessary, and writes the changes once. If done is true, Update
-// returns err. If done is false, the try failed with err. If tx then has changes, the
-// next try writes the same changes. Otherwise, the next try calls Edit again.
+// try calls Edit if tx contains no changes, and writes the changes once. If done is true,
+// Update must return err. If done is false, the try failed with err, and Update may try
+// again. If tx still contains changes, the next try writes them again. Otherwise, the
+// next try calls Edit.
 func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error) {
 	if tx.rows == nil {
 		rows, err := t.Read(ctx, u.What, u.Keys...)
@@ -141,8 +143,9 @@ func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error
 var ErrChanged = errors.New("the row has changed")
 
 // UpdateHot changes a connection's hot row. hot is the row as the caller read it. edit
-// changes a copy of the current row. UpdateHot returns the row that it wrote. With an
-// error, UpdateHot returns the row as it was last seen, or nil if the row was deleted.
+// changes a copy of the current row. UpdateHot returns the row that it wrote. If it
+// fails, UpdateHot returns an error and the row as it was last seen, or nil if the row
+// was deleted.
 //
 // Errors: the errors of edit; ErrChanged if the row was deleted; TryAgain, Internal.
 func (t *Table) UpdateHot(ctx context.Context, hot *store.Hot, edit func(row *store.Hot) error) (*store.Hot, error) {
@@ -169,9 +172,10 @@ func (t *Table) UpdateHot(ctx context.Context, hot *store.Hot, edit func(row *st
 	return written, nil
 }
 
-// Replace tries once to replace old with row. If old is nil, row must be new. Use Replace
-// only if a failed write does no harm. It returns the store's errors unchanged. After
-// [store.ErrUnavailable], the row may or may not have been written.
+// Replace tries once to replace old with row. If old is nil, the write succeeds only if
+// the table has no row with this key. Use Replace only if a failed write does no harm. It
+// returns the store's errors unchanged. If the error is [store.ErrUnavailable], the row
+// may have been written.
 func (t *Table) Replace(ctx context.Context, old, row store.Row) error {
 	writer, err := t.RandomID()
 	if err != nil {

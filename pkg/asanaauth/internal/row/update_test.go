@@ -33,8 +33,8 @@ func TestUpdateReadsOnceAndWritesOnce(t *testing.T) {
 	}
 }
 
-// A write succeeds, but its response is lost. Update repeats the write, and the store
-// recognizes that the rows were already written.
+// The test loses the response to the first write, which succeeds. Update repeats the
+// write, and the store must recognize that it has already written the rows.
 func TestUpdateRecognizesItsOwnChanges(t *testing.T) {
 	for name, keys := range map[string][]store.Key{"one row": {keyA}, "several rows": {keyA, keyB}} {
 		t.Run(name, func(t *testing.T) {
@@ -53,8 +53,9 @@ func TestUpdateRecognizesItsOwnChanges(t *testing.T) {
 	}
 }
 
-// The response to a write is lost, and another writer changes one of the rows before
-// Update repeats the write. The other row still shows that the first write succeeded.
+// The test loses the response to the first write, and overwrites one of the two rows
+// before Update repeats the write. The other row still shows that the first write
+// succeeded.
 func TestUpdateRecognizesItsOwnChangesInPart(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		x.onWrite(func(n int) (bool, error) {
@@ -72,8 +73,9 @@ func TestUpdateRecognizesItsOwnChangesInPart(t *testing.T) {
 	})
 }
 
-// If a store's client repeats a request, the second request may conflict with the first
-// one. Update then reads the rows again, and finds that the first write succeeded.
+// The first write succeeds but returns a conflict, as happens if the store's client sends
+// the same request twice. Update must read the rows again, and find that its write
+// succeeded.
 func TestUpdateRecognizesItsOwnRowsWhenItReadsThemAgain(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		edits := 0
@@ -146,8 +148,8 @@ func TestUpdateOfSeveralRowsReadsAllAgain(t *testing.T) {
 	}
 }
 
-// If a row in Known has been deleted since it was read, the first try fails. Update then
-// calls Edit without the row.
+// The test deletes a row after reading it into Known, so the first write fails. Update
+// must then call Edit without that row.
 func TestUpdateOfARowThatIsGone(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		known := x.known(keyA)
@@ -239,7 +241,8 @@ func TestUpdateTriesUntilTheContextEnds(t *testing.T) {
 	}
 }
 
-// If Edit reads more rows with Tx.Read, a conflict makes Edit read these rows again.
+// The test makes one Tx.Read in Edit fail. Update must then read the rows in Keys again,
+// and call Edit again.
 func TestUpdateRepeatsAFurtherRead(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		reads := 0
