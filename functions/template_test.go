@@ -162,7 +162,7 @@ func TestTemplateFunctions(t *testing.T) {
 		count++
 		f, ok := tm.Functions[e.Name()]
 		if !ok {
-			t.Errorf("template.yaml has no function for the route /%s", e.Name())
+			t.Errorf("template.yaml has no function for the directory functions/%s, for example SessionFunction for functions/session", e.Name())
 			continue
 		}
 		target := "build-" + f.LogicalID + ": ; $(call build," + e.Name() + ")\n"

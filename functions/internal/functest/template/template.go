@@ -17,7 +17,7 @@ import (
 
 // Template is the content of template.yaml.
 type Template struct {
-	Functions map[string]Function // by the first segment of the function's path
+	Functions map[string]Function // by name: the function with the logical ID SessionFunction is "session"
 	Resources map[string]Resource
 }
 
@@ -151,14 +151,10 @@ func (tm Template) function(t testing.TB, id string, r Resource, globals functio
 		f.Variables = append(f.Variables, slices.Collect(maps.Keys(env))...)
 	}
 	slices.Sort(f.Variables)
-	name := ""
 	for _, event := range p.Events {
 		f.Routes = append(f.Routes, event.Properties.Method+" "+event.Properties.Path)
 		f.Waits = append(f.Waits, event.Properties.TimeoutInMillis)
 		f.SignedBy = append(f.SignedBy, event.Properties.Auth.Authorizer)
-		if name, _, _ = strings.Cut(strings.TrimPrefix(event.Properties.Path, "/"), "/"); name == "links" {
-			name = "connections"
-		}
 	}
 	slices.Sort(f.Routes)
 	role, ok := strings.CutSuffix(p.Role, ".Arn")
@@ -166,7 +162,7 @@ func (tm Template) function(t testing.TB, id string, r Resource, globals functio
 		t.Fatalf("template.yaml: the Role of %s is not !GetAtt ROLE.Arn", id)
 	}
 	f.Allows = tm.role(t, role)
-	return name, f
+	return strings.ToLower(strings.TrimSuffix(id, "Function")), f
 }
 
 type policyDocument struct {
