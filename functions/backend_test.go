@@ -111,8 +111,8 @@ func object(t testing.TB, a response) map[string]any {
 	return m
 }
 
-// member returns a member of a nested JSON object. For example, the path "attributed_to",
-// "gid" selects the member "gid" of the object in the member "attributed_to".
+// member returns a member of a nested JSON object. For example, member(m,
+// "attributed_to", "gid") returns m["attributed_to"]["gid"].
 func member(m map[string]any, path ...string) any {
 	for _, name := range path[:len(path)-1] {
 		m, _ = m[name].(map[string]any)

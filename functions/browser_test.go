@@ -27,8 +27,8 @@ type response struct {
 	body   string
 }
 
-// text returns the string in the member name of the JSON body, or "" if the body does not
-// contain such a string.
+// text returns the string member with the given name in the JSON body, or "" if the body
+// does not contain it.
 func (a response) text(name string) string {
 	var members map[string]any
 	json.Unmarshal([]byte(a.body), &members)

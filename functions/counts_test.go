@@ -81,9 +81,9 @@ func TestKeyringNotCached(t *testing.T) {
 	check(t, "session: KMS", d.proxies["session"].keys.Actions(), "Decrypt")
 }
 
-// TestBackendCalls counts the calls to AWS for a token request from a backend. If the
-// stored token is valid, the request makes one read call. If it must be refreshed, the
-// request makes one read call and two write calls.
+// TestBackendCalls counts the calls to AWS for a token request from a backend. A request
+// for a token that is still valid makes one read call. A request that refreshes the token
+// makes one read call and two write calls.
 func TestBackendCalls(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

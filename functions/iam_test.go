@@ -25,8 +25,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// list decodes a JSON value in an IAM policy that is either a string or a list of
-// strings.
+// list is a list of strings in an IAM policy. A list with one string may be encoded as
+// the string itself.
 type list []string
 
 func (l *list) UnmarshalJSON(data []byte) error {

@@ -119,7 +119,7 @@ func unusedOf(name string, f template.Function, g proxies) []string {
 	return slices.Sorted(slices.Values(out))
 }
 
-// markUsed sets the entries in used for the permissions that allowed the call c.
+// markUsed adds the permissions that allowed the call c to the set used.
 func markUsed(used map[string]bool, f template.Function, c awsproxy.Call) {
 	if c.Status != http.StatusOK {
 		return

@@ -117,7 +117,7 @@ func (a *admin) key(t *testing.T) string {
 	return aws.ToString(out.KeyMetadata.Arn)
 }
 
-// secret creates a secret in Secrets Manager with the given text, and returns its ARN.
+// secret creates a secret in Secrets Manager with the given value, and returns its ARN.
 func (a *admin) secret(t *testing.T, text string) string {
 	t.Helper()
 	out, err := a.secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{

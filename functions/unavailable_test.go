@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// TestOutage checks that POST /refresh responds with the problem try-again while an AWS
+// TestOutage checks that POST /refresh responds with the problem "try-again" while an AWS
 // service is unavailable. The same process must work when the outage has ended.
 func TestOutage(t *testing.T) {
 	t.Parallel()

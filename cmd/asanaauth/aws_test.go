@@ -45,7 +45,7 @@ func TestCommandsOnAWS(t *testing.T) {
 		t.Error("a token was printed")
 	}
 
-	// If the table does not exist, the command fails.
+	// Name a table that does not exist. The command must fail.
 	_, errs := wantOutcome(t, 1, append(environ, "TABLE_NAME=another"), "connections", "list")
 	if !strings.Contains(errs, "the table in TABLE_NAME does not exist in this region") {
 		t.Errorf("missing table: got stderr %s, want ResourceNotFoundException", errs)

@@ -112,7 +112,8 @@ type connection struct {
 	ExpiresAt       *string  `json:"expires_at"`
 }
 
-// user returns the gid of the Asana user as which the connection acts.
+// user returns the gid of the Asana user to whom Asana attributes the connection's
+// requests.
 func (c connection) user() string {
 	if c.AttributedTo == nil {
 		return ""

@@ -21,8 +21,8 @@ const (
 // text returns a JavaScript expression for the text of the element with the given id.
 func text(id string) string { return fmt.Sprintf(`document.getElementById(%q).innerText`, id) }
 
-// decide selects a person on the consent page. It allows or denies access, as decision
-// says.
+// decide selects a person on the consent page, and clicks the button whose value is
+// decision.
 func (c *chromium) decide(person, decision string) {
 	c.t.Helper()
 	c.wait(atConsent)

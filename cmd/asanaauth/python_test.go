@@ -226,9 +226,9 @@ type gateway struct {
 }
 
 // newGateway starts a gateway for the server at the URL to. If every is 5, the gateway
-// rejects one in five different requests. It rejects the first three attempts of such a
-// request. The responses are those for throttling, for an unreachable function, and for a
-// busy function.
+// selects one in five different requests, and rejects the first three attempts of each
+// selected request. Its responses are those of API Gateway for throttling, for an
+// unreachable function, and for a busy function.
 func newGateway(t *testing.T, to string, every int) *gateway {
 	g := &gateway{every: every, seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(mustParse(t, to)) }}}
 	server := httptest.NewServer(g)

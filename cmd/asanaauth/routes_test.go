@@ -53,7 +53,7 @@ func TestEveryDocumentedRoute(t *testing.T) {
 	b := newBrowser(t)
 	paths := slices.Sorted(maps.Keys(documentedRoutes(t, false)))
 	for _, path := range paths {
-		// No route has the method BREW.
+		// The method BREW does not exist, so every route must respond with 405.
 		to := p.publicURL + strings.ReplaceAll(path, "{id}", "con_x")
 		if a := b.mustSend("BREW", to, "", "Authorization: "+bearer("the-key")); a.status != http.StatusMethodNotAllowed {
 			t.Errorf("BREW %s: got %d, want 405: add the path to serviceRoutes in cmd/asanaauth/internal/local/parts.go", path, a.status)

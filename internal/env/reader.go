@@ -114,7 +114,7 @@ func (r *Reader) Duration(name string, def, low, high time.Duration) time.Durati
 	return 0
 }
 
-// atLeast returns a text for the lower limit of a duration.
+// atLeast returns the part of an error that describes the lower limit of a duration.
 func atLeast(low time.Duration) string {
 	switch low {
 	case 0:
@@ -187,6 +187,7 @@ func (r *Reader) words(name string, check func(string) string) []string {
 	return words
 }
 
-// entry returns a text such as "entry 2 ". Errors identify a word by its position in the
-// list, because they must not contain values.
+// entry returns the beginning of an error about a word in a list, such as "entry 2 ".
+// Errors identify a word by its position in the list, because they must not contain
+// values.
 func entry(i int) string { return fmt.Sprintf("entry %d ", i+1) }

@@ -180,7 +180,7 @@ func TestRepeatedHeadersAndCookies(t *testing.T) {
 	if diff := cmp.Diff(want, got.Header); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
-	// "sam local" sends only the Cookie header, without the member cookies.
+	// "sam local" sends only the Cookie header, without the member "cookies".
 	got = capture(t, event(t, "/", func(e map[string]any) { e["headers"] = map[string]any{"Cookie": "x=1; y=2"} }))
 	if want := "x=1; y=2"; got.Header.Get("Cookie") != want {
 		t.Errorf("Cookie = %q, want %q", got.Header.Get("Cookie"), want)

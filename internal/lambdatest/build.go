@@ -3,9 +3,9 @@
 // request to the function, in the form of an API Gateway event. [Handler] serves an HTTP
 // API with several functions.
 //
-// The package has its own code for events and responses. If it used the code of the
-// functions, tests would not find an error in that code. The package does not check AWS
-// signatures.
+// The package has its own code for events and responses. If it used the code with which
+// the functions decode events, tests would not find an error in that code. The package
+// does not check AWS signatures.
 package lambdatest
 
 import (
@@ -19,9 +19,9 @@ import (
 	"testing"
 )
 
-// builds has an entry for each Go package that this process has built. All tests in the
-// process share the executables, because linking one takes a second. The keys are results
-// of buildKey. The values have the type func() (string, error).
+// builds contains an entry for each Go package that this process has built. All tests in
+// the process share the executables, because linking one takes a second. The keys are
+// results of buildKey. The values have the type func() (string, error).
 var builds sync.Map
 
 // Build compiles the main package pkg and returns the path of the executable. It uses the

@@ -23,7 +23,7 @@ const (
 // the function sent to the Runtime API. It contains errorMessage and errorType.
 type Error struct{ Report string }
 
-// Error returns a text that contains the report.
+// Error returns the report, after a short introduction.
 func (e *Error) Error() string { return "the function reported " + e.Report }
 
 // Function is a process that runs a Lambda function. As in Lambda, the process serves one

@@ -74,8 +74,8 @@ func Response(payload []byte, r *http.Request) (*http.Response, error) {
 // also serves /links. Like API Gateway, Handler responds with 404 if the function does
 // not exist, and with 500 if the function fails.
 //
-// A request to the function "connections" gets a 403 if it has no SigV4 Authorization
-// header. Handler does not check the signature.
+// For a request to the function "connections" without a SigV4 Authorization header,
+// Handler responds with 403. Handler does not check the signature.
 func Handler(functions map[string]*Function) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")

@@ -83,8 +83,8 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// complete ends the invocation whose ID is in the path of r. f makes the result from the
-// body of r.
+// complete ends the invocation whose ID is in the path of r. The function f converts the
+// body of r to the result.
 func (a *runtimeAPI) complete(w http.ResponseWriter, r *http.Request, f func([]byte) result) {
 	a.mu.Lock()
 	inv := a.active[r.PathValue("id")]

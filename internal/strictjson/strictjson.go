@@ -1,7 +1,8 @@
 // Package strictjson rejects JSON that two parsers may interpret differently. For
 // example, if an object has two members with the same name, encoding/json uses the last
-// one. It also ignores the case of names, and replaces invalid UTF-8 and lone surrogates
-// with U+FFFD. Another parser may use the first member or leave the bytes unchanged.
+// one. encoding/json also ignores the case of names, and replaces invalid UTF-8 and lone
+// surrogates with U+FFFD. Another parser may use the first member or leave the bytes
+// unchanged.
 //
 // [Check] validates a JSON value. [Object] returns the members of a JSON object. [String]
 // decodes a JSON string. These functions do not limit the size of the data.

@@ -18,7 +18,7 @@ import (
 var linked string
 
 // unknown is the version of a program that was built without a version. The go command
-// also uses this text.
+// uses the same string.
 const unknown = "(devel)"
 
 // Info is the version of a program.

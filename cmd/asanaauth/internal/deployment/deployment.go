@@ -27,9 +27,8 @@ type Deployment struct {
 // Close closes the data folder. For a deployment on AWS, Close does nothing.
 func (d *Deployment) Close() error { return d.close() }
 
-// Advice returns a text that says what an operator must do about an error of
-// d.Connections or d.Rows, or "" if it has no advice. The text contains no part of the
-// error.
+// Advice returns what an operator must do about an error of d.Connections or d.Rows, or
+// "" if there is no advice. The result contains no part of the error.
 func (d *Deployment) Advice(err error) string { return d.advice(err) }
 
 // Where selects a deployment. The zero value selects the deployment on AWS.

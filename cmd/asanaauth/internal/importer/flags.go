@@ -69,9 +69,8 @@ type Command struct {
 }
 
 // ParseCommand parses the arguments that follow "import". If the arguments contain -h or
-// -help, ParseCommand returns the help text. The text of an error is meant for the user.
-// It does not repeat arguments, because a user may type a token as an argument by
-// mistake.
+// -help, ParseCommand returns the help text. Users see the text of an error. The text
+// does not repeat arguments, because a user may type a token as an argument by mistake.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	set := flag.NewFlagSet("import", flag.ContinueOnError)
 	c.where.AddFlag(set)

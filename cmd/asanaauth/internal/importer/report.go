@@ -33,13 +33,14 @@ type entry struct {
 	Detail       string              `json:"detail,omitempty"` // with token-rejected, a sentence
 }
 
-// attribution is the Asana user as which the connection acts.
+// attribution is the Asana user to whom Asana attributes the connection's requests.
 type attribution struct {
 	GID  string `json:"gid"`
 	Name string `json:"name,omitempty"`
 }
 
-// importedEntry returns the report entry for a line with the status imported or already.
+// importedEntry returns the report entry for a line with the status "imported" or
+// "already".
 func importedEntry(number int64, s status, d asanaauth.Details) entry {
 	e := entry{Line: number, Status: s, Connection: d.ID}
 	if d.AttributedTo.GID != "" {

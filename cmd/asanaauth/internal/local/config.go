@@ -80,8 +80,8 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	return c
 }
 
-// readBackendKey sets c.backendKey. The key is the value of the flag, otherwise that of
-// the variable, otherwise a random text.
+// readBackendKey sets c.backendKey. The key is the value of the flag. Without the flag,
+// it is the value of the variable. Without both, it is a random string.
 func (c *config) readBackendKey(r *env.Reader, flagKey string) {
 	key := r.Optional("ASANAAUTH_BACKEND_KEY", "")
 	if key != "" && !validKey(key) {

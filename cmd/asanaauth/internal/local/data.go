@@ -151,8 +151,8 @@ func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (
 	return nil, nil, errors.Join(err, d.rows.Close())
 }
 
-// asanaOf returns a client for the real or the offline Asana, as c says. The client calls
-// the offline Asana in memory, without a listener.
+// asanaOf returns a client for the offline Asana if c.offline is true, and otherwise for
+// the real Asana. The client calls the offline Asana in memory, without a listener.
 func (c *config) asanaOf(d *data) (*asana.Client, error) {
 	var transport http.RoundTripper = asanaTransport()
 	if c.offline {

@@ -66,7 +66,7 @@ Flags:
 `
 
 // ParseFlags parses the arguments that follow "local". If the arguments contain -h or
-// -help, ParseFlags returns the help text. The text of an error is meant for the user.
+// -help, ParseFlags returns the help text. Users see the text of an error.
 func ParseFlags(args []string) (f Flags, help string, err error) {
 	var text strings.Builder
 	set := flag.NewFlagSet("local", flag.ContinueOnError)

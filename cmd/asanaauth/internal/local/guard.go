@@ -79,7 +79,8 @@ func setHeaders(h http.Header) {
 	h.Set("X-Request-Id", rand.Text())
 }
 
-// refuseOrigin responds with the problem forbidden-origin, like the routes for frontends.
+// refuseOrigin responds with the problem "forbidden-origin", like the routes for
+// frontends.
 func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
 	w.Header().Add("Vary", "Origin")
 	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "The Origin header is missing or not allowed. Add the origin of your app to ALLOWED_ORIGINS, without a slash at the end.").ServeHTTP(w, r)

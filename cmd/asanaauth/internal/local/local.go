@@ -29,8 +29,7 @@ import (
 // environment variables, like [os.LookupEnv].
 //
 // Every change is written to disk before the response is sent. Therefore killing the
-// process loses no change that a response has confirmed. The text of an error is meant
-// for the user.
+// process loses no change that a response has confirmed. Users see the text of an error.
 func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(stderr, nil)))
 	l, err := openListeners(f, !env.NewReader(lookup).Set("ASANA_CLIENT_ID"))

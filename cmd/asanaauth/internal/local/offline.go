@@ -18,9 +18,9 @@ const (
 	offlineClientSecret = "offline-local-app"
 )
 
-// newOffline returns an offline Asana that stores its state in file. Its only app has the
-// redirect URI and the scopes in c. newOffline also sets c.baseURL to origin, and the
-// client ID and the secret in c to those of the app.
+// newOffline returns an offline Asana that stores its state in file. The only app at this
+// Asana has the redirect URI and the scopes in c. newOffline also sets c.baseURL to
+// origin, and it stores the app's client ID and client secret in c.
 func newOffline(c *config, file, origin string) (*asanatest.Asana, error) {
 	c.clientID, c.secrets, c.baseURL = offlineClientID, []secret.String{secret.New(offlineClientSecret)}, origin
 	offline, err := asanatest.New(asanatest.Options{

@@ -52,7 +52,7 @@ func newPageData(c config, folder string) pageData {
 }
 
 // showPage handles GET /. If PUBLIC_URL is not set, showPage redirects requests for other
-// hosts to its default value, because cookies and origins depend on the host. If
+// hosts to the default of PUBLIC_URL, because cookies and origins depend on the host. If
 // PUBLIC_URL is set, showPage does not redirect. PUBLIC_URL may be a tunnel that changes
 // the host of each request, so a redirect could loop.
 func (o *ownRoutes) showPage(w http.ResponseWriter, r *http.Request) {

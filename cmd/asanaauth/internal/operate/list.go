@@ -20,7 +20,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// readers is the maximum number of connections that are read concurrently.
+// readers is the maximum number of connections that list reads concurrently.
 const readers = 8
 
 // list scans the whole table and prints one line for each matching connection. If a

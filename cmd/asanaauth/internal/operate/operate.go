@@ -60,8 +60,7 @@ type Command struct {
 }
 
 // ParseCommand parses the arguments that follow "connections". If the arguments contain
-// -h or -help, ParseCommand returns the help text. The text of an error is meant for the
-// user.
+// -h or -help, ParseCommand returns the help text. Users see the text of an error.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	if len(args) == 0 {
 		return c, "", errors.New("missing command: use list, show ID or disconnect ID")
@@ -113,7 +112,7 @@ func (c *Command) setOwner(v string) error {
 }
 
 // Run executes the command. lookup returns environment variables, like [os.LookupEnv].
-// Run prints results to stdout and logs to stderr. The text of an error is meant for the user.
+// Run prints results to stdout and logs to stderr. Users see the text of an error.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, false)
@@ -143,8 +142,8 @@ func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.W
 }
 
 // disconnect revokes a connection's tokens at Asana and erases them. If the connection's
-// status remains revoking, disconnect returns an error, because the operator must run the
-// command again.
+// status remains "revoking", disconnect returns an error, because the operator must run
+// the command again.
 func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdout io.Writer) error {
 	conn, err := d.Connections.Open(ctx, connection.Ref{ID: c.id})
 	if err != nil {
