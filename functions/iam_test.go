@@ -203,7 +203,7 @@ func configOf(g proxies) aws.Config {
 // endpoints maps service IDs of the SDK to endpoint URLs.
 type endpoints map[string]string
 
-// GetServiceBaseEndpoint returns the endpoint for a service. SDK clients call it.
+// SDK clients call GetServiceBaseEndpoint to get the endpoint of a service.
 func (e endpoints) GetServiceBaseEndpoint(_ context.Context, id string) (string, bool, error) {
 	u, ok := e[id]
 	return u, ok, nil

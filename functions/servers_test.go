@@ -21,8 +21,8 @@ import (
 )
 
 // endpoint returns the server URL in the environment variable name. If the variable is
-// not set, it skips the test. The message contains start, which is a command that starts
-// the server. If the host is not a loopback address, it fails the test.
+// not set, endpoint skips the test. The skip message contains start, which is a command
+// that starts the server. If the host is not a loopback address, endpoint fails the test.
 func endpoint(t *testing.T, name, start string) string {
 	t.Helper()
 	if testing.Short() {

@@ -77,9 +77,9 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// TestTerminateDuringRefresh sends SIGTERM during a refresh, while an idle connection is
-// open. The refresh request must get its response. The process must not wait for the idle
-// connection.
+// TestTerminateDuringRefresh sends SIGTERM during a refresh, while an idle TCP connection
+// is open. The refresh request must get its response. The process must not wait for the
+// idle TCP connection.
 func TestTerminateDuringRefresh(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

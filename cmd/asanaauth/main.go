@@ -64,8 +64,8 @@ func main() {
 	// After the first signal, restore the default behavior, so that a second signal ends
 	// the process immediately.
 	context.AfterFunc(ctx, stop)
-	// SIGPIPE must not end the process during a refresh if the reader of stdout has
-	// exited, as in "import FILE | head". If SIGPIPE is ignored, the write returns an
+	// SIGPIPE must not end the process during a refresh if the process that reads stdout
+	// has exited, as in "import FILE | head". If SIGPIPE is ignored, the write returns an
 	// error instead.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

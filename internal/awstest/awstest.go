@@ -1,7 +1,7 @@
 // Package awstest creates AWS resources for tests: a table, a KMS key and a client
 // secret, like those in template.yaml. It creates them on local servers that stand in for
-// DynamoDB, KMS and Secrets Manager. The environment contains the servers' URLs. Without
-// these variables, [New] skips the test.
+// DynamoDB, KMS and Secrets Manager. Environment variables contain the servers' URLs.
+// Without these variables, [New] skips the test.
 package awstest
 
 import (

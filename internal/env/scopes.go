@@ -10,9 +10,9 @@ import (
 //
 // An Asana app has either full permissions or resource scopes. The scope "default"
 // requests full permissions. A resource scope is, for example, "tasks:read". A list that
-// contains both is an error. Asana does not document whether "default" can be combined
-// with openid, email or profile, so such a list causes a warning. Source:
-// https://developers.asana.com/docs/oauth-scopes
+// contains "default" and a resource scope is an error. Asana does not document whether
+// "default" can be combined with openid, email or profile, so such a list causes a
+// warning. Source: https://developers.asana.com/docs/oauth-scopes
 func (r *Reader) Scopes(name string) []string {
 	scopes := r.words(name, scopeFault)
 	if !slices.Contains(scopes, "default") {

@@ -8,7 +8,7 @@ import (
 
 // Origin returns a required origin. The value must have the form that browsers send (RFC
 // 6454 section 6.2): a scheme, a host in lower case, and a port unless it is the scheme's
-// default port. The scheme must be https. For a loopback host, it may be http.
+// default port. The scheme must be https, or http for a loopback host.
 func (r *Reader) Origin(name string) string {
 	return r.checked(name, r.String(name), weburl.OriginFault)
 }
@@ -20,7 +20,7 @@ func (r *Reader) Origins(name string) []string { return r.words(name, weburl.Ori
 // BaseURL returns a URL to which paths can be appended. If the variable is missing, it
 // returns def. If def is empty, the variable is required. The URL may have a path, but it
 // must not end with a slash. It must not have a query, a fragment or user information.
-// The scheme must be https. For a loopback host, it may be http.
+// The scheme must be https, or http for a loopback host.
 func (r *Reader) BaseURL(name, def string) string {
 	if def == "" {
 		return r.checked(name, r.String(name), weburl.BaseFault)
@@ -30,9 +30,9 @@ func (r *Reader) BaseURL(name, def string) string {
 
 // ReturnURLs returns a required list of absolute URLs to which people may be redirected
 // after sign-in. ReturnURLs does not change the URLs, because they are later compared
-// byte for byte. The scheme must be https. For a loopback host, it may be http. A URL
-// must not have user information. It must not have the query parameters asana,
-// asana_error, connect_code and app_state, because the redirect adds them.
+// byte for byte. The scheme must be https, or http for a loopback host. A URL must not
+// have user information. It must not have the query parameters "asana", "asana_error",
+// "connect_code" and "app_state", because the redirect adds them.
 func (r *Reader) ReturnURLs(name string) []string { return r.words(name, returnFault) }
 
 func returnFault(v string) string {

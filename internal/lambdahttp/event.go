@@ -30,8 +30,8 @@ var (
 )
 
 // event contains the members of an event in payload format 2.0 that this package uses.
-// aws-lambda-go has a type with all members. Decoding into that type would fail if an
-// unused member is malformed.
+// aws-lambda-go has a type with all members. If an unused member were malformed, decoding
+// into that type would fail.
 type event struct {
 	Version         string            `json:"version"`
 	RawPath         string            `json:"rawPath"`

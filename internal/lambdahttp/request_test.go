@@ -114,8 +114,8 @@ func TestRequestOfRealEvents(t *testing.T) {
 	}
 }
 
-// paths lists paths and stages of events. For each, path and escaped are the URL.Path and
-// the URL.EscapedPath that a handler must receive.
+// paths lists paths and stages of events. In each entry, path is the URL.Path that a
+// handler must receive, and escaped is the result of URL.EscapedPath.
 var paths = []struct{ raw, stage, path, escaped string }{
 	{"/connections/con_1", "$default", "/connections/con_1", "/connections/con_1"},
 	{"/a%2Fb", "$default", "/a/b", "/a%2Fb"},

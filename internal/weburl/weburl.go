@@ -21,10 +21,10 @@ func IsLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Zone() == "" && ip.IsLoopback()
 }
 
-// ParseSecure parses an absolute URL. The scheme must be https. For a loopback host, it
-// may be http. ParseSecure returns false if the scheme is not allowed, if the URL has
-// user information, or if it is malformed. Unlike [Fault], ParseSecure accepts characters
-// that browsers and Go interpret differently.
+// ParseSecure parses an absolute URL. The scheme must be https, or http for a loopback
+// host. ParseSecure returns false if the scheme is not allowed, if the URL has user
+// information, or if it is malformed. Unlike [Fault], ParseSecure accepts characters that
+// browsers and Go interpret differently.
 func ParseSecure(raw string) (*url.URL, bool) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || !isSecure(u) {
@@ -80,9 +80,9 @@ const notURL = "is not an absolute URL"
 // result is a sentence without its subject, such as "has user information". It does not
 // contain raw.
 //
-// The scheme must be https. For a loopback host, it may be http. The URL must not have
-// user information. It must contain only characters that RFC 3986 allows, because
-// browsers and Go interpret other characters, such as the backslash, differently.
+// The scheme must be https, or http for a loopback host. The URL must not have user
+// information. It must contain only characters that RFC 3986 allows, because browsers and
+// Go interpret other characters, such as the backslash, differently.
 func Fault(raw string) string {
 	for _, c := range []byte(raw) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {

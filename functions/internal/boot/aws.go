@@ -130,9 +130,8 @@ func isTrue(r *env.Reader, name string) bool {
 	return r.OneOf(name, "false", "true", "false") == "true"
 }
 
-// endpoint reads the URL of an AWS endpoint. It allows http URLs, also for hosts other
-// than loopback. With "sam local", the function runs in a container, so a local endpoint
-// is on another host.
+// endpoint reads the URL of an AWS endpoint. The scheme may be http for any host. With
+// "sam local", the function runs in a container, so a local endpoint is on another host.
 func endpoint(r *env.Reader, name string) string {
 	v := r.Optional(name, "")
 	if v == "" {

@@ -2,8 +2,8 @@
 // [NewHandler]. The NewHandler uses the other functions of this package. [AWS] reads the
 // configuration of the AWS clients. [AsanaTransport] returns the HTTP transport for
 // Asana. [Settle] reports configuration errors. [Warm] prepares the process for its first
-// request. [DropStaleConns] closes connections that may have broken while Lambda froze
-// the process.
+// request. [DropStaleConns] closes network connections that may have broken while Lambda
+// froze the process.
 //
 // Package boot does not import the client of any AWS service, so each function links only
 // the clients that its own main uses. Nor does it import package asanaauth or the

@@ -46,8 +46,8 @@ func awsClient(roots *x509.CertPool) *http.Client {
 // each request.
 func AsanaTransport() *http.Transport { return transport(asanaDial) }
 
-// transport returns an HTTP/1.1 transport. Connecting may take as long as dial, and so
-// may the TLS handshake.
+// transport returns an HTTP/1.1 transport. dial is the time limit for connecting, and
+// also for the TLS handshake.
 func transport(dial time.Duration) *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
@@ -95,7 +95,7 @@ func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(&again)
 }
 
-// CloseIdleConnections closes the idle connections of the transport.
+// CloseIdleConnections closes the idle network connections of the transport.
 // [http.Client.CloseIdleConnections] calls it.
 func (t replaying) CloseIdleConnections() { t.next.CloseIdleConnections() }
 

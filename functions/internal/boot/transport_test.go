@@ -20,9 +20,9 @@ func pemOf(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// closingServer starts a server that responds to the first request on each connection.
-// When a second request arrives on a connection, the server closes the connection. A
-// client sees the same behavior after Lambda has frozen its process.
+// closingServer starts a server that responds to the first request on each network
+// connection. When a second request arrives on a network connection, the server closes
+// it. A client sees the same behavior after Lambda has frozen its process.
 func closingServer(t *testing.T) *httptest.Server {
 	var last atomic.Value
 	last.Store("")

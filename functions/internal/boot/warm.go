@@ -17,12 +17,12 @@ var errWarmPanic = errors.New("warm-up panicked")
 // Warm prepares a process for its first request. It calls the functions concurrently, and
 // loads the system's TLS roots at the same time. Warm returns when all functions have
 // returned, or after two seconds. Each function should make a call to a service, for
-// example read the keyring, to open a connection and fill a cache. A function must return
-// when its context is done.
+// example read the keyring, to open a network connection and fill a cache. A function
+// must return when its context is done.
 //
 // Call Warm during init, because Lambda does not throttle the CPU during init. Warm logs
 // errors and does not return them, because a function must start even if a service is
-// unavailable. The first request then opens the connection itself.
+// unavailable. The first request then opens the network connection itself.
 func Warm(ctx context.Context, log *slog.Logger, functions ...func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, warmTime)
 	defer cancel()

@@ -33,7 +33,8 @@ func HTTP(r *env.Reader, log *slog.Logger) httpapi.Config {
 }
 
 // Backend is like [HTTP], for the function that serves backends. The identity of a caller
-// is the ARN that API Gateway's IAM authorizer has verified. Headers cannot change it.
+// is the ARN that API Gateway's IAM authorizer has verified. Headers of the request
+// cannot change the identity.
 func Backend(r *env.Reader, log *slog.Logger) httpapi.Config {
 	c := HTTP(r, log)
 	c.Identity = func(r *http.Request) (string, bool) {
@@ -94,8 +95,8 @@ func ResponseType(r *env.Reader) string {
 	return r.OneOf("ASANA_RESPONSE_TYPE", "code", "code", "code id_token")
 }
 
-// Dial returns a function for boot.Warm that opens a connection to Asana by sending a
-// HEAD request. The request contains no credentials. The response is ignored.
+// Dial returns a function for boot.Warm that opens a network connection to Asana by
+// sending a HEAD request. The request contains no credentials. The response is ignored.
 func Dial(transport http.RoundTripper, c *asana.Client) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.Issuers()[0]+"/", nil)

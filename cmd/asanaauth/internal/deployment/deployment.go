@@ -50,9 +50,8 @@ func (w *Where) AddFlag(set *flag.FlagSet) {
 }
 
 // Open opens the selected deployment. lookup returns environment variables, like
-// [os.LookupEnv]. create decides what Open does if the data folder does not exist: it
-// creates the folder, or it returns an error. Errors do not contain values of environment
-// variables.
+// [os.LookupEnv]. If the data folder does not exist, Open creates it if create is true,
+// and otherwise returns an error. Errors do not contain values of environment variables.
 func (w Where) Open(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger, create bool) (*Deployment, error) {
 	if w.folder == "" {
 		return onAWS(ctx, lookup, log)

@@ -12,7 +12,7 @@ import (
 
 // A line that fails temporarily is retried. The delay before each retry is twice the
 // previous delay. All delays together take about a minute. If Asana sends Retry-After,
-// they may take longer.
+// the delays may be longer.
 const (
 	maxTries     = 5
 	firstBackoff = 2 * time.Second

@@ -12,7 +12,7 @@ import (
 const backendCaller = "local"
 
 // backendIdentity returns a function that authenticates requests with the backend key. On
-// AWS, API Gateway's IAM authorizer does this.
+// AWS, API Gateway's IAM authorizer authenticates these requests.
 func backendIdentity(key secret.String) func(*http.Request) (caller string, ok bool) {
 	return func(r *http.Request) (string, bool) {
 		sent := keyOf(r.Header)

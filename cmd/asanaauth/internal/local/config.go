@@ -80,8 +80,8 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	return c
 }
 
-// readBackendKey sets c.backendKey. The key is the value of the flag. Without the flag,
-// it is the value of the variable. Without both, it is a random string.
+// readBackendKey sets c.backendKey. The key is the value of the flag -backend-key,
+// otherwise that of the variable ASANAAUTH_BACKEND_KEY, otherwise a random string.
 func (c *config) readBackendKey(r *env.Reader, flagKey string) {
 	key := r.Optional("ASANAAUTH_BACKEND_KEY", "")
 	if key != "" && !validKey(key) {

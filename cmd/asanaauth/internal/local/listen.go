@@ -52,8 +52,8 @@ type place struct {
 	ip      netip.Addr
 }
 
-// host returns the host part of the address for net.Listen. For all addresses, it returns
-// "", because listening on "::" fails on machines without IPv6.
+// host returns the host part of the address for net.Listen. For the unspecified address,
+// it returns "", because listening on "::" fails on machines without IPv6.
 func (p place) host() string {
 	if p.ip == netip.IPv6Unspecified() {
 		return ""

@@ -2,9 +2,9 @@
 // process.
 //
 // The command uses the same HTTP handlers as the Lambda functions. It stores rows in a
-// file instead of DynamoDB. It encrypts them with a local key instead of KMS. Unless the
-// real Asana is configured, the command also serves an offline Asana, on another origin.
-// The command is for one developer on one machine. It is not for production.
+// file instead of DynamoDB, and encrypts the rows with a local key instead of KMS. Unless
+// the real Asana is configured, the command also serves an offline Asana, on another
+// origin. The command is for one developer on one machine. It is not for production.
 //
 // To follow a request, read listen.go, then guard.go, which checks Host and Origin, and
 // then parts.go, which contains the mux. The command also serves a web page, which

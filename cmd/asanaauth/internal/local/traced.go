@@ -40,7 +40,7 @@ func namesOf(lists ...url.Values) []string {
 }
 
 // traceRequests returns a handler that calls next and records each request for which
-// wanted returns true. The argument to becomes the field To of each recorded step.
+// wanted returns true. The argument "to" becomes the field To of each recorded step.
 func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !wanted(r) {

@@ -13,7 +13,7 @@ import (
 
 // New returns a source of client secrets. Their values are in one secret in Secrets
 // Manager, whose ARN is the value of ASANA_CLIENT_SECRET_ARN. New does not fetch the
-// values. They are fetched when they are first used.
+// values. The first use of the source fetches them.
 func New(r *env.Reader, cfg aws.Config) *clientsecret.Secrets {
 	arn := r.ARN("ASANA_CLIENT_SECRET_ARN", "secretsmanager")
 	source, err := secretsmanager.New(secretsmanager.Config{Client: awssm.NewFromConfig(cfg), ARN: arn})
