@@ -28,7 +28,7 @@ type Deployment struct {
 func (d *Deployment) Close() error { return d.close() }
 
 // Advice returns what an operator must do about an error of d.Connections or d.Rows, or
-// "" if there is no advice. The result contains no part of the error.
+// "" if no advice exists. The result contains no part of the error.
 func (d *Deployment) Advice(err error) string { return d.advice(err) }
 
 // Where selects a deployment. The zero value selects the deployment on AWS.
