@@ -25,7 +25,7 @@ func Put(row Row, replaces int64, writer string) Change {
 // stored row is replaces, or if the row is missing.
 func Delete(key Key, replaces int64) Change { return Change{Key: key, Replaces: replaces} }
 
-// Keys returns the keys of the changes in the same order.
+// Keys returns the keys of the changes, in the order of the changes.
 func Keys(changes []Change) []Key {
 	keys := make([]Key, len(changes))
 	for i, c := range changes {
@@ -37,8 +37,8 @@ func Keys(changes []Change) []Key {
 // Conflict is the error that [Store.Write] returns if the condition of a change failed.
 // [Put] and [Delete] describe the conditions.
 type Conflict struct {
-	// Rows contains the stored row for each change whose condition failed. It has no
-	// entry for a missing row.
+	// Rows contains the stored row for each change whose condition failed. A missing row
+	// has no entry.
 	Rows Rows
 }
 
@@ -92,8 +92,8 @@ func (c Change) allowed(stored Row) bool {
 	return stored.head().Rev == c.Replaces
 }
 
-// wrote reports whether the stored row has the revision and the writer ID in h. It
-// returns false if the writer ID is empty.
+// An empty writer ID matches no write, because rows without a writer ID can come from
+// different writes.
 func (h *Head) wrote(stored Row) bool { return h.Writer != "" && *stored.head() == *h }
 
 // Validate returns an [ErrFormat] if a change is malformed. A change is malformed if its
@@ -117,11 +117,12 @@ func Validate(changes ...Change) error {
 	return nil
 }
 
-// WrittenBy reports whether writer is the ID of the row's last write. It returns false if
-// writer is empty.
+// WrittenBy reports whether writer is the ID of the row's last write. For an empty
+// writer, WrittenBy returns false.
 func WrittenBy(row Row, writer string) bool { return writer != "" && row.head().Writer == writer }
 
-// RevOf returns the Rev of row, or [Absent] if row is nil. Pass the result to [Put].
+// RevOf returns the Rev of row, or [Absent] if row is nil. The result is the argument
+// replaces of [Put].
 func RevOf(row Row) int64 {
 	if row == nil {
 		return Absent

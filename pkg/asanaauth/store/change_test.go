@@ -9,8 +9,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pointer returns a user pointer with the given revision and writer. ring returns a
-// keyring with the given revision and writer.
 func pointer(rev int64, writer string) store.Row {
 	id := store.ConnectionID(store.HashOf("owner"), "1", "oauth")
 	return &store.UserPointer{Head: store.Head{Rev: rev, Writer: writer}, User: store.HashOf("user"), Connection: id}
@@ -84,9 +82,8 @@ func TestJudge(t *testing.T) {
 		if diff := cmp.Diff(test.conflict, conflict.Rows); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
-		// A database with conditional writes returns only the rows whose condition
-		// failed. The test passes only these rows to Refused, which must still return a
-		// conflict.
+		// Pass only the rows whose condition failed to Refused, because a database with
+		// conditional writes returns only these rows.
 		if again, _ := errors.AsType[*store.Conflict](store.Refused(test.changes, test.conflict)); again == nil {
 			t.Errorf("%s: Refused returned no conflict", test.name)
 		}

@@ -11,13 +11,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Item is the form in which a database stores a row. It maps attribute names to values of
-// type string, int64, bool or []byte. If an attribute is missing, the corresponding field
-// has the zero value.
+// Item is the form in which a database stores a row: a map from attribute names to values
+// of type string, int64, bool or []byte. If an attribute is missing, the corresponding
+// field has the zero value.
 //
-// Every item contains the strings "pk" and "sk" and the numbers "format" and "rev". It
-// contains the string "writer" unless [Head.Writer] is empty. Times are in milliseconds
-// since 1970. Only "ttl" is in seconds, because DynamoDB's Time to Live requires seconds.
+// Every item contains the strings "pk" and "sk" and the numbers "format" and "rev". An
+// item also contains the string "writer" unless [Head.Writer] is empty. Times are in
+// milliseconds since 1970. Only "ttl" is in seconds, because DynamoDB's Time to Live
+// requires seconds.
 type Item map[string]any
 
 // Encode returns the item for a row. The item shares no memory with the row.
@@ -63,8 +64,7 @@ func Decode(item Item) (Row, error) {
 	return row, nil
 }
 
-// emptyRow returns an empty row of the kind that the key indicates. It returns nil if the
-// kind is unknown.
+// emptyRow returns nil if the prefix of pk is unknown.
 func emptyRow(pk, sk string) Row {
 	prefix, _, ok := strings.Cut(pk, "#")
 	switch {
@@ -100,8 +100,7 @@ type codec struct {
 	err     error
 }
 
-// attribute copies one field. If present is false, it does not write the attribute to the
-// item.
+// attribute copies one field. If present is false, attribute does not write to the item.
 func attribute[T any](c *codec, name string, value *T, present bool) {
 	if c.writing {
 		if present {
@@ -125,8 +124,7 @@ func (c *codec) text(name string, v *string)  { attribute(c, name, v, *v != "") 
 func (c *codec) number(name string, v *int64) { attribute(c, name, v, *v != 0) }
 func (c *codec) flag(name string, v *bool)    { attribute(c, name, v, *v) }
 
-// bytes copies a field of type []byte. It clones the slice, because a row and its item
-// must not share memory.
+// bytes clones the slice, because a row and its item must not share memory.
 func (c *codec) bytes(name string, v *[]byte) {
 	b := bytes.Clone(*v)
 	attribute(c, name, &b, len(b) > 0)
@@ -177,8 +175,8 @@ func (c *codec) duration(name string, v *time.Duration) {
 	*v = time.Duration(ms) * time.Millisecond
 }
 
-// ttl sets the time after which DynamoDB may delete the row. Decode ignores this
-// attribute, because callers check the expiry in the row's other fields.
+// ttl sets the time after which DynamoDB may delete the row. Decode ignores the attribute
+// "ttl", because callers check the expiry in the row's other fields.
 func (c *codec) ttl(v time.Time) {
 	if c.writing && !v.IsZero() {
 		c.item["ttl"] = v.Unix() + 1

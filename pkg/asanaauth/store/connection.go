@@ -7,9 +7,9 @@ import (
 )
 
 // Hot holds the part of a connection that a refresh changes: tokens, status and lease.
-// The row format is 1. With tokens of the current length, the row is smaller than 1 KB,
-// so each write costs one write unit in DynamoDB. A refresh writes the row twice: to take
-// the lease, and to store the result.
+// With tokens of the current length, the row is smaller than 1 KB, so each write costs
+// one write unit in DynamoDB. A refresh writes the row twice: to take the lease, and to
+// store the result.
 type Hot struct {
 	Head
 	Connection string // connection ID
@@ -19,7 +19,7 @@ type Hot struct {
 	ClientID   string // client ID of the app that the grant was issued to
 	Epoch      string // 64 random bits, chosen at the first consent and at each disconnect
 	Generation int64  // number of consents
-	Grant      int64  // counter that increases whenever new tokens are stored
+	Grant      int64  // counter; storing new tokens, a consent and a disconnect each add 1
 	Status     string // an asanaauth.Status
 	Reason     string // why Status is broken, such as asanaauth.ReasonInvalidGrant
 
@@ -71,16 +71,15 @@ func (r *Hot) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// Cold holds the part of a connection that a consent or an import changes. The row format
-// is 1.
+// Cold holds the part of a connection that a consent or an import changes.
 type Cold struct {
 	Head
 	Connection     string // connection ID
 	Generation     int64  // number of consents; equals Generation of the hot row
 	ScopeRequested string // separated by spaces
-	ScopeGranted   string // separated by spaces; empty if Asana did not report it
+	ScopeGranted   string // separated by spaces; empty if Asana did not report the scopes
 	ReaderOf       string // gids of the workspaces that the service account reads, separated by spaces
-	Imported       Hash   // hash of the imported credential, to recognize a repeated import; zero after a consent
+	Imported       Hash   // hash of the imported credential, which identifies a repeated import; zero after a consent
 	Created        time.Time
 	Updated        time.Time
 

@@ -19,18 +19,18 @@ const (
 	longestSK = 1024
 )
 
-// cursorSeparator separates the partition key from the sort key in a cursor. Keys never
-// contain this byte.
+// Keys never contain the byte of cursorSeparator.
 const cursorSeparator = "\x00"
 
-// After returns a cursor for the rows that follow key. A row with this key need not
-// exist.
+// After returns a cursor for the rows that follow key. The store need not contain a row
+// with this key.
 func After(key Key) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(key.PK + cursorSeparator + key.SK))
 }
 
-// ParseCursor returns the key from which [After] made the cursor. For an empty cursor, it
-// returns the zero Key. If the cursor is malformed, it returns [ErrCursor].
+// ParseCursor returns the key from which [After] made the cursor. For an empty cursor,
+// ParseCursor returns the zero Key. For a malformed cursor, ParseCursor returns
+// [ErrCursor].
 func ParseCursor(cursor string) (Key, error) {
 	if cursor == "" {
 		return Key{}, nil
@@ -50,9 +50,9 @@ func ParseCursor(cursor string) (Key, error) {
 }
 
 // ParseListCursor is like [ParseCursor], but for a list of the rows in the partition pk.
-// For an empty cursor, it returns a key with the partition key pk and an empty sort key,
-// which sorts before every row. For a cursor from another partition, it returns
-// [ErrCursor], because a client must not read other partitions.
+// For an empty cursor, ParseListCursor returns a key with the partition key pk and an
+// empty sort key, which sorts before every row. For a cursor from another partition,
+// ParseListCursor returns [ErrCursor], because a client must not read other partitions.
 func ParseListCursor(pk, cursor string) (Key, error) {
 	key, err := ParseCursor(cursor)
 	switch {

@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// parsePage parses ROWS.md. For each kind and format, it returns a map from attribute
-// names to types. The type of a sealed attribute ends with " sealed".
+// parsePage parses ROWS.md. The result maps a kind and format, such as "hot-1", to the
+// types of the attributes by name. The type of a sealed attribute ends with " sealed".
 func parsePage(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	page, err := os.ReadFile("ROWS.md")
@@ -59,8 +59,8 @@ func TestRowsAreDocumented(t *testing.T) {
 	}
 }
 
-// sealedAttributes returns the names of a row's sealed attributes. It clears one sealed
-// field at a time, and finds the attribute that is then missing from the encoded item.
+// sealedAttributes clears one sealed field at a time, and finds the attribute that is
+// then missing from the encoded item.
 func sealedAttributes(row store.Row) map[string]bool {
 	all := store.Encode(row)
 	sealed := map[string]bool{}

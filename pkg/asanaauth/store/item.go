@@ -37,7 +37,7 @@ func (i Item) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON decodes DynamoDB JSON. Its errors do not contain attribute values.
+// UnmarshalJSON decodes DynamoDB JSON. An error does not contain attribute values.
 func (i *Item) UnmarshalJSON(data []byte) error {
 	var in map[string]attributeValue
 	if err := json.Unmarshal(data, &in); err != nil {
@@ -65,12 +65,12 @@ func (i *Item) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// EncodeJSON returns the item for a row as DynamoDB JSON. It is for databases whose
-// values are bytes, such as bbolt.
+// EncodeJSON returns the item for a row as DynamoDB JSON. Use EncodeJSON for databases
+// whose values are bytes, such as bbolt.
 func EncodeJSON(row Row) ([]byte, error) { return json.Marshal(Encode(row)) }
 
-// DecodeJSON decodes a row that [EncodeJSON] encoded. It returns the same errors as
-// [Decode]. It also returns an [ErrFormat] if data is not DynamoDB JSON.
+// DecodeJSON decodes a row that [EncodeJSON] encoded. DecodeJSON returns the errors of
+// [Decode], and also returns an [ErrFormat] if data is not DynamoDB JSON.
 func DecodeJSON(data []byte) (Row, error) {
 	var item Item
 	if err := json.Unmarshal(data, &item); err != nil {

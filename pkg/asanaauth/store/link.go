@@ -8,8 +8,7 @@ import (
 
 // Link stores a link that a backend created for one of its owners. A person can open the
 // link to connect an Asana account. After the person has authorized the app, the row
-// holds the person's sealed tokens until the backend redeems the connect code. The row
-// format is 1.
+// holds the person's sealed tokens until the backend redeems the connect code.
 type Link struct {
 	Head
 	Token     Hash      // hash of the link's token; the row's key
@@ -51,7 +50,7 @@ func (r *Link) fields(c *codec) {
 }
 
 // SessionCode stores the hash of a code that a backend can redeem once to find out who is
-// signed in to a session. The row format is 1.
+// signed in to a session.
 type SessionCode struct {
 	Head
 	Code       Hash   // hash of the whole code; the row's key
@@ -82,7 +81,7 @@ func (r *SessionCode) fields(c *codec) {
 }
 
 // Reader stores which service account reads the memberships of a workspace. A workspace
-// has at most one reader. The row format is 1.
+// has at most one reader.
 type Reader struct {
 	Head
 	Workspace  Hash   // hash of the workspace's gid; the row's key

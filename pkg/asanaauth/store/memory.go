@@ -89,12 +89,12 @@ func (m *Memory) Scan(ctx context.Context, after string) ([]Row, string, error) 
 	return m.page(ctx, last, func(Key) bool { return true })
 }
 
-// memoryPage is the maximum number of rows in a page. It is small so that tests fail if
+// memoryPage is the maximum number of rows in a page. A small page makes tests fail if
 // code reads only the first page.
 const memoryPage = 100
 
-// page returns one page of the rows whose keys are greater than last and for which want
-// returns true.
+// page returns one page of the rows that want accepts and whose keys are greater than
+// last.
 func (m *Memory) page(ctx context.Context, last Key, want func(Key) bool) ([]Row, string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err

@@ -8,7 +8,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// TestMemoryPages checks that Memory returns 101 rows in two pages.
 func TestMemoryPages(t *testing.T) {
 	m := &store.Memory{}
 	for n := range 101 {
@@ -28,8 +27,8 @@ func TestMemory(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return &store.Memory{} })
 }
 
-// TestMemorySharesNoBytes checks that a stored row does not change if a caller modifies
-// the bytes of a row that it wrote or read.
+// TestMemorySharesNoBytes modifies the bytes of rows that were passed to Write or
+// returned by Read. The stored row must not change.
 func TestMemorySharesNoBytes(t *testing.T) {
 	m := &store.Memory{}
 	written := &store.Keyring{Wrapped: []byte("wrapped")}

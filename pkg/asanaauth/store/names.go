@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Hash is a SHA-256 hash.
+// Hash is a SHA-256 hash. Rows contain hashes of cookies, links and codes instead of the
+// values.
 type Hash [sha256.Size]byte
 
 // IsZero reports whether h is the zero value, which means "no hash".
@@ -28,12 +29,12 @@ func ParseHash(text string) (Hash, error) {
 	return Hash(b), nil
 }
 
-// HashText returns the hash of the bytes of text.
+// HashText returns the SHA-256 hash of text.
 func HashText(text string) Hash { return sha256.Sum256([]byte(text)) }
 
-// HashOf returns the hash of a list of strings. In the hashed data, the length of each
-// string (eight bytes, big-endian) precedes the string. Therefore the hashed data of two
-// different lists is never the same.
+// HashOf returns the hash of a list of strings. HashOf hashes the length of each string
+// (eight bytes, big-endian) before the string. Otherwise the lists "ab", "c" and "a",
+// "bc" would have the same hash.
 func HashOf(parts ...string) Hash {
 	d := sha256.New()
 	for _, part := range parts {
@@ -47,16 +48,15 @@ func HashOf(parts ...string) Hash {
 
 const (
 	connectionPrefix = "con_"
-	// partChars is the length of each half of a connection ID. 16 characters in base32
+	// partChars is the length of each half of a connection ID. In base32, 16 characters
 	// encode 80 bits.
 	partChars  = 16
 	hotSuffix  = "#hot"
 	coldSuffix = "#cold"
 )
 
-// nameEncoding is lower-case base32 without padding. IDs in this encoding need no
-// escaping in URLs and file names. A double click selects a whole ID, because the ID
-// contains only letters, digits and an underscore.
+// nameEncoding is lower-case base32 without padding. Connection IDs therefore need no
+// escaping in URLs and file names, and a double click selects a whole ID.
 var nameEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // ConnectionID returns the ID of a connection. The ID consists of "con_", 16 characters

@@ -10,8 +10,8 @@ import (
 func TestConnectionID(t *testing.T) {
 	owner := store.HashOf("customer 1")
 	id := store.ConnectionID(owner, "1200000000000001", "oauth")
-	// This value must never change, because tables, cookies and backends' databases
-	// contain connection IDs.
+	// The ID must never change, because tables, cookies and backends' databases contain
+	// connection IDs.
 	if want := "con_4ltda6sdiwqdut4zmfewmc2li7ayhxik"; id != want {
 		t.Errorf("got connection ID %s, want %s", id, want)
 	}
@@ -121,8 +121,6 @@ func TestParseHash(t *testing.T) {
 	}
 }
 
-// TestOwnerPartition checks that OwnerPartition returns the partition key of the owner's
-// hot and cold rows.
 func TestOwnerPartition(t *testing.T) {
 	owner := store.HashText("owner")
 	id := store.ConnectionID(owner, "1200000000000001", "oauth")

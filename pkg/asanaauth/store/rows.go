@@ -13,7 +13,6 @@ import (
 // codes and w# for readers.
 
 // Attempt stores one authorization request from the redirect to Asana until the callback.
-// The row format is 1.
 type Attempt struct {
 	Head
 	State       Hash   // hash of the state parameter; the row's key
@@ -49,8 +48,7 @@ func (r *Attempt) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// Session stores a browser session, which gives access to one connection. The row format
-// is 1.
+// Session stores a browser session, which gives access to one connection.
 type Session struct {
 	Head
 	Cookie     Hash   // hash of the whole cookie value; the row's key
@@ -81,8 +79,7 @@ func (r *Session) fields(c *codec) {
 	c.ttl(r.End)
 }
 
-// UserPointer points from an Asana user to one of the user's connections. The row format
-// is 1.
+// UserPointer points from an Asana user to one of the user's connections.
 type UserPointer struct {
 	Head
 	User       Hash   // hash of the user's gid; the row's partition
@@ -104,7 +101,7 @@ func (r *UserPointer) fields(c *codec) {
 	c.text("kind", &r.Kind)
 }
 
-// Keyring holds all data keys. Each table has one keyring row. The row format is 1.
+// Keyring holds all data keys. Each table has one keyring row.
 type Keyring struct {
 	Head
 	Wrapped []byte // the data keys, encrypted by the KMS key

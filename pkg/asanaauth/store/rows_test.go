@@ -24,8 +24,8 @@ import (
 // the golden files.
 var newRows = flag.Bool("new-rows", false, "write missing golden rows")
 
-// samples returns a row of each kind with every field set. The map key is the name of the
-// golden file, which consists of the kind and the format.
+// samples returns a row of each kind with every field set, by the name of the golden
+// file, such as "hot-1".
 func samples() map[string]store.Row {
 	id := store.ConnectionID(store.HashOf("owner"), "1200000000000001", "oauth")
 	at := func(minutes int) time.Time {
@@ -74,8 +74,8 @@ func samples() map[string]store.Row {
 }
 
 // olderRows returns the rows that this release must decode from the golden files of older
-// releases. Fields that an older release did not have are zero. Decode ignores attributes
-// that are no longer used, and the next write of the row removes these attributes.
+// releases. A field that the older release did not have must be zero. Decode must ignore
+// an attribute that this release does not use.
 func olderRows() map[string]store.Row {
 	attempt, cold := *samples()["attempt-1"].(*store.Attempt), *samples()["cold-1"].(*store.Cold)
 	attempt.Link = store.Hash{}
@@ -88,7 +88,6 @@ func olderRows() map[string]store.Row {
 	}
 }
 
-// sealed returns size bytes that stand for a ciphertext.
 func sealed(size int) secret.Sealed { return bytes.Repeat([]byte{0x01, 0xff, 0x00}, size)[:size] }
 
 func TestGoldenRows(t *testing.T) {
@@ -142,9 +141,8 @@ func indented(t *testing.T, row store.Row) []byte {
 	return append(out.Bytes(), '\n')
 }
 
-// TestEveryFieldIsKept sets each field of each row to a different value, encodes the row
-// and decodes it. The decoded row differs if the row's method fields omits a field, or if
-// it uses the same attribute name for two fields.
+// TestEveryFieldIsKept fails if a row's method fields omits a field, or uses the same
+// attribute name for two fields.
 func TestEveryFieldIsKept(t *testing.T) {
 	for name, row := range samples() {
 		v := reflect.ValueOf(row).Elem()
@@ -166,7 +164,6 @@ func TestEveryFieldIsKept(t *testing.T) {
 	}
 }
 
-// setField sets a field to a value that no other field of the row has.
 func setField(t *testing.T, field reflect.Value, i int) {
 	t.Helper()
 	n := int64(i) + 1
@@ -191,8 +188,7 @@ func setField(t *testing.T, field reflect.Value, i int) {
 	}
 }
 
-// setConnection sets the connection ID of a hot or cold row to a valid ID, because the
-// row's key depends on the ID.
+// The row's key depends on the connection ID, so the ID must be valid.
 func setConnection(row store.Row) {
 	id := store.ConnectionID(store.HashOf("another owner"), "1", "oauth")
 	switch r := row.(type) {

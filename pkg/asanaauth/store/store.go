@@ -1,30 +1,30 @@
-// Package store defines the rows that this module keeps in a database. The [Store]
-// interface reads and writes these rows. A write replaces whole rows. It succeeds only if
-// none of the rows has changed since the caller read it. The package does not implement
-// leases, expiry or OAuth. Its callers implement them.
+// Package store defines the rows that this module keeps in a database. A [Store] reads
+// and writes rows. A write replaces whole rows, and succeeds only if none of the rows has
+// changed since the caller read it. The packages that use package store implement leases,
+// expiry and OAuth.
 //
-// This module has three stores. [Memory] keeps rows in memory. Package bolt keeps rows in
-// one file. Package dynamo keeps rows in one DynamoDB table. The file ROWS.md in this
-// directory lists the attributes of every row.
+// The module asanaauth contains three stores. [Memory] keeps rows in memory. Package bolt
+// keeps rows in one file. Package dynamo keeps rows in one DynamoDB table. The file
+// ROWS.md in this directory lists the attributes of every row.
 //
 // # Writing another store
 //
 // You can write a store for another database in your own module. The store must implement
-// [Store]. It must also implement [Scanner] if your own tools read the whole table.
+// [Store], and also [Scanner] if your own tools read the whole table.
 //
 // Store the result of [Encode] or [EncodeJSON] under the row's key. To read a row, call
-// [Decode] or [DecodeJSON]. If Decode or DecodeJSON returns an [ErrFormat], return this
+// [Decode] or [DecodeJSON]. If Decode or DecodeJSON returns an [ErrFormat], return the
 // error unchanged.
 //
-// Write must apply either all of its changes or none. It must accept up to 100 changes.
-// You can implement Write in one of two ways:
+// Write must accept up to 100 changes, and must apply either all of them or none. You can
+// implement Write in one of two ways:
 //
 //   - If your store can block other writers during a transaction, begin a transaction and
 //     read the rows with the keys from [Keys]. Pass these rows to [Judge]. Apply the
-//     changes only if Judge returns true. Otherwise, return the error from Judge. - If
-//     your database supports conditional writes, call [Validate]. Send the changes with
+//     changes only if Judge returns true. Otherwise, return the error from Judge.
+//   - If your database supports conditional writes, call [Validate]. Send the changes with
 //     their conditions. If a condition fails, pass the stored rows to [Refused] and
-//     return its result.
+//     return the result of Refused.
 //
 // List must parse its cursor with [ParseListCursor], and Scan with [ParseCursor]. If
 // there are more rows after a page, pass the key of the page's last row to [After] and
@@ -40,8 +40,8 @@
 //		})
 //	}
 //
-// The directory storetest/testdata/thirdstore contains a complete example. It is a
-// separate module with a store of about 180 lines.
+// The directory storetest/testdata/thirdstore contains a complete example. The example is
+// a separate module with a store of about 180 lines.
 package store
 
 import (
@@ -52,12 +52,12 @@ import (
 // Key identifies a row. PK is the partition key and SK is the sort key, as in DynamoDB.
 type Key struct{ PK, SK string }
 
-// String returns the partition key, a slash and the sort key. The associated data of
-// sealed fields contains this string, so its format must never change.
+// String returns the partition key, a slash and the sort key. The format of the string
+// must never change, because the associated data of sealed fields contains the string.
 func (k Key) String() string { return k.PK + "/" + k.SK }
 
-// Row is one row of the table. Its dynamic type is a pointer to [Attempt], [Link],
-// [Session], [SessionCode], [Hot], [Cold], [UserPointer], [Reader] or [Keyring].
+// Row is one row of the table: a pointer to [Attempt], [Link], [Session], [SessionCode],
+// [Hot], [Cold], [UserPointer], [Reader] or [Keyring].
 type Row interface {
 	// Key returns the row's key, which depends only on the row's fields.
 	Key() Key
@@ -68,27 +68,27 @@ type Row interface {
 
 // Head holds the fields that all rows have in common.
 type Head struct {
-	// Rev is the row's revision. It is 1 after the first write, and each further write
-	// increases it by 1. [Put] sets Rev.
+	// Rev is the row's revision: 1 after the first write, and incremented by 1 by each
+	// further write. [Put] sets Rev.
 	Rev int64
 	// Writer is a random ID for the row's last write. If the response to a write is lost
-	// and the caller retries the write, the store recognizes the write by this ID.
+	// and the caller retries the write, the store recognizes the write by Writer.
 	Writer string
 }
 
 func (h *Head) head() *Head { return h }
 
-// Rows maps keys to rows. It has no entry for a missing row. For example, after
+// Rows maps keys to rows. A missing row has no entry. For example, after
 //
 //	hot, _ := rows[key].(*store.Hot)
 //
 // hot is nil if the row is missing.
 type Rows map[Key]Row
 
-// Store reads and writes rows. Implementations are safe for concurrent use. They are also
-// strongly consistent: Read, List and Scan return the effects of every Write that has
-// returned. A store does not retry a write whose condition failed. It ignores leases, and
-// it returns expired rows like any other rows.
+// Store reads and writes rows. Implementations are safe for concurrent use and strongly
+// consistent: Read, List and Scan return the effects of every Write that has returned. A
+// store does not retry a write whose condition failed. A store ignores leases, and
+// returns expired rows like any other rows.
 //
 // The errors are [*Conflict], the context's error, and errors that wrap [ErrUnavailable],
 // [ErrFormat] or [ErrCursor]. If the context ends while the store accesses the database,
@@ -97,29 +97,29 @@ type Rows map[Key]Row
 type Store interface {
 	// Read returns the rows with the given keys. The result has no entry for a missing
 	// row. The rows are not a snapshot: a concurrent Write may be visible in one row but
-	// not yet in another. If Read cannot read a row, it returns an error. It never treats
-	// such a row as missing. No row has the zero Key, which [HotKey] and [ColdKey] return
-	// for a malformed connection ID.
+	// not yet in another. If Read cannot read a row, Read returns an error and never
+	// treats the row as missing. No row has the zero Key, which [HotKey] and [ColdKey]
+	// return for a malformed connection ID.
 	Read(ctx context.Context, keys ...Key) (Rows, error)
 
-	// Write applies either all changes or none. It returns a [*Conflict] if a stored row
-	// does not have the revision in [Change.Replaces]. If the same changes have already
-	// been applied, and at least one of the rows that they stored has not changed since,
-	// Write returns nil and changes nothing. If Write returns ErrUnavailable, the changes
-	// may or may not have been applied. Write returns ErrFormat if [Validate] rejects the
-	// changes. It returns nil if there are no changes.
+	// Write applies either all changes or none. Write returns a [*Conflict] if a stored
+	// row does not have the revision in [Change.Replaces]. If the same changes have
+	// already been applied, and at least one of the rows that they stored has not changed
+	// since, Write returns nil and changes nothing. If Write returns ErrUnavailable, the
+	// changes may or may not have been applied. Write returns ErrFormat if [Validate]
+	// rejects the changes. If the list of changes is empty, Write returns nil.
 	Write(ctx context.Context, changes ...Change) error
 
 	// List returns one page of the rows in the partition pk, sorted by sort key. For the
 	// first page, pass an empty cursor. For each further page, pass the value of next
 	// from the page before. For the last page, next is empty. A page may contain no rows
 	// although it is not the last page. List accepts every cursor that [After] returns
-	// for a key in this partition. For any other cursor, it returns ErrCursor.
+	// for a key in this partition. List returns ErrCursor for any other cursor.
 	List(ctx context.Context, pk, cursor string) (page []Row, next string, err error)
 }
 
 // Scanner reads all rows of a store. Only the asanaauth command scans a table. The Lambda
-// functions have no permission to do so.
+// functions have no permission to scan.
 type Scanner interface {
 	// Scan returns one page of the store's rows, in no particular order. The cursor works
 	// as in [Store.List]. If the cursor is malformed, Scan returns ErrCursor. A scan may
@@ -128,7 +128,7 @@ type Scanner interface {
 }
 
 var (
-	// ErrConflict is a target for errors.Is that matches every [*Conflict].
+	// ErrConflict matches every [*Conflict] in a call of errors.Is.
 	ErrConflict = errors.New("store: row has changed")
 	// ErrUnavailable means that the store could not be reached or did not respond.
 	// A retry may succeed.

@@ -17,13 +17,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Store stores rows in a file. It implements [store.Store] and [store.Scanner]. It is
-// safe for concurrent use.
+// Store stores rows in one file. A Store implements [store.Store] and [store.Scanner],
+// and is safe for concurrent use.
 type Store struct {
 	db *bbolt.DB
 	// writing is a semaphore that only one writer can hold. A writer stops waiting for
-	// the semaphore when its context ends. It could not stop waiting for bbolt's own
-	// lock.
+	// the semaphore when its context ends. With bbolt's own lock, a writer could not stop
+	// waiting.
 	writing chan struct{}
 }
 
@@ -66,8 +66,7 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	return failure(err)
 }
 
-// errRollback makes bbolt roll back a transaction. The function write returns errRollback
-// if the changes must not be applied.
+// errRollback makes bbolt roll back a transaction.
 var errRollback = errors.New("store/bolt: no changes")
 
 // write applies the changes. If the changes must not be applied, write returns
@@ -99,7 +98,6 @@ func apply(rows *bbolt.Bucket, c store.Change) error {
 	return rows.Put(name(c.Key), data)
 }
 
-// storedRows returns the stored rows with these keys.
 func storedRows(rows *bbolt.Bucket, keys []store.Key) (store.Rows, error) {
 	out := store.Rows{}
 	for _, key := range keys {

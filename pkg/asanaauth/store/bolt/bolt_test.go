@@ -38,7 +38,6 @@ func open(t *testing.T, path string) *bolt.Store {
 	return s
 }
 
-// fill writes the given number of user pointers.
 func fill(t *testing.T, s *bolt.Store, rows int) {
 	t.Helper()
 	changes := make([]store.Change, rows)
@@ -74,9 +73,8 @@ func TestReopened(t *testing.T) {
 	}
 }
 
-// TestSurvivesAKill copies the file after each Write, while the store is still open. The
-// copy must contain the row, because a process can be killed at any time after Write
-// returned.
+// A process can be killed at any time after Write returned. Therefore a copy of the file,
+// made after Write while the store is still open, must contain the row.
 func TestSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	path := file(t)
@@ -184,9 +182,9 @@ func TestDamaged(t *testing.T) {
 }
 
 // TestDamagedPages overwrites one page of the file at a time with zeros. If the page was
-// in use, Open must return ErrDamaged. Otherwise, all rows must still be readable. The
-// test skips the first two pages, which are bbolt's meta pages. If one meta page is
-// damaged, bbolt uses the other and ignores the last write.
+// in use, Open must return ErrDamaged. If the page was free, all rows must still be
+// readable. The test skips the first two pages, which are bbolt's meta pages. If one meta
+// page is damaged, bbolt uses the other and ignores the last write.
 func TestDamagedPages(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -231,8 +229,7 @@ func TestDamagedPages(t *testing.T) {
 	}
 }
 
-// databaseSize returns the size of the database in bytes. A complete file has at least this
-// length.
+// A complete file is at least as long as databaseSize.
 func databaseSize(t *testing.T, path string) int {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})

@@ -6,5 +6,4 @@ func Hold(s *Store) (release func()) {
 	return func() { <-s.writing }
 }
 
-// NoSync stops s from syncing the file after each write, which makes tests faster.
 func NoSync(s *Store) { s.db.NoSync = true }

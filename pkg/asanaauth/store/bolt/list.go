@@ -9,7 +9,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pageRows is the maximum number of rows in a page.
 const pageRows = 100
 
 // separator separates the partition key from the sort key in a bbolt key. Keys do not
@@ -17,7 +16,6 @@ const pageRows = 100
 // sorts rows first by partition key and then by sort key.
 const separator = "\x00"
 
-// name returns the bbolt key of a row.
 func name(key store.Key) []byte { return []byte(key.PK + separator + key.SK) }
 
 // List implements [store.Store].
@@ -38,8 +36,7 @@ func (s *Store) Scan(ctx context.Context, after string) ([]store.Row, string, er
 	return s.page(ctx, nil, name(last))
 }
 
-// page returns one page of the rows whose bbolt keys start with prefix and are greater
-// than after.
+// page returns the rows whose bbolt keys start with prefix and are greater than after.
 func (s *Store) page(ctx context.Context, prefix, after []byte) (page []store.Row, next string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err

@@ -54,7 +54,7 @@ func Open(path string) (*Store, error) {
 }
 
 // prepare creates the file if it does not exist. Otherwise, prepare checks that the file
-// is complete. This check is necessary because bbolt can crash the process if it opens a
+// is complete. The check is necessary because bbolt can crash the process if it opens a
 // truncated file for writing.
 func prepare(path string) error {
 	info, err := os.Stat(path)
@@ -75,9 +75,9 @@ func prepare(path string) error {
 	return inspect(path)
 }
 
-// inspect checks that the file is complete. It opens the file read-only, so that bbolt
-// reads only the first pages. These pages contain the size of the database. If the file
-// is at least as long as this size, inspect reads the other pages.
+// inspect opens the file read-only, because bbolt then reads only the first pages. The
+// first pages contain the size of the database. If the file is at least as long as this
+// size, inspect reads the other pages.
 func inspect(path string) error {
 	db, err := open(path, true)
 	if err != nil {
@@ -96,7 +96,8 @@ func inspect(path string) error {
 	})
 }
 
-// walk reads all pages in use. It returns ErrDamaged if bbolt panics on a damaged page.
+// walk reads all pages in use. If bbolt panics on a damaged page, walk returns
+// ErrDamaged.
 func walk(tx *bbolt.Tx) (err error) {
 	defer func() {
 		if found := recover(); found != nil {
@@ -131,8 +132,9 @@ func create(path string) error {
 }
 
 // publish links the new file to path. If path already exists, publish does nothing. If
-// the file system does not support hard links, publish renames the file instead. Then, if
-// two processes start at the same moment, one of them may replace the other's file.
+// the file system does not support hard links, publish renames the file instead. In this
+// case, if two processes start at the same moment, one of them may replace the other's
+// file.
 func publish(newFile, path string) error {
 	err := os.Link(newFile, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
@@ -141,7 +143,6 @@ func publish(newFile, path string) error {
 	return os.Rename(newFile, path)
 }
 
-// initialize writes the bbolt buckets and the format to an empty file.
 func initialize(path string) error {
 	db, err := open(path, false)
 	if err != nil {
@@ -174,9 +175,8 @@ func syncDir(folder string) error {
 	return f.Sync()
 }
 
-// open opens a bbolt file. If another process has opened the file, open returns ErrInUse.
-// If the operating system returns an error, open returns that error. Any other error
-// wraps ErrDamaged.
+// If another process has opened the file, open returns ErrInUse. If the operating system
+// returns an error, open returns that error. Any other error wraps ErrDamaged.
 func open(path string, readOnly bool) (db *bbolt.DB, err error) {
 	// If the list of free pages is damaged, bbolt panics and does not close the file.
 	var file *os.File

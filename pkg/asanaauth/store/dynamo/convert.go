@@ -9,7 +9,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// values contains attributes of an item, in the types of the SDK.
 type values = map[string]types.AttributeValue
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -20,7 +19,6 @@ func number(n int64) types.AttributeValue {
 
 func keyValues(key store.Key) values { return values{"pk": text(key.PK), "sk": text(key.SK)} }
 
-// keyOf returns the key of an item, or the zero Key if the item has no key.
 func keyOf(v values) store.Key {
 	pk, _ := v["pk"].(*types.AttributeValueMemberS)
 	sk, _ := v["sk"].(*types.AttributeValueMemberS)

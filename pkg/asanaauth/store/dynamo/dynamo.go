@@ -20,7 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// client contains the methods of [dynamodb.Client] that a Store calls.
 type client interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
@@ -30,8 +29,8 @@ type client interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 }
 
-// Store stores rows in a table. It implements [store.Store] and [store.Scanner]. It is
-// safe for concurrent use.
+// Store stores rows in one DynamoDB table. A Store implements [store.Store] and
+// [store.Scanner], and is safe for concurrent use.
 //
 // Each method needs different IAM permissions. Read needs dynamodb:BatchGetItem. Write
 // needs dynamodb:PutItem and dynamodb:DeleteItem, even for transactions. List needs
@@ -42,16 +41,16 @@ type Store struct {
 	wait   func(ctx context.Context, longest time.Duration) error
 }
 
-// Config configures a [Store]. All fields are required.
+// Config contains the client and the table of a [Store]. Both fields are required.
 type Config struct {
-	// Client is a *dynamodb.Client. It may retry any request, because the store
+	// Client is a *dynamodb.Client. The client may retry any request, because the store
 	// recognizes a write that has already been applied.
 	Client client
-	// Table is the name of the table.
+	// Table is the name of an existing table.
 	Table string
 }
 
-// New returns a Store for the table. It sends no requests. If fields are missing, the
+// New returns a Store for the table without sending a request. If fields are missing, the
 // error names all missing fields.
 func New(c Config) (*Store, error) {
 	var errs []error

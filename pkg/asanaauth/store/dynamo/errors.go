@@ -15,8 +15,8 @@ import (
 
 // isTransient reports whether a retry may succeed after an error with this code. The
 // codes below mean throttling, a timeout, a conflict with another transaction, or expired
-// credentials that will be replaced. They do not include codes that DynamoDB sends with
-// status 5xx or 429, because isTransientStatus detects those responses.
+// credentials that will be replaced. Codes that DynamoDB sends with status 5xx or 429 are
+// not in the list, because isTransientStatus detects those responses.
 // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)
 func isTransient(code string) bool {
 	switch code {
@@ -37,12 +37,10 @@ type ResponseError struct {
 	Code      string // the error code, for example "AccessDeniedException"
 }
 
-// Error returns the error code. It does not return the message of the response, because
-// the message of a validation error can contain parts of the request.
+// Error returns only the error code, because the message of a validation error can
+// contain parts of the request.
 func (e *ResponseError) Error() string { return e.Code }
 
-// failure converts an error from the SDK. If DynamoDB responded with an error, the new
-// error wraps a ResponseError.
 func failure(ctx context.Context, op string, err error) error {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
@@ -54,7 +52,6 @@ func failure(ctx context.Context, op string, err error) error {
 	return permanent(op, &ResponseError{op, api.ErrorCode()})
 }
 
-// isTransientStatus reports whether DynamoDB responded with status 5xx or 429.
 func isTransientStatus(err error) bool {
 	resp, ok := errors.AsType[*smithyhttp.ResponseError](err)
 	if !ok {
@@ -64,8 +61,8 @@ func isTransientStatus(err error) bool {
 	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 }
 
-// transportFailure converts an error that did not come from DynamoDB. If the SDK could
-// not build the request, the new error is permanent. Otherwise, the new error wraps
+// transportFailure converts an error that did not come from DynamoDB. A retry cannot help
+// if the SDK could not build the request. In all other cases, the new error wraps
 // ErrUnavailable.
 func transportFailure(ctx context.Context, op string, err error) error {
 	if _, ok := errors.AsType[*smithy.SerializationError](err); ok {
@@ -78,8 +75,8 @@ func transportFailure(ctx context.Context, op string, err error) error {
 		return unavailable(ctx, op, errors.New("timed out"))
 	}
 	if sending, ok := errors.AsType[*smithyhttp.RequestSendError](err); ok {
-		// The text of this error describes the network connection. It contains no part of
-		// the request.
+		// The text of a RequestSendError describes the network connection and contains no
+		// part of the request.
 		return unavailable(ctx, op, errors.New(sending.Error()))
 	}
 	if _, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
@@ -97,6 +94,5 @@ func unavailable(ctx context.Context, op string, cause error) error {
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, op, cause)
 }
 
-// permanent returns an error that wraps the cause. The error matches no exported error of
-// package store. Callers do not retry after such an error.
+// The error matches no exported error of package store, so callers do not retry.
 func permanent(op string, cause error) error { return fmt.Errorf("store/dynamo: %s: %w", op, cause) }

@@ -16,11 +16,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// errPermanent represents any error that matches no exported error of package store.
 var errPermanent = errors.New("permanent")
 
-// matches is like errors.Is. If want is errPermanent, matches reports whether err is not
-// nil and matches no exported error of package store.
+// matches is like errors.Is, but errPermanent matches every error that matches no
+// exported error of package store.
 func matches(err, want error) bool {
 	if want != errPermanent {
 		return errors.Is(err, want)
@@ -33,7 +32,6 @@ func matches(err, want error) bool {
 	return true
 }
 
-// checkNoMessage fails the test if the error contains text from DynamoDB's error message.
 func checkNoMessage(t *testing.T, err error) {
 	t.Helper()
 	if err != nil && strings.Contains(err.Error(), "row content") {
@@ -41,8 +39,8 @@ func checkNoMessage(t *testing.T, err error) {
 	}
 }
 
-// calls returns functions that call a store. The map key is the DynamoDB operation that
-// the store must use for this call.
+// calls returns calls of a store, by the DynamoDB operation that the store must use for
+// the call.
 func calls() map[string]func(context.Context, *dynamo.Store) error {
 	return map[string]func(context.Context, *dynamo.Store) error{
 		"BatchGetItem":       reading(hot().Key()),
@@ -149,15 +147,14 @@ func TestConnectionFailures(t *testing.T) {
 	}
 }
 
-// silentServer returns the URL of a server that never responds.
 func silentServer(t *testing.T) string {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { waitForDisconnect(r) }))
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// waitForDisconnect waits until the client disconnects. It reads the whole request body
-// first, because net/http detects a disconnected client only after that.
+// waitForDisconnect reads the whole request body first, because net/http detects a
+// disconnected client only after the body has been read.
 func waitForDisconnect(r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()

@@ -20,7 +20,6 @@ import (
 
 const table = "table"
 
-// response is a prepared response of a cannedServer.
 type response struct {
 	status int
 	body   string
@@ -28,14 +27,13 @@ type response struct {
 
 func ok(body string) response { return response{http.StatusOK, body} }
 
-// fault returns an error response in the format of DynamoDB. Its message is "row
-// content", because the message of a real validation error can contain parts of a row.
+// The message is "row content", because the message of a real validation error can
+// contain parts of a row.
 func fault(status int, code string) response {
 	return response{status, `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `","message":"row content"}`}
 }
 
-// cannedServer is a server that returns its prepared responses in order and then repeats
-// the last response. It records all requests.
+// cannedServer returns its responses in order, and then repeats the last response.
 type cannedServer struct {
 	mu        sync.Mutex
 	responses []response
@@ -62,13 +60,11 @@ func (c *cannedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, a.body)
 }
 
-// op returns the DynamoDB operation in the headers of a request, such as "PutItem".
 func op(r *http.Request) string {
 	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	return name
 }
 
-// ops returns the DynamoDB operations of all requests in order, separated by spaces.
 func (c *cannedServer) ops() string {
 	var names []string
 	for _, r := range c.received() {
@@ -77,14 +73,12 @@ func (c *cannedServer) ops() string {
 	return strings.Join(names, " ")
 }
 
-// received returns the requests that have arrived so far.
 func (c *cannedServer) received() []request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.requests)
 }
 
-// newStore returns a store for the table.
 func newStore(t *testing.T, c *dynamodb.Client, table string) *dynamo.Store {
 	t.Helper()
 	s, err := dynamo.New(dynamo.Config{Client: c, Table: table})
@@ -101,8 +95,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// newCanned returns a store, the server to which it sends its requests, and a counter of
-// the waits before retries. The waits take no time.
+// Instead of waiting before a retry, the store increments *pauses.
 func newCanned(t *testing.T, responses ...response) (s *dynamo.Store, server *cannedServer, pauses *int) {
 	t.Helper()
 	server = &cannedServer{responses: responses}
@@ -117,7 +110,6 @@ func newCanned(t *testing.T, responses ...response) (s *dynamo.Store, server *ca
 	return s, server, pauses
 }
 
-// itemOf returns the item for a row as DynamoDB JSON.
 func itemOf(t *testing.T, row store.Row) string {
 	t.Helper()
 	data, err := store.EncodeJSON(row)

@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// lossyProxy forwards requests to a server. For each request, it calls lose with the
-// DynamoDB operation and the number of requests so far, including this one. If lose
-// returns true, the proxy discards the response and closes the TCP connection.
+// lossyProxy forwards requests to a server. If lose returns true, the proxy discards the
+// response and closes the TCP connection. The arguments of lose are the DynamoDB
+// operation and the number of the request, starting at 1.
 type lossyProxy struct {
 	to   string
 	mu   sync.Mutex
@@ -37,7 +37,6 @@ func (p *lossyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(response)
 }
 
-// received returns the operations of the requests that have arrived so far.
 func (p *lossyProxy) received() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,8 +58,8 @@ func (p *lossyProxy) pass(r *http.Request) (status int, response []byte, err err
 	return resp.StatusCode, response, err
 }
 
-// TestLostResponses checks that a retry of a write succeeds if the server has applied the
-// write, but the response was lost.
+// If DynamoDB has applied a write but the response was lost, a retry of the write must
+// succeed.
 func TestLostResponses(t *testing.T) {
 	at := endpoint(t)
 	client := newClient(t, at)
@@ -99,8 +98,8 @@ func TestLostResponses(t *testing.T) {
 	}
 }
 
-// repeatableWrite prepares the table for a write with the operation op. It returns a
-// function that makes this write. Each call of the function makes the same write.
+// repeatableWrite prepares the table for a write with the operation op. Each call of the
+// returned function makes the same write.
 func repeatableWrite(t *testing.T, s *dynamo.Store, op string) func(store.Store) error {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())

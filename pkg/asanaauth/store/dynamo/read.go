@@ -13,7 +13,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// batch is the maximum number of keys in one BatchGetItem request.
+// batch is DynamoDB's maximum number of keys in one BatchGetItem request.
 const batch = 100
 
 // Read implements [store.Store]. Each BatchGetItem request contains up to 100 keys.

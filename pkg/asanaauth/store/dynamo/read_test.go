@@ -16,8 +16,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// TestRequests checks which requests each call sends, and that all reads are strongly
-// consistent.
 func TestRequests(t *testing.T) {
 	h, k := hot(), keyring()
 	cold := &store.Cold{Connection: h.Connection}
@@ -62,8 +60,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestListRequest checks that List sets a limit and starts after the key in the cursor. A
-// row with this key need not exist.
+// TestListRequest checks that List sets a limit and starts after the key in the cursor.
+// The table need not contain a row with this key.
 func TestListRequest(t *testing.T) {
 	s, server, _ := newCanned(t, ok(`{"Items":[],"Count":0}`))
 	pk := store.OwnerPartition(store.HashOf("owner"))
@@ -91,8 +89,6 @@ func TestListRequest(t *testing.T) {
 	}
 }
 
-// TestBadCursorsCostNoRequest checks that the store rejects a bad cursor without sending
-// a request.
 func TestBadCursorsCostNoRequest(t *testing.T) {
 	s, server, _ := newCanned(t, ok(`{"Items":[],"Count":0}`))
 	pk := store.OwnerPartition(store.HashOf("owner"))
@@ -150,8 +146,8 @@ func TestUnprocessedKeysThatWereNotRequested(t *testing.T) {
 	}
 }
 
-// TestNoResultForKey tests responses that do not show whether the requested row exists.
-// Read must return an error and must not treat the row as missing.
+// If a response does not show whether the requested row exists, Read must return an
+// error. Otherwise callers would treat the row as missing.
 func TestNoResultForKey(t *testing.T) {
 	h := hot()
 	for name, body := range map[string]string{

@@ -30,8 +30,6 @@ func TestServer(t *testing.T) {
 	})
 }
 
-// TestPagesOfAList checks that a list of more than two pages is complete and that no page
-// exceeds the limit.
 func TestPagesOfAList(t *testing.T) {
 	client := newClient(t, endpoint(t))
 	s := newStore(t, client, newTable(t, client))
@@ -67,8 +65,6 @@ func TestPagesOfAList(t *testing.T) {
 	}
 }
 
-// endpoint returns the URL of a local DynamoDB server. It skips the test if no server is
-// configured.
 func endpoint(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
@@ -92,8 +88,6 @@ func endpoint(t *testing.T) string {
 	return at
 }
 
-// newClient returns a client that sends each request up to three times and does not wait
-// before a retry.
 func newClient(t *testing.T, at string, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 50}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -109,7 +103,6 @@ func newClient(t *testing.T, at string, options ...func(*dynamodb.Options)) *dyn
 	}, options...)
 }
 
-// newTable creates a table for one test and returns its name.
 func newTable(t *testing.T, client *dynamodb.Client) string {
 	t.Helper()
 	name := aws.String("asanaauth-" + rand.Text())

@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// These are codes of cancellation reasons
+// The values are codes of cancellation reasons
 // (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 const (
 	reasonNone      = "None"
@@ -78,10 +78,9 @@ func (s *Store) transaction(changes []store.Change) (*dynamodb.TransactWriteItem
 	return in, nil
 }
 
-// decisiveCode returns the reason code that determines what writeAll does next. It
-// returns reasonCondition only if no reason has another code. If there is another code,
+// decisiveCode returns reasonCondition only if no reason has another code. Otherwise
 // DynamoDB may not have returned all rows, and one of the missing rows could show that
-// this write has already been applied.
+// the write has already been applied.
 func decisiveCode(reasons []types.CancellationReason) string {
 	code := reasonNone
 	for _, reason := range reasons {

@@ -68,8 +68,6 @@ func (s *Store) writeOne(ctx context.Context, c store.Change) error {
 	}
 }
 
-// singleRequest builds the request for a single change. It returns a function that sends
-// the request, and the name of the operation.
 func (s *Store) singleRequest(c store.Change) (send func(context.Context) error, op string, err error) {
 	expression, with := condition(c)
 	if c.Row == nil {
@@ -89,8 +87,7 @@ func (s *Store) singleRequest(c store.Change) (send func(context.Context) error,
 	return func(ctx context.Context) error { _, err := s.client.PutItem(ctx, in); return err }, "PutItem", err
 }
 
-// refusal returns the error that Write must return if a condition failed. The argument
-// stored contains the items that DynamoDB returned.
+// refusal passes the items from DynamoDB's response to store.Refused.
 func refusal(changes []store.Change, stored ...values) error {
 	rows := store.Rows{}
 	for _, item := range stored {

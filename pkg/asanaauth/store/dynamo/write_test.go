@@ -9,8 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// canceled returns the response to a canceled transaction with these reasons. DynamoDB
-// sends one reason for each change.
+// DynamoDB sends one cancellation reason for each change of the transaction.
 func canceled(reasons ...string) response {
 	return response{400, `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",` +
 		`"Message":"row content","CancellationReasons":[` + strings.Join(reasons, ",") + `]}`}
@@ -20,7 +19,6 @@ func reason(code string) string { return fmt.Sprintf(`{"Code":%q}`, code) }
 
 func refusedBy(item string) string { return `{"Code":"ConditionalCheckFailed","Item":` + item + `}` }
 
-// twoChanges returns changes that store a hot row and the keyring.
 func twoChanges() []store.Change {
 	return []store.Change{store.Put(hot(), store.Absent, "w"), store.Put(keyring(), store.Absent, "w")}
 }
@@ -82,8 +80,8 @@ func TestSingleWriteThatMeetsATransaction(t *testing.T) {
 	}
 }
 
-// TestNewTransactionNewToken checks that each request for a transaction has its own
-// token. DynamoDB does not apply a transaction whose token it already knows.
+// Each request for a transaction must have its own token, because DynamoDB does not apply
+// a transaction whose token is already known.
 func TestNewTransactionNewToken(t *testing.T) {
 	s, server, _ := newCanned(t, canceled(reason("TransactionConflict"), reason("None")), ok(`{}`))
 	for range 2 {

@@ -8,22 +8,21 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Op describes one call of a store's method.
+// Op describes one call of a method of [Faulty].
 type Op struct {
 	// Name is "read", "write", "list" or "scan".
 	Name string
-	// Keys contains the keys that the call reads or writes. For a list, it contains one
-	// Key of which only PK is set. For a scan, it is empty.
+	// Keys contains the keys that the call reads or writes. For a list, Keys contains one
+	// Key of which only PK is set. For a scan, Keys is empty.
 	Keys []store.Key
-	// Changes contains the changes that were passed to Write.
+	// Changes contains the arguments of Write, and is empty for other operations.
 	Changes []store.Change
 }
 
 // Faulty is a [store.Store] and a [store.Scanner] that records all calls. A call fails if
-// Hook returns an error. A Faulty is safe for concurrent use if its Store and its Hook
-// are.
+// Hook returns an error. A Faulty is safe for concurrent use if Store and Hook are.
 type Faulty struct {
-	// Store is the wrapped store. It must implement [store.Scanner] if Scan is called.
+	// Store is the wrapped store, which must implement [store.Scanner] if Scan is called.
 	Store store.Store
 	// Faulty calls Hook before each operation. If Hook is nil, Faulty passes all
 	// operations to Store. The results of Hook have these meanings:
@@ -46,7 +45,8 @@ func (f *Faulty) Calls() []Op {
 	return slices.Clone(f.calls)
 }
 
-// Count returns how many operations in the result of Calls have this name.
+// Count returns how many operations with this name have been recorded since the last
+// Reset.
 func (f *Faulty) Count(name string) int {
 	n := 0
 	for _, op := range f.Calls() {
@@ -57,14 +57,13 @@ func (f *Faulty) Count(name string) int {
 	return n
 }
 
-// Reset deletes all recorded operations.
+// Reset deletes the recorded operations, so that Calls and Count start again.
 func (f *Faulty) Reset() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = nil
 }
 
-// begin records the operation and calls Hook.
 func (f *Faulty) begin(ctx context.Context, op Op) (apply bool, err error) {
 	f.mu.Lock()
 	f.calls = append(f.calls, op)

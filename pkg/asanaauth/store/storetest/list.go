@@ -9,8 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pages returns the rows on all pages of a list. It fails the test if the list has more
-// than 1000 pages.
+// pages fails the test if the list has more than 1000 pages, because a broken cursor
+// could make the list endless.
 func pages(t *testing.T, next func(cursor string) ([]store.Row, string, error)) []store.Row {
 	t.Helper()
 	var rows []store.Row
@@ -30,7 +30,6 @@ func pages(t *testing.T, next func(cursor string) ([]store.Row, string, error)) 
 	return nil
 }
 
-// checkEqual fails the test unless got and want contain equal rows in the same order.
 func checkEqual(t *testing.T, got, want []store.Row) {
 	t.Helper()
 	if len(want)+len(got) == 0 {
@@ -54,8 +53,7 @@ func listPages(t *testing.T, s store.Store) {
 	}), want)
 }
 
-// listLargeRows lists more than one megabyte of rows, because DynamoDB limits each page
-// to one megabyte.
+// DynamoDB limits each page to one megabyte, so listLargeRows lists more.
 func listLargeRows(t *testing.T, s store.Store) {
 	var want []store.Row
 	for n := range 32 {
@@ -104,7 +102,6 @@ func listForeignCursor(t *testing.T, s store.Store) {
 	}
 }
 
-// listAfter tests cursors for keys with a row and for keys without a row.
 func listAfter(t *testing.T, s store.Store) {
 	var want []store.Row
 	for n := range 10 {

@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// TestOutside runs the tests in testdata/thirdstore. This directory is a separate module
-// with a store that uses only exported identifiers of package store. The test proves that
-// a store in another module can pass Run.
+// TestOutside runs the tests in testdata/thirdstore. The directory is a separate module
+// with its own store, so the test proves that a store in another module can pass Run.
 func TestOutside(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles another module")
@@ -29,9 +28,9 @@ func TestOutside(t *testing.T) {
 	}
 }
 
-// statFiles calls os.Stat for all files under the roots. As a result, "go test" runs this
-// test again if one of these files changes. Otherwise "go test" could use a cached
-// result, because it does not detect which files the inner go command reads.
+// If a test calls os.Stat for a file, "go test" runs the test again after the file has
+// changed. Otherwise "go test" could use a cached result, because "go test" does not
+// detect which files the inner go command reads.
 func statFiles(t *testing.T, roots ...string) {
 	t.Helper()
 	for _, root := range roots {

@@ -52,8 +52,8 @@ func raceTransactions(t *testing.T, s store.Store) {
 	}
 }
 
-// runWriters starts all writers at once. It returns a map from the writer's name to the
-// error that the writer got.
+// runWriters starts all writers at once and returns their errors by the name of the
+// writer.
 func runWriters(write func(writer string) error) map[string]error {
 	outcomes := make([]error, writers)
 	start := make(chan struct{})
@@ -73,9 +73,8 @@ func runWriters(write func(writer string) error) map[string]error {
 	return byWriter
 }
 
-// onlyWinner returns the name of the only writer whose write succeeded. It fails the test
-// unless exactly one write succeeded. It also fails the test if another writer got an
-// error that is not in allowed.
+// onlyWinner returns the name of the only writer whose write succeeded. The errors of all
+// other writers must be in allowed.
 func onlyWinner(t *testing.T, outcomes map[string]error, allowed ...error) (winner string) {
 	t.Helper()
 	winners := 0

@@ -55,7 +55,6 @@ func duplicateKeys(t *testing.T, s store.Store) {
 	checkRead(t, s, []store.Key{row.Key(), absent, row.Key(), absent, row.Key()}, row)
 }
 
-// largeRows writes and reads rows with sealed fields of 4 KB and 20 KB.
 func largeRows(t *testing.T, s store.Store) {
 	for _, size := range []int{4 << 10, 20 << 10} {
 		id := connection("owner", size)

@@ -17,7 +17,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Run checks that a store does what [store.Store] requires. It calls open once for each
+// Run checks that a store does what [store.Store] requires. Run calls open once for each
 // subtest, and open must return an empty store each time. The function open can use
 // t.Cleanup to close the store. If the store implements [store.Scanner], Run also tests
 // Scan. Some subtests write from 50 goroutines at once, so run the tests with -race.
@@ -58,8 +58,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-// pastTime returns a time in the past. All expiry times in these tests are in the past,
-// because a store must return expired rows too.
+// All expiry times in these tests are in the past, because a store must return expired
+// rows too.
 func pastTime() time.Time { return time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC) }
 
 func connection(owner string, n int) string {
@@ -134,7 +134,6 @@ func filled(b byte, size int) secret.Sealed {
 	return s
 }
 
-// write applies the changes. It fails the test if Write returns an error.
 func write(t *testing.T, s store.Store, changes ...store.Change) {
 	t.Helper()
 	if err := s.Write(t.Context(), changes...); err != nil {
@@ -151,7 +150,6 @@ func read(t *testing.T, s store.Store, keys ...store.Key) store.Rows {
 	return rows
 }
 
-// checkRead fails the test unless Read returns exactly the rows in want for the keys.
 func checkRead(t *testing.T, s store.Store, keys []store.Key, want ...store.Row) {
 	t.Helper()
 	wanted := store.Rows{}
@@ -163,8 +161,6 @@ func checkRead(t *testing.T, s store.Store, keys []store.Key, want ...store.Row)
 	}
 }
 
-// checkConflict fails the test unless Write returns a Conflict with exactly the rows in
-// want.
 func checkConflict(t *testing.T, s store.Store, changes []store.Change, want ...store.Row) {
 	t.Helper()
 	err := s.Write(t.Context(), changes...)

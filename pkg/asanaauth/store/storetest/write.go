@@ -7,8 +7,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// tokens returns a hot row with the given value of Grant. Tests use Grant to distinguish
-// versions of the row.
+// Tests use the field Grant to distinguish versions of the hot row.
 func tokens(grant int64) *store.Hot {
 	row := hot(connection("owner", 1), 150)
 	row.Grant = grant
@@ -85,9 +84,10 @@ func allOrNone(t *testing.T, s store.Store) {
 }
 
 // manyChanges makes 100 changes in one write, which is the maximum in a DynamoDB
-// transaction. Package membership needs large writes. For example, to make a service
-// account the reader of 40 other workspaces, it makes 81 changes: it deletes 40 pointer
-// rows, creates 40 others, and replaces the service account's cold row.
+// transaction. Package membership needs large writes. For example, package membership
+// makes 81 changes if a service account becomes the reader of 40 other workspaces: 40
+// pointer rows are deleted, 40 are created, and the service account's cold row is
+// replaced.
 func manyChanges(t *testing.T, s store.Store) {
 	var puts, exchange []store.Change
 	var keys []store.Key
@@ -130,8 +130,8 @@ func sameWrite(t *testing.T, s store.Store) {
 	checkConflict(t, s, []store.Change{store.Put(keyring(), store.Absent, "")}, anonymous)
 }
 
-// transaction returns three changes, and the two rows that they store. For the same
-// writer, it returns the same changes each time.
+// transaction returns three changes and the two rows that are stored. For the same
+// writer, transaction returns the same changes each time.
 func transaction(writer string) (*store.Hot, *store.Cold, []store.Change) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	return h, c, []store.Change{
@@ -161,7 +161,7 @@ func sameTransactionPartly(t *testing.T, s store.Store) {
 }
 
 // sameTransactionOverwritten repeats a transaction after all of its rows have been
-// replaced. The store cannot recognize the repeated write, so it must return a Conflict.
+// replaced. The store cannot recognize the repeated write and must return a Conflict.
 func sameTransactionOverwritten(t *testing.T, s store.Store) {
 	h, c, changes := transaction("first")
 	write(t, s, changes...)

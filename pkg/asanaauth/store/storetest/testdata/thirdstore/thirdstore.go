@@ -1,5 +1,5 @@
-// Package thirdstore is an example of a [store.Store] in a separate module. It uses only
-// exported identifiers of package store.
+// Package thirdstore is an example of a [store.Store] in a separate module, which uses
+// only exported identifiers of package store.
 //
 // Each Write appends one line of JSON to a file. All current rows are also in memory.
 // Write does not sync the file to disk. Only one Store may have the file open at a time.
@@ -21,7 +21,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Store implements [store.Store] and [store.Scanner].
+// Store keeps all rows in memory and appends each change to a file. Store implements
+// [store.Store] and [store.Scanner].
 type Store struct {
 	mu   sync.RWMutex
 	file *os.File
@@ -57,10 +58,9 @@ func Open(path string) (*Store, error) {
 	}
 }
 
-// Close closes the file.
+// Close closes the file. Call Close before the file is opened again.
 func (s *Store) Close() error { return s.file.Close() }
 
-// apply applies the changes in a line to the rows in memory.
 func (s *Store) apply(line []byte, changes []change) {
 	s.end += int64(len(line))
 	for _, c := range changes {
@@ -74,8 +74,7 @@ func (s *Store) apply(line []byte, changes []change) {
 	}
 }
 
-// find returns the index in s.rows of the row with this key. If found is false, i is the
-// index at which to insert the row.
+// If found is false, i is the index in s.rows at which to insert the row.
 func (s *Store) find(key store.Key) (i int, found bool) {
 	return slices.BinarySearchFunc(s.rows, key, func(c change, key store.Key) int {
 		return cmp.Or(strings.Compare(c.Key.PK, key.PK), strings.Compare(c.Key.SK, key.SK))
@@ -161,7 +160,7 @@ func (s *Store) Scan(ctx context.Context, cursor string) ([]store.Row, string, e
 const pageRows = 50
 
 // page returns one page of the rows whose keys are greater than last. The list ends
-// before the first row for whose key wanted returns false.
+// before the first row whose key wanted rejects.
 func (s *Store) page(ctx context.Context, last store.Key, wanted func(store.Key) bool) (page []store.Row, next string, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
