@@ -8,7 +8,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// UserInfo is the response of the UserInfo endpoint.
+// UserInfo is the response of Asana's UserInfo endpoint (OpenID Connect Core section
+// 5.3.2).
 type UserInfo struct {
 	User    User   // GID is Subject if Subject is a gid, otherwise ""
 	Subject string // sub: 1 to 255 printable ASCII characters
@@ -17,7 +18,7 @@ type UserInfo struct {
 // UserInfo returns the user on whose behalf the access token acts (OpenID Connect Core
 // section 5.3). The token must have the scope openid. UserInfo makes one request.
 //
-// Every error is an [*Error]. Its Code is [MissingScope] if the token lacks the scope
+// Every error is an [*Error]. The Code is [MissingScope] if the token lacks the scope
 // openid.
 func (c *Client) UserInfo(ctx context.Context, access secret.String) (UserInfo, error) {
 	const op = "userinfo"
@@ -44,7 +45,7 @@ func subjectOf(v any) (string, bool) {
 	return s, ok && s != "" && len(s) <= 255 && printable(s)
 }
 
-// Me returns the user on whose behalf the token acts. It accepts OAuth access tokens,
+// Me returns the user on whose behalf the token acts. Me accepts OAuth access tokens,
 // personal access tokens and tokens of service accounts. Me makes one request, GET
 // /users/me. The GID of the returned User is never empty.
 //
@@ -67,10 +68,10 @@ func (c *Client) Me(ctx context.Context, access secret.String) (User, error) {
 // Workspace is a workspace or an organization in Asana. Name is "" if Asana sent no name.
 type Workspace struct{ GID, Name string }
 
-// Workspaces returns all workspaces that the token can access. It makes one request to
-// GET /workspaces for each page of 100 workspaces, and at most 50 requests.
+// Workspaces returns all workspaces that the token can access. Workspaces makes one
+// request to GET /workspaces for each page of 100 workspaces, and at most 50 requests.
 //
-// Every error is an [*Error]. Its Code is [MissingScope] if the token has granular scopes
+// Every error is an [*Error]. The Code is [MissingScope] if the token has granular scopes
 // but lacks workspaces:read.
 func (c *Client) Workspaces(ctx context.Context, access secret.String) ([]Workspace, error) {
 	const op = "workspaces"
@@ -169,9 +170,9 @@ const (
 	maxItems = pageSize * maxPages
 )
 
-// listAll fetches every page of a list (https://developers.asana.com/docs/pagination). In
-// the object "next_page", it reads only the field "offset". It ignores the field "uri",
-// because that URL could name another host.
+// listAll fetches every page of a list (https://developers.asana.com/docs/pagination).
+// From the object "next_page", listAll uses only the field "offset". The field "uri" is
+// ignored, because that URL could name another host.
 func listAll[T any](ctx context.Context, c *Client, op, path, fields string, access secret.String) ([]T, error) {
 	q := url.Values{"opt_fields": {fields}, "limit": {strconv.Itoa(pageSize)}}
 	seen := make(map[string]bool)

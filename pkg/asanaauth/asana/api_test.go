@@ -13,8 +13,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// expectGet returns a transport that checks the URL and the token of a GET request and
-// responds with body.
 func expectGet(t *testing.T, want, body string) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		got, _ := url.QueryUnescape(r.URL.String())
@@ -75,9 +73,8 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
-// pagedList is a transport that serves the pages of a list. For each value of the query
-// parameter "offset", the field pages contains the response. pagedList counts its
-// requests.
+// pagedList is a transport that serves the pages of a list. The keys of pages are values
+// of the query parameter "offset".
 type pagedList struct {
 	t        *testing.T
 	path     string

@@ -11,7 +11,7 @@ import (
 // Authorization holds the parameters of one authorization request (RFC 6749 section
 // 4.1.1).
 type Authorization struct {
-	// State is the value of the parameter "state". Asana sends it back to the redirect
+	// State is the value of the parameter "state", which Asana sends back to the redirect
 	// URI unchanged.
 	State string
 	// Verifier is the PKCE code verifier (RFC 7636). The request contains only its S256

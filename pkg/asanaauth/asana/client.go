@@ -1,12 +1,12 @@
 // Package asana is a client of Asana's OAuth, OpenID Connect and REST endpoints.
 //
-// A [Client] acts for one Asana app. It builds authorization URLs, exchanges codes,
+// A [Client] acts for one Asana app. A Client builds authorization URLs, exchanges codes,
 // refreshes and revokes tokens, verifies ID tokens, and reads users, workspaces and
-// memberships. It stores no tokens, retries nothing and follows no redirects. It sets no
-// time limit of its own, so pass a context that has a deadline.
+// memberships. A Client stores no tokens, retries nothing and follows no redirects. A
+// Client sets no time limit of its own, so pass a context that has a deadline.
 //
-// A Client does not trust responses. It limits their size and parses their JSON strictly.
-// It returns tokens and personal data as [secret.String], which cannot be printed. If a
+// A Client does not trust responses: it limits their size and parses their JSON strictly.
+// Tokens and personal data are returned as [secret.String], which cannot be printed. If a
 // request fails, the method returns an [*Error]. The text of an Error never contains a
 // token, a URL or a response body.
 package asana
@@ -34,7 +34,8 @@ const (
 	apiPath        = "/api/1.0"
 )
 
-// Config configures a [Client].
+// Config names the Asana app that a [Client] acts for, and the transport that sends its
+// requests.
 type Config struct {
 	// BaseURL is Asana's origin. Empty means https://app.asana.com. The scheme must be
 	// https, or http if the host is a loopback host. New removes a trailing slash.
@@ -46,13 +47,13 @@ type Config struct {
 	ClientID string
 	// Transport sends the client's requests. Required.
 	Transport http.RoundTripper
-	// Now returns the current time. The client uses it to check ID tokens, to expire
-	// cached signing keys, and to interpret dates in Retry-After headers. Nil means
-	// time.Now.
+	// Now returns the current time. The client needs the time to check ID tokens, to
+	// expire cached signing keys, and to interpret dates in Retry-After headers. Nil
+	// means time.Now.
 	Now func() time.Time
 }
 
-// Client makes requests to Asana for one Asana app. It is safe for concurrent use.
+// Client makes requests to Asana for one Asana app. A Client is safe for concurrent use.
 type Client struct {
 	base, issuer, id string
 	transport        http.RoundTripper
@@ -60,9 +61,9 @@ type Client struct {
 	keys             *keyCache
 }
 
-// New returns a Client. It makes no request: the OpenID Connect configuration is fetched
-// when the first ID token is verified. The error names every missing or malformed field,
-// but not its value.
+// New returns a Client without making a request: the OpenID Connect configuration is
+// fetched when the first ID token is verified. The error names every missing or malformed
+// field, but not its value.
 func New(c Config) (*Client, error) {
 	base := strings.TrimSuffix(c.BaseURL, "/")
 	if base == "" {
@@ -95,7 +96,7 @@ func New(c Config) (*Client, error) {
 	return &Client{base: base, issuer: issuer, id: c.ClientID, transport: c.Transport, now: now, keys: newKeyCache()}, nil
 }
 
-// ClientID returns the configured client ID.
+// ClientID returns the client ID of the Asana app.
 func (c *Client) ClientID() string { return c.id }
 
 // BaseURL returns Asana's origin, without a trailing slash.
@@ -117,8 +118,8 @@ func IsGID(s string) bool {
 	return len(s) >= 1 && len(s) <= 30 && strings.Trim(s, "0123456789") == ""
 }
 
-// config returns the configuration for x/oauth2. It sets AuthStyle, because without
-// AuthStyle x/oauth2 sends a rejected token request a second time in another style.
+// config sets AuthStyle, because otherwise x/oauth2 sends a rejected token request a
+// second time in another style.
 func (c *Client) config() *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: c.id,

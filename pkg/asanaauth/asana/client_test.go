@@ -31,13 +31,12 @@ var (
 	accessToken  = secret.New("2/4673218951/98:MARKERaccess0815")
 )
 
-// roundTrip is a transport that calls a function.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// reply returns a response. header contains a name, its value, the next name, and so on.
-// The Content-Type is JSON unless header contains another one.
+// reply returns a JSON response, unless header sets another Content-Type. header
+// alternates names and values.
 func reply(status int, body string, header ...string) *http.Response {
 	h := http.Header{"Content-Type": {"application/json; charset=UTF-8"}}
 	for i := 0; i < len(header); i += 2 {
@@ -46,7 +45,6 @@ func reply(status int, body string, header ...string) *http.Response {
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// respondWith returns a transport that gives the same response to every request.
 func respondWith(status int, body string, header ...string) http.RoundTripper {
 	return roundTrip(func(*http.Request) (*http.Response, error) { return reply(status, body, header...), nil })
 }
@@ -62,8 +60,6 @@ func toAsana(t testing.TB, rt http.RoundTripper) *asana.Client {
 	return c
 }
 
-// toServer returns a client that sends its requests to an httptest server with the
-// handler h.
 func toServer(t *testing.T, h http.Handler) *asana.Client {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -77,8 +73,8 @@ func toServer(t *testing.T, h http.Handler) *asana.Client {
 	return c
 }
 
-// calls contains a function for every method of Client that makes requests, except
-// VerifyIDToken. The function calls the method. The map keys are the values of Error.Op.
+// calls has one entry for each Client method that makes requests, except VerifyIDToken.
+// Each key is the Op of the method's errors.
 var calls = map[string]func(context.Context, *asana.Client) error{
 	"exchange": func(ctx context.Context, c *asana.Client) error {
 		_, err := c.Exchange(ctx, clientSecret, code, verifier, "https://app.example/callback")

@@ -27,8 +27,8 @@ const (
 )
 
 // Error is the error that a method of [Client] returns if its request fails or cannot be
-// sent. Its text consists of the operation, the HTTP status, a code and a fixed sentence.
-// It never contains a response body, a URL or a token.
+// sent. The text of an Error consists of the operation, the HTTP status, a code and a
+// fixed sentence. The text never contains a response body, a URL or a token.
 type Error struct {
 	// Op is the operation, such as "exchange", "refresh" or "revoke".
 	Op string
@@ -51,13 +51,13 @@ type Error struct {
 	// Timeout reports whether the request failed because of the context's deadline or a
 	// time limit of the transport.
 	Timeout bool
-	// Err is the underlying error, such as context.Canceled. It is nil if Asana responded
+	// Err is the underlying error, such as context.Canceled, or nil if Asana responded
 	// with an error status.
 	Err error
 }
 
-// Error returns the error text. The only parts of Asana's response in this text are the
-// status and the code.
+// Error returns a text whose only parts from Asana's response are the status and the
+// code.
 func (e *Error) Error() string {
 	s := "asana: " + e.Op
 	if e.Status != 0 {
@@ -87,17 +87,15 @@ type cause struct {
 func (c *cause) Error() string { return c.text }
 func (c *cause) Unwrap() error { return c.err }
 
-// badResponse returns the error for an invalid response with status 200.
 func badResponse(op, why string) *Error {
 	return &Error{Op: op, Status: http.StatusOK, Err: &cause{text: why}}
 }
 
-// notSent returns the error for a request that was not sent.
 func notSent(op, why string) *Error { return &Error{Op: op, Err: &cause{text: why}} }
 
 // transportError returns the error for a request that the transport could not complete,
-// or for a response body that could not be read. It also checks ctx, because transports
-// report an expired deadline in different ways.
+// or for a response body that could not be read. transportError also checks ctx, because
+// transports report an expired deadline in different ways.
 func transportError(ctx context.Context, op string, status int, err error) *Error {
 	if e := ctx.Err(); e != nil && !errors.Is(err, e) {
 		err = e
@@ -132,7 +130,8 @@ func describe(err error, timeout bool) string {
 }
 
 // retryAfter parses the Retry-After header (RFC 9110 section 10.2.3): a number of seconds
-// or a date. It returns 0 if the header is missing or malformed, and at most 24 hours.
+// or a date. retryAfter returns 0 if the header is missing or malformed, and at most 24
+// hours.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	const longest = 24 * time.Hour
 	v := strings.TrimSpace(h.Get("Retry-After"))
@@ -167,8 +166,8 @@ const viewOnlyFailure = "view_only_api_access_failure"
 
 // apiCode returns the [Error.Code] for a response of the REST API, or "". Asana sends
 // English sentences instead of codes, so apiCode looks for known beginnings of these
-// sentences. It knows the sentences about scopes from real responses in 2025 and 2026,
-// and the sentence about licenses from Asana's forum. If Asana changes a sentence,
+// sentences. The sentences about scopes come from real responses in 2025 and 2026, and
+// the sentence about licenses comes from Asana's forum. If Asana changes a sentence,
 // apiCode returns "".
 func apiCode(r *response) string {
 	if r.status != http.StatusForbidden {

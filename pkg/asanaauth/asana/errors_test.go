@@ -186,8 +186,6 @@ type brokenBody struct{ err error }
 
 func (b brokenBody) Read([]byte) (int, error) { return 0, b.err }
 
-// checkNoMarker fails the test if err shows a secret when it is printed in one of several
-// ways.
 func checkNoMarker(t *testing.T, what string, err error) {
 	t.Helper()
 	var out bytes.Buffer

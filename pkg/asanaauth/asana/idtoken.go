@@ -19,14 +19,15 @@ import (
 // clockSkew is how far in the future the claim "iat" (issued at) may be.
 const clockSkew = time.Minute
 
-// ErrIDToken means that an ID token is not valid.
+// ErrIDToken means that an ID token failed a check of [Client.VerifyIDToken], such as the
+// check of its signature, audience or expiry.
 var ErrIDToken = errors.New("asana: the ID token is not valid")
 
 // ErrNoNonce means that an ID token has no nonce but passes all other checks. Without a
 // nonce, the token may belong to another sign-in. Asana does not document whether its ID
 // tokens contain a nonce. If the token came from the token endpoint, continue without the
-// ID token. If it came through the browser, reject the sign-in. For a nonce that is
-// wrong, empty or null, VerifyIDToken returns [ErrIDToken].
+// ID token. If the token came through the browser, reject the sign-in. For a nonce that
+// is wrong, empty or null, VerifyIDToken returns [ErrIDToken].
 var ErrNoNonce = errors.New("asana: the ID token has no nonce")
 
 // Want holds the values that an ID token must match.
@@ -86,9 +87,9 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (
 	return Identity{Subject: token.Subject, Issued: token.IssuedAt, Expires: token.Expiry}, nil
 }
 
-// checkClaims checks the claims that go-oidc does not check. It decodes the claims into a
-// map, because encoding/json ignores the case of JSON names when it decodes into a
-// struct.
+// checkClaims checks the claims that go-oidc does not check. checkClaims decodes the
+// claims into a map, because encoding/json ignores the case of JSON names when it decodes
+// into a struct.
 func (c *Client) checkClaims(token *oidc.IDToken, w Want) error {
 	var claims map[string]json.RawMessage
 	if token.Claims(&claims) != nil {
@@ -123,8 +124,7 @@ func (c *Client) checkClaims(token *oidc.IDToken, w Want) error {
 	return nil
 }
 
-// claimEquals reports whether a claim is the string want. It compares them in constant
-// time.
+// claimEquals reports in constant time whether claim is the JSON string want.
 func claimEquals(claim json.RawMessage, want string) bool {
 	var s *string
 	if json.Unmarshal(claim, &s) != nil || s == nil {
@@ -133,9 +133,9 @@ func claimEquals(claim json.RawMessage, want string) bool {
 	return subtle.ConstantTimeCompare([]byte(*s), []byte(want)) == 1
 }
 
-// halfHash returns the at_hash for an access token or the c_hash for a code. With RS256,
-// this is the left half of the SHA-256 hash (OpenID Connect Core section 3.3.2.11).
-// halfHash returns "" if s is zero.
+// halfHash returns the at_hash of an access token or the c_hash of a code, or "" if s is
+// zero. For RS256, the hash is the left half of SHA-256 (OpenID Connect Core section
+// 3.3.2.11).
 func halfHash(s secret.String) string {
 	if s.IsZero() {
 		return ""

@@ -33,7 +33,7 @@ const (
 
 var noon = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 
-// testKeys returns two RSA keys. All tests share them, because generating a key is slow.
+// All tests share these RSA keys, because generating a key is slow.
 var testKeys = sync.OnceValue(func() [2]*rsa.PrivateKey {
 	var keys [2]*rsa.PrivateKey
 	for i := range keys {
@@ -42,8 +42,7 @@ var testKeys = sync.OnceValue(func() [2]*rsa.PrivateKey {
 	return keys
 })
 
-// provider is a transport that simulates Asana's OpenID Connect endpoints. It counts the
-// requests.
+// provider is a transport that simulates Asana's OpenID Connect endpoints.
 type provider struct {
 	doc, jwks        string
 	discovered, keys atomic.Int32
@@ -52,8 +51,8 @@ type provider struct {
 	now              time.Time // the client's clock
 }
 
-// newProvider returns a provider that publishes the keys in set. Without arguments, it
-// publishes the first test key with the key ID "k1".
+// newProvider publishes the keys in set, or the first test key with the key ID "k1" if
+// set is empty.
 func newProvider(t testing.TB, set ...jose.JSONWebKey) *provider {
 	t.Helper()
 	if set == nil {
@@ -66,7 +65,6 @@ func newProvider(t testing.TB, set ...jose.JSONWebKey) *provider {
 	return &provider{doc: fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, issuer, jwksURI), jwks: string(jwks), now: noon}
 }
 
-// public returns the public part of a test key.
 func public(kid string, key int) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: &testKeys()[key].PublicKey, KeyID: kid, Algorithm: "RS256", Use: "sig"}
 }
@@ -101,8 +99,8 @@ func (p *provider) client(t testing.TB) *asana.Client {
 	return c
 }
 
-// claims returns the claims of a valid ID token after it sets the claims in change. It
-// removes a claim if the value in change is nil.
+// claims returns the claims of a valid ID token with the changes applied. A nil value in
+// change removes the claim.
 func claims(change map[string]any) map[string]any {
 	all := map[string]any{"iss": issuer, "sub": userGID, "aud": clientID, "iat": noon.Unix(), "exp": noon.Add(time.Hour).Unix(), "nonce": "n-1"}
 	maps.Copy(all, change)
@@ -110,8 +108,7 @@ func claims(change map[string]any) map[string]any {
 	return all
 }
 
-// sign returns a signed JWT in compact serialization. If payload is not a string, sign
-// encodes it as JSON.
+// sign encodes payload as JSON unless payload is a string.
 func sign(t testing.TB, kid string, key any, alg jose.SignatureAlgorithm, payload any) secret.String {
 	t.Helper()
 	raw, ok := payload.(string)
@@ -140,8 +137,6 @@ func sign(t testing.TB, kid string, key any, alg jose.SignatureAlgorithm, payloa
 	return secret.New(compact)
 }
 
-// good returns an ID token that contains claims(change) and is signed with the published
-// key.
 func good(t testing.TB, change map[string]any) secret.String {
 	return sign(t, "k1", testKeys()[0], jose.RS256, claims(change))
 }
@@ -282,7 +277,7 @@ func TestKeySizes(t *testing.T) {
 }
 
 // rsaKey returns a key whose modulus is the product of the given number of 512-bit
-// primes. Such a key is not secure, but rsaKey generates it quickly.
+// primes. Many small primes make a key insecure, but quick to generate.
 func rsaKey(t *testing.T, primes int) *rsa.PrivateKey {
 	t.Helper()
 	one := big.NewInt(1)
@@ -305,7 +300,6 @@ func rsaKey(t *testing.T, primes int) *rsa.PrivateKey {
 	}
 }
 
-// wantInvalid fails the test unless VerifyIDToken returns ErrIDToken and the zero Identity.
 func wantInvalid(t *testing.T, name string, p *provider, raw secret.String) {
 	t.Helper()
 	got, err := p.client(t).VerifyIDToken(t.Context(), raw, want)
@@ -395,7 +389,7 @@ func TestKeysThatCannotBeFetched(t *testing.T) {
 	}
 }
 
-// While one caller fetches the keys, another caller must wait only until its own
+// If another caller is fetching the keys, a caller must wait no longer than its own
 // deadline.
 func TestWaitingForKeysIsBounded(t *testing.T) {
 	t.Parallel()

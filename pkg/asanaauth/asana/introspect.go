@@ -14,8 +14,8 @@ import (
 type Introspection struct {
 	// Active reports whether the token is neither expired nor revoked.
 	Active bool
-	// ClientID is the client ID of the app that the token was issued to. It is "" for a
-	// personal access token and for the token of a service account.
+	// ClientID is the client ID of the app that the token was issued to. For a personal
+	// access token and for the token of a service account, ClientID is "".
 	ClientID string
 	// Scope is the list of scopes, separated by spaces, or "" if the response has none.
 	Scope string
@@ -27,8 +27,8 @@ type Introspection struct {
 }
 
 // Introspect reports whether an access token or a refresh token is valid, and returns its
-// client ID, scopes and expiry (RFC 7662). It makes one request. The request contains no
-// client secret, because Asana's documentation does not require one:
+// client ID, scopes and expiry (RFC 7662). Introspect makes one request. The request
+// contains no client secret, because Asana's documentation does not require one:
 // https://developers.asana.com/docs/oauth#token-introspection.
 //
 // Every error is an [*Error]. If the token is not active, Active is false and the error
@@ -56,9 +56,9 @@ func (c *Client) Introspect(ctx context.Context, token secret.String) (Introspec
 // later time.
 const lastSecond = 253402300799
 
-// introspection converts the JSON object of a response. It returns an error if any field
-// is malformed. If it ignored a malformed client_id, an OAuth token would look like a
-// personal access token.
+// introspection converts the JSON object of a response. introspection returns an error if
+// any field is malformed. If introspection ignored a malformed client_id, an OAuth token
+// would look like a personal access token.
 func introspection(m map[string]any) (Introspection, error) {
 	const op = "introspect"
 	active, ok := m["active"].(bool)

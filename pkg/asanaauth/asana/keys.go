@@ -40,9 +40,9 @@ func newKeyCache() *keyCache { return &keyCache{lock: make(chan struct{}, 1)} }
 // Asana has no key with that ID, verificationKeys returns neither keys nor an error. An
 // error means that a request failed.
 //
-// verificationKeys fetches the keys if the cached keys are older than keysTTL. It also
-// fetches them if no cached key has the ID kid, but at most once a minute, because anyone
-// can invent a key ID.
+// verificationKeys fetches the keys if the cached keys are older than keysTTL or if none
+// of them has the ID kid. For an unknown ID, it fetches at most once a minute, because
+// anyone can invent a key ID.
 func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.PublicKey, error) {
 	k := c.keys
 	select {
@@ -64,8 +64,8 @@ func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.Pub
 	return k.withID(kid), nil
 }
 
-// isOlder reports whether t is more than age before now. It also returns true if t is
-// after now, which means that the clock was set back.
+// isOlder reports whether t is more than age before now, or after now. A time after now
+// means that the clock was set back.
 func isOlder(now, t time.Time, age time.Duration) bool {
 	return now.Sub(t) > age || t.After(now)
 }
@@ -148,7 +148,6 @@ func rsaKeys(set []json.RawMessage) []jose.JSONWebKey {
 	return keys
 }
 
-// sameOrigin reports whether a and b are trusted URLs with the same origin.
 func sameOrigin(a, b string) bool {
 	u, v := trustedURL(a), trustedURL(b)
 	return u != nil && v != nil && weburl.SameOrigin(u, v)

@@ -20,8 +20,7 @@ var fullSecret = secret.New(asanatest.FullClientSecret)
 
 const scopes = "default openid email profile"
 
-// offline starts an offline Asana and returns it with a client for the app whose client
-// ID is id. change edits the default switches before the start.
+// offline starts an offline Asana. change edits its default switches first.
 func offline(t *testing.T, id string, change func(*asanatest.Switches)) (*asanatest.Asana, *asana.Client) {
 	t.Helper()
 	switches := asanatest.DefaultSwitches()
@@ -37,8 +36,7 @@ func offline(t *testing.T, id string, change func(*asanatest.Switches)) (*asanat
 	return server, c
 }
 
-// consent makes an authorization request as person. It returns the parameters in the
-// query and the fragment of the redirect URL.
+// consent returns the parameters in the query and in the fragment of the redirect URL.
 func consent(t *testing.T, server *asanatest.Asana, c *asana.Client, person, scopes, responseType string) url.Values {
 	t.Helper()
 	back, err := server.Authorize(t.Context(), c.AuthorizeURL(asana.Authorization{
@@ -58,7 +56,6 @@ func consent(t *testing.T, server *asanatest.Asana, c *asana.Client, person, sco
 	return q
 }
 
-// connect makes an authorization request and exchanges the code.
 func connect(t *testing.T, server *asanatest.Asana, c *asana.Client, person string) asana.Tokens {
 	t.Helper()
 	q := consent(t, server, c, person, scopes, "")
@@ -69,7 +66,6 @@ func connect(t *testing.T, server *asanatest.Asana, c *asana.Client, person stri
 	return tokens
 }
 
-// codeOf returns the code of an *Error, or "".
 func codeOf(err error) string {
 	if e, ok := errors.AsType[*asana.Error](err); ok {
 		return e.Code

@@ -25,7 +25,7 @@ const maxText = 1 << 10
 var photoSizes = [...]string{"image_128x128", "image_60x60", "image_36x36", "image_1024x1024", "image_27x27", "image_21x21"}
 
 // userOf converts a user object from the REST API, the token response or the UserInfo
-// response. Some of these objects also have a numeric field "id". userOf ignores it,
+// response. userOf ignores the numeric field "id" that some of these objects have,
 // because gids are strings.
 func userOf(m map[string]any) User {
 	gid, _ := m["gid"].(string)
@@ -35,8 +35,8 @@ func userOf(m map[string]any) User {
 	return User{GID: gid, Name: personalText(m["name"]), Email: personalText(m["email"]), Picture: picture(m)}
 }
 
-// personalText returns v if v is a UTF-8 string of at most maxText bytes. Otherwise it
-// returns zero.
+// personalText returns v if v is a UTF-8 string of at most maxText bytes, and otherwise
+// zero.
 func personalText(v any) secret.String {
 	s, _ := v.(string)
 	if len(s) > maxText || !utf8.ValidString(s) {
@@ -47,8 +47,8 @@ func personalText(v any) secret.String {
 
 // picture returns a picture's URL: the field "picture" of a UserInfo response, or the
 // first of photoSizes in the object "photo" of a REST API response. Web pages load the
-// URL, so picture rejects schemes such as javascript. It accepts only https, and http on
-// a loopback host.
+// URL, so picture rejects schemes such as javascript. picture accepts only https, and
+// http on a loopback host.
 func picture(m map[string]any) secret.String {
 	found, _ := m["picture"].(string)
 	photo, _ := m["photo"].(map[string]any)

@@ -24,8 +24,8 @@ const (
 	maxToken = 8 << 10
 	// maxIDToken is the maximum size of an ID token, in bytes.
 	maxIDToken = 16 << 10
-	// maxLifetime is the maximum lifetime of an access token. It is the longest lifetime
-	// that the introspection endpoint has returned.
+	// maxLifetime is the maximum lifetime of an access token, the longest that the
+	// introspection endpoint has returned.
 	maxLifetime = 10 * 365 * 24 * time.Hour
 	// maxScope is the maximum size of a list of scopes, in bytes. A list of all of Asana's
 	// scopes has about 1 KB.
@@ -36,10 +36,10 @@ const opRefresh = "refresh"
 
 // Tokens is a successful response of the token endpoint (RFC 6749 section 5.1).
 type Tokens struct {
-	// Access is the access token. It is never zero.
+	// Access is the access token, which is never zero.
 	Access secret.String
-	// Refresh is the refresh token. If it is zero after [Client.Refresh], the refresh
-	// token that was sent remains valid.
+	// Refresh is the refresh token. If the field is zero after [Client.Refresh], the
+	// refresh token that was sent remains valid.
 	Refresh secret.String
 	// ExpiresIn is the lifetime of the access token, in whole seconds, or 0 if the
 	// response has no expires_in.
@@ -47,21 +47,21 @@ type Tokens struct {
 	// Scope is the list of granted scopes, separated by spaces, or "" if the response has
 	// no scope. Asana sends no scope today.
 	Scope string
-	// ID is the ID token, or zero if the response has none. It is not verified: call
-	// [Client.VerifyIDToken] to verify it.
+	// ID is the ID token, or zero if the response has none. The package has not verified
+	// the ID token: call [Client.VerifyIDToken].
 	ID secret.String
-	// User is the user who authorized the app, from the field "data" of the response. It
-	// is zero if the response does not have this field. User.GID is "" if the response
-	// has no valid gid.
+	// User is the user who authorized the app, or zero if the response has no field
+	// "data". User.GID is "" if the response has no valid gid.
 	User User
 }
 
-// Exchange exchanges an authorization code for tokens (RFC 6749 section 4.1.3). It makes
-// one request. verifier is the PKCE code verifier, or zero if the authorization request
-// had no challenge. redirectURI must be the redirect URI of the authorization request.
+// Exchange exchanges an authorization code for tokens (RFC 6749 section 4.1.3). Exchange
+// makes one request. verifier is the PKCE code verifier, or zero if the authorization
+// request had no challenge. redirectURI must be the redirect URI of the authorization
+// request.
 //
-// Every error is an [*Error]. Its Code is [InvalidGrant] if the authorization code was
-// used or has expired, and [InvalidClient] if the client secret is wrong. Its Status is
+// Every error is an [*Error]. The Code is [InvalidGrant] if the authorization code was
+// used or has expired, and [InvalidClient] if the client secret is wrong. The Status is
 // 200 if a field of the response is malformed.
 func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secret.String, redirectURI string) (Tokens, error) {
 	const op = "exchange"
@@ -79,14 +79,14 @@ func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secr
 	return tokens(ctx, op, tok, err)
 }
 
-// Refresh exchanges a refresh token for new tokens (RFC 6749 section 6). It makes one
-// request. Tokens.Refresh is zero if the response has no refresh_token. Asana sends no
-// refresh_token today. If expires_in, scope or id_token is malformed, Refresh ignores
+// Refresh exchanges a refresh token for new tokens (RFC 6749 section 6). Refresh makes
+// one request. Tokens.Refresh is zero if the response has no refresh_token. Asana sends
+// no refresh_token today. If expires_in, scope or id_token is malformed, Refresh ignores
 // that field. If Refresh returned an error instead, a new refresh token in the same
 // response would be lost.
 //
-// Every error is an [*Error]. Its Code is [InvalidGrant] if the refresh token is revoked
-// or unknown, and [InvalidClient] if the client secret is wrong. Its Status is 200 if
+// Every error is an [*Error]. The Code is [InvalidGrant] if the refresh token is revoked
+// or unknown, and [InvalidClient] if the client secret is wrong. The Status is 200 if
 // access_token, token_type or refresh_token is malformed. An empty refresh_token counts
 // as malformed.
 func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.String) (Tokens, error) {
@@ -100,10 +100,10 @@ func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.Strin
 	return tokens(ctx, op, tok, err)
 }
 
-// Revoke revokes a refresh token and the access tokens of its grant (RFC 7009). It makes
-// one request. A nil error means that these tokens are no longer valid. If they were
-// already invalid, Revoke also returns nil. Revoke cannot revoke an access token, because
-// Asana responds to access tokens with status 400.
+// Revoke revokes a refresh token and the access tokens of its grant (RFC 7009). Revoke
+// makes one request. A nil error means that none of these tokens is valid now. Revoke
+// also returns nil if they were already invalid. Revoke cannot revoke an access token,
+// because Asana responds to access tokens with status 400.
 //
 // Every error is an [*Error]. After an error, the tokens may still be valid.
 func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String) error {
@@ -124,10 +124,11 @@ func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String
 }
 
 // checkRevoked checks the body of a revocation response with status 200. Asana does not
-// document this body, so checkRevoked accepts most bodies, even an empty one. It rejects
-// malformed JSON, JSON that is not an object, an object with a field "error", and an HTML
-// page, which may come from a proxy or announce maintenance. If checkRevoked rejects the
-// response to a successful revocation, it is safe to revoke the same token again.
+// document this body, so checkRevoked accepts most bodies, even an empty one.
+// checkRevoked rejects malformed JSON, JSON that is not an object, an object with a field
+// "error", and an HTML page, which may come from a proxy or announce maintenance. If
+// checkRevoked rejects the response to a successful revocation, it is safe to revoke the
+// same token again.
 func checkRevoked(r *response) error {
 	body := bytes.TrimSpace(r.body)
 	if len(body) == 0 {
@@ -152,14 +153,13 @@ func (c *Client) oauthContext(ctx context.Context, op string) context.Context {
 }
 
 // checkedTransport passes a response to x/oauth2 only if it has status 200 and is strict
-// JSON without a field "error". For any other response it returns an [*Error], because
-// errors from x/oauth2 quote the response body.
+// JSON without a field "error". For any other response it returns an [*Error]. An error
+// from x/oauth2 would quote the response body.
 type checkedTransport struct {
 	c  *Client
 	op string
 }
 
-// RoundTrip implements [http.RoundTripper].
 func (t checkedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer req.Body.Close()
@@ -192,8 +192,8 @@ func (t checkedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// withValidLifetime encodes m as JSON. It omits expires_in if that field is malformed,
-// because otherwise x/oauth2 would reject the whole response.
+// withValidLifetime encodes m as JSON, without expires_in if that field is malformed.
+// With a malformed expires_in, x/oauth2 would reject the whole response.
 func withValidLifetime(m map[string]any) ([]byte, error) {
 	life, err := lifetime(m["expires_in"])
 	delete(m, "expires_in")
@@ -203,7 +203,7 @@ func withValidLifetime(m map[string]any) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// tokens converts the result of x/oauth2 to Tokens. It reads the response only with
+// tokens converts the result of x/oauth2 to Tokens. tokens reads the response only with
 // tok.Extra and never reads the fields of tok, such as tok.RefreshToken. x/oauth2 may
 // copy such a field from the request, or from a JSON field such as "Refresh_Token".
 func tokens(ctx context.Context, op string, tok *oauth2.Token, err error) (Tokens, error) {
@@ -254,7 +254,7 @@ var errMember = errors.New("malformed member")
 
 // tokenMember returns the token in a field of the response, or zero if that field is
 // missing or null. A token must have 1 to limit printable ASCII characters (VSCHAR in RFC
-// 6749). Such a token can be sent in a header unchanged.
+// 6749). A token of these characters can be sent in a header unchanged.
 func tokenMember(tok *oauth2.Token, name string, limit int) (secret.String, error) {
 	v := tok.Extra(name)
 	if v == nil {
@@ -272,8 +272,8 @@ func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
-// lifetime converts the value of expires_in. It returns 0 if expires_in is missing or
-// null, and an error unless expires_in is a number of whole seconds from 1 to
+// lifetime converts the value of expires_in. lifetime returns 0 if expires_in is missing
+// or null, and an error unless expires_in is a number of whole seconds from 1 to
 // maxLifetime.
 func lifetime(v any) (time.Duration, error) {
 	if v == nil {
@@ -286,8 +286,8 @@ func lifetime(v any) (time.Duration, error) {
 	return time.Duration(n) * time.Second, nil
 }
 
-// scope converts the value of the field "scope" (RFC 6749 section 3.3). It returns "" if
-// the field is missing or null.
+// scope converts the value of the field "scope" (RFC 6749 section 3.3). scope returns ""
+// if the field is missing or null.
 func scope(v any) (string, error) {
 	if v == nil {
 		return "", nil

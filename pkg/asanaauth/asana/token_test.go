@@ -97,8 +97,8 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// hostile contains bodies that are not valid token responses. The tests send them with
-// status 200.
+// hostile contains bodies of invalid token responses, which the tests send with status
+// 200.
 var hostile = map[string]string{
 	"empty":                 ``,
 	"form":                  `access_token=a&token_type=bearer`,

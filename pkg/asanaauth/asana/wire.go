@@ -36,8 +36,8 @@ type response struct {
 	retryAfter time.Duration
 }
 
-// send makes one request. It calls the transport directly instead of an http.Client, so
-// it does not follow redirects.
+// send makes one request. send calls the transport directly instead of an http.Client, so
+// redirects are not followed.
 //
 // send removes GetBody from the request. With GetBody, net/http resends a request if a
 // reused TCP connection fails before anything is written. A token request must never be
@@ -63,14 +63,12 @@ func (c *Client) send(op string, limit int64, req *http.Request) (*response, err
 	return r, nil
 }
 
-// withRetryAfter sets e.RetryAfter from the response and returns e.
 func (r *response) withRetryAfter(e *Error) *Error {
 	e.RetryAfter = r.retryAfter
 	return e
 }
 
-// checkStatus returns an error for every status except 200, including redirects. It calls
-// code to get the error code of the response.
+// checkStatus returns an error for every status except 200, including redirects.
 func (r *response) checkStatus(code func(*response) string) error {
 	if r.status == http.StatusOK {
 		return nil
@@ -78,7 +76,6 @@ func (r *response) checkStatus(code func(*response) string) error {
 	return r.withRetryAfter(&Error{Op: r.op, Status: r.status, Code: code(r)})
 }
 
-// get makes a GET request with an access token and decodes the JSON response into v.
 func (c *Client) get(ctx context.Context, op, rawURL string, access secret.String, v any) error {
 	if access.IsZero() {
 		return notSent(op, "the access token is missing")
@@ -104,7 +101,7 @@ func (c *Client) read(ctx context.Context, op, rawURL string, h http.Header, v a
 	return r.decode(v)
 }
 
-// post sends a form and returns the response. It accepts every status.
+// post returns responses of every status, so the caller must check the status.
 func (c *Client) post(ctx context.Context, op, path string, form url.Values) (*response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -143,7 +140,6 @@ func (r *response) decode(v any) error {
 	return nil
 }
 
-// object decodes a body that must be one JSON object.
 func (r *response) object() (map[string]any, error) {
 	var m map[string]any
 	if err := r.decode(&m); err != nil {
@@ -155,11 +151,11 @@ func (r *response) object() (map[string]any, error) {
 	return m, nil
 }
 
-// checkJSON rejects JSON that two parsers may interpret differently. Such JSON contains
+// checkJSON rejects JSON that two parsers may interpret differently. checkJSON rejects
 // invalid UTF-8, a repeated name in an object, or two names that differ only in case,
-// which encoding/json treats as equal. checkJSON also rejects deep nesting. It does not
-// reject data after the JSON value, because json.Unmarshal does. Its errors contain no
-// part of data.
+// which encoding/json treats as equal. checkJSON also rejects deep nesting. checkJSON
+// accepts data after the JSON value, which json.Unmarshal rejects. The errors of
+// checkJSON contain no part of data.
 func checkJSON(data []byte) error {
 	switch strictjson.Check(data, depthLimit) {
 	case nil, strictjson.ErrTrailing:

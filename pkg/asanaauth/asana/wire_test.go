@@ -72,9 +72,9 @@ func respondOnceThenClose(t *testing.T, response string) (origin string, count *
 	return "http://" + l.Addr().String(), count
 }
 
-// While a Lambda sandbox is frozen, its idle TCP connections may be closed. If net/http
-// sends a request on such a connection, it may resend the request on a new one. net/http
-// must not resend a token request, so the request must fail.
+// While a Lambda sandbox is frozen, its idle TCP connections may be closed. net/http must
+// not resend a token request on a new connection, because a token request must never be
+// sent twice.
 func TestTokenRequestsAreNotResentOnDeadConnections(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -113,9 +113,8 @@ func (c *failingWrites) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// If the first write of a request fails and net/http can rewind the body, net/http
-// resends the request. net/http must not resend a token request, so the request must
-// fail.
+// net/http resends a request if its first write fails and the body can be rewound. A
+// token request must fail instead.
 func TestTokenRequestsAreNotResentAfterAFailedWrite(t *testing.T) {
 	t.Parallel()
 	for call, do := range calls {
@@ -151,7 +150,6 @@ func TestTokenRequestsAreNotResentAfterAFailedWrite(t *testing.T) {
 	}
 }
 
-// endless is a response body that never ends. It counts the bytes that were read.
 type endless struct{ read int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -185,7 +183,6 @@ func TestResponseSizeIsLimited(t *testing.T) {
 	}
 }
 
-// untilDone is a response body whose Read blocks until ctx ends.
 type untilDone struct{ ctx context.Context }
 
 func (u untilDone) Read([]byte) (int, error) { <-u.ctx.Done(); return 0, u.ctx.Err() }

@@ -25,21 +25,21 @@ const (
 	refetchAfter = 30 * time.Second // the minimum age of secrets that are fetched again after a rejection
 )
 
-// Source fetches the client secrets from a service such as AWS Secrets Manager. It must
-// be safe for concurrent use.
+// Source fetches the client secrets from a service such as AWS Secrets Manager. A Source
+// must be safe for concurrent use.
 type Source interface {
 	// ClientSecrets returns the current client secret and, if it exists, the next one.
-	// ClientSecrets need not cache the secrets. Its error must not contain a secret.
+	// ClientSecrets need not cache the secrets. An error must not contain a secret.
 	ClientSecrets(ctx context.Context) ([]secret.String, error)
 }
 
-// Config configures [Secrets].
+// Config names the source of the [Secrets] and the clock that determines their age.
 type Config struct {
 	Source Source           // required
 	Now    func() time.Time // returns the wall clock time; nil means time.Now without its monotonic reading
 }
 
-// Secrets caches the client secrets of one app. It is safe for concurrent use.
+// Secrets caches the client secrets of one app, and is safe for concurrent use.
 type Secrets struct {
 	source Source
 	now    func() time.Time
@@ -49,8 +49,8 @@ type Secrets struct {
 	fetched time.Time
 }
 
-// New returns a Secrets. It does not fetch the secrets. It returns an error if Source is
-// missing.
+// New returns a Secrets without fetching the client secrets. New returns an error if
+// Source is missing.
 func New(c Config) (*Secrets, error) {
 	if c.Source == nil {
 		return nil, errors.New("clientsecret: Source is missing")
@@ -61,7 +61,7 @@ func New(c Config) (*Secrets, error) {
 	return &Secrets{source: c.Source, now: c.Now}, nil
 }
 
-// Ready ensures that at least one secret is cached. It fetches the secrets if none are
+// Ready ensures that at least one secret is cached. Ready fetches the secrets if none are
 // cached or if the cached secrets are at least five minutes old. If the fetch fails but
 // secrets are cached, Ready keeps them and returns nil, because Asana may still accept
 // them.
@@ -117,7 +117,6 @@ func (s *Secrets) Try(ctx context.Context, rejected func(error) bool, request fu
 	}
 }
 
-// current returns the cached secrets and their age.
 func (s *Secrets) current() ([]secret.String, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +139,6 @@ func (s *Secrets) fetch(ctx context.Context) error {
 	return nil
 }
 
-// untried returns the first cached secret that is not in tried.
 func (s *Secrets) untried(tried []secret.String) (secret.String, bool) {
 	known, _ := s.current()
 	for _, v := range known {

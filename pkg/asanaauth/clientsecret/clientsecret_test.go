@@ -13,20 +13,18 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// app simulates an Asana app and the source of its client secrets. The field accepts is
-// the only client secret that Asana accepts. The field tried lists the client secrets
-// that the last call of try used.
+// app simulates an Asana app and the source of its client secrets.
 type app struct {
 	t       *testing.T
 	source  *authtest.SecretsManager
 	secrets *clientsecret.Secrets
 	now     time.Time
-	accepts string
-	tried   []string
+	accepts string   // the only client secret that Asana accepts
+	tried   []string // the client secrets that the last call of try used
 }
 
-// newApp returns an app whose source returns the client secrets in values. Asana accepts
-// the first one.
+// newApp returns an app whose source has the client secrets values. Asana accepts the
+// first one.
 func newApp(t *testing.T, values ...string) *app {
 	t.Helper()
 	a := &app{t: t, source: &authtest.SecretsManager{}, now: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), accepts: values[0]}
@@ -43,10 +41,8 @@ var (
 	errInvalid = errors.New("invalid_client")
 )
 
-// isInvalid reports whether err means that Asana rejected the client secret.
 func isInvalid(err error) bool { return errors.Is(err, errInvalid) }
 
-// ready calls Ready and fails the test if it returns an error.
 func (a *app) ready() {
 	a.t.Helper()
 	if err := a.secrets.Ready(a.t.Context()); err != nil {
@@ -54,7 +50,6 @@ func (a *app) ready() {
 	}
 }
 
-// try calls Try with a request that fails with errInvalid unless its secret is a.accepts.
 func (a *app) try() error {
 	a.tried = nil
 	return a.secrets.Try(a.t.Context(), isInvalid, func(s secret.String) error {
@@ -85,7 +80,6 @@ func (a *app) wantRejected(secrets ...string) {
 	}
 }
 
-// wantFetches fails the test unless the source was called n times.
 func (a *app) wantFetches(n int) {
 	a.t.Helper()
 	authtest.WantCount(a.t, "fetches", a.source.Calls(), n)
@@ -178,7 +172,6 @@ func TestTheContextReachesTheSource(t *testing.T) {
 	}
 }
 
-// contextSource is a source that returns the context's error.
 type contextSource struct{}
 
 func (contextSource) ClientSecrets(ctx context.Context) ([]secret.String, error) {

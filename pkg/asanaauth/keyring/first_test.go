@@ -44,9 +44,9 @@ func TestConcurrentProcessesCreateOneFirstKeyring(t *testing.T) {
 	})
 }
 
-// The test makes the write of the first keyring fail, in one case before the row is
-// saved, in the other case after. The process must not use its new ring, because the
-// table may not contain that ring. The next attempt must succeed.
+// If the write of the first keyring fails, the process must not use its new ring, because
+// the table may not contain that ring. The next attempt must succeed, whether the row was
+// saved or not.
 func TestCrashPointsOfTheFirstKeyring(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -84,7 +84,7 @@ func TestFirstKeyringIsNotCreatedWithoutRandomness(t *testing.T) {
 	}
 }
 
-// The test deletes the keyring's row. A process that has read the keyring must not create
+// If the keyring's row is deleted, a process that has read the keyring must not create
 // another one, because a new keyring could not open any sealed field.
 func TestFirstKeyringIsNotCreatedTwice(t *testing.T) {
 	t.Parallel()

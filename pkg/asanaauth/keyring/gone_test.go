@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The test deletes the keyring's row. A process that has cached the keyring must still
+// If the keyring's row is deleted, a process that has cached the keyring must still
 // return tokens and must not create another keyring.
 func TestDeletedKeyringIsNotReplaced(t *testing.T) {
 	t.Parallel()

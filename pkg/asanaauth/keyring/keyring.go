@@ -28,7 +28,7 @@ const (
 	retryAfter = 10 * time.Second // the minimum time between two attempts after a failure
 )
 
-// Config configures a [Keyring].
+// Config connects a [Keyring] to its installation, its table and its KMS key.
 type Config struct {
 	// Store holds the keyring's row. Required.
 	Store store.Store
@@ -40,7 +40,7 @@ type Config struct {
 	// TTL is how long a Keyring caches the unwrapped keys. If TTL is 0, [Keyring.Ring]
 	// reads the table each time.
 	TTL time.Duration
-	// Now returns the wall clock time. If it is nil, New uses time.Now and removes the
+	// Now returns the wall clock time. If Now is nil, New uses time.Now and removes the
 	// monotonic clock reading.
 	Now func() time.Time
 	// Rand is the random source for new keys. Nil means crypto/rand.Reader.
@@ -49,7 +49,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Keyring caches the data keys of one installation. It is safe for concurrent use.
+// Keyring caches the data keys of one installation, and is safe for concurrent use.
 type Keyring struct {
 	store        store.Store
 	wrapper      seal.Wrapper
@@ -66,8 +66,8 @@ type Keyring struct {
 	retry   time.Time // after a failure, the earliest time of the next attempt
 }
 
-// New returns a Keyring. It makes no request. The error names every missing or invalid
-// field.
+// New returns a Keyring without making a request. The error names every missing or
+// invalid field.
 func New(c Config) (*Keyring, error) {
 	var errs []error
 	if c.Store == nil {
@@ -115,11 +115,11 @@ func (*UnavailableError) Error() string {
 // Unwrap returns [seal.ErrUnavailable].
 func (*UnavailableError) Unwrap() error { return seal.ErrUnavailable }
 
-// Ring returns the data keys. It returns the cached keys if they are younger than the
-// TTL. Otherwise Ring reads the keyring from the table, unwraps it with KMS, and caches
-// it. If the table has no keyring and this Keyring has never cached one, Ring creates the
-// first keyring. If the table or KMS is unavailable, Ring returns the cached keys until
-// one hour after their TTL.
+// Ring returns the data keys. If the cached keys are younger than the TTL, Ring returns
+// them. If the cached keys are older, Ring reads the keyring from the table, unwraps it
+// with KMS, and caches it. If the table has no keyring and this Keyring has never cached
+// one, Ring creates the first keyring. If the table or KMS is unavailable, Ring returns
+// the cached keys until one hour after their TTL.
 //
 // The error wraps [seal.ErrDenied] if KMS denies the request. If the table or KMS is
 // unavailable and no cached keys can be returned, the error wraps [store.ErrUnavailable]
@@ -145,10 +145,10 @@ func (k *Keyring) Ring(ctx context.Context) (*seal.Ring, error) {
 }
 
 // Open decrypts a sealed field with ring. If ring does not contain the field's key, Open
-// reads the keyring again, because the key may be newer than ring. It does so at most
-// once every ten seconds.
+// reads the keyring again, because the key may be newer than ring. Open reads the keyring
+// at most once every ten seconds.
 //
-// Open returns [seal.ErrOpen] if the field cannot be decrypted. It can also return an
+// Open returns [seal.ErrOpen] if the field cannot be decrypted. Open can also return an
 // [*UnavailableError] or one of the errors that [Keyring.Ring] returns.
 func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s secret.Sealed) (secret.String, error) {
 	text, err := ring.Open(l, s)
@@ -162,7 +162,7 @@ func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s sec
 }
 
 // newer reads the keyring again, for a caller whose ring does not contain a field's key.
-// It reads the table at most once every ten seconds, because an attacker can forge key
+// newer reads the table at most once every ten seconds, because an attacker can forge key
 // IDs. If newer read the table less than ten seconds ago, it returns the cached ring.
 // After a failure, newer returns an error instead of the cached ring, because the table
 // may contain a newer ring with the key.
@@ -185,7 +185,7 @@ func (k *Keyring) newer(ctx context.Context) (*seal.Ring, error) {
 	return ring, err
 }
 
-// enter locks k. It returns the context's error if the context ends first.
+// enter locks k, or returns the context's error if the context ends first.
 func (k *Keyring) enter(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

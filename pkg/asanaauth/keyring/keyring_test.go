@@ -18,7 +18,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// mustRing returns the ring of a process.
 func mustRing(p *authtest.Process) *seal.Ring {
 	p.Installation.T.Helper()
 	ring, err := p.Keys.Ring(context.Background())
@@ -28,14 +27,12 @@ func mustRing(p *authtest.Process) *seal.Ring {
 	return ring
 }
 
-// withRing returns an installation that has its first keyring.
 func withRing(t *testing.T) *authtest.Installation {
 	inst := authtest.New(t)
 	mustRing(inst.Process())
 	return inst
 }
 
-// wantErr fails the test unless Ring returns an error that wraps target, and no ring.
 func wantErr(t *testing.T, keys *keyring.Keyring, target error) {
 	t.Helper()
 	if ring, err := keys.Ring(context.Background()); !errors.Is(err, target) || ring != nil {
@@ -56,8 +53,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// The test sets only the required fields. New must make no request, and the defaults of
-// the other fields must work.
+// New must make no request, and the defaults of the optional fields must work.
 func TestNewWithTheRequiredFields(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)
@@ -272,8 +268,8 @@ func TestKeyringOfAnotherInstallationIsDenied(t *testing.T) {
 	authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "kms_denied"), 1)
 }
 
-// The test writes a row that KMS can unwrap but that does not contain a valid keyring.
-// The error must wrap neither ErrDenied nor ErrUnavailable.
+// If KMS can unwrap the row but the result is not a valid keyring, the error must wrap
+// neither ErrDenied nor ErrUnavailable.
 func TestRowWithoutAValidKeyring(t *testing.T) {
 	t.Parallel()
 	inst := authtest.New(t)

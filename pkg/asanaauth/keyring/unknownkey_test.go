@@ -15,14 +15,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// openSession opens the session of a cookie and returns the error.
 func openSession(p *authtest.Process, cookie secret.String) error {
 	_, err := p.Sessions.Open(context.Background(), cookie)
 	return err
 }
 
-// The test seals a field with a key that is newer than the ring that a process has
-// cached. The process must read the keyring again.
+// If a field is sealed with a key that is newer than a process's cached ring, the process
+// must read the keyring again.
 func TestUnknownKeyReadsTheKeyringAgain(t *testing.T) {
 	t.Parallel()
 	for _, age := range []time.Duration{0, time.Second, 4 * time.Minute} {

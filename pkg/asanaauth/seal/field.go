@@ -32,13 +32,13 @@ var (
 	errLabel = errors.New("seal: the label has no row or no field")
 )
 
-// Seal encrypts text under the primary key and binds it to l. It reads a nonce of 12
+// Seal encrypts text under the primary key and binds it to l. Seal reads a nonce of 12
 // bytes from random, which must be cryptographically secure. The result is 33 bytes
 // longer than text. If a field only has to prove that it was sealed with l, text may be
 // constant.
 //
-// Seal returns an error if text is zero, if l has no Row or Field, or if random fails. It
-// rejects a zero text to prevent callers from sealing a missing value by mistake.
+// Seal returns an error if text is zero, if l has no Row or Field, or if random fails.
+// The check for a zero text prevents callers from sealing a missing value by mistake.
 func (r *Ring) Seal(random io.Reader, l Label, text secret.String) (secret.Sealed, error) {
 	if text.IsZero() {
 		return nil, errEmpty
@@ -60,7 +60,7 @@ func (r *Ring) Seal(random io.Reader, l Label, text secret.String) (secret.Seale
 	return aead.Seal(b, b[fieldHead:], []byte(plain), r.associated(l, r.primary)), nil
 }
 
-// Open decrypts a field that was sealed with the label l. It returns [ErrUnknownKey] if
+// Open decrypts a field that was sealed with the label l. Open returns [ErrUnknownKey] if
 // the ring does not contain the field's key, and [ErrOpen] if the field cannot be
 // decrypted. Open also returns ErrOpen if s is empty, so a field that an attacker deleted
 // from the table does not count as an empty string.
@@ -92,8 +92,7 @@ func KeyOf(s secret.Sealed) (id uint32, ok bool) {
 	return binary.BigEndian.Uint32(s[1:]), true
 }
 
-// rowCipher returns the cipher for the fields of a row. The cipher's key is derived from
-// the data key whose ID is id. The ring must contain this data key.
+// rowCipher requires that the ring contains the data key with this ID.
 func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	key, err := r.rowKey(id, row)
 	if err != nil {
@@ -106,24 +105,22 @@ func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// rowKey derives the encryption key for a row from the data key whose ID is id. The ring
-// must contain this data key.
+// rowKey derives the encryption key for a row from a data key. The ring must contain the
+// data key with this ID.
 func (r *Ring) rowKey(id uint32, row string) ([]byte, error) {
 	data := []byte(r.keys[r.index(id)].key.Reveal())
 	info := join(rowKeyFormat, r.installation, row)
 	return hkdf.Key(sha256.New, data, nil, string(info), keyBytes)
 }
 
-// associated returns the associated data for a field that is sealed with the data key
-// whose ID is id.
 func (r *Ring) associated(l Label, id uint32) []byte {
 	keyID := string(binary.BigEndian.AppendUint32(nil, id))
 	parts := []string{fieldFormat, r.installation, l.Row, l.Owner, l.Field, keyID}
 	return join(append(parts, l.Facts...)...)
 }
 
-// join concatenates the parts. It writes the length of each part, in eight bytes, before
-// the part. The results for two different lists of parts are never equal.
+// join writes the length of each part, in eight bytes, before the part. Without the
+// lengths, two different lists of parts could give the same result.
 func join(parts ...string) []byte {
 	size := 0
 	for _, part := range parts {

@@ -31,7 +31,6 @@ var (
 	}
 )
 
-// newRing returns a ring with one key.
 func newRing(t testing.TB) *seal.Ring {
 	t.Helper()
 	r, err := seal.NewRing(rand.Reader, installation, now)
@@ -41,7 +40,6 @@ func newRing(t testing.TB) *seal.Ring {
 	return r
 }
 
-// sealed returns plain, sealed with the label l.
 func sealed(t testing.TB, r *seal.Ring, l seal.Label, plain string) secret.Sealed {
 	t.Helper()
 	s, err := r.Seal(rand.Reader, l, secret.New(plain))
@@ -51,7 +49,6 @@ func sealed(t testing.TB, r *seal.Ring, l seal.Label, plain string) secret.Seale
 	return s
 }
 
-// mustOpen fails the test unless s can be opened with the label l and contains want.
 func mustOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, want string) {
 	t.Helper()
 	got, err := r.Open(l, s)
@@ -60,8 +57,8 @@ func mustOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, want st
 	}
 }
 
-// mustNotOpen fails the test unless Open returns ErrOpen itself. An error that wraps
-// ErrOpen could reveal the cause.
+// mustNotOpen requires ErrOpen itself, because an error that wraps ErrOpen could reveal
+// the cause.
 func mustNotOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, why string) {
 	t.Helper()
 	if got, err := r.Open(l, s); err != seal.ErrOpen || !got.IsZero() {

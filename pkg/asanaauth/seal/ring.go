@@ -36,9 +36,10 @@ var (
 	errRandom   = errors.New("seal: the random source returns used key ids")
 )
 
-// Ring is the keyring of an installation: 1 to 64 data keys of 256 bits. It seals fields
-// with the primary key and opens fields that were sealed with any of its keys. A Ring is
-// immutable and safe for concurrent use. If a Ring is printed, the output is "[keyring]".
+// Ring is the keyring of an installation: 1 to 64 data keys of 256 bits. A Ring seals
+// fields with the primary key and opens fields that were sealed with any of its keys. A
+// Ring is immutable and safe for concurrent use. If a Ring is printed, the output is
+// "[keyring]".
 type Ring struct {
 	installation string
 	primary      uint32
@@ -53,9 +54,9 @@ type dataKey struct {
 	key     secret.String
 }
 
-// NewRing returns the first ring of an installation. It has one key, which NewRing reads
-// from random. random must be cryptographically secure. now is the creation time of the
-// key. NewRing returns an error if random fails or yields no usable key ID.
+// NewRing returns the first ring of an installation. The ring has one key, which NewRing
+// reads from random. random must be cryptographically secure. now is the creation time of
+// the key. NewRing returns an error if random fails or yields no usable key ID.
 func NewRing(random io.Reader, installation string, now time.Time) (*Ring, error) {
 	return (&Ring{installation: installation}).Rotate(random, now)
 }
@@ -94,8 +95,6 @@ func (r *Ring) newKey(random io.Reader) (dataKey, error) {
 	return dataKey{}, errRandom
 }
 
-// index returns the position of the key with this ID in r.keys, or -1 if r does not
-// contain such a key.
 func (r *Ring) index(id uint32) int {
 	return slices.IndexFunc(r.keys, func(k dataKey) bool { return k.id == id })
 }
@@ -124,8 +123,8 @@ func (r *Ring) Bytes() []byte {
 	return b
 }
 
-// ParseRing decodes the result of [Ring.Bytes]. It returns an error if plain is not a
-// valid encoded ring. The error contains no part of plain.
+// ParseRing decodes the result of [Ring.Bytes]. ParseRing returns an error if plain is
+// not a valid encoded ring. The error contains no part of plain.
 func ParseRing(installation string, plain []byte) (*Ring, error) {
 	if len(plain) < ringHead || plain[0] != ringVersion {
 		return nil, errRing
@@ -160,12 +159,11 @@ func parseKey(b []byte) (k dataKey, ok bool) {
 	return k, k.id != 0 && 0 < created && created < timeLimit && stopped < timeLimit
 }
 
-// toSeconds rounds t down to whole seconds, in UTC. It returns at least Unix time 1,
+// toSeconds rounds t down to whole seconds, in UTC. The result is at least Unix time 1,
 // because 0 means "no time" in the encoding, and the clock of a simulation may begin at
 // 0.
 func toSeconds(t time.Time) time.Time { return time.Unix(max(t.Unix(), 1), 0).UTC() }
 
-// seconds encodes t as Unix seconds. It encodes the zero time as 0.
 func seconds(t time.Time) uint64 {
 	if t.IsZero() {
 		return 0
@@ -173,7 +171,6 @@ func seconds(t time.Time) uint64 {
 	return uint64(t.Unix())
 }
 
-// fromSeconds decodes Unix seconds. It decodes 0 as the zero time.
 func fromSeconds(s uint64) time.Time {
 	if s == 0 {
 		return time.Time{}
@@ -181,8 +178,8 @@ func fromSeconds(s uint64) time.Time {
 	return time.Unix(int64(s), 0).UTC()
 }
 
-// Format implements [fmt.Formatter]. It writes "[keyring]" for every verb.
+// Format implements [fmt.Formatter] and writes "[keyring]" for every verb.
 func (Ring) Format(f fmt.State, _ rune) { io.WriteString(f, "[keyring]") }
 
-// LogValue implements [slog.LogValuer]. It returns "[keyring]".
+// LogValue implements [slog.LogValuer] and returns "[keyring]".
 func (Ring) LogValue() slog.Value { return slog.StringValue("[keyring]") }

@@ -14,7 +14,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// rotated returns a copy of r with n more keys.
 func rotated(t testing.TB, r *seal.Ring, n int) *seal.Ring {
 	t.Helper()
 	for range n {
@@ -104,7 +103,6 @@ func TestKeyIDsAreUniqueAndNotZero(t *testing.T) {
 	}
 }
 
-// repeating is a random source that yields only bytes with one value.
 type repeating byte
 
 func (r repeating) Read(p []byte) (int, error) {

@@ -17,8 +17,7 @@
 // Each row has its own encryption key, derived from the data key with HKDF-SHA256 (RFC
 // 5869) without a salt. Therefore a repeated nonce is a risk only within one row, and the
 // key of one row cannot decrypt another row. HKDF's parameter "info" consists of the
-// following parts. Before each part comes its length as an integer of eight bytes, big
-// endian:
+// following parts, each preceded by its length as an integer of eight bytes, big endian:
 //
 //	"asanaauth row key 1", installation, row
 //
@@ -55,8 +54,9 @@ var (
 	// with, or was sealed for another row, owner, field or installation. The error does
 	// not distinguish these cases.
 	ErrOpen = errors.New("seal: the field cannot be decrypted")
-	// ErrUnknownKey means that the ring does not contain the field's key. It wraps
-	// ErrOpen. The ring may be out of date. Read the ring again and retry.
+	// ErrUnknownKey means that the ring does not contain the field's key, perhaps because
+	// the ring is out of date. Read the ring again and retry. ErrUnknownKey wraps
+	// ErrOpen.
 	ErrUnknownKey = fmt.Errorf("%w: unknown key", ErrOpen)
 	// ErrDenied means that the key is not configured, was disabled or deleted, or may not
 	// be used. A Wrapper also returns ErrDenied if the bytes were not wrapped with this
@@ -88,9 +88,10 @@ type Wrapper interface {
 	Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) (plain []byte, err error)
 }
 
-// Context returns the encryption context for an installation's keyring. It consists of a
-// fixed purpose and the installation's name. AWS CloudTrail logs the encryption context.
-// See https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html.
+// Context returns the encryption context for an installation's keyring. The encryption
+// context consists of a fixed purpose and the installation's name. AWS CloudTrail logs
+// the encryption context. See
+// https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html.
 func Context(installation string) map[string]string {
 	return map[string]string{"purpose": "asanaauth keyring", "installation": installation}
 }

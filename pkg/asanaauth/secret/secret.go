@@ -25,7 +25,7 @@ const redacted = "[redacted]"
 // print the text of a String in an unexported field.
 type String struct{ p *string }
 
-// New returns a String with the text s. If s is empty, it returns the zero value.
+// New returns a String with the text s, or the zero value if s is empty.
 func New(s string) String {
 	if s == "" {
 		return String{}
@@ -44,23 +44,23 @@ func (s String) Reveal() string {
 // IsZero reports whether s is the zero value.
 func (s String) IsZero() bool { return s.p == nil }
 
-// Equal reports whether s and t have the same text. The time that it takes depends only
-// on the lengths of the two texts.
+// Equal reports whether s and t have the same text. The time for the comparison depends
+// only on the lengths of the two texts.
 func (s String) Equal(t String) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(t.Reveal())) == 1
 }
 
-// Format implements [fmt.Formatter]. It writes "[redacted]" for every verb.
+// Format implements [fmt.Formatter] and writes "[redacted]" for every verb.
 func (String) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
-// String implements [fmt.Stringer]. It returns "[redacted]".
+// String implements [fmt.Stringer] and returns "[redacted]".
 func (String) String() string { return redacted }
 
-// LogValue implements [slog.LogValuer]. It returns "[redacted]".
+// LogValue implements [slog.LogValuer] and returns "[redacted]".
 func (String) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText implements [encoding.TextMarshaler], which encoding/json and encoding/xml
-// use. It returns "[redacted]" and no error.
+// MarshalText returns "[redacted]" and no error. encoding/json and encoding/xml use
+// MarshalText, the method of [encoding.TextMarshaler].
 func (String) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Sealed is a value that package seal encrypted. Stored rows use Sealed for tokens and
@@ -72,5 +72,5 @@ type Sealed []byte
 // "[sealed, 72 bytes]".
 func (s Sealed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "[sealed, %d bytes]", len(s)) }
 
-// LogValue implements [slog.LogValuer]. It returns the text that Format writes.
+// LogValue implements [slog.LogValuer] and returns the text that Format writes.
 func (s Sealed) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }

@@ -10,10 +10,9 @@ import (
 
 var errResponse = errors.New("the response cannot be decoded")
 
-// fetchError returns the error for a failed fetch. The error wraps the context's error if
-// the context has ended, and otherwise err. If the SDK could not decode the response,
-// fetchError does not wrap err, because err contains the response and therefore the
-// secret.
+// The error of fetchError wraps the context's error if the context has ended, and
+// otherwise err. If the SDK could not decode the response, fetchError does not wrap err,
+// because err contains the response and therefore the secret.
 func fetchError(ctx context.Context, err error) error {
 	var undecoded *smithy.DeserializationError
 	if ended := ctx.Err(); ended != nil {

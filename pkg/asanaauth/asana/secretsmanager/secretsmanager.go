@@ -25,7 +25,6 @@ import (
 // label, because some servers that implement this API do not use it by default.
 const current = "AWSCURRENT"
 
-// client is the part of *secretsmanager.Client that a Source uses.
 type client interface {
 	GetSecretValue(context.Context, *awssm.GetSecretValueInput, ...func(*awssm.Options)) (*awssm.GetSecretValueOutput, error)
 }
@@ -45,13 +44,13 @@ type Source struct {
 	arn    string
 }
 
-// Config configures a [Source]. All fields are required.
+// Config names the secret that a [Source] fetches. All fields are required.
 type Config struct {
 	Client client // a *secretsmanager.Client; its retries and time limits apply
 	ARN    string // the ARN of the secret
 }
 
-// New returns a Source. It makes no request. The error names every missing field.
+// New returns a Source without making a request. The error names every missing field.
 func New(c Config) (*Source, error) {
 	var errs []error
 	if c.Client == nil {
@@ -66,13 +65,13 @@ func New(c Config) (*Source, error) {
 	return &Source{c.Client, c.ARN}, nil
 }
 
-// ClientSecrets fetches the client secrets of the app. It returns the current client
-// secret and, if one exists and differs, the next one. Neither is empty. ClientSecrets
-// calls GetSecretValue once. The SDK client may retry that call.
+// ClientSecrets fetches the client secrets of the app. The result is the current client
+// secret and, if one exists and differs, the next one. No client secret in the result is
+// empty. ClientSecrets calls GetSecretValue once. The SDK client may retry that call.
 //
 // The error wraps [ErrMalformed] if the secret does not have the form that [Source]
-// describes. Otherwise it wraps the context's error if the context has ended, or the
-// SDK's error. If the response cannot be decoded, the error does not wrap the SDK's
+// describes. Otherwise the error wraps the context's error if the context has ended, or
+// the SDK's error. If the response cannot be decoded, the error does not wrap the SDK's
 // error. No error contains any part of the secret.
 //
 // See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
@@ -89,8 +88,8 @@ func (s *Source) ClientSecrets(ctx context.Context) ([]secret.String, error) {
 	return parse(*out.SecretString)
 }
 
-// parse returns the client secrets in text, the JSON object that [Source] describes. It
-// does not wrap errors from encoding/json, because they may quote text.
+// parse returns the client secrets in text, the JSON object that [Source] describes.
+// parse does not wrap errors from encoding/json, because they may quote the secret text.
 func parse(text string) ([]secret.String, error) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(text), &members) != nil {

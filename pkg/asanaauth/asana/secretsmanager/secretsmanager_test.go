@@ -24,7 +24,6 @@ const (
 	marker = "MARKER6f1e"
 )
 
-// newSource returns a source for the secret with this ARN.
 func newSource(t *testing.T, c *awssm.Client, arn string) *secretsmanager.Source {
 	t.Helper()
 	s, err := secretsmanager.New(secretsmanager.Config{Client: c, ARN: arn})
@@ -41,8 +40,8 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// respondWith returns a source whose server gives the same response to every request. It
-// also returns the bodies of the requests that the server receives.
+// respondWith returns a source whose server always sends the same response, and the
+// bodies of the requests that the server receives.
 func respondWith(t *testing.T, status int, body string) (*secretsmanager.Source, *[]map[string]any) {
 	t.Helper()
 	var calls []map[string]any
@@ -60,7 +59,6 @@ func respondWith(t *testing.T, status int, body string) (*secretsmanager.Source,
 	return newSource(t, client(s.URL, http.DefaultTransport), arn), &calls
 }
 
-// sourceOf returns a source for a secret with this text.
 func sourceOf(t *testing.T, text string) *secretsmanager.Source {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"SecretString": text})
@@ -114,8 +112,6 @@ func TestErrorsDoNotQuoteAMalformedSecret(t *testing.T) {
 	}
 }
 
-// notQuoted fails the test if err, or an error that err wraps, contains a part of the
-// secret.
 func notQuoted(t *testing.T, err error) {
 	t.Helper()
 	for _, leak := range []string{marker, "123456789}"} {
@@ -143,7 +139,6 @@ func TestErrorsDoNotQuoteAMalformedResponse(t *testing.T) {
 	}
 }
 
-// roundTrip is a transport that calls a function.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
@@ -186,7 +181,6 @@ func TestContextEndsWithinTheResponse(t *testing.T) {
 	notQuoted(t, err)
 }
 
-// ending is a response body that cancels the context and then returns an error.
 type ending struct{ cancel func() }
 
 func (e ending) Read([]byte) (int, error) {

@@ -21,8 +21,7 @@ import (
 
 const endpointVariable = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 
-// server returns a client for the Secrets Manager server in
-// AWS_ENDPOINT_URL_SECRETS_MANAGER. It skips the test if the variable is not set.
+// server skips the test if AWS_ENDPOINT_URL_SECRETS_MANAGER is not set.
 func server(t *testing.T) *awssm.Client {
 	t.Helper()
 	if testing.Short() {
@@ -46,7 +45,6 @@ func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// client returns a client for endpoint, with dummy credentials and without retries.
 func client(endpoint string, transport http.RoundTripper) *awssm.Client {
 	return awssm.New(awssm.Options{
 		Region: "eu-central-1", BaseEndpoint: &endpoint, Retryer: aws.NopRetryer{},
@@ -67,7 +65,6 @@ func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.RoundTripper.RoundTrip(r)
 }
 
-// wantSecrets fails the test unless ClientSecrets returns want.
 func wantSecrets(t *testing.T, s *secretsmanager.Source, want ...string) {
 	t.Helper()
 	all, err := s.ClientSecrets(t.Context())
@@ -86,7 +83,6 @@ func revealed(all []secret.String) (texts []string) {
 	return texts
 }
 
-// create creates a secret and deletes it at the end of the test.
 func create(t *testing.T, c *awssm.Client, text string) (arn string) {
 	t.Helper()
 	name := fmt.Sprintf("test-%s-%d", t.Name(), os.Getpid())

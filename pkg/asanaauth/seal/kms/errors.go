@@ -22,7 +22,7 @@ func wrapError(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("%w: %s by KMS: %w", kind, doing, withoutResponse(err))
 }
 
-// kindOf returns seal.ErrDenied if KMS itself rejected the request. It returns
+// kindOf returns seal.ErrDenied if KMS itself rejected the request. kindOf returns
 // seal.ErrUnavailable for errors that may be temporary: no response, a proxy's response,
 // a server error, throttling, or missing or expired credentials.
 //

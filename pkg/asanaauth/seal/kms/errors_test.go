@@ -54,8 +54,8 @@ func TestErrorsOfKMS(t *testing.T) {
 	}
 }
 
-// wantKind fails the test unless err wraps kind, which is seal.ErrDenied or
-// seal.ErrUnavailable, and does not wrap the other of the two.
+// wantKind fails the test unless err wraps kind and not the other kind. The two kinds are
+// seal.ErrDenied and seal.ErrUnavailable.
 func wantKind(t *testing.T, what string, err, kind error) {
 	t.Helper()
 	for _, e := range []error{seal.ErrDenied, seal.ErrUnavailable} {
@@ -65,7 +65,6 @@ func wantKind(t *testing.T, what string, err, kind error) {
 	}
 }
 
-// roundTrip is a transport that calls a function.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
@@ -139,7 +138,6 @@ func TestContextEndsWithinTheResponse(t *testing.T) {
 	}
 }
 
-// ending is a response body that cancels the context and then returns an error.
 type ending struct{ cancel func() }
 
 func (e ending) Read([]byte) (int, error) {

@@ -1,6 +1,6 @@
 // Package kms wraps a keyring with symmetric keys of AWS KMS.
 //
-// A [Key] implements [seal.Wrapper]. It wraps with the first configured KMS key and
+// A [Key] implements [seal.Wrapper]. A Key wraps with the first configured KMS key and
 // unwraps with all of them, so that an installation can move to another KMS key. Wrapping
 // needs the permission kms:Encrypt, and unwrapping needs kms:Decrypt.
 //
@@ -22,7 +22,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
-// client is the part of *kms.Client that a Key uses.
 type client interface {
 	Encrypt(context.Context, *awskms.EncryptInput, ...func(*awskms.Options)) (*awskms.EncryptOutput, error)
 	Decrypt(context.Context, *awskms.DecryptInput, ...func(*awskms.Options)) (*awskms.DecryptOutput, error)
@@ -30,14 +29,14 @@ type client interface {
 
 // Key is a [seal.Wrapper] that uses symmetric keys of AWS KMS. Each method calls the
 // client once. Retries and time limits are those of the client. Errors contain the error
-// code and the message from KMS. They never contain any part of a response that cannot be
-// decoded. A Key is safe for concurrent use.
+// code and the message from KMS. Errors never contain any part of a response that cannot
+// be decoded. A Key is safe for concurrent use.
 type Key struct {
 	client client
 	ids    []string
 }
 
-// Config configures a [Key].
+// Config names the KMS keys of a [Key].
 type Config struct {
 	// Client is a *kms.Client. Required.
 	Client client
@@ -46,7 +45,7 @@ type Config struct {
 	KeyIDs []string
 }
 
-// New returns a Key. It makes no request. The error names every missing or malformed
+// New returns a Key without making a request. The error names every missing or malformed
 // field.
 func New(c Config) (*Key, error) {
 	var errs []error
@@ -91,7 +90,7 @@ func keyOfARN(arn string) string {
 	return id
 }
 
-// Wrap implements [seal.Wrapper] with the KMS operation Encrypt. It returns the key ARN
+// Wrap implements [seal.Wrapper] with the KMS operation Encrypt. Wrap returns the key ARN
 // from the response as the name of the key. If this ARN does not belong to a configured
 // key, Wrap returns [seal.ErrDenied], because Unwrap would reject the ARN. See
 // https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html.

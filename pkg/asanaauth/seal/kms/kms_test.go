@@ -29,7 +29,7 @@ var static = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials,
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 })
 
-// call is a request to the simulated KMS that the function scripted starts.
+// call is a request to the KMS that scripted simulates.
 type call struct {
 	Op        string `json:"-"`
 	KeyId     string
@@ -38,8 +38,8 @@ type call struct {
 	Blob      []byte `json:"CiphertextBlob"`
 }
 
-// scripted returns a Key that uses a simulated KMS, which gives the same response to
-// every request. It also returns the requests that the simulated KMS receives.
+// scripted returns a Key whose KMS always sends the same response, and the requests that
+// this KMS receives.
 func scripted(t *testing.T, status int, body string, ids ...string) (*kms.Key, *[]call) {
 	t.Helper()
 	var calls []call
@@ -134,7 +134,6 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 }
 
-// newKey returns a Key with these key IDs.
 func newKey(t *testing.T, c *awskms.Client, ids ...string) *kms.Key {
 	t.Helper()
 	k, err := kms.New(kms.Config{Client: c, KeyIDs: ids})

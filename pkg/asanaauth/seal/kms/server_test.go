@@ -18,8 +18,7 @@ import (
 
 const endpointVariable = "AWS_ENDPOINT_URL_KMS"
 
-// server returns a client for the KMS server in AWS_ENDPOINT_URL_KMS. It skips the test
-// if the variable is not set.
+// server skips the test if AWS_ENDPOINT_URL_KMS is not set.
 func server(t *testing.T) *awskms.Client {
 	t.Helper()
 	if testing.Short() {
@@ -43,8 +42,6 @@ func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// client returns a client for endpoint, without retries. If creds is nil, the client uses
-// dummy credentials.
 func client(endpoint string, transport http.RoundTripper, creds aws.CredentialsProvider) *awskms.Client {
 	if creds == nil {
 		creds = static
@@ -65,7 +62,6 @@ func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.RoundTripper.RoundTrip(r)
 }
 
-// createKey creates a KMS key.
 func createKey(t *testing.T, c *awskms.Client) (id, arn string) {
 	t.Helper()
 	out, err := c.CreateKey(t.Context(), &awskms.CreateKeyInput{})
@@ -88,9 +84,9 @@ func TestConformanceByARN(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return newKey(t, c, arn, other) })
 }
 
-// The test simulates an attacker who replaces the keyring's row with a keyring that was
-// wrapped with the attacker's KMS key. Unwrap must reject this keyring, whether the row
-// names the attacker's key or ours.
+// An attacker may replace the keyring's row with a keyring that is wrapped with the
+// attacker's KMS key. Unwrap must reject this keyring, whether the row names the
+// attacker's key or ours.
 func TestForeignKeyringDoesNotUnwrap(t *testing.T) {
 	c := server(t)
 	ours, ourARN := createKey(t, c)

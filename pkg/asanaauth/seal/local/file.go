@@ -14,7 +14,7 @@ import (
 // othersBits are the permission bits for everyone except the owner.
 const othersBits = 0o077
 
-// ErrNotKey means that a file does not contain a local key.
+// ErrNotKey means that the path does not name a regular file of 32 bytes.
 var ErrNotKey = errors.New("not a local key")
 
 // Open returns the key in the file at path. The file must be a regular file of 32 bytes
@@ -69,9 +69,9 @@ func check(path string, info fs.FileInfo) error {
 }
 
 // create creates the file at path with a random key. If the file exists, create does not
-// change it. It writes the key to a temporary file and then creates a hard link to that
-// file at path. Therefore the file at path is always complete. Unlike a rename, a hard
-// link never replaces an existing file.
+// change it. create writes the key to a temporary file and then creates a hard link to
+// that file at path. Therefore the file at path is always complete. Unlike a rename, a
+// hard link never replaces an existing file.
 func create(path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600
 	if err != nil {
@@ -97,8 +97,8 @@ func writeKey(f *os.File) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// syncFolder syncs a folder, so that a new file in it survives a power failure. It
-// ignores errors, because some systems cannot sync folders.
+// syncFolder syncs a folder, so that a new file in it survives a power failure.
+// syncFolder ignores errors, because some systems cannot sync folders.
 func syncFolder(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		d.Sync()

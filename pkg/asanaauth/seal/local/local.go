@@ -10,7 +10,7 @@
 //	0x01 · nonce (12 bytes) · ciphertext · tag (16)
 //
 // The associated data consists of "asanaauth local key 1" and the name and value of each
-// pair of the encryption context, sorted by name. Before each of these parts comes its
+// pair of the encryption context, sorted by name. Each of these parts is preceded by its
 // length as an integer of eight bytes, big endian.
 package local
 
@@ -34,7 +34,7 @@ const (
 	keyBytes = 32
 )
 
-// Key is a [seal.Wrapper] with one key in memory. It is safe for concurrent use.
+// Key is a [seal.Wrapper] with one key in memory. A Key is safe for concurrent use.
 type Key struct {
 	name string
 	aead cipher.AEAD
@@ -59,8 +59,8 @@ func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) 
 	return k.aead.Seal([]byte{version}, nil, plain, associated(encctx)), k.name, nil
 }
 
-// Unwrap implements [seal.Wrapper]. It returns [seal.ErrDenied] if another key wrapped the
-// bytes, or if the bytes or the encryption context were changed.
+// Unwrap implements [seal.Wrapper]. Unwrap returns [seal.ErrDenied] if another key
+// wrapped the bytes, or if the bytes or the encryption context were changed.
 func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) ([]byte, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
@@ -78,7 +78,6 @@ func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map
 	return plain, nil
 }
 
-// ended returns an error if the context has ended.
 func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", seal.ErrUnavailable, err)
@@ -86,7 +85,6 @@ func ended(ctx context.Context) error {
 	return nil
 }
 
-// associated returns the associated data for an encryption context.
 func associated(encctx map[string]string) []byte {
 	b := part(nil, format)
 	for _, name := range slices.Sorted(maps.Keys(encctx)) {
@@ -95,7 +93,6 @@ func associated(encctx map[string]string) []byte {
 	return b
 }
 
-// part appends to b the length of s, as an integer of eight bytes, and then s.
 func part(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }

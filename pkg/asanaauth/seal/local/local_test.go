@@ -20,8 +20,8 @@ func TestConformance(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return local.New([32]byte{1, 2, 3}) })
 }
 
-// The test wraps in one encryption context and unwraps in others, whose names and values
-// give the same text when they are concatenated. Unwrap must reject the others.
+// The names and values of two encryption contexts may give the same text when they are
+// concatenated. Unwrap must still distinguish the two contexts.
 func TestContextPairsAreDelimited(t *testing.T) {
 	k := local.New([32]byte{1})
 	wrapped, key, err := k.Wrap(t.Context(), []byte("plain"), map[string]string{"a": "bc", "d": "e"})
@@ -126,7 +126,6 @@ func TestOpenRejects(t *testing.T) {
 	}
 }
 
-// writeWithMode writes a key file with this mode.
 func writeWithMode(path string, mode os.FileMode) error {
 	if err := os.WriteFile(path, make([]byte, 32), mode); err != nil {
 		return err
@@ -143,8 +142,6 @@ func mustOpen(t *testing.T, path string) *local.Key {
 	return k
 }
 
-// mustShareAKey fails the test unless the second Key can unwrap bytes that the first Key
-// wrapped.
 func mustShareAKey(t *testing.T, one, two *local.Key) {
 	t.Helper()
 	wrapped, name, err := one.Wrap(t.Context(), []byte("plain"), seal.Context("i"))

@@ -13,8 +13,9 @@ const (
 	OpUnwrap = "unwrap" // Unwrap
 )
 
-// Faulty is a [seal.Wrapper] that counts its calls and fails if Hook returns an error. It
-// must not be copied after first use. It is safe for concurrent use if Hook is.
+// Faulty is a [seal.Wrapper] that counts its calls and fails if Hook returns an error. A
+// Faulty must not be copied after first use. A Faulty is safe for concurrent use if Hook
+// is.
 type Faulty struct {
 	// Wrapper wraps and unwraps if Hook does not return an error. Required.
 	seal.Wrapper
@@ -28,16 +29,15 @@ type Faulty struct {
 	calls map[string]int
 }
 
-// Calls returns the number of calls of Wrap (if op is OpWrap) or Unwrap (if op is
-// OpUnwrap), including failed calls.
+// Calls returns the number of calls of Wrap or Unwrap, including failed calls. op is
+// OpWrap or OpUnwrap.
 func (f *Faulty) Calls(op string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls[op]
 }
 
-// Wrap implements [seal.Wrapper]. It returns the error from Hook or the result from
-// Wrapper.
+// Wrap calls Hook. If Hook returns no error, Wrap calls the Wrap method of Wrapper.
 func (f *Faulty) Wrap(ctx context.Context, plain []byte, encctx map[string]string) ([]byte, string, error) {
 	if err := f.enter(OpWrap); err != nil {
 		return nil, "", err
@@ -45,8 +45,7 @@ func (f *Faulty) Wrap(ctx context.Context, plain []byte, encctx map[string]strin
 	return f.Wrapper.Wrap(ctx, plain, encctx)
 }
 
-// Unwrap implements [seal.Wrapper]. It returns the error from Hook or the result from
-// Wrapper.
+// Unwrap calls Hook. If Hook returns no error, Unwrap calls the Unwrap method of Wrapper.
 func (f *Faulty) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) ([]byte, error) {
 	if err := f.enter(OpUnwrap); err != nil {
 		return nil, err
@@ -54,7 +53,6 @@ func (f *Faulty) Unwrap(ctx context.Context, wrapped []byte, key string, encctx 
 	return f.Wrapper.Unwrap(ctx, wrapped, key, encctx)
 }
 
-// enter counts a call and returns the error from Hook.
 func (f *Faulty) enter(op string) error {
 	f.mu.Lock()
 	if f.calls == nil {

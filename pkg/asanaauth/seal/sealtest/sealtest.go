@@ -20,9 +20,9 @@ import (
 
 const installation = "installation-of-tests"
 
-// Run runs the suite, each test as a subtest of t. It calls newWrapper once for each
-// subtest. newWrapper must return a wrapper that is ready for use, or call t.Fatal. It
-// may return the same wrapper each time.
+// Run runs the suite, each test as a subtest of t. Run calls newWrapper once for each
+// subtest. newWrapper must return a wrapper that is ready for use, or call t.Fatal.
+// newWrapper may return the same wrapper each time.
 func Run(t *testing.T, newWrapper func(t *testing.T) seal.Wrapper) {
 	for name, test := range map[string]func(*testing.T, seal.Wrapper){
 		"round trip":         roundTrip,
@@ -38,8 +38,6 @@ func Run(t *testing.T, newWrapper func(t *testing.T) seal.Wrapper) {
 	}
 }
 
-// wrap wraps plain in the suite's encryption context. It fails the test if Wrap returns
-// an error or an empty key name.
 func wrap(t *testing.T, w seal.Wrapper, plain []byte) (wrapped []byte, key string) {
 	t.Helper()
 	wrapped, key, err := w.Wrap(t.Context(), plain, seal.Context(installation))
@@ -52,7 +50,6 @@ func wrap(t *testing.T, w seal.Wrapper, plain []byte) (wrapped []byte, key strin
 	return wrapped, key
 }
 
-// wantDenied fails the test unless Unwrap returns ErrDenied and no plaintext.
 func wantDenied(t *testing.T, w seal.Wrapper, wrapped []byte, key string, encctx map[string]string, why string) {
 	t.Helper()
 	plain, err := w.Unwrap(t.Context(), wrapped, key, encctx)
