@@ -10,7 +10,8 @@ import (
 )
 
 // TestAPIPage checks that docs/api.md has a section for each operation in
-// docs/openapi.yaml, and for no other. It ignores HEAD operations, because they do nothing.
+// docs/openapi.yaml, and for no other. HEAD operations are ignored, because they do
+// nothing.
 func TestAPIPage(t *testing.T) {
 	t.Parallel()
 	var want []string

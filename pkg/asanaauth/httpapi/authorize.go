@@ -11,9 +11,9 @@ import (
 const maxParam = 8 << 10
 
 // NewAuthorize returns the handler of GET /authorize, which redirects a browser to
-// Asana's consent screen. It responds to every error with an HTML page. HEAD requests,
-// prefetches and requests that are not page navigations get a 204 response and change
-// nothing. NewAuthorize returns an error if a is nil.
+// Asana's consent screen. The handler responds to every error with an HTML page. HEAD
+// requests, prefetches and requests that are not page navigations get a 204 response and
+// change nothing. NewAuthorize returns an error if a is nil.
 func NewAuthorize(c Config, a *login.Authorizer) (http.Handler, error) {
 	if a == nil {
 		return nil, missing(true, "the authorizer")
@@ -50,9 +50,8 @@ func (s base) authorize(w http.ResponseWriter, r *http.Request, a *login.Authori
 	return nil
 }
 
-// authorizeRequest parses the query of GET /authorize. It returns an error if a parameter
-// has an empty value. Otherwise, a request with an empty "link" would start an ordinary
-// sign-in.
+// authorizeRequest rejects a parameter with an empty value. Otherwise, a request with an
+// empty "link" would start an ordinary sign-in.
 func authorizeRequest(query string) (login.AuthorizeRequest, error) {
 	names := []string{"link", "return_to", "app_state"}
 	p, err := parseParams(query, names...)

@@ -31,8 +31,6 @@ func (b Backend) check() error {
 		missing(b.ConnectCodes == nil, "ConnectCodes"), missing(b.SessionCodes == nil, "SessionCodes"))
 }
 
-// missing returns nil if isMissing is false. Otherwise it returns an error that names the
-// missing field.
 func missing(isMissing bool, name string) error {
 	if isMissing {
 		return fmt.Errorf("httpapi: %s is missing", name)
@@ -40,22 +38,19 @@ func missing(isMissing bool, name string) error {
 	return nil
 }
 
-// backend serves the routes for the SaaS app's backend. It accepts every caller that IAM
-// has authenticated. It is safe for concurrent use.
+// backend accepts every caller that IAM has authenticated.
 type backend struct {
 	base
 	Backend
 	identity func(*http.Request) (string, bool)
 }
 
-// backendCall contains what a backend route needs to serve one request.
 type backendCall struct {
 	*backend
 	id string // the id of the connection in the path
 }
 
-// backendRoute is a path pattern and the methods that the route accepts. The Allow header
-// lists the methods in the same order.
+// backendRoute lists the methods of a path in the order of the Allow header.
 type backendRoute struct {
 	pattern string // {id} matches the id of a connection
 	methods []backendMethod
@@ -110,8 +105,6 @@ func backendRoutes() []backendRoute {
 	}
 }
 
-// match reports whether path matches the route's pattern, and returns the connection's id
-// from path.
 func (b backendRoute) match(path string) (id string, ok bool) {
 	want, got := strings.Split(b.pattern, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {
@@ -155,8 +148,6 @@ func (b *backend) handler(route backendRoute) http.Handler {
 	})
 }
 
-// caller returns the caller's identity, and reports whether API Gateway's authorizer
-// found one.
 func (b *backend) caller(r *http.Request) (string, bool) {
 	if b.identity == nil {
 		return "", false
@@ -165,8 +156,7 @@ func (b *backend) caller(r *http.Request) (string, bool) {
 	return caller, ok && caller != ""
 }
 
-// content reads the body of a request. It requires the Content-Type application/json only
-// if the body is not empty.
+// content requires the Content-Type application/json only if the body is not empty.
 func (b backendCall) content(r *http.Request) ([]byte, error) {
 	content, err := readBody(r)
 	if err != nil {
@@ -178,8 +168,6 @@ func (b backendCall) content(r *http.Request) ([]byte, error) {
 	return content, nil
 }
 
-// body parses the JSON object in the body of a request. known lists the names of the
-// accepted members.
 func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 	content, err := b.content(r)
 	if err != nil {
@@ -188,9 +176,8 @@ func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(content, known...)
 }
 
-// params parses the query. It returns InvalidRequest for an empty value and for a name
-// that is not in known. If a misspelled "owner" were ignored, the owner of the connection
-// would not be checked.
+// params returns InvalidRequest for an empty value and for a name that is not in known.
+// If a misspelled "owner" were ignored, the owner of the connection would not be checked.
 func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	p, err := parseParams(r.URL.RawQuery, known...)
 	if err != nil {
@@ -202,8 +189,8 @@ func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	return p, p.checkLengths(known)
 }
 
-// open opens the connection whose id is in the path. If the query names an owner and the
-// connection belongs to another owner, open returns NotFound.
+// open returns NotFound if the query names an owner and the connection in the path
+// belongs to another owner.
 func (b backendCall) open(r *http.Request, p params) (*connection.Connection, error) {
 	conn, err := b.Connections.Open(r.Context(), connection.Ref{ID: b.id, Owner: p["owner"]})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBackendNeedsIdentity checks that every request without an identity gets 401, even
-// if the path has no route or the headers claim an identity.
+// A request without an identity must get 401, even if the path has no route or the
+// headers claim an identity.
 func TestBackendNeedsIdentity(t *testing.T) {
 	t.Parallel()
 	none := map[string]func(*http.Request) (string, bool){
@@ -127,8 +127,8 @@ func TestBackendIgnoresOrigin(t *testing.T) {
 	}
 }
 
-// TestOrderOfBackendChecks checks that a backend route checks the identity, the path, the
-// method, the input and the table, in this order.
+// A backend route must check the identity, the path, the method, the input and the table,
+// in this order.
 func TestOrderOfBackendChecks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

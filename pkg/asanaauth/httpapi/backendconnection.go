@@ -73,8 +73,6 @@ func timeOrNull(t time.Time) *string {
 	return &text
 }
 
-// connectionQuery parses a query that selects connections by owner or by Asana user. more
-// lists the names of the other parameters that the route accepts.
 func (b backendCall) connectionQuery(r *http.Request, more ...string) (connection.Query, params, error) {
 	p, err := b.params(r, append([]string{"owner", "asana_user"}, more...)...)
 	return connection.Query{Owner: p["owner"], AsanaUser: p["asana_user"]}, p, err
@@ -110,9 +108,9 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 	}{data, textOrNull(next)})
 }
 
-// disconnectAll serves DELETE /connections. It rejects the parameters "limit" and
-// "cursor". If it ignored them, it would disconnect more connections than the caller
-// expects.
+// disconnectAll serves DELETE /connections. The parameters "limit" and "cursor" are
+// rejected. If disconnectAll ignored them, it would disconnect more connections than the
+// caller expects.
 func (b backendCall) disconnectAll(w http.ResponseWriter, r *http.Request) error {
 	query, _, err := b.connectionQuery(r)
 	if err != nil {

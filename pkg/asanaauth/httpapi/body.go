@@ -17,9 +17,9 @@ import (
 // maxBody is the maximum size of a request body, in bytes.
 const maxBody = 64 << 10
 
-// hasType reports whether the body of r has the given media type. It returns false for a
-// charset other than UTF-8, for any other media type parameter, and for a compressed
-// body.
+// hasType reports whether the body of r has the given media type. hasType returns false
+// for a charset other than UTF-8, for any other media type parameter, and for a
+// compressed body.
 func hasType(r *http.Request, mediaType string) bool {
 	headers := r.Header["Content-Type"]
 	if len(headers) != 1 || r.Header.Get("Content-Encoding") != "" {
@@ -39,8 +39,8 @@ func hasType(r *http.Request, mediaType string) bool {
 
 var errNotJSON = &asanaauth.Error{Kind: unsupportedMediaType, Detail: "Send the body as application/json in UTF-8, without Content-Encoding."}
 
-// readBody reads the body of r. It returns payload-too-large if the body is larger than
-// maxBody, even if Content-Length is smaller.
+// readBody returns payload-too-large if the body is larger than maxBody, even if
+// Content-Length is smaller.
 func readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, errorOf(payloadTooLarge)
@@ -62,8 +62,8 @@ func readBody(r *http.Request) ([]byte, error) {
 // omitted.
 type members map[string]json.RawMessage
 
-// parseObject parses one JSON object. It returns InvalidRequest for an unknown or
-// repeated member, and for data after the object. An empty body counts as {}.
+// parseObject parses one JSON object. parseObject returns InvalidRequest for an unknown
+// or repeated member, and for data after the object. An empty body counts as {}.
 func parseObject(body []byte, known ...string) (members, error) {
 	if len(body) == 0 {
 		return members{}, nil
@@ -100,8 +100,8 @@ func (m members) text(name string) (value string, ok bool, err error) {
 	return value, true, nil
 }
 
-// texts stores the values of string members in variables. The argument's keys are the
-// names of the members. If a member is absent, its variable is set to the empty string.
+// texts stores the values of string members in variables. The keys of to are the names of
+// the members. The variable of an absent member becomes "".
 func (m members) texts(to map[string]*string) error {
 	for _, name := range slices.Sorted(maps.Keys(to)) {
 		var err error

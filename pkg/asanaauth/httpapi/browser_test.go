@@ -11,7 +11,6 @@ import (
 	"testing"
 )
 
-// request describes a request from a browser or from a backend.
 type request struct {
 	method, target string
 	header         http.Header
@@ -43,7 +42,6 @@ func headers(pairs []string) http.Header {
 	return h
 }
 
-// response is an HTTP response whose body has been read.
 type response struct {
 	t      *testing.T
 	status int
@@ -92,8 +90,6 @@ func (a response) json() map[string]any {
 	return v
 }
 
-// problem checks that the response is a problem with the given status and kind. It
-// returns the members of the problem.
 func (a response) problem(status int, kind string) map[string]any {
 	a.t.Helper()
 	a.want(status)
@@ -131,13 +127,12 @@ func (a response) page(status int) response {
 	return a
 }
 
-// location checks that the status is 303, and returns the Location header.
 func (a response) location() string {
 	a.t.Helper()
 	return a.want(http.StatusSeeOther).header.Get("Location")
 }
 
-// browser simulates a browser, which stores the cookies of responses and sends them.
+// browser stores the cookies of responses and sends them.
 type browser struct {
 	*site
 	jar map[string]string
@@ -180,8 +175,8 @@ func (b *browser) begin(query string) string {
 	return b.do(get("/authorize" + query)).location()
 }
 
-// allow approves the consent screen as the given person. It returns the path and query of
-// Asana's redirect to /callback.
+// allow approves the consent screen as person, and returns the path and query of Asana's
+// redirect to /callback.
 func (b *browser) allow(consent, person string) string {
 	b.t.Helper()
 	back, err := b.asana.Authorize(context.Background(), consent, person)
@@ -199,7 +194,6 @@ func (b *browser) signIn(person string) *browser {
 	return b
 }
 
-// refresh requests a token with POST /refresh.
 func (b *browser) refresh(body string) response {
 	b.t.Helper()
 	return b.do(frontendCall(http.MethodPost, "/refresh", body))

@@ -12,7 +12,6 @@ import (
 
 const callbackRoute = "/callback"
 
-// callback serves /callback. It is safe for concurrent use.
 type callback struct {
 	base
 	receiver *login.Receiver
@@ -60,7 +59,7 @@ func (cb *callback) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// postedForm returns the form that the page of GET /callback posts. It checks
+// postedForm returns the form that the page of GET /callback posts. postedForm checks
 // Sec-Fetch-Site instead of Origin, because a page with Referrer-Policy no-referrer posts
 // with "Origin: null".
 func postedForm(r *http.Request) (string, error) {
@@ -163,9 +162,9 @@ func redirectKind(err error) asanaauth.ErrorKind {
 	return asanaauth.Internal
 }
 
-// withOutcome adds parameters to the query of a return URL. It does not change the
-// existing query or fragment. If the return URL has no fragment, withOutcome adds an
-// empty fragment. Otherwise the browser would add the fragment of Asana's redirect to the
+// withOutcome adds parameters to the query of a return URL. The existing query and
+// fragment do not change. If the return URL has no fragment, withOutcome adds an empty
+// fragment. Otherwise the browser would add the fragment of Asana's redirect to the
 // return URL (RFC 9110 section 10.2.2).
 func withOutcome(to string, outcome url.Values) string {
 	before, fragment, _ := strings.Cut(to, "#")

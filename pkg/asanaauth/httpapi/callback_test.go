@@ -59,9 +59,8 @@ func TestReturnURLKeepsItsOwnQueryAndFragment(t *testing.T) {
 	})
 }
 
-// TestCallbackRedirects checks errors that occur after the attempt is marked as used. For
-// each error, the browser is redirected to the app with the error's kind in the parameter
-// "asana_error".
+// If an error occurs after the attempt is marked as used, the browser must be redirected
+// to the app with the error's kind in the parameter "asana_error".
 func TestCallbackRedirects(t *testing.T) {
 	t.Parallel()
 	denied := func(b *browser, consent string) string {
@@ -122,8 +121,7 @@ func TestCallbackRedirects(t *testing.T) {
 	}
 }
 
-// TestCallbackWithoutAnAttempt checks that every cause of login-expired results in the
-// same page.
+// Every cause of login-expired must result in the same page.
 func TestCallbackWithoutAnAttempt(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -190,8 +188,8 @@ func TestCallbackIgnoresPrefetches(t *testing.T) {
 	})
 }
 
-// TestCallbackReload checks failures that occur before the attempt is marked as used.
-// After such a failure, a reload of the page must complete the attempt.
+// If a failure occurs before the attempt is marked as used, a reload of the page must
+// complete the attempt.
 func TestCallbackReload(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(s *site){

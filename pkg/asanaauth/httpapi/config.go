@@ -1,6 +1,6 @@
-// Package httpapi serves asanaauth over HTTP. It implements the routes, the cookies, the
-// origin check, and the problem responses (RFC 9457). All other logic is in the packages
-// that it calls: login, session, token, membership, link and connection.
+// Package httpapi serves asanaauth over HTTP. The package implements the routes, the
+// cookies, the origin check, and the problem responses (RFC 9457). All other logic is in
+// the packages that it calls: login, session, token, membership, link and connection.
 //
 // Each constructor returns the handler for the routes of one Lambda function. A Lambda
 // function calls only one constructor, so its binary contains only the code for its own
@@ -36,13 +36,13 @@ type Config struct {
 	// returns an empty string, the id is random.
 	RequestID func(*http.Request) string
 	// Identity returns the name of the authenticated caller of a backend route, for audit
-	// lines. On AWS, the name is the ARN that API Gateway's IAM authorizer found. It must
-	// not come from data that the client controls. If Identity is nil, every backend
-	// route responds with 401.
+	// lines. On AWS, the name is the ARN that API Gateway's IAM authorizer found. The
+	// name must not come from data that the client controls. If Identity is nil, every
+	// backend route responds with 401.
 	Identity func(*http.Request) (caller string, ok bool)
 }
 
-// base contains what all handlers share. It is safe for concurrent use.
+// base contains what all handlers share.
 type base struct {
 	log       *slog.Logger
 	requestID func(*http.Request) string
@@ -72,7 +72,6 @@ func (s base) warnIfCookiesInsecure(route string) {
 	}
 }
 
-// newID returns the id of a request.
 func (s base) newID(r *http.Request) string {
 	if s.requestID != nil {
 		if id := s.requestID(r); id != "" {

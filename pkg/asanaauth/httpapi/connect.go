@@ -51,8 +51,8 @@ func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
 	return form.serve(b, w, r, m)
 }
 
-// parseForm parses a body and returns its form. It returns InvalidRequest if the body
-// matches no form, or has a member that does not belong to its form.
+// parseForm returns InvalidRequest if the body matches no form, or has a member that does
+// not belong to its form.
 func parseForm(body []byte, forms []connectForm) (connectForm, members, error) {
 	var known, names []string
 	for _, form := range forms {
@@ -78,7 +78,6 @@ func parseForm(body []byte, forms []connectForm) (connectForm, members, error) {
 	return connectForm{}, nil, invalid("The body must have one of these members: " + strings.Join(names, ", ") + ".")
 }
 
-// checkForm returns InvalidRequest if m has a member that does not belong to the form.
 func (m members) checkForm(form connectForm) error {
 	for name := range m {
 		if name == form.name || slices.Contains(form.other, name) {
@@ -92,7 +91,6 @@ func (m members) checkForm(form connectForm) error {
 	return nil
 }
 
-// checkNotEmpty returns InvalidRequest if the value of a member is the empty string.
 func (m members) checkNotEmpty() error {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if string(m[name]) == `""` {
@@ -129,8 +127,8 @@ func (b backendCall) importCredential(w http.ResponseWriter, r *http.Request, m 
 	return respondConnection(w, r, http.StatusCreated, got.Details, err)
 }
 
-// importRequest converts the members of an import to an ImportRequest. It checks only the
-// JSON types of the members, because [connection.Connections.Import] checks their values.
+// importRequest checks only the JSON types of the members, because
+// [connection.Connections.Import] checks their values.
 func (m members) importRequest() (connection.ImportRequest, error) {
 	var wanted connection.ImportRequest
 	var token, refresh, kind string
@@ -146,8 +144,9 @@ func (m members) importRequest() (connection.ImportRequest, error) {
 }
 
 // ParseImport parses the body of an import, in the form that POST /connections accepts.
-// It is for programs that import many credentials from a file. It returns InvalidRequest
-// if the body is not valid. The Detail of the error contains no part of the body.
+// Programs that import many credentials from a file can use ParseImport. ParseImport
+// returns InvalidRequest if the body is not valid. The Detail of the error contains no
+// part of the body.
 func ParseImport(body []byte) (connection.ImportRequest, error) {
 	_, m, err := parseForm(body, importForms())
 	if err != nil {
@@ -156,7 +155,6 @@ func ParseImport(body []byte) (connection.ImportRequest, error) {
 	return m.importRequest()
 }
 
-// respondConnection responds with the connection d, or returns err if err is not nil.
 func respondConnection(w http.ResponseWriter, r *http.Request, status int, d asanaauth.Details, err error) error {
 	if err != nil {
 		return err

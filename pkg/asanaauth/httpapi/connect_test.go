@@ -92,8 +92,7 @@ func TestSessionCodes(t *testing.T) {
 	})
 }
 
-// TestBadConnects checks bodies that POST /connections rejects. Such a body must cause no
-// request to Asana and no write.
+// A body that POST /connections rejects must cause no request to Asana and no write.
 func TestBadConnects(t *testing.T) {
 	t.Parallel()
 	const pat = "personal_access_token"
@@ -131,7 +130,6 @@ func TestBadConnects(t *testing.T) {
 	}
 }
 
-// TestOwners checks which values of owner each route accepts.
 func TestOwners(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 
 func queryEscape(s string) string { return url.QueryEscape(s) }
 
-// TestAConnection checks the JSON form of a connection in each status.
 func TestAConnection(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -61,8 +60,8 @@ func TestAConnection(t *testing.T) {
 	})
 }
 
-// TestPages lists five connections in pages, with limits from 1 to 6. The pages must
-// together contain each connection once.
+// For each limit from 1 to 6, the pages must together contain each of the five
+// connections once.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -22,7 +22,6 @@ const (
 	maxDeleted = 20
 )
 
-// cookies makes and reads the cookies of this API.
 type cookies struct {
 	insecure bool // without __Host- and Secure, for http on a loopback host
 }
@@ -37,18 +36,16 @@ func (c cookies) name(n string) string {
 }
 
 // attempt returns the cookie for a sign-in attempt. The cookie is SameSite=Lax, because
-// the redirect from Asana to /callback is a cross-site navigation. An empty value deletes
-// the cookie.
+// the redirect from Asana to /callback is a cross-site navigation.
 func (c cookies) attempt(name, value string) *http.Cookie {
 	return c.cookie(attemptPrefix+name, value, http.SameSiteLaxMode, login.AttemptTTL)
 }
 
-// session returns the session cookie. An empty value deletes the cookie.
 func (c cookies) session(value string, ttl time.Duration) *http.Cookie {
 	return c.cookie(sessionName, value, http.SameSiteStrictMode, ttl)
 }
 
-// cookie returns a cookie. An empty value deletes the cookie.
+// cookie deletes the cookie if value is empty.
 func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duration) *http.Cookie {
 	age := int(math.Ceil(ttl.Seconds()))
 	if value == "" {
@@ -57,10 +54,10 @@ func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duratio
 	return &http.Cookie{Name: c.name(name), Value: value, Path: "/", MaxAge: age, Secure: !c.insecure, HttpOnly: true, SameSite: same}
 }
 
-// deleteOldAttempts deletes the oldest attempt cookies of a browser that starts a new
-// attempt. It deletes so many that maxAttempts cookies remain, including the new one, but
-// never more than maxDeleted. Browsers send the cookies of one path in the order of their
-// creation (RFC 6265 section 5.4).
+// When a browser starts a new attempt, deleteOldAttempts deletes the oldest attempt
+// cookies, but at most maxDeleted. With the new cookie, the browser may keep maxAttempts
+// cookies. Browsers send the cookies of one path in the order of their creation (RFC 6265
+// section 5.4).
 func (c cookies) deleteOldAttempts(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	prefix := c.name(attemptPrefix)
@@ -82,9 +79,8 @@ func (c cookies) readAttempt(r *http.Request, name string) secret.String {
 	return c.read(r, attemptPrefix+name)
 }
 
-// read returns the value of a cookie. It returns the zero value if the cookie is absent
-// or malformed. It also returns the zero value if several cookies have the name, because
-// it cannot know which of them this API set.
+// read returns the zero value if the cookie is absent or malformed, or if several cookies
+// have the name. In the last case, read cannot know which cookie this API set.
 func (c cookies) read(r *http.Request, name string) secret.String {
 	want, found, n := c.name(name), "", 0
 	for name, value := range pairs(r) {

@@ -40,8 +40,8 @@ func (f *frontend) disconnect(w http.ResponseWriter, r *http.Request, conns *con
 	return respondDisconnected(w, d)
 }
 
-// respondDisconnected responds to a request to disconnect a connection. The status is 202
-// if the grant must still be revoked at Asana, and otherwise 200.
+// respondDisconnected responds with status 202 if the grant must still be revoked at
+// Asana, and otherwise with 200.
 func respondDisconnected(w http.ResponseWriter, d connection.Disconnection) error {
 	if d.Status == asanaauth.Revoking {
 		return respondJSON(w, http.StatusAccepted, struct {

@@ -1,6 +1,5 @@
 package httpapi
 
-// BackendRoutes returns the paths that NewBackend serves, and the methods of each path.
 func BackendRoutes() map[string][]string {
 	all := map[string][]string{}
 	for _, route := range backendRoutes() {

@@ -1,6 +1,6 @@
 package httpapi
 
-// ParseObject exports parseObject for tests. It returns the members as strings.
+// ParseObject returns the members as strings.
 func ParseObject(body []byte, known ...string) (map[string]string, error) {
 	m, err := parseObject(body, known...)
 	if err != nil {
@@ -13,16 +13,12 @@ func ParseObject(body []byte, known ...string) (map[string]string, error) {
 	return texts, nil
 }
 
-// ParseParams exports parseParams for tests.
 func ParseParams(raw string, known ...string) (map[string]string, error) {
 	return parseParams(raw, known...)
 }
 
-// ReadSession returns the value of the session cookie, or the zero value.
 var ReadSession = cookies{}.readSession
 
-// WithOutcome exports withOutcome for tests.
 var WithOutcome = withOutcome
 
-// ProblemTypes exports problemTypes for tests.
 var ProblemTypes = problemTypes

@@ -7,10 +7,10 @@ import (
 )
 
 // NewFailure returns a handler that responds to every request with a problem of the given
-// kind. It is for paths without a route (NotFound), for Lambda events that are not HTTP
-// requests (InvalidRequest), and for panics outside of a handler (Internal). The handler
-// uses only the request's context and the data that Config.RequestID reads from the
-// request. detail is a fixed sentence for the client, or empty.
+// kind. Use NewFailure for paths without a route (NotFound), for Lambda events that are
+// not HTTP requests (InvalidRequest), and for panics outside of a handler (Internal). The
+// handler uses only the request's context and the data that Config.RequestID reads from
+// the request. detail is a fixed sentence for the client, or empty.
 func NewFailure(c Config, kind asanaauth.ErrorKind, detail string) http.Handler {
 	return c.base().handle("none", writeProblem, func(http.ResponseWriter, *http.Request) error {
 		return &asanaauth.Error{Kind: kind, Detail: detail}

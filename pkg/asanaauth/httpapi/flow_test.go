@@ -99,7 +99,6 @@ func TestMinTTL(t *testing.T) {
 	}
 }
 
-// otherZone is the clock of a machine in a time zone other than UTC.
 type otherZone struct{ asanaauth.SystemClock }
 
 func (otherZone) Now() time.Time { return time.Now().In(time.FixedZone("other", 5*60*60)).Round(0) }

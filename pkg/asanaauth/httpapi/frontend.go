@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
-// frontend is a route for the SaaS app's frontend. Its requests must have a session
-// cookie and come from an allowed origin. It is safe for concurrent use.
+// frontend is a route for the app's frontend. Requests must have a session cookie and
+// come from an allowed origin.
 type frontend struct {
 	base
 	sessions *session.Sessions
@@ -24,16 +24,13 @@ type frontend struct {
 	cors     http.Handler // sets CORS headers, and responds to preflights
 }
 
-// preflightSeconds is how long a browser may cache the response to a preflight. It is the
+// preflightSeconds is how long a browser may cache the response to a preflight: the
 // maximum that Chromium accepts. Even if a preflight is cached, the handler checks the
 // origin of each request.
 const preflightSeconds = 7200
 
-// exposed is the value of Access-Control-Expose-Headers.
 const exposed = "Retry-After, X-Request-Id"
 
-// frontend returns the route at path. It returns an error if sessions is nil or an origin
-// is not valid.
 func (c Config) frontend(sessions *session.Sessions, origins []string, path string, methods ...string) (*frontend, error) {
 	if sessions == nil {
 		return nil, missing(true, "sessions")
@@ -83,8 +80,8 @@ var errForbiddenOrigin = &asanaauth.Error{
 
 // allowOrigin sets the CORS headers of every response, including errors. The CORS library
 // omits some headers from the response to OPTIONS, because browsers do not need them
-// there. allowOrigin adds these headers, so that all responses have the same headers. It
-// reports whether r is a preflight, and whether the library granted the preflight.
+// there. allowOrigin adds these headers, so that all responses have the same headers. The
+// results report whether r is a preflight, and whether the library granted the preflight.
 func (f *frontend) allowOrigin(w http.ResponseWriter, r *http.Request) (isPreflight, granted bool) {
 	if r.Method == http.MethodOptions {
 		w.Header().Add("Vary", "Origin")
@@ -112,8 +109,6 @@ type unsentStatus struct {
 
 func (u *unsentStatus) WriteHeader(status int) { u.status = status }
 
-// preflight responds to a preflight. granted reports whether the CORS library granted the
-// preflight.
 func (f *frontend) preflight(w http.ResponseWriter, r *http.Request, granted bool) error {
 	switch {
 	case !f.isAllowed(r):
@@ -128,7 +123,6 @@ func (f *frontend) preflight(w http.ResponseWriter, r *http.Request, granted boo
 	return nil
 }
 
-// isAllowed reports whether the Origin header of r is an allowed origin.
 func (f *frontend) isAllowed(r *http.Request) bool {
 	origin := r.Header["Origin"]
 	return len(origin) == 1 && slices.Contains(f.origins, origin[0])
@@ -158,8 +152,7 @@ func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(b, known...)
 }
 
-// session opens the session that the request's cookie identifies. It returns
-// Unauthenticated if the request has no valid session cookie.
+// session returns Unauthenticated if the request has no valid session cookie.
 func (f *frontend) session(r *http.Request) (*session.Session, error) {
 	s, err := f.sessions.Open(r.Context(), f.cookies.readSession(r))
 	if err != nil {
@@ -169,7 +162,6 @@ func (f *frontend) session(r *http.Request) (*session.Session, error) {
 	return s, nil
 }
 
-// rejectMethod returns method-not-allowed and sets the Allow header to methods.
 func rejectMethod(w http.ResponseWriter, methods ...string) error {
 	w.Header().Set("Allow", strings.Join(methods, ", "))
 	return errorOf(methodNotAllowed)

@@ -10,15 +10,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// frontendRoutes returns the methods of each frontend route.
 func frontendRoutes() map[string][]string {
 	return map[string][]string{
 		"/session": {"GET", "DELETE"}, "/session/code": {"POST"}, "/refresh": {"POST"}, "/membership": {"GET"}, "/disconnect": {"POST"},
 	}
 }
 
-// checkCORS checks the CORS headers of a response. origin is the request's origin, or
-// empty if that origin is not allowed.
+// checkCORS takes the request's origin, or "" if that origin is not allowed.
 func checkCORS(t *testing.T, name string, a response, origin string) {
 	t.Helper()
 	want := map[string]string{
@@ -219,8 +217,8 @@ func TestBadMembershipQueries(t *testing.T) {
 	})
 }
 
-// TestOrderOfChecks checks that a frontend route checks the path, the method, the origin,
-// the input and the session, in this order.
+// A frontend route must check the path, the method, the origin, the input and the
+// session, in this order.
 func TestOrderOfChecks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -15,7 +15,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// show writes a problem to the client, as JSON or as an HTML page.
 type show func(w http.ResponseWriter, p problem)
 
 // handle returns a handler that calls serve. If serve returns an error, the handler
@@ -40,7 +39,6 @@ func (s base) handle(route string, show show, serve func(http.ResponseWriter, *h
 	})
 }
 
-// setHeaders sets the headers that every response has.
 func (s base) setHeaders(h http.Header, id string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -52,8 +50,8 @@ func (s base) setHeaders(h http.Header, id string) {
 }
 
 // recoverPanic calls serve, and turns a panic into an error. If the panic value is a
-// runtime error, the returned error contains its text. Otherwise the returned error
-// contains only the type of the panic value, because the value may contain a secret.
+// runtime error, the returned error contains its text. For any other panic value, the
+// returned error contains only the type, because the value may contain a secret.
 func recoverPanic(serve func(http.ResponseWriter, *http.Request) error, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		v := recover()
@@ -79,8 +77,7 @@ type panicError struct {
 
 func (p *panicError) Error() string { return "panic: " + p.text }
 
-// statusRecorder records the status of the response. The status is 0 until the response
-// is written.
+// statusRecorder has the status 0 until the response is written.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
@@ -103,8 +100,6 @@ func (s *statusRecorder) Write(b []byte) (int, error) {
 // Unwrap returns the wrapped writer, for [http.ResponseController].
 func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// retryAfter returns the RetryAfter of the asanaauth.Error in err, or 0 if err contains
-// none.
 func retryAfter(err error) time.Duration {
 	var e *asanaauth.Error
 	if errors.As(err, &e) {

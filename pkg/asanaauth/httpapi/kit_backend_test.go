@@ -9,13 +9,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// arn is the identity of the app's backend in the tests.
 const arn = "arn:aws:iam::111122223333:role/backend"
 
 type callerKey struct{}
 
-// callerOf simulates API Gateway's IAM authorizer. It returns the caller from the
-// request's context and ignores headers.
+// callerOf simulates API Gateway's IAM authorizer.
 func callerOf(r *http.Request) (string, bool) {
 	caller, _ := r.Context().Value(callerKey{}).(string)
 	return caller, caller != ""
@@ -30,8 +28,7 @@ func call(method, target, body string, header ...string) request {
 	return request{method: method, target: target, header: h, body: body, caller: arn}
 }
 
-// object returns a JSON object. pairs contains the name of each member, followed by its
-// value.
+// object returns a JSON object. pairs alternates names and values.
 func object(pairs ...any) string {
 	m := map[string]any{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -44,15 +41,15 @@ func object(pairs ...any) string {
 	return string(text)
 }
 
-// link creates a link, and returns the path and query of its URL.
+// link returns the path and query of a new link's URL.
 func (s *site) link(pairs ...any) string {
 	s.t.Helper()
 	made := s.do(call("POST", "/links", object(pairs...))).want(201).json()
 	return strings.TrimPrefix(made["url"].(string), s.o.publicURL)
 }
 
-// follow opens a link, approves the consent screen as the given person, and returns the
-// query of the redirect to the app.
+// follow opens a link, approves the consent screen as person, and returns the query of
+// the redirect to the app.
 func (b *browser) follow(link, person string) url.Values {
 	b.t.Helper()
 	to := b.do(get(b.allow(b.do(get(link)).location(), person))).location()
@@ -61,8 +58,6 @@ func (b *browser) follow(link, person string) url.Values {
 	return u.Query()
 }
 
-// connectCode creates a link, follows it with a new browser, and returns the connect
-// code.
 func (s *site) connectCode(person string, pairs ...any) string {
 	s.t.Helper()
 	code := s.browser().follow(s.link(pairs...), person).Get("connect_code")
@@ -72,7 +67,6 @@ func (s *site) connectCode(person string, pairs ...any) string {
 	return code
 }
 
-// connectByLink creates a connection with a link.
 func (s *site) connectByLink(owner, person string) map[string]any {
 	s.t.Helper()
 	code := s.connectCode(person, "owner", owner)
@@ -88,14 +82,12 @@ func (s *site) longLived(gid string) (token, kind string) {
 	return s.asana.PersonalAccessToken(gid), "personal_access_token"
 }
 
-// importToken imports a new long-lived token, and returns the connection.
 func (s *site) importToken(owner, gid string) map[string]any {
 	s.t.Helper()
 	token, kind := s.longLived(gid)
 	return s.do(call("POST", "/connections", object("token", token, "owner", owner, "kind", kind))).want(201).json()
 }
 
-// sessionCode creates a session code for the browser's session.
 func (b *browser) sessionCode() string {
 	b.t.Helper()
 	return b.do(frontendCall("POST", "/session/code", "{}")).want(201).json()["session_code"].(string)
@@ -108,8 +100,8 @@ func (s *site) grant(person string) string {
 	return s.lastTokens("refresh_token")
 }
 
-// lastTokens finds the last response from Asana that contains the given member, and
-// returns the member's value.
+// lastTokens returns the member's value in the last response from Asana that contains the
+// member.
 func (s *site) lastTokens(member string) (found string) {
 	for _, body := range s.wire.bodies {
 		var m map[string]any
@@ -122,7 +114,6 @@ func (s *site) lastTokens(member string) (found string) {
 	return found
 }
 
-// at returns the path of the connection c, followed by the strings in below.
 func at(c map[string]any, below ...string) string {
 	return "/connections/" + c["id"].(string) + strings.Join(below, "")
 }

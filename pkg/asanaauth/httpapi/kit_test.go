@@ -32,7 +32,6 @@ const (
 	granularClientID = "1300000000000002" // the client id of the app with granular scopes
 )
 
-// options are the settings that a test can change.
 type options struct {
 	publicURL, responseType, scopes string
 	linksOnly                       bool
@@ -42,11 +41,10 @@ type options struct {
 	clock                           asanaauth.Clock // nil means the system clock
 }
 
-// site contains an installation of asanaauth and a mux with all its handlers.
 type site struct {
 	t     *testing.T
 	rows  *authtest.Rows
-	table *storetest.Faulty // the table of rows
+	table *storetest.Faulty
 	kms   *sealtest.Faulty
 	asana *asanatest.Asana
 	wire  *wiretap // the installation's transport for requests to asana
@@ -125,7 +123,6 @@ func (s *site) serve(inst *authtest.Installation) {
 	s.mux.Handle("/bad-event", httpapi.NewFailure(c, asanaauth.InvalidRequest, "The event is not an HTTP request."))
 }
 
-// fail makes all later table operations with the given name fail.
 func (s *site) fail(operation string) {
 	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 		if op.Name == operation {
@@ -135,7 +132,6 @@ func (s *site) fail(operation string) {
 	}
 }
 
-// lines returns the decoded lines of the log.
 func (s *site) lines() (lines []map[string]any) {
 	s.t.Helper()
 	for line := range strings.Lines(s.log.String()) {
@@ -146,7 +142,6 @@ func (s *site) lines() (lines []map[string]any) {
 	return lines
 }
 
-// lastLine returns the decoded last line of the log.
 func (s *site) lastLine() map[string]any {
 	s.t.Helper()
 	lines := s.lines()

@@ -9,9 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBackendsLeakNothing creates connections, imports credentials, requests tokens,
-// disconnects, and sends invalid requests. The log, the rows and the responses that are
-// passed to leaks.clean must not contain a secret or the name of an owner or a person.
+// The log, the rows and the responses that are passed to leaks.clean must not contain a
+// secret or the name of an owner or a person.
 func TestBackendsLeakNothing(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -87,8 +86,8 @@ func (l leaks) sessionCode() {
 	l.clean(l.do(call("POST", "/connections", body))).problem(400, "link-expired")
 }
 
-// token requests an access token. Then it reports the token as refused, in a request that
-// names a wrong owner.
+// token requests an access token, and then reports the token as refused in a request with
+// a wrong owner.
 func (l leaks) token(c map[string]any) {
 	token := l.do(call("POST", at(c, "/token"), "")).want(200).json()["access_token"].(string)
 	l.hunt.Secret("an access token", token)
@@ -96,7 +95,6 @@ func (l leaks) token(c map[string]any) {
 	l.clean(l.do(call("POST", at(c, "/token?owner=marker-other"), object("refused", hashOf(token))))).problem(404, "not-found")
 }
 
-// sendInvalid sends requests that the handler must reject.
 func (l leaks) sendInvalid(c map[string]any) {
 	for _, test := range []struct {
 		r      request
@@ -117,7 +115,6 @@ func (l leaks) sendInvalid(c map[string]any) {
 	}
 }
 
-// disconnect reads the capabilities and the memberships, and disconnects everything.
 func (l leaks) disconnect(c map[string]any) {
 	for _, below := range []string{"/capabilities", "/membership"} {
 		if a := l.do(call("GET", at(c, below), "")).want(200); a.body == "" {

@@ -17,9 +17,8 @@ type leaks struct {
 	hunt *authtest.Hunt
 }
 
-// newLeaks starts a search. The keys of secrets are the texts to search for, and the
-// values are their names in test failures. newLeaks adds the client secret, and a
-// person's name and e-mail address.
+// newLeaks starts a search for the keys of secrets. The values name the keys in test
+// failures. newLeaks adds the client secret, and a person's name and e-mail address.
 func newLeaks(s *site, secrets map[string]string) leaks {
 	s.t.Helper()
 	secrets["marker-client-secret"], secrets["Mia Member"], secrets["mia@acme.example"] = "the client secret", "a name", "an address"
@@ -46,10 +45,8 @@ func (l leaks) wantAudit(audit ...string) {
 	}
 }
 
-// TestNothingLeaks signs a person in, uses the session and disconnects, and also sends
-// invalid requests. The log, the rows and the responses that are passed to leaks.clean
-// must not contain a secret. The log and these responses must not contain any input from
-// a request either.
+// The log, the rows and the responses that are passed to leaks.clean must not contain a
+// secret. The log and these responses must not contain any input from a request either.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

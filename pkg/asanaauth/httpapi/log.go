@@ -19,21 +19,19 @@ type line struct {
 
 type lineKey struct{}
 
-// lineOf returns the line in ctx, or nil.
 func lineOf(ctx context.Context) *line {
 	l, _ := ctx.Value(lineKey{}).(*line)
 	return l
 }
 
-// noteConnection adds the connection's id to the log line of r.
 func noteConnection(r *http.Request, id string) {
 	if l := lineOf(r.Context()); l != nil {
 		l.connection = id
 	}
 }
 
-// logLine logs the line of a request. The line contains no data from the client, because
-// query strings, cookies and bodies contain secrets.
+// logLine logs no data from the client, because query strings, cookies and bodies contain
+// secrets.
 func (s base) logLine(ctx context.Context, l *line, status int, err error, took time.Duration) {
 	if status == 0 {
 		status = http.StatusOK // what net/http sends if the handler sets no status
@@ -77,9 +75,9 @@ func cause(err error) []slog.Attr {
 	return attrs
 }
 
-// LogHandler returns a [slog.Handler] that passes all lines to next. To a line that is
-// logged with a request's context, such as an audit or alarm line of another package, it
-// adds the attribute "request_id".
+// LogHandler returns a [slog.Handler] that passes all lines to next. The handler adds the
+// attribute "request_id" to each line that is logged with a request's context, such as an
+// audit or alarm line of another package.
 func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ next slog.Handler }

@@ -37,8 +37,6 @@ func (f *frontend) membership(w http.ResponseWriter, r *http.Request, m *members
 	return respondMemberships(w, r, m, s.Connection(), p)
 }
 
-// respondMemberships writes the membership in the workspace of the query, or the list of all
-// memberships if the query has no workspace.
 func respondMemberships(w http.ResponseWriter, r *http.Request, m *membership.Memberships, conn *connection.Connection, p params) error {
 	if workspace, ok := p["workspace"]; ok {
 		in, err := m.In(r.Context(), conn, workspace, p["user"])

@@ -22,7 +22,6 @@ type document struct {
 	used map[string]bool // the responses that occurred, and their members that were not null
 }
 
-// node is a YAML object in the document.
 type node = map[string]any
 
 func readDocument(t *testing.T) *document {
@@ -34,7 +33,7 @@ func readDocument(t *testing.T) *document {
 	return d
 }
 
-// resolve follows a $ref, and returns the name and the value of its target.
+// resolve follows a $ref and returns the name and the value of its target.
 func (d *document) resolve(v any) (name string, to node) {
 	d.t.Helper()
 	to, ok := v.(node)
@@ -73,7 +72,6 @@ func (d *document) operations() map[string]node {
 	return all
 }
 
-// check compares a response to the operation with the document.
 func (d *document) check(operation string, a response) response {
 	d.t.Helper()
 	op, ok := d.operations()[operation]
@@ -115,8 +113,7 @@ func (d *document) check(operation string, a response) response {
 	return a
 }
 
-// fits compares a JSON value with a schema. It supports only the keywords that the document
-// uses.
+// fits supports only the schema keywords that the document uses.
 func (d *document) fits(schema, value any, where string) error {
 	name, s := d.resolve(schema)
 	if name != "" {
@@ -162,7 +159,6 @@ func (d *document) fits(schema, value any, where string) error {
 	return nil
 }
 
-// fitsOne returns an error unless value fits exactly one of the schemas in variants.
 func (d *document) fitsOne(variants []any, value any, where string) error {
 	var reasons []error
 	var used []map[string]bool

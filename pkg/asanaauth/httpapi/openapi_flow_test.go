@@ -19,7 +19,7 @@ type documented struct {
 	s *site
 }
 
-// call sends a request to a backend route. operation has the form "METHOD /pattern".
+// call takes an operation in the form "METHOD /pattern".
 func (d documented) call(operation string, c map[string]any, query, body string) response {
 	d.t.Helper()
 	method, pattern, _ := strings.Cut(operation, " ")
@@ -29,7 +29,6 @@ func (d documented) call(operation string, c map[string]any, query, body string)
 	return d.check(operation, d.checkBody(operation, body, d.s.do(call(method, pattern+query, body))))
 }
 
-// send sends a request to a route for browsers or frontends.
 func (d documented) send(b *browser, r request) response {
 	d.t.Helper()
 	path, _, _ := strings.Cut(r.target, "?")
@@ -40,7 +39,6 @@ func (d documented) send(b *browser, r request) response {
 	return d.check(operation, b.do(r))
 }
 
-// checkBody compares the body of a successful request with its schema.
 func (d documented) checkBody(operation, body string, a response) response {
 	d.t.Helper()
 	if body == "" || a.status >= 300 {
@@ -128,8 +126,8 @@ func hashOf(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// connections creates one connection in each possible way. The keys of the result name
-// the ways.
+// connections creates a connection in each possible way. The keys of the result name the
+// ways.
 func (d documented) connections() map[string]map[string]any {
 	d.t.Helper()
 	made := d.call("POST /links", nil, "", object("owner", "acme", "person", "ann", "return_to", home, "scopes", "default", "asana_user", asanatest.Member)).want(201).json()
@@ -152,7 +150,6 @@ func (d documented) connections() map[string]map[string]any {
 	return ids
 }
 
-// useConnections sends requests for each connection to every route.
 func (d documented) useConnections(ids map[string]map[string]any) {
 	d.t.Helper()
 	d.call("GET /connections", nil, "?owner=acme", "").want(200)
@@ -199,8 +196,8 @@ func (d documented) disconnects(ids map[string]map[string]any) {
 	d.call("GET /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections", nil, "?owner=acme", "").want(200)
 	// The admin's sign-in and the imported refresh token made two connections with one
-	// OAuth grant. The test disconnects the first here, because the grant is revoked only
-	// when the last one is disconnected.
+	// OAuth grant. The test disconnects the connection of the sign-in here, because the
+	// grant is revoked only when the last connection is disconnected.
 	d.s.do(call("DELETE", "/connections?owner=asana:"+asanatest.Admin, "")).want(202)
 	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
 	d.call("DELETE /connections/{id}", ids["grant"], "", "").want(202)
@@ -210,8 +207,8 @@ func (d documented) disconnects(ids map[string]map[string]any) {
 	d.call("DELETE /connections", nil, "?owner=acme", "").want(202)
 }
 
-// sendRejected sends invalid requests to each operation: without an identity, with an
-// unknown method and with invalid bodies. It also sends an import that Asana rejects.
+// sendRejected sends requests that each operation must reject, and an import that Asana
+// rejects.
 func (d documented) sendRejected() {
 	d.t.Helper()
 	for operation, op := range d.operations() {

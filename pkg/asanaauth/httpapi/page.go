@@ -10,13 +10,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// pages writes the HTML pages of /authorize and /callback. It does not use html/template,
-// which would make the Lambda functions larger and slower to start.
+// pages does not use html/template, which would make the Lambda functions larger and
+// slower to start.
 type pages struct {
 	home string // the target of the link back to the app: the first return URL
 }
 
-// pageText is the text of an error page.
 type pageText struct {
 	heading  string // also the title of the page
 	happened string // what happened
@@ -28,8 +27,8 @@ const (
 	startAgainOrAsk = startAgain + " If this happens again, contact the support of your app."
 )
 
-// pageTextOf returns the text for a kind. It returns the text for Internal if /authorize
-// and /callback never return the kind.
+// pageTextOf returns the text for Internal if /authorize and /callback never return the
+// kind.
 func pageTextOf(kind asanaauth.ErrorKind) pageText {
 	switch kind {
 	case asanaauth.InvalidRequest:
@@ -70,10 +69,10 @@ h1{font-size:1.4rem;line-height:1.3}a{color:#1d5fc4}small{color:#5f6368}
 @media (prefers-color-scheme:dark){body{color:#f1f1f1;background:#1e1f21}a{color:#8ab4f8}small{color:#b0b3b8}}`
 
 // fragmentScript posts the fragment of the page's URL to the same path, because a browser
-// never sends a fragment to a server. It first removes the fragment from the URL, so the
-// code and the ID token do not stay in the browser's history. It posts only the
-// parameters of an authorization response, because a field with the name "submit" would
-// hide the method form.submit.
+// never sends a fragment to a server. The script first removes the fragment from the URL,
+// so the code and the ID token do not stay in the browser's history. The script posts
+// only the parameters of an authorization response, because a field with the name
+// "submit" would hide the method form.submit.
 const fragmentScript = `(function(){
 var response=location.hash.slice(1),status=document.getElementById("status");
 history.replaceState(null,"",location.pathname);
@@ -123,12 +122,11 @@ func (p pages) showFragment(w http.ResponseWriter) {
 	writePage(w, http.StatusOK, policy, "Finishing your sign-in", body)
 }
 
-// link returns the link back to the app.
 func (p pages) link() string {
 	return `<p><a href="` + html.EscapeString(p.home) + `">Back to your app</a></p>` + "\n"
 }
 
-// writePage writes an HTML page. title must be a literal, and body must be escaped.
+// writePage requires a literal title and an escaped body.
 func writePage(w http.ResponseWriter, status int, policy, title, body string) {
 	var b strings.Builder
 	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n" +

@@ -63,7 +63,6 @@ var (
 	pageBlock = regexp.MustCompile(`<(?:h1|p)>(?:<(?:small|a)[^>]*>)?([^<]*)<`)
 )
 
-// pageTexts returns the title of a page, and the texts of its heading and paragraphs.
 func pageTexts(a response) (title string, texts []string) {
 	if m := pageTitle.FindStringSubmatch(a.body); m != nil {
 		title = m[1]

@@ -12,11 +12,10 @@ import (
 // params are the parameters of a query or a form. Each name has one value.
 type params map[string]string
 
-// parseParams parses name=value pairs that are separated by ampersands. It returns only
-// parameters with known names. It returns InvalidRequest if raw contains a malformed
-// escape, or a semicolon, which other parsers treat as a separator. It also returns
-// InvalidRequest if a known name is repeated, or if its value contains control characters
-// or is not valid UTF-8.
+// parseParams ignores parameters whose names are not in known. A malformed escape or a
+// semicolon results in InvalidRequest. Other parsers treat a semicolon as a separator. A
+// known name must not be repeated, and its value must be valid UTF-8 without control
+// characters.
 func parseParams(raw string, known ...string) (params, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
@@ -50,7 +49,7 @@ func (p params) checkLengths(names []string) error {
 }
 
 // checkKnown returns InvalidRequest if the query of r has a parameter whose name is not
-// in known. The error lists the accepted names.
+// in known.
 func checkKnown(r *http.Request, known []string) error {
 	for name := range r.URL.Query() {
 		if !slices.Contains(known, name) {
@@ -60,7 +59,6 @@ func checkKnown(r *http.Request, known []string) error {
 	return nil
 }
 
-// accepted returns a sentence that lists the accepted names of parameters or members.
 func accepted(names []string) string {
 	if len(names) == 0 {
 		return "This route accepts none."
@@ -83,8 +81,8 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// isNavigation reports whether r opens a page in a window or tab. It returns false for
-// scripts, images and frames. It returns true if r has no Fetch Metadata headers.
+// isNavigation reports whether r opens a page in a window or tab. isNavigation returns
+// false for scripts, images and frames, and true if r has no Fetch Metadata headers.
 func isNavigation(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")

@@ -17,7 +17,6 @@ const (
 	unsupportedMediaType asanaauth.ErrorKind = "unsupported-media-type"
 )
 
-// typePrefix is the part of a problem's type that comes before the kind.
 const typePrefix = "urn:asanaauth:problem:"
 
 // problemType is one row of the table of problem types (RFC 9457).
@@ -27,7 +26,6 @@ type problemType struct {
 	Title  string // for developers; page.go has the texts of the pages for people
 }
 
-// problemTypes returns the table of problem types, which has one row for each kind.
 func problemTypes() []problemType {
 	return []problemType{
 		{asanaauth.InvalidRequest, 400, "Invalid request"},
@@ -52,7 +50,7 @@ func problemTypes() []problemType {
 	}
 }
 
-// typeOf returns the row of kind. If kind has no row, typeOf returns the row of Internal.
+// typeOf returns the row of kind, or the row of Internal if kind has no row.
 func typeOf(kind asanaauth.ErrorKind) problemType {
 	var t problemType
 	for _, t = range problemTypes() {
@@ -71,7 +69,7 @@ type problem struct {
 	ID     string // the request id
 }
 
-// problemOf returns the problem for err. It leaves out the cause, which is for the log only.
+// problemOf leaves out the cause of err, which is for the log only.
 func problemOf(err error, id string) problem {
 	p := problem{problemType: typeOf(asanaauth.KindOf(err)), ID: id}
 	var e *asanaauth.Error
@@ -84,7 +82,6 @@ func problemOf(err error, id string) problem {
 	return p
 }
 
-// writeProblem writes p as application/problem+json.
 func writeProblem(w http.ResponseWriter, p problem) {
 	writeJSON(w, p.Status, "application/problem+json", struct {
 		Type     string `json:"type"`
@@ -96,8 +93,8 @@ func writeProblem(w http.ResponseWriter, p problem) {
 	}{typePrefix + string(p.Kind), p.Title, p.Status, p.Detail, p.Reason, p.ID})
 }
 
-// writeJSON writes body as JSON. It ignores write errors, because the client can no
-// longer receive a response.
+// writeJSON ignores write errors, because after a failed write the client can receive no
+// response.
 func writeJSON(w http.ResponseWriter, status int, contentType string, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -113,11 +110,9 @@ func respondJSON(w http.ResponseWriter, status int, body any) error {
 	return writeJSON(w, status, "application/json", body)
 }
 
-// invalid returns an error of kind InvalidRequest. detail must be a fixed sentence that
-// is built only from literals, because clients see it.
+// invalid requires a detail that is built only from literals, because clients see it.
 func invalid(detail string) error {
 	return &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: detail}
 }
 
-// errorOf returns an error of the given kind, without a detail.
 func errorOf(kind asanaauth.ErrorKind) error { return &asanaauth.Error{Kind: kind} }

@@ -20,7 +20,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestProblemTable checks the status of every problem type, and that titles are unique.
 func TestProblemTable(t *testing.T) {
 	t.Parallel()
 	want := map[string]int{
@@ -42,8 +41,8 @@ func TestProblemTable(t *testing.T) {
 	}
 }
 
-// TestEveryKindHasARow checks that every kind in the source code has a row in the table.
-// A kind without a row would be reported as internal.
+// Every kind in the source code must have a row in the table, because a kind without a
+// row would be reported as internal.
 func TestEveryKindHasARow(t *testing.T) {
 	t.Parallel()
 	rows := map[string]bool{}

@@ -22,8 +22,8 @@ func readPage(t *testing.T, name string) string {
 	return string(page)
 }
 
-// sections returns the sections of docs/problems.md whose headings are problem types. The
-// keys are the types. A heading that contains an upper-case letter is not a problem type.
+// sections returns the sections of docs/problems.md by problem type. A heading that
+// contains an upper-case letter is not a problem type.
 func sections(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}

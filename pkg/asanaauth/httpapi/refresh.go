@@ -7,9 +7,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// NewRefresh returns the handler of POST /refresh. Its response is an access token response
-// (RFC 6749 section 5.1) without a refresh token. NewRefresh returns an error if sessions or
-// tokens is nil, or if an origin is not valid.
+// NewRefresh returns the handler of POST /refresh. The response is an access token
+// response (RFC 6749 section 5.1) without a refresh token. NewRefresh returns an error if
+// sessions or tokens is nil, or if an origin is not valid.
 func NewRefresh(c Config, sessions *session.Sessions, tokens *token.Tokens, origins []string) (http.Handler, error) {
 	if tokens == nil {
 		return nil, missing(true, "tokens")

@@ -95,7 +95,6 @@ func (f *frontend) signOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// orNull returns the value of s, or nil if s is zero.
 func orNull(s secret.String) *string {
 	if s.IsZero() {
 		return nil
@@ -104,5 +103,4 @@ func orNull(s secret.String) *string {
 	return &text
 }
 
-// timestamp formats t as RFC 3339 in UTC.
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -14,8 +14,8 @@ import (
 // maxMinTTL is the maximum value of the member "min_ttl", in seconds.
 const maxMinTTL = 3000
 
-// tokenRequest converts the members of a request for an access token. POST /refresh and
-// POST /connections/{id}/token accept the same members.
+// tokenRequest serves POST /refresh and POST /connections/{id}/token, which accept the
+// same members.
 func tokenRequest(m members) (token.Request, error) {
 	wanted := token.Request{MinTTL: token.DefaultMinTTL}
 	if raw, ok := m["min_ttl"]; ok {
@@ -42,7 +42,7 @@ func errRefused() error {
 	return invalid("refused must be the SHA-256 of an access token as 64 hexadecimal digits.")
 }
 
-// respondToken writes an access token response (RFC 6749 section 5.1). It omits expires_in
+// respondToken writes an access token response (RFC 6749 section 5.1), without expires_in
 // if Asana gave no expiry for a long-lived token.
 func respondToken(w http.ResponseWriter, t token.Token) error {
 	var left *int64
