@@ -2,8 +2,9 @@
 // returns the token to callers and writes an audit line. Package membership sends the
 // token only to Asana.
 //
-// An OAuth access token is refreshed if necessary. A long-lived token is never refreshed.
-// It is introspected if a caller reports it as refused, or if it has expired.
+// An OAuth access token is refreshed if necessary. A long-lived token is never refreshed,
+// but is introspected if a caller reports the token as refused, or if the token has
+// expired.
 package accesstoken
 
 import (
@@ -31,7 +32,6 @@ type Request struct {
 	RefusedSHA256 string
 }
 
-// isRefused reports whether access is the token that the caller reports as refused.
 func (r Request) isRefused(access secret.String) bool {
 	if !r.Refused.IsZero() && r.Refused.Equal(access) {
 		return true
@@ -40,7 +40,8 @@ func (r Request) isRefused(access secret.String) bool {
 	return r.RefusedSHA256 == hex.EncodeToString(hash[:])
 }
 
-// Source gets access tokens. It is safe for concurrent use.
+// Source gets access tokens from the table or from Asana. A Source is safe for concurrent
+// use.
 type Source struct {
 	rows      *row.Rows
 	requests  *requests.Requests

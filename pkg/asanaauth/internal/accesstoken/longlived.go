@@ -17,7 +17,6 @@ import (
 // the token is introspected. If Asana reports the token as not active, the connection is
 // marked as broken.
 
-// longLived returns the access token of a connection that is not an OAuth grant.
 func (s *Source) longLived(ctx context.Context, o *row.Opened, r Request) (secret.String, error) {
 	for {
 		access, err := s.rows.OpenAccess(ctx, o.Ring, o.Hot)
@@ -86,7 +85,7 @@ func (s *Source) checkActive(ctx context.Context, o *row.Opened, access secret.S
 	return info, &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: errors.New("asana reports the token as not active")}
 }
 
-// Examine introspects the connection's access token (RFC 7662). It returns the token and
+// Examine introspects the connection's access token (RFC 7662), and returns the token and
 // the introspection response. If an OAuth access token is not active, Examine refreshes
 // it once, and introspects the new token. If a long-lived token is not active, Examine
 // marks the connection as broken.

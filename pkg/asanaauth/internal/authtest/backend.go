@@ -32,7 +32,7 @@ func (p *Process) Links(scopes string) *link.Links {
 	return l
 }
 
-// Link makes a link and returns its token.
+// Link makes a link and returns the token in the link's URL.
 func (p *Process) Link(r link.Request) string {
 	p.t().Helper()
 	l, err := p.Links(p.Settings.Scopes).Create(BackendContext(), r)

@@ -6,9 +6,9 @@
 // these run in memory, and tests can make them fail: the table and the key wrapper with
 // hooks, and offline Asana with the methods Inject and SetSwitches.
 //
-// A [Process] is one process of an installation, for example a Lambda sandbox. It
-// contains the main type of each package, wired as in the Lambda functions. It also has
-// short methods that do what a browser, a frontend or a backend does.
+// A [Process] is one process of an installation, for example a Lambda sandbox. A Process
+// contains the main type of each package, wired as in the Lambda functions, and has short
+// methods that do what a browser, a frontend or a backend does.
 //
 // A typical test signs a person in, lets time pass, and requests a token:
 //
@@ -19,9 +19,8 @@
 //		token := inst.Process().MustToken(cookie, 0)
 //	})
 //
-// If a method does not return an error, it fails the test when an error occurs. A method
-// that takes a cookie acts as a frontend. A method that takes a connection's id acts as a
-// backend.
+// A method without an error result fails the test if an error occurs. A method that takes
+// a cookie acts as a frontend. A method that takes a connection's id acts as a backend.
 //
 // [Rows] reads and changes the table like an attacker who can write the table. [Hunt]
 // searches logs, errors and rows for secrets.
@@ -91,8 +90,8 @@ type Installation struct {
 	Log     *Log              // the log of all processes
 }
 
-// New returns an installation. Its Asana app is registered for Full permissions (the scope
-// default) and for the OpenID scopes.
+// New returns an installation whose Asana app is registered for Full permissions (the
+// scope default) and for the OpenID scopes.
 func New(t testing.TB) *Installation {
 	t.Helper()
 	rows := &Rows{&store.Memory{}, t}
@@ -170,8 +169,8 @@ func (inst *Installation) Revocations() int { return inst.Asana.CountRequests(Re
 func (inst *Installation) Unwraps() int { return inst.KMS.Calls(sealtest.OpUnwrap) }
 
 // Expire waits until a new access token is valid for only two more seconds, which is too
-// short for any caller. It waits for less than an hour, because using a session after an
-// hour extends its idle timeout, which is one more write.
+// short for any caller. Expire waits for less than an hour, because using a session after
+// an hour extends its idle timeout, which is one more write.
 func (inst *Installation) Expire() { time.Sleep(time.Hour - 2*time.Second) }
 
 // RotateKey adds a new primary data key to the keyring and returns the key's id.
@@ -209,8 +208,8 @@ func FailIf(fails bool, err error) error {
 	return nil
 }
 
-// SecretsManager is the source of the client secrets in place of AWS Secrets Manager. It
-// is safe for concurrent use.
+// SecretsManager is the source of the client secrets in place of AWS Secrets Manager. A
+// SecretsManager is safe for concurrent use.
 type SecretsManager struct {
 	mu     sync.Mutex
 	values []string
@@ -232,8 +231,8 @@ func (s *SecretsManager) Calls() int {
 	return s.calls
 }
 
-// ClientSecrets implements clientsecret.Source. It returns the values that were passed to
-// Set.
+// ClientSecrets returns the client secrets and the error that were passed to Set. The
+// method implements clientsecret.Source.
 func (s *SecretsManager) ClientSecrets(context.Context) ([]secret.String, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,11 +16,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Hunt searches for secrets in everything that is logged, returned or stored. It collects
-// two sets. The first set contains the secrets: those in requests to Asana and in Asana's
-// responses, and those that the test adds. The second set contains the texts to search:
-// the outcomes that the test passes to Note, and the rows at each call of Note. Use a
-// Hunt as the processes' [http.RoundTripper], so that it sees the requests and responses.
+// Hunt searches for secrets in everything that is logged, returned or stored. A Hunt
+// collects two sets. The first set contains the secrets: those in requests to Asana and
+// in Asana's responses, and those that the test adds. The second set contains the texts
+// to search: the outcomes that the test passes to Note, and the rows at each call of
+// Note. Use a Hunt as the processes' [http.RoundTripper], so that it sees the requests
+// and responses.
 //
 // A Hunt is safe for concurrent use, except for Note and Finish.
 type Hunt struct {
@@ -29,7 +30,7 @@ type Hunt struct {
 
 	mu      sync.Mutex
 	secrets map[string]string // a description of each secret, by the secret's text
-	inputs  map[string]string // the same for texts that rows may contain
+	inputs  map[string]string // like secrets, but for texts that rows may contain
 
 	noted []string          // the outcomes that the test noted
 	rows  map[string]string // the text that Written returns, by the row's state
@@ -44,11 +45,12 @@ func (inst *Installation) NewHunt(secrets map[string]string) *Hunt {
 	}
 }
 
-// Secret adds a secret. Short texts are ignored.
+// Secret adds a text that must not be logged, returned or stored. Texts of 8 bytes or
+// fewer are ignored.
 func (h *Hunt) Secret(what, text string) { h.add(h.secrets, what, text) }
 
-// Input adds a text from a request. The text must not be logged or returned, but a row may
-// contain the text. Short texts are ignored.
+// Input adds a text from a request. The text must not be logged or returned, but a row
+// may contain the text. Texts of 8 bytes or fewer are ignored.
 func (h *Hunt) Input(what, text string) { h.add(h.inputs, what, text) }
 
 func (h *Hunt) add(to map[string]string, what, text string) {
@@ -104,7 +106,7 @@ func (h *Hunt) Note(outcomes ...any) {
 	}
 }
 
-// Finish searches for every secret in everything that was logged, noted or stored. It
+// Finish searches for every secret in everything that was logged, noted or stored. Finish
 // also reports a test error if the hunt has collected too few secrets, rows or outcomes,
 // because such a hunt proves nothing.
 func (h *Hunt) Finish(minSecrets, minRows, minOutcomes int) {
@@ -130,13 +132,10 @@ func (h *Hunt) Finish(minSecrets, minRows, minOutcomes int) {
 	}
 }
 
-// indexOf returns an index in which many texts can be searched for quickly.
 func indexOf(texts []string) *suffixarray.Index {
 	return suffixarray.New([]byte(strings.Join(texts, "\n")))
 }
 
-// contains reports whether the index contains text, in any of the encodings that Forms
-// returns.
 func contains(in *suffixarray.Index, text string) bool {
 	return slices.ContainsFunc(append(Forms(text), url.QueryEscape(text)), func(form string) bool {
 		return len(in.Lookup([]byte(form), 1)) > 0

@@ -12,7 +12,7 @@ import (
 // RSA key is slow.
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// Signs replaces the installation's Asana with an Asana that signs ID tokens. It returns
+// Signs replaces the installation's Asana with an Asana that signs ID tokens, and returns
 // the installation.
 func (inst *Installation) Signs() *Installation {
 	inst.T.Helper()

@@ -25,8 +25,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Settings are the settings of one process. The Lambda functions read such settings from
-// environment variables.
+// Settings contains the settings of one process, which a Lambda function reads from
+// environment variables. A test can also replace the parts of the process: its store,
+// transport, clock, random source and log.
 type Settings struct {
 	ClientID     string
 	ResponseType string
@@ -47,11 +48,12 @@ type Settings struct {
 // OpenIDScopes are the scopes that make Asana return ID tokens and a profile.
 const OpenIDScopes = "default openid email profile"
 
-// WithOpenID makes a process request OpenIDScopes. Pass it to [Installation.Process].
+// WithOpenID makes a process request OpenIDScopes. Pass WithOpenID to
+// [Installation.Process].
 func WithOpenID(s *Settings) { s.Scopes = OpenIDScopes }
 
 // Process stands for one operating system process of an installation, for example a
-// Lambda sandbox. It contains the main type of each package.
+// Lambda sandbox.
 type Process struct {
 	Installation *Installation
 	Settings     Settings
@@ -67,7 +69,7 @@ type Process struct {
 	ConnectCodes *link.Redeemer
 }
 
-// Process starts a process. The functions in change can modify its settings.
+// Process starts a process. The functions in change can modify the process's settings.
 func (inst *Installation) Process(change ...func(*Settings)) *Process {
 	inst.T.Helper()
 	s := Settings{
@@ -134,8 +136,8 @@ func (p *Process) Begin() login.Attempt {
 	return attempt
 }
 
-// Answer lets a person answer Asana's consent screen. It returns Asana's response as the
-// parameters of the person's request to /callback.
+// Answer lets a person answer Asana's consent screen, and returns the parameters of the
+// browser's next request, to /callback.
 func (p *Process) Answer(attempt login.Attempt, person string) login.CallbackRequest {
 	p.t().Helper()
 	back, err := p.Installation.Asana.Authorize(context.Background(), attempt.URL, person)
@@ -165,7 +167,7 @@ func ParseAnswer(t testing.TB, back string, attempt login.Attempt) login.Callbac
 	}
 }
 
-// Query returns the query parameters of a URL.
+// Query returns the parsed query parameters of the URL raw.
 func Query(t testing.TB, raw string) url.Values {
 	t.Helper()
 	u, err := url.Parse(raw)

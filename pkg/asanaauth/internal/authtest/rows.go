@@ -16,14 +16,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Rows is an installation's table without hooks. Its methods read and change rows like an
-// attacker who can write the table.
+// Rows gives a test direct access to an installation's table, without hooks. The test can
+// read and change rows, as an attacker could.
 type Rows struct {
 	*store.Memory
 	t testing.TB
 }
 
-// Row returns the row that is stored under a key. It fails the test if the row is missing.
+// Row returns the row that is stored under a key. Row fails the test if the row is
+// missing.
 func Row[R store.Row](r *Rows, key store.Key) R {
 	r.t.Helper()
 	rows, err := r.Read(context.Background(), key)
@@ -49,25 +50,25 @@ func (r *Rows) Cold(id string) *store.Cold {
 	return Row[*store.Cold](r, store.ColdKey(idOf(id)))
 }
 
-// idOf returns the connection's id. id may be that id, or a cookie value that contains it.
+// idOf accepts a connection's id, or a cookie value, which begins with that id.
 func idOf(id string) string {
 	id, _, _ = strings.Cut(id, ".")
 	return id
 }
 
-// SessionRow returns the row of a session.
+// SessionRow returns the row of the session to which a cookie value belongs.
 func (r *Rows) SessionRow(cookie secret.String) *store.Session {
 	r.t.Helper()
 	return Row[*store.Session](r, store.SessionKey(store.HashText(cookie.Reveal())))
 }
 
-// AttemptRow returns the row of an attempt.
+// AttemptRow returns the row of the attempt with the given state.
 func (r *Rows) AttemptRow(state string) *store.Attempt {
 	r.t.Helper()
 	return Row[*store.Attempt](r, store.AttemptKey(store.HashText(state)))
 }
 
-// Edit changes a connection's hot row like another writer. id may be a cookie value.
+// Edit changes a connection's hot row, as another writer would. id may be a cookie value.
 func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.t.Helper()
 	hot := r.Hot(id)
@@ -75,7 +76,8 @@ func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.Forge(hot)
 }
 
-// EditCold changes a connection's cold row like another writer. id may be a cookie value.
+// EditCold changes a connection's cold row, as another writer would. id may be a cookie
+// value.
 func (r *Rows) EditCold(id string, change func(*store.Cold)) {
 	r.t.Helper()
 	cold := r.Cold(id)
@@ -83,7 +85,7 @@ func (r *Rows) EditCold(id string, change func(*store.Cold)) {
 	r.Forge(cold)
 }
 
-// Forge writes rows like an attacker. It replaces the rows that have the same keys.
+// Forge writes rows, as an attacker could, and replaces any rows that have the same keys.
 func (r *Rows) Forge(rows ...store.Row) {
 	r.t.Helper()
 	for _, row := range rows {
@@ -97,7 +99,7 @@ func (r *Rows) Forge(rows ...store.Row) {
 	}
 }
 
-// Delete deletes a row like an attacker.
+// Delete deletes a row, as an attacker could.
 func (r *Rows) Delete(key store.Key) {
 	r.t.Helper()
 	rev := store.RevOf(Row[store.Row](r, key))
@@ -122,7 +124,7 @@ func (r *Rows) All() []store.Row {
 	}
 }
 
-// Kept counts the rows by type. It ignores attempts and the keyring.
+// Kept returns the number of rows of each type, without attempts and the keyring.
 func (r *Rows) Kept() map[string]int {
 	r.t.Helper()
 	n := map[string]int{}

@@ -11,13 +11,13 @@ import (
 	"sync"
 )
 
-// Log collects log lines. It is safe for concurrent use.
+// Log collects log lines in memory. A Log is safe for concurrent use.
 type Log struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-// Write implements [io.Writer]. It appends p to the log.
+// Write appends p to the log. Log is an [io.Writer] for a log handler.
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,7 +41,8 @@ func (l *Log) SaysRaw(name, value string) int {
 	return strings.Count(l.String(), `"`+name+`":`+value)
 }
 
-// Wiretap records the refresh tokens that Asana returns. It is safe for concurrent use.
+// Wiretap records the refresh tokens that Asana returns. A Wiretap is safe for concurrent
+// use.
 type Wiretap struct {
 	next http.RoundTripper
 
@@ -49,7 +50,7 @@ type Wiretap struct {
 	tokens []string
 }
 
-// RoundTrip implements [http.RoundTripper].
+// RoundTrip sends r to Asana, and records the refresh token in the response.
 func (w *Wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := w.next.RoundTrip(r)
 	if err != nil {
@@ -112,12 +113,12 @@ func (inst *Installation) IsActive(token string) bool {
 // Tampered is an HTTP transport that changes the JSON in Asana's responses.
 type Tampered struct {
 	Next http.RoundTripper
-	// Change can modify the JSON object m. It returns a new status for the response, or 0
-	// to keep the original status.
+	// Change can modify m, the JSON object in a response from path. The response gets the
+	// returned status, or keeps its status if Change returns 0.
 	Change func(path string, m map[string]any) (status int)
 }
 
-// RoundTrip implements [http.RoundTripper].
+// RoundTrip sends r with Next, and passes the JSON object in the response to Change.
 func (t Tampered) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.Next.RoundTrip(r)
 	if err != nil {

@@ -35,7 +35,6 @@ func (c Consent) ID() string {
 	return store.ConnectionID(store.HashText(c.Owner), c.User.GID, string(c.Kind))
 }
 
-// maxTries limits how many times the transaction is tried.
 const maxTries = 5
 
 // Write describes the transaction that saves a consent. Call Do once.
@@ -64,7 +63,7 @@ type Written struct {
 }
 
 // Do writes the hot row, the cold row, the pointer row from the Asana user to the
-// connection, and the row that Also returns, in one transaction. It replaces an existing
+// connection, and the row that Also returns, in one transaction. Do replaces an existing
 // connection that has the same owner, Asana user and kind.
 //
 // Errors: the errors of Also and MayReplace; TryAgain, Internal.
@@ -114,8 +113,7 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 }
 
 // newHot returns the hot row for the consent. The new row keeps the old row's epoch, so
-// that sessions in other browsers stay valid. It does not keep the old row's lease or
-// cool-down.
+// that sessions in other browsers stay valid, but not the old row's lease or cool-down.
 func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, error) {
 	hot := &store.Hot{
 		Connection: id,

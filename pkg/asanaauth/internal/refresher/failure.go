@@ -13,9 +13,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// fail handles err, the error of a refresh request. Only invalid_grant makes the
-// connection broken. Any other error is a problem at Asana or in the configuration, and
-// starts a cool-down.
+// fail marks the connection as broken if Asana rejected the refresh token with
+// invalid_grant. After any other error, fail starts a cool-down, because the error says
+// nothing about the refresh token.
 func (h *holder) fail(ctx context.Context, err error) (*store.Hot, error) {
 	var response *asana.Error
 	errors.As(err, &response)
@@ -42,7 +42,7 @@ func isRefusal(response *asana.Error) bool {
 // startCoolDown starts a cool-down and removes the lease, in one write. Until the
 // cool-down ends, no caller sends a request for this connection to Asana. The cool-down
 // lasts a random 2 to 8 s, or retryAfter if that is longer, but at most 5 min.
-// outcomeUnknown reports whether Asana may have rotated the token.
+// outcomeUnknown is true if Asana may have rotated the token.
 func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, outcomeUnknown bool) {
 	wait := max(h.rows.Jitter(coolDownMin, coolDownMax), min(retryAfter, row.RetryAfterMax))
 	until := h.rows.Now().Add(wait)
@@ -55,10 +55,10 @@ func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, ou
 	}
 }
 
-// markBroken marks the connection as broken after Asana rejected its refresh token. It
-// does so only if the row still contains h's lease, and its Grant and Generation have not
-// changed. Otherwise, it returns row.ErrChanged and the current row. The sealed refresh
-// token stays in the row.
+// markBroken marks the connection as broken after Asana rejected its refresh token, but
+// only if the row still contains h's lease, and still has the Grant and the Generation
+// that it had when h took the lease. Otherwise, markBroken returns row.ErrChanged and the
+// current row. The sealed refresh token stays in the row.
 //
 // If the row has OutcomeUnknown, Asana may have rotated the token during an earlier
 // request, and the new token is lost. markBroken then sets the reason ReasonLostToken and
@@ -90,8 +90,6 @@ func (h *holder) markBroken(ctx context.Context, err error) (*store.Hot, error) 
 	return nil, &asanaauth.Error{Kind: asanaauth.ReconnectRequired, Err: fmt.Errorf("rejected: %w", err)}
 }
 
-// readAgain reads the row again, and returns the row and row.ErrChanged. If the read
-// fails, readAgain returns the error of the read.
 func (h *holder) readAgain(ctx context.Context) (*store.Hot, error) {
 	ctx, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()
@@ -103,9 +101,9 @@ func (h *holder) readAgain(ctx context.Context) (*store.Hot, error) {
 }
 
 // noteOutcomeUnknown sets OutcomeUnknown in the row if another holder has replaced the
-// refresh token that h sent. Asana may end the whole consent because h used an old token.
-// With OutcomeUnknown, the row's token is reported as lost if Asana later rejects it.
-// noteOutcomeUnknown is called if h's lease may have ended.
+// refresh token that h sent. Asana may then end the whole consent, because h used an old
+// token. OutcomeUnknown makes markBroken report a lost token if Asana later rejects the
+// row's token.
 func (h *holder) noteOutcomeUnknown(ctx context.Context) {
 	if h.hot == nil {
 		return

@@ -16,7 +16,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// refuseRefresh makes Asana reject every refresh token with invalid_grant.
 func refuseRefresh(s *asanatest.Switches) { s.RefuseRefresh = true }
 
 func TestTransientFailuresDoNotBreakAConnection(t *testing.T) {
@@ -102,14 +101,14 @@ func TestInvalidGrantBreaksAConnection(t *testing.T) {
 	})
 }
 
-// While Asana processes a refresh request, the test changes the row as another writer
-// would. Then Asana rejects the refresh token. The connection must stay active, because
-// the row's new refresh token may still be valid.
+// If another writer changes the row while Asana processes a refresh request, an
+// invalid_grant response must not break the connection, because the row's new refresh
+// token may still be valid.
 func TestInvalidGrantForAnOldGrantBreaksNothing(t *testing.T) {
 	for name, change := range map[string]func(*store.Hot){
 		"another grant":      func(hot *store.Hot) { hot.Grant++; hot.Expires = time.Now().Add(time.Hour) },
 		"another generation": func(hot *store.Hot) { hot.Generation++; hot.Expires = time.Now().Add(time.Hour) },
-		"another lease":      leasedUntil(time.Second),
+		"another lease":      leasedFor(time.Second),
 	} {
 		t.Run(name, func(t *testing.T) {
 			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
@@ -147,9 +146,9 @@ func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
 	})
 }
 
-// In each case, the first refresh fails, and Asana rejects the refresh token in the
-// second refresh. If Asana may have rotated the token during the first refresh, the
-// reason must be ReasonLostToken. If Asana refused the first request, no token is lost.
+// If Asana may have rotated the token in a failed refresh, and later rejects the refresh
+// token, the reason must be ReasonLostToken. If Asana refused the first request, no token
+// is lost.
 func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault asanatest.Fault

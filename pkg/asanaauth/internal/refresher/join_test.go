@@ -14,9 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// fiftyTokens makes fifty callers request a token at the same time, and returns their
-// tokens. The callers are distributed over the given number of processes. The refresh
-// takes 3 seconds.
+// fiftyTokens returns the tokens of fifty callers that request a token at the same time,
+// in the given number of processes. The refresh takes 3 seconds.
 func fiftyTokens(t *testing.T, inst *authtest.Installation, cookie secret.String, processes int) []token.Token {
 	t.Helper()
 	inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Delay: 3 * time.Second})
@@ -65,7 +64,7 @@ func TestJoinedCallersReadOnce(t *testing.T) {
 func TestTheFirstOfJoinedCallersMayLeave(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		p := inst.Process(joined)
-		inst.Rows.Edit(cookie.Reveal(), leasedUntil(5*time.Second))
+		inst.Rows.Edit(cookie.Reveal(), leasedFor(5*time.Second))
 		ctx, cancel := context.WithCancel(t.Context())
 		go p.Ask(ctx, cookie, token.Request{})
 		time.Sleep(time.Second)

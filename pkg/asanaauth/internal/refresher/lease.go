@@ -19,9 +19,10 @@ type materials struct {
 	refreshToken secret.String // zero if the row has no refresh token
 }
 
-// prepare returns the materials. It is called before the lease is taken, because KMS and
-// Secrets Manager may be slow. If the row has no refresh token, prepare does not fetch
-// the client secret.
+// prepare opens the refresh token and fetches the client secrets. Call prepare before
+// takeLease, because KMS and Secrets Manager may be slow, and other callers wait while a
+// holder has the lease. If the row has no refresh token, prepare does not fetch the
+// client secrets.
 func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, error) {
 	ring, err := r.rows.Ring(ctx)
 	if err != nil || len(hot.Refresh) == 0 {
@@ -38,7 +39,7 @@ func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, err
 type holder struct {
 	*Refresher
 	materials
-	sent  *store.Hot // the row as it was written with the lease; contains the grant that is sent
+	sent  *store.Hot // the row that takeLease wrote; contains the refresh token that is sent
 	hot   *store.Hot // the row as it was last seen; nil if the row was deleted
 	lease string     // the lease's random ID
 	end   time.Time  // when the lease ends
@@ -86,20 +87,17 @@ func (h *holder) hasTime(ctx context.Context) bool {
 // hasLease reports whether the row contained h's lease when h last saw the row.
 func (h *holder) hasLease() bool { return h.hot != nil && h.hot.Lease == h.lease }
 
-// hasSentGrant reports whether hot still has the Grant and the Generation that the row
-// had when h took the lease.
 func (h *holder) hasSentGrant(hot *store.Hot) bool {
 	return hot.Grant == h.sent.Grant && hot.Generation == h.sent.Generation
 }
 
-// removeLease removes h's lease from hot. It does not remove another holder's lease.
 func (h *holder) removeLease(hot *store.Hot) {
 	if hot.Lease == h.lease {
 		hot.Lease, hot.LeaseEnd = "", time.Time{}
 	}
 }
 
-// release applies change to the row and removes h's lease, in one write. It reports
+// release applies change to the row and removes h's lease, in one write, and reports
 // whether the write succeeded. If another holder has taken the lease, release writes
 // nothing. If the store is unavailable, the lease stays in the row until it expires.
 func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
@@ -117,8 +115,7 @@ func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 	return err == nil
 }
 
-// seenLeases records when this process first saw each lease that another holder took. The
-// zero value is empty. A seenLeases is safe for concurrent use.
+// seenLeases records when this process first saw each lease that another holder took.
 type seenLeases struct {
 	mu   sync.Mutex
 	seen map[string]seenLease // by the connection's id
@@ -129,8 +126,8 @@ type seenLease struct {
 	since time.Time
 }
 
-// maxSeenLeases limits how many leases a process records. At the limit, the process
-// deletes all records.
+// maxSeenLeases limits the memory of seenLeases. At the limit, firstSeen deletes all
+// records.
 const maxSeenLeases = 10_000
 
 // remaining returns how long another holder may still be using hot's lease. The result is
@@ -141,13 +138,11 @@ func (l *seenLeases) remaining(hot *store.Hot, now time.Time) time.Duration {
 	if hot.Lease == "" {
 		return 0
 	}
-	seen := l.note(hot, now)
+	seen := l.firstSeen(hot, now)
 	return min(hot.LeaseEnd.Add(row.ClockSkew).Sub(now), leaseSeenTime-now.Sub(seen.since))
 }
 
-// note returns when this process first saw hot's lease. If this process has not seen the
-// lease before, note records the current time, now.
-func (l *seenLeases) note(hot *store.Hot, now time.Time) seenLease {
+func (l *seenLeases) firstSeen(hot *store.Hot, now time.Time) seenLease {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seen, ok := l.seen[hot.Connection]

@@ -15,7 +15,7 @@ import (
 
 func TestALeaseIsDeadAfterItsEndAndTheClockSkew(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
-		inst.Rows.Edit(cookie.Reveal(), leasedUntil(5*time.Second))
+		inst.Rows.Edit(cookie.Reveal(), leasedFor(5*time.Second))
 		began := time.Now()
 		inst.Process().MustToken(cookie, 0)
 		if took := time.Since(began); took < 8*time.Second || took > 9*time.Second {
@@ -25,12 +25,11 @@ func TestALeaseIsDeadAfterItsEndAndTheClockSkew(t *testing.T) {
 	})
 }
 
-// The test writes a lease that ends in an hour, like a holder whose clock is ahead.
-// Another process must treat the lease as expired when it has seen the lease for 15
-// seconds.
+// A holder whose clock is ahead can write a lease that ends in an hour. Another process
+// must treat the lease as expired when it has seen the lease for 15 seconds.
 func TestALeaseThatWasSeenLongEnoughIsDead(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
-		inst.Rows.Edit(cookie.Reveal(), leasedUntil(time.Hour))
+		inst.Rows.Edit(cookie.Reveal(), leasedFor(time.Hour))
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Second)
 		defer cancel()
 		if _, err := inst.Process().Ask(ctx, cookie, token.Request{}); err == nil {
@@ -58,8 +57,8 @@ func TestANewLeaseIsSeenAnew(t *testing.T) {
 	})
 }
 
-// The test makes a holder die immediately after it has taken the lease. The next caller
-// must wait until the lease expires, and then refresh. No token is lost.
+// If a holder dies after it has taken the lease, the next caller must wait until the
+// lease expires, and then refresh.
 func TestAHolderThatDiesLosesNothing(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		dying := &storetest.Faulty{Store: inst.Rows, Hook: func(_ context.Context, op storetest.Op) (bool, error) {
@@ -130,7 +129,6 @@ func TestACallerThatLeavesBeforeTheRequestReleasesTheLease(t *testing.T) {
 	})
 }
 
-// afterWrite is a store that runs a function after each write.
 type afterWrite struct {
 	store.Store
 	call func()

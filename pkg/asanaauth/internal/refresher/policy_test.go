@@ -57,8 +57,8 @@ func TestMinTTL(t *testing.T) {
 	}
 }
 
-// The test writes times that are ten years in the future into the row, like an attacker
-// or a process with a wrong clock. These times must not delay or prevent a refresh.
+// An attacker, or a process with a wrong clock, can write times that are years in the
+// future into a row. Such times must not delay or prevent a refresh.
 func TestTimesInTheFutureAreIgnored(t *testing.T) {
 	const years = 10 * 365 * 24 * time.Hour
 	for name, change := range map[string]func(*store.Hot){
@@ -95,8 +95,8 @@ func TestATokenFromTheFutureIsNotServed(t *testing.T) {
 		if got := p.MustToken(cookie, 0).ExpiresIn; got != time.Hour {
 			t.Errorf("got a token that expires in %v, want a refreshed token", got)
 		}
-		// A token that was issued 2 seconds in the future is returned, because the clocks
-		// of two machines may differ by up to 3 seconds.
+		// A token that was issued 2 seconds in the future must be returned, because the
+		// clocks of two machines may differ by up to 3 seconds.
 		inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.Issued = time.Now().Add(2 * time.Second) })
 		p.MustToken(cookie, 0)
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)

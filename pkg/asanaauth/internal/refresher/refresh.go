@@ -81,7 +81,7 @@ func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 	}
 }
 
-// step does the next step of a refresh. It returns one of the following:
+// step does the next step of a refresh, and returns one of these results:
 //   - No error, and the row whose token the caller gets.
 //   - row.ErrChanged, and the row with which refresh must continue, or nil if the row was
 //     deleted.
@@ -132,9 +132,9 @@ func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 }
 
 // refuseDuringCoolDown returns TryAgain and the row, because no request may be sent to
-// Asana before wait has passed. If the caller is the first to report the token as
-// refused, refuseDuringCoolDown marks the token as refused. After that, no caller gets
-// this token.
+// Asana before wait has passed. If the caller is the first to report the row's token as
+// refused, refuseDuringCoolDown also marks the token as refused, so that no caller gets
+// it.
 func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p Policy, wait time.Duration) (*store.Hot, error) {
 	if p.isFirstReport(hot) {
 		ctx, cancel := r.rows.WithTimeout(ctx, row.SaveReserve)
@@ -157,10 +157,9 @@ func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p 
 	return hot, row.TryAgain(wait, errors.New("cooling down"))
 }
 
-// serveDuringRefresh is called while another caller refreshes the connection. It returns
-// hot if hot's token is usable. Otherwise, it waits for 100 to 400 ms, but at most for
-// the parameter left, the remaining time of the lease. It then reads the row again, and
-// returns the row and row.ErrChanged.
+// serveDuringRefresh is called while another caller has the lease. If hot's token is
+// usable, serveDuringRefresh returns hot. Otherwise, serveDuringRefresh pauses, but not
+// for longer than the lease lasts (left), and returns the current row and row.ErrChanged.
 func (r *Refresher) serveDuringRefresh(ctx context.Context, hot *store.Hot, p Policy, left time.Duration) (*store.Hot, error) {
 	if p.isUsable(hot, r.rows.Now()) {
 		return hot, nil

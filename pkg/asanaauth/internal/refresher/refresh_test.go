@@ -67,8 +67,6 @@ func TestTheLeaseIsTakenWhenEverythingIsReady(t *testing.T) {
 	}
 }
 
-// If two callers refresh at the same time, one caller takes the lease. The other caller
-// gets the old token while that token is still valid.
 func TestOthersGetTheOldTokenWhileItIsValid(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -95,7 +93,7 @@ func TestOthersGetTheOldTokenWhileItIsValid(t *testing.T) {
 
 func TestAnOldSessionDoesNotGetTheTokenOfANewConsent(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
-		inst.Rows.Edit(cookie.Reveal(), leasedUntil(5*time.Second))
+		inst.Rows.Edit(cookie.Reveal(), leasedFor(5*time.Second))
 		go func() {
 			time.Sleep(time.Second)
 			inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) {
@@ -109,7 +107,7 @@ func TestAnOldSessionDoesNotGetTheTokenOfANewConsent(t *testing.T) {
 
 func TestAConnectionThatWasDeletedMustBeReconnected(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
-		inst.Rows.Edit(cookie.Reveal(), leasedUntil(5*time.Second))
+		inst.Rows.Edit(cookie.Reveal(), leasedFor(5*time.Second))
 		go func() {
 			time.Sleep(time.Second)
 			inst.Rows.Delete(store.HotKey(authtest.ConnectionOf(cookie)))
@@ -149,12 +147,12 @@ func TestAnotherClientIDChangesNothing(t *testing.T) {
 	})
 }
 
-// A call must end before its Lambda function times out after 28 seconds. The test makes
-// the call wait for a lease, refresh slowly, and revoke the tokens that it cannot save.
+// A call that waits for a lease, refreshes slowly, and revokes the tokens that it cannot
+// save must still end before its Lambda function times out after 28 seconds.
 func TestACallEndsBeforeItsFunction(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)
-		inst.Rows.Edit(cookie.Reveal(), leasedUntil(12*time.Second))
+		inst.Rows.Edit(cookie.Reveal(), leasedFor(12*time.Second))
 		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Delay: 7 * time.Second, Before: func(*http.Request) {
 			inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) {
 				*hot = store.Hot{Head: hot.Head, Connection: hot.Connection, Kind: hot.Kind, Owner: hot.Owner, Status: row.Disconnected, Grant: 9}

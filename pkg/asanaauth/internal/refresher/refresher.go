@@ -1,4 +1,4 @@
-// Package refresher implements the refresh protocol. It decides whether an access token
+// Package refresher implements the refresh protocol: it decides whether an access token
 // can be returned without a refresh, and lets only one caller at a time request a new
 // token from Asana.
 //
@@ -14,8 +14,9 @@
 // Generation that it had when the request was sent.
 //
 // The page docs/refresh.md in the repository describes each step: what the step requires,
-// and what happens if the process dies after it. It also describes the time limits and
-// the invariants, and names the tests that check them. The steps are these methods:
+// and what happens if the process dies after that step. The page also describes the time
+// limits and the invariants, and names the tests that check them. The steps are these
+// methods:
 //
 //   - To refresh: refresh, prepare, takeLease, request, save.
 //   - If no request may be sent now: refuseDuringCoolDown during a cool-down, and
@@ -58,8 +59,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures a [Refresher]. The values in its fields must be safe for concurrent
-// use.
+// Config contains the parts that a [Refresher] is made of. Every part must be safe for
+// concurrent use.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -69,14 +70,14 @@ type Config struct {
 	Rand    io.Reader             // nil: crypto/rand.Reader
 	Log     *slog.Logger          // nil: nothing is logged
 
-	// Join makes concurrent callers in this process share one refresh. In a long-lived
-	// process, this saves reads of the table. Without Join, the lease still lets only one
+	// Join makes concurrent callers in this process share one refresh, which saves reads
+	// of the table in a long-lived process. Without Join, the lease still lets only one
 	// caller refresh.
 	Join bool
 }
 
-// Refresher refreshes and revokes the grants of connections. It is safe for concurrent
-// use.
+// Refresher refreshes and revokes the grants of connections. A Refresher is safe for
+// concurrent use.
 type Refresher struct {
 	rows     *row.Rows
 	requests *requests.Requests
@@ -105,10 +106,10 @@ func (r *Refresher) Rows() *row.Rows { return r.rows }
 // Requests returns the client that r uses to send requests to Asana.
 func (r *Refresher) Requests() *requests.Requests { return r.requests }
 
-// Wait waits until no refresh is in progress. It returns nil, or ctx's error if ctx ends
-// first. Call Wait after the last Refresh and before the process ends. A refresh can
-// continue after its callers have returned. If the process ends before a rotated token is
-// saved, the token is lost.
+// Wait waits until no refresh is in progress, and returns nil. If ctx ends first, Wait
+// returns ctx's error. Call Wait after the last Refresh and before the process ends,
+// because a refresh can continue after its callers have returned. If the process ends
+// before a rotated token is saved, the token is lost.
 func (r *Refresher) Wait(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {

@@ -15,11 +15,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// In these tests, a caller reports that Asana rejected an access token with a 401
-// response.
+// A caller reports a token if Asana has rejected the token with a 401 response.
 
-// reported runs a test that begins with a person who has signed in. old is the person's
-// access token.
+// reported runs f after a person has signed in. old is the person's access token.
 func reported(t *testing.T, f func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token)) {
 	t.Helper()
 	bubble(t, func(t *testing.T) {
@@ -29,7 +27,6 @@ func reported(t *testing.T, f func(t *testing.T, inst *authtest.Installation, co
 	})
 }
 
-// mustReport reports a token as refused and returns the new token.
 func mustReport(t *testing.T, p *authtest.Process, cookie secret.String, old token.Token) token.Token {
 	t.Helper()
 	got, err := p.Refused(cookie, old)
@@ -72,8 +69,8 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 		if !errors.As(err, &e) || e.RetryAfter != 20*time.Second {
 			t.Errorf("RetryAfter of %v, want 20s", err)
 		}
-		// Until 30 seconds after the first report, no caller gets the token of the second
-		// report, and no caller causes a refresh.
+		// For 30 seconds after the first report, the second report must cause no refresh,
+		// and no caller may get the token that it reports.
 		_, err = inst.Process().Token(cookie, 0)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		_, err = p.Refused(cookie, first)
@@ -87,8 +84,9 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 	})
 }
 
-// A report within 30 seconds after the last report causes a refresh when the 30 seconds
-// have passed. After that refresh, the limit of 30 seconds applies again.
+// If a report comes less than 30 seconds after the last one, the report must cause a
+// refresh when the 30 seconds have passed. After that refresh, the next report must wait
+// for 30 seconds again.
 func TestADelayedReportCounts(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		p := inst.Process()
@@ -128,8 +126,8 @@ func TestFiftyReportsMakeOneRequest(t *testing.T) {
 	})
 }
 
-// If one caller reports a token, no other caller gets that token, neither during the
-// refresh nor after a failed refresh.
+// No caller may get a reported token, neither during the refresh nor after a failed
+// refresh.
 func TestAReportedTokenIsHandedOutToNoCaller(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Status: 503, Before: func(*http.Request) {
@@ -149,8 +147,8 @@ func TestAReportedTokenIsHandedOutToNoCaller(t *testing.T) {
 	})
 }
 
-// A caller that reports a token during another caller's refresh waits for the refresh. It
-// does not get the reported token, although that token has not expired.
+// A caller that reports a token during another caller's refresh must wait for that
+// refresh, even if the reported token has not expired.
 func TestAReportDuringARefreshWaits(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		time.Sleep(58 * time.Minute)

@@ -9,8 +9,8 @@ import (
 )
 
 // request sends a refresh request to Asana and saves the tokens. From the request to the
-// save, it ignores the caller's cancellation, because the response may contain the only
-// copy of a rotated token.
+// save, request ignores the caller's cancellation, because the response may contain the
+// only copy of a rotated token.
 func (h *holder) request(ctx context.Context) (*store.Hot, error) {
 	if !h.hasTime(ctx) {
 		h.release(ctx, func(*store.Hot) {})

@@ -47,21 +47,19 @@ func TestATokenRequestHasEightSeconds(t *testing.T) {
 	})
 }
 
-// useSecondSecret changes the app at Asana, so that Asana accepts only the second client
-// secret.
-func useSecondSecret(inst *authtest.Installation) {
+func acceptOnlyNextSecret(inst *authtest.Installation) {
 	inst.App(func(a *asanatest.App) { a.ClientSecret, a.NextClientSecret = authtest.NextSecret, "" })
 }
 
-// If Asana rejects the cached client secret, the refresh fetches the client secrets again
-// and succeeds with the new one.
+// If Asana rejects the cached client secret, the refresh must fetch the client secrets
+// again and try the new one.
 func TestAReplacedClientSecretIsFetchedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		inst.Switches(func(s *asanatest.Switches) { s.AccessTokenSeconds = 60 })
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Member)
-		useSecondSecret(inst)
+		acceptOnlyNextSecret(inst)
 		inst.Secrets.Set(nil, authtest.NextSecret)
 		time.Sleep(58 * time.Second)
 		p.MustToken(cookie, 0)
@@ -88,7 +86,7 @@ func TestTheClientSecretThatWorkedIsTriedFirst(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Member)
-		useSecondSecret(inst)
+		acceptOnlyNextSecret(inst)
 		inst.Secrets.Set(nil, authtest.ClientSecret, authtest.NextSecret)
 		inst.Expire()
 		p.MustToken(cookie, 0)
@@ -130,7 +128,7 @@ func TestTwoClientSecretsShareEightSeconds(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Member)
-		useSecondSecret(inst)
+		acceptOnlyNextSecret(inst)
 		inst.Secrets.Set(nil, authtest.ClientSecret, authtest.NextSecret)
 		inst.Expire()
 		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Times: 2, Delay: 6 * time.Second})

@@ -15,23 +15,23 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Revocation is the result of [Refresher.Revoke].
+// Revocation reports what [Refresher.Revoke] has done.
 type Revocation struct {
 	Status  asanaauth.Status // Disconnected, or Revoking if Revoke must be called again
 	Revoked bool             // whether Asana confirmed the revocation
 }
 
 // ErrOtherEpoch is returned by [Refresher.Revoke] if another caller has disconnected the
-// connection. The row is missing, or no longer has the epoch that the caller read.
+// connection: the row is missing, or no longer has the epoch that the caller read.
 var ErrOtherEpoch = errors.New("disconnected by another caller")
 
-// errLater reports that a connection cannot be revoked now. It stays revoking.
+// errLater reports that the connection cannot be revoked now, and stays revoking.
 var errLater = errors.New("the revocation must wait")
 
-// Revoke disconnects a connection if its row still has hot's epoch. It marks the row as
-// revoking, which ends every session and erases the access token. It then takes the
-// lease, revokes the refresh token at Asana, and replaces the rows with a tombstone. If
-// the row is already marked as revoking, Revoke does not mark it again.
+// Revoke disconnects a connection if its row still has hot's epoch. First, Revoke marks
+// the row as revoking, which ends every session and erases the access token. Then, Revoke
+// takes the lease, revokes the refresh token at Asana, and replaces the rows with a
+// tombstone. If the row is already marked as revoking, Revoke does not mark it again.
 //
 // If Revoke cannot revoke the token before ctx's deadline, the connection stays revoking,
 // and Revoke returns no error.
@@ -69,9 +69,8 @@ func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, err
 	}
 }
 
-// markRevoking sets the row's status to revoking, sets a new epoch, and erases the access
-// token. The new epoch ends every session. markRevoking does not remove another holder's
-// lease.
+// markRevoking sets the row's status to revoking, erases the access token, and sets a new
+// epoch, which ends every session. A refresh in progress keeps its lease.
 func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Hot, error) {
 	newEpoch, err := r.rows.RandomID()
 	if err != nil {
@@ -114,10 +113,10 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 
 // revokeStep does the next step for a revoking row. revoked reports whether Asana
 // confirmed the revocation. err is one of the following:
-//   - It is nil if the tombstone is written.
-//   - It is row.ErrChanged if the caller must continue with the row next. If next is nil,
+//   - nil if the tombstone is written.
+//   - row.ErrChanged if the caller must continue with the row next. If next is nil,
 //     the caller must read the row again.
-//   - It is errLater if the connection cannot be revoked now.
+//   - errLater if the connection cannot be revoked now.
 func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked bool, next *store.Hot, err error) {
 	now := r.rows.Now()
 	wait := coolDownLeft(hot, now)
@@ -147,8 +146,8 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 	return h.revokeAndErase(ctx)
 }
 
-// changedAfter converts err, the result of a wait. It returns row.ErrChanged if err is
-// nil, and errLater otherwise.
+// changedAfter returns the error of revokeStep after a wait. After a complete wait (err
+// is nil), that error is row.ErrChanged, so that Revoke reads the row again.
 func changedAfter(err error) error {
 	if err != nil {
 		return errLater
@@ -156,7 +155,6 @@ func changedAfter(err error) error {
 	return row.ErrChanged
 }
 
-// changedOrLater returns row.ErrChanged if err is row.ErrChanged, and errLater otherwise.
 func changedOrLater(err error) error {
 	if errors.Is(err, row.ErrChanged) {
 		return row.ErrChanged
@@ -164,8 +162,8 @@ func changedOrLater(err error) error {
 	return errLater
 }
 
-// revokeAndErase revokes the refresh token at Asana. It then erases the connection, if the
-// row still has the grant that was revoked.
+// revokeAndErase revokes the refresh token at Asana, and then erases the connection if
+// the row still has the grant that was revoked.
 func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.Hot, err error) {
 	if !h.hasTime(ctx) {
 		h.release(ctx, func(*store.Hot) {})
@@ -201,7 +199,6 @@ func (h *holder) revoke(ctx context.Context, refresh secret.String) (revoked boo
 	return err == nil, err
 }
 
-// revocationFailed logs err and starts a cool-down.
 func (h *holder) revocationFailed(ctx context.Context, err error) {
 	if asanaauth.KindOf(err) != asanaauth.Misconfigured { // Misconfigured has raised an alarm
 		h.rows.Warn(ctx, "revocation postponed", slog.String("connection", h.sent.Connection), slog.Any("err", err))

@@ -14,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// These tests are about failures between the steps of Revoke. The tests in package
+// The tests in this file make Revoke fail between its steps. The tests in package
 // connection check the results of Disconnect.
 
 var (
@@ -44,9 +44,8 @@ func TestTheMarkIsTriedAgain(t *testing.T) {
 	}
 }
 
-// The test loses the response to the write that marks the row as revoking. Before Revoke
-// repeats the write, the test changes the row as a holder would. Revoke must still
-// recognize that its first write succeeded.
+// If the response to the write that marks the row as revoking is lost, and a holder then
+// changes the row, Revoke must still recognize that its first write succeeded.
 func TestTheMarkIsRecognizedInAChangedRow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -67,8 +66,8 @@ func TestTheMarkIsRecognizedInAChangedRow(t *testing.T) {
 	})
 }
 
-// The test replaces the sealed refresh token, as an attacker could, so that it cannot be
-// opened. Disconnect must still erase the connection.
+// An attacker can replace the sealed refresh token, so that it cannot be opened.
+// Disconnect must still erase the connection.
 func TestATokenThatCannotBeOpenedIsErased(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -92,8 +91,9 @@ func TestATokenSealedWithAnUnknownKeyIsNotErased(t *testing.T) {
 		p := inst.Process()
 		other, cookie := p.SignIn(asanatest.Guest), p.SignIn(asanatest.Member)
 		inst.RotateKey()
-		// This token has an unknown key id, so p reads the keyring again. For the next
-		// ten seconds, p does not read the keyring once more.
+		// Make p read the keyring now, by opening a token that has an unknown key id. For
+		// the next ten seconds, p does not read the keyring again, so p does not get the
+		// newest key.
 		inst.Rows.Edit(other.Reveal(), func(hot *store.Hot) { hot.Access = append(secret.Sealed{}, hot.Access...); hot.Access[1] ^= 0x55 })
 		p.Token(other, 0)
 		inst.RotateKey()
@@ -106,7 +106,7 @@ func TestATokenSealedWithAnUnknownKeyIsNotErased(t *testing.T) {
 	})
 }
 
-// The test forges a pointer row from the person's Asana user to another Asana user's
+// An attacker can forge a pointer row from the person's Asana user to another user's
 // connection. The forged row must not prevent the revocation.
 func TestAForgedPointerDoesNotPreventARevocation(t *testing.T) {
 	for name, change := range map[string]func(*store.Hot){
@@ -127,8 +127,8 @@ func TestAForgedPointerDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// addConnection writes a second connection for the Asana user asanatest.Member into the
-// table. It has a different owner and the given client id.
+// addConnection adds a second connection with the Asana user asanatest.Member and a
+// different owner.
 func addConnection(inst *authtest.Installation, clientID string) {
 	owner := store.HashText("another owner")
 	id := store.ConnectionID(owner, asanatest.Member, string(asanaauth.OAuth))
@@ -155,8 +155,8 @@ func TestAConnectionOfAnotherAppDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// The test reports a second token too soon after the first, which starts a cool-down. The
-// cool-down must not delay a disconnection, because it limits only refreshes.
+// A second report soon after the first starts a cool-down. The cool-down must not delay a
+// disconnection, because it limits only refreshes.
 func TestAReportDoesNotDelayADisconnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

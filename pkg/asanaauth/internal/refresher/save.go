@@ -16,8 +16,8 @@ import (
 
 // save writes new tokens into the row if the row still has the Grant and the Generation
 // that it had when h took the lease. Otherwise, save returns row.ErrChanged and the
-// current row. It does not matter whether h's lease has expired. save keeps other
-// writers' changes to the row. callerEnd is the caller's deadline.
+// current row. An expired lease does not prevent the save. Other writers' changes to the
+// row are kept. callerEnd is the caller's deadline.
 func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.Time) (*store.Hot, error) {
 	saving, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()
@@ -53,7 +53,7 @@ func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.T
 // setTokens writes the tokens from a response into hot. If the connection is revoking,
 // setTokens writes only the refresh token, which must still be revoked.
 func (h *holder) setTokens(hot *store.Hot, tokens asana.Tokens) error {
-	if tokens.Refresh.IsZero() && !h.isPrimary(hot.Refresh) {
+	if tokens.Refresh.IsZero() && !h.isSealedWithPrimary(hot.Refresh) {
 		tokens.Refresh = h.refreshToken // seal it again with the primary key
 	}
 	t := row.Tokens{Access: tokens.Access, Refresh: tokens.Refresh, ExpiresIn: tokens.ExpiresIn}
@@ -68,8 +68,7 @@ func (h *holder) setTokens(hot *store.Hot, tokens asana.Tokens) error {
 	return nil
 }
 
-// isPrimary reports whether a field is sealed with the primary key.
-func (h *holder) isPrimary(s secret.Sealed) bool {
+func (h *holder) isSealedWithPrimary(s secret.Sealed) bool {
 	id, ok := seal.KeyOf(s)
 	return ok && id == h.ring.Primary()
 }

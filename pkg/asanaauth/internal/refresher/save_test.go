@@ -15,7 +15,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// editInRequest changes the hot row while Asana processes the next refresh request.
 func editInRequest(inst *authtest.Installation, cookie secret.String, change func(*store.Hot)) {
 	inst.InRequest(refreshGrant, func() { inst.Rows.Edit(cookie.Reveal(), change) })
 }
@@ -23,7 +22,7 @@ func editInRequest(inst *authtest.Installation, cookie secret.String, change fun
 func TestASaveRequiresGrantAndGenerationOnly(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)
-		editInRequest(inst, cookie, leasedUntil(12*time.Second))
+		editInRequest(inst, cookie, leasedFor(12*time.Second))
 		inst.Process().MustToken(cookie, 0)
 		hot := inst.Rows.Hot(cookie.Reveal())
 		if hot.Grant != 2 || hot.Lease != "another" {
@@ -101,8 +100,8 @@ func TestALostAnswerToTheSaveIsRecognized(t *testing.T) {
 	})
 }
 
-// failedSave refreshes a token, and makes the table unavailable while Asana processes the
-// request. It checks that the row does not change.
+// failedSave requests a token, and makes the table unavailable while Asana processes the
+// refresh request, so that the save fails.
 func failedSave(t *testing.T, inst *authtest.Installation, cookie secret.String) (expiresIn time.Duration, err error) {
 	t.Helper()
 	before := inst.Rows.Hot(cookie.Reveal())

@@ -15,11 +15,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// simAsana is the HTTP transport between one process and Asana. It adds faults, checks
-// each request, and records the tokens in the responses.
+// simAsana is the HTTP transport between one process and Asana. The transport adds
+// faults, checks each request, and records the tokens in the responses.
 type simAsana struct{ p *simProcess }
 
-// simRequest is one request to Asana.
 type simRequest struct {
 	p       *simProcess
 	s       *sim
@@ -31,7 +30,6 @@ type simRequest struct {
 	applied bool   // whether the request reached Asana
 }
 
-// RoundTrip implements [http.RoundTripper].
 func (a simAsana) RoundTrip(r *http.Request) (*http.Response, error) {
 	q := &simRequest{p: a.p, s: a.p.s, c: callOf(r.Context()), r: r, path: r.URL.Path}
 	if r.Body != nil {
@@ -65,10 +63,7 @@ func (a simAsana) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (q *simRequest) isRefresh() bool { return q.path == authtest.TokenPath && q.refresh != "" }
 
-// begin checks three invariants. No other request with the same refresh token is in
-// progress, unless the holder of the other request is dead or stalled. The lease of a
-// refresh request lasts for at least ten more seconds. A grant is not revoked while an
-// active or broken connection uses the grant.
+// begin checks the invariants for each request that are listed at TestSimulation.
 func (q *simRequest) begin() {
 	s := q.s
 	s.mu.Lock()
@@ -105,7 +100,6 @@ func (q *simRequest) end() {
 	}
 }
 
-// responseLost records that the process does not know whether Asana processed the request.
 func (q *simRequest) responseLost() {
 	q.s.mu.Lock()
 	defer q.s.mu.Unlock()
@@ -154,8 +148,8 @@ func (q *simRequest) outcome() (*http.Response, error) {
 	return resp, q.wait(10*time.Millisecond, 300*time.Millisecond)
 }
 
-// perhapsApplied handles a request whose caller no longer waits for the response. In half
-// of the cases, the request still reaches Asana.
+// perhapsApplied lets the request reach Asana in half of the cases, although its caller
+// no longer waits for the response.
 func (q *simRequest) perhapsApplied() (*http.Response, error) {
 	if q.c.random.happens(0.5) {
 		q.apply()
@@ -163,7 +157,6 @@ func (q *simRequest) perhapsApplied() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// refused handles a request that has no effect at Asana. The process gets a random error.
 func (q *simRequest) refused() (*http.Response, error) {
 	switch q.c.random.intN(6) {
 	case 0:
@@ -181,8 +174,7 @@ func (q *simRequest) refused() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// lost handles a request whose response is lost. In 30 % of the cases, the request itself
-// is lost too.
+// lost loses the response and, in 30 % of the cases, also the request.
 func (q *simRequest) lost() (*http.Response, error) {
 	if q.c.random.happens(0.7) {
 		q.apply()
@@ -197,9 +189,8 @@ func (q *simRequest) lost() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// stalled handles a request whose process is suspended before or after the request
-// reaches Asana. When the process continues, it may get the response although the
-// deadline has passed.
+// stalled suspends the process before or after the request reaches Asana. When the
+// process continues, the process may get the response although the deadline has passed.
 func (q *simRequest) stalled() (*http.Response, error) {
 	var resp *http.Response
 	applyFirst := q.c.random.happens(0.5)

@@ -30,8 +30,8 @@ func (a *caller) run() {
 	}
 }
 
-// sleepUntil sleeps until the given time after the start of the run. Callers that pass
-// the same time act together.
+// sleepUntil sleeps until the given time after the start of the run, so that several
+// callers act together.
 func (a *caller) sleepUntil(at time.Duration) {
 	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the clock of a synctest bubble starts then
 	if wait := time.Until(began.Add(at)); wait > 0 {
@@ -72,8 +72,6 @@ func (a *caller) act() {
 	}
 }
 
-// requestToken requests a token with a random MinTTL. It may also report the caller's
-// last token as rejected.
 func (a *caller) requestToken(p *simProcess, session simSession) {
 	s := a.s
 	r := token.Request{MinTTL: []time.Duration{0, 30 * time.Second, 300 * time.Second}[a.random.intN(3)]}
@@ -88,7 +86,6 @@ func (a *caller) requestToken(p *simProcess, session simSession) {
 	}
 }
 
-// requestToken requests a token as a frontend does, and checks the result.
 func (s *sim) requestToken(ctx context.Context, p *simProcess, session simSession, r token.Request) (token.Token, error) {
 	ctx, cancel := s.boundedCall(ctx, p)
 	defer cancel()
@@ -113,8 +110,6 @@ func (s *sim) requestToken(ctx context.Context, p *simProcess, session simSessio
 	return got, err
 }
 
-// checkToken checks that a caller may get the token: the token belongs to the session's
-// person, is saved, and has not been reported or removed from the row.
 func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r token.Request) {
 	s.count["handed out"]++
 	a := s.access[got.Access.Reveal()]
@@ -137,8 +132,6 @@ func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r toke
 	}
 }
 
-// checkError checks that a caller may get the error. In a run without faults, a caller
-// may get only TryAgain, and only if it reports a token too soon after the last report.
 func (s *sim) checkError(session simSession, err error) {
 	kind := asanaauth.KindOf(err)
 	tooSoon := kind == asanaauth.TryAgain && time.Since(s.hotOf(session.gid).RefusedAt) < 33*time.Second
@@ -151,7 +144,7 @@ func (s *sim) checkError(session simSession, err error) {
 	}
 }
 
-// signIn tries to sign a person in. A fault can make the sign-in fail.
+// signIn ignores the errors of a sign-in, because a fault can cause them.
 func (s *sim) signIn(p *simProcess, gid string) {
 	ctx := s.call(s.t.Context(), p)
 	attempt, err := p.Authorizer.Authorize(ctx, login.AuthorizeRequest{})
@@ -177,7 +170,6 @@ func (s *sim) signIn(p *simProcess, gid string) {
 	s.count["signed in"]++
 }
 
-// disconnect ends the session's connection as a frontend does, and checks the response.
 func (s *sim) disconnect(p *simProcess, session simSession) {
 	ctx, cancel := s.boundedCall(s.t.Context(), p)
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 )
 
 // run signs in one or two persons, runs the callers while faults happen, and then calls
-// finish. It returns how many times each event happened.
+// finish. The result is how many times each event happened.
 func (s *sim) run() map[string]int {
 	for _, gid := range []string{asanatest.Member, asanatest.Guest}[:1+s.random.intN(2)] {
 		s.signIn(s.processes[0], gid)
@@ -87,8 +87,8 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 	case hot == nil:
 		return
 	case hot.Lease != "" && hot.Status == row.Active:
-		// An expired lease is a violation only if the connection has a session. Without a
-		// session, no later caller removes the lease.
+		// An expired lease is a violation only if the connection has a session, because
+		// without a session no later caller removes the lease.
 		if slices.ContainsFunc(s.sessions, func(x simSession) bool { return x.epoch == hot.Epoch }) {
 			s.violation("a lease is left")
 		}
@@ -105,9 +105,9 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 	}
 }
 
-// checkRevoked checks a consent that was reported to a caller as revoked. Asana must
-// accept none of its refresh tokens, except those that Asana issued in a response that
-// was lost.
+// checkRevoked checks that Asana accepts no refresh token of a consent that was reported
+// as revoked. An exception is a token that no process may have saved, because such a
+// token cannot be revoked.
 func (s *sim) checkRevoked(family string) {
 	for value, r := range s.refresh {
 		if r.family != family {

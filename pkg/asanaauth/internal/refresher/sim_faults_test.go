@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// chances contains the probability with which one operation has each fault, and the
-// probability of each action of a caller. A caller that takes none of these actions
-// requests a token.
+// chances contains the probability of each fault in one operation, and the probability of
+// each action of a caller. A caller that takes none of these actions requests a token.
 type chances struct {
 	asanaRefuses, asanaLoses, asanaSlow, asanaStalls                   float64
 	readFails, writeFails, writeIsLost, tableSlow, tableStalls         float64
@@ -16,7 +15,6 @@ type chances struct {
 	callerLeaves, callerDisconnects, callerSignsIn, personDeauthorizes float64
 }
 
-// isZero reports whether the run has no faults.
 func (c chances) isZero() bool { return c == chances{} }
 
 // hasStalls reports whether calls may take longer than their deadline.
@@ -52,9 +50,8 @@ func drawChances(r *random) chances {
 	return c
 }
 
-// random is the random source of one call or one process. Each call and each process has
-// its own source, so that a run does not depend on the order of goroutines. A random is
-// safe for concurrent use.
+// random is a source of random numbers. Each call and each process has its own source, so
+// that a run does not depend on the order of goroutines.
 type random struct {
 	mu sync.Mutex
 	r  *rand.Rand
@@ -70,7 +67,6 @@ func (r *random) intN(n int) int {
 	return r.r.IntN(n)
 }
 
-// happens returns true with the given probability.
 func (r *random) happens(chance float64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,7 +79,7 @@ func (r *random) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(r.r.Int64N(int64(high-low)))
 }
 
-// Read implements [io.Reader]. Processes use r as their source of random bytes.
+// Read makes r an [io.Reader], the source of random bytes of a process.
 func (r *random) Read(b []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

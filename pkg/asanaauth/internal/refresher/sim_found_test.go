@@ -18,9 +18,8 @@ import (
 
 // Each of these tests reproduces a bug that the simulation found.
 
-// The test loses the response to the write that marks a connection as broken: in one case
-// once, in the other case every time. The alarm about the lost token must be raised in
-// both cases.
+// The alarm about a lost token must be raised even if the response to the write that
+// marks the connection as broken is lost, once or every time.
 func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	for name, times := range map[string]int{"the response is lost": 1, "the table stays down": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -43,9 +42,9 @@ func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	}
 }
 
-// While Asana processes a refresh request, the test connects the person again and then
-// disconnects. Then the request fails. The call must return an error, and not the token
-// that it read before the refresh.
+// A person connects again and then disconnects while Asana processes a refresh request,
+// and the request fails. The call must return an error, and not the token that it read
+// before the refresh.
 func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
@@ -61,9 +60,9 @@ func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
 	})
 }
 
-// The test suspends a holder past the end of its lease, so two holders send the same
-// refresh token. Asana then ends the consent, because a rotated token is used again. When
-// Asana rejects the saved token, the alarm about a lost token must be raised.
+// If a holder is suspended past the end of its lease, two holders send the same refresh
+// token. Asana then ends the consent, because a rotated token is used again. When Asana
+// rejects the saved token, the alarm about a lost token must be raised.
 func TestATokenSentTwiceIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		stalls stalls
@@ -109,15 +108,14 @@ func TestATokenSentTwiceIsRemembered(t *testing.T) {
 	}
 }
 
-// stalls is an HTTP transport that simulates a suspended process. The process is
-// suspended before it sends a request, or after Asana's response.
+// stalls is an HTTP transport that suspends the process before it sends a request, or
+// after Asana's response.
 type stalls struct {
 	next          http.RoundTripper
 	before, after time.Duration
 	err           error
 }
 
-// RoundTrip implements [http.RoundTripper].
 func (s stalls) RoundTrip(r *http.Request) (*http.Response, error) {
 	time.Sleep(s.before)
 	resp, err := s.next.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))

@@ -10,7 +10,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// simProcess is a process that has its own clock and can die.
 type simProcess struct {
 	*authtest.Process
 	s     *sim
@@ -19,8 +18,8 @@ type simProcess struct {
 	dead  bool
 }
 
-// process starts a process. The processes' clocks differ by less than the clock skew of 3
-// seconds.
+// process starts a process. The clocks of all processes differ by less than the clock
+// skew of 3 seconds.
 func (s *sim) process() *simProcess {
 	p := &simProcess{s: s, name: len(s.processes)}
 	r := newRandom(s.seed, 1<<32+uint64(p.name))
@@ -37,8 +36,6 @@ func (s *sim) process() *simProcess {
 	return p
 }
 
-// alive returns a process that is not dead. If fewer than two processes are alive, it
-// starts a new process.
 func (s *sim) alive(r *random) *simProcess {
 	s.mu.Lock()
 	var alive []*simProcess
@@ -60,8 +57,8 @@ func (p *simProcess) isDead() bool {
 	return p.dead
 }
 
-// die ends the process. After that, the process does not reach the table and gets no
-// responses from Asana, and its results are ignored.
+// die ends the process. A dead process does not reach the table and gets no responses
+// from Asana, and its results are ignored.
 func (p *simProcess) die() {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
@@ -78,29 +75,24 @@ func (s *sim) call(ctx context.Context, p *simProcess) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// boundedCall is like call, but the context also ends after row.CallerTime, the time
-// limit of a call.
 func (s *sim) boundedCall(ctx context.Context, p *simProcess) (context.Context, context.CancelFunc) {
 	return p.clock.WithDeadline(s.call(ctx, p), p.clock.Now().Add(row.CallerTime))
 }
 
 // simClock is a clock that is ahead of the true time, or behind it if the field is
-// negative. The contexts that WithDeadline returns report their deadlines in this clock's
-// time.
+// negative. The contexts that WithDeadline returns report their deadlines in the time of
+// that clock.
 type simClock struct{ ahead time.Duration }
 
 // trueTime is the clock that the simulation itself uses.
 var trueTime simClock
 
-// Now implements [asanaauth.Clock].
 func (k simClock) Now() time.Time { return time.Now().Add(k.ahead).Round(0) }
 
-// Sleep implements [asanaauth.Clock].
 func (simClock) Sleep(ctx context.Context, d time.Duration) error {
 	return asanaauth.SystemClock{}.Sleep(ctx, d)
 }
 
-// WithDeadline implements [asanaauth.Clock].
 func (k simClock) WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc) {
 	inner, cancel := context.WithDeadline(shifted{ctx, -k.ahead}, at.Add(-k.ahead))
 	return shifted{inner, k.ahead}, cancel

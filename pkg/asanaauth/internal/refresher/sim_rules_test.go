@@ -8,19 +8,17 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// hotWrite is one write of a hot row. It contains the old row, the new row, and the
-// opened tokens in both rows.
 type hotWrite struct {
 	c                         *simCall
-	was, is                   *store.Hot // the old and the new row; never nil
+	was, is                   *store.Hot // the old and the new row; for a new connection, was has only an id and an owner
 	wasAccess, isAccess       string
 	wasRefresh, isRefresh     string
 	first, consent, newTokens bool
 	conn                      *simConn
 }
 
-// checkWrite checks a write of a hot row. The parameter before is the old row, or nil if
-// the connection is new. The parameter "is" is the new row. The caller must hold s.mu.
+// checkWrite checks one write of a hot row. before is nil if the connection is new. The
+// caller must hold s.mu.
 func (s *sim) checkWrite(c *simCall, before, is *store.Hot) {
 	w := hotWrite{c: c, was: before, is: is, conn: s.conn(is.Connection)}
 	if w.first = before == nil; w.first {
@@ -48,7 +46,6 @@ func (s *sim) checkWrite(c *simCall, before, is *store.Hot) {
 	s.noteAccess(w)
 }
 
-// noteAccess records which access tokens were saved, removed or reported.
 func (s *sim) noteAccess(w hotWrite) {
 	if w.wasAccess != "" && w.wasAccess != w.isAccess {
 		s.access[w.wasAccess].removed = s.writes
@@ -98,11 +95,8 @@ func (s *sim) checkLease(w hotWrite) {
 	w.conn.leases++
 }
 
-// holds reports whether the row contains the lease that the call took.
 func (c *simCall) holds(hot *store.Hot) bool { return c.leased != nil && c.leased.Lease == hot.Lease }
 
-// checkConsent checks that a sign-in saves the tokens that Asana issued for the person's
-// code.
 func (s *sim) checkConsent(w hotWrite) {
 	w.conn.consent = s.writes
 	access, refresh := s.access[w.isAccess], s.refresh[w.isRefresh]
@@ -114,8 +108,6 @@ func (s *sim) checkConsent(w hotWrite) {
 	}
 }
 
-// checkErasure checks that a refresh token is erased only after Asana confirmed its
-// revocation.
 func (s *sim) checkErasure(w hotWrite) {
 	w.c.erased = w.wasRefresh
 	if w.was.Status != row.Revoking {
@@ -160,9 +152,6 @@ func (s *sim) checkTokens(w hotWrite) {
 	}
 }
 
-// checkStatus checks changes of the status. A connection that becomes active must have
-// new tokens, a connection that becomes broken must have a reason, and a connection that
-// becomes revoking must have a new epoch.
 func (s *sim) checkStatus(w hotWrite) {
 	if w.is.Epoch != w.was.Epoch && !w.first {
 		s.ended[w.was.Epoch] = s.writes

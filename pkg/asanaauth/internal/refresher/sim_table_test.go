@@ -14,11 +14,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// simTable is the store that one process uses. It adds faults, records what calls read,
-// and checks each write of a hot row.
+// simTable is the store that one process uses. The store adds faults, records what calls
+// read, and checks each write of a hot row.
 type simTable struct{ p *simProcess }
 
-// Read implements [store.Store].
 func (t simTable) Read(ctx context.Context, keys ...store.Key) (store.Rows, error) {
 	c := callOf(ctx)
 	if _, err := t.fault(ctx, c, false); err != nil {
@@ -28,12 +27,11 @@ func (t simTable) Read(ctx context.Context, keys ...store.Key) (store.Rows, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rows, err := s.inst.Rows.Read(context.WithoutCancel(ctx), keys...)
-	c.read(s, keys)
-	c.responded(err)
+	c.noteRead(s, keys)
+	c.noteResponse(err)
 	return rows, err
 }
 
-// List implements [store.Store].
 func (t simTable) List(ctx context.Context, pk, cursor string) ([]store.Row, string, error) {
 	if _, err := t.fault(ctx, callOf(ctx), false); err != nil {
 		return nil, "", err
@@ -41,7 +39,6 @@ func (t simTable) List(ctx context.Context, pk, cursor string) ([]store.Row, str
 	return t.p.s.inst.Rows.List(context.WithoutCancel(ctx), pk, cursor)
 }
 
-// Write implements [store.Store].
 func (t simTable) Write(ctx context.Context, changes ...store.Change) error {
 	c := callOf(ctx)
 	reaches, fault := t.fault(ctx, c, true)
@@ -54,11 +51,10 @@ func (t simTable) Write(ctx context.Context, changes ...store.Change) error {
 	}
 	t.p.s.mu.Lock()
 	defer t.p.s.mu.Unlock()
-	c.responded(err)
+	c.noteResponse(err)
 	return err
 }
 
-// write writes the changes to the table, and checks each change to a hot row.
 func (s *sim) write(ctx context.Context, c *simCall, changes []store.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,19 +77,17 @@ func (s *sim) write(ctx context.Context, c *simCall, changes []store.Change) err
 			s.checkWrite(c, was, is)
 		}
 	}
-	c.read(s, keys)
+	c.noteRead(s, keys)
 	return err
 }
 
-// read records that the call has read the rows with these keys from the table.
-func (c *simCall) read(s *sim, keys []store.Key) {
+func (c *simCall) noteRead(s *sim, keys []store.Key) {
 	if slices.ContainsFunc(keys, isHotKey) {
 		c.reached = s.writes
 	}
 }
 
-// responded records that the call has received the table's response.
-func (c *simCall) responded(err error) {
+func (c *simCall) noteResponse(err error) {
 	if err == nil || errors.Is(err, store.ErrConflict) {
 		c.seen = max(c.seen, c.reached)
 	}
@@ -103,8 +97,8 @@ func isHotKey(k store.Key) bool {
 	return strings.HasPrefix(k.PK, "c#") && strings.HasSuffix(k.SK, "#hot")
 }
 
-// fault waits before an operation, and chooses its fault at random. It returns whether the
-// operation reaches the table, and the error that the operation's caller gets.
+// fault waits for a short time, and chooses the operation's fault at random. err is the
+// error that the operation's caller gets.
 func (t simTable) fault(ctx context.Context, c *simCall, isWrite bool) (reaches bool, err error) {
 	p, s := t.p, t.p.s
 	if err := t.wait(ctx, c, time.Millisecond, 20*time.Millisecond); err != nil {
@@ -141,7 +135,6 @@ func (t simTable) fault(ctx context.Context, c *simCall, isWrite bool) (reaches 
 	return true, nil
 }
 
-// wait waits for a random time. If ctx ends first, wait returns store.ErrUnavailable.
 func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration) error {
 	if trueTime.Sleep(ctx, c.random.between(low, high)) == nil {
 		return nil
@@ -153,7 +146,6 @@ func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration)
 // sealedField is the key of a sealed field in the cache of opened fields.
 type sealedField struct{ row, owner, field, sealed string }
 
-// open returns the plaintext of a sealed field in a hot row.
 func (s *sim) open(hot *store.Hot, field string, sealed secret.Sealed) string {
 	if len(sealed) == 0 {
 		return ""

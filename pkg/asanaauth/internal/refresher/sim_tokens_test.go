@@ -11,7 +11,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 )
 
-// apply sends the request to offline Asana and records the tokens in the response.
 func (q *simRequest) apply() *http.Response {
 	s := q.s
 	s.mu.Lock()
@@ -35,7 +34,6 @@ func (q *simRequest) apply() *http.Response {
 	return resp
 }
 
-// noteTokens records the tokens in a response.
 func (q *simRequest) noteTokens(status int, body []byte) {
 	s := q.s
 	var tokens struct {

@@ -50,20 +50,18 @@ type simSession struct {
 	gid, epoch string
 }
 
-// accessToken records the history of an access token, which the invariants depend on.
 type accessToken struct {
 	gid      string
-	from     string // the refresh token that it was issued for; empty if it was issued for a code
+	from     string // the refresh token in the request; empty if the token was issued for a code
 	saved    bool
-	removed  int // the number of the write that removed it from the row
-	reported int // the number of the write that marked it as refused
+	removed  int // the number of the write that removed the token from the row
+	reported int // the number of the write that marked the token as refused
 }
 
-// refreshToken records the history of a refresh token, which the invariants depend on.
 type refreshToken struct {
 	gid      string
 	family   string     // the first refresh token of the same consent
-	from     string     // the refresh token that it replaced
+	from     string     // the refresh token that this one replaced
 	rotated  bool       // whether Asana has replaced the token
 	ended    bool       // whether the token was revoked, or the person deauthorized the app
 	lost     string     // why the token's replacement may be lost; empty if it cannot be lost
@@ -79,23 +77,21 @@ const (
 	causeReused  = "ended because an older token was used again"
 )
 
-// simConn counts the leases, requests and saves of a connection. It also records the
-// calls that marked the connection as broken because a token was lost.
 type simConn struct {
 	leases, requests, saves int
-	consent                 int // the number of the write that saved the last consent
-	losses                  []*simCall
-	alarms                  int // how many alarms reported a lost token
+	consent                 int        // the number of the write that saved the last consent
+	losses                  []*simCall // calls that marked the connection as broken because a token was lost
+	alarms                  int        // how many alarms reported a lost token
 }
 
-// simCall records the facts about one call that the invariants depend on. The call's
-// context contains its simCall.
+// simCall records what the invariants need to know about one call. The call's context
+// contains the simCall.
 type simCall struct {
 	p         *simProcess
 	id        uint64
 	random    *random
 	reached   int    // the number of writes before the call's last read of a hot row
-	seen      int    // the same, for reads whose response the call received
+	seen      int    // like reached, but only for reads whose response the call received
 	carried   string // the refresh token in the last request whose response the call received
 	stalled   bool
 	disturbed bool            // whether an operation on the table failed or stalled
@@ -147,7 +143,6 @@ func (s *sim) trace(format string, args ...any) {
 	}
 }
 
-// violation reports that an invariant does not hold.
 func (s *sim) violation(format string, args ...any) {
 	s.t.Helper()
 	s.trace("VIOLATION: "+format, args...)
@@ -169,12 +164,10 @@ func (s *sim) conn(id string) *simConn {
 	return s.conns[id]
 }
 
-// connectionID returns the id of the connection that a person makes by signing in.
 func connectionID(gid string) string {
 	return store.ConnectionID(store.HashText(row.SignInOwner(gid)), gid, string(asanaauth.OAuth))
 }
 
-// hotOf returns the hot row of a person's connection, or nil if the row is missing.
 func (s *sim) hotOf(gid string) *store.Hot { return s.hot(connectionID(gid)) }
 
 func (s *sim) hot(id string) *store.Hot {
@@ -186,15 +179,16 @@ func (s *sim) hot(id string) *store.Hot {
 	return row.Get[*store.Hot](rows, key)
 }
 
-// faults returns the probabilities of faults. It returns false before and after the part
-// of the run in which faults happen.
+// faults returns the probabilities of faults. The second result is false before and after
+// the part of the run in which faults happen.
 func (s *sim) faults() (chances, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.chances, !s.faultless
 }
 
-// stall suspends a call for 2 to 22 seconds. A lease lasts 12 seconds.
+// stall suspends a call for 2 to 22 seconds, which can be longer than a lease lasts (12
+// seconds).
 func (s *sim) stall(c *simCall) {
 	s.mu.Lock()
 	c.stalled = true

@@ -6,17 +6,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// These time limits depend on each other, and TestTimesFit checks them. A holder sends a
-// request only if its lease lasts long enough for the request and the save. A caller that
+// A lease lasts long enough for a request and the save of its response. A caller that
 // finds a dead holder's lease has enough time to wait until the lease ends and then to
-// send a request, within the 30 seconds that API Gateway allows.
+// send a request, within the 30 seconds that API Gateway allows. TestTimesFit checks
+// these limits.
 const (
 	leaseTime = 12 * time.Second
 	// leaseSeenTime is how long a process must have seen a lease before it treats the
-	// lease as expired. This limit applies even if LeaseEnd has not passed.
-	leaseSeenTime = leaseTime + row.ClockSkew
-	// requestAndSave is the total time limit for a request to Asana and the save of its
-	// response.
+	// lease as expired, even if LeaseEnd has not passed.
+	leaseSeenTime  = leaseTime + row.ClockSkew
 	requestAndSave = row.RequestTime + row.SaveReserve
 
 	// minUsable is how long a token must still be valid to be useful to a caller.

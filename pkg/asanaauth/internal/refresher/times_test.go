@@ -8,12 +8,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// TestTimesFit checks that a lease lasts long enough for a request and a save. It also
-// checks that a caller has time to wait for a dead holder's lease and then to refresh,
-// and that a call ends before its Lambda function times out.
+// A lease must last long enough for a request and a save. A caller must have time to wait
+// for a dead holder's lease and then to refresh. A call must end before its Lambda
+// function times out.
 func TestTimesFit(t *testing.T) {
 	const (
-		withLease = row.RequestTime + 2*row.SaveReserve // to take the lease, and to save
+		withLease = row.RequestTime + 2*row.SaveReserve // the two writes take the lease and save the tokens
 		afterDead = refresher.LeaseTime + row.ClockSkew + row.RequestTime + row.SaveReserve
 		function  = 28 * time.Second // as template.yaml has it
 	)

@@ -17,22 +17,22 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Config configures [Requests]. All fields are required.
+// Config contains the parts that a [Requests] is made of. All fields are required.
 type Config struct {
 	Rows    *row.Rows
 	Asana   *asana.Client
 	Secrets *clientsecret.Secrets
 }
 
-// Requests sends requests to Asana. It is safe for concurrent use.
+// Requests sends requests to Asana. A Requests is safe for concurrent use.
 type Requests struct {
 	rows    *row.Rows
 	asana   *asana.Client
 	secrets *clientsecret.Secrets
 }
 
-// New returns a Requests. If Asana or Secrets is missing, New returns an error that names
-// it. New does not check Rows.
+// New returns a Requests. If Asana or Secrets is missing, the error names the missing
+// field. New does not check Rows.
 func New(c Config) (*Requests, error) {
 	err := errors.Join(row.Missing(c.Asana == nil, "Asana"), row.Missing(c.Secrets == nil, "Secrets"))
 	if err != nil {
@@ -102,8 +102,8 @@ func clientRejected(err error) bool {
 	return errors.As(err, &e) && (e.Code == asana.InvalidClient || e.Code == asana.UnauthorizedClient)
 }
 
-// Introspect introspects a token of any kind (RFC 7662). It changes nothing at Asana.
-// Errors: TryAgain if Asana's rate limit is reached; AsanaUnavailable.
+// Introspect introspects a token of any kind (RFC 7662). An introspection changes nothing
+// at Asana. Errors: TryAgain if Asana's rate limit is reached; AsanaUnavailable.
 func (r *Requests) Introspect(ctx context.Context, token secret.String) (asana.Introspection, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -132,8 +132,6 @@ func (r *Requests) UserInfo(ctx context.Context, access secret.String) (asana.Us
 // ErrIdentitiesDisagree is returned if Asana names different users for the same token.
 var ErrIdentitiesDisagree = errors.New("asana named different users for one token")
 
-// wrap prefixes err with a description of what was being done, and passes the result to
-// ErrorOf. If err is nil, wrap returns nil.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -141,8 +139,8 @@ func wrap(doing string, err error) error {
 	return ErrorOf(fmt.Errorf("%s: %w", doing, err))
 }
 
-// ErrorOf wraps an error from Asana, the store or the keyring in an [*asanaauth.Error]. It
-// returns err unchanged if err already wraps an [*asanaauth.Error].
+// ErrorOf wraps an error from Asana, the store or the keyring in an [*asanaauth.Error].
+// ErrorOf returns err unchanged if err already wraps an [*asanaauth.Error].
 func ErrorOf(err error) error {
 	var known *asanaauth.Error
 	var response *asana.Error
@@ -160,7 +158,7 @@ func IsStatus(err error, status int) bool {
 }
 
 // RateLimited converts a 429 response from Asana into TryAgain, with the response's
-// Retry-After. It returns any other error unchanged.
+// Retry-After. RateLimited returns any other error unchanged.
 func RateLimited(err error) error {
 	var response *asana.Error
 	if errors.As(err, &response) && response.Status == http.StatusTooManyRequests {

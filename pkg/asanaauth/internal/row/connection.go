@@ -11,7 +11,7 @@ import (
 
 // Connection is an opened connection: its rows, as they were read and checked for one
 // caller and one request. A Connection does not show later changes, so open one for each
-// request. It is not safe for concurrent use.
+// request. A Connection is not safe for concurrent use.
 type Connection struct{ opened Opened }
 
 // ID returns the connection's id, which is also in the field ID of asanaauth.Details.
@@ -20,8 +20,8 @@ func (c *Connection) ID() string { return c.opened.Hot.Connection }
 // Kind returns the kind of the connection's credential.
 func (c *Connection) Kind() asanaauth.Kind { return asanaauth.Kind(c.opened.Hot.Kind) }
 
-// AsanaUser returns the gid of the credential's Asana user. It returns an empty string if
-// the connection is disconnected.
+// AsanaUser returns the gid of the credential's Asana user, or an empty string if the
+// connection is disconnected.
 func (c *Connection) AsanaUser() string { return c.opened.Hot.AsanaGID }
 
 // Opened is the content of a [Connection]. Only packages in this module can access it,
@@ -32,8 +32,8 @@ type Opened struct {
 	Ring   *seal.Ring  // the data keys, which open the sealed fields in both rows
 	Caller string      // the caller's name in audit lines
 	Owner  string      // the owner's name that the caller passed; may be empty
-	// Session is true if the connection was opened with a browser's session. That session
-	// ends when the connection's epoch changes.
+	// Session is true if the connection was opened with a browser's session. Such a
+	// session ends when the connection's epoch changes.
 	Session bool
 	Traits  Traits // the traits of the credential's kind; set by Wrap
 }
@@ -63,8 +63,8 @@ func isGID(s string) bool { return s != "" && len(s) <= 30 && strings.Trim(s, "0
 // tombstone's id cannot be checked, because a tombstone does not contain the Asana user.
 func IsAuthentic(hot *store.Hot) bool { return hot.Status == Disconnected || IDMatches(hot) }
 
-// IsConsistent reports whether the hot row and the cold row belong to the same consent. It
-// also returns true if the hot row is a tombstone.
+// IsConsistent reports whether the hot row and the cold row belong to the same consent. A
+// tombstone is always consistent, because it has no cold row.
 func (o *Opened) IsConsistent() bool {
 	if o.Hot.Status == Disconnected {
 		return true
@@ -73,8 +73,8 @@ func (o *Opened) IsConsistent() bool {
 }
 
 // maxReads limits how many times the hot row and the cold row are read until they are
-// consistent. They can be inconsistent because a write can happen between the reads of
-// the two rows.
+// consistent. The two rows can be inconsistent because a write can happen between the two
+// reads.
 const maxReads = 3
 
 // Open reads and checks a connection. If owner is not empty and the connection has a

@@ -15,9 +15,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// withRows runs a test with an installation that contains two connections, and with the
-// Rows of a process. The owners of the connections are "one" and "two". The parameters
-// one and two are the connections' ids.
+// withRows runs f with the ids of two connections, whose owners are "one" and "two".
 func withRows(t *testing.T, f func(t *testing.T, inst *authtest.Installation, rows *row.Rows, one, two string)) {
 	t.Helper()
 	t.Parallel()
@@ -133,7 +131,6 @@ func TestOpenReadsAgainUntilTheRowsAreConsistent(t *testing.T) {
 	}
 }
 
-// erase replaces a connection with a tombstone.
 func erase(t *testing.T, rows *row.Rows, hot *store.Hot) {
 	t.Helper()
 	err := rows.Update(t.Context(), row.Update{

@@ -13,7 +13,6 @@ import (
 
 var errSpent = errors.New("spent")
 
-// spent returns the marker row with which the tests consume the row pointer(name).
 func spent(name string) *store.UserPointer {
 	marker := pointer(name)
 	marker.Kind = "spent"
@@ -101,8 +100,8 @@ func TestUpdateHot(t *testing.T) {
 		if err != nil || written.Status != row.Broken || written.Rev != 2 || hot.Status != row.Active {
 			t.Errorf("got %+v, %v; the caller's row is %s", written, err, hot.Status)
 		}
-		// If edit returns an error, UpdateHot returns the row as it was last seen,
-		// without the changes that edit made.
+		// If edit changes the row and then returns an error, UpdateHot must return the
+		// row without the change.
 		seen, err := x.table.UpdateHot(t.Context(), written, func(now *store.Hot) error { now.Status = row.Revoking; return errSpent })
 		if !errors.Is(err, errSpent) || seen.Status != row.Broken {
 			t.Errorf("UpdateHot() = %+v, %v; want the row as it was, and errSpent", seen, err)

@@ -80,7 +80,7 @@ func (r *Rows) OpenPerson(ctx context.Context, c *Connection, fields ...string) 
 	return p, nil
 }
 
-// SetPerson seals p's fields into a cold row. It skips fields that are zero.
+// SetPerson seals p's fields into a cold row, except for fields that are zero.
 func (r *Rows) SetPerson(ring *seal.Ring, hot *store.Hot, cold *store.Cold, p Person) error {
 	return p.each(cold, func(field string, text *secret.String, sealed *secret.Sealed) (err error) {
 		if !text.IsZero() {
@@ -90,8 +90,8 @@ func (r *Rows) SetPerson(ring *seal.Ring, hot *store.Hot, cold *store.Cold, p Pe
 	})
 }
 
-// each calls f for each field of p. The function f gets the field's name, a pointer to
-// the field, and a pointer to the corresponding sealed field in cold.
+// each calls f for each field of p, with the field's name, the field, and the
+// corresponding sealed field in cold.
 func (p *Person) each(cold *store.Cold, f func(field string, text *secret.String, sealed *secret.Sealed) error) error {
 	for _, one := range []struct {
 		field  string

@@ -11,7 +11,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// The errors that several packages return.
 var (
 	// ErrNotFound reports that a connection does not exist, or has a different owner.
 	ErrNotFound error = &asanaauth.Error{Kind: asanaauth.NotFound}
@@ -26,7 +25,6 @@ var (
 	ErrReturnTo error = InvalidRequest("return_to must be one of the URLs in RETURN_URLS.")
 )
 
-// minRetryAfter is the minimum RetryAfter in a TryAgain error.
 const minRetryAfter = time.Second
 
 // TryAgain returns an error of kind [asanaauth.TryAgain]. The caller must wait for the
@@ -48,7 +46,7 @@ func ReconnectRequired(status string) error {
 }
 
 // ErrorOf wraps an error from the store, the keyring or a context in an
-// [*asanaauth.Error]. It returns err unchanged if err is nil or already wraps an
+// [*asanaauth.Error]. ErrorOf returns err unchanged if err is nil or already wraps an
 // [*asanaauth.Error].
 func ErrorOf(err error) error {
 	var known *asanaauth.Error

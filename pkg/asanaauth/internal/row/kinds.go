@@ -18,8 +18,8 @@ type Traits struct {
 	IsImported bool
 }
 
-// TraitsOf returns the traits of a kind of credential. The parameter kind comes from a
-// row. If the kind is unknown, all traits are false.
+// TraitsOf returns the traits of a kind of credential. All traits are false if kind,
+// which comes from a row, is unknown.
 func TraitsOf(kind string) Traits {
 	switch asanaauth.Kind(kind) {
 	case asanaauth.OAuth:

@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// fixture is an in-memory table that can be made to fail. It contains the rows a and b,
-// whose Kind is "old".
+// fixture is an in-memory table that can be made to fail. At first, the table contains
+// the rows a and b, whose Kind is "old".
 type fixture struct {
 	t      *testing.T
 	rows   *store.Memory // without faults
@@ -23,18 +23,16 @@ type fixture struct {
 	began  time.Time
 }
 
-// The keys of the rows in tests.
 var (
 	keyA = pointer("a").Key()
 	keyB = pointer("b").Key()
-	keyC = pointer("c").Key() // a fixture does not contain this row
+	keyC = pointer("c").Key() // this row is not in the table
 )
 
 func pointer(name string) *store.UserPointer {
 	return &store.UserPointer{User: store.HashText(name), Connection: store.ConnectionID(store.HashText(name), "1", string(asanaauth.OAuth)), Kind: "old"}
 }
 
-// withTable runs a test with a fixture, in a synctest bubble.
 func withTable(t *testing.T, f func(t *testing.T, x *fixture)) {
 	t.Helper()
 	t.Parallel()
@@ -54,7 +52,6 @@ func withTable(t *testing.T, f func(t *testing.T, x *fixture)) {
 	})
 }
 
-// known returns the current rows with the given keys.
 func (x *fixture) known(keys ...store.Key) store.Rows {
 	x.t.Helper()
 	rows, err := x.rows.Read(context.Background(), keys...)
@@ -64,7 +61,6 @@ func (x *fixture) known(keys ...store.Key) store.Rows {
 	return rows
 }
 
-// kind returns the current Kind of a row, or "" if the row is missing.
 func (x *fixture) kind(key store.Key) string {
 	x.t.Helper()
 	if p := row.Get[*store.UserPointer](x.known(key), key); p != nil {
@@ -83,8 +79,8 @@ func (x *fixture) overwrite(key store.Key, kind string) {
 	}
 }
 
-// onWrite calls f before each write. The parameter n is the number of the write, counted
-// from 1. f returns whether the write is saved, and the error that the write returns.
+// onWrite calls f before each write. n is the number of the write, counted from 1. If
+// saved is true, the write succeeds, even if its response is err.
 func (x *fixture) onWrite(f func(n int) (saved bool, err error)) {
 	var n atomic.Int32
 	x.faulty.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
@@ -95,8 +91,6 @@ func (x *fixture) onWrite(f func(n int) (saved bool, err error)) {
 	}
 }
 
-// appendNew returns an edit function that appends "+new" to the Kind of the rows with
-// these keys.
 func appendNew(keys ...store.Key) func(context.Context, *row.Tx) error {
 	return func(_ context.Context, tx *row.Tx) error {
 		for _, key := range keys {
@@ -108,7 +102,6 @@ func appendNew(keys ...store.Key) func(context.Context, *row.Tx) error {
 	}
 }
 
-// counted returns an edit function that calls edit and counts the calls in n.
 func counted(n *int, edit func(context.Context, *row.Tx) error) func(context.Context, *row.Tx) error {
 	return func(ctx context.Context, tx *row.Tx) error {
 		*n++
@@ -116,8 +109,6 @@ func counted(n *int, edit func(context.Context, *row.Tx) error) func(context.Con
 	}
 }
 
-// wantCounts reports a test error unless the table has received exactly these numbers of
-// reads and writes.
 func (x *fixture) wantCounts(reads, writes int) {
 	x.t.Helper()
 	if r, w := x.faulty.Count("read"), x.faulty.Count("write"); r != reads || w != writes {

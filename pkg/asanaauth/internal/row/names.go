@@ -25,8 +25,9 @@ func CheckOwner(name string) error {
 	return nil
 }
 
-// CheckNewOwner is like CheckOwner, but for the owner of a new link or import. It also
-// rejects a name that begins with "asana:", because that prefix is reserved for sign-in.
+// CheckNewOwner is like CheckOwner, but for the owner of a new link or import.
+// CheckNewOwner also rejects a name that begins with "asana:", because that prefix is
+// reserved for sign-in.
 func CheckNewOwner(name string) error {
 	if err := CheckOwner(name); err != nil {
 		return err

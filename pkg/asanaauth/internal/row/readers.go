@@ -7,9 +7,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// The reader of a workspace is the connection of a service account. Two rows record it:
-// the connection's cold row lists the gids of its workspaces, and the workspace's pointer
-// row contains the connection's id. A reader is used only if both rows agree.
+// The reader of a workspace is the connection of a service account. Two rows record the
+// reader: the connection's cold row lists the gids of its workspaces, and the workspace's
+// pointer row contains the connection's id. A reader is used only if both rows agree.
 
 // ReaderKey returns the key of the pointer row from a workspace to its reader. workspace
 // is a gid.
@@ -24,9 +24,9 @@ func ReaderKeys(workspaces []string) []store.Key {
 	return keys
 }
 
-// DismissReader deletes the pointer rows from these workspaces to this connection. It
-// keeps a workspace's pointer row if another connection is the reader. The caller must
-// already have read the pointer rows with tx.
+// DismissReader deletes the pointer rows from these workspaces to this connection. A
+// pointer row to a different connection stays. The caller must already have read the
+// pointer rows with tx.
 func DismissReader(tx *Tx, connection string, workspaces []string) {
 	for _, key := range ReaderKeys(workspaces) {
 		if p := Get[*store.Reader](tx.rows, key); p != nil && p.Connection == connection {
@@ -35,9 +35,9 @@ func DismissReader(tx *Tx, connection string, workspaces []string) {
 	}
 }
 
-// Erase replaces a connection's hot row with a tombstone. It deletes the cold row and the
-// pointer row from the Asana user to the connection. If the connection is the reader of
-// workspaces, Erase also deletes the workspaces' pointer rows. The caller must already
+// Erase replaces a connection's hot row with a tombstone. Erase deletes the cold row and
+// the pointer row from the Asana user to the connection. If the connection is the reader
+// of workspaces, Erase also deletes the workspaces' pointer rows. The caller must already
 // have read the hot row, the cold row and the user's pointer row with tx.
 func Erase(ctx context.Context, tx *Tx, hot *store.Hot) error {
 	coldKey := store.ColdKey(hot.Connection)

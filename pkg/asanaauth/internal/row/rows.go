@@ -16,7 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Rows]. The values in its fields must be safe for concurrent use.
+// Config contains the parts that a [Rows] is made of. Every part must be safe for
+// concurrent use.
 type Config struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -25,8 +26,8 @@ type Config struct {
 	Log   *slog.Logger     // nil: nothing is logged
 }
 
-// Rows is a [Table] that also has the data keys, so that it can open and seal fields. It
-// is safe for concurrent use.
+// Rows is a [Table] that also has the data keys, so that it can open and seal fields. A
+// Rows is safe for concurrent use.
 type Rows struct {
 	*Table
 	keys *keyring.Keyring
@@ -72,11 +73,11 @@ func (r *Rows) SealField(ring *seal.Ring, l seal.Label, text secret.String) (sec
 
 // The names of a connection's sealed fields.
 const (
-	// These fields are in the hot row.
+	// The hot row contains these fields.
 	fieldAccess  = "access"
 	fieldRefresh = "refresh"
 
-	// These fields are in the cold row.
+	// The cold row contains these fields.
 	FieldOwner   = "owner_name"
 	FieldName    = "name"
 	FieldEmail   = "email"
@@ -139,7 +140,7 @@ func EraseAccess(hot *store.Hot) {
 }
 
 // expiryOf returns when an access token expires, or the zero time if Asana gave no expiry
-// for a long-lived token. issued is when Asana issued the token.
+// for a long-lived token.
 func expiryOf(kind string, expiresIn time.Duration, issued time.Time) time.Time {
 	switch {
 	case expiresIn > 0:
@@ -151,8 +152,8 @@ func expiryOf(kind string, expiresIn time.Duration, issued time.Time) time.Time 
 }
 
 // tombstone returns the row that replaces a connection which is disconnected at now. The
-// tombstone keeps the id, the kind, the owner's hash and the counters. It keeps the epoch
-// that the disconnection set, which no session has.
+// tombstone keeps the id, the kind, the owner's hash, the counters and the epoch. No
+// session has this epoch, because the disconnection has set it.
 func tombstone(hot *store.Hot, now time.Time) *store.Hot {
 	return &store.Hot{
 		Connection: hot.Connection,

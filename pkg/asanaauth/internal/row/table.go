@@ -30,8 +30,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// TableConfig configures a [Table]. The values in its fields must be safe for concurrent
-// use.
+// TableConfig contains the parts that a [Table] is made of. Every part must be safe for
+// concurrent use.
 type TableConfig struct {
 	Store store.Store     // required
 	Clock asanaauth.Clock // nil: asanaauth.SystemClock
@@ -39,7 +39,8 @@ type TableConfig struct {
 	Log   *slog.Logger    // nil: nothing is logged
 }
 
-// Table reads and replaces rows. It has no data keys. It is safe for concurrent use.
+// Table reads and replaces rows. A Table has no data keys, so it cannot open or seal
+// fields. A Table is safe for concurrent use.
 type Table struct {
 	store store.Store
 	clock asanaauth.Clock
@@ -47,7 +48,7 @@ type Table struct {
 	log   *slog.Logger
 }
 
-// NewTable returns a Table. It returns an error if Store is missing.
+// NewTable returns a Table, or an error if Store is missing.
 func NewTable(c TableConfig) (*Table, error) {
 	if err := Missing(c.Store == nil, "Store"); err != nil {
 		return nil, err
@@ -65,8 +66,8 @@ func NewTable(c TableConfig) (*Table, error) {
 	return t, nil
 }
 
-// Read returns the rows with the given keys. It leaves out missing rows. The parameter
-// "what" describes the rows in the error text "reading <what>".
+// Read returns the rows with the given keys, without those that are missing. The
+// parameter "what" describes the rows in the error text "reading <what>".
 //
 // Errors: TryAgain, Internal.
 func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store.Rows, error) {
@@ -77,8 +78,8 @@ func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store
 	return rows, nil
 }
 
-// List returns one page of a partition, like the List method of [store.Store]. It returns
-// the store's errors unchanged.
+// List returns one page of a partition, like the List method of [store.Store]. List
+// returns the store's errors unchanged.
 func (t *Table) List(ctx context.Context, pk, cursor string) ([]store.Row, string, error) {
 	return t.store.List(ctx, pk, cursor)
 }
@@ -95,7 +96,7 @@ func (t *Table) Now() time.Time { return t.clock.Now() }
 // Sleep waits for d and returns nil. If ctx ends first, Sleep returns ctx's error.
 func (t *Table) Sleep(ctx context.Context, d time.Duration) error { return t.clock.Sleep(ctx, d) }
 
-// Pause sleeps for a random time between 100 and 400 ms. Callers use it between two reads
+// Pause sleeps for a random time between 100 and 400 ms. Callers pause between two reads
 // of the same row. If ctx ends first, Pause returns ctx's error.
 func (t *Table) Pause(ctx context.Context) error { return t.PauseAtMost(ctx, pollMax) }
 

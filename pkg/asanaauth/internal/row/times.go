@@ -2,8 +2,8 @@ package row
 
 import "time"
 
-// These times depend on each other and on the lease times in package refresher.
-// TestTimesFit in package refresher checks them.
+// TestTimesFit in package refresher checks that these times and the lease time fit
+// together.
 const (
 	CallerTime  = 25 * time.Second // the time limit of a call
 	RequestTime = 8 * time.Second  // the time limit of a request to Asana, including retries with other client secrets

@@ -26,7 +26,8 @@ type Update struct {
 	Edit func(ctx context.Context, tx *Tx) error
 }
 
-// Tx is one try of an [Update]. It contains the rows that were read, and collects changes.
+// Tx is one try of an [Update]: it contains the rows that were read, and collects
+// changes.
 type Tx struct {
 	table   *Table
 	writer  string
@@ -41,7 +42,7 @@ func (tx *Tx) Row(key store.Key) store.Row { return tx.rows[key] }
 // Rows returns all rows that were read.
 func (tx *Tx) Rows() store.Rows { return tx.rows }
 
-// Read reads more rows, so that Put and Delete can change them. It returns the errors of
+// Read reads more rows, so that Put and Delete can change them. Errors: the errors of
 // [Table.Read].
 func (tx *Tx) Read(ctx context.Context, what string, keys ...store.Key) error {
 	rows, err := tx.table.Read(ctx, what, keys...)
@@ -50,13 +51,13 @@ func (tx *Tx) Read(ctx context.Context, what string, keys ...store.Key) error {
 	return err
 }
 
-// Put writes a row. It replaces the row that was read under the same key. If no row was
+// Put writes a row in place of the row that was read under the same key. If no row was
 // read under that key, the write succeeds only if the table has no such row.
 func (tx *Tx) Put(row store.Row) {
 	tx.changes = append(tx.changes, store.Put(row, store.RevOf(tx.rows[row.Key()]), tx.writer))
 }
 
-// Delete removes a row that was read. It does nothing if the row was missing.
+// Delete removes a row that was read, or does nothing if the row was missing.
 func (tx *Tx) Delete(key store.Key) {
 	if there := tx.rows[key]; there != nil {
 		tx.changes = append(tx.changes, store.Delete(key, store.RevOf(there)))
@@ -173,9 +174,9 @@ func (t *Table) UpdateHot(ctx context.Context, hot *store.Hot, edit func(row *st
 }
 
 // Replace tries once to replace old with row. If old is nil, the write succeeds only if
-// the table has no row with this key. Use Replace only if a failed write does no harm. It
-// returns the store's errors unchanged. If the error is [store.ErrUnavailable], the row
-// may have been written.
+// the table has no row with this key. Use Replace only if a failed write does no harm.
+// Replace returns the store's errors unchanged. If the error is [store.ErrUnavailable],
+// the row may have been written.
 func (t *Table) Replace(ctx context.Context, old, row store.Row) error {
 	writer, err := t.RandomID()
 	if err != nil {

@@ -33,8 +33,8 @@ func TestUpdateReadsOnceAndWritesOnce(t *testing.T) {
 	}
 }
 
-// The test loses the response to the first write, which succeeds. Update repeats the
-// write, and the store must recognize that it has already written the rows.
+// If the response to a successful write is lost, Update repeats the write. The store must
+// then recognize that it has already written the rows.
 func TestUpdateRecognizesItsOwnChanges(t *testing.T) {
 	for name, keys := range map[string][]store.Key{"one row": {keyA}, "several rows": {keyA, keyB}} {
 		t.Run(name, func(t *testing.T) {
@@ -53,8 +53,8 @@ func TestUpdateRecognizesItsOwnChanges(t *testing.T) {
 	}
 }
 
-// The test loses the response to the first write, and overwrites one of the two rows
-// before Update repeats the write. The other row still shows that the first write
+// The response to a successful write of two rows is lost, and then another writer
+// overwrites one of the rows. The other row must still show Update that its write
 // succeeded.
 func TestUpdateRecognizesItsOwnChangesInPart(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
@@ -73,9 +73,8 @@ func TestUpdateRecognizesItsOwnChangesInPart(t *testing.T) {
 	})
 }
 
-// The first write succeeds but returns a conflict, as happens if the store's client sends
-// the same request twice. Update must read the rows again, and find that its write
-// succeeded.
+// If the store's client sends a request twice, a write can succeed and return a conflict.
+// Update must then read the rows again, and find that its write succeeded.
 func TestUpdateRecognizesItsOwnRowsWhenItReadsThemAgain(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		edits := 0
@@ -148,8 +147,8 @@ func TestUpdateOfSeveralRowsReadsAllAgain(t *testing.T) {
 	}
 }
 
-// The test deletes a row after reading it into Known, so the first write fails. Update
-// must then call Edit without that row.
+// If a row in Known has been deleted, the first write fails. Update must then call Edit
+// without that row.
 func TestUpdateOfARowThatIsGone(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		known := x.known(keyA)
@@ -241,8 +240,7 @@ func TestUpdateTriesUntilTheContextEnds(t *testing.T) {
 	}
 }
 
-// The test makes one Tx.Read in Edit fail. Update must then read the rows in Keys again,
-// and call Edit again.
+// If Tx.Read fails in Edit, Update must read the rows in Keys again, and call Edit again.
 func TestUpdateRepeatsAFurtherRead(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		reads := 0
@@ -266,7 +264,7 @@ func TestUpdateRepeatsAFurtherRead(t *testing.T) {
 	})
 }
 
-// Update also repeats a write after an unknown error, for example while an operator
+// Update must also repeat a write after an unknown error, for example while an operator
 // changes a permission. Otherwise, a rotated token could be lost.
 func TestUpdateRepeatsAWriteAfterAnyOtherError(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
