@@ -17,7 +17,6 @@ const (
 	fullNeeded    = "Full permissions are required to use this endpoint."
 )
 
-// apiError describes an error response of the REST API.
 type apiError struct {
 	status        int
 	message, help string
@@ -32,25 +31,23 @@ func missingScopes(names string) *apiError {
 	return fail(http.StatusForbidden, "The following scopes must be present to fulfill this request: %s", names)
 }
 
-// call is an authenticated API request.
 type call struct {
 	selection
 	viewer
 	token *token
 }
 
-// apiHandler handles an authenticated API request. It returns a [page], a [created], or
-// the value of the field "data" in the response.
+// An apiHandler returns a [page], a [created], or the value of the field "data" in the
+// response.
 type apiHandler func(*call) (any, *apiError)
 
-// created is the result of a request that creates an object. The response has status 201,
-// and its Location header contains the path of the new object.
+// For a created, the response has status 201 and a Location header with the path of the
+// new object.
 type created struct {
 	path string
 	data any
 }
 
-// api serves the endpoints under /api/1.0, except those of OpenID Connect.
 type api struct {
 	memory    *memory
 	directory *directory
@@ -74,8 +71,6 @@ func (a *api) routes(mux *http.ServeMux) {
 	}))
 }
 
-// guard returns a handler that authenticates a request, checks the scopes of its token,
-// calls h, and writes the result.
 func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 	return withAPIHeaders(func(w http.ResponseWriter, r *http.Request) {
 		t, p, failure := a.caller(r)
@@ -94,8 +89,7 @@ func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 	})
 }
 
-// caller returns the token in a request and the person that the token belongs to. If the
-// token is not valid, the error has status 401.
+// If the token in the request is not valid, the error has status 401.
 func (a *api) caller(r *http.Request) (*token, *Person, *apiError) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	known := a.memory.Tokens[value]
@@ -121,8 +115,6 @@ func (a *api) checkScope(r *http.Request, t *token, scope string) *apiError {
 	return fail(http.StatusForbidden, fullNeeded)
 }
 
-// withAPIHeaders returns a handler that adds the response headers of the real API and
-// then calls h.
 func withAPIHeaders(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowOrigins(w)

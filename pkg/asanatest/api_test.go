@@ -38,8 +38,6 @@ func TestUnauthorized(t *testing.T) {
 	}
 }
 
-// TestUserRecord checks which fields the record of a user contains with opt_fields and
-// without opt_fields.
 func TestUserRecord(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -68,7 +66,6 @@ func TestUserRecord(t *testing.T) {
 	}
 }
 
-// TestScopes checks which endpoints accept which tokens, and checks the error messages.
 func TestScopes(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -113,8 +110,8 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// TestViewOnlyWrites checks that a person can write in a workspace only if the person is
-// not view only there and the token has the required scope.
+// A person can write in a workspace only if the person is not view only there and the
+// token has the required scope.
 func TestViewOnlyWrites(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -146,8 +143,7 @@ func TestViewOnlyWrites(t *testing.T) {
 	}
 }
 
-// TestHeaders checks the response headers of the API, and that the OAuth endpoints send
-// no CORS headers.
+// The API sends CORS headers, and the OAuth endpoints do not.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -21,7 +21,8 @@ const (
 // Asana shows the code on a page instead of redirecting the browser.
 const outOfBand = "urn:ietf:wg:oauth:2.0:oob"
 
-// App is an OAuth app. In the real Asana, apps are registered in the developer console.
+// App is an OAuth app. In the real Asana, developers register apps in the developer
+// console.
 type App struct {
 	ClientID, ClientSecret string
 	NextClientSecret       string // a second valid secret; may be empty
@@ -44,10 +45,10 @@ func DefaultApps() []App {
 	}
 }
 
-// UpdateApp calls change to modify the app with the given client ID. The function change
-// can, for example, set another client secret. It cannot change the client ID, and it
-// must not call methods of a. A restart undoes the change, because the state file does
-// not contain apps. UpdateApp returns an error if the client ID is unknown.
+// UpdateApp calls change to modify the app with the given client ID, for example to set
+// another client secret. The function change cannot change the client ID, and must not
+// call methods of a. A restart undoes the change, because the state file does not contain
+// apps. UpdateApp returns an error if the client ID is unknown.
 func (a *Asana) UpdateApp(clientID string, change func(*App)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -69,12 +70,11 @@ func (app *App) hasSecret(secret string) bool {
 
 func (app *App) full() bool { return slices.Contains(app.Scopes, "default") }
 
-// scopes is a list of scopes without duplicates, in the order in which they were
-// requested.
+// scopes has no duplicates and keeps the order of the request.
 type scopes []string
 
-// parseScopes parses the parameter "scope" of an authorize request. If the parameter is
-// empty, parseScopes returns the scope "default".
+// If the parameter "scope" of an authorize request is empty, parseScopes returns the
+// scope "default".
 func parseScopes(param string) scopes {
 	var s scopes
 	for _, name := range strings.Fields(param) {
@@ -97,15 +97,14 @@ func (s scopes) has(name string) bool {
 	return slices.Contains(s, name) || slices.Contains(s, other)
 }
 
-// covers reports whether s contains all scopes in other.
 func (s scopes) covers(other scopes) bool {
 	return !slices.ContainsFunc(other, func(name string) bool { return !s.has(name) })
 }
 
 func (s scopes) identity() bool { return s.has("openid") || s.has("email") || s.has("profile") }
 
-// forbidden returns "" if the app may request the scopes in asked. Otherwise, it returns
-// the message that Asana shows on its error page.
+// forbidden returns "" if the app may request the scopes in asked, and otherwise the
+// message that Asana shows on the error page.
 func (app *App) forbidden(asked scopes, s Switches) string {
 	registered := scopes(app.Scopes)
 	if asked.has("default") && (!app.full() || s.DefaultWithOpenID == "refuse" && asked.identity()) {

@@ -1,7 +1,7 @@
-// Package asanatest simulates Asana, so that tests can run offline. Its type [Asana] is
+// Package asanatest simulates Asana, so that tests can run offline. The type [Asana] is
 // an [http.Handler] with Asana's OAuth, OpenID Connect, user, workspace and membership
-// endpoints. You can test an Asana client in any language with it. The tests need no
-// network, no Asana account and no browser:
+// endpoints. You can test an Asana client in any language, without a network, an Asana
+// account or a browser:
 //
 //	fake, err := asanatest.New(asanatest.Options{})
 //	// …
@@ -12,10 +12,10 @@
 //
 // The package can also produce situations that are hard to produce with the real Asana.
 // [Asana.Authorize] acts as a person who clicks Allow. [Asana.Inject] delays a request,
-// makes it fail, or drops its response after the request took effect. [DefaultPeople]
-// includes guests, admins, view-only members, deactivated members and a service account.
-// [Asana.ExpireAccessTokens] and [Asana.RevokeGrants] make tokens invalid.
-// [Asana.Requests] returns the requests that clients have sent.
+// makes the request fail, or drops the response after the request took effect.
+// [DefaultPeople] includes guests, admins, view-only members, deactivated members and a
+// service account. [Asana.ExpireAccessTokens] and [Asana.RevokeGrants] make tokens
+// invalid. [Asana.Requests] returns the requests that clients have sent.
 //
 // The package implements the behavior that Asana documents. If Asana does not document a
 // behavior, a switch selects one of the possible behaviors. For example, a switch selects
@@ -23,9 +23,9 @@
 // client that works with all values of all switches does not depend on guesses about
 // Asana.
 //
-// This is only a test server. It stores tokens in plain text. Anyone who can send
-// requests to the server can sign in as any person. Therefore the server must listen only
-// on a loopback address.
+// The simulated server is only for tests, and stores tokens in plain text. Anyone who can
+// send requests to the server can sign in as any person. Therefore the server must listen
+// only on a loopback address.
 //
 // # Control over HTTP
 //
@@ -58,9 +58,9 @@ import (
 
 // Options configures [New]. All fields are optional.
 type Options struct {
-	// BaseURL is the origin of the server, such as http://127.0.0.1:8485. It has no
-	// trailing slash. URLs that the server returns begin with BaseURL. If BaseURL is
-	// empty, the server uses the origin of each request until SetBaseURL is called.
+	// BaseURL is the origin of the server without a trailing slash, such as
+	// http://127.0.0.1:8485. URLs that the server returns begin with BaseURL. If BaseURL
+	// is empty, the server uses the origin of each request until SetBaseURL is called.
 	BaseURL string
 	// Apps are the registered OAuth apps. The default is [DefaultApps].
 	Apps []App
@@ -72,12 +72,11 @@ type Options struct {
 	// Sleep waits for the duration d. If ctx ends first, Sleep returns ctx.Err(). The
 	// default function uses a timer.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// File is the name of the state file. The file contains tokens, consents, codes,
-	// the signing key and the switches as JSON. Its mode is 0600. If a request
-	// changes the state, the server replaces the file atomically before it sends the
-	// response. If the process is killed and restarted, the server therefore still
-	// accepts all tokens that it has issued. If File is empty, the server keeps the
-	// state only in memory.
+	// File is the name of the state file. The file contains tokens, consents, codes, the
+	// signing key and the switches as JSON, and has the mode 0600. If a request changes
+	// the state, the server replaces the file atomically before it sends the response. If
+	// the process is killed and restarted, the server therefore still accepts all tokens
+	// that it has issued. If File is empty, the server keeps the state only in memory.
 	File string
 	// Switches contains the switches at the start and after [Asana.Reset]. At the start,
 	// switches in the state file take precedence. The default is [DefaultSwitches].
@@ -87,8 +86,8 @@ type Options struct {
 	Key *rsa.PrivateKey
 }
 
-// Asana is a simulated Asana server. It implements [http.Handler] and is safe for
-// concurrent use. It starts no goroutines. Use [New] to create an Asana.
+// Asana is a simulated Asana server, which [New] creates. An Asana implements
+// [http.Handler], is safe for concurrent use, and starts no goroutines.
 type Asana struct {
 	dispatcher *dispatcher
 
@@ -102,8 +101,9 @@ type Asana struct {
 	record    *record
 }
 
-// New creates an [Asana]. It returns an error if a switch has an invalid value, if a
-// client ID or gid is malformed or used twice, or if the state file cannot be read.
+// New creates an [Asana]. To serve requests over a network, pass the Asana to an
+// [http.Server]. New returns an error if a switch has an invalid value, if a client ID or
+// gid is malformed or used twice, or if the state file cannot be read.
 func New(o Options) (*Asana, error) {
 	o.complete()
 	d := &directory{apps: slices.Clone(o.Apps), people: slices.Clone(o.People)}
@@ -121,7 +121,6 @@ func New(o Options) (*Asana, error) {
 	return a, m.load()
 }
 
-// complete sets the default values of all options that are not set.
 func (o *Options) complete() {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -140,10 +139,8 @@ func (o *Options) complete() {
 	}
 }
 
-// site contains the base URL from [Options.BaseURL] or [Asana.SetBaseURL].
 type site struct{ base string }
 
-// origin returns the base URL if it is set, and otherwise the origin of the request.
 func (s *site) origin(r *http.Request) string {
 	switch {
 	case s.base != "":
@@ -162,9 +159,9 @@ func (a *Asana) SetBaseURL(u string) {
 	a.site.base = strings.TrimSuffix(u, "/")
 }
 
-// Reset deletes tokens, consents, codes, sign-ins, faults and recorded requests. It sets
-// the switches to [Options.Switches]. It does not change the signing key, the people or
-// the apps. Reset returns an error if the state file cannot be written.
+// Reset deletes tokens, consents, codes, sign-ins, faults and recorded requests. Reset
+// sets the switches to [Options.Switches], and keeps the signing key, the people and the
+// apps. Reset returns an error if the state file cannot be written.
 func (a *Asana) Reset() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -173,7 +170,6 @@ func (a *Asana) Reset() error {
 	return a.memory.reset()
 }
 
-// routes returns a handler for all endpoints, including those under /_offline/.
 func (a *Asana) routes(now func() time.Time) *http.ServeMux {
 	ids := &idTokens{memory: a.memory, signer: a.signer, now: now}
 	rest := &api{memory: a.memory, directory: a.directory, grants: a.grants, site: a.site}

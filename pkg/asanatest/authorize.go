@@ -9,7 +9,6 @@ import (
 	"time"
 )
 
-// authorization is a parsed authorize request.
 type authorization struct {
 	app          *App
 	redirectURI  string
@@ -20,34 +19,28 @@ type authorization struct {
 	scopes       scopes
 }
 
-// wantsCode reports whether the redirect must contain a code. wantsIDToken reports
-// whether it must contain an ID token.
 func (q *authorization) wantsCode() bool    { return q.responseType != "id_token" }
 func (q *authorization) wantsIDToken() bool { return q.responseType != "code" }
 
-// authorizeError describes why an authorize request failed. If redirect is true, the
-// server redirects the browser to the app with the error. Otherwise, the server shows the
-// error on a page.
+// If redirect is true, the server redirects the browser to the app with the error.
+// Otherwise, the server shows the error on a page.
 type authorizeError struct {
 	code, description string
 	redirect          bool
 }
 
-// authorizeParameters lists the parameters of authorize requests. The server rejects a
-// request that contains one of them twice.
+// The server rejects an authorize request that contains one of authorizeParameters twice.
 var authorizeParameters = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"}
 
-// parameters returns the parameters of an authorize request, which can be in the query or
-// in the posted form.
+// The parameters of an authorize request can be in the query or in the posted form.
 func parameters(r *http.Request) url.Values {
 	v := r.URL.Query()
 	maps.Copy(v, r.PostForm)
 	return v
 }
 
-// parse parses and checks an authorize request. If the request is invalid, parse returns
-// both an error and the parameters that it has parsed, because refuse needs these
-// parameters for the redirect.
+// If the request is invalid, parse returns both an error and the parameters that it has
+// parsed, because refuse needs these parameters for the redirect.
 func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	q := &authorization{redirectURI: v.Get("redirect_uri"), state: v.Get("state"), nonce: v.Get("nonce"), challenge: v.Get("code_challenge")}
 	q.app = c.directory.app(v.Get("client_id"))
@@ -70,8 +63,8 @@ func (c *consent) parse(v url.Values) (*authorization, *authorizeError) {
 	return q, nil
 }
 
-// parseRest parses and checks all parameters except client_id and redirect_uri. Because
-// parse has already checked these two, the server can report an error to the app in a
+// parseRest parses all parameters except client_id and redirect_uri. Because parse has
+// already checked these two parameters, the server can report an error to the app in a
 // redirect.
 func (c *consent) parseRest(q *authorization, v url.Values) *authorizeError {
 	for _, name := range authorizeParameters {
@@ -100,7 +93,7 @@ func (c *consent) parseRest(q *authorization, v url.Values) *authorizeError {
 	return nil
 }
 
-// allow records a person's consent. It returns the parameters for the redirect: a code,
+// allow records a person's consent, and returns the parameters for the redirect: a code,
 // an ID token, or both.
 func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 	now := c.now()
@@ -127,9 +120,9 @@ func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 	return params
 }
 
-// sendBack redirects the browser to the app and adds params to the redirect URI. It also
-// adds the parameter "state" and, if the switch iss_in_redirect is set, the parameter
-// "iss". If the redirect URI is out-of-band, sendBack shows a page instead.
+// sendBack adds params to the redirect URI, and also the parameters "state" and, if the
+// switch iss_in_redirect is set, "iss". If the redirect URI is out-of-band, sendBack
+// shows a page instead.
 func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorization, params url.Values) {
 	if q.state != "" {
 		params.Set("state", q.state)
@@ -160,8 +153,8 @@ func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorizat
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// If e.redirect is true, refuse redirects the browser to the app with the error.
-// Otherwise, it shows the error on a page.
+// If e.redirect is true, refuse redirects the browser to the app with the error. If
+// e.redirect is false, refuse shows the error on a page.
 func (c *consent) refuse(w http.ResponseWriter, r *http.Request, q *authorization, e *authorizeError) {
 	if e.redirect {
 		c.sendBack(w, r, q, url.Values{"error": {e.code}, "error_description": {e.description}})

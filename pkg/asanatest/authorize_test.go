@@ -15,7 +15,6 @@ import (
 
 const notYours = "Your app is not allowed to request user authorization for "
 
-// TestAuthorizePages checks the errors that the authorize endpoint shows on a page.
 func TestAuthorizePages(t *testing.T) {
 	t.Parallel()
 	elsewhere := full()
@@ -49,8 +48,8 @@ func TestAuthorizePages(t *testing.T) {
 	}
 }
 
-// TestAuthorizeErrors checks the errors that the authorize endpoint reports to the app in
-// a redirect.
+// The authorize endpoint reports these errors to the app in a redirect, and not on a
+// page.
 func TestAuthorizeErrors(t *testing.T) {
 	t.Parallel()
 	param := oauth2.SetAuthURLParam
@@ -93,8 +92,6 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// TestConsentPage reads the consent page and posts the form on it. The test also checks
-// when the server skips the page.
 func TestConsentPage(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -154,7 +151,6 @@ func TestConsentPage(t *testing.T) {
 	}
 }
 
-// hiddenFields returns the names and values of the hidden fields on a page.
 func hiddenFields(page string) (pairs []string) {
 	unescape := strings.NewReplacer("&#34;", `"`, "&amp;", "&", "&lt;", "<", "&gt;", ">", "&#43;", "+")
 	for line := range strings.Lines(page) {
@@ -169,8 +165,6 @@ func hiddenFields(page string) (pairs []string) {
 	return pairs
 }
 
-// TestConsentCrossSite checks that a page of another origin cannot submit the consent
-// form.
 func TestConsentCrossSite(t *testing.T) {
 	t.Parallel()
 	for name, header := range map[string][2]string{"fetch metadata": {"Sec-Fetch-Site", "cross-site"}, "origin": {"Origin", "https://evil.test"}, "null": {"Origin", "null"}} {
@@ -197,7 +191,6 @@ func TestConsentCrossSite(t *testing.T) {
 	}
 }
 
-// TestOutOfBand checks that a page shows the code if the redirect URI is out-of-band.
 func TestOutOfBand(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -215,8 +208,7 @@ func TestOutOfBand(t *testing.T) {
 	}
 }
 
-// TestDeletedAccount checks that a person whose account was deleted can neither authorize
-// an app nor use tokens.
+// A person whose account was deleted can neither authorize an app nor use tokens.
 func TestDeletedAccount(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// BenchmarkRefresh measures a refresh without a socket and without a state file.
+// The benchmark uses neither a socket nor a state file, and so measures no I/O.
 func BenchmarkRefresh(b *testing.B) {
 	asana, err := asanatest.New(asanatest.Options{BaseURL: base})
 	if err != nil {

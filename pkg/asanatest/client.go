@@ -11,9 +11,10 @@ import (
 )
 
 // Transport returns an [http.RoundTripper] that passes requests for any host directly to
-// this Asana. It uses no sockets and no goroutines, so it works with [testing/synctest].
-// If a [Fault] prevents the response, RoundTrip returns [io.ErrUnexpectedEOF]. If the
-// context of the request has ended, RoundTrip returns the context's error.
+// this Asana. Transport uses no sockets and no goroutines, and therefore works with
+// [testing/synctest]. If a [Fault] prevents the response, RoundTrip returns
+// [io.ErrUnexpectedEOF]. If the context of the request has ended, RoundTrip returns the
+// context's error.
 func (a *Asana) Transport() http.RoundTripper { return transport{a} }
 
 // Client returns an HTTP client that uses [Asana.Transport] and does not follow
@@ -50,8 +51,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		Header: b.header, Body: io.NopCloser(&b.body), ContentLength: int64(b.body.Len()), Request: r}, nil
 }
 
-// serve passes a request to the handler. It returns false if a fault prevents the
-// response.
+// serve returns false if a fault prevents the response.
 func (t transport) serve(b *buffer, r *http.Request) (sent bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -65,9 +65,9 @@ func (t transport) serve(b *buffer, r *http.Request) (sent bool) {
 	return true
 }
 
-// Authorize acts as a person who opens an authorize URL and clicks Allow. It returns the
-// URL to which Asana redirects the browser. This URL is the app's redirect URI with a
-// code, an ID token or an error. If Asana shows a page instead of redirecting the
+// Authorize acts as a person who opens an authorize URL and clicks Allow, and returns the
+// URL to which Asana redirects the browser. The returned URL is the app's redirect URI
+// with a code, an ID token or an error. If Asana shows a page instead of redirecting the
 // browser, Authorize returns a [*PageError]. Authorize ignores the path of authorizeURL.
 func (a *Asana) Authorize(ctx context.Context, authorizeURL, personGID string) (redirectURL string, err error) {
 	return submitConsent(ctx, a.Transport(), "allow", authorizeURL, personGID)
@@ -78,7 +78,7 @@ func (a *Asana) Deny(ctx context.Context, authorizeURL, personGID string) (redir
 	return submitConsent(ctx, a.Transport(), "deny", authorizeURL, personGID)
 }
 
-// submitConsent posts the form on the consent page. The decision is "allow" or "deny".
+// The decision of submitConsent is "allow" or "deny".
 func submitConsent(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gid string) (string, error) {
 	u, err := url.Parse(authorizeURL)
 	if err != nil || u.Host == "" {
@@ -101,8 +101,7 @@ func submitConsent(ctx context.Context, in http.RoundTripper, decision, authoriz
 	return "", &PageError{Status: resp.StatusCode, Message: resp.Header.Get(pageMessage)}
 }
 
-// pageMessage is the name of a response header that contains the message on an error
-// page. Authorize and Deny read this header.
+// Authorize and Deny read the message on an error page from the header pageMessage.
 const pageMessage = "X-Offline-Asana-Message"
 
 // PageError is the error that [Asana.Authorize] and [Asana.Deny] return if Asana shows a
@@ -112,7 +111,7 @@ type PageError struct {
 	Message string // such as "forbidden_scopes: Your app …"; empty for other pages
 }
 
-// Error returns the status and the message of the page.
+// Error returns a text with the status and the message of the page.
 func (e *PageError) Error() string {
 	return fmt.Sprintf("asanatest: Asana showed a page (status %d): %s", e.Status, e.Message)
 }

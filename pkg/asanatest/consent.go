@@ -7,10 +7,8 @@ import (
 	"time"
 )
 
-// signInCookie is the name of the cookie that identifies a signed-in browser.
 const signInCookie = "offline_asana"
 
-// consent serves the authorize endpoint, which people open in a browser.
 type consent struct {
 	memory    *memory
 	directory *directory
@@ -24,9 +22,9 @@ func (c *consent) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /-/oauth_authorize", c.decide)
 }
 
-// showConsent serves GET /-/oauth_authorize. It writes the consent page or an error page.
-// If the browser is signed in and the person has already consented to the requested
-// scopes, showConsent redirects the browser immediately.
+// showConsent serves GET /-/oauth_authorize. If the browser is signed in and the person
+// has already consented to the requested scopes, showConsent redirects the browser
+// immediately.
 func (c *consent) showConsent(w http.ResponseWriter, r *http.Request) {
 	v := parameters(r)
 	q, refused := c.parse(v)
@@ -44,9 +42,8 @@ func (c *consent) showConsent(w http.ResponseWriter, r *http.Request) {
 	writePage(w, http.StatusOK, "consent", c.page(q, v, signedIn))
 }
 
-// page returns the template data for the consent page. The form on the page contains the
-// parameters of the request as hidden fields, so the server does not have to store the
-// parameters.
+// The form on the consent page contains the parameters of the request as hidden fields,
+// so the server does not have to store the parameters.
 func (c *consent) page(q *authorization, v url.Values, signedIn *Person) map[string]any {
 	type choice struct {
 		GID, Name, Standing string
@@ -68,8 +65,8 @@ func (c *consent) page(q *authorization, v url.Values, signedIn *Person) map[str
 	return map[string]any{"App": q.app.Name, "Scopes": q.scopes, "People": people, "Hidden": hidden, "RedirectURI": q.redirectURI}
 }
 
-// decide serves POST /-/oauth_authorize. The browser sends this request after the person
-// has clicked Allow or Deny.
+// decide serves POST /-/oauth_authorize, which the browser sends after the person has
+// clicked Allow or Deny.
 func (c *consent) decide(w http.ResponseWriter, r *http.Request) {
 	if crossSite(r) {
 		http.Error(w, "this form can only be sent from its own page", http.StatusForbidden)
@@ -97,7 +94,6 @@ func (c *consent) decide(w http.ResponseWriter, r *http.Request) {
 	c.sendBack(w, r, q, c.allow(q, p, c.site.origin(r)))
 }
 
-// mayAuthorize returns nil if the person may authorize apps, and otherwise an error.
 func (c *consent) mayAuthorize(p *Person) *authorizeError {
 	switch {
 	case p == nil:
@@ -112,7 +108,6 @@ func (c *consent) mayAuthorize(p *Person) *authorizeError {
 	return nil
 }
 
-// signIn signs the browser in to this Asana as the person.
 func (c *consent) signIn(w http.ResponseWriter, p *Person) {
 	value := randomHex(16)
 	c.memory.SignedIn[value] = p.GID
@@ -120,7 +115,6 @@ func (c *consent) signIn(w http.ResponseWriter, p *Person) {
 	http.SetCookie(w, &http.Cookie{Name: signInCookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// signedIn returns the person whose sign-in cookie the request contains, or nil.
 func (c *consent) signedIn(r *http.Request) *Person {
 	cookie, err := r.Cookie(signInCookie)
 	if err != nil {
@@ -129,7 +123,6 @@ func (c *consent) signedIn(r *http.Request) *Person {
 	return c.directory.person(c.memory.SignedIn[cookie.Value])
 }
 
-// crossSite reports whether a web page from another origin sent r.
 func crossSite(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return !slices.Contains([]string{"same-origin", "none"}, site)

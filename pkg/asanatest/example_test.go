@@ -12,9 +12,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// This example tests an OAuth client with an offline Asana. A person clicks Allow, the
-// client exchanges the code, and the API returns the person's record. Later, the first
-// refresh fails, and the second refresh succeeds.
+// Test an OAuth client with an offline Asana: a person clicks Allow, the client exchanges
+// the code, and the API returns the person's record. Later, the first refresh fails, and
+// the second refresh succeeds.
 func Example() {
 	fake, err := asanatest.New(asanatest.Options{})
 	if err != nil {
@@ -24,7 +24,6 @@ func Example() {
 	defer server.Close()
 	fake.SetBaseURL(server.URL)
 
-	// The client under test. Only its URLs differ from those in production.
 	client := &oauth2.Config{
 		ClientID:     asanatest.FullClientID,
 		ClientSecret: asanatest.FullClientSecret,
@@ -37,7 +36,6 @@ func Example() {
 	}
 	ctx := context.Background()
 
-	// Authorize acts as the person in the browser.
 	verifier := oauth2.GenerateVerifier()
 	authorizeURL := client.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier))
 	redirectURL, err := fake.Authorize(ctx, authorizeURL, asanatest.ViewOnly)

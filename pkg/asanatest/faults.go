@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Fault makes the next matching request fail, or delays the request. Use [Asana.Inject]
-// to add a Fault. If several faults match a request, only the fault that was added first
-// applies. If no fault matches, the switches in the group "Trouble" apply. Faults do not
-// apply to requests under /_offline/.
+// Fault makes the next matching request fail, or delays the request. If several faults
+// match a request, only the fault that was added first applies. If no fault matches, the
+// switches in the group "Trouble" apply. Faults do not apply to requests under
+// /_offline/.
 //
 // In the JSON body of POST /_offline/faults, the fields "delay_ms" and "answer_delay_ms"
 // contain Delay and AnswerDelay in milliseconds.
@@ -38,14 +38,14 @@ type Fault struct {
 	CutAfterApply bool          `json:"cut_after_apply"` // process the request, then close the network connection without a response
 }
 
-// Inject adds a fault. Faults that were added earlier take precedence.
+// Inject adds a fault, which applies only to requests that no earlier fault matches.
 func (a *Asana) Inject(f Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.faults.add(f)
 }
 
-// ClearFaults removes all faults.
+// ClearFaults removes all faults that were added with Inject or over HTTP.
 func (a *Asana) ClearFaults() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,7 +77,6 @@ func (f *Fault) buffer() buffer {
 	return b
 }
 
-// faults holds the faults in the order in which they were added.
 type faults struct{ list []*Fault }
 
 func (fs *faults) add(f Fault) {
@@ -89,8 +88,8 @@ func (fs *faults) add(f Fault) {
 
 func (fs *faults) clear() { fs.list = nil }
 
-// take returns the first fault that matches a request. If this is the last request to
-// which the fault applies, take removes the fault.
+// take returns the first fault that matches a request, and removes the fault after the
+// last request to which the fault applies.
 func (fs *faults) take(path, grantType string) (f Fault, ok bool) {
 	for i, f := range fs.list {
 		if f.matches(path, grantType) {

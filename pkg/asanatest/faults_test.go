@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestCut checks the effect of a request that gets no response: none with Cut, and the
-// normal effect with CutAfterApply.
+// A request that gets no response has no effect with Cut, and its normal effect with
+// CutAfterApply.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	for name, applied := range map[string]bool{"cut": false, "cut after apply": true} {
@@ -39,7 +39,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestCutOverSocket checks that a fault with Cut closes a real network connection.
+// Cut must close a real network connection, and not only fail in Transport.
 func TestCutOverSocket(t *testing.T) {
 	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{})
@@ -55,8 +55,6 @@ func TestCutOverSocket(t *testing.T) {
 	}
 }
 
-// TestFaultResponses checks faults that replace the response. It checks which requests
-// such faults match, and whether the requests have an effect.
 func TestFaultResponses(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -99,8 +97,8 @@ func TestFaultResponses(t *testing.T) {
 	}
 }
 
-// TestFaultBefore checks that Before is called before the request has an effect. The test
-// calls a method of Asana in Before, which would block if the mutex were locked.
+// Before is called before the request has an effect. In Before, the test calls a method
+// of Asana, which would block if the mutex were locked.
 func TestFaultBefore(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -111,9 +109,9 @@ func TestFaultBefore(t *testing.T) {
 	}
 }
 
-// TestFaultDelays checks that Delay and AnswerDelay end when the context of the client's
-// request ends. A request that ends during Delay must have no effect. A request that ends
-// during AnswerDelay must have its normal effect.
+// Delay and AnswerDelay must end when the context of the client's request ends. A request
+// that ends during Delay must have no effect. A request that ends during AnswerDelay must
+// have its normal effect.
 func TestFaultDelays(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]bool{"before": false, "after": true} {
@@ -156,9 +154,8 @@ func TestFaultDelays(t *testing.T) {
 	}
 }
 
-// TestManyRequestsDuringOne sends 1,200 requests during one slow request, so that the
-// server removes the record of the slow request. The end of the slow request must not
-// change the records of other requests.
+// After 1,200 requests, the server has removed the record of a slow request that is still
+// running. The end of the slow request must not change the record of another request.
 func TestManyRequestsDuringOne(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -175,7 +172,6 @@ func TestManyRequestsDuringOne(t *testing.T) {
 	}
 }
 
-// TestEndedContext checks that a request whose context has ended is not sent.
 func TestEndedContext(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -187,8 +183,7 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
-// TestRequests checks the content, the order and the maximum number of recorded requests.
-// It also checks that the records contain no secrets.
+// The records must contain no secrets, and their number is limited.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -9,21 +9,19 @@ import (
 	"strings"
 )
 
-// object is an API record with all or some of its fields.
 type object map[string]any
 
-// selection applies the query parameters of a request to the result. The parameter
-// opt_fields selects the fields of an object. The parameters "limit" and "offset" select
-// a page of a list.
+// selection applies the query parameters of a request to the result: opt_fields selects
+// the fields of an object, and "limit" and "offset" select a page of a list.
 type selection struct {
 	*http.Request
 	origin string // origin of the links to the next page
 }
 
-// selected returns the gid of full and the fields that opt_fields lists. If the request
-// has no opt_fields, it returns the gid and the fields in otherwise. For example, the
-// path "user" selects the compact form of the nested object "user", and the path
-// "user.email" selects its gid and email.
+// selected returns the gid of full and the fields that opt_fields lists. Without
+// opt_fields, selected returns the gid and the fields in otherwise. For example, the path
+// "user" selects the compact form of the nested object "user", and the path "user.email"
+// selects the user's gid and email.
 func (s *selection) selected(full object, otherwise ...string) object {
 	fields := otherwise
 	if opt := s.URL.Query()["opt_fields"]; len(opt) > 0 {
@@ -36,8 +34,7 @@ func (s *selection) selected(full object, otherwise ...string) object {
 	return out
 }
 
-// pick copies the field at a path such as "user.name" from full to out. Like Asana, pick
-// ignores unknown paths.
+// Like Asana, pick ignores unknown paths.
 func pick(out, full object, path string) {
 	name, rest, nested := strings.Cut(path, ".")
 	value, ok := full[name]
@@ -66,7 +63,6 @@ func pick(out, full object, path string) {
 	}
 }
 
-// pickEach copies the field at a path from each element of a list.
 func pickEach(before any, values []object, rest string, nested bool) []object {
 	picked, _ := before.([]object)
 	if len(picked) != len(values) {
@@ -86,8 +82,8 @@ func pickEach(before any, values []object, rest string, nested bool) []object {
 	return picked
 }
 
-// compact returns only the gid, the type and the name of a nested object. It returns an
-// object without a gid, such as a photo, unchanged.
+// compact returns only the gid, the type and the name of a nested object. An object
+// without a gid, such as a photo, stays unchanged.
 func compact(full object) object {
 	if _, ok := full["gid"]; !ok {
 		return full
@@ -101,15 +97,13 @@ func compact(full object) object {
 	return out
 }
 
-// page is the result of an API handler that returns one page of a list.
 type page struct {
 	items []object
 	paged bool // whether the response has next_page, even if it is null
 	next  any  // value of next_page
 }
 
-// pageOf returns the page of items that the query parameters "limit" and "offset" select.
-// If the request has no "limit", pageOf returns all items.
+// Without the query parameter "limit", pageOf returns all items.
 func (s *selection) pageOf(items []object) (any, *apiError) {
 	if items == nil {
 		items = []object{}
@@ -139,9 +133,8 @@ func (s *selection) pageOf(items []object) (any, *apiError) {
 	return p, nil
 }
 
-// offsetOf returns the offset of a page that starts at index. The offset contains the
-// path of the list and the index, in base64. An offset for one list is not valid for
-// another list, because readOffset checks the path.
+// An offset contains the path of the list and the index of the first item, in base64.
+// readOffset checks the path, so an offset for one list is not valid for another list.
 func (s *selection) offsetOf(index int) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", s.URL.Path, index))
 }

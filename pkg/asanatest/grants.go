@@ -10,14 +10,12 @@ import (
 // documentation, the example of an introspection response shows this lifetime.
 const tenYears = 10 * 365 * 24 * time.Hour
 
-// grants issues, finds and revokes tokens.
 type grants struct {
 	memory    *memory
 	directory *directory
 	now       func() time.Time
 }
 
-// issue adds t to the state with a random value, and returns the value.
 func (g *grants) issue(t token) (value string) {
 	now := g.now()
 	t.Issued, t.Used = now, now
@@ -34,8 +32,6 @@ func (g *grants) issue(t token) (value string) {
 	return value
 }
 
-// tokenValue returns a random token value in the form of Asana's tokens, or with the length
-// that the switch token_size specifies.
 func (g *grants) tokenValue(gid string) string {
 	if size := g.memory.Switches.TokenSize; size > 0 {
 		return randomHex((size + 1) / 2)[:size]
@@ -43,8 +39,7 @@ func (g *grants) tokenValue(gid string) string {
 	return fmt.Sprintf("2/%s/%s:%s", gid, derivedGID("token", randomHex(8)), randomHex(16))
 }
 
-// issueAndSave issues a token and saves the state. It returns "" if the state file cannot
-// be written.
+// issueAndSave returns "" if the state file cannot be written.
 func (g *grants) issueAndSave(t token) string {
 	value := g.issue(t)
 	if g.memory.save() != nil {
@@ -54,9 +49,9 @@ func (g *grants) issueAndSave(t token) string {
 	return value
 }
 
-// longLived issues a token that does not belong to an app. If forAccount is true, it
-// accepts only the gid of a service account, and otherwise only the gid of a person. It
-// returns "" for any other gid, or if the state file cannot be written.
+// longLived issues a token that does not belong to an app. If forAccount is true, gid
+// must belong to a service account, and otherwise to a person. For any other gid, or if
+// the state file cannot be written, longLived returns "".
 func (g *grants) longLived(gid, kind string, forAccount bool) string {
 	p := g.directory.person(gid)
 	if p == nil || p.ServiceAccount != forAccount {
@@ -66,8 +61,8 @@ func (g *grants) longLived(gid, kind string, forAccount bool) string {
 }
 
 // consentAndIssue records that a person consented to all scopes of an app, and issues a
-// refresh token. It returns "" if the app or the person is unknown, or if the state file
-// cannot be written.
+// refresh token. The result is "" if the app or the person is unknown, or if the state
+// file cannot be written.
 func (g *grants) consentAndIssue(clientID, gid string) string {
 	app, p := g.directory.app(clientID), g.directory.person(gid)
 	if app == nil || p == nil || p.ServiceAccount {
@@ -78,8 +73,8 @@ func (g *grants) consentAndIssue(clientID, gid string) string {
 	return g.issueAndSave(token{Kind: refreshToken, Client: clientID, Person: gid, Scopes: granted, Family: randomHex(8)})
 }
 
-// find returns the token with this value. It returns nil if the token is unknown, expired or
-// revoked, or if the person's account was deleted.
+// find returns nil if the token is unknown, expired or revoked, or if the person's
+// account was deleted.
 func (g *grants) find(value string) *token {
 	t := g.memory.Tokens[value]
 	if t == nil || !t.inForce(g.now()) {
@@ -94,7 +89,6 @@ func (g *grants) find(value string) *token {
 	return t
 }
 
-// expire makes all access tokens expire now.
 func (g *grants) expire() {
 	now := g.now()
 	for _, t := range g.memory.Tokens {
@@ -104,7 +98,6 @@ func (g *grants) expire() {
 	}
 }
 
-// revokeTokens revokes all tokens for which match returns true.
 func (g *grants) revokeTokens(match func(*token) bool) {
 	for _, t := range g.memory.Tokens {
 		if !t.Revoked && match(t) {
@@ -114,8 +107,8 @@ func (g *grants) revokeTokens(match func(*token) bool) {
 	g.memory.dirty = true
 }
 
-// revokeGrant removes a person's consent to an app. It also revokes all tokens and codes
-// that the app received for this person.
+// revokeGrant removes a person's consent to an app, and revokes all tokens and codes that
+// the app received for the person.
 func (g *grants) revokeGrant(clientID, gid string) {
 	delete(g.memory.Consents, consentKey(clientID, gid))
 	for _, c := range g.memory.Codes {
@@ -126,8 +119,7 @@ func (g *grants) revokeGrant(clientID, gid string) {
 	g.revokeTokens(func(t *token) bool { return t.Client == clientID && t.Person == gid })
 }
 
-// revokeAll calls revokeGrant for one person and every app. If gid is "", it calls
-// revokeGrant for every person and every app.
+// If gid is "", revokeAll applies to every person.
 func (g *grants) revokeAll(gid string) {
 	for _, app := range g.directory.apps {
 		for _, p := range g.directory.people {
@@ -147,8 +139,8 @@ func (a *Asana) PersonalAccessToken(personGID string) string {
 	return a.grants.longLived(personGID, personalToken, false)
 }
 
-// ServiceAccountToken creates a token for a service account. It returns "" if the service
-// account is unknown or if the state file cannot be written.
+// ServiceAccountToken creates a token for a service account. The result is "" if the
+// service account is unknown or if the state file cannot be written.
 func (a *Asana) ServiceAccountToken(gid string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -156,8 +148,8 @@ func (a *Asana) ServiceAccountToken(gid string) string {
 }
 
 // RefreshToken creates a refresh token for an app, as if the person had consented to all
-// scopes of the app. It returns "" if the app or the person is unknown, or if the state
-// file cannot be written.
+// scopes of the app. The result is "" if the app or the person is unknown, or if the
+// state file cannot be written.
 func (a *Asana) RefreshToken(clientID, personGID string) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -176,8 +168,8 @@ func (a *Asana) ExpireAccessTokens() error {
 
 // RevokeGrants removes a person's consents and revokes the person's OAuth tokens, as if
 // the person had deauthorized every app in Asana's settings. If personGID is "",
-// RevokeGrants applies to all people. It returns an error if the state file cannot be
-// written.
+// RevokeGrants applies to all people. RevokeGrants returns an error if the state file
+// cannot be written.
 func (a *Asana) RevokeGrants(personGID string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -185,8 +177,9 @@ func (a *Asana) RevokeGrants(personGID string) error {
 	return a.memory.save()
 }
 
-// RevokeToken revokes one token of any kind, as if it had been deleted in Asana. It does
-// nothing if the token is unknown. It returns an error if the state file cannot be written.
+// RevokeToken revokes one token of any kind, as if the token had been deleted in Asana.
+// If the token is unknown, RevokeToken does nothing. If the state file cannot be written,
+// RevokeToken returns an error.
 func (a *Asana) RevokeToken(value string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

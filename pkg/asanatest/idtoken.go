@@ -14,8 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// idTokenOptions describes an ID token. The fields accessToken and code are empty unless
-// the client receives them together with the ID token.
+// The fields accessToken and code of idTokenOptions are empty unless the client receives
+// them together with the ID token.
 type idTokenOptions struct {
 	app                      *App
 	person                   *Person
@@ -23,7 +23,6 @@ type idTokenOptions struct {
 	origin                   string
 }
 
-// idTokens creates ID tokens.
 type idTokens struct {
 	memory *memory
 	signer *signer
@@ -69,7 +68,6 @@ func (t *idTokens) claims(o idTokenOptions) map[string]any {
 	return claims
 }
 
-// issuer returns the iss claim of ID tokens.
 func (t *idTokens) issuer(origin string) string {
 	if issuer := t.memory.Switches.OpenIDIssuer; issuer != "" {
 		return issuer
@@ -77,7 +75,6 @@ func (t *idTokens) issuer(origin string) string {
 	return origin + "/api/1.0"
 }
 
-// subject returns the sub claim for a person.
 func (t *idTokens) subject(p *Person) string {
 	if t.memory.Switches.SubFormat == "opaque" {
 		return "user|" + derivedGID("subject", p.GID)
@@ -85,8 +82,8 @@ func (t *idTokens) subject(p *Person) string {
 	return p.GID
 }
 
-// spoil makes one claim invalid, as the value of the switch spoil_id_token specifies. The
-// method create handles the values that concern the signature.
+// spoil handles the values of the switch spoil_id_token that concern a claim. The method
+// create handles the values that concern the signature.
 func spoil(claims map[string]any, how string, o idTokenOptions) {
 	const stranger = "1999999999999999"
 	now := claims["iat"].(int64)
@@ -128,8 +125,8 @@ func unsigned(claims map[string]any) string {
 	return unsignedPart(`{"alg":"none","typ":"JWT"}`, claims) + "."
 }
 
-// hs256 signs claims with a client secret. It does not use go-jose, because go-jose
-// rejects secrets of fewer than 32 bytes.
+// hs256 signs claims with a client secret without go-jose, because go-jose rejects
+// secrets of fewer than 32 bytes.
 func hs256(claims map[string]any, secret string) string {
 	part := unsignedPart(`{"alg":"HS256","typ":"JWT"}`, claims)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -142,8 +139,7 @@ func unsignedPart(header string, claims map[string]any) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString(payload)
 }
 
-// sign returns a JWT that is signed with RS256. It panics if the claims cannot be encoded as
-// JSON.
+// sign panics if the claims cannot be encoded as JSON.
 func sign(claims map[string]any, key *rsa.PrivateKey, kid string) string {
 	jwk := jose.JSONWebKey{Key: key, KeyID: kid}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jwk}, (&jose.SignerOptions{}).WithType("JWT"))
@@ -163,8 +159,8 @@ func sign(claims map[string]any, key *rsa.PrivateKey, kid string) string {
 }
 
 // SignIDToken returns a JWT with the given claims, signed with RS256 and the key of this
-// Asana. Use it to test which claims a client accepts. It panics if the claims cannot be
-// encoded as JSON.
+// Asana. Use SignIDToken to test which claims a client accepts. If the claims cannot be
+// encoded as JSON, SignIDToken panics.
 func (a *Asana) SignIDToken(claims map[string]any) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -175,7 +171,6 @@ func (a *Asana) SignIDToken(claims map[string]any) string {
 	return signed
 }
 
-// signer holds the key that signs ID tokens.
 type signer struct {
 	memory *memory
 	key    *rsa.PrivateKey

@@ -20,8 +20,7 @@ import (
 
 const base = "https://asana.test"
 
-// kit contains an Asana that is called without a socket, and the clock that this Asana
-// uses.
+// kit contains an Asana, which tests call without a socket, and the clock of this Asana.
 type kit struct {
 	*testing.T
 	*asanatest.Asana
@@ -46,7 +45,7 @@ func (c *clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// testKey returns a key that all tests share, because generating a key is slow.
+// All tests share one key, because generating a key is slow.
 var testKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -74,7 +73,6 @@ func newKit(t *testing.T, change ...func(*asanatest.Options)) *kit {
 	return k
 }
 
-// set calls SetSwitches and fails the test if SetSwitches returns an error.
 func (k *kit) set(change func(*asanatest.Switches)) {
 	k.Helper()
 	if err := k.SetSwitches(change); err != nil {
@@ -82,8 +80,6 @@ func (k *kit) set(change func(*asanatest.Switches)) {
 	}
 }
 
-// full and granular return client configurations for the two default apps: the app with
-// full permissions, and the app with granular scopes.
 func full(scopes ...string) *oauth2.Config {
 	return &oauth2.Config{ClientID: asanatest.FullClientID, ClientSecret: asanatest.FullClientSecret, RedirectURL: asanatest.DefaultRedirectURI, Scopes: scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: base + "/-/oauth_authorize", TokenURL: base + "/-/oauth_token", AuthStyle: oauth2.AuthStyleInParams}}
@@ -99,7 +95,7 @@ func (k *kit) ctx() context.Context {
 	return context.WithValue(k.Context(), oauth2.HTTPClient, k.http)
 }
 
-// consent acts as a person who clicks Allow. It returns the parameters in the redirect
+// consent acts as a person who clicks Allow, and returns the parameters in the redirect
 // URL.
 func (k *kit) consent(c *oauth2.Config, gid string, opts ...oauth2.AuthCodeOption) url.Values {
 	k.Helper()
@@ -110,7 +106,6 @@ func (k *kit) consent(c *oauth2.Config, gid string, opts ...oauth2.AuthCodeOptio
 	return k.values(back)
 }
 
-// values returns the parameters in the query or in the fragment of a redirect URL.
 func (k *kit) values(redirect string) url.Values {
 	k.Helper()
 	u, err := url.Parse(redirect)
@@ -127,7 +122,6 @@ func (k *kit) values(redirect string) url.Values {
 	return v
 }
 
-// signIn authorizes the app as a person and returns the tokens.
 func (k *kit) signIn(c *oauth2.Config, gid string) *oauth2.Token {
 	k.Helper()
 	tok, err := c.Exchange(k.ctx(), k.consent(c, gid).Get("code"))
@@ -137,7 +131,6 @@ func (k *kit) signIn(c *oauth2.Config, gid string) *oauth2.Token {
 	return tok
 }
 
-// response is an HTTP response whose body has been read and decoded.
 type response struct {
 	status int
 	header http.Header
@@ -178,7 +171,7 @@ func (k *kit) request(method, path, bearer, body string) *http.Request {
 	return r
 }
 
-// post sends a form. The arguments in pairs are alternately keys and values.
+// The arguments in pairs are alternately keys and values of the form.
 func (k *kit) post(path string, pairs ...string) response {
 	k.Helper()
 	form := url.Values{}
@@ -190,8 +183,7 @@ func (k *kit) post(path string, pairs ...string) response {
 	return k.do(r)
 }
 
-// tokenRequest sends a form to the token endpoint, with the credentials of the app that
-// has full permissions.
+// tokenRequest adds the credentials of the app with full permissions to the form.
 func (k *kit) tokenRequest(pairs ...string) response {
 	k.Helper()
 	return k.post("/-/oauth_token", append([]string{"client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret}, pairs...)...)
@@ -202,7 +194,6 @@ func (k *kit) refresh(value string) response {
 	return k.tokenRequest("grant_type", "refresh_token", "refresh_token", value)
 }
 
-// errorMessage returns the first message in an error response of the API.
 func (a response) errorMessage() string {
 	list, _ := a.json["errors"].([]any)
 	if len(list) == 0 {

@@ -6,29 +6,27 @@ import (
 	"strings"
 )
 
-// viewer is the person who calls the API. Its methods find the records that this person can
-// see.
+// viewer is the person who calls the API. The methods of viewer find only records that
+// the person can see.
 type viewer struct {
 	memory    *memory
 	directory *directory
 	person    *Person
 }
 
-// canSee reports whether the viewer can see a workspace. It returns true only for an
-// active member, and only if the workspace does not block the app. If the switch
-// list_inactive_memberships is set, a deactivated member can see the workspace too.
+// Only active members can see a workspace, and only if the workspace does not block the
+// app. If the switch list_inactive_memberships is set, a deactivated member can see the
+// workspace too.
 func (v *viewer) canSee(workspace string) bool {
 	m := v.person.membership(workspace)
 	s := v.memory.Switches
 	return m != nil && (!m.Inactive || s.ListInactiveMemberships) && s.BlockedWorkspace != workspace
 }
 
-// shares reports whether the viewer and p share a workspace that the viewer can see.
 func (v *viewer) shares(p *Person) bool {
 	return p.GID == v.person.GID || slices.ContainsFunc(p.Memberships, func(m Membership) bool { return v.canSee(m.Workspace.GID) })
 }
 
-// hiddenError returns the error for a record that the viewer cannot see.
 func (v *viewer) hiddenError(what string) *apiError {
 	if v.memory.Switches.HiddenRecordStatus == http.StatusNotFound {
 		return fail(http.StatusNotFound, "%s: Unknown object", what)
@@ -36,8 +34,7 @@ func (v *viewer) hiddenError(what string) *apiError {
 	return fail(http.StatusForbidden, "%s: You do not have access to this %s", what, what)
 }
 
-// findUser returns the person with this gid or email address. If id is "me", it returns
-// the viewer.
+// The parameter id is a gid, an email address, or "me" for the viewer.
 func (v *viewer) findUser(id string) (*Person, *apiError) {
 	if id == "me" {
 		return v.person, nil
@@ -57,7 +54,6 @@ func (v *viewer) findUser(id string) (*Person, *apiError) {
 	return nil, fail(http.StatusNotFound, "user: Unknown object: %s", id)
 }
 
-// findWorkspace returns the workspace with this gid.
 func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	if !isGID(gid) {
 		return Workspace{}, fail(http.StatusBadRequest, "workspace: Not a recognized ID: %s", gid)
@@ -77,9 +73,9 @@ func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
 }
 
-// findMembership returns the membership with this gid and the person that it belongs to.
-// People can read their own membership even if they are deactivated in the workspace. By
-// default, only such a response contains is_active with the value false.
+// People can read their own membership even if they are deactivated in the workspace.
+// Without the switch list_inactive_memberships, no other response contains is_active with
+// the value false.
 func (v *viewer) findMembership(gid string) (*Person, Membership, *apiError) {
 	if !isGID(gid) {
 		return nil, Membership{}, fail(http.StatusBadRequest, "workspace_membership: Not a recognized ID: %s", gid)
@@ -113,10 +109,9 @@ func membershipRecord(p *Person, m Membership) object {
 	}
 }
 
-// membershipList appends the memberships of p for which include returns true. The records
-// are compact, so they contain a flag such as is_guest only if opt_fields lists the flag.
-// Like the real Asana, membershipList omits inactive memberships. If the switch
-// list_inactive_memberships is set, membershipList includes inactive memberships.
+// The records are compact: a record contains a flag such as is_guest only if opt_fields
+// lists the flag. Like the real Asana, membershipList omits inactive memberships. If the
+// switch list_inactive_memberships is set, membershipList includes inactive memberships.
 func (c *call) membershipList(p *Person, list []object, include func(Membership) bool) []object {
 	for _, m := range p.Memberships {
 		if include(m) && (!m.Inactive || c.memory.Switches.ListInactiveMemberships) {
@@ -154,8 +149,7 @@ func (c *call) userMemberships() (any, *apiError) {
 	return c.pageOf(c.membershipList(p, nil, func(m Membership) bool { return c.canSee(m.Workspace.GID) }))
 }
 
-// membership serves one membership. Unlike the records in lists, this record contains all
-// fields.
+// Unlike the records in lists, a single membership contains all fields.
 func (c *call) membership() (any, *apiError) {
 	p, m, failure := c.findMembership(c.PathValue("membership"))
 	if failure != nil {

@@ -11,8 +11,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// membershipGID requests the memberships of a person and returns the gid of the
-// membership in the workspace.
 func (k *kit) membershipGID(person, workspace string) string {
 	k.Helper()
 	for _, m := range k.memberships(k.PersonalAccessToken(person)) {
@@ -32,9 +30,8 @@ func (k *kit) memberships(bearer string) (list []map[string]any) {
 	return list
 }
 
-// TestMemberships checks that lists contain compact records, that opt_fields adds flags,
-// and that a single record contains all fields. It also checks the flags of the default
-// people.
+// Lists contain compact records, opt_fields adds flags, and a single record contains all
+// fields.
 func TestMemberships(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -82,8 +79,8 @@ func TestMemberships(t *testing.T) {
 	}
 }
 
-// TestVisibility checks that deactivated people cannot see the workspace. People without
-// a common workspace must not see each other.
+// Deactivated people cannot see the workspace. People without a common workspace cannot
+// see each other.
 func TestVisibility(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -106,8 +103,6 @@ func TestVisibility(t *testing.T) {
 	}
 }
 
-// TestPaging reads a list page by page and checks that the pages together contain all
-// items.
 func TestPaging(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -17,8 +17,7 @@ type oauthError struct {
 
 const errorURI = "https://asana.com/developers/documentation/getting-started/authentication"
 
-// wrongCode returns the error for an invalid code. Asana uses the same text for every
-// reason why a code is invalid.
+// Asana uses the same text for every reason why a code is invalid.
 func wrongCode() *oauthError {
 	return &oauthError{http.StatusBadRequest, "invalid_grant", errorURI, "The `code` provided was invalid."}
 }
@@ -27,7 +26,6 @@ func invalidRequest(description string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, Code: "invalid_request", Description: description}
 }
 
-// oauth serves the token, revocation, introspection and metadata endpoints.
 type oauth struct {
 	memory    *memory
 	directory *directory
@@ -67,8 +65,6 @@ func checkForm(r *http.Request) *oauthError {
 	return nil
 }
 
-// authenticate returns the app whose client ID and secret are in the form or in the
-// Authorization header (HTTP Basic).
 func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if user, password, ok := r.BasicAuth(); ok {
@@ -88,8 +84,8 @@ func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	return app, nil
 }
 
-// metadata serves the authorization server metadata (RFC 8414). The document contains the
-// same fields as the document of the real Asana.
+// metadata serves the authorization server metadata (RFC 8414) with the same fields as
+// the real Asana.
 func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	base := o.site.origin(r)
 	meta := map[string]any{
@@ -109,8 +105,8 @@ func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, meta)
 }
 
-// revoke serves /-/oauth_revoke. Like Asana, it revokes only refresh tokens. If the token
-// is unknown, revoke responds with status 200, as after a revocation.
+// Like Asana, revoke revokes only refresh tokens. For an unknown token, revoke responds
+// with status 200, as after a revocation.
 func (o *oauth) revoke(w http.ResponseWriter, r *http.Request) {
 	o.cors(w)
 	if failure := o.revokeToken(r); failure != nil {
@@ -148,7 +144,6 @@ func (o *oauth) revokeToken(r *http.Request) *oauthError {
 	return nil
 }
 
-// introspection is the body of a response from /-/token_info.
 type introspection struct {
 	TokenType string `json:"token_type,omitempty"`
 	ExpiresIn int64  `json:"expires_in,omitempty"`
@@ -158,8 +153,8 @@ type introspection struct {
 	Active    bool   `json:"active"`
 }
 
-// introspect serves /-/token_info. It does not require client authentication, because
-// Asana does not document client authentication for this endpoint.
+// introspect does not require client authentication, because Asana does not document
+// client authentication for the endpoint /-/token_info.
 func (o *oauth) introspect(w http.ResponseWriter, r *http.Request) {
 	if failure := checkForm(r); failure != nil || r.PostForm.Get("token") == "" {
 		writeJSON(w, http.StatusBadRequest, invalidRequest("The `token` parameter is missing."))
@@ -182,7 +177,6 @@ func (o *oauth) introspect(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, info)
 }
 
-// cors adds CORS headers if the switch token_cors is set.
 func (o *oauth) cors(w http.ResponseWriter) {
 	if o.memory.Switches.TokenCORS {
 		allowOrigins(w)

@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestPlainOAuth2 tests a whole OAuth flow with x/oauth2 over a socket: consent with
-// PKCE, code exchange, API call, refresh and revocation.
+// A client that uses x/oauth2 must complete a whole OAuth flow over a socket: consent
+// with PKCE, code exchange, API call, refresh and revocation.
 func TestPlainOAuth2(t *testing.T) {
 	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{})
@@ -76,7 +76,6 @@ func TestPlainOAuth2(t *testing.T) {
 	}
 }
 
-// TestWrongCodes tests every reason for which the token endpoint rejects a code.
 func TestWrongCodes(t *testing.T) {
 	t.Parallel()
 	verifier := oauth2.GenerateVerifier()
@@ -141,8 +140,6 @@ func TestWrongCodes(t *testing.T) {
 	})
 }
 
-// TestBadTokenRequests tests token requests with missing, repeated or unknown parameters,
-// and with wrong client credentials.
 func TestBadTokenRequests(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -177,9 +174,8 @@ func TestBadTokenRequests(t *testing.T) {
 	}
 }
 
-// TestClientAuthentication tests client authentication with HTTP Basic and with the form.
-// The server must reject a request that uses both, and must accept the second client
-// secret of an app.
+// A client can authenticate with HTTP Basic or with the form, but not with both. An app
+// with two client secrets can use either secret.
 func TestClientAuthentication(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -212,8 +208,6 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
-// TestWrongRefreshTokens checks that a refresh fails with the refresh token of another
-// app, with an access token, and with a personal access token.
 func TestWrongRefreshTokens(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// controls serves the page and the endpoints under /_offline/.
 type controls struct{ asana *Asana }
 
-// routes registers the handlers. The dispatcher does not lock the mutex for these
-// handlers, so the handlers must lock it themselves.
+// The dispatcher does not lock the mutex for the handlers in routes, so the handlers must
+// lock the mutex themselves.
 func (c *controls) routes(mux *http.ServeMux) {
 	mux.Handle("GET /{$}", http.RedirectHandler("/_offline/", http.StatusSeeOther))
 	mux.Handle("GET /_offline", http.RedirectHandler("/_offline/", http.StatusSeeOther))
@@ -34,7 +33,6 @@ func (c *controls) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_offline/people", c.showPeople)
 }
 
-// sameOrigin returns a handler that rejects requests from pages of other origins.
 func sameOrigin(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if crossSite(r) {
@@ -45,7 +43,6 @@ func sameOrigin(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// action returns a handler that calls act and passes the error of act to writeResult.
 func action(act func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { writeResult(w, r, act()) }
 }
@@ -67,8 +64,8 @@ func writeResult(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// refuseOffline responds with status 400 and the text of err. It may send this text
-// because errors of the endpoints under /_offline/ do not contain secrets.
+// refuseOffline may send the text of err, because errors of the endpoints under
+// /_offline/ do not contain secrets.
 func refuseOffline(w http.ResponseWriter, err error) {
 	writeJSON(w, http.StatusBadRequest, map[string]string{"error": errorText(err)})
 }
@@ -87,8 +84,7 @@ func (c *controls) putSwitches(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, c.asana.Switches())
 }
 
-// setSwitch handles the forms on the page at /_offline/. Each form contains the name and
-// the new value of one switch.
+// Each form on the page at /_offline/ contains the name and the new value of one switch.
 func (c *controls) setSwitch(w http.ResponseWriter, r *http.Request) {
 	name, value := r.PostFormValue("name"), r.PostFormValue("value")
 	var err error = errors.New("unknown switch")
@@ -126,7 +122,6 @@ func (c *controls) postFault(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// postToken creates a personal access token, or the token of a service account.
 func (c *controls) postToken(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Person string }
 	if body.Person = r.PostFormValue("person"); body.Person == "" {
@@ -151,8 +146,8 @@ func (c *controls) showRequests(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, requests)
 }
 
-// showPeople responds with all people and their memberships. A program can choose a
-// person from this list and sign in as that person.
+// A program can choose a person from the response of showPeople and sign in as that
+// person.
 func (c *controls) showPeople(w http.ResponseWriter, _ *http.Request) {
 	c.asana.mu.Lock()
 	defer c.asana.mu.Unlock()
@@ -168,7 +163,6 @@ func (c *controls) showPeople(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// showPage serves the page at /_offline/.
 func (c *controls) showPage(w http.ResponseWriter, _ *http.Request) {
 	type row struct {
 		SwitchInfo

@@ -16,7 +16,6 @@ func (k *kit) put(body string) response {
 	return k.do(k.request(http.MethodPut, "/_offline/switches", "", body))
 }
 
-// TestSwitchesOverHTTP checks that GET returns all switches and that PUT sets switches.
 func TestSwitchesOverHTTP(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -33,8 +32,7 @@ func TestSwitchesOverHTTP(t *testing.T) {
 	}
 }
 
-// TestBadSwitches sends invalid JSON, unknown switches and invalid values. It checks that
-// the status is 400 and that no switch changes.
+// If one value in a request is invalid or one switch is unknown, no switch may change.
 func TestBadSwitches(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -52,7 +50,6 @@ func TestBadSwitches(t *testing.T) {
 	}
 }
 
-// TestSwitchErrors checks the error messages for switches with invalid values.
 func TestSwitchErrors(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -75,8 +72,7 @@ func TestSwitchErrors(t *testing.T) {
 	}
 }
 
-// TestRootRedirects checks that / redirects to /_offline/, even if the switch "down" is
-// set.
+// The path / redirects to /_offline/ even if the switch "down" is set.
 func TestRootRedirects(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -86,7 +82,6 @@ func TestRootRedirects(t *testing.T) {
 	}
 }
 
-// TestOfflineActions checks which tokens are still valid after reset, expire and revoke.
 func TestOfflineActions(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{"/_offline/expire": "401 200 200", "/_offline/revoke": "401 400 200", "/_offline/reset": "401 400 401"} {
@@ -109,8 +104,6 @@ func TestOfflineActions(t *testing.T) {
 	}
 }
 
-// TestRevokeGrantsOfOnePerson checks that RevokeGrants for one person does not revoke the
-// grants of other people.
 func TestRevokeGrantsOfOnePerson(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -121,8 +114,6 @@ func TestRevokeGrantsOfOnePerson(t *testing.T) {
 	}
 }
 
-// TestCrossSitePosts checks that the endpoints under /_offline/ reject requests from
-// pages of other origins.
 func TestCrossSitePosts(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -142,7 +133,6 @@ func TestCrossSitePosts(t *testing.T) {
 	}
 }
 
-// TestOfflinePage checks that the page shows every switch and that its forms work.
 func TestOfflinePage(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -6,7 +6,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// openID serves the OpenID Connect endpoints.
 type openID struct {
 	memory *memory
 	site   *site
@@ -50,8 +49,7 @@ func (o *openID) rootDiscovery(w http.ResponseWriter, r *http.Request) {
 	o.discovery(w, r)
 }
 
-// userInfo serves the UserInfo endpoint. Unlike the responses of the API, its response
-// has no field "data".
+// Unlike the responses of the API, the response of userInfo has no field "data".
 func (o *openID) userInfo(w http.ResponseWriter, r *http.Request) {
 	t, p, failure := o.api.caller(r)
 	if failure == nil && !t.Scopes.has("openid") {

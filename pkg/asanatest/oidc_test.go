@@ -14,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestPlainOIDC tests a sign-in with go-oidc over a socket. It uses the discovery
+// A client that uses go-oidc must complete a sign-in over a socket, with the discovery
 // document under /api/1.0, an ID token in the fragment, and UserInfo.
 func TestPlainOIDC(t *testing.T) {
 	t.Parallel()
@@ -67,8 +67,7 @@ func TestPlainOIDC(t *testing.T) {
 	}
 }
 
-// TestIDTokenAlone checks that the response type "id_token" returns no code and no access
-// token.
+// With the response type "id_token", the redirect contains no code and no access token.
 func TestIDTokenAlone(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -97,8 +96,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestUserInfo checks that UserInfo requires the scope "openid". It also checks which
-// claims the scopes "email" and "profile" add.
+// UserInfo requires the scope "openid". The scopes "email" and "profile" add claims.
 func TestUserInfo(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -123,7 +121,6 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
-// TestSignIDToken checks that the published key verifies the signature of SignIDToken.
 func TestSignIDToken(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

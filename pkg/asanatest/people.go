@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// These are the gids of the [DefaultPeople] and their workspaces.
+// Gids of the [DefaultPeople] and their workspaces.
 const (
 	Acme   = "1100000000000001" // an organization
 	Globex = "1100000000000002" // another organization
@@ -25,7 +25,7 @@ const (
 	ServiceAccount = "1200000000000008" // service account of Acme; cannot sign in
 )
 
-// Person is an Asana user or a service account. GID is a string of digits.
+// Person is an Asana user or a service account. The GID is a string of digits.
 type Person struct {
 	GID, Name, Email string
 	Picture          string // URL of a photo; may be empty
@@ -69,9 +69,9 @@ func DefaultPeople() []Person {
 }
 
 // UpdatePerson calls change to modify the person with the given gid. The function change
-// can, for example, set another name or another license. It cannot change the gid, and it
-// must not call methods of a. A restart undoes the change, because the state file does
-// not contain people. UpdatePerson returns an error if the gid is unknown.
+// can, for example, set another name or another license. The function cannot change the
+// gid, and must not call methods of a. A restart undoes the change, because the state
+// file does not contain people. UpdatePerson returns an error if the gid is unknown.
 func (a *Asana) UpdatePerson(gid string, change func(*Person)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -85,14 +85,12 @@ func (a *Asana) UpdatePerson(gid string, change func(*Person)) error {
 	return nil
 }
 
-// directory holds the registered apps and the people.
 type directory struct {
 	apps   []App
 	people []Person
 }
 
-// complete sets the default values in the memberships of all people. It returns an error
-// if a client ID or gid is malformed or used twice.
+// complete returns an error if a client ID or gid is malformed or used twice.
 func (d *directory) complete() error {
 	ids := map[string]bool{}
 	for _, app := range d.apps {
@@ -112,7 +110,6 @@ func (d *directory) complete() error {
 	return nil
 }
 
-// app returns the app with this client ID, or nil.
 func (d *directory) app(clientID string) *App {
 	i := slices.IndexFunc(d.apps, func(app App) bool { return app.ClientID == clientID })
 	if i < 0 {
@@ -121,7 +118,6 @@ func (d *directory) app(clientID string) *App {
 	return &d.apps[i]
 }
 
-// person returns the person with this gid, or nil.
 func (d *directory) person(gid string) *Person {
 	i := slices.IndexFunc(d.people, func(p Person) bool { return p.GID == gid })
 	if i < 0 {
@@ -130,7 +126,6 @@ func (d *directory) person(gid string) *Person {
 	return &d.people[i]
 }
 
-// complete sets the default values of the person's memberships.
 func (p *Person) complete() {
 	p.Memberships = slices.Clone(p.Memberships)
 	for i := range p.Memberships {
@@ -152,13 +147,12 @@ func (p *Person) membership(workspace string) *Membership {
 	return &p.Memberships[i]
 }
 
-// onlyViews reports whether the person is view only or deactivated in every workspace.
 func (p *Person) onlyViews() bool {
 	return len(p.Memberships) > 0 && !slices.ContainsFunc(p.Memberships, func(m Membership) bool { return !m.ViewOnly && !m.Inactive })
 }
 
-// standing returns a description of the person's memberships, such as "guest of Acme".
-// The pages show this description.
+// standing returns a description of the person's memberships for the pages, such as
+// "guest of Acme".
 func (p Person) standing() string {
 	var words []string
 	for _, m := range p.Memberships {
@@ -189,14 +183,13 @@ func (m Membership) standing() string {
 	return "full member of " + m.Workspace.Name
 }
 
-// derivedGID returns a gid of 16 digits. It always returns the same gid for the same
-// parts.
+// For the same parts, derivedGID returns the same 16 digits after each restart.
 func derivedGID(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return strconv.FormatUint(1e15+binary.BigEndian.Uint64(sum[:8])%9e15, 10)
 }
 
-// isGID reports whether s is a string of digits, as every gid is.
+// Every gid is a string of digits.
 func isGID(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }

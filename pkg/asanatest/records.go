@@ -68,7 +68,7 @@ func (c *call) workspace() (any, *apiError) {
 	return c.selected(workspaceRecord(w), "resource_type", "name", "email_domains", "is_organization"), nil
 }
 
-// auditLog serves the audit log, which is always empty. Tests use this endpoint to check
+// auditLog serves the audit log, which is always empty. Tests use the endpoint to check
 // which tokens may read the audit log.
 func (c *call) auditLog() (any, *apiError) {
 	if _, failure := c.findWorkspace(c.PathValue("workspace")); failure != nil {
@@ -80,7 +80,7 @@ func (c *call) auditLog() (any, *apiError) {
 	return page{items: []object{}, paged: true}, nil
 }
 
-// createTask responds like Asana but does not store the task. Tests use this endpoint to
+// createTask responds like Asana but does not store the task. Tests use the endpoint to
 // check who may write.
 func (c *call) createTask() (any, *apiError) {
 	var body struct {

@@ -8,7 +8,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestRefreshToken checks that an app can refresh with a token from RefreshToken.
 func TestRefreshToken(t *testing.T) {
 	t.Parallel()
 	a, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example", Apps: []asanatest.App{{

@@ -11,10 +11,9 @@ import (
 	"time"
 )
 
-// keptRequests is the maximum number of requests that Requests returns.
 const keptRequests = 1000
 
-// Request is the record of an HTTP request. It contains no secrets.
+// Request is the record of an HTTP request, without secrets such as tokens and codes.
 type Request struct {
 	Method    string        `json:"method"`
 	Path      string        `json:"path"` // without query
@@ -25,16 +24,14 @@ type Request struct {
 	Took      time.Duration `json:"took_ns"`       // until the response was sent or the network connection was closed
 }
 
-// record holds the most recent requests, the oldest first. It also counts all requests by
-// path and by grant type.
 type record struct {
 	last   []Request
 	gone   int // number of requests that were removed from last
 	counts map[string]int
 }
 
-// Requests returns the most recent requests, the oldest first. It returns at most 1,000
-// requests. Requests to / and to paths under /_offline/ are not recorded.
+// Requests returns the most recent requests, at most 1,000, the oldest first. Requests to
+// / and to paths under /_offline/ are not recorded.
 func (a *Asana) Requests() []Request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -50,8 +47,7 @@ func (a *Asana) CountRequests(what string) int {
 	return a.record.counts[what]
 }
 
-// knownGrant returns s if s is empty or a known grant type, and otherwise "other". An
-// unknown value must not be recorded, because it could be a secret.
+// An unknown grant type must not be recorded, because the value could be a secret.
 func knownGrant(s string) string {
 	if s == "" || s == "authorization_code" || s == "refresh_token" {
 		return s
@@ -59,7 +55,6 @@ func knownGrant(s string) string {
 	return "other"
 }
 
-// add appends a request and returns its sequence number.
 func (rec *record) add(req Request) (seq int) {
 	if rec.counts == nil {
 		rec.counts = map[string]int{}
@@ -79,7 +74,6 @@ func (rec *record) add(req Request) (seq int) {
 	return rec.gone + len(rec.last) - 1
 }
 
-// at returns the request with this sequence number, or nil if it was removed.
 func (rec *record) at(seq int) *Request {
 	i := seq - rec.gone
 	if i < 0 || i >= len(rec.last) {
@@ -129,8 +123,7 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.writeTo(w)
 }
 
-// respond applies the fault and serves the request. It returns false if the client must
-// not get a response.
+// respond returns false if the client must not get a response.
 func (d *dispatcher) respond(r *http.Request, f Fault) (buffer, bool) {
 	if f.Before != nil {
 		f.Before(r)
@@ -151,8 +144,7 @@ func (d *dispatcher) respond(r *http.Request, f Fault) (buffer, bool) {
 	return b, true
 }
 
-// handle serves a request with the mutex locked. If the request changed the state, handle
-// saves the state before the response is sent.
+// If the request changed the state, handle saves the state before the response is sent.
 func (d *dispatcher) handle(r *http.Request) buffer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -167,7 +159,6 @@ func (d *dispatcher) handle(r *http.Request) buffer {
 	return b
 }
 
-// begin records a request and returns the fault that applies to it.
 func (d *dispatcher) begin(r *http.Request) (seq int, f Fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -182,7 +173,6 @@ func (d *dispatcher) begin(r *http.Request) (seq int, f Fault) {
 	return d.record.add(req), f
 }
 
-// finish adds the status and the duration to the record of a request.
 func (d *dispatcher) finish(seq, status int, sent bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

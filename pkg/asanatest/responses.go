@@ -11,7 +11,6 @@ import (
 	"sync"
 )
 
-// buffer is an [http.ResponseWriter] that holds the response in memory.
 type buffer struct {
 	header http.Header
 	status int
@@ -37,7 +36,6 @@ func (b *buffer) writeTo(w http.ResponseWriter) {
 	w.Write(b.body.Bytes())
 }
 
-// writeJSON writes v as JSON, with the headers of Asana's OAuth endpoints.
 func writeJSON(w http.ResponseWriter, status int, v any) { writeIndented(w, status, v, "") }
 
 func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
@@ -54,14 +52,13 @@ func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
 //go:embed pages
 var pageFiles embed.FS
 
-// pages returns the page templates. The first call parses the templates.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{"standing": Person.standing, "scopeWords": scopeWords}).ParseFS(pageFiles, "pages/*.html"))
 })
 
-// writePage writes an HTML page. Pages contain no scripts. The Content-Security-Policy
-// has no form-action directive, because browsers would also apply it to the redirect
-// after the consent form. This redirect leads to the app, which can have any origin.
+// Pages contain no scripts. The Content-Security-Policy has no form-action directive,
+// because browsers would also apply it to the redirect after the consent form. The
+// redirect leads to the app, which can have any origin.
 func writePage(w http.ResponseWriter, status int, name string, data map[string]any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -87,8 +84,7 @@ func showStyle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, pageFiles, "pages/style.css")
 }
 
-// scopeWords returns the description of a scope for the consent page. For granular
-// scopes, it returns "".
+// scopeWords returns "" for granular scopes.
 func scopeWords(scope string) string {
 	switch scope {
 	case "default":

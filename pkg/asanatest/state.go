@@ -13,10 +13,8 @@ import (
 	"time"
 )
 
-// stateFormat is the version of the state file.
 const stateFormat = 1
 
-// state is the content of the state file.
 type state struct {
 	Format   int               `json:"format"`
 	Switches Switches          `json:"switches"`
@@ -28,7 +26,6 @@ type state struct {
 	SweepAt  int               `json:"-"`             // sweep does nothing if the state contains fewer tokens and codes
 }
 
-// The kinds of tokens.
 const (
 	accessToken    = "access"
 	refreshToken   = "refresh"
@@ -36,8 +33,8 @@ const (
 	serviceAccount = "service_account"
 )
 
-// token is an issued token. The state contains expired and revoked tokens for some time,
-// because Asana treats such tokens differently from unknown tokens.
+// The state contains expired and revoked tokens for some time, because Asana treats such
+// tokens differently from unknown tokens.
 type token struct {
 	Kind    string    `json:"kind"`
 	Client  string    `json:"client,omitempty"`
@@ -53,7 +50,6 @@ type token struct {
 
 func (t *token) inForce(now time.Time) bool { return !t.Revoked && now.Before(t.Expires) }
 
-// code is an authorization code.
 type code struct {
 	Client      string    `json:"client"`
 	Person      string    `json:"person"`
@@ -72,7 +68,6 @@ func newState(s Switches) state {
 
 func consentKey(clientID, gid string) string { return clientID + "/" + gid }
 
-// memory holds the state in memory and writes it to the state file.
 type memory struct {
 	state
 	file  string   // empty if the state is kept in memory only
@@ -80,7 +75,6 @@ type memory struct {
 	dirty bool     // whether the state differs from the file
 }
 
-// load reads the state file, if it exists.
 func (m *memory) load() error {
 	if m.file == "" {
 		return nil
@@ -100,7 +94,6 @@ func (m *memory) load() error {
 	return nil
 }
 
-// parse parses the content of the state file.
 func (m *memory) parse(data []byte) (state, error) {
 	loaded := newState(m.first)
 	if err := json.Unmarshal(data, &loaded); err != nil {
@@ -141,8 +134,7 @@ func (m *memory) reset() error {
 	return m.save()
 }
 
-// setSwitches changes the switches and saves the state. If it returns an error, the switches
-// have not changed.
+// If setSwitches returns an error, the switches have not changed.
 func (m *memory) setSwitches(change func(Switches) (Switches, error)) error {
 	before := m.Switches
 	after, err := change(before)
@@ -193,7 +185,6 @@ func (s *state) sweep(now time.Time) {
 	s.SweepAt = 1024 + 2*(len(s.Tokens)+len(s.Codes))
 }
 
-// randomHex returns n random bytes in hex.
 func randomHex(n int) string {
 	b := make([]byte, n)
 	rand.Read(b) // never fails

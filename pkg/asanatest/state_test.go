@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestStateFile checks that another Asana with the same state file has the same tokens,
-// codes, signing key and switches.
+// After a restart with the same state file, an Asana has the same tokens, codes, signing
+// key and switches.
 func TestStateFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "asana.json")
@@ -71,7 +71,6 @@ func TestStateFile(t *testing.T) {
 	}
 }
 
-// TestUnwritableStateFile checks that requests fail if the state cannot be saved.
 func TestUnwritableStateFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -124,8 +123,7 @@ func TestNewErrors(t *testing.T) {
 	}
 }
 
-// TestOptionsAreCopied checks that an Asana does not change if the caller modifies the
-// slices that it passed to New.
+// If the caller modifies the slices that were passed to New, the Asana must not change.
 func TestOptionsAreCopied(t *testing.T) {
 	t.Parallel()
 	people, apps := asanatest.DefaultPeople(), asanatest.DefaultApps()
@@ -139,7 +137,6 @@ func TestOptionsAreCopied(t *testing.T) {
 	}
 }
 
-// TestKeyOption checks that Options.Key signs ID tokens.
 func TestKeyOption(t *testing.T) {
 	t.Parallel()
 	give := func(o *asanatest.Options) { o.Key = testKey() }
@@ -150,8 +147,7 @@ func TestKeyOption(t *testing.T) {
 	}
 }
 
-// TestOldTokensAreDropped checks that the state does not contain old access tokens any
-// more, but still contains the refresh token.
+// Old access tokens must be removed from the state, but not the refresh token.
 func TestOldTokensAreDropped(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -170,8 +166,8 @@ func TestOldTokensAreDropped(t *testing.T) {
 	}
 }
 
-// TestConcurrent checks that only one of many concurrent requests can exchange a code.
-// With -race, the test also finds data races.
+// Only one of many concurrent requests can exchange a code. With -race, the test also
+// finds data races.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "write SWITCHES.md from the comments in switches.go")
 
 // TestSwitchesDocumented checks that SWITCHES.md contains the same texts as the comments
-// of the fields. With the flag -update, it writes the file.
+// of the fields. With the flag -update, the test writes the file.
 func TestSwitchesDocumented(t *testing.T) {
 	t.Parallel()
 	want := switchesMarkdown(t)
@@ -35,7 +35,6 @@ func TestSwitchesDocumented(t *testing.T) {
 	}
 }
 
-// TestSwitchTable checks that SwitchTable describes every switch.
 func TestSwitchTable(t *testing.T) {
 	t.Parallel()
 	table := asanatest.SwitchTable()

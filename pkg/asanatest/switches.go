@@ -20,8 +20,8 @@ type Switches struct {
 	DelayMS int `json:"delay_ms" group:"Trouble"`
 
 	// Status is the status with which the token endpoint responds to every request. The
-	// requests have no effect. Allowed values are 200 to 599, and 0 turns the switch
-	// off.
+	// token requests have no effect. Allowed values are 200 to 599, and 0 turns the
+	// switch off.
 	//
 	// Real Asana: a server behind the token endpoint can fail.
 	Status int `json:"status" group:"Trouble" max:"599"`
@@ -47,7 +47,8 @@ type Switches struct {
 
 	// RetryAfter is the value of the Retry-After header in 429 responses, in seconds.
 	//
-	// Real Asana: Asana does not document how long a client has to wait.
+	// Real Asana: Asana does not document how long a client has to wait after a 429
+	// response.
 	RetryAfter int `json:"retry_after" group:"Trouble"`
 
 	// AccessTokenSeconds is the lifetime of new access tokens, in seconds.
@@ -65,16 +66,16 @@ type Switches struct {
 	// RotateRefreshTokens makes each refresh return a new refresh token and revoke the
 	// old one.
 	//
-	// Real Asana: Asana does not document whether it rotates refresh tokens. In a test,
-	// the real Asana did not rotate refresh tokens.
+	// Real Asana: Asana does not document whether a refresh returns a new refresh token.
+	// In a test, the real Asana returned no new refresh token.
 	RotateRefreshTokens bool `json:"rotate_refresh_tokens" group:"Tokens"`
 
 	// ReuseRevokes makes the server revoke all tokens of an authorization if a client
 	// uses a refresh token of this authorization that a rotation has replaced. The
 	// switch has no effect unless rotate_refresh_tokens is set.
 	//
-	// Real Asana: RFC 9700 recommends this reaction, because the refresh token may
-	// have been stolen. It is not known whether Asana follows this recommendation.
+	// Real Asana: RFC 9700 recommends such a revocation, because the refresh token may
+	// have been stolen. No one has published whether Asana follows the recommendation.
 	ReuseRevokes bool `json:"reuse_revokes" group:"Tokens"`
 
 	// RefreshTokenOnRefresh selects the field refresh_token in the response to a
@@ -83,7 +84,7 @@ type Switches struct {
 	// contains an empty string. The switch has no effect if rotate_refresh_tokens is
 	// set.
 	//
-	// Real Asana: Asana documents refresh_token only for the response to a code
+	// Real Asana: Asana documents the field refresh_token only for the response to a code
 	// exchange.
 	RefreshTokenOnRefresh string `json:"refresh_token_on_refresh" group:"Tokens" values:"absent|same|empty"`
 
@@ -95,8 +96,8 @@ type Switches struct {
 
 	// RefuseRefresh makes every refresh fail with invalid_grant.
 	//
-	// Real Asana: a refresh fails in this way if the person deauthorized the app or lost
-	// access to Asana.
+	// Real Asana: a refresh fails with invalid_grant if the person deauthorized the app
+	// or lost access to Asana.
 	RefuseRefresh bool `json:"refuse_refresh" group:"Tokens"`
 
 	// RefreshEndsOldAccess makes a refresh revoke the earlier access tokens of the
@@ -108,38 +109,41 @@ type Switches struct {
 	// OmitRefreshToken removes the field refresh_token from the response to a code
 	// exchange.
 	//
-	// Real Asana: Asana documents that this response always contains a refresh token.
+	// Real Asana: Asana documents that the response to a code exchange always contains a
+	// refresh token.
 	OmitRefreshToken bool `json:"omit_refresh_token" group:"Tokens"`
 
 	// DataOnCode adds the field "data", which identifies the person, to the response
 	// to a code exchange.
 	//
-	// Real Asana: Asana documents this field. One developer reports that Asana sends
-	// it only if the app requested OpenID Connect scopes.
+	// Real Asana: Asana documents that the response to a code exchange contains the field
+	// "data". One developer reports that Asana sends the field "data" only if the app
+	// requested OpenID Connect scopes.
 	DataOnCode bool `json:"data_on_code" group:"Tokens"`
 
 	// DataOnRefresh adds the field "data" to the response to a refresh.
 	//
-	// Real Asana: Asana does not document whether this response contains "data".
+	// Real Asana: Asana does not document whether the response to a refresh contains
+	// "data".
 	DataOnRefresh bool `json:"data_on_refresh" group:"Tokens"`
 
 	// DataShape selects the content of the field "data". With "2025", "data" contains
 	// id (a number), gid, name and email. With "2022", "data" contains id (a string),
 	// name and email.
 	//
-	// Real Asana: Asana's documentation described the content differently in 2022 and
-	// in 2025.
+	// Real Asana: Asana's documentation described the content of "data" differently in
+	// 2022 and in 2025.
 	DataShape string `json:"data_shape" group:"Tokens" values:"2025|2022"`
 
 	// ScopeInTokenResponse adds the field "scope" to the responses of the token
 	// endpoint.
 	//
-	// Real Asana: Asana does not document whether these responses contain "scope".
+	// Real Asana: Asana does not document whether token responses contain "scope".
 	ScopeInTokenResponse bool `json:"scope_in_token_response" group:"Tokens"`
 
-	// TokenSize is the length of new access and refresh tokens, in bytes. If the
-	// value is 0, tokens are 68 bytes long and have the form of the real tokens that
-	// developers have observed.
+	// TokenSize is the length of new access and refresh tokens, in bytes. If the value is
+	// 0, tokens are 68 bytes long and have the form of the real tokens that developers
+	// have observed.
 	//
 	// Real Asana: Asana does not document the maximum length of tokens.
 	TokenSize int `json:"token_size" group:"Tokens" max:"16384"`
@@ -163,58 +167,60 @@ type Switches struct {
 	// authorization: the refresh token in the request, and the other tokens that came
 	// from the same code.
 	//
-	// Real Asana: Asana's documentation contains two statements about a revocation.
-	// One says that the app is "deauthorized". The other says that "the access tokens
-	// derived from it" are revoked. It is not known which statement is correct. The
-	// default follows the first statement.
+	// Real Asana: Asana's documentation contains two statements about a revocation. One
+	// statement says that the app is "deauthorized". The other statement says that "the
+	// access tokens derived from it" are revoked. No one has published which statement is
+	// correct. The default follows the first statement.
 	RevokeWholeGrant bool `json:"revoke_whole_grant" group:"Tokens"`
 
 	// RevokeAccessTokenError is the error code in the response if a client tries to
 	// revoke an access token: "unsupported_token_type" or "invalid_request".
 	//
-	// Real Asana: Asana documents the status of this response, 400, but not its body.
+	// Real Asana: Asana documents that the response has status 400, but does not document
+	// the body.
 	RevokeAccessTokenError string `json:"revoke_access_token_error" group:"Tokens" values:"unsupported_token_type|invalid_request"`
 
 	// UnknownTokenStatus is the status of the response if a client introspects an
 	// unknown token. With 200, the body is {"active":false}. With 201 to 599, the body
 	// contains an error.
 	//
-	// Real Asana: Asana does not document the introspection of unknown tokens.
+	// Real Asana: Asana does not document how the introspection endpoint responds to
+	// unknown tokens.
 	UnknownTokenStatus int `json:"unknown_token_status" group:"Tokens" min:"200" max:"599"`
 
 	// TokenCORS allows web pages of any origin to read the responses of the token and
 	// revocation endpoints.
 	//
-	// Real Asana: Asana documents that it does not support token requests from browsers.
+	// Real Asana: Asana documents that token requests from browsers are not supported.
 	TokenCORS bool `json:"token_cors" group:"Tokens"`
 
 	// SilentConsent skips the consent page if the browser is signed in and the person
 	// has already authorized the app for these scopes. The server redirects the browser
 	// with a code immediately.
 	//
-	// Real Asana: Asana does not document this behavior. In a test, the real Asana
-	// skipped the consent page. No page showed the Asana account, and so the wrong
-	// account was connected twice.
+	// Real Asana: Asana does not document when the consent page is skipped. In a test,
+	// the real Asana skipped the consent page. No page showed the Asana account, and so
+	// the wrong account was connected twice.
 	SilentConsent bool `json:"silent_consent" group:"Consent"`
 
 	// RequireState makes authorize requests fail if they do not contain the parameter
 	// "state".
 	//
-	// Real Asana: Asana documents that "state" is required, but Asana's own SDK did
-	// not send it.
+	// Real Asana: Asana documents that "state" is required, but Asana's own SDK did not
+	// send "state".
 	RequireState bool `json:"require_state" group:"Consent"`
 
 	// DenyError is the error code in the redirect after the person clicks Deny.
 	//
-	// Real Asana: Asana does not document this error code. RFC 6749 specifies
+	// Real Asana: Asana does not document the error code after Deny. RFC 6749 specifies
 	// access_denied.
 	DenyError string `json:"deny_error" group:"Consent"`
 
 	// Distribution selects which workspaces may use the apps. With "any", all workspaces
 	// may use the apps. With "none", an error page says that the app is not available.
 	//
-	// Real Asana: each app has this setting in Asana. At first, no workspace may use a
-	// new app.
+	// Real Asana: in the real Asana, each app has a setting for its workspaces. At first,
+	// no workspace may use a new app.
 	Distribution string `json:"distribution" group:"Consent" values:"any|none"`
 
 	// DefaultWithOpenID selects whether a request may combine the scope "default"
@@ -222,15 +228,15 @@ type Switches struct {
 	// permits this combination. With "refuse", the server rejects it with the error
 	// forbidden_scopes.
 	//
-	// Real Asana: Asana does not document this combination. The reports of developers
-	// contradict each other.
+	// Real Asana: Asana does not document whether a request may combine these scopes. The
+	// reports of developers contradict each other.
 	DefaultWithOpenID string `json:"default_with_openid" group:"Consent" values:"allow|refuse"`
 
 	// ScopeErrorsRedirect makes the server redirect the browser to the app after a
 	// forbidden_scopes error. If false, the server shows the error on a page.
 	//
 	// Real Asana: two pages of Asana's documentation contradict each other about how
-	// Asana reports these errors.
+	// Asana reports forbidden_scopes errors.
 	ScopeErrorsRedirect bool `json:"scope_errors_redirect" group:"Consent"`
 
 	// AdditiveScopes adds the scopes of earlier consents to new tokens.
@@ -245,12 +251,12 @@ type Switches struct {
 	// members, but also "integrations: no".
 	ViewOnlyMayAuthorize bool `json:"view_only_may_authorize" group:"Consent"`
 
-	// IssInRedirect adds the parameter "iss" (RFC 9207) to redirects. With "oauth",
-	// the parameter contains the issuer of the authorization server. With "openid",
-	// it contains the OpenID Connect issuer. With "other", it contains an unrelated
-	// issuer. With "", redirects do not contain the parameter.
+	// IssInRedirect adds the parameter "iss" (RFC 9207) to redirects. With "oauth", the
+	// parameter contains the issuer of the authorization server. With "openid", the
+	// parameter contains the OpenID Connect issuer. With "other", the parameter contains
+	// an unrelated issuer. With "", redirects do not contain the parameter.
 	//
-	// Real Asana: Asana does not document the parameter "iss".
+	// Real Asana: Asana does not document whether redirects contain the parameter "iss".
 	IssInRedirect string `json:"iss_in_redirect" group:"Consent" values:"|oauth|openid|other"`
 
 	// IDTokenSeconds is the lifetime of ID tokens, in seconds.
@@ -261,21 +267,23 @@ type Switches struct {
 	// IDTokenInTokenResponse adds an ID token to the response to a code exchange if
 	// the scope "openid" was granted.
 	//
-	// Real Asana: Asana does not document whether this response contains an ID token.
+	// Real Asana: Asana does not document whether the response to a code exchange
+	// contains an ID token.
 	IDTokenInTokenResponse bool `json:"id_token_in_token_response" group:"OpenID Connect"`
 
 	// IDTokenDelivery selects the part of the redirect URL that contains the
 	// parameters if the response type is "id_token" or "code id_token". The part is
 	// the "fragment" or the "query".
 	//
-	// Real Asana: Asana's documentation mentions "redirect parameters" but does not
-	// say in which part of the URL they are. OpenID Connect specifies the fragment.
+	// Real Asana: Asana's documentation mentions "redirect parameters" but does not say
+	// in which part of the URL these parameters are. OpenID Connect specifies the
+	// fragment.
 	IDTokenDelivery string `json:"id_token_delivery" group:"OpenID Connect" values:"fragment|query"`
 
 	// NonceInIDToken copies the nonce from the authorize request to the ID token.
 	//
 	// Real Asana: Asana's documentation does not mention the nonce. OpenID Connect
-	// requires that the ID token contains it.
+	// requires that the ID token contains the nonce.
 	NonceInIDToken bool `json:"nonce_in_id_token" group:"OpenID Connect"`
 
 	// AtHash adds the claim at_hash to an ID token if the response also contains an
@@ -300,7 +308,7 @@ type Switches struct {
 	SpoilIDToken string `json:"spoil_id_token" group:"OpenID Connect" values:"|unsigned|hs256|wrong_key|wrong_issuer|wrong_audience|second_audience|wrong_azp|wrong_subject|no_subject|expired|future|wrong_nonce|wrong_at_hash|wrong_c_hash"`
 
 	// OpenIDIssuer is the issuer in the OpenID Connect discovery document and in ID
-	// tokens. If it is empty, the issuer is the base URL followed by /api/1.0.
+	// tokens. Without a value, the issuer is the base URL followed by /api/1.0.
 	//
 	// Real Asana: Asana's discovery document is not public. The source code of other
 	// projects contains the issuer https://app.asana.com/api/1.0.
@@ -309,14 +317,15 @@ type Switches struct {
 	// RootDiscovery makes the OpenID Connect discovery document also available at
 	// /.well-known/openid-configuration.
 	//
-	// Real Asana: developers have observed status 404 at this path.
+	// Real Asana: developers have observed status 404 at
+	// /.well-known/openid-configuration.
 	RootDiscovery bool `json:"root_discovery" group:"OpenID Connect"`
 
-	// SubFormat is the form of the claim "sub". With "gid", the claim contains the
-	// gid of the user. With "opaque", it contains another string, which never changes
-	// for the same user.
+	// SubFormat is the form of the claim "sub". With "gid", the claim contains the gid of
+	// the user. With "opaque", the claim contains another string, which never changes for
+	// the same user.
 	//
-	// Real Asana: Asana does not document the claim "sub".
+	// Real Asana: Asana does not document what the claim "sub" contains.
 	SubFormat string `json:"sub_format" group:"OpenID Connect" values:"gid|opaque"`
 
 	// EmailVerified selects the value of the claim email_verified in UserInfo
@@ -324,18 +333,20 @@ type Switches struct {
 	// claim. The response never contains the claim if the scope "email" was not
 	// granted.
 	//
-	// Real Asana: Asana does not document the claim email_verified.
+	// Real Asana: Asana does not document whether UserInfo responses contain
+	// email_verified.
 	EmailVerified string `json:"email_verified" group:"OpenID Connect" values:"absent|true|false"`
 
 	// MembershipFullPermissionsOnly makes the membership endpoints reject tokens with
 	// granular scopes.
 	//
-	// Real Asana: developers have observed this behavior at one of the three membership
-	// endpoints. For the other two endpoints, it is an assumption.
+	// Real Asana: developers have observed that one of the three membership endpoints
+	// rejects tokens with granular scopes. We assume that the other two endpoints also
+	// reject such tokens.
 	MembershipFullPermissionsOnly bool `json:"membership_full_permissions_only" group:"API"`
 
 	// ListInactiveMemberships adds the memberships of deactivated people to lists of
-	// memberships. It also allows deactivated people to read the workspace.
+	// memberships. The switch also allows deactivated people to read the workspace.
 	//
 	// Real Asana: in a recorded response, the list did not contain memberships of
 	// deactivated people.
@@ -352,7 +363,8 @@ type Switches struct {
 	// in errors[0].error. With "top", the code is in the field "error" of the whole
 	// response. With "absent", the response does not contain the code.
 	//
-	// Real Asana: Asana documents this code but not its place in the response.
+	// Real Asana: Asana documents the code view_only_api_access_failure, but not its
+	// place in the response.
 	ViewOnlyErrorCode string `json:"view_only_error_code" group:"API" values:"error|top|absent"`
 
 	// BlockedWorkspace is the gid of a workspace whose admin has blocked the app. Lists
@@ -372,12 +384,13 @@ type Switches struct {
 	// ServiceAccountOnlyStatus is the status, 401 to 404, with which endpoints for
 	// service accounts reject all other tokens.
 	//
-	// Real Asana: Asana does not document this error.
+	// Real Asana: Asana does not document the status of this error response.
 	ServiceAccountOnlyStatus int `json:"service_account_only_status" group:"API" min:"401" max:"404"`
 
 	// WWWAuthenticate adds a WWW-Authenticate header to 401 responses of the API.
 	//
-	// Real Asana: Asana does not document this header.
+	// Real Asana: Asana does not document whether 401 responses contain a
+	// WWW-Authenticate header.
 	WWWAuthenticate bool `json:"www_authenticate" group:"API"`
 }
 

@@ -55,8 +55,8 @@ var consentCases = map[string]switchCase{
 
 var hybrid = oauth2.SetAuthURLParam("response_type", "code id_token")
 
-// pageOrCode authorizes an app. If Asana shows a page, it returns the message on the
-// page. If Asana redirects to the app, it returns "code", or "error" and the error code.
+// pageOrCode authorizes an app. The result is "code" or "error" and the error code if
+// Asana redirects to the app, and otherwise the message on the page.
 func (k *kit) pageOrCode(c *oauth2.Config, gid string) string {
 	back, err := k.Authorize(k.Context(), c.AuthCodeURL("st"), gid)
 	var page *asanatest.PageError

@@ -68,7 +68,6 @@ var openIDCases = map[string]switchCase{
 	}, "<nil> false", "true false"},
 }
 
-// verifier returns a go-oidc verifier for ID tokens of this Asana.
 func (k *kit) verifier() *oidc.IDTokenVerifier {
 	k.Helper()
 	provider, err := oidc.NewProvider(oidc.ClientContext(k.Context(), k.http), base+"/api/1.0")
@@ -78,7 +77,7 @@ func (k *kit) verifier() *oidc.IDTokenVerifier {
 	return provider.Verifier(&oidc.Config{ClientID: asanatest.FullClientID, Now: k.clock.Now})
 }
 
-// idClaims returns the claims in a new ID token. It does not verify the ID token.
+// idClaims does not verify the ID token.
 func (k *kit) idClaims() map[string]any {
 	k.Helper()
 	response := k.consent(full("openid"), asanatest.Member, hybrid, oidc.Nonce("the nonce"))

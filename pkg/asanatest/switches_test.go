@@ -8,8 +8,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// switchCase tests one switch. The function observe must return def with the default
-// switches, and changed after the function change has set the switch.
+// The function observe must return def with the default switches, and changed after the
+// function change has set the switch.
 type switchCase struct {
 	change       func(*asanatest.Switches)
 	observe      func(*kit) string
@@ -18,7 +18,6 @@ type switchCase struct {
 
 type switches = asanatest.Switches
 
-// TestEverySwitch tests two values of every switch: the default and another value.
 func TestEverySwitch(t *testing.T) {
 	t.Parallel()
 	for i := range reflect.TypeFor[switches]().NumField() {
@@ -47,7 +46,6 @@ func TestEverySwitch(t *testing.T) {
 	}
 }
 
-// switchCases contains a test for every switch, by group and name.
 var switchCases = map[string]map[string]switchCase{
 	"Trouble":        troubleCases,
 	"Tokens":         tokenCases,

@@ -14,12 +14,13 @@ import (
 )
 
 // switchesDoc contains the descriptions of the switches for the page at /_offline/. A
-// test checks that they are the same as the comments in switches.go.
+// test checks that the descriptions are the same as the comments in switches.go.
 //
 //go:embed SWITCHES.md
 var switchesDoc string
 
-// SwitchInfo describes one switch.
+// SwitchInfo contains the documentation, the default and the allowed values of one
+// switch.
 type SwitchInfo struct {
 	Name      string   // name in JSON
 	Group     string   // heading in SWITCHES.md and on the page
@@ -45,9 +46,8 @@ func SwitchTable() []SwitchInfo {
 	return table
 }
 
-// switchWords returns two strings for each switch: its meaning, and what is known about
-// the real Asana. The map keys are the JSON names of the switches. switchWords parses the
-// table rows in SWITCHES.md, which have the form
+// switchWords returns the last two columns of SWITCHES.md by the JSON name of the switch.
+// The table rows have the form
 //
 //	| `name` | default | meaning | real Asana |
 func switchWords() map[string][2]string {
@@ -71,8 +71,8 @@ func switchValues(f reflect.StructField) []string {
 	return nil
 }
 
-// patch returns a copy of s with the values that the JSON object in body contains. The
-// names of switches are case-sensitive.
+// The names of the switches in body are case-sensitive, although encoding/json ignores
+// case.
 func (s Switches) patch(body []byte) (Switches, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	var members map[string]json.RawMessage
@@ -105,7 +105,6 @@ func kindText(k reflect.Kind) string {
 	return "a string"
 }
 
-// choices lists the allowed values of a switch for an error message.
 func choices(values []string) string {
 	if values[0] == "" {
 		return "empty or one of: " + strings.Join(values[1:], ", ")
@@ -113,7 +112,6 @@ func choices(values []string) string {
 	return "one of: " + strings.Join(values, ", ")
 }
 
-// check returns an error if a switch has an invalid value.
 func (s Switches) check() error {
 	v := reflect.ValueOf(s)
 	for i := range v.NumField() {
@@ -150,7 +148,7 @@ func limit(f reflect.StructField, tag string, otherwise int64) int64 {
 	return otherwise
 }
 
-// Switches returns the current switches.
+// Switches returns a copy of the current switches. To change switches, call SetSwitches.
 func (a *Asana) Switches() Switches {
 	a.mu.Lock()
 	defer a.mu.Unlock()

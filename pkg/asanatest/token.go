@@ -74,14 +74,13 @@ func (o *oauth) exchange(app *App, r *http.Request) (*tokenResponse, *oauthError
 	return o.grant(app, p, c, o.site.origin(r)), nil
 }
 
-// verified reports whether the PKCE verifier (RFC 7636) matches the challenge. It returns
-// true if the authorize request had no challenge.
+// verified checks the PKCE verifier (RFC 7636). If the authorize request had no
+// challenge, verified returns true.
 func verified(challenge, verifier string) bool {
 	sum := sha256.Sum256([]byte(verifier))
 	return challenge == "" || challenge == base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// grant issues the tokens for a code exchange and returns the response.
 func (o *oauth) grant(app *App, p *Person, c *code, origin string) *tokenResponse {
 	s := o.memory.Switches
 	t := token{Kind: accessToken, Client: app.ClientID, Person: p.GID, Scopes: c.Scopes, Family: randomHex(8)}
@@ -134,7 +133,7 @@ func (o *oauth) refresh(app *App, r *http.Request) (*tokenResponse, *oauthError)
 }
 
 // revokeIfReused revokes all tokens of an authorization if the app used a refresh token
-// of this authorization that a rotation had replaced. Such a token may have been stolen
+// of this authorization that a rotation had replaced. The old token may have been stolen
 // (RFC 9700 section 4.14.2). Without the switch reuse_revokes, revokeIfReused does
 // nothing.
 func (o *oauth) revokeIfReused(app *App, value string) {
@@ -144,8 +143,8 @@ func (o *oauth) revokeIfReused(app *App, value string) {
 	}
 }
 
-// nextRefreshToken returns the value of the field refresh_token in the response to a
-// refresh, or nil if the response must not contain this field.
+// nextRefreshToken returns nil if the response to a refresh must not contain the field
+// refresh_token.
 func (o *oauth) nextRefreshToken(value string, old *token) *string {
 	s := o.memory.Switches
 	switch {
