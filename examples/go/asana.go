@@ -18,15 +18,13 @@ type asana struct {
 
 var errViewOnly = errors.New("a view-only license cannot write")
 
-// me returns the name of the Asana user that the token belongs to. The user can be a
-// person or a bot.
+// me returns the name of the person or bot that the token belongs to.
 func (a asana) me(ctx context.Context) (string, error) {
 	var user struct{ Name string }
 	err := a.call(ctx, http.MethodGet, "/users/me", "", &user)
 	return user.Name, err
 }
 
-// createTask creates a task and returns its gid.
 func (a asana) createTask(ctx context.Context, workspace, name string) (gid string, err error) {
 	body, err := json.Marshal(map[string]any{"data": map[string]string{"workspace": workspace, "name": name}})
 	if err != nil {
@@ -37,14 +35,13 @@ func (a asana) createTask(ctx context.Context, workspace, name string) (gid stri
 	return task.GID, err
 }
 
-// call sends a request and decodes the field "data" of the response into data.
 func (a asana) call(ctx context.Context, method, path, body string, data any) error {
 	base := a.baseURL
 	if base == "" {
 		base = "https://app.asana.com"
 	}
-	// If Asana responds with 401, the client repeats the request with a new token. It
-	// can send the body again because NewRequestWithContext sets GetBody for a
+	// If Asana responds with 401, the client repeats the request with a new token. The
+	// client can send the body again because NewRequestWithContext sets GetBody for a
 	// strings.Reader.
 	request, err := http.NewRequestWithContext(ctx, method, base+"/api/1.0"+path, strings.NewReader(body))
 	if err != nil {

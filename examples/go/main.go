@@ -1,5 +1,5 @@
-// This program is an example of a SaaS backend's nightly job in Go. It lists the
-// connections of one customer and uses each of them to create a task in an Asana
+// This program is an example of a SaaS backend's nightly job in Go. The job lists the
+// connections of one customer, and uses each connection to create a task in an Asana
 // workspace.
 //
 //	go run ./examples/go OWNER WORKSPACE
@@ -60,8 +60,8 @@ func run(ctx context.Context, owner, workspace string) error {
 		AuthorizeURL:    os.Getenv("PUBLIC_URL") + "/authorize",
 		ReturnURLs:      strings.Fields(os.Getenv("RETURN_URLS")),
 		Scopes:          os.Getenv("ASANA_SCOPES"),
-		// The log contains audit events and alarms. A production service should store
-		// this log.
+		// The log contains audit events and alarms. A production service should store the
+		// log.
 		Log: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	})
 	if err != nil {
@@ -85,14 +85,12 @@ func run(ctx context.Context, owner, workspace string) error {
 	}
 }
 
-// wait waits for refreshes in progress, but not longer than 30 seconds.
 func wait(d *onaws.Deployment) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	d.Tokens().Wait(ctx)
 }
 
-// process creates the task for one connection and returns a description of the result.
 func process(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details, workspace string) string {
 	// Creating an HTTP client is cheap. The client adds the current access token to each
 	// request. If Asana responds with 401, the client gets a new token and repeats the
@@ -122,8 +120,8 @@ func process(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details, w
 	return "failed: " + err.Error()
 }
 
-// invite creates a link with which the person can connect again, and returns its URL. A
-// real app must show this URL only to that person.
+// invite returns the URL of a link with which the person can connect again. A real app
+// must show the URL only to that person.
 func invite(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details) string {
 	made, err := d.Links().Create(ctx, link.Request{
 		Owner:     conn.Owner,
@@ -135,8 +133,8 @@ func invite(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details) st
 	return made.URL.Reveal()
 }
 
-// retry calls f up to four times. It stops when f returns nil or an error that is not
-// temporary. f must be safe to call several times.
+// retry calls f up to four times, until f returns nil or an error that is not temporary.
+// f must be safe to call several times.
 func retry(ctx context.Context, f func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := f()

@@ -22,15 +22,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// These are the credentials of the app that "asanaauth local" registers in its offline
-// Asana.
+// The app is registered in the offline Asana of "asanaauth local".
 const (
 	clientID     = "1300000000008484"
 	clientSecret = "offline-local-app"
 )
 
 // TestExample runs the program against local AWS servers and the offline Asana of
-// "asanaauth local". It checks the line that the program prints for each connection.
+// "asanaauth local".
 func TestExample(t *testing.T) {
 	deployed := awstest.New(t, clientSecret)
 	asana := startAsana(t)
@@ -55,8 +54,8 @@ func TestExample(t *testing.T) {
 		}
 		ids[who] = got.ID
 	}
-	// Expire all OAuth access tokens. Then revoke the app's access to the admin's
-	// account.
+	// The app loses access to the admin's account, so the program must report that the
+	// person has to connect again.
 	asana.post("/_offline/expire", "", "")
 	asana.post("/-/oauth_revoke", "application/x-www-form-urlencoded", url.Values{
 		"client_id": {clientID}, "client_secret": {clientSecret}, "token": {asana.grant(asanatest.Admin).Reveal()}}.Encode())
@@ -87,15 +86,13 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// offline sends requests to the offline Asana that "asanaauth local" serves.
 type offline struct {
 	t           *testing.T
 	url, public string
 	last        string // the last token that offline Asana issued
 }
 
-// startAsana starts "asanaauth local", which also serves an offline Asana. It stops the
-// command at the end of the test.
+// The command "asanaauth local" also serves an offline Asana.
 func startAsana(t *testing.T) *offline {
 	t.Helper()
 	cmd := exec.Command(lambdatest.Build(t, "../../cmd/asanaauth"),
@@ -129,8 +126,7 @@ func startAsana(t *testing.T) *offline {
 	return o
 }
 
-// post sends a POST request and returns the body of the response. If the response is a
-// redirect, post also returns the target URL.
+// If the response is a redirect, post also returns the target URL.
 func (o *offline) post(path, contentType, body string) (text []byte, location *url.URL) {
 	o.t.Helper()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -146,7 +142,6 @@ func (o *offline) post(path, contentType, body string) (text []byte, location *u
 	return text, location
 }
 
-// token creates a long-lived token for a person or a bot.
 func (o *offline) token(gid string) secret.String {
 	o.t.Helper()
 	text, _ := o.post("/_offline/tokens", "application/json", `{"person":"`+gid+`"}`)
@@ -154,7 +149,6 @@ func (o *offline) token(gid string) secret.String {
 	return o.decodeToken(text, &body, &body.Token)
 }
 
-// grant authorizes the app as a person and returns the refresh token.
 func (o *offline) grant(gid string) secret.String {
 	o.t.Helper()
 	const form = "application/x-www-form-urlencoded"
@@ -172,8 +166,7 @@ func (o *offline) grant(gid string) secret.String {
 	return o.decodeToken(text, &body, &body.Refresh)
 }
 
-// decodeToken decodes the JSON in text into body and returns *token. The pointer token
-// must refer to a field of body.
+// The pointer token must refer to a field of body.
 func (o *offline) decodeToken(text []byte, body any, token *string) secret.String {
 	o.t.Helper()
 	if err := json.Unmarshal(text, body); err != nil || *token == "" {

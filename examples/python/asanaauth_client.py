@@ -1,6 +1,6 @@
 """A client for asanaauth's backend routes.
 
-The client signs requests with AWS SigV4. It retries a request if a later attempt may succeed. On
+The client signs requests with AWS SigV4, and retries a request if a later attempt may succeed. On
 AWS, botocore uses the credentials of the role under which the program runs. With "asanaauth
 local", use the backend key as the access key ID. You can use any secret access key, because the
 local command does not check signatures.
@@ -38,7 +38,7 @@ class Client:
 
     url is the URL of asanaauth's API. attempts is the maximum number of times that the client
     sends a request. If the client would have to wait more than longest_wait seconds before the
-    next attempt, it does not repeat the request. connections is the size of the pool of TCP
+    next attempt, the client does not repeat the request. connections is the size of the pool of TCP
     connections.
     """
 
@@ -51,7 +51,7 @@ class Client:
         self.region = os.environ.get("AWS_REGION") or session.get_config_variable("region")
         if self.credentials is None or not self.region:
             raise SystemExit("no AWS credentials or no region: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION")
-        # This session does not retry requests or follow redirects. API Gateway responds within 30 s.
+        # A URLLib3Session does not retry requests or follow redirects. API Gateway responds within 30 s.
         self.http = URLLib3Session(timeout=(5, 35), max_pool_connections=connections)
 
     def link(self, owner, **more):
@@ -89,8 +89,8 @@ class Client:
 
         Raises Problem for an error response. Raises botocore's HTTPClientError if no response
         arrived. If only the response of a request was lost, a retry sends the request a second
-        time. This is harmless except for codes: a code can be redeemed only once, so the second
-        request fails with link-expired.
+        time. The second request is harmless except for codes: a code can be redeemed only once, so
+        the second request fails with link-expired.
         """
         for attempt in range(1, self.attempts + 1):
             wait = min(2.0**attempt / 4, 8.0)
@@ -145,8 +145,8 @@ def problem_of(response):
 def may_pass(problem):
     """Returns whether a later attempt may succeed.
 
-    A later attempt may succeed after a try-again problem. It may also succeed if API Gateway
-    throttled the request or could not reach a function.
+    A later attempt may succeed after a try-again problem, or if API Gateway throttled the request
+    or could not reach a function.
     """
     return problem.type == "try-again" or problem.type == "gateway" and problem.status in (429, 503)
 

@@ -2,7 +2,7 @@
 
     python connect.py --owner acme --person 4711
 
-The app is a web server on this machine. Its page /connect creates a link and redirects the
+The app is a web server on this machine. The page /connect creates a link and redirects the
 person to the link. The page at the return URL redeems the connect code. The return URL must be in
 asanaauth's RETURN_URLS.
 """
@@ -25,7 +25,7 @@ COOKIE = "example_session"
 
 
 class App(ThreadingHTTPServer):
-    """The SaaS app. It has one account and signs in anyone who opens /connect."""
+    """The SaaS app, which has one account and signs in anyone who opens /connect."""
 
     daemon_threads = True
 
@@ -98,7 +98,7 @@ class Page(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(page)))
-        self.send_header("Referrer-Policy", "no-referrer")  # the URL of this page contains the code
+        self.send_header("Referrer-Policy", "no-referrer")  # the URL of the page contains the code
         self.end_headers()
         self.wfile.write(page)
 

@@ -3,7 +3,7 @@
     python nightly.py owners.txt
 
 Each line of owners.txt contains one owner. For each connection, the job asks Asana which user the
-token belongs to. The job prints a summary as JSON. Its exit status is 1 if anything failed.
+token belongs to. The job prints a summary as JSON. The exit status is 1 if anything failed.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def counted(counts, what):
 
 
 class Job:
-    """The job. It sends requests to asana_url, Asana's origin, and processes parallel owners at once."""
+    """Processes up to `parallel` owners at once. asana_url is Asana's origin."""
 
     def __init__(self, client, asana_url, parallel):
         self.client, self.asana_url, self.parallel = client, asana_url.rstrip("/"), parallel
