@@ -9,8 +9,8 @@ const CallerLibrary = "library"
 type callerKey struct{}
 
 // WithCaller returns a copy of ctx that names the caller, for example by an IAM ARN.
-// Audit lines of calls with the returned context contain the name. The name must come
-// from an authenticated source, never from a value that a client can choose.
+// Calls that use the returned context write the name into their audit lines. The name
+// must come from an authenticated source, never from a value that a client can choose.
 func WithCaller(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, callerKey{}, name)
 }

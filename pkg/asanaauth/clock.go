@@ -10,7 +10,8 @@ import (
 // Implementations must be safe for concurrent use.
 type Clock interface {
 	// Now returns the wall clock's time without a monotonic reading. The monotonic clock
-	// stops while a Lambda sandbox is frozen, so cached values would seem too recent.
+	// stops while a Lambda sandbox is frozen, so cached values would seem younger than
+	// they are.
 	Now() time.Time
 	// Sleep waits for d and returns nil. If ctx ends first, Sleep returns ctx's error.
 	Sleep(ctx context.Context, d time.Duration) error
@@ -18,7 +19,8 @@ type Clock interface {
 	WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc)
 }
 
-// SystemClock is the machine's [Clock]. All programs except tests use it.
+// SystemClock is the [Clock] that uses the operating system's time. All programs except
+// tests use SystemClock.
 type SystemClock struct{}
 
 // Now returns the wall clock's time without a monotonic reading.

@@ -6,8 +6,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Details describes a connection to a backend. It never contains a token. A field is zero
-// if its value is unknown.
+// Details is what a backend may know about a connection. Details never contains a token.
+// If the value of a field is unknown, the field is zero.
 //
 // For a disconnected connection, only ID, Kind, Owner, Status and UpdatedAt are set.
 type Details struct {

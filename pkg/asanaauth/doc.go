@@ -1,14 +1,14 @@
 // Package asanaauth is an auth backend for SaaS apps that use Asana.
 //
-// It sends people to Asana's consent screen, handles the callback, and stores their
-// tokens encrypted. It returns short-lived access tokens to authorized callers. Deploy it
-// once, as Lambda functions in your own AWS account. Your frontend and your backend call
-// it over HTTP. A Go backend can also use it as a library.
+// The auth backend sends people to Asana's consent screen, handles the callback, and
+// stores their tokens encrypted. Authorized callers get short-lived access tokens. Deploy
+// the auth backend once, as Lambda functions in your own AWS account. Your frontend and
+// your backend call it over HTTP. A Go backend can also use it as a library.
 //
 // No call returns a refresh token. The auth backend takes care of:
 //
 //   - One refresh at a time. If many callers on many machines need a new token, only one
-//     of them sends a request to Asana, and all of them get the new token. This also
+//     of them sends a request to Asana, and all of them get the new token. The same
 //     works if Asana rotates refresh tokens.
 //   - Encryption. Tokens, names and e-mail addresses are sealed with keys that AWS KMS
 //     wraps. A copy of the table does not reveal them. A forged field cannot be opened.
@@ -42,9 +42,10 @@
 // service account's token, or the refresh token of an OAuth grant. Before a credential is
 // saved, Asana must confirm that it is valid. See Example (Import).
 //
-// The Go library is for backends in Go. It returns an http.Client for each connection,
-// and does not call the Lambda functions. The backend needs IAM permissions on the table
-// and the KMS key. Open the deployment with package onaws. See Example (GoLibrary):
+// The Go library is for backends in Go. The library returns an http.Client for each
+// connection, and does not call the Lambda functions. The backend needs IAM permissions
+// on the table and the KMS key. Open the deployment with package onaws. See Example
+// (GoLibrary):
 //
 //	d, err := onaws.Open(ctx, onaws.Options{AWS: cfg, TableName: "…", …})
 //	…
@@ -53,9 +54,9 @@
 //
 // # Packages
 //
-// This package declares the types that the other packages share: [Error] and its kinds, a
-// connection's [Kind], [Status] and description ([Details]), and the caller's name in
-// audit lines ([WithCaller]). Six packages do the work:
+// Package asanaauth declares the types that the other packages share: [Error] and its
+// kinds, a connection's [Kind], [Status] and description ([Details]), and the caller's
+// name in audit lines ([WithCaller]). Six packages do the work:
 //
 //   - Package connection opens, describes, lists, imports and disconnects connections.
 //   - Package token returns access tokens, also as an oauth2.TokenSource or an
@@ -108,5 +109,6 @@
 // after it, so you can go back by one release without losing data.
 //
 // The packages have been tested against an offline simulation of Asana and against local
-// servers that implement the AWS APIs. They have not yet been run against the real Asana.
+// servers that implement the AWS APIs. No package has yet been run against the real
+// Asana.
 package asanaauth

@@ -85,8 +85,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, or nil, for [errors.Is] and [errors.As].
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf returns the kind of err. It returns "" if err is nil, and [Internal] if err does
-// not wrap an [*Error]. Use [errors.As] to get the other fields.
+// KindOf returns the kind of err. KindOf returns "" if err is nil, and [Internal] if err
+// does not wrap an [*Error]. Use [errors.As] to get the other fields.
 func KindOf(err error) ErrorKind {
 	if err == nil {
 		return ""

@@ -24,7 +24,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The origins of the examples. No request to them leaves the process.
+// No request to these origins leaves the process.
 const (
 	exampleAuth = "https://auth.example.com" // PUBLIC_URL of the deployment
 	exampleApp  = "https://app.example.com"  // the SaaS app
@@ -101,7 +101,6 @@ func openExample() *exampleDeployment {
 	return d
 }
 
-// exampleSecret is a source that always returns the same client secret.
 type exampleSecret string
 
 // ClientSecrets implements clientsecret.Source.
@@ -109,8 +108,8 @@ func (s exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(string(s))}, nil
 }
 
-// Browser returns an HTTP client that simulates a person's browser. It stores cookies and
-// follows redirects. On Asana's consent screen, it clicks Allow.
+// Browser returns an HTTP client that stores cookies, follows redirects, and clicks Allow
+// on Asana's consent screen.
 func (d *exampleDeployment) Browser(person string) *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -124,8 +123,6 @@ type exampleBrowser struct {
 	person string // a gid
 }
 
-// RoundTrip implements http.RoundTripper. It sends a request for the deployment to the
-// deployment's routes, and a request for Asana to offline Asana.
 func (b exampleBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	switch origin := "https://" + r.URL.Host; {

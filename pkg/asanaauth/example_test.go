@@ -71,7 +71,7 @@ func Example_link() {
 	backend := openExample() // on AWS: onaws.Open(ctx, onaws.Options{…})
 	ctx := context.Background()
 
-	// Ann is signed in to your app. She works for your customer acme.
+	// Ann is signed in to your app, and works for your customer acme.
 	l, err := backend.Links().Create(ctx, link.Request{Owner: "acme", Person: "ann"})
 	if err != nil {
 		log.Fatal(err)

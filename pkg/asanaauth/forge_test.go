@@ -23,15 +23,13 @@ const (
 	attacker = asanatest.Guest
 )
 
-// results contains everything that requestEverything got with one cookie.
 type results struct {
 	errs  []error
 	texts []string
 	users []string // the gids of the users whose access tokens were returned
 }
 
-// requestEverything requests everything that the session of a cookie can get. It uses new
-// processes, whose caches are empty.
+// requestEverything uses new processes, because their caches are empty.
 func requestEverything(inst *authtest.Installation, cookie secret.String) results {
 	inst.T.Helper()
 	ctx := context.Background()
@@ -61,8 +59,8 @@ func requestEverything(inst *authtest.Installation, cookie secret.String) result
 	return l
 }
 
-// wantNothingOfTheVictim reports a test error if the results or the log contain the
-// victim's tokens or personal data.
+// The victim's tokens and personal data must appear neither in the results nor in the
+// log.
 func wantNothingOfTheVictim(inst *authtest.Installation, l results) {
 	inst.T.Helper()
 	for _, gid := range l.users {
@@ -86,8 +84,9 @@ func wantNothingOfTheVictim(inst *authtest.Installation, l results) {
 	}
 }
 
-// A forger changes the attacker's or the victim's rows, like an attacker who can write the
-// table. It returns the cookie that the attacker uses afterwards.
+// A forger changes rows, like an attacker who can write the table. The arguments are the
+// attacker's and the victim's cookies. The result is the cookie that the attacker uses
+// afterwards.
 type forger func(inst *authtest.Installation, mine, victims secret.String) (cookie secret.String)
 
 type forgery struct {
@@ -96,7 +95,6 @@ type forgery struct {
 	alarm bool                // whether the alarm unseal_failed must be raised
 }
 
-// testForgeries checks that no forgery reveals the victim's tokens or personal data.
 func testForgeries(t *testing.T, forgeries map[string]forgery) {
 	for name, f := range forgeries {
 		t.Run(name, func(t *testing.T) {
@@ -130,9 +128,9 @@ func testForgeries(t *testing.T, forgeries map[string]forgery) {
 	}
 }
 
-// newSession forges a session row for the victim's connection, with a cookie that the
-// attacker made up. The row's sealed field Proof is a copy from the attacker's own
-// session row, unless change replaces it.
+// newSession adds a session row for the victim's connection and for a cookie that the
+// attacker chose. The row's sealed field Proof is a copy from the attacker's own session
+// row, unless change replaces it.
 func newSession(change func(row, victims *store.Session, hot *store.Hot)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		hot := inst.Rows.Hot(victims.Reveal())
@@ -145,7 +143,6 @@ func newSession(change func(row, victims *store.Session, hot *store.Hot)) forger
 	}
 }
 
-// mySession changes the row of the attacker's own session.
 func mySession(change func(row *store.Session, victims *store.Hot)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		row := inst.Rows.SessionRow(mine)
@@ -155,7 +152,6 @@ func mySession(change func(row *store.Session, victims *store.Hot)) forger {
 	}
 }
 
-// bothSessions changes the attacker's and the victim's session rows.
 func bothSessions(change func(mine, victims *store.Session)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		a, b := inst.Rows.SessionRow(mine), inst.Rows.SessionRow(victims)
@@ -165,7 +161,6 @@ func bothSessions(change func(mine, victims *store.Session)) forger {
 	}
 }
 
-// myEpoch writes a different epoch into the attacker's session and connection.
 func myEpoch(epoch string) forger {
 	return func(inst *authtest.Installation, mine, _ secret.String) secret.String {
 		row, hot := inst.Rows.SessionRow(mine), inst.Rows.Hot(mine.Reveal())
@@ -199,7 +194,6 @@ func TestForgedSessionRows(t *testing.T) {
 	})
 }
 
-// myHot changes the attacker's hot row.
 func myHot(change func(mine, victims *store.Hot)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		row := inst.Rows.Hot(mine.Reveal())
@@ -209,7 +203,6 @@ func myHot(change func(mine, victims *store.Hot)) forger {
 	}
 }
 
-// swapHots exchanges the keys of the attacker's and the victim's hot rows.
 func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	a, b := inst.Rows.Hot(mine.Reveal()), inst.Rows.Hot(victims.Reveal())
 	a.Connection, b.Connection = b.Connection, a.Connection
@@ -217,8 +210,8 @@ func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.S
 	return mine
 }
 
-// takeOver copies the victim's connection to an owner that the attacker controls. It
-// gives the copy the connection ID for that owner, and forges a session for the copy.
+// takeOver copies the victim's connection to an owner that the attacker controls, under
+// the connection ID of that owner. takeOver then forges a session for the copy.
 func takeOver(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	hot, cold, row := inst.Rows.Hot(victims.Reveal()), inst.Rows.Cold(victims.Reveal()), inst.Rows.SessionRow(mine)
 	hot.Owner = store.HashText("attacker")
@@ -260,7 +253,6 @@ func TestForgedHotRows(t *testing.T) {
 	})
 }
 
-// myCold changes the attacker's cold row.
 func myCold(change func(mine, victims *store.Cold)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		row := inst.Rows.Cold(mine.Reveal())
@@ -270,7 +262,6 @@ func myCold(change func(mine, victims *store.Cold)) forger {
 	}
 }
 
-// swapColds exchanges the keys of the attacker's and the victim's cold rows.
 func swapColds(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	a, b := inst.Rows.Cold(mine.Reveal()), inst.Rows.Cold(victims.Reveal())
 	a.Connection, b.Connection = b.Connection, a.Connection

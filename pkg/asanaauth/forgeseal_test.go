@@ -15,7 +15,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// wantNothing reports a test error unless every call returned an error of the given kind.
 func wantNothing(inst *authtest.Installation, l results, kind asanaauth.ErrorKind) {
 	inst.T.Helper()
 	for _, err := range l.errs {
@@ -26,9 +25,8 @@ func wantNothing(inst *authtest.Installation, l results, kind asanaauth.ErrorKin
 	}
 }
 
-// This test fixes the labels of sealed fields, because the next release must be able to
-// open fields that this release sealed. It also checks that a field cannot be opened with
-// another label.
+// The labels of sealed fields must not change, because the next release must be able to
+// open fields that this release sealed. A field must not open with another label.
 func TestTheLabelsOfSealedFields(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -97,7 +95,8 @@ func TestAForgedRefreshTokenIsNotSent(t *testing.T) {
 	})
 }
 
-// A sealed field cannot be opened if one of its bits is changed or if it is shortened.
+// If a bit of a sealed field is changed, or the field is shortened, the field must not
+// open.
 func TestTamperedSeals(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -123,8 +122,8 @@ func TestTamperedSeals(t *testing.T) {
 	})
 }
 
-// The attacker writes a keyring that is wrapped with the attacker's own key. This keyring
-// must be rejected, even if its row contains the name of our key.
+// The attacker replaces the keyring with one that is wrapped with the attacker's own key.
+// The new keyring must be rejected, even if its row contains the name of our key.
 func TestAForeignKeyring(t *testing.T) {
 	t.Parallel()
 	for _, named := range []string{"its own key", "our key"} {
@@ -156,9 +155,8 @@ func TestAForeignKeyring(t *testing.T) {
 	}
 }
 
-// foreignKeyring returns a keyring row whose data keys the attacker knows, and has
-// wrapped with the attacker's own key. If underOurName is true, the row contains the name
-// of our key instead.
+// foreignKeyring wraps data keys that the attacker knows with the attacker's own key. If
+// underOurName is true, the row nevertheless contains the name of our key.
 func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.Keyring {
 	t.Helper()
 	ring, err := seal.NewRing(strings.NewReader(strings.Repeat("known to the attacker", 10)), authtest.Name, time.Now())
@@ -176,9 +174,9 @@ func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.K
 	return &row
 }
 
-// The test disconnects and then, like an attacker, restores the row of the old session.
-// This session must not work, even if the tombstone was deleted and the person has
-// connected again.
+// After a disconnect, an attacker restores the row of an old session. The old session
+// must stay invalid, even if the tombstone was deleted and the person has connected
+// again.
 func TestAnOldSessionOpensNothingAfterADisconnect(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ deleteTombstone, useNewEpoch bool }{

@@ -42,8 +42,7 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 	}
 }
 
-// undocumented returns the exported names in decl that have no comment. For a constant, a
-// variable or a group of them, any comment counts.
+// undocumented accepts any comment for a constant, a variable or a group of them.
 func undocumented(decl ast.Decl) []string {
 	var names []string
 	switch decl := decl.(type) {

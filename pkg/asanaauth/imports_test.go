@@ -18,9 +18,10 @@ import (
 
 const module = "github.com/asanaauth/asanaauth/"
 
-// importRule says what a package may import. Its fields contain patterns. A pattern is an
-// import path, and also matches all packages below that path. A pattern that ends with a
-// $ matches only the package itself. "~/" is short for the path of this module.
+// importRule says what a package may import. The fields may and never contain patterns. A
+// pattern is an import path, and also matches all packages below that path. A pattern
+// that ends with a $ matches only the package itself. "~/" is short for the path of this
+// module.
 type importRule struct {
 	pkg   string
 	may   []string // what the package may import besides the standard library; nil means anything
@@ -44,7 +45,6 @@ const (
 	strictJSON = "~/internal/strictjson$"
 )
 
-// our returns the patterns for packages below pkg/asanaauth.
 func our(names ...string) []string {
 	patterns := make([]string, len(names))
 	for i, name := range names {
@@ -57,8 +57,8 @@ func our(names ...string) []string {
 // may import the service packages that come before it in this list.
 var servicePackages = []string{"connection", "token", "membership", "session", "link", "login"}
 
-// nothing is the value of importRule.may for a package that may import only the standard
-// library.
+// nothing allows only imports of the standard library. The slice is not nil, because nil allows
+// all imports.
 var nothing = []string{}
 
 func importRules() []importRule {
@@ -148,8 +148,6 @@ func sharedRules() []importRule {
 	}
 }
 
-// serviceRules returns the rules for the service packages. A service package may import
-// only the service packages that come before it in servicePackages.
 func serviceRules() []importRule {
 	shared := append(our("internal/row$", "internal/requests$", "internal/consent$", "internal/refresher$", "internal/accesstoken$",
 		"asana$", "store$", "seal$", "secret$", "keyring$", "clientsecret$"), root, oauth2, webURL)
@@ -207,8 +205,7 @@ type listed struct {
 	Imports, Deps    []string
 }
 
-// goList returns this module's packages below pkg, internal and functions. standard[path]
-// is true if path is a package of the standard library.
+// standard[path] is true only if path is a package of the standard library.
 func goList(t *testing.T) (ours []listed, standard map[string]bool) {
 	t.Helper()
 	lookAtSources(t, "../../pkg", "../../internal", "../../functions")
@@ -226,7 +223,6 @@ func goList(t *testing.T) (ours []listed, standard map[string]bool) {
 	return ours, standard
 }
 
-// listPackages runs go list once.
 var listPackages = sync.OnceValues(func() (packages []listed, err error) {
 	cmd := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc", "-json=ImportPath,Name,Standard,Imports,Deps",
 		"../../pkg/...", "../../internal/...", "../../functions/...")

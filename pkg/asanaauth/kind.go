@@ -10,7 +10,7 @@ const (
 	// hour. A sign-in, a link or an import makes an OAuth connection.
 	OAuth Kind = "oauth"
 	// PersonalAccessToken is a token that a person made in Asana's developer console. The
-	// token acts as that person. It can only be imported.
+	// token acts as that person. A personal access token can only be imported.
 	PersonalAccessToken Kind = "personal_access_token"
 	// ServiceAccount is the token of a service account, which an administrator made for
 	// an Asana organization. The token can only be imported. Only a service account's

@@ -11,7 +11,7 @@ import (
 )
 
 // kindPlaces are the places that list the kinds of credentials. In each file, the text
-// that matches the expression must contain every kind. If imported is true, it must
+// that matches the expression must contain every kind. If imported is true, the text must
 // instead contain exactly the kinds with the trait IsImported.
 var kindPlaces = []struct {
 	file, expression string
@@ -29,8 +29,8 @@ var kindPlaces = []struct {
 	{"cmd/asanaauth/internal/importer/flags.go", `(?m)^The kind of a token is .*`, true},
 }
 
-// TestKindsAreListed checks that row.TraitsOf knows each kind in kind.go, and that each
-// place in kindPlaces lists the kinds.
+// If a kind is added to kind.go, row.TraitsOf must know the new kind, and each place in
+// kindPlaces must list the new kind.
 func TestKindsAreListed(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("kind.go")

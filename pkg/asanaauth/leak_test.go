@@ -34,15 +34,12 @@ const (
 	markedPerson  = "marker-of-a-person"
 )
 
-// leaks searches everything that one installation logs, returns and stores for secrets.
 type leaks struct {
 	t    testing.TB
 	inst *authtest.Installation
 	hunt *authtest.Hunt
 }
 
-// newLeaks starts a search in a new installation. The installation's offline Asana
-// rotates refresh tokens, and a person's name, e-mail address and picture are markers.
 func newLeaks(t *testing.T, markers map[string]string) leaks {
 	t.Helper()
 	inst := authtest.New(t).Signs()
@@ -56,16 +53,15 @@ func newLeaks(t *testing.T, markers map[string]string) leaks {
 	return leaks{t, inst, inst.NewHunt(markers)}
 }
 
-// process starts a process. Secrets in the process's requests to Asana, and in Asana's
-// responses, are added to the search.
+// process adds the secrets in the process's requests to Asana, and in Asana's responses,
+// to the search.
 func (l leaks) process() *authtest.Process {
 	l.t.Helper()
 	return l.inst.Process(authtest.WithOpenID, func(s *authtest.Settings) { s.Transport = l.hunt })
 }
 
-// TestNothingLeaks signs a person in, uses the session and disconnects, and causes every
-// known failure. No log line, error, printed value or row may contain a secret, or plain
-// text about the person.
+// TestNothingLeaks makes the calls of a frontend and causes every known failure. No log
+// line, error, printed value or row may contain a secret, or plain text about the person.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -75,7 +71,7 @@ func TestNothingLeaks(t *testing.T) {
 		})
 		l.inst.Secrets.Set(nil, authtest.ClientSecret, markedSecret)
 		cookie := l.signIn()
-		l.mistakes()
+		l.sendInvalidRequests()
 		l.useSession(cookie)
 		l.asanaFails(cookie)
 		l.tableFails()
@@ -86,7 +82,7 @@ func TestNothingLeaks(t *testing.T) {
 	})
 }
 
-// signIn signs a person in. It also tries several responses that the callback must reject.
+// signIn also sends responses that the callback must reject.
 func (l leaks) signIn() (cookie secret.String) {
 	for name, change := range map[string]func(*login.CallbackRequest){
 		"good":         func(*login.CallbackRequest) {},
@@ -123,8 +119,7 @@ func (l leaks) signIn() (cookie secret.String) {
 	return cookie
 }
 
-// mistakes sends authorization requests that must fail.
-func (l leaks) mistakes() {
+func (l leaks) sendInvalidRequests() {
 	for _, r := range []login.AuthorizeRequest{
 		{ReturnTo: "https://" + markedError + ".example"}, {AppState: markedError + "!"}, {Link: markedError},
 	} {
@@ -133,7 +128,6 @@ func (l leaks) mistakes() {
 	}
 }
 
-// useSession makes every call that a frontend can make with a session.
 func (l leaks) useSession(cookie secret.String) {
 	ctx, p := context.Background(), l.process()
 	s := p.Session(cookie)
@@ -157,7 +151,7 @@ func (l leaks) useSession(cookie secret.String) {
 	}
 }
 
-// callEverything gets a token, lists memberships and signs in. It ignores errors.
+// callEverything ignores errors, because its callers make some of the calls fail.
 func (l leaks) callEverything(cookie secret.String) {
 	got, err := l.process().Token(cookie, 3000*time.Second)
 	l.hunt.Note(err, got)
@@ -169,7 +163,6 @@ func (l leaks) callEverything(cookie secret.String) {
 	time.Sleep(10 * time.Minute)
 }
 
-// asanaFails makes each of Asana's endpoints fail in every known way.
 func (l leaks) asanaFails(cookie secret.String) {
 	body := `{"error":"` + markedError + `","error_description":"` + markedBody + `","errors":[{"message":"` + markedBody + `"}]}`
 	elsewhere := http.Header{"Location": {"https://" + markedError + ".example"}}
@@ -189,7 +182,6 @@ func (l leaks) asanaFails(cookie secret.String) {
 	}
 }
 
-// tableFails makes the table's reads and writes fail.
 func (l leaks) tableFails() {
 	cookie := l.process().SignIn(asanatest.Member)
 	for _, err := range []error{store.ErrUnavailable, store.ErrFormat} {
@@ -211,7 +203,6 @@ func (l leaks) tableFails() {
 	}
 }
 
-// keysAndSecretsFail makes KMS and the source of the client secrets fail.
 func (l leaks) keysAndSecretsFail(cookie secret.String) {
 	for _, err := range []error{seal.ErrUnavailable, seal.ErrDenied} {
 		l.inst.KMS.Hook = func(string) error { return err }
@@ -226,7 +217,6 @@ func (l leaks) keysAndSecretsFail(cookie secret.String) {
 	time.Sleep(time.Minute)
 }
 
-// tamper swaps sealed fields in rows, like an attacker.
 func (l leaks) tamper() {
 	cookie := l.process().SignIn(asanatest.Member)
 	l.inst.Rows.EditCold(cookie.Reveal(), func(c *store.Cold) { c.Name, c.Email = c.Email, c.Name })
@@ -238,8 +228,8 @@ func (l leaks) tamper() {
 	l.hunt.Note(err, got)
 }
 
-// disconnect tries three cases: Asana fails during the revocation, the person has already
-// revoked the grant at Asana, and no failure.
+// disconnect tries three cases: a revocation that fails at Asana, a grant that the person
+// has already revoked at Asana, and no failure.
 func (l leaks) disconnect() {
 	cookie := l.process().SignIn(asanatest.Member)
 	l.inst.Asana.Inject(asanatest.Fault{Path: authtest.RevokePath, Status: 500, Body: markedBody})
@@ -260,8 +250,7 @@ func (l leaks) disconnect() {
 	}
 }
 
-// TestNothingOfBackendsLeaks makes the calls of a backend: it makes a link, redeems codes,
-// imports credentials and disconnects. It also makes calls that must fail.
+// TestNothingOfBackendsLeaks is like TestNothingLeaks, for the calls of a backend.
 func TestNothingOfBackendsLeaks(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -280,7 +269,6 @@ func TestNothingOfBackendsLeaks(t *testing.T) {
 	})
 }
 
-// connect follows a link and redeems its connect codes.
 func (l leaks) connect(p *authtest.Process) (id string) {
 	made, err := p.Links("default").Create(authtest.BackendContext(), link.Request{Owner: markedOwner, Person: markedPerson})
 	l.hunt.Note(made, err)
@@ -307,7 +295,6 @@ func (l leaks) connect(p *authtest.Process) (id string) {
 	return d.ID
 }
 
-// importAll imports credentials of every kind, including some that Asana rejects.
 func (l leaks) importAll(p *authtest.Process) {
 	for _, r := range []connection.ImportRequest{
 		{Kind: asanaauth.PersonalAccessToken, Token: secret.New(l.inst.Asana.PersonalAccessToken(asanatest.Member))},
@@ -325,7 +312,6 @@ func (l leaks) importAll(p *authtest.Process) {
 	}
 }
 
-// sessionCode makes a session code and redeems it twice.
 func (l leaks) sessionCode(p *authtest.Process) {
 	code, end, err := p.Sessions.Code(context.Background(), p.Session(p.SignIn(asanatest.Member)))
 	l.hunt.Secret("a session code", code.Reveal())

@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// mostWhere is the maximum number of times that comments may use "where", per 1,000 lines
-// of comments. The word is right for a place and wrong for a condition.
+// mostWhere limits how often comments may use "where", per 1,000 lines of comments. The
+// word is right for a place and wrong for a condition.
 const mostWhere = 15
 
-// wordList returns an expression that matches the words to avoid. They are the words in
-// backquotes in the first column of the table in CONTRIBUTING.md.
+// wordList returns an expression that matches the words to avoid: the words in backquotes
+// in the first column of the table in CONTRIBUTING.md.
 func wordList(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(repository, "CONTRIBUTING.md"))
@@ -41,14 +41,12 @@ func wordList(t *testing.T) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(` + strings.Join(words, "|") + `)\b`)
 }
 
-// usedWord is one use of a word to avoid.
 type usedWord struct {
 	line int // the line of the text that contains the word, from 0
 	word string
 }
 
-// wordsIn returns the words and phrases in text that the expression matches. A phrase can
-// span two lines. The phrase "is no longer" is allowed.
+// wordsIn also finds a phrase that spans two lines. The phrase "is no longer" is allowed.
 func wordsIn(text string, words *regexp.Regexp) (used []usedWord) {
 	var prose strings.Builder
 	var ends []int // for each line, its end in prose
@@ -100,8 +98,7 @@ func TestCommentsUseTheWordList(t *testing.T) {
 	}
 }
 
-// TestPagesUseTheWordList is like TestCommentsUseTheWordList, for the pages in Markdown.
-// Pages may use "where" as often as they like.
+// Pages in Markdown may use "where" without a limit, unlike comments.
 func TestPagesUseTheWordList(t *testing.T) {
 	t.Parallel()
 	words := wordList(t)

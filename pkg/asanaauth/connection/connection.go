@@ -9,8 +9,8 @@
 //   - A backend imports a credential ([Connections.Import]).
 //
 // [Connections.Open] reads a connection for one request. You can then pass the opened
-// connection to packages token and membership. Package connection returns no tokens. Use
-// package token to get them.
+// connection to packages token and membership. Package connection returns no tokens;
+// package token does.
 package connection
 
 import (
@@ -40,9 +40,9 @@ type Config struct {
 	Log     *slog.Logger          // for audit lines and alarms; nil: nothing is logged
 }
 
-// Connections opens, describes, lists, imports and disconnects connections. It is safe
-// for concurrent use. Audit lines contain the caller's name from the context
-// ([asanaauth.WithCaller]).
+// Connections opens, describes, lists, imports and disconnects connections. The methods
+// of Connections are safe for concurrent use. Audit lines contain the caller's name from
+// the context ([asanaauth.WithCaller]).
 type Connections struct {
 	rows      *row.Rows
 	requests  *requests.Requests
@@ -50,7 +50,7 @@ type Connections struct {
 	clientID  string
 }
 
-// New returns a Connections. The error names every missing field.
+// New returns a Connections, or an error that names every missing field of c.
 func New(c Config) (*Connections, error) {
 	r, err := refresher.New(refresher.Config{
 		Store: c.Store, Keys: c.Keys, Asana: c.Asana, Secrets: c.Secrets, Clock: c.Clock, Rand: c.Rand, Log: c.Log,
@@ -61,13 +61,13 @@ func New(c Config) (*Connections, error) {
 	return &Connections{rows: r.Rows(), requests: r.Requests(), refresher: r, clientID: c.Asana.ClientID()}, nil
 }
 
-// Connection is an opened connection. It contains the connection's rows, which
-// [Connections.Open] read and checked for one caller and one request. Its methods are ID,
-// Kind and AsanaUser. AsanaUser returns the gid of the credential's Asana user, or "" if
-// the connection is disconnected.
+// Connection is an opened connection. A Connection contains the rows, which
+// [Connections.Open] read and checked for one caller and one request. The methods of a
+// Connection are ID, Kind and AsanaUser. AsanaUser returns the gid of the credential's
+// Asana user, or "" if the connection is disconnected.
 //
 // A Connection does not show later changes to the rows, so open the connection again for
-// each request. It is not safe for concurrent use.
+// each request. A Connection is not safe for concurrent use.
 type Connection = row.Connection
 
 // Ref names the connection that [Connections.Open] opens.
@@ -78,7 +78,7 @@ type Ref struct {
 	Owner string
 }
 
-// Open reads and checks a connection. It sends no request to Asana.
+// Open reads and checks a connection, without a request to Asana.
 //
 // If the connection's rows are inconsistent, for example because one of them is missing,
 // the connection can only be disconnected. All other methods return TryAgain for such a
@@ -91,9 +91,8 @@ func (c *Connections) Open(ctx context.Context, ref Ref) (*Connection, error) {
 	return c.rows.Open(ctx, ref.ID, ref.Owner, asanaauth.CallerOf(ctx))
 }
 
-// Describe returns what a backend may know about an opened connection. It sends no
-// request to Asana. Errors: TryAgain (for example, if the connection's rows are
-// inconsistent), Internal.
+// Describe returns the details of an opened connection, without a request to Asana.
+// Errors: TryAgain (for example, if the connection's rows are inconsistent), Internal.
 func (c *Connections) Describe(ctx context.Context, conn *Connection) (asanaauth.Details, error) {
 	return c.rows.Describe(ctx, conn)
 }

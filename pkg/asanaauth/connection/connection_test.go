@@ -129,8 +129,8 @@ func TestAConnectionThatLostARow(t *testing.T) {
 	})
 }
 
-// The test forges a row whose Reason is not one of the known reasons. Describe leaves the
-// reason out.
+// A forged row can contain any text as its Reason. Describe must leave out a text that is
+// not one of the known reasons.
 func TestDescribeLeavesOutAnUnknownReason(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

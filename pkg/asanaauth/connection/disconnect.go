@@ -19,7 +19,7 @@ type Disconnection struct {
 
 // Disconnect ends a connection and all of its sessions. After Disconnect's first write,
 // package token returns no more tokens for the connection. If the connection is already
-// disconnected, Disconnect does nothing. It takes at most 25 seconds.
+// disconnected, Disconnect does nothing. Disconnect takes at most 25 seconds.
 //
 // Disconnect revokes an OAuth grant at Asana (RFC 7009), and then erases the grant. If
 // the same Asana user has another active or broken connection in this deployment,
@@ -71,7 +71,7 @@ type Disconnections struct {
 }
 
 // DisconnectAll disconnects all connections that q selects, for example when a customer
-// leaves. It takes at most 25 seconds.
+// leaves. DisconnectAll takes at most 25 seconds.
 //
 // Errors: InvalidRequest if q is not valid. If Disconnected and Revoking are both zero,
 // DisconnectAll returns the first error that occurred: TryAgain, Misconfigured or

@@ -207,8 +207,7 @@ func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 	}
 }
 
-// addConnection writes a connection of another owner into the table. The connection's
-// Asana user is gid. The connection has a refresh token only if hasRefresh is true.
+// addConnection writes a connection of another owner into the table.
 func addConnection(inst *authtest.Installation, gid string, kind asanaauth.Kind, status asanaauth.Status, hasRefresh bool) {
 	inst.T.Helper()
 	owner := store.HashText("another owner")

@@ -41,9 +41,8 @@ func TestDisconnectAll(t *testing.T) {
 		if _, err := p.TokenOf(other.ID, token.Request{}); err != nil {
 			t.Errorf("another owner's connection of the same Asana user: %v", err)
 		}
-		// Select connections by their Asana user. Only one grant is revoked at Asana,
-		// when the last of the user's connections is disconnected, because the
-		// connections share the consent.
+		// The Asana user's connections share one consent, so only the last of these
+		// disconnections revokes a grant at Asana.
 		p.Connect("a third", asanatest.Guest)
 		before := inst.Revocations()
 		got, err = p.Connections.DisconnectAll(authtest.BackendContext(), connection.Query{AsanaUser: asanatest.Guest})
@@ -56,8 +55,8 @@ func TestDisconnectAll(t *testing.T) {
 	})
 }
 
-// If 25 seconds are not enough to revoke all connections, DisconnectAll returns in Left
-// how many connections are not yet disconnected.
+// If 25 seconds are too short to revoke all connections, Left must be the number of
+// connections that are not yet disconnected.
 func TestDisconnectAllWithoutTime(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

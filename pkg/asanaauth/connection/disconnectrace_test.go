@@ -75,9 +75,8 @@ func TestDisconnectGoesOnWhenItsCallerIsGone(t *testing.T) {
 	})
 }
 
-// The test opens a session. Then another process disconnects the session's connection,
-// and the person connects again. With the old session, Disconnect must not end the new
-// connection.
+// After a session is opened, another process disconnects its connection, and the person
+// connects again. The old session must not end the new connection.
 func TestDisconnectByASessionThatHasEnded(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -95,9 +94,9 @@ func TestDisconnectByASessionThatHasEnded(t *testing.T) {
 	})
 }
 
-// The test opens a connection as a backend. Then another process disconnects the
-// connection, and the person connects again. The backend can disconnect the new
-// connection, although it opened the old one.
+// After a backend opens a connection, another process disconnects the connection, and the
+// person connects again. Unlike a session, the backend may still disconnect the new
+// connection.
 func TestDisconnectOfAConnectionThatHasChanged(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -217,11 +216,11 @@ func TestDisconnectDoesNotEraseANewConsent(t *testing.T) {
 	})
 }
 
-// TestCrashPointsOfDisconnect runs Disconnect twice for each of its operations on the
-// table. In one run, the operation fails without effect. In the other run, it succeeds,
-// but its response is lost. Disconnect must not report a revocation if it sent no request
-// to Asana. After the failure, the person can connect again, and a second call of
-// Disconnect ends the connection.
+// The test runs Disconnect twice for each of its table operations. In one run, the
+// operation fails without effect. In the other run, the operation succeeds, but its
+// response is lost. Disconnect must not report a revocation if it sent no request to
+// Asana. After the failure, the person can connect again, and a second call of Disconnect
+// ends the connection.
 func TestCrashPointsOfDisconnect(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -237,9 +236,8 @@ func TestCrashPointsOfDisconnect(t *testing.T) {
 	}
 }
 
-// crashDisconnect makes one operation of Disconnect fail. The argument at is the number
-// of this operation, counted from 1. crashDisconnect reports whether Disconnect had fewer
-// operations than at.
+// crashDisconnect makes the at-th table operation of Disconnect fail. The result is true
+// if Disconnect had fewer operations.
 func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	inst := authtest.New(t)
 	p := inst.Process()
@@ -271,9 +269,9 @@ func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	return operations < at
 }
 
-// The test simulates a process that dies after Asana has revoked the token and before the
-// row is erased. The next Disconnect sends the token again. Asana no longer knows the
-// token, and Disconnect treats such a token as revoked.
+// A process dies after Asana has revoked the token and before the row is erased. The next
+// Disconnect sends the token again. Asana no longer knows the token, and Disconnect must
+// treat such a token as revoked.
 func TestDisconnectAfterACrashBeforeTheErasure(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -15,22 +15,22 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// ImportRequest contains a credential that another system stored until now. Set either
-// Token and Kind for a long-lived token, or RefreshToken for an OAuth grant.
+// ImportRequest contains a credential that another system has stored. Set either Token
+// and Kind for a long-lived token, or RefreshToken for an OAuth grant.
 type ImportRequest struct {
 	// Owner is the connection's owner: 1 to 256 bytes of UTF-8 without control
-	// characters. It must not begin with "asana:", which is reserved for sign-in.
+	// characters. Owner must not begin with "asana:", which is reserved for sign-in.
 	Owner string
-	// Token is a personal access token or a service account's token. It must have 1 to
-	// 8192 printable ASCII characters. Kind is not verified, because Asana does not
-	// report whether a token belongs to a person or to a service account.
+	// Token is a personal access token or a service account's token, of 1 to 8192
+	// printable ASCII characters. Kind is not verified, because Asana does not report
+	// whether a token belongs to a person or to a service account.
 	Token        secret.String
 	Kind         asanaauth.Kind // PersonalAccessToken or ServiceAccount
 	RefreshToken secret.String  // a refresh token that Asana issued to this deployment's client id
 	Replace      bool           // whether RefreshToken may replace an active connection
 }
 
-// Imported is the connection that an import made.
+// Imported is the result of [Connections.Import].
 type Imported struct {
 	asanaauth.Details
 	// Already is true if the owner already had an active connection with the same
@@ -53,7 +53,7 @@ func rejected(reason, detail string, err error) error {
 // Import saves a credential after Asana has verified it. For a long-lived token, Import
 // sends an introspection request (RFC 7662). For a refresh token, Import sends one
 // refresh request. Import then asks Asana for the user to whom Asana attributes the
-// credential's actions. It does not save a credential that Asana rejects.
+// credential's actions. A credential that Asana rejects is not saved.
 //
 // If Asana rotates refresh tokens, an imported refresh token no longer works elsewhere.
 // Do not import the same refresh token twice at the same time.
@@ -84,14 +84,14 @@ func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, er
 	return c.importGrant(ctx, ring, r)
 }
 
-// CheckImport is a dry run of [Connections.Import]. It saves nothing. The result already
-// is true if the owner already has an active connection with the same credential.
-// Otherwise, CheckImport introspects the credential. For a long-lived token, it also asks
-// Asana for the token's user (GET /users/me).
+// CheckImport is a dry run of [Connections.Import] that saves nothing. CheckImport
+// returns true if the owner already has an active connection with the same credential. If
+// the owner has no such connection, CheckImport introspects the credential. For a
+// long-lived token, CheckImport also asks Asana for the token's user (GET /users/me).
 //
 // CheckImport does not refresh a refresh token, because Asana could rotate it. Therefore,
-// it does not find a problem that only a refresh reveals, such as a client secret that
-// Asana rejects.
+// CheckImport does not find a problem that only a refresh reveals, such as a client
+// secret that Asana rejects.
 //
 // Errors: the errors of Import, except AlreadyConnected and Misconfigured.
 func (c *Connections) CheckImport(ctx context.Context, r ImportRequest) (already bool, err error) {
@@ -129,7 +129,6 @@ func (r ImportRequest) check() error {
 	return nil
 }
 
-// credential returns the token to import.
 func (r ImportRequest) credential() secret.String {
 	if r.RefreshToken.IsZero() {
 		return r.Token
@@ -149,8 +148,7 @@ func isPrintable(token string) bool {
 }
 
 // importedBefore returns the owner's active connection that was imported with the same
-// credential. If no such connection exists, importedBefore returns the zero value of
-// Imported.
+// credential, or the zero value if no such connection exists.
 func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring *seal.Ring) (Imported, error) {
 	kind, hash := r.Kind, store.HashText(r.credential().Reveal())
 	if !r.RefreshToken.IsZero() {
@@ -173,9 +171,8 @@ func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring 
 	return Imported{}, nil
 }
 
-// importLongLived saves a personal access token or a service account's token. It ignores
-// Replace, and always replaces an existing connection of the same owner, user and kind.
-// An import is the only way to replace such a token.
+// importLongLived ignores Replace, because an import is the only way to replace a
+// long-lived token.
 func (c *Connections) importLongLived(ctx context.Context, ring *seal.Ring, r ImportRequest) (Imported, error) {
 	info, user, err := c.verify(ctx, r.Token)
 	if err != nil {
@@ -190,7 +187,6 @@ func (c *Connections) importLongLived(ctx context.Context, ring *seal.Ring, r Im
 	return c.saveImport(ctx, ring, consent.Consent{Kind: r.Kind, Tokens: tokens, User: user}, r)
 }
 
-// verify introspects a long-lived token and asks Asana for its user.
 func (c *Connections) verify(ctx context.Context, token secret.String) (asana.Introspection, asana.User, error) {
 	info, err := c.requests.Introspect(ctx, token)
 	switch {
@@ -205,7 +201,6 @@ func (c *Connections) verify(ctx context.Context, token secret.String) (asana.In
 	return info, user, err
 }
 
-// identify asks Asana for the user of an access token.
 func (c *Connections) identify(ctx context.Context, access secret.String) (asana.User, error) {
 	user, err := c.requests.Me(ctx, access)
 	if requests.IsStatus(err, http.StatusUnauthorized) || requests.IsStatus(err, http.StatusForbidden) {
@@ -233,7 +228,7 @@ func (c *Connections) saveImport(ctx context.Context, ring *seal.Ring, got conse
 	return Imported{Details: done.Details()}, nil
 }
 
-// verifyGrant introspects a refresh token. It changes nothing at Asana.
+// verifyGrant introspects a refresh token, because a refresh could rotate it.
 func (c *Connections) verifyGrant(ctx context.Context, refresh secret.String) error {
 	info, err := c.requests.Introspect(ctx, refresh)
 	switch {

@@ -17,7 +17,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// wantReason reports a test error unless err is TokenRejected with the given reason.
 func wantReason(t *testing.T, err error, reason string) {
 	t.Helper()
 	authtest.WantKind(t, err, asanaauth.TokenRejected)

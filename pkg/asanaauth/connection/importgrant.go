@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// importGrant saves an OAuth grant. It refreshes first, because it needs an access token
-// to ask Asana for the grant's user.
+// importGrant refreshes first, because it needs an access token to ask Asana for the
+// grant's user.
 func (c *Connections) importGrant(ctx context.Context, ring *seal.Ring, r ImportRequest) (Imported, error) {
 	if err := c.requests.Ready(ctx); err != nil {
 		return Imported{}, err
@@ -73,9 +73,9 @@ func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asa
 }
 
 // identifyOtherwise finds the user of a grant if Asana does not allow the access token to
-// read /users/me. It returns the user from the UserInfo endpoint (OpenID Connect) or, if
-// that names no user, from the token response. If neither names a user, it returns
-// refusal, the error from /users/me.
+// read /users/me. The user comes from the UserInfo endpoint (OpenID Connect) or, if
+// UserInfo names no user, from the token response. If neither names a user,
+// identifyOtherwise returns refusal, the error from /users/me.
 func (c *Connections) identifyOtherwise(ctx context.Context, tokens asana.Tokens, refusal error) (asana.User, error) {
 	info, err := c.requests.UserInfo(ctx, tokens.Access)
 	switch {

@@ -54,8 +54,8 @@ func TestImportOfAGrant(t *testing.T) {
 	}
 }
 
-// An import always replaces a broken connection. It replaces an active connection only if
-// Replace is set.
+// An import always replaces a broken connection, but replaces an active connection only
+// if Replace is set.
 func TestAnImportReplacesAnActiveConnectionOnlyIfAsked(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -218,9 +218,8 @@ func TestAnImportWithoutTimeSendsNothing(t *testing.T) {
 	})
 }
 
-// In each run, TestCrashPointsOfAnImport makes one operation of an import fail. If the
-// import is repeated, the result is one working connection. In this test, Asana does not
-// rotate refresh tokens.
+// If any table operation of an import fails, a repeated import must result in one working
+// connection, provided that Asana does not rotate refresh tokens.
 func TestCrashPointsOfAnImport(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -247,9 +246,9 @@ func TestCrashPointsOfAnImport(t *testing.T) {
 	})
 }
 
-// The test loses the response to an import's write, and changes the hot row, as a refresh
-// does, before the import repeats the write. From the cold row, the import recognizes
-// that its first write succeeded.
+// The response to an import's write is lost, and a refresh changes the hot row before the
+// import repeats the write. From the cold row, the import must recognize that its first
+// write succeeded.
 func TestAnImportRecognizesItsOwnWrite(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

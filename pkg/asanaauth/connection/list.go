@@ -80,9 +80,8 @@ func (c *Connections) List(ctx context.Context, q Query, p Page) (list []asanaau
 	return list, "", nil
 }
 
-// describeAny is like Describe, but returns no error if the connection's rows are
-// inconsistent. Instead, it returns only the details that are in the hot row, so that no
-// connection is missing from the list.
+// If the connection's rows are inconsistent, describeAny returns only the details that
+// are in the hot row, so that the connection is not missing from the list.
 func (c *Connections) describeAny(ctx context.Context, conn *Connection) (asanaauth.Details, error) {
 	o := row.Unwrap(conn)
 	if o.IsConsistent() {
@@ -93,8 +92,7 @@ func (c *Connections) describeAny(ctx context.Context, conn *Connection) (asanaa
 	return d, nil
 }
 
-// lister iterates over the connections that a query selects. Each call of its next method
-// reads one page from the store.
+// Each call of a lister's method next reads one page from the store.
 type lister struct {
 	rows   *row.Rows
 	query  Query
@@ -119,8 +117,7 @@ func (l *lister) after(conn *Connection) string {
 	return store.After(row.Unwrap(conn).Hot.Key())
 }
 
-// next returns the connections on the next page. A page may be empty. Do not call next if
-// l.done is true.
+// next may return an empty page. Do not call next if l.done is true.
 func (l *lister) next(ctx context.Context) ([]*Connection, error) {
 	if l.ring == nil {
 		ring, err := l.rows.Ring(ctx)
@@ -143,8 +140,8 @@ func (l *lister) next(ctx context.Context) ([]*Connection, error) {
 	return l.ofOwner(ctx, page)
 }
 
-// ofOwner pairs the hot and cold rows in an owner's partition. In the partition, a cold
-// row comes immediately before its hot row.
+// ofOwner relies on the order of an owner's partition: a cold row comes immediately
+// before its hot row.
 func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, error) {
 	owner := store.HashText(l.query.Owner)
 	var found []*Connection
@@ -166,8 +163,7 @@ func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, 
 	return l.consistent(ctx, found)
 }
 
-// ofUser reads the connections of an Asana user. page contains the user's pointer rows,
-// and each pointer row contains a connection ID.
+// The pointer rows in page belong to an Asana user, and contain connection IDs.
 func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, error) {
 	var ids []string
 	var keys []store.Key
@@ -192,8 +188,8 @@ func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, e
 	return l.consistent(ctx, found)
 }
 
-// consistent returns the connections in found. If a connection's rows are inconsistent,
-// consistent reads that connection again. It leaves out connections that no longer exist.
+// consistent reads a connection again if its rows are inconsistent. A connection that no
+// longer exists is left out of the result.
 func (l *lister) consistent(ctx context.Context, found []*Connection) ([]*Connection, error) {
 	kept := found[:0]
 	for _, conn := range found {

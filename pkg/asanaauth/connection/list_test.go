@@ -134,8 +134,8 @@ func TestListChecksItsRequest(t *testing.T) {
 	})
 }
 
-// A list contains no connection for a forged row or for a cold row without a hot row. It
-// also contains no connection whose Asana user differs from the user in the pointer row.
+// A forged row, a cold row without a hot row, and a pointer row of a different Asana user
+// must not add a connection to a list.
 func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -158,8 +158,8 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 				t.Errorf("List() = %+v, %v; want one connection", page, err)
 			}
 		}
-		// The rows are inconsistent, so List reads the connection again. The test deletes
-		// the hot row before the second read, and List leaves the connection out.
+		// The rows are inconsistent, so List reads the connection again. The hot row is
+		// deleted before the second read, so List must leave the connection out.
 		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Generation++ })
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if op.Name == "list" {
@@ -178,7 +178,7 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 }
 
 // A read of several rows can return an old cold row and a new hot row of one connection.
-// In such a case, List reads the connection again.
+// List must then read the connection again.
 func TestListReadsInconsistentRowsAgain(t *testing.T) {
 	t.Parallel()
 	for _, q := range []connection.Query{{Owner: "o"}, {AsanaUser: asanatest.Member}} {

@@ -21,7 +21,6 @@ import (
 
 const exampleReturnURL = "https://app.example.com/done"
 
-// exampleParts contains the types that the example uses.
 type exampleParts struct {
 	links      *link.Links
 	authorizer *login.Authorizer

@@ -15,9 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// In run n, TestCrashPointsOfRedeeming makes operation n of Redeem, and all later
-// operations on the table, fail. A backend that repeats the call gets one connection with
-// working tokens.
+// If operation n of Redeem and all later operations on the table fail, a backend that
+// repeats the call must get one connection with working tokens.
 func TestCrashPointsOfRedeeming(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {

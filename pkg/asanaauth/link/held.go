@@ -15,9 +15,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// heldLabel returns the label of a sealed consent. It binds the consent to the link's
-// token, owner and person, and to the connect code and its expiry. If an attacker changes
-// one of these values in the row, the consent cannot be opened.
+// heldLabel returns the label of a sealed consent. The label contains the link's token,
+// owner and person, and the connect code and its expiry. If an attacker changes one of
+// these values in the row, the consent cannot be opened.
 func heldLabel(link *store.Link) seal.Label {
 	return seal.Label{
 		Row:   link.Key().String(),
@@ -72,7 +72,7 @@ func decode(text secret.String, owner string) (consent.Consent, error) {
 }
 
 // Hold seals a consent into the link's row, and replaces any earlier consent in that row.
-// It returns the connect code: the link's hash, a dot, and a new secret. Package login
+// The result is the connect code: the link's hash, a dot, and a new secret. Package login
 // calls Hold after a person consents.
 //
 // If Hold returns an error, the consent is not stored. Hold does not revoke the consent
@@ -115,7 +115,6 @@ func Hold(ctx context.Context, rows *row.Rows, ring *seal.Ring, link store.Hash,
 	return secret.New(link.String() + "." + half), nil
 }
 
-// withoutHeld returns a copy of link without the sealed consent and its code.
 func withoutHeld(link *store.Link) *store.Link {
 	next := *link
 	next.Code, next.CodeEnd, next.Held = store.Hash{}, time.Time{}, nil

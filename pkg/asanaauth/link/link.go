@@ -46,7 +46,7 @@ type Config struct {
 	Log          *slog.Logger    // nil: nothing is logged
 }
 
-// Links makes links. It is safe for concurrent use.
+// Links makes links for a backend. The methods of Links are safe for concurrent use.
 type Links struct {
 	table        *row.Table
 	authorizeURL string
@@ -54,7 +54,7 @@ type Links struct {
 	scopes       string
 }
 
-// New returns a Links. The error names every missing field.
+// New returns a Links, or an error that names every missing field of c.
 func New(c Config) (*Links, error) {
 	table, err := row.NewTable(row.TableConfig{Store: c.Store, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	err = errors.Join(err, row.Missing(c.AuthorizeURL == "", "AuthorizeURL"),
@@ -68,7 +68,8 @@ func New(c Config) (*Links, error) {
 // Request describes a link. Only Owner is required.
 type Request struct {
 	// Owner is the owner of the connection to be made: 1 to 256 bytes of UTF-8 without
-	// control characters. It must not begin with "asana:", which is reserved for sign-in.
+	// control characters. Owner must not begin with "asana:", which is reserved for
+	// sign-in.
 	Owner string
 	// Person is the backend's own name for the person who is signed in to its app: 1 to
 	// 256 bytes, like Owner. Set Person if several people can share an owner. The redeem
@@ -79,8 +80,8 @@ type Request struct {
 	AsanaUser string // the gid of the only Asana user that may connect; empty: any user
 }
 
-// Link is an invitation. It is valid until its connect code is redeemed, for at most 30
-// minutes.
+// Link is an invitation. A link is valid until its connect code is redeemed, for at most
+// 30 minutes.
 type Link struct {
 	URL secret.String // the URL to send the person's browser to; anyone who has the URL can follow it
 	End time.Time     // when the link expires
@@ -106,7 +107,7 @@ func (l *Links) Create(ctx context.Context, r Request) (Link, error) {
 	return Link{URL: secret.New(l.authorizeURL + "?" + url.Values{"link": {token}}.Encode()), End: next.End}, nil
 }
 
-// newRow returns the row of a new link. The row's Token is not set.
+// newRow does not set the row's Token.
 func (l *Links) newRow(r Request) (*store.Link, error) {
 	if err := row.CheckNewOwner(r.Owner); err != nil {
 		return nil, err
@@ -143,7 +144,7 @@ func (l *Links) newRow(r Request) (*store.Link, error) {
 	}, nil
 }
 
-// personHash returns the hash of a person's name, or zero if name is empty.
+// personHash returns zero if name is empty.
 func personHash(name string) (store.Hash, error) {
 	if name == "" {
 		return store.Hash{}, nil
@@ -151,8 +152,7 @@ func personHash(name string) (store.Hash, error) {
 	return store.HashText(name), row.CheckPerson(name)
 }
 
-// subset returns requested if it is a subset of the app's scopes. If requested is empty,
-// subset returns all of the app's scopes.
+// If requested is empty, subset returns all of the app's scopes.
 func (l *Links) subset(requested string) (string, error) {
 	if requested == "" {
 		return l.scopes, nil
@@ -178,8 +178,8 @@ func Find(ctx context.Context, table *row.Table, token string) (*store.Link, err
 	return found, err
 }
 
-// find reads a link's row. It returns the same error for an unknown link and a spent
-// link, so that a caller cannot find out whether the link exists.
+// find returns the same error for an unknown link and a spent link, so that a caller
+// cannot find out whether the link exists.
 func find(ctx context.Context, table *row.Table, key store.Key) (*store.Link, error) {
 	rows, err := table.Read(ctx, "the link", key)
 	if err != nil {

@@ -208,7 +208,7 @@ func TestWhenLinksAndCodesExpire(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.LinkExpired)
 		time.Sleep(10*time.Minute - 3*time.Second)
 		response := p.Answer(attempt, asanatest.Member)
-		// The test delays Asana's response until after the attempt has expired.
+		// Asana responds only after the attempt has expired.
 		inst.Asana.Inject(asanatest.Fault{GrantType: "authorization_code", Delay: 5 * time.Second})
 		outcome, err := p.Callback(response)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// config returns a valid Config in which only the required fields are set.
+// config sets only the required fields.
 func config(inst *authtest.Installation) link.Config {
 	return link.Config{
 		Store: inst.Table, AuthorizeURL: authtest.AuthorizeURL,
@@ -19,8 +19,7 @@ func config(inst *authtest.Installation) link.Config {
 	}
 }
 
-// removeField contains one function for each required field. The function removes the
-// field from a Config. The map's key is the error that New must return for that Config.
+// Each function removes one required field. The key is the error that New must return.
 var removeField = map[string]func(*link.Config){
 	"asanaauth: Store is missing":        func(c *link.Config) { c.Store = nil },
 	"asanaauth: AuthorizeURL is missing": func(c *link.Config) { c.AuthorizeURL = "" },
@@ -52,7 +51,6 @@ func TestNewReportsEveryMissingField(t *testing.T) {
 	authtest.WantMistakes(t, err, "asanaauth: ReturnURLs is missing")
 }
 
-// removeRedeemerField is like removeField, but for NewRedeemer.
 var removeRedeemerField = map[string]func(*link.RedeemerConfig){
 	"asanaauth: Store is missing": func(c *link.RedeemerConfig) { c.Store = nil },
 	"asanaauth: Keys is missing":  func(c *link.RedeemerConfig) { c.Keys = nil },
@@ -79,8 +77,7 @@ func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 	}
 }
 
-// Links and Redeemer work if only the required fields are set. If the Config is changed
-// afterwards, the change has no effect.
+// If the Config is changed after New, the change must have no effect.
 func TestTheRequiredFieldsAreEnough(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

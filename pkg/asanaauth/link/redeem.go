@@ -26,10 +26,11 @@ type RedeemerConfig struct {
 	Log   *slog.Logger     // for audit lines and alarms; nil: nothing is logged
 }
 
-// Redeemer redeems connect codes, for backends. It is safe for concurrent use.
+// Redeemer redeems connect codes, for backends. The methods of Redeemer are safe for
+// concurrent use.
 type Redeemer struct{ rows *row.Rows }
 
-// NewRedeemer returns a Redeemer. The error names every missing field.
+// NewRedeemer returns a Redeemer, or an error that names every missing field of c.
 func NewRedeemer(c RedeemerConfig) (*Redeemer, error) {
 	rows, err := row.New(row.Config{Store: c.Store, Keys: c.Keys, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	if err != nil {
@@ -45,10 +46,10 @@ type RedeemRequest struct {
 	Person string        // the link's person, also from your own session; empty if the link has no person
 }
 
-// Redeem makes a connection from the consent that belongs to a connect code. It writes
-// the link and the connection in one transaction. If the call is interrupted, either both
-// rows are written or the code can still be redeemed. A code can be redeemed once, within
-// 10 minutes after the consent.
+// Redeem makes a connection from the consent that belongs to a connect code. Redeem
+// writes the link and the connection in one transaction. If the call is interrupted,
+// either both rows are written or the code can still be redeemed. A code can be redeemed
+// once, within 10 minutes after the consent.
 //
 // If the owner or the person is wrong, Redeem erases the consent and its code, because
 // the code may be in the hands of an attacker who forwarded the link. The link itself
@@ -124,7 +125,6 @@ func splitCode(code secret.String) (connectCode, bool) {
 	return connectCode{store.LinkKey(token), store.HashText(rest)}, ok && err == nil
 }
 
-// find reads and checks the row of the link that code belongs to.
 func (r *Redeemer) find(ctx context.Context, code connectCode) (*store.Link, error) {
 	rows, err := r.rows.Read(ctx, "the link", code.key)
 	if err != nil {
@@ -148,7 +148,7 @@ func (r *Redeemer) check(ctx context.Context, found *store.Link, code connectCod
 	return found, nil
 }
 
-// forget erases an expired consent from its link's row. It does not revoke the consent at
+// forget erases an expired consent from its link's row. The consent is not revoked at
 // Asana, because the revocation could end another consent of the same user. If the write
 // fails, the next Hold or the row's TTL erases the consent.
 func (r *Redeemer) forget(ctx context.Context, found *store.Link) {
@@ -157,9 +157,8 @@ func (r *Redeemer) forget(ctx context.Context, found *store.Link) {
 	}
 }
 
-// openConsent opens the sealed consent in a link's row. It returns LinkExpired if the
-// consent cannot be opened. A consent that cannot be opened was not sealed by this
-// installation for this row.
+// openConsent returns LinkExpired if the consent cannot be opened, because such a consent
+// was not sealed by this installation for this row.
 func (r *Redeemer) openConsent(ctx context.Context, ring *seal.Ring, found *store.Link, owner string) (consent.Consent, error) {
 	text, err := r.rows.OpenField(ctx, ring, "", heldLabel(found), found.Held)
 	if errors.Is(err, seal.ErrOpen) {
@@ -172,7 +171,7 @@ func (r *Redeemer) openConsent(ctx context.Context, ring *seal.Ring, found *stor
 }
 
 // destroy erases the consent that belongs to code, after a request named a wrong owner or
-// person. It always returns an error: LinkExpired if the consent was erased.
+// person. Even on success, destroy returns an error: LinkExpired.
 func (r *Redeemer) destroy(ctx context.Context, found *store.Link, code connectCode) error {
 	r.rows.AuditDeniedOwner(ctx, found.Owner, asanaauth.CallerOf(ctx))
 	err := r.rows.Update(ctx, row.Update{

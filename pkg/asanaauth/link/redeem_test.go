@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A token in a stored consent expires an hour after Asana issued the token. The time of
-// the redemption does not matter.
+// A token in a stored consent expires an hour after Asana issued the token, no matter
+// when the backend redeems the consent.
 func TestAHeldTokenAges(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

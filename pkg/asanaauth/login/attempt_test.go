@@ -207,8 +207,8 @@ func TestTheAttemptsRedirectURIIsSent(t *testing.T) {
 	})
 }
 
-// The PKCE verifier is derived from the browser's secret and the row's salt. The test
-// replaces the salt, and Asana rejects the verifier.
+// The PKCE verifier is derived from the browser's secret and the row's salt. If the row's
+// salt is replaced, Asana must reject the verifier.
 func TestTheVerifierDependsOnBothHalves(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

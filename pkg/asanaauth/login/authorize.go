@@ -31,15 +31,17 @@ type AuthorizerConfig struct {
 	Log          *slog.Logger    // nil: nothing is logged
 }
 
-// Authorizer begins attempts: it sends browsers to Asana's consent screen. It needs
-// neither the keyring nor the client secret. It is safe for concurrent use.
+// Authorizer begins attempts: it sends browsers to Asana's consent screen. An Authorizer
+// needs neither the keyring nor the client secret. The methods of Authorizer are safe for
+// concurrent use.
 type Authorizer struct {
 	table *row.Table
 	asana *asana.Client
 	c     AuthorizerConfig
 }
 
-// NewAuthorizer returns an Authorizer. The error names every missing or wrong field in c.
+// NewAuthorizer returns an Authorizer, or an error that names every missing or wrong
+// field of c.
 func NewAuthorizer(c AuthorizerConfig) (*Authorizer, error) {
 	table, err := row.NewTable(row.TableConfig{Store: c.Store, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	usesIDToken := c.ResponseType == ResponseCodeIDToken
@@ -90,7 +92,6 @@ func (a *Authorizer) Authorize(ctx context.Context, r AuthorizeRequest) (Attempt
 	return a.begin(ctx, d, r.AppState)
 }
 
-// destination contains an attempt's return URL and the scopes that the attempt requests.
 type destination struct {
 	link      store.Hash // zero if the attempt did not begin with a link
 	returnURL string

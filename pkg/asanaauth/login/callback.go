@@ -40,8 +40,8 @@ type ReceiverConfig struct {
 	Log   *slog.Logger    // for audit lines and alarms; nil: nothing is logged
 }
 
-// Receiver finishes attempts: it handles Asana's responses. It is safe for concurrent
-// use.
+// Receiver finishes attempts: it handles Asana's responses. The methods of Receiver are
+// safe for concurrent use.
 type Receiver struct {
 	rows     *row.Rows
 	requests *requests.Requests
@@ -49,7 +49,8 @@ type Receiver struct {
 	c        ReceiverConfig
 }
 
-// NewReceiver returns a Receiver. The error names every missing or wrong field in c.
+// NewReceiver returns a Receiver, or an error that names every missing or wrong
+// field of c.
 func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 	rows, err := row.New(row.Config{Store: c.Store, Keys: c.Keys, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 	err = errors.Join(err, row.Missing(c.Asana == nil, "Asana"), row.Missing(c.Secrets == nil, "Secrets"),
@@ -96,10 +97,11 @@ type Outcome struct {
 	ConnectCode secret.String
 }
 
-// Callback finishes an attempt. It marks the attempt as used, exchanges Asana's code for
-// tokens, and identifies the person. It then saves the connection and a new session in
-// one transaction. If the attempt began with a link, Callback stores the consent instead,
-// until the backend redeems the connect code. Callback takes at most 25 seconds.
+// Callback finishes an attempt: it marks the attempt as used, exchanges Asana's code for
+// tokens, and identifies the person. For a sign-in, Callback then saves the connection
+// and a new session in one transaction. If the attempt began with a link, Callback stores
+// the consent instead, until the backend redeems the connect code. Callback takes at most
+// 25 seconds.
 //
 // Errors before the attempt is marked as used: LoginExpired, TryAgain, Internal.
 //
@@ -140,8 +142,8 @@ func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, 
 	return out, err
 }
 
-// find reads and checks the attempt. It returns the same error for every invalid attempt,
-// so that a caller cannot find out whether an attempt exists.
+// find returns the same error for every invalid attempt, so that a caller cannot find out
+// whether an attempt exists.
 func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attempt, error) {
 	key := store.AttemptKey(store.HashText(req.State))
 	rows, err := r.rows.Read(ctx, "the attempt", key)
@@ -161,15 +163,13 @@ func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attemp
 
 var errExpired = &asanaauth.Error{Kind: asanaauth.LoginExpired}
 
-// take marks the attempt as used. If two callers take the same attempt, only one
-// succeeds, and the other gets LoginExpired.
+// If two callers take the same attempt, only one succeeds, and the other gets
+// LoginExpired.
 func (r *Receiver) take(ctx context.Context, attempt *store.Attempt) error {
 	spent := &store.Attempt{State: attempt.State, Browser: attempt.Browser, End: attempt.End, Taken: true}
 	return r.rows.Consume(ctx, "the attempt", attempt, spent, errExpired)
 }
 
-// redeem checks Asana's response, exchanges the code for tokens, and identifies the
-// person.
 func (r *Receiver) redeem(ctx context.Context, attempt *store.Attempt, req CallbackRequest) (consent.Consent, error) {
 	if err := r.checkResponse(req); err != nil {
 		return consent.Consent{}, err
@@ -196,7 +196,6 @@ func (r *Receiver) redeem(ctx context.Context, attempt *store.Attempt, req Callb
 	}, nil
 }
 
-// checkResponse checks the issuer and the error in Asana's response.
 func (r *Receiver) checkResponse(req CallbackRequest) error {
 	if req.Issuer != "" && !slices.Contains(r.asana.Issuers(), req.Issuer) {
 		return untrusted(errors.New("the response names another issuer"))
@@ -210,8 +209,7 @@ func (r *Receiver) checkResponse(req CallbackRequest) error {
 	return untrusted(errors.New("asana responded to the authorization with an error"))
 }
 
-// untrusted returns an AsanaUnavailable error that wraps err. Callers use it if a
-// response from Asana cannot be trusted.
+// untrusted returns the error for a response from Asana that cannot be trusted.
 func untrusted(err error) error {
 	return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: err}
 }
@@ -230,8 +228,8 @@ func (r *Receiver) exchange(ctx context.Context, attempt *store.Attempt, code, v
 	return tokens, err
 }
 
-// signIn saves the connection and a new session in one transaction. It returns the value
-// of the session's cookie.
+// signIn saves the connection and a new session in one transaction. The result is the
+// value of the session's cookie.
 func (r *Receiver) signIn(ctx context.Context, ring *seal.Ring, got consent.Consent) (secret.String, error) {
 	got.Owner = row.SignInOwner(got.User.GID)
 	token, err := r.rows.RandomToken()

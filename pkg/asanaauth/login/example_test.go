@@ -18,7 +18,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// exampleParts contains the types that the example uses.
 type exampleParts struct {
 	authorizer *login.Authorizer
 	receiver   *login.Receiver
@@ -26,8 +25,8 @@ type exampleParts struct {
 	offline    *asanatest.Asana
 }
 
-// newExampleParts uses an in-memory table, a fixed key and offline Asana. In a deployment,
-// package httpapi creates the handlers for the routes.
+// newExampleParts uses an in-memory table, a fixed key and offline Asana. In a
+// deployment, package httpapi serves /authorize and /callback with the same types.
 func newExampleParts() exampleParts {
 	var r exampleParts
 	var errs [7]error

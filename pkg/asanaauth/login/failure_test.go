@@ -42,8 +42,8 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
 				inst := authtest.New(t)
-				// Create the keyring first. In the case "taking", the write that fails
-				// must be the write of the attempt, and not a write of the keyring.
+				// Create the keyring first. Otherwise, in the case "taking", the write
+				// that fails would be the write of the keyring.
 				if _, err := inst.Process().Keys.Ring(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -66,10 +66,10 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 	}
 }
 
-// The test lets the write that marks the attempt as used succeed, but loses the responses
-// to this write and its repetitions. The callback cannot confirm the write, so it does
-// not exchange the code and returns TryAgain. After a reload, the callback returns
-// LoginExpired, and the person must start again.
+// The write that marks the attempt as used succeeds, but the responses to this write and
+// its repetitions are lost. The callback cannot confirm the write, so it must not
+// exchange the code, and must return TryAgain. After a reload, the callback must return
+// LoginExpired, because the attempt is marked as used.
 func TestALostResponseToTakingTheAttempt(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -97,11 +97,10 @@ func TestALostResponseToTakingTheAttempt(t *testing.T) {
 	})
 }
 
-// TestCrashPointsOfCallback runs Callback four times for each of its operations on the
-// table. In these runs, the operation either fails without effect or succeeds with a lost
-// response, and the later operations either all succeed or all fail. The person either
-// gets a working session, or can sign in again. In the end, exactly one connection
-// exists.
+// The test runs Callback four times for each of its table operations. The operation
+// either fails without effect, or succeeds with a lost response. The later operations
+// either all succeed or all fail. In every run, the person must get a working session or
+// be able to sign in again. In the end, exactly one connection must exist.
 func TestCrashPointsOfCallback(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -114,9 +113,8 @@ func TestCrashPointsOfCallback(t *testing.T) {
 	}
 }
 
-// crashCallback makes one operation of Callback fail. The argument at is the number of
-// this operation, counted from 1. crashCallback reports whether Callback had at least
-// that many operations.
+// crashCallback makes the at-th table operation of Callback fail. The result is true if
+// Callback had at least that many operations.
 func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 	t.Run(fmt.Sprintf("operation %d, saved %v, forever %v", at, saved, forever), func(t *testing.T) {
 		authtest.Bubble(t, func(t *testing.T) {
@@ -165,8 +163,8 @@ func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 	return reached
 }
 
-// The test loses the response to the write of a consent, and changes the hot row before
-// the callback repeats the write. From the other rows, the callback recognizes that its
+// The response to the write of a consent is lost, and the hot row changes before the
+// callback repeats the write. From the other rows, the callback must recognize that its
 // first write succeeded.
 func TestALostConsentRecognizesItself(t *testing.T) {
 	t.Parallel()
@@ -200,9 +198,9 @@ func TestALostConsentRecognizesItself(t *testing.T) {
 	})
 }
 
-// A person whose connection is broken connects again. The test loses the response to the
-// write of the new consent, so the table already contains the repaired connection when
-// the callback repeats the write. The audit line must still report that the connection
+// A person whose connection is broken connects again, and the response to the write of
+// the new consent is lost. When the callback repeats the write, the table already
+// contains the repaired connection. The audit line must still report that the connection
 // was broken before.
 func TestALostConsentReportsARecovery(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,7 @@ func (i *identifier) verify(ctx context.Context, raw secret.String, want asana.W
 }
 
 // fromTokens identifies the user from the token response and from the profile that
-// fetchProfile requests. The returned user always has a gid.
+// fetchProfile requests. If the error is nil, the user has a gid.
 func (i *identifier) fromTokens(ctx context.Context, t asana.Tokens) (asana.User, error) {
 	if err := i.fromTokenResponse(ctx, t); err != nil {
 		return asana.User{}, err
@@ -94,10 +94,10 @@ func (i *identifier) fromTokenResponse(ctx context.Context, t asana.Tokens) erro
 	return nil
 }
 
-// fetchProfile requests the person's profile from Asana. If the scopes include openid, it
-// requests UserInfo first. It requests /users/me if the scopes do not include openid, or
-// if UserInfo gave no gid. If another source named the gid, the caller may ignore all
-// errors except those for which isUnusable is true.
+// If the scopes include openid, fetchProfile first requests UserInfo. If the scopes do
+// not include openid, or if UserInfo gave no gid, fetchProfile requests /users/me. If
+// another source named the gid, the caller may ignore all errors except those for which
+// isUnusable is true.
 func (i *identifier) fetchProfile(ctx context.Context, access secret.String) (asana.User, error) {
 	ctx, cancel := i.r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -122,7 +122,7 @@ func (i *identifier) addSubject(source, value string) {
 	i.addGID(source, value)
 }
 
-// addGID adds value to i.gids, but only if value is a gid.
+// addGID ignores a value that is not a gid.
 func (i *identifier) addGID(source, value string) {
 	if asana.IsGID(value) {
 		i.gids = append(i.gids, claim{source, value})

@@ -15,8 +15,8 @@ import (
 )
 
 // sources contains the user id that each source reports. The value "" means that the
-// source is missing or fails. The value "-" means that the response does not contain the
-// id. The value "empty" means that the id is an empty string.
+// source is missing or fails, "-" that the response has no id, and "empty" that the id is
+// an empty string.
 type sources struct {
 	data, idToken, userInfo, me, fragment string
 
@@ -24,33 +24,31 @@ type sources struct {
 	claims map[string]any // claims to change in the ID tokens; the value nil removes a claim
 }
 
-// identify signs a person in. Asana's responses contain the user ids from the argument
-// is.
-func identify(inst *authtest.Installation, is sources) (login.Outcome, error) {
+// identify signs a person in while Asana's responses contain the given user ids.
+func identify(inst *authtest.Installation, ids sources) (login.Outcome, error) {
 	inst.T.Helper()
 	var nonce string
 	p := inst.Process(func(s *authtest.Settings) {
-		if is.openID || is.fragment != "" {
+		if ids.openID || ids.fragment != "" {
 			authtest.WithOpenID(s)
 		}
-		if is.fragment != "" {
+		if ids.fragment != "" {
 			withIDToken(s)
 		}
-		s.Transport = authtest.Tampered{Next: inst.Wire, Change: func(path string, m map[string]any) int { return rewrite(inst, is, nonce, path, m) }}
+		s.Transport = authtest.Tampered{Next: inst.Wire, Change: func(path string, m map[string]any) int { return rewrite(inst, ids, nonce, path, m) }}
 	})
 	attempt := p.Begin()
 	nonce = authtest.Query(inst.T, attempt.URL).Get("nonce")
 	response := p.Answer(attempt, asanatest.Member)
-	if is.fragment != "" {
-		response.IDToken = idToken(inst, is, is.fragment, nonce)
+	if ids.fragment != "" {
+		response.IDToken = idToken(inst, ids, ids.fragment, nonce)
 	}
 	return p.Callback(response)
 }
 
-// rewrite changes one of Asana's responses, so that the response contains the user id
-// from the argument is. It returns the status to respond with, or 0 to keep Asana's
-// status.
-func rewrite(inst *authtest.Installation, is sources, nonce, path string, m map[string]any) (status int) {
+// rewrite puts one of the given user ids into one of Asana's responses. If status is 0,
+// the response keeps Asana's own status.
+func rewrite(inst *authtest.Installation, ids sources, nonce, path string, m map[string]any) (status int) {
 	say := func(m map[string]any, name, value string) int {
 		switch delete(m, name); value {
 		case "":
@@ -64,25 +62,24 @@ func rewrite(inst *authtest.Installation, is sources, nonce, path string, m map[
 	switch path {
 	case authtest.TokenPath:
 		delete(m, "data")
-		if is.data != "" {
+		if ids.data != "" {
 			data := map[string]any{"name": "Mia of data"}
-			say(data, "gid", is.data)
+			say(data, "gid", ids.data)
 			m["data"] = data
 		}
-		if is.idToken != "" {
-			m["id_token"] = idToken(inst, is, is.idToken, nonce).Reveal()
+		if ids.idToken != "" {
+			m["id_token"] = idToken(inst, ids, ids.idToken, nonce).Reveal()
 		}
 	case authtest.UserInfoPath:
-		return say(m, "sub", is.userInfo)
+		return say(m, "sub", ids.userInfo)
 	case authtest.MePath:
-		return say(m["data"].(map[string]any), "gid", is.me)
+		return say(m["data"].(map[string]any), "gid", ids.me)
 	}
 	return 0
 }
 
-// idToken returns an ID token with the given subject. If subject is "-", the ID token has
-// no subject.
-func idToken(inst *authtest.Installation, is sources, subject, nonce string) secret.String {
+// If subject is "-", the ID token has no subject.
+func idToken(inst *authtest.Installation, ids sources, subject, nonce string) secret.String {
 	claims := map[string]any{
 		"iss": authtest.AsanaURL + "/api/1.0", "sub": strings.TrimPrefix(subject, "empty"), "aud": authtest.ClientID, "nonce": nonce,
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
@@ -90,7 +87,7 @@ func idToken(inst *authtest.Installation, is sources, subject, nonce string) sec
 	if subject == "-" {
 		delete(claims, "sub")
 	}
-	for name, value := range is.claims {
+	for name, value := range ids.claims {
 		if claims[name] = value; value == nil {
 			delete(claims, name)
 		}
@@ -106,7 +103,7 @@ const (
 
 func TestWhoThePersonIs(t *testing.T) {
 	t.Parallel()
-	for name, is := range map[string]sources{
+	for name, ids := range map[string]sources{
 		"data alone":                      {data: mia},
 		"users/me alone":                  {me: mia},
 		"users/me without the data's gid": {data: "-", me: mia},
@@ -128,7 +125,7 @@ func TestWhoThePersonIs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
 				inst := authtest.New(t).Signs()
-				outcome, err := identify(inst, is)
+				outcome, err := identify(inst, ids)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -180,7 +177,6 @@ func TestIdentitiesThatDisagree(t *testing.T) {
 	}
 }
 
-// wantNotIn reports a test error if the log or err contains one of the texts.
 func wantNotIn(inst *authtest.Installation, err error, texts ...string) {
 	inst.T.Helper()
 	for _, text := range texts {
@@ -193,7 +189,7 @@ func wantNotIn(inst *authtest.Installation, err error, texts ...string) {
 func TestIdentitiesThatCannotBeTrusted(t *testing.T) {
 	t.Parallel()
 	claims := func(name string, value any) map[string]any { return map[string]any{name: value} }
-	for name, is := range map[string]sources{
+	for name, ids := range map[string]sources{
 		"no source":                        {},
 		"only an opaque subject":           {userInfo: opaque, openID: true},
 		"only an opaque fragment":          {fragment: opaque, userInfo: opaque},
@@ -223,14 +219,14 @@ func TestIdentitiesThatCannotBeTrusted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
 				inst := authtest.New(t).Signs()
-				outcome, err := identify(inst, is)
+				outcome, err := identify(inst, ids)
 				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
 				if !outcome.Session.IsZero() || outcome.ReturnURL != authtest.ReturnURL {
 					t.Errorf("got a session, or ReturnURL %q", outcome.ReturnURL)
 				}
 				inst.Rows.WantNothingKept()
 				wantNotIn(inst, err, mia, opaque)
-				if is.fragment != "" && is.fragment != opaque {
+				if ids.fragment != "" && ids.fragment != opaque {
 					authtest.WantCount(t, "exchanges of a code that cannot be trusted", inst.Exchanges(), 0)
 				}
 			})

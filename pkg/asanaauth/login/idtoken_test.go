@@ -10,11 +10,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// withIDToken sets the response type of a process to "code id_token". Pass it to
-// authtest.Installation.Process.
 func withIDToken(s *authtest.Settings) { s.ResponseType = login.ResponseCodeIDToken }
 
-// A sign-in fails if offline Asana returns an invalid ID token, even if all other sources
+// If Asana returns an invalid ID token, the sign-in must fail, even if all other sources
 // name the right person.
 func TestOfflineIDTokens(t *testing.T) {
 	t.Parallel()
@@ -112,8 +110,8 @@ func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 	})
 }
 
-// The nonce is derived from the browser's secret and the row's salt. The test replaces
-// the salt, so the ID token's nonce differs from the derived nonce.
+// The nonce is derived from the browser's secret and the row's salt. If the row's salt is
+// replaced, the ID token's nonce must no longer match.
 func TestTheNonceDependsOnBothHalves(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -13,8 +13,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// sniffer records the forms that processes send to the token endpoint. It is safe for
-// concurrent use.
+// sniffer records the forms that processes send to the token endpoint.
 type sniffer struct {
 	next http.RoundTripper
 
@@ -22,7 +21,6 @@ type sniffer struct {
 	forms []url.Values
 }
 
-// RoundTrip implements [http.RoundTripper].
 func (s *sniffer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Path == authtest.TokenPath {
 		body, err := io.ReadAll(r.Body)
@@ -41,15 +39,13 @@ func (s *sniffer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.next.RoundTrip(r)
 }
 
-// seen returns the forms that were recorded so far.
 func (s *sniffer) seen() []url.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.forms)
 }
 
-// connectionOf returns the id of the connection that a sign-in makes. gid identifies the
-// Asana user.
+// connectionOf returns the id of the connection that is made when the user signs in.
 func connectionOf(gid string) string {
 	return store.ConnectionID(store.HashText("asana:"+gid), gid, string(asanaauth.OAuth))
 }

@@ -3,9 +3,10 @@
 // An attempt is one authorization, from the request to /authorize to the request to
 // /callback. An [Authorizer] begins the attempt: it stores a row, and returns the URL of
 // the consent screen and a cookie. A [Receiver] finishes the attempt: it marks the
-// attempt as used, exchanges Asana's code for tokens, and identifies the person. The
-// Receiver then saves the connection and a session. If the attempt began with a link, the
-// Receiver stores the consent instead, until the backend redeems the connect code.
+// attempt as used, exchanges Asana's code for tokens, and identifies the person. For a
+// sign-in, the Receiver then saves the connection and a session. If the attempt began
+// with a link, the Receiver stores the consent instead, until the backend redeems the
+// connect code.
 //
 // Package httpapi serves /authorize with the Authorizer and /callback with the Receiver.
 // Package login implements the authorization code grant (RFC 6749 section 4.1) with PKCE
@@ -38,13 +39,14 @@ const (
 	ResponseCodeIDToken = "code id_token"
 )
 
-// AttemptName returns the part of the cookie's name that differs between attempts. It is
-// the first 16 hexadecimal digits of the state's SHA-256 hash.
+// AttemptName returns the part of the cookie's name that differs between attempts: the
+// first 16 hexadecimal digits of the state's SHA-256 hash.
 func AttemptName(state string) string { return store.HashText(state).String()[:16] }
 
 // derive returns the PKCE verifier (RFC 7636) and the nonce (OpenID Connect Core section
-// 3.1.2.1) of an attempt. Both are derived from the cookie's value and the salt in the
-// row, so neither the table nor the browser alone can finish the attempt.
+// 3.1.2.1) of an attempt. The verifier and the nonce are derived from the cookie's value
+// and the salt in the row, so neither the table nor the browser alone can finish the
+// attempt.
 func derive(browser secret.String, salt []byte) (verifier secret.String, nonce string, err error) {
 	v, err := hkdf.Key(sha256.New, []byte(browser.Reveal()), salt, "asanaauth pkce verifier", sha256.Size)
 	if err != nil {
@@ -57,7 +59,6 @@ func derive(browser secret.String, salt []byte) (verifier secret.String, nonce s
 	return secret.New(row.Base64URL(v)), row.Base64URL(n), nil
 }
 
-// hasScope reports whether a scope is one of the space-separated scopes.
 func hasScope(scopes, scope string) bool { return slices.Contains(strings.Fields(scopes), scope) }
 
 func checkResponseType(t string) error {

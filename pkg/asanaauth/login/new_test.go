@@ -12,8 +12,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 )
 
-// authorizerConfig returns a valid AuthorizerConfig in which only the required fields are
-// set.
+// authorizerConfig sets only the required fields.
 func authorizerConfig(inst *authtest.Installation) login.AuthorizerConfig {
 	return login.AuthorizerConfig{
 		Store: inst.Table, Asana: asanaClient(inst), RedirectURI: authtest.RedirectURI,
@@ -21,8 +20,7 @@ func authorizerConfig(inst *authtest.Installation) login.AuthorizerConfig {
 	}
 }
 
-// receiverConfig returns a valid ReceiverConfig in which only the required fields are
-// set.
+// receiverConfig sets only the required fields.
 func receiverConfig(inst *authtest.Installation) login.ReceiverConfig {
 	inst.T.Helper()
 	secrets, err := clientsecret.New(clientsecret.Config{Source: inst.Secrets})
@@ -49,9 +47,8 @@ const (
 	openIDNeeded      = "asanaauth: Scopes must contain openid, because ResponseType is \"code id_token\""
 )
 
-// removeAuthorizerField contains one function for each required field. The function
-// removes the field from a Config. The map's key is the error that NewAuthorizer must
-// return for that Config.
+// Each function removes one required field. The key is the error that NewAuthorizer must
+// return.
 var removeAuthorizerField = map[string]func(*login.AuthorizerConfig){
 	"asanaauth: Store is missing":       func(c *login.AuthorizerConfig) { c.Store = nil },
 	"asanaauth: Asana is missing":       func(c *login.AuthorizerConfig) { c.Asana = nil },
@@ -141,7 +138,6 @@ func TestNewAuthorizerNeedsTheRequiredFieldsOnly(t *testing.T) {
 	}
 }
 
-// removeReceiverField is like removeAuthorizerField, but for NewReceiver.
 var removeReceiverField = map[string]func(*login.ReceiverConfig){
 	"asanaauth: Store is missing":          func(c *login.ReceiverConfig) { c.Store = nil },
 	"asanaauth: Keys is missing":           func(c *login.ReceiverConfig) { c.Keys = nil },

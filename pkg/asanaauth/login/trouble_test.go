@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The test loses the response to the write that marks the attempt as used. The write is
-// repeated with the same writer ID, so the store recognizes the first write, and the
+// If the response to the write that marks the attempt as used is lost, the write is
+// repeated with the same writer ID. The store must recognize the first write, so that the
 // sign-in succeeds.
 func TestALostResponseToTheConsumingWriteIsRecognized(t *testing.T) {
 	t.Parallel()

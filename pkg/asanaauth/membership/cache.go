@@ -21,7 +21,6 @@ const (
 	cacheSize = 1000 // responses
 )
 
-// request selects the memberships to return.
 type request struct {
 	workspace string        // a gid; empty: all workspaces
 	user      string        // a gid
@@ -37,7 +36,6 @@ type cacheKey struct {
 	user       string
 }
 
-// consentKey identifies one consent of a connection.
 type consentKey struct {
 	id, epoch  string
 	generation int64
@@ -61,9 +59,8 @@ type cachedList struct {
 	at   time.Time
 }
 
-// get returns a copy of the entry for key if the entry is younger than maxAge. If the
-// clock was set back after the entry was stored, the time of the entry is in the future,
-// and get does not return the entry.
+// If the clock was set back after an entry was stored, the time of the entry is in the
+// future, and get does not return the entry.
 func (c *cache) get(key cacheKey, now time.Time, maxAge time.Duration) ([]Membership, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,8 +90,8 @@ func (c *cache) checkLimit(connection string, now time.Time) error {
 	return nil
 }
 
-// noteLimit records when the rate limit for the connection's token ends, if err is a
-// rate-limit error. It ignores other errors.
+// noteLimit records when the rate limit for the connection's token ends. noteLimit
+// ignores an err that is not a rate-limit error.
 func (c *cache) noteLimit(connection string, now time.Time, err error) {
 	var e *asanaauth.Error
 	if !isRateLimited(err) || !errors.As(err, &e) {
@@ -110,16 +107,15 @@ func (c *cache) noteLimit(connection string, now time.Time, err error) {
 
 var errRateLimited = errors.New("over Asana's rate limit")
 
-// isRateLimited reports whether err is a TryAgain error that Asana's rate limit caused.
 func isRateLimited(err error) bool {
 	return asanaauth.KindOf(err) == asanaauth.TryAgain &&
 		(requests.IsStatus(err, http.StatusTooManyRequests) || errors.Is(err, errRateLimited))
 }
 
 // cached returns a copy of the cached entry for key if the entry is younger than maxAge.
-// Otherwise, cached calls fetch with the connection's token and caches the result. If
-// Asana's rate limit for the token has not ended yet, cached returns TryAgain and does
-// not call fetch.
+// If no such entry exists, cached calls fetch with the connection's token and caches the
+// result. If Asana's rate limit for the token has not ended yet, cached returns TryAgain
+// and does not call fetch.
 func (m *Memberships) cached(ctx context.Context, conn *connection.Connection, key cacheKey, maxAge time.Duration, fetch func(context.Context, secret.String) ([]Membership, error)) ([]Membership, error) {
 	if list, ok := m.cache.get(key, m.rows.Now(), maxAge); ok {
 		return list, nil

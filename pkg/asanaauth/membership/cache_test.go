@@ -80,8 +80,8 @@ func TestMembershipsAreCachedByConsent(t *testing.T) {
 	})
 }
 
-// Responses to requests with a reader's token are cached. Such a response is not used
-// after a new consent of the person, or after a new token is imported for the reader.
+// A cached response to a request with a reader's token is not used after a new consent of
+// the person, or after a new token is imported for the reader.
 func TestAReadersResponsesAreCachedByConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -143,7 +143,6 @@ func TestMembershipsAreCopies(t *testing.T) {
 	})
 }
 
-// movedClock is a clock that is ahead of another clock by a fixed time.
 type movedClock struct {
 	asanaauth.Clock
 	by time.Duration
@@ -156,8 +155,8 @@ func (c *movedClock) WithDeadline(ctx context.Context, at time.Time) (context.Co
 }
 
 // If the clock is set back after a response was cached, the time of the response is in
-// the future. List does not use such a response, because it could otherwise stay in use
-// for more than five minutes.
+// the future. List must not use the response, because it could otherwise stay in use for
+// more than five minutes.
 func TestMembershipsFromTheFuture(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -26,10 +26,10 @@ type Capabilities struct {
 	Unknown        map[string]string   // the reasons, by the field's name in the HTTP API, such as "scope_granted"
 }
 
-// Capabilities returns what the connection's credential can do. It introspects the
-// credential (RFC 7662), and requests the identity and the memberships of the
-// credential's user. It does not use cached responses. For a broken connection,
-// Capabilities sends no request to Asana, and Active is false.
+// Capabilities returns what the connection's credential can do. Capabilities introspects
+// the credential (RFC 7662), and requests the identity and the memberships of the
+// credential's user. Cached responses are not used. For a broken connection, Capabilities
+// sends no request to Asana, and Active is false.
 //
 // Errors: ReconnectRequired if the connection is revoking or disconnected; TryAgain,
 // AsanaUnavailable, Misconfigured, Internal.
@@ -77,9 +77,8 @@ func (m *Memberships) Capabilities(ctx context.Context, conn *connection.Connect
 	return can, nil
 }
 
-// foundBroken is called after Asana rejected the credential. It reads the connection
-// again. If the connection is now broken, foundBroken returns what the method inactive
-// returns. Otherwise, it returns cause.
+// foundBroken reads the connection again after Asana rejected the credential. If the
+// connection is still not broken, foundBroken returns cause.
 func (m *Memberships) foundBroken(ctx context.Context, conn *connection.Connection, cause error) (Capabilities, error) {
 	now, err := m.rows.Open(ctx, conn.ID(), "", row.Unwrap(conn).Caller)
 	if err != nil {
@@ -91,7 +90,7 @@ func (m *Memberships) foundBroken(ctx context.Context, conn *connection.Connecti
 	return m.inactive(ctx, now)
 }
 
-// inactive returns what is known about a credential that Asana rejects.
+// inactive returns the Capabilities of a credential that Asana rejects.
 func (m *Memberships) inactive(ctx context.Context, conn *connection.Connection) (Capabilities, error) {
 	d, err := m.rows.Describe(ctx, conn)
 	return Capabilities{
@@ -100,8 +99,7 @@ func (m *Memberships) inactive(ctx context.Context, conn *connection.Connection)
 	}, err
 }
 
-// setScopes sets ScopeGranted and ScopeMissing. If the granted scopes are unknown,
-// granted is empty.
+// If the granted scopes are unknown, granted is empty.
 func (can *Capabilities) setScopes(granted string) {
 	if granted == "" {
 		can.Unknown["scope_granted"], can.Unknown["scope_missing"] = NotReported, NotReported
@@ -111,8 +109,8 @@ func (can *Capabilities) setScopes(granted string) {
 	can.ScopeGranted, can.ScopeMissing = &granted, &missing
 }
 
-// attribute requests the credential's user from Asana. It returns AsanaUnavailable if the
-// response contains a user other than the connection's user.
+// attribute requests the credential's user from Asana, and returns AsanaUnavailable if
+// this user is not the connection's user.
 func (m *Memberships) attribute(ctx context.Context, conn *connection.Connection, access secret.String, can *Capabilities) error {
 	ctx, cancel := m.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()

@@ -22,13 +22,11 @@ func mustMembers(p *authtest.Process, cookie secret.String) []membership.Members
 	return list
 }
 
-// can calls Capabilities for a connection.
 func can(p *authtest.Process, id string) (membership.Capabilities, error) {
 	return p.Memberships.Capabilities(p.Installation.T.Context(), p.Open(id))
 }
 
-// flags formats a membership's flags. Each flag is shown as y, as n, or as the reason why
-// the flag is unknown.
+// flags shows each flag as y, as n, or as the reason why the flag is unknown.
 func flags(m membership.Membership) string {
 	one := func(f membership.Flag) string {
 		switch {
@@ -55,16 +53,14 @@ func allUnknown(workspace, why string) string {
 	return fmt.Sprintf("%s: active %s, admin %s, guest %s, view only %s, can write %s", workspace, why, why, why, why, why)
 }
 
-// granular returns an installation and one of its processes. The installation's app has
-// only granular scopes, which do not allow the membership endpoints.
+// granular returns an installation whose app has only granular scopes, which do not allow
+// the membership endpoints.
 func granular(t *testing.T) (*authtest.Installation, *authtest.Process) {
 	inst := authtest.New(t)
 	inst.App(func(a *asanatest.App) { a.Scopes = []string{"users:read", "workspaces:read"} })
 	return inst, inst.Process(func(s *authtest.Settings) { s.Scopes = "users:read workspaces:read" })
 }
 
-// importReader imports a service account's token and makes the service account the reader
-// of workspaces.
 func importReader(p *authtest.Process, owner string, workspaces ...string) string {
 	p.Installation.T.Helper()
 	d, _ := p.ImportToken(owner, asanatest.ServiceAccount)
@@ -80,8 +76,8 @@ func setReader(p *authtest.Process, id string, workspaces ...string) {
 	}
 }
 
-// pointers returns the connection IDs of the readers of Acme and Globex. The map key is
-// the workspace's gid.
+// pointers returns the connection IDs of the readers of Acme and Globex, by the
+// workspace's gid.
 func pointers(inst *authtest.Installation) map[string]string {
 	inst.T.Helper()
 	got := map[string]string{}
@@ -97,8 +93,7 @@ func pointers(inst *authtest.Installation) map[string]string {
 	return got
 }
 
-// addToWorkspaces makes the service account a member of more workspaces. Without this
-// call, the service account is a member of Acme only.
+// Without a call of addToWorkspaces, the service account is a member of Acme only.
 func addToWorkspaces(inst *authtest.Installation, workspaces ...asanatest.Workspace) {
 	inst.T.Helper()
 	if err := inst.Asana.UpdatePerson(asanatest.ServiceAccount, func(p *asanatest.Person) {

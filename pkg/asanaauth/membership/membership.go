@@ -68,7 +68,6 @@ const (
 	askedWithReader     = "reader"     // the token of the service account that is the workspace's reader
 )
 
-// isUndecided reports whether Active or ViewOnly is unknown.
 func (m Membership) isUndecided() bool { return !m.Active.Known || !m.ViewOnly.Known }
 
 // fillFromReader returns a copy of m with the flags that a reader reported for the same

@@ -43,7 +43,8 @@ type Config struct {
 	Log     *slog.Logger          // for audit lines and alarms; nil: nothing is logged
 }
 
-// Memberships reports memberships and capabilities. It is safe for concurrent use.
+// Memberships reports memberships and capabilities. The methods of Memberships are safe
+// for concurrent use.
 type Memberships struct {
 	rows   *row.Rows
 	asana  *asana.Client
@@ -51,7 +52,7 @@ type Memberships struct {
 	cache  cache
 }
 
-// New returns a Memberships. The error names every missing field.
+// New returns a Memberships, or an error that names every missing field of c.
 func New(c Config) (*Memberships, error) {
 	r, err := refresher.New(refresher.Config{
 		Store: c.Store, Keys: c.Keys, Asana: c.Asana, Secrets: c.Secrets, Clock: c.Clock, Rand: c.Rand, Log: c.Log,
@@ -98,8 +99,7 @@ func (m *Memberships) In(ctx context.Context, conn *connection.Connection, works
 	return list[0], nil
 }
 
-// list returns the user's memberships in r.workspace, or in all workspaces if r.workspace
-// is empty. It uses only the readers of these workspaces.
+// list uses only the readers of the workspaces that it returns.
 func (m *Memberships) list(ctx context.Context, conn *connection.Connection, r request) ([]Membership, error) {
 	if r.user != "" && !asana.IsGID(r.user) {
 		return nil, row.InvalidRequest("user must be a gid, a string of digits.")

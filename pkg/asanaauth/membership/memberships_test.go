@@ -65,8 +65,8 @@ func TestMembershipsOfEachPerson(t *testing.T) {
 	}
 }
 
-// List uses the connection's own token to request another user's memberships. It does not
-// use a reader's token.
+// To request another user's memberships, List uses the connection's own token, and never
+// a reader's token.
 func TestMembershipsOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -284,8 +284,8 @@ func TestMembershipsOfABrokenConnection(t *testing.T) {
 	})
 }
 
-// During a refresh, the test changes the connection as if the person had disconnected and
-// connected again. The old session must not get memberships through the new consent.
+// During a refresh, the person disconnects and connects again. The old session must not
+// get memberships through the new consent.
 func TestMembershipsOfAnEndedSession(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

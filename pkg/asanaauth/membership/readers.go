@@ -29,8 +29,8 @@ const maxChanges = 100
 // most one reader, so SetReaderOf replaces a workspace's former reader. The service
 // account's own token must be able to read each new workspace.
 //
-// If all changes fit into one transaction, they are atomic. Otherwise, SetReaderOf makes
-// two transactions: the first removes workspaces, and the second adds workspaces. If
+// If all changes fit into one transaction, they are atomic. If not, SetReaderOf makes two
+// transactions: the first removes workspaces, and the second adds workspaces. If
 // SetReaderOf returns an error, repeat the same call to complete the changes.
 //
 // Errors: InvalidRequest if workspaces has more than 40 entries, a repeated entry, or an
@@ -64,7 +64,6 @@ func checkReaderOf(workspaces []string) error {
 	return nil
 }
 
-// assignment holds the arguments and the progress of one SetReaderOf call.
 type assignment struct {
 	*Memberships
 	conn       *connection.Connection
@@ -148,7 +147,6 @@ func (a *assignment) edit(ctx context.Context, tx *row.Tx, o *row.Opened) error 
 	return nil
 }
 
-// former describes the former readers of the new workspaces.
 type former struct {
 	workspaces []string // workspaces whose pointer must change
 	ids        []string // connections that are readers of these workspaces now
@@ -196,12 +194,10 @@ func (a *assignment) checkReach(ctx context.Context, workspaces []string) error 
 	return nil
 }
 
-// difference returns the entries of list that are not in other.
 func difference(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
 }
 
-// intersection returns the entries of list that are also in other.
 func intersection(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return !slices.Contains(other, s) })
 }

@@ -147,9 +147,8 @@ func TestThePointerOfAnotherReaderStays(t *testing.T) {
 	})
 }
 
-// In each run, TestCrashPointsOfAReader makes one table operation of SetReaderOf fail,
-// either before or after the operation takes effect. Then it repeats the call, which must
-// make the service account the workspace's only reader.
+// If one table operation of SetReaderOf fails, either before or after the operation takes
+// effect, a repeated call must make the service account the workspace's only reader.
 func TestCrashPointsOfAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -172,9 +171,8 @@ func TestCrashPointsOfAReader(t *testing.T) {
 	})
 }
 
-// In each run, TestCrashPointsOfDisconnectingAReader makes one table operation of
-// Disconnect fail, either before or after the operation takes effect. Then it repeats the
-// call, which must delete all pointer rows that contain the reader.
+// If one table operation of Disconnect fails, either before or after the operation takes
+// effect, a repeated call must delete all pointer rows that contain the reader.
 func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -227,10 +225,10 @@ func TestTwoReadersAtOnce(t *testing.T) {
 	})
 }
 
-// The test replaces 39 of a service account's 40 workspaces with 39 workspaces that have
-// 39 different readers. These are 39 deleted pointer rows, 39 changed pointer rows, the
-// cold rows of 39 former readers, and the service account's own cold row: 118 changes. A
-// transaction can contain 100, so SetReaderOf needs two.
+// The call replaces 39 of a service account's 40 workspaces with 39 workspaces that have
+// 39 different readers. The call makes 118 changes: 39 deleted pointer rows, 39 changed
+// pointer rows, the cold rows of 39 former readers, and the service account's own cold
+// row. A transaction can contain 100 changes, so SetReaderOf needs two transactions.
 func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 // fillFromReaders adds flags to own, the memberships that Asana reported for the
 // connection's own token. If these flags do not show whether the user can write in a
 // workspace, fillFromReaders requests the user's memberships with the token of the
-// workspace's reader. It ignores memberships in workspaces that are not in own.
+// workspace's reader. Memberships in workspaces that are not in own are ignored.
 func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Connection, own []Membership, r request) ([]Membership, error) {
 	var open []string
 	for _, in := range own {
@@ -58,7 +58,7 @@ func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Conn
 
 // askReader requests the memberships of conn's user with a reader's token. If the
 // reader's token is rate limited, askReader returns TryAgain, because the caller can try
-// again when the limit ends. It logs any other error and returns no memberships.
+// again when the limit ends. askReader logs any other error and returns no memberships.
 func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Connection, r request) ([]Membership, error) {
 	user := conn.AsanaUser()
 	key := cacheKey{connection: consentOf(conn), reader: consentOf(reader), user: user}
@@ -75,9 +75,8 @@ func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Co
 	return reported, nil
 }
 
-// fetchAsReader requests the user's memberships with a reader's token. If Asana responds
-// with status 403 or 404, fetchAsReader returns an empty list instead of an error,
-// because the caller caches lists, but not errors.
+// If Asana responds with status 403 or 404, fetchAsReader returns an empty list instead
+// of an error, because the caller caches lists, but not errors.
 func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, user string) ([]Membership, error) {
 	reported, err := m.asana.Memberships(ctx, access, user)
 	if requests.IsStatus(err, http.StatusForbidden) || requests.IsStatus(err, http.StatusNotFound) {
@@ -94,9 +93,9 @@ func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, u
 	return list, nil
 }
 
-// readersOf returns the connections of the workspaces' readers. The map key is the
-// workspace's gid. readersOf omits a reader if it is not an active service account, or if
-// its cold row does not list the workspace.
+// readersOf returns the connections of the workspaces' readers, by the workspace's gid.
+// readersOf omits a reader if it is not an active service account, or if its cold row
+// does not list the workspace.
 func (m *Memberships) readersOf(ctx context.Context, workspaces []string, asking *connection.Connection) (map[string]*connection.Connection, error) {
 	pointers, err := m.rows.Read(ctx, "who the readers are", row.ReaderKeys(workspaces)...)
 	if err != nil {

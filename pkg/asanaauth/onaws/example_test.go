@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
 )
 
-// A backend opens the deployment once, when the backend starts. It then makes an HTTP
-// client for each connection.
+// A backend opens the deployment once, when the backend starts. The backend then makes an
+// HTTP client for each connection.
 func ExampleOpen() {
 	ctx := context.Background()
 	cfg, err := config.LoadDefaultConfig(ctx)

@@ -62,13 +62,13 @@ type Options struct {
 	ReturnURLs   []string // RETURN_URLS
 	Scopes       string   // ASANA_SCOPES, separated by single spaces
 
-	// Log receives audit lines and alarms. It is optional. Without Log, no one sees the
-	// alarm about a lost rotated token.
+	// Log receives audit lines and alarms. Log is optional, but without Log, no one sees
+	// the alarm about a lost rotated token.
 	Log *slog.Logger
 }
 
-// Deployment contains the main types for one deployment of asanaauth. Get one from
-// [Open]. It is safe for concurrent use.
+// Deployment gives access to the table, the keys and the Asana app of one deployment. Get
+// a Deployment from [Open]. The methods of Deployment are safe for concurrent use.
 type Deployment struct {
 	connections  *connection.Connections
 	tokens       *token.Tokens
@@ -79,19 +79,17 @@ type Deployment struct {
 	scanner      store.Scanner
 }
 
-// Connections returns d's Connections, which open, list, import and disconnect
-// connections.
+// Connections returns the value that opens, lists, imports and disconnects connections.
 func (d *Deployment) Connections() *connection.Connections { return d.connections }
 
-// Tokens returns d's Tokens, which return access tokens. Call their Wait method before
-// the program ends, so that a refresh in progress can save its token.
+// Tokens returns the value that gets access tokens. Before the program ends, call the
+// value's Wait method, so that a refresh in progress can save its token.
 func (d *Deployment) Tokens() *token.Tokens { return d.tokens }
 
-// Memberships returns d's Memberships, which report licenses and capabilities.
+// Memberships returns the value that reports licenses and capabilities.
 func (d *Deployment) Memberships() *membership.Memberships { return d.memberships }
 
-// Links returns d's Links, which make links. It returns nil if the options for links are
-// not set.
+// Links returns the value that makes links, or nil if the options for links are not set.
 func (d *Deployment) Links() *link.Links { return d.links }
 
 // ConnectCodes returns the Redeemer that redeems the connect codes of links.
@@ -100,9 +98,9 @@ func (d *Deployment) ConnectCodes() *link.Redeemer { return d.connectCodes }
 // SessionCodes returns the Redeemer that redeems the session codes of frontends.
 func (d *Deployment) SessionCodes() *session.Redeemer { return d.sessionCodes }
 
-// Scanner returns a Scanner that reads the whole table. Its calls have no time limit
-// except their context, because a page can contain up to a megabyte of rows. Scanner
-// needs the permission dynamodb:Scan.
+// Scanner returns a Scanner that reads the whole table. The Scanner's calls have no time
+// limit except their context, because a page can contain up to a megabyte of rows.
+// Scanner needs the permission dynamodb:Scan.
 func (d *Deployment) Scanner() store.Scanner { return d.scanner }
 
 // openTime limits how long Open waits for the table.
@@ -165,8 +163,9 @@ func (o Options) deployment(rows store.Store, keys *keyring.Keyring, client *asa
 	return &d, errors.Join(errs...)
 }
 
-// checkTable reads the keyring's row to check that the table can be read. It ignores the
-// row's contents. If the table is unavailable, checkTable logs a warning and returns nil.
+// checkTable reads the keyring's row to check that the table can be read. The row's
+// contents are ignored. If the table is unavailable, checkTable logs a warning and
+// returns nil.
 func checkTable(ctx context.Context, rows store.Store, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
@@ -178,7 +177,6 @@ func checkTable(ctx context.Context, rows store.Store, log *slog.Logger) error {
 	return err
 }
 
-// asanaClient returns a client for Asana that has its own HTTP transport.
 func (o Options) asanaClient() (*asana.Client, error) {
 	return asana.New(asana.Config{BaseURL: o.AsanaBaseURL, ClientID: o.ClientID, Transport: asanaTransport()})
 }

@@ -21,11 +21,8 @@ const (
 	maxKeyTTL     = time.Hour
 )
 
-// mistakes collects one error for each wrong option.
 type mistakes []error
 
-// addIf adds an error if wrong is true. The error consists of the option's name and the
-// reason.
 func (m *mistakes) addIf(wrong bool, name, reason string) {
 	if wrong {
 		*m = append(*m, fmt.Errorf("onaws: %s %s", name, reason))

@@ -22,9 +22,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestServers opens a deployment on local servers of the AWS APIs. It imports a
-// long-lived token and an OAuth grant, and uses both. It then opens the deployment again,
-// like a second process.
+// TestServers opens a deployment on local servers of the AWS APIs, imports a long-lived
+// token and an OAuth grant, and uses both. Then the test opens the deployment again, like
+// a second process.
 func TestServers(t *testing.T) {
 	made := awstest.New(t, asanatest.FullClientSecret)
 	o := onaws.Options{
@@ -140,8 +140,8 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// grant returns a refresh token that a test can import. It connects a person to the app
-// at offline Asana, without using the deployment.
+// grant connects a person to the app at offline Asana, without using the deployment. The
+// result is the grant's refresh token.
 func grant(t *testing.T, asana *asanatest.Asana, base string) secret.String {
 	t.Helper()
 	form := url.Values{"client_id": {asanatest.FullClientID}, "redirect_uri": {asanatest.DefaultRedirectURI},

@@ -63,8 +63,6 @@ func (c timeoutClient) Do(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// cancelBody is a response body that cancels the attempt's context when the body is
-// closed.
 type cancelBody struct {
 	io.ReadCloser
 	cancel context.CancelFunc
@@ -80,10 +78,9 @@ func (b cancelBody) Close() error {
 // handshake may take. The two together stay below the eight seconds of a token request.
 const asanaDial = 3 * time.Second
 
-// asanaTransport returns a transport for requests to Asana. It does not return
-// http.DefaultTransport, because other code in the program can change that transport.
-// Like the Lambda functions, it uses only HTTP/1.1, so that net/http never sends a token
-// request twice.
+// asanaTransport does not return http.DefaultTransport, because other code in the program
+// can change that transport. Like the Lambda functions, the returned transport uses only
+// HTTP/1.1, so that net/http never sends a token request twice.
 func asanaTransport() *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)

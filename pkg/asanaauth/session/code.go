@@ -11,15 +11,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// codeTTL is the lifetime of a session code.
 const codeTTL = time.Minute
 
-// codeProofText is the plaintext of every session code's proof. The proofs differ in
-// their labels (see codeLabel).
+// Every session code's proof has the same plaintext. Only the labels of the proofs differ
+// (see codeLabel).
 const codeProofText = "session code"
 
-// codeLabel returns the label of a session code's proof. It contains every value in the
-// row, so the proof in a forged or copied row cannot be opened.
+// codeLabel contains every value in the row, so the proof in a forged or copied row
+// cannot be opened.
 func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
 	return seal.Label{
 		Row:   code.Key().String(),
@@ -57,10 +56,11 @@ func (s *Sessions) Code(ctx context.Context, opened *Session) (code secret.Strin
 	return secret.New(token), next.End, nil
 }
 
-// Redeemer redeems session codes, for backends. It is safe for concurrent use.
+// Redeemer redeems session codes, for backends. The methods of Redeemer are safe for
+// concurrent use.
 type Redeemer struct{ rows *row.Rows }
 
-// NewRedeemer returns a Redeemer. The error names every missing field.
+// NewRedeemer returns a Redeemer, or an error that names every missing field of c.
 func NewRedeemer(c Config) (*Redeemer, error) {
 	rows, err := c.rows()
 	if err != nil {
@@ -70,7 +70,7 @@ func NewRedeemer(c Config) (*Redeemer, error) {
 }
 
 // Redeem returns the connection of the session for which the code was made. A code can be
-// redeemed once. Redeem replaces the code's row with a row that marks the code as
+// redeemed once, because Redeem replaces the code's row with a row that marks the code as
 // redeemed. Redeem takes at most 25 seconds.
 //
 // Errors: LinkExpired if the code or its session is unknown, used or too old; TryAgain;

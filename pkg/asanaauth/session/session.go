@@ -1,8 +1,8 @@
-// Package session opens and ends browser sessions. It also makes and redeems session
-// codes. An app's own backend redeems a session code to find out who is signed in.
-// Package login begins sessions, and package httpapi sets their cookies.
+// Package session opens and ends browser sessions, and makes and redeems session codes.
+// An app's own backend redeems a session code to find out who is signed in. Package login
+// begins sessions, and package httpapi sets their cookies.
 //
-// A session belongs to one connection. It stores the epoch that the connection had when
+// A session belongs to one connection, and stores the epoch that the connection had when
 // the session started. Disconnecting changes the connection's epoch, which ends all of
 // the connection's sessions. The session's row contains a sealed proof. If an attacker
 // forges the row or changes one of its values, the proof cannot be opened, and
@@ -41,10 +41,11 @@ func (c Config) rows() (*row.Rows, error) {
 	return row.New(row.Config{Store: c.Store, Keys: c.Keys, Clock: c.Clock, Rand: c.Rand, Log: c.Log})
 }
 
-// Sessions opens and ends browser sessions. It is safe for concurrent use.
+// Sessions opens and ends browser sessions. The methods of Sessions are safe for
+// concurrent use.
 type Sessions struct{ rows *row.Rows }
 
-// New returns a Sessions. The error names every missing field.
+// New returns a Sessions, or an error that names every missing field of c.
 func New(c Config) (*Sessions, error) {
 	rows, err := c.rows()
 	if err != nil {
@@ -53,15 +54,15 @@ func New(c Config) (*Sessions, error) {
 	return &Sessions{rows}, nil
 }
 
-// Session is an opened session and its connection. It does not show later changes, so
-// open the session again for each request. A Session is not safe for concurrent use.
+// Session is an opened session and its connection. A Session does not show later changes,
+// so open the session again for each request. A Session is not safe for concurrent use.
 type Session struct {
 	conn *connection.Connection
 	row  *store.Session
 }
 
 // Connection returns the session's connection. For this connection, package token returns
-// no long-lived token. It also returns no token if the session ends during a refresh.
+// no long-lived token, and no token at all if the session ends during a refresh.
 func (s *Session) Connection() *connection.Connection { return s.conn }
 
 // CallerOf returns the name that audit lines use for a session: "session:" and the first
@@ -76,9 +77,9 @@ func callerOf(cookie store.Hash) string { return "session:" + cookie.String()[:8
 const idleExtendInterval = time.Hour
 
 // Open opens the session of a browser. cookie is the value of the session's cookie. Open
-// reads the session's row and the connection's rows with one request to the table. It
-// first checks that the rows match the cookie and that the session's proof can be opened.
-// Open also extends the session's idle timeout, at most once an hour.
+// reads the session's row and the connection's rows with one request to the table. The
+// session is valid only if the rows match the cookie and the session's proof can be
+// opened. Open also extends the session's idle timeout, at most once an hour.
 //
 // Errors: Unauthenticated if the session is not valid; TryAgain; Internal.
 func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, error) {
@@ -94,12 +95,11 @@ func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, er
 	return opened, nil
 }
 
-// maxReads limits how many times open reads the rows. It reads again if the hot row and
-// the cold row are inconsistent. A read of several rows is not atomic, so it can return
-// rows from before and after a write.
+// maxReads limits how many times open reads the rows. open repeats the read if the hot
+// row and the cold row are inconsistent. A read of several rows is not atomic, so it can
+// return rows from before and after a write.
 const maxReads = 3
 
-// open reads and checks a session's rows, and opens the session's proof.
 func open(ctx context.Context, rows *row.Rows, id string, cookie store.Hash) (*Session, error) {
 	sessionKey, hotKey, coldKey := store.SessionKey(cookie), store.HotKey(id), store.ColdKey(id)
 	for range maxReads {
@@ -136,12 +136,12 @@ func agree(session *store.Session, hot *store.Hot, id string, now time.Time) boo
 		now.Before(session.End) && now.Before(session.IdleEnd)
 }
 
-// proofText is the plaintext of every session's proof. The proofs differ in their labels
-// (see proofLabel).
+// Every session's proof has the same plaintext. Only the labels of the proofs differ (see
+// proofLabel).
 const proofText = "session"
 
-// proofLabel returns the label of a session's proof. It contains every value in the row,
-// so the proof in a forged or copied row cannot be opened.
+// proofLabel contains every value in the row, so the proof in a forged or copied row
+// cannot be opened.
 func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 	return seal.Label{
 		Row:   s.Key().String(),
@@ -154,8 +154,8 @@ func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 	}
 }
 
-// checkProof opens a proof. It returns Unauthenticated if the proof cannot be opened. A
-// proof that cannot be opened was not sealed by this installation for this row.
+// checkProof returns Unauthenticated if the proof cannot be opened, because such a proof
+// was not sealed by this installation for this row.
 func checkProof(ctx context.Context, rows *row.Rows, ring *seal.Ring, hot *store.Hot, l seal.Label, proof secret.Sealed) error {
 	_, err := rows.OpenField(ctx, ring, hot.Connection, l, proof)
 	if errors.Is(err, seal.ErrOpen) {
@@ -228,8 +228,8 @@ type Profile struct {
 	ExpiresAt time.Time        // when the session ends, even if the browser keeps using it
 }
 
-// Profile returns the profile of a session. It sends no request to Asana. Errors:
-// TryAgain, Internal.
+// Profile returns the profile of a session, without a request to Asana. Errors: TryAgain,
+// Internal.
 func (s *Sessions) Profile(ctx context.Context, opened *Session) (Profile, error) {
 	p, err := s.rows.OpenPerson(ctx, opened.conn, row.FieldName, row.FieldEmail, row.FieldPicture)
 	if err != nil {
@@ -248,7 +248,7 @@ func (s *Sessions) Profile(ctx context.Context, opened *Session) (Profile, error
 	}, nil
 }
 
-// SignOut ends the session of one browser. It does not change the connection. Errors:
+// SignOut ends the session of one browser, and leaves the connection unchanged. Errors:
 // TryAgain, Internal.
 func (s *Sessions) SignOut(ctx context.Context, opened *Session) error {
 	ctx, cancel := s.rows.WithTimeout(ctx, row.SaveReserve)

@@ -17,7 +17,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// open calls Sessions.Open and returns only the error.
 func open(p *authtest.Process, cookie secret.String) error {
 	_, err := p.Sessions.Open(context.Background(), cookie)
 	return err
@@ -34,7 +33,6 @@ func TestAnEmptyConfigReportsEveryMissingField(t *testing.T) {
 	}
 }
 
-// Sessions and session codes work if only the fields Store and Keys are set.
 func TestSessionsNeedOnlyStoreAndKeys(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -37,8 +37,7 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// benchProcess returns a process, and the cookie of a person whose session does not
-// expire.
+// The session of the returned cookie does not expire.
 func benchProcess(b *testing.B, clock asanaauth.Clock) (*authtest.Process, secret.String) {
 	b.Helper()
 	const forever = 1 << 62
@@ -57,8 +56,6 @@ func benchProcess(b *testing.B, clock asanaauth.Clock) (*authtest.Process, secre
 	return p, out.Session
 }
 
-// respondsAtOnce is an HTTP transport that simulates Asana with fixed responses and no
-// delay.
 type respondsAtOnce struct{}
 
 const (
@@ -68,7 +65,6 @@ const (
 	meResponse = `{"data":{"gid":"1200000000000001","name":"A"}}`
 )
 
-// RoundTrip implements [http.RoundTripper].
 func (respondsAtOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := tokenResponse
 	if r.Method == http.MethodGet {
@@ -82,17 +78,15 @@ func (respondsAtOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// steppingClock is a clock that only the benchmark moves. Its method WithDeadline sets no
-// deadline.
+// Only the benchmark moves a steppingClock.
 type steppingClock struct {
 	asanaauth.SystemClock
 	now time.Time
 }
 
-// Now implements [asanaauth.Clock].
 func (c *steppingClock) Now() time.Time { return c.now }
 
-// WithDeadline implements [asanaauth.Clock].
+// WithDeadline sets no deadline, because the times of this clock are not real.
 func (c *steppingClock) WithDeadline(ctx context.Context, _ time.Time) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }

@@ -46,8 +46,8 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// exampleConnection makes a connection for a person with a view-only license. It returns
-// the connection's id.
+// exampleConnection makes a connection for a person with a view-only license. The string
+// is the connection's id.
 func exampleConnection() (*token.Tokens, *connection.Connections, string) {
 	c, offline := exampleConfig()
 	tokens, err := token.New(c)

@@ -16,9 +16,9 @@ import (
 )
 
 // HTTPClient returns an HTTP client for Asana's API that acts as the connection's user.
-// For each request, it reads the connection's row and replaces the Authorization header.
-// A request has no time limit except its own context. The client is safe for concurrent
-// use.
+// For each request, the client reads the connection's row and replaces the Authorization
+// header. A request has no time limit except its own context. The client is safe for
+// concurrent use.
 //
 // If Asana responds with 401, the client reports the token as refused, and sends the
 // request once more with the new token. The caller gets the 401 in these cases:
@@ -66,8 +66,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.retryOnce(r, resp, access)
 }
 
-// ready returns the token for a request, and the hot row that contains the token. It
-// returns InvalidRequest if the request is not addressed to Asana's origin.
+// ready returns InvalidRequest if the request is not addressed to Asana's origin. The
+// returned hot row is the row that contains the token.
 func (t *transport) ready(r *http.Request) (secret.String, *store.Hot, error) {
 	if !weburl.AddressedTo(r, t.tokens.asana.BaseURL()) {
 		return secret.String{}, nil, errForeign

@@ -156,8 +156,8 @@ func TestHTTPClientGivesUpAfterASecond401(t *testing.T) {
 	})
 }
 
-// The client closes the body of a response that it does not return to the caller. It also
-// closes the body of every request, even if it does not send the request.
+// The client must close the body of each response that it does not return to the caller,
+// and the body of each request, even if the request is not sent.
 func TestHTTPClientClosesBodies(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

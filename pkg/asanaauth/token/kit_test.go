@@ -14,8 +14,7 @@ import (
 
 const me = authtest.AsanaURL + authtest.MePath
 
-// apiWire is an HTTP transport that records the requests to Asana's API. It can also
-// respond in place of Asana.
+// apiWire records the requests to Asana's API, and can respond in place of Asana.
 type apiWire struct {
 	next http.RoundTripper
 
@@ -25,7 +24,6 @@ type apiWire struct {
 	body  []string
 }
 
-// RoundTrip implements [http.RoundTripper].
 func (w *apiWire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !strings.HasPrefix(r.URL.Path, "/api/1.0/") {
 		return w.next.RoundTrip(r)
@@ -48,15 +46,12 @@ func (w *apiWire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return hook(r)
 }
 
-// respond makes apiWire respond to the next requests with the given statuses.
 func (w *apiWire) respond(statuses ...int) {
 	for _, status := range statuses {
 		w.hooks = append(w.hooks, responding(status, "", http.NoBody))
 	}
 }
 
-// responding returns a hook that responds with a status and a body. If location is not
-// empty, the response has a Location header.
 func responding(status int, location string, body io.ReadCloser) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		resp := &http.Response{StatusCode: status, Header: http.Header{}, Body: body, Request: r}
@@ -67,8 +62,7 @@ func responding(status int, location string, body io.ReadCloser) func(*http.Requ
 	}
 }
 
-// library is a process of a Go backend. It has one connection and an HTTP client for that
-// connection.
+// library is a Go backend with one connection and an HTTP client for that connection.
 type library struct {
 	*authtest.Process
 	id     string
@@ -92,7 +86,7 @@ func newLibrary(inst *authtest.Installation, person string) *library {
 	return l
 }
 
-// do sends a request with the library's client. It returns the response's status and body.
+// do returns the response's status and body.
 func (l *library) do(r *http.Request) (int, string, error) {
 	l.Installation.T.Helper()
 	resp, err := l.client.Do(r)

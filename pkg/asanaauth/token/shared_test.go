@@ -47,9 +47,9 @@ func TestBackendsAndFrontendsShareALease(t *testing.T) {
 	})
 }
 
-// In this test, a backend disconnects the connection and the person connects again, while
-// a caller waits for a token. A backend gets a token from the new consent, because the
-// owner is the same. A frontend gets an error, because its session has ended.
+// While a caller waits for a token, a backend disconnects the connection and the person
+// connects again. A backend then gets a token from the new consent, because the owner is
+// the same. A frontend gets an error, because its session has ended.
 func TestCallersWaitThroughANewConsent(t *testing.T) {
 	t.Parallel()
 	for _, isFrontend := range []bool{false, true} {

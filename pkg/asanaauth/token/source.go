@@ -51,8 +51,7 @@ func (s *source) Token() (*oauth2.Token, error) {
 	return token, nil
 }
 
-// openToken opens a connection. It returns an access token, and the hot row that contains
-// the token.
+// openToken returns an access token, and the hot row that contains the token.
 func (t *Tokens) openToken(ctx context.Context, id string, r Request) (Token, *store.Hot, error) {
 	ctx, cancel := t.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()

@@ -45,7 +45,7 @@ type Config struct {
 	Alone bool
 }
 
-// Tokens returns access tokens. It is safe for concurrent use.
+// Tokens returns access tokens. The methods of Tokens are safe for concurrent use.
 type Tokens struct {
 	rows      *row.Rows
 	refresher *refresher.Refresher
@@ -53,7 +53,7 @@ type Tokens struct {
 	asana     *asana.Client
 }
 
-// New returns a Tokens. The error names every missing field.
+// New returns a Tokens, or an error that names every missing field of c.
 func New(c Config) (*Tokens, error) {
 	r, err := refresher.New(refresher.Config{
 		Store: c.Store, Keys: c.Keys, Asana: c.Asana, Secrets: c.Secrets,
@@ -65,8 +65,8 @@ func New(c Config) (*Tokens, error) {
 	return &Tokens{rows: r.Rows(), refresher: r, source: accesstoken.New(r), asana: c.Asana}, nil
 }
 
-// Wait waits until no refresh is in progress. It returns nil, or ctx's error if ctx ends
-// first. Call Wait after the last request for a token and before the process ends. A
+// Wait waits until no refresh is in progress. Wait returns nil, or ctx's error if ctx
+// ends first. Call Wait after the last request for a token and before the process ends. A
 // refresh can continue after its callers have returned. If the process ends before a
 // rotated token is saved, the token is lost.
 func (t *Tokens) Wait(ctx context.Context) error { return t.refresher.Wait(ctx) }
@@ -92,15 +92,16 @@ type Request struct {
 // Token is an access token of one Asana user.
 type Token struct {
 	Access secret.String // for the header Authorization: Bearer (RFC 6750 section 2.1)
-	// ExpiresIn is the remaining lifetime. It is zero for a long-lived token for which
-	// Asana gave no expiry.
+	// ExpiresIn is the remaining lifetime. ExpiresIn is zero for a long-lived token for
+	// which Asana gave no expiry.
 	ExpiresIn time.Duration
 	Scope     string // space-separated: the granted scope, or the requested scope if Asana did not report the granted one
 }
 
 // Token returns an access token for a connection. If another caller is already refreshing
-// the token, Token sends no request of its own. It returns the current token if that is
-// still usable, and otherwise waits for the refresh. Token takes at most 25 seconds.
+// the token, Token sends no request of its own. In that case, Token returns the current
+// token if it is still usable, and otherwise waits for the refresh. Token takes at most
+// 25 seconds.
 //
 // Token introspects a long-lived token (RFC 7662) if a caller reports the token as
 // refused, or if the token has expired. If the token is not active, Token marks the
