@@ -15,7 +15,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// saas is the backend of a SaaS app.
+// saas sends requests as the backend of a SaaS app.
 type saas struct {
 	connections *lambdatest.Function
 	arn         string    // IAM identity of its requests; "" means none
@@ -24,7 +24,6 @@ type saas struct {
 
 const saasARN = "arn:aws:sts::111122223333:assumed-role/saas/nightly"
 
-// send sends a request to the Lambda function "connections".
 func (s saas) send(t testing.TB, method, path, body string) response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
@@ -48,15 +47,14 @@ func (s saas) send(t testing.TB, method, path, body string) response {
 	return a
 }
 
-// routeOf returns the path of a request without its query, and with {id} instead of the
-// id of a connection.
+// routeOf removes the query from path, and replaces the ID of a connection with {id}.
 func routeOf(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	return regexp.MustCompile("/con_[a-z2-7]+").ReplaceAllString(path, "/{id}")
 }
 
-// mustSend is like send, but fails the test if the response does not have the given
-// status.
+// mustSend checks the status of the response, and that the response has no CORS headers
+// and must not be cached.
 func (s saas) mustSend(t testing.TB, method, path, body string, status int) response {
 	t.Helper()
 	a := s.send(t, method, path, body)
@@ -101,7 +99,6 @@ func (b *browser) followLink(t testing.TB, d *deployment, f map[string]*lambdate
 
 func quoted(s string) string { b, _ := json.Marshal(s); return string(b) }
 
-// object decodes the JSON object in the response body.
 func object(t testing.TB, a response) map[string]any {
 	t.Helper()
 	var m map[string]any
@@ -111,8 +108,7 @@ func object(t testing.TB, a response) map[string]any {
 	return m
 }
 
-// member returns a member of a nested JSON object. For example, member(m,
-// "attributed_to", "gid") returns m["attributed_to"]["gid"].
+// member(m, "attributed_to", "gid") returns m["attributed_to"]["gid"].
 func member(m map[string]any, path ...string) any {
 	for _, name := range path[:len(path)-1] {
 		m, _ = m[name].(map[string]any)
@@ -120,8 +116,8 @@ func member(m map[string]any, path ...string) any {
 	return m[path[len(path)-1]]
 }
 
-// whoSignedIn signs a person in, creates a session code, and redeems the code as the
-// backend.
+// whoSignedIn checks that the backend learns from a session code who has signed in, and
+// that the code works only once.
 func (s saas) whoSignedIn(t testing.TB, d *deployment, f map[string]*lambdatest.Function, b *browser) {
 	t.Helper()
 	b.signIn(t, d, f["authorize"], f["callback"])
@@ -134,8 +130,8 @@ func (s saas) whoSignedIn(t testing.TB, d *deployment, f map[string]*lambdatest.
 	s.mustSend(t, http.MethodPost, "/connections", `{"session_code":`+quoted(x)+`}`, http.StatusBadRequest)
 }
 
-// listFour checks that the owner tenant has four connections. It lists them in pages of
-// two.
+// listFour lists the connections of the owner "tenant" in pages of two, and checks that
+// the pages contain four connections.
 func (s saas) listFour(t testing.TB) {
 	t.Helper()
 	ids := map[string]bool{}
@@ -154,16 +150,14 @@ func (s saas) listFour(t testing.TB) {
 	}
 }
 
-// TestBackend calls every route for backends. It runs the compiled Lambda functions, with
-// only the permissions in template.yaml. The test fails if the function "connections" has
-// a permission that no call needs.
+// TestBackend calls every route for backends. The test fails if the function
+// "connections" has a permission in template.yaml that no call needs.
 func TestBackend(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	f := d.startAll(t)
 	s, b := saas{connections: f["connections"], arn: saasARN, succeeded: new(sync.Map)}, newBrowser()
 
-	// Create a link, follow it, and redeem its connect code for a connection.
 	link := s.mustSend(t, http.MethodPost, "/links", `{"owner":"tenant","person":"ann","asana_user":"`+asanatest.Member+`"}`, http.StatusCreated)
 	b.seen = append(b.seen, strings.TrimPrefix(link.text("url"), public+"/authorize?link="))
 	stolen := b.followLink(t, d, f, link.text("url"), asanatest.Member)
@@ -193,7 +187,6 @@ func TestBackend(t *testing.T) {
 
 	s.whoSignedIn(t, d, f, b)
 
-	// Import connections.
 	pat := d.asana.PersonalAccessToken(asanatest.Bot)
 	bot := s.mustSend(t, http.MethodPost, "/connections", `{"token":`+quoted(pat)+`,"owner":"tenant","kind":"personal_access_token"}`, http.StatusCreated)
 	if m := object(t, bot); m["last_refreshed_at"] != nil || m["kind"] != "personal_access_token" {
@@ -212,7 +205,6 @@ func TestBackend(t *testing.T) {
 	again := d.asana.RefreshToken(clientID, asanatest.Guest)
 	s.mustSend(t, http.MethodPost, "/connections", `{"refresh_token":`+quoted(again)+`,"owner":"tenant"}`, http.StatusConflict)
 
-	// Make the service account the workspace's reader.
 	read := s.mustSend(t, http.MethodPatch, "/connections/"+account.text("id"), `{"reader_of":["`+asanatest.Acme+`"]}`, http.StatusOK)
 	if fmt.Sprint(object(t, read)["reader_of"]) != "["+asanatest.Acme+"]" {
 		t.Errorf("naming a reader: got %s, want reader_of with the workspace", read.body)
@@ -233,7 +225,6 @@ func TestBackend(t *testing.T) {
 		}
 	}
 
-	// List the connections, and disconnect them.
 	s.listFour(t)
 	if m := object(t, s.mustSend(t, http.MethodGet, "/connections?asana_user="+asanatest.Member, "", http.StatusOK)); len(m["data"].([]any)) != 2 {
 		t.Errorf("connections of the Asana user: got %v, want 2", m)
@@ -276,8 +267,8 @@ func TestBackend(t *testing.T) {
 	}
 }
 
-// TestBackendWithoutIdentity checks that requests without an IAM identity get a 401 and write
-// nothing.
+// TestBackendWithoutIdentity checks that requests without an IAM identity get a 401 and
+// write nothing.
 func TestBackendWithoutIdentity(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -293,9 +284,8 @@ func TestBackendWithoutIdentity(t *testing.T) {
 	}
 }
 
-// TestParallelBackends requests a token fifty times concurrently, from five processes.
-// The test makes the stored token expire first. The processes must send only one refresh
-// request to Asana.
+// TestParallelBackends checks that fifty concurrent token requests to five processes
+// cause only one refresh request to Asana.
 func TestParallelBackends(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
@@ -309,8 +299,8 @@ func TestParallelBackends(t *testing.T) {
 	for len(running) < processes {
 		running = append(running, saas{connections: d.start(t, "connections"), arn: saasARN})
 	}
-	// Delay Asana's response until the other processes have read the connection several
-	// times.
+	// Delay Asana's response, so that the other processes read the connection during the
+	// refresh.
 	rows := d.proxies["connections"].rows
 	rows.ClearCalls()
 	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Before: func(*http.Request) {
@@ -343,8 +333,8 @@ func TestParallelBackends(t *testing.T) {
 	}
 }
 
-// TestBackendFirst checks that an import can be the first request to an installation. The
-// import must create the keyring.
+// TestBackendFirst checks that an import can be the first request to an installation, and
+// that the import then creates the keyring.
 func TestBackendFirst(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

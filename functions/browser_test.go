@@ -12,23 +12,20 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// browser simulates a browser that stores the cookies of PUBLIC_URL's host.
 type browser struct {
 	cookies map[string]string
-	seen    []string // all secrets that the browser has received: cookies, states, codes and tokens
+	seen    []string // secrets that the browser has received, for checkNoSecrets
 }
 
 func newBrowser() *browser { return &browser{cookies: map[string]string{}} }
 
-// response is an HTTP response whose body has been read.
 type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// text returns the string member with the given name in the JSON body, or "" if the body
-// does not contain it.
+// text returns a string member of the JSON body, or "" if the body has no such member.
 func (a response) text(name string) string {
 	var members map[string]any
 	json.Unmarshal([]byte(a.body), &members)
@@ -36,9 +33,8 @@ func (a response) text(name string) string {
 	return text
 }
 
-// request returns a request with the browser's cookies. If frontend is true, the request
-// has the headers of a fetch call from the app's frontend. Otherwise, it has the headers
-// of a navigation.
+// If frontend is true, the request has the headers of a fetch call from the app's
+// frontend. Otherwise, the request has the headers of a navigation.
 func (b *browser) request(t testing.TB, method, path, body string, frontend bool) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
@@ -59,7 +55,6 @@ func (b *browser) request(t testing.TB, method, path, body string, frontend bool
 	return r
 }
 
-// send sends a request to a Lambda function and stores the cookies in the response.
 func (b *browser) send(t testing.TB, f *lambdatest.Function, r *http.Request) response {
 	t.Helper()
 	resp, err := f.Do(r)
@@ -85,8 +80,8 @@ func readResponse(t testing.TB, resp *http.Response) response {
 	return response{resp.StatusCode, resp.Header, string(body)}
 }
 
-// mustSend sends a request from the app's frontend. It fails the test if the response
-// does not have the given status.
+// mustSend sends a request from the app's frontend, and checks the status of the
+// response.
 func (b *browser) mustSend(t testing.TB, f *lambdatest.Function, method, path, body string, status int) response {
 	t.Helper()
 	a := b.send(t, f, b.request(t, method, path, body, true))
@@ -96,8 +91,8 @@ func (b *browser) mustSend(t testing.TB, f *lambdatest.Function, method, path, b
 	return a
 }
 
-// startSignIn starts a sign-in, gives consent at Asana, and returns the URL to which Asana
-// redirects the browser.
+// startSignIn starts a sign-in, gives consent at Asana, and returns the URL to which
+// Asana redirects the browser.
 func (b *browser) startSignIn(t testing.TB, d *deployment, authorize *lambdatest.Function) *url.URL {
 	t.Helper()
 	a := b.send(t, authorize, b.request(t, http.MethodGet, "/authorize?app_state=abc", "", false))
@@ -120,15 +115,15 @@ func (b *browser) startSignIn(t testing.TB, d *deployment, authorize *lambdatest
 	return u
 }
 
-// signIn signs the browser in. It supports only the OAuth response type "code".
+// signIn supports only the OAuth response type "code".
 func (b *browser) signIn(t testing.TB, d *deployment, authorize, callback *lambdatest.Function) {
 	t.Helper()
 	back := b.startSignIn(t, d, authorize)
 	b.finishSignIn(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
 }
 
-// finishSignIn sends r, the request that follows Asana's redirect, to the callback. The
-// callback must sign the browser in and redirect it to the return URL.
+// finishSignIn sends r, the request that follows Asana's redirect, and checks that the
+// callback signs the browser in.
 func (b *browser) finishSignIn(t testing.TB, callback *lambdatest.Function, r *http.Request) {
 	t.Helper()
 	a := b.send(t, callback, r)

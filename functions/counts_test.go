@@ -18,7 +18,6 @@ func TestCalls(t *testing.T) {
 	refresh, session := d.start(t, "refresh"), d.start(t, "session")
 	g := d.proxies["refresh"]
 
-	// A cold start only reads the keyring and decrypts it.
 	check(t, "cold start: DynamoDB", g.rows.Actions(), "BatchGetItem")
 	check(t, "cold start: KMS", g.keys.Actions(), "Decrypt")
 	check(t, "cold start: Secrets Manager", g.secrets.Actions())
@@ -42,8 +41,7 @@ func TestCalls(t *testing.T) {
 		if got := d.asana.CountRequests("refresh_token") - before; got != 1 {
 			t.Errorf("%s: got %d requests to Asana, want 1", when, got)
 		}
-		// The first refresh fetches the client secret, and later refreshes use the cached
-		// secret.
+		// Later refreshes use the cached client secret.
 		if when == "first refresh" {
 			check(t, when+": Secrets Manager", g.secrets.Actions(), "GetSecretValue")
 		} else {
@@ -59,8 +57,6 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// check fails the test if got, the AWS actions that a function has called, differs from
-// want.
 func check(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -81,9 +77,8 @@ func TestKeyringNotCached(t *testing.T) {
 	check(t, "session: KMS", d.proxies["session"].keys.Actions(), "Decrypt")
 }
 
-// TestBackendCalls counts the calls to AWS for a token request from a backend. A request
-// for a token that is still valid makes one read call. A request that refreshes the token
-// makes one read call and two write calls.
+// TestBackendCalls checks that a token request from a backend makes one read call, and
+// also two write calls if it refreshes the token.
 func TestBackendCalls(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

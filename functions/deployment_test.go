@@ -32,10 +32,9 @@ const (
 	clientSecret = "client-secret-of-the-tests"
 )
 
-// deployment simulates a deployment of template.yaml on this machine. It runs the built
-// functions, each with the variables and the permissions that the template gives it.
-// Local servers stand in for DynamoDB, KMS and Secrets Manager, and the offline Asana
-// stands in for Asana.
+// deployment simulates a deployment of template.yaml on this machine. Each function has
+// only the variables and the permissions that the template gives it. Local servers stand
+// in for DynamoDB, KMS and Secrets Manager, and package asanatest stands in for Asana.
 type deployment struct {
 	*admin
 	asana     *asanatest.Asana
@@ -48,15 +47,14 @@ type deployment struct {
 	processes []*lambdatest.Function // all started functions
 }
 
-// proxies contains the proxies between one function and the three servers that stand in
-// for AWS.
+// proxies contains one function's proxies for DynamoDB, KMS and Secrets Manager.
 type proxies struct{ rows, keys, secrets *awsproxy.Proxy }
 
 func (g proxies) all() []*awsproxy.Proxy { return []*awsproxy.Proxy{g.rows, g.keys, g.secrets} }
 
-// deploy makes a deployment with its own table, KMS key and secret. changes contains the
-// name of an environment variable, its value, the next name, and so on. The test fails if
-// template.yaml does not allow an AWS call that a function makes.
+// deploy makes a deployment with its own table, KMS key and secret. changes contains
+// pairs of an environment variable's name and its value. The test fails if template.yaml
+// does not allow an AWS call that a function makes.
 func deploy(t *testing.T, changes ...string) *deployment {
 	t.Helper()
 	functest.LookAtSources(t)
@@ -94,8 +92,8 @@ func deploy(t *testing.T, changes ...string) *deployment {
 	return d
 }
 
-// reportDenied reports every AWS call that template.yaml does not allow. It runs when the
-// test ends, because a denied call usually ends the test with another error.
+// reportDenied runs at the end of the test, because a denied call usually stops the test
+// with an error that does not name the missing permission.
 func (d *deployment) reportDenied(t *testing.T) {
 	denied := map[string]bool{}
 	for name, g := range d.proxies {
@@ -113,8 +111,6 @@ func (d *deployment) reportDenied(t *testing.T) {
 	}
 }
 
-// start starts a process that runs a function, with the variables that template.yaml and
-// Lambda set.
 func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	t.Helper()
 	g := d.proxies[name]
@@ -134,9 +130,8 @@ func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	return f
 }
 
-// startAll starts a process for each function. It starts "callback" and "connections"
-// last, because these two functions create the keyring when they start. The other
-// functions must also start without a keyring.
+// startAll starts "callback" and "connections" last, because these two functions create
+// the keyring when they start. The other functions must also start without a keyring.
 func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	t.Helper()
 	all := map[string]*lambdatest.Function{}
@@ -150,7 +145,6 @@ func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	return all
 }
 
-// clearCalls removes the calls that all proxies have recorded.
 func (d *deployment) clearCalls() {
 	for _, g := range d.proxies {
 		for _, one := range g.all() {
@@ -159,8 +153,7 @@ func (d *deployment) clearCalls() {
 	}
 }
 
-// hot returns the hot row of the only connection. The hot row contains the connection's
-// tokens and status.
+// hot returns the row that contains the tokens and the status of the only connection.
 func (d *deployment) hot(t *testing.T) *store.Hot {
 	t.Helper()
 	for cursor, first := "", true; first || cursor != ""; first = false {
@@ -179,7 +172,7 @@ func (d *deployment) hot(t *testing.T) *store.Hot {
 	return nil
 }
 
-// write replaces the stored row that has the key of row. The stored row must have the rev
+// write replaces the stored row with the same key. The stored row must have the rev
 // oldRev.
 func (d *deployment) write(t *testing.T, row store.Row, oldRev int64) {
 	t.Helper()
@@ -188,7 +181,7 @@ func (d *deployment) write(t *testing.T, row store.Row, oldRev int64) {
 	}
 }
 
-// expire changes the hot row of the only connection so that its access token has expired.
+// expire moves the expiry of the only connection's access token into the past.
 func (d *deployment) expire(t *testing.T) {
 	t.Helper()
 	hot := d.hot(t)
@@ -196,9 +189,9 @@ func (d *deployment) expire(t *testing.T) {
 	d.write(t, hot, hot.Rev)
 }
 
-// credentials returns the strings that no row and no log line may contain. They are the
-// tokens and codes that Asana has issued, the client secret, and the person's name,
-// e-mail address and picture.
+// credentials returns the strings that no row and no log line may contain: the tokens and
+// codes that Asana has issued, the client secret, and the person's name, e-mail address
+// and picture.
 func (d *deployment) credentials(t *testing.T) []string {
 	t.Helper()
 	data, err := os.ReadFile(d.asanaFile)
@@ -216,7 +209,6 @@ func (d *deployment) credentials(t *testing.T) []string {
 	return append(out, clientSecret, "Mia Member", "mia@acme.example", "photos.example")
 }
 
-// logged returns the log lines of all functions.
 func (d *deployment) logged() string {
 	var all strings.Builder
 	for _, f := range d.processes {

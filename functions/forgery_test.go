@@ -15,9 +15,8 @@ import (
 )
 
 // TestForeignKeyring checks that a function does not use a keyring that is encrypted with
-// another KMS key. Suppose that an attacker can write the table and stores their own
-// keyring. If a function used that keyring, the attacker could decrypt all tokens that
-// are encrypted with it.
+// another KMS key. Otherwise an attacker who can write to the table could store their own
+// keyring, and decrypt every token that is encrypted with it.
 func TestForeignKeyring(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -47,8 +46,7 @@ func TestForeignKeyring(t *testing.T) {
 			if log := strings.Join(refresh.Logs(), "\n"); !strings.Contains(log, `"alarm":"kms_denied"`) {
 				t.Errorf("the log has no alarm kms_denied:\n%s", log)
 			}
-			// When the test restores the original keyring, the same process must work
-			// again.
+			// With the original keyring, the same process must work again.
 			d.write(t, &store.Keyring{Wrapped: original.Wrapped, KMSKey: original.KMSKey}, planted.Rev)
 			b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 		})

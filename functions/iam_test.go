@@ -25,8 +25,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// list is a list of strings in an IAM policy. A list with one string may be encoded as
-// the string itself.
+// list is a list of strings in an IAM policy, in which a list with one string may be
+// encoded as the string itself.
 type list []string
 
 func (l *list) UnmarshalJSON(data []byte) error {
@@ -44,9 +44,8 @@ type statement struct {
 	Condition        map[string]map[string]list
 }
 
-// policy returns the statements of the policy docs/iam/NAME.json. placeholders contains a
-// placeholder in the policy, its replacement, the next placeholder, and so on, as for
-// [strings.NewReplacer].
+// policy returns the statements of the policy docs/iam/NAME.json. placeholders contains
+// pairs of a placeholder and its replacement, as for [strings.NewReplacer].
 func policy(t *testing.T, name string, placeholders ...string) []statement {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", "iam", name+".json"))
@@ -65,8 +64,7 @@ func policy(t *testing.T, name string, placeholders ...string) []statement {
 	return p.Statement
 }
 
-// matches reports whether text matches pattern. As in IAM policies, * in pattern matches
-// any text.
+// As in IAM policies, * in pattern matches any text.
 func matches(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	for i := range parts {
@@ -113,8 +111,8 @@ func TestPolicies(t *testing.T) {
 }
 
 // TestLibraryPolicy checks that docs/iam/library.json has exactly the permissions that a
-// Go backend needs to use the library. The policy does not allow deleting rows. Therefore
-// a connection that the backend disconnects keeps the status "revoking".
+// Go backend needs to use the library. The policy does not allow deleting rows, so a
+// connection that the backend disconnects keeps the status "revoking".
 func TestLibraryPolicy(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -188,8 +186,6 @@ func TestLibraryPolicy(t *testing.T) {
 	s.mustSend(t, http.MethodPost, "/connections/"+id+"/token", "", http.StatusConflict)
 }
 
-// configOf returns a configuration for SDK clients that makes them send their requests to
-// the proxies.
 func configOf(g proxies) aws.Config {
 	return aws.Config{
 		Region: "eu-central-1",

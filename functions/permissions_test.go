@@ -14,9 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// needsAnHour lists the permissions that functions need only for sessions that are more
-// than an hour old. TestPermissions ignores these permissions, because it does not wait
-// an hour.
+// needsAnHour lists the permissions that TestPermissions cannot use, because it does not
+// wait an hour.
 var needsAnHour = map[string]string{
 	"session dynamodb:PutItem s#*":    "a session is extended after an hour",
 	"refresh dynamodb:PutItem s#*":    "a session is extended after an hour",
@@ -32,9 +31,7 @@ func TestPermissions(t *testing.T) {
 	f := d.startAll(t)
 	b, signIn := newBrowser(), func(b *browser) { b.signIn(t, d, f["authorize"], f["callback"]) }
 	signIn(b)
-	// A second process of the function "callback" reads the keyring that the first
-	// process created. The other functions also read this keyring, although they started
-	// before it existed.
+	// The new process reads the keyring that the first "callback" process created.
 	f["callback"] = d.start(t, "callback")
 	signIn(b)
 	other := newBrowser()
@@ -51,13 +48,12 @@ func TestPermissions(t *testing.T) {
 	signIn(b)
 	b.mustSend(t, f["disconnect"], http.MethodPost, "/disconnect", "", http.StatusOK)
 
-	// Sign in with a link, create a session code, and make the function "membership" look
-	// for a reader.
 	s := saas{connections: f["connections"], arn: saasARN}
 	link := s.mustSend(t, http.MethodPost, "/links", `{"owner":"o"}`, http.StatusCreated).text("url")
 	newBrowser().followLink(t, d, f, link, asanatest.Guest)
 	signIn(b)
 	b.mustSend(t, f["session"], http.MethodPost, "/session/code", "", http.StatusCreated)
+	// After a 403, the function "membership" looks for a reader.
 	d.asana.Inject(asanatest.Fault{Path: "/api/1.0/users/" + asanatest.Member + "/workspace_memberships", Status: http.StatusForbidden})
 	b.mustSend(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)
 
@@ -73,9 +69,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// deleteDuringRefresh deletes the connection while a function refreshes the connection's
-// tokens. The function must revoke the new tokens, because the person has no other
-// connection.
+// deleteDuringRefresh deletes the person's only connection while f refreshes its tokens.
+// Therefore f must revoke the new tokens.
 func deleteDuringRefresh(t *testing.T, d *deployment, b *browser, f *lambdatest.Function, method, path string) {
 	t.Helper()
 	d.expire(t)
@@ -96,8 +91,8 @@ func deleteDuringRefresh(t *testing.T, d *deployment, b *browser, f *lambdatest.
 	}
 }
 
-// unusedOf returns the permissions in a function's role that no recorded call needed. It
-// ignores permissions for logs, because Lambda itself writes the logs.
+// unusedOf returns the permissions that no recorded call needed, except those for logs,
+// because Lambda itself writes the logs.
 func unusedOf(name string, f template.Function, g proxies) []string {
 	used := map[string]bool{}
 	for _, one := range g.all() {
@@ -119,7 +114,6 @@ func unusedOf(name string, f template.Function, g proxies) []string {
 	return slices.Sorted(slices.Values(out))
 }
 
-// markUsed adds the permissions that allowed the call c to the set used.
 func markUsed(used map[string]bool, f template.Function, c awsproxy.Call) {
 	if c.Status != http.StatusOK {
 		return

@@ -10,9 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestParallelRefreshes sends fifty refresh requests concurrently to five processes,
-// which share only the table. The test makes the access token expire first. The processes
-// must send one request to Asana, and return the new token to all callers.
+// TestParallelRefreshes checks that fifty concurrent refresh requests to five processes,
+// which share only the table, cause one request to Asana and all return the new token.
 func TestParallelRefreshes(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
@@ -25,8 +24,8 @@ func TestParallelRefreshes(t *testing.T) {
 	for i := range running {
 		running[i] = d.start(t, "refresh")
 	}
-	// Delay Asana's response until the other processes have read the connection several
-	// times.
+	// Delay Asana's response, so that the other processes read the connection during the
+	// refresh.
 	rows := d.proxies["refresh"].rows
 	rows.ClearCalls()
 	d.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Before: func(*http.Request) {
@@ -67,8 +66,8 @@ func TestParallelRefreshes(t *testing.T) {
 }
 
 // TestKilledDuringRefresh kills a function while it waits for Asana's response to a
-// refresh request. Another process must refresh the token after the lease has expired,
-// which takes 15 s.
+// refresh request. After 15 s, when the lease has expired, another process must refresh
+// the token.
 func TestKilledDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -102,8 +101,8 @@ func TestKilledDuringRefresh(t *testing.T) {
 		t.Fatal("the row has no lease, want the killed function's lease")
 	}
 
-	// If the next request reaches its time limit while it waits for the lease, it gets a
-	// 503 with Retry-After. The test then repeats the request.
+	// The next request gets a 503 with Retry-After if it reaches its time limit while it
+	// waits for the lease.
 	other, began := d.start(t, "refresh"), time.Now()
 	after := b.send(t, other, b.request(t, http.MethodPost, "/refresh", "", true))
 	if after.status == http.StatusServiceUnavailable && after.header.Get("Retry-After") != "" {

@@ -12,9 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// blockingProxy is a proxy for DynamoDB. It blocks the first call with a given action,
-// either before or after it forwards the call. The caller never gets a response to the
-// blocked call.
+// blockingProxy is a proxy for DynamoDB that blocks the first call of an action, before
+// or after it forwards the call, and never sends a response to that call.
 type blockingProxy struct {
 	next, action string // the server's URL, and the action to block
 	after        bool   // block after forwarding the call
@@ -23,7 +22,6 @@ type blockingProxy struct {
 	end          chan struct{} // closed by the test to end the blocked call
 }
 
-// newBlockingProxy starts a blocking proxy and also returns its URL.
 func newBlockingProxy(t *testing.T, next, action string, after bool) (h *blockingProxy, url string) {
 	h = &blockingProxy{next: next, action: action, after: after, reached: make(chan struct{}), end: make(chan struct{})}
 	server := httptest.NewServer(h)
@@ -31,7 +29,6 @@ func newBlockingProxy(t *testing.T, next, action string, after bool) (h *blockin
 	return h, server.URL
 }
 
-// ServeHTTP implements http.Handler.
 func (h *blockingProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -71,9 +68,9 @@ func (h *blockingProxy) stop() {
 	panic(http.ErrAbortHandler)
 }
 
-// TestKilledWhileRedeeming kills a function while it redeems a connect code. If the
-// function is killed before its transaction, the code must still be redeemable. If it is
-// killed after its transaction, the connection must exist.
+// TestKilledWhileRedeeming checks that a connect code is still redeemable if the function
+// is killed before its transaction. If the function is killed after its transaction, the
+// connection must exist.
 func TestKilledWhileRedeeming(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

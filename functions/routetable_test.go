@@ -20,7 +20,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// backendRoutes returns the routes in the section "Backend routes" of docs/api.md, sorted.
 func backendRoutes(t *testing.T) []string {
 	t.Helper()
 	_, section, found := strings.Cut(apiPage(t), "\n## Backend routes\n")
@@ -40,8 +39,7 @@ func apiPage(t *testing.T) string {
 	return string(page)
 }
 
-// routesIn returns the routes that have a heading in text, sorted. A route has the form
-// "METHOD /path".
+// routesIn returns the routes in the headings of text, such as "GET /session", sorted.
 func routesIn(text string) []string {
 	var out []string
 	for _, heading := range regexp.MustCompile("(?m)^### `([A-Z]+ /[^` ]*)`").FindAllStringSubmatch(text, -1) {
@@ -51,8 +49,8 @@ func routesIn(text string) []string {
 	return slices.Compact(out)
 }
 
-// TestTemplateRoutes checks that template.yaml serves every route in docs/api.md, and no
-// other path. Only the backend routes have an authorizer.
+// TestTemplateRoutes checks that template.yaml serves exactly the routes in docs/api.md,
+// and that only the backend routes have an authorizer.
 func TestTemplateRoutes(t *testing.T) {
 	t.Parallel()
 	routes := routesIn(apiPage(t))
@@ -90,8 +88,8 @@ func TestBackendRouteTable(t *testing.T) {
 	var served []string
 	for _, route := range backendRoutes(t) {
 		_, path, _ := strings.Cut(route, " ")
-		// No route allows the method TRACE, so the response is a 405 whose header Allow
-		// lists the allowed methods.
+		// No route allows TRACE, so the response is a 405 whose header Allow lists the
+		// allowed methods.
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodTrace, public+strings.Replace(path, "{id}", "con_x", 1), nil))
 		if w.Code != http.StatusMethodNotAllowed {
@@ -107,8 +105,8 @@ func TestBackendRouteTable(t *testing.T) {
 	}
 }
 
-// unusedBackend returns a Backend of zero values, for requests that are refused before
-// the handler uses them.
+// unusedBackend returns a Backend for requests that the handler refuses before it uses
+// the Backend.
 func unusedBackend() httpapi.Backend {
 	return httpapi.Backend{
 		Connections: new(connection.Connections), Tokens: new(token.Tokens), Memberships: new(membership.Memberships),
@@ -116,15 +114,14 @@ func unusedBackend() httpapi.Backend {
 	}
 }
 
-// matchesRoute reports whether a route in template.yaml, such as "ANY /session", matches
-// path. In a route, {proxy+} matches one or more segments.
+// In a route of template.yaml, {proxy+} matches one or more segments.
 func matchesRoute(route, path string) bool {
 	pattern := strings.Replace(strings.TrimPrefix(route, "ANY "), "{proxy+}", "*", 1)
 	return matches(pattern, path) && !strings.HasSuffix(path, "/")
 }
 
-// servedBy returns the function and the authorizer of the route in template.yaml that
-// matches path, or "" if no route matches.
+// servedBy returns the names of the function and of the authorizer that serve path,
+// separated by a space.
 func servedBy(t *testing.T, path string) string {
 	t.Helper()
 	for name, f := range template.Load(t).Functions {
@@ -137,8 +134,8 @@ func servedBy(t *testing.T, path string) string {
 	return ""
 }
 
-// TestPolicyPaths checks that every path in the policies of docs/iam is a backend route. Other
-// routes have no IAM authorizer, so a permission for them would have no effect.
+// TestPolicyPaths checks that every path in the policies is a backend route. Other routes
+// have no IAM authorizer, so a permission for them would have no effect.
 func TestPolicyPaths(t *testing.T) {
 	for _, name := range []string{"read-tokens", "connect", "import", "off-board"} {
 		for _, s := range policy(t, name) {

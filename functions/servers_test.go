@@ -20,9 +20,9 @@ import (
 	"github.com/asanaauth/asanaauth/functions/internal/functest/awsproxy"
 )
 
-// endpoint returns the server URL in the environment variable name. If the variable is
-// not set, endpoint skips the test. The skip message contains start, which is a command
-// that starts the server. If the host is not a loopback address, endpoint fails the test.
+// endpoint returns the URL of a local server from the environment variable name, and
+// otherwise skips the test. start is a command that starts the server, for the skip
+// message.
 func endpoint(t *testing.T, name, start string) string {
 	t.Helper()
 	if testing.Short() {
@@ -45,8 +45,7 @@ func endpoint(t *testing.T, name, start string) string {
 	return at
 }
 
-// admin has clients without restrictions, like an administrator who deploys
-// template.yaml.
+// admin contains SDK clients with all permissions.
 type admin struct {
 	dynamoDB, kmsURL, secretsURL string // URLs of the servers
 
@@ -117,7 +116,7 @@ func (a *admin) key(t *testing.T) string {
 	return aws.ToString(out.KeyMetadata.Arn)
 }
 
-// secret creates a secret in Secrets Manager with the given value, and returns its ARN.
+// secret creates a secret in Secrets Manager and returns its ARN.
 func (a *admin) secret(t *testing.T, text string) string {
 	t.Helper()
 	out, err := a.secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{
@@ -128,7 +127,6 @@ func (a *admin) secret(t *testing.T, text string) string {
 	return aws.ToString(out.ARN)
 }
 
-// scan returns every item in the table.
 func (a *admin) scan(t *testing.T, table string) []map[string]types.AttributeValue {
 	t.Helper()
 	var items []map[string]types.AttributeValue

@@ -8,9 +8,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestSignIn signs a person in, uses every route for frontends, and disconnects. It does
-// this with each OAuth response type. It runs the compiled functions, with only the
-// permissions in template.yaml.
+// TestSignIn signs a person in, uses every route for frontends, and disconnects, with
+// each OAuth response type.
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	for _, responseType := range []string{"code", "code id_token"} {
@@ -28,7 +27,7 @@ func TestSignIn(t *testing.T) {
 				if page.status != http.StatusOK || !strings.Contains(page.body, "<form") && !strings.Contains(page.body, "<script") {
 					t.Fatalf("GET /callback: got %d, want the page that posts the fragment", page.status)
 				}
-				// In the event, the body is encoded in base64, because it is a form.
+				// API Gateway encodes the body of a form in base64.
 				r = b.request(t, http.MethodPost, "/callback", back.EscapedFragment(), false)
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 				r.Header.Set("Origin", "null")
@@ -64,7 +63,6 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// accepted reports whether Asana accepts an access token.
 func accepted(t *testing.T, d *deployment, token string) bool {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.env["ASANA_BASE_URL"]+"/api/1.0/users/me", nil)

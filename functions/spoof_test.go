@@ -9,8 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// spoofed returns request headers in which a client could falsely claim to be the IAM
-// identity with the given ARN.
+// spoofed returns headers with which a client could try to impersonate the IAM identity
+// with the given ARN.
 func spoofed(arn string) map[string]string {
 	context := `{"authorizer":{"iam":{"userArn":"` + arn + `","accountId":"111122223333"}}}`
 	return map[string]string{
@@ -25,8 +25,8 @@ func spoofed(arn string) map[string]string {
 	}
 }
 
-// TestSpoofedHeaders checks that headers cannot authenticate a request, and cannot change
-// the identity of an authenticated request.
+// TestSpoofedHeaders checks that headers neither authenticate a request, nor change the
+// identity of an authenticated request.
 func TestSpoofedHeaders(t *testing.T) {
 	t.Parallel()
 	const claimed = "arn:aws:iam::111122223333:role/claimed"
@@ -55,7 +55,6 @@ func TestSpoofedHeaders(t *testing.T) {
 			t.Errorf("%s with an identity: got %d, want 404", header, a.status)
 		}
 	}
-	// An identity without an ARN does not authenticate a request.
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, public+"/connections?owner=o", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -64,8 +63,7 @@ func TestSpoofedHeaders(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("identity without an ARN: got %v, %v; want 401", resp, err)
 	}
-	// The audit line must contain the identity from the event, not the identity that the
-	// headers claim.
+	// The audit line must contain the identity from the event, not the claimed identity.
 	r, err = http.NewRequestWithContext(t.Context(), http.MethodPost, public+"/connections", strings.NewReader(
 		`{"token":`+quoted(d.asana.PersonalAccessToken(asanatest.Bot))+`,"owner":"o","kind":"personal_access_token"}`))
 	if err != nil {

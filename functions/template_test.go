@@ -15,9 +15,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// permissions returns the permissions that each function should have. A permission is an
-// action and, for DynamoDB, a pattern of partition keys. TestPermissions checks that the
-// functions need exactly these permissions.
+// permissions returns the permissions of each function: an action and, for DynamoDB, a
+// pattern of partition keys. TestPermissions checks that the functions need exactly these
+// permissions.
 func permissions() map[string][]string {
 	opens := []string{"dynamodb:BatchGetItem k#keyring", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents"}
 	asks := append(slices.Clone(opens), "secretsmanager:GetSecretValue")
@@ -87,8 +87,7 @@ func checkResource(t *testing.T, name, action string, s template.Statement) {
 }
 
 // TestTemplateRowKinds checks that every pattern of partition keys in template.yaml
-// matches the key of a kind of row in package store. A misspelt pattern would match no
-// rows.
+// matches a key of package store, because a misspelled pattern would match no rows.
 func TestTemplateRowKinds(t *testing.T) {
 	id := store.ConnectionID(store.HashText("owner"), "1", "oauth")
 	keys := []string{
@@ -172,8 +171,8 @@ func TestTemplateFunctions(t *testing.T) {
 		if !strings.Contains(string(makefile), "\nGOARCH ?= "+f.Machine+"\n") {
 			t.Errorf("%s runs on %q, but the Makefile builds for another architecture", e.Name(), f.Machine)
 		}
-		// The handler limits a request to 25 s. Lambda's timeout must be longer than
-		// that, and API Gateway's timeout must be longer than Lambda's.
+		// API Gateway must wait longer than Lambda, and Lambda longer than the handler,
+		// which limits a request to 25 s.
 		if f.Timeout != "28" || slices.ContainsFunc(f.Waits, func(ms string) bool { return ms != "30000" }) {
 			t.Errorf("%s: got a timeout of %s s, and of %v ms in API Gateway; want 28 s and 30000 ms", e.Name(), f.Timeout, f.Waits)
 		}

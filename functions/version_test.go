@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// TestStartLine builds a function with the Makefile, as "sam build" does. The function's
-// first log line must contain the version.
+// TestStartLine builds a function with the Makefile, as "sam build" does, and checks that
+// the function's first log line contains the version.
 func TestStartLine(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -1,8 +1,8 @@
 // Command authorize serves GET /authorize, which redirects a browser to Asana's consent
 // screen.
 //
-// The only rows that it writes are attempts, which record started sign-ins. It has
-// neither the keyring nor the client secret, so it cannot decrypt stored tokens.
+// The command writes only attempt rows, one for each sign-in that is started. The command
+// has neither the keyring nor the client secret, so it cannot decrypt stored tokens.
 package main
 
 import (

@@ -17,8 +17,8 @@ func function() functest.Main {
 
 func TestFunction(t *testing.T) { function().Run(t) }
 
-// TestIDTokenWithoutOpenID requests an ID token without the scope "openid". The error
-// must name the variable ASANA_SCOPES.
+// TestIDTokenWithoutOpenID: without the scope "openid", Asana issues no ID token, so
+// newHandler must return an error.
 func TestIDTokenWithoutOpenID(t *testing.T) {
 	env := functest.Env()
 	env["ASANA_RESPONSE_TYPE"], env["ASANA_SCOPES"] = "code id_token", "email profile"
@@ -30,8 +30,9 @@ func TestIDTokenWithoutOpenID(t *testing.T) {
 	}
 }
 
-// TestSettings checks that RETURN_URLS and SIGN_IN take effect. The table is unavailable,
-// so a 400 shows that the request was refused before the table was read.
+// TestSettings checks that RETURN_URLS and SIGN_IN take effect. A 400 shows that the
+// handler refused the request before it read the table, because reading the unavailable
+// table causes a 503.
 func TestSettings(t *testing.T) {
 	tests := []struct {
 		name, query string

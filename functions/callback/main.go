@@ -1,6 +1,6 @@
 // Command callback serves GET and POST /callback, to which Asana's consent screen
-// redirects the browser. It creates connections and sessions. It also creates the keyring
-// if the table does not contain one yet.
+// redirects the browser. The command creates connections and sessions, and the keyring if
+// the table does not contain one yet.
 package main
 
 import (
@@ -35,7 +35,7 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 		SessionTTL:   r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
 		// A session is extended at most once an hour. Therefore an unused session may
 		// expire up to an hour earlier than SESSION_IDLE_TTL says. With the minimum of
-		// two hours, it lasts at least one hour after its last use.
+		// two hours, a session lasts at least one hour after its last use.
 		SessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 		Log:            log,
 	}

@@ -1,5 +1,6 @@
-// Command disconnect serves POST /disconnect, which erases a connection's tokens. It also
-// revokes them at Asana, unless another connection of the same Asana user is active.
+// Command disconnect serves POST /disconnect, which erases a connection's tokens. The
+// command also revokes the tokens at Asana, unless another connection of the same Asana
+// user is active.
 package main
 
 import (

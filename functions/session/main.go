@@ -2,8 +2,8 @@
 // /session signs the browser out. POST /session/code creates a session code, which the
 // app's backend can redeem to learn who is signed in.
 //
-// The command decrypts sealed fields but sends no requests to Asana. It has neither the
-// client ID nor the client secret.
+// The command decrypts sealed fields but sends no requests to Asana. Therefore it has
+// neither the client ID nor the client secret.
 package main
 
 import (

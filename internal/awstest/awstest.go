@@ -1,7 +1,7 @@
 // Package awstest creates AWS resources for tests: a table, a KMS key and a client
-// secret, like those in template.yaml. It creates them on local servers that stand in for
-// DynamoDB, KMS and Secrets Manager. Environment variables contain the servers' URLs.
-// Without these variables, [New] skips the test.
+// secret, like those in template.yaml. The resources are on local servers that stand in
+// for DynamoDB, KMS and Secrets Manager. The URLs of the servers are in environment
+// variables, without which [New] skips the test.
 package awstest
 
 import (
@@ -22,9 +22,7 @@ import (
 
 const region = "us-east-1"
 
-// endpoints returns the names of the environment variables that contain the servers'
-// URLs.
-func endpoints() []string {
+func endpointVariables() []string {
 	return []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"}
 }
 
@@ -45,7 +43,7 @@ func New(t testing.TB, clientSecret string) *Deployment {
 	if testing.Short() {
 		t.Skip("needs servers of AWS APIs")
 	}
-	for _, name := range endpoints() {
+	for _, name := range endpointVariables() {
 		checkEndpoint(t, name)
 	}
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion(region),
@@ -76,15 +74,12 @@ func (d *Deployment) Environ() []string {
 		"TABLE_NAME=" + d.Table, "KMS_KEY_ID=" + d.KeyARN, "ASANA_CLIENT_SECRET_ARN=" + d.SecretARN,
 		"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 	}
-	for _, name := range endpoints() {
+	for _, name := range endpointVariables() {
 		environ = append(environ, name+"="+os.Getenv(name))
 	}
 	return environ
 }
 
-// checkEndpoint fails the test if the environment variable with the given name does not
-// contain the URL of a server on this machine. If the variable is not set, checkEndpoint
-// fails the test if CI_SERVERS is 1, and otherwise skips it.
 func checkEndpoint(t testing.TB, name string) {
 	t.Helper()
 	at := os.Getenv(name)

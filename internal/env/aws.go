@@ -14,8 +14,8 @@ func (r *Reader) ARN(name, service string) string {
 	})
 }
 
-// KMSKeyIDs returns a required list of KMS keys. Each is a key ID or a key ARN. Aliases
-// are not accepted, because an alias can later be changed to refer to another key.
+// KMSKeyIDs returns a required list of KMS keys, each a key ID or a key ARN. Aliases are
+// not accepted, because an alias can later be changed to refer to another key.
 func (r *Reader) KMSKeyIDs(name string) []string { return r.words(name, kmsKeyFault) }
 
 func kmsKeyFault(v string) string {
@@ -40,8 +40,8 @@ func kmsKeyFault(v string) string {
 	return ""
 }
 
-// resource returns the part of an ARN that follows arn:PARTITION:SERVICE:REGION:ACCOUNT:.
-// It returns false if any part is missing, or if SERVICE is not service.
+// resource returns the part of an ARN that follows arn:PARTITION:SERVICE:REGION:ACCOUNT:,
+// or false if a part is missing or SERVICE is not service.
 func resource(arn, service string) (string, bool) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != service {

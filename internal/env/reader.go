@@ -53,14 +53,14 @@ func (r *Reader) Err() error { return errors.Join(r.errs...) }
 // wrong.
 func (r *Reader) Warnings() []*Error { return slices.Clone(r.warnings) }
 
-// Set reports whether the variable is set and not empty. It does not check the value.
+// Set reports whether the variable is set and not empty, without checking the value.
 func (r *Reader) Set(name string) bool {
 	v, ok := r.lookup(name)
 	return ok && v != ""
 }
 
-// String returns a required variable. The value must be UTF-8 without control characters.
-// It must not begin or end with white space, such as a line end that was pasted with it.
+// String returns a required variable. The value must be UTF-8 without control characters,
+// and must not begin or end with white space, such as a line end that was pasted with it.
 func (r *Reader) String(name string) string {
 	if !r.Set(name) {
 		r.AddError(name, missing)
@@ -93,8 +93,8 @@ func (r *Reader) Words(name string) []string {
 }
 
 // Duration returns a duration in Go's format, such as "90s" or "720h". If the variable is
-// missing, it returns def. The value must be at least low and at most high. If high is 0,
-// the value has no upper limit.
+// missing, Duration returns def. The value must be at least low and at most high. If high
+// is 0, the value has no upper limit.
 func (r *Reader) Duration(name string, def, low, high time.Duration) time.Duration {
 	v := r.Optional(name, def.String())
 	if v == "" {
@@ -114,7 +114,6 @@ func (r *Reader) Duration(name string, def, low, high time.Duration) time.Durati
 	return 0
 }
 
-// atLeast returns the part of an error that describes the lower limit of a duration.
 func atLeast(low time.Duration) string {
 	switch low {
 	case 0:
@@ -125,7 +124,7 @@ func atLeast(low time.Duration) string {
 	return "be at least " + short(low)
 }
 
-// short formats a duration without zero minutes and seconds, for example as "2h".
+// short omits zero minutes and seconds: "2h", not "2h0m0s".
 func short(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -138,7 +137,7 @@ func short(d time.Duration) string {
 }
 
 // OneOf returns a variable whose value must be one of choices. If the variable is
-// missing, it returns def.
+// missing, OneOf returns def.
 func (r *Reader) OneOf(name, def string, choices ...string) string {
 	v := r.Optional(name, def)
 	if v != "" && !slices.Contains(choices, v) {
@@ -160,7 +159,7 @@ func (r *Reader) warn(name, reason string) {
 }
 
 // words is like [Reader.Words], but also checks each word. check returns what is wrong
-// with a word, or "". If any word is wrong, words records the errors and returns nil.
+// with a word, or "".
 func (r *Reader) words(name string, check func(string) string) []string {
 	var words []string
 	if v, ok := r.lookup(name); ok {
@@ -187,7 +186,6 @@ func (r *Reader) words(name string, check func(string) string) []string {
 	return words
 }
 
-// entry returns the beginning of an error about a word in a list, such as "entry 2 ".
-// Errors identify a word by its position in the list, because they must not contain
+// entry identifies a word in a list by its position, because errors must not contain
 // values.
 func entry(i int) string { return fmt.Sprintf("entry %d ", i+1) }

@@ -14,19 +14,17 @@ import (
 
 const name = "NAME"
 
-// unset is the argument with which reader returns a Reader whose variable is not set.
+// unset makes reader return a Reader whose variable is not set.
 const unset = "\x00unset"
 
-// reader returns a Reader for an environment that has only one variable, with the given
-// value.
 func reader(value string) *env.Reader {
 	return env.NewReader(func(n string) (string, bool) {
 		return value, n == name && value != unset
 	})
 }
 
-// want compares the value that r returned, and the reason in r's error. If reason is "",
-// r must not have an error. The error must not contain the value.
+// want compares got with want, and the reason in r's error with reason. If reason is "",
+// r must have no error. No error may contain the value.
 func want[T any](t *testing.T, r *env.Reader, value string, got, want T, reason string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -30,8 +30,7 @@ func (r *Reader) Scopes(name string) []string {
 	return scopes
 }
 
-// scopeFault returns what is wrong with a scope, or "". A scope must be a scope-token as
-// defined in RFC 6749 section 3.3.
+// A scope must be a scope-token as defined in RFC 6749 section 3.3.
 func scopeFault(scope string) string {
 	for _, c := range []byte(scope) {
 		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {

@@ -17,9 +17,9 @@ func (r *Reader) Origin(name string) string {
 // [Reader.Origin].
 func (r *Reader) Origins(name string) []string { return r.words(name, weburl.OriginFault) }
 
-// BaseURL returns a URL to which paths can be appended. If the variable is missing, it
-// returns def. If def is empty, the variable is required. The URL may have a path, but it
-// must not end with a slash. It must not have a query, a fragment or user information.
+// BaseURL returns a URL to which paths can be appended. If the variable is missing,
+// BaseURL returns def. If def is empty, the variable is required. The URL may have a
+// path, but must not end with a slash or have a query, a fragment or user information.
 // The scheme must be https, or http for a loopback host.
 func (r *Reader) BaseURL(name, def string) string {
 	if def == "" {
@@ -31,8 +31,8 @@ func (r *Reader) BaseURL(name, def string) string {
 // ReturnURLs returns a required list of absolute URLs to which people may be redirected
 // after sign-in. ReturnURLs does not change the URLs, because they are later compared
 // byte for byte. The scheme must be https, or http for a loopback host. A URL must not
-// have user information. It must not have the query parameters "asana", "asana_error",
-// "connect_code" and "app_state", because the redirect adds them.
+// have user information. A URL must not have the query parameters "asana", "asana_error",
+// "connect_code" and "app_state", because the redirect adds these parameters.
 func (r *Reader) ReturnURLs(name string) []string { return r.words(name, returnFault) }
 
 func returnFault(v string) string {
@@ -48,7 +48,6 @@ func returnFault(v string) string {
 	return ""
 }
 
-// checked returns v if fault returns "". Otherwise it records an error and returns "".
 func (r *Reader) checked(name, v string, fault func(string) string) string {
 	if v == "" {
 		return ""

@@ -31,9 +31,9 @@ func withEvent(ctx context.Context, e *event) context.Context {
 	return context.WithValue(ctx, eventKey{}, m)
 }
 
-// RequestID returns the ID that API Gateway gave the request. API Gateway's access log
-// contains the same ID. If the event has no request ID, RequestID returns the ID of the
-// Lambda invocation. Outside of Lambda, it returns "". Clients cannot set the ID.
+// RequestID returns the ID that API Gateway gave the request and wrote to its access log.
+// If the event has no request ID, RequestID returns the ID of the Lambda invocation.
+// Outside of Lambda, RequestID returns "". Clients cannot set the ID.
 func RequestID(ctx context.Context) string {
 	if m, _ := ctx.Value(eventKey{}).(metadata); m.requestID != "" {
 		return m.requestID
@@ -44,8 +44,8 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// IAM returns the IAM identity that signed the request. It returns false if the route has no
-// IAM authorizer, or if the identity has no ARN.
+// IAM returns the IAM identity that signed the request. IAM returns false if the route
+// has no IAM authorizer, or if the identity has no ARN.
 func IAM(ctx context.Context) (Identity, bool) {
 	m, _ := ctx.Value(eventKey{}).(metadata)
 	if m.iam == nil || m.iam.UserARN == "" {

@@ -15,11 +15,12 @@ import (
 	"strings"
 )
 
-// maxEvent is the size limit for an event in bytes. Lambda accepts at most 6 MB for an
-// event, so real events are smaller. Handlers have their own limits for request bodies.
+// maxEvent is the size limit for an event in bytes. Lambda accepts events of at most 6
+// MB, so no event from API Gateway reaches this limit. Handlers have their own limits for
+// request bodies.
 const maxEvent = 10 << 20
 
-// Errors that decode returns. They contain no part of the event, so they can be logged.
+// The errors of decode contain no part of the event, so they can be logged.
 var (
 	errTooLarge = errors.New("event is larger than API Gateway sends")
 	errNotJSON  = errors.New("event is not a JSON object of payload format 2.0")
@@ -55,8 +56,8 @@ type event struct {
 }
 
 // parse converts an event to a request like those of a net/http server. If the event is
-// not an HTTP request, parse returns an error and a GET / request. This request contains
-// the event's request ID, but nothing else from the event.
+// not an HTTP request, parse returns an error and a GET / request, which contains only
+// the event's request ID.
 func parse(ctx context.Context, payload []byte) (*http.Request, error) {
 	e, path, body, err := decode(payload)
 	if err != nil {
@@ -68,8 +69,7 @@ func parse(ctx context.Context, payload []byte) (*http.Request, error) {
 	return request(ctx, &e, path, body), nil
 }
 
-// decode decodes the JSON of an event. It also decodes the path's escapes and the body's
-// base64.
+// decode also decodes the path's escapes and the body's base64.
 func decode(payload []byte) (e event, path string, body []byte, err error) {
 	if len(payload) > maxEvent {
 		return e, "", nil, errTooLarge
@@ -96,9 +96,9 @@ func decode(payload []byte) (e event, path string, body []byte, err error) {
 	return e, path, body, nil
 }
 
-// request converts an event to an HTTP request. It sets each field directly instead of
-// parsing a URL, because a parser could change or reject parts of the URL. For example,
-// url.Parse interprets "//host/path" as a host and a path.
+// request sets each field directly instead of parsing a URL, because a parser could
+// change or reject parts of the URL. For example, url.Parse interprets "//host/path" as a
+// host and a path.
 func request(ctx context.Context, e *event, path string, body []byte) *http.Request {
 	r := &http.Request{
 		Method:        e.RequestContext.HTTP.Method,
@@ -130,9 +130,9 @@ func request(ctx context.Context, e *event, path string, body []byte) *http.Requ
 	return r.WithContext(withEvent(ctx, e))
 }
 
-// header returns the headers of an event. In payload format 2.0, the values of a repeated
-// header are joined with commas. header does not split them, because a comma may also be
-// part of a value, for example in a date.
+// In payload format 2.0, the values of a repeated header are joined with commas. header
+// does not split them, because a comma may also be part of a value, for example in a
+// date.
 //
 // header adds the names in sorted order, so that the result is deterministic if two names
 // differ only in case.
@@ -152,10 +152,9 @@ func header(e *event) http.Header {
 }
 
 // withoutStage removes the stage name from the beginning of a path. API Gateway adds the
-// stage name to the path of requests to its own domain, unless the stage is $default. It
-// does not add the name for requests to a custom domain. withoutStage cannot distinguish
-// the two kinds of requests. Therefore do not give a stage the name of a route's first
-// segment.
+// stage name to the path of requests to its own domain, unless the stage is $default, but
+// not to the path of requests to a custom domain. withoutStage cannot distinguish the two
+// kinds of requests. Therefore do not give a stage the name of a route's first segment.
 func withoutStage(path, stage string) string {
 	if stage == "" || stage == "$default" {
 		return path

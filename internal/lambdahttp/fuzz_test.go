@@ -55,7 +55,6 @@ func FuzzInvoke(f *testing.F) {
 	})
 }
 
-// bytes returns the response body that API Gateway would send.
 func (a response) bytes(t *testing.T) []byte {
 	if !a.IsBase64Encoded {
 		return []byte(a.Body)
@@ -67,8 +66,8 @@ func (a response) bytes(t *testing.T) []byte {
 	return b
 }
 
-// checkRequest compares r with the event in payload. It returns the body that the handler
-// must write: the body of r, or nil if r is a HEAD request.
+// checkRequest returns the body that the handler must write: the body of r, or nil if r
+// is a HEAD request.
 func checkRequest(t *testing.T, payload []byte, r *http.Request) []byte {
 	var e struct {
 		Version, RawPath, RawQueryString string

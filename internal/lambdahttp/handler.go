@@ -1,8 +1,8 @@
 // Package lambdahttp serves events of an API Gateway HTTP API with an [http.Handler].
-// [New] returns a handler for aws-lambda-go. It converts each event to an [http.Request],
-// and each HTTP response to JSON. [RequestID] returns the request ID in the event. [IAM]
-// returns the caller's IAM identity in the event. The package does not import other
-// packages of this module.
+// [New] returns a handler for aws-lambda-go, which converts each event to an
+// [http.Request], and each HTTP response to JSON. [RequestID] returns the request ID in
+// the event. [IAM] returns the caller's IAM identity in the event. The package does not
+// import other packages of this module.
 //
 // Package lambdahttp accepts events in payload format 2.0. Lambda function URLs send the
 // same format. Streaming responses are not supported.
@@ -35,7 +35,7 @@ type Options struct {
 	Panicked func(w http.ResponseWriter, r *http.Request, v any)
 }
 
-// Handler serves events with an http.Handler. It implements the interface lambda.Handler
+// Handler serves events with an http.Handler, and implements the interface lambda.Handler
 // of aws-lambda-go. A Handler is safe for concurrent use if its http.Handler is.
 type Handler struct {
 	next http.Handler
@@ -69,8 +69,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return h.serve(r, h.next.ServeHTTP).encode(), nil
 }
 
-// serve calls f and returns the response that f writes. If f panics, serve returns the
-// response that the hook Panicked writes.
+// If f panics, serve returns the response that the hook Panicked writes.
 func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *response) {
 	w = newResponse(r.Method)
 	defer func() {
@@ -82,8 +81,7 @@ func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *response) {
 	return w
 }
 
-// panicked calls the hook Panicked and returns the response that the hook writes. If the
-// hook panics too, panicked returns a plain 500.
+// If the hook Panicked panics too, panicked returns a plain 500.
 func (h *Handler) panicked(r *http.Request, v any) (w *response) {
 	w = newResponse(r.Method)
 	defer func() {

@@ -18,7 +18,6 @@ import (
 
 var _ lambda.Handler = (*lambdahttp.Handler)(nil)
 
-// response is a response in payload format 2.0, with the members that API Gateway reads.
 type response struct {
 	StatusCode      int
 	Headers         map[string]string
@@ -49,8 +48,7 @@ func testdata(t testing.TB, name string) []byte {
 	return b
 }
 
-// event returns an event for a GET request with the given path. If f is not nil, f
-// changes the event before it is encoded.
+// event returns an event for a GET request, which f changes unless f is nil.
 func event(t testing.TB, path string, f func(map[string]any)) []byte {
 	t.Helper()
 	e := map[string]any{
@@ -84,7 +82,6 @@ func TestContextReachesTheHandler(t *testing.T) {
 	}
 }
 
-// badEvents returns payloads that are not HTTP events.
 func badEvents(t testing.TB) map[string][]byte {
 	change := func(name string, v any) []byte {
 		return event(t, "/", func(e map[string]any) { e[name] = v })

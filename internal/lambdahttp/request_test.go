@@ -10,7 +10,6 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdahttp"
 )
 
-// seen contains the parts of a request that a handler received.
 type seen struct {
 	Method, Host, RequestURI, Path, EscapedPath, RawQuery, RemoteAddr, Body, RequestID string
 	Header                                                                             http.Header
@@ -19,8 +18,6 @@ type seen struct {
 	Signed                                                                             bool
 }
 
-// capture invokes a handler with an event and returns the request that the handler
-// received.
 func capture(t *testing.T, payload []byte) seen {
 	t.Helper()
 	var got seen
@@ -114,8 +111,8 @@ func TestRequestOfRealEvents(t *testing.T) {
 	}
 }
 
-// paths lists paths and stages of events. In each entry, path is the URL.Path that a
-// handler must receive, and escaped is the result of URL.EscapedPath.
+// For an event with the path raw, URL.Path must be path, and URL.EscapedPath must return
+// escaped.
 var paths = []struct{ raw, stage, path, escaped string }{
 	{"/connections/con_1", "$default", "/connections/con_1", "/connections/con_1"},
 	{"/a%2Fb", "$default", "/a/b", "/a%2Fb"},

@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// response is the http.ResponseWriter for one event. It behaves like the ResponseWriter
-// of a net/http server. It does not support flushing, hijacking, trailers and 1xx
+// response is the http.ResponseWriter for one event. Unlike the ResponseWriter of a
+// net/http server, response does not support flushing, hijacking, trailers and 1xx
 // responses, because the response to an event is one JSON object.
 type response struct {
 	head   bool // the request's method is HEAD
@@ -80,8 +80,7 @@ type payload struct {
 	IsBase64Encoded bool              `json:"isBase64Encoded"`
 }
 
-// encode returns the response as JSON. If the handler has not set Content-Length, encode
-// does not add it, because API Gateway does.
+// encode does not add Content-Length, because API Gateway does.
 func (w *response) encode() []byte {
 	w.WriteHeader(http.StatusOK)
 	out := payload{StatusCode: w.status, Headers: make(map[string]string, len(w.sent))}
@@ -100,8 +99,8 @@ func (w *response) encode() []byte {
 	return marshal(out)
 }
 
-// text returns the body as a string, and whether the string is encoded in base64. A body
-// that is not UTF-8 is always encoded, because a JSON string cannot contain it.
+// A body that is not UTF-8 is always encoded in base64, because a JSON string cannot
+// contain it.
 func (w *response) text() (body string, encoded bool) {
 	p := w.body.Bytes()
 	if len(p) == 0 || isText(w.sent.Get("Content-Type")) && utf8.Valid(p) {
@@ -110,8 +109,7 @@ func (w *response) text() (body string, encoded bool) {
 	return base64.StdEncoding.EncodeToString(p), true
 }
 
-// marshal encodes v as JSON. It does not escape <, > and &, because escapes would make
-// HTML pages much larger.
+// marshal does not escape <, > and &, because escapes would make HTML pages much larger.
 func marshal(v payload) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -122,8 +120,8 @@ func marshal(v payload) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// oneLine replaces line ends in a header value with spaces, as net/http does. Otherwise a
-// value with a line end could add a header to the response.
+// oneLine replaces line ends in a header value with spaces, as net/http does, because a
+// line end could add a header to the response.
 func oneLine(v string) string {
 	if !strings.ContainsAny(v, "\r\n") {
 		return v
@@ -131,8 +129,7 @@ func oneLine(v string) string {
 	return strings.NewReplacer("\r", " ", "\n", " ").Replace(v)
 }
 
-// isText reports whether a body with this content type is sent as text. A body with
-// another content type is encoded in base64.
+// isText reports whether a body with this content type is sent as text, not in base64.
 func isText(contentType string) bool {
 	t, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

@@ -19,13 +19,13 @@ import (
 	"testing"
 )
 
-// builds contains an entry for each Go package that this process has built. All tests in
-// the process share the executables, because linking one takes a second. The keys are
-// results of buildKey. The values have the type func() (string, error).
+// All tests in a process share the executables in builds, because linking one takes a
+// second. The keys are results of buildKey. The values have the type func() (string,
+// error).
 var builds sync.Map
 
-// Build compiles the main package pkg and returns the path of the executable. It uses the
-// flags in the Makefile, but does not set a version. pkg is an import path, or a path
+// Build compiles the main package pkg and returns the path of the executable. Build uses
+// the flags in the Makefile, but does not set a version. pkg is an import path, or a path
 // relative to the test's directory, such as "./x". A process builds each package only
 // once. With -short, Build skips the test.
 func Build(t testing.TB, pkg string) string {
@@ -47,8 +47,6 @@ func Build(t testing.TB, pkg string) string {
 	return binary
 }
 
-// buildKey returns a key for the package pkg. If pkg is a relative path, it is relative
-// to dir.
 func buildKey(dir, pkg string) string {
 	if strings.HasPrefix(pkg, ".") {
 		return filepath.Join(dir, pkg)
@@ -87,7 +85,6 @@ func build(dir, pkg string) (string, error) {
 	return binary, os.Rename(next, binary)
 }
 
-// buildError is an error from "go build", with the compiler's output.
 type buildError struct {
 	err    error
 	output string

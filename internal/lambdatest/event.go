@@ -66,7 +66,6 @@ func Event(r *http.Request, requestID string) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// rawPath returns the path of r without decoding its escapes.
 func rawPath(r *http.Request) string {
 	if r.RequestURI != "" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
@@ -78,9 +77,8 @@ func rawPath(r *http.Request) string {
 	return "/"
 }
 
-// eventHeaders returns the headers and the cookies of r in the form of payload format
-// 2.0. Header names are in lower case. The values of a repeated header are joined with
-// commas.
+// In payload format 2.0, header names are in lower case, and the values of a repeated
+// header are joined with commas.
 func eventHeaders(r *http.Request) (headers map[string]string, cookies []string) {
 	headers = map[string]string{"host": r.Host, "x-forwarded-port": "443", "x-forwarded-proto": "https"}
 	if r.Host == "" {
@@ -102,8 +100,8 @@ func eventHeaders(r *http.Request) (headers map[string]string, cookies []string)
 	return headers, cookies
 }
 
-// addBody adds the body of r to the event e. Like API Gateway, it encodes the body in
-// base64 unless the content type is text, JSON, JavaScript or XML.
+// Like API Gateway, addBody encodes the body in base64 unless the content type is text,
+// JSON, JavaScript or XML.
 func addBody(e object, headers map[string]string, r *http.Request) error {
 	if r.Body == nil {
 		return nil

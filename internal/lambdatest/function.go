@@ -20,7 +20,7 @@ const (
 )
 
 // Error is an error that a function reported for an invocation. Report is the JSON that
-// the function sent to the Runtime API. It contains errorMessage and errorType.
+// the function sent to the Runtime API, with the members errorMessage and errorType.
 type Error struct{ Report string }
 
 // Error returns the report, after a short introduction.
@@ -40,11 +40,11 @@ type Function struct {
 	timeout  time.Duration
 }
 
-// Start runs an executable that [Build] returned. It returns when the process requests
+// Start runs an executable that [Build] returned. Start returns when the process requests
 // its first event, or when the process has exited. [Function.Exited] reports which of the
-// two has happened. Start fails the test if the process does neither within ten seconds.
-// The process gets the environment variables in env. It does not inherit the environment
-// of the test. It is killed at the end of the test.
+// two has happened. Start fails the test if the process runs for ten seconds without
+// requesting an event. The process gets the environment variables in env, and does not
+// inherit the environment of the test. The process is killed at the end of the test.
 func Start(t testing.TB, binary string, env map[string]string) *Function {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -135,7 +135,6 @@ func (f *Function) gone() error {
 	return fmt.Errorf("the function has exited with %d:\n%s", f.code, f.logs.text())
 }
 
-// lines is a writer that collects the output of a process.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -26,8 +26,8 @@ func (f *Function) Do(r *http.Request) (*http.Response, error) {
 }
 
 // Response converts a function's response, in payload format 2.0, to the HTTP response
-// that API Gateway would send to r. It returns an error for JSON without a status code,
-// although API Gateway would send such JSON as a body.
+// that API Gateway would send to r. For JSON without a status code, Response returns an
+// error, although API Gateway would send such JSON as a body.
 func Response(payload []byte, r *http.Request) (*http.Response, error) {
 	var a struct {
 		StatusCode      int
@@ -99,7 +99,6 @@ func Handler(functions map[string]*Function) http.Handler {
 	})
 }
 
-// serve sends the response that f returns for r.
 func serve(w http.ResponseWriter, r *http.Request, f *Function) {
 	resp, err := f.Do(r)
 	if err != nil {
@@ -114,15 +113,14 @@ func serve(w http.ResponseWriter, r *http.Request, f *Function) {
 	io.Copy(w, resp.Body)
 }
 
-// message writes an error response in API Gateway's format.
 func message(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"message":%q}`, text)
 }
 
-// signer returns the identity in the SigV4 Authorization header of r, without checking
-// the signature. It returns false if r does not have such a header.
+// signer returns the identity that the SigV4 Authorization header of r claims, without
+// checking the signature.
 func signer(r *http.Request) (Identity, bool) {
 	rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ")
 	if !ok {

@@ -58,8 +58,7 @@ func (a *runtimeAPI) handler() http.Handler {
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) {
 		a.complete(w, r, func(body []byte) result { return result{err: &Error{Report: string(body)}} })
 	})
-	// The function reports an init error to this route. The server ignores the report,
-	// because the function also logs the error and exits.
+	// The function also logs an init error and exits, so the server ignores the report.
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 	})
@@ -83,8 +82,8 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// complete ends the invocation whose ID is in the path of r. The function f converts the
-// body of r to the result.
+// complete ends the invocation whose ID is in the path of r. f converts the body of r to
+// the result.
 func (a *runtimeAPI) complete(w http.ResponseWriter, r *http.Request, f func([]byte) result) {
 	a.mu.Lock()
 	inv := a.active[r.PathValue("id")]

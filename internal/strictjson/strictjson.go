@@ -5,7 +5,7 @@
 // unchanged.
 //
 // [Check] validates a JSON value. [Object] returns the members of a JSON object. [String]
-// decodes a JSON string. These functions do not limit the size of the data.
+// decodes a JSON string. The package does not limit the size of the data.
 package strictjson
 
 import (
@@ -19,8 +19,8 @@ import (
 	"unicode/utf8"
 )
 
-// Errors that the functions in this package return. They are not wrapped, and they
-// contain no part of the data.
+// The functions in this package return these errors unwrapped. The errors contain no part
+// of the data.
 var (
 	ErrUTF8      = errors.New("strictjson: invalid UTF-8")
 	ErrSyntax    = errors.New("strictjson: malformed JSON or unexpected type")
@@ -31,7 +31,7 @@ var (
 	ErrTrailing  = errors.New("strictjson: data after the value")
 )
 
-// Check validates data, which must be one JSON value. It returns the first error that it
+// Check validates data, which must be one JSON value, and returns the first error that it
 // finds:
 //   - ErrUTF8 if data contains invalid UTF-8
 //   - ErrSyntax if the JSON is malformed
@@ -52,8 +52,8 @@ func Check(data []byte, maxDepth int) error {
 	return end(d)
 }
 
-// Object returns the members of the JSON object in data, with undecoded values. It
-// returns the first error that it finds:
+// Object returns the members of the JSON object in data, with undecoded values, or the
+// first error that it finds:
 //   - ErrUTF8 if data contains invalid UTF-8
 //   - ErrSyntax if the JSON is malformed or not an object
 //   - ErrUnknown if the name of a member is not in known; the case must match, too
@@ -91,9 +91,9 @@ func Object(data []byte, known ...string) (map[string]json.RawMessage, error) {
 	return m, end(d)
 }
 
-// String decodes a JSON string. It returns ErrUTF8 if raw contains invalid UTF-8, and
-// ErrSyntax if raw is not a string. It returns ErrSurrogate if raw contains the escape of
-// a lone surrogate (RFC 8259 section 8.2). encoding/json would replace such an escape
+// String decodes a JSON string. The error is ErrUTF8 if raw contains invalid UTF-8, and
+// ErrSyntax if raw is not a string. The error is ErrSurrogate if raw contains the escape
+// of a lone surrogate (RFC 8259 section 8.2). encoding/json would replace such an escape
 // with U+FFFD, so two different strings could become equal.
 func String(raw []byte) (string, error) {
 	var s *string
@@ -108,8 +108,7 @@ func String(raw []byte) (string, error) {
 	return *s, nil
 }
 
-// value reads one JSON value. It returns ErrDepth if arrays and objects are nested more
-// than depth levels deep.
+// value returns ErrDepth if arrays and objects are nested more than depth levels deep.
 func value(d *json.Decoder, depth int) error {
 	t, err := d.Token()
 	if err != nil {
@@ -125,8 +124,8 @@ func value(d *json.Decoder, depth int) error {
 	if open == '{' {
 		seen := make(map[string]bool)
 		return members(d, func(name string) error {
-			// ToLower alone does not fold all letters: ſ (long s) would differ from S and
-			// s. ToUpper makes these three letters equal.
+			// ToUpper is needed, too, because ToLower does not make ſ (long s) equal to S
+			// and s.
 			name = strings.ToLower(strings.ToUpper(name))
 			if seen[name] {
 				return ErrTwice
@@ -143,8 +142,8 @@ func value(d *json.Decoder, depth int) error {
 	return closed(d)
 }
 
-// members reads the members and the closing brace of an object. For each member, it reads
-// the name and calls each(name), which must read the value.
+// For each member, members reads the name and calls each(name), which must read the
+// value.
 func members(d *json.Decoder, each func(name string) error) error {
 	for d.More() {
 		t, err := d.Token()
@@ -167,7 +166,6 @@ func closed(d *json.Decoder) error {
 	return nil
 }
 
-// end returns ErrTrailing if data follows the value that d has read.
 func end(d *json.Decoder) error {
 	if _, err := d.Token(); err != io.EOF {
 		return ErrTrailing
@@ -175,8 +173,6 @@ func end(d *json.Decoder) error {
 	return nil
 }
 
-// hasLoneSurrogate reports whether a JSON string contains the escape of a surrogate that
-// is not part of a surrogate pair.
 func hasLoneSurrogate(raw []byte) bool {
 	var high bool
 	for i := 0; i < len(raw); i++ {

@@ -1,9 +1,9 @@
 // Package version returns the version of asanaauth from which the running program was
 // built.
 //
-// "go build" in a git clone records the version in the program. So does "go install" with
+// "go build" in a git clone records the version in the program, as does "go install" with
 // a module version. [Of] returns the recorded version. If you build from a source
-// archive, the go command does not know the version. Set it with a linker flag:
+// archive, the go command does not know the version. Set the version with a linker flag:
 //
 //	go build -ldflags "-X github.com/asanaauth/asanaauth/internal/version.linked=v1.2.3"
 package version
@@ -13,15 +13,14 @@ import (
 	"strings"
 )
 
-// linked is a version that a linker flag sets. It replaces the version that the go
-// command recorded. It is empty if the build does not use the flag.
+// linked is a version that a linker flag sets, and replaces the version that the go
+// command recorded.
 var linked string
 
-// unknown is the version of a program that was built without a version. The go command
-// uses the same string.
+// unknown is the string that the go command uses for a program without a version.
 const unknown = "(devel)"
 
-// Info is the version of a program.
+// Info describes the source from which a program was built.
 type Info struct {
 	Version  string // a module version such as v1.2.3, or "(devel)" if it is unknown
 	Commit   string // the git commit in hex; empty if it is unknown
@@ -34,8 +33,7 @@ func Of() Info {
 	return of(linked, build)
 }
 
-// of returns the version in build, which may be nil. If linked is not empty, linked is
-// the version.
+// build may be nil.
 func of(linked string, build *debug.BuildInfo) Info {
 	if build == nil {
 		build = &debug.BuildInfo{}

@@ -59,8 +59,7 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// build returns build information with the main module's version and with settings.
-// settings contains a key, its value, the next key, and so on.
+// settings contains pairs of a key and its value.
 func build(version string, settings ...string) *debug.BuildInfo {
 	info := &debug.BuildInfo{Main: debug.Module{Version: version}}
 	for i := 0; i < len(settings); i += 2 {

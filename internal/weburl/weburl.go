@@ -1,6 +1,6 @@
 // Package weburl checks URLs and origins. [Fault], [OriginFault] and [BaseFault] return
-// what is wrong with a configured value. [SameOrigin] and [AddressedTo] compare origins.
-// Callers use these two functions to send credentials only to the intended server.
+// what is wrong with a configured value. [SameOrigin] and [AddressedTo] compare origins,
+// so that callers send credentials only to the intended server.
 package weburl
 
 import (
@@ -43,12 +43,11 @@ func SameOrigin(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && sameHost(a.Scheme, a.Host, b.Host)
 }
 
-// sameHost reports whether a and b are the same host and port. A missing port means the
-// default port of scheme.
+// A missing port means the default port of scheme.
 func sameHost(scheme, a, b string) bool { return authority(scheme, a) == authority(scheme, b) }
 
-// authority returns host in lower case and with a port. It does not use
-// strings.EqualFold, because EqualFold treats ſ (long s) and s as equal.
+// authority returns host in lower case and with a port, for comparison with ==.
+// strings.EqualFold would treat ſ (long s) and s as equal.
 func authority(scheme, host string) string {
 	host = strings.ToLower(host)
 	u := url.URL{Host: host}
@@ -62,10 +61,10 @@ func authority(scheme, host string) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// AddressedTo reports whether the client request r is addressed to origin. This requires
-// that the URL of r has the same origin, and that r.Host is empty or has the host and
-// port of origin. If the URL is opaque, AddressedTo returns false. A request with another
-// Host or an opaque URL could reach another virtual host at the same address.
+// AddressedTo reports whether the client request r is addressed to origin. The URL of r
+// must have the same origin, and r.Host must be empty or have the host and port of
+// origin. If the URL is opaque, AddressedTo returns false. A request with another Host or
+// an opaque URL could reach another virtual host at the same address.
 func AddressedTo(r *http.Request, origin string) bool {
 	want, err := url.Parse(origin)
 	if err != nil || r.URL == nil || r.URL.Opaque != "" {
@@ -77,12 +76,12 @@ func AddressedTo(r *http.Request, origin string) bool {
 const notURL = "is not an absolute URL"
 
 // Fault returns what is wrong with the absolute URL raw, or "" if raw is valid. The
-// result is a sentence without its subject, such as "has user information". It does not
-// contain raw.
+// result does not contain raw, and is a sentence without its subject, such as "has user
+// information".
 //
 // The scheme must be https, or http for a loopback host. The URL must not have user
-// information. It must contain only characters that RFC 3986 allows, because browsers and
-// Go interpret other characters, such as the backslash, differently.
+// information. The URL must contain only characters that RFC 3986 allows, because
+// browsers and Go interpret other characters, such as the backslash, differently.
 func Fault(raw string) string {
 	for _, c := range []byte(raw) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
@@ -129,7 +128,7 @@ func OriginFault(raw string) string {
 }
 
 // BaseFault is like [Fault], but raw must be a URL to which paths can be appended. raw
-// may have a path, but must not end with a slash. It must not have a query or a fragment.
+// may have a path, but must not end with a slash or have a query or a fragment.
 func BaseFault(raw string) string {
 	if fault := Fault(raw); fault != "" {
 		return fault

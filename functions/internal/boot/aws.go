@@ -21,22 +21,22 @@ const (
 	awsBackoff  = 200 * time.Millisecond
 )
 
-// AWS returns the configuration for clients of the AWS SDK. It reads environment
-// variables, most of which Lambda sets. It does not use the SDK's config package, because
-// that package links the clients of SSO and STS and looks for configuration files.
+// AWS returns the configuration for clients of the AWS SDK, which it reads from
+// environment variables. Lambda sets most of these variables. AWS does not use the SDK's
+// config package, because that package links the clients of SSO and STS and looks for
+// configuration files.
 //
-// It reads AWS_REGION (otherwise AWS_DEFAULT_REGION), AWS_ACCESS_KEY_ID,
+// The variables are AWS_REGION (otherwise AWS_DEFAULT_REGION), AWS_ACCESS_KEY_ID,
 // AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ACCOUNT_ID, AWS_ACCOUNT_ID_ENDPOINT_MODE,
 // AWS_ENDPOINT_URL, the AWS_ENDPOINT_URL_ variables of DynamoDB, KMS and Secrets Manager,
 // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT
-// and AWS_CA_BUNDLE. AWS documents these variables at
-// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html. The function
-// AWS adds an error to r for each variable that is missing or malformed.
+// and AWS_CA_BUNDLE. The variables are documented at
+// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html. For each
+// variable that is missing or malformed, r gets an error.
 //
 // No environment variable changes how calls are retried. The credentials are read once
-// and do not change while the process runs. The function AWS does not read
-// AWS_CONTAINER_CREDENTIALS_FULL_URI. Lambda sets this variable only with SnapStart,
-// which Go functions do not support.
+// and do not change while the process runs. AWS_CONTAINER_CREDENTIALS_FULL_URI is
+// ignored, because Lambda sets it only with SnapStart, which Go functions do not support.
 func AWS(r *env.Reader) aws.Config {
 	src := readSources(r)
 	cfg := aws.Config{
@@ -76,9 +76,8 @@ func credentials(r *env.Reader) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }
 
-// sources contains settings for which aws.Config has no field, such as the endpoint of a
-// single service. AWS adds it to aws.Config.ConfigSources, and SDK clients call its
-// methods to read the settings.
+// sources contains settings for which aws.Config has no field. SDK clients find sources
+// in aws.Config.ConfigSources and call its methods.
 type sources struct {
 	endpoint        string
 	services        map[string]string // endpoint of each service, by the SDK's service ID
@@ -107,21 +106,16 @@ func readSources(r *env.Reader) sources {
 	return s
 }
 
-// GetServiceBaseEndpoint returns the endpoint of the service with the ID id, and whether
-// one is set.
 func (s sources) GetServiceBaseEndpoint(_ context.Context, id string) (string, bool, error) {
 	u, ok := s.services[id]
 	return u, ok, nil
 }
 
-// GetUseFIPSEndpoint reports whether clients must use FIPS endpoints. If the second
-// result is false, SDK clients ignore the first.
+// If the second result is false, SDK clients ignore the first.
 func (s sources) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
 	return aws.FIPSEndpointStateEnabled, s.fips, nil
 }
 
-// GetUseDualStackEndpoint reports whether clients must use dual-stack endpoints (IPv4 and
-// IPv6). If the second result is false, SDK clients ignore the first.
 func (s sources) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
 	return aws.DualStackEndpointStateEnabled, s.dualStack, nil
 }
@@ -130,8 +124,8 @@ func isTrue(r *env.Reader, name string) bool {
 	return r.OneOf(name, "false", "true", "false") == "true"
 }
 
-// endpoint reads the URL of an AWS endpoint. The scheme may be http for any host. With
-// "sam local", the function runs in a container, so a local endpoint is on another host.
+// endpoint accepts http for any host. With "sam local", the function runs in a container,
+// so a local endpoint is on another host.
 func endpoint(r *env.Reader, name string) string {
 	v := r.Optional(name, "")
 	if v == "" {
@@ -145,9 +139,8 @@ func endpoint(r *env.Reader, name string) string {
 	return v
 }
 
-// caBundle returns the certificates in the file that AWS_CA_BUNDLE names. If the variable
-// is not set, it returns nil, and the client trusts the system's roots. If the file
-// cannot be read or has no certificate, caBundle returns nil and adds an error to r.
+// caBundle returns nil if AWS_CA_BUNDLE is not set, and the client then trusts the
+// system's roots.
 func caBundle(r *env.Reader) *x509.CertPool {
 	file := r.Optional("AWS_CA_BUNDLE", "")
 	if file == "" {

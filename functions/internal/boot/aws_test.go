@@ -29,7 +29,6 @@ func lookup(vars map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) { v, ok := vars[name]; return v, ok }
 }
 
-// lambdaEnv returns the environment variables that Lambda sets, with the given changes.
 func lambdaEnv(changes map[string]string) map[string]string {
 	vars := map[string]string{
 		"AWS_REGION":            "eu-central-1",
@@ -74,8 +73,8 @@ func TestAWSErrors(t *testing.T) {
 	}
 }
 
-// originOf returns the origin to which the function call sends its request. The HTTP
-// client records the request without sending it.
+// originOf returns the origin of the request that call makes, without sending the
+// request.
 func originOf(t *testing.T, cfg aws.Config, call func(context.Context, aws.Config) error) string {
 	t.Helper()
 	var host string
@@ -94,7 +93,7 @@ type doFunc func(*http.Request) (*http.Response, error)
 
 func (f doFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
-func getItem(ctx context.Context, cfg aws.Config) error {
+func describeTable(ctx context.Context, cfg aws.Config) error {
 	_, err := dynamodb.NewFromConfig(cfg).DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("t")})
 	return err
 }
@@ -148,7 +147,7 @@ func TestEndpoints(t *testing.T) {
 				}
 			}
 			cfg := awsConfig(t, test.vars)
-			got := []string{originOf(t, cfg, getItem), originOf(t, cfg, decrypt), originOf(t, cfg, getSecret)}
+			got := []string{originOf(t, cfg, describeTable), originOf(t, cfg, decrypt), originOf(t, cfg, getSecret)}
 			if diff := cmp.Diff([]string{test.dynamo, test.kms, test.secret}, got); diff != "" {
 				t.Errorf("hosts (-want +got):\n%s", diff)
 			}

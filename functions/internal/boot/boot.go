@@ -5,9 +5,8 @@
 // request. [DropStaleConns] closes network connections that may have broken while Lambda
 // froze the process.
 //
-// Package boot does not import the client of any AWS service, so each function links only
-// the clients that its own main uses. Nor does it import package asanaauth or the
-// packages below it.
+// Each function must link only what its own main uses. Therefore package boot imports
+// neither the client of an AWS service, nor package asanaauth or the packages below it.
 package boot
 
 import (
@@ -26,22 +25,23 @@ import (
 	"github.com/asanaauth/asanaauth/internal/version"
 )
 
-// A NewHandler makes the HTTP handler of a function. It reads environment variables with
-// lookup. It calls [Settle], and then [Warm]. Its error names every variable that is
-// missing or malformed.
+// A NewHandler makes the HTTP handler of a function. A NewHandler reads environment
+// variables with lookup, and then calls [Settle] and [Warm]. The error names every
+// variable that is missing or malformed.
 type NewHandler func(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger) (http.Handler, error)
 
 // A Problem writes an error response in place of the handler. The status is 400 if the
-// event is not an HTTP request, and 500 if the handler panicked. Run has already logged
-// the error.
+// event is not an HTTP request, and 500 if the handler panicked. [Run] logs the error
+// before it calls the Problem.
 type Problem func(w http.ResponseWriter, requestID string, status int)
 
-// Run is the body of a function's main. It logs the program's version and calls
-// newHandler. Then it serves events with the handler until Lambda ends the process. Run
-// never returns. If newHandler returns an error, Run logs the error and exits with status
-// 1. Lambda reports this exit as an init error.
+// Run starts a Lambda function. Run logs the program's version, builds the handler with
+// newHandler, and serves events until Lambda ends the process. Run never returns. If
+// newHandler returns an error, Run logs the error and exits with status 1, which Lambda
+// reports as an init error.
 func Run(newHandler NewHandler, problem Problem) {
-	// Lambda sends stderr to the log group. aws-lambda-go writes its own errors to stderr, too.
+	// Lambda sends stderr to the log group, and aws-lambda-go writes its own errors to
+	// stderr, too.
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	logVersion(log, version.Of())
 	h, err := newHandler(context.Background(), os.LookupEnv, log)
@@ -57,7 +57,6 @@ func Run(newHandler NewHandler, problem Problem) {
 	lambda.Start(lambdahttp.New(h, options(log, problem)))
 }
 
-// logVersion logs the first line of every process, which contains the program's version.
 func logVersion(log *slog.Logger, v version.Info) {
 	attrs := []any{"version", v.Version}
 	if v.Commit != "" {
@@ -78,8 +77,6 @@ func Settle(ctx context.Context, log *slog.Logger, r *env.Reader) error {
 	return r.Err()
 }
 
-// options returns the hooks for bad events and panics. Each hook writes a log line and
-// calls problem.
 func options(log *slog.Logger, problem Problem) lambdahttp.Options {
 	return lambdahttp.Options{
 		BadEvent: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -96,8 +93,8 @@ func options(log *slog.Logger, problem Problem) lambdahttp.Options {
 	}
 }
 
-// panicText returns the text to log for v, the value of a panic. Only errors of package
-// runtime are logged, because any other value may contain a secret.
+// panicText returns the text only for an error of package runtime, because any other
+// value may contain a secret.
 func panicText(v any) string {
 	var err runtime.Error
 	if e, ok := v.(error); ok && errors.As(e, &err) {

@@ -119,8 +119,8 @@ func TestResponsesWithoutHandler(t *testing.T) {
 	}
 }
 
-// crash is a handler that writes half of a response and then panics. It panics with the
-// request's path, or with a runtime error if the path is "/".
+// crash writes half of a response, and then panics with the request's path, or with a
+// runtime error if the path is "/".
 func crash(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "half")
 	if r.URL.Path != "/" {

@@ -15,7 +15,6 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// line contains the members of a log line that the tests check.
 type line struct {
 	Level, Msg string
 	Version    string
@@ -24,8 +23,8 @@ type line struct {
 	Stack      []string
 }
 
-// logged returns the lines that f has logged after its first line. It checks that the
-// first line contains the version.
+// logged checks that the first line that f has logged contains the version, and returns
+// the other lines.
 func logged(t *testing.T, f *lambdatest.Function) []line {
 	t.Helper()
 	var list []line
@@ -43,7 +42,6 @@ func logged(t *testing.T, f *lambdatest.Function) []line {
 	return list[1:]
 }
 
-// startTiny starts the function in testdata/tiny.
 func startTiny(t *testing.T, vars map[string]string) *lambdatest.Function {
 	t.Helper()
 	return lambdatest.Start(t, lambdatest.Build(t, "./testdata/tiny"), vars)
@@ -112,7 +110,7 @@ func TestRunServes(t *testing.T) {
 }
 
 // TestLinkedPackages checks that package boot does not make functions link packages that
-// they do not need. Unneeded packages would make cold starts slower.
+// they do not need, because such packages make cold starts slower.
 func TestLinkedPackages(t *testing.T) {
 	cmd := exec.Command("go", "list", "-deps", "-tags", "lambda.norpc", "./testdata/tiny")
 	cmd.Stderr = os.Stderr

@@ -5,13 +5,13 @@ import (
 	"strconv"
 )
 
-// maxFrames is the maximum number of stack frames in a log line. The calls from the
-// handler to a panic fit into 32 frames.
+// maxFrames limits the stack frames in a log line. The calls from the handler to a panic
+// fit into 32 frames.
 const maxFrames = 32
 
-// stack returns the call stack of the current panic, innermost call first. Each entry is
-// a function name and a line number. Unlike the result of debug.Stack, the entries
-// contain no arguments, because arguments may be secrets.
+// stack returns the calls that led to the current panic, innermost first, each as a
+// function name and a line number. Unlike debug.Stack, stack omits the arguments, because
+// arguments may be secrets.
 func stack() []string {
 	pcs := make([]uintptr, maxFrames)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs)])

@@ -26,7 +26,6 @@ func DropStaleConns(next http.Handler, now func() time.Time, transports ...*http
 	return &staleConns{next: next, now: now, transports: transports, last: now().Round(0)}
 }
 
-// staleConns is the handler that DropStaleConns returns.
 type staleConns struct {
 	next       http.Handler
 	now        func() time.Time
@@ -46,8 +45,7 @@ func (s *staleConns) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.next.ServeHTTP(w, r)
 }
 
-// stale reports whether idle connections must be closed. If the clock was set back, the
-// length of the pause is unknown, and stale returns true.
+// If the clock was set back, the length of the pause is unknown, and stale returns true.
 func (s *staleConns) stale() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +53,6 @@ func (s *staleConns) stale() bool {
 	return pause > maxPause || pause < 0
 }
 
-// ended records the end of an invocation.
 func (s *staleConns) ended() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

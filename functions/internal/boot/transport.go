@@ -19,12 +19,11 @@ const (
 	awsAttempt = 2 * time.Second
 )
 
-// asanaDial is the time limit for connecting to Asana. The TLS handshake has a time limit
-// of the same length. A token request may take eight seconds in total.
+// asanaDial is the time limit for connecting to Asana, and again for the TLS handshake. A
+// token request may take eight seconds in total.
 const asanaDial = 3 * time.Second
 
-// awsClient returns the HTTP client for the SDK's clients. The client verifies server
-// certificates with roots. If roots is nil, it uses the system's roots.
+// If roots is nil, the client trusts the system's roots.
 func awsClient(roots *x509.CertPool) *http.Client {
 	t := transport(awsDial)
 	t.TLSClientConfig.RootCAs = roots
@@ -46,8 +45,7 @@ func awsClient(roots *x509.CertPool) *http.Client {
 // each request.
 func AsanaTransport() *http.Transport { return transport(asanaDial) }
 
-// transport returns an HTTP/1.1 transport. dial is the time limit for connecting, and
-// also for the TLS handshake.
+// dial is the time limit for connecting, and again for the TLS handshake.
 func transport(dial time.Duration) *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
@@ -87,20 +85,18 @@ func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
 	again.Body, _ = fresh()
 	if isRead(r.Header.Get("X-Amz-Target")) {
 		again.GetBody = fresh
-		// An empty Idempotency-Key makes net/http treat the request as idempotent.
-		// net/http does not send the empty header.
+		// An empty Idempotency-Key, which net/http does not send, makes net/http treat
+		// the request as idempotent.
 		again.Header = r.Header.Clone()
 		again.Header["Idempotency-Key"] = []string{}
 	}
 	return t.next.RoundTrip(&again)
 }
 
-// CloseIdleConnections closes the idle network connections of the transport.
-// [http.Client.CloseIdleConnections] calls it.
+// [http.Client.CloseIdleConnections] calls this method.
 func (t replaying) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
-// isRead reports whether an operation only reads data. target is the value of the
-// request's X-Amz-Target header.
+// target is the request's header X-Amz-Target, for example "DynamoDB_20120810.GetItem".
 func isRead(target string) bool {
 	_, operation, _ := strings.Cut(target, ".")
 	switch operation {

@@ -20,9 +20,9 @@ func pemOf(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// closingServer starts a server that responds to the first request on each network
-// connection. When a second request arrives on a network connection, the server closes
-// it. A client sees the same behavior after Lambda has frozen its process.
+// closingServer responds to the first request on each network connection, and closes the
+// connection when a second request arrives. A client sees the same behavior after Lambda
+// has frozen its process.
 func closingServer(t *testing.T) *httptest.Server {
 	var last atomic.Value
 	last.Store("")
@@ -108,11 +108,11 @@ func TestAsanaTransportUsesHTTP1(t *testing.T) {
 }
 
 func TestDropStaleConns(t *testing.T) {
-	var dialled atomic.Int32
+	var dialed atomic.Int32
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
-			dialled.Add(1)
+			dialed.Add(1)
 		}
 	}
 	server.Start()
@@ -138,7 +138,7 @@ func TestDropStaleConns(t *testing.T) {
 	steps := []struct {
 		name          string
 		pause, inside time.Duration
-		want          int32 // connections dialled so far
+		want          int32 // connections dialed so far
 	}{
 		{"ten seconds after init", 10 * time.Second, 0, 1},
 		{"immediately", 0, 0, 1},
@@ -150,7 +150,7 @@ func TestDropStaleConns(t *testing.T) {
 	for _, step := range steps {
 		now, inside = now.Add(step.pause), step.inside
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-		if got := dialled.Load(); got != step.want {
+		if got := dialed.Load(); got != step.want {
 			t.Errorf("%s: got %d connections, want %d", step.name, got, step.want)
 		}
 	}

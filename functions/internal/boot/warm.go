@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// warmTime is the time limit of Warm. Lambda allows ten seconds for init, but the first
-// request waits until init ends.
+// warmTime is much shorter than Lambda's ten seconds for init, because the first request
+// waits until init ends.
 const warmTime = 2 * time.Second
 
 var errWarmPanic = errors.New("warm-up panicked")
 
-// Warm prepares a process for its first request. It calls the functions concurrently, and
-// loads the system's TLS roots at the same time. Warm returns when all functions have
+// Warm prepares a process for its first request. Warm calls the functions concurrently,
+// and loads the system's TLS roots at the same time. Warm returns when all functions have
 // returned, or after two seconds. Each function should make a call to a service, for
 // example read the keyring, to open a network connection and fill a cache. A function
 // must return when its context is done.
@@ -45,7 +45,6 @@ func Warm(ctx context.Context, log *slog.Logger, functions ...func(context.Conte
 	}
 }
 
-// guarded calls f and turns a panic of f into an error.
 func guarded(ctx context.Context, f func(context.Context) error) (err error) {
 	defer func() {
 		if recover() != nil {

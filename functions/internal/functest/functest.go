@@ -45,7 +45,7 @@ func (m Main) routes() []string {
 var platform = []string{"AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"}
 
 // Env returns values for the environment variables of all functions. No server listens at
-// the URLs of AWS and Asana that it returns.
+// the returned URLs of AWS and Asana.
 func Env() map[string]string {
 	return map[string]string{
 		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -78,8 +78,7 @@ func (m Main) Run(t *testing.T) {
 	t.Run("sample event", m.event)
 }
 
-// recorder is an environment for tests. Its method lookup records which variables are
-// read.
+// recorder is an environment whose method lookup records which variables are read.
 type recorder struct {
 	env  map[string]string
 	read []string
@@ -107,8 +106,8 @@ func (m Main) empty(t *testing.T) {
 	}
 }
 
-// names returns the sorted names of the variables in err. The text of err has one error
-// on each line.
+// names returns the sorted names of the variables in err, whose text has one error on
+// each line.
 func names(err error) []string {
 	var out []string
 	for line := range strings.Lines(err.Error()) {
@@ -184,7 +183,7 @@ func (m Main) route(t *testing.T) {
 			t.Errorf("GET %s: got %d, want %d", path, got, elsewhere)
 		}
 	}
-	// The handler must respond to every method, if only with an error such as 405.
+	// The handler must respond to every method, even if only with an error such as 405.
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions, http.MethodPatch} {
 		for _, route := range m.routes() {
 			path := strings.TrimPrefix(route, "ANY ")
@@ -215,8 +214,8 @@ func (m Main) event(t *testing.T) {
 }
 
 // Handler returns the function's handler, with the environment variables of [Env].
-// changes contains the name of a variable, the value that replaces the value in Env, the
-// next name, and so on.
+// changes contains pairs of a variable's name and its value, which replaces the value in
+// Env.
 func (m Main) Handler(t *testing.T, changes ...string) http.Handler {
 	t.Helper()
 	r := recorder{env: Env()}
@@ -237,7 +236,7 @@ func Serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-// Frontend returns a request from the SaaS app's frontend. It has no session cookie.
+// Frontend returns a request from the SaaS app's frontend, without a session cookie.
 func Frontend(ctx context.Context, method, path, body string) *http.Request {
 	r := httptest.NewRequestWithContext(ctx, method, fmt.Sprintf("https://auth.example.com%s", path), strings.NewReader(body))
 	r.Header.Set("Origin", "https://app.example.com")
@@ -246,9 +245,9 @@ func Frontend(ctx context.Context, method, path, body string) *http.Request {
 }
 
 // LookAtSources makes the cached result of a test invalid if a Go file of the functions
-// changes. "go test" does not know which files a "go build" inside a test reads. It does
-// know the files for which the test calls os.Stat, so LookAtSources calls os.Stat for
-// each Go file.
+// changes. "go test" does not know which files a "go build" inside a test reads, but it
+// knows the files for which the test calls os.Stat. Therefore LookAtSources calls os.Stat
+// for each Go file.
 func LookAtSources(t testing.TB) {
 	t.Helper()
 	root := filepath.Dir(template.Path(t))

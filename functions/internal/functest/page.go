@@ -14,7 +14,7 @@ import (
 )
 
 // page checks that docs/configuration.md lists exactly the variables that the function
-// reads. It ignores variables whose names begin with AWS_, because the page describes
+// reads. Variables whose names begin with AWS_ are ignored, because the page describes
 // them in another section.
 func (m Main) page(t *testing.T) {
 	r := recorder{env: Env()}
@@ -30,8 +30,6 @@ func (m Main) page(t *testing.T) {
 
 var pageRow = regexp.MustCompile("(?m)^\\| \\[`([A-Z_]+)`\\]\\([^)]*\\) \\| ([^|]*) \\|")
 
-// documented returns the variables that the function reads according to
-// docs/configuration.md.
 func (m Main) documented(t *testing.T) []string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(filepath.Dir(template.Path(t)), "docs", "configuration.md"))

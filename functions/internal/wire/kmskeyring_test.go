@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// TestOpenerCreatesNoKeyring checks a function that must not create the keyring. If the
-// keyring does not exist yet, the function must not call KMS or raise an alarm.
+// TestOpenerCreatesNoKeyring checks that a function that must not create the keyring
+// neither calls KMS nor raises an alarm before the keyring exists.
 func TestOpenerCreatesNoKeyring(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

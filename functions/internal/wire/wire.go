@@ -4,9 +4,8 @@
 // boot.Settle returns nil.
 //
 // The main of a function calls only the constructors that it needs. Package kmskeyring
-// constructs the keyring, and package managedsecret constructs the client secret. They
-// are separate packages, so that a function that must not decrypt tokens does not link
-// them.
+// constructs the keyring, and package managedsecret constructs the client secret. A
+// function that must not decrypt tokens does not link these two packages.
 package wire
 
 import (
@@ -26,8 +25,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// HTTP returns the configuration for the HTTP handlers. It reads the variable PUBLIC_URL.
-// The handlers use API Gateway's request IDs.
+// HTTP returns the configuration for the HTTP handlers, with the public URL in
+// PUBLIC_URL. The handlers use API Gateway's request IDs.
 func HTTP(r *env.Reader, log *slog.Logger) httpapi.Config {
 	return httpapi.Config{PublicURL: r.Origin("PUBLIC_URL"), Log: log, RequestID: requestID}
 }
@@ -59,14 +58,13 @@ func Store(r *env.Reader, cfg aws.Config) *dynamo.Store {
 	return s
 }
 
-// Asana returns a client for Asana. It reads the variables ASANA_CLIENT_ID and
-// ASANA_BASE_URL.
+// Asana returns a client for Asana, configured by ASANA_CLIENT_ID and ASANA_BASE_URL.
 func Asana(r *env.Reader, transport http.RoundTripper) *asana.Client {
 	return client(r, asana.Config{Transport: transport})
 }
 
-// AsanaOpenID is like [Asana], for the function that verifies ID tokens. It also reads
-// the variable ASANA_ISSUER.
+// AsanaOpenID is like [Asana], for the function that verifies ID tokens, and also reads
+// ASANA_ISSUER.
 func AsanaOpenID(r *env.Reader, transport http.RoundTripper) *asana.Client {
 	c := asana.Config{Transport: transport}
 	if r.Set("ASANA_ISSUER") {

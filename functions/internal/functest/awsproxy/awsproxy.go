@@ -1,7 +1,7 @@
 // Package awsproxy provides a proxy between a function under test and a server that
-// stands in for an AWS service. A [Proxy] records every call. It denies the calls that
-// the function's role in template.yaml does not allow. It can also simulate an outage.
-// The package is only for tests.
+// stands in for an AWS service. A [Proxy] records every call, and denies the calls that
+// the function's role in template.yaml does not allow. A Proxy can also simulate an
+// outage. The package is only for tests.
 package awsproxy
 
 import (
@@ -28,7 +28,8 @@ type Call struct {
 	Units     float64            // write units that DynamoDB charges for the call
 }
 
-// Proxy forwards the calls of one function to one server. It is safe for concurrent use.
+// Proxy forwards the calls of one function to one server. A Proxy is safe for concurrent
+// use.
 type Proxy struct {
 	URL      string
 	function *template.Function // nil allows every call
@@ -40,9 +41,9 @@ type Proxy struct {
 	calls []Call
 }
 
-// New starts a proxy for the server at the URL target. The proxy stops at the end of the
-// test. It allows the calls that the role of function allows, or every call if function
-// is nil.
+// New starts a proxy for the server at the URL target. The proxy allows the calls that
+// the role of function allows, or every call if function is nil. The proxy stops at the
+// end of the test.
 func New(t testing.TB, target string, function *template.Function) *Proxy {
 	p := &Proxy{function: function, target: target, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	server := httptest.NewServer(p)
@@ -76,8 +77,8 @@ func (p *Proxy) ClearCalls() {
 	p.calls = nil
 }
 
-// Actions returns the IAM actions of all calls with status 200, in order. The actions do
-// not include the service prefix. An example is "PutItem".
+// Actions returns the IAM actions of all calls with status 200, in order and without the
+// service prefix, for example "PutItem".
 func (p *Proxy) Actions() []string {
 	var out []string
 	for _, c := range p.Calls() {
@@ -124,8 +125,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.forward(w, r, body, call)
 }
 
-// statement returns the index of the policy statement that allows r, or -1 if no
-// statement allows it.
+// statement returns the index of the policy statement that allows r, or -1.
 func (p *Proxy) statement(r template.Request) int {
 	if p.function == nil {
 		return 0
@@ -168,8 +168,7 @@ func (p *Proxy) record(c Call) {
 	p.calls = append(p.calls, c)
 }
 
-// joined returns one request with all leading keys of parts. If there is more than one
-// part, the request is a transaction.
+// If there is more than one part, the call is a transaction.
 func joined(parts []template.Request) template.Request {
 	all := template.Request{Action: parts[0].Action, Context: parts[0].Context}
 	if len(parts) > 1 {
@@ -199,8 +198,8 @@ type payload struct {
 	EncryptionContext         map[string]string
 }
 
-// split returns the requests that IAM checks for a request to AWS. They are the parts of
-// a transaction, or the request itself.
+// split returns the requests that IAM checks for one call: the parts of a transaction, or
+// the call itself.
 func split(target string, body []byte) []template.Request {
 	var p payload
 	json.Unmarshal(body, &p) // a malformed body leaves p empty, so no statement allows the call

@@ -48,7 +48,7 @@ func (s Statement) allowsContext(context map[string]string) bool {
 	return true
 }
 
-// Like reports whether s matches pattern according to IAM's operator StringLike. It
+// Like reports whether s matches pattern according to IAM's operator StringLike. Like
 // supports only one wildcard, a * at the end of the pattern.
 func Like(pattern, s string) bool {
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {

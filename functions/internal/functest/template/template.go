@@ -1,6 +1,6 @@
-// Package template reads the parts of template.yaml that tests compare with the code. It
-// supports only the YAML syntax that these parts use now. If these parts contain other
-// syntax, the package fails the test.
+// Package template reads the parts of template.yaml that tests compare with the code. The
+// package supports only the YAML syntax that these parts use now, and fails the test if
+// they contain other syntax.
 package template
 
 import (
@@ -15,7 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Template is the content of template.yaml.
+// Template contains the parts of template.yaml that tests use.
 type Template struct {
 	Functions map[string]Function // by name: the function with the logical ID SessionFunction is "session"
 	Resources map[string]Resource
@@ -49,7 +49,7 @@ type Resource struct {
 	Properties                          json.RawMessage
 }
 
-// Path returns the path of template.yaml. It can be called from the tests of any package.
+// Path returns the path of template.yaml. The tests of any package can call Path.
 func Path(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -67,7 +67,7 @@ func Path(t testing.TB) string {
 	}
 }
 
-// Load reads template.yaml.
+// Load reads template.yaml, and fails the test if the file has unsupported syntax.
 func Load(t testing.TB) Template {
 	t.Helper()
 	text, err := os.ReadFile(Path(t))
@@ -77,7 +77,6 @@ func Load(t testing.TB) Template {
 	return parse(t, text)
 }
 
-// parse reads a template.
 func parse(t testing.TB, text []byte) Template {
 	t.Helper()
 	var document yaml.Node
@@ -104,8 +103,8 @@ func parse(t testing.TB, text []byte) Template {
 	return out
 }
 
-// plain converts a YAML node to maps, slices and strings. It ignores tags, so !Ref X
-// becomes "X", and !If [A, B, C] becomes a list.
+// plain converts a YAML node to maps, slices and strings, without tags: !Ref X becomes
+// "X", and !If [A, B, C] becomes a list.
 func plain(n *yaml.Node) any {
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -139,8 +138,7 @@ type functionProperties struct {
 	}
 }
 
-// function converts resource r to a Function. The first result is the function's key in
-// [Template.Functions].
+// The first result is the function's key in [Template.Functions].
 func (tm Template) function(t testing.TB, id string, r Resource, globals functionProperties) (string, Function) {
 	t.Helper()
 	var p functionProperties
@@ -174,7 +172,7 @@ type policyDocument struct {
 	}
 }
 
-// role returns the policy statements of a role, including those of its managed policies.
+// role includes the policy statements of the role's managed policies.
 func (tm Template) role(t testing.TB, id string) []Statement {
 	t.Helper()
 	var p struct {
@@ -215,7 +213,6 @@ func statements(t testing.TB, id string, d policyDocument) []Statement {
 	return out
 }
 
-// condition adds one condition to s.
 func (s *Statement) condition(t testing.TB, id, operator, key string, value json.RawMessage) {
 	t.Helper()
 	name, isContext := strings.CutPrefix(key, "kms:EncryptionContext:")

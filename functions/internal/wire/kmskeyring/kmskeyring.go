@@ -30,8 +30,8 @@ const (
 )
 
 // Maker returns the installation's keyring. If the table does not contain the keyring
-// yet, its first use creates it. Maker reads the variables KMS_KEY_ID, KEY_CACHE_TTL,
-// INSTALLATION and TABLE_NAME.
+// yet, the first use of the result creates the keyring. Maker reads the variables
+// KMS_KEY_ID, KEY_CACHE_TTL, INSTALLATION and TABLE_NAME.
 func Maker(r *env.Reader, cfg aws.Config, s store.Store, log *slog.Logger) *keyring.Keyring {
 	return keys(r, s, log, wrapper(r, cfg))
 }
@@ -69,7 +69,7 @@ func keys(r *env.Reader, s store.Store, log *slog.Logger, w seal.Wrapper) *keyri
 	return k
 }
 
-// unwrapper is a [seal.Wrapper] whose method Wrap always returns an error.
+// unwrapper can decrypt a keyring but not create one.
 type unwrapper struct{ seal.Wrapper }
 
 var errNoKeyring = fmt.Errorf("%w: the keyring does not exist yet, and this function cannot create it", seal.ErrUnavailable)

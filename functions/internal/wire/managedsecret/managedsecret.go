@@ -11,9 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
 )
 
-// New returns a source of client secrets. Their values are in one secret in Secrets
-// Manager, whose ARN is the value of ASANA_CLIENT_SECRET_ARN. New does not fetch the
-// values. The first use of the source fetches them.
+// New returns a source of the client secrets in one secret of Secrets Manager, whose ARN
+// is the value of ASANA_CLIENT_SECRET_ARN. The first use of the source fetches the client
+// secrets.
 func New(r *env.Reader, cfg aws.Config) *clientsecret.Secrets {
 	arn := r.ARN("ASANA_CLIENT_SECRET_ARN", "secretsmanager")
 	source, err := secretsmanager.New(secretsmanager.Config{Client: awssm.NewFromConfig(cfg), ARN: arn})

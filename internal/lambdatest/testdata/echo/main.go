@@ -1,6 +1,6 @@
-// Command echo is a Lambda function for the tests of lambdatest. It responds with a
-// description of the request. The environment variable MODE selects another behavior,
-// such as a failure.
+// Command echo is a Lambda function for the tests of lambdatest. The function responds
+// with a description of the request. The environment variable MODE selects another
+// behavior, such as a failure.
 package main
 
 import (
