@@ -10,8 +10,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestCommandsOnAWS imports, lists, shows and disconnects connections in a deployment on
-// AWS. Local servers stand in for the AWS APIs.
+// TestCommandsOnAWS uses local servers instead of the AWS APIs.
 func TestCommandsOnAWS(t *testing.T) {
 	t.Parallel()
 	asana, deployed := newExternalAsana(t), awstest.New(t, "s")
@@ -45,7 +44,6 @@ func TestCommandsOnAWS(t *testing.T) {
 		t.Error("a token was printed")
 	}
 
-	// Name a table that does not exist. The command must fail.
 	_, errs := wantOutcome(t, 1, append(environ, "TABLE_NAME=another"), "connections", "list")
 	if !strings.Contains(errs, "the table in TABLE_NAME does not exist in this region") {
 		t.Errorf("missing table: got stderr %s, want ResourceNotFoundException", errs)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// failingTable returns the environment of a deployment whose table responds to every
-// request with an error.
+// failingTable starts a server that responds to every DynamoDB request with the error
+// code. The result contains the environment variables that select this server.
 func failingTable(t *testing.T, code string) []string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -25,15 +25,15 @@ func failingTable(t *testing.T, code string) []string {
 	}
 }
 
-// TestErrorsOfAWS checks that commands say what the operator must do if AWS rejects a
-// request, and if the machine has no AWS credentials.
+// If AWS rejects a request, or credentials are missing, the error must say what the
+// operator must do next.
 func TestErrorsOfAWS(t *testing.T) {
 	t.Parallel()
 	credentials := []string{"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}
 	const signIn = "AWS credentials are missing or have expired: sign in to AWS (for example \"aws sso login\"), then run this command again\n"
 	id := "con_" + strings.Repeat("a", 32)
 	for _, test := range []struct {
-		code        string // the error code of the table's responses
+		code        string // error code in the responses of DynamoDB
 		credentials []string
 		args        []string
 		want        string

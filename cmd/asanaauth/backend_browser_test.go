@@ -12,8 +12,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBrowserLink follows a link in Chromium. The link leads to the consent page and then
-// to the return URL, which is the page of "asanaauth local".
 func TestBrowserLink(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
@@ -47,7 +45,7 @@ func TestBrowserLink(t *testing.T) {
 		t.Errorf("got Asana user %s, want %s", made.user(), asanatest.Several)
 	}
 	s.token(made, "")
-	c.do(chromedp.Navigate(link)) // the link is no longer valid
+	c.do(chromedp.Navigate(link)) // the link is no longer valid, because its connect code was redeemed
 	c.wait(`document.querySelector("main")?.innerText.length > 0`)
 	if got := c.value(`document.querySelector("main").innerText`); !strings.Contains(got, "link") {
 		t.Errorf("used link: got page %s, want an error about the link", got)
@@ -56,8 +54,8 @@ func TestBrowserLink(t *testing.T) {
 	c.wantNoMessages()
 }
 
-// TestBrowserIsNoBackend checks that a page of another site cannot use the backend
-// routes, even if the page knows the backend key.
+// A page of another site must get no response from the backend routes, even if the page
+// knows the backend key.
 func TestBrowserIsNoBackend(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)

@@ -11,8 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBackendRestart restarts the process between all steps. Links, connections, and
-// tokens of unredeemed links must survive a restart.
+// Links, connections, and the tokens of links that are not redeemed yet must survive a
+// restart.
 func TestBackendRestart(t *testing.T) {
 	data, addr := t.TempDir(), freeAddr(t)
 	var s *backend
@@ -59,9 +59,8 @@ func TestBackendRestart(t *testing.T) {
 	}
 }
 
-// TestBackendSecrets creates connections with links, imports and sign-ins. The backend
-// key, tokens, codes, owners and names of people must not appear in the log, on stdout,
-// in the trace, or in the table's file.
+// The backend key, tokens, codes, owners and names of people must not appear in the log,
+// on stdout, in the trace, or in the table's file.
 func TestBackendSecrets(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -112,14 +111,13 @@ func TestBackendSecrets(t *testing.T) {
 		}
 	}
 	for _, want := range []string{`"audit":"connected"`, `"audit":"imported"`, `"audit":"token_released"`} {
-		if !hasLine(p.logged.String(), want, `"caller":"local"`) {
+		if !hasLineWithAll(p.logged.String(), want, `"caller":"local"`) {
 			t.Errorf("the log has no line with %s and the caller", want)
 		}
 	}
 }
 
-// hasLine reports whether a line of log contains all texts.
-func hasLine(log string, texts ...string) bool {
+func hasLineWithAll(log string, texts ...string) bool {
 	for line := range strings.Lines(log) {
 		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
 			return true

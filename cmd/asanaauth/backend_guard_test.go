@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// TestBackendKey checks that the backend routes reject requests without the backend key,
-// or with a wrong key.
+// Every backend route must reject requests without the backend key.
 func TestBackendKey(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-backend-key", "the-key")
@@ -60,8 +59,7 @@ func TestBackendKey(t *testing.T) {
 	}
 }
 
-// TestBackendOrigins checks that web pages cannot use the backend routes, even with the
-// backend key.
+// Web pages must not be able to use the backend routes, even with the backend key.
 func TestBackendOrigins(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"ALLOWED_ORIGINS=http://localhost:3000"}, "-backend-key", "the-key")

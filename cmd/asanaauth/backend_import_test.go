@@ -9,8 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// grant returns the access token and the refresh token of a new OAuth grant for the app.
-// It gets the grant directly from Asana, without asanaauth.
+// grant gets the tokens of an OAuth grant directly from Asana, without asanaauth.
 func (s *backend) grant(person string) (access, refresh string) {
 	s.t.Helper()
 	person1 := newBrowser(s.t)
@@ -37,8 +36,7 @@ func (s *backend) grant(person string) (access, refresh string) {
 	return tokens.Access, tokens.Refresh
 }
 
-// TestImports imports a credential of each kind. Importing a credential twice must return
-// the same connection.
+// Importing a credential twice must return the same connection.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -72,8 +70,7 @@ func TestImports(t *testing.T) {
 	})
 }
 
-// TestRejectedImports imports credentials that Asana or asanaauth rejects. No connection
-// must be created.
+// A rejected credential must not create a connection.
 func TestRejectedImports(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)

@@ -7,7 +7,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// membership is the JSON form of a membership, as docs/openapi.yaml defines it.
+// membership is the schema Membership in docs/openapi.yaml.
 type membership struct {
 	Workspace struct{ GID, Name string }
 	User      struct {
@@ -24,7 +24,6 @@ type membership struct {
 	CheckedAt  string `json:"checked_at"`
 }
 
-// word returns "yes" or "no" for the value of flag, or "unknown" if flag is nil.
 func word(flag *bool) string {
 	switch {
 	case flag == nil:
@@ -35,8 +34,8 @@ func word(flag *bool) string {
 	return "no"
 }
 
-// TestBackendMembership reads memberships of a connection whose token has full
-// permissions.
+// TestBackendMembership uses a token with full permissions, so no flag of a membership is
+// unknown.
 func TestBackendMembership(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -51,7 +50,7 @@ func TestBackendMembership(t *testing.T) {
 			{asanatest.Acme, "", "yes", "no"},
 			{asanatest.Globex, "", "no", "yes"},
 			{asanatest.Acme, asanatest.Several, "yes", "no"},
-			{asanatest.Acme, asanatest.Admin, "no", "yes"}, // a user other than the connection's
+			{asanatest.Acme, asanatest.Admin, "no", "yes"}, // not the connection's own user
 		} {
 			query := "?owner=acme&workspace=" + test.workspace
 			if test.user != "" {
@@ -73,11 +72,10 @@ func TestBackendMembership(t *testing.T) {
 	})
 }
 
-// granularScopes configures scopes for an app without full permissions.
 var granularScopes = []string{"ASANA_SCOPES=users:read workspaces:read tasks:read"}
 
-// TestReader makes a service account the reader of a workspace. Membership requests must
-// use the reader's token, because the person's own token cannot read the license.
+// Membership requests must use the token of the workspace's reader, because the person's
+// own token cannot read the license.
 func TestReader(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
@@ -117,8 +115,7 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// capabilities is the JSON form of a connection's capabilities, as docs/openapi.yaml
-// defines it.
+// capabilities is the schema Capabilities in docs/openapi.yaml.
 type capabilities struct {
 	Active         *bool
 	Kind           string
@@ -130,7 +127,6 @@ type capabilities struct {
 	Unknown        map[string]string
 }
 
-// TestCapabilities reads the capabilities of connections with each kind of credential.
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)

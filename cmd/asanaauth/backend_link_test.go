@@ -9,8 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestLinks creates a link, follows it, and redeems the connect code. The connection must
-// exist only after the code is redeemed.
+// The connection must not exist before the connect code is redeemed.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -49,8 +48,8 @@ func TestLinks(t *testing.T) {
 	})
 }
 
-// TestLinkPrefetch checks that prefetches and mail scanners do not use up a link. It also
-// checks that a person can open a link in two tabs.
+// Prefetches and mail scanners must not use up a link. A person must be able to open a
+// link in two tabs.
 func TestLinkPrefetch(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -76,8 +75,7 @@ func TestLinkPrefetch(t *testing.T) {
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", second, "owner", "acme"))
 }
 
-// TestLinkNamesTheAccount checks that a link for one Asana account cannot connect a
-// different account.
+// A link for one Asana account must not connect another account.
 func TestLinkNamesTheAccount(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -134,7 +132,7 @@ func TestForwardedLink(t *testing.T) {
 			if a := victim.mustSend("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusUnauthorized {
 				t.Errorf("session of the victim: got status %d, want 401", a.status)
 			}
-			// The link still works for Mallory.
+			// Mallory can still use the link for her own Asana account.
 			var c connection
 			mine := newBrowser(t).followLink(p, link, member).Get("connect_code")
 			s.get(http.StatusCreated, &c, "POST", "/connections", object(append(test.mine, "connect_code", mine)...))
@@ -145,9 +143,8 @@ func TestForwardedLink(t *testing.T) {
 	}
 }
 
-// TestCallbackInAnotherBrowser starts a sign-in in one browser and finishes it in another
-// browser. The callback must fail, because a sign-in is bound to the browser that started
-// it.
+// The callback must fail in another browser, because a sign-in is bound to the browser
+// that started it.
 func TestCallbackInAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -191,7 +188,7 @@ func TestBadLinks(t *testing.T) {
 	s.wantProblem(404, "not-found", "POST", "/links/more", "{}")
 }
 
-// TestLinksOnly sets SIGN_IN=links. A sign-in without a link must fail.
+// With SIGN_IN=links, a sign-in without a link must fail.
 func TestLinksOnly(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"SIGN_IN=links"})

@@ -9,8 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestListings lists, shows and disconnects connections of several owners. A request for
-// one owner must not affect another owner's connections.
+// A request for one owner must neither return nor change another owner's connections.
 func TestListings(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -42,7 +41,7 @@ func TestListings(t *testing.T) {
 	})
 }
 
-// pages lists an owner's connections, one on each page, and returns their IDs.
+// pages gets an owner's connections with limit=1, and returns their IDs.
 func (s *backend) pages(owner string) map[string]bool {
 	s.t.Helper()
 	seen := map[string]bool{}
@@ -66,8 +65,8 @@ func (s *backend) pages(owner string) map[string]bool {
 	}
 }
 
-// disconnectBoth disconnects the two connections of one Asana user. Only the second
-// disconnect may revoke access at Asana, because a revocation would end both connections.
+// disconnectBoth disconnects two connections of the same Asana user. Only the second
+// disconnect may revoke access at Asana, because a revocation ends both connections.
 func (s *backend) disconnectBoth(mine, theirs connection) {
 	s.t.Helper()
 	path := "/connections/" + mine.ID
@@ -101,8 +100,6 @@ func (s *backend) disconnectBoth(mine, theirs connection) {
 	}
 }
 
-// offBoard disconnects all connections of an owner, and then all connections of an Asana
-// user.
 func (s *backend) offBoard(bot connection) {
 	s.t.Helper()
 	s.wantProblem(400, "invalid-request", "DELETE", "/connections", "")
@@ -125,8 +122,8 @@ func (s *backend) offBoard(bot connection) {
 	}
 }
 
-// TestOffBoardingWhileAsanaIsDown off-boards an owner while Asana is unavailable.
-// Repeating the request when Asana is available must complete the revocation.
+// If Asana is unavailable during off-boarding, repeating the request later must complete
+// the revocation.
 func TestOffBoardingWhileAsanaIsDown(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)

@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// backend simulates the backend of an app. It authenticates with the backend key.
+// backend sends requests as an app's backend does.
 type backend struct {
 	*browser      // sends the requests, without cookies
 	p             *process
@@ -22,17 +22,16 @@ func newBackend(p *process, authorization string) *backend {
 	return &backend{newBrowser(p.t), p, authorization}
 }
 
-// bearer returns an Authorization header that sends key as a Bearer token.
 func bearer(key string) string { return "Bearer " + key }
 
-// sigv4 returns an Authorization header that sends key as the access key ID of a SigV4
-// signature.
+// sigv4 returns the header of a SigV4 request whose access key ID is key. The signature
+// can be fake, because "asanaauth local" does not check signatures.
 func sigv4(key string) string {
 	return "AWS4-HMAC-SHA256 Credential=" + key + "/20261231/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=" + strings.Repeat("0f", 32)
 }
 
-// withEachHeader runs a test once with each form of the Authorization header. Each run
-// has its own process.
+// withEachHeader runs test with both forms of the Authorization header, each with a new
+// process.
 func withEachHeader(t *testing.T, test func(*testing.T, *backend), args ...string) {
 	for name, how := range map[string]func(string) string{"Bearer": bearer, "SigV4": sigv4} {
 		t.Run(name, func(t *testing.T) {
@@ -42,7 +41,6 @@ func withEachHeader(t *testing.T, test func(*testing.T, *backend), args ...strin
 	}
 }
 
-// backendKey returns the generated backend key that the process has printed.
 func (p *process) backendKey() string {
 	p.t.Helper()
 	for _, line := range p.printed {
@@ -54,7 +52,6 @@ func (p *process) backendKey() string {
 	return ""
 }
 
-// call sends a request to a backend route. path may include a query.
 func (s *backend) call(method, path, body string) response {
 	s.t.Helper()
 	headers := []string{"Authorization: " + s.authorization}
@@ -64,8 +61,7 @@ func (s *backend) call(method, path, body string) response {
 	return s.mustSend(method, s.p.publicURL+path, body, headers...)
 }
 
-// get sends a request, checks the status of the response, and decodes the JSON body into
-// out.
+// get checks the status of the response, and decodes the JSON body into out.
 func (s *backend) get(status int, out any, method, path, body string) {
 	s.t.Helper()
 	a := s.call(method, path, body)
@@ -77,7 +73,6 @@ func (s *backend) get(status int, out any, method, path, body string) {
 	}
 }
 
-// wantProblem sends a request and checks that the response is the given problem.
 func (s *backend) wantProblem(status int, problem, method, path, body string) response {
 	s.t.Helper()
 	a := s.call(method, path, body)
@@ -90,7 +85,7 @@ func (s *backend) wantProblem(status int, problem, method, path, body string) re
 	return a
 }
 
-// connection is the JSON form of a connection, as docs/openapi.yaml defines it.
+// connection is the schema Connection in docs/openapi.yaml.
 type connection struct {
 	ID           string  `json:"id"`
 	Kind         string  `json:"kind"`
@@ -112,8 +107,6 @@ type connection struct {
 	ExpiresAt       *string  `json:"expires_at"`
 }
 
-// user returns the gid of the Asana user to whom Asana attributes the connection's
-// requests.
 func (c connection) user() string {
 	if c.AttributedTo == nil {
 		return ""
@@ -122,8 +115,8 @@ func (c connection) user() string {
 }
 
 // object returns a JSON object. pairs contains the name of a member, its value, the next
-// name, and so on. Values become JSON strings, except for true and for values that begin
-// with a bracket, which are already JSON.
+// name, and so on. A value becomes a JSON string, unless the value is true or begins with
+// a bracket.
 func object(pairs ...string) string {
 	var members []string
 	for i := 0; i < len(pairs); i += 2 {
@@ -137,8 +130,8 @@ func object(pairs ...string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// longLived returns a new long-lived token from the offline Asana. If person is a service
-// account, the token is a service account token. Otherwise it is a personal access token.
+// longLived returns a new service account token if person is a service account, and
+// otherwise a new personal access token.
 func (s *backend) longLived(person string) string {
 	s.t.Helper()
 	a := s.mustSend("POST", s.p.asanaURL+"/_offline/tokens", object("person", person), "Content-Type: application/json")
@@ -149,7 +142,6 @@ func (s *backend) longLived(person string) string {
 	return body.Token
 }
 
-// importToken imports a new long-lived token for a person.
 func (s *backend) importToken(owner, person string) connection {
 	s.t.Helper()
 	kind := "personal_access_token"
@@ -161,8 +153,6 @@ func (s *backend) importToken(owner, person string) connection {
 	return c
 }
 
-// list returns the connections that GET /connections returns for a query, such as
-// "owner=acme".
 func (s *backend) list(query string) []connection {
 	s.t.Helper()
 	var page struct {
@@ -176,8 +166,6 @@ func (s *backend) list(query string) []connection {
 	return page.Data
 }
 
-// link creates a link and returns its URL. pairs contains the members of the request, as
-// for object.
 func (s *backend) link(pairs ...string) string {
 	s.t.Helper()
 	var made struct{ URL string }
@@ -185,8 +173,6 @@ func (s *backend) link(pairs ...string) string {
 	return made.URL
 }
 
-// connect creates a connection with a link. It follows the link in a new browser and
-// redeems the connect code.
 func (s *backend) connect(owner, person string) connection {
 	s.t.Helper()
 	code := newBrowser(s.t).followLink(s.p, s.link("owner", owner), person).Get("connect_code")
@@ -195,8 +181,7 @@ func (s *backend) connect(owner, person string) connection {
 	return c
 }
 
-// followLink opens a link, allows access at Asana as the given person, and returns the
-// query of the return URL.
+// followLink allows access at Asana as person, and returns the query of the return URL.
 func (b *browser) followLink(p *process, link, person string) url.Values {
 	b.t.Helper()
 	back := b.allowAccess(p, link, person)
@@ -207,11 +192,11 @@ func (b *browser) followLink(p *process, link, person string) url.Values {
 	return mustParse(b.t, done.location()).Query()
 }
 
-// allowAccess opens a URL that redirects to Asana's consent page, and allows access as
-// the given person. It returns the URL to which Asana redirects the browser.
-func (b *browser) allowAccess(p *process, from, person string) *url.URL {
+// allowAccess opens address, allows access on Asana's consent page, and returns the URL
+// to which Asana redirects the browser.
+func (b *browser) allowAccess(p *process, address, person string) *url.URL {
 	b.t.Helper()
-	toAsana := b.mustSend("GET", from, "")
+	toAsana := b.mustSend("GET", address, "")
 	if toAsana.status != http.StatusSeeOther {
 		b.t.Fatalf("authorize: got %d %s, want 303", toAsana.status, toAsana.body)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// tokenResponse is the JSON form of a token response, as docs/openapi.yaml defines it.
+// tokenResponse is the schema BackendToken in docs/openapi.yaml.
 type tokenResponse struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -16,7 +16,6 @@ type tokenResponse struct {
 	Scope       *string
 }
 
-// token requests an access token for a connection. body is the body of the request.
 func (s *backend) token(c connection, body string) tokenResponse {
 	s.t.Helper()
 	var got tokenResponse
@@ -34,7 +33,6 @@ func (s *backend) asanaUser(token string) (gid string) {
 	return body.Data.GID
 }
 
-// TestBackendTokens requests access tokens for each kind of connection.
 func TestBackendTokens(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -71,8 +69,8 @@ func TestBackendTokens(t *testing.T) {
 	})
 }
 
-// TestBrokenConnection checks that a connection becomes broken when Asana rejects its
-// refresh token. When the person connects again, the connection must be active.
+// If Asana rejects the refresh token, the connection must become broken. After the person
+// has connected again, the connection must be active.
 func TestBrokenConnection(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -94,9 +92,8 @@ func TestBrokenConnection(t *testing.T) {
 	s.token(again, "")
 }
 
-// TestRefusedLongLivedToken reports a valid personal access token as rejected. Asana's
-// introspection endpoint says that the token is active, so the service must return the
-// same token.
+// The test reports a valid personal access token as rejected. Asana's introspection
+// endpoint says that the token is active, so the service must return the same token.
 func TestRefusedLongLivedToken(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -108,7 +105,7 @@ func TestRefusedLongLivedToken(t *testing.T) {
 	}
 }
 
-// TestSessionCode redeems session codes. A backend uses them to learn who is signed in.
+// A backend redeems a session code to learn who is signed in.
 func TestSessionCode(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {

@@ -21,8 +21,6 @@ const (
 // text returns a JavaScript expression for the text of the element with the given id.
 func text(id string) string { return fmt.Sprintf(`document.getElementById(%q).innerText`, id) }
 
-// decide selects a person on the consent page, and clicks the button whose value is
-// decision.
 func (c *chromium) decide(person, decision string) {
 	c.t.Helper()
 	c.wait(atConsent)
@@ -80,14 +78,14 @@ func TestBrowserSignIn(t *testing.T) {
 	c.click("#sign-out")
 	c.waitForMessage("You are signed out.")
 	c.wait(signedOut)
-	c.click("#sign-in") // Asana does not show the consent page
+	c.click("#sign-in") // no consent page, because the person has already given access
 	c.wait(signedIn)
 	c.waitForMessage("Connected.")
 	c.click("#disconnect")
 	c.waitForMessage("Disconnected, and revoked at Asana.")
 	c.wait(signedOut)
 	c.screenshot("5-disconnected")
-	c.click("#sign-in") // Asana shows the consent page
+	c.click("#sign-in") // a consent page, because the access was revoked
 	c.decide(asanatest.Several, "deny")
 	c.waitForMessage("Asana did not give access, so nothing was connected. To connect, try again and press Allow.")
 	c.wait(signedOut)
@@ -95,8 +93,6 @@ func TestBrowserSignIn(t *testing.T) {
 	c.wantNoMessages()
 }
 
-// TestBrowserSwitches changes the switches of the offline Asana on the page, and checks
-// what the page shows.
 func TestBrowserSwitches(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
@@ -145,14 +141,12 @@ func TestBrowserSwitches(t *testing.T) {
 }
 
 // requestToken requests tokens until the page shows a message that contains want. The
-// first requests may return the current token, because its remaining lifetime may be up
-// to one second.
+// first requests may still return the current token, which is valid for up to a second.
 func (c *chromium) requestToken(want string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`(document.querySelector("[aria-busy]") || document.getElementById("ask").click(), document.getElementById("said").textContent.includes(%q))`, want))
 }
 
-// TestBrowserKeyboard checks that the page can be used with only the keyboard.
 func TestBrowserKeyboard(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
@@ -194,9 +188,8 @@ func TestBrowserKeyboard(t *testing.T) {
 	c.wantNoMessages()
 }
 
-// TestBrowserFragment signs in with the response type "code id_token". Asana sends this
-// response in the fragment of the redirect URI. The test uses scopes with which the token
-// cannot read licenses.
+// With the response type "code id_token", Asana sends the code in the fragment of the
+// redirect URI. The scopes in this test do not allow the token to read licenses.
 func TestBrowserFragment(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), []string{"ASANA_RESPONSE_TYPE=code id_token", "ASANA_SCOPES=openid email profile users:read workspaces:read"})
@@ -226,12 +219,10 @@ func TestBrowserFragment(t *testing.T) {
 	c.wantNoMessages()
 }
 
-// TestBrowserLooks checks the page's layout in dark mode, with reduced motion, and on
-// narrow screens.
 func TestBrowserLooks(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)
-	c.media("prefers-color-scheme", "dark")
+	c.emulateMedia("prefers-color-scheme", "dark")
 	c.do(chromedp.Navigate(p.publicURL + "/"))
 	c.wait(signedOut)
 	c.screenshot("dark-1-signed-out")
@@ -244,11 +235,11 @@ func TestBrowserLooks(t *testing.T) {
 	if got := c.value(`getComputedStyle(document.body).backgroundColor`); got == "rgb(245, 246, 248)" {
 		t.Errorf("got background color %s in dark mode, want a dark one", got)
 	}
-	c.media("prefers-reduced-motion", "reduce")
+	c.emulateMedia("prefers-reduced-motion", "reduce")
 	if got := c.value(`getComputedStyle(document.getElementById("ask")).transitionDuration`); got != "0s" {
 		t.Errorf("got transition duration %s with reduced motion, want 0s", got)
 	}
-	c.media("prefers-color-scheme", "light")
+	c.emulateMedia("prefers-color-scheme", "light")
 	for _, width := range []int64{320, 390, 768} {
 		c.do(chromedp.EmulateViewport(width, 800))
 		for _, id := range []string{"main", "step-license", "play", "trace-title", "kept"} {

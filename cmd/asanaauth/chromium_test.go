@@ -22,7 +22,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// chromium is the tab that a test uses in a headless Chromium.
+// chromium controls the shared tab during one test.
 type chromium struct {
 	t   *testing.T
 	ctx context.Context
@@ -31,9 +31,9 @@ type chromium struct {
 	messages []string // console messages of the current test
 }
 
-// shared is the only Chromium process of all tests. It has one tab. Tests share the tab,
-// because starting a browser or opening a window takes longer than most tests. Therefore
-// tests with a browser do not run in parallel.
+// All tests share one Chromium process with one tab, because starting a browser or
+// opening a window takes longer than most tests. Therefore tests with a browser must not
+// run in parallel.
 var shared struct {
 	start sync.Once
 	ctx   context.Context
@@ -49,7 +49,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// startBrowser starts the Chromium executable at path.
 func startBrowser(path string) {
 	profile, err := os.MkdirTemp("", "asanaauth-chromium")
 	if err != nil {
@@ -62,7 +61,7 @@ func startBrowser(path string) {
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1100, 900),
 		set("disable-background-networking", true), set("disable-component-update", true), set("disable-sync", true),
 		set("disable-dev-shm-usage", true), set("hide-scrollbars", true),
-		// Chromium's internal pages use much CPU time, so disable them.
+		// Chromium's internal pages use much CPU time.
 		set("disable-features", "PreloadTopChromeWebUI,WebUIOmniboxPopup,SpareRendererForSitePerProcess"))
 	ctx, cancel := chromedp.NewContext(allocator)
 	shared.ctx, shared.err = ctx, chromedp.Do(ctx)
@@ -75,7 +74,7 @@ func startBrowser(path string) {
 }
 
 // openIfAsked is like open, but skips the test unless CI_SERVERS is 1 or the flag -run is
-// set. Without this rule, "go test ./..." would be slow.
+// set, because "go test ./..." would otherwise be slow.
 func openIfAsked(t *testing.T) *chromium {
 	t.Helper()
 	if os.Getenv("CI_SERVERS") != "1" && flag.Lookup("test.run").Value.String() == "" {
@@ -84,8 +83,7 @@ func openIfAsked(t *testing.T) *chromium {
 	return open(t)
 }
 
-// open returns the tab. If Chromium is not installed, open skips the test, or fails it if
-// CI_SERVERS is 1.
+// open skips the test if Chromium is not installed, or fails the test if CI_SERVERS is 1.
 func open(t *testing.T) *chromium {
 	t.Helper()
 	if testing.Short() {
@@ -115,8 +113,6 @@ func open(t *testing.T) *chromium {
 	return c
 }
 
-// reset removes the tab's cookies, storage and emulated media features, for the next
-// test.
 func (c *chromium) reset() {
 	_, media := chromedp.Call(c.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 	_, cookies := chromedp.Call(c.ctx, network.ClearBrowserCookies, cdp.Empty{})
@@ -136,8 +132,8 @@ func chromiumPath() string {
 }
 
 // listen records console messages, such as script errors and violations of the
-// Content-Security-Policy. It ignores messages about the status of a response, because
-// the tests cause some failures.
+// Content-Security-Policy. Messages about the status of a response are ignored, because
+// the tests cause failures on purpose.
 func (c *chromium) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
@@ -158,8 +154,6 @@ func (c *chromium) addMessage(text string) {
 	c.messages = append(c.messages, text)
 }
 
-// wantNoMessages fails the test if listen has recorded a message. Tests call it at the
-// end.
 func (c *chromium) wantNoMessages() {
 	c.t.Helper()
 	c.mu.Lock()
@@ -169,7 +163,6 @@ func (c *chromium) wantNoMessages() {
 	}
 }
 
-// do runs browser actions in the tab.
 func (c *chromium) do(steps ...chromedp.Action[chromedp.Void]) {
 	c.t.Helper()
 	if err := chromedp.Do(c.ctx, steps...); err != nil {
@@ -177,8 +170,8 @@ func (c *chromium) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// wait waits until a JavaScript expression is true. The tab may navigate to other pages
-// during the wait.
+// wait waits until a JavaScript expression is true. Errors of the expression are ignored,
+// because the tab may navigate to another page meanwhile.
 func (c *chromium) wait(expression string) {
 	c.t.Helper()
 	for end := time.Now().Add(waitLimit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
@@ -191,8 +184,8 @@ func (c *chromium) wait(expression string) {
 	c.t.Fatalf("timeout: waited for %s, at %s", expression, said)
 }
 
-// value returns the value of a JavaScript expression. The value must be a string, or a
-// promise that resolves to a string.
+// value evaluates a JavaScript expression. The value must be a string, or a promise that
+// resolves to a string.
 func (c *chromium) value(expression string) string {
 	c.t.Helper()
 	text, err := chromedp.Run(c.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
@@ -202,27 +195,24 @@ func (c *chromium) value(expression string) string {
 	return text
 }
 
-// waitForMessage waits until the message on the page contains text.
 func (c *chromium) waitForMessage(text string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`document.getElementById("said")?.textContent.includes(%q)`, text))
 }
 
-// click waits until the element is visible, and then clicks it.
 func (c *chromium) click(selector string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
 	c.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// choose selects an option in a list, as a user would.
 func (c *chromium) choose(selector, value string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
 	c.value(fmt.Sprintf(`(() => { const list = document.querySelector(%q); list.value = %q; list.dispatchEvent(new Event("change", {bubbles: true})); return list.value })()`, selector, value))
 }
 
-// press presses keys. A key is a character or a constant from package kb.
+// press accepts characters and the constants of package kb.
 func (c *chromium) press(keys ...string) {
 	c.t.Helper()
 	for _, key := range keys {
@@ -250,13 +240,12 @@ func (c *chromium) tabTo(selector string) {
 }
 
 // screenshot saves a screenshot of the whole page in the folder that the variable
-// SCREENSHOTS names. If the variable is not set, screenshot does nothing.
+// SCREENSHOTS names, if the variable is set.
 func (c *chromium) screenshot(name string) {
 	c.t.Helper()
 	c.picture(name, chromedp.FullScreenshot(100))
 }
 
-// screenshotVisible is like screenshot, but saves only the visible part of the page.
 func (c *chromium) screenshotVisible(name string) {
 	c.t.Helper()
 	c.picture(name, chromedp.CaptureScreenshot())
@@ -277,9 +266,7 @@ func (c *chromium) picture(name string, take chromedp.Action[[]byte]) {
 	}
 }
 
-// media emulates a CSS media feature, for example "prefers-color-scheme" with the value
-// "dark".
-func (c *chromium) media(name, value string) {
+func (c *chromium) emulateMedia(name, value string) {
 	c.t.Helper()
 	features := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: name, Value: value}}}
 	if _, err := chromedp.Call(c.ctx, emulation.SetEmulatedMedia, features); err != nil {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestKillAndRestart kills the process immediately after a sign-in. The session and the
-// connection must survive the restart.
+// If the process is killed immediately after a sign-in, neither the session nor the
+// connection must be lost.
 func TestKillAndRestart(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -29,8 +29,8 @@ func TestKillAndRestart(t *testing.T) {
 	}
 }
 
-// TestKillDuringRefresh kills the process during a refresh. The next process must wait
-// until the lease has expired, and then refresh the token.
+// If the process is killed during a refresh, the next process must wait until the lease
+// has expired, and then refresh the token.
 func TestKillDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -66,8 +66,6 @@ func TestKillDuringRefresh(t *testing.T) {
 	}
 }
 
-// waitUntil waits until done returns true. If the wait is too long, it fails the test
-// with a message that contains what.
 func waitUntil(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(waitLimit); !done(); time.Sleep(100 * time.Millisecond) {
@@ -77,9 +75,8 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// TestTerminateDuringRefresh sends SIGTERM during a refresh, while an idle TCP connection
-// is open. The refresh request must get its response. The process must not wait for the
-// idle TCP connection.
+// After SIGTERM, a refresh request in progress must get its response. The process must
+// not wait for an idle TCP connection.
 func TestTerminateDuringRefresh(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

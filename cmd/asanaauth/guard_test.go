@@ -59,7 +59,6 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// wantHeaders checks the headers that every response must have.
 func wantHeaders(t *testing.T, a response) {
 	t.Helper()
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {

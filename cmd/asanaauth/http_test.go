@@ -30,7 +30,6 @@ func newBrowser(t *testing.T) *browser {
 	}}}
 }
 
-// response is an HTTP response whose body has been read.
 type response struct {
 	status int
 	header http.Header
@@ -39,15 +38,13 @@ type response struct {
 
 func (a response) location() string { return a.header.Get("Location") }
 
-// problem returns the problem type in the body, without the prefix
-// "urn:asanaauth:problem:".
 func (a response) problem() string {
 	var body struct{ Type string }
 	json.Unmarshal([]byte(a.body), &body)
 	return strings.TrimPrefix(body.Type, "urn:asanaauth:problem:")
 }
 
-// send sends a request to the URL to. Each header has the form "Name: value".
+// send expects each header in the form "Name: value".
 func (b *browser) send(method, to, body string, headers ...string) (response, error) {
 	r, err := http.NewRequest(method, to, strings.NewReader(body))
 	if err != nil {
@@ -68,7 +65,6 @@ func (b *browser) send(method, to, body string, headers ...string) (response, er
 	return response{resp.StatusCode, resp.Header, string(text)}, err
 }
 
-// mustSend is like send, but fails the test if no response arrives.
 func (b *browser) mustSend(method, to, body string, headers ...string) response {
 	b.t.Helper()
 	a, err := b.send(method, to, body, headers...)
@@ -78,15 +74,12 @@ func (b *browser) mustSend(method, to, body string, headers ...string) response 
 	return a
 }
 
-// post sends a POST request with the headers that a page from the service's origin would
-// send.
+// post sends the headers that a page from the service's origin would send.
 func (b *browser) post(p *process, path, body string) response {
 	b.t.Helper()
 	return b.mustSend("POST", p.publicURL+path, body, "Content-Type: application/json", "Origin: "+p.publicURL)
 }
 
-// setSwitches sets switches of the offline Asana. object is a JSON object with the
-// switches to change.
 func (b *browser) setSwitches(p *process, object string) {
 	b.t.Helper()
 	if a := b.mustSend("PUT", p.asanaURL+"/_offline/switches", object); a.status != http.StatusOK {
@@ -94,8 +87,8 @@ func (b *browser) setSwitches(p *process, object string) {
 	}
 }
 
-// signIn signs a person in. It returns the secrets that the browser has received: the
-// state, the code and the cookies.
+// signIn returns the secrets that the browser has received during the sign-in: the state,
+// the code and the cookies.
 func (b *browser) signIn(p *process, person string) (secrets []string) {
 	b.t.Helper()
 	toAsana := b.mustSend("GET", p.publicURL+"/authorize", "")
@@ -125,9 +118,9 @@ func mustParse(t *testing.T, raw string) *url.URL {
 	return u
 }
 
-// hashOf returns the SHA-256 hash of a token in hex, for the request member "refused".
-func hashOf(text string) string {
-	sum := sha256.Sum256([]byte(text))
+// hashOf returns the value of the request member "refused" for a token.
+func hashOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
 }
 

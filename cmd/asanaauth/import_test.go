@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// importFile creates a file with the given lines and returns its path. Only the current
-// user may read the file.
+// importFile returns the path of a file that only the current user can read, because
+// import prints a warning if other users can read the file.
 func importFile(t *testing.T, lines ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "tokens.jsonl")
@@ -24,7 +24,6 @@ func importFile(t *testing.T, lines ...string) string {
 	return file
 }
 
-// reportLine is a line of the report that "asanaauth import" prints.
 type reportLine struct {
 	Line                                     int
 	Status, Connection, Type, Reason, Detail string
@@ -63,8 +62,7 @@ func TestImport(t *testing.T) {
 	)
 	before := asana.CountRequests("refresh_token")
 
-	// With -dry-run, the command checks tokens at Asana. It does not use refresh tokens,
-	// and it stores nothing.
+	// A dry run must not use refresh tokens, because Asana may rotate them.
 	out, errs := wantOutcome(t, 1, asana.environ, "import", "-dry-run", "-data", data, file)
 	for line, want := range map[int]string{1: "would-import", 2: "would-import", 3: "would-import", 4: "rejected", 5: "rejected", 6: "rejected", 7: "would-import"} {
 		if got := reportLines(t, out)[line]; got.Status != want || got.Connection != "" {
@@ -101,8 +99,8 @@ func TestImport(t *testing.T) {
 		t.Errorf("unexpected stderr: %s", more)
 	}
 
-	// A second run recognizes the credentials that the first run has imported, without
-	// sending requests to Asana.
+	// The second run must recognize the imported credentials without a refresh. Only line
+	// 7, which was rejected, may cause a refresh.
 	before = asana.CountRequests("refresh_token")
 	again, _ := wantOutcome(t, 1, asana.environ, "import", file, "-data", data)
 	for line := range 3 {
@@ -150,8 +148,8 @@ func TestImportOfAFileThatOthersMayRead(t *testing.T) {
 	}
 }
 
-// TestInterruptedImport interrupts an import during refreshes. The import must finish and
-// report the lines in progress. The next run must import the other lines.
+// An interrupted import must finish and report the lines in progress. The next run must
+// import the other lines.
 func TestInterruptedImport(t *testing.T) {
 	t.Parallel()
 	asana, data := newExternalAsana(t), t.TempDir()
@@ -189,8 +187,8 @@ func TestInterruptedImport(t *testing.T) {
 	}
 }
 
-// TestImportWithClosedStdout checks that an import stops with an error if the process
-// that reads the report exits, as in "import FILE | head".
+// If the process that reads the report exits, as in "import FILE | head", the import must
+// stop with an error.
 func TestImportWithClosedStdout(t *testing.T) {
 	t.Parallel()
 	asana, data := newExternalAsana(t), t.TempDir()
@@ -216,8 +214,8 @@ func TestImportWithClosedStdout(t *testing.T) {
 	}
 }
 
-// TestImportRepeatsNoArgument checks that errors do not repeat arguments, because a user
-// may type a token as an argument by mistake.
+// Errors must not repeat arguments, because a user may type a token as an argument by
+// mistake.
 func TestImportRepeatsNoArgument(t *testing.T) {
 	t.Parallel()
 	const token = "1/1200:hunter2"

@@ -1,8 +1,8 @@
 // Command asanaauth runs asanaauth on this machine and manages deployments.
 //
-// "asanaauth local" runs the whole service in one process. It does not need an AWS
-// account or an Asana app. "asanaauth connections" and "asanaauth import" work on a
-// deployment on AWS, or on the data folder of "asanaauth local".
+// "asanaauth local" runs the whole service in one process, without an AWS account or an
+// Asana app. "asanaauth connections" and "asanaauth import" work on a deployment on AWS, or
+// on the data folder of "asanaauth local".
 //
 // Every command exits with status 0 on success, 1 on failure, and 2 on wrong usage.
 // Errors are written to stderr. "asanaauth COMMAND -h" prints the help for a command.
@@ -53,7 +53,6 @@ It prints "(devel)" if the version is unknown, and "modified" if the source had
 changes that were not committed.
 `
 
-// The exit codes of a command that does not succeed.
 const (
 	exitFailure = 1
 	exitUsage   = 2
@@ -71,8 +70,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run executes a command line and returns the exit code. When ctx is canceled, the
-// command stops.
+// run returns the exit code of the command. If ctx is canceled, the command stops.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
@@ -131,9 +129,8 @@ func runVersion(args []string, stdout, stderr io.Writer) int {
 	return exitCode("version", err, stderr)
 }
 
-// afterParsing handles the results of parsing a command line. It prints err if err is not
-// nil, or help if help is not empty. If it has printed either, done is true, and the
-// command must exit with code.
+// afterParsing prints err or help. If either was printed, done is true, and the command
+// must exit with code.
 func afterParsing(name, help string, err error, stdout, stderr io.Writer) (code int, done bool) {
 	switch {
 	case err != nil:

@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// externalAsana is an offline Asana in the test process. For the command, it stands in
-// for the real Asana.
+// externalAsana is an offline Asana that runs in the test process. The command under test
+// uses externalAsana as the real Asana.
 type externalAsana struct {
 	*asanatest.Asana
 	t       *testing.T
@@ -40,7 +40,7 @@ func newExternalAsana(t *testing.T) *externalAsana {
 	return &externalAsana{asana, t, server.URL, []string{"ASANA_CLIENT_ID=" + localClientID, "ASANA_CLIENT_SECRET=s", "ASANA_BASE_URL=" + server.URL}}
 }
 
-// grant returns the refresh token of a new OAuth grant from a person to the app.
+// grant returns the refresh token of a new OAuth grant.
 func (e *externalAsana) grant(person string) string {
 	e.t.Helper()
 	b := newBrowser(e.t)
@@ -60,8 +60,6 @@ func (e *externalAsana) grant(person string) string {
 	return body.Refresh
 }
 
-// wantOutcome runs a command and returns its output. The command must exit with the given
-// code.
 func wantOutcome(t *testing.T, code int, environ []string, args ...string) (stdout, stderr string) {
 	t.Helper()
 	got, stdout, stderr := runCommand(t, environ, args...)
@@ -71,7 +69,6 @@ func wantOutcome(t *testing.T, code int, environ []string, args ...string) (stdo
 	return stdout, stderr
 }
 
-// connectionLine is a connection in the JSON form that "list -json" and "show" print.
 type connectionLine struct {
 	ID           string
 	Kind, Status string
@@ -150,9 +147,8 @@ func TestConnections(t *testing.T) {
 		t.Errorf("show: unexpected members %v", members)
 	}
 
-	// A disconnect while Asana is unavailable must set the connection's status to
-	// "revoking". Another disconnect when Asana is available must complete the
-	// revocation.
+	// While Asana is unavailable, disconnect must set the status "revoking". A later
+	// disconnect must complete the revocation.
 	asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true })
 	out, errs := wantOutcome(t, 1, asana.environ, "connections", "disconnect", "-data", data, human)
 	if out != "{\"status\":\"revoking\"}\n" || !strings.Contains(errs, "run this command again") {
@@ -188,9 +184,9 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// TestConnectionsOfALocalFolder checks that the commands can use a data folder only while
-// "asanaauth local" is not running on it. The folder's connections use the folder's
-// offline Asana.
+// The commands must not use a data folder while "asanaauth local" is running on the
+// folder. After "asanaauth local" has exited, disconnect must revoke the connection at
+// the folder's offline Asana.
 func TestConnectionsOfALocalFolder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

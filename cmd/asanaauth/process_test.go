@@ -16,11 +16,10 @@ import (
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
-// waitLimit is the time limit for each wait in the tests.
 const waitLimit = 40 * time.Second
 
-// command returns a command that runs the built executable with args. The command's
-// environment contains only environ and an empty home directory.
+// command returns a command whose environment contains only environ and an empty home
+// directory.
 func command(t *testing.T, environ []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
@@ -30,7 +29,6 @@ func command(t *testing.T, environ []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// runCommand runs a command until it exits. It returns the exit code and the output.
 func runCommand(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := command(t, environ, args...)
@@ -90,8 +88,8 @@ func start(t *testing.T, data string, environ []string, args ...string) *process
 	return p
 }
 
-// startHere is like start, but runs the service in the test process, so that the race
-// detector can check the service.
+// startHere is like start, but runs the service in the test process, because the race
+// detector cannot check other processes.
 func startHere(t *testing.T, data string) *process {
 	t.Helper()
 	flags, _, err := local.ParseFlags([]string{"-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", data})
@@ -117,8 +115,6 @@ func startHere(t *testing.T, data string) *process {
 	return p
 }
 
-// readAddresses reads the process's URLs from stdout, until the line that begins with
-// "ready".
 func (p *process) readAddresses(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	for p.publicURL == "" && lines.Scan() {
@@ -132,14 +128,12 @@ func (p *process) readAddresses(stdout io.Reader) {
 	}
 }
 
-// kill kills the process and waits until it has exited.
 func (p *process) kill() {
 	p.cmd.Process.Kill()
 	<-p.ended
 }
 
-// terminate sends SIGTERM to the process, waits until the process has exited, and returns
-// the exit code.
+// terminate sends SIGTERM and returns the exit code.
 func (p *process) terminate() int {
 	p.t.Helper()
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -151,7 +145,6 @@ func (p *process) terminate() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// lockedBuffer is a bytes.Buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -21,9 +21,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestPythonExamples runs the programs in examples/python. connect.py connects one
-// customer. nightly.py processes 500 customers if CI_SERVERS is 1. Otherwise it processes
-// only 60, to save time.
+// TestPythonExamples runs connect.py for one customer, and nightly.py for 60 customers.
+// If CI_SERVERS is 1, nightly.py runs for 500 customers.
 func TestPythonExamples(t *testing.T) {
 	python := findPython(t)
 	asana, s, app := startForPython(t)
@@ -37,8 +36,8 @@ func TestPythonExamples(t *testing.T) {
 	connectByPython(t, python, s, app)
 	importMany(s, asana, owners)
 
-	// Create a broken connection, and a connection whose access token Asana rejects. All
-	// other connections have personal access tokens, which remain valid.
+	// nightly.py must report one broken connection, and refresh one rejected access token.
+	// All other connections have personal access tokens, which remain valid.
 	broken := s.connect("owner-1", asanatest.Admin)
 	token := s.token(broken, "").AccessToken
 	if err := asana.RevokeGrants(asanatest.Admin); err != nil {
@@ -66,9 +65,8 @@ type pythonAt struct {
 	environ []string
 }
 
-// findPython returns a Python interpreter that can import botocore. If no such
-// interpreter is installed, findPython skips the test. If CI_SERVERS is 1, it fails the
-// test instead.
+// findPython skips the test if no Python interpreter with botocore is installed, or fails
+// the test if CI_SERVERS is 1.
 func findPython(t *testing.T) *pythonAt {
 	t.Helper()
 	if testing.Short() {
@@ -91,15 +89,14 @@ func findPython(t *testing.T) *pythonAt {
 	}}
 }
 
-// command returns a command that runs a program in examples/python.
 func (p *pythonAt) command(t *testing.T, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), p.path, args...)
 	cmd.Dir, cmd.Env = filepath.Join("..", "..", "examples", "python"), p.environ
 	return cmd
 }
 
-// startForPython starts an offline Asana in the test process, and a service that uses
-// this Asana. The last result is the app's return URL.
+// startForPython returns an offline Asana in the test process, a backend of a service
+// that uses this Asana, and the app's return URL.
 func startForPython(t *testing.T) (*asanatest.Asana, *backend, string) {
 	t.Helper()
 	addr, app := freeAddr(t), withHost(t, "http://"+freeAddr(t), "localhost")+"/done"
@@ -119,7 +116,7 @@ func startForPython(t *testing.T) (*asanatest.Asana, *backend, string) {
 	return asana, newBackend(p, bearer("the-key")), app
 }
 
-// connectByPython runs connect.py and simulates the people who open its link.
+// connectByPython runs connect.py while Mia and a stranger open its link.
 func connectByPython(t *testing.T, python *pythonAt, s *backend, app string) {
 	t.Helper()
 	cmd := python.command(t, "connect.py", "--owner", "owner-0", "--person", "mia", "--return-url", app)
@@ -162,7 +159,6 @@ func connectByPython(t *testing.T, python *pythonAt, s *backend, app string) {
 	}
 }
 
-// importMany imports n personal access tokens, each for a different owner.
 func importMany(s *backend, asana *asanatest.Asana, n int) {
 	s.t.Helper()
 	people := []string{asanatest.Member, asanatest.Guest, asanatest.Admin, asanatest.ViewOnly, asanatest.Several, asanatest.Bot}
@@ -187,7 +183,6 @@ func importMany(s *backend, asana *asanatest.Asana, n int) {
 	workers.Wait()
 }
 
-// nightlyByPython runs nightly.py and returns the summary that it prints.
 func nightlyByPython(t *testing.T, python *pythonAt, owners int) map[string]int {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "owners.txt")
@@ -212,25 +207,22 @@ func nightlyByPython(t *testing.T, python *pythonAt, owners int) map[string]int 
 	return summary
 }
 
-// gateway is a proxy that simulates API Gateway. It rejects some requests with its own
-// error responses, and forwards all other requests.
+// gateway is a proxy that simulates failures of API Gateway and of the Lambda functions.
 type gateway struct {
 	url   string
 	proxy *httputil.ReverseProxy
-	every int // one in this number of different requests is rejected
+	every int // see newGateway
 
 	mu                  sync.Mutex
-	seen                map[string]int // number of times that each request was rejected, by request line
-	rejected            [4]int         // number of requests whose n-th attempt was rejected
+	seen                map[string]int // attempts by request line; 3 means that the request is forwarded
+	rejected            [4]int         // rejected[n] is the number of requests whose attempt n was rejected
 	inFlight, mostAtOne int
 }
 
-// newGateway starts a gateway for the server at the URL to. If every is 5, the gateway
-// selects one in five different requests, and rejects the first three attempts of each
-// selected request. Its responses are those of API Gateway for throttling, for an
-// unreachable function, and for a busy function.
-func newGateway(t *testing.T, to string, every int) *gateway {
-	g := &gateway{every: every, seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(mustParse(t, to)) }}}
+// newGateway starts a gateway in front of the server at target. If every is 5, the
+// gateway rejects the first three attempts of one in five different requests.
+func newGateway(t *testing.T, target string, every int) *gateway {
+	g := &gateway{every: every, seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(mustParse(t, target)) }}}
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	g.url = server.URL
@@ -241,11 +233,11 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	try := g.begin(r)
 	defer g.end()
 	switch try {
-	case 1:
+	case 1: // throttled by API Gateway
 		g.respond(w, http.StatusTooManyRequests, "application/json", `{"message":"Too Many Requests"}`)
-	case 2:
+	case 2: // the function is unreachable
 		g.respond(w, http.StatusServiceUnavailable, "application/json", `{"message":"Service Unavailable"}`)
-	case 3:
+	case 3: // the function is busy
 		w.Header().Set("Retry-After", "2")
 		g.respond(w, http.StatusServiceUnavailable, "application/problem+json", `{"type":"urn:asanaauth:problem:try-again","title":"Busy","status":503}`)
 	default:
@@ -259,8 +251,7 @@ func (g *gateway) respond(w http.ResponseWriter, status int, mediaType, body str
 	io.WriteString(w, body)
 }
 
-// begin counts a request. If the gateway must reject the request, begin returns the
-// number of the attempt. If it must forward the request, begin returns 0.
+// begin returns the number of the attempt if the gateway must reject it, and otherwise 0.
 func (g *gateway) begin(r *http.Request) (try int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -278,15 +269,12 @@ func (g *gateway) begin(r *http.Request) (try int) {
 	return tries + 1
 }
 
-// end marks a request as ended. It is called once for each call of begin.
 func (g *gateway) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inFlight--
 }
 
-// check checks that the program has retried the rejected requests, and that it has sent
-// requests in parallel.
 func (g *gateway) check(t *testing.T) {
 	t.Helper()
 	g.mu.Lock()

@@ -11,9 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// documentedRoutes returns the paths in docs/openapi.yaml, and the methods of each path.
-// In a path, {id} is a placeholder for a connection's id. If backend is true,
-// documentedRoutes returns only the routes for backends.
+// documentedRoutes returns the methods of each path in docs/openapi.yaml. If backend is
+// true, the result contains only the routes for backends.
 func documentedRoutes(t *testing.T, backend bool) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/openapi.yaml")
@@ -45,8 +44,8 @@ func documentedRoutes(t *testing.T, backend bool) map[string][]string {
 	return routes
 }
 
-// TestEveryDocumentedRoute checks that the local command serves every path in
-// docs/openapi.yaml, and that it records requests to the path in the trace.
+// The local command must serve every path in docs/openapi.yaml, and must record requests
+// to the path in the trace.
 func TestEveryDocumentedRoute(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-backend-key", "the-key")

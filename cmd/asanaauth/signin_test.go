@@ -13,9 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestSignInAndDisconnect signs in, uses all routes for frontends, and disconnects. The
-// received cookies, codes and tokens, and the person's e-mail address, must not appear in
-// the log, on stdout, in the trace, or in the table's file.
+// Cookies, codes, tokens and the person's e-mail address must not appear in the log, on
+// stdout, in the trace, or in the table's file.
 func TestSignInAndDisconnect(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -78,8 +77,7 @@ func TestSignInAndDisconnect(t *testing.T) {
 	}
 }
 
-// TestFiftyAtOnce checks that fifty concurrent token requests cause only one refresh at
-// Asana.
+// Fifty concurrent token requests must cause only one refresh at Asana.
 func TestFiftyAtOnce(t *testing.T) {
 	t.Parallel()
 	p := startHere(t, t.TempDir())
@@ -114,7 +112,6 @@ func TestFiftyAtOnce(t *testing.T) {
 	}
 }
 
-// accessToken returns the access token in a response.
 func accessToken(t *testing.T, a response) string {
 	t.Helper()
 	var body struct {

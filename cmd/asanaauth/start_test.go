@@ -50,7 +50,6 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// withHost returns an http origin with the given host, and with the port of origin.
 func withHost(t *testing.T, origin, host string) string {
 	return "http://" + host + ":" + mustParse(t, origin).Port()
 }
@@ -119,9 +118,9 @@ func TestInUse(t *testing.T) {
 	}
 }
 
-// TestFoldersLeftAlone checks that "asanaauth local" rejects a data folder that contains
-// other files, has no key, or has a damaged table. The command must not change the mode
-// of such a folder.
+// "asanaauth local" must reject a data folder that contains other files, has no key, or
+// has a damaged table. The command must not change the mode of such a folder, because the
+// folder may be a home directory.
 func TestFoldersLeftAlone(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -170,8 +169,7 @@ func TestFoldersLeftAlone(t *testing.T) {
 	}
 }
 
-// TestIPv6Address checks that "asanaauth local" also listens on 127.0.0.1 if the IP
-// address in -addr is ::1.
+// If the IP address in -addr is ::1, the service must also listen on 127.0.0.1.
 func TestIPv6Address(t *testing.T) {
 	t.Parallel()
 	if !hasIPv6() {
@@ -184,9 +182,7 @@ func TestIPv6Address(t *testing.T) {
 	newBrowser(t).signIn(p, member)
 }
 
-// TestOtherAddress checks that "asanaauth local" can listen on addresses that other
-// machines can reach.
-func TestOtherAddress(t *testing.T) {
+func TestNonLoopbackAddress(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-allow-non-loopback", "-addr", "0.0.0.0:0", "-asana-addr", "[::]:0")
 	for _, at := range []string{p.publicURL, withHost(t, p.publicURL, "127.0.0.1")} {

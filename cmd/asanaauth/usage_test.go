@@ -92,8 +92,7 @@ func TestMalformedVariables(t *testing.T) {
 	}
 }
 
-// TestScopesWithoutOpenID checks that the list of wrong variables contains ASANA_SCOPES
-// and PUBLIC_URL.
+// The error must name every wrong variable, including ASANA_SCOPES without openid.
 func TestScopesWithoutOpenID(t *testing.T) {
 	t.Parallel()
 	environ := []string{"ASANA_RESPONSE_TYPE=code id_token", "ASANA_SCOPES=default", "PUBLIC_URL=x"}
@@ -104,8 +103,7 @@ func TestScopesWithoutOpenID(t *testing.T) {
 	}
 }
 
-// TestMissingVariables checks that an error names all missing or malformed variables for
-// a deployment on AWS.
+// One error must name all variables that are missing or malformed.
 func TestMissingVariables(t *testing.T) {
 	t.Parallel()
 	file := importFile(t)

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// TestVariables checks that variables replace their defaults. The offline Asana of
-// another process stands in for the real Asana.
+// TestVariables uses the offline Asana of another process as the real Asana.
 func TestVariables(t *testing.T) {
 	other := start(t, t.TempDir(), nil)
 	addr := freeAddr(t)
@@ -66,9 +65,8 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestAnotherAsana signs in at the offline Asana of another process. That Asana accepts
-// only the value of ASANA_NEXT_CLIENT_SECRET, so the service must try both client
-// secrets.
+// The other Asana accepts only the value of ASANA_NEXT_CLIENT_SECRET, so the service must
+// try both client secrets.
 func TestAnotherAsana(t *testing.T) {
 	addr := freeAddr(t)
 	public := withHost(t, "http://"+addr, "localhost")
@@ -101,9 +99,8 @@ func TestUnusedVariables(t *testing.T) {
 	}
 }
 
-// TestPageNotices configures sign-in only with links, and neither a return URL nor an
-// allowed origin for the page of "asanaauth local". For each of these settings, the page
-// must say what to do.
+// The settings in this test prevent sign-in on the page of "asanaauth local". For each
+// setting, the page must say what to do.
 func TestPageNotices(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"SIGN_IN=links", "RETURN_URLS=http://localhost:3000/", "ALLOWED_ORIGINS=http://localhost:3000"})

@@ -17,8 +17,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestVersionOfBuild checks that a build in a git clone has the version of the clone,
-// unless a linker flag sets another version.
+// A build in a git clone must have the version of the clone, unless a linker flag sets
+// another version.
 func TestVersionOfBuild(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -46,8 +46,7 @@ func TestVersionOfBuild(t *testing.T) {
 	wantVersion(t, clone, "", `^asanaauth \(devel\)$`)
 }
 
-// wantVersion builds the command in the folder and checks the output of "asanaauth
-// version". If linked is not empty, a linker flag sets the version.
+// If linked is not empty, wantVersion sets the version with a linker flag.
 func wantVersion(t *testing.T, folder, linked, want string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "asanaauth")
@@ -67,8 +66,8 @@ func wantVersion(t *testing.T, folder, linked, want string) {
 	}
 }
 
-// newClone creates a git repository and returns its path. Its only commit contains the
-// current sources of this module.
+// newClone returns the path of a git repository. The only commit contains the current
+// sources of this module.
 func newClone(t *testing.T) string {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -95,7 +94,6 @@ func newClone(t *testing.T) string {
 	return clone
 }
 
-// git runs a git command in the folder and returns its output without the final newline.
 func git(t *testing.T, folder string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)

@@ -14,8 +14,8 @@ import (
 // Parse parses the flags in args with set, and returns the other arguments. Everything
 // after "--" is an argument.
 //
-// If args contains -h or -help, Parse returns a help text. The text is head, followed by
-// the descriptions of the flags. want contains the names of the arguments, such as FILE.
+// If args contains -h or -help, Parse returns a help text: head, followed by the
+// descriptions of the flags. want contains the names of the arguments, such as FILE.
 // Parse returns an error if set does not accept a flag, or if an argument is missing or
 // not wanted. The error does not repeat arguments, because a user may type a token as an
 // argument by mistake.

@@ -15,9 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// onAWS opens the deployment on AWS that the environment variables identify. They are the
-// same variables that the Lambda functions read. onAWS gets AWS credentials and the
-// region from the SDK's default sources: environment variables, profiles and SSO.
+// onAWS reads the environment variables of the Lambda functions. AWS credentials and the
+// region come from the SDK's default sources: environment variables, profiles and SSO.
 func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger) (*Deployment, error) {
 	r := env.NewReader(lookup)
 	o := onaws.Options{
@@ -84,8 +83,8 @@ func awsAdvice(err error) string {
 	return ""
 }
 
-// keyCacheTTL reads KEY_CACHE_TTL. If the variable is 0, keyCacheTTL returns -1, because
-// only a negative duration disables the cache in [onaws.Options].
+// keyCacheTTL returns -1 if KEY_CACHE_TTL is 0, because only a negative duration disables
+// the cache in [onaws.Options].
 func keyCacheTTL(r *env.Reader) time.Duration {
 	if d := r.Duration("KEY_CACHE_TTL", 5*time.Minute, 0, time.Hour); d > 0 {
 		return d

@@ -1,7 +1,7 @@
 // Package deployment opens the deployment on which an operator's command works.
 //
-// By default, this is a deployment on AWS, which environment variables identify. With the
-// flag -data, it is a data folder of "asanaauth local".
+// By default, environment variables identify a deployment on AWS. The flag -data selects
+// a data folder of "asanaauth local" instead.
 package deployment
 
 import (
@@ -16,7 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Deployment is an open deployment. The caller must call [Deployment.Close].
+// Deployment gives access to the connections and the rows of a deployment on AWS or of a
+// data folder. The caller must call [Deployment.Close].
 type Deployment struct {
 	Connections *connection.Connections
 	Rows        store.Scanner
@@ -36,7 +37,8 @@ type Where struct {
 	folder string // data folder of "asanaauth local"; empty for the deployment on AWS
 }
 
-// AddFlag defines the flag -data in set. The flag makes w select a data folder.
+// AddFlag defines the flag -data in set. If a user sets the flag, w selects that data
+// folder.
 func (w *Where) AddFlag(set *flag.FlagSet) {
 	set.Func("data", "use the data `folder` of \"asanaauth local\", which must not be running, instead of the deployment on AWS", func(folder string) error {
 		if folder == "" {

@@ -8,11 +8,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 )
 
-// Import is the type of a function that imports a line in tests.
+// Import is the function that RunWith calls for each line.
 type Import func(ctx context.Context, line int64, r connection.ImportRequest) error
 
-// RunWith imports the lines of in. It calls do for each line instead of importing into a
-// deployment.
+// RunWith imports the lines of in by calling do, without a deployment.
 func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers int, do Import) error {
 	r := newRun(func(ctx context.Context, l line) (entry, error) {
 		return entry{Line: l.number, Status: imported}, do(ctx, l.number, l.request)
@@ -22,7 +21,7 @@ func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers i
 	return r.importAll(ctx, in)
 }
 
-// Parse parses one line of an import file.
+// Parse parses the first line of text.
 func Parse(text string) (connection.ImportRequest, error) {
 	var err error
 	for l := range lines(strings.NewReader(text), &err) {

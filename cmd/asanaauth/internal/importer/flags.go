@@ -57,10 +57,9 @@ Flags:
 
 `
 
-// maxParallel is the maximum value of the flag -parallel.
 const maxParallel = 64
 
-// Command is a parsed command line of "asanaauth import".
+// Command contains the argument and the flags of "asanaauth import".
 type Command struct {
 	where    deployment.Where
 	file     string // "-" for standard input
@@ -69,8 +68,8 @@ type Command struct {
 }
 
 // ParseCommand parses the arguments that follow "import". If the arguments contain -h or
-// -help, ParseCommand returns the help text. Users see the text of an error. The text
-// does not repeat arguments, because a user may type a token as an argument by mistake.
+// -help, ParseCommand returns the help text. Returned errors are shown to users, and do not
+// repeat arguments, because a user may type a token as an argument by mistake.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	set := flag.NewFlagSet("import", flag.ContinueOnError)
 	c.where.AddFlag(set)

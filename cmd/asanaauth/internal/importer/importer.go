@@ -51,8 +51,8 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 	return err
 }
 
-// open opens the file. Its errors do not repeat the file name, because a user may type a
-// token as the file name by mistake.
+// open does not repeat the file name in errors, because a user may type a token as the
+// file name by mistake.
 func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) {
 	if c.file == "-" {
 		return io.NopCloser(stdin), nil
@@ -76,8 +76,7 @@ func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) 
 	return f, nil
 }
 
-// one returns the function that imports a line. With -dry-run, the function only checks
-// the line.
+// one returns a function that imports a line, or only checks the line if -dry-run is set.
 func (c Command) one(conns *connection.Connections) func(context.Context, line) (entry, error) {
 	return func(ctx context.Context, l line) (entry, error) {
 		if c.dryRun {
@@ -118,16 +117,14 @@ func (r *report) showProgress(stderr io.Writer) (stop func()) {
 	}
 }
 
-// run contains what the workers need to import one file.
 type run struct {
 	one     func(context.Context, line) (entry, error)
 	workers int
 	report  *report
 	dryRun  bool
 	advice  func(error) string // see [deployment.Deployment.Advice]
-	// tokens contains semaphores. The first byte of a refresh token's hash selects a
-	// semaphore. A worker holds this semaphore while it imports the token, so two workers
-	// never import the same token at the same time.
+	// tokens contains a semaphore for each value of the first byte of a refresh token's
+	// hash. A worker holds the semaphore while it imports the token.
 	tokens [256]chan struct{}
 }
 
@@ -139,9 +136,8 @@ func newRun(one func(context.Context, line) (entry, error), workers int, report 
 	return r
 }
 
-// importAll sends each line to a worker and waits for all workers. All lines of one owner
-// go to the same worker, in the order of the file, because a later line may replace an
-// earlier line's connection.
+// importAll sends all lines of one owner to the same worker, in the order of the file,
+// because a later line may replace an earlier line's connection.
 func (r *run) importAll(outer context.Context, in io.Reader) error {
 	ctx, stop := context.WithCancelCause(outer)
 	defer stop(nil)
@@ -175,8 +171,6 @@ func (r *run) importAll(outer context.Context, in io.Reader) error {
 	return nil
 }
 
-// failureText returns an error text that contains n, the number of lines that were
-// rejected or failed.
 func (r *run) failureText(n int) string {
 	lines, happened := "lines", "were not imported"
 	if n == 1 {
@@ -188,8 +182,8 @@ func (r *run) failureText(n int) string {
 	return fmt.Sprintf(`%d %s %s: see "type" and "reason" in the report`, n, lines, happened)
 }
 
-// feed sends lines to the queues until the file ends or ctx is canceled. When ctx is
-// canceled, feed does not wait for a blocked read, for example from a terminal.
+// When ctx is canceled, feed returns even if a read, for example from a terminal, is
+// blocked.
 func (r *run) feed(ctx context.Context, in io.Reader, queues []chan line) error {
 	read := make(chan line)
 	var err error
@@ -220,7 +214,6 @@ func (r *run) feed(ctx context.Context, in io.Reader, queues []chan line) error 
 	}
 }
 
-// worker returns the index of the worker for an owner, from 0 to workers-1.
 func worker(owner string, workers int) int {
 	h := fnv.New32a()
 	io.WriteString(h, owner)

@@ -24,8 +24,7 @@ type reported struct {
 	Status, Type, Reason string
 }
 
-// runImport imports the lines of in with do. It returns the report's entries by line
-// number, the text on stderr, and the error from the import.
+// runImport returns the report's entries by line number. progress is the text on stderr.
 func runImport(t *testing.T, ctx context.Context, in io.Reader, workers int, do importer.Import) (report map[int64]reported, progress string, err error) {
 	t.Helper()
 	var out, stderr bytes.Buffer
@@ -44,7 +43,6 @@ func runImport(t *testing.T, ctx context.Context, in io.Reader, workers int, do 
 	return report, stderr.String(), err
 }
 
-// linesFor returns an import file with one line for each owner.
 func linesFor(owners ...string) io.Reader {
 	var text strings.Builder
 	for _, o := range owners {
@@ -102,8 +100,8 @@ func detail(err error) string {
 	return e.Detail
 }
 
-// TestLines checks that malformed lines are reported with their line numbers, and that
-// the other lines are imported.
+// Malformed lines must be reported with their line numbers. All other lines must be
+// imported.
 func TestLines(t *testing.T) {
 	const head, tail = `{"owner":"`, `","refresh_token":"r"}`
 	fits := head + strings.Repeat("x", 64<<10-len(head)-len(tail)) + tail
@@ -130,8 +128,8 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// TestOwnersInOrder checks that the lines of one owner are imported in order, and that
-// lines of different owners are imported concurrently.
+// Lines of one owner must be imported in order, because a later line may replace an
+// earlier line's connection. Lines of different owners must be imported concurrently.
 func TestOwnersInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var owners []string
@@ -160,8 +158,8 @@ func TestOwnersInOrder(t *testing.T) {
 	})
 }
 
-// TestOneTokenOnceAtATime checks that two lines with the same refresh token are not
-// imported concurrently, even if their owners differ.
+// Two lines with the same refresh token must not be imported concurrently, even if their
+// owners differ, because Asana may rotate the token.
 func TestOneTokenOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text strings.Builder
@@ -235,8 +233,8 @@ func TestTemporaryFailuresAreRetried(t *testing.T) {
 	}
 }
 
-// TestInterruption checks that an interrupted import finishes the lines in progress and
-// does not start other lines.
+// An interrupted import must finish the lines in progress, and must not start other
+// lines.
 func TestInterruption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -254,8 +252,8 @@ func TestInterruption(t *testing.T) {
 	})
 }
 
-// TestInterruptionOfWaiting checks that an interruption ends the wait before a retry, and
-// that the import does not wait for a blocked read from a terminal.
+// An interruption must end the wait before a retry. The import must not wait for a
+// blocked read from a terminal.
 func TestInterruptionOfWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -273,8 +271,8 @@ func TestInterruptionOfWaiting(t *testing.T) {
 	})
 }
 
-// TestStops checks that the import stops early in two cases: if every line would fail,
-// and if the report cannot be written.
+// The import must stop early if every line would fail, or if the report cannot be
+// written.
 func TestStops(t *testing.T) {
 	many := slices.Repeat([]string{"o"}, 100)
 	calls := 0

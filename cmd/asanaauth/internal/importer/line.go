@@ -13,20 +13,18 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// maxLine is the maximum length of a line in bytes. Request bodies of the HTTP API have
-// the same limit.
+// maxLine is in bytes. The HTTP API has the same limit for request bodies.
 const maxLine = 64 << 10
 
-// line is a parsed line of the file. If the line is malformed, err is set and request is
-// not.
+// If a line is malformed, err is set and request is empty.
 type line struct {
 	number  int64 // from 1
 	request connection.ImportRequest
-	err     error // an error with the kind InvalidRequest, which does not repeat the line
+	err     error // has the kind InvalidRequest, and does not repeat the line
 }
 
-// lines returns the lines of a file, without blank lines. Only one line is in memory at a
-// time. If a read fails, the sequence ends and *err is set to the error.
+// lines skips blank lines, and keeps only one line in memory. If a read fails, the
+// sequence ends and *err is set to the error.
 func lines(r io.Reader, err *error) iter.Seq[line] {
 	return func(yield func(line) bool) {
 		in := bufio.NewReaderSize(r, maxLine+2) // a line and \r\n
@@ -51,8 +49,7 @@ func lines(r io.Reader, err *error) iter.Seq[line] {
 	}
 }
 
-// aboutLine changes the subject of the detail of err from "The body" to "The line". err is
-// an error of [httpapi.ParseImport] or nil.
+// aboutLine replaces "The body" with "The line" in an error of [httpapi.ParseImport].
 func aboutLine(err error) error {
 	var e *asanaauth.Error
 	if !errors.As(err, &e) {
@@ -66,8 +63,8 @@ func aboutLine(err error) error {
 	return err
 }
 
-// next reads a line, including its line ending. If the line is too long, next skips it
-// and tooLong is true.
+// next reads a line, including its line ending. If the line is too long, text is
+// incomplete and tooLong is true.
 func next(in *bufio.Reader) (text []byte, tooLong bool, err error) {
 	text, err = in.ReadSlice('\n')
 	for err == bufio.ErrBufferFull {

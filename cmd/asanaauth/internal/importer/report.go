@@ -11,18 +11,17 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// status is the result of importing a line.
 type status string
 
 const (
 	imported    status = "imported"
-	already     status = "already"      // the credential had already been imported
+	already     status = "already"      // the credential was imported before
 	rejected    status = "rejected"     // a retry fails too, unless the line or the deployment changes
 	failed      status = "failed"       // a retry may succeed
 	wouldImport status = "would-import" // -dry-run found no error
 )
 
-// entry is a line of the report. Its fields never contain a token.
+// entry is a line of the report, which never contains a token.
 type entry struct {
 	Line         int64               `json:"line"`
 	Status       status              `json:"status"`
@@ -39,8 +38,6 @@ type attribution struct {
 	Name string `json:"name,omitempty"`
 }
 
-// importedEntry returns the report entry for a line with the status "imported" or
-// "already".
 func importedEntry(number int64, s status, d asanaauth.Details) entry {
 	e := entry{Line: number, Status: s, Connection: d.ID}
 	if d.AttributedTo.GID != "" {
@@ -49,9 +46,8 @@ func importedEntry(number int64, s status, d asanaauth.Details) entry {
 	return e
 }
 
-// failedEntry returns the report entry for a line that was not imported. From err, the
-// entry contains only the parts that users may see. advice says what the operator must do
-// about err, or is empty.
+// failedEntry uses only the parts of err that users may see. advice is empty, or says
+// what the operator must do about err.
 func failedEntry(number int64, err error, advice string) entry {
 	e := entry{Line: number, Status: failed, Type: asanaauth.KindOf(err), Reason: advice}
 	var known *asanaauth.Error
@@ -71,7 +67,7 @@ func failedEntry(number int64, err error, advice string) entry {
 	return e
 }
 
-// defaultReason returns the reason in the report for an error that has no detail.
+// defaultReason returns the reason to report for an error without a detail.
 func defaultReason(kind asanaauth.ErrorKind) string {
 	switch kind {
 	case asanaauth.TryAgain:
@@ -84,8 +80,7 @@ func defaultReason(kind asanaauth.ErrorKind) string {
 	return ""
 }
 
-// report writes entries to out and counts the entries with each status. A report is safe
-// for concurrent use.
+// report is safe for concurrent use.
 type report struct {
 	out   io.Writer
 	begun time.Time
@@ -99,8 +94,7 @@ func newReport(out io.Writer) *report {
 	return &report{out: out, begun: time.Now(), counts: map[status]int{}}
 }
 
-// add writes an entry. If this write or an earlier write has failed, add returns the
-// first error.
+// add returns the first error of all writes so far.
 func (r *report) add(e entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,8 +107,7 @@ func (r *report) add(e entry) error {
 	return r.err
 }
 
-// String returns the number of entries with each status, and the number of lines per
-// second.
+// String returns a summary such as "lines: 7, imported: 3, rejected: 4; 2.5 per second".
 func (r *report) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,7 +123,6 @@ func (r *report) String() string {
 	return fmt.Sprintf("lines: %d%s; %.1f per second", all, text, rate)
 }
 
-// failures returns the number of lines that were rejected or failed.
 func (r *report) failures() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,17 +10,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// A line that fails temporarily is retried. The delay before each retry is twice the
-// previous delay. All delays together take about a minute. If Asana sends Retry-After,
-// the delays may be longer.
+// A line that fails temporarily is tried up to maxTries times. Each delay is twice the
+// previous delay. All delays together take 30 to 45 seconds, unless Asana sends a longer
+// Retry-After.
 const (
 	maxTries     = 5
 	firstBackoff = 2 * time.Second
 	maxBackoff   = 5 * time.Minute
 )
 
-// importLine imports a line and writes the result to the report. If importLine returns an
-// error, the whole import must stop.
+// importLine returns an error only if the whole import must stop.
 func (r *run) importLine(ctx context.Context, l line) error {
 	if ctx.Err() != nil {
 		return nil // canceled: the next run of the command imports the line
@@ -38,9 +37,9 @@ func (r *run) importLine(ctx context.Context, l line) error {
 	return nil
 }
 
-// importWithRetries imports a line and retries temporary failures. Canceling ctx does not
-// cancel an import that has started. Asana may already have rotated the refresh token,
-// and canceling would lose the new token.
+// importWithRetries does not cancel an import that has started, even if ctx is canceled.
+// Asana may already have rotated the refresh token, and canceling would lose the new
+// token.
 func (r *run) importWithRetries(ctx context.Context, l line) (entry, error) {
 	if l.err != nil {
 		return entry{}, l.err
@@ -54,9 +53,8 @@ func (r *run) importWithRetries(ctx context.Context, l line) (entry, error) {
 	}
 }
 
-// importExclusively imports a line. It waits until no other worker imports the same
-// refresh token. If Asana rotates refresh tokens, only one of two concurrent requests
-// with the token succeeds.
+// importExclusively waits until no other worker imports the same refresh token. If Asana
+// rotates refresh tokens, only one of two concurrent requests with the token succeeds.
 func (r *run) importExclusively(ctx context.Context, l line) (entry, error) {
 	if token := l.request.RefreshToken; !token.IsZero() {
 		free := r.tokens[sha256.Sum256([]byte(token.Reveal()))[0]]
@@ -77,8 +75,7 @@ func backoff(err error, n int) (time.Duration, bool) {
 	return min(max(wait, e.RetryAfter), maxBackoff), true
 }
 
-// pause waits for the duration d. If ctx is canceled during the wait, pause returns false
-// immediately.
+// pause returns true after the duration d, or false as soon as ctx is canceled.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

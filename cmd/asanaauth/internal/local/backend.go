@@ -7,12 +7,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// backendCaller is the caller in audit lines for backend requests. All backends use the
-// same key, so audit lines cannot distinguish them.
+// backendCaller is the caller in the audit lines of all backends, because all backends
+// use the same key.
 const backendCaller = "local"
 
-// backendIdentity returns a function that authenticates requests with the backend key. On
-// AWS, API Gateway's IAM authorizer authenticates these requests.
+// backendIdentity authenticates requests with the backend key. On AWS, API Gateway's IAM
+// authorizer authenticates these requests.
 func backendIdentity(key secret.String) func(*http.Request) (caller string, ok bool) {
 	return func(r *http.Request) (string, bool) {
 		sent := keyOf(r.Header)
@@ -20,10 +20,10 @@ func backendIdentity(key secret.String) func(*http.Request) (caller string, ok b
 	}
 }
 
-// keyOf returns the backend key in the Authorization header of a request. The key is a
-// Bearer token (RFC 6750 section 2.1), or the access key ID of a SigV4 signature. The
-// signature is not checked, so an AWS client can use any secret access key. keyOf returns
-// the zero String if the request has no key, or more than one Authorization header.
+// keyOf returns the backend key, which is a Bearer token (RFC 6750 section 2.1) or the
+// access key ID of a SigV4 signature. The signature is not checked, so an AWS client can
+// use any secret access key. If the request has more than one Authorization header, keyOf
+// returns the zero String.
 func keyOf(h http.Header) secret.String {
 	values := h.Values("Authorization")
 	if len(values) != 1 {
@@ -52,7 +52,6 @@ func accessKeyID(parts string) secret.String {
 	return secret.String{}
 }
 
-// isBackend reports whether the path of r is a route for backends.
 func isBackend(r *http.Request) bool {
 	return r.URL.Path == "/links" || r.URL.Path == "/connections" || strings.HasPrefix(r.URL.Path, "/connections/")
 }

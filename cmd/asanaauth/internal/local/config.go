@@ -11,9 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// config contains the settings from environment variables. Most variables are the same as
-// for the Lambda functions. The client secrets are in variables, too, because the command
-// does not use Secrets Manager.
+// config contains the settings from environment variables. The client secrets come from
+// variables too, because the command does not use Secrets Manager.
 type config struct {
 	publicURL    string
 	ownPublicURL bool // PUBLIC_URL is not set, so publicURL is the default
@@ -37,8 +36,8 @@ type config struct {
 	sessionIdleTTL time.Duration
 }
 
-// readConfig reads the environment variables with r, which collects the errors. flagKey
-// is the value of the flag -backend-key. ownURL is the default value of PUBLIC_URL.
+// readConfig collects errors in r. flagKey is the value of the flag -backend-key, and
+// ownURL is the default of PUBLIC_URL.
 func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	c := config{
 		publicURL:    ownURL,
@@ -49,16 +48,16 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 		scopes:       "default",
 		responseType: r.OneOf("ASANA_RESPONSE_TYPE", "code", "code", "code id_token"),
 		linksOnly:    r.OneOf("SIGN_IN", "open", "open", "links") == "links",
+		sessionTTL:   r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
 		// A session is extended at most once an hour. Therefore an unused session may
 		// expire up to an hour earlier than SESSION_IDLE_TTL says. With the minimum of
-		// two hours, it lasts at least one hour after its last use.
-		sessionTTL:     r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
+		// two hours, a session lasts at least one hour after its last use.
 		sessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 	}
 	if !c.ownPublicURL {
 		c.publicURL = r.Origin("PUBLIC_URL")
 	}
-	c.returnURLs, c.allowedOrigins = []string{c.page()}, []string{c.publicURL}
+	c.returnURLs, c.allowedOrigins = []string{c.pageURL()}, []string{c.publicURL}
 	if r.Set("RETURN_URLS") {
 		c.returnURLs = r.ReturnURLs("RETURN_URLS")
 	}
@@ -80,8 +79,8 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	return c
 }
 
-// readBackendKey sets c.backendKey. The key is the value of the flag -backend-key,
-// otherwise that of the variable ASANAAUTH_BACKEND_KEY, otherwise a random string.
+// The flag -backend-key has precedence over the variable ASANAAUTH_BACKEND_KEY. If
+// neither is set, readBackendKey generates a random key.
 func (c *config) readBackendKey(r *env.Reader, flagKey string) {
 	key := r.Optional("ASANAAUTH_BACKEND_KEY", "")
 	if key != "" && !validKey(key) {
@@ -96,8 +95,7 @@ func (c *config) readBackendKey(r *env.Reader, flagKey string) {
 	c.backendKey = secret.New(key)
 }
 
-// readAsana reads the credentials of your Asana app. If the offline Asana is used,
-// readAsana does nothing, because the offline Asana has an app with fixed credentials.
+// readAsana does nothing for the offline Asana, because its app has fixed credentials.
 func (c *config) readAsana(r *env.Reader) {
 	if c.offline {
 		return
@@ -116,8 +114,8 @@ func (c *config) readAsana(r *env.Reader) {
 	}
 }
 
-// unused returns the names of variables that are set, but are ignored because the offline
-// Asana is used.
+// unused returns the names of variables that are set, but have no effect with the offline
+// Asana.
 func (c *config) unused(r *env.Reader) []string {
 	if !c.offline {
 		return nil
@@ -126,8 +124,7 @@ func (c *config) unused(r *env.Reader) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !r.Set(name) })
 }
 
-// page returns the URL of the command's own web page.
-func (c *config) page() string { return c.publicURL + "/" }
+func (c *config) pageURL() string { return c.publicURL + "/" }
 
 // redirectURI returns the OAuth redirect URI, which must be registered in the Asana app.
 func (c *config) redirectURI() string { return c.publicURL + "/callback" }

@@ -18,22 +18,20 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/bolt"
 )
 
-// The names of the files in the data folder.
 const (
 	rowsFile  = "rows.db"            // the table
 	keyFile   = "local.key"          // the key that replaces KMS
 	asanaFile = "offline-asana.json" // the state of the offline Asana
 )
 
-// data is the open data folder.
 type data struct {
 	folder string
 	rows   *bolt.Store // locks rowsFile, so only one process can use the folder
 	key    *localkey.Key
 }
 
-// openData opens the data folder. If the folder does not exist, openData creates it. If
-// folder is empty, openData uses a folder in the user's cache directory.
+// openData creates the folder if it does not exist. If folder is empty, openData uses a
+// folder in the user's cache directory.
 func openData(folder string) (*data, error) {
 	if folder == "" {
 		cache, err := os.UserCacheDir()
@@ -69,7 +67,6 @@ func openData(folder string) (*data, error) {
 	return d, nil
 }
 
-// errOtherFiles means that the data folder contains files of other programs.
 var errOtherFiles = errors.New("contains other files")
 
 // prepare creates the folder and makes it accessible only to its owner. If the folder
@@ -100,8 +97,8 @@ func prepare(folder string) error {
 	return os.Chmod(folder, 0o700)
 }
 
-// isOurs reports whether name is the name of a file that this package creates. It accepts
-// suffixes such as ".tmp", because a killed process may leave temporary files.
+// isOurs also accepts suffixes such as ".tmp", because a killed process may leave
+// temporary files.
 func isOurs(name string) bool {
 	for _, file := range []string{rowsFile, keyFile, asanaFile} {
 		if name == file || strings.HasPrefix(name, file+".") {
@@ -111,12 +108,11 @@ func isOurs(name string) bool {
 	return false
 }
 
-// path returns the path of a file in the data folder.
 func (d *data) path(file string) string { return filepath.Join(d.folder, file) }
 
 // Open opens a data folder for commands that work on its connections. If "asanaauth
-// local" is running on the folder, Open returns an error. If ASANA_CLIENT_ID is set, the
-// connections use the real Asana. Otherwise, they use the folder's offline Asana. lookup
+// local" is running on the folder, Open returns an error. The connections use the real
+// Asana if ASANA_CLIENT_ID is set, and otherwise the folder's offline Asana. lookup
 // returns environment variables, like [os.LookupEnv]. The caller must close the store.
 func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (*connection.Connections, *bolt.Store, error) {
 	r := env.NewReader(lookup)
@@ -137,7 +133,7 @@ func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (
 	case err != nil:
 		return nil, nil, err
 	}
-	client, err := c.asanaOf(d)
+	client, err := c.asanaClient(d)
 	if err != nil {
 		return nil, nil, errors.Join(err, d.rows.Close())
 	}
@@ -151,9 +147,9 @@ func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (
 	return nil, nil, errors.Join(err, d.rows.Close())
 }
 
-// asanaOf returns a client for the offline Asana if c.offline is true, and otherwise for
-// the real Asana. The client calls the offline Asana in memory, without a listener.
-func (c *config) asanaOf(d *data) (*asana.Client, error) {
+// asanaClient returns a client of the real Asana, or a client that calls the offline
+// Asana in memory, without a listener.
+func (c *config) asanaClient(d *data) (*asana.Client, error) {
 	var transport http.RoundTripper = asanaTransport()
 	if c.offline {
 		// The client's transport never connects to this origin.

@@ -20,14 +20,13 @@ type Flags struct {
 	Hosts            []string // additional Host headers to accept, with or without a port
 }
 
-// address is an address to listen on. An unspecified IP address means all addresses. Port
-// 0 means any free port.
+// address is an address to listen on. An unspecified IP address means all addresses, and
+// port 0 means any free port.
 type address struct {
 	IP   netip.Addr
 	Port uint16
 }
 
-// isLoopback reports whether only this machine can reach the address.
 func (a address) isLoopback() bool { return a.IP.IsLoopback() }
 
 const helpHead = `Local runs asanaauth on this machine, for development and for trying it out.
@@ -66,7 +65,7 @@ Flags:
 `
 
 // ParseFlags parses the arguments that follow "local". If the arguments contain -h or
-// -help, ParseFlags returns the help text. Users see the text of an error.
+// -help, ParseFlags returns the help text. Returned errors are shown to users.
 func ParseFlags(args []string) (f Flags, help string, err error) {
 	var text strings.Builder
 	set := flag.NewFlagSet("local", flag.ContinueOnError)
@@ -109,8 +108,7 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 	return f, "", nil
 }
 
-// parseAddress parses an address of the form IP:PORT. It also accepts localhost:PORT, and
-// it accepts :PORT for all addresses.
+// parseAddress accepts IP:PORT, localhost:PORT, and :PORT for all addresses.
 func parseAddress(s string) (address, error) {
 	host, portText, err := net.SplitHostPort(s)
 	if err != nil {
@@ -133,17 +131,14 @@ func parseAddress(s string) (address, error) {
 	return address{ip.Unmap(), uint16(port)}, nil
 }
 
-// validKey reports whether s can be a backend key. A client may send the key as a Bearer
-// token (RFC 6750 section 2.1) or as the access key ID of a SigV4 signature. validKey
-// rejects characters that are not allowed in both. For example, a slash would end the
-// access key ID.
+// validKey accepts only characters that are allowed both in a Bearer token (RFC 6750
+// section 2.1) and in the access key ID of a SigV4 signature. For example, a slash would
+// end the access key ID.
 func validKey(s string) bool {
 	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 	return s != "" && strings.Trim(s, allowed) == ""
 }
 
-// checkHost returns an error if name is not a host name or an IP address. name may
-// include a port.
 func checkHost(name string) error {
 	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:[]"
 	if name == "" || strings.Trim(name, allowed) != "" {

@@ -15,21 +15,20 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// guard is a handler that checks the Host and the Origin of every request before it calls
-// next.
+// guard checks the Host and the Origin of every request before it calls next.
 //
 // The guard rejects requests for other host names, because an attacker can make their own
-// host name resolve to this machine (DNS rebinding). It also rejects unsafe methods from
-// pages of other origins. The handlers in package httpapi check origins too, because on
-// AWS they run without a guard.
+// host name resolve to this machine (DNS rebinding). The guard also rejects unsafe
+// methods from pages of other origins. The handlers in package httpapi check origins too,
+// because the handlers run without a guard on AWS.
 type guard struct {
 	next    http.Handler
 	hosts   map[string]bool // accepted Host headers, in lower case
 	origins []string        // origins that may send unsafe methods
 	log     *slog.Logger
-	// anyOrigin is a path for which the guard accepts any Origin. It is /callback. The
-	// page that posts to /callback has the referrer policy no-referrer, so the browser
-	// sends "Origin: null".
+	// anyOrigin is a path for which the guard accepts any Origin: /callback. The page that
+	// posts to /callback has the referrer policy no-referrer, so the browser sends
+	// "Origin: null".
 	anyOrigin string
 }
 
@@ -59,8 +58,8 @@ func isUnsafe(r *http.Request) bool {
 	return true
 }
 
-// sameOrigin reports whether the Origin of r is accepted. A request without an Origin is
-// accepted too, because it does not come from a web page.
+// sameOrigin also accepts requests without an Origin, because such requests do not come
+// from web pages.
 func (g *guard) sameOrigin(r *http.Request) bool {
 	for _, origin := range r.Header.Values("Origin") {
 		if !slices.Contains(g.origins, origin) {
@@ -70,8 +69,7 @@ func (g *guard) sameOrigin(r *http.Request) bool {
 	return true
 }
 
-// setHeaders sets the response headers that this package's own handlers must send.
-// Package httpapi sets the same headers.
+// setHeaders sets the same response headers as package httpapi.
 func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -79,17 +77,14 @@ func setHeaders(h http.Header) {
 	h.Set("X-Request-Id", rand.Text())
 }
 
-// refuseOrigin responds with the problem "forbidden-origin", like the routes for
-// frontends.
 func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
 	w.Header().Add("Vary", "Origin")
 	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "The Origin header is missing or not allowed. Add the origin of your app to ALLOWED_ORIGINS, without a slash at the end.").ServeHTTP(w, r)
 }
 
-// ownHosts returns the Host headers that a service on the given port accepts. They are
-// the loopback names, the address a, and the names in more. If a name in more has no
-// port, a Host header with this name is accepted without a port, and also with the
-// service's port.
+// ownHosts returns the Host headers that a service on the given port accepts: the
+// loopback names, the address a, and the names in more. If a name in more has no port,
+// ownHosts adds the name both without a port and with the service's port.
 func ownHosts(a address, port uint16, more ...string) map[string]bool {
 	number := strconv.Itoa(int(port))
 	hosts := map[string]bool{}
@@ -115,7 +110,7 @@ func ownHosts(a address, port uint16, more ...string) map[string]bool {
 	return hosts
 }
 
-// bracketed returns name in the form that URLs require. An IPv6 address gets brackets.
+// bracketed puts an IPv6 address in brackets, as URLs require.
 func bracketed(name string) string {
 	if ip, err := netip.ParseAddr(name); err == nil && ip.Is6() {
 		return "[" + name + "]"
@@ -123,7 +118,6 @@ func bracketed(name string) string {
 	return name
 }
 
-// httpOrigins returns the origins with the scheme http and a host in hosts.
 func httpOrigins(hosts map[string]bool) []string {
 	var origins []string
 	for host := range hosts {

@@ -9,8 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Kept describes the stored rows of one kind. It contains the names of attributes but not
-// their values.
+// Kept describes the stored rows of one kind, without the values of their attributes.
 type Kept struct {
 	Kind       string   `json:"kind"`
 	Purpose    string   `json:"purpose"`
@@ -19,7 +18,6 @@ type Kept struct {
 	Sealed     []string `json:"sealed"`     // names of attributes that are encrypted
 }
 
-// rowKind describes a kind of row.
 type rowKind struct {
 	prefix, suffix string // of the partition key and of the sort key
 	name, purpose  string
@@ -41,7 +39,6 @@ func rowKinds() []rowKind {
 	}
 }
 
-// kindOf returns the kind of the row with the key k.
 func kindOf(k store.Key) rowKind {
 	for _, kind := range rowKinds() {
 		if strings.HasPrefix(k.PK, kind.prefix) && strings.HasSuffix(k.SK, kind.suffix) {
@@ -51,8 +48,6 @@ func kindOf(k store.Key) rowKind {
 	return rowKind{name: "row"}
 }
 
-// countKept scans all rows and returns a description of each kind, with the number of
-// rows.
 func countKept(ctx context.Context, rows store.Scanner) ([]Kept, error) {
 	counts := map[string]int{}
 	names := map[string]map[string]bool{} // names of attributes, by kind
@@ -83,8 +78,6 @@ func countKept(ctx context.Context, rows store.Scanner) ([]Kept, error) {
 	return kept, nil
 }
 
-// kept returns a description of the rows of kind k. names contains the attributes of
-// these rows.
 func (k rowKind) kept(rows int, names map[string]bool) Kept {
 	out := Kept{Kind: k.name, Purpose: k.purpose, Rows: rows, Attributes: []string{}, Sealed: []string{}}
 	for _, name := range slices.Sorted(maps.Keys(names)) {

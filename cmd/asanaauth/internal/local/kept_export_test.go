@@ -1,4 +1,3 @@
 package local
 
-// CountKept lets the tests call countKept.
 var CountKept = countKept

@@ -15,8 +15,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// goldenRows returns a row of each kind. Each row has every attribute that its kind
-// allows.
+// goldenRows returns a row of each kind, with every attribute that the kind allows.
 func goldenRows(t *testing.T) []store.Row {
 	t.Helper()
 	files, err := filepath.Glob("../../../../pkg/asanaauth/store/testdata/rows/*-1.json")
@@ -38,8 +37,8 @@ func goldenRows(t *testing.T) []store.Row {
 	return rows
 }
 
-// TestEveryKindIsShown checks that the page describes each kind of row. For each
-// attribute, the page must say whether the attribute is encrypted.
+// The page must describe each kind of row. For each attribute, the page must say whether
+// the attribute is encrypted.
 func TestEveryKindIsShown(t *testing.T) {
 	type attributes struct{ Readable, Sealed []string }
 	want, got := []attributes{}, []attributes{}
@@ -73,9 +72,8 @@ func TestEveryKindIsShown(t *testing.T) {
 	}
 }
 
-// split returns the names of the readable and of the sealed attributes of a row. To find
-// the sealed attributes, it sets the row's sealed fields to zero and checks which
-// attributes disappear. The encrypted keys in a keyring also count as sealed.
+// split counts an attribute as sealed if the attribute disappears when the row's
+// secret.Sealed fields are zero. The encrypted keys in a keyring also count as sealed.
 func split(row store.Row) (readable, sealed []string) {
 	all := store.Encode(row)
 	copied := reflect.New(reflect.TypeOf(row).Elem())

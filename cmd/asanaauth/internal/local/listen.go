@@ -12,13 +12,12 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// freePortTries is the maximum number of attempts to find a port that is free on every
-// address.
+// freePortTries limits the attempts to find a port that is free on every address.
 const freePortTries = 10
 
-// listen opens listeners on the address a and on both loopback addresses. All listeners
-// have the same port. Both loopback addresses are needed, because browsers may resolve
-// "localhost" to either of them.
+// listen opens listeners on the address a and on both loopback addresses, because
+// browsers may resolve "localhost" to either loopback address. All listeners have the
+// same port.
 func listen(a address) (ls []net.Listener, port uint16, err error) {
 	for range freePortTries {
 		ls, port, err = listenOnce(a)
@@ -29,8 +28,7 @@ func listen(a address) (ls []net.Listener, port uint16, err error) {
 	return ls, port, err
 }
 
-// listenOnce makes one attempt to open the listeners. If a.Port is 0, the first listener
-// chooses the port.
+// If a.Port is 0, the first listener of listenOnce chooses the port.
 func listenOnce(a address) ([]net.Listener, uint16, error) {
 	var ls []net.Listener
 	port := a.Port
@@ -46,14 +44,13 @@ func listenOnce(a address) ([]net.Listener, uint16, error) {
 	return ls, port, nil
 }
 
-// place contains the network and the IP address for a call of net.Listen.
 type place struct {
 	network string
 	ip      netip.Addr
 }
 
-// host returns the host part of the address for net.Listen. For the unspecified address,
-// it returns "", because listening on "::" fails on machines without IPv6.
+// host returns "" for the unspecified address, because listening on "::" fails on
+// machines without IPv6.
 func (p place) host() string {
 	if p.ip == netip.IPv6Unspecified() {
 		return ""
@@ -61,8 +58,8 @@ func (p place) host() string {
 	return p.ip.String()
 }
 
-// places returns the places on which listen opens listeners. As in package net, the
-// address "::" includes all IPv4 addresses.
+// places returns ip, and the loopback addresses that ip does not include. As in package
+// net, the address "::" includes all IPv4 addresses.
 func places(ip netip.Addr) []place {
 	all := []place{{"tcp6", ip}}
 	if ip.Is4() {
@@ -81,7 +78,7 @@ func places(ip netip.Addr) []place {
 	return all
 }
 
-// hasIPv6 reports whether this machine can listen on ::1. Many containers cannot.
+// hasIPv6 reports whether this machine can listen on ::1, which many containers cannot.
 func hasIPv6() bool {
 	l, err := net.Listen("tcp6", net.JoinHostPort(loopback6.String(), "0"))
 	if err != nil {
@@ -97,16 +94,13 @@ func closeAll(ls []net.Listener) {
 	}
 }
 
-// listeners contains the open listeners of the service and, if it is used, of the offline
-// Asana.
 type listeners struct {
-	service, asana         []net.Listener
+	service, asana         []net.Listener // asana is empty if the real Asana is used
 	servicePort, asanaPort uint16
 }
 
-// openListeners opens the listeners of the service. If offline is true, it also opens the
-// listeners of the offline Asana. It is called before the configuration is read, because
-// the default of PUBLIC_URL contains the port.
+// openListeners is called before the configuration is read, because the default of
+// PUBLIC_URL contains the port.
 func openListeners(f Flags, offline bool) (*listeners, error) {
 	var l listeners
 	var err error
@@ -128,16 +122,13 @@ func (l *listeners) close() {
 	closeAll(l.asana)
 }
 
-// serviceURL returns the origin of the service. Its host is localhost, and the host of
-// the offline Asana is 127.0.0.1. The hosts must differ, because browsers share cookies
-// between all ports of a host.
+// serviceURL returns an origin with the host localhost. The offline Asana has the host
+// 127.0.0.1, because browsers share cookies between all ports of a host.
 func (l *listeners) serviceURL() string { return "http://localhost" + portOf(l.servicePort) }
 
-// asanaURL returns the origin of the offline Asana.
 func (l *listeners) asanaURL() string { return "http://" + loopback4.String() + portOf(l.asanaPort) }
 
-// portOf returns the port part of an http origin, for example ":8484". For port 80, it
-// returns "".
+// portOf returns the port part of an http origin, for example ":8484", or "" for port 80.
 func portOf(port uint16) string {
 	if port == 80 {
 		return ""

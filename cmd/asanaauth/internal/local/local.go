@@ -1,10 +1,10 @@
 // Package local implements the command "asanaauth local", which runs asanaauth in one
 // process.
 //
-// The command uses the same HTTP handlers as the Lambda functions. It stores rows in a
-// file instead of DynamoDB, and encrypts the rows with a local key instead of KMS. Unless
-// the real Asana is configured, the command also serves an offline Asana, on another
-// origin. The command is for one developer on one machine. It is not for production.
+// The command uses the same HTTP handlers as the Lambda functions. The rows are in a file
+// instead of DynamoDB, and are encrypted with a local key instead of KMS. Unless the real
+// Asana is configured, the command also serves an offline Asana, on another origin. The
+// command is for one developer on one machine, and not for production.
 //
 // To follow a request, read listen.go, then guard.go, which checks Host and Origin, and
 // then parts.go, which contains the mux. The command also serves a web page, which
@@ -23,13 +23,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// Run serves requests until ctx is canceled. Then it finishes the requests in progress
-// and returns. When the service is ready for requests, Run prints "ready" and the
-// service's URL as the last line on stdout. Run logs to stderr. lookup returns
-// environment variables, like [os.LookupEnv].
+// Run serves requests until ctx is canceled, finishes the requests in progress, and
+// returns. When the service is ready for requests, Run prints "ready" and the service's
+// URL as the last line on stdout. Run logs to stderr. lookup returns environment
+// variables, like [os.LookupEnv].
 //
 // Every change is written to disk before the response is sent. Therefore killing the
-// process loses no change that a response has confirmed. Users see the text of an error.
+// process loses no change that a response has confirmed. Returned errors are shown to users.
 func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(stderr, nil)))
 	l, err := openListeners(f, !env.NewReader(lookup).Set("ASANA_CLIENT_ID"))
@@ -62,8 +62,7 @@ func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdou
 	})
 }
 
-// configure reads the environment variables and logs warnings about them. Its error names
-// all variables that are missing or malformed.
+// configure returns one error that names all missing or malformed variables.
 func configure(ctx context.Context, f Flags, l *listeners, lookup func(string) (string, bool), log *slog.Logger) (config, error) {
 	r := env.NewReader(lookup)
 	c := readConfig(r, f.BackendKey, l.serviceURL())
@@ -91,7 +90,6 @@ func configure(ctx context.Context, f Flags, l *listeners, lookup func(string) (
 	return c, nil
 }
 
-// newServers returns servers for the listeners. A guard protects each handler.
 func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*servers, error) {
 	t := &trace{}
 	own := &ownRoutes{rows: d.rows, trace: t, log: log}
@@ -120,7 +118,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 	}
 	own.page = newPageData(c, d.folder)
 	own.addTo(mux)
-	hosts := ownHosts(f.Addr, l.servicePort, hostsOf(c, f)...)
+	hosts := ownHosts(f.Addr, l.servicePort, extraHosts(c, f)...)
 	s.add("asanaauth", l.service, &guard{
 		next:      traceRequests(t, theService, isServiceRequest, mux),
 		hosts:     hosts,
@@ -131,9 +129,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 	return s, nil
 }
 
-// hostsOf returns the additional Host headers that the user has allowed with -host or
-// PUBLIC_URL.
-func hostsOf(c config, f Flags) []string {
+func extraHosts(c config, f Flags) []string {
 	hosts := append([]string{}, f.Hosts...)
 	if u, err := url.Parse(c.publicURL); err == nil && !c.ownPublicURL {
 		hosts = append(hosts, u.Host)

@@ -10,17 +10,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The service's app at the offline Asana. The client ID must not change, because each
-// stored connection contains the client ID of its grant. The secret does not need to be
-// secret.
+// The client ID must not change, because each stored connection contains the client ID of
+// its grant. The client secret does not need to be kept secret.
 const (
 	offlineClientID     = "1300000000008484"
 	offlineClientSecret = "offline-local-app"
 )
 
-// newOffline returns an offline Asana that stores its state in file. The only app at this
-// Asana has the redirect URI and the scopes in c. newOffline also sets c.baseURL to
-// origin, and it stores the app's client ID and client secret in c.
+// newOffline registers an app with the redirect URI and the scopes in c. newOffline also
+// sets c.baseURL, c.clientID and c.secrets for the offline Asana.
 func newOffline(c *config, file, origin string) (*asanatest.Asana, error) {
 	c.clientID, c.secrets, c.baseURL = offlineClientID, []secret.String{secret.New(offlineClientSecret)}, origin
 	offline, err := asanatest.New(asanatest.Options{

@@ -12,13 +12,13 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pagePolicy is the Content-Security-Policy of the page. It allows only scripts, styles
-// and images from the page's own origin, and requests to this origin.
+// pagePolicy is a Content-Security-Policy that limits scripts, styles, images and
+// requests to the page's own origin.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// pageData contains the values in the page's HTML template. The page's script fetches all
-// other data.
+// pageData contains the values in page/index.html. The script page.js fetches all other
+// data.
 type pageData struct {
 	PublicURL    string
 	Tunnel       bool   // PUBLIC_URL was set, for example to a tunnel to this machine
@@ -39,11 +39,11 @@ func newPageData(c config, folder string) pageData {
 	p := pageData{
 		PublicURL: c.publicURL, Tunnel: !c.ownPublicURL, Asana: c.baseURL, SignIn: "/authorize", LinksOnly: c.linksOnly,
 		RedirectURI: c.redirectURI(), Scopes: c.scopes, ResponseType: c.responseType, Folder: folder,
-		NoReturn: !slices.Contains(c.returnURLs, c.page()),
+		NoReturn: !slices.Contains(c.returnURLs, c.pageURL()),
 		NoOrigin: !slices.Contains(c.allowedOrigins, c.publicURL),
 	}
 	if !p.NoReturn {
-		p.SignIn += "?return_to=" + template.URLQueryEscaper(c.page())
+		p.SignIn += "?return_to=" + template.URLQueryEscaper(c.pageURL())
 	}
 	if c.offline {
 		p.Offline = c.baseURL
@@ -51,10 +51,10 @@ func newPageData(c config, folder string) pageData {
 	return p
 }
 
-// showPage handles GET /. If PUBLIC_URL is not set, showPage redirects requests for other
-// hosts to the default of PUBLIC_URL, because cookies and origins depend on the host. If
-// PUBLIC_URL is set, showPage does not redirect. PUBLIC_URL may be a tunnel that changes
-// the host of each request, so a redirect could loop.
+// If PUBLIC_URL is not set, showPage redirects requests for other hosts to the default of
+// PUBLIC_URL, because cookies and origins depend on the host. If PUBLIC_URL is set,
+// showPage does not redirect. PUBLIC_URL may be a tunnel that changes the host of each
+// request, so a redirect could loop.
 func (o *ownRoutes) showPage(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	data := o.page

@@ -21,7 +21,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// components contains the objects that the HTTP handlers call.
 type components struct {
 	authorizer  *login.Authorizer
 	receiver    *login.Receiver
@@ -32,8 +31,8 @@ type components struct {
 	backend     httpapi.Backend
 }
 
-// newComponents returns components that use the data folder d and the configuration c.
-// Every request to Asana and every write to the table is recorded in the trace t.
+// The components record every request to Asana and every write to the table in the trace
+// t.
 func newComponents(c config, d *data, t *trace, log *slog.Logger) (components, error) {
 	client, err := asana.New(asana.Config{
 		BaseURL:   c.baseURL,
@@ -72,22 +71,20 @@ func newComponents(c config, d *data, t *trace, log *slog.Logger) (components, e
 	return r, errors.Join(errs...)
 }
 
-// keysAndSecrets returns the keyring and the client secrets.
 func (c config) keysAndSecrets(d *data, rows store.Store, log *slog.Logger) (*keyring.Keyring, *clientsecret.Secrets, error) {
 	keys, err1 := keyring.New(keyring.Config{Store: rows, Wrapper: d.key, Installation: c.installation, TTL: c.keyCacheTTL, Log: log})
 	secrets, err2 := clientsecret.New(clientsecret.Config{Source: fixedSecrets(c.secrets)})
 	return keys, secrets, errors.Join(err1, err2)
 }
 
-// fixedSecrets is a [clientsecret.Source] that returns the client secrets from
-// environment variables.
+// fixedSecrets contains the client secrets from environment variables.
 type fixedSecrets []secret.String
 
-// ClientSecrets implements [clientsecret.Source]. The error is always nil.
+// ClientSecrets implements [clientsecret.Source].
 func (s fixedSecrets) ClientSecrets(context.Context) ([]secret.String, error) { return s, nil }
 
-// asanaTransport returns a transport that uses HTTP/1.1, like the transport of the Lambda
-// functions. Package asana handles redirects and deadlines.
+// asanaTransport uses HTTP/1.1, like the transport of the Lambda functions. Package asana
+// handles redirects and deadlines.
 func asanaTransport() *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
@@ -97,7 +94,6 @@ func asanaTransport() *http.Transport {
 	return t
 }
 
-// serviceRoutes returns a mux that serves the routes of all Lambda functions.
 func serviceRoutes(c config, r components, log *slog.Logger) (*http.ServeMux, error) {
 	conf := httpapi.Config{PublicURL: c.publicURL, Log: log, Identity: backendIdentity(c.backendKey)}
 	authorize, err6 := httpapi.NewAuthorize(conf, r.authorizer)

@@ -10,8 +10,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// ownRoutes serves the routes of the command's web page: / and the paths below /local/.
-// The Lambda functions do not have these routes.
+// ownRoutes serves / and the paths below /local/, which the Lambda functions do not have.
 type ownRoutes struct {
 	page    pageData
 	rows    store.Scanner
@@ -20,7 +19,6 @@ type ownRoutes struct {
 	log     *slog.Logger
 }
 
-// addTo registers the routes in mux.
 func (o *ownRoutes) addTo(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", o.showPage)
 	mux.HandleFunc("GET /local/style.css", serveAsset)
@@ -35,8 +33,7 @@ func (o *ownRoutes) addTo(mux *http.ServeMux) {
 	mux.HandleFunc("POST /local/asana/expire", o.forwardToAsana)
 }
 
-// showTrace handles GET /local/trip. It responds with the trace and a description of the
-// stored rows. The response does not contain secrets.
+// showTrace returns the trace and a description of the stored rows, without secrets.
 func (o *ownRoutes) showTrace(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	kept, err := countKept(r.Context(), o.rows)
@@ -49,10 +46,9 @@ func (o *ownRoutes) showTrace(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]any{"steps": o.trace.list(), "kept": kept})
 }
 
-// forwardToAsana forwards a request from the page to the offline Asana, for example to
-// change its switches. The page cannot call the offline Asana directly, because the
-// offline Asana rejects other origins. The guard has already rejected requests from pages
-// of other origins. forwardToAsana also rejects unsafe methods without an Origin.
+// forwardToAsana exists because the page cannot call the offline Asana, which rejects
+// other origins. The guard has already rejected unsafe methods from pages of other
+// origins. forwardToAsana also rejects unsafe methods without an Origin.
 func (o *ownRoutes) forwardToAsana(w http.ResponseWriter, r *http.Request) {
 	if isUnsafe(r) && r.Header.Get("Origin") == "" {
 		refuseOrigin(w, r, o.log)
@@ -65,8 +61,8 @@ func (o *ownRoutes) forwardToAsana(w http.ResponseWriter, r *http.Request) {
 	o.offline.ServeHTTP(w, inner)
 }
 
-// isServiceRequest reports whether the path of r is a route that asanaauth also has on
-// AWS. The trace records only such requests, and not those for the page.
+// isServiceRequest selects the requests that the trace records: requests to routes that
+// asanaauth also has on AWS.
 func isServiceRequest(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/authorize", "/callback", "/session", "/session/code", "/refresh", "/membership", "/disconnect":
@@ -75,7 +71,6 @@ func isServiceRequest(r *http.Request) bool {
 	return isBackend(r)
 }
 
-// isConsent reports whether r is a browser's request for the consent page of the offline
-// Asana. The trace records these requests. A tracedTransport records the service's own
-// requests to Asana.
+// isConsent selects the browser's requests to the offline Asana that the trace records. A
+// tracedTransport records the service's own requests to Asana.
 func isConsent(r *http.Request) bool { return r.URL.Path == "/-/oauth_authorize" }

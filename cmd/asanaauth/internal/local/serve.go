@@ -10,14 +10,13 @@ import (
 	"time"
 )
 
-// A request may wait up to 25 seconds for another request's refresh. Both timeouts are
-// longer than 25 seconds.
+// Both timeouts are longer than 25 seconds, because a request may wait that long for
+// another request's refresh.
 const (
 	writeTimeout    = 40 * time.Second
 	shutdownTimeout = 28 * time.Second
 )
 
-// servers are the HTTP servers of the process.
 type servers struct {
 	log      *slog.Logger
 	asanaURL string
@@ -26,14 +25,13 @@ type servers struct {
 	waitRefreshes func(context.Context) error
 }
 
-// server is an HTTP server, with its listeners.
 type server struct {
 	http.Server
 	listeners []net.Listener
 	unused    unusedConns
 }
 
-// add adds a server for the handler h. The server that was added last shuts down first.
+// add adds a server, which shuts down before all servers that were added earlier.
 func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 	added := &server{listeners: ls, Server: http.Server{
 		Handler:           h,
@@ -48,8 +46,8 @@ func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 	s.all = append(s.all, added)
 }
 
-// run starts the servers and calls ready. It shuts the servers down when ctx is canceled
-// or a listener fails.
+// run calls ready after the servers have started. When ctx is canceled or a listener
+// fails, run shuts the servers down.
 func (s *servers) run(ctx context.Context, ready func()) error {
 	failed := make(chan error)
 	running := 0
@@ -76,8 +74,8 @@ func (s *servers) run(ctx context.Context, ready func()) error {
 	return err
 }
 
-// shutdown finishes the requests in progress and stops the servers. It stops the service
-// before the offline Asana, because requests to the service may need Asana.
+// shutdown finishes the requests in progress. The service stops before the offline Asana,
+// because requests to the service may need Asana.
 func (s *servers) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
@@ -94,17 +92,16 @@ func (s *servers) shutdown() error {
 	return err
 }
 
-// unusedConns contains the open TCP connections on which no request has arrived. Browsers
-// open such connections in advance. http.Server.Shutdown would wait several seconds for
-// each of them.
+// unusedConns contains the TCP connections on which no request has arrived, because
+// http.Server.Shutdown would wait several seconds for each of them. Browsers open such
+// connections in advance.
 type unusedConns struct {
 	mu     sync.Mutex
 	open   map[net.Conn]bool
 	closed bool
 }
 
-// watch records the TCP connections that have the state http.StateNew. It is the
-// ConnState hook of an http.Server.
+// watch is the ConnState hook of an http.Server.
 func (f *unusedConns) watch(c net.Conn, state http.ConnState) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -121,8 +118,7 @@ func (f *unusedConns) watch(c net.Conn, state http.ConnState) {
 	}
 }
 
-// close closes the unused TCP connections. After close, watch closes each new TCP
-// connection.
+// After close, watch closes each new TCP connection.
 func (f *unusedConns) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

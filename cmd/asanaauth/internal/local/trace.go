@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// keptSteps is the maximum number of steps in the trace. A sign-in and several refreshes
-// fit into 60 steps.
+// keptSteps is enough for a sign-in and several refreshes.
 const keptSteps = 60
 
-// Step is an HTTP request, or a write to the table. It contains the names of parameters
-// and the kinds of rows, but never their values.
+// Step is an HTTP request, or a write to the table. A step contains the names of
+// parameters and the kinds of rows, but no secrets.
 type Step struct {
 	Number int       `json:"number"`
 	At     time.Time `json:"at"`
@@ -31,16 +30,14 @@ const (
 	theTable   = "table"
 )
 
-// trace records the most recent steps, which the page shows. A trace is safe for
-// concurrent use.
+// trace is safe for concurrent use.
 type trace struct {
 	mu    sync.Mutex
 	count int
 	steps []*Step // oldest first
 }
 
-// begin records a step. When the step has ended, the caller must call end with the
-// result.
+// The caller of begin must call end when the step has ended.
 func (t *trace) begin(s Step) (end func(result string)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,7 +54,6 @@ func (t *trace) begin(s Step) (end func(result string)) {
 	}
 }
 
-// list returns a copy of the recorded steps, oldest first.
 func (t *trace) list() []Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +64,6 @@ func (t *trace) list() []Step {
 	return list
 }
 
-// statusRecorder is an http.ResponseWriter that records the status of the response.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
@@ -81,5 +76,5 @@ func (w *statusRecorder) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap returns the underlying ResponseWriter. [http.ResponseController] calls it.
+// Unwrap gives [http.ResponseController] access to the underlying ResponseWriter.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

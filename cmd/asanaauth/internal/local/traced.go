@@ -23,8 +23,7 @@ var knownNames = []string{
 	"owner", "person", "redirect_uri", "refresh_token", "refused", "response_type", "return_to", "scope", "state", "token", "token_type_hint", "user", "workspace",
 }
 
-// namesOf returns the sorted names of parameters. Names that are not in knownNames become
-// "other".
+// namesOf replaces names that are not in knownNames with "other".
 func namesOf(lists ...url.Values) []string {
 	var names []string
 	for _, values := range lists {
@@ -39,8 +38,8 @@ func namesOf(lists ...url.Values) []string {
 	return slices.Compact(names)
 }
 
-// traceRequests returns a handler that calls next and records each request for which
-// wanted returns true. The argument "to" becomes the field To of each recorded step.
+// traceRequests returns a handler that records each request for which wanted returns
+// true, and calls next.
 func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !wanted(r) {
@@ -62,8 +61,8 @@ func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next ht
 	})
 }
 
-// requestLine returns the method and the path of r. It replaces a connection ID with
-// {id}. The result has at most 100 bytes, because a client can send a path of any length.
+// requestLine replaces a connection ID with {id}, and cuts the line after 100 bytes,
+// because a client can send a path of any length.
 func requestLine(r *http.Request) string {
 	path := r.URL.Path
 	if id, ok := strings.CutPrefix(path, "/connections/"); ok {
@@ -79,13 +78,13 @@ func requestLine(r *http.Request) string {
 	return line
 }
 
-// tracedTransport is a RoundTripper that records the service's requests to Asana.
 type tracedTransport struct {
 	next  http.RoundTripper
 	trace *trace
 }
 
-// RoundTrip records r as a step and sends it with t.next.
+// RoundTrip records the names of r's parameters. The only recorded value is the grant
+// type.
 func (t tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	form, r, err := formOf(r)
 	if err != nil {
@@ -112,8 +111,8 @@ func (t tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// formOf reads the form in the body of r. It returns the form, and a copy of r with an
-// unread body. The caller must send the copy, because the body of r has been read.
+// formOf returns the form in the body of r, and a copy of r. The caller must send the
+// copy, because the body of r has been read.
 func formOf(r *http.Request) (url.Values, *http.Request, error) {
 	if r.Body == nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return nil, r, nil
@@ -129,14 +128,12 @@ func formOf(r *http.Request) (url.Values, *http.Request, error) {
 	return form, again, nil
 }
 
-// tracedStore is a store that records each write as a step.
 type tracedStore struct {
 	*bolt.Store
 	trace *trace
 }
 
-// Write records the kinds of the changed rows as a step, and calls the Write method of
-// the store.
+// Write records only the kinds of the changed rows, because the rows contain secrets.
 func (s tracedStore) Write(ctx context.Context, changes ...store.Change) error {
 	var with []string
 	for _, c := range changes {

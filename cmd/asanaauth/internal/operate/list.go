@@ -20,13 +20,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// readers is the maximum number of connections that list reads concurrently.
-const readers = 8
+const concurrentReads = 8
 
-// list scans the whole table and prints one line for each matching connection. If a
-// connection cannot be read, list writes an error to stderr and continues with the next
-// connection. After the last connection, it returns an error if any connection could not
-// be read.
+// If a connection cannot be read, list writes an error to stderr, continues with the next
+// connection, and returns an error at the end.
 func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, stderr io.Writer) error {
 	out := c.newPrinter(stdout)
 	unread := 0
@@ -69,15 +66,15 @@ func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, std
 	return nil
 }
 
-// found is a connection that the scan has found. If the connection cannot be read, err is
-// set.
+// found has either details, or an error from reading the connection.
 type found struct {
 	id      string
 	details asanaauth.Details
 	err     error
 }
 
-// read returns the connections whose hot rows are in page, in the same order.
+// read returns an element for each matching hot row in page, in the same order. Each
+// connection has one hot row.
 func (c Command) read(ctx context.Context, d *deployment.Deployment, page []store.Row) []found {
 	var list []found
 	for _, row := range page {
@@ -86,7 +83,7 @@ func (c Command) read(ctx context.Context, d *deployment.Deployment, page []stor
 		}
 	}
 	var group errgroup.Group
-	group.SetLimit(readers)
+	group.SetLimit(concurrentReads)
 	for i := range list {
 		group.Go(func() error {
 			f := &list[i]
@@ -102,12 +99,11 @@ func (c Command) read(ctx context.Context, d *deployment.Deployment, page []stor
 	return list
 }
 
-// matches reports whether a connection matches the flags -status and -owner.
 func (c Command) matches(hot *store.Hot) bool {
 	return (c.status == "" || hot.Status == string(c.status)) && (c.owner == "" || hot.Owner == store.HashText(c.owner))
 }
 
-// printer prints connections. The output may be buffered until flush is called.
+// printer may buffer the output until flush is called.
 type printer interface {
 	print(asanaauth.Details) error
 	flush() error
@@ -120,7 +116,6 @@ func (c Command) newPrinter(w io.Writer) printer {
 	return &table{w: tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)}
 }
 
-// jsonLines prints each connection as a JSON object on its own line.
 type jsonLines struct{ w io.Writer }
 
 func (j jsonLines) print(d asanaauth.Details) error {
@@ -128,8 +123,8 @@ func (j jsonLines) print(d asanaauth.Details) error {
 }
 func (jsonLines) flush() error { return nil }
 
-// table prints connections in columns. The width of the columns may differ between pages
-// of the scan.
+// The widths of the columns may differ between pages of the scan, because list flushes
+// the table after each page.
 type table struct {
 	w      *tabwriter.Writer
 	headed bool
@@ -163,8 +158,8 @@ func when(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// quoteIfNeeded returns s as a cell of the table. It quotes s if s contains spaces, or
-// characters that a terminal may interpret.
+// quoteIfNeeded quotes s if s contains spaces, or characters that a terminal may
+// interpret.
 func quoteIfNeeded(s string) string {
 	odd := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == '"' }
 	if s == "-" || strings.ContainsFunc(s, odd) {

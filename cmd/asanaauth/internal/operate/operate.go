@@ -1,6 +1,6 @@
-// Package operate implements the command "asanaauth connections". An operator uses it to
-// list, show and disconnect the connections in a deployment. The command never prints a
-// token.
+// Package operate implements the command "asanaauth connections". Operators use the
+// command to list, show and disconnect the connections in a deployment. The command never
+// prints a token.
 package operate
 
 import (
@@ -49,7 +49,7 @@ Examples:
 
 const flagsHead = helpHead + "\nFlags:\n\n"
 
-// Command is a parsed command line of "asanaauth connections".
+// Command contains the arguments and the flags of "asanaauth connections".
 type Command struct {
 	name   string // list, show or disconnect
 	where  deployment.Where
@@ -60,7 +60,7 @@ type Command struct {
 }
 
 // ParseCommand parses the arguments that follow "connections". If the arguments contain
-// -h or -help, ParseCommand returns the help text. Users see the text of an error.
+// -h or -help, ParseCommand returns the help text. Returned errors are shown to users.
 func ParseCommand(args []string) (c Command, help string, err error) {
 	if len(args) == 0 {
 		return c, "", errors.New("missing command: use list, show ID or disconnect ID")
@@ -112,7 +112,7 @@ func (c *Command) setOwner(v string) error {
 }
 
 // Run executes the command. lookup returns environment variables, like [os.LookupEnv].
-// Run prints results to stdout and logs to stderr. Users see the text of an error.
+// Run prints results to stdout and logs to stderr. Returned errors are shown to users.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, false)
@@ -141,9 +141,8 @@ func (c Command) show(ctx context.Context, d *deployment.Deployment, stdout io.W
 	return writeJSON(stdout, httpapi.ConnectionOf(details), "  ")
 }
 
-// disconnect revokes a connection's tokens at Asana and erases them. If the connection's
-// status remains "revoking", disconnect returns an error, because the operator must run
-// the command again.
+// If the connection's status remains "revoking", disconnect returns an error, because the
+// operator must run the command again.
 func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdout io.Writer) error {
 	conn, err := d.Connections.Open(ctx, connection.Ref{ID: c.id})
 	if err != nil {
@@ -166,8 +165,8 @@ func (c Command) disconnect(ctx context.Context, d *deployment.Deployment, stdou
 	return nil
 }
 
-// withAdvice adds advice to an error that the operator can fix. It returns other errors
-// unchanged.
+// withAdvice returns an error that says what the operator must do, or err if no advice
+// exists.
 func withAdvice(d *deployment.Deployment, err error) error {
 	if advice := d.Advice(err); advice != "" {
 		return errors.New(advice)
