@@ -9,8 +9,8 @@
 //   - A backend imports a credential ([Connections.Import]).
 //
 // [Connections.Open] reads a connection for one request. You can then pass the opened
-// connection to packages token and membership. Package connection returns no tokens;
-// package token does.
+// connection to the functions of packages token and membership. Package connection
+// returns no tokens; package token does.
 package connection
 
 import (
@@ -28,8 +28,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Connections]. A program can use the same field values in the Configs
-// of all packages.
+// Config configures [Connections]. The packages that a program uses can share one Store,
+// one Keyring, one asana.Client and one Secrets.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -61,9 +61,9 @@ func New(c Config) (*Connections, error) {
 	return &Connections{rows: r.Rows(), requests: r.Requests(), refresher: r, clientID: c.Asana.ClientID()}, nil
 }
 
-// Connection is an opened connection. A Connection contains the rows, which
-// [Connections.Open] read and checked for one caller and one request. The methods of a
-// Connection are ID, Kind and AsanaUser. AsanaUser returns the gid of the credential's
+// Connection is an opened connection. A Connection contains the hot row and the cold row
+// that [Connections.Open] read and checked for one request of one caller. The methods of
+// a Connection are ID, Kind and AsanaUser. AsanaUser returns the gid of the credential's
 // Asana user, or "" if the connection is disconnected.
 //
 // A Connection does not show later changes to the rows, so open the connection again for
@@ -80,13 +80,13 @@ type Ref struct {
 
 // Open reads and checks a connection, without a request to Asana.
 //
-// If the connection's rows are inconsistent, for example because one of them is missing,
-// the connection can only be disconnected. All other methods return TryAgain for such a
-// connection.
+// If the hot row and the cold row are inconsistent, for example because the cold row is
+// missing, Open still returns the connection. The methods of Connections, Tokens and
+// Memberships that take such a connection return TryAgain, except Disconnect.
 //
-// Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
-// if ref.Owner is not 1 to 256 bytes of UTF-8 without control characters; TryAgain;
-// Internal.
+// Errors: NotFound if the connection does not exist or has a different owner;
+// InvalidRequest if ref.Owner is not 1 to 256 bytes of UTF-8 without control characters;
+// TryAgain; Internal.
 func (c *Connections) Open(ctx context.Context, ref Ref) (*Connection, error) {
 	return c.rows.Open(ctx, ref.ID, ref.Owner, asanaauth.CallerOf(ctx))
 }

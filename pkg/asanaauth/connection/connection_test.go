@@ -82,8 +82,8 @@ func TestOpenChecksTheRows(t *testing.T) {
 	})
 }
 
-// A connection whose cold row is missing can only be disconnected. The owner's other
-// connections are not affected.
+// If a connection's cold row is missing, all methods except List and Disconnect return
+// TryAgain for it. The owner's other connections are not affected.
 func TestAConnectionThatLostARow(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -27,12 +27,12 @@ type Disconnection struct {
 // the other connection. A long-lived token is erased without a revocation, because Asana
 // has no endpoint to revoke such a token.
 //
-// If Asana cannot be reached in time, the connection stays Revoking and Disconnect
-// returns no error. Call Disconnect again later.
+// If Asana cannot be reached in time, the connection's status stays Revoking and
+// Disconnect returns no error. Call Disconnect again later.
 //
 // Errors: NotFound if the connection no longer exists; Unauthenticated if a session
 // opened the connection and that session has ended; Misconfigured if the grant was issued
-// to another client id; TryAgain, Internal.
+// to a different client ID; TryAgain, Internal.
 func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconnection, error) {
 	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
@@ -65,17 +65,18 @@ type Disconnections struct {
 	Disconnected int // how many connections the call disconnected
 	Revoking     int // how many connections are not yet revoked at Asana
 	// Left is how many connections could not be disconnected, either because of an error
-	// or because the 25 seconds were over. If DisconnectAll could not read the list to
-	// its end, Left counts the unread part as one connection.
+	// or because DisconnectAll's time limit of 25 seconds had passed. If DisconnectAll
+	// could not read the list to its end, Left counts the unread part as one connection.
 	Left int
 }
 
 // DisconnectAll disconnects all connections that q selects, for example when a customer
 // leaves. DisconnectAll takes at most 25 seconds.
 //
-// Errors: InvalidRequest if q is not valid. If Disconnected and Revoking are both zero,
-// DisconnectAll returns the first error that occurred: TryAgain, Misconfigured or
-// Internal.
+// Errors: InvalidRequest if q is not valid; TryAgain, Misconfigured or Internal if
+// connections could not be disconnected, and Disconnected and Revoking are both zero. If
+// Disconnected or Revoking is not zero, DisconnectAll returns no error, and only Left
+// shows that connections could not be disconnected.
 func (c *Connections) DisconnectAll(ctx context.Context, q Query) (Disconnections, error) {
 	var n Disconnections
 	if err := q.check(); err != nil {

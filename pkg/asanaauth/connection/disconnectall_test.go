@@ -41,8 +41,9 @@ func TestDisconnectAll(t *testing.T) {
 		if _, err := p.TokenOf(other.ID, token.Request{}); err != nil {
 			t.Errorf("another owner's connection of the same Asana user: %v", err)
 		}
-		// The Asana user's connections share one consent, so only the last of these
-		// disconnections revokes a grant at Asana.
+		// Both connections of the Asana user depend on one consent at Asana.
+		// DisconnectAll must revoke a grant only for the connection that it disconnects
+		// last.
 		p.Connect("a third", asanatest.Guest)
 		before := inst.Revocations()
 		got, err = p.Connections.DisconnectAll(authtest.BackendContext(), connection.Query{AsanaUser: asanatest.Guest})

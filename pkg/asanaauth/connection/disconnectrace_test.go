@@ -216,11 +216,11 @@ func TestDisconnectDoesNotEraseANewConsent(t *testing.T) {
 	})
 }
 
-// The test runs Disconnect twice for each of its table operations. In one run, the
-// operation fails without effect. In the other run, the operation succeeds, but its
+// For each table operation of Disconnect, the test runs Disconnect twice. In one run,
+// this operation fails without effect. In the other run, this operation succeeds, but its
 // response is lost. Disconnect must not report a revocation if it sent no request to
-// Asana. After the failure, the person can connect again, and a second call of Disconnect
-// ends the connection.
+// Asana. After the failure, the person must be able to connect again, and another call of
+// Disconnect must end the connection.
 func TestCrashPointsOfDisconnect(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -237,7 +237,7 @@ func TestCrashPointsOfDisconnect(t *testing.T) {
 }
 
 // crashDisconnect makes the at-th table operation of Disconnect fail. The result is true
-// if Disconnect had fewer operations.
+// if Disconnect had fewer operations, so that none failed.
 func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	inst := authtest.New(t)
 	p := inst.Process()
@@ -269,9 +269,9 @@ func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	return operations < at
 }
 
-// A process dies after Asana has revoked the token and before the row is erased. The next
-// Disconnect sends the token again. Asana no longer knows the token, and Disconnect must
-// treat such a token as revoked.
+// The process that runs Disconnect stops after Asana has revoked the token, but before
+// the row is erased. The next Disconnect sends the token again. Asana no longer knows the
+// token, and Disconnect must treat such a token as revoked.
 func TestDisconnectAfterACrashBeforeTheErasure(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

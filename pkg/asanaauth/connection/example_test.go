@@ -17,7 +17,8 @@ import (
 )
 
 // exampleConnections returns a Connections for examples, with an in-memory table, a fixed
-// key and offline Asana. On AWS, get a Connections from onaws.Open.
+// key and offline Asana. On AWS, call the method Connections of the Deployment that
+// onaws.Open returns.
 func exampleConnections() (*connection.Connections, *asanatest.Asana) {
 	offline, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example"})
 	if err != nil {
@@ -46,8 +47,8 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// Import verifies a credential before it saves the credential. The result names the user
-// to whom Asana attributes every action.
+// Import verifies a credential before it saves the credential. The field AttributedTo of
+// the result is the Asana user in whose name the credential acts.
 func ExampleConnections_Import() {
 	conns, offline := exampleConnections()
 	ctx := asanaauth.WithCaller(context.Background(), "migration") // the name in audit lines

@@ -15,18 +15,20 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// ImportRequest contains a credential that another system has stored. Set either Token
-// and Kind for a long-lived token, or RefreshToken for an OAuth grant.
+// ImportRequest contains a credential that was stored outside this deployment before, for
+// example in an app's own database. Set either Token and Kind for a long-lived token, or
+// RefreshToken for an OAuth grant.
 type ImportRequest struct {
 	// Owner is the connection's owner: 1 to 256 bytes of UTF-8 without control
-	// characters. Owner must not begin with "asana:", which is reserved for sign-in.
+	// characters. Owner must not begin with "asana:", because the owner of a connection
+	// that a sign-in creates begins with "asana:".
 	Owner string
 	// Token is a personal access token or a service account's token, of 1 to 8192
 	// printable ASCII characters. Kind is not verified, because Asana does not report
 	// whether a token belongs to a person or to a service account.
 	Token        secret.String
 	Kind         asanaauth.Kind // PersonalAccessToken or ServiceAccount
-	RefreshToken secret.String  // a refresh token that Asana issued to this deployment's client id
+	RefreshToken secret.String  // a refresh token that Asana issued to this deployment's client ID
 	Replace      bool           // whether RefreshToken may replace an active connection
 }
 
@@ -52,8 +54,8 @@ func rejected(reason, detail string, err error) error {
 
 // Import saves a credential after Asana has verified it. For a long-lived token, Import
 // sends an introspection request (RFC 7662). For a refresh token, Import sends one
-// refresh request. Import then asks Asana for the user to whom Asana attributes the
-// credential's actions. A credential that Asana rejects is not saved.
+// refresh request. In both cases, Import then requests the credential's user from Asana
+// (GET /users/me). A credential that Asana rejects is not saved.
 //
 // If Asana rotates refresh tokens, an imported refresh token no longer works elsewhere.
 // Do not import the same refresh token twice at the same time.
@@ -89,9 +91,9 @@ func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, er
 // the owner has no such connection, CheckImport introspects the credential. For a
 // long-lived token, CheckImport also asks Asana for the token's user (GET /users/me).
 //
-// CheckImport does not refresh a refresh token, because Asana could rotate it. Therefore,
-// CheckImport does not find a problem that only a refresh reveals, such as a client
-// secret that Asana rejects.
+// CheckImport does not send a refresh request, because Asana could then rotate the
+// refresh token. Therefore, CheckImport does not find a problem that only a refresh
+// reveals, such as a client secret that Asana rejects.
 //
 // Errors: the errors of Import, except AlreadyConnected and Misconfigured.
 func (c *Connections) CheckImport(ctx context.Context, r ImportRequest) (already bool, err error) {
@@ -228,7 +230,8 @@ func (c *Connections) saveImport(ctx context.Context, ring *seal.Ring, got conse
 	return Imported{Details: done.Details()}, nil
 }
 
-// verifyGrant introspects a refresh token, because a refresh could rotate it.
+// verifyGrant checks a refresh token by introspection, and not with a refresh request,
+// because Asana could then rotate the refresh token.
 func (c *Connections) verifyGrant(ctx context.Context, refresh secret.String) error {
 	info, err := c.requests.Introspect(ctx, refresh)
 	switch {
@@ -237,11 +240,11 @@ func (c *Connections) verifyGrant(ctx context.Context, refresh secret.String) er
 	case !info.Active:
 		return rejectedGrant(nil)
 	case info.ClientID != "" && info.ClientID != c.clientID:
-		return rejectedGrant(errors.New("the grant was issued to another client id"))
+		return rejectedGrant(errors.New("the grant was issued to a different client ID"))
 	}
 	return nil
 }
 
 func rejectedGrant(err error) error {
-	return rejected(rejectedInactive, "Asana rejected this refresh token for this client id. Ask the person to connect again.", err)
+	return rejected(rejectedInactive, "Asana rejected this refresh token for this client ID. Ask the person to connect again.", err)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// importGrant refreshes first, because it needs an access token to ask Asana for the
-// grant's user.
+// importGrant begins with a refresh request, because it needs an access token to request
+// the grant's user from Asana.
 func (c *Connections) importGrant(ctx context.Context, ring *seal.Ring, r ImportRequest) (Imported, error) {
 	if err := c.requests.Ready(ctx); err != nil {
 		return Imported{}, err

@@ -92,7 +92,7 @@ func TestAnImportReplacesAnActiveConnectionOnlyIfAsked(t *testing.T) {
 	})
 }
 
-// Asana accepts a refresh token only from the client id that it was issued to.
+// Asana accepts a refresh token only with the client ID of the app that it was issued to.
 func TestAGrantOfAnotherApp(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestAnImportWhoseIdentitiesDisagree(t *testing.T) {
 	})
 }
 
-// If an import cannot save a rotated token, the token is lost, and the import raises an
+// If an import cannot save a rotated token, the token is lost, and the import logs an
 // alarm.
 func TestAnImportThatIsNotSaved(t *testing.T) {
 	t.Parallel()
@@ -179,8 +179,8 @@ func TestAnImportThatIsNotSaved(t *testing.T) {
 	}
 }
 
-// If an import's caller is canceled after the refresh was sent, the import continues,
-// because Asana may have rotated the token.
+// If the context of an import's caller is canceled after the import sent the refresh
+// request, the import continues, because Asana may have rotated the token.
 func TestAnImportGoesOnWhenItsCallerIsGone(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -41,7 +41,7 @@ const (
 	maxLimit     = 100
 )
 
-// List returns one page of connections, ordered by id. next is the cursor of the next
+// List returns one page of connections, ordered by ID. next is the cursor of the next
 // page, or empty on the last page. The read is strongly consistent.
 //
 // Errors: InvalidRequest if q or p is not valid, or the cursor belongs to a different
@@ -92,7 +92,7 @@ func (c *Connections) describeAny(ctx context.Context, conn *Connection) (asanaa
 	return d, nil
 }
 
-// Each call of a lister's method next reads one page from the store.
+// lister reads the connections that a query selects, one page of rows at a time.
 type lister struct {
 	rows   *row.Rows
 	query  Query
@@ -117,7 +117,8 @@ func (l *lister) after(conn *Connection) string {
 	return store.After(row.Unwrap(conn).Hot.Key())
 }
 
-// next may return an empty page. Do not call next if l.done is true.
+// next reads one page of rows and returns its connections. The result can be empty even
+// if more pages follow. Do not call next if l.done is true.
 func (l *lister) next(ctx context.Context) ([]*Connection, error) {
 	if l.ring == nil {
 		ring, err := l.rows.Ring(ctx)
@@ -163,7 +164,7 @@ func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, 
 	return l.consistent(ctx, found)
 }
 
-// The pointer rows in page belong to an Asana user, and contain connection IDs.
+// ofUser reads the connections whose IDs are in the pointer rows of page.
 func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, error) {
 	var ids []string
 	var keys []store.Key

@@ -177,8 +177,8 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 	})
 }
 
-// A read of several rows can return an old cold row and a new hot row of one connection.
-// List must then read the connection again.
+// A read of several rows is not atomic, so it can return an old cold row and a new hot
+// row of the same connection. List must then read the connection again.
 func TestListReadsInconsistentRowsAgain(t *testing.T) {
 	t.Parallel()
 	for _, q := range []connection.Query{{Owner: "o"}, {AsanaUser: asanatest.Member}} {

@@ -29,8 +29,9 @@ type exampleParts struct {
 	offline    *asanatest.Asana
 }
 
-// newExampleParts uses an in-memory table, a fixed key and offline Asana. On AWS, get a
-// Links and a Redeemer from onaws.Open.
+// newExampleParts returns what the example needs, with an in-memory table, a fixed key
+// and offline Asana. On AWS, call the methods Links and ConnectCodes of the Deployment
+// that onaws.Open returns.
 func newExampleParts() exampleParts {
 	var r exampleParts
 	var errs [8]error
@@ -68,8 +69,8 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(asanatest.FullClientSecret)}, nil
 }
 
-// exampleFollow simulates the person's browser: it opens the link, allows access at
-// Asana, and returns with a connect code.
+// exampleFollow does what a person does in the browser: open the link, and allow access
+// at Asana. The result is the connect code with which the browser returns to the app.
 func exampleFollow(r exampleParts, made link.Link) secret.String {
 	ctx := context.Background()
 	opened, err := url.Parse(made.URL.Reveal())

@@ -75,8 +75,9 @@ func decode(text secret.String, owner string) (consent.Consent, error) {
 // The result is the connect code: the link's hash, a dot, and a new secret. Package login
 // calls Hold after a person consents.
 //
-// If Hold returns an error, the consent is not stored. Hold does not revoke the consent
-// at Asana, because the revocation could end another consent of the same user.
+// If Hold returns an error, the consent is not stored. Even then, Hold does not revoke
+// the consent at Asana, because the revocation could end another consent of the same
+// user.
 //
 // Errors: LinkExpired if the link was redeemed or is missing; WrongAccount if the link
 // requires a different Asana user; TryAgain; Internal.
@@ -121,7 +122,7 @@ func withoutHeld(link *store.Link) *store.Link {
 	return &next
 }
 
-// spentMarker returns the row that replaces a redeemed link.
+// spentMarker returns the row that replaces the row of a redeemed link.
 func spentMarker(link *store.Link) *store.Link {
 	return &store.Link{Token: link.Token, Owner: link.Owner, Person: link.Person, End: link.End, Keep: link.Keep, Spent: true}
 }

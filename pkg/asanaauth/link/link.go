@@ -4,9 +4,9 @@
 // The user follows the link to Asana's consent screen, and returns to the app with a
 // connect code. The user's consent is stored, sealed, in the link's row. The connection
 // is made only when the backend redeems the code ([Redeemer.Redeem]). To redeem the code,
-// the backend must name the link's owner, which it takes from its own session. Therefore,
-// if a link is forwarded to another person, their Asana account is not connected to the
-// link's owner.
+// the backend must name the link's owner. The backend must take this owner from its own
+// session with the user who brings the code. Therefore, if a link is forwarded to a
+// different person, that person's Asana account is not connected to the link's owner.
 //
 // [Links] does not need the keyring. Package login handles the requests of the browser
 // that follows a link.
@@ -68,8 +68,8 @@ func New(c Config) (*Links, error) {
 // Request describes a link. Only Owner is required.
 type Request struct {
 	// Owner is the owner of the connection to be made: 1 to 256 bytes of UTF-8 without
-	// control characters. Owner must not begin with "asana:", which is reserved for
-	// sign-in.
+	// control characters. Owner must not begin with "asana:", because the owner of a
+	// connection that a sign-in creates begins with "asana:".
 	Owner string
 	// Person is the backend's own name for the person who is signed in to its app: 1 to
 	// 256 bytes, like Owner. Set Person if several people can share an owner. The redeem
@@ -80,8 +80,8 @@ type Request struct {
 	AsanaUser string // the gid of the only Asana user that may connect; empty: any user
 }
 
-// Link is an invitation. A link is valid until its connect code is redeemed, for at most
-// 30 minutes.
+// Link is an invitation. A link is valid until its connect code is redeemed, but not
+// longer than 30 minutes after [Links.Create].
 type Link struct {
 	URL secret.String // the URL to send the person's browser to; anyone who has the URL can follow it
 	End time.Time     // when the link expires
@@ -107,7 +107,7 @@ func (l *Links) Create(ctx context.Context, r Request) (Link, error) {
 	return Link{URL: secret.New(l.authorizeURL + "?" + url.Values{"link": {token}}.Encode()), End: next.End}, nil
 }
 
-// newRow does not set the row's Token.
+// newRow returns the row of a new link, without its Token.
 func (l *Links) newRow(r Request) (*store.Link, error) {
 	if err := row.CheckNewOwner(r.Owner); err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (l *Links) newRow(r Request) (*store.Link, error) {
 	}, nil
 }
 
-// personHash returns zero if name is empty.
+// personHash returns the hash of a person's name, or zero if name is empty.
 func personHash(name string) (store.Hash, error) {
 	if name == "" {
 		return store.Hash{}, nil
@@ -152,7 +152,8 @@ func personHash(name string) (store.Hash, error) {
 	return store.HashText(name), row.CheckPerson(name)
 }
 
-// If requested is empty, subset returns all of the app's scopes.
+// subset returns the requested scopes, or all of the app's scopes if requested is empty.
+// It returns an error if the app does not have one of the requested scopes.
 func (l *Links) subset(requested string) (string, error) {
 	if requested == "" {
 		return l.scopes, nil
@@ -169,7 +170,7 @@ func (l *Links) subset(requested string) (string, error) {
 // Find returns a link's row if a browser can still follow the link. Package login calls
 // Find.
 //
-// Errors: LinkExpired if the link is unknown, spent or expired; TryAgain; Internal.
+// Errors: LinkExpired if the link is unknown, redeemed or expired; TryAgain; Internal.
 func Find(ctx context.Context, table *row.Table, token string) (*store.Link, error) {
 	found, err := find(ctx, table, store.LinkKey(store.HashText(token)))
 	if err == nil && !table.Now().Before(found.End) {
@@ -178,7 +179,7 @@ func Find(ctx context.Context, table *row.Table, token string) (*store.Link, err
 	return found, err
 }
 
-// find returns the same error for an unknown link and a spent link, so that a caller
+// find returns LinkExpired for both an unknown link and a redeemed link, so that a caller
 // cannot find out whether the link exists.
 func find(ctx context.Context, table *row.Table, key store.Key) (*store.Link, error) {
 	rows, err := table.Read(ctx, "the link", key)

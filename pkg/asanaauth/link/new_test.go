@@ -77,7 +77,8 @@ func TestNewRedeemerReportsEveryMissingField(t *testing.T) {
 	}
 }
 
-// If the Config is changed after New, the change must have no effect.
+// With only the required fields, a Links and a Redeemer work. A change of the Config
+// after New has no effect.
 func TestTheRequiredFieldsAreEnough(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

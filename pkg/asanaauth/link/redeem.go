@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// RedeemerConfig configures a [Redeemer]. A program can use the same field values in the
-// Configs of all packages.
+// RedeemerConfig configures a [Redeemer]. The packages that a program uses can share one
+// Store and one Keyring.
 type RedeemerConfig struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -48,15 +48,15 @@ type RedeemRequest struct {
 
 // Redeem makes a connection from the consent that belongs to a connect code. Redeem
 // writes the link and the connection in one transaction. If the call is interrupted,
-// either both rows are written or the code can still be redeemed. A code can be redeemed
-// once, within 10 minutes after the consent.
+// either the transaction succeeds or the code can still be redeemed. A code can be
+// redeemed once, within 10 minutes after the consent.
 //
 // If the owner or the person is wrong, Redeem erases the consent and its code, because
 // the code may be in the hands of an attacker who forwarded the link. The link itself
 // stays valid.
 //
-// Errors: InvalidRequest; LinkExpired if the code, the owner or the person is wrong, or
-// the code has expired; TryAgain; Internal.
+// Errors: InvalidRequest if the owner or the person is malformed; LinkExpired if the
+// code, the owner or the person is wrong, or the code has expired; TryAgain; Internal.
 func (r *Redeemer) Redeem(ctx context.Context, req RedeemRequest) (asanaauth.Details, error) {
 	d, err := r.redeem(ctx, req)
 	if asanaauth.KindOf(err) == asanaauth.LinkExpired {
@@ -133,7 +133,8 @@ func (r *Redeemer) find(ctx context.Context, code connectCode) (*store.Link, err
 	return r.check(ctx, row.Get[*store.Link](rows, code.key), code)
 }
 
-// check returns found if its consent belongs to code, and LinkExpired otherwise.
+// check returns found if the consent in this row belongs to code and has not expired, and
+// LinkExpired otherwise.
 func (r *Redeemer) check(ctx context.Context, found *store.Link, code connectCode) (*store.Link, error) {
 	found, err := unspent(found)
 	switch {
@@ -157,8 +158,9 @@ func (r *Redeemer) forget(ctx context.Context, found *store.Link) {
 	}
 }
 
-// openConsent returns LinkExpired if the consent cannot be opened, because such a consent
-// was not sealed by this installation for this row.
+// openConsent opens the consent in a link's row. It returns LinkExpired if the consent
+// cannot be opened, because such a consent was not sealed by this installation for this
+// row.
 func (r *Redeemer) openConsent(ctx context.Context, ring *seal.Ring, found *store.Link, owner string) (consent.Consent, error) {
 	text, err := r.rows.OpenField(ctx, ring, "", heldLabel(found), found.Held)
 	if errors.Is(err, seal.ErrOpen) {

@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// AuthorizerConfig configures an [Authorizer]. A program can use the same field values in
-// the Configs of all packages.
+// AuthorizerConfig configures an [Authorizer]. The packages that a program uses can share
+// one Store and one asana.Client.
 type AuthorizerConfig struct {
 	Store        store.Store     // required
 	Asana        *asana.Client   // required; only builds URLs, sends no request

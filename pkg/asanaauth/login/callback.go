@@ -22,8 +22,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// ReceiverConfig configures a [Receiver]. A program can use the same field values in the
-// Configs of all packages.
+// ReceiverConfig configures a [Receiver]. The packages that a program uses can share one
+// Store, one Keyring, one asana.Client and one Secrets.
 type ReceiverConfig struct {
 	Store        store.Store           // required
 	Keys         *keyring.Keyring      // required
@@ -89,7 +89,8 @@ type Outcome struct {
 	// case, show an error page.
 	ReturnURL string
 	AppState  string // the AppState in the AuthorizeRequest
-	// Session is the value of the new session's cookie, and SessionTTL is its lifetime.
+	// Session is the value of the new session's cookie, and SessionTTL is the session's
+	// lifetime.
 	Session    secret.String
 	SessionTTL time.Duration
 	// ConnectCode is the code that the backend must redeem if the attempt began with a
@@ -125,7 +126,8 @@ func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, 
 	if err := r.take(ctx, attempt); err != nil {
 		return Outcome{}, err
 	}
-	// From here on, ignore the caller's cancellation, because the code works only once.
+	// From here on, ignore the caller's cancellation, because the attempt is marked as
+	// used and cannot be repeated.
 	ctx, cancel = r.rows.Detach(ctx)
 	defer cancel()
 	out := Outcome{ReturnURL: attempt.ReturnURL, AppState: attempt.AppState}
@@ -143,7 +145,7 @@ func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, 
 }
 
 // find returns the same error for every invalid attempt, so that a caller cannot find out
-// whether an attempt exists.
+// whether the attempt exists.
 func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attempt, error) {
 	key := store.AttemptKey(store.HashText(req.State))
 	rows, err := r.rows.Read(ctx, "the attempt", key)

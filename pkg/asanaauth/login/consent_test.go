@@ -48,7 +48,8 @@ func TestAConsentIsOneWrite(t *testing.T) {
 
 // If a person connects again, the existing connection is updated and a new session
 // begins. The hot row keeps its epoch, so that the person's other sessions stay valid.
-// The row's fields about the old grant, such as the lease and the cool-down, are cleared.
+// The hot row's fields about the old grant, such as the lease and the cool-down, are
+// cleared.
 func TestConnectingAgain(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -25,8 +25,9 @@ type exampleParts struct {
 	offline    *asanatest.Asana
 }
 
-// newExampleParts uses an in-memory table, a fixed key and offline Asana. In a
-// deployment, package httpapi serves /authorize and /callback with the same types.
+// newExampleParts returns what the example needs, with an in-memory table, a fixed key
+// and offline Asana. In a deployment, package httpapi handles /authorize with an
+// Authorizer and /callback with a Receiver.
 func newExampleParts() exampleParts {
 	var r exampleParts
 	var errs [7]error

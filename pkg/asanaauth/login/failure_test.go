@@ -42,8 +42,9 @@ func TestAFailureBeforeTheAttemptIsTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
 				inst := authtest.New(t)
-				// Create the keyring first. Otherwise, in the case "taking", the write
-				// that fails would be the write of the keyring.
+				// Create the keyring now. Otherwise, the first write of the callback
+				// would be the keyring's row, and in the case "taking", that write would
+				// fail instead of the write to the attempt's row.
 				if _, err := inst.Process().Keys.Ring(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -97,10 +98,11 @@ func TestALostResponseToTakingTheAttempt(t *testing.T) {
 	})
 }
 
-// The test runs Callback four times for each of its table operations. The operation
-// either fails without effect, or succeeds with a lost response. The later operations
-// either all succeed or all fail. In every run, the person must get a working session or
-// be able to sign in again. In the end, exactly one connection must exist.
+// For each table operation of Callback, the test runs Callback four times. This operation
+// either fails without effect, or succeeds but its response is lost. In both cases, the
+// later operations either all succeed or all fail. In every run, the person must get a
+// working session or be able to sign in again. In the end, exactly one connection must
+// exist.
 func TestCrashPointsOfCallback(t *testing.T) {
 	t.Parallel()
 	for _, saved := range []bool{false, true} {
@@ -114,7 +116,7 @@ func TestCrashPointsOfCallback(t *testing.T) {
 }
 
 // crashCallback makes the at-th table operation of Callback fail. The result is true if
-// Callback had at least that many operations.
+// Callback had at least that many operations, so that one failed.
 func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 	t.Run(fmt.Sprintf("operation %d, saved %v, forever %v", at, saved, forever), func(t *testing.T) {
 		authtest.Bubble(t, func(t *testing.T) {

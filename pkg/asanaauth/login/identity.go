@@ -26,7 +26,7 @@ type identifier struct {
 	gids     []claim // the gids from all sources; they must be equal
 }
 
-// claim is a user id and the source that reported it.
+// claim is a user ID and the source that reported it.
 type claim struct{ source, value string }
 
 // fromFragment verifies the ID token in the fragment of the redirect URI. The ID token
@@ -77,8 +77,8 @@ func (i *identifier) fromTokens(ctx context.Context, t asana.Tokens) (asana.User
 
 // fromTokenResponse verifies the ID token in the token response, if the response has one.
 // Asana documents neither this ID token nor its nonce, so an ID token without a nonce is
-// ignored. A wrong nonce is an error, because it shows that the ID token belongs to
-// another attempt.
+// ignored. A wrong nonce is an error, because it shows that the ID token belongs to a
+// different attempt.
 func (i *identifier) fromTokenResponse(ctx context.Context, t asana.Tokens) error {
 	if t.ID.IsZero() {
 		return nil
@@ -94,10 +94,10 @@ func (i *identifier) fromTokenResponse(ctx context.Context, t asana.Tokens) erro
 	return nil
 }
 
-// If the scopes include openid, fetchProfile first requests UserInfo. If the scopes do
-// not include openid, or if UserInfo gave no gid, fetchProfile requests /users/me. If
-// another source named the gid, the caller may ignore all errors except those for which
-// isUnusable is true.
+// fetchProfile requests the user's profile. If the scopes include openid, it first
+// requests UserInfo. If the scopes do not include openid, or if neither UserInfo nor an
+// earlier source named a gid, it requests /users/me. If a different source named the gid,
+// the caller may ignore an error, unless isUnusable is true for it.
 func (i *identifier) fetchProfile(ctx context.Context, access secret.String) (asana.User, error) {
 	ctx, cancel := i.r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -122,7 +122,8 @@ func (i *identifier) addSubject(source, value string) {
 	i.addGID(source, value)
 }
 
-// addGID ignores a value that is not a gid.
+// addGID adds value to the gids, unless it is not a gid, such as a subject in a different
+// format.
 func (i *identifier) addGID(source, value string) {
 	if asana.IsGID(value) {
 		i.gids = append(i.gids, claim{source, value})
@@ -148,8 +149,8 @@ func (i *identifier) checkAgreement(ctx context.Context) error {
 }
 
 // isUnusable reports whether Asana responded with status 200 but with a body that cannot
-// be used, such as a UserInfo response with an empty sub. Such a response does not count
-// as a missing source.
+// be used, such as a UserInfo response with an empty sub. The sign-in must then fail,
+// even if other sources named the user.
 func isUnusable(err error) bool { return requests.IsStatus(err, http.StatusOK) }
 
 func firstOf(values ...secret.String) secret.String {

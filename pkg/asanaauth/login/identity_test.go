@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// sources contains the user id that each source reports. The value "" means that the
-// source is missing or fails, "-" that the response has no id, and "empty" that the id is
-// an empty string.
+// sources contains the user ID that each source reports. If the value is "", the source
+// is missing or fails. If the value is "-", the source's response has no user ID. If the
+// value is "empty", the user ID in the response is an empty string.
 type sources struct {
 	data, idToken, userInfo, me, fragment string
 
@@ -24,7 +24,7 @@ type sources struct {
 	claims map[string]any // claims to change in the ID tokens; the value nil removes a claim
 }
 
-// identify signs a person in while Asana's responses contain the given user ids.
+// identify signs a person in while Asana's responses contain the user IDs in ids.
 func identify(inst *authtest.Installation, ids sources) (login.Outcome, error) {
 	inst.T.Helper()
 	var nonce string
@@ -46,8 +46,9 @@ func identify(inst *authtest.Installation, ids sources) (login.Outcome, error) {
 	return p.Callback(response)
 }
 
-// rewrite puts one of the given user ids into one of Asana's responses. If status is 0,
-// the response keeps Asana's own status.
+// rewrite changes m, the body of Asana's response to a request for path, so that it
+// contains the user ID in ids for that source. If status is 0, the response keeps Asana's
+// own status.
 func rewrite(inst *authtest.Installation, ids sources, nonce, path string, m map[string]any) (status int) {
 	say := func(m map[string]any, name, value string) int {
 		switch delete(m, name); value {
@@ -78,7 +79,8 @@ func rewrite(inst *authtest.Installation, ids sources, nonce, path string, m map
 	return 0
 }
 
-// If subject is "-", the ID token has no subject.
+// idToken returns an ID token that offline Asana signed. If subject is "-", the ID token
+// has no subject.
 func idToken(inst *authtest.Installation, ids sources, subject, nonce string) secret.String {
 	claims := map[string]any{
 		"iss": authtest.AsanaURL + "/api/1.0", "sub": strings.TrimPrefix(subject, "empty"), "aud": authtest.ClientID, "nonce": nonce,

@@ -95,7 +95,7 @@ func TestCodeAndIDToken(t *testing.T) {
 	}
 }
 
-// An ID token from another attempt is rejected, even if both attempts are in the same
+// An ID token from a different attempt is rejected, even if both attempts are in the same
 // browser, because each attempt has its own nonce.
 func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 	t.Parallel()

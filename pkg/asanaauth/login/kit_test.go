@@ -45,7 +45,8 @@ func (s *sniffer) seen() []url.Values {
 	return slices.Clone(s.forms)
 }
 
-// connectionOf returns the id of the connection that is made when the user signs in.
+// connectionOf returns the ID of the connection that a sign-in of the Asana user gid
+// creates.
 func connectionOf(gid string) string {
 	return store.ConnectionID(store.HashText("asana:"+gid), gid, string(asanaauth.OAuth))
 }

@@ -27,9 +27,9 @@ type request struct {
 	maxAge    time.Duration // the maximum age of a cached response; 0: do not use the cache
 }
 
-// cacheKey identifies a cached response by the user whose memberships it contains, and by
-// the consents of the connection and the reader. After a new consent, older responses are
-// not used.
+// cacheKey is the key of a cached response. It contains the user whose memberships are in
+// the response, and the consents of the connection and of the reader. A new consent
+// changes the key, so responses from before the consent are not used.
 type cacheKey struct {
 	connection consentKey
 	reader     consentKey // zero if the connection's own token was used
@@ -59,8 +59,8 @@ type cachedList struct {
 	at   time.Time
 }
 
-// If the clock was set back after an entry was stored, the time of the entry is in the
-// future, and get does not return the entry.
+// get returns a copy of the entry for key if the entry is younger than maxAge. It does
+// not return an entry whose time is in the future because the clock was set back.
 func (c *cache) get(key cacheKey, now time.Time, maxAge time.Duration) ([]Membership, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -45,8 +45,8 @@ func TestMembershipsAreCachedForFiveMinutes(t *testing.T) {
 	})
 }
 
-// List does not use a cached response for another person, or after a new consent of the
-// same person.
+// List does not use a response that was cached for a different person, or before a new
+// consent of the same person.
 func TestMembershipsAreCachedByConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -80,8 +80,8 @@ func TestMembershipsAreCachedByConsent(t *testing.T) {
 	})
 }
 
-// A cached response to a request with a reader's token is not used after a new consent of
-// the person, or after a new token is imported for the reader.
+// List does not use a cached response to a request with a reader's token after the person
+// has connected again, or after a new token was imported for the reader.
 func TestAReadersResponsesAreCachedByConsent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

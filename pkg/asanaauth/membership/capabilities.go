@@ -18,7 +18,7 @@ import (
 type Capabilities struct {
 	Active         bool                // whether Asana accepts the credential
 	Kind           asanaauth.Kind      // the kind of the connection's credential
-	AttributedTo   *asanaauth.Identity // the user to whom Asana attributes every action
+	AttributedTo   *asanaauth.Identity // the Asana user in whose name the credential acts
 	ScopeRequested string              // space-separated; empty for an import, which requests no scope
 	ScopeGranted   *string             // space-separated
 	ScopeMissing   *string             // scopes that were requested but not granted, space-separated
@@ -78,7 +78,8 @@ func (m *Memberships) Capabilities(ctx context.Context, conn *connection.Connect
 }
 
 // foundBroken reads the connection again after Asana rejected the credential. If the
-// connection is still not broken, foundBroken returns cause.
+// connection is now broken, foundBroken returns the Capabilities of a rejected
+// credential. Otherwise, it returns cause.
 func (m *Memberships) foundBroken(ctx context.Context, conn *connection.Connection, cause error) (Capabilities, error) {
 	now, err := m.rows.Open(ctx, conn.ID(), "", row.Unwrap(conn).Caller)
 	if err != nil {
@@ -99,7 +100,8 @@ func (m *Memberships) inactive(ctx context.Context, conn *connection.Connection)
 	}, err
 }
 
-// If the granted scopes are unknown, granted is empty.
+// setScopes sets ScopeGranted and ScopeMissing. If the granted scopes are unknown,
+// granted is empty, and both fields stay nil.
 func (can *Capabilities) setScopes(granted string) {
 	if granted == "" {
 		can.Unknown["scope_granted"], can.Unknown["scope_missing"] = NotReported, NotReported
@@ -109,8 +111,8 @@ func (can *Capabilities) setScopes(granted string) {
 	can.ScopeGranted, can.ScopeMissing = &granted, &missing
 }
 
-// attribute requests the credential's user from Asana, and returns AsanaUnavailable if
-// this user is not the connection's user.
+// attribute requests the credential's user from Asana, and sets AttributedTo. It returns
+// AsanaUnavailable if this user is not the connection's user.
 func (m *Memberships) attribute(ctx context.Context, conn *connection.Connection, access secret.String, can *Capabilities) error {
 	ctx, cancel := m.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()

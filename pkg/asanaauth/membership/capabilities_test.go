@@ -203,9 +203,10 @@ func TestCapabilitiesWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// If an introspection response contains no scope, ScopeGranted of an OAuth grant is the
-// scope that Asana reported at the consent. For a long-lived token, ScopeGranted is then
-// unknown, even if Asana reported a scope when the token was imported.
+// If the introspection response for an OAuth grant contains no scope, ScopeGranted is the
+// scope that Asana reported when the person consented. For a long-lived token,
+// ScopeGranted is then unknown, even if Asana reported a scope when the token was
+// imported.
 func TestCapabilitiesWithoutAReportedScope(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

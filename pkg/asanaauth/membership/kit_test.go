@@ -93,7 +93,8 @@ func pointers(inst *authtest.Installation) map[string]string {
 	return got
 }
 
-// Without a call of addToWorkspaces, the service account is a member of Acme only.
+// addToWorkspaces adds the service account to workspaces. Before the call, it is a member
+// of Acme only.
 func addToWorkspaces(inst *authtest.Installation, workspaces ...asanatest.Workspace) {
 	inst.T.Helper()
 	if err := inst.Asana.UpdatePerson(asanatest.ServiceAccount, func(p *asanatest.Person) {

@@ -17,12 +17,12 @@ type Flag struct {
 
 // The reasons why a flag, or a field of [Capabilities], is unknown.
 const (
-	// FullPermissionsRequired means that the token has granular scopes only, and none of
-	// them allows the membership endpoints.
+	// FullPermissionsRequired means that the token has only granular scopes. No granular
+	// scope allows requests for memberships.
 	FullPermissionsRequired = "full-permissions-required"
 	// NotReported means that Asana's response does not contain the value.
 	NotReported = "not-reported"
-	// NotAllowed means that Asana responds to a request with this token with status 403.
+	// NotAllowed means that Asana rejects the request for the value with status 403.
 	NotAllowed = "not-allowed"
 	// Inactive means that Asana rejects the credential. Only [Capabilities] uses this
 	// reason.
@@ -48,8 +48,8 @@ type Membership struct {
 // CanWrite reports whether the user can write through the API. A user with a view-only
 // license cannot write: Asana responds with status 403 and the error
 // view_only_api_access_failure. A user whose membership is not active cannot write
-// either. If one of the flags ViewOnly and Active is unknown, and the other flag does not
-// rule out writing, the result is unknown.
+// either. In all other cases, the result is yes if both ViewOnly and Active are known,
+// and unknown otherwise.
 func (m Membership) CanWrite() Flag {
 	switch {
 	case m.ViewOnly.Known && m.ViewOnly.Value, m.Active.Known && !m.Active.Value:
@@ -70,10 +70,11 @@ const (
 
 func (m Membership) isUndecided() bool { return !m.Active.Known || !m.ViewOnly.Known }
 
-// fillFromReader returns a copy of m with the flags that a reader reported for the same
-// membership. If the reader did not report a flag that is known in m, the copy keeps the
-// flag of m, and CheckedAt of the copy is the older CheckedAt of m and reported. If the
-// reader reported no flag, fillFromReader returns m unchanged.
+// fillFromReader returns a copy of m with the flags in reported, which is the same
+// membership as reported for a reader's token. Flags that are known in m, but not in
+// reported, stay as they are. If the copy contains known flags from both m and reported,
+// its CheckedAt is the older of the two times. If no flag in reported is known,
+// fillFromReader returns m unchanged.
 func (m Membership) fillFromReader(reported Membership) Membership {
 	filled, learned, kept := m, false, false
 	for _, f := range []struct{ to, from *Flag }{
@@ -101,7 +102,7 @@ func (m Membership) fillFromReader(reported Membership) Membership {
 }
 
 // membershipIn returns the user's membership in w, with the flags in reported. If
-// reported is nil, all flags are unknown for the given reason.
+// reported is nil, all flags are unknown, and reason says why.
 func membershipIn(w asana.Workspace, userGID string, reported *asana.Membership, reason string, now time.Time) Membership {
 	m := Membership{Workspace: w, UserGID: userGID, AskedWith: askedWithConnection, CheckedAt: now}
 	if reported == nil {

@@ -1,8 +1,9 @@
 // Package membership reports people's licenses in Asana, and what a credential can do.
 //
-// A person with a view-only license cannot write through the API. [Memberships.In]
-// reports the license before a write fails; see [Membership.CanWrite]. Asana does not
-// report every flag to every token, so each flag is yes, no, or unknown with a reason.
+// A person with a view-only license cannot write through the API. With [Memberships.In]
+// and [Membership.CanWrite], an app can find this out before a write fails. What Asana
+// reports about a membership depends on the token, so each [Flag] is yes, no, or unknown
+// with a reason.
 //
 // A service account can be the reader of workspaces ([Memberships.SetReaderOf]). If a
 // person's own token is not allowed to read the person's membership, the reader's token
@@ -31,8 +32,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Memberships]. The same Store, Keys, Asana client and Secrets can be
-// used in the Configs of other packages.
+// Config configures [Memberships]. The packages that a program uses can share one Store,
+// one Keyring, one asana.Client and one Secrets.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -99,7 +100,8 @@ func (m *Memberships) In(ctx context.Context, conn *connection.Connection, works
 	return list[0], nil
 }
 
-// list uses only the readers of the workspaces that it returns.
+// list returns the memberships that r selects. It uses only the readers of the workspaces
+// in its result.
 func (m *Memberships) list(ctx context.Context, conn *connection.Connection, r request) ([]Membership, error) {
 	if r.user != "" && !asana.IsGID(r.user) {
 		return nil, row.InvalidRequest("user must be a gid, a string of digits.")
@@ -159,9 +161,9 @@ func (m *Memberships) fetch(ctx context.Context, access secret.String, user, own
 	return list, nil
 }
 
-// unknownReason returns the reason for flags that are unknown after a request for
-// memberships. err is the error of this request, or nil. If err is not nil and not a 403
-// response, unknownReason returns err unchanged.
+// unknownReason returns why a flag is unknown if it is not in Asana's response. err is
+// the result of the request for memberships. If err is neither nil nor a response with
+// status 403, unknownReason returns err unchanged.
 func unknownReason(err error) (string, error) {
 	var response *asana.Error
 	switch {

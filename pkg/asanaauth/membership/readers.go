@@ -74,8 +74,8 @@ type assignment struct {
 
 // write writes the service account's cold row, the pointer rows of the workspaces, and
 // the cold rows of former readers. If the changes do not fit into one transaction, write
-// only removes workspaces, and done stays false. The next call of write then adds the new
-// workspaces.
+// only removes workspaces, and a.done stays false. The next call of write then adds the
+// new workspaces.
 func (a *assignment) write(ctx context.Context) error {
 	o := row.Unwrap(a.conn)
 	if err := a.check(o); err != nil {

@@ -225,10 +225,11 @@ func TestTwoReadersAtOnce(t *testing.T) {
 	})
 }
 
-// The call replaces 39 of a service account's 40 workspaces with 39 workspaces that have
-// 39 different readers. The call makes 118 changes: 39 deleted pointer rows, 39 changed
-// pointer rows, the cold rows of 39 former readers, and the service account's own cold
-// row. A transaction can contain 100 changes, so SetReaderOf needs two transactions.
+// In this test, SetReaderOf replaces 39 of a service account's 40 workspaces with 39
+// workspaces that have 39 different readers. This requires 118 changes: 39 deleted
+// pointer rows, 39 changed pointer rows, the cold rows of 39 former readers, and the
+// service account's own cold row. A transaction can contain 100 changes, so SetReaderOf
+// needs two transactions.
 func TestSetReaderOfFitsIntoTransactions(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

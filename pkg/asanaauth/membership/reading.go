@@ -17,8 +17,8 @@ import (
 )
 
 // fillFromReaders adds flags to own, the memberships that Asana reported for the
-// connection's own token. If these flags do not show whether the user can write in a
-// workspace, fillFromReaders requests the user's memberships with the token of the
+// connection's own token. If a membership in own does not show whether the user can write
+// in the workspace, fillFromReaders requests the user's memberships with the token of the
 // workspace's reader. Memberships in workspaces that are not in own are ignored.
 func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Connection, own []Membership, r request) ([]Membership, error) {
 	var open []string
@@ -75,8 +75,9 @@ func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Co
 	return reported, nil
 }
 
-// If Asana responds with status 403 or 404, fetchAsReader returns an empty list instead
-// of an error, because the caller caches lists, but not errors.
+// fetchAsReader requests a user's memberships with a reader's token. If Asana responds
+// with status 403 or 404, it returns an empty list instead of an error, because the
+// caller caches lists, but not errors.
 func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, user string) ([]Membership, error) {
 	reported, err := m.asana.Memberships(ctx, access, user)
 	if requests.IsStatus(err, http.StatusForbidden) || requests.IsStatus(err, http.StatusNotFound) {

@@ -217,8 +217,8 @@ func TestAReaderWhoseTokenWasRevoked(t *testing.T) {
 // If a service account is the reader of several workspaces, one call of List or
 // Capabilities sends only one request with the service account's token, because each
 // request counts against the token's rate limit. The test calls Capabilities, which does
-// not use the cache. The reader's request succeeds in the first call and fails in the
-// second.
+// not use the cache. The request with the service account's token succeeds in the first
+// call and fails in the second.
 func TestAReaderIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -1,18 +1,18 @@
 // Package onaws gives a Go program direct access to a deployment of asanaauth on AWS. The
 // program needs access to the deployment's table and KMS key. For example, a SaaS backend
-// can get tokens without an HTTP call. The operator's command also uses onaws. [Open]
-// returns a [Deployment], whose methods return the main type of each package. Call Open
-// once, when the program starts.
+// can get tokens without an HTTP call. The command asanaauth, for operators, also uses
+// onaws. [Open] returns a [Deployment], whose methods return the main type of each
+// package. Call Open once, when the program starts.
 //
-// Package onaws imports every AWS adapter. In contrast, each Lambda function imports only
-// the adapters that it needs.
+// Package onaws imports every AWS adapter. The Lambda functions do not use onaws, because
+// each of them imports only the adapters that it needs.
 //
 // docs/iam.md lists the IAM permissions that the program's role needs. A program that
 // gets tokens, lists connections, reports licenses and makes links needs the permissions
-// in docs/iam/library.json. A program that redeems, imports or disconnects needs the
-// permissions of ConnectionsRole in template.yaml. [Deployment.Scanner] also needs
-// dynamodb:Scan. A program that has the permissions in library.json can act as any of the
-// deployment's backends.
+// in docs/iam/library.json. A program that redeems codes, imports credentials or
+// disconnects connections needs the permissions of ConnectionsRole in template.yaml.
+// [Deployment.Scanner] also needs dynamodb:Scan. A program that has the permissions in
+// library.json can act as any of the deployment's backends.
 package onaws
 
 import (
@@ -46,7 +46,8 @@ import (
 // required unless its comment says otherwise.
 type Options struct {
 	// AWS is the program's configuration, for example from the SDK's
-	// config.LoadDefaultConfig. If its HTTPClient or Retryer is set, Open uses it.
+	// config.LoadDefaultConfig. If the field HTTPClient or Retryer of the configuration
+	// is set, Open uses that client or retryer.
 	AWS aws.Config
 
 	TableName       string        // TABLE_NAME
@@ -62,8 +63,8 @@ type Options struct {
 	ReturnURLs   []string // RETURN_URLS
 	Scopes       string   // ASANA_SCOPES, separated by single spaces
 
-	// Log receives audit lines and alarms. Log is optional, but without Log, no one sees
-	// the alarm about a lost rotated token.
+	// Log receives audit lines and alarms. Log is optional. If Log is nil, nothing is
+	// logged, not even the alarm that a rotated token was lost.
 	Log *slog.Logger
 }
 
@@ -79,17 +80,21 @@ type Deployment struct {
 	scanner      store.Scanner
 }
 
-// Connections returns the value that opens, lists, imports and disconnects connections.
+// Connections returns the Connections of the deployment, which opens, lists, imports and
+// disconnects connections.
 func (d *Deployment) Connections() *connection.Connections { return d.connections }
 
-// Tokens returns the value that gets access tokens. Before the program ends, call the
-// value's Wait method, so that a refresh in progress can save its token.
+// Tokens returns the Tokens of the deployment, which gets access tokens. Before the
+// program ends, call [token.Tokens.Wait], so that a refresh in progress can save its
+// token.
 func (d *Deployment) Tokens() *token.Tokens { return d.tokens }
 
-// Memberships returns the value that reports licenses and capabilities.
+// Memberships returns the Memberships of the deployment, which reports licenses and
+// capabilities.
 func (d *Deployment) Memberships() *membership.Memberships { return d.memberships }
 
-// Links returns the value that makes links, or nil if the options for links are not set.
+// Links returns the Links of the deployment, which makes links, or nil if AuthorizeURL,
+// ReturnURLs and Scopes were not set in the Options.
 func (d *Deployment) Links() *link.Links { return d.links }
 
 // ConnectCodes returns the Redeemer that redeems the connect codes of links.

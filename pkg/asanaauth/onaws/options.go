@@ -13,9 +13,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal/kms"
 )
 
-// The keyring is cached for five minutes by default, and for at most an hour. A program
-// that loses its access to the KMS key can still open sealed fields until the cached
-// keyring expires.
+// The keyring is cached for five minutes by default, and for at most an hour. The time is
+// limited because a program that loses its access to the KMS key can still open sealed
+// fields until the cached keyring expires.
 const (
 	defaultKeyTTL = 5 * time.Minute
 	maxKeyTTL     = time.Hour

@@ -102,9 +102,9 @@ func TestServers(t *testing.T) {
 	if !found[bot.ID] || !found[person.ID] || len(found) != 2 {
 		t.Errorf("the scan found %v", found)
 	}
-	// The test asks for three tokens in each case. A program with the same Installation
-	// unwraps the keyring once, and caches it for KeyCacheTTL. A program with another
-	// Installation cannot unwrap the keyring, and tries again for each token.
+	// In each case, the test requests three tokens. A program with the same Installation
+	// unwraps the keyring once, and caches the keyring for KeyCacheTTL. A program with a
+	// different Installation cannot unwrap the keyring, and tries again for each token.
 	for name, c := range map[string]struct {
 		change func(*onaws.Options)
 		calls  int
@@ -140,8 +140,8 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// grant connects a person to the app at offline Asana, without using the deployment. The
-// result is the grant's refresh token.
+// grant simulates a person who allows the app to access their account at offline Asana.
+// It does not use the deployment. The result is the grant's refresh token.
 func grant(t *testing.T, asana *asanatest.Asana, base string) secret.String {
 	t.Helper()
 	form := url.Values{"client_id": {asanatest.FullClientID}, "redirect_uri": {asanatest.DefaultRedirectURI},

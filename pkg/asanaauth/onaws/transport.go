@@ -24,13 +24,13 @@ const (
 )
 
 // withLimits returns a copy of cfg that limits the number and the duration of attempts.
-// The SDK also retries writes, which is safe because the store recognizes a repeated
-// write.
+// The SDK also repeats writes that may have succeeded. This is safe because the store
+// recognizes a repeated write.
 //
 // withLimits keeps the program's own HTTP client, including its CA bundle and its proxy.
-// The Lambda functions use a different client, because all TCP connections of a sandbox
-// are often closed when the sandbox resumes after a freeze. In a running program, a
-// closed TCP connection is rare, and costs only one retry.
+// The Lambda functions use a different client, because often all TCP connections of a
+// Lambda sandbox are closed when the sandbox resumes after a freeze. In a program that
+// runs all the time, a closed TCP connection is rare, and costs only one retry.
 func withLimits(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
 	if cfg.HTTPClient == nil {
@@ -75,7 +75,8 @@ func (b cancelBody) Close() error {
 }
 
 // asanaDial limits how long the TCP connection to Asana may take, and how long the TLS
-// handshake may take. The two together stay below the eight seconds of a token request.
+// handshake may take. Together, they take at most six seconds, less than the time limit
+// for a token request, which is eight seconds.
 const asanaDial = 3 * time.Second
 
 // asanaTransport does not return http.DefaultTransport, because other code in the program

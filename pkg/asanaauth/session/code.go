@@ -17,8 +17,8 @@ const codeTTL = time.Minute
 // (see codeLabel).
 const codeProofText = "session code"
 
-// codeLabel contains every value in the row, so the proof in a forged or copied row
-// cannot be opened.
+// codeLabel returns the label of a session code's proof. The label contains every value
+// in the code's row, so the proof in a forged or copied row cannot be opened.
 func codeLabel(code *store.SessionCode, hot *store.Hot) seal.Label {
 	return seal.Label{
 		Row:   code.Key().String(),
@@ -69,12 +69,12 @@ func NewRedeemer(c Config) (*Redeemer, error) {
 	return &Redeemer{rows}, nil
 }
 
-// Redeem returns the connection of the session for which the code was made. A code can be
-// redeemed once, because Redeem replaces the code's row with a row that marks the code as
-// redeemed. Redeem takes at most 25 seconds.
+// Redeem returns the details of the connection to which the code's session belongs. A
+// code can be redeemed once, because Redeem replaces the code's row with a row that marks
+// the code as redeemed. Redeem takes at most 25 seconds.
 //
-// Errors: LinkExpired if the code or its session is unknown, used or too old; TryAgain;
-// Internal.
+// Errors: LinkExpired if the code is unknown, used or expired, or if the session has
+// ended; TryAgain; Internal.
 func (r *Redeemer) Redeem(ctx context.Context, code secret.String) (asanaauth.Details, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()

@@ -27,8 +27,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Sessions] and a [Redeemer]. A program can use the same field values
-// in the Configs of all packages.
+// Config configures [Sessions] and a [Redeemer]. The packages that a program uses can
+// share one Store and one Keyring.
 type Config struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -96,8 +96,9 @@ func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, er
 }
 
 // maxReads limits how many times open reads the rows. open repeats the read if the hot
-// row and the cold row are inconsistent. A read of several rows is not atomic, so it can
-// return rows from before and after a write.
+// row and the cold row are inconsistent. The rows can be inconsistent because a read of
+// several rows is not atomic: it can return one row from before a write and another row
+// from after the write.
 const maxReads = 3
 
 func open(ctx context.Context, rows *row.Rows, id string, cookie store.Hash) (*Session, error) {
@@ -128,8 +129,8 @@ func open(ctx context.Context, rows *row.Rows, id string, cookie store.Hash) (*S
 	return nil, row.ErrInconsistentRead
 }
 
-// agree reports whether a session's row matches its connection's hot row, and whether the
-// session is still valid at now.
+// agree reports whether a session's row matches the hot row of the connection id and the
+// session is still valid at the time now.
 func agree(session *store.Session, hot *store.Hot, id string, now time.Time) bool {
 	return session.Connection == id && row.IDMatches(hot) &&
 		session.Epoch != "" && session.Epoch == hot.Epoch &&
@@ -140,8 +141,8 @@ func agree(session *store.Session, hot *store.Hot, id string, now time.Time) boo
 // proofLabel).
 const proofText = "session"
 
-// proofLabel contains every value in the row, so the proof in a forged or copied row
-// cannot be opened.
+// proofLabel returns the label of a session's proof. The label contains every value in
+// the session's row, so the proof in a forged or copied row cannot be opened.
 func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 	return seal.Label{
 		Row:   s.Key().String(),
@@ -154,8 +155,8 @@ func proofLabel(s *store.Session, hot *store.Hot) seal.Label {
 	}
 }
 
-// checkProof returns Unauthenticated if the proof cannot be opened, because such a proof
-// was not sealed by this installation for this row.
+// checkProof opens a proof. It returns Unauthenticated if the proof cannot be opened,
+// because such a proof was not sealed by this installation for this row.
 func checkProof(ctx context.Context, rows *row.Rows, ring *seal.Ring, hot *store.Hot, l seal.Label, proof secret.Sealed) error {
 	_, err := rows.OpenField(ctx, ring, hot.Connection, l, proof)
 	if errors.Is(err, seal.ErrOpen) {
@@ -216,13 +217,13 @@ func (s *Sessions) extendIdleEnd(ctx context.Context, opened *Session) {
 
 // Profile is what a frontend may know about its session and the person who is signed in.
 type Profile struct {
-	Connection string        // the connection's id
+	Connection string        // the connection's ID
 	AsanaUser  string        // the person's gid
 	Name       secret.String // zero if Asana did not report it
 	Email      secret.String // zero if Asana did not report it
 	Picture    secret.String // a URL; zero if Asana did not report it
 	// Scope contains the granted scopes, separated by spaces. If Asana did not report the
-	// granted scopes, it contains the requested scopes.
+	// granted scopes, Scope contains the requested scopes.
 	Scope     string
 	Status    asanaauth.Status // the connection's status, which may be Broken
 	ExpiresAt time.Time        // when the session ends, even if the browser keeps using it

@@ -167,7 +167,8 @@ func TestABrokenConnectionKeepsItsSession(t *testing.T) {
 	})
 }
 
-// mixedReads is a store whose reads return an old row together with current rows.
+// mixedReads is a store whose reads return old versions of some rows together with the
+// current versions of the others.
 type mixedReads struct {
 	store.Store
 	old   store.Rows // the rows to return instead of the current ones; a nil row is left out

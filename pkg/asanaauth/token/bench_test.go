@@ -37,7 +37,7 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// The session of the returned cookie does not expire.
+// benchProcess returns a process and the cookie of a session that does not expire.
 func benchProcess(b *testing.B, clock asanaauth.Clock) (*authtest.Process, secret.String) {
 	b.Helper()
 	const forever = 1 << 62
@@ -78,7 +78,7 @@ func (respondsAtOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Only the benchmark moves a steppingClock.
+// steppingClock is a clock whose time changes only if the benchmark changes it.
 type steppingClock struct {
 	asanaauth.SystemClock
 	now time.Time

@@ -21,7 +21,8 @@ import (
 )
 
 // exampleConfig returns a Config for examples, with an in-memory table, a fixed key and
-// offline Asana. On AWS, get a Tokens from onaws.Open.
+// offline Asana. On AWS, call the method Tokens of the Deployment that onaws.Open
+// returns.
 func exampleConfig() (token.Config, *asanatest.Asana) {
 	offline, err := asanatest.New(asanatest.Options{BaseURL: "https://asana.example"})
 	if err != nil {
@@ -47,7 +48,7 @@ func (exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 }
 
 // exampleConnection makes a connection for a person with a view-only license. The string
-// is the connection's id.
+// is the connection's ID.
 func exampleConnection() (*token.Tokens, *connection.Connections, string) {
 	c, offline := exampleConfig()
 	tokens, err := token.New(c)

@@ -16,12 +16,14 @@ import (
 )
 
 // HTTPClient returns an HTTP client for Asana's API that acts as the connection's user.
-// For each request, the client reads the connection's row and replaces the Authorization
-// header. A request has no time limit except its own context. The client is safe for
-// concurrent use.
+// For each request, the client gets the connection's current token from the table,
+// refreshes the token if necessary, and sets the Authorization header. Getting the token
+// takes at most 25 seconds. The request to Asana has no time limit except its context.
+// The client is safe for concurrent use.
 //
-// If Asana responds with 401, the client reports the token as refused, and sends the
-// request once more with the new token. The caller gets the 401 in these cases:
+// If Asana responds with 401, the client gets a new token, as if a caller had set
+// [Request.Refused], and sends the request once more with the new token. The caller gets
+// the 401 in these cases:
 //
 //   - The body cannot be sent again: the request has a body, and GetBody is nil.
 //   - Introspection shows that a long-lived token is active.
@@ -66,8 +68,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.retryOnce(r, resp, access)
 }
 
-// ready returns InvalidRequest if the request is not addressed to Asana's origin. The
-// returned hot row is the row that contains the token.
+// ready returns the token for a request, and the hot row that contains the token. It
+// returns InvalidRequest if the request is not addressed to Asana's origin.
 func (t *transport) ready(r *http.Request) (secret.String, *store.Hot, error) {
 	if !weburl.AddressedTo(r, t.tokens.asana.BaseURL()) {
 		return secret.String{}, nil, errForeign
@@ -104,7 +106,7 @@ func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.Stri
 	return resp, nil
 }
 
-// retryOnce reports the token that Asana refused, gets a new token, and sends the request
+// retryOnce gets a new token instead of the one that Asana refused, and sends the request
 // once more. If the body cannot be sent again, or the token is still the same, retryOnce
 // returns resp.
 func (t *transport) retryOnce(r *http.Request, resp *http.Response, refused secret.String) (*http.Response, error) {
@@ -127,9 +129,9 @@ func (t *transport) retryOnce(r *http.Request, resp *http.Response, refused secr
 	return t.send(r, body, token.Access)
 }
 
-// maxDiscard limits how many bytes of a discarded response are read. Asana's error
-// responses are shorter than this limit. The TCP connection can be reused only if the
-// whole body is read.
+// maxDiscard limits how many bytes of a discarded response are read. The response is read
+// because the TCP connection can be reused only after the whole body was read. Asana's
+// error responses are shorter than this limit.
 const maxDiscard = 16 << 10
 
 func isRepeatable(r *http.Request) bool {

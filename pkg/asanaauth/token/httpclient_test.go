@@ -85,8 +85,8 @@ func TestHTTPClientUsesTheContextOfEachRequest(t *testing.T) {
 			t.Errorf("the context that was sent has %v", got)
 		}
 
-		// A caller with a deadline of five seconds waits at most five seconds, although
-		// the refresh takes seven seconds.
+		// The refresh takes seven seconds. A caller with a deadline of five seconds must
+		// get an error after five seconds.
 		time.Sleep(2 * time.Hour)
 		inst.Asana.Inject(asanatest.Fault{GrantType: "refresh_token", Delay: 7 * time.Second})
 		brief, cancel := context.WithTimeout(t.Context(), 5*time.Second)

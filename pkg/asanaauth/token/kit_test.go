@@ -62,7 +62,8 @@ func responding(status int, location string, body io.ReadCloser) func(*http.Requ
 	}
 }
 
-// library is a Go backend with one connection and an HTTP client for that connection.
+// library is a Go backend that uses the packages directly. It has one connection and an
+// HTTP client for that connection.
 type library struct {
 	*authtest.Process
 	id     string

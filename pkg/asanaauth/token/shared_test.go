@@ -48,8 +48,9 @@ func TestBackendsAndFrontendsShareALease(t *testing.T) {
 }
 
 // While a caller waits for a token, a backend disconnects the connection and the person
-// connects again. A backend then gets a token from the new consent, because the owner is
-// the same. A frontend gets an error, because its session has ended.
+// connects again. If the caller is a backend, it gets a token from the new consent,
+// because the owner is the same. If the caller is a frontend, it gets an error, because
+// its session has ended.
 func TestCallersWaitThroughANewConsent(t *testing.T) {
 	t.Parallel()
 	for _, isFrontend := range []bool{false, true} {

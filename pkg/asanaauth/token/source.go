@@ -13,8 +13,8 @@ import (
 )
 
 // Source returns a source of the connection's access tokens, for programs that use
-// x/oauth2. Each call of the source's Token method reads the connection's row, and
-// refreshes the token if it expires within [DefaultMinTTL]. The source does not cache
+// x/oauth2. Each call of the source's Token method reads the token from the table, and
+// refreshes an OAuth token that expires within [DefaultMinTTL]. The source does not cache
 // tokens, so it returns none after the connection was disconnected or became broken. The
 // field Expiry of a long-lived token is zero if Asana reported no expiry. Each call of
 // the source's Token method uses the ctx that was passed to Source. The source is safe

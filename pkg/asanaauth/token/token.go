@@ -28,8 +28,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config configures [Tokens]. A program can use the same field values in the Configs of
-// all packages.
+// Config configures [Tokens]. The packages that a program uses can share one Store, one
+// Keyring, one asana.Client and one Secrets.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -40,8 +40,8 @@ type Config struct {
 	Log     *slog.Logger          // for audit lines and alarms; nil: nothing is logged
 
 	// By default, concurrent callers in one process share one refresh, which saves reads
-	// of the table. Alone turns the sharing off. The lease in the connection's row still
-	// lets only one caller at a time refresh.
+	// of the table. Alone turns the sharing off. Even then, only the caller that takes
+	// the lease sends a refresh request.
 	Alone bool
 }
 
@@ -66,9 +66,9 @@ func New(c Config) (*Tokens, error) {
 }
 
 // Wait waits until no refresh is in progress. Wait returns nil, or ctx's error if ctx
-// ends first. Call Wait after the last request for a token and before the process ends. A
-// refresh can continue after its callers have returned. If the process ends before a
-// rotated token is saved, the token is lost.
+// ends first. Call Wait after the last request for a token and before the process ends,
+// because a refresh can continue after its callers have returned. If the process ends
+// before a rotated token is saved, the token is lost.
 func (t *Tokens) Wait(ctx context.Context) error { return t.refresher.Wait(ctx) }
 
 // DefaultMinTTL is the MinTTL for callers that do not choose one: five minutes.
@@ -81,8 +81,9 @@ type Request struct {
 	// left is always accepted. See also [DefaultMinTTL].
 	MinTTL time.Duration
 	// Refused is an access token that Asana rejected with a 401 response. If Refused is
-	// the connection's current access token, Token refreshes it. For each connection,
-	// reports of refused tokens cause at most one request to Asana in 30 seconds.
+	// the connection's current access token, Token refreshes it, or introspects it if it
+	// is long-lived. For each connection, reports of refused tokens cause at most one
+	// request to Asana in 30 seconds.
 	Refused secret.String
 	// RefusedSHA256 is the SHA-256 hash of a refused token in lower-case hexadecimal, for
 	// callers that do not have the token itself. Any other string is ignored.
@@ -92,8 +93,8 @@ type Request struct {
 // Token is an access token of one Asana user.
 type Token struct {
 	Access secret.String // for the header Authorization: Bearer (RFC 6750 section 2.1)
-	// ExpiresIn is the remaining lifetime. ExpiresIn is zero for a long-lived token for
-	// which Asana gave no expiry.
+	// ExpiresIn is the token's remaining lifetime when it is returned, or zero for a
+	// long-lived token for which Asana gave no expiry.
 	ExpiresIn time.Duration
 	Scope     string // space-separated: the granted scope, or the requested scope if Asana did not report the granted one
 }
