@@ -69,7 +69,8 @@ func (c *Client) Me(ctx context.Context, access secret.String) (User, error) {
 type Workspace struct{ GID, Name string }
 
 // Workspaces returns all workspaces that the token can access. Workspaces makes one
-// request to GET /workspaces for each page of 100 workspaces, and at most 50 requests.
+// request, GET /workspaces, for each page of 100 workspaces. If the list has more than 50
+// pages, Workspaces returns an error.
 //
 // Every error is an [*Error]. The Code is [MissingScope] if the token has granular scopes
 // but lacks workspaces:read.
@@ -89,7 +90,7 @@ func (c *Client) Workspaces(ctx context.Context, access secret.String) ([]Worksp
 	return all, nil
 }
 
-// Member is the user that a [Membership] describes.
+// Member is the user to whom a [Membership] belongs.
 type Member struct {
 	GID  string
 	Name secret.String // at most 1 KiB; zero if Asana sent none
@@ -108,14 +109,15 @@ type Membership struct {
 const membershipFields = "user,user.name,workspace,workspace.name,is_active,is_admin,is_guest,is_view_only"
 
 // Memberships returns a user's memberships in all workspaces that the token can access.
-// userGID is a gid or "me". Memberships makes one request to GET
-// /users/{user_gid}/workspace_memberships for each page of 100 memberships, and at most
-// 50 requests.
+// userGID is the user's gid, or "me" for the user on whose behalf the token acts.
+// Memberships makes one request, GET /users/{user_gid}/workspace_memberships, for each
+// page of 100 memberships. If the list has more than 50 pages, Memberships returns an
+// error.
 //
-// Every error is an [*Error]. Tokens with granular scopes cannot use this endpoint. For
-// such a token, the error has the status 403 and the code [FullPermissionsRequired]. If
-// Asana responds with another user's membership, Memberships returns an error with the
-// status 200.
+// Every error is an [*Error]. If the token has granular scopes, the Status is 403 and the
+// Code is [FullPermissionsRequired], because such tokens cannot use this endpoint. If the
+// response contains a membership of a different user, the Status is 200, the status of
+// that response.
 func (c *Client) Memberships(ctx context.Context, access secret.String, userGID string) ([]Membership, error) {
 	const op = "workspace_memberships"
 	if !IsGID(userGID) && userGID != "me" {
@@ -138,7 +140,6 @@ func (c *Client) Memberships(ctx context.Context, access secret.String, userGID 
 	return all, nil
 }
 
-// compactRecord is a user or a workspace as Asana includes it in another record.
 type compactRecord struct {
 	GID  string `json:"gid"`
 	Name string `json:"name"`
@@ -171,8 +172,8 @@ const (
 )
 
 // listAll fetches every page of a list (https://developers.asana.com/docs/pagination).
-// From the object "next_page", listAll uses only the field "offset". The field "uri" is
-// ignored, because that URL could name another host.
+// listAll reads only the field "offset" of the object "next_page". It ignores the field
+// "uri", because the URL in that field could name a host that is not Asana's.
 func listAll[T any](ctx context.Context, c *Client, op, path, fields string, access secret.String) ([]T, error) {
 	q := url.Values{"opt_fields": {fields}, "limit": {strconv.Itoa(pageSize)}}
 	seen := make(map[string]bool)

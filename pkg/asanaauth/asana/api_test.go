@@ -73,8 +73,8 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
-// pagedList is a transport that serves the pages of a list. The keys of pages are values
-// of the query parameter "offset".
+// pagedList is a transport that serves the pages of a list. The map pages contains the
+// response body for each value of the query parameter "offset".
 type pagedList struct {
 	t        *testing.T
 	path     string

@@ -14,11 +14,13 @@ type Authorization struct {
 	// State is the value of the parameter "state", which Asana sends back to the redirect
 	// URI unchanged.
 	State string
-	// Verifier is the PKCE code verifier (RFC 7636). The request contains only its S256
-	// challenge, or no challenge if Verifier is zero.
+	// Verifier is the PKCE code verifier (RFC 7636). The request contains the S256
+	// challenge of Verifier, but not Verifier itself. If Verifier is zero, the request
+	// contains no challenge.
 	Verifier secret.String
-	// Nonce is the value of the parameter "nonce". Also pass it to
-	// [Client.VerifyIDToken]. If Nonce is empty, the request has no such parameter.
+	// Nonce is the value of the parameter "nonce". To verify the ID token, set
+	// [Want.Nonce] to the same value. If Nonce is empty, the request has no parameter
+	// "nonce".
 	Nonce string
 	// RedirectURI must equal a redirect URI that is registered for the app at Asana.
 	RedirectURI string
@@ -30,8 +32,8 @@ type Authorization struct {
 }
 
 // AuthorizeURL returns the URL of Asana's consent screen. Redirect the browser to this
-// URL. The URL depends only on the configuration of c and on a. AuthorizeURL makes no
-// request.
+// URL. AuthorizeURL makes no request, and it returns the same URL each time it is called
+// with the same a.
 //
 // The parameters are documented at
 // https://developers.asana.com/docs/oauth#user-authorization-endpoint.

@@ -40,16 +40,17 @@ type Config struct {
 	// BaseURL is Asana's origin. Empty means https://app.asana.com. The scheme must be
 	// https, or http if the host is a loopback host. New removes a trailing slash.
 	BaseURL string
-	// Issuer is the OpenID Connect issuer. Empty means BaseURL + "/api/1.0". An ID token
-	// is valid only if its claim "iss" equals Issuer byte for byte.
+	// Issuer is the OpenID Connect issuer. If Issuer is empty, it is BaseURL +
+	// "/api/1.0". An ID token is valid only if its claim "iss" equals Issuer byte for
+	// byte.
 	Issuer string
 	// ClientID is the client ID of the Asana app. Required.
 	ClientID string
 	// Transport sends the client's requests. Required.
 	Transport http.RoundTripper
-	// Now returns the current time. The client needs the time to check ID tokens, to
-	// expire cached signing keys, and to interpret dates in Retry-After headers. Nil
-	// means time.Now.
+	// Now returns the current time. The client calls Now when it checks the times in an
+	// ID token, the age of the cached signing keys, or a date in a Retry-After header.
+	// Nil means time.Now.
 	Now func() time.Time
 }
 
@@ -63,7 +64,7 @@ type Client struct {
 
 // New returns a Client without making a request: the OpenID Connect configuration is
 // fetched when the first ID token is verified. The error names every missing or malformed
-// field, but not its value.
+// field, but contains no values.
 func New(c Config) (*Client, error) {
 	base := strings.TrimSuffix(c.BaseURL, "/")
 	if base == "" {
@@ -118,8 +119,9 @@ func IsGID(s string) bool {
 	return len(s) >= 1 && len(s) <= 30 && strings.Trim(s, "0123456789") == ""
 }
 
-// config sets AuthStyle, because otherwise x/oauth2 sends a rejected token request a
-// second time in another style.
+// config returns the configuration of x/oauth2 for the app. It sets AuthStyle, because
+// without AuthStyle, x/oauth2 sends the client secret in the Authorization header and, if
+// that request fails, sends a second request with the client secret in the body.
 func (c *Client) config() *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: c.id,
@@ -131,9 +133,9 @@ func (c *Client) config() *oauth2.Config {
 	}
 }
 
-// trustedURL parses the URL of a server that may receive tokens. The scheme must be
-// https, or http if the host is a loopback host. The URL must have no query, no fragment
-// and no user name or password. trustedURL returns nil for any other URL.
+// trustedURL parses raw. It returns nil if raw is neither an https URL nor an http URL on
+// a loopback host. It also returns nil if the URL has a query, a fragment, a user name or
+// a password.
 func trustedURL(raw string) *url.URL {
 	u, ok := weburl.ParseSecure(raw)
 	if !ok || strings.ContainsAny(raw, "?#") {

@@ -35,8 +35,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// reply returns a JSON response, unless header sets another Content-Type. header
-// alternates names and values.
+// reply returns a JSON response. header contains header names, each followed by its
+// value; a Content-Type in header replaces the media type of JSON.
 func reply(status int, body string, header ...string) *http.Response {
 	h := http.Header{"Content-Type": {"application/json; charset=UTF-8"}}
 	for i := 0; i < len(header); i += 2 {

@@ -36,12 +36,12 @@ type Error struct {
 	Status int
 	// Code is the error code of the response, or "" if the response has no code.
 	//
-	// For OAuth endpoints, Code is the field "error" of a response with status 400 or
-	// 401. For any other status, Code is empty. For example, "invalid_grant" with status
-	// 500 is a failure of Asana's server and does not mean that the token is invalid.
-	// Code is also empty if the field does not consist of 1 to 64 characters from a to z
-	// and _. All error codes in RFC 6749 have this form. Asana's tokens do not, so Code
-	// never contains a token.
+	// For OAuth endpoints, Code is the field "error" of the response if the status is 400
+	// or 401, and "" for every other status: "invalid_grant" with status 500 is a failure
+	// of Asana's server and does not mean that the token is invalid. Code is also "" if
+	// the field has more than 64 characters or a character other than a to z and _. The
+	// error codes in RFC 6749 consist of these characters. Asana's tokens also contain
+	// digits, so Code never contains a token.
 	//
 	// For the REST API, Code is FullPermissionsRequired, MissingScope, ViewOnly or "".
 	Code string
@@ -56,8 +56,8 @@ type Error struct {
 	Err error
 }
 
-// Error returns a text whose only parts from Asana's response are the status and the
-// code.
+// Error returns the operation, the status, the code and the text of e.Err, separated by
+// colons. Parts that are zero are omitted.
 func (e *Error) Error() string {
 	s := "asana: " + e.Op
 	if e.Status != 0 {
@@ -76,9 +76,9 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // cause replaces the text of the error that it wraps, because that text may contain a URL
-// or bytes of a response ("malformed HTTP response …"). Error.Err must be a *cause,
-// because %#v prints the fields of a nested struct, but only the address of a nested
-// pointer.
+// or bytes of a response ("malformed HTTP response …"). Error.Err contains a pointer, a
+// *cause, because %#v prints only the address of a nested pointer. If Error.Err contained
+// a struct, %#v would print the wrapped error.
 type cause struct {
 	text string
 	err  error
@@ -105,7 +105,8 @@ func transportError(ctx context.Context, op string, status int, err error) *Erro
 	return &Error{Op: op, Status: status, Timeout: timeout, Err: &cause{describe(err, timeout), err}}
 }
 
-// describe describes a transport error without quoting the request or the response.
+// describe returns a fixed phrase or an operating system message for a transport error.
+// The result contains no part of the request or the response.
 func describe(err error, timeout bool) string {
 	var (
 		dns   *net.DNSError
@@ -129,9 +130,9 @@ func describe(err error, timeout bool) string {
 	return "the connection failed"
 }
 
-// retryAfter parses the Retry-After header (RFC 9110 section 10.2.3): a number of seconds
-// or a date. retryAfter returns 0 if the header is missing or malformed, and at most 24
-// hours.
+// retryAfter returns the delay in the header Retry-After (RFC 9110 section 10.2.3), which
+// is a number of seconds or a date. The result is at most 24 hours. If the header is
+// missing, malformed or a date in the past, the result is 0.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	const longest = 24 * time.Hour
 	v := strings.TrimSpace(h.Get("Retry-After"))
@@ -144,7 +145,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return min(max(d, 0), longest)
 }
 
-// oauthCode returns the error code of an OAuth response, or "". See [Error.Code].
+// oauthCode returns the [Error.Code] for a response of an OAuth endpoint.
 func oauthCode(r *response) string {
 	if r.status != http.StatusBadRequest && r.status != http.StatusUnauthorized {
 		return ""
@@ -164,11 +165,12 @@ func oauthCode(r *response) string {
 // API rejects. Asana does not document which field of the response contains this code.
 const viewOnlyFailure = "view_only_api_access_failure"
 
-// apiCode returns the [Error.Code] for a response of the REST API, or "". Asana sends
-// English sentences instead of codes, so apiCode looks for known beginnings of these
-// sentences. The sentences about scopes come from real responses in 2025 and 2026, and
-// the sentence about licenses comes from Asana's forum. If Asana changes a sentence,
-// apiCode returns "".
+// apiCode returns the [Error.Code] for a response of the REST API. Most of Asana's
+// responses contain an English sentence instead of a code, so apiCode compares the
+// beginning of that sentence with three known beginnings. The two beginnings about
+// permissions and scopes come from real responses in 2025 and 2026. The beginning about
+// view-only licenses comes from Asana's forum. If the response contains neither a known
+// beginning nor a known code, apiCode returns "".
 func apiCode(r *response) string {
 	if r.status != http.StatusForbidden {
 		return ""

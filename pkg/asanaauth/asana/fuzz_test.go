@@ -64,7 +64,8 @@ func FuzzTokenResponse(f *testing.F) {
 	})
 }
 
-// FuzzVerifyIDToken checks that no token except the valid one is accepted.
+// FuzzVerifyIDToken checks that VerifyIDToken accepts one valid token and no other
+// string.
 func FuzzVerifyIDToken(f *testing.F) {
 	whole := good(f, nil).Reveal()
 	parts := strings.Split(whole, ".")

@@ -51,8 +51,8 @@ type provider struct {
 	now              time.Time // the client's clock
 }
 
-// newProvider publishes the keys in set, or the first test key with the key ID "k1" if
-// set is empty.
+// newProvider returns a provider that publishes the keys in set. If set is empty, the
+// provider publishes the first test key with the key ID "k1".
 func newProvider(t testing.TB, set ...jose.JSONWebKey) *provider {
 	t.Helper()
 	if set == nil {
@@ -108,7 +108,8 @@ func claims(change map[string]any) map[string]any {
 	return all
 }
 
-// sign encodes payload as JSON unless payload is a string.
+// sign returns a signed ID token. If payload is a string, the token contains that string.
+// Otherwise the token contains payload as JSON.
 func sign(t testing.TB, kid string, key any, alg jose.SignatureAlgorithm, payload any) secret.String {
 	t.Helper()
 	raw, ok := payload.(string)

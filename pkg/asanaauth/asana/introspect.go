@@ -56,9 +56,9 @@ func (c *Client) Introspect(ctx context.Context, token secret.String) (Introspec
 // later time.
 const lastSecond = 253402300799
 
-// introspection converts the JSON object of a response. introspection returns an error if
-// any field is malformed. If introspection ignored a malformed client_id, an OAuth token
-// would look like a personal access token.
+// introspection returns the Introspection that m, the JSON object of a response,
+// describes. introspection returns an error if any field is malformed. If introspection
+// ignored a malformed client_id, an OAuth token would look like a personal access token.
 func introspection(m map[string]any) (Introspection, error) {
 	const op = "introspect"
 	active, ok := m["active"].(bool)

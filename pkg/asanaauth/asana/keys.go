@@ -41,8 +41,8 @@ func newKeyCache() *keyCache { return &keyCache{lock: make(chan struct{}, 1)} }
 // error means that a request failed.
 //
 // verificationKeys fetches the keys if the cached keys are older than keysTTL or if none
-// of them has the ID kid. For an unknown ID, it fetches at most once a minute, because
-// anyone can invent a key ID.
+// of them has the ID kid. An unknown ID causes at most one fetch a minute, because anyone
+// can invent a key ID.
 func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.PublicKey, error) {
 	k := c.keys
 	select {
@@ -52,8 +52,8 @@ func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.Pub
 		return nil, transportError(ctx, "jwks", 0, ctx.Err())
 	}
 	now := c.now().Round(0)
-	if !isOlder(now, k.fetched, keysTTL) {
-		if keys := k.withID(kid); len(keys) > 0 || !isOlder(now, k.tried, refetchAfter) {
+	if !isStale(now, k.fetched, keysTTL) {
+		if keys := k.withID(kid); len(keys) > 0 || !isStale(now, k.tried, refetchAfter) {
 			return keys, nil
 		}
 	}
@@ -64,9 +64,9 @@ func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.Pub
 	return k.withID(kid), nil
 }
 
-// isOlder reports whether t is more than age before now, or after now. A time after now
-// means that the clock was set back.
-func isOlder(now, t time.Time, age time.Duration) bool {
+// isStale reports whether more time than age has passed from t to now. It also returns
+// true if t is after now, which happens if the clock was set back.
+func isStale(now, t time.Time, age time.Duration) bool {
 	return now.Sub(t) > age || t.After(now)
 }
 
@@ -85,7 +85,7 @@ func (k *keyCache) withID(kid string) []crypto.PublicKey {
 // than discoveryTTL, fetchKeys fetches the URL first.
 func (c *Client) fetchKeys(ctx context.Context, now time.Time) error {
 	k := c.keys
-	if k.jwks == "" || isOlder(now, k.found, discoveryTTL) {
+	if k.jwks == "" || isStale(now, k.found, discoveryTTL) {
 		jwks, err := c.discover(ctx)
 		if err != nil {
 			return err

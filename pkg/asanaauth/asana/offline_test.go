@@ -20,7 +20,8 @@ var fullSecret = secret.New(asanatest.FullClientSecret)
 
 const scopes = "default openid email profile"
 
-// offline starts an offline Asana. change edits its default switches first.
+// offline returns an offline Asana, and a client of it for the app with the client ID id.
+// change can edit the switches that determine how the offline Asana behaves.
 func offline(t *testing.T, id string, change func(*asanatest.Switches)) (*asanatest.Asana, *asana.Client) {
 	t.Helper()
 	switches := asanatest.DefaultSwitches()
@@ -36,7 +37,9 @@ func offline(t *testing.T, id string, change func(*asanatest.Switches)) (*asanat
 	return server, c
 }
 
-// consent returns the parameters in the query and in the fragment of the redirect URL.
+// consent makes person accept an authorization request at the offline Asana. It returns
+// the parameters in the query and in the fragment of the URL to which the offline Asana
+// redirects the browser.
 func consent(t *testing.T, server *asanatest.Asana, c *asana.Client, person, scopes, responseType string) url.Values {
 	t.Helper()
 	back, err := server.Authorize(t.Context(), c.AuthorizeURL(asana.Authorization{

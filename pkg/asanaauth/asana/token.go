@@ -24,8 +24,8 @@ const (
 	maxToken = 8 << 10
 	// maxIDToken is the maximum size of an ID token, in bytes.
 	maxIDToken = 16 << 10
-	// maxLifetime is the maximum lifetime of an access token, the longest that the
-	// introspection endpoint has returned.
+	// maxLifetime is the maximum lifetime of an access token. The introspection endpoint
+	// has returned lifetimes of this length, but no longer ones.
 	maxLifetime = 10 * 365 * 24 * time.Hour
 	// maxScope is the maximum size of a list of scopes, in bytes. A list of all of Asana's
 	// scopes has about 1 KB.
@@ -61,8 +61,9 @@ type Tokens struct {
 // request.
 //
 // Every error is an [*Error]. The Code is [InvalidGrant] if the authorization code was
-// used or has expired, and [InvalidClient] if the client secret is wrong. The Status is
-// 200 if a field of the response is malformed.
+// used or has expired, and [InvalidClient] if the client secret is wrong. If Asana
+// responds with status 200 but a field of the response is malformed, the Status of the
+// error is 200.
 func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secret.String, redirectURI string) (Tokens, error) {
 	const op = "exchange"
 	if code.IsZero() || clientSecret.IsZero() {
@@ -86,9 +87,9 @@ func (c *Client) Exchange(ctx context.Context, clientSecret, code, verifier secr
 // response would be lost.
 //
 // Every error is an [*Error]. The Code is [InvalidGrant] if the refresh token is revoked
-// or unknown, and [InvalidClient] if the client secret is wrong. The Status is 200 if
-// access_token, token_type or refresh_token is malformed. An empty refresh_token counts
-// as malformed.
+// or unknown, and [InvalidClient] if the client secret is wrong. If Asana responds with
+// status 200 but access_token, token_type or refresh_token is malformed, the Status of
+// the error is 200. An empty refresh_token counts as malformed.
 func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.String) (Tokens, error) {
 	const op = opRefresh
 	if refresh.IsZero() || clientSecret.IsZero() {
@@ -103,7 +104,8 @@ func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.Strin
 // Revoke revokes a refresh token and the access tokens of its grant (RFC 7009). Revoke
 // makes one request. A nil error means that none of these tokens is valid now. Revoke
 // also returns nil if they were already invalid. Revoke cannot revoke an access token,
-// because Asana responds to access tokens with status 400.
+// because Asana rejects a revocation request that contains an access token with status
+// 400.
 //
 // Every error is an [*Error]. After an error, the tokens may still be valid.
 func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String) error {
@@ -153,8 +155,8 @@ func (c *Client) oauthContext(ctx context.Context, op string) context.Context {
 }
 
 // checkedTransport passes a response to x/oauth2 only if it has status 200 and is strict
-// JSON without a field "error". For any other response it returns an [*Error]. An error
-// from x/oauth2 would quote the response body.
+// JSON without a field "error". For any other response, it returns an [*Error], because
+// the error that x/oauth2 would return quotes the response body.
 type checkedTransport struct {
 	c  *Client
 	op string
@@ -203,9 +205,11 @@ func withValidLifetime(m map[string]any) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// tokens converts the result of x/oauth2 to Tokens. tokens reads the response only with
-// tok.Extra and never reads the fields of tok, such as tok.RefreshToken. x/oauth2 may
-// copy such a field from the request, or from a JSON field such as "Refresh_Token".
+// tokens converts tok and err, the results of x/oauth2, to Tokens and an *Error. It reads
+// only tok.Extra, which contains the response. It does not read fields such as
+// tok.RefreshToken, because x/oauth2 may set that field to the refresh token of the
+// request, or to the value of a JSON field whose name differs in case, such as
+// "Refresh_Token".
 func tokens(ctx context.Context, op string, tok *oauth2.Token, err error) (Tokens, error) {
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
@@ -272,8 +276,8 @@ func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
-// lifetime converts the value of expires_in. lifetime returns 0 if expires_in is missing
-// or null, and an error unless expires_in is a number of whole seconds from 1 to
+// lifetime returns v, the value of expires_in in seconds, as a Duration, or 0 if v is
+// nil. It returns an error if v is not a whole number, is less than 1 or is more than
 // maxLifetime.
 func lifetime(v any) (time.Duration, error) {
 	if v == nil {
@@ -286,8 +290,9 @@ func lifetime(v any) (time.Duration, error) {
 	return time.Duration(n) * time.Second, nil
 }
 
-// scope converts the value of the field "scope" (RFC 6749 section 3.3). scope returns ""
-// if the field is missing or null.
+// scope returns v as a string, or "" if v is nil. It returns an error if v is not a
+// string, is longer than maxScope or contains a character that a list of scopes must not
+// contain (RFC 6749 section 3.3).
 func scope(v any) (string, error) {
 	if v == nil {
 		return "", nil

@@ -39,9 +39,10 @@ type response struct {
 // send makes one request. send calls the transport directly instead of an http.Client, so
 // redirects are not followed.
 //
-// send removes GetBody from the request. With GetBody, net/http resends a request if a
-// reused TCP connection fails before anything is written. A token request must never be
-// sent twice. net/http may still resend requests without a body, which is safe.
+// send removes GetBody from the request, because a token request must never be sent
+// twice. With GetBody, net/http resends a request if a reused TCP connection fails before
+// anything is written. Without GetBody, net/http resends only requests that have no body.
+// Requests without a body are GET requests, which can be repeated safely.
 func (c *Client) send(op string, limit int64, req *http.Request) (*response, error) {
 	ctx := req.Context()
 	req = req.Clone(ctx)
@@ -68,7 +69,8 @@ func (r *response) withRetryAfter(e *Error) *Error {
 	return e
 }
 
-// checkStatus returns an error for every status except 200, including redirects.
+// checkStatus returns nil if the status is 200. For every other status, even a redirect,
+// it returns an error whose Code is the result of the function code.
 func (r *response) checkStatus(code func(*response) string) error {
 	if r.status == http.StatusOK {
 		return nil
@@ -101,7 +103,8 @@ func (c *Client) read(ctx context.Context, op, rawURL string, h http.Header, v a
 	return r.decode(v)
 }
 
-// post returns responses of every status, so the caller must check the status.
+// post sends form in a POST request and returns the response, whatever its status. The
+// caller must check the status.
 func (c *Client) post(ctx context.Context, op, path string, form url.Values) (*response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -151,11 +154,11 @@ func (r *response) object() (map[string]any, error) {
 	return m, nil
 }
 
-// checkJSON rejects JSON that two parsers may interpret differently. checkJSON rejects
-// invalid UTF-8, a repeated name in an object, or two names that differ only in case,
-// which encoding/json treats as equal. checkJSON also rejects deep nesting. checkJSON
-// accepts data after the JSON value, which json.Unmarshal rejects. The errors of
-// checkJSON contain no part of data.
+// checkJSON rejects JSON that two parsers may interpret differently: invalid UTF-8, and
+// an object with two equal names or with two names that differ only in case, because
+// encoding/json treats such names as equal. checkJSON also rejects nesting deeper than
+// depthLimit. It does not reject data after the JSON value, because json.Unmarshal does.
+// The errors of checkJSON contain no part of data.
 func checkJSON(data []byte) error {
 	switch strictjson.Check(data, depthLimit) {
 	case nil, strictjson.ErrTrailing:

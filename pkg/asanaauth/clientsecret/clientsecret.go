@@ -28,8 +28,9 @@ const (
 // Source fetches the client secrets from a service such as AWS Secrets Manager. A Source
 // must be safe for concurrent use.
 type Source interface {
-	// ClientSecrets returns the current client secret and, if it exists, the next one.
-	// ClientSecrets need not cache the secrets. An error must not contain a secret.
+	// ClientSecrets returns the current client secret, followed by the next one if the
+	// app has two. ClientSecrets need not cache the secrets. An error must not contain a
+	// secret.
 	ClientSecrets(ctx context.Context) ([]secret.String, error)
 }
 
@@ -86,7 +87,8 @@ var ErrRejected = errors.New("clientsecret: Asana rejected every client secret")
 // a function that reports whether an error from request means that Asana rejected the
 // client secret. After a rejection, Try calls request once with each other cached secret.
 // If Asana rejects all of them and they are at least 30 seconds old, Try fetches the
-// secrets again and tries the new ones. Call [Secrets.Ready] before Try.
+// secrets again and calls request with each secret that it has not tried. Call
+// [Secrets.Ready] before Try.
 //
 // If request returns an error that is not a rejection, Try returns that error. If Asana
 // rejects every secret, the error wraps [ErrRejected] and the last rejection. If the
@@ -156,7 +158,8 @@ func (s *Secrets) prefer(value secret.String) {
 	s.known = withFirst(s.known, value)
 }
 
-// withFirst returns a copy of values in which first, if values contains it, comes first.
+// withFirst returns a copy of values. If values contains first, first is the first
+// element of the copy.
 func withFirst(values []secret.String, first secret.String) []secret.String {
 	ordered := make([]secret.String, 0, len(values))
 	for _, v := range values {

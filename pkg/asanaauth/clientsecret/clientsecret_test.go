@@ -23,8 +23,8 @@ type app struct {
 	tried   []string // the client secrets that the last call of try used
 }
 
-// newApp returns an app whose source has the client secrets values. Asana accepts the
-// first one.
+// newApp returns an app whose source returns values as its client secrets. Asana accepts
+// only the first of them.
 func newApp(t *testing.T, values ...string) *app {
 	t.Helper()
 	a := &app{t: t, source: &authtest.SecretsManager{}, now: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), accepts: values[0]}
@@ -238,8 +238,8 @@ func TestARejectionWhileTheSourceIsUnavailable(t *testing.T) {
 			t.Errorf("Try() = %v, want an error that wraps %v", err, want)
 		}
 	}
-	// After the failed fetch, the cached secrets are still a minute old, so the next call
-	// fetches again.
+	// The failed fetch did not change the age of the cached secrets, which is more than
+	// 30 seconds, so the next call fetches again.
 	a.accepts = "new"
 	a.source.Set(nil, "new")
 	a.wantTry("current", "new")

@@ -84,8 +84,8 @@ func TestFirstKeyringIsNotCreatedWithoutRandomness(t *testing.T) {
 	}
 }
 
-// If the keyring's row is deleted, a process that has read the keyring must not create
-// another one, because a new keyring could not open any sealed field.
+// If the keyring's row is deleted, a process that has read the keyring must not create a
+// new one, because a new keyring cannot open the fields that exist.
 func TestFirstKeyringIsNotCreatedTwice(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

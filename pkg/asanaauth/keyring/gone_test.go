@@ -10,7 +10,7 @@ import (
 )
 
 // If the keyring's row is deleted, a process that has cached the keyring must still
-// return tokens and must not create another keyring.
+// return tokens and must not create a new keyring.
 func TestDeletedKeyringIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

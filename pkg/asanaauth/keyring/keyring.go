@@ -101,10 +101,10 @@ func New(c Config) (*Keyring, error) {
 	return k, nil
 }
 
-// UnavailableError means that the ring does not contain a field's key. [Keyring.Open]
-// does not read the keyring again, because the table or KMS failed less than ten seconds
-// ago. RetryAfter is how long to wait before calling Open again. The error wraps
-// [seal.ErrUnavailable].
+// UnavailableError means that [Keyring.Open] could not find out whether a field can be
+// decrypted. The ring does not contain the field's key, and Open did not read the keyring
+// again, because the table or KMS failed less than ten seconds ago. RetryAfter is how
+// long to wait before calling Open again. The error wraps [seal.ErrUnavailable].
 type UnavailableError struct{ RetryAfter time.Duration }
 
 // Error returns the error text, which is always the same.
@@ -119,11 +119,12 @@ func (*UnavailableError) Unwrap() error { return seal.ErrUnavailable }
 // them. If the cached keys are older, Ring reads the keyring from the table, unwraps it
 // with KMS, and caches it. If the table has no keyring and this Keyring has never cached
 // one, Ring creates the first keyring. If the table or KMS is unavailable, Ring returns
-// the cached keys until one hour after their TTL.
+// the cached keys for one more hour after the TTL.
 //
 // The error wraps [seal.ErrDenied] if KMS denies the request. If the table or KMS is
 // unavailable and no cached keys can be returned, the error wraps [store.ErrUnavailable]
-// or [seal.ErrUnavailable]. If ctx ends, the error may wrap the context's error.
+// or [seal.ErrUnavailable]. If ctx ends while Ring waits until another caller has fetched
+// the keyring, Ring returns the context's error.
 func (k *Keyring) Ring(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err
@@ -163,9 +164,9 @@ func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s sec
 
 // newer reads the keyring again, for a caller whose ring does not contain a field's key.
 // newer reads the table at most once every ten seconds, because an attacker can forge key
-// IDs. If newer read the table less than ten seconds ago, it returns the cached ring.
-// After a failure, newer returns an error instead of the cached ring, because the table
-// may contain a newer ring with the key.
+// IDs. If newer successfully read the table less than ten seconds ago, it returns the
+// cached ring. If the keyring cannot be read, newer returns an error instead of the
+// cached ring, because the table may contain a newer ring with the key.
 func (k *Keyring) newer(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err
@@ -198,8 +199,8 @@ func (k *Keyring) enter(ctx context.Context) error {
 func (k *Keyring) leave() { <-k.lock }
 
 // refetch replaces the cached ring with the ring in the table. If KMS denies the request,
-// refetch discards the cached ring. After any other error, it sets k.retry to delay the
-// next attempt.
+// refetch discards the cached ring. After any other error, refetch sets k.retry to delay
+// the next attempt.
 func (k *Keyring) refetch(ctx context.Context, now time.Time) (*seal.Ring, error) {
 	ring, err := k.fetch(ctx)
 	switch {

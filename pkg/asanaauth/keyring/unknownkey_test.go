@@ -47,9 +47,9 @@ func TestUnknownKeyReadsTheKeyringAgain(t *testing.T) {
 	}
 }
 
-// While KMS fails, a process cannot find out whether a key that is not in its ring
-// exists. The error's kind must be TryAgain, because the kind Unauthenticated would sign
-// the browser out.
+// While KMS fails, a process cannot find out whether a field's key is newer than its
+// cached ring or was forged. The error's kind must be TryAgain, because the kind
+// Unauthenticated would sign the browser out.
 func TestUnknownKeyWithoutKMS(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {

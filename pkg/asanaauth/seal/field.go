@@ -34,8 +34,8 @@ var (
 
 // Seal encrypts text under the primary key and binds it to l. Seal reads a nonce of 12
 // bytes from random, which must be cryptographically secure. The result is 33 bytes
-// longer than text. If a field only has to prove that it was sealed with l, text may be
-// constant.
+// longer than text. If callers only want to check that a field opens with l, text may be
+// the same for all fields.
 //
 // Seal returns an error if text is zero, if l has no Row or Field, or if random fails.
 // The check for a zero text prevents callers from sealing a missing value by mistake.
@@ -92,7 +92,8 @@ func KeyOf(s secret.Sealed) (id uint32, ok bool) {
 	return binary.BigEndian.Uint32(s[1:]), true
 }
 
-// rowCipher requires that the ring contains the data key with this ID.
+// rowCipher returns the cipher for the fields of a row. The ring must contain the data
+// key with the ID id.
 func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	key, err := r.rowKey(id, row)
 	if err != nil {
@@ -105,8 +106,8 @@ func (r *Ring) rowCipher(id uint32, row string) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// rowKey derives the encryption key for a row from a data key. The ring must contain the
-// data key with this ID.
+// rowKey derives the encryption key for a row from the data key with the ID id, which the
+// ring must contain.
 func (r *Ring) rowKey(id uint32, row string) ([]byte, error) {
 	data := []byte(r.keys[r.index(id)].key.Reveal())
 	info := join(rowKeyFormat, r.installation, row)
@@ -119,7 +120,7 @@ func (r *Ring) associated(l Label, id uint32) []byte {
 	return join(append(parts, l.Facts...)...)
 }
 
-// join writes the length of each part, in eight bytes, before the part. Without the
+// join concatenates the parts, each preceded by its length in eight bytes. Without the
 // lengths, two different lists of parts could give the same result.
 func join(parts ...string) []byte {
 	size := 0

@@ -57,8 +57,8 @@ func mustOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, want st
 	}
 }
 
-// mustNotOpen requires ErrOpen itself, because an error that wraps ErrOpen could reveal
-// the cause.
+// mustNotOpen fails the test unless Open returns ErrOpen. An error that wraps ErrOpen
+// also fails the test, because its text could reveal why the field does not open.
 func mustNotOpen(t testing.TB, r *seal.Ring, l seal.Label, s secret.Sealed, why string) {
 	t.Helper()
 	if got, err := r.Open(l, s); err != seal.ErrOpen || !got.IsZero() {

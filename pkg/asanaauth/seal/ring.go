@@ -33,7 +33,7 @@ const (
 var (
 	errRing     = errors.New("seal: not a valid keyring")
 	errRingFull = fmt.Errorf("seal: the keyring is full with %d keys", maxKeys)
-	errRandom   = errors.New("seal: the random source returns used key ids")
+	errRandom   = errors.New("seal: the random source returns used key IDs")
 )
 
 // Ring is the keyring of an installation: 1 to 64 data keys of 256 bits. A Ring seals
@@ -56,14 +56,16 @@ type dataKey struct {
 
 // NewRing returns the first ring of an installation. The ring has one key, which NewRing
 // reads from random. random must be cryptographically secure. now is the creation time of
-// the key. NewRing returns an error if random fails or yields no usable key ID.
+// the key. NewRing returns an error if random fails, or if the key IDs that it reads from
+// random are all 0.
 func NewRing(random io.Reader, installation string, now time.Time) (*Ring, error) {
 	return (&Ring{installation: installation}).Rotate(random, now)
 }
 
 // Rotate returns a copy of r with one more key. The new key is the primary key of the
-// copy. Rotate does not change r. Rotate returns an error if r already has 64 keys, or if
-// random fails or yields no unused key ID. random must be cryptographically secure.
+// copy. Rotate does not change r. Rotate returns an error if r already has 64 keys, if
+// random fails, or if the key IDs that it reads from random are all 0 or in use. random
+// must be cryptographically secure.
 func (r *Ring) Rotate(random io.Reader, now time.Time) (*Ring, error) {
 	if len(r.keys) == maxKeys {
 		return nil, errRingFull
@@ -80,7 +82,8 @@ func (r *Ring) Rotate(random io.Reader, now time.Time) (*Ring, error) {
 	return &Ring{installation: r.installation, primary: fresh.id, keys: append(keys, fresh)}, nil
 }
 
-// newKey reads a key with an unused ID from random. The ID 0 is never used.
+// newKey reads a key ID and a key from random. If the ID is 0 or in use, newKey reads
+// both again, at most maxAttempts times in all.
 func (r *Ring) newKey(random io.Reader) (dataKey, error) {
 	var b [idBytes + keyBytes]byte
 	for range maxAttempts {
@@ -105,10 +108,11 @@ func (r *Ring) Primary() uint32 { return r.primary }
 // Bytes returns the encoded ring, which has fewer than 4096 bytes. The result contains
 // the data keys in plain text. Pass it to a [Wrapper] and store only the wrapped bytes.
 // The result does not contain the installation's name, because that name is in the
-// encryption context. Numbers are big endian, and times are Unix seconds:
+// encryption context. In the encoding, numbers are big endian, times are Unix seconds,
+// and the sizes in parentheses are in bytes:
 //
-//	0x01 · primary id (4) · number of keys (1) · for each key, oldest first:
-//	id (4) · created (8) · stopped being primary (8, zero for the primary) · key (32)
+//	0x01 · primary ID (4) · number of keys (1) · for each key, oldest first:
+//	ID (4) · created (8) · stopped being primary (8, zero for the primary) · key (32)
 func (r *Ring) Bytes() []byte {
 	b := make([]byte, 0, ringHead+len(r.keys)*ringEntry)
 	b = append(b, ringVersion)
@@ -147,7 +151,8 @@ func ParseRing(installation string, plain []byte) (*Ring, error) {
 	return r, nil
 }
 
-// parseKey decodes one key of a ring. ok is false if the ID or a time is out of range.
+// parseKey decodes one key of a ring. ok is false if the ID is 0, if the creation time is
+// 0, or if a time is not before timeLimit.
 func parseKey(b []byte) (k dataKey, ok bool) {
 	created, stopped := binary.BigEndian.Uint64(b[idBytes:]), binary.BigEndian.Uint64(b[idBytes+8:])
 	k = dataKey{
@@ -160,8 +165,7 @@ func parseKey(b []byte) (k dataKey, ok bool) {
 }
 
 // toSeconds rounds t down to whole seconds, in UTC. The result is at least Unix time 1,
-// because 0 means "no time" in the encoding, and the clock of a simulation may begin at
-// 0.
+// because 0 means "no time" in the encoding.
 func toSeconds(t time.Time) time.Time { return time.Unix(max(t.Unix(), 1), 0).UTC() }
 
 func seconds(t time.Time) uint64 {

@@ -9,7 +9,7 @@
 //
 // # Format 1 of a sealed field
 //
-//	0x01 · key id (4 bytes, big endian) · nonce (12) · ciphertext · tag (16)
+//	0x01 · key ID (4 bytes, big endian) · nonce (12) · ciphertext · tag (16)
 //
 // The cipher is AES-256-GCM. Tink uses the same layout for AES-GCM with the output prefix
 // TINK (https://developers.google.com/tink/wire-format).
@@ -23,7 +23,7 @@
 //
 // The associated data consists of these parts, encoded in the same way:
 //
-//	"asanaauth sealed field 1", installation, row, owner, field, key id, fact…
+//	"asanaauth sealed field 1", installation, row, owner, field, key ID, fact 1, fact 2, …
 package seal
 
 import (
@@ -32,9 +32,9 @@ import (
 	"fmt"
 )
 
-// Label identifies a field and the values to which the field is bound. To open a field,
-// pass the same label with which it was sealed. Two different labels never have the same
-// associated data.
+// Label identifies a field and lists the values to which the field is bound. A field
+// opens only with a label that equals the label with which it was sealed. Two different
+// labels never have the same associated data.
 type Label struct {
 	// Row is the key of the field's row, formatted by store.Key.String. Required.
 	Row string
@@ -58,9 +58,10 @@ var (
 	// the ring is out of date. Read the ring again and retry. ErrUnknownKey wraps
 	// ErrOpen.
 	ErrUnknownKey = fmt.Errorf("%w: unknown key", ErrOpen)
-	// ErrDenied means that the key is not configured, was disabled or deleted, or may not
-	// be used. A Wrapper also returns ErrDenied if the bytes were not wrapped with this
-	// key and this encryption context. Retrying does not help.
+	// ErrDenied means that a Wrapper may not use the key: the key is not configured, is
+	// disabled or was deleted, or the caller has no permission. A Wrapper also returns
+	// ErrDenied if the bytes to unwrap were wrapped with a different key or encryption
+	// context, or were changed. Retrying does not help.
 	ErrDenied = errors.New("seal: denied")
 	// ErrUnavailable means that a Wrapper could not reach its key. Retrying later may
 	// help.
@@ -70,9 +71,10 @@ var (
 // Wrapper wraps (encrypts) and unwraps the bytes of a [Ring]. Implementations must be
 // safe for concurrent use and must not cache unwrapped bytes.
 //
-// Every error wraps [ErrDenied] or [ErrUnavailable]. If the context ends first, the error
-// wraps both ErrUnavailable and the context's error. No error contains the plaintext.
-// Package sealtest tests whether an implementation follows these rules.
+// Every error wraps [ErrDenied] or [ErrUnavailable]. If the context ends before the
+// result is known, the error wraps both ErrUnavailable and the context's error. No error
+// contains the plaintext. Package sealtest tests whether an implementation follows these
+// rules.
 type Wrapper interface {
 	// Wrap encrypts plain, which has at most 4096 bytes. encctx is the encryption
 	// context, which is authenticated but not encrypted. The encryption context must not

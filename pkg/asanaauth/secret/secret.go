@@ -59,8 +59,8 @@ func (String) String() string { return redacted }
 // LogValue implements [slog.LogValuer] and returns "[redacted]".
 func (String) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns "[redacted]" and no error. encoding/json and encoding/xml use
-// MarshalText, the method of [encoding.TextMarshaler].
+// MarshalText implements [encoding.TextMarshaler], which encoding/json and encoding/xml
+// use. It returns "[redacted]" and no error.
 func (String) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Sealed is a value that package seal encrypted. Stored rows use Sealed for tokens and
@@ -68,7 +68,7 @@ func (String) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // value is missing.
 type Sealed []byte
 
-// Format implements [fmt.Formatter]. For every verb it writes only the size, such as
+// Format implements [fmt.Formatter] and writes only the size for every verb, such as
 // "[sealed, 72 bytes]".
 func (s Sealed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "[sealed, %d bytes]", len(s)) }
 

@@ -10,9 +10,10 @@ import (
 
 var errResponse = errors.New("the response cannot be decoded")
 
-// The error of fetchError wraps the context's error if the context has ended, and
-// otherwise err. If the SDK could not decode the response, fetchError does not wrap err,
-// because err contains the response and therefore the secret.
+// fetchError returns an error that wraps the context's error if the context has ended.
+// Otherwise the error wraps err, unless the SDK could not decode the response. In that
+// case err must not be wrapped, because it contains the response and therefore the
+// secret.
 func fetchError(ctx context.Context, err error) error {
 	var undecoded *smithy.DeserializationError
 	if ended := ctx.Err(); ended != nil {

@@ -65,14 +65,17 @@ func New(c Config) (*Source, error) {
 	return &Source{c.Client, c.ARN}, nil
 }
 
-// ClientSecrets fetches the client secrets of the app. The result is the current client
-// secret and, if one exists and differs, the next one. No client secret in the result is
-// empty. ClientSecrets calls GetSecretValue once. The SDK client may retry that call.
+// ClientSecrets fetches the client secrets of the app. The result contains the current
+// client secret. If the app also has a next client secret that differs from the current
+// one, the second element of the result is the next client secret. No client secret in
+// the result is empty. ClientSecrets calls GetSecretValue once. The SDK client may retry
+// that call.
 //
 // The error wraps [ErrMalformed] if the secret does not have the form that [Source]
-// describes. Otherwise the error wraps the context's error if the context has ended, or
-// the SDK's error. If the response cannot be decoded, the error does not wrap the SDK's
-// error. No error contains any part of the secret.
+// describes. If the request fails, the error wraps the context's error if the context has
+// ended, and otherwise the SDK's error. If the SDK cannot decode the response, the error
+// does not wrap the SDK's error, because that error contains the response. No error
+// contains any part of the secret.
 //
 // See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html.
 func (s *Source) ClientSecrets(ctx context.Context) ([]secret.String, error) {

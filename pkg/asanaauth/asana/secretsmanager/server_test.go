@@ -21,7 +21,8 @@ import (
 
 const endpointVariable = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 
-// server skips the test if AWS_ENDPOINT_URL_SECRETS_MANAGER is not set.
+// server returns a client of the server at AWS_ENDPOINT_URL_SECRETS_MANAGER. If this
+// variable is not set, server skips the test.
 func server(t *testing.T) *awssm.Client {
 	t.Helper()
 	if testing.Short() {
@@ -55,9 +56,10 @@ func client(endpoint string, transport http.RoundTripper) *awssm.Client {
 	})
 }
 
-// plainBodies is a transport that hides all methods of a request's body except Read and
-// Close. The SDK may close the body before the server responds. In that case, without
-// plainBodies, net/http would report a failed write instead of the response.
+// plainBodies is a transport that hides the WriteTo method of a request's body. After
+// net/http has sent the body, it checks that the body has ended. If the SDK has closed
+// the body by then, WriteTo returns io.EOF as an error, and net/http reports a failed
+// write instead of the response.
 type plainBodies struct{ http.RoundTripper }
 
 func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {

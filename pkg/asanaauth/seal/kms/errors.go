@@ -22,9 +22,9 @@ func wrapError(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("%w: %s by KMS: %w", kind, doing, withoutResponse(err))
 }
 
-// kindOf returns seal.ErrDenied if KMS itself rejected the request. kindOf returns
-// seal.ErrUnavailable for errors that may be temporary: no response, a proxy's response,
-// a server error, throttling, or missing or expired credentials.
+// kindOf returns seal.ErrUnavailable for an error that may be temporary: no response, a
+// proxy's response, a server error, throttling, or missing or expired credentials. For
+// every other error response of KMS, kindOf returns seal.ErrDenied.
 //
 // The error codes are listed in
 // https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html and

@@ -103,8 +103,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// If the context ends while KMS denies the request, the error must wrap ErrDenied,
-// because retrying does not help.
+// If the context ends but KMS has already denied the request, the error must wrap
+// ErrDenied, because retrying does not help.
 func TestDeniedAfterTheContextEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	denies := roundTrip(func(*http.Request) (*http.Response, error) {

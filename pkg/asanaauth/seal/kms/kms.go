@@ -1,11 +1,12 @@
 // Package kms wraps a keyring with symmetric keys of AWS KMS.
 //
-// A [Key] implements [seal.Wrapper]. A Key wraps with the first configured KMS key and
-// unwraps with all of them, so that an installation can move to another KMS key. Wrapping
-// needs the permission kms:Encrypt, and unwrapping needs kms:Decrypt.
+// A [Key] implements [seal.Wrapper]. A Key wraps with the first configured KMS key. It
+// unwraps bytes that were wrapped with any configured KMS key, so that an installation
+// can move to a new KMS key. Wrapping needs the permission kms:Encrypt, and unwrapping
+// needs kms:Decrypt.
 //
 // Every Decrypt request names a configured KMS key. Therefore a Key does not unwrap a
-// keyring that an attacker wrapped with another KMS key and wrote to the table. This
+// keyring that an attacker wrapped with their own KMS key and wrote to the table. This
 // package does not create KMS keys and does not cache unwrapped keyrings.
 package kms
 
@@ -28,7 +29,7 @@ type client interface {
 }
 
 // Key is a [seal.Wrapper] that uses symmetric keys of AWS KMS. Each method calls the
-// client once. Retries and time limits are those of the client. Errors contain the error
+// client once. The client determines retries and time limits. Errors contain the error
 // code and the message from KMS. Errors never contain any part of a response that cannot
 // be decoded. A Key is safe for concurrent use.
 type Key struct {
@@ -41,7 +42,8 @@ type Config struct {
 	// Client is a *kms.Client. Required.
 	Client client
 	// KeyIDs are KMS key IDs or key ARNs, but not aliases (see [ValidKeyID]). The Key
-	// wraps with the first one and unwraps with all of them. Required.
+	// wraps with the first KMS key, and unwraps bytes that were wrapped with any of the
+	// KMS keys. Required.
 	KeyIDs []string
 }
 
@@ -57,7 +59,7 @@ func New(c Config) (*Key, error) {
 	}
 	for i, id := range c.KeyIDs {
 		if !ValidKeyID(id) {
-			errs = append(errs, fmt.Errorf("kms: KeyIDs[%d] is neither a key id nor a key ARN", i))
+			errs = append(errs, fmt.Errorf("kms: KeyIDs[%d] is neither a key ID nor a key ARN", i))
 		}
 	}
 	if errs != nil {
@@ -71,13 +73,15 @@ func New(c Config) (*Key, error) {
 // valid, because anyone with the permission to change an alias could choose the key.
 func ValidKeyID(id string) bool { return isBare(id) || isBare(keyOfARN(id)) }
 
-// isBare reports whether id has the form of a key ID and not of an ARN.
+// isBare reports whether id has at least one character and only characters that a key ID
+// may contain. An ARN contains colons, which a key ID may not contain.
 func isBare(id string) bool {
 	const chars = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	return id != "" && strings.Trim(id, chars) == ""
 }
 
-// keyOfARN returns the id in arn:PARTITION:kms:REGION:ACCOUNT:key/ID, or "".
+// keyOfARN returns the key ID in arn if arn has the form
+// arn:PARTITION:kms:REGION:ACCOUNT:key/ID, and otherwise "".
 func keyOfARN(arn string) string {
 	parts := strings.Split(arn, ":")
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "kms" {
@@ -135,9 +139,9 @@ func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map
 	return out.Plaintext, nil
 }
 
-// configured returns the configured key that equals arn or the key ID in arn. arn comes
-// from the table, so an attacker may have changed its account or region. Callers must
-// therefore name the returned key in requests to KMS and never send arn.
+// configured returns the first of the configured key IDs and ARNs that is arn or is the
+// key ID in arn. Callers must send the result to KMS instead of arn. arn may come from
+// the table, so an attacker may have changed the account or the region in it.
 func (k *Key) configured(arn string) (id string, ok bool) {
 	if !isBare(keyOfARN(arn)) {
 		return "", false

@@ -125,8 +125,8 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}{
 		{kms.Config{}, "kms: Client is missing\nkms: KeyIDs is missing"},
 		{kms.Config{Client: c, KeyIDs: []string{"", keyID, "alias/a"}},
-			"kms: KeyIDs[0] is neither a key id nor a key ARN\nkms: KeyIDs[2] is neither a key id nor a key ARN"},
-		{kms.Config{Client: c, KeyIDs: []string{"arn:aws:kms:eu-central-1:123456789012:alias/a"}}, "kms: KeyIDs[0] is neither a key id nor a key ARN"},
+			"kms: KeyIDs[0] is neither a key ID nor a key ARN\nkms: KeyIDs[2] is neither a key ID nor a key ARN"},
+		{kms.Config{Client: c, KeyIDs: []string{"arn:aws:kms:eu-central-1:123456789012:alias/a"}}, "kms: KeyIDs[0] is neither a key ID nor a key ARN"},
 	} {
 		if k, err := kms.New(test.config); k != nil || err == nil || err.Error() != test.want {
 			t.Errorf("New(%+v) = %v, %v; want error %q", test.config, k, err, test.want)

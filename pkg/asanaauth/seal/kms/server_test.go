@@ -18,7 +18,8 @@ import (
 
 const endpointVariable = "AWS_ENDPOINT_URL_KMS"
 
-// server skips the test if AWS_ENDPOINT_URL_KMS is not set.
+// server returns a client of the server at AWS_ENDPOINT_URL_KMS. If this variable is not
+// set, server skips the test.
 func server(t *testing.T) *awskms.Client {
 	t.Helper()
 	if testing.Short() {
@@ -52,9 +53,10 @@ func client(endpoint string, transport http.RoundTripper, creds aws.CredentialsP
 	})
 }
 
-// plainBodies is a transport that hides all methods of a request's body except Read and
-// Close. The SDK may close the body before the server responds. In that case, without
-// plainBodies, net/http would report a failed write instead of the response.
+// plainBodies is a transport that hides the WriteTo method of a request's body. After
+// net/http has sent the body, it checks that the body has ended. If the SDK has closed
+// the body by then, WriteTo returns io.EOF as an error, and net/http reports a failed
+// write instead of the response.
 type plainBodies struct{ http.RoundTripper }
 
 func (b plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -84,9 +86,9 @@ func TestConformanceByARN(t *testing.T) {
 	sealtest.Run(t, func(*testing.T) seal.Wrapper { return newKey(t, c, arn, other) })
 }
 
-// An attacker may replace the keyring's row with a keyring that is wrapped with the
-// attacker's KMS key. Unwrap must reject this keyring, whether the row names the
-// attacker's key or ours.
+// An attacker may wrap a keyring with their own KMS key and write it to the keyring's
+// row. Unwrap must reject this keyring, whether the row names the attacker's KMS key or
+// the configured one.
 func TestForeignKeyringDoesNotUnwrap(t *testing.T) {
 	c := server(t)
 	ours, ourARN := createKey(t, c)

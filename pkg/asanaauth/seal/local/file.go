@@ -14,14 +14,15 @@ import (
 // othersBits are the permission bits for everyone except the owner.
 const othersBits = 0o077
 
-// ErrNotKey means that the path does not name a regular file of 32 bytes.
+// ErrNotKey means that the file that [Open] found is not a regular file of 32 bytes.
 var ErrNotKey = errors.New("not a local key")
 
 // Open returns the key in the file at path. The file must be a regular file of 32 bytes
 // that only its owner may read or write. If the file does not exist, Open creates it with
 // a random key and mode 0600. The folder must exist. If several processes create the file
-// at the same time, all of them get the same key. The error contains the path and the
-// problem with the file. The error wraps ErrNotKey if the file does not contain a key.
+// at the same time, all of them get the same key. If Open fails, the error says what is
+// wrong with the file, and contains the path. The error wraps [ErrNotKey] if the file is
+// not a regular file of 32 bytes.
 func Open(path string) (*Key, error) {
 	key, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {

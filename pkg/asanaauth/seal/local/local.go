@@ -49,9 +49,9 @@ func New(key [32]byte) *Key {
 	return &Key{name: "local:" + hex.EncodeToString(name[:8]), aead: aead}
 }
 
-// Wrap implements [seal.Wrapper]. The name of the key is "local:" followed by 16 hex
-// digits of a SHA-256 hash of the key. Wrap returns an error only if the context has
-// ended.
+// Wrap implements [seal.Wrapper]. The key name that Wrap returns is "local:" followed by
+// 16 hex digits of a SHA-256 hash of the key. Wrap returns an error only if the context
+// has ended.
 func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) ([]byte, string, error) {
 	if err := ended(ctx); err != nil {
 		return nil, "", err
@@ -59,8 +59,8 @@ func (k *Key) Wrap(ctx context.Context, plain []byte, encctx map[string]string) 
 	return k.aead.Seal([]byte{version}, nil, plain, associated(encctx)), k.name, nil
 }
 
-// Unwrap implements [seal.Wrapper]. Unwrap returns [seal.ErrDenied] if another key
-// wrapped the bytes, or if the bytes or the encryption context were changed.
+// Unwrap implements [seal.Wrapper]. Unwrap returns an error that wraps [seal.ErrDenied]
+// if the bytes were wrapped with a different key or encryption context, or were changed.
 func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map[string]string) ([]byte, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
