@@ -13,16 +13,17 @@ type Change struct {
 	Replaces int64 // the Rev that the stored row must have, or Absent
 }
 
-// Put returns a change that stores row. The write succeeds only if the revision of the
-// stored row is replaces. If replaces is [Absent], the write succeeds only if no row with
-// this key exists. Put sets the fields Rev and Writer of row.
+// Put returns a change that stores row. The write succeeds only if the Rev of the stored
+// row equals replaces. If replaces is [Absent], the write succeeds only if no row with
+// this key exists. The argument writer is a random ID for this write. Put sets the Writer
+// of row to writer, and the Rev of row to replaces + 1.
 func Put(row Row, replaces int64, writer string) Change {
 	*row.head() = Head{Rev: replaces + 1, Writer: writer}
 	return Change{Key: row.Key(), Row: row, Replaces: replaces}
 }
 
-// Delete returns a change that deletes a row. The write succeeds if the revision of the
-// stored row is replaces, or if the row is missing.
+// Delete returns a change that deletes a row. The write succeeds only if the Rev of the
+// stored row equals replaces, or if the row is missing.
 func Delete(key Key, replaces int64) Change { return Change{Key: key, Replaces: replaces} }
 
 // Keys returns the keys of the changes, in the order of the changes.
@@ -35,7 +36,7 @@ func Keys(changes []Change) []Key {
 }
 
 // Conflict is the error that [Store.Write] returns if the condition of a change failed.
-// [Put] and [Delete] describe the conditions.
+// For the conditions, see [Put] and [Delete].
 type Conflict struct {
 	// Rows contains the stored row for each change whose condition failed. A missing row
 	// has no entry.
@@ -48,11 +49,11 @@ func (*Conflict) Error() string { return ErrConflict.Error() }
 // Is reports whether target is [ErrConflict].
 func (*Conflict) Is(target error) bool { return target == ErrConflict }
 
-// Judge decides whether a store must apply the changes. The map stored contains the
-// stored rows with the keys of these changes. Use Judge only if no other writer can
-// change these rows until the store has applied the changes. If apply is false, the store
-// must not change any row, and Write must return err. If apply is false and err is nil,
-// the same write has already been applied.
+// Judge decides whether a store must apply the changes. The map stored must contain the
+// stored row for the key of each change, unless the row is missing. Use Judge only if no
+// other writer can change these rows until the store has applied the changes. If apply is
+// false, the store must not change any row, and Write must return err. In this case, err
+// is nil if an earlier call of Write has already applied the changes.
 func Judge(changes []Change, stored Rows) (apply bool, err error) {
 	if err := Validate(changes...); err != nil {
 		return false, err
@@ -65,11 +66,11 @@ func Judge(changes []Change, stored Rows) (apply bool, err error) {
 	return true, nil
 }
 
-// Refused returns the error that Write must return if the condition of a change failed.
-// The map stored contains at least the stored rows of the changes whose condition failed.
-// If one of these rows has the revision and the writer ID of its change, the same write
-// has already been applied, and Refused returns nil. Otherwise, Refused returns a
-// [*Conflict].
+// Refused returns the result that Write must return if the condition of a change failed.
+// The map stored must contain the stored row for each change whose condition failed,
+// unless the row is missing. Refused returns nil if one of these rows has the Rev and the
+// Writer that its change would store, because an earlier call of Write has then already
+// applied the changes. Otherwise, Refused returns a [*Conflict].
 func Refused(changes []Change, stored Rows) error {
 	conflict := &Conflict{Rows: Rows{}}
 	for _, c := range changes {
@@ -92,8 +93,8 @@ func (c Change) allowed(stored Row) bool {
 	return stored.head().Rev == c.Replaces
 }
 
-// An empty writer ID matches no write, because rows without a writer ID can come from
-// different writes.
+// If the writer ID is empty, wrote returns false, because rows without a writer ID can
+// come from different writes.
 func (h *Head) wrote(stored Row) bool { return h.Writer != "" && *stored.head() == *h }
 
 // Validate returns an [ErrFormat] if a change is malformed. A change is malformed if its
@@ -121,8 +122,8 @@ func Validate(changes ...Change) error {
 // writer, WrittenBy returns false.
 func WrittenBy(row Row, writer string) bool { return writer != "" && row.head().Writer == writer }
 
-// RevOf returns the Rev of row, or [Absent] if row is nil. The result is the argument
-// replaces of [Put].
+// RevOf returns the Rev of row, or [Absent] if row is nil. To replace or delete row, pass
+// the result to [Put] or [Delete] as replaces.
 func RevOf(row Row) int64 {
 	if row == nil {
 		return Absent

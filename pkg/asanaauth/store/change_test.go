@@ -82,8 +82,8 @@ func TestJudge(t *testing.T) {
 		if diff := cmp.Diff(test.conflict, conflict.Rows); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
-		// Pass only the rows whose condition failed to Refused, because a database with
-		// conditional writes returns only these rows.
+		// The map test.conflict contains only the rows of failed conditions. A database
+		// with conditional writes returns no other rows, so Refused must not need them.
 		if again, _ := errors.AsType[*store.Conflict](store.Refused(test.changes, test.conflict)); again == nil {
 			t.Errorf("%s: Refused returned no conflict", test.name)
 		}

@@ -35,7 +35,7 @@ func Encode(row Row) Item {
 
 // Decode returns the row in an item. The row shares no memory with the item. Decode
 // returns an [ErrFormat] if the kind or the format of the row is unknown, if an attribute
-// has the wrong type, or if the key does not match the row's other fields.
+// has the wrong type, or if "pk" and "sk" do not match the other attributes.
 func Decode(item Item) (Row, error) {
 	pk, _ := item["pk"].(string)
 	sk, _ := item["sk"].(string)
@@ -64,7 +64,8 @@ func Decode(item Item) (Row, error) {
 	return row, nil
 }
 
-// emptyRow returns nil if the prefix of pk is unknown.
+// emptyRow returns an empty row of the kind to which the key belongs, or nil if the kind
+// is unknown.
 func emptyRow(pk, sk string) Row {
 	prefix, _, ok := strings.Cut(pk, "#")
 	switch {
@@ -93,7 +94,7 @@ func emptyRow(pk, sk string) Row {
 }
 
 // codec copies the fields of a row to an item, or from an item to a row. Each row type
-// has a method fields, which lists the fields once for both directions.
+// has a method with the name fields, which lists the fields once for both directions.
 type codec struct {
 	item    Item
 	writing bool

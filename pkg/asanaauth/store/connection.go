@@ -7,15 +7,15 @@ import (
 )
 
 // Hot holds the part of a connection that a refresh changes: tokens, status and lease.
-// With tokens of the current length, the row is smaller than 1 KB, so each write costs
-// one write unit in DynamoDB. A refresh writes the row twice: to take the lease, and to
-// store the result.
+// With tokens of the length that Asana issues today, the row is smaller than 1 KB, so
+// each write costs one write unit in DynamoDB. A refresh writes the row twice: to take
+// the lease, and to store the result.
 type Hot struct {
 	Head
 	Connection string // connection ID
 	Kind       string // an asanaauth.Kind
 	AsanaGID   string // gid of the Asana user
-	Owner      Hash   // hash of the owner's name
+	Owner      Hash   // hash of the backend's name for the owner
 	ClientID   string // client ID of the app that the grant was issued to
 	Epoch      string // 64 random bits, chosen at the first consent and at each disconnect
 	Generation int64  // number of consents

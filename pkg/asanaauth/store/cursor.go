@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// ErrCursor means that a cursor is malformed or belongs to another list.
+// ErrCursor means that a cursor is malformed or belongs to a different list.
 var ErrCursor = errors.New("store: malformed cursor")
 
 // longestPK and longestSK are DynamoDB's maximum lengths for keys, in bytes
@@ -19,7 +19,7 @@ const (
 	longestSK = 1024
 )
 
-// Keys never contain the byte of cursorSeparator.
+// cursorSeparator is a byte that keys never contain.
 const cursorSeparator = "\x00"
 
 // After returns a cursor for the rows that follow key. The store need not contain a row
@@ -51,7 +51,7 @@ func ParseCursor(cursor string) (Key, error) {
 
 // ParseListCursor is like [ParseCursor], but for a list of the rows in the partition pk.
 // For an empty cursor, ParseListCursor returns a key with the partition key pk and an
-// empty sort key, which sorts before every row. For a cursor from another partition,
+// empty sort key, which sorts before every row. For a cursor from a different partition,
 // ParseListCursor returns [ErrCursor], because a client must not read other partitions.
 func ParseListCursor(pk, cursor string) (Key, error) {
 	key, err := ParseCursor(cursor)

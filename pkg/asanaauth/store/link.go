@@ -12,7 +12,7 @@ import (
 type Link struct {
 	Head
 	Token     Hash      // hash of the link's token; the row's key
-	Owner     Hash      // hash of the owner's name
+	Owner     Hash      // hash of the backend's name for the owner
 	Person    Hash      // hash of the backend's name for the person; zero if it named no one
 	ReturnURL string    // URL to which the callback redirects
 	Scopes    string    // scopes to request, separated by spaces

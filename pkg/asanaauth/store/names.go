@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Hash is a SHA-256 hash. Rows contain hashes of cookies, links and codes instead of the
-// values.
+// Hash is a SHA-256 hash. Cookies, link tokens and codes are secrets, so rows contain
+// only hashes of them.
 type Hash [sha256.Size]byte
 
 // IsZero reports whether h is the zero value, which means "no hash".
@@ -19,7 +19,8 @@ func (h Hash) IsZero() bool { return h == Hash{} }
 // String returns the hash in lower-case hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// ParseHash parses 64 lower-case hexadecimal digits, as [Hash.String] returns them.
+// ParseHash parses 64 lower-case hexadecimal digits, as [Hash.String] returns them. For
+// any other text, ParseHash returns an error.
 func ParseHash(text string) (Hash, error) {
 	var h Hash
 	b, err := hex.DecodeString(text)
@@ -61,8 +62,8 @@ var nameEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPa
 
 // ConnectionID returns the ID of a connection. The ID consists of "con_", 16 characters
 // that depend on the owner, and 16 characters that depend on all arguments. The argument
-// owner is the hash of the owner's name, and kind is an asanaauth.Kind. The ID is not a
-// secret, because anyone who knows the arguments can compute it.
+// owner is the hash of the backend's name for the owner, and kind is an asanaauth.Kind.
+// The ID is not a secret, because anyone who knows the arguments can compute it.
 func ConnectionID(owner Hash, asanaGID, kind string) string {
 	all := HashOf(string(owner[:]), asanaGID, kind)
 	return connectionPrefix + namePart(owner) + namePart(all)

@@ -10,8 +10,8 @@ import (
 func TestConnectionID(t *testing.T) {
 	owner := store.HashOf("customer 1")
 	id := store.ConnectionID(owner, "1200000000000001", "oauth")
-	// The ID must never change, because tables, cookies and backends' databases contain
-	// connection IDs.
+	// For the same arguments, every release must return the same ID, because tables,
+	// cookies and backends' databases contain connection IDs.
 	if want := "con_4ltda6sdiwqdut4zmfewmc2li7ayhxik"; id != want {
 		t.Errorf("got connection ID %s, want %s", id, want)
 	}

@@ -6,13 +6,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Each kind of row has its own partition key prefix. IAM policies use these prefixes to
+// The partition key of a row begins with a prefix. IAM policies use these prefixes to
 // limit each Lambda function to the rows that it needs (condition key
-// dynamodb:LeadingKeys). The prefixes are a# for attempts, s# for sessions, c# for
-// connections, u# for user pointers, k# for the keyring, l# for links, x# for session
-// codes and w# for readers.
+// dynamodb:LeadingKeys). The prefixes are a# for attempts, s# for sessions, c# for the
+// hot and cold rows of connections, u# for user pointers, k# for the keyring, l# for
+// links, x# for session codes and w# for readers.
 
-// Attempt stores one authorization request from the redirect to Asana until the callback.
+// Attempt stores the data of one authorization request. The row is written before the
+// browser is redirected to Asana, and the callback reads it.
 type Attempt struct {
 	Head
 	State       Hash   // hash of the state parameter; the row's key

@@ -24,8 +24,8 @@ import (
 // the golden files.
 var newRows = flag.Bool("new-rows", false, "write missing golden rows")
 
-// samples returns a row of each kind with every field set, by the name of the golden
-// file, such as "hot-1".
+// samples returns a row of each kind with every field set. The keys of the map are the
+// names of the golden files, such as "hot-1".
 func samples() map[string]store.Row {
 	id := store.ConnectionID(store.HashOf("owner"), "1200000000000001", "oauth")
 	at := func(minutes int) time.Time {
@@ -141,8 +141,8 @@ func indented(t *testing.T, row store.Row) []byte {
 	return append(out.Bytes(), '\n')
 }
 
-// TestEveryFieldIsKept fails if a row's method fields omits a field, or uses the same
-// attribute name for two fields.
+// TestEveryFieldIsKept encodes and decodes rows. The test fails if the codec omits a
+// field, or uses the same attribute name for two fields.
 func TestEveryFieldIsKept(t *testing.T) {
 	for name, row := range samples() {
 		v := reflect.ValueOf(row).Elem()

@@ -1,7 +1,7 @@
 // Package store defines the rows that this module keeps in a database. A [Store] reads
 // and writes rows. A write replaces whole rows, and succeeds only if none of the rows has
-// changed since the caller read it. The packages that use package store implement leases,
-// expiry and OAuth.
+// changed since the caller read it. A Store does not implement leases, expiry or OAuth.
+// The packages that use a Store implement them.
 //
 // The module asanaauth contains three stores. [Memory] keeps rows in memory. Package bolt
 // keeps rows in one file. Package dynamo keeps rows in one DynamoDB table. The file
@@ -22,9 +22,10 @@
 //   - If your store can block other writers during a transaction, begin a transaction and
 //     read the rows with the keys from [Keys]. Pass these rows to [Judge]. Apply the
 //     changes only if Judge returns true. Otherwise, return the error from Judge.
-//   - If your database supports conditional writes, call [Validate]. Send the changes with
-//     their conditions. If a condition fails, pass the stored rows to [Refused] and
-//     return the result of Refused.
+//   - If your database supports conditional writes, check the changes with [Validate].
+//     Then send the changes with the conditions that [Put] and [Delete] describe. If a
+//     condition fails, pass the stored rows that did not satisfy their condition to
+//     [Refused], and return the result of Refused.
 //
 // List must parse its cursor with [ParseListCursor], and Scan with [ParseCursor]. If
 // there are more rows after a page, pass the key of the page's last row to [After] and
@@ -90,24 +91,27 @@ type Rows map[Key]Row
 // store does not retry a write whose condition failed. A store ignores leases, and
 // returns expired rows like any other rows.
 //
-// The errors are [*Conflict], the context's error, and errors that wrap [ErrUnavailable],
-// [ErrFormat] or [ErrCursor]. If the context ends while the store accesses the database,
-// the error wraps both ErrUnavailable and the context's error. If a store returns any
-// other error, a retry would fail too. Errors never contain data from a row.
+// A store can return a [*Conflict], the context's error, and errors that wrap
+// [ErrUnavailable], [ErrFormat] or [ErrCursor]. If the context ends while the store
+// accesses the database, the error wraps both ErrUnavailable and the context's error. A
+// store can also return other errors, after which a retry would fail too. Errors never
+// contain data from a row.
 type Store interface {
 	// Read returns the rows with the given keys. The result has no entry for a missing
 	// row. The rows are not a snapshot: a concurrent Write may be visible in one row but
 	// not yet in another. If Read cannot read a row, Read returns an error and never
-	// treats the row as missing. No row has the zero Key, which [HotKey] and [ColdKey]
-	// return for a malformed connection ID.
+	// treats the row as missing. The keys may include the zero Key, which [HotKey] and
+	// [ColdKey] return for a malformed connection ID. Read treats the zero Key like the
+	// key of a missing row.
 	Read(ctx context.Context, keys ...Key) (Rows, error)
 
 	// Write applies either all changes or none. Write returns a [*Conflict] if a stored
-	// row does not have the revision in [Change.Replaces]. If the same changes have
-	// already been applied, and at least one of the rows that they stored has not changed
-	// since, Write returns nil and changes nothing. If Write returns ErrUnavailable, the
-	// changes may or may not have been applied. Write returns ErrFormat if [Validate]
-	// rejects the changes. If the list of changes is empty, Write returns nil.
+	// row does not have the revision in [Change.Replaces]. Write returns nil and changes
+	// nothing if an earlier call has already applied the same changes, and at least one
+	// row that the earlier call stored has not changed since then. If Write returns
+	// ErrUnavailable, the changes may or may not have been applied. Write returns
+	// ErrFormat if [Validate] rejects the changes. If the list of changes is empty, Write
+	// returns nil.
 	Write(ctx context.Context, changes ...Change) error
 
 	// List returns one page of the rows in the partition pk, sorted by sort key. For the
@@ -128,7 +132,8 @@ type Scanner interface {
 }
 
 var (
-	// ErrConflict matches every [*Conflict] in a call of errors.Is.
+	// ErrConflict means that the condition of a change failed. If err is a [*Conflict],
+	// errors.Is(err, ErrConflict) returns true.
 	ErrConflict = errors.New("store: row has changed")
 	// ErrUnavailable means that the store could not be reached or did not respond.
 	// A retry may succeed.

@@ -69,8 +69,8 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 // errRollback makes bbolt roll back a transaction.
 var errRollback = errors.New("store/bolt: no changes")
 
-// write applies the changes. If the changes must not be applied, write returns
-// errRollback, and outcome is the error that Write must return.
+// write applies the changes. If the changes must not be applied, err is errRollback, and
+// outcome is the result that Write must return.
 func write(rows *bbolt.Bucket, changes []store.Change) (outcome, err error) {
 	present, err := storedRows(rows, store.Keys(changes))
 	if err != nil {
@@ -114,9 +114,9 @@ func storedRows(rows *bbolt.Bucket, keys []store.Key) (store.Rows, error) {
 	return out, nil
 }
 
-// failure returns an ErrFormat unchanged. Any other error comes from the file, for
-// example because the file is closed or the disk is full. failure converts such an error
-// to an ErrUnavailable.
+// failure returns err unchanged if it is nil or an ErrFormat. Any other err comes from
+// the file, for example because the file is closed or the disk is full. In that case,
+// failure returns an error that wraps ErrUnavailable.
 func failure(err error) error {
 	if err == nil || errors.Is(err, store.ErrFormat) {
 		return err

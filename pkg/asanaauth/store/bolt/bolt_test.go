@@ -229,7 +229,8 @@ func TestDamagedPages(t *testing.T) {
 	}
 }
 
-// A complete file is at least as long as databaseSize.
+// databaseSize returns the size of the database that the file contains. The file itself
+// can be longer.
 func databaseSize(t *testing.T, path string) int {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	// ErrInUse means that another process has opened the file.
+	// ErrInUse means that the file is already open, usually in a different process.
 	ErrInUse = errors.New("store/bolt: the file is in use")
 	// ErrDamaged means that the file is incomplete or damaged, or that this package did
 	// not write it. Open does not change such a file.
@@ -27,8 +27,8 @@ const (
 	// private is the mode of the file: only the operating system user who owns the file
 	// can read and write it.
 	private fs.FileMode = 0o600
-	// lockTime is how long Open waits for the lock on the file. Another process that
-	// holds the lock may be about to exit.
+	// lockTime is how long Open waits for the lock on the file. Open waits because the
+	// process that holds the lock may be about to exit.
 	lockTime = 500 * time.Millisecond
 )
 
@@ -175,8 +175,8 @@ func syncDir(folder string) error {
 	return f.Sync()
 }
 
-// If another process has opened the file, open returns ErrInUse. If the operating system
-// returns an error, open returns that error. Any other error wraps ErrDamaged.
+// If the file is already open, open returns ErrInUse. If the operating system returns an
+// error, open returns that error. Any other error wraps ErrDamaged.
 func open(path string, readOnly bool) (db *bbolt.DB, err error) {
 	// If the list of free pages is damaged, bbolt panics and does not close the file.
 	var file *os.File

@@ -1,12 +1,13 @@
 // Package dynamo stores rows in one DynamoDB table. [New] returns a [store.Store] for an
-// existing table. The table's partition key must be the string "pk" and its sort key the
-// string "sk". Each item is the result of [store.Encode] for one row. A write of one row
-// is a conditional PutItem or DeleteItem request. A write of several rows is one
+// existing table. The table must have the partition key "pk" and the sort key "sk", both
+// of type string. Each item is the result of [store.Encode] for one row. A write of one
+// row is a conditional PutItem or DeleteItem request. A write of several rows is one
 // TransactWriteItems request.
 //
 // Use a table in a single region. In a global table, DynamoDB does not check conditions
-// across regions, and the last write replaces all others. As a result, processes in two
-// regions could hold the lease for the same connection at the same time.
+// across regions, and if two regions write the same row, the last write replaces the
+// other. As a result, processes in two regions could hold the lease for the same
+// connection at the same time.
 //
 // The package does not create the table.
 package dynamo
@@ -50,8 +51,8 @@ type Config struct {
 	Table string
 }
 
-// New returns a Store for the table without sending a request. If fields are missing, the
-// error names all missing fields.
+// New returns a Store and sends no request to DynamoDB. If fields are missing, the error
+// names all missing fields.
 func New(c Config) (*Store, error) {
 	var errs []error
 	if c.Client == nil {

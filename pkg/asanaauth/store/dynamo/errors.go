@@ -61,9 +61,9 @@ func isTransientStatus(err error) bool {
 	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 }
 
-// transportFailure converts an error that did not come from DynamoDB. A retry cannot help
-// if the SDK could not build the request. In all other cases, the new error wraps
-// ErrUnavailable.
+// transportFailure handles an err that is not an error response of DynamoDB. The result
+// wraps ErrUnavailable, unless the SDK could not build the request. In that case, a retry
+// would fail too.
 func transportFailure(ctx context.Context, op string, err error) error {
 	if _, ok := errors.AsType[*smithy.SerializationError](err); ok {
 		return permanent(op, errors.New("building the request failed"))
@@ -94,5 +94,6 @@ func unavailable(ctx context.Context, op string, cause error) error {
 	return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, op, cause)
 }
 
-// The error matches no exported error of package store, so callers do not retry.
+// The result of permanent matches no exported error of package store, so callers do not
+// retry.
 func permanent(op string, cause error) error { return fmt.Errorf("store/dynamo: %s: %w", op, cause) }

@@ -9,9 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pageRows is the maximum number of rows in a page of List. Callers need the hot and cold
-// rows of at most 100 connections at the same time. Without a limit, DynamoDB would read
-// and bill up to one megabyte per page.
+// pageRows is the maximum number of rows in a page of List. Callers need at most 100
+// connections per page, and each connection has two rows. Without a limit, DynamoDB would
+// read and bill up to one megabyte per page.
 const pageRows = 200
 
 // List implements [store.Store] with one Query request.

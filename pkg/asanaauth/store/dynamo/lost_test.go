@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 )
 
-// lossyProxy forwards requests to a server. If lose returns true, the proxy discards the
-// response and closes the TCP connection. The arguments of lose are the DynamoDB
-// operation and the number of the request, starting at 1.
+// lossyProxy forwards requests to a server. After each request, the proxy calls the
+// function lose with the DynamoDB operation and the number of the request, starting at 1.
+// If lose returns true, the proxy discards the response and closes the TCP connection.
 type lossyProxy struct {
 	to   string
 	mu   sync.Mutex

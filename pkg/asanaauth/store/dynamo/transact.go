@@ -11,7 +11,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// The values are codes of cancellation reasons
+// These constants are codes of cancellation reasons
 // (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 const (
 	reasonNone      = "None"
@@ -22,9 +22,10 @@ const (
 //
 // The SDK generates a ClientRequestToken for each call of TransactWriteItems. If the SDK
 // retries the call, it sends the same token again. writeAll does not derive the token
-// from the writer ID, because a repeated Write could then fail: DynamoDB rejects a known
-// token if the request differs, and the order of the attributes can differ. Without such
-// a token, the store still recognizes a repeated Write by the writer ID in the rows.
+// from the writer ID, because a repeated Write could then fail: DynamoDB rejects a
+// request that has the token of an earlier request but a different body, and the body can
+// list the attributes in a different order each time. Instead, the store recognizes a
+// repeated Write by the writer ID in the rows.
 func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 	in, err := s.transaction(changes)
 	if err != nil {
@@ -78,9 +79,10 @@ func (s *Store) transaction(changes []store.Change) (*dynamodb.TransactWriteItem
 	return in, nil
 }
 
-// decisiveCode returns reasonCondition only if no reason has another code. Otherwise
-// DynamoDB may not have returned all rows, and one of the missing rows could show that
-// the write has already been applied.
+// decisiveCode returns the code that decides how writeAll continues. The result is
+// reasonCondition only if conditions failed and there is no other reason. With other
+// reasons, DynamoDB may not have returned all rows, and one of the missing rows could
+// show that the write has already been applied.
 func decisiveCode(reasons []types.CancellationReason) string {
 	code := reasonNone
 	for _, reason := range reasons {

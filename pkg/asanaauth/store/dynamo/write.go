@@ -31,8 +31,9 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 	}
 }
 
-// condition returns the condition expression for a change and its values. DynamoDB
-// applies the change only if the stored row satisfies the expression. For the syntax, see
+// condition returns the condition expression for a change, and the values of the
+// placeholders in the expression. DynamoDB applies the change only if the stored row
+// satisfies the expression. For the syntax, see
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html.
 func condition(c store.Change) (expression *string, with values) {
 	if c.Row != nil && c.Replaces == store.Absent {

@@ -80,8 +80,8 @@ func TestSingleWriteThatMeetsATransaction(t *testing.T) {
 	}
 }
 
-// Each request for a transaction must have its own token, because DynamoDB does not apply
-// a transaction whose token is already known.
+// Each attempt at a transaction must have its own token, because DynamoDB does not apply
+// a transaction if it has already applied one with the same token.
 func TestNewTransactionNewToken(t *testing.T) {
 	s, server, _ := newCanned(t, canceled(reason("TransactionConflict"), reason("None")), ok(`{}`))
 	for range 2 {

@@ -9,8 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// pages fails the test if the list has more than 1000 pages, because a broken cursor
-// could make the list endless.
+// pages returns the rows of all pages. If there are more than 1000 pages, the test fails,
+// because a broken cursor could make the list endless.
 func pages(t *testing.T, next func(cursor string) ([]store.Row, string, error)) []store.Row {
 	t.Helper()
 	var rows []store.Row
@@ -53,7 +53,8 @@ func listPages(t *testing.T, s store.Store) {
 	}), want)
 }
 
-// DynamoDB limits each page to one megabyte, so listLargeRows lists more.
+// DynamoDB limits each page to one megabyte, so listLargeRows lists rows with a total of
+// more than one megabyte.
 func listLargeRows(t *testing.T, s store.Store) {
 	var want []store.Row
 	for n := range 32 {

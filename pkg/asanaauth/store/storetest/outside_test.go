@@ -28,9 +28,9 @@ func TestOutside(t *testing.T) {
 	}
 }
 
-// If a test calls os.Stat for a file, "go test" runs the test again after the file has
-// changed. Otherwise "go test" could use a cached result, because "go test" does not
-// detect which files the inner go command reads.
+// statFiles calls os.Stat for all files in roots, so that "go test" runs the test again
+// after one of the files has changed. Otherwise "go test" could use a cached result,
+// because it does not detect which files the inner go command reads.
 func statFiles(t *testing.T, roots ...string) {
 	t.Helper()
 	for _, root := range roots {

@@ -36,7 +36,7 @@ func race(t *testing.T, s store.Store) {
 
 // raceTransactions is like race, but each writer replaces two rows in one write. A writer
 // that does not succeed may get ErrUnavailable instead of a Conflict, because DynamoDB
-// cancels a transaction that conflicts with another transaction.
+// cancels one of two transactions that change the same row at the same time.
 func raceTransactions(t *testing.T, s store.Store) {
 	for round := range int64(rounds) {
 		both := func(writer string) (*store.Hot, *store.Cold, []store.Change) {
@@ -52,8 +52,8 @@ func raceTransactions(t *testing.T, s store.Store) {
 	}
 }
 
-// runWriters starts all writers at once and returns their errors by the name of the
-// writer.
+// runWriters starts all writers at once and returns their errors. The keys of the map are
+// the names of the writers.
 func runWriters(write func(writer string) error) map[string]error {
 	outcomes := make([]error, writers)
 	start := make(chan struct{})

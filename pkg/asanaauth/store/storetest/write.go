@@ -83,11 +83,10 @@ func allOrNone(t *testing.T, s store.Store) {
 	write(t, s)
 }
 
-// manyChanges makes 100 changes in one write, which is the maximum in a DynamoDB
-// transaction. Package membership needs large writes. For example, package membership
-// makes 81 changes if a service account becomes the reader of 40 other workspaces: 40
-// pointer rows are deleted, 40 are created, and the service account's cold row is
-// replaced.
+// manyChanges makes 100 changes in one write. DynamoDB allows at most 100 changes in a
+// transaction. Package membership needs large writes. For example, if a service account
+// becomes the reader of 40 workspaces, package membership changes 40 reader rows, the
+// cold rows of up to 40 former readers, and the service account's own cold row.
 func manyChanges(t *testing.T, s store.Store) {
 	var puts, exchange []store.Change
 	var keys []store.Key
@@ -119,10 +118,11 @@ func sameWrite(t *testing.T, s store.Store) {
 	write(t, s, store.Put(second, first.Rev, "second"))
 	checkRead(t, s, []store.Key{first.Key()}, second)
 
-	// Another writer replaced the row, so the store cannot recognize the repeated write.
+	// A different writer has replaced the row, so the store cannot recognize the repeated
+	// write.
 	checkConflict(t, s, []store.Change{store.Put(tokens(1), store.Absent, "first")}, second)
-	// The store must not treat a write as repeated if it has the same writer ID but
-	// another revision.
+	// The store must not treat a write as repeated if it has the writer ID of the stored
+	// row but a different revision.
 	checkConflict(t, s, []store.Change{store.Put(tokens(3), second.Rev+1, "second")}, second)
 	// Without a writer ID, the store cannot recognize a repeated write.
 	anonymous := keyring()
@@ -130,8 +130,8 @@ func sameWrite(t *testing.T, s store.Store) {
 	checkConflict(t, s, []store.Change{store.Put(keyring(), store.Absent, "")}, anonymous)
 }
 
-// transaction returns three changes and the two rows that are stored. For the same
-// writer, transaction returns the same changes each time.
+// transaction returns three changes, and the hot and cold rows that the changes store.
+// The changes are always the same for the same writer.
 func transaction(writer string) (*store.Hot, *store.Cold, []store.Change) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	return h, c, []store.Change{
@@ -172,9 +172,9 @@ func sameTransactionOverwritten(t *testing.T, s store.Store) {
 	checkRead(t, s, []store.Key{h.Key(), c.Key()}, newer, newerCold)
 }
 
-// sameDeletes repeats a transaction that only deletes rows. Such a transaction has no
-// writer ID, so the store must not treat it as already applied. The test writes the rows
-// again before the second transaction, which must delete them too.
+// sameDeletes runs the same transaction twice, which only deletes rows. Before each run,
+// the test stores the rows. The second run must delete the rows too: the transaction
+// contains no writer ID, so the store cannot know whether it was applied before.
 func sameDeletes(t *testing.T, s store.Store) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	for range 2 {
