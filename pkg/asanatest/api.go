@@ -37,12 +37,12 @@ type call struct {
 	token *token
 }
 
-// An apiHandler returns a [page], a [created], or the value of the field "data" in the
-// response.
+// An apiHandler returns a value of the type page or created, or any other value. Any
+// other value becomes the field "data" of the response.
 type apiHandler func(*call) (any, *apiError)
 
-// For a created, the response has status 201 and a Location header with the path of the
-// new object.
+// created is the result of an apiHandler that creates an object. The response has status
+// 201 and a Location header with the path of the object.
 type created struct {
 	path string
 	data any
@@ -89,7 +89,8 @@ func (a *api) guard(scope string, h apiHandler) http.HandlerFunc {
 	})
 }
 
-// If the token in the request is not valid, the error has status 401.
+// caller returns the token in the request and the person to whom it belongs, or an error
+// with status 401 if the token is not valid.
 func (a *api) caller(r *http.Request) (*token, *Person, *apiError) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	known := a.memory.Tokens[value]

@@ -110,8 +110,8 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// A person can write in a workspace only if the person is not view only there and the
-// token has the required scope.
+// A person can write in a workspace only if the token has the required scope, and if the
+// person is not a view-only member of the workspace.
 func TestViewOnlyWrites(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

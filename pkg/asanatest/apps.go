@@ -73,8 +73,8 @@ func (app *App) full() bool { return slices.Contains(app.Scopes, "default") }
 // scopes has no duplicates and keeps the order of the request.
 type scopes []string
 
-// If the parameter "scope" of an authorize request is empty, parseScopes returns the
-// scope "default".
+// parseScopes returns the scopes in the parameter "scope" of an authorize request. If the
+// parameter is empty, the result is the scope "default".
 func parseScopes(param string) scopes {
 	var s scopes
 	for _, name := range strings.Fields(param) {
@@ -91,8 +91,8 @@ func parseScopes(param string) scopes {
 func (s scopes) String() string { return strings.Join(s, " ") }
 
 func (s scopes) has(name string) bool {
-	// Asana's documentation contains both "workspaces.typeahead" and
-	// "workspace.typeahead".
+	// Asana's documentation spells this scope in two ways, "workspaces.typeahead" and
+	// "workspace.typeahead", so both spellings are accepted.
 	other := strings.Replace(name, "workspaces.typeahead", "workspace.typeahead", 1)
 	return slices.Contains(s, name) || slices.Contains(s, other)
 }

@@ -81,8 +81,8 @@ type Options struct {
 	// Switches contains the switches at the start and after [Asana.Reset]. At the start,
 	// switches in the state file take precedence. The default is [DefaultSwitches].
 	Switches Switches
-	// Key is the private key that signs ID tokens. If Key is nil, the server generates a
-	// key when it first needs one.
+	// Key is the private key that signs ID tokens. If Key is nil, the server uses the key
+	// in the state file, or generates a key when it first needs one.
 	Key *rsa.PrivateKey
 }
 

@@ -120,9 +120,9 @@ func (c *consent) allow(q *authorization, p *Person, origin string) url.Values {
 	return params
 }
 
-// sendBack adds params to the redirect URI, and also the parameters "state" and, if the
-// switch iss_in_redirect is set, "iss". If the redirect URI is out-of-band, sendBack
-// shows a page instead.
+// sendBack redirects the browser to the app's redirect URI with params and the parameter
+// "state". If the switch iss_in_redirect is set, sendBack also adds the parameter "iss".
+// If the redirect URI is outOfBand, sendBack shows a page instead.
 func (c *consent) sendBack(w http.ResponseWriter, r *http.Request, q *authorization, params url.Values) {
 	if q.state != "" {
 		params.Set("state", q.state)

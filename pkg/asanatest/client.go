@@ -78,7 +78,7 @@ func (a *Asana) Deny(ctx context.Context, authorizeURL, personGID string) (redir
 	return submitConsent(ctx, a.Transport(), "deny", authorizeURL, personGID)
 }
 
-// The decision of submitConsent is "allow" or "deny".
+// The parameter decision must be "allow" or "deny".
 func submitConsent(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gid string) (string, error) {
 	u, err := url.Parse(authorizeURL)
 	if err != nil || u.Host == "" {
@@ -101,7 +101,8 @@ func submitConsent(ctx context.Context, in http.RoundTripper, decision, authoriz
 	return "", &PageError{Status: resp.StatusCode, Message: resp.Header.Get(pageMessage)}
 }
 
-// Authorize and Deny read the message on an error page from the header pageMessage.
+// pageMessage is a header that contains the message of an error page. Authorize and Deny
+// read the message from this header.
 const pageMessage = "X-Offline-Asana-Message"
 
 // PageError is the error that [Asana.Authorize] and [Asana.Deny] return if Asana shows a

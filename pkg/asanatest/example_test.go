@@ -86,8 +86,8 @@ func Example() {
 	// refreshes: 2
 }
 
-// Switches select the behavior of an Asana. You can also set switches over HTTP and on
-// the page at /_offline/.
+// Switches select the behavior of the offline Asana. You can also set switches over HTTP
+// and on the page at /_offline/.
 func ExampleAsana_SetSwitches() {
 	fake, err := asanatest.New(asanatest.Options{})
 	if err != nil {

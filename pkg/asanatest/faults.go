@@ -25,9 +25,9 @@ type Fault struct {
 	Delay  time.Duration       `json:"-"`   // time to wait before the request is processed
 	Cut    bool                `json:"cut"` // close the network connection without a response; the request has no effect
 
-	// If Status or Body is set, the client receives them instead of the normal
-	// response. In this case, the server processes the request only if Apply is true.
-	// If only Body is set, the status is 200.
+	// If Status or Body is set, the server sends a response with this status and body
+	// instead of the normal response. In this case, the server processes the request only
+	// if Apply is true. If only Body is set, the status is 200.
 	Status      int         `json:"status"`
 	Body        string      `json:"body"`
 	ContentType string      `json:"content_type"` // the default is application/json
@@ -88,8 +88,8 @@ func (fs *faults) add(f Fault) {
 
 func (fs *faults) clear() { fs.list = nil }
 
-// take returns the first fault that matches a request, and removes the fault after the
-// last request to which the fault applies.
+// take returns the first fault that matches a request, and counts the request. After the
+// number of requests in Times, take removes the fault.
 func (fs *faults) take(path, grantType string) (f Fault, ok bool) {
 	for i, f := range fs.list {
 		if f.matches(path, grantType) {

@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A request that gets no response has no effect with Cut, and its normal effect with
-// CutAfterApply.
+// With Cut and with CutAfterApply, the client gets no response. With Cut, the request has
+// no effect. With CutAfterApply, the request has its normal effect.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	for name, applied := range map[string]bool{"cut": false, "cut after apply": true} {

@@ -19,9 +19,9 @@ type selection struct {
 }
 
 // selected returns the gid of full and the fields that opt_fields lists. Without
-// opt_fields, selected returns the gid and the fields in otherwise. For example, the path
-// "user" selects the compact form of the nested object "user", and the path "user.email"
-// selects the user's gid and email.
+// opt_fields, selected returns the gid and the fields that the argument otherwise lists.
+// A field can be in a nested object. For example, "user" in opt_fields selects the
+// compact form of the nested object, and "user.email" selects the user's gid and email.
 func (s *selection) selected(full object, otherwise ...string) object {
 	fields := otherwise
 	if opt := s.URL.Query()["opt_fields"]; len(opt) > 0 {
@@ -34,7 +34,8 @@ func (s *selection) selected(full object, otherwise ...string) object {
 	return out
 }
 
-// Like Asana, pick ignores unknown paths.
+// pick copies the field at path from full to out. Like Asana, pick ignores the path of an
+// unknown field.
 func pick(out, full object, path string) {
 	name, rest, nested := strings.Cut(path, ".")
 	value, ok := full[name]

@@ -39,7 +39,8 @@ func (g *grants) tokenValue(gid string) string {
 	return fmt.Sprintf("2/%s/%s:%s", gid, derivedGID("token", randomHex(8)), randomHex(16))
 }
 
-// issueAndSave returns "" if the state file cannot be written.
+// issueAndSave returns the value of a new token, or "" if the state file cannot be
+// written.
 func (g *grants) issueAndSave(t token) string {
 	value := g.issue(t)
 	if g.memory.save() != nil {
@@ -73,8 +74,8 @@ func (g *grants) consentAndIssue(clientID, gid string) string {
 	return g.issueAndSave(token{Kind: refreshToken, Client: clientID, Person: gid, Scopes: granted, Family: randomHex(8)})
 }
 
-// find returns nil if the token is unknown, expired or revoked, or if the person's
-// account was deleted.
+// find returns the token with this value. The result is nil if the token is unknown,
+// expired or revoked, or if the person's account was deleted.
 func (g *grants) find(value string) *token {
 	t := g.memory.Tokens[value]
 	if t == nil || !t.inForce(g.now()) {
@@ -119,7 +120,8 @@ func (g *grants) revokeGrant(clientID, gid string) {
 	g.revokeTokens(func(t *token) bool { return t.Client == clientID && t.Person == gid })
 }
 
-// If gid is "", revokeAll applies to every person.
+// revokeAll revokes the grants of the person with this gid, or of every person if gid is
+// "".
 func (g *grants) revokeAll(gid string) {
 	for _, app := range g.directory.apps {
 		for _, p := range g.directory.people {

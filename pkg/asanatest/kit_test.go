@@ -183,7 +183,8 @@ func (k *kit) post(path string, pairs ...string) response {
 	return k.do(r)
 }
 
-// tokenRequest adds the credentials of the app with full permissions to the form.
+// tokenRequest sends a form with pairs, and with the credentials of the app that has full
+// permissions, to the token endpoint.
 func (k *kit) tokenRequest(pairs ...string) response {
 	k.Helper()
 	return k.post("/-/oauth_token", append([]string{"client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret}, pairs...)...)

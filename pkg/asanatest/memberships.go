@@ -73,9 +73,8 @@ func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
 }
 
-// People can read their own membership even if they are deactivated in the workspace.
-// Without the switch list_inactive_memberships, no other response contains is_active with
-// the value false.
+// People can read their own membership even if they are deactivated in the workspace. By
+// default, no other request returns a membership in which is_active is false.
 func (v *viewer) findMembership(gid string) (*Person, Membership, *apiError) {
 	if !isGID(gid) {
 		return nil, Membership{}, fail(http.StatusBadRequest, "workspace_membership: Not a recognized ID: %s", gid)

@@ -90,7 +90,8 @@ type directory struct {
 	people []Person
 }
 
-// complete returns an error if a client ID or gid is malformed or used twice.
+// complete checks the apps and people, and sets fields that have defaults. It returns an
+// error if a client ID or gid is malformed or used twice.
 func (d *directory) complete() error {
 	ids := map[string]bool{}
 	for _, app := range d.apps {

@@ -38,9 +38,10 @@ func (a *Asana) Requests() []Request {
 	return slices.Clone(a.record.last)
 }
 
-// CountRequests returns how many requests with this path or grant type have arrived since
-// the start or the last Reset. The number includes requests without a response. Examples
-// are CountRequests("refresh_token") and CountRequests("/-/oauth_revoke").
+// CountRequests returns how many requests have arrived since the start or the last Reset.
+// The argument what selects which requests to count: it is a path or a grant type. The
+// number includes requests that got no response. Examples are
+// CountRequests("refresh_token") and CountRequests("/-/oauth_revoke").
 func (a *Asana) CountRequests(what string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

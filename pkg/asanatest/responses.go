@@ -84,7 +84,8 @@ func showStyle(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, pageFiles, "pages/style.css")
 }
 
-// scopeWords returns "" for granular scopes.
+// scopeWords returns a description of a scope for the consent page, or "" for a granular
+// scope.
 func scopeWords(scope string) string {
 	switch scope {
 	case "default":

@@ -62,7 +62,7 @@ func switchesMarkdown(t *testing.T) string {
 		return true
 	})
 	var b strings.Builder
-	b.WriteString("# Switches of the offline Asana\n\nEach switch either makes requests fail, or selects a behavior that Asana does not document. Set switches on the page `/_offline/`,\n" +
+	b.WriteString("# Switches of the offline Asana\n\nA switch makes requests slow, makes requests fail, or selects how the offline Asana behaves. Set switches on the page `/_offline/`,\n" +
 		"with `PUT /_offline/switches`, or in Go with `SetSwitches`. If Asana does not document a behavior, the default is our best guess.\n" +
 		"If the values of a switch are `true` and `false`, the column *meaning* describes the value `true`. The column *real Asana* says what is known about\n" +
 		"the behavior of the real Asana.\n\n" +

@@ -13,8 +13,8 @@ type Switches struct {
 	// Real Asana: an outage can make all of Asana unavailable.
 	Down bool `json:"down" group:"Trouble"`
 
-	// DelayMS is a delay in milliseconds. The API and the token, revocation and
-	// introspection endpoints wait this long before they process a request.
+	// DelayMS is the time in milliseconds for which the API and the token, revocation and
+	// introspection endpoints wait before they process a request.
 	//
 	// Real Asana: Asana can be slow.
 	DelayMS int `json:"delay_ms" group:"Trouble"`
@@ -70,19 +70,19 @@ type Switches struct {
 	// In a test, the real Asana returned no new refresh token.
 	RotateRefreshTokens bool `json:"rotate_refresh_tokens" group:"Tokens"`
 
-	// ReuseRevokes makes the server revoke all tokens of an authorization if a client
-	// uses a refresh token of this authorization that a rotation has replaced. The
-	// switch has no effect unless rotate_refresh_tokens is set.
+	// ReuseRevokes makes the server revoke tokens if a client uses a refresh token that
+	// an earlier refresh replaced. The server then revokes all tokens that came from the
+	// same authorization. The switch has no effect unless rotate_refresh_tokens is set.
 	//
 	// Real Asana: RFC 9700 recommends such a revocation, because the refresh token may
-	// have been stolen. No one has published whether Asana follows the recommendation.
+	// have been stolen. It is not known whether Asana follows the recommendation.
 	ReuseRevokes bool `json:"reuse_revokes" group:"Tokens"`
 
-	// RefreshTokenOnRefresh selects the field refresh_token in the response to a
-	// refresh. With "absent", the response does not contain the field. With "same",
-	// the field contains the refresh token from the request. With "empty", the field
-	// contains an empty string. The switch has no effect if rotate_refresh_tokens is
-	// set.
+	// RefreshTokenOnRefresh selects the content of the field refresh_token in the
+	// response to a refresh. With "absent", the response does not contain the field. With
+	// "same", the field contains the refresh token from the request. With "empty", the
+	// field contains an empty string. The switch has no effect if rotate_refresh_tokens
+	// is set.
 	//
 	// Real Asana: Asana documents the field refresh_token only for the response to a code
 	// exchange.
@@ -167,10 +167,11 @@ type Switches struct {
 	// authorization: the refresh token in the request, and the other tokens that came
 	// from the same code.
 	//
-	// Real Asana: Asana's documentation contains two statements about a revocation. One
-	// statement says that the app is "deauthorized". The other statement says that "the
-	// access tokens derived from it" are revoked. No one has published which statement is
-	// correct. The default follows the first statement.
+	// Real Asana: Asana's documentation contains two statements about the effect of
+	// revoking a refresh token. One statement says that the app is "deauthorized". The
+	// other statement says that "the access tokens derived from it" are revoked, where
+	// "it" is the refresh token. It is not known which statement is correct. The default
+	// follows the first statement.
 	RevokeWholeGrant bool `json:"revoke_whole_grant" group:"Tokens"`
 
 	// RevokeAccessTokenError is the error code in the response if a client tries to
@@ -194,13 +195,13 @@ type Switches struct {
 	// Real Asana: Asana documents that token requests from browsers are not supported.
 	TokenCORS bool `json:"token_cors" group:"Tokens"`
 
-	// SilentConsent skips the consent page if the browser is signed in and the person
-	// has already authorized the app for these scopes. The server redirects the browser
-	// with a code immediately.
+	// SilentConsent skips the consent page if the browser is signed in and the person has
+	// already authorized the app for the requested scopes. The server then redirects the
+	// browser to the app immediately.
 	//
 	// Real Asana: Asana does not document when the consent page is skipped. In a test,
-	// the real Asana skipped the consent page. No page showed the Asana account, and so
-	// the wrong account was connected twice.
+	// the real Asana skipped the consent page. The person saw no page that showed the
+	// Asana account, and so connected the wrong account. This happened twice.
 	SilentConsent bool `json:"silent_consent" group:"Consent"`
 
 	// RequireState makes authorize requests fail if they do not contain the parameter
@@ -219,21 +220,21 @@ type Switches struct {
 	// Distribution selects which workspaces may use the apps. With "any", all workspaces
 	// may use the apps. With "none", an error page says that the app is not available.
 	//
-	// Real Asana: in the real Asana, each app has a setting for its workspaces. At first,
-	// no workspace may use a new app.
+	// Real Asana: each app has a setting that selects which workspaces may use the app.
+	// For a new app, no workspace is selected.
 	Distribution string `json:"distribution" group:"Consent" values:"any|none"`
 
-	// DefaultWithOpenID selects whether a request may combine the scope "default"
-	// with the scopes "openid", "email" or "profile". With "allow", the server
-	// permits this combination. With "refuse", the server rejects it with the error
+	// DefaultWithOpenID selects whether a request may combine the scope "default" with
+	// the scopes "openid", "email" or "profile". With "allow", the server permits this
+	// combination. With "refuse", the server rejects the request with the error
 	// forbidden_scopes.
 	//
-	// Real Asana: Asana does not document whether a request may combine these scopes. The
-	// reports of developers contradict each other.
+	// Real Asana: Asana does not document whether a request may combine these scopes.
+	// Developers have reported contradictory observations.
 	DefaultWithOpenID string `json:"default_with_openid" group:"Consent" values:"allow|refuse"`
 
-	// ScopeErrorsRedirect makes the server redirect the browser to the app after a
-	// forbidden_scopes error. If false, the server shows the error on a page.
+	// ScopeErrorsRedirect makes the server report a forbidden_scopes error to the app, in
+	// a redirect. If false, the server shows the error on a page.
 	//
 	// Real Asana: two pages of Asana's documentation contradict each other about how
 	// Asana reports forbidden_scopes errors.
@@ -247,8 +248,9 @@ type Switches struct {
 	// ViewOnlyMayAuthorize allows people to authorize an app even if they are view only
 	// in all their workspaces.
 	//
-	// Real Asana: Asana's help pages say "API access: read-only" about view-only
-	// members, but also "integrations: no".
+	// Real Asana: Asana's help pages say about view-only members both "API access:
+	// read-only" and "integrations: no". The two statements leave open whether a
+	// view-only member can authorize an app.
 	ViewOnlyMayAuthorize bool `json:"view_only_may_authorize" group:"Consent"`
 
 	// IssInRedirect adds the parameter "iss" (RFC 9207) to redirects. With "oauth", the
@@ -298,17 +300,17 @@ type Switches struct {
 	// requires c_hash for the response type "code id_token".
 	CHash bool `json:"c_hash" group:"OpenID Connect"`
 
-	// SpoilIDToken makes new ID tokens invalid in one way, so that you can test
-	// whether a client rejects invalid ID tokens. With "unsigned", the ID token has
-	// no signature. With "hs256", the client secret signs the ID token. Every other
-	// value says what is wrong in the ID token. With "", ID tokens are valid.
+	// SpoilIDToken makes new ID tokens invalid in one way, so that you can test whether a
+	// client rejects invalid ID tokens. With "unsigned", the ID token has no signature.
+	// With "hs256", the ID token is signed with the client secret. Every other value
+	// names the defect of the ID token, such as "expired". With "", ID tokens are valid.
 	//
 	// Real Asana: an attacker could send an invalid ID token, or Asana could issue one
 	// by mistake.
 	SpoilIDToken string `json:"spoil_id_token" group:"OpenID Connect" values:"|unsigned|hs256|wrong_key|wrong_issuer|wrong_audience|second_audience|wrong_azp|wrong_subject|no_subject|expired|future|wrong_nonce|wrong_at_hash|wrong_c_hash"`
 
 	// OpenIDIssuer is the issuer in the OpenID Connect discovery document and in ID
-	// tokens. Without a value, the issuer is the base URL followed by /api/1.0.
+	// tokens. If the value is empty, the issuer is the base URL followed by /api/1.0.
 	//
 	// Real Asana: Asana's discovery document is not public. The source code of other
 	// projects contains the issuer https://app.asana.com/api/1.0.
@@ -322,16 +324,15 @@ type Switches struct {
 	RootDiscovery bool `json:"root_discovery" group:"OpenID Connect"`
 
 	// SubFormat is the form of the claim "sub". With "gid", the claim contains the gid of
-	// the user. With "opaque", the claim contains another string, which never changes for
-	// the same user.
+	// the user. With "opaque", the claim contains a string that is not the gid, and that
+	// never changes for the same user.
 	//
 	// Real Asana: Asana does not document what the claim "sub" contains.
 	SubFormat string `json:"sub_format" group:"OpenID Connect" values:"gid|opaque"`
 
-	// EmailVerified selects the value of the claim email_verified in UserInfo
-	// responses: "true" or "false". With "absent", the response does not contain the
-	// claim. The response never contains the claim if the scope "email" was not
-	// granted.
+	// EmailVerified selects the value of the claim email_verified in UserInfo responses:
+	// "true" or "false". With "absent", or if the scope "email" was not granted, the
+	// response does not contain the claim.
 	//
 	// Real Asana: Asana does not document whether UserInfo responses contain
 	// email_verified.
@@ -352,10 +353,10 @@ type Switches struct {
 	// deactivated people.
 	ListInactiveMemberships bool `json:"list_inactive_memberships" group:"API"`
 
-	// HiddenRecordStatus is the status of the response, 403 or 404, if a record
-	// exists but the caller may not see it.
+	// HiddenRecordStatus is the status, 403 or 404, of the response to a request for a
+	// record that exists but that the caller may not see.
 	//
-	// Real Asana: Asana does not document which records a caller may see.
+	// Real Asana: Asana does not document this status.
 	HiddenRecordStatus int `json:"hidden_record_status" group:"API" min:"403" max:"404"`
 
 	// ViewOnlyErrorCode selects the place of the code view_only_api_access_failure in
@@ -368,21 +369,23 @@ type Switches struct {
 	ViewOnlyErrorCode string `json:"view_only_error_code" group:"API" values:"error|top|absent"`
 
 	// BlockedWorkspace is the gid of a workspace whose admin has blocked the app. Lists
-	// do not contain this workspace, and requests for the workspace return 401.
+	// do not contain this workspace, and a request for the workspace gets a response with
+	// status 401.
 	//
 	// Real Asana: Asana documents that admins can block apps, but not which responses a
 	// blocked app gets.
 	BlockedWorkspace string `json:"blocked_workspace" group:"API"`
 
-	// ServiceAccountEmail selects the field "email" in the user record of a service
-	// account. With "absent", the record does not contain the field. With "null", the
-	// value is null. With "present", the value is an email address.
+	// ServiceAccountEmail selects the content of the field "email" in the user record of
+	// a service account. With "absent", the record does not contain the field. With
+	// "null", the value is null. With "present", the value is an email address.
 	//
 	// Real Asana: Asana does not document the user records of service accounts.
 	ServiceAccountEmail string `json:"service_account_email" group:"API" values:"absent|null|present"`
 
-	// ServiceAccountOnlyStatus is the status, 401 to 404, with which endpoints for
-	// service accounts reject all other tokens.
+	// ServiceAccountOnlyStatus is the status, 401 to 404, of the response if an endpoint
+	// requires the token of a service account but the request contains a different kind
+	// of token.
 	//
 	// Real Asana: Asana does not document the status of this error response.
 	ServiceAccountOnlyStatus int `json:"service_account_only_status" group:"API" min:"401" max:"404"`

@@ -55,8 +55,9 @@ var consentCases = map[string]switchCase{
 
 var hybrid = oauth2.SetAuthURLParam("response_type", "code id_token")
 
-// pageOrCode authorizes an app. The result is "code" or "error" and the error code if
-// Asana redirects to the app, and otherwise the message on the page.
+// pageOrCode authorizes an app. If Asana redirects to the app with a code, the result is
+// "code". If Asana redirects to the app with an error, the result is "error" followed by
+// the error code. If Asana shows a page, the result is the message on the page.
 func (k *kit) pageOrCode(c *oauth2.Config, gid string) string {
 	back, err := k.Authorize(k.Context(), c.AuthCodeURL("st"), gid)
 	var page *asanatest.PageError

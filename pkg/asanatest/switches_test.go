@@ -8,8 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The function observe must return def with the default switches, and changed after the
-// function change has set the switch.
+// A switchCase tests one switch. With the default switches, observe must return the value
+// of def. After the function change has set the switch, observe must return the value of
+// changed.
 type switchCase struct {
 	change       func(*asanatest.Switches)
 	observe      func(*kit) string

@@ -46,8 +46,8 @@ func SwitchTable() []SwitchInfo {
 	return table
 }
 
-// switchWords returns the last two columns of SWITCHES.md by the JSON name of the switch.
-// The table rows have the form
+// switchWords returns the last two columns of SWITCHES.md. The keys of the map are the
+// JSON names of the switches. The table rows have the form
 //
 //	| `name` | default | meaning | real Asana |
 func switchWords() map[string][2]string {

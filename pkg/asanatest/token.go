@@ -132,10 +132,10 @@ func (o *oauth) refresh(app *App, r *http.Request) (*tokenResponse, *oauthError)
 	return resp, nil
 }
 
-// revokeIfReused revokes all tokens of an authorization if the app used a refresh token
-// of this authorization that a rotation had replaced. The old token may have been stolen
-// (RFC 9700 section 4.14.2). Without the switch reuse_revokes, revokeIfReused does
-// nothing.
+// revokeIfReused checks whether value is a refresh token that an earlier refresh
+// replaced. If so, the token may have been stolen (RFC 9700 section 4.14.2), and
+// revokeIfReused revokes all tokens that came from the same authorization. Without the
+// switch reuse_revokes, revokeIfReused does nothing.
 func (o *oauth) revokeIfReused(app *App, value string) {
 	t := o.memory.Tokens[value]
 	if t != nil && t.Rotated && t.Client == app.ClientID && o.memory.Switches.ReuseRevokes {
@@ -143,8 +143,8 @@ func (o *oauth) revokeIfReused(app *App, value string) {
 	}
 }
 
-// nextRefreshToken returns nil if the response to a refresh must not contain the field
-// refresh_token.
+// nextRefreshToken returns the field refresh_token of the response to a refresh, or nil
+// if the response must not contain the field.
 func (o *oauth) nextRefreshToken(value string, old *token) *string {
 	s := o.memory.Switches
 	switch {
