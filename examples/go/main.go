@@ -110,9 +110,9 @@ func process(ctx context.Context, d *onaws.Deployment, conn asanaauth.Details, w
 	case err == nil:
 		return name + " created the task " + task
 	case errors.Is(err, errViewOnly):
-		// Asana reports the license only to tokens with full permissions. With other
-		// tokens, only a failed write shows that the license is view only. The connection
-		// still works, so the person does not have to connect again.
+		// With a token that has granular scopes, the program cannot read the license of
+		// the person, so only a failed write shows that the license is view-only. The
+		// connection still works, so the person does not have to connect again.
 		return name + " has a view-only license in this workspace and cannot create tasks"
 	case asanaauth.KindOf(err) == asanaauth.ReconnectRequired:
 		return "has to connect again: " + invite(ctx, d, conn)

@@ -126,7 +126,8 @@ func startAsana(t *testing.T) *offline {
 	return o
 }
 
-// If the response is a redirect, post also returns the target URL.
+// post returns the body of the response. If the response is a redirect, post also returns
+// the target URL.
 func (o *offline) post(path, contentType, body string) (text []byte, location *url.URL) {
 	o.t.Helper()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -166,7 +167,8 @@ func (o *offline) grant(gid string) secret.String {
 	return o.decodeToken(text, &body, &body.Refresh)
 }
 
-// The pointer token must refer to a field of body.
+// decodeToken decodes the JSON text into body. The pointer token must point to the field
+// of body that contains the token.
 func (o *offline) decodeToken(text []byte, body any, token *string) secret.String {
 	o.t.Helper()
 	if err := json.Unmarshal(text, body); err != nil || *token == "" {

@@ -1,9 +1,9 @@
 """A client for asanaauth's backend routes.
 
-The client signs requests with AWS SigV4, and retries a request if a later attempt may succeed. On
-AWS, botocore uses the credentials of the role under which the program runs. With "asanaauth
-local", use the backend key as the access key ID. You can use any secret access key, because the
-local command does not check signatures.
+The client signs requests with AWS SigV4. If a request fails and a later attempt may succeed, the
+client repeats the request. On AWS, botocore uses the credentials of the role under which the
+program runs. With "asanaauth local", use the backend key as the access key ID. You can use any
+secret access key, because "asanaauth local" does not check signatures.
 """
 
 import json
@@ -88,9 +88,9 @@ class Client:
         """Sends a request and returns the decoded JSON of the response.
 
         Raises Problem for an error response. Raises botocore's HTTPClientError if no response
-        arrived. If only the response of a request was lost, a retry sends the request a second
-        time. The second request is harmless except for codes: a code can be redeemed only once, so
-        the second request fails with link-expired.
+        arrived. If asanaauth processed a request but the response was lost, a retry makes
+        asanaauth process the request again. This is harmless except for a request that redeems a
+        connect code: a code can be redeemed only once, so the retry fails with link-expired.
         """
         for attempt in range(1, self.attempts + 1):
             wait = min(2.0**attempt / 4, 8.0)

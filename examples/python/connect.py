@@ -76,9 +76,9 @@ class Page(BaseHTTPRequestHandler):
     def handle_return(self, query):
         """Handles the redirect to the return URL.
 
-        The owner and the person come from the app's own session, never from the URL. If
-        another person opened the link, that person's browser has no session with this app, so the
-        app does not redeem the code.
+        The owner and the person come from the app's own session, never from the URL. If a
+        stranger opened the link, the stranger's browser has no session with this app, so the app
+        does not redeem the code.
         """
         cookie = SimpleCookie(self.headers.get("Cookie")).get(COOKIE)
         account = self.server.sessions.get(cookie.value) if cookie else None

@@ -3,7 +3,8 @@
     python nightly.py owners.txt
 
 Each line of owners.txt contains one owner. For each connection, the job asks Asana which user the
-token belongs to. The job prints a summary as JSON. The exit status is 1 if anything failed.
+token belongs to. At the end, the job prints a summary as JSON. The exit status is 1 if the job
+failed for an owner or a connection.
 """
 
 import argparse
@@ -23,7 +24,11 @@ from asanaauth_client import Client, Problem
 
 @contextlib.contextmanager
 def counted(counts, what):
-    """Counts and prints an exception, so that the job continues with the other connections."""
+    """Catches an exception, so that the job continues with the other connections.
+
+    The exception is counted as reconnect_required or failed. If it is counted as failed, it is
+    also printed.
+    """
     try:
         yield
     except Exception as error:
@@ -42,7 +47,7 @@ class Job:
         self.http = URLLib3Session(timeout=(5, 30), max_pool_connections=parallel)
 
     def run(self, owners):
-        """Processes all owners. Returns how many times each result occurred."""
+        """Processes all owners. Returns the summary, which maps the name of each count to a number."""
         counts = collections.Counter(owners=len(owners), worked=0, refused=0, reconnect_required=0, failed=0)
         with concurrent.futures.ThreadPoolExecutor(self.parallel) as pool:
             for one in pool.map(self.process_owner, owners):
@@ -50,7 +55,7 @@ class Job:
         return dict(counts)
 
     def process_owner(self, owner):
-        """Processes the connections of one owner. Returns how many times each result occurred."""
+        """Processes the connections of one owner. Returns the counts for this owner."""
         counts = collections.Counter()
         with counted(counts, owner):
             for connection in self.client.connections(owner):
@@ -67,7 +72,7 @@ class Job:
             return
         user = self.get_from_asana(owner, connection["id"], "/users/me", counts)
         if user["gid"] != connection["attributed_to"]["gid"]:
-            raise ValueError("the token belongs to another Asana user than the connection")
+            raise ValueError("the token and the connection belong to different Asana users")
         counts["worked"] += 1
 
     def get_from_asana(self, owner, connection, path, counts):
