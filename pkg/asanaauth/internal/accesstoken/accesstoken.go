@@ -1,10 +1,10 @@
-// Package accesstoken gets the access token of an opened connection. Package token
-// returns the token to callers and writes an audit line. Package membership sends the
-// token only to Asana.
+// Package accesstoken gets the access token of an opened connection. Two packages import
+// it: package token returns the token to callers and writes an audit line, and package
+// membership sends the token only to Asana.
 //
-// An OAuth access token is refreshed if necessary. A long-lived token is never refreshed,
-// but is introspected if a caller reports the token as refused, or if the token has
-// expired.
+// An OAuth access token is refreshed if it expires too soon for the caller, or if the
+// caller reports it as refused. A long-lived token is never refreshed. It is introspected
+// if a caller reports it as refused, or if it has expired.
 package accesstoken
 
 import (
@@ -21,11 +21,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// DefaultMinTTL is the MinTTL for callers that do not choose one: five minutes.
+// DefaultMinTTL is the MinTTL for callers that do not choose one.
 const DefaultMinTTL = 300 * time.Second
 
 // Request is what a caller requires of a token. The type Request in package token
-// documents the fields.
+// describes these fields.
 type Request struct {
 	MinTTL        time.Duration
 	Refused       secret.String
@@ -40,8 +40,8 @@ func (r Request) isRefused(access secret.String) bool {
 	return r.RefusedSHA256 == hex.EncodeToString(hash[:])
 }
 
-// Source gets access tokens from the table or from Asana. A Source is safe for concurrent
-// use.
+// Source gets access tokens from the table, or new ones from Asana. A Source is safe for
+// concurrent use.
 type Source struct {
 	rows      *row.Rows
 	requests  *requests.Requests
@@ -51,8 +51,8 @@ type Source struct {
 // New returns a Source that refreshes with r.
 func New(r *refresher.Refresher) *Source { return &Source{r.Rows(), r.Requests(), r} }
 
-// Get returns an access token that meets r. If necessary, Get refreshes the token and sets
-// o.Hot to the new row.
+// Get returns an access token that meets the requirements in r. If Get refreshes the
+// token, it sets o.Hot to the new row.
 //
 // Errors: Unauthenticated if the session that opened the connection has ended;
 // ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.
@@ -89,11 +89,12 @@ func (s *Source) Get(ctx context.Context, o *row.Opened, r Request) (secret.Stri
 	return access, nil
 }
 
-// Use calls request with the connection's access token. If Asana responds with 401, Use
-// reports the token as refused, and calls request once more with the new token. Each call
-// of request has a time limit of 16 s.
+// Use calls request with the connection's access token, and returns the result. If
+// request returns a 401 response from Asana as its error, Use reports the token as
+// refused, and calls request once more with the token that it then gets. Each call of
+// request has a time limit of 16 s.
 //
-// Errors: the errors of Get and of request.
+// Errors: the errors of [Source.Get] and of request.
 func Use[T any](ctx context.Context, s *Source, conn *row.Connection, request func(context.Context, secret.String) (T, error)) (T, error) {
 	o := row.Unwrap(conn)
 	ctx = asanaauth.WithCaller(ctx, o.Caller)

@@ -13,9 +13,9 @@ import (
 )
 
 // A personal access token or a service account's token is never refreshed, but can become
-// invalid at any time. If a caller reports the token as refused, or the token has expired,
-// the token is introspected. If Asana reports the token as not active, the connection is
-// marked as broken.
+// invalid at any time. If a caller reports such a token as refused, or the token has
+// expired, asanaauth introspects it. If Asana's response says that the token is not
+// active, the connection is marked as broken.
 
 func (s *Source) longLived(ctx context.Context, o *row.Opened, r Request) (secret.String, error) {
 	for {
@@ -37,10 +37,10 @@ func (s *Source) longLived(ctx context.Context, o *row.Opened, r Request) (secre
 }
 
 // mustIntrospect reports whether the token must be introspected, because a caller reports
-// the token as refused, or because the token has expired. A connection's token is
-// introspected at most once in 30 seconds. Without this limit, a workspace that blocks an
-// active token would cause many introspections, because it responds to every request with
-// 401, and callers report each 401.
+// it as refused, or because it has expired. After such an introspection, mustIntrospect
+// returns false for 30 seconds. Without this limit, a workspace that blocks the app would
+// cause many introspections: Asana responds to each request with 401, although the token
+// is active, and callers report each 401.
 func (s *Source) mustIntrospect(hot *store.Hot, access secret.String, r Request) bool {
 	now := s.rows.Now()
 	expired := !hot.Expires.IsZero() && !now.Before(hot.Expires)
@@ -48,11 +48,11 @@ func (s *Source) mustIntrospect(hot *store.Hot, access secret.String, r Request)
 }
 
 // checkActive introspects the token, and marks the connection as broken if the token is
-// not active. If reported is true, checkActive also writes the time of the report into
-// the row. For 30 seconds after that time, other reports are ignored.
+// not active. If reported is true, checkActive also sets RefusedAt in the row, and so
+// other reports are ignored for 30 seconds.
 //
-// Errors: row.ErrChanged if another writer came first; ReconnectRequired if the token is
-// not active; the errors of Introspect.
+// Errors: row.ErrChanged if a different writer came first; ReconnectRequired if the token
+// is not active; the errors of Introspect.
 func (s *Source) checkActive(ctx context.Context, o *row.Opened, access secret.String, reported bool) (asana.Introspection, error) {
 	info, err := s.requests.Introspect(ctx, access)
 	if err != nil || info.Active && !reported {
@@ -88,7 +88,7 @@ func (s *Source) checkActive(ctx context.Context, o *row.Opened, access secret.S
 // Examine introspects the connection's access token (RFC 7662), and returns the token and
 // the introspection response. If an OAuth access token is not active, Examine refreshes
 // it once, and introspects the new token. If a long-lived token is not active, Examine
-// marks the connection as broken.
+// marks the connection as broken and returns ReconnectRequired.
 //
 // Errors: the errors of [Source.Get].
 func (s *Source) Examine(ctx context.Context, conn *row.Connection) (secret.String, asana.Introspection, error) {
@@ -111,9 +111,9 @@ func (s *Source) Examine(ctx context.Context, conn *row.Connection) (secret.Stri
 	}
 }
 
-// examineLongLived introspects a long-lived token. If another writer changes the token or
-// the row during the introspection, examineLongLived starts over with the new row, until
-// ctx ends.
+// examineLongLived introspects a long-lived token. If a different writer changes the row
+// during the introspection, examineLongLived starts again with the current row, until ctx
+// ends.
 func (s *Source) examineLongLived(ctx context.Context, o *row.Opened) (secret.String, asana.Introspection, error) {
 	for {
 		access, err := s.Get(ctx, o, Request{})

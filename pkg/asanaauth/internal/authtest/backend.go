@@ -18,7 +18,7 @@ const Backend = "arn:aws:iam::111122223333:role/backend"
 // BackendContext returns a context whose caller is [Backend].
 func BackendContext() context.Context { return asanaauth.WithCaller(context.Background(), Backend) }
 
-// Links returns a link.Links for an app that is registered for these scopes.
+// Links returns a link.Links whose links request the given scopes.
 func (p *Process) Links(scopes string) *link.Links {
 	p.t().Helper()
 	s := p.Settings
@@ -32,7 +32,7 @@ func (p *Process) Links(scopes string) *link.Links {
 	return l
 }
 
-// Link makes a link and returns the token in the link's URL.
+// Link makes a link. It returns the link's token, which is part of the link's URL.
 func (p *Process) Link(r link.Request) string {
 	p.t().Helper()
 	l, err := p.Links(p.Settings.Scopes).Create(BackendContext(), r)
@@ -48,7 +48,8 @@ func LinkToken(t testing.TB, l link.Link) string {
 	return Query(t, l.URL.Reveal()).Get("link")
 }
 
-// BeginAt begins an attempt with the token in a link's URL.
+// BeginAt begins an attempt with a link. The parameter is the link's token, as Link
+// returns it.
 func (p *Process) BeginAt(link string) login.Attempt {
 	p.t().Helper()
 	attempt, err := p.Authorizer.Authorize(context.Background(), login.AuthorizeRequest{Link: link})
@@ -58,8 +59,8 @@ func (p *Process) BeginAt(link string) login.Attempt {
 	return attempt
 }
 
-// Follow opens a link as a person, allows the app on Asana's consent screen, and returns
-// the connect code.
+// Follow opens a link in a browser, lets the person allow the app on Asana's consent
+// screen, and returns the connect code. The first parameter is the link's token.
 func (p *Process) Follow(link, person string) secret.String {
 	p.t().Helper()
 	out, err := p.Callback(p.Answer(p.BeginAt(link), person))
@@ -72,12 +73,13 @@ func (p *Process) Follow(link, person string) secret.String {
 	return out.ConnectCode
 }
 
-// Redeem redeems a connect code as a backend does.
+// Redeem redeems a connect code, as the caller [Backend].
 func (p *Process) Redeem(code secret.String, owner, person string) (asanaauth.Details, error) {
 	return p.ConnectCodes.Redeem(BackendContext(), link.RedeemRequest{Code: code, Owner: owner, Person: person})
 }
 
-// Connect makes a connection for an owner, with a link that the person follows.
+// Connect connects a person's Asana account for an owner: it makes a link, follows it as
+// the person, and redeems the connect code.
 func (p *Process) Connect(owner, person string) asanaauth.Details {
 	p.t().Helper()
 	d, err := p.Redeem(p.Follow(p.Link(link.Request{Owner: owner}), person), owner, "")
@@ -87,14 +89,14 @@ func (p *Process) Connect(owner, person string) asanaauth.Details {
 	return d
 }
 
-// Import imports a credential as a backend does.
+// Import imports a credential, as the caller [Backend].
 func (p *Process) Import(r connection.ImportRequest) (connection.Imported, error) {
 	return p.Connections.Import(BackendContext(), r)
 }
 
-// ImportToken imports a long-lived token of the Asana user gid. The token is the user's
-// personal access token, or the service account's token if gid is a service account.
-// ImportToken returns the connection and the token.
+// ImportToken imports a long-lived token of the Asana user gid: a service account's token
+// if gid is a service account, and otherwise a personal access token. ImportToken returns
+// the connection's details and the token.
 func (p *Process) ImportToken(owner, gid string) (asanaauth.Details, secret.String) {
 	p.t().Helper()
 	kind, value := asanaauth.PersonalAccessToken, p.Installation.Asana.PersonalAccessToken(gid)
@@ -108,8 +110,8 @@ func (p *Process) ImportToken(owner, gid string) (asanaauth.Details, secret.Stri
 	return got.Details, secret.New(value)
 }
 
-// Grant returns a refresh token that a test can import. To get the token, the person
-// signs in to another installation that uses the same Asana app.
+// Grant returns a person's refresh token, which a test can import. To get the token, the
+// person signs in to a different installation that uses the same Asana app.
 func (inst *Installation) Grant(person string) secret.String {
 	inst.T.Helper()
 	elsewhere := New(inst.T)
@@ -118,7 +120,7 @@ func (inst *Installation) Grant(person string) secret.String {
 	return secret.New(elsewhere.Wire.Seen()[0])
 }
 
-// Open opens a connection by its id, as a backend does.
+// Open opens a connection by its id, as the caller [Backend].
 func (p *Process) Open(id string) *connection.Connection {
 	p.t().Helper()
 	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})
@@ -128,7 +130,7 @@ func (p *Process) Open(id string) *connection.Connection {
 	return conn
 }
 
-// TokenOf gets a token as a backend does: it opens the connection, and requests its token.
+// TokenOf opens a connection and requests its access token, as the caller [Backend].
 func (p *Process) TokenOf(id string, r token.Request) (token.Token, error) {
 	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})
 	if err != nil {

@@ -8,11 +8,14 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// CrashPoints runs a test once for each operation that the test does on the table. Each
-// run is in a [Bubble], and in run n, operation n fails. CrashPoints does all runs twice.
-// In the first series, the failing operation has no effect. In the second series, the
-// operation succeeds, but its response is lost. The test must call Fault.During or
-// Fault.CutOff exactly once.
+// CrashPoints runs a test many times, each time in a new [Bubble]. In run n, the n-th
+// operation on the table fails. The last run is the one in which the test does fewer than
+// n operations. CrashPoints then starts again with n = 1: in the first series, the
+// failing operation has no effect; in the second series, the operation succeeds, but its
+// response is lost.
+//
+// The test must call Fault.During or Fault.CutOff exactly once. Only operations in this
+// call are counted and fail.
 func CrashPoints(t *testing.T, test func(*testing.T, *Fault)) {
 	t.Helper()
 	for _, saved := range []bool{false, true} {
@@ -40,10 +43,10 @@ type Fault struct {
 	count int  // the number of operations so far
 }
 
-// During runs call while one operation on the table fails. Later operations succeed.
+// During runs call and makes one operation on the table fail. Later operations succeed.
 func (f *Fault) During(inst *Installation, call func()) { f.run(inst, call, false) }
 
-// CutOff runs call while one operation on the table, and every later operation, fails.
+// CutOff is like During, but every later operation in call fails too.
 func (f *Fault) CutOff(inst *Installation, call func()) { f.run(inst, call, true) }
 
 func (f *Fault) run(inst *Installation, call func(), cutOff bool) {

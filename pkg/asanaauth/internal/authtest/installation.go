@@ -71,7 +71,7 @@ const (
 	WorkspacesPath = "/api/1.0/workspaces"
 )
 
-// MembershipsPath returns the path of a user's memberships.
+// MembershipsPath returns the path at which Asana lists a user's workspace memberships.
 func MembershipsPath(gid string) string { return "/api/1.0/users/" + gid + "/workspace_memberships" }
 
 // Bubble runs a test in a synctest bubble. The test has its own clock, and waiting takes
@@ -165,12 +165,13 @@ func (inst *Installation) Exchanges() int { return inst.Asana.CountRequests("aut
 // Revocations returns how many revocation requests Asana has received.
 func (inst *Installation) Revocations() int { return inst.Asana.CountRequests(RevokePath) }
 
-// Unwraps returns how often KMS was asked to unwrap the keyring.
+// Unwraps returns how many times KMS was asked to unwrap the keyring.
 func (inst *Installation) Unwraps() int { return inst.KMS.Calls(sealtest.OpUnwrap) }
 
-// Expire waits until a new access token is valid for only two more seconds, which is too
-// short for any caller. Expire waits for less than an hour, because using a session after
-// an hour extends its idle timeout, which is one more write.
+// Expire waits until an access token that Asana issued just now is valid for only two
+// more seconds, which is too short for any caller. Expire waits for less than an hour,
+// because the use of a session after an hour extends its idle timeout, which would cause
+// one more write.
 func (inst *Installation) Expire() { time.Sleep(time.Hour - 2*time.Second) }
 
 // RotateKey adds a new primary data key to the keyring and returns the key's id.
@@ -208,7 +209,7 @@ func FailIf(fails bool, err error) error {
 	return nil
 }
 
-// SecretsManager is the source of the client secrets in place of AWS Secrets Manager. A
+// SecretsManager returns client secrets to processes, in place of AWS Secrets Manager. A
 // SecretsManager is safe for concurrent use.
 type SecretsManager struct {
 	mu     sync.Mutex
@@ -217,7 +218,8 @@ type SecretsManager struct {
 	calls  int
 }
 
-// Set sets the error and the client secrets that later calls of ClientSecrets return.
+// Set sets what ClientSecrets returns from now on: an error, which may be nil, and client
+// secrets.
 func (s *SecretsManager) Set(err error, values ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,8 +254,9 @@ func WantKind(t testing.TB, err error, kind asanaauth.ErrorKind) {
 	}
 }
 
-// WantMistakes fails the test unless err has exactly these lines, in any order. The error
-// of a constructor has one line for each mistake in its Config.
+// WantMistakes fails the test unless the lines of err are exactly the texts in want, in
+// any order. It is for the error of a constructor, which has one line for each mistake in
+// the Config.
 func WantMistakes(t testing.TB, err error, want ...string) {
 	t.Helper()
 	if err == nil {

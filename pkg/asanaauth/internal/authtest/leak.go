@@ -17,13 +17,15 @@ import (
 )
 
 // Hunt searches for secrets in everything that is logged, returned or stored. A Hunt
-// collects two sets. The first set contains the secrets: those in requests to Asana and
-// in Asana's responses, and those that the test adds. The second set contains the texts
-// to search: the outcomes that the test passes to Note, and the rows at each call of
-// Note. Use a Hunt as the processes' [http.RoundTripper], so that it sees the requests
-// and responses.
+// collects two sets:
 //
-// A Hunt is safe for concurrent use, except for Note and Finish.
+//   - The secrets: those in requests to Asana, those in Asana's responses, and those that
+//     the test adds.
+//   - The texts to search: the outcomes that the test passes to Note, and all rows at
+//     each call of Note. Finish adds the log.
+//
+// To see the requests and the responses, the Hunt must be the Transport in the settings
+// of each process. A Hunt is safe for concurrent use, except for Note and Finish.
 type Hunt struct {
 	inst *Installation
 	next http.RoundTripper
@@ -36,21 +38,21 @@ type Hunt struct {
 	rows  map[string]string // the text that Written returns, by the row's state
 }
 
-// NewHunt returns a Hunt for the given secrets. The keys of the map are the secrets'
-// texts, and its values describe the secrets. Set the Hunt as the Transport in the
-// processes' settings.
+// NewHunt returns a Hunt that searches for the given secrets and for those that it will
+// collect. The keys of the map are the secrets' texts, and its values describe the
+// secrets in error messages.
 func (inst *Installation) NewHunt(secrets map[string]string) *Hunt {
 	return &Hunt{
 		inst: inst, next: inst.Wire, secrets: maps.Clone(secrets), inputs: map[string]string{}, rows: map[string]string{},
 	}
 }
 
-// Secret adds a text that must not be logged, returned or stored. Texts of 8 bytes or
-// fewer are ignored.
+// Secret adds a text that must not be logged, returned or stored. The parameter "what"
+// describes the text in error messages. A text of 8 bytes or fewer is ignored.
 func (h *Hunt) Secret(what, text string) { h.add(h.secrets, what, text) }
 
-// Input adds a text from a request. The text must not be logged or returned, but a row
-// may contain the text. Texts of 8 bytes or fewer are ignored.
+// Input adds a text from a request. Unlike a secret, the text may be stored in a row, but
+// it must not be logged or returned. A text of 8 bytes or fewer is ignored.
 func (h *Hunt) Input(what, text string) { h.add(h.inputs, what, text) }
 
 func (h *Hunt) add(to map[string]string, what, text string) {
@@ -106,9 +108,10 @@ func (h *Hunt) Note(outcomes ...any) {
 	}
 }
 
-// Finish searches for every secret in everything that was logged, noted or stored. Finish
-// also reports a test error if the hunt has collected too few secrets, rows or outcomes,
-// because such a hunt proves nothing.
+// Finish searches for every secret in the log, in the outcomes, and in the rows, and
+// reports a test error for each secret that it finds. Finish also reports a test error if
+// the Hunt has collected fewer secrets, rows or outcomes than the given minimums, because
+// such a search would prove nothing.
 func (h *Hunt) Finish(minSecrets, minRows, minOutcomes int) {
 	h.inst.T.Helper()
 	if len(h.secrets) < minSecrets || len(h.rows) < minRows || len(h.noted) < minOutcomes {

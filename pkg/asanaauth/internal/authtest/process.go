@@ -25,8 +25,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 )
 
-// Settings contains the settings of one process, which a Lambda function reads from
-// environment variables. A test can also replace the parts of the process: its store,
+// Settings contains the settings of one process. A Lambda function reads such settings
+// from environment variables. A test can also replace parts of the process: its store,
 // transport, clock, random source and log.
 type Settings struct {
 	ClientID     string
@@ -48,7 +48,7 @@ type Settings struct {
 // OpenIDScopes are the scopes that make Asana return ID tokens and a profile.
 const OpenIDScopes = "default openid email profile"
 
-// WithOpenID makes a process request OpenIDScopes. Pass WithOpenID to
+// WithOpenID sets the scopes to OpenIDScopes. It is an argument for
 // [Installation.Process].
 func WithOpenID(s *Settings) { s.Scopes = OpenIDScopes }
 
@@ -136,8 +136,8 @@ func (p *Process) Begin() login.Attempt {
 	return attempt
 }
 
-// Answer lets a person answer Asana's consent screen, and returns the parameters of the
-// browser's next request, to /callback.
+// Answer opens Asana's consent screen as a person who allows or denies the app, and
+// returns the parameters of the request to /callback that the browser then sends.
 func (p *Process) Answer(attempt login.Attempt, person string) login.CallbackRequest {
 	p.t().Helper()
 	back, err := p.Installation.Asana.Authorize(context.Background(), attempt.URL, person)
@@ -147,8 +147,8 @@ func (p *Process) Answer(attempt login.Attempt, person string) login.CallbackReq
 	return ParseAnswer(p.t(), back, attempt)
 }
 
-// ParseAnswer reads Asana's response from back, the URL to which Asana redirected a
-// browser.
+// ParseAnswer returns the parameters of the request to /callback. back is the URL to
+// which Asana redirected the browser.
 func ParseAnswer(t testing.TB, back string, attempt login.Attempt) login.CallbackRequest {
 	t.Helper()
 	u, err := url.Parse(back)
@@ -177,7 +177,8 @@ func Query(t testing.TB, raw string) url.Values {
 	return u.Query()
 }
 
-// Callback finishes an attempt with Asana's response.
+// Callback passes the parameters of a request to /callback to package login, which
+// finishes the attempt.
 func (p *Process) Callback(r login.CallbackRequest) (login.Outcome, error) {
 	return p.Receiver.Callback(context.Background(), r)
 }
@@ -202,8 +203,8 @@ func (p *Process) Session(cookie secret.String) *session.Session {
 	return s
 }
 
-// Ask requests a token as a frontend does: it opens the session, and requests the token of
-// the session's connection.
+// Ask opens a session and requests the access token of its connection, as a frontend
+// does.
 func (p *Process) Ask(ctx context.Context, cookie secret.String, r token.Request) (token.Token, error) {
 	s, err := p.Sessions.Open(ctx, cookie)
 	if err != nil {
@@ -232,7 +233,7 @@ func (p *Process) Refused(cookie secret.String, refused token.Token) (token.Toke
 	return p.Ask(context.Background(), cookie, token.Request{Refused: refused.Access})
 }
 
-// Disconnect ends the session's connection, as a frontend does.
+// Disconnect disconnects the session's connection, as a frontend does.
 func (p *Process) Disconnect(cookie secret.String) (connection.Disconnection, error) {
 	ctx := context.Background()
 	s, err := p.Sessions.Open(ctx, cookie)
@@ -242,7 +243,7 @@ func (p *Process) Disconnect(cookie secret.String) (connection.Disconnection, er
 	return p.Sessions.Disconnect(ctx, s, p.Connections)
 }
 
-// Members lists the memberships of the person who is signed in.
+// Members lists the workspace memberships of the person to whom the session belongs.
 func (p *Process) Members(cookie secret.String) ([]membership.Membership, error) {
 	s, err := p.Sessions.Open(context.Background(), cookie)
 	if err != nil {
@@ -251,8 +252,8 @@ func (p *Process) Members(cookie secret.String) ([]membership.Membership, error)
 	return p.Memberships.List(context.Background(), s.Connection(), "")
 }
 
-// ConnectionOf returns the id of the connection, which is the first part of a cookie
-// value.
+// ConnectionOf returns the id of the session's connection, which is the first part of the
+// cookie value.
 func ConnectionOf(cookie secret.String) string {
 	id, _, _ := strings.Cut(cookie.Reveal(), ".")
 	return id

@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Rows gives a test direct access to an installation's table, without hooks. The test can
-// read and change rows, as an attacker could.
+// Rows reads and changes an installation's table like an attacker who can write the
+// table. Its operations bypass Installation.Table, so hooks cannot make them fail.
 type Rows struct {
 	*store.Memory
 	t testing.TB
@@ -50,7 +50,8 @@ func (r *Rows) Cold(id string) *store.Cold {
 	return Row[*store.Cold](r, store.ColdKey(idOf(id)))
 }
 
-// idOf accepts a connection's id, or a cookie value, which begins with that id.
+// idOf returns a connection's id. The parameter is this id, or a cookie value, which
+// begins with it.
 func idOf(id string) string {
 	id, _, _ = strings.Cut(id, ".")
 	return id
@@ -68,7 +69,8 @@ func (r *Rows) AttemptRow(state string) *store.Attempt {
 	return Row[*store.Attempt](r, store.AttemptKey(store.HashText(state)))
 }
 
-// Edit changes a connection's hot row, as another writer would. id may be a cookie value.
+// Edit changes a connection's hot row, as a different writer would. id may be a cookie
+// value.
 func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.t.Helper()
 	hot := r.Hot(id)
@@ -76,8 +78,8 @@ func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.Forge(hot)
 }
 
-// EditCold changes a connection's cold row, as another writer would. id may be a cookie
-// value.
+// EditCold changes a connection's cold row, as a different writer would. id may be a
+// cookie value.
 func (r *Rows) EditCold(id string, change func(*store.Cold)) {
 	r.t.Helper()
 	cold := r.Cold(id)
@@ -124,7 +126,7 @@ func (r *Rows) All() []store.Row {
 	}
 }
 
-// Kept returns the number of rows of each type, without attempts and the keyring.
+// Kept counts the rows in the table by type, and leaves out attempts and the keyring.
 func (r *Rows) Kept() map[string]int {
 	r.t.Helper()
 	n := map[string]int{}
@@ -138,7 +140,8 @@ func (r *Rows) Kept() map[string]int {
 	return n
 }
 
-// WantNothingKept reports a test error if the table contains rows that Kept counts.
+// WantNothingKept reports a test error if the table contains any row except attempts and
+// the keyring.
 func (r *Rows) WantNothingKept() {
 	r.t.Helper()
 	if kept := r.Kept(); len(kept) > 0 {
@@ -156,8 +159,8 @@ func (r *Rows) WantOneConnection(sessions int) {
 	}
 }
 
-// WantTombstone reports a test error unless the connection was replaced with a tombstone
-// and all of its other rows were deleted. The table must have no other connection.
+// WantTombstone reports a test error unless the connection's hot row is a tombstone and
+// all of its other rows were deleted. The table must have no other connection.
 func (r *Rows) WantTombstone(id string) {
 	r.t.Helper()
 	hot := r.Hot(id)
@@ -175,8 +178,8 @@ func (r *Rows) WantTombstone(id string) {
 	}
 }
 
-// Whose returns the gid of an access token's user, or "" if Asana does not accept the
-// token.
+// Whose returns the gid of the user to whom an access token belongs, or "" if Asana does
+// not accept the token.
 func (inst *Installation) Whose(access secret.String) string {
 	inst.T.Helper()
 	r, err := http.NewRequest(http.MethodGet, AsanaURL+MePath, nil)
@@ -198,8 +201,8 @@ func (inst *Installation) Whose(access secret.String) string {
 	return me.Data.GID
 }
 
-// Written returns a row as text. The text contains each byte field unchanged, in
-// hexadecimal and in base64.
+// Written returns the fields of a row as one text. If a field consists of bytes, the text
+// contains these bytes unchanged, in hexadecimal, in base64 and in base64url.
 func Written(row store.Row) string {
 	var b strings.Builder
 	for name, value := range store.Encode(row) {
@@ -211,7 +214,7 @@ func Written(row store.Row) string {
 	return b.String()
 }
 
-// Forms returns the encodings in which a text could be stored: the text itself, and its
+// Forms returns the forms in which a row could contain a text: the text itself, and its
 // bytes in hexadecimal. If the text is base64url, Forms also returns the decoded bytes,
 // unchanged and in hexadecimal.
 func Forms(text string) []string {
@@ -222,7 +225,7 @@ func Forms(text string) []string {
 	return all
 }
 
-// Holds reports whether a row contains the text, in any of the encodings that Forms
+// Holds reports whether a row contains the text, in any of the forms that [Forms]
 // returns.
 func Holds(row store.Row, text string) bool {
 	in := Written(row)

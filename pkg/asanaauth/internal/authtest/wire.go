@@ -17,7 +17,8 @@ type Log struct {
 	b  bytes.Buffer
 }
 
-// Write appends p to the log. Log is an [io.Writer] for a log handler.
+// Write appends p to the log. It makes a Log an [io.Writer], to which a log handler can
+// write.
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -31,7 +32,8 @@ func (l *Log) String() string {
 	return l.b.String()
 }
 
-// Says returns how many attributes in the log have the given name and string value.
+// Says returns how many attributes in the log have the given name and the given value,
+// which must be a string.
 func (l *Log) Says(name, value string) int {
 	return strings.Count(l.String(), `"`+name+`":"`+value+`"`)
 }
@@ -41,8 +43,8 @@ func (l *Log) SaysRaw(name, value string) int {
 	return strings.Count(l.String(), `"`+name+`":`+value)
 }
 
-// Wiretap records the refresh tokens that Asana returns. A Wiretap is safe for concurrent
-// use.
+// Wiretap is an HTTP transport that records the refresh tokens in Asana's responses. A
+// Wiretap is safe for concurrent use.
 type Wiretap struct {
 	next http.RoundTripper
 
@@ -75,7 +77,8 @@ func (w *Wiretap) Seen() []string {
 	return slices.Clone(w.tokens)
 }
 
-// readBack reads a response's body, and replaces it with a body that can be read again.
+// readBack reads and returns the body of resp, and sets resp.Body so that the body can be
+// read again.
 func readBack(resp *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
@@ -95,7 +98,8 @@ func (inst *Installation) LiveTokens() int {
 	return live
 }
 
-// IsActive asks Asana whether a token is active (RFC 7662).
+// IsActive reports whether Asana's introspection endpoint (RFC 7662) says that a token is
+// active.
 func (inst *Installation) IsActive(token string) bool {
 	inst.T.Helper()
 	resp, err := inst.Asana.Client().PostForm(AsanaURL+IntrospectPath, url.Values{"token": {token}})
@@ -113,8 +117,8 @@ func (inst *Installation) IsActive(token string) bool {
 // Tampered is an HTTP transport that changes the JSON in Asana's responses.
 type Tampered struct {
 	Next http.RoundTripper
-	// Change can modify m, the JSON object in a response from path. The response gets the
-	// returned status, or keeps its status if Change returns 0.
+	// Change can modify m, the JSON object in Asana's response to a request for path. If
+	// status is not 0, it replaces the status of the response.
 	Change func(path string, m map[string]any) (status int)
 }
 

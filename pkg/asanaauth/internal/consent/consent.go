@@ -1,7 +1,7 @@
-// Package consent saves connections. A sign-in, a link and an import all end with the
-// transaction in [Write.Do]. Package consent sends no request to Asana: its caller passes
-// the tokens and the user. If the connection already exists, its rows are replaced, and
-// its id stays the same.
+// Package consent saves new connections, and new consents for existing connections. A
+// sign-in, a link and an import all end with the transaction in [Write.Do]. If the
+// connection already exists, Do replaces its rows, and its id stays the same. Package
+// consent sends no request to Asana: its caller passes the tokens and the user.
 package consent
 
 import (
@@ -21,8 +21,8 @@ import (
 // saves it.
 type Consent struct {
 	Kind     asanaauth.Kind
-	Owner    string       // the owner's name
-	ClientID string       // the client id that the credential was issued to; empty for a long-lived token
+	Owner    string       // the owner of the connection
+	ClientID string       // the client ID that the credential was issued to; empty for a long-lived token
 	Tokens   asana.Tokens // a long-lived token has no refresh token
 	User     asana.User   // the credential's user
 	Scopes   string       // the requested scopes
@@ -30,27 +30,28 @@ type Consent struct {
 	Imported store.Hash   // the hash of an imported credential; zero if the credential was not imported
 }
 
-// ID returns the id of the connection that the consent makes.
+// ID returns the id of the connection to which the consent belongs.
 func (c Consent) ID() string {
 	return store.ConnectionID(store.HashText(c.Owner), c.User.GID, string(c.Kind))
 }
 
 const maxTries = 5
 
-// Write describes the transaction that saves a consent. Call Do once.
+// Write describes the transaction that saves a consent. [Write.Do] runs it; call Do once.
 type Write struct {
 	Rows    *row.Rows
 	Ring    *seal.Ring
 	Consent Consent
-	// Also is an optional function that returns one more row, which Do writes in the same
-	// transaction. hot is the new hot row.
+	// Also, if not nil, returns one more row, which Do writes in the same transaction.
+	// hot is the new hot row.
 	Also func(tx *row.Tx, hot *store.Hot) (store.Row, error)
-	// Beside is the key of the row that Also replaces. Do reads this row before it calls
-	// Also. If Beside is zero, Also must return a row that is not in the table yet.
+	// Beside is the key of an existing row that is replaced by the row from Also. Do
+	// reads the existing row before it calls Also. If Beside is zero, the row from Also
+	// must be new.
 	Beside store.Key
-	// If the connection already exists, Do calls MayReplace with its hot row. If
-	// MayReplace returns an error, Do returns this error and writes nothing. If
-	// MayReplace is nil, any connection may be replaced.
+	// MayReplace, if not nil, decides whether an existing connection may be replaced.
+	// before is the connection's hot row. If MayReplace returns an error, Do returns this
+	// error and writes nothing.
 	MayReplace func(before *store.Hot) error
 }
 
@@ -62,9 +63,9 @@ type Written struct {
 	from   Write
 }
 
-// Do writes the hot row, the cold row, the pointer row from the Asana user to the
-// connection, and the row that Also returns, in one transaction. Do replaces an existing
-// connection that has the same owner, Asana user and kind.
+// Do writes the connection's hot row, its cold row, its [store.UserPointer] row, and the
+// row that Also returns, in one transaction. An existing connection with the same owner,
+// Asana user and kind is replaced.
 //
 // Errors: the errors of Also and MayReplace; TryAgain, Internal.
 func (w Write) Do(ctx context.Context) (*Written, error) {
@@ -112,8 +113,9 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 	return done, nil
 }
 
-// newHot returns the hot row for the consent. The new row keeps the old row's epoch, so
-// that sessions in other browsers stay valid, but not the old row's lease or cool-down.
+// newHot returns the hot row for the consent. If there is an old row, the new row keeps
+// its epoch, so that sessions in other browsers stay valid, but not its lease or
+// cool-down.
 func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, error) {
 	hot := &store.Hot{
 		Connection: id,
@@ -145,8 +147,8 @@ func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, 
 }
 
 // newCold returns the cold row for the consent. If the connection is the reader of
-// workspaces, the new row keeps their list, because the new token belongs to the same
-// service account.
+// workspaces, the new row keeps the list of these workspaces, because the new token
+// belongs to the same service account.
 func (w Write) newCold(hot *store.Hot, now time.Time, before *store.Cold) (*store.Cold, error) {
 	cold := &store.Cold{
 		Connection:     hot.Connection,
@@ -168,9 +170,9 @@ func (w Write) person() row.Person {
 	return row.Person{Owner: secret.New(w.Consent.Owner), Name: u.Name, Email: u.Email, Picture: u.Picture}
 }
 
-// Audit writes an audit line for the saved consent. The line also says whether the
-// connection was broken before. If the connection was revoking, the line says that the
-// revocation will not happen.
+// Audit writes an audit line for the saved consent. If the connection was broken, the
+// line contains the attribute recovered. If it was revoking, the line contains the
+// attribute revocation_dropped, because the old grant will not be revoked.
 func (d *Written) Audit(ctx context.Context, event, caller string) {
 	var more []slog.Attr
 	if d.before != nil && d.before.Status == row.Broken {
@@ -182,7 +184,7 @@ func (d *Written) Audit(ctx context.Context, event, caller string) {
 	d.from.Rows.Audit(ctx, event, caller, d.Hot, more...)
 }
 
-// Details returns what a backend may know about the saved connection.
+// Details returns the details of the saved connection that a backend may see.
 func (d *Written) Details() asanaauth.Details {
 	out := row.DetailsOf(d.Hot, d.Cold)
 	c := d.from.Consent

@@ -13,9 +13,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// fail marks the connection as broken if Asana rejected the refresh token with
-// invalid_grant. After any other error, fail starts a cool-down, because the error says
-// nothing about the refresh token.
+// If Asana rejected the refresh token with invalid_grant, fail marks the connection as
+// broken. After any other error, fail starts a cool-down, because the refresh token may
+// still be valid.
 func (h *holder) fail(ctx context.Context, err error) (*store.Hot, error) {
 	var response *asana.Error
 	errors.As(err, &response)
@@ -32,17 +32,17 @@ func (h *holder) fail(ctx context.Context, err error) (*store.Hot, error) {
 	return h.hot, err
 }
 
-// isRefusal reports whether Asana certainly did not process the request, which is the
-// case for a 3xx or 4xx status. After a 5xx status, or a 200 response that cannot be
-// read, Asana may have rotated the token.
+// isRefusal reports whether Asana refused the request, and so certainly has not rotated
+// the token. This is the case for a 3xx or 4xx status. After a 5xx status, or a 200
+// response that cannot be read, Asana may have rotated the token.
 func isRefusal(response *asana.Error) bool {
 	return response.Status >= http.StatusMultipleChoices && response.Status < http.StatusInternalServerError
 }
 
-// startCoolDown starts a cool-down and removes the lease, in one write. Until the
-// cool-down ends, no caller sends a request for this connection to Asana. The cool-down
-// lasts a random 2 to 8 s, or retryAfter if that is longer, but at most 5 min.
-// outcomeUnknown is true if Asana may have rotated the token.
+// startCoolDown starts a cool-down and removes h's lease, in one write. Until the
+// cool-down ends, no caller sends a request for this connection to Asana. The length of
+// the cool-down is the longer of retryAfter (at most 5 min) and a random time of 2 to 8
+// s. outcomeUnknown is true if Asana may have rotated the token.
 func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, outcomeUnknown bool) {
 	wait := max(h.rows.Jitter(coolDownMin, coolDownMax), min(retryAfter, row.RetryAfterMax))
 	until := h.rows.Now().Add(wait)
@@ -55,14 +55,16 @@ func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, ou
 	}
 }
 
-// markBroken marks the connection as broken after Asana rejected its refresh token, but
-// only if the row still contains h's lease, and still has the Grant and the Generation
-// that it had when h took the lease. Otherwise, markBroken returns row.ErrChanged and the
-// current row. The sealed refresh token stays in the row.
+// markBroken marks the connection as broken after Asana rejected its refresh token. The
+// sealed refresh token stays in the row.
 //
-// If the row has OutcomeUnknown, Asana may have rotated the token during an earlier
-// request, and the new token is lost. markBroken then sets the reason ReasonLostToken and
-// raises an alarm, even if the store did not confirm the write.
+// If h's lease is no longer in the row, or Grant or Generation has changed since h took
+// the lease, markBroken does not mark the connection. It then returns row.ErrChanged and
+// the current row.
+//
+// If OutcomeUnknown is set in the row, Asana may have rotated the token during an earlier
+// request whose response was lost. markBroken then sets the reason ReasonLostToken, and
+// raises an alarm. It raises the alarm even if the store does not confirm the write.
 func (h *holder) markBroken(ctx context.Context, err error) (*store.Hot, error) {
 	now := h.rows.Now()
 	broke, lost := false, false
@@ -100,10 +102,10 @@ func (h *holder) readAgain(ctx context.Context) (*store.Hot, error) {
 	return next, row.ErrChanged
 }
 
-// noteOutcomeUnknown sets OutcomeUnknown in the row if another holder has replaced the
-// refresh token that h sent. Asana may then end the whole consent, because h used an old
-// token. OutcomeUnknown makes markBroken report a lost token if Asana later rejects the
-// row's token.
+// noteOutcomeUnknown sets OutcomeUnknown in the row if a different holder has saved a new
+// refresh token since h took the lease. In this case, h sent an old token, and Asana may
+// end the whole consent for that reason. If Asana later rejects the row's token,
+// OutcomeUnknown makes markBroken report a lost token.
 func (h *holder) noteOutcomeUnknown(ctx context.Context) {
 	if h.hot == nil {
 		return

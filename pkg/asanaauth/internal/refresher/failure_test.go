@@ -101,7 +101,7 @@ func TestInvalidGrantBreaksAConnection(t *testing.T) {
 	})
 }
 
-// If another writer changes the row while Asana processes a refresh request, an
+// If a different writer changes the tokens while Asana processes a refresh request, an
 // invalid_grant response must not break the connection, because the row's new refresh
 // token may still be valid.
 func TestInvalidGrantForAnOldGrantBreaksNothing(t *testing.T) {
@@ -146,9 +146,9 @@ func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
 	})
 }
 
-// If Asana may have rotated the token in a failed refresh, and later rejects the refresh
-// token, the reason must be ReasonLostToken. If Asana refused the first request, no token
-// is lost.
+// A refresh fails, and Asana later rejects the refresh token. If Asana may have rotated
+// the token in the failed refresh, the reason must be ReasonLostToken. If Asana refused
+// the first request, the reason must not be ReasonLostToken.
 func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault asanatest.Fault

@@ -14,8 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// fiftyTokens returns the tokens of fifty callers that request a token at the same time,
-// in the given number of processes. The refresh takes 3 seconds.
+// fiftyTokens starts fifty callers in the given number of processes, and returns the
+// token that each caller gets. All callers start at the same time, and the refresh takes
+// 3 seconds.
 func fiftyTokens(t *testing.T, inst *authtest.Installation, cookie secret.String, processes int) []token.Token {
 	t.Helper()
 	inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Delay: 3 * time.Second})
@@ -51,7 +52,7 @@ func TestFiftyCallersMakeOneRequest(t *testing.T) {
 	}
 }
 
-// Callers that share a refresh wait in memory and do not poll the table.
+// Callers that share a refresh must not poll the table while they wait.
 func TestJoinedCallersReadOnce(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Table.Reset()

@@ -1,5 +1,5 @@
-// Most tests use the refresher through its callers: they sign a person in, request a
-// token with the session, or disconnect.
+// Most tests do not call the refresher directly: they sign a person in, request a token
+// with the session, or disconnect.
 package refresher_test
 
 import (

@@ -19,10 +19,9 @@ type materials struct {
 	refreshToken secret.String // zero if the row has no refresh token
 }
 
-// prepare opens the refresh token and fetches the client secrets. Call prepare before
-// takeLease, because KMS and Secrets Manager may be slow, and other callers wait while a
-// holder has the lease. If the row has no refresh token, prepare does not fetch the
-// client secrets.
+// prepare opens the refresh token and fetches the client secrets. It requests both before
+// takeLease, because KMS and Secrets Manager may be slow, and a lease makes other callers
+// wait. If the row has no refresh token, prepare does not fetch the client secrets.
 func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, error) {
 	ring, err := r.rows.Ring(ctx)
 	if err != nil || len(hot.Refresh) == 0 {
@@ -35,7 +34,7 @@ func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, err
 	return materials{ring, refresh}, r.requests.Ready(ctx)
 }
 
-// holder is a refresh or a revocation that has taken the row's lease.
+// holder is one refresh or one revocation, after takeLease has written its lease.
 type holder struct {
 	*Refresher
 	materials
@@ -45,14 +44,13 @@ type holder struct {
 	end   time.Time  // when the lease ends
 }
 
-// takeLease writes a lease into the row. The lease ends 12 s after takeLease is called,
-// even if the write is slow.
+// takeLease tries once to write a lease into the row. The lease ends 12 s after the call
+// of takeLease, even if the write is slow.
 //
-// takeLease tries the write once. If another writer came first, takeLease returns
-// row.ErrChanged and the current row, which is nil if the row was deleted. If the write
-// fails for a different reason, takeLease returns hot and the error, although the lease
-// may have been written. If takeLease cannot generate a random ID, it returns only an
-// error.
+// If a different writer came first, takeLease returns row.ErrChanged and the current row,
+// which is nil if the row was deleted. If the write fails for any other reason, takeLease
+// returns the error and the parameter hot. In this case, the lease may be in the row. If
+// takeLease cannot generate a random ID, it returns the error and no row.
 func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, p Policy) (*holder, *store.Hot, error) {
 	id, err := r.rows.RandomID()
 	if err != nil {
@@ -60,8 +58,8 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	}
 	now := r.rows.Now()
 	leased := *hot
-	// If the row still has an earlier lease, that lease's holder died or stalled, perhaps
-	// after Asana rotated the token. The outcome of that holder's request is unknown.
+	// If the row still contains an earlier lease, the process that took it stopped or
+	// stalled. Asana may have processed its request and rotated the token.
 	leased.OutcomeUnknown = leased.OutcomeUnknown || leased.Lease != ""
 	leased.Lease, leased.LeaseEnd = id, now.Add(leaseTime)
 	if p.isRefused(&leased) {
@@ -78,13 +76,14 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	return &holder{Refresher: r, materials: m, sent: &leased, hot: &leased, lease: id, end: leased.LeaseEnd}, &leased, nil
 }
 
-// hasTime reports whether both the lease and ctx last for at least 10 s: 8 s for a
-// request to Asana, and 2 s to save its response.
+// hasTime reports whether the time that remains is enough for a request to Asana (8 s)
+// and for the save of its response (2 s). The time ends with the lease or with ctx,
+// whichever ends first.
 func (h *holder) hasTime(ctx context.Context) bool {
 	return ctx.Err() == nil && min(h.end.Sub(h.rows.Now()), h.rows.Remaining(ctx)) >= requestAndSave
 }
 
-// hasLease reports whether the row contained h's lease when h last saw the row.
+// hasLease reports whether h's lease was in the row when h last read or wrote the row.
 func (h *holder) hasLease() bool { return h.hot != nil && h.hot.Lease == h.lease }
 
 func (h *holder) hasSentGrant(hot *store.Hot) bool {
@@ -98,7 +97,7 @@ func (h *holder) removeLease(hot *store.Hot) {
 }
 
 // release applies change to the row and removes h's lease, in one write, and reports
-// whether the write succeeded. If another holder has taken the lease, release writes
+// whether the write succeeded. If the row no longer contains h's lease, release writes
 // nothing. If the store is unavailable, the lease stays in the row until it expires.
 func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), row.SaveReserve)
@@ -115,7 +114,7 @@ func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 	return err == nil
 }
 
-// seenLeases records when this process first saw each lease that another holder took.
+// seenLeases records when this process first saw each lease that it found in a row.
 type seenLeases struct {
 	mu   sync.Mutex
 	seen map[string]seenLease // by the connection's id
@@ -126,14 +125,15 @@ type seenLease struct {
 	since time.Time
 }
 
-// maxSeenLeases limits the memory of seenLeases. At the limit, firstSeen deletes all
-// records.
+// maxSeenLeases is the maximum number of records in seenLeases. If firstSeen would exceed
+// it, firstSeen first deletes all records.
 const maxSeenLeases = 10_000
 
-// remaining returns how long another holder may still be using hot's lease. The result is
-// zero or negative if hot has no lease or its lease has expired. A lease expires at
-// LeaseEnd plus the clock skew. Because the holder's clock may be wrong, a lease also
-// expires when this process has seen it for leaseSeenTime.
+// remaining returns the time until the lease in hot expires. The result is zero or
+// negative if hot has no lease or the lease has expired.
+//
+// A lease expires at LeaseEnd plus the clock skew. Because the clock that set LeaseEnd
+// may be wrong, a lease also expires leaseSeenTime after this process first saw it.
 func (l *seenLeases) remaining(hot *store.Hot, now time.Time) time.Duration {
 	if hot.Lease == "" {
 		return 0

@@ -25,8 +25,8 @@ func TestALeaseIsDeadAfterItsEndAndTheClockSkew(t *testing.T) {
 	})
 }
 
-// A holder whose clock is ahead can write a lease that ends in an hour. Another process
-// must treat the lease as expired when it has seen the lease for 15 seconds.
+// A process whose clock is ahead can write a lease that ends in an hour. All other
+// processes must treat the lease as expired 15 seconds after they first saw it.
 func TestALeaseThatWasSeenLongEnoughIsDead(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Rows.Edit(cookie.Reveal(), leasedFor(time.Hour))
@@ -57,7 +57,7 @@ func TestANewLeaseIsSeenAnew(t *testing.T) {
 	})
 }
 
-// If a holder dies after it has taken the lease, the next caller must wait until the
+// If a process stops after it has taken the lease, the next caller must wait until the
 // lease expires, and then refresh.
 func TestAHolderThatDiesLosesNothing(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {

@@ -57,8 +57,8 @@ func TestMinTTL(t *testing.T) {
 	}
 }
 
-// An attacker, or a process with a wrong clock, can write times that are years in the
-// future into a row. Such times must not delay or prevent a refresh.
+// A row can contain times that are years in the future, written by an attacker or by a
+// process with a wrong clock. Such times must not delay or prevent a refresh.
 func TestTimesInTheFutureAreIgnored(t *testing.T) {
 	const years = 10 * 365 * 24 * time.Hour
 	for name, change := range map[string]func(*store.Hot){

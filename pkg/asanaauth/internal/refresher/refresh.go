@@ -14,14 +14,16 @@ import (
 )
 
 // Refresh returns a hot row whose access token is fresh according to p
-// ([Policy.IsFresh]): either hot itself, or a row with a new token. To get a new token,
-// Refresh sends a request to Asana, or waits, until ctx's deadline, for the result of
-// another caller's request. If another caller holds the lease, or if no request may be
-// sent now, Refresh may return a row whose token is not fresh but is still valid for more
-// than 5 s.
+// ([Policy.IsFresh]). If hot's token is fresh, Refresh returns hot. Otherwise, Refresh
+// requests a new token from Asana. If a different caller is already requesting one,
+// Refresh waits for the result until ctx's deadline.
 //
-// With Config.Join, callers in this process that have no usable token share one refresh.
-// Each caller keeps its own deadline and policy.
+// In three cases, Refresh may return a row whose token is not fresh, but is still valid
+// for more than 5 s: a different caller holds the lease, no request may be sent now, or
+// the refresh fails.
+//
+// If Config.Join is true, callers in this process that have no usable token share one
+// refresh. Each of these callers has its own deadline and its own policy.
 //
 // Audit lines contain the caller's name from ctx. Errors: ReconnectRequired, TryAgain,
 // AsanaUnavailable, Misconfigured, Internal.
@@ -31,7 +33,8 @@ func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 	}
 	key := fmt.Sprint(hot.Connection, " ", hot.Epoch, " ", hot.Grant)
 	result := make(chan singleflight.Result, 1)
-	// Do not use flight.DoChan: it starts a goroutine for which Wait would not wait.
+	// Do not use flight.DoChan: it starts its own goroutine, which is not in r.flights,
+	// so Refresher.Wait would not wait for it.
 	r.flights.Go(func() {
 		got, err, _ := r.flight.Do(key, func() (any, error) {
 			ctx, cancel := r.rows.WithTimeout(context.WithoutCancel(ctx), row.CallerTime)
@@ -85,8 +88,8 @@ func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 //   - No error, and the row whose token the caller gets.
 //   - row.ErrChanged, and the row with which refresh must continue, or nil if the row was
 //     deleted.
-//   - Another error, and the row as it was last seen, or nil. The refresh fails, but if
-//     this row's token is still usable, the caller gets it.
+//   - A different error, and the row as it was last read, or nil. If this row's token is
+//     usable, refresh returns the row; otherwise, refresh returns the error.
 func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
 	now := r.rows.Now()
 	if err := r.checkClientID(ctx, hot); err != nil {
@@ -119,9 +122,10 @@ func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.
 	return h.request(ctx)
 }
 
-// checkClientID returns Misconfigured if the grant was issued to a different client id,
-// for example because a row was copied from staging to production. Asana would reject the
-// grant as invalid, and the connection would be marked as broken by mistake.
+// checkClientID returns Misconfigured if the grant was issued to a different client ID,
+// for example because a row was copied from staging to production. Without this check,
+// Asana would respond with invalid_grant, and the connection would be marked as broken
+// although its grant may be valid.
 func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 	if !row.TraitsOf(hot.Kind).IsGrant || hot.ClientID == r.clientID {
 		return nil
@@ -133,8 +137,9 @@ func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 
 // refuseDuringCoolDown returns TryAgain and the row, because no request may be sent to
 // Asana before wait has passed. If the caller is the first to report the row's token as
-// refused, refuseDuringCoolDown also marks the token as refused, so that no caller gets
-// it.
+// refused, refuseDuringCoolDown first records the report in the row, so that no caller
+// gets the token. If this write fails, refuseDuringCoolDown returns the error of the
+// write.
 func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p Policy, wait time.Duration) (*store.Hot, error) {
 	if p.isFirstReport(hot) {
 		ctx, cancel := r.rows.WithTimeout(ctx, row.SaveReserve)
@@ -157,9 +162,10 @@ func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p 
 	return hot, row.TryAgain(wait, errors.New("cooling down"))
 }
 
-// serveDuringRefresh is called while another caller has the lease. If hot's token is
-// usable, serveDuringRefresh returns hot. Otherwise, serveDuringRefresh pauses, but not
-// for longer than the lease lasts (left), and returns the current row and row.ErrChanged.
+// serveDuringRefresh is called while the row contains a lease of a different caller,
+// which lasts for the time left. If hot's token is usable, serveDuringRefresh returns
+// hot. Otherwise, it pauses, for at most the time left, and returns the current row and
+// row.ErrChanged.
 func (r *Refresher) serveDuringRefresh(ctx context.Context, hot *store.Hot, p Policy, left time.Duration) (*store.Hot, error) {
 	if p.isUsable(hot, r.rows.Now()) {
 		return hot, nil

@@ -23,7 +23,8 @@ func TestARefreshCostsOneReadAndTwoWrites(t *testing.T) {
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Member)
 		time.Sleep(50 * time.Minute)
-		// Load the keyring into memory, so that the counts below do not include its read.
+		// Read the keyring now, so that the reads that are counted below do not include
+		// it.
 		if _, err := p.Keys.Ring(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -147,8 +148,9 @@ func TestAnotherClientIDChangesNothing(t *testing.T) {
 	})
 }
 
-// A call that waits for a lease, refreshes slowly, and revokes the tokens that it cannot
-// save must still end before its Lambda function times out after 28 seconds.
+// The call must end before its Lambda function times out after 28 seconds. It takes as
+// long as possible: it waits for a lease, its refresh is slow, and it revokes the new
+// tokens because it cannot save them.
 func TestACallEndsBeforeItsFunction(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)

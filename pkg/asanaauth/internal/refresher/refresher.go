@@ -5,37 +5,36 @@
 // A connection's hot row ([store.Hot]) contains its tokens and also serves as its lock.
 // To refresh, a caller takes the row's lease with a conditional write, sends one request
 // to Asana, and saves the response with another conditional write. The caller that has
-// taken the lease is the lease's holder. During a refresh, other callers get the old
-// token while it is still usable. When the old token is no longer usable, they wait until
-// the new token is saved.
+// taken the lease is called the holder. During a refresh, other callers get the old token
+// while it is still usable. When the old token is no longer usable, these callers wait
+// until the new token is saved.
 //
-// Each refresh and each consent increments the row's Grant. Each consent also increments
-// its Generation. A response is saved only if the row still has the Grant and the
-// Generation that it had when the request was sent.
+// Each refresh and each consent increments the field Grant of the row. A consent also
+// increments the field Generation. A response is saved only if the row still has the
+// Grant and the Generation that it had when the request was sent.
 //
 // The page docs/refresh.md in the repository describes each step: what the step requires,
-// and what happens if the process dies after that step. The page also describes the time
-// limits and the invariants, and names the tests that check them. The steps are these
-// methods:
+// and what happens if the process then stops. The page also describes the time limits and
+// the invariants, and names the tests that check them. The steps are these methods:
 //
 //   - To refresh: refresh, prepare, takeLease, request, save.
 //   - If no request may be sent now: refuseDuringCoolDown during a cool-down, and
-//     serveDuringRefresh while another holder has the lease.
+//     serveDuringRefresh while a different caller has the lease.
 //   - If a request or a save fails: startCoolDown, markBroken, failedSave, and
 //     revokeOrphaned.
 //   - To disconnect, with the same lease: markRevoking, takeLease, revokeAndErase, erase.
 //
-// A second request for the same Grant is sent only if one of these is true:
+// For one value of Grant, a second refresh request is sent only in these cases:
 //
-//   - The last request failed or its response could not be saved, and the cool-down and
+//   - The first request failed or its response could not be saved, and the cool-down and
 //     the lease have ended.
-//   - The holder died, or stalled past the end of its lease.
+//   - The holder's process stopped, or stalled past the end of its lease.
 //   - The clocks of two machines differ by more than the clock skew.
-//   - Asana rejected the client secret, and the same holder tries another one.
+//   - Asana rejected the client secret, and the holder tries the next one.
 //
-// If Asana rotates refresh tokens and a holder dies between the request and the save, the
-// new token is lost. The connection is then marked as broken, and no wrong token is
-// returned.
+// If Asana rotates the refresh token, and the holder's process stops before it saves the
+// response, the new token is lost. The next refresh then marks the connection as broken.
+// No caller gets a wrong token.
 //
 // Read the files in this order: policy, times, refresh, lease, request, save, failure,
 // revoke.
@@ -59,8 +58,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config contains the parts that a [Refresher] is made of. Every part must be safe for
-// concurrent use.
+// Config contains what a [Refresher] needs. The Refresher uses every field from several
+// goroutines, so each value must be safe for concurrent use.
 type Config struct {
 	Store   store.Store           // required
 	Keys    *keyring.Keyring      // required
@@ -107,9 +106,11 @@ func (r *Refresher) Rows() *row.Rows { return r.rows }
 func (r *Refresher) Requests() *requests.Requests { return r.requests }
 
 // Wait waits until no refresh is in progress, and returns nil. If ctx ends first, Wait
-// returns ctx's error. Call Wait after the last Refresh and before the process ends,
-// because a refresh can continue after its callers have returned. If the process ends
-// before a rotated token is saved, the token is lost.
+// returns ctx's error.
+//
+// Call Wait after the last call of Refresh, before the process ends. A refresh can
+// continue after its callers have returned. If the process ends before the save, a
+// rotated token is lost.
 func (r *Refresher) Wait(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {

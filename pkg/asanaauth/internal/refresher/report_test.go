@@ -15,9 +15,11 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A caller reports a token if Asana has rejected the token with a 401 response.
+// In these tests, "to report a token" means to request a new token because Asana rejected
+// the old one with a 401 response.
 
-// reported runs f after a person has signed in. old is the person's access token.
+// reported runs f after a person has signed in. The argument old is the access token that
+// Asana issued at the sign-in.
 func reported(t *testing.T, f func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token)) {
 	t.Helper()
 	bubble(t, func(t *testing.T) {
@@ -69,8 +71,9 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 		if !errors.As(err, &e) || e.RetryAfter != 20*time.Second {
 			t.Errorf("RetryAfter of %v, want 20s", err)
 		}
-		// For 30 seconds after the first report, the second report must cause no refresh,
-		// and no caller may get the token that it reports.
+		// The second report names the token that the first report led to. For 30 seconds
+		// after the first report, the second must cause no refresh, and no caller may get
+		// a token.
 		_, err = inst.Process().Token(cookie, 0)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		_, err = p.Refused(cookie, first)
@@ -84,9 +87,9 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 	})
 }
 
-// If a report comes less than 30 seconds after the last one, the report must cause a
-// refresh when the 30 seconds have passed. After that refresh, the next report must wait
-// for 30 seconds again.
+// A report that comes less than 30 seconds after the last one must not be forgotten: when
+// the 30 seconds have passed, the next request for a token must refresh. The 30 seconds
+// must then start again.
 func TestADelayedReportCounts(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		p := inst.Process()
@@ -147,8 +150,8 @@ func TestAReportedTokenIsHandedOutToNoCaller(t *testing.T) {
 	})
 }
 
-// A caller that reports a token during another caller's refresh must wait for that
-// refresh, even if the reported token has not expired.
+// If a caller reports a token during a different caller's refresh, it must wait for the
+// new token, even if the reported token has not expired.
 func TestAReportDuringARefreshWaits(t *testing.T) {
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
 		time.Sleep(58 * time.Minute)

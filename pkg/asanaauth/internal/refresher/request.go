@@ -8,8 +8,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// request sends a refresh request to Asana and saves the tokens. From the request to the
-// save, request ignores the caller's cancellation, because the response may contain the
+// request sends a refresh request to Asana and saves the tokens in the response. If the
+// caller cancels, the request and the save continue, because the response may contain the
 // only copy of a rotated token.
 func (h *holder) request(ctx context.Context) (*store.Hot, error) {
 	if !h.hasTime(ctx) {

@@ -21,23 +21,25 @@ type Revocation struct {
 	Revoked bool             // whether Asana confirmed the revocation
 }
 
-// ErrOtherEpoch is returned by [Refresher.Revoke] if another caller has disconnected the
-// connection: the row is missing, or no longer has the epoch that the caller read.
+// ErrOtherEpoch is returned by [Refresher.Revoke] if the row is missing, or its epoch is
+// not the epoch of the row that was passed to Revoke. In both cases, a different caller
+// has disconnected the connection.
 var ErrOtherEpoch = errors.New("disconnected by another caller")
 
-// errLater reports that the connection cannot be revoked now, and stays revoking.
+// errLater means that the connection cannot be revoked now. Its status stays revoking.
 var errLater = errors.New("the revocation must wait")
 
 // Revoke disconnects a connection if its row still has hot's epoch. First, Revoke marks
 // the row as revoking, which ends every session and erases the access token. Then, Revoke
-// takes the lease, revokes the refresh token at Asana, and replaces the rows with a
-// tombstone. If the row is already marked as revoking, Revoke does not mark it again.
+// takes the lease, revokes the refresh token at Asana, and replaces the connection's rows
+// with a tombstone. If the row is already marked as revoking, Revoke starts with the
+// lease.
 //
 // If Revoke cannot revoke the token before ctx's deadline, the connection stays revoking,
-// and Revoke returns no error.
+// and Revoke returns the status Revoking and no error.
 //
-// Errors: ErrOtherEpoch; TryAgain if the person connected again during the call, or the
-// store is unavailable; Misconfigured, Internal.
+// Errors: ErrOtherEpoch; TryAgain if the person connected again during the call, or if
+// the store is unavailable; Misconfigured, Internal.
 func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, error) {
 	hot, err := r.markRevoking(ctx, hot)
 	if err != nil {
@@ -70,7 +72,7 @@ func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, err
 }
 
 // markRevoking sets the row's status to revoking, erases the access token, and sets a new
-// epoch, which ends every session. A refresh in progress keeps its lease.
+// epoch, which ends every session. If the row contains a lease, the lease stays.
 func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Hot, error) {
 	newEpoch, err := r.rows.RandomID()
 	if err != nil {
@@ -131,8 +133,8 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 	}
 	m, err := r.prepare(ctx, hot)
 	if errors.Is(err, seal.ErrOpen) && !errors.Is(err, seal.ErrUnknownKey) {
-		// A token that cannot be opened cannot be revoked. Erase the token without a
-		// request. OpenField has already raised an alarm.
+		// A token that cannot be opened cannot be revoked, so erase it without a request
+		// to Asana. OpenField has already raised an alarm.
 		m, err = materials{}, nil
 	}
 	if err != nil {
@@ -146,8 +148,9 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 	return h.revokeAndErase(ctx)
 }
 
-// changedAfter returns the error of revokeStep after a wait. After a complete wait (err
-// is nil), that error is row.ErrChanged, so that Revoke reads the row again.
+// changedAfter returns the error that revokeStep returns after a pause. err is the result
+// of the pause. If it is nil, changedAfter returns row.ErrChanged, so that Revoke reads
+// the row again.
 func changedAfter(err error) error {
 	if err != nil {
 		return errLater
@@ -162,8 +165,8 @@ func changedOrLater(err error) error {
 	return errLater
 }
 
-// revokeAndErase revokes the refresh token at Asana, and then erases the connection if
-// the row still has the grant that was revoked.
+// revokeAndErase revokes the refresh token at Asana. Then, if the row's Grant is still
+// the one that was revoked, revokeAndErase erases the connection.
 func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.Hot, err error) {
 	if !h.hasTime(ctx) {
 		h.release(ctx, func(*store.Hot) {})
@@ -183,9 +186,8 @@ func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.
 	return revoked, nil, nil
 }
 
-// revoke asks Asana to revoke a refresh token (RFC 7009). If refresh is zero, or if the
-// revocation could end another connection in this table, revoke sends no request and
-// returns false.
+// revoke asks Asana to revoke a refresh token (RFC 7009). revoke sends no request and
+// returns false in two cases: if refresh is zero, or if isGrantShared returns true.
 func (h *holder) revoke(ctx context.Context, refresh secret.String) (revoked bool, err error) {
 	if refresh.IsZero() {
 		return false, nil
@@ -211,10 +213,10 @@ func (h *holder) revocationFailed(ctx context.Context, err error) {
 	h.startCoolDown(ctx, wait, false)
 }
 
-// isGrantShared reports whether another active or broken connection in this table has a
-// grant for the same Asana user and client id. A revocation of hot's token could also end
-// the other connection's grant. Asana does not document whether a revocation ends one
-// token or the user's whole consent.
+// isGrantShared reports whether a different connection in this table, which is active or
+// broken, has a grant for the same Asana user and client ID. Asana does not document
+// whether a revocation ends one token or the user's whole consent. In the second case, a
+// revocation of hot's token would also end the other connection's grant.
 func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, error) {
 	cursor := ""
 	for {
@@ -249,9 +251,9 @@ func isSharedWith(other, hot *store.Hot) bool {
 		len(other.Refresh) > 0 && (other.Status == row.Active || other.Status == row.Broken)
 }
 
-// erase replaces the connection's rows with a tombstone, if the hot row still has the
-// grant that was revoked. If the row has another grant, that grant was not revoked, and
-// erase returns row.ErrChanged and the row.
+// erase replaces the connection's rows with a tombstone. If the row's Grant is no longer
+// the one that was revoked, erase changes nothing, and returns row.ErrChanged and the
+// row.
 func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
 	ctx, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()

@@ -91,9 +91,9 @@ func TestATokenSealedWithAnUnknownKeyIsNotErased(t *testing.T) {
 		p := inst.Process()
 		other, cookie := p.SignIn(asanatest.Guest), p.SignIn(asanatest.Member)
 		inst.RotateKey()
-		// Make p read the keyring now, by opening a token that has an unknown key id. For
-		// the next ten seconds, p does not read the keyring again, so p does not get the
-		// newest key.
+		// Let p open a token whose key ID is unknown, so that p reads the keyring. For
+		// the next ten seconds, p does not read it again, and so does not get the newest
+		// key.
 		inst.Rows.Edit(other.Reveal(), func(hot *store.Hot) { hot.Access = append(secret.Sealed{}, hot.Access...); hot.Access[1] ^= 0x55 })
 		p.Token(other, 0)
 		inst.RotateKey()
@@ -106,8 +106,8 @@ func TestATokenSealedWithAnUnknownKeyIsNotErased(t *testing.T) {
 	})
 }
 
-// An attacker can forge a pointer row from the person's Asana user to another user's
-// connection. The forged row must not prevent the revocation.
+// An attacker can forge a row that lists a different user's connection as a connection of
+// this person. The forged row must not prevent the revocation.
 func TestAForgedPointerDoesNotPreventARevocation(t *testing.T) {
 	for name, change := range map[string]func(*store.Hot){
 		"another user": func(*store.Hot) {},
@@ -155,8 +155,8 @@ func TestAConnectionOfAnotherAppDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// A second report soon after the first starts a cool-down. The cool-down must not delay a
-// disconnection, because it limits only refreshes.
+// A second report soon after the first starts a cool-down. This cool-down limits only
+// refreshes, so it must not delay a disconnection.
 func TestAReportDoesNotDelayADisconnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

@@ -14,10 +14,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// save writes new tokens into the row if the row still has the Grant and the Generation
-// that it had when h took the lease. Otherwise, save returns row.ErrChanged and the
-// current row. An expired lease does not prevent the save. Other writers' changes to the
-// row are kept. callerEnd is the caller's deadline.
+// save writes new tokens into the row if Grant and Generation have not changed since h
+// took the lease. Otherwise, save returns row.ErrChanged and the current row. Neither an
+// expired lease nor a change to other fields prevents the save, and save keeps such
+// changes. callerEnd is the caller's deadline.
 func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.Time) (*store.Hot, error) {
 	saving, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()
@@ -81,10 +81,10 @@ func (h *holder) auditRefreshed(ctx context.Context, now *store.Hot, recovered b
 	h.rows.Audit(ctx, row.AuditRefreshed, asanaauth.CallerOf(ctx), now, more...)
 }
 
-// failedSave handles tokens that could not be saved. If Asana did not rotate the refresh
-// token, no token is lost, and the caller gets the new access token. If Asana did rotate
-// the refresh token, the new refresh token is lost. failedSave then raises an alarm and
-// returns err.
+// failedSave decides what the caller gets if the tokens in a response could not be saved.
+// If Asana did not rotate the refresh token, no token is lost, and failedSave returns
+// unsaved, the row with the new access token. If Asana did rotate the refresh token, the
+// new one is lost. failedSave then raises an alarm and returns err.
 func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asana.Tokens, err error) (*store.Hot, error) {
 	if !tokens.Refresh.IsZero() && !tokens.Refresh.Equal(h.refreshToken) {
 		h.rows.Alarm(ctx, row.AlarmUnsaved, unsaved.Connection, err)
@@ -95,11 +95,11 @@ func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asan
 	return unsaved, nil
 }
 
-// revokeOrphaned handles new tokens that cannot be saved because the row's Grant or
+// revokeOrphaned is called if new tokens cannot be saved because the row's Grant or
 // Generation has changed. If the connection was disconnected, revokeOrphaned revokes the
-// tokens. If the person connected again, or another holder refreshed, revokeOrphaned
-// discards the tokens, because a revocation could also end the tokens in the row. current
-// is the current row, or nil if the row was deleted.
+// tokens. If the row contains tokens from a new consent or from a different holder's
+// refresh, revokeOrphaned only discards the new tokens, because a revocation could also
+// end the tokens in the row. current is the current row, or nil if the row was deleted.
 func (h *holder) revokeOrphaned(ctx context.Context, current *store.Hot, tokens asana.Tokens, callerEnd time.Time) {
 	if current != nil && current.Status != row.Disconnected {
 		return

@@ -101,7 +101,8 @@ func TestALostAnswerToTheSaveIsRecognized(t *testing.T) {
 }
 
 // failedSave requests a token, and makes the table unavailable while Asana processes the
-// refresh request, so that the save fails.
+// refresh request, so that the save fails. It returns the lifetime of the token that the
+// caller gets, or the caller's error.
 func failedSave(t *testing.T, inst *authtest.Installation, cookie secret.String) (expiresIn time.Duration, err error) {
 	t.Helper()
 	before := inst.Rows.Hot(cookie.Reveal())

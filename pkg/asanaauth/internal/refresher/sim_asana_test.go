@@ -63,7 +63,7 @@ func (a simAsana) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (q *simRequest) isRefresh() bool { return q.path == authtest.TokenPath && q.refresh != "" }
 
-// begin checks the invariants for each request that are listed at TestSimulation.
+// begin checks the invariants for a request that the comment on TestSimulation lists.
 func (q *simRequest) begin() {
 	s := q.s
 	s.mu.Lock()
@@ -148,8 +148,8 @@ func (q *simRequest) outcome() (*http.Response, error) {
 	return resp, q.wait(10*time.Millisecond, 300*time.Millisecond)
 }
 
-// perhapsApplied lets the request reach Asana in half of the cases, although its caller
-// no longer waits for the response.
+// perhapsApplied lets the request reach Asana in half of the cases. The process gets no
+// response.
 func (q *simRequest) perhapsApplied() (*http.Response, error) {
 	if q.c.random.happens(0.5) {
 		q.apply()
@@ -174,7 +174,7 @@ func (q *simRequest) refused() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// lost loses the response and, in 30 % of the cases, also the request.
+// lost loses the response. In 30 % of the cases, the request does not reach Asana either.
 func (q *simRequest) lost() (*http.Response, error) {
 	if q.c.random.happens(0.7) {
 		q.apply()
@@ -189,8 +189,8 @@ func (q *simRequest) lost() (*http.Response, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// stalled suspends the process before or after the request reaches Asana. When the
-// process continues, the process may get the response although the deadline has passed.
+// stalled suspends the process before or after the request reaches Asana. The process may
+// get the response after its deadline.
 func (q *simRequest) stalled() (*http.Response, error) {
 	var resp *http.Response
 	applyFirst := q.c.random.happens(0.5)

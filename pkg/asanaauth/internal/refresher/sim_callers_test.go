@@ -30,8 +30,8 @@ func (a *caller) run() {
 	}
 }
 
-// sleepUntil sleeps until the given time after the start of the run, so that several
-// callers act together.
+// sleepUntil sleeps until the time at after the start of the run. Because several callers
+// sleep until the same time, they then act at the same moment.
 func (a *caller) sleepUntil(at time.Duration) {
 	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the clock of a synctest bubble starts then
 	if wait := time.Until(began.Add(at)); wait > 0 {
@@ -144,7 +144,7 @@ func (s *sim) checkError(session simSession, err error) {
 	}
 }
 
-// signIn ignores the errors of a sign-in, because a fault can cause them.
+// A fault can make a sign-in fail, so signIn ignores errors.
 func (s *sim) signIn(p *simProcess, gid string) {
 	ctx := s.call(s.t.Context(), p)
 	attempt, err := p.Authorizer.Authorize(ctx, login.AuthorizeRequest{})
@@ -200,7 +200,7 @@ func (s *sim) disconnect(p *simProcess, session simSession) {
 	s.revoked = append(s.revoked, erased.family)
 }
 
-// deauthorize removes the app in a person's Asana settings.
+// deauthorize removes the app in the Asana settings of the user gid.
 func (s *sim) deauthorize(gid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

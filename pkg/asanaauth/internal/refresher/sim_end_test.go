@@ -12,7 +12,7 @@ import (
 )
 
 // run signs in one or two persons, runs the callers while faults happen, and then calls
-// finish. The result is how many times each event happened.
+// finish. The result is the number of times that each event happened.
 func (s *sim) run() map[string]int {
 	for _, gid := range []string{asanatest.Member, asanatest.Guest}[:1+s.random.intN(2)] {
 		s.signIn(s.processes[0], gid)
@@ -59,8 +59,9 @@ func (s *sim) finish() {
 	}
 }
 
-// checkService checks that every process that is not dead returns a token for every
-// active connection, and an error for every session that has ended.
+// checkService requests a token with each session, in every process that has not died. A
+// session of an active connection must get a token, and a session that has ended must get
+// an error.
 func (s *sim) checkService(processes []*simProcess) {
 	for _, p := range processes {
 		for _, session := range s.sessions {
@@ -87,8 +88,8 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 	case hot == nil:
 		return
 	case hot.Lease != "" && hot.Status == row.Active:
-		// An expired lease is a violation only if the connection has a session, because
-		// without a session no later caller removes the lease.
+		// The next caller removes an expired lease. Without a session, no caller comes,
+		// so the lease is allowed to stay.
 		if slices.ContainsFunc(s.sessions, func(x simSession) bool { return x.epoch == hot.Epoch }) {
 			s.violation("a lease is left")
 		}
@@ -106,8 +107,8 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 }
 
 // checkRevoked checks that Asana accepts no refresh token of a consent that was reported
-// as revoked. An exception is a token that no process may have saved, because such a
-// token cannot be revoked.
+// as revoked. It ignores tokens from a response that was lost or not saved, because no
+// process can revoke such a token.
 func (s *sim) checkRevoked(family string) {
 	for value, r := range s.refresh {
 		if r.family != family {

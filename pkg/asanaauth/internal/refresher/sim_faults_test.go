@@ -7,7 +7,7 @@ import (
 )
 
 // chances contains the probability of each fault in one operation, and the probability of
-// each action of a caller. A caller that takes none of these actions requests a token.
+// each thing that a caller can do instead of requesting a token.
 type chances struct {
 	asanaRefuses, asanaLoses, asanaSlow, asanaStalls                   float64
 	readFails, writeFails, writeIsLost, tableSlow, tableStalls         float64
@@ -17,7 +17,8 @@ type chances struct {
 
 func (c chances) isZero() bool { return c == chances{} }
 
-// hasStalls reports whether calls may take longer than their deadline.
+// hasStalls reports whether a process can be suspended, so that a call may end after its
+// deadline.
 func (c chances) hasStalls() bool { return c.tableStalls+c.asanaStalls > 0 }
 
 // drawChances chooses a run's faults at random. Some runs have only one kind of fault, so

@@ -18,8 +18,8 @@ import (
 
 // Each of these tests reproduces a bug that the simulation found.
 
-// The alarm about a lost token must be raised even if the response to the write that
-// marks the connection as broken is lost, once or every time.
+// When a lost token makes a connection broken, the alarm must be raised even if the
+// response to the write is lost, once or every time.
 func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	for name, times := range map[string]int{"the response is lost": 1, "the table stays down": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -42,9 +42,9 @@ func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	}
 }
 
-// A person connects again and then disconnects while Asana processes a refresh request,
-// and the request fails. The call must return an error, and not the token that it read
-// before the refresh.
+// While Asana processes a refresh request, the person connects again and then
+// disconnects. The request fails. The caller must get an error, and not the token that
+// was in the row before the refresh.
 func TestAFailedRefreshDoesNotServeTheRowOfAnotherConsent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)

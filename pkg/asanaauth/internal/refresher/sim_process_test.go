@@ -57,8 +57,8 @@ func (p *simProcess) isDead() bool {
 	return p.dead
 }
 
-// die ends the process. A dead process does not reach the table and gets no responses
-// from Asana, and its results are ignored.
+// die ends the process. After that, no request of the process reaches the table, the
+// process gets no response from Asana, and the results of its calls are ignored.
 func (p *simProcess) die() {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
@@ -66,7 +66,7 @@ func (p *simProcess) die() {
 	p.dead = true
 }
 
-// call returns the context of a new call in a process.
+// call returns a context for one call in process p. The context contains the simCall.
 func (s *sim) call(ctx context.Context, p *simProcess) context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,8 +80,7 @@ func (s *sim) boundedCall(ctx context.Context, p *simProcess) (context.Context, 
 }
 
 // simClock is a clock that is ahead of the true time, or behind it if the field is
-// negative. The contexts that WithDeadline returns report their deadlines in the time of
-// that clock.
+// negative. WithDeadline returns contexts whose deadlines are in the time of this clock.
 type simClock struct{ ahead time.Duration }
 
 // trueTime is the clock that the simulation itself uses.

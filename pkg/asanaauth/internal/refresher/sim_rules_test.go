@@ -17,8 +17,8 @@ type hotWrite struct {
 	conn                      *simConn
 }
 
-// checkWrite checks one write of a hot row. before is nil if the connection is new. The
-// caller must hold s.mu.
+// checkWrite checks one write, which replaced the hot row before with the hot row is.
+// before is nil if the connection is new. The caller must hold s.mu.
 func (s *sim) checkWrite(c *simCall, before, is *store.Hot) {
 	w := hotWrite{c: c, was: before, is: is, conn: s.conn(is.Connection)}
 	if w.first = before == nil; w.first {
@@ -121,8 +121,8 @@ func (s *sim) checkErasure(w hotWrite) {
 	}
 }
 
-// checkTokens checks that tokens change only together with the grant. The new tokens must
-// be those that Asana issued for the row's refresh token.
+// checkTokens checks that the row's tokens change only if its Grant changes, and that
+// Asana issued the new tokens for the old refresh token.
 func (s *sim) checkTokens(w hotWrite) {
 	if w.isRefresh == "" {
 		s.violation("a row with the status %s no longer has a refresh token", w.is.Status)
@@ -174,8 +174,8 @@ func (s *sim) checkStatus(w hotWrite) {
 }
 
 // checkBreak checks that only the lease's holder marks a connection as broken, and only
-// after Asana rejected the refresh token. The rejected token must have been revoked, or
-// the token that replaced it must have been lost.
+// after Asana rejected the refresh token. Asana must have had a reason: the token was
+// revoked, or it was rotated and the new token was lost.
 func (s *sim) checkBreak(w hotWrite) {
 	s.count["broken"]++
 	r := s.refresh[w.wasRefresh]

@@ -97,8 +97,8 @@ func isHotKey(k store.Key) bool {
 	return strings.HasPrefix(k.PK, "c#") && strings.HasSuffix(k.SK, "#hot")
 }
 
-// fault waits for a short time, and chooses the operation's fault at random. err is the
-// error that the operation's caller gets.
+// fault waits for a short time, and then chooses at random whether the operation reaches
+// the table, and which error its caller gets.
 func (t simTable) fault(ctx context.Context, c *simCall, isWrite bool) (reaches bool, err error) {
 	p, s := t.p, t.p.s
 	if err := t.wait(ctx, c, time.Millisecond, 20*time.Millisecond); err != nil {
@@ -143,7 +143,7 @@ func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration)
 	return errors.Join(store.ErrUnavailable, ctx.Err())
 }
 
-// sealedField is the key of a sealed field in the cache of opened fields.
+// sealedField is the key of the cache that contains fields which are already opened.
 type sealedField struct{ row, owner, field, sealed string }
 
 func (s *sim) open(hot *store.Hot, field string, sealed secret.Sealed) string {

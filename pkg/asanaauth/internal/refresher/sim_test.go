@@ -23,41 +23,42 @@ const (
 )
 
 // TestSimulation runs the refresh protocol in many small simulated worlds, and checks
-// invariants in each. Each world is generated from a seed.
+// invariants in each world. A run is the simulation of one world, which is generated from
+// a seed.
 //
-// The world of a run (sim_world_test.go) contains one table, one offline Asana, and two
-// or more processes. The clocks of the processes differ by less than the clock skew. In
-// some processes, callers share refreshes. One or two persons have signed in. Three to
-// eight callers request a token eight times each. Most of these requests come at the same
+// A world (sim_world_test.go) contains one table, one offline Asana, and two or more
+// processes. The clocks of the processes differ by less than the clock skew. In some
+// processes, callers share refreshes. One or two persons have signed in. Three to eight
+// callers request a token eight times each. Most of these requests come at the same
 // moments, shortly before the tokens expire. The callers also report tokens as rejected,
 // cancel calls, disconnect, sign in again, and deauthorize the app (sim_callers_test.go).
 // The lifetime of tokens is random. Asana's behavior is random too: whether it rotates
 // refresh tokens, what happens if an old token is used again, and whether a revocation
 // also ends the user's other consents.
 //
-// In each operation, each kind of fault happens with a given probability, which is zero
-// for some kinds in most runs (sim_faults_test.go). Asana refuses requests, loses
-// responses, or is slow. The table fails reads or writes, loses the response to a write
-// that succeeded, or is slow. A process dies during an operation, or stalls before or
-// after it, in some cases for longer than its lease. On average, two of fourteen runs
-// have no faults.
+// In each operation, faults happen at random. The probability of each kind of fault stays
+// the same during a run, and is zero for some kinds in most runs (sim_faults_test.go).
+// Asana refuses requests, loses responses, or is slow. The table fails reads or writes,
+// loses the response to a write that succeeded, or is slow. A process dies during an
+// operation, or is suspended before or after an operation, in some cases for longer than
+// its lease. On average, one run in seven has no faults.
 //
 // The invariants for each write of a hot row (sim_rules_test.go) are:
 //
-//   - A lease is not taken while its holder may still be working, during a cool-down, or
-//     for a fresh token.
-//   - New tokens are only those that Asana issued for the row's refresh token.
+//   - A lease is not taken while the last holder may still be working, during a
+//     cool-down, or while the token is fresh.
+//   - If the tokens change, Asana issued the new ones for the row's old refresh token.
 //   - Only the holder marks a connection as broken, and only if Asana rejected the
 //     refresh token.
-//   - A token is erased only after it was revoked.
-//   - Grant and generation never decrease.
+//   - A refresh token is erased only after it was revoked.
+//   - Grant and Generation never decrease.
 //
 // The invariants for each request to Asana (sim_asana_test.go) are:
 //
 //   - Two requests with the same refresh token are never in progress at the same time,
 //     unless the first holder died or stalled.
 //   - When a request is sent, the lease lasts for at least ten more seconds.
-//   - A request does not end because its caller leaves.
+//   - If a caller cancels its call, a request in progress continues.
 //   - A grant is not revoked while an active or broken connection uses the grant.
 //
 // The invariants for each response to a caller (sim_callers_test.go) are:
@@ -77,9 +78,9 @@ const (
 //   - A lost token has raised an alarm.
 //   - In a run without faults, the numbers of requests, of leases and of saves are equal.
 //
-// The seed alone determines the world. Each call and each process has its own stream of
-// random numbers. Therefore, a seed reproduces a run, except for the order of goroutines
-// that wake up at the same nanosecond:
+// The seed alone determines the world, and each call and each process has its own stream
+// of random numbers. Therefore, a run can be repeated with its seed. Only the order of
+// goroutines that wake up at the same nanosecond can differ:
 //
 //	go test ./pkg/asanaauth/internal/refresher -run TestSimulation -sim.runs 1 -sim.trace -sim.seed 1234
 //
@@ -124,8 +125,8 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// requiredEvents must each happen at least once in 100 or more runs. If an event never
-// happens, the simulation does not test that event.
+// requiredEvents are the events that a test of 100 or more runs must produce at least
+// once. If an event never happens, the simulation does not test what follows from it.
 var requiredEvents = []string{
 	"asked", "handed out", "refreshed", "broken", "lost", "revoked", "dead holder's lease taken",
 	"left", "reported", "signed in again", "deauthorized", causeDied, causeLost, causeUnsaved, causeStalled,

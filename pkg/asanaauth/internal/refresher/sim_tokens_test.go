@@ -66,8 +66,9 @@ func (q *simRequest) noteTokens(status int, body []byte) {
 	}
 }
 
-// noteReuse records that Asana may have ended a whole consent because a rotated token was
-// used again. The second use is not a bug if the response to the first use was lost.
+// noteReuse records that Asana has ended a whole consent because a rotated token was used
+// again. If the response to the first use was lost, the second use is allowed, and
+// noteReuse records the loss of the consent's tokens.
 func (s *sim) noteReuse(old *refreshToken) {
 	if !old.rotated || old.lost == "" || !s.inst.Asana.Switches().ReuseRevokes {
 		return

@@ -179,16 +179,16 @@ func (s *sim) hot(id string) *store.Hot {
 	return row.Get[*store.Hot](rows, key)
 }
 
-// faults returns the probabilities of faults. The second result is false before and after
-// the part of the run in which faults happen.
+// faults returns the probabilities of faults. The second result is false at the beginning
+// and at the end of a run, when no faults may happen.
 func (s *sim) faults() (chances, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.chances, !s.faultless
 }
 
-// stall suspends a call for 2 to 22 seconds, which can be longer than a lease lasts (12
-// seconds).
+// stall suspends a call for 2 to 22 seconds. A lease lasts 12 seconds, so it can end in
+// this time.
 func (s *sim) stall(c *simCall) {
 	s.mu.Lock()
 	c.stalled = true
@@ -197,7 +197,8 @@ func (s *sim) stall(c *simCall) {
 	time.Sleep(c.random.between(2*time.Second, 22*time.Second))
 }
 
-// disturb records that the call may be unable to save the tokens in its response.
+// disturb records that the call may be unable to save the tokens that Asana returned to
+// it.
 func (s *sim) disturb(c *simCall, cause string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,7 +208,8 @@ func (s *sim) disturb(c *simCall, cause string) {
 	}
 }
 
-// mayBeLost records that a refresh token's replacement may be lost.
+// mayBeLost records that the token with which Asana replaces the token refresh may be
+// lost.
 func (s *sim) mayBeLost(refresh, cause string) {
 	if r := s.refresh[refresh]; r != nil && r.lost == "" {
 		r.lost = cause

@@ -6,26 +6,27 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// A lease lasts long enough for a request and the save of its response. A caller that
-// finds a dead holder's lease has enough time to wait until the lease ends and then to
-// send a request, within the 30 seconds that API Gateway allows. TestTimesFit checks
-// these limits.
+// A lease lasts long enough for a request and the save of its response. A call can take
+// at most 30 seconds, the limit of API Gateway. This is enough to wait for the end of a
+// lease whose holder has stopped, and then to send a request. TestTimesFit checks these
+// limits.
 const (
 	leaseTime = 12 * time.Second
-	// leaseSeenTime is how long a process must have seen a lease before it treats the
-	// lease as expired, even if LeaseEnd has not passed.
+	// If LeaseEnd has not passed, a process treats a lease as expired when it has seen
+	// the lease for leaseSeenTime.
 	leaseSeenTime  = leaseTime + row.ClockSkew
 	requestAndSave = row.RequestTime + row.SaveReserve
 
-	// minUsable is how long a token must still be valid to be useful to a caller.
+	// minUsable is the minimum time for which a token must still be valid to be returned
+	// to a caller.
 	minUsable = 5 * time.Second
 
-	// If Asana's response has no Retry-After header, a cool-down lasts for a random time
-	// between these limits.
+	// A cool-down lasts for a random time between these limits, unless Asana's
+	// Retry-After is longer.
 	coolDownMin = 2 * time.Second
 	coolDownMax = 8 * time.Second
 
-	// reportInterval is the minimum time between two reports of refused access tokens for
-	// one connection.
+	// After a report of a refused token has caused a refresh or an introspection, no
+	// further report for the same connection causes one until reportInterval has passed.
 	reportInterval = 30 * time.Second
 )

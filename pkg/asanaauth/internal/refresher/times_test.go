@@ -8,9 +8,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 )
 
-// A lease must last long enough for a request and a save. A caller must have time to wait
-// for a dead holder's lease and then to refresh. A call must end before its Lambda
-// function times out.
+// A lease must last long enough for a request and a save. If a process has stopped, a
+// caller must have time to wait for the end of its lease, and then to refresh. A call
+// must end before its Lambda function times out.
 func TestTimesFit(t *testing.T) {
 	const (
 		withLease = row.RequestTime + 2*row.SaveReserve // the two writes take the lease and save the tokens

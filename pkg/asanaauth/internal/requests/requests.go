@@ -1,7 +1,8 @@
 // Package requests sends the requests to Asana that several packages share: token
-// requests, revocations, introspections, and requests for a token's user. Each request
-// has a time limit of 8 s. If several client secrets are configured, a token request uses
-// the one that Asana accepts. All methods return errors of type [*asanaauth.Error].
+// requests, revocations, introspections, and requests for the user of a token. Each
+// request has a time limit of 8 s. If Asana rejects the client secret of a token request
+// or a revocation, the request is sent again with the next client secret. All methods
+// return errors of type [*asanaauth.Error].
 package requests
 
 import (
@@ -17,7 +18,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Config contains the parts that a [Requests] is made of. All fields are required.
+// Config contains what a [Requests] needs. All fields are required.
 type Config struct {
 	Rows    *row.Rows
 	Asana   *asana.Client
@@ -32,7 +33,8 @@ type Requests struct {
 }
 
 // New returns a Requests. If Asana or Secrets is missing, the error names the missing
-// field. New does not check Rows.
+// fields. New accepts nil as Rows, so that a caller whose row.New failed can report all
+// missing fields at once.
 func New(c Config) (*Requests, error) {
 	err := errors.Join(row.Missing(c.Asana == nil, "Asana"), row.Missing(c.Secrets == nil, "Secrets"))
 	if err != nil {
@@ -42,7 +44,8 @@ func New(c Config) (*Requests, error) {
 }
 
 // Ready fetches the client secrets if none are in memory. Call Ready before a request
-// whose response must not be lost. Errors: TryAgain.
+// whose response must not be lost, so that the request does not have to wait for the
+// secrets. Errors: TryAgain.
 func (r *Requests) Ready(ctx context.Context) error {
 	if err := r.secrets.Ready(ctx); err != nil {
 		return row.TryAgain(0, err)
@@ -64,8 +67,8 @@ func (r *Requests) Exchange(ctx context.Context, code, verifier secret.String, r
 // Refresh exchanges a refresh token for tokens (RFC 6749 section 6). If Asana rejects a
 // client secret, Refresh sends the request again with the next client secret. If Asana
 // rejects every client secret, Refresh raises the alarm client_secret_rejected and
-// returns Misconfigured. The parameter connection is the connection's id in the alarm,
-// and may be empty.
+// returns Misconfigured. The alarm contains the parameter connection, which is a
+// connection's id or empty.
 //
 // Errors: Misconfigured and AsanaUnavailable. Both errors wrap an [*asana.Error].
 func (r *Requests) Refresh(ctx context.Context, connection string, refresh secret.String) (asana.Tokens, error) {
@@ -77,7 +80,8 @@ func (r *Requests) Refresh(ctx context.Context, connection string, refresh secre
 	return tokens, wrap("refreshing", err)
 }
 
-// Revoke revokes a refresh token (RFC 7009). Errors: the errors of Refresh.
+// Revoke revokes a refresh token (RFC 7009). The parameter connection is used as in
+// [Requests.Refresh]. Errors: the errors of Refresh.
 func (r *Requests) Revoke(ctx context.Context, connection string, refresh secret.String) error {
 	return wrap("revoking", r.withSecret(ctx, connection, func(ctx context.Context, clientSecret secret.String) error {
 		return r.asana.Revoke(ctx, clientSecret, refresh)
@@ -95,15 +99,15 @@ func (r *Requests) withSecret(ctx context.Context, connection string, request fu
 	return err
 }
 
-// clientRejected reports whether Asana rejected the client id or the client secret, rather
-// than the token.
+// clientRejected reports whether Asana rejected the client ID or the client secret,
+// rather than the token.
 func clientRejected(err error) bool {
 	var e *asana.Error
 	return errors.As(err, &e) && (e.Code == asana.InvalidClient || e.Code == asana.UnauthorizedClient)
 }
 
-// Introspect introspects a token of any kind (RFC 7662). An introspection changes nothing
-// at Asana. Errors: TryAgain if Asana's rate limit is reached; AsanaUnavailable.
+// Introspect introspects a token of any kind (RFC 7662). This does not change the token.
+// Errors: TryAgain if Asana's rate limit is reached; AsanaUnavailable.
 func (r *Requests) Introspect(ctx context.Context, token secret.String) (asana.Introspection, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -111,8 +115,9 @@ func (r *Requests) Introspect(ctx context.Context, token secret.String) (asana.I
 	return info, RateLimited(wrap("introspecting", err))
 }
 
-// Me returns an access token's user (GET /users/me). Errors: TryAgain if Asana's rate
-// limit is reached; AsanaUnavailable, also if Asana refuses the request.
+// Me returns the Asana user to whom an access token belongs (GET /users/me). Errors:
+// TryAgain if Asana's rate limit is reached; AsanaUnavailable, also if Asana refuses the
+// request.
 func (r *Requests) Me(ctx context.Context, access secret.String) (asana.User, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -120,8 +125,8 @@ func (r *Requests) Me(ctx context.Context, access secret.String) (asana.User, er
 	return user, RateLimited(wrap("asking whose token it is", err))
 }
 
-// UserInfo returns an access token's user from the UserInfo endpoint (OpenID Connect Core
-// section 5.3). Errors: AsanaUnavailable.
+// UserInfo returns what the UserInfo endpoint says about the user to whom an access token
+// belongs (OpenID Connect Core section 5.3). Errors: AsanaUnavailable.
 func (r *Requests) UserInfo(ctx context.Context, access secret.String) (asana.UserInfo, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -129,7 +134,8 @@ func (r *Requests) UserInfo(ctx context.Context, access secret.String) (asana.Us
 	return info, wrap("asking UserInfo", err)
 }
 
-// ErrIdentitiesDisagree is returned if Asana names different users for the same token.
+// ErrIdentitiesDisagree means that two responses from Asana name different users for the
+// same token.
 var ErrIdentitiesDisagree = errors.New("asana named different users for one token")
 
 func wrap(doing string, err error) error {
@@ -150,15 +156,15 @@ func ErrorOf(err error) error {
 	return row.ErrorOf(err)
 }
 
-// IsStatus reports whether the cause of err is a response from Asana with the given HTTP
-// status.
+// IsStatus reports whether err wraps a response from Asana with the given HTTP status.
 func IsStatus(err error, status int) bool {
 	var response *asana.Error
 	return errors.As(err, &response) && response.Status == status
 }
 
-// RateLimited converts a 429 response from Asana into TryAgain, with the response's
-// Retry-After. RateLimited returns any other error unchanged.
+// RateLimited returns TryAgain if err wraps a 429 response from Asana. The RetryAfter of
+// this error is the Retry-After of the response. RateLimited returns any other error
+// unchanged.
 func RateLimited(err error) error {
 	var response *asana.Error
 	if errors.As(err, &response) && response.Status == http.StatusTooManyRequests {

@@ -30,9 +30,10 @@ func (t *Table) Audit(ctx context.Context, event, caller string, hot *store.Hot,
 	t.log.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
 }
 
-// AuditDeniedOwner writes an audit line for a caller that tried to redeem a connect code
-// with the wrong owner or person. The line names no connection, because none exists yet.
-// owner is the hash of the link's owner.
+// AuditDeniedOwner writes an audit line for a caller that tried to redeem a connect code,
+// but named the wrong owner or person. The line contains no connection, because the
+// connection is saved only when the code is redeemed. owner is the hash of the link's
+// owner.
 func (t *Table) AuditDeniedOwner(ctx context.Context, owner store.Hash, caller string) {
 	t.log.LogAttrs(ctx, slog.LevelInfo, "audit",
 		slog.String("audit", AuditDenied), slog.String("owner_hash", owner.String()), slog.String("caller", caller))
@@ -41,14 +42,14 @@ func (t *Table) AuditDeniedOwner(ctx context.Context, owner store.Hash, caller s
 // The names of the alarms.
 const (
 	AlarmSecretRejected = "client_secret_rejected" // Asana rejects every client secret
-	AlarmWrongClient    = "wrong_client_id"        // a row's grant was issued to another client id
+	AlarmWrongClient    = "wrong_client_id"        // a row's grant was issued to a different client ID
 	AlarmUnsaved        = "rotated_token_unsaved"  // Asana rotated a refresh token, and the save failed
 	AlarmLost           = "rotated_token_lost"     // Asana rejected a refresh token that it had probably rotated
 	AlarmUnseal         = "unseal_failed"          // a sealed field cannot be opened
 )
 
 // Alarm writes a log line that an operator must look at. template.yaml defines a metric
-// for each alarm. connection may be empty, and err may be nil.
+// for each alarm. connection is a connection's id, or empty. err may be nil.
 func (t *Table) Alarm(ctx context.Context, name, connection string, err error) {
 	attrs := []slog.Attr{slog.String("alarm", name)}
 	if connection != "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Connection is an opened connection: its rows, as they were read and checked for one
+// Connection contains the rows of one connection, as they were read and checked for one
 // caller and one request. A Connection does not show later changes, so open one for each
 // request. A Connection is not safe for concurrent use.
 type Connection struct{ opened Opened }
@@ -24,43 +24,44 @@ func (c *Connection) Kind() asanaauth.Kind { return asanaauth.Kind(c.opened.Hot.
 // connection is disconnected.
 func (c *Connection) AsanaUser() string { return c.opened.Hot.AsanaGID }
 
-// Opened is the content of a [Connection]. Only packages in this module can access it,
-// with [Wrap] and [Unwrap].
+// Opened is the content of a [Connection]. [Wrap] and [Unwrap] convert between the two.
+// Because package row is internal, only packages in this module can call them.
 type Opened struct {
 	Hot    *store.Hot  // never nil
 	Cold   *store.Cold // nil for a tombstone, or if the row is missing
 	Ring   *seal.Ring  // the data keys, which open the sealed fields in both rows
 	Caller string      // the caller's name in audit lines
-	Owner  string      // the owner's name that the caller passed; may be empty
+	Owner  string      // the owner that the caller named; may be empty
 	// Session is true if the connection was opened with a browser's session. Such a
 	// session ends when the connection's epoch changes.
 	Session bool
 	Traits  Traits // the traits of the credential's kind; set by Wrap
 }
 
-// Wrap returns a Connection with the content o, and sets its Traits.
+// Wrap returns a Connection with the content o. It also sets the Traits of the content.
 func Wrap(o Opened) *Connection {
 	o.Traits = TraitsOf(o.Hot.Kind)
 	return &Connection{o}
 }
 
-// Unwrap returns the content of c. A package that writes the connection's hot row must set
-// the field Hot to the new row.
+// Unwrap returns the content of c. A package that writes the connection's hot row must
+// then set Opened.Hot to the new row.
 func Unwrap(c *Connection) *Opened { return &c.opened }
 
 // IDMatches reports whether the connection's id in a hot row matches the row's other
 // fields. The id is a hash of the owner, the Asana user and the kind. If an attacker
-// copies a row to another id, or changes one of these three values, the id does not
-// match.
+// copies a row to a different id, or changes the owner, the Asana user or the kind, the
+// id does not match.
 func IDMatches(hot *store.Hot) bool {
 	return isGID(hot.AsanaGID) && store.ConnectionID(hot.Owner, hot.AsanaGID, hot.Kind) == hot.Connection
 }
 
-// isGID reports whether s has the format of a gid, Asana's name for an id.
+// isGID reports whether s has the format of a gid. "gid" is the name that Asana's API
+// gives to the id of an object.
 func isGID(s string) bool { return s != "" && len(s) <= 30 && strings.Trim(s, "0123456789") == "" }
 
-// IsAuthentic reports whether hot is a tombstone or its id matches its other fields. A
-// tombstone's id cannot be checked, because a tombstone does not contain the Asana user.
+// IsAuthentic reports whether hot is a tombstone or [IDMatches] returns true. The id of a
+// tombstone cannot be checked, because a tombstone does not contain the Asana user.
 func IsAuthentic(hot *store.Hot) bool { return hot.Status == Disconnected || IDMatches(hot) }
 
 // IsConsistent reports whether the hot row and the cold row belong to the same consent. A
@@ -72,21 +73,20 @@ func (o *Opened) IsConsistent() bool {
 	return o.Cold != nil && o.Cold.Generation == o.Hot.Generation
 }
 
-// maxReads limits how many times the hot row and the cold row are read until they are
-// consistent. The two rows can be inconsistent because a write can happen between the two
-// reads.
+// maxReads limits how many times the hot row and the cold row are read if they are
+// inconsistent. They can be inconsistent because a write happened between the two reads.
 const maxReads = 3
 
 // Open reads and checks a connection. If owner is not empty and the connection has a
 // different owner, Open writes an audit line and returns NotFound. caller is the caller's
 // name in audit lines.
 //
-// If the cold row is missing or belongs to another consent, the connection is
-// inconsistent. An inconsistent connection can be disconnected, but all other operations
-// on it return TryAgain.
+// A connection is inconsistent if its cold row is missing or belongs to a different
+// consent than its hot row. Open also returns such a connection. It can be disconnected,
+// but all other operations on it return TryAgain.
 //
-// Errors: NotFound if the connection does not exist or has another owner; InvalidRequest
-// if owner is not a valid name; TryAgain; Internal.
+// Errors: NotFound if the connection does not exist or has a different owner;
+// InvalidRequest if owner is not a valid name; TryAgain; Internal.
 func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection, error) {
 	if owner != "" {
 		if err := CheckOwner(owner); err != nil {
@@ -121,10 +121,10 @@ func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection,
 	}
 }
 
-// OpenMany reads and checks connections, and returns them by id. asking is a connection
-// that is already open: the new connections get its caller and its data keys. OpenMany
-// leaves out a connection that is missing or disconnected, a connection whose id does not
-// match its other fields, and a connection whose rows are inconsistent.
+// OpenMany reads and checks connections, and returns them by id. The new connections get
+// the caller and the data keys of asking, which is already open. The result does not
+// contain connections that are missing or disconnected, whose id does not match their
+// other fields, or whose rows are inconsistent.
 func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (map[string]*Connection, error) {
 	opened := map[string]*Connection{}
 	for range maxReads {

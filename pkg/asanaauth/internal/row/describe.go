@@ -11,8 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Describe returns what a backend may know about a connection. Errors: TryAgain, also if
-// the connection's rows are inconsistent; Internal.
+// Describe returns the details of a connection that a backend may see. Errors: TryAgain,
+// also if the connection's rows are inconsistent; Internal.
 func (r *Rows) Describe(ctx context.Context, c *Connection) (asanaauth.Details, error) {
 	o := &c.opened
 	if !o.IsConsistent() {
@@ -31,8 +31,9 @@ func (r *Rows) Describe(ctx context.Context, c *Connection) (asanaauth.Details, 
 	return d, nil
 }
 
-// DetailsOf returns the details that are not sealed in the rows. cold may be nil only if
-// hot is a tombstone.
+// DetailsOf returns the details that the rows contain in plain text. It leaves out the
+// owner and the person's name and email, which are sealed. cold may be nil only if hot is
+// a tombstone.
 func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 	d := asanaauth.Details{ID: hot.Connection, Kind: asanaauth.Kind(hot.Kind), Status: asanaauth.Status(hot.Status)}
 	if hot.Status == Disconnected {
@@ -55,8 +56,8 @@ func DetailsOf(hot *store.Hot, cold *store.Cold) asanaauth.Details {
 	return d
 }
 
-// Person is the sealed content of a cold row: the owner's name and the Asana user's
-// profile. A field is zero if its value is unknown.
+// Person contains the sealed fields of a cold row: the connection's owner and the Asana
+// user's profile. A field is zero if its value is unknown.
 type Person struct {
 	Owner   secret.String
 	Name    secret.String
@@ -64,8 +65,9 @@ type Person struct {
 	Picture secret.String // a URL
 }
 
-// OpenPerson opens the named fields in a connection's cold row. All other fields of the
-// returned Person are zero. Errors: the errors of OpenField.
+// OpenPerson opens some fields of a connection's cold row: those whose names, for example
+// [FieldOwner], are in fields. All other fields of the returned Person are zero. Errors:
+// the errors of [Rows.OpenField].
 func (r *Rows) OpenPerson(ctx context.Context, c *Connection, fields ...string) (Person, error) {
 	var p Person
 	err := p.each(c.opened.Cold, func(field string, text *secret.String, sealed *secret.Sealed) (err error) {
@@ -80,7 +82,8 @@ func (r *Rows) OpenPerson(ctx context.Context, c *Connection, fields ...string) 
 	return p, nil
 }
 
-// SetPerson seals p's fields into a cold row, except for fields that are zero.
+// SetPerson seals the fields of p and stores them in cold. It skips fields that are zero.
+// hot must be the hot row of the same connection.
 func (r *Rows) SetPerson(ring *seal.Ring, hot *store.Hot, cold *store.Cold, p Person) error {
 	return p.each(cold, func(field string, text *secret.String, sealed *secret.Sealed) (err error) {
 		if !text.IsZero() {
@@ -90,8 +93,8 @@ func (r *Rows) SetPerson(ring *seal.Ring, hot *store.Hot, cold *store.Cold, p Pe
 	})
 }
 
-// each calls f for each field of p, with the field's name, the field, and the
-// corresponding sealed field in cold.
+// each calls f once for each field of p. The arguments of f are the field's name, the
+// field in p, and the sealed field in cold.
 func (p *Person) each(cold *store.Cold, f func(field string, text *secret.String, sealed *secret.Sealed) error) error {
 	for _, one := range []struct {
 		field  string

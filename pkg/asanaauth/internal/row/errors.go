@@ -12,23 +12,24 @@ import (
 )
 
 var (
-	// ErrNotFound reports that a connection does not exist, or has a different owner.
+	// ErrNotFound means that a connection does not exist, or that its owner is not the
+	// one that the caller named.
 	ErrNotFound error = &asanaauth.Error{Kind: asanaauth.NotFound}
-	// ErrUnauthenticated reports that a session does not exist, or has ended.
+	// ErrUnauthenticated means that a session does not exist or has ended.
 	ErrUnauthenticated error = &asanaauth.Error{Kind: asanaauth.Unauthenticated, Detail: "The session is missing or has ended. Sign in again."}
-	// ErrLinkExpired reports that a link or a code is unknown, used or too old.
+	// ErrLinkExpired means that a link or a code is unknown, used or expired.
 	ErrLinkExpired error = &asanaauth.Error{Kind: asanaauth.LinkExpired}
-	// ErrInconsistentRead reports that the hot row and the cold row did not belong to the
-	// same consent, even after several reads.
+	// ErrInconsistentRead means that the hot row and the cold row were read several
+	// times, but never belonged to the same consent.
 	ErrInconsistentRead error = TryAgain(0, errors.New("the hot row and the cold row are inconsistent"))
-	// ErrReturnTo reports a return URL that is not in RETURN_URLS.
+	// ErrReturnTo means that a return URL is not in RETURN_URLS.
 	ErrReturnTo error = InvalidRequest("return_to must be one of the URLs in RETURN_URLS.")
 )
 
 const minRetryAfter = time.Second
 
-// TryAgain returns an error of kind [asanaauth.TryAgain]. The caller must wait for the
-// duration "after", but for at least one second. err is the cause, which is only logged.
+// TryAgain returns an error of kind [asanaauth.TryAgain]. Its RetryAfter is the parameter
+// after, but at least one second. err is the cause, which is only logged.
 func TryAgain(after time.Duration, err error) *asanaauth.Error {
 	return &asanaauth.Error{Kind: asanaauth.TryAgain, RetryAfter: max(after, minRetryAfter), Err: err}
 }
@@ -46,8 +47,8 @@ func ReconnectRequired(status string) error {
 }
 
 // ErrorOf wraps an error from the store, the keyring or a context in an
-// [*asanaauth.Error]. ErrorOf returns err unchanged if err is nil or already wraps an
-// [*asanaauth.Error].
+// [*asanaauth.Error] of the fitting kind. If err is nil or already wraps an
+// [*asanaauth.Error], ErrorOf returns err unchanged.
 func ErrorOf(err error) error {
 	var known *asanaauth.Error
 	var unavailable *keyring.UnavailableError
@@ -64,8 +65,8 @@ func ErrorOf(err error) error {
 	return &asanaauth.Error{Kind: asanaauth.Internal, Err: err}
 }
 
-// Missing returns an error that names a Config field if isMissing is true, and nil
-// otherwise.
+// Missing returns nil if isMissing is false. Otherwise, it returns an error which says
+// that the given field of a Config is missing.
 func Missing(isMissing bool, field string) error {
 	if isMissing {
 		return errors.New("asanaauth: " + field + " is missing")
@@ -73,9 +74,9 @@ func Missing(isMissing bool, field string) error {
 	return nil
 }
 
-// CodeExpired returns LinkExpired for a code that cannot be redeemed. The Detail does not
-// depend on the cause, so a caller cannot find out whether the code exists, or who owns
-// it.
+// CodeExpired returns an error of kind LinkExpired for a code that cannot be redeemed.
+// err is the cause, which is only logged. The Detail is the same for every cause, so a
+// caller cannot find out whether the code exists, or who owns it.
 func CodeExpired(err error) error {
 	return &asanaauth.Error{
 		Kind: asanaauth.LinkExpired, Err: err,

@@ -4,15 +4,15 @@ import "github.com/asanaauth/asanaauth/pkg/asanaauth"
 
 // Traits describes how one kind of credential differs from the others.
 type Traits struct {
-	// IsGrant is true for an OAuth grant. An OAuth grant belongs to one client id, is
-	// refreshed, and can be revoked at Asana. Other credentials are returned unchanged,
+	// IsGrant is true for an OAuth grant. An OAuth grant belongs to one client ID, is
+	// refreshed, and can be revoked at Asana. All other credentials are never refreshed,
 	// are checked by introspection, and cannot be revoked at Asana.
 	IsGrant bool
-	// ForFrontends is true if the access tokens may be sent to a browser. A long-lived
-	// token must not be sent to a browser.
+	// ForFrontends is true if access tokens of this kind may be sent to a browser.
+	// Long-lived tokens must not be sent to a browser.
 	ForFrontends bool
-	// CanRead is true if the credential may be the reader of workspaces; see package
-	// membership.
+	// CanRead is true if the credential's connection may be the reader of workspaces.
+	// Package membership explains readers.
 	CanRead bool
 	// IsImported is true if the credential is an access token that a backend imports.
 	IsImported bool

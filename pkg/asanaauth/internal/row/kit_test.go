@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// fixture is an in-memory table that can be made to fail. At first, the table contains
-// the rows a and b, whose Kind is "old".
+// fixture is an in-memory table whose operations a test can make fail. At first, the
+// table contains the rows a and b, whose Kind is "old".
 type fixture struct {
 	t      *testing.T
 	rows   *store.Memory // without faults
@@ -69,7 +69,8 @@ func (x *fixture) kind(key store.Key) string {
 	return ""
 }
 
-// overwrite sets the Kind of a row, as another writer would.
+// overwrite sets the Kind of a row. To the table under test, this is the write of a
+// different writer.
 func (x *fixture) overwrite(key store.Key, kind string) {
 	x.t.Helper()
 	p := row.Get[*store.UserPointer](x.known(key), key)
@@ -79,8 +80,9 @@ func (x *fixture) overwrite(key store.Key, kind string) {
 	}
 }
 
-// onWrite calls f before each write. n is the number of the write, counted from 1. If
-// saved is true, the write succeeds, even if its response is err.
+// onWrite makes the store call f before each write. n is the number of the write, counted
+// from 1. err is the response to the write. If saved is true, the write succeeds, even if
+// err is not nil.
 func (x *fixture) onWrite(f func(n int) (saved bool, err error)) {
 	var n atomic.Int32
 	x.faulty.Hook = func(_ context.Context, op storetest.Op) (bool, error) {

@@ -9,11 +9,11 @@ import (
 // maxName is the maximum length of an owner's or a person's name, in bytes.
 const maxName = 256
 
-// signInPrefix begins the owner's name of every connection that a sign-in makes.
+// signInPrefix is the beginning of the owner of every connection that a sign-in creates.
 const signInPrefix = "asana:"
 
-// SignInOwner returns the owner's name for a connection that a sign-in makes. gid
-// identifies the Asana user.
+// SignInOwner returns the owner of a connection that a sign-in creates. gid is the gid of
+// the Asana user who signs in.
 func SignInOwner(gid string) string { return signInPrefix + gid }
 
 // CheckOwner returns InvalidRequest unless name is 1 to 256 bytes of UTF-8 without control

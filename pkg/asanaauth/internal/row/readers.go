@@ -11,8 +11,8 @@ import (
 // reader: the connection's cold row lists the gids of its workspaces, and the workspace's
 // pointer row contains the connection's id. A reader is used only if both rows agree.
 
-// ReaderKey returns the key of the pointer row from a workspace to its reader. workspace
-// is a gid.
+// ReaderKey returns the key of the pointer row of a workspace, which contains the id of
+// the workspace's reader. workspace is a gid.
 func ReaderKey(workspace string) store.Key { return store.ReaderKey(store.HashText(workspace)) }
 
 // ReaderKeys returns the ReaderKey of each workspace.
@@ -24,9 +24,9 @@ func ReaderKeys(workspaces []string) []store.Key {
 	return keys
 }
 
-// DismissReader deletes the pointer rows from these workspaces to this connection. A
-// pointer row to a different connection stays. The caller must already have read the
-// pointer rows with tx.
+// DismissReader deletes the pointer row of each of the workspaces, unless the workspace
+// has a different connection as its reader. The caller must already have read the pointer
+// rows with tx.
 func DismissReader(tx *Tx, connection string, workspaces []string) {
 	for _, key := range ReaderKeys(workspaces) {
 		if p := Get[*store.Reader](tx.rows, key); p != nil && p.Connection == connection {
@@ -35,10 +35,10 @@ func DismissReader(tx *Tx, connection string, workspaces []string) {
 	}
 }
 
-// Erase replaces a connection's hot row with a tombstone. Erase deletes the cold row and
-// the pointer row from the Asana user to the connection. If the connection is the reader
-// of workspaces, Erase also deletes the workspaces' pointer rows. The caller must already
-// have read the hot row, the cold row and the user's pointer row with tx.
+// Erase replaces a connection's hot row with a tombstone, and deletes the cold row and
+// the row at [UserPointerKey]. If the connection is the reader of workspaces, Erase also
+// reads and deletes the pointer rows of those workspaces. The caller must already have
+// read the hot row, the cold row and the row at UserPointerKey with tx.
 func Erase(ctx context.Context, tx *Tx, hot *store.Hot) error {
 	coldKey := store.ColdKey(hot.Connection)
 	tx.Put(tombstone(hot, tx.table.Now()))
@@ -54,8 +54,8 @@ func Erase(ctx context.Context, tx *Tx, hot *store.Hot) error {
 	return nil
 }
 
-// UserPointerKey returns the key of the pointer row from hot's Asana user to hot's
-// connection.
+// UserPointerKey returns the key of the [store.UserPointer] row, which lists hot's
+// connection as a connection of its Asana user.
 func UserPointerKey(hot *store.Hot) store.Key {
 	return (&store.UserPointer{User: store.HashText(hot.AsanaGID), Connection: hot.Connection}).Key()
 }

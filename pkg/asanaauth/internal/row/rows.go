@@ -16,8 +16,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Config contains the parts that a [Rows] is made of. Every part must be safe for
-// concurrent use.
+// Config contains what a [Rows] needs. Every value must be safe for concurrent use.
 type Config struct {
 	Store store.Store      // required
 	Keys  *keyring.Keyring // required
@@ -48,9 +47,10 @@ func (r *Rows) Ring(ctx context.Context) (*seal.Ring, error) {
 	return ring, ErrorOf(err)
 }
 
-// OpenField opens a sealed field. If this installation did not seal the field for this
-// label, OpenField raises the alarm unseal_failed and returns an error. The parameter
-// connection is the connection's id in the alarm, and may be empty.
+// OpenField opens a sealed field. If this installation did not seal the field with the
+// label l, for example because the field was copied from a different row, OpenField
+// raises the alarm unseal_failed and returns an error. The alarm contains the parameter
+// connection, which is a connection's id or empty.
 //
 // Errors: Internal, wrapping [seal.ErrOpen], if the field cannot be opened; TryAgain.
 func (r *Rows) OpenField(ctx context.Context, ring *seal.Ring, connection string, l seal.Label, s secret.Sealed) (secret.String, error) {
@@ -62,7 +62,8 @@ func (r *Rows) OpenField(ctx context.Context, ring *seal.Ring, connection string
 	return text, ErrorOf(err)
 }
 
-// SealField seals a field with the primary key.
+// SealField seals text with the primary data key of ring. To open the result, OpenField
+// needs the same label.
 func (r *Rows) SealField(ring *seal.Ring, l seal.Label, text secret.String) (secret.Sealed, error) {
 	s, err := ring.Seal(r.rand, l, text)
 	if err != nil {
@@ -92,12 +93,13 @@ func coldLabel(hot *store.Hot, field string) seal.Label {
 	return seal.Label{Row: store.ColdKey(hot.Connection).String(), Owner: string(hot.Owner[:]), Field: field}
 }
 
-// TimeFact formats a time for the Facts in a [seal.Label], as milliseconds since 1970.
+// TimeFact returns t as text for the Facts of a [seal.Label]: the number of milliseconds
+// since 1970.
 func TimeFact(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// OpenAccess opens an active connection's access token. Call OpenAccess before you trust
-// the row, because the token in a forged row cannot be opened. Errors: ReconnectRequired
-// if the connection is not active; the errors of OpenField.
+// OpenAccess opens an active connection's access token. The token in a forged row cannot
+// be opened, so call OpenAccess before you trust the row. Errors: ReconnectRequired if
+// the connection is not active; the errors of [Rows.OpenField].
 func (r *Rows) OpenAccess(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
 	if hot.Status != Active || !IDMatches(hot) {
 		return secret.String{}, ReconnectRequired(hot.Status)
@@ -105,21 +107,21 @@ func (r *Rows) OpenAccess(ctx context.Context, ring *seal.Ring, hot *store.Hot) 
 	return r.OpenField(ctx, ring, hot.Connection, hotLabel(hot, fieldAccess), hot.Access)
 }
 
-// OpenRefresh opens the refresh token in a hot row that has one. Errors: the errors of
-// OpenField.
+// OpenRefresh opens the refresh token in a hot row. The row must have a refresh token.
+// Errors: the errors of [Rows.OpenField].
 func (r *Rows) OpenRefresh(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
 	return r.OpenField(ctx, ring, hot.Connection, hotLabel(hot, fieldRefresh), hot.Refresh)
 }
 
-// Tokens are the tokens to be sealed into a hot row.
+// Tokens are the tokens that [Rows.SetTokens] seals into a hot row.
 type Tokens struct {
 	Access    secret.String // required
 	Refresh   secret.String // zero if the row must keep its current refresh token
 	ExpiresIn time.Duration // zero if Asana gave no expiry
 }
 
-// SetTokens seals t into a hot row and sets the row's times. issued is when Asana issued
-// the tokens.
+// SetTokens seals t into a hot row, and sets the row's Issued, Expires and LastRefreshed.
+// issued is the time when Asana issued the tokens.
 func (r *Rows) SetTokens(ring *seal.Ring, hot *store.Hot, t Tokens, issued time.Time) error {
 	access, err := r.SealField(ring, hotLabel(hot, fieldAccess), t.Access)
 	if err != nil {
@@ -134,13 +136,14 @@ func (r *Rows) SetTokens(ring *seal.Ring, hot *store.Hot, t Tokens, issued time.
 	return err
 }
 
-// EraseAccess removes the access token from a hot row.
+// EraseAccess removes the access token and its times from a hot row.
 func EraseAccess(hot *store.Hot) {
 	hot.Access, hot.Issued, hot.Expires = nil, time.Time{}, time.Time{}
 }
 
-// expiryOf returns when an access token expires, or the zero time if Asana gave no expiry
-// for a long-lived token.
+// expiryOf returns the time when an access token expires. If Asana gave no expiry, the
+// result is the zero time for a long-lived token, and assumedLifetime after issued for an
+// OAuth access token.
 func expiryOf(kind string, expiresIn time.Duration, issued time.Time) time.Time {
 	switch {
 	case expiresIn > 0:
@@ -151,9 +154,10 @@ func expiryOf(kind string, expiresIn time.Duration, issued time.Time) time.Time 
 	return time.Time{}
 }
 
-// tombstone returns the row that replaces a connection which is disconnected at now. The
-// tombstone keeps the id, the kind, the owner's hash, the counters and the epoch. No
-// session has this epoch, because the disconnection has set it.
+// tombstone returns the row that replaces hot after its connection was disconnected at
+// the time now. The tombstone keeps the id, the kind, the owner's hash, Generation and
+// Epoch, and its Grant is one higher. The disconnection has set a new Epoch, so no
+// session has this Epoch.
 func tombstone(hot *store.Hot, now time.Time) *store.Hot {
 	return &store.Hot{
 		Connection: hot.Connection,

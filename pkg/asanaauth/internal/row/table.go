@@ -1,16 +1,16 @@
 // Package row reads, checks and replaces the rows of connections, sessions, links and
 // attempts.
 //
-// A [Table] reads and replaces rows. [Table.Update] repeats a write if another writer
-// came first, or if the response to a write was lost. If the write with the lost response
-// succeeded, Update recognizes its own rows and reports success. [Table.Replace] and
+// A [Table] reads and replaces rows. If a different writer comes first, or the response
+// to a write is lost, [Table.Update] repeats the write. If the first write did succeed,
+// Update recognizes the rows that it wrote, and reports success. [Table.Replace] and
 // [Table.Insert] try a write only once. [Rows] adds the data keys: it opens and seals
 // fields, and opens connections.
 //
 // Rows are checked before they are trusted. [IDMatches] computes a connection's id from
-// the row's other fields and compares the two. A sealed field is bound to its row and its
-// owner. If an attacker copies the field to another row, or changes the row's owner, the
-// field cannot be opened.
+// the other fields of its hot row, and compares the result with the id in the row. A
+// sealed field is bound to its row and its owner. If an attacker copies the field to a
+// different row, or changes the row's owner, the field cannot be opened.
 //
 // The package also contains what its importers share: time limits, audit lines, alarms,
 // and the differences between the kinds of credentials ([TraitsOf]).
@@ -30,8 +30,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// TableConfig contains the parts that a [Table] is made of. Every part must be safe for
-// concurrent use.
+// TableConfig contains what a [Table] needs. Every value must be safe for concurrent use.
 type TableConfig struct {
 	Store store.Store     // required
 	Clock asanaauth.Clock // nil: asanaauth.SystemClock
@@ -66,8 +65,8 @@ func NewTable(c TableConfig) (*Table, error) {
 	return t, nil
 }
 
-// Read returns the rows with the given keys, without those that are missing. The
-// parameter "what" describes the rows in the error text "reading <what>".
+// Read returns those rows that exist under the given keys. The parameter "what" describes
+// the rows in the error text "reading <what>".
 //
 // Errors: TryAgain, Internal.
 func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store.Rows, error) {
@@ -78,8 +77,8 @@ func (t *Table) Read(ctx context.Context, what string, keys ...store.Key) (store
 	return rows, nil
 }
 
-// List returns one page of a partition, like the List method of [store.Store]. List
-// returns the store's errors unchanged.
+// List returns one page of the rows in the partition pk, and the cursor of the next page,
+// like the List method of [store.Store]. List returns the store's errors unchanged.
 func (t *Table) List(ctx context.Context, pk, cursor string) ([]store.Row, string, error) {
 	return t.store.List(ctx, pk, cursor)
 }
@@ -100,7 +99,7 @@ func (t *Table) Sleep(ctx context.Context, d time.Duration) error { return t.clo
 // of the same row. If ctx ends first, Pause returns ctx's error.
 func (t *Table) Pause(ctx context.Context) error { return t.PauseAtMost(ctx, pollMax) }
 
-// PauseAtMost is like Pause, but sleeps for at most d.
+// PauseAtMost is like Pause, but never sleeps longer than d.
 func (t *Table) PauseAtMost(ctx context.Context, d time.Duration) error {
 	return t.Sleep(ctx, min(d, t.Jitter(pollMin, pollMax)))
 }
@@ -145,28 +144,31 @@ func (t *Table) RandomBytes(n int) ([]byte, error) {
 	return b, nil
 }
 
-// RandomID returns 64 random bits in hexadecimal, as the ID of a writer, a lease or an
-// epoch.
+// RandomID returns 64 random bits in hexadecimal. Every writer, lease and epoch has such
+// an ID.
 func (t *Table) RandomID() (string, error) {
 	b, err := t.RandomBytes(8)
 	return hex.EncodeToString(b), err
 }
 
-// RandomToken returns 32 random bytes in base64url.
+// RandomToken returns 32 random bytes in base64url, for a secret that a browser or an app
+// gets.
 func (t *Table) RandomToken() (string, error) {
 	b, err := t.RandomBytes(32)
 	return Base64URL(b), err
 }
 
-// Base64URL encodes bytes without padding (RFC 4648 section 5).
+// Base64URL returns b in base64url without padding (RFC 4648 section 5).
 func Base64URL(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// Warn logs a problem that does not change the result of the call.
+// Warn logs a message at the level WARN, for a problem that does not change the result of
+// the call.
 func (t *Table) Warn(ctx context.Context, message string, attrs ...slog.Attr) {
 	t.log.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
 }
 
-// Error logs a problem that an operator should know about.
+// Error logs a message at the level ERROR, for a problem that an operator should know
+// about. Unlike [Table.Alarm], it does not write the name of an alarm.
 func (t *Table) Error(ctx context.Context, message string, attrs ...slog.Attr) {
 	t.log.LogAttrs(ctx, slog.LevelError, message, attrs...)
 }

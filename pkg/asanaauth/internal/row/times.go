@@ -2,8 +2,8 @@ package row
 
 import "time"
 
-// TestTimesFit in package refresher checks that these times and the lease time fit
-// together.
+// TestTimesFit in package refresher checks these times: for example, that a lease is long
+// enough for a request to Asana and the save of its response.
 const (
 	CallerTime  = 25 * time.Second // the time limit of a call
 	RequestTime = 8 * time.Second  // the time limit of a request to Asana, including retries with other client secrets
@@ -11,8 +11,8 @@ const (
 
 	ClockSkew = 3 * time.Second // the maximum difference between the clocks of two machines
 
-	// RetryAfterMax limits the Retry-After header in Asana's responses. A longer value
-	// counts as RetryAfterMax.
+	// RetryAfterMax is the maximum of the Retry-After header in Asana's responses. A
+	// higher value is treated as RetryAfterMax.
 	RetryAfterMax = 5 * time.Minute
 
 	pollMin = 100 * time.Millisecond
@@ -26,9 +26,9 @@ const (
 	assumedLifetime = time.Hour
 )
 
-// Until returns the time from now until end, or zero if end has passed. Until also
-// returns zero if the result would exceed limit plus the clock skew, because only an
-// attacker or a process with a wrong clock writes such an end.
+// Until returns the time from now until end, or zero if end has passed. If the result
+// would be longer than limit plus the clock skew, Until also returns zero, because only
+// an attacker or a process with a wrong clock writes such an end.
 func Until(end, now time.Time, limit time.Duration) time.Duration {
 	left := end.Sub(now)
 	if left > limit+ClockSkew {

@@ -11,23 +11,23 @@ import (
 
 // Update describes an atomic change to one or more rows, for [Table.Update].
 type Update struct {
-	// What describes the change in the error text "writing <What>".
+	// What describes the rows in the error texts "reading <What>" and "writing <What>".
 	What string
 	// Keys are the keys of the rows that Update reads before it calls Edit.
 	Keys []store.Key
-	// Known contains the rows with these keys, if the caller has already read them.
-	// Update then skips the first read.
+	// Known contains the rows with the keys in Keys, if the caller has already read them.
+	// Update then does not read them before it first calls Edit.
 	Known store.Rows
 	// Tries limits how many times Update tries the change. Zero means that Update tries
 	// until ctx ends.
 	Tries int
-	// Edit makes the changes with tx, which contains the current rows. Edit may be called
-	// several times. If Edit returns an error, nothing is written.
+	// Edit makes the changes by calling methods of tx, which contains the current rows.
+	// Edit may be called several times. If Edit returns an error, nothing is written.
 	Edit func(ctx context.Context, tx *Tx) error
 }
 
-// Tx is one try of an [Update]: it contains the rows that were read, and collects
-// changes.
+// Tx is one try of an [Update]. It contains the rows that were read and the changes that
+// Edit makes.
 type Tx struct {
 	table   *Table
 	writer  string
@@ -36,7 +36,7 @@ type Tx struct {
 	changes []store.Change
 }
 
-// Row returns the row that was read under key, or nil if the row was missing.
+// Row returns the row that was read under key, or nil if there was no such row.
 func (tx *Tx) Row(key store.Key) store.Row { return tx.rows[key] }
 
 // Rows returns all rows that were read.
@@ -51,29 +51,31 @@ func (tx *Tx) Read(ctx context.Context, what string, keys ...store.Key) error {
 	return err
 }
 
-// Put writes a row in place of the row that was read under the same key. If no row was
-// read under that key, the write succeeds only if the table has no such row.
+// Put replaces the row that was read under the key of row. If no row was read under this
+// key, the write succeeds only if the table has no row with this key.
 func (tx *Tx) Put(row store.Row) {
 	tx.changes = append(tx.changes, store.Put(row, store.RevOf(tx.rows[row.Key()]), tx.writer))
 }
 
-// Delete removes a row that was read, or does nothing if the row was missing.
+// Delete deletes the row that was read under key. If there was no such row, Delete does
+// nothing.
 func (tx *Tx) Delete(key store.Key) {
 	if there := tx.rows[key]; there != nil {
 		tx.changes = append(tx.changes, store.Delete(key, store.RevOf(there)))
 	}
 }
 
-// Update calls Edit and writes its changes: all of them or none. If another writer comes
-// first, Update calls Edit again with the current rows. If the write fails for a
-// different reason, Update repeats the same write until ctx ends.
+// Update calls Edit, and then writes the changes that Edit made: all of them or none. If
+// a different writer comes first, Update calls Edit again with the current rows. If the
+// write fails for any other reason, Update repeats the same write until ctx ends.
 //
-// A write can succeed although its response is lost. Update recognizes such a write by
-// its writer ID, a random ID that all tries of one Update use. If a repeated write finds
-// a row with this writer ID, the store reports success (see [store.Refused]). If Update
-// reads a row with this writer ID, Update returns nil.
+// A write can succeed although its response is lost. To recognize such a write, Update
+// puts a random writer ID into each row that it writes. All tries of one call of Update
+// use the same writer ID. If a repeated write finds a row with this writer ID, the store
+// reports success (see [store.Refused]). If Update reads a row with this writer ID,
+// Update returns nil.
 //
-// Update does nothing if Edit makes no change. Errors: the errors of Edit; TryAgain,
+// If Edit makes no change, Update writes nothing. Errors: the errors of Edit; TryAgain,
 // Internal.
 func (t *Table) Update(ctx context.Context, u Update) error {
 	writer, err := t.RandomID()
@@ -95,10 +97,10 @@ func (t *Table) Update(ctx context.Context, u Update) error {
 	}
 }
 
-// try calls Edit if tx contains no changes, and writes the changes once. If done is true,
-// Update must return err. If done is false, the try failed with err, and Update may try
-// again. If tx still contains changes, the next try writes them again. Otherwise, the
-// next try calls Edit.
+// try writes the changes in tx once. If tx contains no changes, try first calls Edit. If
+// done is true, Update must return err. If done is false, Update may call try again. The
+// next call then writes the changes that are still in tx, or calls Edit if there are
+// none.
 func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error) {
 	if tx.rows == nil {
 		rows, err := t.Read(ctx, u.What, u.Keys...)
@@ -140,12 +142,12 @@ func (t *Table) try(ctx context.Context, u Update, tx *Tx) (done bool, err error
 	return done, ErrorOf(fmt.Errorf("writing %s: %w", u.What, err))
 }
 
-// ErrChanged is returned if another writer has changed the row since the caller read it.
+// ErrChanged means that a different writer has changed the row since the caller read it.
 var ErrChanged = errors.New("the row has changed")
 
 // UpdateHot changes a connection's hot row. hot is the row as the caller read it. edit
-// changes a copy of the current row. UpdateHot returns the row that it wrote. If it
-// fails, UpdateHot returns an error and the row as it was last seen, or nil if the row
+// changes a copy of the current row. UpdateHot returns the row that it wrote. If
+// UpdateHot fails, it returns an error and the row that it read last, or nil if the row
 // was deleted.
 //
 // Errors: the errors of edit; ErrChanged if the row was deleted; TryAgain, Internal.
@@ -174,9 +176,9 @@ func (t *Table) UpdateHot(ctx context.Context, hot *store.Hot, edit func(row *st
 }
 
 // Replace tries once to replace old with row. If old is nil, the write succeeds only if
-// the table has no row with this key. Use Replace only if a failed write does no harm.
-// Replace returns the store's errors unchanged. If the error is [store.ErrUnavailable],
-// the row may have been written.
+// the table has no row with the key of row. Replace does not repeat a failed write, so
+// use it only if such a failure does no harm. Replace returns the store's errors
+// unchanged. If the error is [store.ErrUnavailable], the row may have been written.
 func (t *Table) Replace(ctx context.Context, old, row store.Row) error {
 	writer, err := t.RandomID()
 	if err != nil {
@@ -185,7 +187,9 @@ func (t *Table) Replace(ctx context.Context, old, row store.Row) error {
 	return t.store.Write(ctx, store.Put(row, store.RevOf(old), writer))
 }
 
-// Insert tries once to write a new row. Errors: TryAgain, Internal.
+// Insert tries once to write a new row. The parameter "what" describes the row in the
+// error text "writing <what>". Errors: TryAgain, also if the table has a row with the
+// same key; Internal.
 func (t *Table) Insert(ctx context.Context, what string, row store.Row) error {
 	if err := t.Replace(ctx, nil, row); err != nil {
 		return ErrorOf(fmt.Errorf("writing %s: %w", what, err))
@@ -193,8 +197,10 @@ func (t *Table) Insert(ctx context.Context, what string, row store.Row) error {
 	return nil
 }
 
-// Consume replaces a row that may be used only once with a marker row. If two callers
-// consume the same row, one of them gets errSpent. Errors: errSpent; TryAgain, Internal.
+// Consume replaces row, which may be used only once, with marker. If the row in the table
+// has changed since the caller read row, Consume returns errSpent. Therefore, if two
+// callers consume the same row, one of them gets errSpent. Errors: errSpent; TryAgain,
+// Internal.
 func (t *Table) Consume(ctx context.Context, what string, row, marker store.Row, errSpent error) error {
 	ctx, cancel := t.WithTimeout(ctx, SaveReserve)
 	defer cancel()

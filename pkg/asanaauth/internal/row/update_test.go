@@ -53,9 +53,9 @@ func TestUpdateRecognizesItsOwnChanges(t *testing.T) {
 	}
 }
 
-// The response to a successful write of two rows is lost, and then another writer
-// overwrites one of the rows. The other row must still show Update that its write
-// succeeded.
+// The response to a successful write of two rows is lost, and then a different writer
+// overwrites one of the rows. Because Update recognizes the other row as its own, it must
+// report success.
 func TestUpdateRecognizesItsOwnChangesInPart(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		x.onWrite(func(n int) (bool, error) {
@@ -73,8 +73,9 @@ func TestUpdateRecognizesItsOwnChangesInPart(t *testing.T) {
 	})
 }
 
-// If the store's client sends a request twice, a write can succeed and return a conflict.
-// Update must then read the rows again, and find that its write succeeded.
+// If the store's client sends a request twice, the first request can write the rows, and
+// the response to the second is a conflict. Update must then read the rows again, and
+// find that its write succeeded.
 func TestUpdateRecognizesItsOwnRowsWhenItReadsThemAgain(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		edits := 0
@@ -240,7 +241,7 @@ func TestUpdateTriesUntilTheContextEnds(t *testing.T) {
 	}
 }
 
-// If Tx.Read fails in Edit, Update must read the rows in Keys again, and call Edit again.
+// If Tx.Read fails in Edit, Update must read all rows again, and call Edit again.
 func TestUpdateRepeatsAFurtherRead(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
 		reads := 0
