@@ -1,7 +1,7 @@
 """Hooks for schemathesis that put valid sessions, connections and codes into requests.
 
-By default, schemathesis sends random ids and cookies. The responses are then always 404 or
-401, so the requests test little code. These hooks put existing ids, cookies and codes into
+By default, schemathesis sends random IDs and cookies. The responses are then always 404 or
+401, so the requests test little code. These hooks put existing IDs, cookies and codes into
 most requests. .ci/openapi loads this module.
 """
 
@@ -113,7 +113,7 @@ def browse(case, turn, ends):
 
 
 def name_connection(case, turn):
-    """Replaces the connection id and the owner in most backend requests with existing ones."""
+    """Replaces the connection ID and the owner in most backend requests with existing ones."""
     if "id" not in (case.path_parameters or {}) or turn % 4 == 0:
         return
     case.path_parameters["id"] = world.ids[turn % len(world.ids)]

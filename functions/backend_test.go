@@ -53,8 +53,8 @@ func routeOf(path string) string {
 	return regexp.MustCompile("/con_[a-z2-7]+").ReplaceAllString(path, "/{id}")
 }
 
-// mustSend checks the status of the response, and that the response has no CORS headers
-// and must not be cached.
+// mustSend is like send, but also checks the status of the response. The response must
+// have no CORS headers, and must forbid caching.
 func (s saas) mustSend(t testing.TB, method, path, body string, status int) response {
 	t.Helper()
 	a := s.send(t, method, path, body)
@@ -116,8 +116,8 @@ func member(m map[string]any, path ...string) any {
 	return m[path[len(path)-1]]
 }
 
-// whoSignedIn checks that the backend learns from a session code who has signed in, and
-// that the code works only once.
+// whoSignedIn signs b in, and redeems a session code of b twice. The first request must
+// return who has signed in. The second request must be rejected.
 func (s saas) whoSignedIn(t testing.TB, d *deployment, f map[string]*lambdatest.Function, b *browser) {
 	t.Helper()
 	b.signIn(t, d, f["authorize"], f["callback"])
@@ -131,7 +131,7 @@ func (s saas) whoSignedIn(t testing.TB, d *deployment, f map[string]*lambdatest.
 }
 
 // listFour lists the connections of the owner "tenant" in pages of two, and checks that
-// the pages contain four connections.
+// the pages together contain four connections.
 func (s saas) listFour(t testing.TB) {
 	t.Helper()
 	ids := map[string]bool{}
@@ -230,7 +230,7 @@ func TestBackend(t *testing.T) {
 		t.Errorf("connections of the Asana user: got %v, want 2", m)
 	}
 	checkNoSecrets(t, d, b)
-	// Another connection of the same Asana user is active, so the grant is not revoked.
+	// The Asana user has a second active connection, so the grant is not revoked.
 	if a := s.mustSend(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK); a.body != `{"status":"disconnected","revoked_at_asana":false}` {
 		t.Errorf("DELETE of the connection: got %s, want disconnected and revoked_at_asana false", a.body)
 	}

@@ -33,8 +33,9 @@ func (a response) text(name string) string {
 	return text
 }
 
-// If frontend is true, the request has the headers of a fetch call from the app's
-// frontend. Otherwise, the request has the headers of a navigation.
+// request returns a request with b's cookies. If frontend is true, the request has the
+// headers of a fetch call from the app's frontend. Otherwise, the request has the headers
+// of a navigation.
 func (b *browser) request(t testing.TB, method, path, body string, frontend bool) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, public+path, strings.NewReader(body))
@@ -122,8 +123,8 @@ func (b *browser) signIn(t testing.TB, d *deployment, authorize, callback *lambd
 	b.finishSignIn(t, callback, b.request(t, http.MethodGet, back.RequestURI(), "", false))
 }
 
-// finishSignIn sends r, the request that follows Asana's redirect, and checks that the
-// callback signs the browser in.
+// finishSignIn sends r, which is a request to the callback with Asana's code and state,
+// and checks that the response signs the browser in.
 func (b *browser) finishSignIn(t testing.TB, callback *lambdatest.Function, r *http.Request) {
 	t.Helper()
 	a := b.send(t, callback, r)

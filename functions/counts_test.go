@@ -77,8 +77,9 @@ func TestKeyringNotCached(t *testing.T) {
 	check(t, "session: KMS", d.proxies["session"].keys.Actions(), "Decrypt")
 }
 
-// TestBackendCalls checks that a token request from a backend makes one read call, and
-// also two write calls if it refreshes the token.
+// TestBackendCalls counts the AWS calls of token requests from a backend. A request makes
+// one read call to DynamoDB. If the request refreshes the token, it also makes two write
+// calls.
 func TestBackendCalls(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

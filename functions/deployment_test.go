@@ -33,7 +33,7 @@ const (
 )
 
 // deployment simulates a deployment of template.yaml on this machine. Each function has
-// only the variables and the permissions that the template gives it. Local servers stand
+// only the environment variables and the permissions in the template. Local servers stand
 // in for DynamoDB, KMS and Secrets Manager, and package asanatest stands in for Asana.
 type deployment struct {
 	*admin
@@ -52,9 +52,9 @@ type proxies struct{ rows, keys, secrets *awsproxy.Proxy }
 
 func (g proxies) all() []*awsproxy.Proxy { return []*awsproxy.Proxy{g.rows, g.keys, g.secrets} }
 
-// deploy makes a deployment with its own table, KMS key and secret. changes contains
-// pairs of an environment variable's name and its value. The test fails if template.yaml
-// does not allow an AWS call that a function makes.
+// deploy makes a deployment with its own table, KMS key and secret. The arguments in
+// changes are alternately the name and the value of an environment variable to change.
+// The test fails if template.yaml does not allow an AWS call that a function makes.
 func deploy(t *testing.T, changes ...string) *deployment {
 	t.Helper()
 	functest.LookAtSources(t)
@@ -92,8 +92,9 @@ func deploy(t *testing.T, changes ...string) *deployment {
 	return d
 }
 
-// reportDenied runs at the end of the test, because a denied call usually stops the test
-// with an error that does not name the missing permission.
+// reportDenied reports the AWS calls that template.yaml does not allow. A denied call
+// usually stops the test with an error that does not name the missing permission.
+// Therefore reportDenied runs at the end of every test, even after such an error.
 func (d *deployment) reportDenied(t *testing.T) {
 	denied := map[string]bool{}
 	for name, g := range d.proxies {
@@ -130,8 +131,9 @@ func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 	return f
 }
 
-// startAll starts "callback" and "connections" last, because these two functions create
-// the keyring when they start. The other functions must also start without a keyring.
+// startAll starts all functions. The functions "callback" and "connections" start last,
+// because they create the keyring when they start. The other functions must also start
+// without a keyring.
 func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	t.Helper()
 	all := map[string]*lambdatest.Function{}
@@ -172,8 +174,8 @@ func (d *deployment) hot(t *testing.T) *store.Hot {
 	return nil
 }
 
-// write replaces the stored row with the same key. The stored row must have the rev
-// oldRev.
+// write replaces the stored row that has the same key as row. The stored row must have
+// the rev oldRev.
 func (d *deployment) write(t *testing.T, row store.Row, oldRev int64) {
 	t.Helper()
 	if err := d.store.Write(t.Context(), store.Put(row, oldRev, "test")); err != nil {
@@ -181,7 +183,7 @@ func (d *deployment) write(t *testing.T, row store.Row, oldRev int64) {
 	}
 }
 
-// expire moves the expiry of the only connection's access token into the past.
+// expire changes the row of the only connection so that its access token has expired.
 func (d *deployment) expire(t *testing.T) {
 	t.Helper()
 	hot := d.hot(t)

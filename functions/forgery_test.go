@@ -15,8 +15,9 @@ import (
 )
 
 // TestForeignKeyring checks that a function does not use a keyring that is encrypted with
-// another KMS key. Otherwise an attacker who can write to the table could store their own
-// keyring, and decrypt every token that is encrypted with it.
+// a KMS key other than the key in KMS_KEY_ID. Otherwise an attacker who can write to the
+// table could store their own keyring. The functions would then encrypt tokens with a
+// keyring that the attacker knows.
 func TestForeignKeyring(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

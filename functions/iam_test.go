@@ -25,8 +25,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// list is a list of strings in an IAM policy, in which a list with one string may be
-// encoded as the string itself.
+// list is a list of strings in an IAM policy. IAM also accepts a plain string in place of
+// a list with one string.
 type list []string
 
 func (l *list) UnmarshalJSON(data []byte) error {
@@ -44,8 +44,8 @@ type statement struct {
 	Condition        map[string]map[string]list
 }
 
-// policy returns the statements of the policy docs/iam/NAME.json. placeholders contains
-// pairs of a placeholder and its replacement, as for [strings.NewReplacer].
+// policy returns the statements in docs/iam/NAME.json. The arguments in placeholders are
+// alternately a placeholder and its replacement, as for [strings.NewReplacer].
 func policy(t *testing.T, name string, placeholders ...string) []statement {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", "iam", name+".json"))
@@ -64,7 +64,8 @@ func policy(t *testing.T, name string, placeholders ...string) []statement {
 	return p.Statement
 }
 
-// As in IAM policies, * in pattern matches any text.
+// matches reports whether pattern matches text. As in IAM policies, * in pattern matches
+// any text.
 func matches(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
 	for i := range parts {
@@ -73,8 +74,8 @@ func matches(pattern, text string) bool {
 	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(text)
 }
 
-// TestPolicies checks that each policy in docs/iam allows exactly the intended routes,
-// and that docs/iam.md links to it.
+// TestPolicies checks that each policy for backends in docs/iam allows exactly the
+// intended routes, and that docs/iam.md links to each policy.
 func TestPolicies(t *testing.T) {
 	page, err := os.ReadFile("../docs/iam.md")
 	if err != nil {
@@ -110,9 +111,10 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestLibraryPolicy checks that docs/iam/library.json has exactly the permissions that a
-// Go backend needs to use the library. The policy does not allow deleting rows, so a
-// connection that the backend disconnects keeps the status "revoking".
+// TestLibraryPolicy uses the library as a Go backend does, and checks that the AWS
+// requests use exactly the permissions in docs/iam/library.json. The policy does not
+// allow deleting rows. Therefore the status of a connection that the backend disconnects
+// remains "revoking".
 func TestLibraryPolicy(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

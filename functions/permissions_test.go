@@ -14,8 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// needsAnHour lists the permissions that TestPermissions cannot use, because it does not
-// wait an hour.
+// needsAnHour lists permissions that a function uses only if a session is at least an
+// hour old. TestPermissions does not wait that long, so the functions do not use these
+// permissions in TestPermissions.
 var needsAnHour = map[string]string{
 	"session dynamodb:PutItem s#*":    "a session is extended after an hour",
 	"refresh dynamodb:PutItem s#*":    "a session is extended after an hour",
@@ -23,8 +24,8 @@ var needsAnHour = map[string]string{
 	"disconnect dynamodb:PutItem s#*": "a session is extended after an hour",
 }
 
-// TestPermissions checks that template.yaml allows every AWS call of the functions, and
-// that the functions use every permission in template.yaml.
+// TestPermissions runs the functions, and checks that template.yaml allows each of their
+// AWS calls. Together, the calls must use every permission in template.yaml.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -69,8 +70,9 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// deleteDuringRefresh deletes the person's only connection while f refreshes its tokens.
-// Therefore f must revoke the new tokens.
+// deleteDuringRefresh sends a request that makes the function f refresh a connection's
+// tokens, and deletes the connection before Asana responds. The function cannot store the
+// new tokens, so it must revoke them.
 func deleteDuringRefresh(t *testing.T, d *deployment, b *browser, f *lambdatest.Function, method, path string) {
 	t.Helper()
 	d.expire(t)
@@ -91,8 +93,8 @@ func deleteDuringRefresh(t *testing.T, d *deployment, b *browser, f *lambdatest.
 	}
 }
 
-// unusedOf returns the permissions that no recorded call needed, except those for logs,
-// because Lambda itself writes the logs.
+// unusedOf returns the permissions that no recorded call needed. It ignores the
+// permissions for logs, because Lambda itself writes the logs.
 func unusedOf(name string, f template.Function, g proxies) []string {
 	used := map[string]bool{}
 	for _, one := range g.all() {

@@ -10,8 +10,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestParallelRefreshes checks that fifty concurrent refresh requests to five processes,
-// which share only the table, cause one request to Asana and all return the new token.
+// TestParallelRefreshes sends fifty concurrent refresh requests to five processes, which
+// share only the table. All responses must contain the same new token, and Asana must
+// receive only one refresh request.
 func TestParallelRefreshes(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
@@ -65,9 +66,9 @@ func TestParallelRefreshes(t *testing.T) {
 	}
 }
 
-// TestKilledDuringRefresh kills a function while it waits for Asana's response to a
-// refresh request. After 15 s, when the lease has expired, another process must refresh
-// the token.
+// TestKilledDuringRefresh kills a process that is waiting for Asana's response to a
+// refresh request. The lease of the killed process expires after 15 s. Then a different
+// process must refresh the token.
 func TestKilledDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -101,8 +102,8 @@ func TestKilledDuringRefresh(t *testing.T) {
 		t.Fatal("the row has no lease, want the killed function's lease")
 	}
 
-	// The next request gets a 503 with Retry-After if it reaches its time limit while it
-	// waits for the lease.
+	// The next request waits for the lease to expire. If the wait exceeds the time limit
+	// of a request, the response is a 503 with Retry-After.
 	other, began := d.start(t, "refresh"), time.Now()
 	after := b.send(t, other, b.request(t, http.MethodPost, "/refresh", "", true))
 	if after.status == http.StatusServiceUnavailable && after.header.Get("Retry-After") != "" {

@@ -68,9 +68,9 @@ func (h *blockingProxy) stop() {
 	panic(http.ErrAbortHandler)
 }
 
-// TestKilledWhileRedeeming checks that a connect code is still redeemable if the function
-// is killed before its transaction. If the function is killed after its transaction, the
-// connection must exist.
+// TestKilledWhileRedeeming kills a function that is redeeming a connect code. If the
+// function is killed before the DynamoDB transaction, the code must still be redeemable.
+// If the function is killed after the transaction, the connection must exist.
 func TestKilledWhileRedeeming(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -16,8 +16,8 @@ import (
 )
 
 // permissions returns the permissions of each function: an action and, for DynamoDB, a
-// pattern of partition keys. TestPermissions checks that the functions need exactly these
-// permissions.
+// pattern of partition keys. TestPermissions runs the functions, and checks that their
+// AWS requests use exactly these permissions.
 func permissions() map[string][]string {
 	opens := []string{"dynamodb:BatchGetItem k#keyring", "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents"}
 	asks := append(slices.Clone(opens), "secretsmanager:GetSecretValue")
@@ -87,7 +87,8 @@ func checkResource(t *testing.T, name, action string, s template.Statement) {
 }
 
 // TestTemplateRowKinds checks that every pattern of partition keys in template.yaml
-// matches a key of package store, because a misspelled pattern would match no rows.
+// matches the partition keys of at least one kind of row. A misspelled pattern would
+// match no rows.
 func TestTemplateRowKinds(t *testing.T) {
 	id := store.ConnectionID(store.HashText("owner"), "1", "oauth")
 	keys := []string{
@@ -171,8 +172,8 @@ func TestTemplateFunctions(t *testing.T) {
 		if !strings.Contains(string(makefile), "\nGOARCH ?= "+f.Machine+"\n") {
 			t.Errorf("%s runs on %q, but the Makefile builds for another architecture", e.Name(), f.Machine)
 		}
-		// API Gateway must wait longer than Lambda, and Lambda longer than the handler,
-		// which limits a request to 25 s.
+		// The handler limits a request to 25 s. Lambda's time limit must be longer, and
+		// API Gateway's time limit must be longer than Lambda's.
 		if f.Timeout != "28" || slices.ContainsFunc(f.Waits, func(ms string) bool { return ms != "30000" }) {
 			t.Errorf("%s: got a timeout of %s s, and of %v ms in API Gateway; want 28 s and 30000 ms", e.Name(), f.Timeout, f.Waits)
 		}

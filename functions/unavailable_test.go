@@ -51,7 +51,7 @@ func TestOutage(t *testing.T) {
 }
 
 // TestWarmFunctionDuringOutage checks that a function works during an outage of KMS and
-// Secrets Manager, because it has cached the keyring and the client secret.
+// Secrets Manager, because the function has cached the keyring and the client secret.
 func TestWarmFunctionDuringOutage(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

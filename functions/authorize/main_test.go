@@ -17,8 +17,8 @@ func function() functest.Main {
 
 func TestFunction(t *testing.T) { function().Run(t) }
 
-// TestIDTokenWithoutOpenID: without the scope "openid", Asana issues no ID token, so
-// newHandler must return an error.
+// Without the scope "openid", Asana issues no ID token. Therefore newHandler must return
+// an error if the response type contains "id_token".
 func TestIDTokenWithoutOpenID(t *testing.T) {
 	env := functest.Env()
 	env["ASANA_RESPONSE_TYPE"], env["ASANA_SCOPES"] = "code id_token", "email profile"
@@ -30,9 +30,9 @@ func TestIDTokenWithoutOpenID(t *testing.T) {
 	}
 }
 
-// TestSettings checks that RETURN_URLS and SIGN_IN take effect. A 400 shows that the
-// handler refused the request before it read the table, because reading the unavailable
-// table causes a 503.
+// TestSettings checks that RETURN_URLS and SIGN_IN take effect. The table is unavailable,
+// so a handler that reads the table responds with 503. A 400 shows that the setting made
+// the handler refuse the request.
 func TestSettings(t *testing.T) {
 	tests := []struct {
 		name, query string

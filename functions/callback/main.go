@@ -33,9 +33,10 @@ func newHandler(ctx context.Context, lookup func(string) (string, bool), log *sl
 		ReturnURLs:   r.ReturnURLs("RETURN_URLS"),
 		ResponseType: wire.ResponseType(r),
 		SessionTTL:   r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
-		// A session is extended at most once an hour. Therefore an unused session may
-		// expire up to an hour earlier than SESSION_IDLE_TTL says. With the minimum of
-		// two hours, a session lasts at least one hour after its last use.
+		// A session is extended at most once an hour. Therefore the time from the last
+		// use of a session to its expiry may be up to an hour shorter than
+		// SESSION_IDLE_TTL. With the minimum of two hours, that time is at least one
+		// hour.
 		SessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 		Log:            log,
 	}

@@ -1,5 +1,5 @@
 // Command refresh serves POST /refresh, which returns an access token to the frontend. If
-// the stored token expires soon, the command refreshes it at Asana.
+// the stored token expires soon, the command first gets a new token from Asana.
 package main
 
 import (

@@ -15,7 +15,8 @@ import (
 
 // Each call to AWS is attempted at most three times, with at most 200 ms between
 // attempts. Three attempts fit into the time limit of a request. Retrying a write is
-// safe: if the earlier attempt has succeeded, the store recognizes its own row.
+// safe: if an earlier attempt has succeeded, the store recognizes the row that this
+// attempt wrote.
 const (
 	awsAttempts = 3
 	awsBackoff  = 200 * time.Millisecond
@@ -23,16 +24,16 @@ const (
 
 // AWS returns the configuration for clients of the AWS SDK, which it reads from
 // environment variables. Lambda sets most of these variables. AWS does not use the SDK's
-// config package, because that package links the clients of SSO and STS and looks for
-// configuration files.
+// config package, because that package adds the clients of SSO and STS to the program,
+// and looks for configuration files.
 //
 // The variables are AWS_REGION (otherwise AWS_DEFAULT_REGION), AWS_ACCESS_KEY_ID,
 // AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ACCOUNT_ID, AWS_ACCOUNT_ID_ENDPOINT_MODE,
 // AWS_ENDPOINT_URL, the AWS_ENDPOINT_URL_ variables of DynamoDB, KMS and Secrets Manager,
 // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT
 // and AWS_CA_BUNDLE. The variables are documented at
-// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html. For each
-// variable that is missing or malformed, r gets an error.
+// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html. AWS records an
+// error in r for each variable that is missing or malformed.
 //
 // No environment variable changes how calls are retried. The credentials are read once
 // and do not change while the process runs. AWS_CONTAINER_CREDENTIALS_FULL_URI is
@@ -76,8 +77,8 @@ func credentials(r *env.Reader) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }
 
-// sources contains settings for which aws.Config has no field. SDK clients find sources
-// in aws.Config.ConfigSources and call its methods.
+// sources contains settings for which aws.Config has no field. SDK clients find the value
+// in aws.Config.ConfigSources, and call the methods of sources.
 type sources struct {
 	endpoint        string
 	services        map[string]string // endpoint of each service, by the SDK's service ID
@@ -111,7 +112,8 @@ func (s sources) GetServiceBaseEndpoint(_ context.Context, id string) (string, b
 	return u, ok, nil
 }
 
-// If the second result is false, SDK clients ignore the first.
+// GetUseFIPSEndpoint always returns "enabled" as the first result. SDK clients ignore the
+// first result if the second result is false.
 func (s sources) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
 	return aws.FIPSEndpointStateEnabled, s.fips, nil
 }
@@ -124,8 +126,9 @@ func isTrue(r *env.Reader, name string) bool {
 	return r.OneOf(name, "false", "true", "false") == "true"
 }
 
-// endpoint accepts http for any host. With "sam local", the function runs in a container,
-// so a local endpoint is on another host.
+// endpoint returns the endpoint URL in a variable, or "" if the variable is not set. The
+// scheme may be http for any host, not only for loopback hosts. With "sam local", the
+// function runs in a container, so the host of a local endpoint is not a loopback host.
 func endpoint(r *env.Reader, name string) string {
 	v := r.Optional(name, "")
 	if v == "" {
@@ -139,8 +142,8 @@ func endpoint(r *env.Reader, name string) string {
 	return v
 }
 
-// caBundle returns nil if AWS_CA_BUNDLE is not set, and the client then trusts the
-// system's roots.
+// caBundle returns the certificates in the file AWS_CA_BUNDLE. If the variable is not
+// set, caBundle returns nil, which makes an HTTP client trust the system's roots.
 func caBundle(r *env.Reader) *x509.CertPool {
 	file := r.Optional("AWS_CA_BUNDLE", "")
 	if file == "" {

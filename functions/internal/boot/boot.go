@@ -1,12 +1,13 @@
-// Package boot starts a Lambda function. The main of every function calls [Run] with a
-// [NewHandler]. The NewHandler uses the other functions of this package. [AWS] reads the
-// configuration of the AWS clients. [AsanaTransport] returns the HTTP transport for
-// Asana. [Settle] reports configuration errors. [Warm] prepares the process for its first
-// request. [DropStaleConns] closes network connections that may have broken while Lambda
-// froze the process.
+// Package boot starts a Lambda function. Each Lambda function is a program whose main
+// function calls [Run] with a [NewHandler]. The NewHandler calls the other functions of
+// this package. [AWS] reads the configuration of the AWS clients. [AsanaTransport]
+// returns the HTTP transport for Asana. [Settle] reports configuration errors. [Warm]
+// prepares the process for its first request. [DropStaleConns] closes network connections
+// that may have broken while Lambda froze the process.
 //
-// Each function must link only what its own main uses. Therefore package boot imports
-// neither the client of an AWS service, nor package asanaauth or the packages below it.
+// The program of a Lambda function must not contain packages that the function does not
+// use. Therefore package boot imports neither the client of an AWS service, nor package
+// asanaauth or the packages below it.
 package boot
 
 import (
@@ -25,7 +26,7 @@ import (
 	"github.com/asanaauth/asanaauth/internal/version"
 )
 
-// A NewHandler makes the HTTP handler of a function. A NewHandler reads environment
+// A NewHandler returns the HTTP handler of a Lambda function. It reads environment
 // variables with lookup, and then calls [Settle] and [Warm]. The error names every
 // variable that is missing or malformed.
 type NewHandler func(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger) (http.Handler, error)
@@ -50,9 +51,9 @@ func Run(newHandler NewHandler, problem Problem) {
 		log.Error("function cannot start", "err", strings.Split(err.Error(), "\n"))
 		os.Exit(1)
 	}
-	// During init, a function may use all cores. During an invocation, it has only a
-	// share of one core. With more than one thread, the garbage collector would take CPU
-	// time from the request.
+	// During init, the process may use all cores. During an invocation, the process has
+	// only a share of one core. With more than one thread, the garbage collector would
+	// take CPU time from the request.
 	runtime.GOMAXPROCS(1)
 	lambda.Start(lambdahttp.New(h, options(log, problem)))
 }
@@ -68,8 +69,8 @@ func logVersion(log *slog.Logger, v version.Info) {
 	log.Info("function starting", attrs...)
 }
 
-// Settle logs the warnings that r has collected, and returns its errors. Call Settle
-// after the last variable is read, and before any value is used.
+// Settle logs the warnings and returns the errors that r has collected. Call Settle after
+// the last variable is read, and before any value is used.
 func Settle(ctx context.Context, log *slog.Logger, r *env.Reader) error {
 	for _, w := range r.Warnings() {
 		log.WarnContext(ctx, "a variable is probably wrong", "err", w)
@@ -93,8 +94,8 @@ func options(log *slog.Logger, problem Problem) lambdahttp.Options {
 	}
 }
 
-// panicText returns the text only for an error of package runtime, because any other
-// value may contain a secret.
+// panicText describes the value v of a panic for the log. The result contains the text of
+// v only if v is a [runtime.Error], because any other value may contain a secret.
 func panicText(v any) string {
 	var err runtime.Error
 	if e, ok := v.(error); ok && errors.As(e, &err) {

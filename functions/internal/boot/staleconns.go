@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// maxPause is the longest pause between two invocations after which idle network
-// connections are reused. Lambda may freeze the process between invocations. A frozen
+// If the pause between two invocations is longer than maxPause, idle network connections
+// are closed and not reused. Lambda may freeze the process between invocations. A frozen
 // process does not notice that the server has closed a connection.
 const maxPause = 10 * time.Second
 
@@ -45,7 +45,8 @@ func (s *staleConns) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.next.ServeHTTP(w, r)
 }
 
-// If the clock was set back, the length of the pause is unknown, and stale returns true.
+// stale reports whether the pause since the last invocation was longer than maxPause. If
+// the clock was set back, the length of the pause is unknown, and stale returns true.
 func (s *staleConns) stale() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,11 +19,13 @@ const (
 	awsAttempt = 2 * time.Second
 )
 
-// asanaDial is the time limit for connecting to Asana, and again for the TLS handshake. A
-// token request may take eight seconds in total.
+// asanaDial is the time limit for opening a TCP connection to Asana, and also the time
+// limit for the TLS handshake. Together, the two steps take at most six seconds, less
+// than the time limit for a token request, which is eight seconds.
 const asanaDial = 3 * time.Second
 
-// If roots is nil, the client trusts the system's roots.
+// awsClient returns an HTTP client for AWS that trusts the certificates in roots. If
+// roots is nil, the client trusts the system's roots.
 func awsClient(roots *x509.CertPool) *http.Client {
 	t := transport(awsDial)
 	t.TLSClientConfig.RootCAs = roots
@@ -41,11 +43,12 @@ func awsClient(roots *x509.CertPool) *http.Client {
 // during that time. With HTTP/2, the next request would wait until a ping times out.
 // [DropStaleConns] can close idle HTTP/1.1 connections before the next request.
 //
-// The transport sets time limits only for connecting. The caller must set a deadline for
-// each request.
+// The transport limits only the time for opening a network connection. The caller must
+// set a deadline for each request.
 func AsanaTransport() *http.Transport { return transport(asanaDial) }
 
-// dial is the time limit for connecting, and again for the TLS handshake.
+// transport returns an HTTP transport. dial is the time limit for opening a TCP
+// connection, and also the time limit for the TLS handshake.
 func transport(dial time.Duration) *http.Transport {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
@@ -66,9 +69,9 @@ func transport(dial time.Duration) *http.Transport {
 // retries write operations.
 //
 // replaying copies the request body, because the SDK closes the original body when the
-// response arrives. Without the copy, net/http could still be sending the body at that
-// time. Sending would then fail, net/http would close the network connection, and the
-// response could be lost.
+// response arrives. Without the copy, the SDK could close the body while net/http is
+// still sending it. Then sending would fail, net/http would close the network connection,
+// and the response could be lost.
 type replaying struct{ next *http.Transport }
 
 func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -96,7 +99,8 @@ func (t replaying) RoundTrip(r *http.Request) (*http.Response, error) {
 // [http.Client.CloseIdleConnections] calls this method.
 func (t replaying) CloseIdleConnections() { t.next.CloseIdleConnections() }
 
-// target is the request's header X-Amz-Target, for example "DynamoDB_20120810.GetItem".
+// isRead reports whether target names a read operation. target is the value of the header
+// X-Amz-Target, for example "DynamoDB_20120810.GetItem".
 func isRead(target string) bool {
 	_, operation, _ := strings.Cut(target, ".")
 	switch operation {

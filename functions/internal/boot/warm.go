@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// warmTime is much shorter than Lambda's ten seconds for init, because the first request
-// waits until init ends.
+// warmTime is the time limit for Warm. The limit is much shorter than Lambda's limit for
+// init, which is ten seconds, because the first request waits until init ends.
 const warmTime = 2 * time.Second
 
 var errWarmPanic = errors.New("warm-up panicked")
@@ -21,8 +21,8 @@ var errWarmPanic = errors.New("warm-up panicked")
 // must return when its context is done.
 //
 // Call Warm during init, because Lambda does not throttle the CPU during init. Warm logs
-// errors and does not return them, because a function must start even if a service is
-// unavailable. The first request then opens the network connection itself.
+// errors and does not return them, because a Lambda function must start even if a service
+// is unavailable. In that case, the first request opens the network connection.
 func Warm(ctx context.Context, log *slog.Logger, functions ...func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, warmTime)
 	defer cancel()

@@ -1,6 +1,6 @@
 // Package functest tests the main package of a Lambda function. [Main.Run] runs the tests
 // that every function must pass. [Main.Handler], [Serve] and [Frontend] are helpers for
-// further tests. The package is only for tests.
+// other tests. The package is only for tests.
 package functest
 
 import (
@@ -106,8 +106,8 @@ func (m Main) empty(t *testing.T) {
 	}
 }
 
-// names returns the sorted names of the variables in err, whose text has one error on
-// each line.
+// names returns the sorted names of the variables in err. Each line in the text of err is
+// one error, and begins with the name of a variable.
 func names(err error) []string {
 	var out []string
 	for line := range strings.Lines(err.Error()) {
@@ -213,9 +213,9 @@ func (m Main) event(t *testing.T) {
 	}
 }
 
-// Handler returns the function's handler, with the environment variables of [Env].
-// changes contains pairs of a variable's name and its value, which replaces the value in
-// Env.
+// Handler returns the function's handler, with the environment variables of [Env]. The
+// arguments in changes are alternately the name of a variable and the value that replaces
+// the variable's value in Env.
 func (m Main) Handler(t *testing.T, changes ...string) http.Handler {
 	t.Helper()
 	r := recorder{env: Env()}
@@ -244,10 +244,10 @@ func Frontend(ctx context.Context, method, path, body string) *http.Request {
 	return r
 }
 
-// LookAtSources makes the cached result of a test invalid if a Go file of the functions
-// changes. "go test" does not know which files a "go build" inside a test reads, but it
-// knows the files for which the test calls os.Stat. Therefore LookAtSources calls os.Stat
-// for each Go file.
+// LookAtSources makes "go test" run a test again, instead of using its cached result, if
+// a Go file of this module has changed. The go command does not know which files a "go
+// build" inside a test reads, but it knows the files for which the test calls os.Stat.
+// Therefore LookAtSources calls os.Stat for each Go file.
 func LookAtSources(t testing.TB) {
 	t.Helper()
 	root := filepath.Dir(template.Path(t))

@@ -14,8 +14,8 @@ import (
 )
 
 // page checks that docs/configuration.md lists exactly the variables that the function
-// reads. Variables whose names begin with AWS_ are ignored, because the page describes
-// them in another section.
+// reads. Variables whose names begin with AWS_ are ignored, because a different section
+// of the page describes them.
 func (m Main) page(t *testing.T) {
 	r := recorder{env: Env()}
 	if _, err := m.NewHandler(t.Context(), r.lookup, discard()); err != nil {

@@ -7,10 +7,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// Problem returns a function that writes a problem response when no handler can. The
-// status is 400 for an event that is not an HTTP request, and 500 for a panic that no
-// handler recovered. Problem reads PUBLIC_URL with lookup, because the header
-// Strict-Transport-Security depends on it.
+// Problem returns a function that writes a problem response if the HTTP handler cannot
+// write the response. The status is 400 for an event that is not an HTTP request, and 500
+// for a panic that no handler recovered. Problem reads PUBLIC_URL with lookup, because
+// the header Strict-Transport-Security depends on it.
 func Problem(lookup func(string) (string, bool)) func(w http.ResponseWriter, requestID string, status int) {
 	public, _ := lookup("PUBLIC_URL")
 	return func(w http.ResponseWriter, id string, status int) {

@@ -55,8 +55,9 @@ func New(t testing.TB, target string, function *template.Function) *Proxy {
 	return p
 }
 
-// SetDown starts an outage if down is true, and otherwise ends it. During an outage, the
-// proxy records each call, and closes the network connection without a response.
+// SetDown starts an outage if down is true, and ends the outage if down is false. During
+// an outage, the proxy records each call, and closes the network connection without a
+// response.
 func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -168,7 +169,8 @@ func (p *Proxy) record(c Call) {
 	p.calls = append(p.calls, c)
 }
 
-// If there is more than one part, the call is a transaction.
+// joined returns one request with the partition keys of all parts. More than one part
+// means that the call is a transaction.
 func joined(parts []template.Request) template.Request {
 	all := template.Request{Action: parts[0].Action, Context: parts[0].Context}
 	if len(parts) > 1 {

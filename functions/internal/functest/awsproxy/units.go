@@ -9,8 +9,8 @@ import (
 // units returns the write units that a PutItem uses: one for each kilobyte of the item,
 // rounded up. The item's size is computed as documented at
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html.
-// The responses of test servers cannot be used, because some servers report wrong units
-// or none.
+// The test servers also report units in their responses, but some servers report wrong
+// units or none.
 func units(action string, body []byte) float64 {
 	if action != "dynamodb:PutItem" {
 		return 0
@@ -24,7 +24,7 @@ func units(action string, body []byte) float64 {
 	return math.Ceil(float64(size) / 1024)
 }
 
-// The size is in bytes.
+// valueSize returns the size of an attribute value in bytes.
 func valueSize(value map[string]any) int {
 	for kind, v := range value {
 		text, _ := v.(string)

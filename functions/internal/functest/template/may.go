@@ -12,11 +12,11 @@ type Request struct {
 	Context     map[string]string // encryption context of KMS
 }
 
-// May returns the index of the first statement that allows the request, and whether any
-// statement does. Like IAM, May compares the request with the conditions in the
-// statement. Every partition key of the request must match one of the statement's
-// patterns. The request's encryption context must contain the statement's names and
-// values. If the template computes a value in the context, May accepts any value.
+// May returns the index of the first statement in f.Allows that allows the request. If no
+// statement allows the request, ok is false. Like IAM, May compares the request with the
+// conditions in the statement. Every partition key of the request must match one of the
+// statement's patterns. The request's encryption context must contain the statement's
+// names and values. If the template computes a required value, May accepts any value.
 func (f Function) May(r Request) (statement int, ok bool) {
 	for i, s := range f.Allows {
 		if slices.Contains(s.Actions, r.Action) && s.allowsKeys(r.LeadingKeys) && s.allowsContext(r.Context) {

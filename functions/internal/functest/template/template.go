@@ -49,7 +49,8 @@ type Resource struct {
 	Properties                          json.RawMessage
 }
 
-// Path returns the path of template.yaml. The tests of any package can call Path.
+// Path returns the path of template.yaml. A test of any package in this module can call
+// Path.
 func Path(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -138,7 +139,8 @@ type functionProperties struct {
 	}
 }
 
-// The first result is the function's key in [Template.Functions].
+// function converts the resource r, whose logical ID is id, to a Function. The first
+// result is the function's key in [Template.Functions].
 func (tm Template) function(t testing.TB, id string, r Resource, globals functionProperties) (string, Function) {
 	t.Helper()
 	var p functionProperties
@@ -172,7 +174,8 @@ type policyDocument struct {
 	}
 }
 
-// role includes the policy statements of the role's managed policies.
+// role returns the policy statements of the role with the logical ID id, including those
+// of its managed policies.
 func (tm Template) role(t testing.TB, id string) []Statement {
 	t.Helper()
 	var p struct {

@@ -1,7 +1,7 @@
 // Package kmskeyring constructs the keyring for functions that encrypt or decrypt stored
 // tokens. The keyring is stored in the table, encrypted with a key in AWS KMS. A function
-// that may create the keyring uses [Maker]. A function that may only decrypt it uses
-// [Opener].
+// that may create the keyring uses [Maker]. A function that may only decrypt the keyring
+// uses [Opener].
 package kmskeyring
 
 import (
@@ -74,9 +74,9 @@ type unwrapper struct{ seal.Wrapper }
 
 var errNoKeyring = fmt.Errorf("%w: the keyring does not exist yet, and this function cannot create it", seal.ErrUnavailable)
 
-// Wrap returns an error that wraps [seal.ErrUnavailable], because the keyring is missing
-// only until the first sign-in or import. An error that wraps [seal.ErrDenied] would
-// raise an alarm, although nothing is wrong.
+// Wrap returns an error that wraps [seal.ErrUnavailable] and not [seal.ErrDenied], which
+// would raise an alarm. A new installation has no keyring until the first sign-in or
+// import, so no alarm is needed.
 func (unwrapper) Wrap(context.Context, []byte, map[string]string) ([]byte, string, error) {
 	return nil, "", errNoKeyring
 }

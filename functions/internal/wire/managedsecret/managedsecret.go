@@ -1,5 +1,5 @@
-// Package managedsecret constructs the source of the Asana app's client secret for functions
-// that send token requests to Asana. The secret is stored in AWS Secrets Manager.
+// Package managedsecret reads the client secret of the Asana app from AWS Secrets
+// Manager. Only Lambda functions that send token requests to Asana use this package.
 package managedsecret
 
 import (
@@ -11,9 +11,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
 )
 
-// New returns a source of the client secrets in one secret of Secrets Manager, whose ARN
-// is the value of ASANA_CLIENT_SECRET_ARN. The first use of the source fetches the client
-// secrets.
+// New returns a source of the Asana app's client secrets. All client secrets are in one
+// Secrets Manager secret, whose ARN is the value of ASANA_CLIENT_SECRET_ARN. The first
+// use of the source fetches the client secrets.
 func New(r *env.Reader, cfg aws.Config) *clientsecret.Secrets {
 	arn := r.ARN("ASANA_CLIENT_SECRET_ARN", "secretsmanager")
 	source, err := secretsmanager.New(secretsmanager.Config{Client: awssm.NewFromConfig(cfg), ARN: arn})
