@@ -1,7 +1,7 @@
 // Package awstest creates AWS resources for tests: a table, a KMS key and a client
 // secret, like those in template.yaml. The resources are on local servers that stand in
 // for DynamoDB, KMS and Secrets Manager. The URLs of the servers are in environment
-// variables, without which [New] skips the test.
+// variables. If one of these variables is not set, [New] skips the test.
 package awstest
 
 import (
@@ -34,10 +34,10 @@ type Deployment struct {
 	SecretARN string
 }
 
-// New creates a deployment and stores clientSecret in its secret. With -short, New skips
-// the test. If an endpoint variable is not set, New fails the test if CI_SERVERS is 1,
-// and otherwise skips it. New also fails the test if an endpoint is not a loopback
-// address.
+// New creates a deployment whose Secrets Manager secret contains clientSecret. With
+// -short, New skips the test. If an endpoint variable is not set, New skips the test, or
+// fails the test if CI_SERVERS is 1. New also fails the test if an endpoint is not a
+// loopback address.
 func New(t testing.TB, clientSecret string) *Deployment {
 	t.Helper()
 	if testing.Short() {

@@ -2,9 +2,9 @@ package env
 
 import "strings"
 
-// ARN returns a required variable. The value must be the Amazon Resource Name of a
-// resource that belongs to service. For the service "secretsmanager", an example is
-// arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME.
+// ARN returns the value of a required variable. The value must be the Amazon Resource
+// Name of a resource of the given AWS service. For the service "secretsmanager", an
+// example is arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME.
 func (r *Reader) ARN(name, service string) string {
 	return r.checked(name, r.String(name), func(v string) string {
 		if _, ok := resource(v, service); !ok {
@@ -15,7 +15,7 @@ func (r *Reader) ARN(name, service string) string {
 }
 
 // KMSKeyIDs returns a required list of KMS keys, each a key ID or a key ARN. Aliases are
-// not accepted, because an alias can later be changed to refer to another key.
+// not accepted, because an alias can later be changed to refer to a different key.
 func (r *Reader) KMSKeyIDs(name string) []string { return r.words(name, kmsKeyFault) }
 
 func kmsKeyFault(v string) string {
@@ -40,8 +40,9 @@ func kmsKeyFault(v string) string {
 	return ""
 }
 
-// resource returns the part of an ARN that follows arn:PARTITION:SERVICE:REGION:ACCOUNT:,
-// or false if a part is missing or SERVICE is not service.
+// resource returns the last part of the ARN
+// arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE. If a part is missing, or if SERVICE is
+// not equal to service, the second result is false.
 func resource(arn, service string) (string, bool) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != service {

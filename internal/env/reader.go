@@ -59,8 +59,9 @@ func (r *Reader) Set(name string) bool {
 	return ok && v != ""
 }
 
-// String returns a required variable. The value must be UTF-8 without control characters,
-// and must not begin or end with white space, such as a line end that was pasted with it.
+// String returns the value of a required variable. The value must be UTF-8 without
+// control characters, and must not begin or end with white space, such as a line end that
+// was pasted with it.
 func (r *Reader) String(name string) string {
 	if !r.Set(name) {
 		r.AddError(name, missing)
@@ -92,9 +93,9 @@ func (r *Reader) Words(name string) []string {
 	return r.words(name, func(string) string { return "" })
 }
 
-// Duration returns a duration in Go's format, such as "90s" or "720h". If the variable is
-// missing, Duration returns def. The value must be at least low and at most high. If high
-// is 0, the value has no upper limit.
+// Duration returns the value of a variable, which must be a duration in Go's format, such
+// as "90s" or "720h". If the variable is missing, Duration returns def. The value must be
+// at least low and at most high. If high is 0, the value has no upper limit.
 func (r *Reader) Duration(name string, def, low, high time.Duration) time.Duration {
 	v := r.Optional(name, def.String())
 	if v == "" {
@@ -136,7 +137,7 @@ func short(d time.Duration) string {
 	return s
 }
 
-// OneOf returns a variable whose value must be one of choices. If the variable is
+// OneOf returns the value of a variable, which must be one of choices. If the variable is
 // missing, OneOf returns def.
 func (r *Reader) OneOf(name, def string, choices ...string) string {
 	v := r.Optional(name, def)
@@ -147,9 +148,9 @@ func (r *Reader) OneOf(name, def string, choices ...string) string {
 	return v
 }
 
-// AddError records an error that the caller has found, for example that two variables
-// contradict each other. reason has the form of [Error.Reason] and must not contain the
-// value.
+// AddError records an error that the caller has found in a variable, for example a
+// contradiction between two variables. reason becomes [Error.Reason], and must not
+// contain a value.
 func (r *Reader) AddError(name, reason string) {
 	r.errs = append(r.errs, &Error{Name: name, Reason: reason})
 }

@@ -14,7 +14,7 @@ import (
 
 const name = "NAME"
 
-// unset makes reader return a Reader whose variable is not set.
+// reader(unset) returns a Reader whose variable is not set.
 const unset = "\x00unset"
 
 func reader(value string) *env.Reader {
@@ -23,8 +23,8 @@ func reader(value string) *env.Reader {
 	})
 }
 
-// want compares got with want, and the reason in r's error with reason. If reason is "",
-// r must have no error. No error may contain the value.
+// want checks that got is equal to want, and that the error of r contains reason but not
+// value. If reason is "", r must have no error.
 func want[T any](t *testing.T, r *env.Reader, value string, got, want T, reason string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -44,8 +44,8 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// IAM returns the IAM identity that signed the request. IAM returns false if the route
-// has no IAM authorizer, or if the identity has no ARN.
+// IAM returns the IAM identity that signed the request. The second result is false if the
+// route has no IAM authorizer, or if the identity has no ARN.
 func IAM(ctx context.Context) (Identity, bool) {
 	m, _ := ctx.Value(eventKey{}).(metadata)
 	if m.iam == nil || m.iam.UserARN == "" {

@@ -31,8 +31,8 @@ var (
 )
 
 // event contains the members of an event in payload format 2.0 that this package uses.
-// aws-lambda-go has a type with all members. If an unused member were malformed, decoding
-// into that type would fail.
+// aws-lambda-go has a type with all members, but decoding into that type fails even if a
+// member that this package does not use is malformed.
 type event struct {
 	Version         string            `json:"version"`
 	RawPath         string            `json:"rawPath"`
@@ -56,8 +56,8 @@ type event struct {
 }
 
 // parse converts an event to a request like those of a net/http server. If the event is
-// not an HTTP request, parse returns an error and a GET / request, which contains only
-// the event's request ID.
+// not an HTTP request, parse returns an error and a request for GET /, whose context
+// contains the event's request ID.
 func parse(ctx context.Context, payload []byte) (*http.Request, error) {
 	e, path, body, err := decode(payload)
 	if err != nil {
@@ -69,7 +69,8 @@ func parse(ctx context.Context, payload []byte) (*http.Request, error) {
 	return request(ctx, &e, path, body), nil
 }
 
-// decode also decodes the path's escapes and the body's base64.
+// decode parses an event. path is the event's path with decoded escapes, and body is the
+// event's body with decoded base64.
 func decode(payload []byte) (e event, path string, body []byte, err error) {
 	if len(payload) > maxEvent {
 		return e, "", nil, errTooLarge
@@ -130,9 +131,9 @@ func request(ctx context.Context, e *event, path string, body []byte) *http.Requ
 	return r.WithContext(withEvent(ctx, e))
 }
 
-// In payload format 2.0, the values of a repeated header are joined with commas. header
-// does not split them, because a comma may also be part of a value, for example in a
-// date.
+// header returns the headers of the request. In payload format 2.0, the values of a
+// repeated header are joined with commas. header does not split them, because a comma may
+// also be part of a value, for example in a date.
 //
 // header adds the names in sorted order, so that the result is deterministic if two names
 // differ only in case.
@@ -153,8 +154,9 @@ func header(e *event) http.Header {
 
 // withoutStage removes the stage name from the beginning of a path. API Gateway adds the
 // stage name to the path of requests to its own domain, unless the stage is $default, but
-// not to the path of requests to a custom domain. withoutStage cannot distinguish the two
-// kinds of requests. Therefore do not give a stage the name of a route's first segment.
+// not to the path of requests to a custom domain. withoutStage does not check to which
+// kind of domain a request was sent. Therefore do not give a stage the name of a route's
+// first segment.
 func withoutStage(path, stage string) string {
 	if stage == "" || stage == "$default" {
 		return path

@@ -7,8 +7,8 @@
 // Package lambdahttp accepts events in payload format 2.0. Lambda function URLs send the
 // same format. Streaming responses are not supported.
 //
-// Other adapters for API Gateway split headers at commas, decode and re-encode paths, or
-// link net/http/httptest into the function. Package lambdahttp does none of these.
+// Unlike other adapters for API Gateway, package lambdahttp does not split headers at
+// commas, does not decode and re-encode paths, and does not import net/http/httptest.
 //
 // AWS documents the event format at
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -22,10 +22,10 @@ import (
 // Options contains hooks that write the response if the http.Handler cannot. The zero
 // value makes the Handler write plain text responses.
 type Options struct {
-	// BadEvent writes the response to an event that is not an HTTP request. r is a GET /
-	// request. RequestID returns the event's request ID for r, but r contains nothing
-	// else from the event. err contains no part of the event. If BadEvent is nil, the
-	// response is a plain 400.
+	// BadEvent writes the response to an event that is not an HTTP request. r is a
+	// request for GET /, which contains nothing from the event. However, [RequestID]
+	// returns the event's request ID for the context of r. err contains no part of the
+	// event. If BadEvent is nil, the response is a plain 400.
 	BadEvent func(w http.ResponseWriter, r *http.Request, err error)
 	// Panicked writes the response after the http.Handler has panicked with the value v.
 	// The output that the http.Handler has written before is discarded. Panicked is
@@ -59,7 +59,7 @@ func New(next http.Handler, opts Options) *Handler {
 // Invoke serves one event and returns the response as JSON in payload format 2.0. If the
 // event is not an HTTP request, or if the http.Handler panics, a hook in [Options] writes
 // the response. The error is always nil. If Invoke returned an error, API Gateway would
-// send a 500 without a body from this program, and Lambda could end the process.
+// send its own 500 response, and Lambda could end the process.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	r, err := parse(ctx, payload)
 	if err != nil {
@@ -69,7 +69,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return h.serve(r, h.next.ServeHTTP).encode(), nil
 }
 
-// If f panics, serve returns the response that the hook Panicked writes.
+// serve calls f and returns the response. If f panics, the hook Panicked writes the
+// response.
 func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *response) {
 	w = newResponse(r.Method)
 	defer func() {
@@ -81,7 +82,8 @@ func (h *Handler) serve(r *http.Request, f http.HandlerFunc) (w *response) {
 	return w
 }
 
-// If the hook Panicked panics too, panicked returns a plain 500.
+// panicked returns the response that the hook Panicked writes. If the hook panics too,
+// panicked returns a plain 500.
 func (h *Handler) panicked(r *http.Request, v any) (w *response) {
 	w = newResponse(r.Method)
 	defer func() {

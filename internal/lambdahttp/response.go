@@ -99,8 +99,8 @@ func (w *response) encode() []byte {
 	return marshal(out)
 }
 
-// A body that is not UTF-8 is always encoded in base64, because a JSON string cannot
-// contain it.
+// text returns the body, and whether it is encoded in base64. A body that is not UTF-8
+// must be encoded, because a JSON string cannot contain such bytes.
 func (w *response) text() (body string, encoded bool) {
 	p := w.body.Bytes()
 	if len(p) == 0 || isText(w.sent.Get("Content-Type")) && utf8.Valid(p) {

@@ -3,9 +3,9 @@
 // request to the function, in the form of an API Gateway event. [Handler] serves an HTTP
 // API with several functions.
 //
-// The package has its own code for events and responses. If it used the code with which
-// the functions decode events, tests would not find an error in that code. The package
-// does not check AWS signatures.
+// The package has its own code for events and responses. If lambdatest used the
+// functions' code for events, tests could not find errors in that code. The package does
+// not check AWS signatures.
 package lambdatest
 
 import (
@@ -19,9 +19,9 @@ import (
 	"testing"
 )
 
-// All tests in a process share the executables in builds, because linking one takes a
-// second. The keys are results of buildKey. The values have the type func() (string,
-// error).
+// All tests in a process share the executables in builds, because linking an executable
+// takes a second. The keys are results of buildKey. The values have the type func()
+// (string, error).
 var builds sync.Map
 
 // Build compiles the main package pkg and returns the path of the executable. Build uses
@@ -54,11 +54,11 @@ func buildKey(dir, pkg string) string {
 	return dir + "\x00" + pkg
 }
 
-// build builds pkg into a file in the user's cache directory. "go build" does not link
-// again if its output file is up to date. Therefore build makes the temporary output file
-// a hard link to the executable that an earlier call built. After "go build", build
-// renames the output file to replace that executable, because another process may be
-// running it.
+// build builds pkg into a file in the user's cache directory. The output of "go build" is
+// a temporary file, because a process may be running the executable of an earlier build.
+// Afterwards, build renames the temporary file and so replaces the earlier executable. At
+// first, the temporary file is a hard link to the earlier executable, because "go build"
+// does not link again if its output file is up to date.
 func build(dir, pkg string) (string, error) {
 	sum := sha256.Sum256([]byte(buildKey(dir, pkg)))
 	cache, err := os.UserCacheDir()

@@ -34,8 +34,8 @@ func As(r *http.Request, who Identity) *http.Request {
 
 type object = map[string]any
 
-// Event returns the event that an API Gateway HTTP API sends for the request r. The event
-// is JSON in payload format 2.0. Event reads the body of r.
+// Event returns the event with which an API Gateway HTTP API would invoke a function for
+// the request r. The event is JSON in payload format 2.0. Event reads the body of r.
 func Event(r *http.Request, requestID string) ([]byte, error) {
 	headers, cookies := eventHeaders(r)
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -77,8 +77,8 @@ func rawPath(r *http.Request) string {
 	return "/"
 }
 
-// In payload format 2.0, header names are in lower case, and the values of a repeated
-// header are joined with commas.
+// eventHeaders returns the headers and the cookies of r as in payload format 2.0: header
+// names are in lower case, and the values of a repeated header are joined with commas.
 func eventHeaders(r *http.Request) (headers map[string]string, cookies []string) {
 	headers = map[string]string{"host": r.Host, "x-forwarded-port": "443", "x-forwarded-proto": "https"}
 	if r.Host == "" {
@@ -100,8 +100,8 @@ func eventHeaders(r *http.Request) (headers map[string]string, cookies []string)
 	return headers, cookies
 }
 
-// Like API Gateway, addBody encodes the body in base64 unless the content type is text,
-// JSON, JavaScript or XML.
+// addBody adds the body of r to the event e. Like API Gateway, addBody encodes the body
+// in base64 unless the content type is text, JSON, JavaScript or XML.
 func addBody(e object, headers map[string]string, r *http.Request) error {
 	if r.Body == nil {
 		return nil

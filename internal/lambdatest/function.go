@@ -23,7 +23,7 @@ const (
 // the function sent to the Runtime API, with the members errorMessage and errorType.
 type Error struct{ Report string }
 
-// Error returns the report, after a short introduction.
+// Error returns "the function reported" and the report.
 func (e *Error) Error() string { return "the function reported " + e.Report }
 
 // Function is a process that runs a Lambda function. As in Lambda, the process serves one
@@ -41,8 +41,8 @@ type Function struct {
 }
 
 // Start runs an executable that [Build] returned. Start returns when the process requests
-// its first event, or when the process has exited. [Function.Exited] reports which of the
-// two has happened. Start fails the test if the process runs for ten seconds without
+// its first event, or when the process has exited. [Function.Exited] reports whether the
+// process has exited. Start fails the test if the process runs for ten seconds without
 // requesting an event. The process gets the environment variables in env, and does not
 // inherit the environment of the test. The process is killed at the end of the test.
 func Start(t testing.TB, binary string, env map[string]string) *Function {
@@ -105,8 +105,9 @@ func (f *Function) Logs() []string {
 }
 
 // Invoke invokes the function with an event and returns the response. If the function
-// reports an error, Invoke returns an [*Error]. If the process exits, Invoke returns
-// another error. As in Lambda, an invocation that takes longer than 28 seconds is killed.
+// reports an error, Invoke returns an [*Error]. If the process exits, Invoke returns an
+// error of a different type. As in Lambda, the process is killed if an invocation takes
+// longer than 28 seconds.
 func (f *Function) Invoke(event []byte) ([]byte, error) {
 	f.turn.Lock()
 	defer f.turn.Unlock()

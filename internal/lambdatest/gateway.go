@@ -69,10 +69,10 @@ func Response(payload []byte, r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Handler returns an HTTP API that serves requests with functions. The keys of the map
-// are the first segments of the paths that a function serves. The function "connections"
-// also serves /links. Like API Gateway, Handler responds with 404 if the function does
-// not exist, and with 500 if the function fails.
+// Handler returns an HTTP API that forwards each request to a function. The key of a
+// function in the map is the first segment of the paths that the function serves. The
+// function with the key "connections" also serves /links. Like API Gateway, Handler
+// responds with 404 if the function does not exist, and with 500 if the function fails.
 //
 // For a request to the function "connections" without a SigV4 Authorization header,
 // Handler responds with 403. Handler does not check the signature.

@@ -108,7 +108,8 @@ func String(raw []byte) (string, error) {
 	return *s, nil
 }
 
-// value returns ErrDepth if arrays and objects are nested more than depth levels deep.
+// value reads a JSON value and checks it as described at [Check]. depth is the number of
+// levels to which arrays and objects may be nested.
 func value(d *json.Decoder, depth int) error {
 	t, err := d.Token()
 	if err != nil {
@@ -124,8 +125,7 @@ func value(d *json.Decoder, depth int) error {
 	if open == '{' {
 		seen := make(map[string]bool)
 		return members(d, func(name string) error {
-			// ToUpper is needed, too, because ToLower does not make ſ (long s) equal to S
-			// and s.
+			// ToLower alone does not make ſ (long s) equal to S and s.
 			name = strings.ToLower(strings.ToUpper(name))
 			if seen[name] {
 				return ErrTwice
@@ -142,8 +142,8 @@ func value(d *json.Decoder, depth int) error {
 	return closed(d)
 }
 
-// For each member, members reads the name and calls each(name), which must read the
-// value.
+// members reads the rest of an object. For each member, members reads the name and calls
+// each(name), which must read the value.
 func members(d *json.Decoder, each func(name string) error) error {
 	for d.More() {
 		t, err := d.Token()

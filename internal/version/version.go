@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// linked is a version that a linker flag sets, and replaces the version that the go
+// A linker flag may set linked to a version, which then replaces the version that the go
 // command recorded.
 var linked string
 
@@ -33,7 +33,8 @@ func Of() Info {
 	return of(linked, build)
 }
 
-// build may be nil.
+// of is like [Of], but uses the given linked version and build information. build may be
+// nil.
 func of(linked string, build *debug.BuildInfo) Info {
 	if build == nil {
 		build = &debug.BuildInfo{}

@@ -59,7 +59,7 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// settings contains pairs of a key and its value.
+// The arguments in settings are alternately the key and the value of a build setting.
 func build(version string, settings ...string) *debug.BuildInfo {
 	info := &debug.BuildInfo{Main: debug.Module{Version: version}}
 	for i := 0; i < len(settings); i += 2 {

@@ -63,8 +63,8 @@ func authority(scheme, host string) string {
 
 // AddressedTo reports whether the client request r is addressed to origin. The URL of r
 // must have the same origin, and r.Host must be empty or have the host and port of
-// origin. If the URL is opaque, AddressedTo returns false. A request with another Host or
-// an opaque URL could reach another virtual host at the same address.
+// origin. If the URL is opaque, AddressedTo returns false. A request with a different
+// Host or an opaque URL could reach a different virtual host at the same address.
 func AddressedTo(r *http.Request, origin string) bool {
 	want, err := url.Parse(origin)
 	if err != nil || r.URL == nil || r.URL.Opaque != "" {

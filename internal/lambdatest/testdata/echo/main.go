@@ -1,5 +1,5 @@
 // Command echo is a Lambda function for the tests of lambdatest. The function responds
-// with a description of the request. The environment variable MODE selects another
+// with a description of the request. The environment variable MODE selects a different
 // behavior, such as a failure.
 package main
 
