@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// failingTable starts a server that responds to every DynamoDB request with the error
-// code. The result contains the environment variables that select this server.
+// failingTable starts a server that responds to every DynamoDB request with the given
+// error code. The result contains the environment variables with which a process uses
+// this server.
 func failingTable(t *testing.T, code string) []string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -34,8 +34,8 @@ func word(flag *bool) string {
 	return "no"
 }
 
-// TestBackendMembership uses a token with full permissions, so no flag of a membership is
-// unknown.
+// TestBackendMembership uses a token with full permissions. With such a token, the
+// service can find out every property of a membership.
 func TestBackendMembership(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -102,7 +102,7 @@ func TestReader(t *testing.T) {
 	if word(after.IsViewOnly) != "yes" || word(after.CanWrite) != "no" || after.AskedWith != "reader" {
 		t.Errorf("with a reader: got %+v, want view only", after)
 	}
-	// A request for another user's membership must not use the reader's token.
+	// A request for the membership of a different user must not use the reader's token.
 	var of2 membership
 	s.get(http.StatusOK, &of2, "GET", path+"&user="+asanatest.Admin, "")
 	if of2.AskedWith == "reader" || word(of2.IsAdmin) != "unknown" {

@@ -75,7 +75,7 @@ func TestLinkPrefetch(t *testing.T) {
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", second, "owner", "acme"))
 }
 
-// A link for one Asana account must not connect another account.
+// A link for one Asana account must not connect a different account.
 func TestLinkNamesTheAccount(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -143,8 +143,8 @@ func TestForwardedLink(t *testing.T) {
 	}
 }
 
-// The callback must fail in another browser, because a sign-in is bound to the browser
-// that started it.
+// The callback must fail in a different browser, because a sign-in is bound to the
+// browser that started the sign-in.
 func TestCallbackInAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)

@@ -9,7 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A request for one owner must neither return nor change another owner's connections.
+// A request for one owner must neither return nor change the connections of a different
+// owner.
 func TestListings(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -66,7 +67,8 @@ func (s *backend) pages(owner string) map[string]bool {
 }
 
 // disconnectBoth disconnects two connections of the same Asana user. Only the second
-// disconnect may revoke access at Asana, because a revocation ends both connections.
+// disconnect may send a revocation to Asana, because a revocation would end both
+// connections.
 func (s *backend) disconnectBoth(mine, theirs connection) {
 	s.t.Helper()
 	path := "/connections/" + mine.ID

@@ -114,9 +114,9 @@ func (c connection) user() string {
 	return c.AttributedTo.GID
 }
 
-// object returns a JSON object. pairs contains the name of a member, its value, the next
-// name, and so on. A value becomes a JSON string, unless the value is true or begins with
-// a bracket.
+// object returns a JSON object. The arguments in pairs are alternately the name and the
+// value of a member. The value "true" becomes the JSON value true, and a value that
+// begins with [ becomes a JSON array. All other values become JSON strings.
 func object(pairs ...string) string {
 	var members []string
 	for i := 0; i < len(pairs); i += 2 {

@@ -140,8 +140,9 @@ func TestBrowserSwitches(t *testing.T) {
 	c.waitForMessage("asanaauth local does not respond.")
 }
 
-// requestToken requests tokens until the page shows a message that contains want. The
-// first requests may still return the current token, which is valid for up to a second.
+// requestToken requests tokens until the page shows a message that contains want. Several
+// requests may be needed, because the service returns the current access token until it
+// expires, which takes up to a second.
 func (c *chromium) requestToken(want string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf(`(document.querySelector("[aria-busy]") || document.getElementById("ask").click(), document.getElementById("said").textContent.includes(%q))`, want))

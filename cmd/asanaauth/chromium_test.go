@@ -239,8 +239,8 @@ func (c *chromium) tabTo(selector string) {
 	c.t.Fatalf("Tab does not reach %s", selector)
 }
 
-// screenshot saves a screenshot of the whole page in the folder that the variable
-// SCREENSHOTS names, if the variable is set.
+// screenshot saves a screenshot of the whole page in the folder SCREENSHOTS. If this
+// environment variable is not set, screenshot does nothing.
 func (c *chromium) screenshot(name string) {
 	c.t.Helper()
 	c.picture(name, chromedp.FullScreenshot(100))

@@ -118,7 +118,8 @@ func mustParse(t *testing.T, raw string) *url.URL {
 	return u
 }
 
-// hashOf returns the value of the request member "refused" for a token.
+// hashOf returns the SHA-256 hash of a token in hex. If Asana rejects a token, clients
+// send this hash in the request member "refused".
 func hashOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])

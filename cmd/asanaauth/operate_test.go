@@ -184,7 +184,7 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// The commands must not use a data folder while "asanaauth local" is running on the
+// The commands must not open a data folder while a running "asanaauth local" uses the
 // folder. After "asanaauth local" has exited, disconnect must revoke the connection at
 // the folder's offline Asana.
 func TestConnectionsOfALocalFolder(t *testing.T) {

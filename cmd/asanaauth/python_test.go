@@ -116,7 +116,8 @@ func startForPython(t *testing.T) (*asanatest.Asana, *backend, string) {
 	return asana, newBackend(p, bearer("the-key")), app
 }
 
-// connectByPython runs connect.py while Mia and a stranger open its link.
+// connectByPython runs connect.py. Mia and a stranger open the link that connect.py
+// creates.
 func connectByPython(t *testing.T, python *pythonAt, s *backend, app string) {
 	t.Helper()
 	cmd := python.command(t, "connect.py", "--owner", "owner-0", "--person", "mia", "--return-url", app)
@@ -219,8 +220,9 @@ type gateway struct {
 	inFlight, mostAtOne int
 }
 
-// newGateway starts a gateway in front of the server at target. If every is 5, the
-// gateway rejects the first three attempts of one in five different requests.
+// newGateway starts a gateway in front of the server at target. For example, if every is
+// 5, the gateway selects one of five different requests, and rejects the first three
+// attempts of that request.
 func newGateway(t *testing.T, target string, every int) *gateway {
 	g := &gateway{every: every, seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(mustParse(t, target)) }}}
 	server := httptest.NewServer(g)
@@ -251,7 +253,8 @@ func (g *gateway) respond(w http.ResponseWriter, status int, mediaType, body str
 	io.WriteString(w, body)
 }
 
-// begin returns the number of the attempt if the gateway must reject it, and otherwise 0.
+// begin counts r as an attempt. If the gateway must reject r, begin returns the number of
+// the attempt, which is 1, 2 or 3. Otherwise, begin returns 0.
 func (g *gateway) begin(r *http.Request) (try int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

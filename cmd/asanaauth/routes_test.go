@@ -44,8 +44,8 @@ func documentedRoutes(t *testing.T, backend bool) map[string][]string {
 	return routes
 }
 
-// The local command must serve every path in docs/openapi.yaml, and must record requests
-// to the path in the trace.
+// "asanaauth local" must serve every path in docs/openapi.yaml, and must record requests
+// to these paths in the trace.
 func TestEveryDocumentedRoute(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-backend-key", "the-key")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestVariables uses the offline Asana of another process as the real Asana.
+// TestVariables uses the offline Asana of a different process as the real Asana.
 func TestVariables(t *testing.T) {
 	other := start(t, t.TempDir(), nil)
 	addr := freeAddr(t)

@@ -17,8 +17,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// A build in a git clone must have the version of the clone, unless a linker flag sets
-// another version.
+// A build in a git clone must have the version of the clone, unless a linker flag sets a
+// different version.
 func TestVersionOfBuild(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -46,7 +46,9 @@ func TestVersionOfBuild(t *testing.T) {
 	wantVersion(t, clone, "", `^asanaauth \(devel\)$`)
 }
 
-// If linked is not empty, wantVersion sets the version with a linker flag.
+// wantVersion builds the command from the sources in folder, and compares the output of
+// "asanaauth version" with the regular expression want. If linked is not empty, a linker
+// flag sets the version to linked.
 func wantVersion(t *testing.T, folder, linked, want string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "asanaauth")

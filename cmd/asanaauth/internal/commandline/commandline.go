@@ -16,9 +16,9 @@ import (
 //
 // If args contains -h or -help, Parse returns a help text: head, followed by the
 // descriptions of the flags. want contains the names of the arguments, such as FILE.
-// Parse returns an error if set does not accept a flag, or if an argument is missing or
-// not wanted. The error does not repeat arguments, because a user may type a token as an
-// argument by mistake.
+// Parse returns an error if set does not accept a flag, or if the number of arguments
+// differs from the number of names in want. The error does not repeat arguments, because
+// a user may type a token as an argument by mistake.
 func Parse(set *flag.FlagSet, head string, args []string, want ...string) (arguments []string, help string, err error) {
 	var text strings.Builder
 	set.Init(set.Name(), flag.ContinueOnError)

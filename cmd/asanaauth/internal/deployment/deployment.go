@@ -37,8 +37,8 @@ type Where struct {
 	folder string // data folder of "asanaauth local"; empty for the deployment on AWS
 }
 
-// AddFlag defines the flag -data in set. If a user sets the flag, w selects that data
-// folder.
+// AddFlag defines the flag -data in set. The value of the flag is the path of a data
+// folder, and is stored in w.
 func (w *Where) AddFlag(set *flag.FlagSet) {
 	set.Func("data", "use the data `folder` of \"asanaauth local\", which must not be running, instead of the deployment on AWS", func(folder string) error {
 		if folder == "" {

@@ -8,10 +8,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 )
 
-// Import is the function that RunWith calls for each line.
+// Import is a function that imports a line. Tests use it in place of
+// [connection.Connections.Import].
 type Import func(ctx context.Context, line int64, r connection.ImportRequest) error
 
-// RunWith imports the lines of in by calling do, without a deployment.
+// RunWith reads lines from in, and calls do for each line instead of importing the line
+// into a deployment.
 func RunWith(ctx context.Context, in io.Reader, out, stderr io.Writer, workers int, do Import) error {
 	r := newRun(func(ctx context.Context, l line) (entry, error) {
 		return entry{Line: l.number, Status: imported}, do(ctx, l.number, l.request)

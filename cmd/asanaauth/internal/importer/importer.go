@@ -27,7 +27,7 @@ const (
 	othersBits    = 0o077 // permissions of users other than the file's owner
 )
 
-// Run imports each line of the file and prints a report entry for each line on stdout.
+// Run imports each line of the file. For each line, Run prints a report entry to stdout.
 // lookup returns environment variables, like [os.LookupEnv]. If a line could not be
 // imported, Run returns an error after the last line. When ctx is canceled, Run finishes
 // the lines in progress and does not start other lines.
@@ -76,7 +76,8 @@ func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) 
 	return f, nil
 }
 
-// one returns a function that imports a line, or only checks the line if -dry-run is set.
+// one returns a function that imports a line. If -dry-run is set, the function only
+// checks the line.
 func (c Command) one(conns *connection.Connections) func(context.Context, line) (entry, error) {
 	return func(ctx context.Context, l line) (entry, error) {
 		if c.dryRun {
@@ -94,8 +95,8 @@ func (c Command) one(conns *connection.Connections) func(context.Context, line) 
 	}
 }
 
-// showProgress prints the report's counts every two seconds, and a last time when stop is
-// called.
+// showProgress prints the report's counts to stderr every two seconds, until stop is
+// called. Then stop prints the counts a last time.
 func (r *report) showProgress(stderr io.Writer) (stop func()) {
 	ticker, ended := time.NewTicker(progressEvery), make(chan struct{})
 	var printing sync.WaitGroup
@@ -124,7 +125,8 @@ type run struct {
 	dryRun  bool
 	advice  func(error) string // see [deployment.Deployment.Advice]
 	// tokens contains a semaphore for each value of the first byte of a refresh token's
-	// hash. A worker holds the semaphore while it imports the token.
+	// hash. While a worker imports a refresh token, the worker holds the semaphore for
+	// the token's hash.
 	tokens [256]chan struct{}
 }
 
@@ -136,8 +138,9 @@ func newRun(one func(context.Context, line) (entry, error), workers int, report 
 	return r
 }
 
-// importAll sends all lines of one owner to the same worker, in the order of the file,
-// because a later line may replace an earlier line's connection.
+// importAll imports the lines of in with several workers. The lines of one owner go to
+// the same worker, in the order of the file, because a later line may replace the
+// connection of an earlier line.
 func (r *run) importAll(outer context.Context, in io.Reader) error {
 	ctx, stop := context.WithCancelCause(outer)
 	defer stop(nil)
@@ -182,8 +185,8 @@ func (r *run) failureText(n int) string {
 	return fmt.Sprintf(`%d %s %s: see "type" and "reason" in the report`, n, lines, happened)
 }
 
-// When ctx is canceled, feed returns even if a read, for example from a terminal, is
-// blocked.
+// feed reads the lines of in and sends them to the queues. When ctx is canceled, feed
+// returns even if a read, for example from a terminal, is blocked.
 func (r *run) feed(ctx context.Context, in io.Reader, queues []chan line) error {
 	read := make(chan line)
 	var err error

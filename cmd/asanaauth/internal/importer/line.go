@@ -13,7 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
-// maxLine is in bytes. The HTTP API has the same limit for request bodies.
+// maxLine is the size limit for a line, in bytes. The HTTP API has the same limit for
+// request bodies.
 const maxLine = 64 << 10
 
 // If a line is malformed, err is set and request is empty.
@@ -23,8 +24,8 @@ type line struct {
 	err     error // has the kind InvalidRequest, and does not repeat the line
 }
 
-// lines skips blank lines, and keeps only one line in memory. If a read fails, the
-// sequence ends and *err is set to the error.
+// lines returns the lines of r, except blank lines, and keeps only one line in memory. If
+// a read fails, the sequence ends and *err is set to the error.
 func lines(r io.Reader, err *error) iter.Seq[line] {
 	return func(yield func(line) bool) {
 		in := bufio.NewReaderSize(r, maxLine+2) // a line and \r\n

@@ -21,7 +21,7 @@ const (
 	wouldImport status = "would-import" // -dry-run found no error
 )
 
-// entry is a line of the report, which never contains a token.
+// entry is a line of the report. The report never contains a token.
 type entry struct {
 	Line         int64               `json:"line"`
 	Status       status              `json:"status"`
@@ -46,8 +46,8 @@ func importedEntry(number int64, s status, d asanaauth.Details) entry {
 	return e
 }
 
-// failedEntry uses only the parts of err that users may see. advice is empty, or says
-// what the operator must do about err.
+// failedEntry returns an entry that contains only the parts of err that users may see.
+// advice is empty, or says what the operator must do about err.
 func failedEntry(number int64, err error, advice string) entry {
 	e := entry{Line: number, Status: failed, Type: asanaauth.KindOf(err), Reason: advice}
 	var known *asanaauth.Error
@@ -94,7 +94,7 @@ func newReport(out io.Writer) *report {
 	return &report{out: out, begun: time.Now(), counts: map[status]int{}}
 }
 
-// add returns the first error of all writes so far.
+// add writes an entry. The result is the first error of all writes so far.
 func (r *report) add(e entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

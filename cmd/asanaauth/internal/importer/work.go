@@ -19,7 +19,8 @@ const (
 	maxBackoff   = 5 * time.Minute
 )
 
-// importLine returns an error only if the whole import must stop.
+// importLine imports a line and adds the result to the report. It returns an error only
+// if the whole import must stop.
 func (r *run) importLine(ctx context.Context, l line) error {
 	if ctx.Err() != nil {
 		return nil // canceled: the next run of the command imports the line
@@ -37,9 +38,10 @@ func (r *run) importLine(ctx context.Context, l line) error {
 	return nil
 }
 
-// importWithRetries does not cancel an import that has started, even if ctx is canceled.
-// Asana may already have rotated the refresh token, and canceling would lose the new
-// token.
+// importWithRetries imports a line, and tries again after a temporary error. If ctx is
+// canceled, importWithRetries does not cancel the current attempt, but does not start
+// another attempt. Asana may already have rotated the refresh token, and canceling the
+// attempt would lose the new token.
 func (r *run) importWithRetries(ctx context.Context, l line) (entry, error) {
 	if l.err != nil {
 		return entry{}, l.err
@@ -53,8 +55,9 @@ func (r *run) importWithRetries(ctx context.Context, l line) (entry, error) {
 	}
 }
 
-// importExclusively waits until no other worker imports the same refresh token. If Asana
-// rotates refresh tokens, only one of two concurrent requests with the token succeeds.
+// importExclusively waits until no other worker is importing the same refresh token, and
+// then imports the line. If Asana rotates refresh tokens, only one of two concurrent
+// requests with the token succeeds.
 func (r *run) importExclusively(ctx context.Context, l line) (entry, error) {
 	if token := l.request.RefreshToken; !token.IsZero() {
 		free := r.tokens[sha256.Sum256([]byte(token.Reveal()))[0]]

@@ -49,9 +49,10 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 		responseType: r.OneOf("ASANA_RESPONSE_TYPE", "code", "code", "code id_token"),
 		linksOnly:    r.OneOf("SIGN_IN", "open", "open", "links") == "links",
 		sessionTTL:   r.Duration("SESSION_TTL", 720*time.Hour, time.Nanosecond, 0),
-		// A session is extended at most once an hour. Therefore an unused session may
-		// expire up to an hour earlier than SESSION_IDLE_TTL says. With the minimum of
-		// two hours, a session lasts at least one hour after its last use.
+		// A session is extended at most once an hour. Therefore the time from the last
+		// use of a session to its expiry may be up to an hour shorter than
+		// SESSION_IDLE_TTL. With the minimum of two hours, that time is at least one
+		// hour.
 		sessionIdleTTL: r.Duration("SESSION_IDLE_TTL", 168*time.Hour, 2*time.Hour, 0),
 	}
 	if !c.ownPublicURL {

@@ -97,8 +97,9 @@ func prepare(folder string) error {
 	return os.Chmod(folder, 0o700)
 }
 
-// isOurs also accepts suffixes such as ".tmp", because a killed process may leave
-// temporary files.
+// isOurs reports whether a file in a data folder belongs to "asanaauth local". The result
+// is also true for names with an added suffix such as ".tmp", because a killed process
+// may leave temporary files.
 func isOurs(name string) bool {
 	for _, file := range []string{rowsFile, keyFile, asanaFile} {
 		if name == file || strings.HasPrefix(name, file+".") {
@@ -110,8 +111,8 @@ func isOurs(name string) bool {
 
 func (d *data) path(file string) string { return filepath.Join(d.folder, file) }
 
-// Open opens a data folder for commands that work on its connections. If "asanaauth
-// local" is running on the folder, Open returns an error. The connections use the real
+// Open opens a data folder for commands that work on its connections. If a running
+// "asanaauth local" uses the folder, Open returns an error. The connections use the real
 // Asana if ASANA_CLIENT_ID is set, and otherwise the folder's offline Asana. lookup
 // returns environment variables, like [os.LookupEnv]. The caller must close the store.
 func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (*connection.Connections, *bolt.Store, error) {
@@ -147,8 +148,8 @@ func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (
 	return nil, nil, errors.Join(err, d.rows.Close())
 }
 
-// asanaClient returns a client of the real Asana, or a client that calls the offline
-// Asana in memory, without a listener.
+// asanaClient returns a client for Asana. If c.offline is set, the client calls an
+// offline Asana in this process directly, without a network connection.
 func (c *config) asanaClient(d *data) (*asana.Client, error) {
 	var transport http.RoundTripper = asanaTransport()
 	if c.offline {

@@ -19,8 +19,8 @@ import (
 //
 // The guard rejects requests for other host names, because an attacker can make their own
 // host name resolve to this machine (DNS rebinding). The guard also rejects unsafe
-// methods from pages of other origins. The handlers in package httpapi check origins too,
-// because the handlers run without a guard on AWS.
+// methods from pages of other origins. On AWS, the handlers in package httpapi run
+// without a guard. Therefore these handlers check origins, too.
 type guard struct {
 	next    http.Handler
 	hosts   map[string]bool // accepted Host headers, in lower case
@@ -41,8 +41,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case isUnsafe(r) && r.URL.Path != g.anyOrigin && !g.sameOrigin(r):
 		refuseOrigin(w, r, g.log)
 	case path.Clean(r.URL.Path) != r.URL.Path && r.URL.Path != "/_offline/":
-		// The mux would redirect this request to a path without . and .. elements, so the
-		// guard responds with 404 itself.
+		// The path contains elements such as . and .., and the mux would redirect the
+		// request to a path without them. Instead, the guard responds with 404.
 		httpapi.NewFailure(httpapi.Config{Log: g.log}, asanaauth.NotFound, "").ServeHTTP(w, r)
 	default:
 		g.next.ServeHTTP(w, r)
@@ -58,8 +58,8 @@ func isUnsafe(r *http.Request) bool {
 	return true
 }
 
-// sameOrigin also accepts requests without an Origin, because such requests do not come
-// from web pages.
+// sameOrigin reports whether g.origins contains the Origin of r. The result is also true
+// if r has no Origin, because such a request does not come from a web page.
 func (g *guard) sameOrigin(r *http.Request) bool {
 	for _, origin := range r.Header.Values("Origin") {
 		if !slices.Contains(g.origins, origin) {

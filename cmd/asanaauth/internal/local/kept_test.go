@@ -72,8 +72,9 @@ func TestEveryKindIsShown(t *testing.T) {
 	}
 }
 
-// split counts an attribute as sealed if the attribute disappears when the row's
-// secret.Sealed fields are zero. The encrypted keys in a keyring also count as sealed.
+// split returns the names of the row's readable and sealed attributes. To find the sealed
+// attributes, split sets the row's secret.Sealed fields to zero, and looks for attributes
+// that are missing afterwards. The encrypted keys in a keyring also count as sealed.
 func split(row store.Row) (readable, sealed []string) {
 	all := store.Encode(row)
 	copied := reflect.New(reflect.TypeOf(row).Elem())

@@ -12,7 +12,8 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// freePortTries limits the attempts to find a port that is free on every address.
+// If the port is 0, listen makes up to freePortTries attempts to find a port that is free
+// on every address.
 const freePortTries = 10
 
 // listen opens listeners on the address a and on both loopback addresses, because
@@ -28,7 +29,8 @@ func listen(a address) (ls []net.Listener, port uint16, err error) {
 	return ls, port, err
 }
 
-// If a.Port is 0, the first listener of listenOnce chooses the port.
+// listenOnce opens a listener on each address. If a.Port is 0, the operating system
+// chooses the port for the first listener, and the other listeners use the same port.
 func listenOnce(a address) ([]net.Listener, uint16, error) {
 	var ls []net.Listener
 	port := a.Port
@@ -58,8 +60,9 @@ func (p place) host() string {
 	return p.ip.String()
 }
 
-// places returns ip, and the loopback addresses that ip does not include. As in package
-// net, the address "::" includes all IPv4 addresses.
+// places returns the addresses to listen on, which are ip and the loopback addresses. It
+// omits loopback addresses that ip already includes: the address 0.0.0.0 includes all
+// IPv4 addresses and, as in package net, the address "::" includes all addresses.
 func places(ip netip.Addr) []place {
 	all := []place{{"tcp6", ip}}
 	if ip.Is4() {
@@ -122,8 +125,9 @@ func (l *listeners) close() {
 	closeAll(l.asana)
 }
 
-// serviceURL returns an origin with the host localhost. The offline Asana has the host
-// 127.0.0.1, because browsers share cookies between all ports of a host.
+// serviceURL returns the origin of the service, whose host is localhost. The host of the
+// offline Asana is 127.0.0.1. The hosts differ because browsers share cookies between all
+// ports of a host.
 func (l *listeners) serviceURL() string { return "http://localhost" + portOf(l.servicePort) }
 
 func (l *listeners) asanaURL() string { return "http://" + loopback4.String() + portOf(l.asanaPort) }

@@ -17,8 +17,10 @@ const (
 	offlineClientSecret = "offline-local-app"
 )
 
-// newOffline registers an app with the redirect URI and the scopes in c. newOffline also
-// sets c.baseURL, c.clientID and c.secrets for the offline Asana.
+// newOffline returns an offline Asana, which stores its data in file. The offline Asana
+// has one app, with the redirect URI and the scopes in c. newOffline also sets c.baseURL,
+// c.clientID and c.secrets, so that Asana clients with the configuration c use the
+// offline Asana.
 func newOffline(c *config, file, origin string) (*asanatest.Asana, error) {
 	c.clientID, c.secrets, c.baseURL = offlineClientID, []secret.String{secret.New(offlineClientSecret)}, origin
 	offline, err := asanatest.New(asanatest.Options{

@@ -17,8 +17,8 @@ var pageFiles embed.FS
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// pageData contains the values in page/index.html. The script page.js fetches all other
-// data.
+// pageData contains the values that the template page/index.html inserts. The script
+// page.js fetches all other data.
 type pageData struct {
 	PublicURL    string
 	Tunnel       bool   // PUBLIC_URL was set, for example to a tunnel to this machine
@@ -51,10 +51,10 @@ func newPageData(c config, folder string) pageData {
 	return p
 }
 
-// If PUBLIC_URL is not set, showPage redirects requests for other hosts to the default of
-// PUBLIC_URL, because cookies and origins depend on the host. If PUBLIC_URL is set,
-// showPage does not redirect. PUBLIC_URL may be a tunnel that changes the host of each
-// request, so a redirect could loop.
+// showPage serves the page at /. If PUBLIC_URL is not set, showPage redirects requests
+// for other hosts to the default of PUBLIC_URL, because cookies and origins depend on the
+// host. If PUBLIC_URL is set, showPage does not redirect. PUBLIC_URL may be a tunnel that
+// changes the host of each request, so a redirect could loop.
 func (o *ownRoutes) showPage(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	data := o.page

@@ -31,8 +31,8 @@ type components struct {
 	backend     httpapi.Backend
 }
 
-// The components record every request to Asana and every write to the table in the trace
-// t.
+// newComponents constructs the components of the service. The components record every
+// request to Asana and every write to the table in the trace t.
 func newComponents(c config, d *data, t *trace, log *slog.Logger) (components, error) {
 	client, err := asana.New(asana.Config{
 		BaseURL:   c.baseURL,

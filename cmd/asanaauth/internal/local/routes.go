@@ -46,9 +46,10 @@ func (o *ownRoutes) showTrace(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]any{"steps": o.trace.list(), "kept": kept})
 }
 
-// forwardToAsana exists because the page cannot call the offline Asana, which rejects
-// other origins. The guard has already rejected unsafe methods from pages of other
-// origins. forwardToAsana also rejects unsafe methods without an Origin.
+// forwardToAsana forwards requests from the page to the offline Asana. The page cannot
+// send these requests itself, because the offline Asana rejects requests from other
+// origins. The guard has already rejected unsafe methods from pages of other origins.
+// forwardToAsana also rejects unsafe methods without an Origin.
 func (o *ownRoutes) forwardToAsana(w http.ResponseWriter, r *http.Request) {
 	if isUnsafe(r) && r.Header.Get("Origin") == "" {
 		refuseOrigin(w, r, o.log)

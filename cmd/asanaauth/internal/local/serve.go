@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Both timeouts are longer than 25 seconds, because a request may wait that long for
-// another request's refresh.
+// Both timeouts are longer than 25 seconds, because a request may wait up to 25 seconds
+// until a concurrent request has refreshed the token.
 const (
 	writeTimeout    = 40 * time.Second
 	shutdownTimeout = 28 * time.Second
@@ -46,8 +46,8 @@ func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 	s.all = append(s.all, added)
 }
 
-// run calls ready after the servers have started. When ctx is canceled or a listener
-// fails, run shuts the servers down.
+// run starts the servers, and then calls ready. When ctx is canceled or a listener fails,
+// run shuts the servers down.
 func (s *servers) run(ctx context.Context, ready func()) error {
 	failed := make(chan error)
 	running := 0
@@ -85,16 +85,16 @@ func (s *servers) shutdown() error {
 		if shutErr := s.all[i].Shutdown(ctx); shutErr != nil {
 			err = errors.Join(err, shutErr, s.all[i].Close())
 		}
-		// Refreshes in progress need the offline Asana, so they must end before its
-		// server stops.
+		// Refreshes in progress need the offline Asana, so they must end before the
+		// server of the offline Asana stops.
 		err = errors.Join(err, s.waitRefreshes(ctx))
 	}
 	return err
 }
 
-// unusedConns contains the TCP connections on which no request has arrived, because
-// http.Server.Shutdown would wait several seconds for each of them. Browsers open such
-// connections in advance.
+// unusedConns contains the open TCP connections on which no request has arrived. Browsers
+// open such connections in advance. They must be closed before http.Server.Shutdown,
+// which would wait several seconds for them.
 type unusedConns struct {
 	mu     sync.Mutex
 	open   map[net.Conn]bool
@@ -118,7 +118,8 @@ func (f *unusedConns) watch(c net.Conn, state http.ConnState) {
 	}
 }
 
-// After close, watch closes each new TCP connection.
+// close closes the unused TCP connections. Afterwards, watch closes each new TCP
+// connection.
 func (f *unusedConns) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// keptSteps is enough for a sign-in and several refreshes.
+// The trace keeps the last keptSteps steps. A sign-in and several refreshes have fewer
+// steps.
 const keptSteps = 60
 
 // Step is an HTTP request, or a write to the table. A step contains the names of

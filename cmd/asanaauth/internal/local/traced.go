@@ -61,8 +61,8 @@ func traceRequests(t *trace, to string, wanted func(*http.Request) bool, next ht
 	})
 }
 
-// requestLine replaces a connection ID with {id}, and cuts the line after 100 bytes,
-// because a client can send a path of any length.
+// requestLine returns the method and the path of r, with {id} in place of a connection
+// ID. It cuts the line after 100 bytes, because a client can send a path of any length.
 func requestLine(r *http.Request) string {
 	path := r.URL.Path
 	if id, ok := strings.CutPrefix(path, "/connections/"); ok {

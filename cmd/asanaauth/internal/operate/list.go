@@ -66,15 +66,16 @@ func (c Command) list(ctx context.Context, d *deployment.Deployment, stdout, std
 	return nil
 }
 
-// found has either details, or an error from reading the connection.
+// found is a connection in the list. If the connection could not be read, err is set
+// instead of details.
 type found struct {
 	id      string
 	details asanaauth.Details
 	err     error
 }
 
-// read returns an element for each matching hot row in page, in the same order. Each
-// connection has one hot row.
+// read reads the connections whose hot rows are in page and match the flags. The result
+// has the same order as page.
 func (c Command) read(ctx context.Context, d *deployment.Deployment, page []store.Row) []found {
 	var list []found
 	for _, row := range page {
@@ -103,7 +104,7 @@ func (c Command) matches(hot *store.Hot) bool {
 	return (c.status == "" || hot.Status == string(c.status)) && (c.owner == "" || hot.Owner == store.HashText(c.owner))
 }
 
-// printer may buffer the output until flush is called.
+// printer prints connections. It may buffer the output until flush is called.
 type printer interface {
 	print(asanaauth.Details) error
 	flush() error
