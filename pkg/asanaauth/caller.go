@@ -2,14 +2,14 @@ package asanaauth
 
 import "context"
 
-// CallerLibrary is the caller's name in audit lines if the context does not name a
-// caller.
+// CallerLibrary is the caller's name in an audit line if the call's context contains no
+// name.
 const CallerLibrary = "library"
 
 type callerKey struct{}
 
-// WithCaller returns a copy of ctx that names the caller, for example by an IAM ARN.
-// Calls that use the returned context write the name into their audit lines. The name
+// WithCaller returns a copy of ctx that contains the caller's name, for example an IAM
+// ARN. Calls with the returned context write this name into their audit lines. The name
 // must come from an authenticated source, never from a value that a client can choose.
 func WithCaller(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, callerKey{}, name)

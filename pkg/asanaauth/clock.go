@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Clock is the source of time for the packages below this one, such as connection and
-// token. Each package's Config takes a Clock, so that a test can set the time.
-// Implementations must be safe for concurrent use.
+// Clock is the source of time for packages such as connection and token. The Config of
+// each of these packages has a Clock, so that a test can set the time. Implementations
+// must be safe for concurrent use.
 type Clock interface {
 	// Now returns the wall clock's time without a monotonic reading. The monotonic clock
-	// stops while a Lambda sandbox is frozen, so cached values would seem younger than
-	// they are.
+	// stops while a Lambda sandbox is frozen, so with a monotonic reading, cached values
+	// would seem younger than they are.
 	Now() time.Time
 	// Sleep waits for d and returns nil. If ctx ends first, Sleep returns ctx's error.
 	Sleep(ctx context.Context, d time.Duration) error

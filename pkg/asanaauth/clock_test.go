@@ -7,8 +7,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// Now must not return a monotonic reading, because cached values would then not age while
-// a Lambda sandbox is frozen.
+// The time from Now must not have a monotonic reading. Otherwise, cached values would not
+// age while a Lambda sandbox is frozen.
 func TestTheSystemClockIsTheWallClock(t *testing.T) {
 	t.Parallel()
 	if now := (asanaauth.SystemClock{}).Now(); strings.Contains(now.String(), "m=") {

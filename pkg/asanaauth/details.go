@@ -6,8 +6,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// Details is what a backend may know about a connection. Details never contains a token.
-// If the value of a field is unknown, the field is zero.
+// Details describes a connection. Details never contains a token. If the value of a field
+// is unknown, the field is zero.
 //
 // For a disconnected connection, only ID, Kind, Owner, Status and UpdatedAt are set.
 type Details struct {
@@ -16,7 +16,7 @@ type Details struct {
 	Owner          string // for a disconnected connection, the owner's name that the caller passed, if any
 	Status         Status
 	StatusReason   string    // if Status is Broken: ReasonInvalidGrant, ReasonLostToken or ReasonInactive
-	AttributedTo   Identity  // the Asana user to whom Asana attributes every action
+	AttributedTo   Identity  // the Asana user to whom Asana attributes every action with the credential
 	ScopeRequested string    // space-separated; empty for an import
 	ScopeGranted   string    // space-separated; empty if Asana did not report it
 	ReaderOf       []string  // gids of the workspaces that this connection is the reader of; see package membership

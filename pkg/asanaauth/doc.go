@@ -1,51 +1,55 @@
 // Package asanaauth is an auth backend for SaaS apps that use Asana.
 //
 // The auth backend sends people to Asana's consent screen, handles the callback, and
-// stores their tokens encrypted. Authorized callers get short-lived access tokens. Deploy
-// the auth backend once, as Lambda functions in your own AWS account. Your frontend and
-// your backend call it over HTTP. A Go backend can also use it as a library.
+// encrypts and stores the tokens. Your app gets access tokens from the auth backend, but
+// never a refresh token. Deploy the auth backend once, as Lambda functions in your own
+// AWS account. Your frontend and your backend then call these functions over HTTP. A
+// backend in Go can instead use this module as a library.
 //
-// No call returns a refresh token. The auth backend takes care of:
+// The auth backend takes care of:
 //
 //   - One refresh at a time. If many callers on many machines need a new token, only one
-//     of them sends a request to Asana, and all of them get the new token. The same
+//     of them sends a request to Asana, and all of them get the new token. This also
 //     works if Asana rotates refresh tokens.
 //   - Encryption. Tokens, names and e-mail addresses are sealed with keys that AWS KMS
-//     wraps. A copy of the table does not reveal them. A forged field cannot be opened.
+//     wraps. A copy of the table does not reveal these values, and a forged value cannot
+//     be opened.
 //   - OAuth in detail: PKCE, state, nonce, ID tokens, redirect URIs, rate limits, and two
 //     client secrets during a rotation.
-//   - Licenses. Package membership reports whether a person has a view-only license,
-//     before a write to Asana fails.
-//   - Audit. A log line names the caller for each token that is returned, and for each
-//     connection that is made, broken or revoked.
+//   - Licenses. Package membership reports whether a person has a view-only license, so
+//     your app does not need to attempt a write to find out.
+//   - Audit. The log has a line for each token that is returned, and for each connection
+//     that is made, broken or revoked. The line names the caller.
 //
-// To try it without an account at Asana or AWS, run this in the repository and open the
-// address that it prints:
+// To try the auth backend without an account at Asana or AWS, run this command in the
+// repository and open the address that the command prints:
 //
 //	go run ./cmd/asanaauth local
 //
-// # Four ways in
+// # Four ways to use the auth backend
 //
-// A connection is one Asana credential that belongs to one owner. An owner is your own
-// name for a user or a customer. There are four ways to make or use a connection, and one
-// deployment can serve all of them. Each way has an example below, which runs in memory.
+// A connection is one Asana credential that belongs to one owner. The owner is a user or
+// a customer of your app, under a name that you choose. You can make and use connections
+// in four ways, and one deployment supports all of them. Each way has an example below.
+// The examples run in memory.
 //
 // Sign-in is for apps whose users sign in with Asana. The app sends the browser to
-// /authorize, and Asana's callback starts a session. The app's frontend then calls
-// /session and /refresh. The owner is the Asana user. See Example (SignIn).
+// /authorize, and /callback starts a session. The app's frontend then calls /session and
+// /refresh. The connection's owner is "asana:" followed by the Asana user's gid. See
+// Example (SignIn).
 //
-// Links are for apps that have users of their own. The backend makes a link for a user,
-// and the user's browser returns from Asana with a connect code. When the backend redeems
-// the code, the connection is made. See Example (Link).
+// Links are for apps whose users do not sign in with Asana. The backend makes a link for a
+// user. The user opens the link and returns from Asana with a connect code. When the
+// backend redeems the code, the connection is made. See Example (Link).
 //
 // Imports are for credentials that were stored elsewhere: a personal access token, a
 // service account's token, or the refresh token of an OAuth grant. Before a credential is
 // saved, Asana must confirm that it is valid. See Example (Import).
 //
 // The Go library is for backends in Go. The library returns an http.Client for each
-// connection, and does not call the Lambda functions. The backend needs IAM permissions
-// on the table and the KMS key. Open the deployment with package onaws. See Example
-// (GoLibrary):
+// connection. It reads and writes the table itself instead of calling the Lambda
+// functions, so the backend needs IAM permissions on the table, the KMS key and the client
+// secret. Package onaws opens the deployment. See Example (GoLibrary):
 //
 //	d, err := onaws.Open(ctx, onaws.Options{AWS: cfg, TableName: "…", …})
 //	…
@@ -66,17 +70,20 @@
 //   - Package session opens and ends browser sessions.
 //   - Package login sends people to Asana's consent screen and handles the callback.
 //
-// Package onaws creates the main types of these six packages for a deployment on AWS.
-// Package httpapi serves them over HTTP. The six packages use packages for the table
-// (store), sealed fields (seal), the data keys (keyring), the Asana app's client secrets
-// (clientsecret), and Asana's endpoints (asana). To test your own code, use package
-// asanatest, which simulates Asana offline.
+// For a deployment on AWS, package onaws creates the values of these packages that a Go
+// backend needs, such as a connection.Connections. Package httpapi serves the six packages
+// over HTTP.
+//
+// The six packages use packages for the table (store), sealed fields (seal), the data
+// keys (keyring), the Asana app's client secrets (clientsecret), and Asana's endpoints
+// (asana). To test your own code, use package asanatest, which simulates Asana offline.
 //
 // # Errors
 //
-// The functions and methods of the six packages return an [*Error] or nil. Constructors
-// and Wait methods return plain errors. An http.Client from package token returns the
-// [*Error] wrapped in a url.Error. Decide by the kind of an error, never by its text:
+// The functions and methods of packages connection, token, membership, link, session and
+// login return an [*Error] or nil. Only constructors and Wait methods return other
+// errors. An http.Client from package token returns the [*Error] wrapped in a url.Error.
+// Let your code check the kind of an error, never its text:
 //
 //	switch asanaauth.KindOf(err) {
 //	case "": // no error
@@ -89,17 +96,18 @@
 //
 // # Concurrency
 //
-// Create each value once, when the program starts. All values that constructors return
-// are safe for concurrent use. An opened connection (connection.Connection) and an opened
-// session (session.Session) are not safe for concurrent use, so open one for each
-// request. Any number of processes can use the same table, because they coordinate
-// through its rows.
+// Call each constructor once, when the program starts. All values that constructors
+// return are safe for concurrent use. A connection.Connection and a session.Session are
+// not safe for concurrent use, so open a new one for each request. Any number of
+// processes can use the same table, because they coordinate through its rows.
 //
-// A call that sends requests to Asana takes at most 25 seconds, or until its context
-// ends. Once a token request is sent, its response is saved even if the caller's context
-// ends. Therefore, call the Wait method of token.Tokens before the program ends. A
-// request that you send with an http.Client from package token has no time limit except
-// its context.
+// A call that sends requests to Asana takes at most 25 seconds, and ends earlier if its
+// context ends. If the context ends during a token request, the request continues in the
+// background, so that its response is saved. Therefore, call the Wait method of
+// token.Tokens before the program ends.
+//
+// The limit of 25 seconds does not apply to a request that you send with an http.Client
+// from package token. Such a request is limited only by its own context.
 //
 // # Stability
 //

@@ -18,9 +18,9 @@ const (
 	// InvalidRequest means that an argument is malformed, missing or not allowed. Detail
 	// says which argument.
 	InvalidRequest ErrorKind = "invalid-request"
-	// LoginExpired means that a sign-in cannot be finished. The sign-in is unknown, used,
-	// too old, or from another browser, or Asana rejected its code. The person must start
-	// again.
+	// LoginExpired means that a sign-in attempt cannot be completed. The attempt is
+	// unknown, used, too old, or from a different browser, or Asana rejected its
+	// authorization code. The person must start again.
 	LoginExpired ErrorKind = "login-expired"
 	// LinkExpired means that a link, a connect code or a session code is unknown, used or
 	// too old. Redeeming a connect code for the wrong owner or person also returns
@@ -33,8 +33,8 @@ const (
 	// WrongAccount means that the person used a different Asana account than the link
 	// requires.
 	WrongAccount ErrorKind = "wrong-account"
-	// NotAllowedForKind means that the call is not allowed for this Kind of connection.
-	// For example, a long-lived token is never sent to a frontend.
+	// NotAllowedForKind means that the call is not allowed for a connection of this
+	// [Kind]. For example, a long-lived token is never sent to a frontend.
 	NotAllowedForKind ErrorKind = "not-allowed-for-kind"
 	// ReconnectRequired means that the connection is broken, revoking or disconnected. The
 	// person must connect again, or a new credential must be imported.
@@ -44,17 +44,17 @@ const (
 	// AlreadyConnected means that an import would replace an active OAuth connection.
 	AlreadyConnected ErrorKind = "already-connected"
 	// NotFound means that the connection or the workspace does not exist, or that the
-	// connection belongs to another owner.
+	// connection does not belong to the owner that the caller named.
 	NotFound ErrorKind = "not-found"
-	// TryAgain means that the call cannot be served now. Either a cool-down or Asana's
-	// rate limit has not ended, or DynamoDB, KMS or Secrets Manager is unavailable. Wait
-	// for RetryAfter before you repeat the call.
+	// TryAgain means that the call failed for a temporary reason. A cool-down or Asana's
+	// rate limit has not ended, or DynamoDB, KMS or Secrets Manager is unavailable.
+	// Before you repeat the call, wait as long as the field RetryAfter says.
 	TryAgain ErrorKind = "try-again"
 	// AsanaUnavailable means that Asana could not be reached, or that its response cannot
 	// be used. The field Timeout reports whether Asana took too long.
 	AsanaUnavailable ErrorKind = "asana-unavailable"
-	// Misconfigured means that Asana rejects the client id or the client secrets, or that
-	// the connection was made with a different client id. The operator must fix the
+	// Misconfigured means that Asana rejects the client ID or the client secrets, or that
+	// the connection was made with a different client ID. The operator must fix the
 	// deployment.
 	Misconfigured ErrorKind = "misconfigured"
 	// Internal means any other failure, for example a sealed field that cannot be opened.
@@ -62,8 +62,8 @@ const (
 )
 
 // Error is the error type of the packages connection, token, membership, link, session
-// and login. Treat any other error from these packages as [Internal]. Several callers may
-// share an Error, so do not modify it.
+// and login. Treat any other error from these packages as [Internal]. Several calls may
+// return the same Error, so do not modify it.
 type Error struct {
 	Kind       ErrorKind
 	Detail     string        // a fixed sentence for the caller; it contains no input and no secret; may be empty

@@ -24,14 +24,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// No request to these origins leaves the process.
+// The examples serve these origins themselves, without a network.
 const (
 	exampleAuth = "https://auth.example.com" // PUBLIC_URL of the deployment
 	exampleApp  = "https://app.example.com"  // the SaaS app
 )
 
 // exampleDeployment is a deployment in memory: a table, a local key in place of KMS, and
-// offline Asana. On AWS, onaws.Open returns a Deployment with the same methods.
+// offline Asana. On AWS, call onaws.Open, which returns a Deployment with the same
+// methods except Browser.
 type exampleDeployment struct {
 	connections  *connection.Connections
 	tokens       *token.Tokens
@@ -108,8 +109,8 @@ func (s exampleSecret) ClientSecrets(context.Context) ([]secret.String, error) {
 	return []secret.String{secret.New(string(s))}, nil
 }
 
-// Browser returns an HTTP client that stores cookies, follows redirects, and clicks Allow
-// on Asana's consent screen.
+// Browser returns an HTTP client that acts as a person's browser. It stores cookies,
+// follows redirects, and clicks Allow on Asana's consent screen.
 func (d *exampleDeployment) Browser(person string) *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {

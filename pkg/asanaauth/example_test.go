@@ -65,8 +65,8 @@ func Example_signIn() {
 	// Bearer true
 }
 
-// A backend uses a link to connect one of its own users. A backend in another language
-// sends POST /links and POST /connections instead.
+// A backend connects one of its own users with a link. A backend that is not written in
+// Go sends POST /links and POST /connections instead.
 func Example_link() {
 	backend := openExample() // on AWS: onaws.Open(ctx, onaws.Options{…})
 	ctx := context.Background()
@@ -103,7 +103,7 @@ func Example_link() {
 
 // A backend imports a credential that was stored elsewhere, in this case a bot's personal
 // access token. Before the credential is saved, Asana must confirm that it is valid. A
-// backend in another language sends POST /connections instead. To import many
+// backend that is not written in Go sends POST /connections instead. To import many
 // credentials, use the command "asanaauth import".
 func Example_import() {
 	backend := openExample()                                       // on AWS: onaws.Open(ctx, onaws.Options{…})
@@ -116,10 +116,11 @@ func Example_import() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Asana attributes every action with the imported token to this user.
+	// AttributedTo is the Asana user to whom Asana attributes every action with the
+	// token.
 	fmt.Println(imported.Kind, imported.Status, imported.AttributedTo.Name.Reveal())
 
-	// Asana does not know the next token, so nothing is saved.
+	// Asana does not know this token, so Import saves nothing.
 	_, err = backend.Connections().Import(ctx, connection.ImportRequest{
 		Owner: "acme", Kind: asanaauth.PersonalAccessToken, Token: secret.New("1/1200/unknown"),
 	})
@@ -153,7 +154,7 @@ func Example_goLibrary() {
 	}
 	fmt.Println(resp.StatusCode, me.Data.Name)
 
-	// Later, the customer disconnects.
+	// Later, the customer disconnects in your app.
 	conn, err := backend.Connections().Open(ctx, connection.Ref{ID: id, Owner: "acme"})
 	if err != nil {
 		log.Fatal(err)

@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The tests in the files forge*_test.go prove that an attacker who can only write the
-// table does not get another person's tokens. Each test forges rows, requests everything
-// that a session can get, and checks the results.
+// The tests in the files forge*_test.go prove that an attacker who can write to the
+// table, but does not have the keys, cannot get the tokens of a different person. Most
+// tests forge rows, request everything that a session can get, and check the results.
 
 const (
 	victim   = asanatest.Member
@@ -29,7 +29,8 @@ type results struct {
 	users []string // the gids of the users whose access tokens were returned
 }
 
-// requestEverything uses new processes, because their caches are empty.
+// requestEverything requests everything that the session with this cookie can get. It
+// uses new processes, because their caches are empty.
 func requestEverything(inst *authtest.Installation, cookie secret.String) results {
 	inst.T.Helper()
 	ctx := context.Background()
@@ -59,8 +60,8 @@ func requestEverything(inst *authtest.Installation, cookie secret.String) result
 	return l
 }
 
-// The victim's tokens and personal data must appear neither in the results nor in the
-// log.
+// wantNothingOfTheVictim checks that the results do not contain the victim's tokens or
+// personal data, and that the log does not contain the personal data.
 func wantNothingOfTheVictim(inst *authtest.Installation, l results) {
 	inst.T.Helper()
 	for _, gid := range l.users {
@@ -84,9 +85,9 @@ func wantNothingOfTheVictim(inst *authtest.Installation, l results) {
 	}
 }
 
-// A forger changes rows, like an attacker who can write the table. The arguments are the
-// attacker's and the victim's cookies. The result is the cookie that the attacker uses
-// afterwards.
+// A forger changes rows, as an attacker who can write to the table could do. mine is the
+// attacker's session cookie, and victims is the victim's. The forger returns the cookie
+// that the attacker sends afterwards.
 type forger func(inst *authtest.Installation, mine, victims secret.String) (cookie secret.String)
 
 type forgery struct {
@@ -129,8 +130,8 @@ func testForgeries(t *testing.T, forgeries map[string]forgery) {
 }
 
 // newSession adds a session row for the victim's connection and for a cookie that the
-// attacker chose. The row's sealed field Proof is a copy from the attacker's own session
-// row, unless change replaces it.
+// attacker chose. The sealed field Proof in this row is a copy from the attacker's own
+// session row, unless change replaces it.
 func newSession(change func(row, victims *store.Session, hot *store.Hot)) forger {
 	return func(inst *authtest.Installation, mine, victims secret.String) secret.String {
 		hot := inst.Rows.Hot(victims.Reveal())
@@ -210,8 +211,9 @@ func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.S
 	return mine
 }
 
-// takeOver copies the victim's connection to an owner that the attacker controls, under
-// the connection ID of that owner. takeOver then forges a session for the copy.
+// takeOver copies the victim's connection to an owner that the attacker controls. The
+// copy has the connection id that belongs to this owner and to the victim's Asana user.
+// takeOver then forges a session for the copy.
 func takeOver(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	hot, cold, row := inst.Rows.Hot(victims.Reveal()), inst.Rows.Cold(victims.Reveal()), inst.Rows.SessionRow(mine)
 	hot.Owner = store.HashText("attacker")

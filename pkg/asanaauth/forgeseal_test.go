@@ -25,8 +25,9 @@ func wantNothing(inst *authtest.Installation, l results, kind asanaauth.ErrorKin
 	}
 }
 
-// The labels of sealed fields must not change, because the next release must be able to
-// open fields that this release sealed. A field must not open with another label.
+// TestTheLabelsOfSealedFields checks the label with which each field is sealed. The
+// labels must not change, because the next release must be able to open fields that this
+// release sealed. A field must not open with a different label.
 func TestTheLabelsOfSealedFields(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -77,7 +78,8 @@ func TestTheLabelsOfSealedFields(t *testing.T) {
 	})
 }
 
-// If a refresh token cannot be opened, the refresh takes no lease and sends no request.
+// If the refresh token in a row cannot be opened, the refresh takes no lease and sends no
+// request.
 func TestAForgedRefreshTokenIsNotSent(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -95,8 +97,7 @@ func TestAForgedRefreshTokenIsNotSent(t *testing.T) {
 	})
 }
 
-// If a bit of a sealed field is changed, or the field is shortened, the field must not
-// open.
+// A sealed field must not open if one of its bits is changed or its end is cut off.
 func TestTamperedSeals(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -122,8 +123,9 @@ func TestTamperedSeals(t *testing.T) {
 	})
 }
 
-// The attacker replaces the keyring with one that is wrapped with the attacker's own key.
-// The new keyring must be rejected, even if its row contains the name of our key.
+// The attacker replaces the keyring with a keyring that is wrapped with the attacker's
+// own key. The attacker's keyring must be rejected, even if its row contains the name of
+// our key.
 func TestAForeignKeyring(t *testing.T) {
 	t.Parallel()
 	for _, named := range []string{"its own key", "our key"} {
@@ -155,8 +157,9 @@ func TestAForeignKeyring(t *testing.T) {
 	}
 }
 
-// foreignKeyring wraps data keys that the attacker knows with the attacker's own key. If
-// underOurName is true, the row nevertheless contains the name of our key.
+// foreignKeyring returns a keyring row of the attacker: the attacker knows the data keys,
+// and they are wrapped with the attacker's own key. If underOurName is true, the row
+// contains the name of our key. Otherwise, it contains the name of the attacker's key.
 func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.Keyring {
 	t.Helper()
 	ring, err := seal.NewRing(strings.NewReader(strings.Repeat("known to the attacker", 10)), authtest.Name, time.Now())
@@ -175,8 +178,8 @@ func foreignKeyring(t *testing.T, row store.Keyring, underOurName bool) *store.K
 }
 
 // After a disconnect, an attacker restores the row of an old session. The old session
-// must stay invalid, even if the tombstone was deleted and the person has connected
-// again.
+// must stay invalid, even if the attacker also deletes the tombstone, and even after the
+// person connects again.
 func TestAnOldSessionOpensNothingAfterADisconnect(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ deleteTombstone, useNewEpoch bool }{

@@ -10,9 +10,10 @@ import (
 	"testing"
 )
 
-// TestExportedNamesAreDocumented requires a comment for each exported name in the packages
-// that other modules can import. The comment of a function, a method and a type must begin
-// with the name. Each package must have a package comment of at least three sentences.
+// TestExportedNamesAreDocumented requires a comment for each exported name in the
+// packages that other modules can import. The comment of a function, method or type must
+// begin with its name. Each package must have a package comment of at least three
+// sentences.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	t.Parallel()
 	packages := map[string]string{} // the package comment for each folder
@@ -42,7 +43,8 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 	}
 }
 
-// undocumented accepts any comment for a constant, a variable or a group of them.
+// undocumented returns the exported names in decl that need a comment and have none. The
+// comment of a constant or variable may begin with any word, and may belong to a group.
 func undocumented(decl ast.Decl) []string {
 	var names []string
 	switch decl := decl.(type) {

@@ -53,19 +53,20 @@ func our(names ...string) []string {
 	return patterns
 }
 
-// servicePackages are the six packages that functions and programs use. A service package
-// may import the service packages that come before it in this list.
+// servicePackages are the packages that httpapi, onaws and Go backends call. Of these
+// packages, a service package may import only those before it in this list.
 var servicePackages = []string{"connection", "token", "membership", "session", "link", "login"}
 
-// nothing allows only imports of the standard library. The slice is not nil, because nil allows
-// all imports.
+// nothing allows only imports of the standard library. It must not be nil, because nil
+// allows all imports.
 var nothing = []string{}
 
 func importRules() []importRule {
 	return slices.Concat(supportRules(), leafRules(), sharedRules(), serviceRules(), outerRules())
 }
 
-// supportRules returns the rules for packages that users of the module cannot import.
+// supportRules returns the rules for the packages in the folder internal, which users of
+// the module cannot import.
 func supportRules() []importRule {
 	return []importRule{
 		{"~/internal/weburl$", nothing, []string{"~", anyAWS},
@@ -184,7 +185,7 @@ func outerRules() []importRule {
 	}
 }
 
-// notShipped returns the rules for packages that no function may link.
+// notShipped returns the rules for packages that no Lambda function may link.
 func notShipped() []importRule {
 	const slow = "a larger function starts slower, and templates and net/rpc keep the linker from dropping methods"
 	return []importRule{
@@ -205,7 +206,8 @@ type listed struct {
 	Imports, Deps    []string
 }
 
-// standard[path] is true only if path is a package of the standard library.
+// goList returns the packages of this module. standard[path] is true only if path is a
+// package of the standard library.
 func goList(t *testing.T) (ours []listed, standard map[string]bool) {
 	t.Helper()
 	lookAtSources(t, "../../pkg", "../../internal", "../../functions")
@@ -243,9 +245,9 @@ var listPackages = sync.OnceValues(func() (packages []listed, err error) {
 	}
 })
 
-// lookAtSources calls os.Stat for all source files, so that "go test" does not use a
-// cached result after one of them changes. The cache does not know which files "go list"
-// reads.
+// lookAtSources calls os.Stat for all source files, because "go test" does not know which
+// files "go list" reads. After one of these files changes, "go test" then runs the tests
+// again instead of using a cached result.
 func lookAtSources(t *testing.T, roots ...string) {
 	t.Helper()
 	for _, root := range roots {

@@ -7,14 +7,16 @@ type Kind string
 // The kinds of credentials.
 const (
 	// OAuth is an OAuth grant: a refresh token, and access tokens that expire after an
-	// hour. A sign-in, a link or an import makes an OAuth connection.
+	// hour. A sign-in, a link, or the import of a refresh token makes an OAuth
+	// connection.
 	OAuth Kind = "oauth"
 	// PersonalAccessToken is a token that a person made in Asana's developer console. The
 	// token acts as that person. A personal access token can only be imported.
 	PersonalAccessToken Kind = "personal_access_token"
-	// ServiceAccount is the token of a service account, which an administrator made for
-	// an Asana organization. The token can only be imported. Only a service account's
-	// connection can be the reader of workspaces; see package membership.
+	// ServiceAccount is the token of a service account. An administrator of an Asana
+	// organization makes the account and its token. The token can only be imported. Only
+	// the connection of a service account can be the reader of a workspace; see package
+	// membership.
 	ServiceAccount Kind = "service_account"
 )
 
@@ -28,8 +30,8 @@ const (
 	// Broken means that Asana rejects the credential. The person must connect again, or a
 	// new credential must be imported.
 	Broken Status = "broken"
-	// Revoking means that the connection was disconnected here and its grant is not yet
-	// revoked at Asana. Disconnect the connection again to finish.
+	// Revoking means that the connection was disconnected here, but its grant is not yet
+	// revoked at Asana. To finish, disconnect the connection again.
 	Revoking Status = "revoking"
 	// Disconnected means that the connection was erased. A tombstone with the
 	// connection's id and kind stays in the table for 30 days.
@@ -42,10 +44,10 @@ const (
 	// 6749 section 5.2). The usual cause is that the person removed the app in Asana's
 	// settings.
 	ReasonInvalidGrant = "invalid-grant"
-	// ReasonLostToken means that Asana rejected the refresh token, probably because Asana
-	// had rotated it and the response with the new token was lost.
+	// ReasonLostToken means that Asana rejected the refresh token. Asana had probably
+	// rotated this token, and the response with the new token was lost.
 	ReasonLostToken = "lost-rotated-token"
-	// ReasonInactive means that Asana reports a long-lived token as not active
-	// (introspection, RFC 7662).
+	// ReasonInactive means that Asana's introspection endpoint (RFC 7662) reports a
+	// long-lived token as not active.
 	ReasonInactive = "inactive"
 )

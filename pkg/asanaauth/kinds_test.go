@@ -11,8 +11,8 @@ import (
 )
 
 // kindPlaces are the places that list the kinds of credentials. In each file, the text
-// that matches the expression must contain every kind. If imported is true, the text must
-// instead contain exactly the kinds with the trait IsImported.
+// that matches expression must contain every kind. If imported is true, the text must
+// instead contain exactly the kinds whose trait IsImported is true.
 var kindPlaces = []struct {
 	file, expression string
 	imported         bool
@@ -29,8 +29,8 @@ var kindPlaces = []struct {
 	{"cmd/asanaauth/internal/importer/flags.go", `(?m)^The kind of a token is .*`, true},
 }
 
-// If a kind is added to kind.go, row.TraitsOf must know the new kind, and each place in
-// kindPlaces must list the new kind.
+// If a kind is added to kind.go, it must also be added to row.TraitsOf and to every list
+// in kindPlaces.
 func TestKindsAreListed(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("kind.go")

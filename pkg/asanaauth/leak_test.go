@@ -22,7 +22,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The tests put these markers into input. No log line, error or row may contain a marker.
+// The tests use these texts as input, for example as a name or in a response from Asana.
+// No log line, error or row may contain one of them.
 const (
 	markedName    = "Marker Of A Name"
 	markedEmail   = "marker.of.an.address@example"
@@ -53,8 +54,8 @@ func newLeaks(t *testing.T, markers map[string]string) leaks {
 	return leaks{t, inst, inst.NewHunt(markers)}
 }
 
-// process adds the secrets in the process's requests to Asana, and in Asana's responses,
-// to the search.
+// process returns a new process. The search for secrets includes the secrets in the
+// process's requests to Asana and in Asana's responses.
 func (l leaks) process() *authtest.Process {
 	l.t.Helper()
 	return l.inst.Process(authtest.WithOpenID, func(s *authtest.Settings) { s.Transport = l.hunt })
@@ -82,7 +83,7 @@ func TestNothingLeaks(t *testing.T) {
 	})
 }
 
-// signIn also sends responses that the callback must reject.
+// signIn signs a person in. It also calls Callback with responses that must be rejected.
 func (l leaks) signIn() (cookie secret.String) {
 	for name, change := range map[string]func(*login.CallbackRequest){
 		"good":         func(*login.CallbackRequest) {},
@@ -151,7 +152,8 @@ func (l leaks) useSession(cookie secret.String) {
 	}
 }
 
-// callEverything ignores errors, because its callers make some of the calls fail.
+// callEverything makes each call that a session allows. It ignores errors, because some
+// tests make the calls fail.
 func (l leaks) callEverything(cookie secret.String) {
 	got, err := l.process().Token(cookie, 3000*time.Second)
 	l.hunt.Note(err, got)
@@ -228,8 +230,9 @@ func (l leaks) tamper() {
 	l.hunt.Note(err, got)
 }
 
-// disconnect tries three cases: a revocation that fails at Asana, a grant that the person
-// has already revoked at Asana, and no failure.
+// disconnect signs a person in and disconnects the connection, three times: while the
+// revocation fails at Asana, after the person has revoked the grant at Asana, and without
+// a failure.
 func (l leaks) disconnect() {
 	cookie := l.process().SignIn(asanatest.Member)
 	l.inst.Asana.Inject(asanatest.Fault{Path: authtest.RevokePath, Status: 500, Body: markedBody})
@@ -250,7 +253,7 @@ func (l leaks) disconnect() {
 	}
 }
 
-// TestNothingOfBackendsLeaks is like TestNothingLeaks, for the calls of a backend.
+// TestNothingOfBackendsLeaks is like TestNothingLeaks, but makes the calls of a backend.
 func TestNothingOfBackendsLeaks(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 
 const repository = "../.."
 
-// sources returns the contents of the repository's files whose names have one of the
-// endings, by path.
+// sources returns the repository's files whose names have one of the endings. The keys
+// are the paths, and the values are the contents.
 func sources(t *testing.T, endings ...string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -163,8 +163,8 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 	}
 }
 
-// Each script in .ci must begin with "#!", because make would otherwise run it with sh,
-// and scripts for bash would fail.
+// Each script in .ci must begin with "#!". Otherwise, make would run the script with sh,
+// and a script for bash would fail.
 func TestScriptsNameTheirInterpreter(t *testing.T) {
 	t.Parallel()
 	scripts, err := filepath.Glob(filepath.Join(repository, ".ci", "*"))

@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// mostWhere limits how often comments may use "where", per 1,000 lines of comments. The
-// word is right for a place and wrong for a condition.
+// mostWhere is the maximum number of times that comments may use the word "where", per
+// 1,000 lines of comments. The word is right for a place and wrong for a condition.
 const mostWhere = 15
 
-// wordList returns an expression that matches the words to avoid: the words in backquotes
-// in the first column of the table in CONTRIBUTING.md.
+// wordList returns an expression that matches the words to avoid. These are the words in
+// backquotes in the first column of the table in CONTRIBUTING.md.
 func wordList(t *testing.T) *regexp.Regexp {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(repository, "CONTRIBUTING.md"))
@@ -46,7 +46,8 @@ type usedWord struct {
 	word string
 }
 
-// wordsIn also finds a phrase that spans two lines. The phrase "is no longer" is allowed.
+// wordsIn returns the parts of text that words matches, with their lines. A match may
+// span two lines. The phrase "is no longer" is allowed.
 func wordsIn(text string, words *regexp.Regexp) (used []usedWord) {
 	var prose strings.Builder
 	var ends []int // for each line, its end in prose
@@ -98,7 +99,7 @@ func TestCommentsUseTheWordList(t *testing.T) {
 	}
 }
 
-// Pages in Markdown may use "where" without a limit, unlike comments.
+// Unlike comments, pages in Markdown may use "where" without a limit.
 func TestPagesUseTheWordList(t *testing.T) {
 	t.Parallel()
 	words := wordList(t)

@@ -7,13 +7,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 )
 
-// maxParam is the maximum length of a parameter, in bytes.
+// maxParam is the maximum length of a parameter's value, in bytes.
 const maxParam = 8 << 10
 
 // NewAuthorize returns the handler of GET /authorize, which redirects a browser to
 // Asana's consent screen. The handler responds to every error with an HTML page. HEAD
-// requests, prefetches and requests that are not page navigations get a 204 response and
-// change nothing. NewAuthorize returns an error if a is nil.
+// requests, prefetches and requests that do not open a page get status 204 and start no
+// sign-in attempt. NewAuthorize returns an error if a is nil.
 func NewAuthorize(c Config, a *login.Authorizer) (http.Handler, error) {
 	if a == nil {
 		return nil, missing(true, "the authorizer")
@@ -50,8 +50,9 @@ func (s base) authorize(w http.ResponseWriter, r *http.Request, a *login.Authori
 	return nil
 }
 
-// authorizeRequest rejects a parameter with an empty value. Otherwise, a request with an
-// empty "link" would start an ordinary sign-in.
+// authorizeRequest parses the query of a request to /authorize. It returns an error if a
+// value is empty, because a request with an empty "link" must not start an ordinary
+// sign-in.
 func authorizeRequest(query string) (login.AuthorizeRequest, error) {
 	names := []string{"link", "return_to", "app_state"}
 	p, err := parseParams(query, names...)
@@ -67,8 +68,9 @@ func authorizeRequest(query string) (login.AuthorizeRequest, error) {
 	return login.AuthorizeRequest{ReturnTo: p["return_to"], AppState: p["app_state"], Link: p["link"]}, nil
 }
 
-// seeOther redirects the browser to a URL with status 303. The response has no body,
-// because a body would repeat the URL and its secrets.
+// seeOther redirects the browser to a URL with status 303. It does not call
+// http.Redirect, because the URL may contain secrets, and http.Redirect would repeat the
+// URL in the body.
 func seeOther(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)

@@ -151,8 +151,9 @@ func TestAtMostFiveAttempts(t *testing.T) {
 		}
 		ended = append(ended, strings.TrimSuffix(line[:strings.Index(line, "=")], "="))
 	}
-	// The browser sends seven attempt cookies, the oldest first: 6, then 0 to 5. The
-	// three oldest are deleted. With the new one, five remain.
+	// The request has seven attempt cookies, with the oldest first: number 6, then
+	// numbers 0 to 5. The response deletes the three oldest cookies and sets a new one,
+	// so five remain.
 	want := []string{"__Host-asana_attempt_0000000000000006", "__Host-asana_attempt_0000000000000000", "__Host-asana_attempt_0000000000000001"}
 	if !slices.Equal(ended, want) {
 		t.Errorf("got deleted cookies %q, want %q", ended, want)

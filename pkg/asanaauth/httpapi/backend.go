@@ -38,7 +38,8 @@ func missing(isMissing bool, name string) error {
 	return nil
 }
 
-// backend accepts every caller that IAM has authenticated.
+// backend serves the backend routes to every caller that has an identity. IAM policies
+// limit which routes a caller can reach.
 type backend struct {
 	base
 	Backend
@@ -50,7 +51,8 @@ type backendCall struct {
 	id string // the id of the connection in the path
 }
 
-// backendRoute lists the methods of a path in the order of the Allow header.
+// backendRoute is a path with its methods. The methods have the same order as in the
+// Allow header.
 type backendRoute struct {
 	pattern string // {id} matches the id of a connection
 	methods []backendMethod
@@ -61,12 +63,12 @@ type backendMethod struct {
 	serve func(backendCall, http.ResponseWriter, *http.Request) error
 }
 
-// NewBackend returns the handler of /links and of every path below /connections. These
-// routes are for the app's backend. API Gateway's IAM authorizer authenticates their
-// callers, and Config.Identity returns the caller's identity. If a request has no
-// identity, the handler responds with 401 before it checks anything else. The responses
-// have no CORS headers, because the routes are not for browsers. NewBackend returns an
-// error that names every missing field of parts.
+// NewBackend returns the handler of /links, of /connections, and of every path below
+// /connections. These routes are for the app's backend. API Gateway's IAM authorizer
+// authenticates the callers, and Config.Identity returns a caller's name. If a request
+// has no authenticated caller, the handler responds with 401 before it checks anything
+// else. The responses have no CORS headers, because the routes are not for browsers. If
+// fields of parts are nil, NewBackend returns an error that names all of them.
 func NewBackend(c Config, parts Backend) (http.Handler, error) {
 	if err := parts.check(); err != nil {
 		return nil, err
@@ -79,9 +81,9 @@ func NewBackend(c Config, parts Backend) (http.Handler, error) {
 	}
 	noRoute := b.handler(backendRoute{pattern: "none"})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A path with escapes matches no route. Otherwise a client could escape a
-		// character to reach a route that an IAM policy denies, because IAM does not
-		// decode the path.
+		// A path with a percent-encoded character matches no route. IAM policies match
+		// the path without decoding it. Without this check, a client could encode a
+		// character to reach a route that a policy denies.
 		for i, route := range routes {
 			if _, ok := route.match(r.URL.Path); ok && r.URL.EscapedPath() == r.URL.Path {
 				handlers[i].ServeHTTP(w, r)
@@ -156,7 +158,8 @@ func (b *backend) caller(r *http.Request) (string, bool) {
 	return caller, ok && caller != ""
 }
 
-// content requires the Content-Type application/json only if the body is not empty.
+// content returns the body of r. A body that is not empty must have the Content-Type
+// application/json.
 func (b backendCall) content(r *http.Request) ([]byte, error) {
 	content, err := readBody(r)
 	if err != nil {
@@ -176,8 +179,9 @@ func (b backendCall) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(content, known...)
 }
 
-// params returns InvalidRequest for an empty value and for a name that is not in known.
-// If a misspelled "owner" were ignored, the owner of the connection would not be checked.
+// params returns the parameters of the query. It returns InvalidRequest if a name is not
+// in known or a value is empty. Unknown names are errors, because a request with a
+// misspelled "owner" would otherwise reach a connection of any owner.
 func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	p, err := parseParams(r.URL.RawQuery, known...)
 	if err != nil {
@@ -189,8 +193,8 @@ func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	return p, p.checkLengths(known)
 }
 
-// open returns NotFound if the query names an owner and the connection in the path
-// belongs to another owner.
+// open opens the connection whose id is in the path. If the query names an owner, open
+// returns NotFound unless the connection belongs to that owner.
 func (b backendCall) open(r *http.Request, p params) (*connection.Connection, error) {
 	conn, err := b.Connections.Open(r.Context(), connection.Ref{ID: b.id, Owner: p["owner"]})
 	if err != nil {

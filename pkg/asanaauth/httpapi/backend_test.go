@@ -12,8 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A request without an identity must get 401, even if the path has no route or the
-// headers claim an identity.
+// A request without an authenticated caller must get 401, even if the path has no route
+// or a header contains a caller's name.
 func TestBackendNeedsIdentity(t *testing.T) {
 	t.Parallel()
 	none := map[string]func(*http.Request) (string, bool){
@@ -127,8 +127,8 @@ func TestBackendIgnoresOrigin(t *testing.T) {
 	}
 }
 
-// A backend route must check the identity, the path, the method, the input and the table,
-// in this order.
+// A backend route must check the identity, the path, the method and the input, in this
+// order, before it reads the table.
 func TestOrderOfBackendChecks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -152,9 +152,9 @@ func TestOrderOfBackendChecks(t *testing.T) {
 	s.do(wrongAll).problem(404, "not-found")
 }
 
-// TestLinesOfBackendRoutes checks that log lines contain the pattern of the route and, if
-// the connection exists, the connection's id. The lines must not contain the path,
-// because a path may contain a secret.
+// TestLinesOfBackendRoutes checks that a log line contains the route's pattern, such as
+// /connections/{id}, and not the path, because a path may contain a secret. If the
+// connection exists, the line must also contain its id.
 func TestLinesOfBackendRoutes(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

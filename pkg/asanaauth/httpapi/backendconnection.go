@@ -29,7 +29,7 @@ type Connection struct {
 	ExpiresAt      *string   `json:"expires_at"`
 }
 
-// Identity is the JSON form of the Asana user to whom Asana attributes every action.
+// Identity is the JSON form of an Asana user.
 type Identity struct {
 	GID   string  `json:"gid"`
 	Name  *string `json:"name"`
@@ -86,8 +86,8 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	wanted := connection.Page{Cursor: p["cursor"]}
 	if text, ok := p["limit"]; ok {
-		// ParseUint rejects signs. The limit 0 must be rejected here, because List would
-		// use its default limit. List itself rejects a limit that is too large.
+		// ParseUint rejects a sign. The limit 0 must be rejected here, because List would
+		// replace it with the default limit. List itself rejects a limit above 100.
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || n == 0 {
 			return invalid("limit must be a whole number from 1 to 100.")
@@ -109,8 +109,8 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 // disconnectAll serves DELETE /connections. The parameters "limit" and "cursor" are
-// rejected. If disconnectAll ignored them, it would disconnect more connections than the
-// caller expects.
+// rejected, because disconnectAll disconnects every connection that matches the query,
+// and not only one page of them.
 func (b backendCall) disconnectAll(w http.ResponseWriter, r *http.Request) error {
 	query, _, err := b.connectionQuery(r)
 	if err != nil {

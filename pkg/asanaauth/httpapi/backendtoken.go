@@ -6,7 +6,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/membership"
 )
 
-// token serves POST /connections/{id}/token, for connections of every kind.
+// token serves POST /connections/{id}/token. Unlike POST /refresh, this route can also
+// return a long-lived token.
 func (b backendCall) token(w http.ResponseWriter, r *http.Request) error {
 	p, err := b.params(r, "owner")
 	if err != nil {

@@ -39,8 +39,8 @@ func hasType(r *http.Request, mediaType string) bool {
 
 var errNotJSON = &asanaauth.Error{Kind: unsupportedMediaType, Detail: "Send the body as application/json in UTF-8, without Content-Encoding."}
 
-// readBody returns payload-too-large if the body is larger than maxBody, even if
-// Content-Length is smaller.
+// readBody returns the body of r. It returns payload-too-large if either the body or its
+// Content-Length is larger than maxBody.
 func readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, errorOf(payloadTooLarge)
@@ -62,8 +62,9 @@ func readBody(r *http.Request) ([]byte, error) {
 // omitted.
 type members map[string]json.RawMessage
 
-// parseObject parses one JSON object. parseObject returns InvalidRequest for an unknown
-// or repeated member, and for data after the object. An empty body counts as {}.
+// parseObject returns the members of the JSON object in body. It returns InvalidRequest
+// if body is not exactly one JSON object, or if a member is repeated or not in known. An
+// empty body counts as {}.
 func parseObject(body []byte, known ...string) (members, error) {
 	if len(body) == 0 {
 		return members{}, nil
@@ -100,8 +101,9 @@ func (m members) text(name string) (value string, ok bool, err error) {
 	return value, true, nil
 }
 
-// texts stores the values of string members in variables. The keys of to are the names of
-// the members. The variable of an absent member becomes "".
+// texts sets variables to the values of string members. The keys of to are the members'
+// names, and the values of to point to the variables. If a member is absent, its variable
+// becomes "". If a value is not a string, texts returns an error.
 func (m members) texts(to map[string]*string) error {
 	for _, name := range slices.Sorted(maps.Keys(to)) {
 		var err error

@@ -126,7 +126,8 @@ func TestContentTypes(t *testing.T) {
 	s.do(frontendCall("POST", "/refresh", "", "Content-Encoding", "gzip")).problem(415, "unsupported-media-type")
 }
 
-// TestNoMembers checks that routes that accept no members reject a body with a member.
+// TestNoMembers checks that a route whose body must be empty or {} rejects a body with a
+// member.
 func TestNoMembers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -101,7 +101,7 @@ func (a response) problem(status int, kind string) map[string]any {
 		a.t.Errorf("got problem %v, want %s %d", p, kind, status)
 	}
 	if p["instance"] != a.header.Get("X-Request-Id") || p["instance"] == "" {
-		a.t.Errorf("got instance %q, want the request id %q", p["instance"], a.header.Get("X-Request-Id"))
+		a.t.Errorf("got instance %q, want the request ID %q", p["instance"], a.header.Get("X-Request-Id"))
 	}
 	for name := range p {
 		if !slices.Contains([]string{"type", "title", "status", "detail", "instance"}, name) && !(name == "reason" && kind == "token-rejected") {
@@ -111,7 +111,8 @@ func (a response) problem(status int, kind string) map[string]any {
 	return p
 }
 
-// page checks that the response is an HTML page with a link to the app.
+// page checks that the response has the given status and is an HTML page with a link to
+// the app.
 func (a response) page(status int) response {
 	a.t.Helper()
 	a.want(status)
@@ -132,7 +133,8 @@ func (a response) location() string {
 	return a.want(http.StatusSeeOther).header.Get("Location")
 }
 
-// browser stores the cookies of responses and sends them.
+// browser is a client that stores the cookies of each response and sends them with later
+// requests.
 type browser struct {
 	*site
 	jar map[string]string
@@ -175,8 +177,8 @@ func (b *browser) begin(query string) string {
 	return b.do(get("/authorize" + query)).location()
 }
 
-// allow approves the consent screen as person, and returns the path and query of Asana's
-// redirect to /callback.
+// allow simulates that a person allows access on Asana's consent screen. It returns the
+// path and query of Asana's redirect to /callback.
 func (b *browser) allow(consent, person string) string {
 	b.t.Helper()
 	back, err := b.asana.Authorize(context.Background(), consent, person)
@@ -184,7 +186,7 @@ func (b *browser) allow(consent, person string) string {
 	return strings.TrimPrefix(back, b.o.publicURL)
 }
 
-// signIn signs a person in to Asana and completes the attempt.
+// signIn starts a sign-in attempt and completes it as the given person.
 func (b *browser) signIn(person string) *browser {
 	b.t.Helper()
 	to := b.do(get(b.allow(b.begin(""), person))).location()

@@ -20,8 +20,9 @@ type callback struct {
 
 // NewCallback returns the handler of GET and POST /callback, the redirect URI of the
 // Asana app. The handler completes a sign-in attempt and redirects the browser to the
-// attempt's return URL. If the request does not belong to an attempt of this browser, the
-// handler responds with an HTML page. NewCallback returns an error if receiver is nil.
+// attempt's return URL. If the request fails before the attempt is marked as used, for
+// example because the browser has no cookie for the attempt, the handler responds with an
+// HTML page. NewCallback returns an error if receiver is nil.
 func NewCallback(c Config, receiver *login.Receiver) (http.Handler, error) {
 	if receiver == nil {
 		return nil, missing(true, "the receiver")
@@ -59,9 +60,10 @@ func (cb *callback) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// postedForm returns the form that the page of GET /callback posts. postedForm checks
-// Sec-Fetch-Site instead of Origin, because a page with Referrer-Policy no-referrer posts
-// with "Origin: null".
+// postedForm returns the body of POST /callback, which is a form from the page of GET
+// /callback. A form from a different origin is rejected. Sec-Fetch-Site shows where the
+// form comes from. The Origin header does not show it, because it is "null": the page has
+// the Referrer-Policy no-referrer.
 func postedForm(r *http.Request) (string, error) {
 	if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" {
 		return "", errorOf(forbiddenOrigin)
@@ -98,9 +100,9 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 }
 
 // finishAttempt completes the attempt that the parameter "state" identifies, and deletes
-// the attempt's cookie. If the receiver returns an error other than LoginExpired before
-// it marks the attempt as used, the cookie stays, so that a reload of the page can still
-// complete the attempt.
+// the attempt's cookie. The cookie stays only if the receiver fails before it marks the
+// attempt as used, with an error other than LoginExpired. In that case, a reload of the
+// page can still complete the attempt.
 func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p params) error {
 	attempt := login.AttemptName(p["state"])
 	browser := cb.cookies.readAttempt(r, attempt)
@@ -162,10 +164,10 @@ func redirectKind(err error) asanaauth.ErrorKind {
 	return asanaauth.Internal
 }
 
-// withOutcome adds parameters to the query of a return URL. The existing query and
-// fragment do not change. If the return URL has no fragment, withOutcome adds an empty
-// fragment. Otherwise the browser would add the fragment of Asana's redirect to the
-// return URL (RFC 9110 section 10.2.2).
+// withOutcome returns a return URL with the parameters in outcome added to its query. The
+// existing query and fragment do not change. If the return URL has no fragment,
+// withOutcome adds an empty one, because the browser would otherwise keep the fragment of
+// the URL of /callback (RFC 9110 section 10.2.2).
 func withOutcome(to string, outcome url.Values) string {
 	before, fragment, _ := strings.Cut(to, "#")
 	divider := "?"

@@ -148,8 +148,9 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 				t.Errorf("%s: got logged type %v, want login-expired", name, got)
 			}
 		}
-		// The handler deletes the cookie of an attempt that cannot be completed. Without
-		// the parameter "state", the handler does not know which cookie to delete.
+		// The first request has the attempt's cookie twice, so it fails and the handler
+		// deletes the cookie. The second request has no parameter "state", so the handler
+		// does not know which cookie to delete.
 		for cookies, a := range map[int]response{1: s.do(get(back), mine, mine), 0: s.do(get("/callback?code=c"), mine)} {
 			if got := a.header["Set-Cookie"]; len(got) != cookies {
 				t.Errorf("got cookies %q, want %d", got, cookies)

@@ -2,15 +2,17 @@
 // cookies, the origin check, and the problem responses (RFC 9457). All other logic is in
 // the packages that it calls: login, session, token, membership, link and connection.
 //
-// Each constructor returns the handler for the routes of one Lambda function. A Lambda
-// function calls only one constructor, so its binary contains only the code for its own
-// routes. The local command calls all constructors and serves the handlers with one mux.
+// Each constructor, such as [NewAuthorize], returns the handler for the routes of one
+// Lambda function. A Lambda function calls only its own constructor, so its binary does
+// not contain the code for other routes. The command "asanaauth local" calls all
+// constructors and serves the handlers with one mux. [NewFailure] returns a handler for
+// requests that belong to no route.
 //
 // Three kinds of clients use the routes. Browsers open /authorize and /callback, and get
 // redirects and HTML pages. The app's frontend calls /session, /refresh, /membership and
-// /disconnect with a session cookie, from an allowed origin. The app's backend calls /links
-// and /connections with an IAM identity. Except on /authorize and /callback, every error is
-// a problem in JSON.
+// /disconnect with a session cookie, from an allowed origin. The app's backend calls
+// /links and /connections with an IAM identity. Except on /authorize and /callback, every
+// error is a problem in JSON.
 package httpapi
 
 import (
@@ -25,24 +27,26 @@ import (
 
 // Config is the configuration that all handlers share.
 type Config struct {
-	// PublicURL is the origin of this API for browsers, such as https://auth.example.com.
-	// If its scheme is http and its host is a loopback host, cookies are set without the
-	// __Host- prefix and without Secure, and NewAuthorize and NewCallback log a warning.
+	// PublicURL is the origin at which browsers reach this API, such as
+	// https://auth.example.com. If PublicURL uses http on a loopback host, cookies are
+	// set without the __Host- prefix and without Secure, and NewAuthorize and NewCallback
+	// log a warning.
 	PublicURL string
 	// Log receives one line for each request. If Log is nil, nothing is logged.
 	Log *slog.Logger
-	// RequestID returns the id of a request for the X-Request-Id header, problems
-	// and logs. The id must not come from the client. If RequestID is nil or
-	// returns an empty string, the id is random.
+	// RequestID returns the ID of a request. Responses have the ID in the header
+	// X-Request-Id and in problems, and log lines contain it, too. The ID must not come
+	// from the client. If RequestID is nil or returns an empty string, the handlers use a
+	// random ID.
 	RequestID func(*http.Request) string
-	// Identity returns the name of the authenticated caller of a backend route, for audit
-	// lines. On AWS, the name is the ARN that API Gateway's IAM authorizer found. The
-	// name must not come from data that the client controls. If Identity is nil, every
+	// Identity returns the name of the caller of a backend route, and whether the caller
+	// is authenticated. The name appears in audit lines. On AWS, the name is the caller's
+	// ARN, which API Gateway's IAM authorizer adds to the event. The name must not come
+	// from data that the client controls, such as a header. If Identity is nil, every
 	// backend route responds with 401.
 	Identity func(*http.Request) (caller string, ok bool)
 }
 
-// base contains what all handlers share.
 type base struct {
 	log       *slog.Logger
 	requestID func(*http.Request) string
@@ -64,8 +68,8 @@ func (c Config) base() base {
 	return s
 }
 
-// warnIfCookiesInsecure logs a warning if cookies are set without Secure. Each
-// constructor of a handler that sets cookies calls warnIfCookiesInsecure once.
+// warnIfCookiesInsecure logs a warning if cookies are set without Secure. NewAuthorize
+// and NewCallback call it, because their handlers set cookies.
 func (s base) warnIfCookiesInsecure(route string) {
 	if s.cookies.insecure {
 		s.log.Warn("cookies without __Host- and Secure, because the service uses http on a loopback host", "route", route)

@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// connectForm describes one form of the body of POST /connections. A form is identified
-// by a member that no other form has.
+// connectForm describes one of the alternative forms of the body of POST /connections,
+// such as the import of a token. Each form has one member that no other form has.
 type connectForm struct {
 	name  string   // the name of the member that identifies the form
 	other []string // the names of the other members that the form may have
@@ -51,8 +51,9 @@ func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
 	return form.serve(b, w, r, m)
 }
 
-// parseForm returns InvalidRequest if the body matches no form, or has a member that does
-// not belong to its form.
+// parseForm returns the form of the body and the body's members. It returns
+// InvalidRequest if the body matches no form, has a member that the form does not allow,
+// or has an empty string as a value.
 func parseForm(body []byte, forms []connectForm) (connectForm, members, error) {
 	var known, names []string
 	for _, form := range forms {
@@ -127,8 +128,8 @@ func (b backendCall) importCredential(w http.ResponseWriter, r *http.Request, m 
 	return respondConnection(w, r, http.StatusCreated, got.Details, err)
 }
 
-// importRequest checks only the JSON types of the members, because
-// [connection.Connections.Import] checks their values.
+// importRequest returns the import that the members describe. It checks only the JSON
+// types of the members, because [connection.Connections.Import] checks their values.
 func (m members) importRequest() (connection.ImportRequest, error) {
 	var wanted connection.ImportRequest
 	var token, refresh, kind string
@@ -143,10 +144,10 @@ func (m members) importRequest() (connection.ImportRequest, error) {
 	return wanted, nil
 }
 
-// ParseImport parses the body of an import, in the form that POST /connections accepts.
-// Programs that import many credentials from a file can use ParseImport. ParseImport
-// returns InvalidRequest if the body is not valid. The Detail of the error contains no
-// part of the body.
+// ParseImport parses the JSON body of an import, in the form that POST /connections
+// accepts. A program that imports many credentials from a file can call ParseImport for
+// each of them. ParseImport returns InvalidRequest if the body is not valid. The error's
+// Detail contains no part of the body.
 func ParseImport(body []byte) (connection.ImportRequest, error) {
 	_, m, err := parseForm(body, importForms())
 	if err != nil {

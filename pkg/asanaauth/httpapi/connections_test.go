@@ -60,8 +60,8 @@ func TestAConnection(t *testing.T) {
 	})
 }
 
-// For each limit from 1 to 6, the pages must together contain each of the five
-// connections once.
+// TestPages lists five connections with each limit from 1 to 6. The pages for a limit
+// must together contain each connection exactly once.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestBadLists(t *testing.T) {
 	}
 	s.do(call("GET", "/connections?owner=a&limit=100", "")).want(200)
 	// An unknown parameter must be rejected. If a misspelled "owner" were ignored, the
-	// owner of the connection would not be checked.
+	// request would reach a connection of any owner.
 	for _, c := range [][2]string{{"GET", "/connections?owner=a&other=1"}, {"GET", "/connections/con_x?ovner=a"}, {"DELETE", "/connections/con_x?Owner=a"},
 		{"POST", "/connections/con_x/token?owners=a"}, {"POST", "/connections?owner=a"}, {"POST", "/links?owner=a"}, {"GET", "/connections/con_x/membership?ovner=a"}} {
 		s.do(call(c[0], c[1], "")).problem(400, "invalid-request")
@@ -261,9 +261,9 @@ func TestCapabilities(t *testing.T) {
 			for _, name := range members {
 				_, why := can["unknown"].(map[string]any)[name]
 				value, ok := can[name]
-				// For an imported connection, "scope_requested" is null, because an
-				// import requests no scope. The member "unknown" contains no reason for
-				// this null.
+				// Each null must have a reason in the member "unknown". The only
+				// exception is "scope_requested" of an imported connection: it is null
+				// because an import requests no scope.
 				if !ok || (value == nil) != why && name != "scope_requested" {
 					t.Errorf("kind %v: got %s %v with a reason %t", c["kind"], name, value, why)
 				}

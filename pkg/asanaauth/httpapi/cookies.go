@@ -45,7 +45,8 @@ func (c cookies) session(value string, ttl time.Duration) *http.Cookie {
 	return c.cookie(sessionName, value, http.SameSiteStrictMode, ttl)
 }
 
-// cookie deletes the cookie if value is empty.
+// cookie returns a cookie with the attributes that all cookies of this API have. If value
+// is empty, the returned cookie makes the browser delete its cookie with this name.
 func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duration) *http.Cookie {
 	age := int(math.Ceil(ttl.Seconds()))
 	if value == "" {
@@ -54,10 +55,11 @@ func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duratio
 	return &http.Cookie{Name: c.name(name), Value: value, Path: "/", MaxAge: age, Secure: !c.insecure, HttpOnly: true, SameSite: same}
 }
 
-// When a browser starts a new attempt, deleteOldAttempts deletes the oldest attempt
-// cookies, but at most maxDeleted. With the new cookie, the browser may keep maxAttempts
-// cookies. Browsers send the cookies of one path in the order of their creation (RFC 6265
-// section 5.4).
+// deleteOldAttempts deletes the browser's oldest attempt cookies, so that at most
+// maxAttempts remain after the caller sets a new one. It deletes at most maxDeleted
+// cookies, even if more than maxAttempts then remain. The oldest cookies come first in
+// the request, because browsers send cookies with the same path in the order of their
+// creation (RFC 6265 section 5.4).
 func (c cookies) deleteOldAttempts(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	prefix := c.name(attemptPrefix)
@@ -79,8 +81,9 @@ func (c cookies) readAttempt(r *http.Request, name string) secret.String {
 	return c.read(r, attemptPrefix+name)
 }
 
-// read returns the zero value if the cookie is absent or malformed, or if several cookies
-// have the name. In the last case, read cannot know which cookie this API set.
+// read returns the value of a cookie. It returns the zero value if the cookie is absent
+// or malformed. It also returns the zero value if the request has several cookies with
+// this name, because read cannot know which one this API set.
 func (c cookies) read(r *http.Request, name string) secret.String {
 	want, found, n := c.name(name), "", 0
 	for name, value := range pairs(r) {
@@ -95,8 +98,8 @@ func (c cookies) read(r *http.Request, name string) secret.String {
 	return secret.New(found)
 }
 
-// pairs yields the names and values of the cookies in r, unchanged (RFC 6265bis section
-// 5.8.3).
+// pairs yields the name and the value of each cookie in r. Unlike r.Cookies, pairs does
+// not remove quotes from a value (RFC 6265bis section 5.8.3).
 func pairs(r *http.Request) func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		for _, header := range r.Header["Cookie"] {
@@ -110,8 +113,8 @@ func pairs(r *http.Request) func(yield func(name, value string) bool) {
 	}
 }
 
-// isCookieValue reports whether s consists of cookie-octets (RFC 6265 section 4.1.1). All
-// cookie values that this API sets consist of cookie-octets.
+// isCookieValue reports whether s consists of cookie-octets (RFC 6265 section 4.1.1).
+// This API sets only such values.
 func isCookieValue(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c >= 0x7f || c == '"' || c == ',' || c == ';' || c == '\\' {

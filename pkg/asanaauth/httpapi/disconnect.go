@@ -9,8 +9,9 @@ import (
 )
 
 // NewDisconnect returns the handler of POST /disconnect. The handler disconnects the
-// connection of the signed-in person, which also ends the session. NewDisconnect returns
-// an error if sessions or conns is nil, or if an origin is not valid.
+// connection of the signed-in person, which also ends all sessions of this connection.
+// NewDisconnect returns an error if sessions or conns is nil, or if an origin is not
+// valid.
 func NewDisconnect(c Config, sessions *session.Sessions, conns *connection.Connections, origins []string) (http.Handler, error) {
 	if conns == nil {
 		return nil, missing(true, "connections")

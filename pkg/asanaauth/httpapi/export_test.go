@@ -1,6 +1,6 @@
 package httpapi
 
-// ParseObject returns the members as strings.
+// ParseObject returns the JSON text of each member's value.
 func ParseObject(body []byte, known ...string) (map[string]string, error) {
 	m, err := parseObject(body, known...)
 	if err != nil {

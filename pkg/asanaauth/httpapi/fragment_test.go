@@ -48,8 +48,9 @@ func TestFragmentWithoutAnIDToken(t *testing.T) {
 	})
 }
 
-// TestErrorInTheQuery checks that /callback reads an error from the query, even if the
-// response type is "code id_token".
+// TestErrorInTheQuery checks that /callback accepts an error in the query even if the
+// response type is "code id_token". With this response type, Asana sends codes and ID
+// tokens in the fragment.
 func TestErrorInTheQuery(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -63,8 +64,8 @@ func TestErrorInTheQuery(t *testing.T) {
 	})
 }
 
-// TestPost checks that POST /callback also works for the response type "code", and for
-// browsers that do not send Sec-Fetch-Site.
+// TestPost checks that POST /callback completes an attempt with the response type "code",
+// even if the browser does not send Sec-Fetch-Site.
 func TestPost(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -76,8 +77,8 @@ func TestPost(t *testing.T) {
 	})
 }
 
-// TestPoliciesFitThePages checks that the Content Security Policy of each page allows its
-// inline style and script.
+// TestPoliciesFitThePages checks that the Content Security Policy of a page allows the
+// style and the script in that page.
 func TestPoliciesFitThePages(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, withIDToken)

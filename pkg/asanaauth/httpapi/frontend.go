@@ -24,8 +24,8 @@ type frontend struct {
 	cors     http.Handler // sets CORS headers, and responds to preflights
 }
 
-// preflightSeconds is how long a browser may cache the response to a preflight: the
-// maximum that Chromium accepts. Even if a preflight is cached, the handler checks the
+// preflightSeconds is how long a browser may cache the response to a preflight. Chromium
+// does not accept a longer time. Even if a preflight is cached, the handler checks the
 // origin of each request.
 const preflightSeconds = 7200
 
@@ -54,9 +54,9 @@ func (c Config) frontend(sessions *session.Sessions, origins []string, path stri
 }
 
 // handler returns the handler of the route. The handler checks the path, the method and
-// the origin, in this order, and then calls serve. The response to a request from an
-// origin that is not allowed therefore does not depend on the input or on the session.
-// serve must check its input before it opens the session.
+// the origin, in this order, and then calls serve. A request from an origin that is not
+// allowed therefore gets the same response for every input and every session. serve must
+// check the input before it opens the session.
 func (f *frontend) handler(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return f.handle(f.path, writeProblem, func(w http.ResponseWriter, r *http.Request) error {
 		isPreflight, ok := f.allowOrigin(w, r)
@@ -78,10 +78,10 @@ var errForbiddenOrigin = &asanaauth.Error{
 	Kind: forbiddenOrigin, Detail: "The Origin header is missing or not allowed. Send the request from a page of your app, and add its origin to ALLOWED_ORIGINS.",
 }
 
-// allowOrigin sets the CORS headers of every response, including errors. The CORS library
-// omits some headers from the response to OPTIONS, because browsers do not need them
-// there. allowOrigin adds these headers, so that all responses have the same headers. The
-// results report whether r is a preflight, and whether the library granted the preflight.
+// allowOrigin sets the CORS headers of the response, even if the response is an error.
+// For an OPTIONS request, the CORS library omits the headers that browsers do not need.
+// allowOrigin adds them, so that all responses have the same CORS headers. The results
+// report whether r is a preflight, and whether the library accepts the preflight.
 func (f *frontend) allowOrigin(w http.ResponseWriter, r *http.Request) (isPreflight, granted bool) {
 	if r.Method == http.MethodOptions {
 		w.Header().Add("Vary", "Origin")
@@ -99,8 +99,8 @@ func (f *frontend) allowOrigin(w http.ResponseWriter, r *http.Request) (isPrefli
 	return unsent.status != 0, unsent.status == http.StatusNoContent
 }
 
-// unsentStatus records the status that the CORS library writes, but does not send it. If
-// the library rejects a preflight, the method preflight can therefore still respond with
+// unsentStatus is a ResponseWriter that records a status and does not send it. If the
+// CORS library rejects a preflight, the method preflight can therefore still respond with
 // a problem.
 type unsentStatus struct {
 	http.ResponseWriter
@@ -128,9 +128,9 @@ func (f *frontend) isAllowed(r *http.Request) bool {
 	return len(origin) == 1 && slices.Contains(f.origins, origin[0])
 }
 
-// hasAllowedOrigin reports whether r comes from a page of an allowed origin, or is a
-// same-origin GET. For a same-origin GET, browsers send the header Sec-Fetch-Site but no
-// Origin header.
+// hasAllowedOrigin reports whether r comes from a page of an allowed origin. It also
+// returns true for a GET request from this API's own origin. Browsers send such a request
+// without an Origin header and with "Sec-Fetch-Site: same-origin".
 func (f *frontend) hasAllowedOrigin(r *http.Request) bool {
 	if r.Method == http.MethodGet && len(r.Header["Origin"]) == 0 {
 		return r.Header.Get("Sec-Fetch-Site") == "same-origin"
@@ -138,9 +138,9 @@ func (f *frontend) hasAllowedOrigin(r *http.Request) bool {
 	return f.isAllowed(r)
 }
 
-// body parses the JSON object in the body of a POST or DELETE request. The Content-Type
-// must be application/json even if the body is empty, because browsers send this type to
-// another origin only after a preflight.
+// body parses the JSON object in the body of r. The Content-Type must be application/json
+// even if the body is empty. To send this Content-Type to a different origin, a page
+// needs a successful preflight.
 func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 	if !hasType(r, "application/json") {
 		return nil, errNotJSON
@@ -152,7 +152,8 @@ func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(b, known...)
 }
 
-// session returns Unauthenticated if the request has no valid session cookie.
+// session opens the session that the session cookie in r identifies. It returns
+// Unauthenticated if the cookie is absent or the session is not valid.
 func (f *frontend) session(r *http.Request) (*session.Session, error) {
 	s, err := f.sessions.Open(r.Context(), f.cookies.readSession(r))
 	if err != nil {

@@ -16,7 +16,8 @@ func frontendRoutes() map[string][]string {
 	}
 }
 
-// checkCORS takes the request's origin, or "" if that origin is not allowed.
+// checkCORS checks the CORS headers of a response. origin is the origin of the request,
+// or "" if that origin is not allowed.
 func checkCORS(t *testing.T, name string, a response, origin string) {
 	t.Helper()
 	want := map[string]string{
@@ -93,7 +94,8 @@ func TestSameOrigin(t *testing.T) {
 		status := map[string]int{"unauthenticated": 401, "forbidden-origin": 403}[kind]
 		s.do(get("/session", "Sec-Fetch-Site", site)).problem(status, kind)
 	}
-	// Sec-Fetch-Site is used only for a GET request without an Origin header.
+	// "Sec-Fetch-Site: same-origin" must not allow a request with a forbidden Origin
+	// header, or a POST request without an Origin header.
 	s.do(get("/session", "Sec-Fetch-Site", "same-origin", "Origin", "https://evil.example")).problem(403, "forbidden-origin")
 	r := frontendCall("POST", "/refresh", "", "Sec-Fetch-Site", "same-origin")
 	r.header.Del("Origin")

@@ -17,9 +17,9 @@ import (
 
 type show func(w http.ResponseWriter, p problem)
 
-// handle returns a handler that calls serve. If serve returns an error, the handler
-// writes the problem with show. If serve has already written a response, the handler only
-// logs the error. The handler logs one line for each request.
+// handle returns a handler that calls serve and logs one line for each request. If serve
+// returns an error, the handler calls show to write the problem. If serve has written a
+// response before it returns the error, the handler only logs the error.
 func (s base) handle(route string, show show, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -50,8 +50,10 @@ func (s base) setHeaders(h http.Header, id string) {
 }
 
 // recoverPanic calls serve, and turns a panic into an error. If the panic value is a
-// runtime error, the returned error contains its text. For any other panic value, the
-// returned error contains only the type, because the value may contain a secret.
+// runtime error, such as an index out of range, the returned error contains its text. Any
+// other panic value may contain a secret, so the returned error contains only the value's
+// type. A panic with http.ErrAbortHandler continues, so that net/http can abort the
+// response.
 func recoverPanic(serve func(http.ResponseWriter, *http.Request) error, w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		v := recover()
@@ -77,7 +79,8 @@ type panicError struct {
 
 func (p *panicError) Error() string { return "panic: " + p.text }
 
-// statusRecorder has the status 0 until the response is written.
+// statusRecorder records the status of a response. The status is 0 until the response is
+// written.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int

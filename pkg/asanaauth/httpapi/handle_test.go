@@ -19,8 +19,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// everyResponse returns one response of each kind, such as a redirect, a page or a
-// problem.
+// everyResponse returns one response of each sort, such as a redirect, a page and a
+// problem. The keys describe the responses.
 func everyResponse(b *browser) map[string]response {
 	back := b.allow(b.begin(""), asanatest.Member)
 	preflight := headers([]string{"Origin", appOrigin, "Access-Control-Request-Method", "POST"})
@@ -70,10 +70,10 @@ func TestRequestIDs(t *testing.T) {
 		t.Errorf("got instance %q, want nothing", got)
 	}
 	if a := s.do(get("/", "X-Request-Id", "the client's")); len(a.header.Get("X-Request-Id")) != 32 {
-		t.Errorf("got request id %q, want a random one", a.header.Get("X-Request-Id"))
+		t.Errorf("got request ID %q, want a random one", a.header.Get("X-Request-Id"))
 	}
 	if strings.Contains(s.log.String(), "the client's") {
-		t.Error("the log has the request id of the client")
+		t.Error("the log has the request ID of the client")
 	}
 }
 

@@ -13,13 +13,14 @@ const arn = "arn:aws:iam::111122223333:role/backend"
 
 type callerKey struct{}
 
-// callerOf simulates API Gateway's IAM authorizer.
+// callerOf takes the place of API Gateway's IAM authorizer. It returns the caller that
+// the test set in the request's context.
 func callerOf(r *http.Request) (string, bool) {
 	caller, _ := r.Context().Value(callerKey{}).(string)
 	return caller, caller != ""
 }
 
-// call returns a request from the app's backend.
+// call returns a request from the app's backend, with an authenticated caller.
 func call(method, target, body string, header ...string) request {
 	h := headers(header)
 	if body != "" && h.Get("Content-Type") == "" {
@@ -28,7 +29,8 @@ func call(method, target, body string, header ...string) request {
 	return request{method: method, target: target, header: h, body: body, caller: arn}
 }
 
-// object returns a JSON object. pairs alternates names and values.
+// object returns the text of a JSON object. pairs contains the name and the value of each
+// member.
 func object(pairs ...any) string {
 	m := map[string]any{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -41,15 +43,16 @@ func object(pairs ...any) string {
 	return string(text)
 }
 
-// link returns the path and query of a new link's URL.
+// link creates a link and returns the path and query of its URL. pairs contains the name
+// and the value of each member of the request.
 func (s *site) link(pairs ...any) string {
 	s.t.Helper()
 	made := s.do(call("POST", "/links", object(pairs...))).want(201).json()
 	return strings.TrimPrefix(made["url"].(string), s.o.publicURL)
 }
 
-// follow opens a link, approves the consent screen as person, and returns the query of
-// the redirect to the app.
+// follow opens a link, allows access on the consent screen as person, and returns the
+// query of the redirect to the app.
 func (b *browser) follow(link, person string) url.Values {
 	b.t.Helper()
 	to := b.do(get(b.allow(b.do(get(link)).location(), person))).location()
@@ -73,8 +76,8 @@ func (s *site) connectByLink(owner, person string) map[string]any {
 	return s.do(call("POST", "/connections", object("connect_code", code, "owner", owner))).want(201).json()
 }
 
-// longLived returns a new token for a bot or a service account, and the kind of the
-// token.
+// longLived returns a new token for the bot or service account with this gid, and the
+// kind of the token.
 func (s *site) longLived(gid string) (token, kind string) {
 	if gid == asanatest.ServiceAccount {
 		return s.asana.ServiceAccountToken(gid), "service_account"
@@ -93,15 +96,14 @@ func (b *browser) sessionCode() string {
 	return b.do(frontendCall("POST", "/session/code", "{}")).want(201).json()["session_code"].(string)
 }
 
-// grant returns a new refresh token for a person.
+// grant signs a person in and returns the refresh token from Asana.
 func (s *site) grant(person string) string {
 	s.t.Helper()
 	s.browser().signIn(person)
 	return s.lastTokens("refresh_token")
 }
 
-// lastTokens returns the member's value in the last response from Asana that contains the
-// member.
+// lastTokens returns the last value that Asana sent for a member such as "refresh_token".
 func (s *site) lastTokens(member string) (found string) {
 	for _, body := range s.wire.bodies {
 		var m map[string]any

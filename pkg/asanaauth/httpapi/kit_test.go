@@ -190,8 +190,7 @@ func (s *site) failWriteAfter(n int) { s.failWriteWith(n, store.ErrUnavailable) 
 
 func (s *site) failWriteWith(n int, err error) {
 	s.table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
-		// The first write of an installation, which creates the keyring, is not counted
-		// and does not fail.
+		// The write that creates the keyring is not counted and does not fail.
 		if op.Name != "write" || op.Keys[0] == store.KeyringKey {
 			return true, nil
 		}

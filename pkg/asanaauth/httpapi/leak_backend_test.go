@@ -9,8 +9,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The log, the rows and the responses that are passed to leaks.clean must not contain a
-// secret or the name of an owner or a person.
+// TestBackendsLeakNothing makes the calls of a backend. The log, the rows, and the
+// responses that are passed to clean must not contain a secret, an owner's name or a
+// person's name.
 func TestBackendsLeakNothing(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -28,7 +29,8 @@ func TestBackendsLeakNothing(t *testing.T) {
 	})
 }
 
-// connect creates a connection with a link, and redeems its connect code a second time.
+// connect creates a connection with a link. It redeems the connect code three times:
+// while writes fail, then successfully, and then again after the code was used.
 func (l leaks) connect() (connection map[string]any) {
 	link := l.link("owner", "marker-owner", "person", "marker-person")
 	_, token, _ := strings.Cut(link, "link=")
@@ -48,8 +50,8 @@ func (l leaks) connect() (connection map[string]any) {
 	return connection
 }
 
-// importAll imports a credential of every kind. Before each import, it sends requests
-// that fail.
+// importAll imports a credential of every kind. For each credential, it first sends three
+// requests that fail.
 func (l leaks) importAll() {
 	bot, _ := l.longLived(asanatest.Bot)
 	account, _ := l.longLived(asanatest.ServiceAccount)
@@ -77,7 +79,8 @@ func (l leaks) importAll() {
 	}
 }
 
-// sessionCode redeems a session code twice.
+// sessionCode redeems a session code successfully, and then a second time, which must
+// fail.
 func (l leaks) sessionCode() {
 	code := l.browser().signIn(asanatest.Several).sessionCode()
 	l.hunt.Secret("a session code", code)
@@ -86,8 +89,8 @@ func (l leaks) sessionCode() {
 	l.clean(l.do(call("POST", "/connections", body))).problem(400, "link-expired")
 }
 
-// token requests an access token, and then reports the token as refused in a request with
-// a wrong owner.
+// token requests an access token. It then sends a request that reports the token as
+// refused and names a wrong owner. This request must fail.
 func (l leaks) token(c map[string]any) {
 	token := l.do(call("POST", at(c, "/token"), "")).want(200).json()["access_token"].(string)
 	l.hunt.Secret("an access token", token)

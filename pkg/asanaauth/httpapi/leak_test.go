@@ -11,14 +11,16 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// leaks searches the log, the rows and some responses of a site for secrets.
+// leaks searches for secrets in a site's log, in its rows, and in the responses that are
+// passed to clean.
 type leaks struct {
 	*site
 	hunt *authtest.Hunt
 }
 
-// newLeaks starts a search for the keys of secrets. The values name the keys in test
-// failures. newLeaks adds the client secret, and a person's name and e-mail address.
+// newLeaks returns a search for secrets. The keys of secrets are the texts to search for,
+// and the values describe them in test failures. newLeaks adds the client secret, and a
+// person's name and e-mail address.
 func newLeaks(s *site, secrets map[string]string) leaks {
 	s.t.Helper()
 	secrets["marker-client-secret"], secrets["Mia Member"], secrets["mia@acme.example"] = "the client secret", "a name", "an address"
@@ -28,14 +30,14 @@ func newLeaks(s *site, secrets map[string]string) leaks {
 	return leaks{s, hunt}
 }
 
-// clean adds a to the responses that must not contain a secret, and returns a.
+// clean adds a to the responses that are searched for secrets, and returns a.
 func (l leaks) clean(a response) response {
 	l.hunt.Note(a.status, a.header, a.body)
 	return a
 }
 
-// wantAudit checks that the log contains each of the given audit lines. In an empty log,
-// the search would find no secret and prove nothing.
+// wantAudit checks that the log contains the given audit lines. This shows that the
+// search for secrets did not search an empty log.
 func (l leaks) wantAudit(audit ...string) {
 	l.t.Helper()
 	for _, name := range audit {
@@ -45,8 +47,9 @@ func (l leaks) wantAudit(audit ...string) {
 	}
 }
 
-// The log, the rows and the responses that are passed to leaks.clean must not contain a
-// secret. The log and these responses must not contain any input from a request either.
+// The log, the rows, and the responses that are passed to clean must not contain a
+// secret. The log and these responses must also not contain input from a request. Rows
+// may contain such input.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -62,9 +65,10 @@ func TestNothingLeaks(t *testing.T) {
 	})
 }
 
-// signIn signs a person in. Before the sign-in, it sends the authorization response in
-// three requests that must fail: from another browser, with a repeated parameter, and
-// while the table fails. After the sign-in, it sends the used response again.
+// signIn signs a person in. Before the sign-in, three requests with the authorization
+// response must fail: one from a different browser, one with a repeated parameter, and
+// one while the table fails. After the sign-in, a request with the same response must
+// fail, too.
 func (l leaks) signIn(b *browser) {
 	consent := b.begin("?app_state=marker-app-state&utm=marker-parameter")
 	u, err := url.Parse(consent)
@@ -89,7 +93,7 @@ func (l leaks) signIn(b *browser) {
 	l.hunt.Secret("the session's secret", cookie)
 }
 
-// useSession sends valid and invalid requests from a frontend. The last request
+// useSession sends valid and invalid requests with the session of b. The last request
 // disconnects the person's connection.
 func (l leaks) useSession(b *browser) {
 	b.do(get("/session?marker-parameter", "Origin", appOrigin, "X-Marker", "marker-header")).want(200)

@@ -48,8 +48,8 @@ func TestBadLinks(t *testing.T) {
 	s.do(call("POST", "/links", `{"owner":"\ud83d\udc18"}`)).want(201) // a complete surrogate pair
 }
 
-// TestConnectWithALink checks that following a link creates a connect code but no
-// session, and that redeeming the code creates the connection.
+// TestConnectWithALink checks that a browser that follows a link gets a connect code but
+// no session, and that redeeming the code creates the connection.
 func TestConnectWithALink(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -82,8 +82,9 @@ func TestConnectWithALink(t *testing.T) {
 	})
 }
 
-// TestRedeemNeedsOwnerAndPerson checks that redeeming a connect code for a wrong owner or
-// person destroys the code, and that the link can then be used again.
+// TestRedeemNeedsOwnerAndPerson checks that a connect code becomes invalid if it is
+// redeemed for a wrong owner or person. Afterwards, the person must be able to get a new
+// code with the same link.
 func TestRedeemNeedsOwnerAndPerson(t *testing.T) {
 	t.Parallel()
 	for name, claim := range map[string][]any{
@@ -105,8 +106,8 @@ func TestRedeemNeedsOwnerAndPerson(t *testing.T) {
 	}
 }
 
-// TestLinkErrors checks two link errors for which /callback redirects the browser to the
-// app.
+// TestLinkErrors checks two errors that /callback reports to the app in a redirect: the
+// person used a wrong Asana account, or the link was used in the meantime.
 func TestLinkErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// line contains the attributes of a request's log line, except the outcome of the
-// request. The context of the request contains the line.
+// line contains attributes of a request's log line. The request's context contains the
+// line, so that a route can add the connection's id.
 type line struct {
 	id, route  string
 	connection string
@@ -30,8 +30,8 @@ func noteConnection(r *http.Request, id string) {
 	}
 }
 
-// logLine logs no data from the client, because query strings, cookies and bodies contain
-// secrets.
+// logLine logs the outcome of a request. It logs no data from the client, because query
+// strings, cookies and bodies contain secrets.
 func (s base) logLine(ctx context.Context, l *line, status int, err error, took time.Duration) {
 	if status == 0 {
 		status = http.StatusOK // what net/http sends if the handler sets no status
@@ -77,7 +77,7 @@ func cause(err error) []slog.Attr {
 
 // LogHandler returns a [slog.Handler] that passes all lines to next. The handler adds the
 // attribute "request_id" to each line that is logged with a request's context, such as an
-// audit or alarm line of another package.
+// audit line of package token.
 func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ next slog.Handler }

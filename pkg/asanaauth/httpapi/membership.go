@@ -9,9 +9,9 @@ import (
 )
 
 // NewMembership returns the handler of GET /membership. Without a query, the handler
-// responds with the signed-in person's memberships in all workspaces. With
-// ?workspace=GID, it responds with the membership in that workspace. NewMembership
-// returns an error if sessions or m is nil, or if an origin is not valid.
+// responds with the signed-in person's memberships in all workspaces. With the query
+// workspace=GID, the handler responds with the person's membership in that workspace.
+// NewMembership returns an error if sessions or m is nil, or if an origin is not valid.
 func NewMembership(c Config, sessions *session.Sessions, m *membership.Memberships, origins []string) (http.Handler, error) {
 	if m == nil {
 		return nil, missing(true, "memberships")

@@ -33,7 +33,8 @@ func readDocument(t *testing.T) *document {
 	return d
 }
 
-// resolve follows a $ref and returns the name and the value of its target.
+// resolve returns the name and the value of the target if v is a $ref. Otherwise, resolve
+// returns "" and v.
 func (d *document) resolve(v any) (name string, to node) {
 	d.t.Helper()
 	to, ok := v.(node)
@@ -113,7 +114,8 @@ func (d *document) check(operation string, a response) response {
 	return a
 }
 
-// fits supports only the schema keywords that the document uses.
+// fits returns an error if value does not match schema. It supports only the schema
+// keywords that the document uses.
 func (d *document) fits(schema, value any, where string) error {
 	name, s := d.resolve(schema)
 	if name != "" {
@@ -204,8 +206,8 @@ func (d *document) fitsObject(s, value node, where string) error {
 
 func fitsText(s node, v, where string) error {
 	if pattern, ok := s["pattern"].(string); ok {
-		// The patterns in the document have ECMAScript escapes such as \u0000. In Go,
-		// this escape is \x{0000}.
+		// The patterns in the document have ECMAScript escapes such as \u0000. Go writes
+		// such an escape as \x{0000}.
 		re2 := regexp.MustCompile(`\\u([0-9a-f]{4})`).ReplaceAllString(pattern, `\x{$1}`)
 		if !regexp.MustCompile(re2).MatchString(v) {
 			return fmt.Errorf("%s: %q does not match %s", where, v, pattern)

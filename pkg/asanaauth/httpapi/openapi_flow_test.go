@@ -12,14 +12,15 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// documented sends requests, and compares the responses and the bodies of successful
-// requests with docs/openapi.yaml.
+// documented sends requests. It compares each response, and the body of each request that
+// succeeds, with docs/openapi.yaml.
 type documented struct {
 	*document
 	s *site
 }
 
-// call takes an operation in the form "METHOD /pattern".
+// call sends a request of the backend. operation has the form "METHOD /pattern". If c is
+// not nil, its id replaces {id} in the pattern.
 func (d documented) call(operation string, c map[string]any, query, body string) response {
 	d.t.Helper()
 	method, pattern, _ := strings.Cut(operation, " ")
@@ -59,8 +60,8 @@ func (d documented) checkBody(operation, body string, a response) response {
 }
 
 // TestDocumentedResponses sends requests to all routes, and compares the responses with
-// docs/openapi.yaml. Every successful response and every member that the file describes
-// must occur at least once.
+// docs/openapi.yaml. Each successful response and each member in the file must occur at
+// least once, so that all of them are compared.
 func TestDocumentedResponses(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -74,7 +75,7 @@ func TestDocumentedResponses(t *testing.T) {
 		for operation, op := range d.operations() {
 			for status := range op["responses"].(node) {
 				// GET /callback responds with 200 only for the response type "code
-				// id_token".
+				// id_token", and this test uses "code".
 				if status[0] <= '3' && !d.used[operation+" "+status] && operation+" "+status != "GET /callback 200" {
 					t.Errorf("no request got %s %s: add one to httpapi/openapi_flow_test.go", operation, status)
 				}
@@ -126,8 +127,8 @@ func hashOf(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// connections creates a connection in each possible way. The keys of the result name the
-// ways.
+// connections returns connections that were created in different ways: with a link, with
+// three kinds of imports, and with a sign-in.
 func (d documented) connections() map[string]map[string]any {
 	d.t.Helper()
 	made := d.call("POST /links", nil, "", object("owner", "acme", "person", "ann", "return_to", home, "scopes", "default", "asana_user", asanatest.Member)).want(201).json()
@@ -175,8 +176,9 @@ func (d documented) useConnections(ids map[string]map[string]any) {
 	d.call("GET /connections/{id}/capabilities", ids["session"], "", "").want(200)
 }
 
-// licenses reads a membership with a connection that has only a few scopes. For each null
-// value, the response must contain a reason in the member "unknown".
+// licenses reads a membership with a connection that has only a few scopes, so that some
+// values are null. For each null, the response must contain a reason in the member
+// "unknown".
 func (d documented) licenses() {
 	d.t.Helper()
 	granular := documented{d.document, newSite(d.t, func(o *options) { o.scopes = "openid users:read workspaces:read" })}
@@ -196,8 +198,8 @@ func (d documented) disconnects(ids map[string]map[string]any) {
 	d.call("GET /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections", nil, "?owner=acme", "").want(200)
 	// The admin's sign-in and the imported refresh token made two connections with one
-	// OAuth grant. The test disconnects the connection of the sign-in here, because the
-	// grant is revoked only when the last connection is disconnected.
+	// OAuth grant. The grant is revoked only when the last of them is disconnected, so
+	// the connection of the sign-in must be disconnected first.
 	d.s.do(call("DELETE", "/connections?owner=asana:"+asanatest.Admin, "")).want(202)
 	must(d.t, d.s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
 	d.call("DELETE /connections/{id}", ids["grant"], "", "").want(202)
@@ -207,8 +209,9 @@ func (d documented) disconnects(ids map[string]map[string]any) {
 	d.call("DELETE /connections", nil, "?owner=acme", "").want(202)
 }
 
-// sendRejected sends requests that each operation must reject, and an import that Asana
-// rejects.
+// sendRejected sends invalid requests to each operation. It also imports a token that
+// Asana rejects, redeems an unknown session code, and reads a connection while the table
+// fails.
 func (d documented) sendRejected() {
 	d.t.Helper()
 	for operation, op := range d.operations() {

@@ -54,8 +54,8 @@ func TestDocumentedProblems(t *testing.T) {
 	}
 }
 
-// TestDocumentedResponsesHaveTheirStatus checks that each example problem has the status
-// of the response that contains the example.
+// TestDocumentedResponsesHaveTheirStatus checks that each example problem has the same
+// status as the response that contains it.
 func TestDocumentedResponsesHaveTheirStatus(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)
@@ -109,8 +109,9 @@ func TestDocumentedRoutes(t *testing.T) {
 	}
 }
 
-// TestDocumentedSecurity checks that docs/openapi.yaml names the right security schemes
-// for each operation.
+// TestDocumentedSecurity checks the security schemes in docs/openapi.yaml. The frontend's
+// routes need a session, the backend's routes need an IAM signature or the key of
+// "asanaauth local", and all other routes need neither.
 func TestDocumentedSecurity(t *testing.T) {
 	t.Parallel()
 	d := readDocument(t)

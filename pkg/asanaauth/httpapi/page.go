@@ -10,8 +10,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 )
 
-// pages does not use html/template, which would make the Lambda functions larger and
-// slower to start.
+// pages writes HTML pages without html/template, which would make the Lambda functions
+// larger and slower to start.
 type pages struct {
 	home string // the target of the link back to the app: the first return URL
 }
@@ -27,8 +27,8 @@ const (
 	startAgainOrAsk = startAgain + " If this happens again, contact the support of your app."
 )
 
-// pageTextOf returns the text for Internal if /authorize and /callback never return the
-// kind.
+// pageTextOf returns the text of the error page for a kind. A kind that /authorize and
+// /callback never return gets the text for Internal.
 func pageTextOf(kind asanaauth.ErrorKind) pageText {
 	switch kind {
 	case asanaauth.InvalidRequest:
@@ -57,10 +57,10 @@ func pageTextOf(kind asanaauth.ErrorKind) pageText {
 	case asanaauth.AsanaUnavailable:
 		return pageText{"Asana is not available", "Asana did not respond as expected.", "Wait a few minutes, then start again from your app."}
 	case asanaauth.Misconfigured:
-		return pageText{"Setup error", "This service is not set up correctly.", "Contact the support of your app and give them the request id below."}
+		return pageText{"Setup error", "This service is not set up correctly.", "Contact the support of your app and give them the request ID below."}
 	}
 	return pageText{"Something went wrong", "An unexpected error happened in this service.",
-		"Start again from your app. If this happens again, contact the support of your app and give them the request id below."}
+		"Start again from your app. If this happens again, contact the support of your app and give them the request ID below."}
 }
 
 const pageStyle = `:root{color-scheme:light dark}
@@ -68,11 +68,11 @@ body{font:1.05rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto 0;pa
 h1{font-size:1.4rem;line-height:1.3}a{color:#1d5fc4}small{color:#5f6368}
 @media (prefers-color-scheme:dark){body{color:#f1f1f1;background:#1e1f21}a{color:#8ab4f8}small{color:#b0b3b8}}`
 
-// fragmentScript posts the fragment of the page's URL to the same path, because a browser
-// never sends a fragment to a server. The script first removes the fragment from the URL,
-// so the code and the ID token do not stay in the browser's history. The script posts
-// only the parameters of an authorization response, because a field with the name
-// "submit" would hide the method form.submit.
+// fragmentScript posts the fragment of the page's URL to the path of the page, because a
+// browser never sends a fragment to a server. The script first removes the fragment from
+// the URL, so the code and the ID token do not stay in the browser's history. The script
+// posts only the parameters of an authorization response, because a form field with the
+// name "submit" would replace the method form.submit.
 const fragmentScript = `(function(){
 var response=location.hash.slice(1),status=document.getElementById("status");
 history.replaceState(null,"",location.pathname);
@@ -93,7 +93,7 @@ form.submit();
 })();`
 
 // showProblem writes the error page of a problem. The detail is for the app's developer,
-// and the request id is for the operator, so both are in small print.
+// and the request ID is for the operator, so both are in small print.
 func (p pages) showProblem(w http.ResponseWriter, failure problem) {
 	text := pageTextOf(failure.Kind)
 	body := "<p>" + html.EscapeString(text.happened) + "</p>\n<p>" + html.EscapeString(text.next) + "</p>\n"
@@ -102,17 +102,17 @@ func (p pages) showProblem(w http.ResponseWriter, failure problem) {
 		body += "<p><small>For the developer of the app: " + html.EscapeString(failure.Detail) + "</small></p>\n"
 	}
 	if failure.Status >= 500 {
-		body += "<p><small>For support: request id " + html.EscapeString(failure.ID) + "</small></p>\n"
+		body += "<p><small>For support: request ID " + html.EscapeString(failure.ID) + "</small></p>\n"
 	}
 	policy := "default-src 'none'; style-src " + hashOf(pageStyle) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	writePage(w, failure.Status, policy, text.heading, body)
 }
 
-// showFragment writes the page that posts its URL fragment to /callback. The page's
-// Content Security Policy must not contain form-action, because Chromium would also apply
-// form-action to the redirect to the app and to later redirects. The policy is safe
-// without form-action, because the page contains no other form and nothing from the
-// request.
+// showFragment writes the page that posts the fragment of its own URL to /callback. The
+// page's Content Security Policy must not contain form-action. Chromium would also apply
+// form-action to the redirects that follow the post, and could block the redirect to the
+// app. The policy is safe without form-action, because the page contains no other form
+// and no data from the request.
 func (p pages) showFragment(w http.ResponseWriter) {
 	body := "<p id=\"status\"></p>\n" +
 		"<noscript><p>This page needs JavaScript. Turn JavaScript on, then start again from your app.</p></noscript>\n" +
@@ -126,7 +126,8 @@ func (p pages) link() string {
 	return `<p><a href="` + html.EscapeString(p.home) + `">Back to your app</a></p>` + "\n"
 }
 
-// writePage requires a literal title and an escaped body.
+// writePage does not escape title and body. title must be a literal, and body must
+// already be escaped.
 func writePage(w http.ResponseWriter, status int, policy, title, body string) {
 	var b strings.Builder
 	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n" +
@@ -139,8 +140,8 @@ func writePage(w http.ResponseWriter, status int, policy, title, body string) {
 	w.Write([]byte(b.String()))
 }
 
-// hashOf returns the source expression with which a Content Security Policy allows an
-// inline style or script (CSP Level 3, section 2.3.1).
+// hashOf returns the source expression that allows an inline style or script with this
+// text in a Content Security Policy (CSP Level 3, section 2.3.1).
 func hashOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -38,16 +38,16 @@ func TestErrorPages(t *testing.T) {
 			}},
 			"try-again": {busy.do(get("/authorize")), []string{
 				"Temporarily unavailable", "This service is busy, and nothing was changed.", "Wait a moment, then reload this page.", "Back to your app",
-				"For support: request id ID",
+				"For support: request ID {id}",
 			}},
 			"internal": {broken.do(get("/authorize")), []string{
 				"Something went wrong", "An unexpected error happened in this service.",
-				"Start again from your app. If this happens again, contact the support of your app and give them the request id below.", "Back to your app",
-				"For support: request id ID",
+				"Start again from your app. If this happens again, contact the support of your app and give them the request ID below.", "Back to your app",
+				"For support: request ID {id}",
 			}},
 		} {
 			title, texts := pageTexts(c.a)
-			want := strings.ReplaceAll(strings.Join(c.texts, "\n"), "ID", c.a.header.Get("X-Request-Id"))
+			want := strings.ReplaceAll(strings.Join(c.texts, "\n"), "{id}", c.a.header.Get("X-Request-Id"))
 			if got := strings.Join(texts, "\n"); got != want {
 				t.Errorf("%s: got texts\n%s\nwant\n%s", name, got, want)
 			}
@@ -74,7 +74,7 @@ func pageTexts(a response) (title string, texts []string) {
 }
 
 // TestDetails checks that the detail of a problem names the parameter or member that is
-// wrong. If a name is unknown, the detail must list the accepted names.
+// wrong. For a name that is not known, the detail must instead list the accepted names.
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

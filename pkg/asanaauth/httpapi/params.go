@@ -9,13 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// params are the parameters of a query or a form. Each name has one value.
+// params contains the parameters of a query or a form: one value for each name.
 type params map[string]string
 
-// parseParams ignores parameters whose names are not in known. A malformed escape or a
-// semicolon results in InvalidRequest. Other parsers treat a semicolon as a separator. A
-// known name must not be repeated, and its value must be valid UTF-8 without control
-// characters.
+// parseParams returns the parameters whose names are in known, and ignores all others. It
+// returns InvalidRequest if a known name is repeated, if its value contains a control
+// character, or if its value is not valid UTF-8. It also returns InvalidRequest if raw
+// contains a malformed escape, or a semicolon, which other parsers treat as a separator.
 func parseParams(raw string, known ...string) (params, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
@@ -37,8 +37,8 @@ func parseParams(raw string, known ...string) (params, error) {
 	return p, nil
 }
 
-// checkLengths returns InvalidRequest if one of the named parameters is empty or longer
-// than maxParam.
+// checkLengths returns InvalidRequest if a parameter in names has a value that is empty
+// or longer than maxParam. A parameter may be absent.
 func (p params) checkLengths(names []string) error {
 	for _, name := range names {
 		if value, ok := p[name]; ok && (value == "" || len(value) > maxParam) {

@@ -19,7 +19,7 @@ const (
 
 const typePrefix = "urn:asanaauth:problem:"
 
-// problemType is one row of the table of problem types (RFC 9457).
+// problemType is one type of problem (RFC 9457) that this API can return.
 type problemType struct {
 	Kind   asanaauth.ErrorKind
 	Status int
@@ -50,7 +50,8 @@ func problemTypes() []problemType {
 	}
 }
 
-// typeOf returns the row of kind, or the row of Internal if kind has no row.
+// typeOf returns the problem type of kind. If kind has none, typeOf returns the problem
+// type of Internal.
 func typeOf(kind asanaauth.ErrorKind) problemType {
 	var t problemType
 	for _, t = range problemTypes() {
@@ -66,10 +67,11 @@ type problem struct {
 	problemType
 	Detail string
 	Reason string // with token-rejected: why Asana rejected the credential
-	ID     string // the request id
+	ID     string // the request ID
 }
 
-// problemOf leaves out the cause of err, which is for the log only.
+// problemOf returns the problem for err. The problem does not contain the cause of err,
+// which is for the log only.
 func problemOf(err error, id string) problem {
 	p := problem{problemType: typeOf(asanaauth.KindOf(err)), ID: id}
 	var e *asanaauth.Error
@@ -93,8 +95,9 @@ func writeProblem(w http.ResponseWriter, p problem) {
 	}{typePrefix + string(p.Kind), p.Title, p.Status, p.Detail, p.Reason, p.ID})
 }
 
-// writeJSON ignores write errors, because after a failed write the client can receive no
-// response.
+// writeJSON responds with body as JSON. It returns an error if body cannot be encoded.
+// Errors of Write are ignored, because after such an error the client cannot receive
+// another response.
 func writeJSON(w http.ResponseWriter, status int, contentType string, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -110,7 +113,8 @@ func respondJSON(w http.ResponseWriter, status int, body any) error {
 	return writeJSON(w, status, "application/json", body)
 }
 
-// invalid requires a detail that is built only from literals, because clients see it.
+// invalid returns an InvalidRequest. detail must be built only from literals, because
+// clients see it.
 func invalid(detail string) error {
 	return &asanaauth.Error{Kind: asanaauth.InvalidRequest, Detail: detail}
 }

@@ -41,8 +41,8 @@ func TestProblemTable(t *testing.T) {
 	}
 }
 
-// Every kind in the source code must have a row in the table, because a kind without a
-// row would be reported as internal.
+// Every kind in the source code must have a row in problemTypes. A kind without a row
+// would get the type of Internal.
 func TestEveryKindHasARow(t *testing.T) {
 	t.Parallel()
 	rows := map[string]bool{}
@@ -156,8 +156,8 @@ func TestCallbackPanics(t *testing.T) {
 	})
 }
 
-// TestRuntimeErrors checks that the log contains the text of a Go runtime error that
-// makes a handler panic.
+// TestRuntimeErrors checks that the log contains the text of a Go runtime error if the
+// error makes a handler panic.
 func TestRuntimeErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -170,7 +170,8 @@ func TestRuntimeErrors(t *testing.T) {
 	})
 }
 
-// TestAbortedHandlers checks that a panic with http.ErrAbortHandler reaches net/http.
+// TestAbortedHandlers checks that a handler does not recover a panic with
+// http.ErrAbortHandler, because net/http must receive it.
 func TestAbortedHandlers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -183,7 +184,8 @@ func TestAbortedHandlers(t *testing.T) {
 	s.do(get("/authorize"))
 }
 
-// TestRetryAfter checks that Retry-After is in whole seconds, rounded up.
+// TestRetryAfter checks that the header Retry-After contains the delay in seconds,
+// rounded up.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -22,8 +22,9 @@ func readPage(t *testing.T, name string) string {
 	return string(page)
 }
 
-// sections returns the sections of docs/problems.md by problem type. A heading that
-// contains an upper-case letter is not a problem type.
+// sections returns the sections of docs/problems.md that describe a problem type. The
+// keys are the headings. A heading that contains an upper-case letter is not a problem
+// type.
 func sections(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -43,8 +44,8 @@ func sections(t *testing.T) map[string]string {
 var sourceKind = regexp.MustCompile(`(?m)ErrorKind\s+= "([a-z-]+)"$`)
 
 // TestProblemsPage checks that docs/problems.md has exactly one section for each problem
-// type. Each section must have the same statuses as the code, and must say what to do.
-// Each ErrorKind must be a problem type.
+// type. Each section must list the same statuses as the code, and must say what to do.
+// Each ErrorKind in the source code must be a problem type.
 func TestProblemsPage(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{}
@@ -81,8 +82,8 @@ func TestProblemsPage(t *testing.T) {
 	}
 }
 
-// TestProblemsPageAtAGlance checks that the table in docs/problems.md contains every
-// problem type.
+// TestProblemsPageAtAGlance checks that the table "At a glance" in docs/problems.md
+// contains every problem type.
 func TestProblemsPageAtAGlance(t *testing.T) {
 	t.Parallel()
 	_, table, _ := strings.Cut(readPage(t, "problems.md"), "\n## At a glance\n")
@@ -94,8 +95,8 @@ func TestProblemsPageAtAGlance(t *testing.T) {
 	}
 }
 
-// TestErrorsOnTheReturnURL checks that docs/problems.md lists the values of the parameter
-// "asana_error".
+// TestErrorsOnTheReturnURL checks that docs/problems.md lists all values that the
+// parameter "asana_error" can have, and no others.
 func TestErrorsOnTheReturnURL(t *testing.T) {
 	t.Parallel()
 	var want []string

@@ -10,8 +10,8 @@ import (
 
 // NewSession returns the handler of three routes. GET /session returns the signed-in
 // person. DELETE /session ends the session of this browser and keeps the connection. POST
-// /session/code creates a session code. The app's backend redeems this code to learn who
-// is signed in. NewSession returns an error if sessions is nil or an origin is not valid.
+// /session/code creates a session code, which the app's backend redeems to learn who is
+// signed in. NewSession returns an error if sessions is nil or an origin is not valid.
 func NewSession(c Config, sessions *session.Sessions, origins []string) (http.Handler, error) {
 	f, err := c.frontend(sessions, origins, "/session", http.MethodGet, http.MethodDelete)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // maxMinTTL is the maximum value of the member "min_ttl", in seconds.
 const maxMinTTL = 3000
 
-// tokenRequest serves POST /refresh and POST /connections/{id}/token, which accept the
-// same members.
+// tokenRequest returns the request that the members "min_ttl" and "refused" describe.
+// POST /refresh and POST /connections/{id}/token accept these members.
 func tokenRequest(m members) (token.Request, error) {
 	wanted := token.Request{MinTTL: token.DefaultMinTTL}
 	if raw, ok := m["min_ttl"]; ok {
@@ -42,8 +42,8 @@ func errRefused() error {
 	return invalid("refused must be the SHA-256 of an access token as 64 hexadecimal digits.")
 }
 
-// respondToken writes an access token response (RFC 6749 section 5.1), without expires_in
-// if Asana gave no expiry for a long-lived token.
+// respondToken writes an access token response (RFC 6749 section 5.1). If Asana gave no
+// expiry for a long-lived token, the response has no member "expires_in".
 func respondToken(w http.ResponseWriter, t token.Token) error {
 	var left *int64
 	if t.ExpiresIn > 0 {
