@@ -31,11 +31,11 @@ func kmsKeyFault(v string) string {
 		}
 	}
 	if strings.HasPrefix(id, "alias/") {
-		return "is an alias: use the key id or key ARN"
+		return "is an alias: use the key ID or key ARN"
 	}
 	const idChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
 	if id == "" || strings.Trim(id, idChars) != "" {
-		return "is neither a key id nor a key ARN"
+		return "is neither a key ID nor a key ARN"
 	}
 	return ""
 }

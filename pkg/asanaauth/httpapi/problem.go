@@ -46,7 +46,7 @@ func problemTypes() []problemType {
 		{asanaauth.TryAgain, 503, "Temporarily unavailable. Try again after the time in the Retry-After header."},
 		{asanaauth.AsanaUnavailable, 502, "Asana did not respond as expected. Try again later."},
 		{asanaauth.Misconfigured, 500, "This service is not configured correctly. Its operator must fix it."},
-		{asanaauth.Internal, 500, "Internal error. Give the request id in instance to the operator."},
+		{asanaauth.Internal, 500, "Internal error. Give the request ID in instance to the operator."},
 	}
 }
 

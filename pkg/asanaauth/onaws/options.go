@@ -43,7 +43,7 @@ func (o Options) check() (*asana.Client, error) {
 	m.addIf(o.TableName == "", "TableName", missing)
 	m.addIf(len(o.KMSKeyIDs) == 0, "KMSKeyIDs", missing)
 	for i, id := range o.KMSKeyIDs {
-		m.addIf(!kms.ValidKeyID(id), fmt.Sprintf("KMSKeyIDs[%d]", i), "is neither a key id nor a key ARN (an alias cannot be used)")
+		m.addIf(!kms.ValidKeyID(id), fmt.Sprintf("KMSKeyIDs[%d]", i), "is neither a key ID nor a key ARN (an alias cannot be used)")
 	}
 	m.addIf(o.KeyCacheTTL > maxKeyTTL, "KeyCacheTTL", "is more than an hour")
 	m.addIf(o.ClientID == "", "ClientID", missing)

@@ -77,7 +77,7 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 	addr := set.String("addr", "127.0.0.1:8484", "`IP:PORT` on which the service listens; port 0 selects a free port")
 	asanaAddr := set.String("asana-addr", "127.0.0.1:8485", "`IP:PORT` on which offline Asana listens; port 0 selects a free port")
 	set.StringVar(&f.Data, "data", "", "data `folder`; local creates it if it does not exist (default: a folder below the user's cache directory)")
-	set.StringVar(&f.BackendKey, "backend-key", "", "`key` that backends send instead of AWS IAM credentials, as \"Authorization: Bearer KEY\" or as the access key id of a SigV4 signature, with any secret (default: a random key, which is printed)")
+	set.StringVar(&f.BackendKey, "backend-key", "", "`key` that backends send instead of AWS IAM credentials, as \"Authorization: Bearer KEY\" or as the access key ID of a SigV4 signature, with any secret (default: a random key, which is printed)")
 	set.BoolVar(&f.AllowNonLoopback, "allow-non-loopback", false, "allow -addr and -asana-addr to be addresses that other machines can reach; nothing protects the service from them")
 	set.Func("host", "also accept requests with this Host `name`; can be repeated", func(name string) error {
 		f.Hosts = append(f.Hosts, name)

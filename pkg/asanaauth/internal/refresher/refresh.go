@@ -130,7 +130,7 @@ func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 	if !row.TraitsOf(hot.Kind).IsGrant || hot.ClientID == r.clientID {
 		return nil
 	}
-	err := errors.New("the grant was issued to another client id")
+	err := errors.New("the grant was issued to a different client ID")
 	r.rows.Alarm(ctx, row.AlarmWrongClient, hot.Connection, err)
 	return &asanaauth.Error{Kind: asanaauth.Misconfigured, Err: err}
 }

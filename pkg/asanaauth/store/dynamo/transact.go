@@ -80,9 +80,9 @@ func (s *Store) transaction(changes []store.Change) (*dynamodb.TransactWriteItem
 }
 
 // decisiveCode returns the code that decides how writeAll continues. The result is
-// reasonCondition only if conditions failed and there is no other reason. With other
-// reasons, DynamoDB may not have returned all rows, and one of the missing rows could
-// show that the write has already been applied.
+// reasonCondition only if every change that failed has failed because of its condition.
+// After other failures, DynamoDB may not have returned all rows, and one of the missing
+// rows could show that the write has already been applied.
 func decisiveCode(reasons []types.CancellationReason) string {
 	code := reasonNone
 	for _, reason := range reasons {
