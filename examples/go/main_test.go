@@ -54,8 +54,8 @@ func TestExample(t *testing.T) {
 		}
 		ids[who] = got.ID
 	}
-	// The app loses access to the admin's account, so the program must report that the
-	// person has to connect again.
+	// Asana no longer accepts the admin's grant, so the program must report that the admin
+	// has to connect again.
 	asana.post("/_offline/expire", "", "")
 	asana.post("/-/oauth_revoke", "application/x-www-form-urlencoded", url.Values{
 		"client_id": {clientID}, "client_secret": {clientSecret}, "token": {asana.grant(asanatest.Admin).Reveal()}}.Encode())

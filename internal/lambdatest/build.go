@@ -3,8 +3,8 @@
 // request to the function, in the form of an API Gateway event. [Handler] serves an HTTP
 // API with several functions.
 //
-// The package has its own code for events and responses. If lambdatest used the
-// functions' code for events, tests could not find errors in that code. The package does
+// The package does not use package lambdahttp, with which the functions decode events and
+// encode responses. Therefore, a mistake in lambdahttp makes a test fail. The package does
 // not check AWS signatures.
 package lambdatest
 

@@ -106,8 +106,8 @@ func TestAnInactiveMembershipCannotWrite(t *testing.T) {
 	})
 }
 
-// No granular scope allows the membership endpoints, so all flags are unknown. For an
-// unknown flag, List must not report "not view only".
+// None of Asana's granular scopes gives access to the membership endpoints. For an app
+// with granular scopes, List must therefore report every flag as unknown, not as false.
 func TestAGranularAppDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

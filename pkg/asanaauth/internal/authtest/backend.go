@@ -73,7 +73,7 @@ func (p *Process) Follow(link, person string) secret.String {
 	return out.ConnectCode
 }
 
-// Redeem redeems a connect code, as the caller [Backend].
+// Redeem redeems a connect code in the name of the caller [Backend].
 func (p *Process) Redeem(code secret.String, owner, person string) (asanaauth.Details, error) {
 	return p.ConnectCodes.Redeem(BackendContext(), link.RedeemRequest{Code: code, Owner: owner, Person: person})
 }
@@ -89,7 +89,7 @@ func (p *Process) Connect(owner, person string) asanaauth.Details {
 	return d
 }
 
-// Import imports a credential, as the caller [Backend].
+// Import imports a credential in the name of the caller [Backend].
 func (p *Process) Import(r connection.ImportRequest) (connection.Imported, error) {
 	return p.Connections.Import(BackendContext(), r)
 }
@@ -120,7 +120,7 @@ func (inst *Installation) Grant(person string) secret.String {
 	return secret.New(elsewhere.Wire.Seen()[0])
 }
 
-// Open opens a connection by its id, as the caller [Backend].
+// Open opens the connection with an ID in the name of the caller [Backend].
 func (p *Process) Open(id string) *connection.Connection {
 	p.t().Helper()
 	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})
@@ -130,7 +130,8 @@ func (p *Process) Open(id string) *connection.Connection {
 	return conn
 }
 
-// TokenOf opens a connection and requests its access token, as the caller [Backend].
+// TokenOf returns an access token for the connection with an ID. The request is made in
+// the name of the caller [Backend].
 func (p *Process) TokenOf(id string, r token.Request) (token.Token, error) {
 	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})
 	if err != nil {

@@ -38,20 +38,19 @@ func Row[R store.Row](r *Rows, key store.Key) R {
 	return row
 }
 
-// Hot returns a connection's hot row. id may be a cookie value.
+// Hot returns a connection's hot row. id is the connection's ID, or the value of a session
+// cookie, which begins with that ID.
 func (r *Rows) Hot(id string) *store.Hot {
 	r.t.Helper()
 	return Row[*store.Hot](r, store.HotKey(idOf(id)))
 }
 
-// Cold returns a connection's cold row. id may be a cookie value.
+// Cold returns a connection's cold row. id is as in [Rows.Hot].
 func (r *Rows) Cold(id string) *store.Cold {
 	r.t.Helper()
 	return Row[*store.Cold](r, store.ColdKey(idOf(id)))
 }
 
-// idOf returns a connection's id. The parameter is this id, or a cookie value, which
-// begins with it.
 func idOf(id string) string {
 	id, _, _ = strings.Cut(id, ".")
 	return id
@@ -160,7 +159,8 @@ func (r *Rows) WantOneConnection(sessions int) {
 }
 
 // WantTombstone reports a test error unless the connection's hot row is a tombstone and
-// all of its other rows were deleted. The table must have no other connection.
+// all of its other rows were deleted. The check fails if the table contains rows of a
+// different connection.
 func (r *Rows) WantTombstone(id string) {
 	r.t.Helper()
 	hot := r.Hot(id)

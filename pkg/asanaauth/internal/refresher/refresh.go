@@ -163,9 +163,9 @@ func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p 
 }
 
 // serveDuringRefresh is called while the row contains a lease of a different caller,
-// which lasts for the time left. If hot's token is usable, serveDuringRefresh returns
-// hot. Otherwise, it pauses, for at most the time left, and returns the current row and
-// row.ErrChanged.
+// which ends after the duration left. If hot's token is usable, serveDuringRefresh returns
+// hot. Otherwise, serveDuringRefresh waits for at most left and reads the row again. It
+// returns that row and row.ErrChanged, so that the caller starts again with the row.
 func (r *Refresher) serveDuringRefresh(ctx context.Context, hot *store.Hot, p Policy, left time.Duration) (*store.Hot, error) {
 	if p.isUsable(hot, r.rows.Now()) {
 		return hot, nil

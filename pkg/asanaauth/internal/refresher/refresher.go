@@ -22,7 +22,8 @@
 //     serveDuringRefresh while a different caller has the lease.
 //   - If a request or a save fails: startCoolDown, markBroken, failedSave, and
 //     revokeOrphaned.
-//   - To disconnect, with the same lease: markRevoking, takeLease, revokeAndErase, erase.
+//   - To disconnect: markRevoking, takeLease, revokeAndErase, erase. A disconnect and a
+//     refresh need the same lease, so only one of the two runs at a time.
 //
 // For one value of Grant, a second refresh request is sent only in these cases:
 //
