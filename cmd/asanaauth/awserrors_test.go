@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,7 +33,7 @@ func failingTable(t *testing.T, code string) []string {
 func TestErrorsOfAWS(t *testing.T) {
 	t.Parallel()
 	credentials := []string{"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}
-	const signIn = "AWS credentials are missing or have expired: sign in to AWS (for example \"aws sso login\"), then run this command again\n"
+	const signIn = "AWS credentials are missing, have expired, or cannot be loaded: sign in to AWS (for example \"aws sso login\") or check the AWS profile, then run this command again\n"
 	id := "con_" + strings.Repeat("a", 32)
 	for _, test := range []struct {
 		code        string // error code in the responses of DynamoDB
@@ -44,12 +46,29 @@ func TestErrorsOfAWS(t *testing.T) {
 		{"ExpiredTokenException", credentials, []string{"connections", "list"}, signIn},
 		{"ExpiredTokenException", credentials, []string{"connections", "show", id}, signIn},
 		{"ResourceNotFoundException", credentials, []string{"connections", "list"}, "the table in TABLE_NAME does not exist in this region: check TABLE_NAME and AWS_REGION\n"},
-		{"AccessDeniedException", credentials, []string{"connections", "disconnect", id}, "these AWS credentials do not allow BatchGetItem on the table: see docs/iam.md\n"},
+		{"AccessDeniedException", credentials, []string{"connections", "disconnect", id}, "these AWS credentials do not allow the operation BatchGetItem on the table: see docs/iam.md\n"},
 		{"UnrecognizedClientException", credentials, []string{"import", importFile(t)}, "AWS does not accept these credentials: check the AWS profile, or the variables that contain the access key\n"},
 	} {
 		_, stderr := wantOutcome(t, 1, append(failingTable(t, test.code), test.credentials...), test.args...)
 		if !strings.HasSuffix(stderr, ": "+test.want) || strings.Contains(stderr, "hunter2") {
 			t.Errorf("%s, %s: got stderr %s, want it to end with %s", test.code, test.args[0], stderr, test.want)
 		}
+	}
+}
+
+// The SDK's error contains the output of a credential_process command that does not print
+// valid JSON. That output can contain credentials, so the command must not print it.
+func TestCredentialProcessIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config")
+	config := `[default]
+credential_process = echo warning; echo '{"Version":1,"AccessKeyId":"a","SecretAccessKey":"hunter2"}'
+`
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr := wantOutcome(t, 1, append(failingTable(t, ""), "PATH="+os.Getenv("PATH"), "AWS_CONFIG_FILE="+file, "AWS_SHARED_CREDENTIALS_FILE=/dev/null"), "connections", "list")
+	if !strings.Contains(stderr, "cannot be loaded") || strings.Contains(stdout+stderr, "hunter2") {
+		t.Errorf("got stdout %q, stderr %q, want an error without the credentials", stdout, stderr)
 	}
 }

@@ -54,7 +54,7 @@ func writeResult(w http.ResponseWriter, r *http.Request, err error) {
 	fromPage := r.PostFormValue("from") == "page"
 	switch {
 	case err != nil && fromPage:
-		writePage(w, http.StatusBadRequest, "unchanged", map[string]any{"Error": errorText(err)})
+		writePage(w, http.StatusBadRequest, "failed", map[string]any{"Error": errorText(err)})
 	case err != nil:
 		refuseOffline(w, err)
 	case fromPage:

@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,9 +42,10 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
+	// The SDK's error can contain the output of a profile's credential_process, and with it
+	// the credentials. Therefore, the error is neither logged nor returned.
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		log.WarnContext(ctx, "getting AWS credentials", "err", err)
-		return nil, errors.New(signIn)
+		return nil, cmp.Or(ctx.Err(), errors.New(signIn))
 	}
 	o.AWS = cfg
 	d, err := onaws.Open(ctx, o)
@@ -58,7 +60,7 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 	}, nil
 }
 
-const signIn = "AWS credentials are missing or have expired: sign in to AWS (for example \"aws sso login\"), then run this command again"
+const signIn = "AWS credentials are missing, have expired, or cannot be loaded: sign in to AWS (for example \"aws sso login\") or check the AWS profile, then run this command again"
 
 // awsAdvice implements [Deployment.Advice] for a deployment on AWS.
 func awsAdvice(err error) string {
@@ -75,7 +77,7 @@ func awsAdvice(err error) string {
 	case "ResourceNotFoundException":
 		return "the table in TABLE_NAME does not exist in this region: check TABLE_NAME and AWS_REGION"
 	case "AccessDeniedException":
-		return "these AWS credentials do not allow " + response.Operation + " on the table: see docs/iam.md"
+		return "these AWS credentials do not allow the operation " + response.Operation + " on the table: see docs/iam.md"
 	case "UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignature", "IncompleteSignatureException",
 		"MissingAuthenticationToken", "MissingAuthenticationTokenException":
 		return "AWS does not accept these credentials: check the AWS profile, or the variables that contain the access key"

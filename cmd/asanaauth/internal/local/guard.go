@@ -30,6 +30,8 @@ type guard struct {
 	// posts to /callback has the referrer policy no-referrer, so the browser sends
 	// "Origin: null".
 	anyOrigin string
+
+	originDetail string // the problem's detail if an Origin is not allowed
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +41,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
 		http.Error(w, "This service does not accept requests for this host name. Use the printed URL, or add the name with -host.", http.StatusMisdirectedRequest)
 	case isUnsafe(r) && r.URL.Path != g.anyOrigin && !g.sameOrigin(r):
-		refuseOrigin(w, r, g.log)
+		refuseOrigin(w, r, g.log, g.originDetail)
 	case path.Clean(r.URL.Path) != r.URL.Path && r.URL.Path != "/_offline/":
 		// The path contains elements such as . and .., and the mux would redirect the
 		// request to a path without them. Instead, the guard responds with 404.
@@ -77,9 +79,9 @@ func setHeaders(h http.Header) {
 	h.Set("X-Request-Id", rand.Text())
 }
 
-func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
+func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger, detail string) {
 	w.Header().Add("Vary", "Origin")
-	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", "The Origin header is missing or not allowed. Add the origin of your app to ALLOWED_ORIGINS, without a slash at the end.").ServeHTTP(w, r)
+	httpapi.NewFailure(httpapi.Config{Log: log}, "forbidden-origin", detail).ServeHTTP(w, r)
 }
 
 // ownHosts returns the Host headers that a service on the given port accepts: the

@@ -104,6 +104,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 		s.add("offline Asana", l.asana, &guard{
 			next:  traceRequests(t, theAsana, isConsent, offline),
 			hosts: hosts, origins: httpOrigins(hosts), log: log,
+			originDetail: "Only pages of the offline Asana may send this request.",
 		})
 	}
 	s.asanaURL = c.baseURL
@@ -125,6 +126,8 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 		origins:   append(httpOrigins(hosts), append(c.allowedOrigins, c.publicURL)...),
 		log:       log,
 		anyOrigin: "/callback",
+
+		originDetail: "The origin in the Origin header is not allowed. Add the origin of your app to ALLOWED_ORIGINS, without a slash at the end.",
 	})
 	return s, nil
 }

@@ -52,7 +52,7 @@ func (o *ownRoutes) showTrace(w http.ResponseWriter, r *http.Request) {
 // forwardToAsana also rejects unsafe methods without an Origin.
 func (o *ownRoutes) forwardToAsana(w http.ResponseWriter, r *http.Request) {
 	if isUnsafe(r) && r.Header.Get("Origin") == "" {
-		refuseOrigin(w, r, o.log)
+		refuseOrigin(w, r, o.log, "The Origin header is missing. Only pages of this service may send this request.")
 		return
 	}
 	setHeaders(w.Header())
