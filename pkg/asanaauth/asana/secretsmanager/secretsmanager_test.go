@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
@@ -151,6 +152,19 @@ func TestNoResponse(t *testing.T) {
 			t.Errorf("%v: ClientSecrets = %v, %v, want an error", cause, all, err)
 		}
 	}
+}
+
+// The error of a credential provider can contain the output of a credential_process
+// command, and with it AWS credentials.
+func TestErrorsDoNotQuoteTheCredentialProvider(t *testing.T) {
+	c := awssm.New(awssm.Options{Region: "eu-central-1", Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("the output was " + marker)
+	})})
+	all, err := newSource(t, c, arn).ClientSecrets(t.Context())
+	if err == nil || all != nil {
+		t.Fatalf("ClientSecrets = %v, %v, want an error", all, err)
+	}
+	notQuoted(t, err)
 }
 
 func TestContextErrorIsWrapped(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
@@ -19,7 +20,7 @@ func wrapError(ctx context.Context, doing string, err error) error {
 	if ended := ctx.Err(); ended != nil && kind == seal.ErrUnavailable {
 		return fmt.Errorf("%w: %s by KMS: %w", kind, doing, ended)
 	}
-	return fmt.Errorf("%w: %s by KMS: %w", kind, doing, withoutResponse(err))
+	return fmt.Errorf("%w: %s by KMS: %w", kind, doing, withoutSecrets(err))
 }
 
 // kindOf returns seal.ErrUnavailable for an error that may be temporary: no response, a
@@ -52,14 +53,21 @@ func kindOf(err error) error {
 	return seal.ErrDenied
 }
 
-// withoutResponse returns err, or errResponse if the SDK could not decode the response.
-// In that case err contains the response, and a response to Decrypt contains the keyring.
-func withoutResponse(err error) error {
+// withoutSecrets returns err if it is an error response from KMS or a network error. If the
+// SDK could not decode the response, err contains the response, and a response to Decrypt
+// contains the keyring. Any other err can contain the output of a credential_process
+// command, and with it AWS credentials. For both, the result is a fixed error.
+func withoutSecrets(err error) error {
 	var undecoded *smithy.DeserializationError
-	if errors.As(err, &undecoded) {
+	var response smithy.APIError
+	var sending *smithyhttp.RequestSendError
+	switch {
+	case errors.As(err, &undecoded):
 		return errResponse
+	case errors.As(err, &response), errors.As(err, &sending):
+		return err
 	}
-	return err
+	return errNotSent
 }
 
 // status returns the HTTP status of the response, or 0 if no response was received.

@@ -70,7 +70,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestNoResponseIsUnavailable(t *testing.T) {
-	errNoCreds := errors.New("no credentials")
+	errNoCreds := errors.New("the output of credential_process was hunter2")
 	noCreds := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, errNoCreds })
 	failing := func(err error) roundTrip { return func(*http.Request) (*http.Response, error) { return nil, err } }
 	for name, k := range map[string]*kms.Key{
@@ -83,6 +83,9 @@ func TestNoResponseIsUnavailable(t *testing.T) {
 		_, unwrapErr := k.Unwrap(t.Context(), []byte("wrapped"), keyARN, seal.Context("i"))
 		wantKind(t, "Wrap, "+name, wrapErr, seal.ErrUnavailable)
 		wantKind(t, "Unwrap, "+name, unwrapErr, seal.ErrUnavailable)
+		if strings.Contains(wrapErr.Error()+unwrapErr.Error(), "hunter2") {
+			t.Errorf("%s: Wrap = %v, Unwrap = %v, want errors without the output", name, wrapErr, unwrapErr)
+		}
 	}
 }
 

@@ -154,4 +154,7 @@ func (k *Key) configured(arn string) (id string, ok bool) {
 	return "", false
 }
 
-var errResponse = errors.New("the response is empty or cannot be decoded")
+var (
+	errResponse = errors.New("the response is empty or cannot be decoded")
+	errNotSent  = errors.New("no credentials or no endpoint")
+)
