@@ -33,7 +33,7 @@ func (r *run) importLine(ctx context.Context, l line) error {
 		return err
 	}
 	if e.Type == asanaauth.Misconfigured {
-		return errors.New("the client id or the client secret is wrong, or the refresh tokens belong to another app: check ASANA_CLIENT_ID and the client secret, then run the command again")
+		return errors.New("the client ID or the client secret is wrong, or the refresh tokens belong to another app: check ASANA_CLIENT_ID and the client secret, then run the command again")
 	}
 	return nil
 }

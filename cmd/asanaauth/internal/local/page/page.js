@@ -15,7 +15,7 @@
     "login-expired": "This sign-in has expired. It took more than ten minutes, was used before, or belongs to another browser. Please sign in again.",
     "link-expired": "This link was used or has expired. Please get a new one from the backend.",
     "wrong-account": "You signed in with another Asana account than expected, so nothing was connected. Switch accounts at Asana and try again.",
-    "misconfigured": "Asana rejects the client id or the client secret of this service. Check ASANA_CLIENT_ID and ASANA_CLIENT_SECRET.",
+    "misconfigured": "Asana rejects the client ID or the client secret of this service. Check ASANA_CLIENT_ID and ASANA_CLIENT_SECRET.",
     "asana-unavailable": "Asana failed, took too long, or sent an invalid response. Please try again later.",
     "try-again": "The service is busy, or refreshed this token less than 30 seconds ago. Please try again in a moment.",
     "internal": "The service failed. See its log for the reason.",
