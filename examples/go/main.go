@@ -43,8 +43,8 @@ func main() {
 }
 
 func run(ctx context.Context, owner, workspace string) error {
-	// Open the deployment only once per process. If options are missing or invalid,
-	// Open returns an error that lists all of them.
+	// Call onaws.Open only once per process. If options are missing or invalid, Open
+	// returns an error that lists all of them.
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err

@@ -22,14 +22,13 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The app is registered in the offline Asana of "asanaauth local".
+// Credentials of the app in the offline Asana that "asanaauth local" starts.
 const (
 	clientID     = "1300000000008484"
 	clientSecret = "offline-local-app"
 )
 
-// TestExample runs the program against local AWS servers and the offline Asana of
-// "asanaauth local".
+// TestExample runs the program with local AWS servers and an offline Asana.
 func TestExample(t *testing.T) {
 	deployed := awstest.New(t, clientSecret)
 	asana := startAsana(t)
@@ -54,8 +53,8 @@ func TestExample(t *testing.T) {
 		}
 		ids[who] = got.ID
 	}
-	// Asana no longer accepts the admin's grant, so the program must report that the admin
-	// has to connect again.
+	// Expire all access tokens, and revoke the admin's grant. The program then prints
+	// that the admin has to connect again.
 	asana.post("/_offline/expire", "", "")
 	asana.post("/-/oauth_revoke", "application/x-www-form-urlencoded", url.Values{
 		"client_id": {clientID}, "client_secret": {clientSecret}, "token": {asana.grant(asanatest.Admin).Reveal()}}.Encode())
@@ -92,7 +91,7 @@ type offline struct {
 	last        string // the last token that offline Asana issued
 }
 
-// The command "asanaauth local" also serves an offline Asana.
+// startAsana runs "asanaauth local", which also serves an offline Asana.
 func startAsana(t *testing.T) *offline {
 	t.Helper()
 	cmd := exec.Command(lambdatest.Build(t, "../../cmd/asanaauth"),
@@ -167,8 +166,7 @@ func (o *offline) grant(gid string) secret.String {
 	return o.decodeToken(text, &body, &body.Refresh)
 }
 
-// decodeToken decodes the JSON text into body. The pointer token must point to the field
-// of body that contains the token.
+// decodeToken decodes the JSON text into body, and returns *token, which is a field of body.
 func (o *offline) decodeToken(text []byte, body any, token *string) secret.String {
 	o.t.Helper()
 	if err := json.Unmarshal(text, body); err != nil || *token == "" {

@@ -37,8 +37,8 @@ type call struct {
 	token *token
 }
 
-// An apiHandler returns a value of the type page or created, or any other value. Any
-// other value becomes the field "data" of the response.
+// An apiHandler returns a page, a created, or the value of the field "data" in the
+// response.
 type apiHandler func(*call) (any, *apiError)
 
 // created is the result of an apiHandler that creates an object. The response has status

@@ -70,7 +70,7 @@ func (app *App) hasSecret(secret string) bool {
 
 func (app *App) full() bool { return slices.Contains(app.Scopes, "default") }
 
-// scopes has no duplicates and keeps the order of the request.
+// scopes is a list without duplicates, in the order of the authorize request.
 type scopes []string
 
 // parseScopes returns the scopes in the parameter "scope" of an authorize request. If the

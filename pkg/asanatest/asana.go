@@ -78,8 +78,8 @@ type Options struct {
 	// the process is killed and restarted, the server therefore still accepts all tokens
 	// that it has issued. If File is empty, the server keeps the state only in memory.
 	File string
-	// Switches contains the switches at the start and after [Asana.Reset]. At the start,
-	// switches in the state file take precedence. The default is [DefaultSwitches].
+	// Switches are the initial switches if the state file does not contain switches.
+	// [Asana.Reset] restores them. The default is [DefaultSwitches].
 	Switches Switches
 	// Key is the private key that signs ID tokens. If Key is nil, the server uses the key
 	// in the state file, or generates a key when it first needs one.

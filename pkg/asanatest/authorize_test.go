@@ -48,8 +48,7 @@ func TestAuthorizePages(t *testing.T) {
 	}
 }
 
-// The authorize endpoint reports these errors to the app in a redirect, and not on a
-// page.
+// The authorize endpoint reports the errors in the table to the app in a redirect.
 func TestAuthorizeErrors(t *testing.T) {
 	t.Parallel()
 	param := oauth2.SetAuthURLParam
@@ -145,7 +144,7 @@ func TestConsentPage(t *testing.T) {
 	if again := k.get(u.RequestURI(), ""); again.status != 200 {
 		t.Errorf("after RevokeGrants: got %d, want the page", again.status)
 	}
-	// The server must reject a form without a decision.
+	// The server rejects a consent form without the field "decision".
 	if got := k.post("/-/oauth_authorize", hiddenFields(page.text)...); got.status != 400 {
 		t.Errorf("no decision: got %d, want 400", got.status)
 	}

@@ -78,7 +78,7 @@ func (a *Asana) Deny(ctx context.Context, authorizeURL, personGID string) (redir
 	return submitConsent(ctx, a.Transport(), "deny", authorizeURL, personGID)
 }
 
-// The parameter decision must be "allow" or "deny".
+// The argument decision is "allow" or "deny".
 func submitConsent(ctx context.Context, in http.RoundTripper, decision, authorizeURL, gid string) (string, error) {
 	u, err := url.Parse(authorizeURL)
 	if err != nil || u.Host == "" {

@@ -88,8 +88,8 @@ func (fs *faults) add(f Fault) {
 
 func (fs *faults) clear() { fs.list = nil }
 
-// take returns the first fault that matches a request, and counts the request. After the
-// number of requests in Times, take removes the fault.
+// take returns the first fault that matches a request. take decrements the fault's Times,
+// and removes the fault when Times reaches 0.
 func (fs *faults) take(path, grantType string) (f Fault, ok bool) {
 	for i, f := range fs.list {
 		if f.matches(path, grantType) {

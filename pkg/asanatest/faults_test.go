@@ -39,7 +39,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// Cut must close a real network connection, and not only fail in Transport.
+// Cut closes the network connection of a client that uses a socket instead of Transport.
 func TestCutOverSocket(t *testing.T) {
 	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{})
@@ -97,8 +97,7 @@ func TestFaultResponses(t *testing.T) {
 	}
 }
 
-// Before is called before the request has an effect. In Before, the test calls a method
-// of Asana, which would block if the mutex were locked.
+// Fault.Before is called before the request has an effect, and can call methods of Asana.
 func TestFaultBefore(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -109,9 +108,9 @@ func TestFaultBefore(t *testing.T) {
 	}
 }
 
-// Delay and AnswerDelay must end when the context of the client's request ends. A request
-// that ends during Delay must have no effect. A request that ends during AnswerDelay must
-// have its normal effect.
+// Delay and AnswerDelay end when the context of the client's request ends. A request that
+// ends during Delay has no effect. A request that ends during AnswerDelay has its normal
+// effect.
 func TestFaultDelays(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]bool{"before": false, "after": true} {
@@ -154,8 +153,8 @@ func TestFaultDelays(t *testing.T) {
 	}
 }
 
-// After 1,200 requests, the server has removed the record of a slow request that is still
-// running. The end of the slow request must not change the record of another request.
+// The server keeps 1,000 records, so 1,200 requests remove the record of a slow request
+// that is still running. The end of the slow request does not change another record.
 func TestManyRequestsDuringOne(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -183,7 +182,7 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
-// The records must contain no secrets, and their number is limited.
+// Requests returns records without secrets, and at most 1,000.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

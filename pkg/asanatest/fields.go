@@ -134,8 +134,9 @@ func (s *selection) pageOf(items []object) (any, *apiError) {
 	return p, nil
 }
 
-// An offset contains the path of the list and the index of the first item, in base64.
-// readOffset checks the path, so an offset for one list is not valid for another list.
+// offsetOf returns the path of the list and the index of the next page's first item, in
+// base64. readOffset checks the path, so an offset for one list is not valid for another
+// list.
 func (s *selection) offsetOf(index int) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", s.URL.Path, index))
 }

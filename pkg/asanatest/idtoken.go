@@ -14,8 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// The fields accessToken and code of idTokenOptions are empty unless the client receives
-// them together with the ID token.
+// The fields accessToken and code are empty unless the response with the ID token
+// contains them.
 type idTokenOptions struct {
 	app                      *App
 	person                   *Person

@@ -73,8 +73,7 @@ func (v *viewer) findWorkspace(gid string) (Workspace, *apiError) {
 	return Workspace{}, fail(http.StatusNotFound, "workspace: Unknown object: %s", gid)
 }
 
-// People can read their own membership even if they are deactivated in the workspace. By
-// default, no other request returns a membership in which is_active is false.
+// People can read their own membership even if they are deactivated in the workspace.
 func (v *viewer) findMembership(gid string) (*Person, Membership, *apiError) {
 	if !isGID(gid) {
 		return nil, Membership{}, fail(http.StatusBadRequest, "workspace_membership: Not a recognized ID: %s", gid)

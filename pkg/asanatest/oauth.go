@@ -84,8 +84,8 @@ func (o *oauth) authenticate(r *http.Request) (*App, *oauthError) {
 	return app, nil
 }
 
-// metadata serves the authorization server metadata (RFC 8414) with the same fields as
-// the real Asana.
+// metadata serves the authorization server metadata (RFC 8414). The fields are those that
+// the real Asana returns.
 func (o *oauth) metadata(w http.ResponseWriter, r *http.Request) {
 	base := o.site.origin(r)
 	meta := map[string]any{

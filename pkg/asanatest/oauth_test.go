@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A client that uses x/oauth2 must complete a whole OAuth flow over a socket: consent
-// with PKCE, code exchange, API call, refresh and revocation.
+// A client that uses x/oauth2 can complete a whole OAuth flow over a socket: consent with
+// PKCE, code exchange, API call, refresh and revocation.
 func TestPlainOAuth2(t *testing.T) {
 	t.Parallel()
 	asana, err := asanatest.New(asanatest.Options{})

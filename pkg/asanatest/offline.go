@@ -13,8 +13,8 @@ import (
 
 type controls struct{ asana *Asana }
 
-// The dispatcher does not lock the mutex for the handlers in routes, so the handlers must
-// lock the mutex themselves.
+// The dispatcher does not lock the mutex for these endpoints, so the handlers must lock
+// it.
 func (c *controls) routes(mux *http.ServeMux) {
 	mux.Handle("GET /{$}", http.RedirectHandler("/_offline/", http.StatusSeeOther))
 	mux.Handle("GET /_offline", http.RedirectHandler("/_offline/", http.StatusSeeOther))
@@ -64,8 +64,8 @@ func writeResult(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// refuseOffline may send the text of err, because errors of the endpoints under
-// /_offline/ do not contain secrets.
+// refuseOffline sends the text of err. Errors of the endpoints under /_offline/ do not
+// contain secrets.
 func refuseOffline(w http.ResponseWriter, err error) {
 	writeJSON(w, http.StatusBadRequest, map[string]string{"error": errorText(err)})
 }

@@ -32,7 +32,7 @@ func TestSwitchesOverHTTP(t *testing.T) {
 	}
 }
 
-// If one value in a request is invalid or one switch is unknown, no switch may change.
+// If one value in a request is invalid or one switch is unknown, no switch changes.
 func TestBadSwitches(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

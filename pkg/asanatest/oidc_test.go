@@ -14,7 +14,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A client that uses go-oidc must complete a sign-in over a socket, with the discovery
+// A client that uses go-oidc can complete a sign-in over a socket, with the discovery
 // document under /api/1.0, an ID token in the fragment, and UserInfo.
 func TestPlainOIDC(t *testing.T) {
 	t.Parallel()

@@ -38,9 +38,9 @@ func (a *Asana) Requests() []Request {
 	return slices.Clone(a.record.last)
 }
 
-// CountRequests returns how many requests have arrived since the start or the last Reset.
-// The argument what selects which requests to count: it is a path or a grant type. The
-// number includes requests that got no response. Examples are
+// CountRequests returns how many requests have arrived since the start or the last Reset,
+// including requests that got no response. The argument what is a path or a grant type,
+// and selects the requests that are counted. Examples are
 // CountRequests("refresh_token") and CountRequests("/-/oauth_revoke").
 func (a *Asana) CountRequests(what string) int {
 	a.mu.Lock()
@@ -48,7 +48,8 @@ func (a *Asana) CountRequests(what string) int {
 	return a.record.counts[what]
 }
 
-// An unknown grant type must not be recorded, because the value could be a secret.
+// knownGrant hides unknown grant types from the records, because the value could be a
+// secret.
 func knownGrant(s string) string {
 	if s == "" || s == "authorization_code" || s == "refresh_token" {
 		return s
@@ -104,8 +105,7 @@ type dispatcher struct {
 func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if r.URL.Path == "/" || r.URL.Path == "/_offline" || strings.HasPrefix(r.URL.Path, "/_offline/") {
-		// The handlers of these paths lock the mutex themselves. Faults do not apply to
-		// these paths.
+		// Faults do not apply to these paths, and the handlers lock the mutex.
 		d.mux.ServeHTTP(w, r)
 		return
 	}
@@ -124,7 +124,7 @@ func (d *dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.writeTo(w)
 }
 
-// respond returns false if the client must not get a response.
+// respond returns false if f prevents the response.
 func (d *dispatcher) respond(r *http.Request, f Fault) (buffer, bool) {
 	if f.Before != nil {
 		f.Before(r)

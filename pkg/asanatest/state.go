@@ -33,8 +33,8 @@ const (
 	serviceAccount = "service_account"
 )
 
-// The state contains expired and revoked tokens for some time, because Asana treats such
-// tokens differently from unknown tokens.
+// The state keeps expired and revoked tokens until sweep removes them, because Asana treats
+// such tokens differently from unknown tokens.
 type token struct {
 	Kind    string    `json:"kind"`
 	Client  string    `json:"client,omitempty"`

@@ -123,7 +123,7 @@ func TestNewErrors(t *testing.T) {
 	}
 }
 
-// If the caller modifies the slices that were passed to New, the Asana must not change.
+// New copies the slices in Options, so later changes to the slices have no effect.
 func TestOptionsAreCopied(t *testing.T) {
 	t.Parallel()
 	people, apps := asanatest.DefaultPeople(), asanatest.DefaultApps()
@@ -147,7 +147,7 @@ func TestKeyOption(t *testing.T) {
 	}
 }
 
-// Old access tokens must be removed from the state, but not the refresh token.
+// The server removes old access tokens from the state, but not the refresh token.
 func TestOldTokensAreDropped(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

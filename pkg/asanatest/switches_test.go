@@ -8,9 +8,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A switchCase tests one switch. With the default switches, observe must return the value
-// of def. After the function change has set the switch, observe must return the value of
-// changed.
+// A switchCase tests one switch. The test fails unless observe returns def with the
+// default switches, and changed after the function change has set the switch.
 type switchCase struct {
 	change       func(*asanatest.Switches)
 	observe      func(*kit) string

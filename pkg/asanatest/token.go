@@ -144,7 +144,7 @@ func (o *oauth) revokeIfReused(app *App, value string) {
 }
 
 // nextRefreshToken returns the field refresh_token of the response to a refresh, or nil
-// if the response must not contain the field.
+// to omit the field.
 func (o *oauth) nextRefreshToken(value string, old *token) *string {
 	s := o.memory.Switches
 	switch {
