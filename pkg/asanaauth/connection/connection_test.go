@@ -129,8 +129,8 @@ func TestAConnectionThatLostARow(t *testing.T) {
 	})
 }
 
-// A forged row can contain any text as its Reason. Describe must leave out a text that is
-// not one of the known reasons.
+// A forged row can contain any text as its Reason. If the text is not one of the known
+// reasons, Describe must return no reason.
 func TestDescribeLeavesOutAnUnknownReason(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -207,8 +207,8 @@ func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 	}
 }
 
-// addConnection writes a connection of the Asana user gid into the table. Its owner is
-// "another owner".
+// addConnection writes a connection of the Asana user gid and the owner "another owner"
+// into the table.
 func addConnection(inst *authtest.Installation, gid string, kind asanaauth.Kind, status asanaauth.Status, hasRefresh bool) {
 	inst.T.Helper()
 	owner := store.HashText("another owner")

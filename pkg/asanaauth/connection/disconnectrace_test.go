@@ -237,7 +237,7 @@ func TestCrashPointsOfDisconnect(t *testing.T) {
 }
 
 // crashDisconnect makes the at-th table operation of Disconnect fail. The result is true
-// if Disconnect had fewer operations, so that none failed.
+// if Disconnect had fewer than at operations, so that none failed.
 func crashDisconnect(t *testing.T, at int, saved bool) (isPastTheLast bool) {
 	inst := authtest.New(t)
 	p := inst.Process()

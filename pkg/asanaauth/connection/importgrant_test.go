@@ -199,8 +199,8 @@ func TestAnImportGoesOnWhenItsCallerIsGone(t *testing.T) {
 	})
 }
 
-// An import does not send a refresh token if too little time is left to save a rotated
-// token.
+// An import does not send a refresh token if too little of the import's 25 seconds is
+// left to save a rotated token.
 func TestAnImportWithoutTimeSendsNothing(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -158,8 +158,8 @@ func TestListLeavesOutRowsThatAreNoConnection(t *testing.T) {
 				t.Errorf("List() = %+v, %v; want one connection", page, err)
 			}
 		}
-		// The rows are inconsistent, so List reads the connection again. The hot row is
-		// deleted before the second read, so List must leave the connection out.
+		// Make the rows inconsistent, so that List reads the connection again, and delete
+		// the hot row before this read. List must then leave the connection out.
 		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Generation++ })
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			if op.Name == "list" {

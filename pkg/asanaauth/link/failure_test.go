@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// If operation n of Redeem and all later operations on the table fail, a backend that
-// repeats the call must get one connection with working tokens.
+// If table operation n of a Redeem call and all later ones of the same call fail, a
+// backend that repeats the call must get one connection with working tokens.
 func TestCrashPointsOfRedeeming(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {

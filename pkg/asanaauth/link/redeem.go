@@ -47,9 +47,9 @@ type RedeemRequest struct {
 }
 
 // Redeem makes a connection from the consent that belongs to a connect code. Redeem
-// writes the link and the connection in one transaction. If the call is interrupted,
-// either the transaction succeeds or the code can still be redeemed. A code can be
-// redeemed once, within 10 minutes after the consent.
+// saves the connection and marks the link as redeemed in one transaction. If the call is
+// interrupted, either the transaction succeeds or the code can still be redeemed. A code
+// can be redeemed once, within 10 minutes after the consent.
 //
 // If the owner or the person is wrong, Redeem erases the consent and its code, because
 // the code may be in the hands of an attacker who forwarded the link. The link itself

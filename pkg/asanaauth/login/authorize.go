@@ -80,7 +80,7 @@ type Attempt struct {
 // neither finish the attempt nor find out who began it.
 //
 // Errors: InvalidRequest if r is not valid, or if LinksOnly is set and r has no link;
-// LinkExpired if the link is unknown, used or too old; TryAgain; Internal.
+// LinkExpired if the link is unknown, redeemed or expired; TryAgain; Internal.
 func (a *Authorizer) Authorize(ctx context.Context, r AuthorizeRequest) (Attempt, error) {
 	if r.AppState != "" && !isAppState(r.AppState) {
 		return Attempt{}, row.InvalidRequest("app_state must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -.")

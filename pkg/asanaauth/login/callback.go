@@ -165,8 +165,7 @@ func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attemp
 
 var errExpired = &asanaauth.Error{Kind: asanaauth.LoginExpired}
 
-// If two callers take the same attempt, only one succeeds, and the other gets
-// LoginExpired.
+// take marks the attempt as used. If two callers do so at once, one gets LoginExpired.
 func (r *Receiver) take(ctx context.Context, attempt *store.Attempt) error {
 	spent := &store.Attempt{State: attempt.State, Browser: attempt.Browser, End: attempt.End, Taken: true}
 	return r.rows.Consume(ctx, "the attempt", attempt, spent, errExpired)
@@ -211,7 +210,6 @@ func (r *Receiver) checkResponse(req CallbackRequest) error {
 	return untrusted(errors.New("asana responded to the authorization with an error"))
 }
 
-// untrusted returns the error for a response from Asana that cannot be trusted.
 func untrusted(err error) error {
 	return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: err}
 }

@@ -166,8 +166,8 @@ func crashCallback(t *testing.T, at int, saved, forever bool) (reached bool) {
 }
 
 // The response to the write of a consent is lost, and the hot row changes before the
-// callback repeats the write. From the other rows, the callback must recognize that its
-// first write succeeded.
+// callback repeats the write. From the other rows of that write, the callback must
+// recognize that its first write succeeded.
 func TestALostConsentRecognizesItself(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

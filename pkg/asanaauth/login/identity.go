@@ -94,10 +94,10 @@ func (i *identifier) fromTokenResponse(ctx context.Context, t asana.Tokens) erro
 	return nil
 }
 
-// fetchProfile requests the user's profile. If the scopes include openid, it first
-// requests UserInfo. If the scopes do not include openid, or if neither UserInfo nor an
-// earlier source named a gid, it requests /users/me. If a different source named the gid,
-// the caller may ignore an error, unless isUnusable is true for it.
+// fetchProfile requests UserInfo if the scopes include openid. If they do not, or if
+// neither UserInfo nor an earlier source named a gid, fetchProfile requests /users/me. If
+// an earlier source named a gid, the caller may ignore an error for which isUnusable is
+// false.
 func (i *identifier) fetchProfile(ctx context.Context, access secret.String) (asana.User, error) {
 	ctx, cancel := i.r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -122,8 +122,7 @@ func (i *identifier) addSubject(source, value string) {
 	i.addGID(source, value)
 }
 
-// addGID adds value to the gids, unless it is not a gid, such as a subject in a different
-// format.
+// addGID adds value to the gids if it is a gid. An ID token's subject can be another ID.
 func (i *identifier) addGID(source, value string) {
 	if asana.IsGID(value) {
 		i.gids = append(i.gids, claim{source, value})

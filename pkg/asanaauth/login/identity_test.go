@@ -47,8 +47,8 @@ func identify(inst *authtest.Installation, ids sources) (login.Outcome, error) {
 }
 
 // rewrite changes m, the body of Asana's response to a request for path, so that it
-// contains the user ID in ids for that source. If status is 0, the response keeps Asana's
-// own status.
+// contains the user ID in ids for that source. If status is 0, the response keeps its
+// status.
 func rewrite(inst *authtest.Installation, ids sources, nonce, path string, m map[string]any) (status int) {
 	say := func(m map[string]any, name, value string) int {
 		switch delete(m, name); value {

@@ -73,7 +73,7 @@ func NewRedeemer(c Config) (*Redeemer, error) {
 // code can be redeemed once, because Redeem replaces the code's row with a row that marks
 // the code as redeemed. Redeem takes at most 25 seconds.
 //
-// Errors: LinkExpired if the code is unknown, used or expired, or if the session has
+// Errors: LinkExpired if the code is unknown, redeemed or expired, or if the session has
 // ended; TryAgain; Internal.
 func (r *Redeemer) Redeem(ctx context.Context, code secret.String) (asanaauth.Details, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.CallerTime)

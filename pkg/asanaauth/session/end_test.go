@@ -105,8 +105,7 @@ func TestTheIdleTimeoutIsExtendedAtMostHourly(t *testing.T) {
 }
 
 // A session that is used often enough lasts until its absolute end. The last extension of
-// the idle timeout goes up to the absolute end, even if the extension is shorter than an
-// hour.
+// the idle timeout goes up to the absolute end, even if that adds less than an hour.
 func TestTheLastExtensionReachesTheAbsoluteEnd(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
