@@ -91,8 +91,8 @@ func (s *Source) Get(ctx context.Context, o *row.Opened, r Request) (secret.Stri
 
 // Use calls request with the connection's access token, and returns the result. If
 // request returns a 401 response from Asana as its error, Use reports the token as
-// refused, and calls request once more with the token that it then gets. Each call of
-// request has a time limit of 16 s.
+// refused to [Source.Get], and calls request once more with the token that Get returns.
+// Each call of request has a time limit of 16 s.
 //
 // Errors: the errors of [Source.Get] and of request.
 func Use[T any](ctx context.Context, s *Source, conn *row.Connection, request func(context.Context, secret.String) (T, error)) (T, error) {

@@ -120,7 +120,7 @@ func (inst *Installation) Grant(person string) secret.String {
 	return secret.New(elsewhere.Wire.Seen()[0])
 }
 
-// Open opens the connection with an ID in the name of the caller [Backend].
+// Open returns the connection with the given ID, in the name of the caller [Backend].
 func (p *Process) Open(id string) *connection.Connection {
 	p.t().Helper()
 	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})
@@ -130,8 +130,8 @@ func (p *Process) Open(id string) *connection.Connection {
 	return conn
 }
 
-// TokenOf returns an access token for the connection with an ID. The request is made in
-// the name of the caller [Backend].
+// TokenOf returns an access token for the connection with the given ID, in the name of
+// the caller [Backend].
 func (p *Process) TokenOf(id string, r token.Request) (token.Token, error) {
 	conn, err := p.Connections.Open(BackendContext(), connection.Ref{ID: id})
 	if err != nil {

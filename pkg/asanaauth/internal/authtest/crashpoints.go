@@ -8,11 +8,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 )
 
-// CrashPoints runs a test many times, each time in a new [Bubble]. In run n, the n-th
-// operation on the table fails. The last run is the one in which the test does fewer than
-// n operations. CrashPoints then starts again with n = 1: in the first series, the
-// failing operation has no effect; in the second series, the operation succeeds, but its
-// response is lost.
+// CrashPoints runs a test in two series of runs, each run in a new [Bubble]. In run n of
+// a series, the n-th operation on the table fails. In the first series, the failing
+// operation has no effect; in the second series, the operation succeeds, but its response
+// is lost. A series ends with the run in which the test does fewer than n operations.
 //
 // The test must call Fault.During or Fault.CutOff exactly once. Only operations in this
 // call are counted and fail.

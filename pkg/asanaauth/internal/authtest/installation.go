@@ -61,7 +61,7 @@ const (
 	Name           = "installation" // the installation's name in sealed fields
 )
 
-// The paths of Asana's endpoints, for faults and counts.
+// The paths of Asana's endpoints, with which tests inject faults and count requests.
 const (
 	TokenPath      = "/-/oauth_token"
 	RevokePath     = "/-/oauth_revoke"

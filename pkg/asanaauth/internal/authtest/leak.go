@@ -51,8 +51,9 @@ func (inst *Installation) NewHunt(secrets map[string]string) *Hunt {
 // describes the text in error messages. A text of 8 bytes or fewer is ignored.
 func (h *Hunt) Secret(what, text string) { h.add(h.secrets, what, text) }
 
-// Input adds a text from a request. Unlike a secret, the text may be stored in a row, but
-// it must not be logged or returned. A text of 8 bytes or fewer is ignored.
+// Input adds a text that the test sends to asanaauth. Unlike a secret, the text may be
+// stored in a row, but it must not be logged or returned. A text of 8 bytes or fewer is
+// ignored.
 func (h *Hunt) Input(what, text string) { h.add(h.inputs, what, text) }
 
 func (h *Hunt) add(to map[string]string, what, text string) {

@@ -193,7 +193,7 @@ func (p *Process) SignIn(person string) secret.String {
 	return out.Session
 }
 
-// Session opens the session that a cookie value belongs to.
+// Session returns the session to which a cookie value belongs.
 func (p *Process) Session(cookie secret.String) *session.Session {
 	p.t().Helper()
 	s, err := p.Sessions.Open(context.Background(), cookie)
@@ -203,8 +203,7 @@ func (p *Process) Session(cookie secret.String) *session.Session {
 	return s
 }
 
-// Ask opens a session and requests the access token of its connection, as a frontend
-// does.
+// Ask requests the access token of the session's connection, as a frontend does.
 func (p *Process) Ask(ctx context.Context, cookie secret.String, r token.Request) (token.Token, error) {
 	s, err := p.Sessions.Open(ctx, cookie)
 	if err != nil {
@@ -243,7 +242,7 @@ func (p *Process) Disconnect(cookie secret.String) (connection.Disconnection, er
 	return p.Sessions.Disconnect(ctx, s, p.Connections)
 }
 
-// Members lists the workspace memberships of the person to whom the session belongs.
+// Members returns the workspace memberships of the person to whom the session belongs.
 func (p *Process) Members(cookie secret.String) ([]membership.Membership, error) {
 	s, err := p.Sessions.Open(context.Background(), cookie)
 	if err != nil {

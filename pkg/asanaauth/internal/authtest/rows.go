@@ -68,8 +68,8 @@ func (r *Rows) AttemptRow(state string) *store.Attempt {
 	return Row[*store.Attempt](r, store.AttemptKey(store.HashText(state)))
 }
 
-// Edit changes a connection's hot row, as a different writer would. id may be a cookie
-// value.
+// Edit changes a connection's hot row, as a different writer would. id is as in
+// [Rows.Hot].
 func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.t.Helper()
 	hot := r.Hot(id)
@@ -77,8 +77,8 @@ func (r *Rows) Edit(id string, change func(*store.Hot)) {
 	r.Forge(hot)
 }
 
-// EditCold changes a connection's cold row, as a different writer would. id may be a
-// cookie value.
+// EditCold changes a connection's cold row, as a different writer would. id is as in
+// [Rows.Hot].
 func (r *Rows) EditCold(id string, change func(*store.Cold)) {
 	r.t.Helper()
 	cold := r.Cold(id)

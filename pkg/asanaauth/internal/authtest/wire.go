@@ -86,7 +86,8 @@ func readBack(resp *http.Response) ([]byte, error) {
 	return body, err
 }
 
-// LiveTokens returns how many of the refresh tokens in Seen are still valid at Asana.
+// LiveTokens returns how many of the refresh tokens that [Wiretap.Seen] returns are still
+// valid at Asana.
 func (inst *Installation) LiveTokens() int {
 	inst.T.Helper()
 	live := 0

@@ -146,9 +146,10 @@ func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
 	})
 }
 
-// A refresh fails, and Asana later rejects the refresh token. If Asana may have rotated
-// the token in the failed refresh, the reason must be ReasonLostToken. If Asana refused
-// the first request, the reason must not be ReasonLostToken.
+// A refresh fails, and Asana later rejects the refresh token, which breaks the
+// connection. If Asana may have rotated the token in the failed refresh, the connection's
+// reason must be ReasonLostToken. If Asana refused the first request, it must be a
+// different reason.
 func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault asanatest.Fault

@@ -76,9 +76,8 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	return &holder{Refresher: r, materials: m, sent: &leased, hot: &leased, lease: id, end: leased.LeaseEnd}, &leased, nil
 }
 
-// hasTime reports whether the time that remains is enough for a request to Asana (8 s)
-// and for the save of its response (2 s). The time ends with the lease or with ctx,
-// whichever ends first.
+// hasTime reports whether both the lease and ctx last long enough for a request to Asana
+// (8 s) and for the save of its response (2 s).
 func (h *holder) hasTime(ctx context.Context) bool {
 	return ctx.Err() == nil && min(h.end.Sub(h.rows.Now()), h.rows.Remaining(ctx)) >= requestAndSave
 }

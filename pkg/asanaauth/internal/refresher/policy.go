@@ -18,10 +18,10 @@ type Policy struct {
 	RefusedGrant int64
 }
 
-// IsFresh reports whether the row's token can be returned without a refresh: the
-// connection must be active, no caller may have reported the token as refused, and the
-// token must still be valid for MinTTL (at least 5 s) plus one second. If half of the
-// token's lifetime is shorter than this time, half of the lifetime is enough.
+// IsFresh reports whether the row's token can be returned without a refresh: isTrusted
+// returns true, and the token is still valid for MinTTL (at least 5 s) plus one second.
+// If half of the token's lifetime is shorter than this time, half of the lifetime is
+// enough.
 func (p Policy) IsFresh(hot *store.Hot, now time.Time) bool {
 	lifetime := hot.Expires.Sub(hot.Issued)
 	need := min(max(p.MinTTL, minUsable)+time.Second, lifetime/2)
@@ -29,8 +29,7 @@ func (p Policy) IsFresh(hot *store.Hot, now time.Time) bool {
 }
 
 // isUsable reports whether the row's token can be returned to a caller that cannot get a
-// new token now: isTrusted must return true, and the token must still be valid for more
-// than 5 s.
+// new token now: isTrusted returns true, and the token is still valid for more than 5 s.
 func (p Policy) isUsable(hot *store.Hot, now time.Time) bool {
 	return p.isTrusted(hot, now) && hot.Expires.Sub(now) > minUsable
 }

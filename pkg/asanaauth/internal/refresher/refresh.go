@@ -163,9 +163,9 @@ func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p 
 }
 
 // serveDuringRefresh is called while the row contains a lease of a different caller,
-// which ends after the duration left. If hot's token is usable, serveDuringRefresh returns
-// hot. Otherwise, serveDuringRefresh waits for at most left and reads the row again. It
-// returns that row and row.ErrChanged, so that the caller starts again with the row.
+// which ends after the duration left. If hot's token is usable, serveDuringRefresh
+// returns hot. Otherwise, serveDuringRefresh waits for at most left and reads the row
+// again. It returns that row and row.ErrChanged, so that refresh continues with that row.
 func (r *Refresher) serveDuringRefresh(ctx context.Context, hot *store.Hot, p Policy, left time.Duration) (*store.Hot, error) {
 	if p.isUsable(hot, r.rows.Now()) {
 		return hot, nil

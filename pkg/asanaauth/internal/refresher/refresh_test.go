@@ -148,9 +148,9 @@ func TestAnotherClientIDChangesNothing(t *testing.T) {
 	})
 }
 
-// The call must end before its Lambda function times out after 28 seconds. It takes as
-// long as possible: it waits for a lease, its refresh is slow, and it revokes the new
-// tokens because it cannot save them.
+// A call takes as long as possible: it waits for a lease, its refresh is slow, and it
+// revokes the new tokens because it cannot save them. It must still end before its Lambda
+// function times out after 28 seconds.
 func TestACallEndsBeforeItsFunction(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)

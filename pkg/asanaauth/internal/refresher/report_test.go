@@ -71,9 +71,8 @@ func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
 		if !errors.As(err, &e) || e.RetryAfter != 20*time.Second {
 			t.Errorf("RetryAfter of %v, want 20s", err)
 		}
-		// The second report names the token that the first report led to. For 30 seconds
-		// after the first report, the second must cause no refresh, and no caller may get
-		// a token.
+		// The second report, of the token first, must cause no refresh until 30 seconds
+		// after the report of old. Until then, no caller may get a token.
 		_, err = inst.Process().Token(cookie, 0)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		_, err = p.Refused(cookie, first)

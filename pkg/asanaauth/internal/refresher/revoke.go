@@ -252,8 +252,8 @@ func isSharedWith(other, hot *store.Hot) bool {
 }
 
 // erase replaces the connection's rows with a tombstone. If the row's Grant is no longer
-// the one that was revoked, erase changes nothing, and returns row.ErrChanged and the
-// row.
+// the one that was revoked, erase changes nothing, and returns row.ErrChanged and the row
+// with the new Grant.
 func (h *holder) erase(ctx context.Context) (*store.Hot, error) {
 	ctx, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()

@@ -127,7 +127,7 @@ func TestAForgedPointerDoesNotPreventARevocation(t *testing.T) {
 	}
 }
 
-// addConnection adds a second connection with the Asana user asanatest.Member and a
+// addConnection adds a second connection to the Asana user asanatest.Member, for a
 // different owner.
 func addConnection(inst *authtest.Installation, clientID string) {
 	owner := store.HashText("another owner")

@@ -66,7 +66,7 @@ func (p *simProcess) die() {
 	p.dead = true
 }
 
-// call returns a context for one call in process p. The context contains the simCall.
+// call returns a context for one call in process p. It contains a new simCall.
 func (s *sim) call(ctx context.Context, p *simProcess) context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -174,8 +174,8 @@ func (s *sim) checkStatus(w hotWrite) {
 }
 
 // checkBreak checks that only the lease's holder marks a connection as broken, and only
-// after Asana rejected the refresh token. Asana must have had a reason: the token was
-// revoked, or it was rotated and the new token was lost.
+// after Asana rejected the refresh token because the token was revoked, or was rotated
+// and the new token was lost.
 func (s *sim) checkBreak(w hotWrite) {
 	s.count["broken"]++
 	r := s.refresh[w.wasRefresh]

@@ -143,7 +143,7 @@ func (t simTable) wait(ctx context.Context, c *simCall, low, high time.Duration)
 	return errors.Join(store.ErrUnavailable, ctx.Err())
 }
 
-// sealedField is the key of the cache that contains fields which are already opened.
+// sealedField is the key in a cache of opened fields.
 type sealedField struct{ row, owner, field, sealed string }
 
 func (s *sim) open(hot *store.Hot, field string, sealed secret.Sealed) string {

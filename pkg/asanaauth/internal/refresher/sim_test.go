@@ -64,8 +64,8 @@ const (
 // The invariants for each response to a caller (sim_callers_test.go) are:
 //
 //   - The token belongs to the right person and is saved.
-//   - The token was not removed or reported before the caller's last read.
-//   - The session did not end before the caller's last read.
+//   - The token was not removed or reported before the caller last read the hot row.
+//   - The session did not end before that read.
 //   - The call takes at most 28 seconds.
 //   - In a run without faults, the only error is TryAgain for a report that comes too
 //     soon after the last one.

@@ -84,8 +84,8 @@ type simConn struct {
 	alarms                  int        // how many alarms reported a lost token
 }
 
-// simCall records what the invariants need to know about one call. The call's context
-// contains the simCall.
+// simCall records what the invariants need to know about one call. It is a value of the
+// call's context.
 type simCall struct {
 	p         *simProcess
 	id        uint64

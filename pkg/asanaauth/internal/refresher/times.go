@@ -12,8 +12,8 @@ import (
 // limits.
 const (
 	leaseTime = 12 * time.Second
-	// If LeaseEnd has not passed, a process treats a lease as expired when it has seen
-	// the lease for leaseSeenTime.
+	// Even if LeaseEnd has not passed, a process treats a lease as expired when it has
+	// seen the lease for leaseSeenTime.
 	leaseSeenTime  = leaseTime + row.ClockSkew
 	requestAndSave = row.RequestTime + row.SaveReserve
 

@@ -10,8 +10,8 @@ import (
 )
 
 // Connection contains the rows of one connection, as they were read and checked for one
-// caller and one request. A Connection does not show later changes, so open one for each
-// request. A Connection is not safe for concurrent use.
+// caller and one request. A Connection does not show later changes, so get a new one for
+// each request. A Connection is not safe for concurrent use.
 type Connection struct{ opened Opened }
 
 // ID returns the connection's id, which is also in the field ID of asanaauth.Details.

@@ -155,8 +155,8 @@ func expiryOf(kind string, expiresIn time.Duration, issued time.Time) time.Time 
 }
 
 // tombstone returns the row that replaces hot after its connection was disconnected at
-// the time now. The tombstone keeps the id, the kind, the owner's hash, Generation and
-// Epoch, and its Grant is one higher. The disconnection has set a new Epoch, so no
+// the time now. The tombstone keeps hot's id, kind, owner's hash, Generation and Epoch,
+// and its Grant is one higher than hot's. The disconnection has set a new Epoch, so no
 // session has this Epoch.
 func tombstone(hot *store.Hot, now time.Time) *store.Hot {
 	return &store.Hot{
