@@ -172,8 +172,8 @@ const (
 )
 
 // listAll fetches every page of a list (https://developers.asana.com/docs/pagination).
-// listAll reads only the field "offset" of the object "next_page". It ignores the field
-// "uri", because the URL in that field could name a host that is not Asana's.
+// To find the next page, listAll reads the field "offset" of the object "next_page". It
+// ignores the field "uri", because that URL could name a host that is not Asana's.
 func listAll[T any](ctx context.Context, c *Client, op, path, fields string, access secret.String) ([]T, error) {
 	q := url.Values{"opt_fields": {fields}, "limit": {strconv.Itoa(pageSize)}}
 	seen := make(map[string]bool)

@@ -22,7 +22,7 @@ const (
 	userGID  = "4673218951"
 )
 
-// Secrets that the tests send. No error may contain any of them.
+// Secrets that the tests send. Errors must not contain them.
 var (
 	clientSecret = secret.New("MARKERsecret0815")
 	code         = secret.New("0/MARKERcode0815")
@@ -107,7 +107,7 @@ var calls = map[string]func(context.Context, *asana.Client) error{
 	},
 }
 
-// isPost reports whether call sends a POST request, which must never be sent twice.
+// isPost reports whether call sends a POST request.
 func isPost(call string) bool {
 	return call == "exchange" || call == "refresh" || call == "revoke" || call == "introspect"
 }

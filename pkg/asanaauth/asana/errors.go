@@ -76,9 +76,9 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // cause replaces the text of the error that it wraps, because that text may contain a URL
-// or bytes of a response ("malformed HTTP response …"). Error.Err contains a pointer, a
-// *cause, because %#v prints only the address of a nested pointer. If Error.Err contained
-// a struct, %#v would print the wrapped error.
+// or bytes of a response ("malformed HTTP response …"). Error.Err contains a
+// pointer, a *cause, because %#v prints only the address of a nested pointer. For a
+// nested struct, %#v would print the wrapped error.
 type cause struct {
 	text string
 	err  error

@@ -390,7 +390,7 @@ func TestKeysThatCannotBeFetched(t *testing.T) {
 	}
 }
 
-// If another caller is fetching the keys, a caller must wait no longer than its own
+// While one caller fetches the keys, another caller must stop waiting at its own
 // deadline.
 func TestWaitingForKeysIsBounded(t *testing.T) {
 	t.Parallel()

@@ -103,9 +103,8 @@ func (c *Client) Refresh(ctx context.Context, clientSecret, refresh secret.Strin
 
 // Revoke revokes a refresh token and the access tokens of its grant (RFC 7009). Revoke
 // makes one request. A nil error means that none of these tokens is valid now. Revoke
-// also returns nil if they were already invalid. Revoke cannot revoke an access token,
-// because Asana rejects a revocation request that contains an access token with status
-// 400.
+// also returns nil if they were already invalid. Revoke cannot revoke an access token:
+// Asana would reject the request with status 400.
 //
 // Every error is an [*Error]. After an error, the tokens may still be valid.
 func (c *Client) Revoke(ctx context.Context, clientSecret, refresh secret.String) error {
@@ -149,7 +148,8 @@ func checkRevoked(r *response) error {
 	return nil
 }
 
-// oauthContext returns a context that makes x/oauth2 send its request through c.
+// oauthContext returns a context that makes x/oauth2 send its request with a
+// checkedTransport.
 func (c *Client) oauthContext(ctx context.Context, op string) context.Context {
 	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: checkedTransport{c, op}})
 }

@@ -72,9 +72,8 @@ func respondOnceThenClose(t *testing.T, response string) (origin string, count *
 	return "http://" + l.Addr().String(), count
 }
 
-// While a Lambda sandbox is frozen, its idle TCP connections may be closed. net/http must
-// not resend a token request on a new connection, because a token request must never be
-// sent twice.
+// While a Lambda sandbox is frozen, its idle TCP connections may be closed. A token
+// request on such a connection must fail: it must not be resent on a new connection.
 func TestTokenRequestsAreNotResentOnDeadConnections(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -100,7 +99,7 @@ func TestTokenRequestsAreNotResentOnDeadConnections(t *testing.T) {
 	}
 }
 
-// failingWrites is a network connection on which only the first write succeeds.
+// failingWrites is a network connection on which every write after the first fails.
 type failingWrites struct {
 	net.Conn
 	writes atomic.Int32
@@ -113,8 +112,8 @@ func (c *failingWrites) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// net/http resends a request if its first write fails and the body can be rewound. A
-// token request must fail instead.
+// net/http resends a request if the first write on a reused connection fails and the body
+// can be rewound. A token request must fail instead.
 func TestTokenRequestsAreNotResentAfterAFailedWrite(t *testing.T) {
 	t.Parallel()
 	for call, do := range calls {

@@ -85,7 +85,7 @@ var ErrRejected = errors.New("clientsecret: Asana rejected every client secret")
 
 // Try calls request with the client secret that Asana accepted most recently. rejected is
 // a function that reports whether an error from request means that Asana rejected the
-// client secret. After a rejection, Try calls request once with each other cached secret.
+// client secret. After a rejection, Try calls request once with every other cached secret.
 // If Asana rejects all of them and they are at least 30 seconds old, Try fetches the
 // secrets again and calls request with each secret that it has not tried. Call
 // [Secrets.Ready] before Try.
@@ -151,7 +151,7 @@ func (s *Secrets) untried(tried []secret.String) (secret.String, bool) {
 	return secret.String{}, false
 }
 
-// prefer moves value, which Asana did not reject, to the front of the cached secrets.
+// prefer moves value to the front of the cached secrets.
 func (s *Secrets) prefer(value secret.String) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -85,7 +85,7 @@ func TestFirstKeyringIsNotCreatedWithoutRandomness(t *testing.T) {
 }
 
 // If the keyring's row is deleted, a process that has read the keyring must not create a
-// new one, because a new keyring cannot open the fields that exist.
+// new one, because a new keyring cannot open the existing fields.
 func TestFirstKeyringIsNotCreatedTwice(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -48,8 +48,8 @@ func TestUnknownKeyReadsTheKeyringAgain(t *testing.T) {
 }
 
 // While KMS fails, a process cannot find out whether a field's key is newer than its
-// cached ring or was forged. The error's kind must be TryAgain, because the kind
-// Unauthenticated would sign the browser out.
+// cached ring or was forged. Opening a session must fail with TryAgain, because
+// Unauthenticated would mean that the session has ended.
 func TestUnknownKeyWithoutKMS(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
@@ -80,7 +80,8 @@ func TestUnknownKeyWithoutKMS(t *testing.T) {
 	}
 }
 
-// After a failure, the error from Open must contain the time until Open calls KMS again.
+// After KMS has failed, Open must not call KMS for ten seconds, and RetryAfter must be the
+// rest of that time.
 func TestOpenOfAnUnknownKey(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

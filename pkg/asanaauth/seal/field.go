@@ -22,8 +22,7 @@ const (
 	tagBytes    = 16
 	fieldHead   = 1 + idBytes
 	fieldPrefix = fieldHead + nonceBytes
-	// minField is the size of a sealed field whose text has one byte. Seal rejects an
-	// empty string.
+	// minField is the minimum size of a sealed field, whose text has at least one byte.
 	minField = fieldPrefix + 1 + tagBytes
 )
 
@@ -34,8 +33,8 @@ var (
 
 // Seal encrypts text under the primary key and binds it to l. Seal reads a nonce of 12
 // bytes from random, which must be cryptographically secure. The result is 33 bytes
-// longer than text. If callers only want to check that a field opens with l, text may be
-// the same for all fields.
+// longer than text. text may be a constant if callers of [Ring.Open] need only the check of
+// the label and not the text.
 //
 // Seal returns an error if text is zero, if l has no Row or Field, or if random fails.
 // The check for a zero text prevents callers from sealing a missing value by mistake.

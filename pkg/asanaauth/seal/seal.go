@@ -11,7 +11,7 @@
 //
 //	0x01 · key ID (4 bytes, big endian) · nonce (12) · ciphertext · tag (16)
 //
-// The cipher is AES-256-GCM. Tink uses the same layout for AES-GCM with the output prefix
+// The cipher is AES-256-GCM. This is Tink's wire format for AES-GCM with the output prefix
 // TINK (https://developers.google.com/tink/wire-format).
 //
 // Each row has its own encryption key, derived from the data key with HKDF-SHA256 (RFC

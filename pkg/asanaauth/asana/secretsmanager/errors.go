@@ -18,7 +18,7 @@ var (
 // Otherwise the error wraps err if err is an error response from Secrets Manager or a
 // network error. If the SDK could not decode the response, err contains the client secret.
 // Any other err can contain the output of a credential_process command, and with it AWS
-// credentials. For both, the error wraps a fixed error instead.
+// credentials. In both cases, the error wraps a fixed error instead.
 func fetchError(ctx context.Context, err error) error {
 	var undecoded *smithy.DeserializationError
 	var response smithy.APIError

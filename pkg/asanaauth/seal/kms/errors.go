@@ -56,7 +56,7 @@ func kindOf(err error) error {
 // withoutSecrets returns err if it is an error response from KMS or a network error. If the
 // SDK could not decode the response, err contains the response, and a response to Decrypt
 // contains the keyring. Any other err can contain the output of a credential_process
-// command, and with it AWS credentials. For both, the result is a fixed error.
+// command, and with it AWS credentials. In both cases, the result is a fixed error.
 func withoutSecrets(err error) error {
 	var undecoded *smithy.DeserializationError
 	var response smithy.APIError

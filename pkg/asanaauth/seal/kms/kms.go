@@ -139,9 +139,9 @@ func (k *Key) Unwrap(ctx context.Context, wrapped []byte, key string, encctx map
 	return out.Plaintext, nil
 }
 
-// configured returns the first of the configured key IDs and ARNs that is arn or is the
-// key ID in arn. Callers must send the result to KMS instead of arn. arn may come from
-// the table, so an attacker may have changed the account or the region in it.
+// configured returns the first configured key ID or ARN that equals arn or the key ID in
+// arn. Callers must send the result to KMS instead of arn, because an attacker may have
+// changed the account or the region in an arn from the table.
 func (k *Key) configured(arn string) (id string, ok bool) {
 	if !isBare(keyOfARN(arn)) {
 		return "", false

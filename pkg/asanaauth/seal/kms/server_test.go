@@ -53,9 +53,9 @@ func client(endpoint string, transport http.RoundTripper, creds aws.CredentialsP
 	})
 }
 
-// plainBodies is a transport that hides the WriteTo method of a request's body. After
-// net/http has sent the body, it checks that the body has ended. If the SDK has closed
-// the body by then, WriteTo returns io.EOF as an error, and net/http reports a failed
+// plainBodies is a transport that hides the WriteTo method of a request's body, so that
+// net/http calls Read instead. If the SDK has closed the body before net/http checks that
+// the body has ended, WriteTo returns io.EOF as an error, and net/http reports a failed
 // write instead of the response.
 type plainBodies struct{ http.RoundTripper }
 
