@@ -62,12 +62,12 @@
 // kinds, a connection's [Kind], [Status] and description ([Details]), and the caller's
 // name in audit lines ([WithCaller]). Six packages do the work:
 //
-//   - Package connection opens, describes, lists, imports and disconnects connections.
+//   - Package connection finds, describes, lists, imports and disconnects connections.
 //   - Package token returns access tokens, also as an oauth2.TokenSource or an
 //     http.Client.
 //   - Package membership reports licenses, and what a credential can do.
 //   - Package link makes links and redeems connect codes.
-//   - Package session opens and ends browser sessions.
+//   - Package session checks and ends browser sessions.
 //   - Package login sends people to Asana's consent screen and handles the callback.
 //
 // For a deployment on AWS, package onaws creates the values of these packages that a Go

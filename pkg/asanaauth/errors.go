@@ -33,8 +33,8 @@ const (
 	// WrongAccount means that the person used a different Asana account than the link
 	// requires.
 	WrongAccount ErrorKind = "wrong-account"
-	// NotAllowedForKind means that the call is not allowed for a connection of this
-	// [Kind]. For example, a long-lived token is never sent to a frontend.
+	// NotAllowedForKind means that the call is not allowed for the [Kind] of the
+	// connection. For example, a long-lived token is never sent to a frontend.
 	NotAllowedForKind ErrorKind = "not-allowed-for-kind"
 	// ReconnectRequired means that the connection is broken, revoking or disconnected. The
 	// person must connect again, or a new credential must be imported.

@@ -154,7 +154,7 @@ func Example_goLibrary() {
 	}
 	fmt.Println(resp.StatusCode, me.Data.Name)
 
-	// Later, the customer disconnects in your app.
+	// Later, the customer disconnects from Asana in your app.
 	conn, err := backend.Connections().Open(ctx, connection.Ref{ID: id, Owner: "acme"})
 	if err != nil {
 		log.Fatal(err)

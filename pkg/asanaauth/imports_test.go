@@ -18,10 +18,10 @@ import (
 
 const module = "github.com/asanaauth/asanaauth/"
 
-// importRule says what a package may import. The fields may and never contain patterns. A
-// pattern is an import path, and also matches all packages below that path. A pattern
-// that ends with a $ matches only the package itself. "~/" is short for the path of this
-// module.
+// importRule says what a package may import. The fields "may" and "never" contain
+// patterns. A pattern is an import path, and also matches all packages below that path.
+// A pattern that ends with a $ matches only the package itself. "~/" is short for the
+// path of this module.
 type importRule struct {
 	pkg   string
 	may   []string // what the package may import besides the standard library; nil means anything

@@ -230,9 +230,9 @@ func (l leaks) tamper() {
 	l.hunt.Note(err, got)
 }
 
-// disconnect signs a person in and disconnects the connection, three times: while the
-// revocation fails at Asana, after the person has revoked the grant at Asana, and without
-// a failure.
+// disconnect signs a person in three times. It disconnects the first connection while
+// the revocation fails at Asana. For the second, the grant is revoked at Asana, and a
+// token is then requested. The third is disconnected without a failure.
 func (l leaks) disconnect() {
 	cookie := l.process().SignIn(asanatest.Member)
 	l.inst.Asana.Inject(asanatest.Fault{Path: authtest.RevokePath, Status: 500, Body: markedBody})

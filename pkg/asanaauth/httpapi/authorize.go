@@ -11,9 +11,10 @@ import (
 const maxParam = 8 << 10
 
 // NewAuthorize returns the handler of GET /authorize, which redirects a browser to
-// Asana's consent screen. The handler responds to every error with an HTML page. HEAD
-// requests, prefetches and requests that do not open a page get status 204 and start no
-// sign-in attempt. NewAuthorize returns an error if a is nil.
+// Asana's consent screen. The handler responds to every error with an HTML page. It
+// responds with status 204 and starts no sign-in attempt if the request is a HEAD
+// request, a prefetch, or not a navigation, such as a request for an image. NewAuthorize
+// returns an error if a is nil.
 func NewAuthorize(c Config, a *login.Authorizer) (http.Handler, error) {
 	if a == nil {
 		return nil, missing(true, "the authorizer")

@@ -38,7 +38,7 @@ func missing(isMissing bool, name string) error {
 	return nil
 }
 
-// backend serves the backend routes to every caller that has an identity. IAM policies
+// backend serves all backend routes to every authenticated caller. Only IAM policies
 // limit which routes a caller can reach.
 type backend struct {
 	base
@@ -193,7 +193,7 @@ func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 	return p, p.checkLengths(known)
 }
 
-// open opens the connection whose id is in the path. If the query names an owner, open
+// open returns the connection whose id is in the path. If the query names an owner, open
 // returns NotFound unless the connection belongs to that owner.
 func (b backendCall) open(r *http.Request, p params) (*connection.Connection, error) {
 	conn, err := b.Connections.Open(r.Context(), connection.Ref{ID: b.id, Owner: p["owner"]})

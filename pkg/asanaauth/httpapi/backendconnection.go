@@ -40,8 +40,8 @@ func newIdentity(i asanaauth.Identity) *Identity {
 	return &Identity{i.GID, orNull(i.Name), orNull(i.Email)}
 }
 
-// ConnectionOf returns the JSON form of d. For a disconnected connection, only the id, the
-// kind, the owner, the status and updated_at are set.
+// ConnectionOf returns the JSON form of d. For a disconnected connection, all members
+// except the id, the kind, the owner, the status and updated_at are null.
 func ConnectionOf(d asanaauth.Details) Connection {
 	c := Connection{
 		ID: d.ID, Kind: string(d.Kind), Owner: textOrNull(d.Owner), Status: string(d.Status), StatusReason: textOrNull(d.StatusReason),
@@ -86,8 +86,8 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	wanted := connection.Page{Cursor: p["cursor"]}
 	if text, ok := p["limit"]; ok {
-		// ParseUint rejects a sign. The limit 0 must be rejected here, because List would
-		// replace it with the default limit. List itself rejects a limit above 100.
+		// ParseUint rejects a sign. List would replace the limit 0 with the default
+		// limit, and rejects a limit above 100.
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || n == 0 {
 			return invalid("limit must be a whole number from 1 to 100.")

@@ -60,10 +60,10 @@ func (cb *callback) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// postedForm returns the body of POST /callback, which is a form from the page of GET
-// /callback. A form from a different origin is rejected. Sec-Fetch-Site shows where the
-// form comes from. The Origin header does not show it, because it is "null": the page has
-// the Referrer-Policy no-referrer.
+// postedForm returns the body of POST /callback: the form that the page of GET /callback
+// posts. A form from a different origin is rejected. Sec-Fetch-Site shows where the form
+// comes from. The Origin header does not show it, because it is "null": the page has the
+// Referrer-Policy no-referrer.
 func postedForm(r *http.Request) (string, error) {
 	if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" {
 		return "", errorOf(forbiddenOrigin)
@@ -100,9 +100,9 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 }
 
 // finishAttempt completes the attempt that the parameter "state" identifies, and deletes
-// the attempt's cookie. The cookie stays only if the receiver fails before it marks the
-// attempt as used, with an error other than LoginExpired. In that case, a reload of the
-// page can still complete the attempt.
+// the attempt's cookie. If the receiver fails before it marks the attempt as used,
+// finishAttempt keeps the cookie, unless the error is LoginExpired. A reload of the page
+// can then still complete the attempt.
 func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p params) error {
 	attempt := login.AttemptName(p["state"])
 	browser := cb.cookies.readAttempt(r, attempt)

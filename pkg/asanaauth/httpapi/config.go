@@ -34,10 +34,9 @@ type Config struct {
 	PublicURL string
 	// Log receives one line for each request. If Log is nil, nothing is logged.
 	Log *slog.Logger
-	// RequestID returns the ID of a request. Responses have the ID in the header
-	// X-Request-Id and in problems, and log lines contain it, too. The ID must not come
-	// from the client. If RequestID is nil or returns an empty string, the handlers use a
-	// random ID.
+	// RequestID returns the ID of a request. The handlers write the ID to the header
+	// X-Request-Id, to problems and to log lines. The ID must not come from the client.
+	// If RequestID is nil or returns an empty string, the handlers use a random ID.
 	RequestID func(*http.Request) string
 	// Identity returns the name of the caller of a backend route, and whether the caller
 	// is authenticated. The name appears in audit lines. On AWS, the name is the caller's

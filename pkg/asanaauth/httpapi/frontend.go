@@ -152,7 +152,7 @@ func (f *frontend) body(r *http.Request, known ...string) (members, error) {
 	return parseObject(b, known...)
 }
 
-// session opens the session that the session cookie in r identifies. It returns
+// session returns the session that the session cookie in r identifies. It returns
 // Unauthenticated if the cookie is absent or the session is not valid.
 func (f *frontend) session(r *http.Request) (*session.Session, error) {
 	s, err := f.sessions.Open(r.Context(), f.cookies.readSession(r))

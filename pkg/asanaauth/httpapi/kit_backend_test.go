@@ -44,7 +44,7 @@ func object(pairs ...any) string {
 }
 
 // link creates a link and returns the path and query of its URL. pairs contains the name
-// and the value of each member of the request.
+// and the value of each JSON member of the request.
 func (s *site) link(pairs ...any) string {
 	s.t.Helper()
 	made := s.do(call("POST", "/links", object(pairs...))).want(201).json()
@@ -103,7 +103,8 @@ func (s *site) grant(person string) string {
 	return s.lastTokens("refresh_token")
 }
 
-// lastTokens returns the last value that Asana sent for a member such as "refresh_token".
+// lastTokens returns the last value that Asana sent for a JSON member such as
+// "refresh_token".
 func (s *site) lastTokens(member string) (found string) {
 	for _, body := range s.wire.bodies {
 		var m map[string]any

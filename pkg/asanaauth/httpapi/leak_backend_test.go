@@ -89,8 +89,8 @@ func (l leaks) sessionCode() {
 	l.clean(l.do(call("POST", "/connections", body))).problem(400, "link-expired")
 }
 
-// token requests an access token. It then sends a request that reports the token as
-// refused and names a wrong owner. This request must fail.
+// token requests an access token. It then sends a request that reports that Asana
+// refused the token, but names a wrong owner. This request must fail.
 func (l leaks) token(c map[string]any) {
 	token := l.do(call("POST", at(c, "/token"), "")).want(200).json()["access_token"].(string)
 	l.hunt.Secret("an access token", token)

@@ -107,7 +107,7 @@ func TestRedeemNeedsOwnerAndPerson(t *testing.T) {
 }
 
 // TestLinkErrors checks two errors that /callback reports to the app in a redirect: the
-// person used a wrong Asana account, or the link was used in the meantime.
+// person used a wrong Asana account, or a different browser used the link first.
 func TestLinkErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
