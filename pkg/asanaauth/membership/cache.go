@@ -28,8 +28,8 @@ type request struct {
 }
 
 // cacheKey is the key of a cached response. It contains the user whose memberships are in
-// the response, and the consents of the connection and of the reader. A new consent
-// changes the key, so responses from before the consent are not used.
+// the response, and the epochs and generations of the connection and of the reader. A new
+// consent or a new import changes the key, so earlier responses are not used.
 type cacheKey struct {
 	connection consentKey
 	reader     consentKey // zero if the connection's own token was used
@@ -59,8 +59,8 @@ type cachedList struct {
 	at   time.Time
 }
 
-// get returns a copy of the entry for key if the entry is younger than maxAge. It does
-// not return an entry whose time is in the future because the clock was set back.
+// get returns a copy of the entry for key if the entry is younger than maxAge. It ignores
+// an entry whose time is in the future. Such an entry exists if the clock was set back.
 func (c *cache) get(key cacheKey, now time.Time, maxAge time.Duration) ([]Membership, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

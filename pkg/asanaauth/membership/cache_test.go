@@ -155,7 +155,7 @@ func (c *movedClock) WithDeadline(ctx context.Context, at time.Time) (context.Co
 }
 
 // If the clock is set back after a response was cached, the time of the response is in
-// the future. List must not use the response, because it could otherwise stay in use for
+// the future. List does not use the response, because otherwise it could stay in use for
 // more than five minutes.
 func TestMembershipsFromTheFuture(t *testing.T) {
 	t.Parallel()

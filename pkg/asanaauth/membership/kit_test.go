@@ -53,8 +53,8 @@ func allUnknown(workspace, why string) string {
 	return fmt.Sprintf("%s: active %s, admin %s, guest %s, view only %s, can write %s", workspace, why, why, why, why, why)
 }
 
-// granular returns an installation whose app has only granular scopes, which do not allow
-// the membership endpoints.
+// granular returns an installation whose app has only granular scopes, which do not give
+// access to the membership endpoints.
 func granular(t *testing.T) (*authtest.Installation, *authtest.Process) {
 	inst := authtest.New(t)
 	inst.App(func(a *asanatest.App) { a.Scopes = []string{"users:read", "workspaces:read"} })
@@ -76,8 +76,8 @@ func setReader(p *authtest.Process, id string, workspaces ...string) {
 	}
 }
 
-// pointers returns the connection IDs of the readers of Acme and Globex, by the
-// workspace's gid.
+// pointers returns the connection IDs of the readers of Acme and Globex. The keys of the
+// map are the gids of the workspaces.
 func pointers(inst *authtest.Installation) map[string]string {
 	inst.T.Helper()
 	got := map[string]string{}

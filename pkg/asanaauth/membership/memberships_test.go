@@ -107,7 +107,7 @@ func TestAnInactiveMembershipCannotWrite(t *testing.T) {
 }
 
 // None of Asana's granular scopes gives access to the membership endpoints. For an app
-// with granular scopes, List must therefore report every flag as unknown, not as false.
+// with granular scopes, List therefore reports every flag as unknown, not as false.
 func TestAGranularAppDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -284,8 +284,8 @@ func TestMembershipsOfABrokenConnection(t *testing.T) {
 	})
 }
 
-// During a refresh, the person disconnects and connects again. The old session must not
-// get memberships through the new consent.
+// During a refresh, the person disconnects and connects again. The old session gets no
+// memberships through the new consent.
 func TestMembershipsOfAnEndedSession(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

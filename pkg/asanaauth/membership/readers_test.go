@@ -121,7 +121,7 @@ func TestAReaderTakesOver(t *testing.T) {
 
 // A service account's cold row can list a workspace whose pointer row contains another
 // reader, for example after an old version of the cold row was restored. If the workspace
-// is removed from the list, or the service account is disconnected, the pointer row must
+// is removed from the list, or the service account is disconnected, the pointer row does
 // not change.
 func TestThePointerOfAnotherReaderStays(t *testing.T) {
 	t.Parallel()
@@ -148,7 +148,7 @@ func TestThePointerOfAnotherReaderStays(t *testing.T) {
 }
 
 // If one table operation of SetReaderOf fails, either before or after the operation takes
-// effect, a repeated call must make the service account the workspace's only reader.
+// effect, a repeated call makes the service account the workspace's only reader.
 func TestCrashPointsOfAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -172,7 +172,7 @@ func TestCrashPointsOfAReader(t *testing.T) {
 }
 
 // If one table operation of Disconnect fails, either before or after the operation takes
-// effect, a repeated call must delete all pointer rows that contain the reader.
+// effect, a repeated call deletes all pointer rows that contain the reader.
 func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 	t.Parallel()
 	authtest.CrashPoints(t, func(t *testing.T, fault *authtest.Fault) {
@@ -194,8 +194,8 @@ func TestCrashPointsOfDisconnectingAReader(t *testing.T) {
 }
 
 // If several service accounts are made the reader of the same workspace at the same time,
-// exactly one becomes its reader, and the workspace's pointer row and the cold rows
-// agree.
+// the workspace's pointer row contains exactly one of them, and only the cold row of this
+// service account lists the workspace.
 func TestTwoReadersAtOnce(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -124,8 +124,8 @@ func TestAFormerReaderIsNotAsked(t *testing.T) {
 }
 
 // If the request with a reader's token fails, List returns the memberships that Asana
-// reports for the connection's own token, and the next call of List uses the reader's
-// token again. Of the failures, only responses with status 403 or 404 are cached.
+// reports for the connection's own token. A response with status 403 or 404 is cached.
+// After any other failure, the next call of List uses the reader's token again.
 func TestAReaderThatFails(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]asanatest.Fault{

@@ -35,7 +35,7 @@ func ExampleOpen() {
 	if err != nil {
 		panic(err) // err names every option that is wrong
 	}
-	// Wait before the program ends, because a refresh may not have saved its token yet.
+	// A refresh may not have saved its token yet, so wait for it before the program ends.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()

@@ -4,8 +4,8 @@
 // onaws. [Open] returns a [Deployment], whose methods return the main type of each
 // package. Call Open once, when the program starts.
 //
-// Package onaws imports every AWS adapter. The Lambda functions do not use onaws, because
-// each of them imports only the adapters that it needs.
+// Package onaws imports the code for DynamoDB, KMS and Secrets Manager. The Lambda
+// functions do not use onaws, because each of them imports only the code that it needs.
 //
 // docs/iam.md lists the IAM permissions that the program's role needs. A program that
 // gets tokens, lists connections, reports licenses and makes links needs the permissions
@@ -45,9 +45,9 @@ import (
 // Lambda functions, and the field must have the same value as that variable. A field is
 // required unless its comment says otherwise.
 type Options struct {
-	// AWS is the program's configuration, for example from the SDK's
-	// config.LoadDefaultConfig. If the field HTTPClient or Retryer of the configuration
-	// is set, Open uses that client or retryer.
+	// AWS is the configuration of the AWS SDK, for example from config.LoadDefaultConfig.
+	// If the field HTTPClient or Retryer of the configuration is set, Open uses that
+	// client or retryer.
 	AWS aws.Config
 
 	TableName       string        // TABLE_NAME
@@ -80,7 +80,7 @@ type Deployment struct {
 	scanner      store.Scanner
 }
 
-// Connections returns the Connections of the deployment, which opens, lists, imports and
+// Connections returns the Connections of the deployment, which finds, lists, imports and
 // disconnects connections.
 func (d *Deployment) Connections() *connection.Connections { return d.connections }
 

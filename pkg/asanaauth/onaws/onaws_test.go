@@ -140,9 +140,9 @@ func TestOpenReturnsAnErrorIfTheTableCannotBeUsed(t *testing.T) {
 	}
 }
 
-// If AWS does not respond, Open returns without an error after at most three seconds.
-// Later calls make three attempts of two seconds each. If only the third attempt gets a
-// response, the call takes 2 + 2 = 4 seconds, plus the pauses.
+// If AWS does not respond, Open returns without an error after at most three seconds. A
+// later read of the table makes three attempts of two seconds each. If only the third
+// attempt gets a response, the read takes 2 + 2 = 4 seconds, plus the pauses.
 func TestSilentConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -237,7 +237,8 @@ func TestScansHaveNoTimeLimit(t *testing.T) {
 	})
 }
 
-// The pauses between attempts must be short, so that a call ends before a lease expires.
+// If every attempt fails at once, a call ends after at most 0.4 seconds, because the two
+// pauses between its three attempts are short.
 func TestFailingConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0

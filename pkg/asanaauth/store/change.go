@@ -93,8 +93,8 @@ func (c Change) allowed(stored Row) bool {
 	return stored.head().Rev == c.Replaces
 }
 
-// If the writer ID is empty, wrote returns false, because rows without a writer ID can
-// come from different writes.
+// If the writer ID is empty, wrote returns false, because different writes can have an
+// empty writer ID.
 func (h *Head) wrote(stored Row) bool { return h.Writer != "" && *stored.head() == *h }
 
 // Validate returns an [ErrFormat] if a change is malformed. A change is malformed if its

@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// parsePage parses ROWS.md. The keys of the outer map consist of a kind and a format,
-// such as "hot-1". Each inner map contains the types of the attributes, and its keys are
-// the names of the attributes. The type of a sealed attribute ends with " sealed".
+// parsePage parses ROWS.md. The result maps a kind and a format, such as "hot-1", to a
+// map from attribute names to attribute types. The type of a sealed attribute ends with
+// " sealed".
 func parsePage(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	page, err := os.ReadFile("ROWS.md")
@@ -60,8 +60,8 @@ func TestRowsAreDocumented(t *testing.T) {
 	}
 }
 
-// sealedAttributes returns the names of the sealed attributes. To find a name, it clears
-// one sealed field, and looks for the attribute that the encoded item then lacks.
+// sealedAttributes returns the names of the sealed attributes. It clears one sealed field
+// at a time, and looks for the attribute that is then missing from the encoded item.
 func sealedAttributes(row store.Row) map[string]bool {
 	all := store.Encode(row)
 	sealed := map[string]bool{}

@@ -74,8 +74,8 @@ func samples() map[string]store.Row {
 }
 
 // olderRows returns the rows that this release must decode from the golden files of older
-// releases. A field that the older release did not have must be zero. Decode must ignore
-// an attribute that this release does not use.
+// releases. Decode sets a field to zero if the older release did not have the field, and
+// ignores an attribute that this release does not use.
 func olderRows() map[string]store.Row {
 	attempt, cold := *samples()["attempt-1"].(*store.Attempt), *samples()["cold-1"].(*store.Cold)
 	attempt.Link = store.Hash{}
@@ -188,7 +188,7 @@ func setField(t *testing.T, field reflect.Value, i int) {
 	}
 }
 
-// The row's key depends on the connection ID, so the ID must be valid.
+// setConnection sets a valid connection ID, because the row's key depends on the ID.
 func setConnection(row store.Row) {
 	id := store.ConnectionID(store.HashOf("another owner"), "1", "oauth")
 	switch r := row.(type) {

@@ -107,8 +107,8 @@ func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.Stri
 }
 
 // retryOnce gets a new token instead of the one that Asana refused, and sends the request
-// once more. If the body cannot be sent again, or the token is still the same, retryOnce
-// returns resp.
+// once more. If the body cannot be sent again, or the connection still has the refused
+// token, retryOnce returns resp.
 func (t *transport) retryOnce(r *http.Request, resp *http.Response, refused secret.String) (*http.Response, error) {
 	token, _, err := t.tokens.openToken(r.Context(), t.id, Request{MinTTL: DefaultMinTTL, Refused: refused})
 	isSame := err == nil && token.Access.Equal(refused)

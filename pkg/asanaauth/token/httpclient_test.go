@@ -85,8 +85,8 @@ func TestHTTPClientUsesTheContextOfEachRequest(t *testing.T) {
 			t.Errorf("the context that was sent has %v", got)
 		}
 
-		// The refresh takes seven seconds. A caller with a deadline of five seconds must
-		// get an error after five seconds.
+		// The refresh takes seven seconds. A caller with a deadline of five seconds gets
+		// an error after five seconds.
 		time.Sleep(2 * time.Hour)
 		inst.Asana.Inject(asanatest.Fault{GrantType: "refresh_token", Delay: 7 * time.Second})
 		brief, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -156,8 +156,8 @@ func TestHTTPClientGivesUpAfterASecond401(t *testing.T) {
 	})
 }
 
-// The client must close the body of each response that it does not return to the caller,
-// and the body of each request, even if the request is not sent.
+// The client closes the body of each response that it does not return to the caller, and
+// the body of each request, even if the request is not sent.
 func TestHTTPClientClosesBodies(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -199,8 +199,7 @@ func TestHTTPClientReturnsThe401OfAnActiveToken(t *testing.T) {
 }
 
 // If a workspace blocks the app, Asana responds to every token with 401. Callers that use
-// other workspaces must still be able to use the connection, in this process and in other
-// processes.
+// other workspaces can still use the connection, in this process and in other processes.
 func TestHTTPClientIsNotStoppedByABlockedWorkspace(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

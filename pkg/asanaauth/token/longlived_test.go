@@ -79,8 +79,8 @@ func TestALongLivedTokenWithAsanaDown(t *testing.T) {
 	})
 }
 
-// If a new token is imported while the old token is introspected, the connection must
-// stay active, even if the old token is inactive.
+// If a new token is imported while the old token is introspected, the connection stays
+// active, even if the old token is inactive.
 func TestAnInactiveTokenDoesNotBreakANewOne(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
@@ -104,8 +104,8 @@ func TestAnInactiveTokenDoesNotBreakANewOne(t *testing.T) {
 	})
 }
 
-// A token can be reported as refused immediately after its import. Only one report in 30
-// seconds has an effect, so the import itself must not count as a report.
+// A token that is reported as refused immediately after its import is introspected,
+// because the import does not count as a report.
 func TestARefusedTokenRightAfterItsImport(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

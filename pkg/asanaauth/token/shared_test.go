@@ -48,9 +48,8 @@ func TestBackendsAndFrontendsShareALease(t *testing.T) {
 }
 
 // While a caller waits for a token, a backend disconnects the connection and the person
-// connects again. If the caller is a backend, it gets a token from the new consent,
-// because the owner is the same. If the caller is a frontend, it gets an error, because
-// its session has ended.
+// connects again. A backend that waits gets a token from the new consent. A frontend that
+// waits gets an error, because its session has ended.
 func TestCallersWaitThroughANewConsent(t *testing.T) {
 	t.Parallel()
 	for _, isFrontend := range []bool{false, true} {

@@ -22,8 +22,8 @@ import (
 //
 // Do not pass the source to oauth2.NewClient or oauth2.ReuseTokenSource, because they
 // cache a token until it expires. Use [Tokens.HTTPClient] instead. A connection's ID is
-// not a secret. If the ID came from a browser, first open the connection with its owner
-// ([connection.Ref]).
+// not a secret. If the ID came from a browser, first check its owner with
+// [connection.Connections.Open].
 //
 // The source's Token method returns errors of type [*asanaauth.Error]: NotFound,
 // ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.

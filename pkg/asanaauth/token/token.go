@@ -74,7 +74,7 @@ func (t *Tokens) Wait(ctx context.Context) error { return t.refresher.Wait(ctx) 
 // DefaultMinTTL is the MinTTL for callers that do not choose one: five minutes.
 const DefaultMinTTL = accesstoken.DefaultMinTTL
 
-// Request is what a caller requires of a token.
+// Request describes the token that a caller needs.
 type Request struct {
 	// MinTTL is the shortest remaining lifetime that the caller accepts. Values below
 	// five seconds count as five seconds. A token that has at least half of its lifetime
@@ -100,9 +100,8 @@ type Token struct {
 }
 
 // Token returns an access token for a connection. If another caller is already refreshing
-// the token, Token sends no request of its own. In that case, Token returns the current
-// token if it is still usable, and otherwise waits for the refresh. Token takes at most
-// 25 seconds.
+// the token, Token returns the current token if it is still usable, and otherwise waits
+// for that refresh. Token takes at most 25 seconds.
 //
 // Token introspects a long-lived token (RFC 7662) if a caller reports the token as
 // refused, or if the token has expired. If the token is not active, Token marks the

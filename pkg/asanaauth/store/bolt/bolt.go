@@ -70,7 +70,7 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) error {
 var errRollback = errors.New("store/bolt: no changes")
 
 // write applies the changes. If the changes must not be applied, err is errRollback, and
-// outcome is the result that Write must return.
+// outcome is the result that Write returns.
 func write(rows *bbolt.Bucket, changes []store.Change) (outcome, err error) {
 	present, err := storedRows(rows, store.Keys(changes))
 	if err != nil {

@@ -73,8 +73,8 @@ func TestReopened(t *testing.T) {
 	}
 }
 
-// A process can be killed at any time after Write returned. Therefore a copy of the file,
-// made after Write while the store is still open, must contain the row.
+// A process can be killed at any time after Write returned. To simulate this, the test
+// copies the file while the store is still open, and reads the row from the copy.
 func TestSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	path := file(t)

@@ -19,7 +19,7 @@ import (
 var errPermanent = errors.New("permanent")
 
 // matches is like errors.Is, except if want is errPermanent. In that case, matches
-// returns true if err wraps no exported error of package store.
+// returns true if err wraps none of the errors in the list below.
 func matches(err, want error) bool {
 	if want != errPermanent {
 		return errors.Is(err, want)
@@ -39,8 +39,8 @@ func checkNoMessage(t *testing.T, err error) {
 	}
 }
 
-// calls returns functions that call a method of a store. The key is the DynamoDB
-// operation that the store must use for the call.
+// calls returns functions that call a method of a store. The keys of the map are the
+// DynamoDB operations that the store uses for the calls.
 func calls() map[string]func(context.Context, *dynamo.Store) error {
 	return map[string]func(context.Context, *dynamo.Store) error{
 		"BatchGetItem":       reading(hot().Key()),

@@ -27,8 +27,8 @@ type response struct {
 
 func ok(body string) response { return response{http.StatusOK, body} }
 
-// The message is "row content", because the message of a real validation error can
-// contain parts of a row.
+// fault returns an error response with the message "row content". No error of the store
+// may contain this message, because a real message can contain parts of a row.
 func fault(status int, code string) response {
 	return response{status, `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `","message":"row content"}`}
 }

@@ -146,8 +146,8 @@ func TestUnprocessedKeysThatWereNotRequested(t *testing.T) {
 	}
 }
 
-// If a response does not show whether the requested row exists, Read must return an
-// error. Otherwise callers would treat the row as missing.
+// If a response does not show whether the requested row exists, Read returns an error.
+// Otherwise callers would treat the row as missing.
 func TestNoResultForKey(t *testing.T) {
 	h := hot()
 	for name, body := range map[string]string{

@@ -9,7 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// DynamoDB sends one cancellation reason for each change of the transaction.
+// canceled returns DynamoDB's response to a transaction that it canceled. The response
+// contains one reason for each change.
 func canceled(reasons ...string) response {
 	return response{400, `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",` +
 		`"Message":"row content","CancellationReasons":[` + strings.Join(reasons, ",") + `]}`}
@@ -80,8 +81,8 @@ func TestSingleWriteThatMeetsATransaction(t *testing.T) {
 	}
 }
 
-// Each attempt at a transaction must have its own token, because DynamoDB does not apply
-// a transaction if it has already applied one with the same token.
+// Each call of TransactWriteItems uses a new ClientRequestToken, because DynamoDB does
+// not apply a transaction if it has already applied one with the same token.
 func TestNewTransactionNewToken(t *testing.T) {
 	s, server, _ := newCanned(t, canceled(reason("TransactionConflict"), reason("None")), ok(`{}`))
 	for range 2 {

@@ -14,8 +14,9 @@ const (
 	rounds  = 4
 )
 
-// race makes all writers replace the same row at once. In each round, exactly one writer
-// must succeed. The next round replaces the row that the successful writer stored.
+// race starts several writers that replace the same row at once. The test fails unless
+// exactly one writer succeeds in each round. The next round replaces the row that the
+// successful writer stored.
 func race(t *testing.T, s store.Store) {
 	for round := range int64(rounds) {
 		outcomes := runWriters(func(writer string) error {

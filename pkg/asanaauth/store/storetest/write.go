@@ -7,7 +7,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// Tests use the field Grant to distinguish versions of the hot row.
+// tokens returns a version of the hot row. Versions differ in the field Grant.
 func tokens(grant int64) *store.Hot {
 	row := hot(connection("owner", 1), 150)
 	row.Grant = grant
@@ -172,9 +172,9 @@ func sameTransactionOverwritten(t *testing.T, s store.Store) {
 	checkRead(t, s, []store.Key{h.Key(), c.Key()}, newer, newerCold)
 }
 
-// sameDeletes runs the same transaction twice, which only deletes rows. Before each run,
-// the test stores the rows. The second run must delete the rows too: the transaction
-// contains no writer ID, so the store cannot know whether it was applied before.
+// sameDeletes stores rows and deletes them in one transaction, and then does both again.
+// The second transaction must delete the rows too: the transaction contains no writer ID,
+// so the store cannot know whether it was applied before.
 func sameDeletes(t *testing.T, s store.Store) {
 	h, c := tokens(1), cold(connection("owner", 1), 20)
 	for range 2 {

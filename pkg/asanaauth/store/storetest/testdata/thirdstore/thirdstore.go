@@ -159,7 +159,7 @@ func (s *Store) Scan(ctx context.Context, cursor string) ([]store.Row, string, e
 
 const pageRows = 50
 
-// page returns one page of the rows whose keys are greater than last. The list ends
+// page returns one page of the rows whose keys are greater than last. The page ends
 // before the first row for whose key wanted returns false.
 func (s *Store) page(ctx context.Context, last store.Key, wanted func(store.Key) bool) (page []store.Row, next string, err error) {
 	s.mu.RLock()

@@ -27,8 +27,8 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, filepath.Join(t.TempDir(), "rows")) })
 }
 
-// A reopened store must contain the effects of all complete writes and ignore an
-// incomplete write.
+// A reopened store contains the effects of all complete writes and ignores an incomplete
+// write.
 func TestReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows")
 	pointer := &store.UserPointer{User: store.HashOf("user"), Connection: "a"}
