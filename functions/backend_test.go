@@ -53,8 +53,8 @@ func routeOf(path string) string {
 	return regexp.MustCompile("/con_[a-z2-7]+").ReplaceAllString(path, "/{id}")
 }
 
-// mustSend is like send, but also checks the status of the response. The response must
-// have no CORS headers, and must forbid caching.
+// mustSend is like send, but also checks that the response has the given status, has no
+// CORS headers, and forbids caching.
 func (s saas) mustSend(t testing.TB, method, path, body string, status int) response {
 	t.Helper()
 	a := s.send(t, method, path, body)
@@ -116,8 +116,9 @@ func member(m map[string]any, path ...string) any {
 	return m[path[len(path)-1]]
 }
 
-// whoSignedIn signs b in, and redeems a session code of b twice. The first request must
-// return who has signed in. The second request must be rejected.
+// whoSignedIn signs b in, and redeems a session code of b twice. It checks that the first
+// response contains the person who has signed in, and that the second request is
+// rejected.
 func (s saas) whoSignedIn(t testing.TB, d *deployment, f map[string]*lambdatest.Function, b *browser) {
 	t.Helper()
 	b.signIn(t, d, f["authorize"], f["callback"])

@@ -132,8 +132,8 @@ func (d *deployment) start(t *testing.T, name string) *lambdatest.Function {
 }
 
 // startAll starts all functions. The functions "callback" and "connections" start last,
-// because they create the keyring when they start. The other functions must also start
-// without a keyring.
+// because they create the keyring when they start. Thus startAll also checks that the
+// other functions start without a keyring.
 func (d *deployment) startAll(t *testing.T) map[string]*lambdatest.Function {
 	t.Helper()
 	all := map[string]*lambdatest.Function{}
@@ -174,8 +174,8 @@ func (d *deployment) hot(t *testing.T) *store.Hot {
 	return nil
 }
 
-// write replaces the stored row that has the same key as row. The stored row must have
-// the rev oldRev.
+// write replaces the stored row that has the same key as row. The test fails if the rev
+// of the stored row is not oldRev.
 func (d *deployment) write(t *testing.T, row store.Row, oldRev int64) {
 	t.Helper()
 	if err := d.store.Write(t.Context(), store.Put(row, oldRev, "test")); err != nil {

@@ -47,7 +47,7 @@ func TestForeignKeyring(t *testing.T) {
 			if log := strings.Join(refresh.Logs(), "\n"); !strings.Contains(log, `"alarm":"kms_denied"`) {
 				t.Errorf("the log has no alarm kms_denied:\n%s", log)
 			}
-			// With the original keyring, the same process must work again.
+			// Check that the same process works again with the original keyring.
 			d.write(t, &store.Keyring{Wrapped: original.Wrapped, KMSKey: original.KMSKey}, planted.Rev)
 			b.mustSend(t, refresh, http.MethodPost, "/refresh", "", http.StatusOK)
 		})

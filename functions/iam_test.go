@@ -74,8 +74,8 @@ func matches(pattern, text string) bool {
 	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(text)
 }
 
-// TestPolicies checks that each policy for backends in docs/iam allows exactly the
-// intended routes, and that docs/iam.md links to each policy.
+// TestPolicies checks that each policy for backends in docs/iam allows exactly the routes
+// listed here, and that docs/iam.md links to each policy.
 func TestPolicies(t *testing.T) {
 	page, err := os.ReadFile("../docs/iam.md")
 	if err != nil {

@@ -25,7 +25,8 @@ var needsAnHour = map[string]string{
 }
 
 // TestPermissions runs the functions, and checks that template.yaml allows each of their
-// AWS calls. Together, the calls must use every permission in template.yaml.
+// AWS calls. The test fails if no call uses a permission in template.yaml, unless
+// needsAnHour lists the permission.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -71,8 +72,8 @@ func TestPermissions(t *testing.T) {
 }
 
 // deleteDuringRefresh sends a request that makes the function f refresh a connection's
-// tokens, and deletes the connection before Asana responds. The function cannot store the
-// new tokens, so it must revoke them.
+// tokens, and deletes the connection before Asana responds. It checks that the function
+// revokes the new tokens, because the function cannot store them.
 func deleteDuringRefresh(t *testing.T, d *deployment, b *browser, f *lambdatest.Function, method, path string) {
 	t.Helper()
 	d.expire(t)

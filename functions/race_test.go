@@ -11,8 +11,8 @@ import (
 )
 
 // TestParallelRefreshes sends fifty concurrent refresh requests to five processes, which
-// share only the table. All responses must contain the same new token, and Asana must
-// receive only one refresh request.
+// share only the table. It checks that all responses contain the same new token, and that
+// Asana receives only one refresh request.
 func TestParallelRefreshes(t *testing.T) {
 	t.Parallel()
 	const callers, processes = 50, 5
@@ -67,8 +67,8 @@ func TestParallelRefreshes(t *testing.T) {
 }
 
 // TestKilledDuringRefresh kills a process that is waiting for Asana's response to a
-// refresh request. The lease of the killed process expires after 15 s. Then a different
-// process must refresh the token.
+// refresh request. It checks that a different process refreshes the token after the lease
+// of the killed process has expired.
 func TestKilledDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

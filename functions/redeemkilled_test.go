@@ -12,8 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// blockingProxy is a proxy for DynamoDB that blocks the first call of an action, before
-// or after it forwards the call, and never sends a response to that call.
+// blockingProxy is a proxy for DynamoDB that never responds to the first call of an
+// action. If after is true, the proxy forwards that call.
 type blockingProxy struct {
 	next, action string // the server's URL, and the action to block
 	after        bool   // block after forwarding the call
@@ -69,8 +69,9 @@ func (h *blockingProxy) stop() {
 }
 
 // TestKilledWhileRedeeming kills a function that is redeeming a connect code. If the
-// function is killed before the DynamoDB transaction, the code must still be redeemable.
-// If the function is killed after the transaction, the connection must exist.
+// function is killed before the DynamoDB transaction, the test checks that the code is
+// still redeemable. If the function is killed after the transaction, the test checks that
+// the connection exists.
 func TestKilledWhileRedeeming(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -20,9 +20,10 @@ import (
 	"github.com/asanaauth/asanaauth/functions/internal/functest/awsproxy"
 )
 
-// endpoint returns the value of an environment variable, which must be the URL of a local
-// server. If the variable is not set, endpoint skips the test, or fails the test if
-// CI_SERVERS is 1. The skip message contains start, a command that starts the server.
+// endpoint returns the URL in an environment variable. The test fails if the host is not
+// a loopback address. If the variable is not set, endpoint skips the test, or fails the
+// test if CI_SERVERS is 1. The skip message contains start, a command that starts the
+// server.
 func endpoint(t *testing.T, name, start string) string {
 	t.Helper()
 	if testing.Short() {

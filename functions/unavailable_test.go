@@ -67,7 +67,7 @@ func TestWarmFunctionDuringOutage(t *testing.T) {
 }
 
 // TestCallbackDuringOutage checks that the callback responds with an HTML page while KMS
-// is unavailable. Reloading the page after the outage must complete the sign-in.
+// is unavailable, and that reloading the page after the outage completes the sign-in.
 func TestCallbackDuringOutage(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

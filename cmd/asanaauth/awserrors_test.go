@@ -28,8 +28,8 @@ func failingTable(t *testing.T, code string) []string {
 	}
 }
 
-// If AWS rejects a request, or credentials are missing, the error must say what the
-// operator must do next.
+// TestErrorsOfAWS checks that the error says what to do next if AWS rejects a request or
+// if credentials are missing.
 func TestErrorsOfAWS(t *testing.T) {
 	t.Parallel()
 	credentials := []string{"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}
@@ -57,7 +57,8 @@ func TestErrorsOfAWS(t *testing.T) {
 }
 
 // The SDK's error contains the output of a credential_process command that does not print
-// valid JSON. That output can contain credentials, so the command must not print it.
+// valid JSON. The test checks that the command does not print that output, because it can
+// contain credentials.
 func TestCredentialProcessIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")

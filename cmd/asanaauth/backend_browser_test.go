@@ -54,8 +54,8 @@ func TestBrowserLink(t *testing.T) {
 	c.wantNoMessages()
 }
 
-// A page of another site must get no response from the backend routes, even if the page
-// knows the backend key.
+// TestBrowserIsNoBackend checks that a page of another site gets no response from the
+// backend routes, even if the page knows the backend key.
 func TestBrowserIsNoBackend(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)

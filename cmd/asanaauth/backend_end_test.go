@@ -11,8 +11,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Links, connections, and the tokens of links that are not redeemed yet must survive a
-// restart.
+// TestBackendRestart checks that links, connections, and the tokens of links that are not
+// redeemed yet survive a restart.
 func TestBackendRestart(t *testing.T) {
 	data, addr := t.TempDir(), freeAddr(t)
 	var s *backend
@@ -59,8 +59,8 @@ func TestBackendRestart(t *testing.T) {
 	}
 }
 
-// The backend key, tokens, codes, owners and names of people must not appear in the log,
-// on stdout, in the trace, or in the table's file.
+// TestBackendSecrets checks that the backend key, tokens, codes, owners and names of
+// people do not appear in the log, on stdout, in the trace, or in the table's file.
 func TestBackendSecrets(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

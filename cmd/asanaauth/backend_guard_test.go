@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Every backend route must reject requests without the backend key.
+// TestBackendKey checks that every backend route rejects requests without the backend
+// key.
 func TestBackendKey(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil, "-backend-key", "the-key")
@@ -59,7 +60,8 @@ func TestBackendKey(t *testing.T) {
 	}
 }
 
-// Web pages must not be able to use the backend routes, even with the backend key.
+// TestBackendOrigins checks that web pages cannot use the backend routes, even with the
+// backend key.
 func TestBackendOrigins(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"ALLOWED_ORIGINS=http://localhost:3000"}, "-backend-key", "the-key")

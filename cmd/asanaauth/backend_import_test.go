@@ -36,7 +36,7 @@ func (s *backend) grant(person string) (access, refresh string) {
 	return tokens.Access, tokens.Refresh
 }
 
-// Importing a credential twice must return the same connection.
+// TestImports checks that importing a credential twice returns the same connection.
 func TestImports(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -70,7 +70,7 @@ func TestImports(t *testing.T) {
 	})
 }
 
-// A rejected credential must not create a connection.
+// TestRejectedImports checks that a rejected credential does not create a connection.
 func TestRejectedImports(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)

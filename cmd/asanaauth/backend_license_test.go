@@ -74,8 +74,8 @@ func TestBackendMembership(t *testing.T) {
 
 var granularScopes = []string{"ASANA_SCOPES=users:read workspaces:read tasks:read"}
 
-// Membership requests must use the token of the workspace's reader, because the person's
-// own token cannot read the license.
+// TestReader checks that membership requests use the token of the workspace's reader,
+// because the person's own token cannot read the license.
 func TestReader(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
@@ -102,7 +102,8 @@ func TestReader(t *testing.T) {
 	if word(after.IsViewOnly) != "yes" || word(after.CanWrite) != "no" || after.AskedWith != "reader" {
 		t.Errorf("with a reader: got %+v, want view only", after)
 	}
-	// A request for the membership of a different user must not use the reader's token.
+	// Check that a request for the membership of a different user does not use the
+	// reader's token.
 	var of2 membership
 	s.get(http.StatusOK, &of2, "GET", path+"&user="+asanatest.Admin, "")
 	if of2.AskedWith == "reader" || word(of2.IsAdmin) != "unknown" {

@@ -9,7 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// The connection must not exist before the connect code is redeemed.
+// TestLinks checks that the connection does not exist before the connect code is
+// redeemed.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -48,8 +49,8 @@ func TestLinks(t *testing.T) {
 	})
 }
 
-// Prefetches and mail scanners must not use up a link. A person must be able to open a
-// link in two tabs.
+// TestLinkPrefetch checks that prefetches and mail scanners do not use up a link, and
+// that a person can open a link in two tabs.
 func TestLinkPrefetch(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -75,7 +76,8 @@ func TestLinkPrefetch(t *testing.T) {
 	s.get(http.StatusCreated, &c, "POST", "/connections", object("connect_code", second, "owner", "acme"))
 }
 
-// A link for one Asana account must not connect a different account.
+// TestLinkNamesTheAccount checks that a link for one Asana account does not connect a
+// different account.
 func TestLinkNamesTheAccount(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -97,9 +99,10 @@ func TestLinkNamesTheAccount(t *testing.T) {
 }
 
 // TestForwardedLink simulates the attack that connect codes prevent. Mallory gets a link
-// from the app and sends the link to a victim, who follows it. The victim's Asana account
-// must not be connected for Mallory. The attack fails because the connect code arrives in
-// the victim's browser, in which the victim, not Mallory, is signed in to the app.
+// from the app and sends the link to a victim, who follows it. The test checks that the
+// victim's Asana account is not connected for Mallory. The attack fails because the
+// connect code arrives in the victim's browser, in which the victim, not Mallory, is
+// signed in to the app.
 func TestForwardedLink(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -143,8 +146,8 @@ func TestForwardedLink(t *testing.T) {
 	}
 }
 
-// The callback must fail in a different browser, because a sign-in is bound to the
-// browser that started the sign-in.
+// TestCallbackInAnotherBrowser checks that the callback fails in a different browser,
+// because a sign-in is bound to the browser that started the sign-in.
 func TestCallbackInAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -188,7 +191,7 @@ func TestBadLinks(t *testing.T) {
 	s.wantProblem(404, "not-found", "POST", "/links/more", "{}")
 }
 
-// With SIGN_IN=links, a sign-in without a link must fail.
+// TestLinksOnly checks that a sign-in without a link fails if SIGN_IN=links.
 func TestLinksOnly(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"SIGN_IN=links"})

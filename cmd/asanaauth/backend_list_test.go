@@ -9,8 +9,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// A request for one owner must neither return nor change the connections of a different
-// owner.
+// TestListings checks that a request for one owner neither returns nor changes the
+// connections of a different owner.
 func TestListings(t *testing.T) {
 	t.Parallel()
 	withEachHeader(t, func(t *testing.T, s *backend) {
@@ -66,8 +66,8 @@ func (s *backend) pages(owner string) map[string]bool {
 	}
 }
 
-// disconnectBoth disconnects two connections of the same Asana user. Only the second
-// disconnect may send a revocation to Asana, because a revocation would end both
+// disconnectBoth disconnects two connections of the same Asana user. It checks that only
+// the second disconnect sends a revocation to Asana, because a revocation would end both
 // connections.
 func (s *backend) disconnectBoth(mine, theirs connection) {
 	s.t.Helper()
@@ -124,8 +124,8 @@ func (s *backend) offBoard(bot connection) {
 	}
 }
 
-// If Asana is unavailable during off-boarding, repeating the request later must complete
-// the revocation.
+// TestOffBoardingWhileAsanaIsDown checks that repeating the off-boarding request
+// completes the revocation when Asana is available again.
 func TestOffBoardingWhileAsanaIsDown(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)

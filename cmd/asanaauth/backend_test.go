@@ -30,7 +30,7 @@ func sigv4(key string) string {
 	return "AWS4-HMAC-SHA256 Credential=" + key + "/20261231/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=" + strings.Repeat("0f", 32)
 }
 
-// withEachHeader runs test with both forms of the Authorization header, each with a new
+// withEachHeader runs test with a Bearer header and with a SigV4 header, each with a new
 // process.
 func withEachHeader(t *testing.T, test func(*testing.T, *backend), args ...string) {
 	for name, how := range map[string]func(string) string{"Bearer": bearer, "SigV4": sigv4} {
@@ -181,7 +181,8 @@ func (s *backend) connect(owner, person string) connection {
 	return c
 }
 
-// followLink allows access at Asana as person, and returns the query of the return URL.
+// followLink opens link, allows access on Asana's consent page as person, and returns the
+// query of the return URL.
 func (b *browser) followLink(p *process, link, person string) url.Values {
 	b.t.Helper()
 	back := b.allowAccess(p, link, person)

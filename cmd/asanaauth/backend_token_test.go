@@ -69,8 +69,8 @@ func TestBackendTokens(t *testing.T) {
 	})
 }
 
-// If Asana rejects the refresh token, the connection must become broken. After the person
-// has connected again, the connection must be active.
+// TestBrokenConnection checks that the connection becomes broken if Asana rejects the
+// refresh token, and active after the person has connected again.
 func TestBrokenConnection(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)
@@ -93,7 +93,8 @@ func TestBrokenConnection(t *testing.T) {
 }
 
 // The test reports a valid personal access token as rejected. Asana's introspection
-// endpoint says that the token is active, so the service must return the same token.
+// endpoint says that the token is active, so the test expects the same token from the
+// service.
 func TestRefusedLongLivedToken(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)

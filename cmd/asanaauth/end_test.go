@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// If the process is killed immediately after a sign-in, neither the session nor the
-// connection must be lost.
+// TestKillAndRestart checks that neither the session nor the connection is lost if the
+// process is killed immediately after a sign-in.
 func TestKillAndRestart(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -29,8 +29,8 @@ func TestKillAndRestart(t *testing.T) {
 	}
 }
 
-// If the process is killed during a refresh, the next process must wait until the lease
-// has expired, and then refresh the token.
+// TestKillDuringRefresh kills the process during a refresh. It checks that the next
+// process waits until the lease has expired, and then refreshes the token.
 func TestKillDuringRefresh(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -75,8 +75,8 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// After SIGTERM, a refresh request in progress must get its response. The process must
-// not wait for an idle TCP connection.
+// TestTerminateDuringRefresh checks that, after SIGTERM, a refresh request in progress
+// gets its response, and that the process does not wait for an idle TCP connection.
 func TestTerminateDuringRefresh(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

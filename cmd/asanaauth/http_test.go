@@ -119,7 +119,7 @@ func mustParse(t *testing.T, raw string) *url.URL {
 }
 
 // hashOf returns the SHA-256 hash of a token in hex. If Asana rejects a token, clients
-// send this hash in the request member "refused".
+// send this hash as "refused" in the JSON body.
 func hashOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])

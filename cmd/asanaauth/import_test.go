@@ -62,7 +62,7 @@ func TestImport(t *testing.T) {
 	)
 	before := asana.CountRequests("refresh_token")
 
-	// A dry run must not use refresh tokens, because Asana may rotate them.
+	// Check that a dry run does not use refresh tokens, because Asana may rotate them.
 	out, errs := wantOutcome(t, 1, asana.environ, "import", "-dry-run", "-data", data, file)
 	for line, want := range map[int]string{1: "would-import", 2: "would-import", 3: "would-import", 4: "rejected", 5: "rejected", 6: "rejected", 7: "would-import"} {
 		if got := reportLines(t, out)[line]; got.Status != want || got.Connection != "" {
@@ -99,8 +99,8 @@ func TestImport(t *testing.T) {
 		t.Errorf("unexpected stderr: %s", more)
 	}
 
-	// The second run must recognize the imported credentials without a refresh. Only line
-	// 7, which was rejected, may cause a refresh.
+	// Check that the second run recognizes the imported credentials without a refresh.
+	// Only line 7, which was rejected, may cause a refresh.
 	before = asana.CountRequests("refresh_token")
 	again, _ := wantOutcome(t, 1, asana.environ, "import", file, "-data", data)
 	for line := range 3 {
@@ -148,8 +148,8 @@ func TestImportOfAFileThatOthersMayRead(t *testing.T) {
 	}
 }
 
-// An interrupted import must finish and report the lines in progress. The next run must
-// import the other lines.
+// TestInterruptedImport checks that an interrupted import finishes and reports the lines
+// in progress, and that the next run imports the other lines.
 func TestInterruptedImport(t *testing.T) {
 	t.Parallel()
 	asana, data := newExternalAsana(t), t.TempDir()
@@ -187,8 +187,8 @@ func TestInterruptedImport(t *testing.T) {
 	}
 }
 
-// If the process that reads the report exits, as in "import FILE | head", the import must
-// stop with an error.
+// TestImportWithClosedStdout checks that the import stops with an error if the process
+// that reads the report exits, as in "import FILE | head".
 func TestImportWithClosedStdout(t *testing.T) {
 	t.Parallel()
 	asana, data := newExternalAsana(t), t.TempDir()
@@ -214,8 +214,8 @@ func TestImportWithClosedStdout(t *testing.T) {
 	}
 }
 
-// Errors must not repeat arguments, because a user may type a token as an argument by
-// mistake.
+// TestImportRepeatsNoArgument checks that errors do not repeat arguments, because a user
+// may type a token as an argument by mistake.
 func TestImportRepeatsNoArgument(t *testing.T) {
 	t.Parallel()
 	const token = "1/1200:hunter2"

@@ -63,9 +63,9 @@ func main() {
 	// After the first signal, restore the default behavior, so that a second signal ends
 	// the process immediately.
 	context.AfterFunc(ctx, stop)
-	// SIGPIPE must not end the process during a refresh if the process that reads stdout
-	// has exited, as in "import FILE | head". If SIGPIPE is ignored, the write returns an
-	// error instead.
+	// If the reader of stdout has exited, as in "import FILE | head", SIGPIPE would end
+	// this process, possibly during a refresh. If SIGPIPE is ignored, the write returns
+	// an error instead.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

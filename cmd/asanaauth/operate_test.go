@@ -147,8 +147,8 @@ func TestConnections(t *testing.T) {
 		t.Errorf("show: unexpected members %v", members)
 	}
 
-	// While Asana is unavailable, disconnect must set the status "revoking". A later
-	// disconnect must complete the revocation.
+	// Check that disconnect sets the status "revoking" while Asana is unavailable, and
+	// that a later disconnect completes the revocation.
 	asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true })
 	out, errs := wantOutcome(t, 1, asana.environ, "connections", "disconnect", "-data", data, human)
 	if out != "{\"status\":\"revoking\"}\n" || !strings.Contains(errs, "run this command again") {
@@ -184,9 +184,9 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// The commands must not open a data folder while a running "asanaauth local" uses the
-// folder. After "asanaauth local" has exited, disconnect must revoke the connection at
-// the folder's offline Asana.
+// TestConnectionsOfALocalFolder checks that the commands do not open a data folder while
+// a running "asanaauth local" uses the folder. After "asanaauth local" has exited, the
+// test checks that disconnect revokes the connection at the folder's offline Asana.
 func TestConnectionsOfALocalFolder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

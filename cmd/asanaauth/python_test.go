@@ -36,8 +36,9 @@ func TestPythonExamples(t *testing.T) {
 	connectByPython(t, python, s, app)
 	importMany(s, asana, owners)
 
-	// nightly.py must report one broken connection, and refresh one rejected access token.
-	// All other connections have personal access tokens, which remain valid.
+	// Check that nightly.py reports one broken connection, and refreshes one rejected
+	// access token. All other connections have personal access tokens, which remain
+	// valid.
 	broken := s.connect("owner-1", asanatest.Admin)
 	token := s.token(broken, "").AccessToken
 	if err := asana.RevokeGrants(asanatest.Admin); err != nil {

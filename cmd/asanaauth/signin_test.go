@@ -13,8 +13,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// Cookies, codes, tokens and the person's e-mail address must not appear in the log, on
-// stdout, in the trace, or in the table's file.
+// TestSignInAndDisconnect checks that cookies, codes, tokens and the person's e-mail
+// address do not appear in the log, on stdout, in the trace, or in the table's file.
 func TestSignInAndDisconnect(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -77,7 +77,8 @@ func TestSignInAndDisconnect(t *testing.T) {
 	}
 }
 
-// Fifty concurrent token requests must cause only one refresh at Asana.
+// TestFiftyAtOnce checks that fifty concurrent token requests cause only one refresh at
+// Asana.
 func TestFiftyAtOnce(t *testing.T) {
 	t.Parallel()
 	p := startHere(t, t.TempDir())

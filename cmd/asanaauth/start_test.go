@@ -118,9 +118,9 @@ func TestInUse(t *testing.T) {
 	}
 }
 
-// "asanaauth local" must reject a data folder that contains other files, has no key, or
-// has a damaged table. The command must not change the mode of such a folder, because the
-// folder may be a home directory.
+// TestFoldersLeftAlone checks that "asanaauth local" rejects a data folder that contains
+// other files, has no key, or has a damaged table. It also checks that the command does
+// not change the mode of such a folder, because the folder may be a home directory.
 func TestFoldersLeftAlone(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -169,7 +169,8 @@ func TestFoldersLeftAlone(t *testing.T) {
 	}
 }
 
-// If the IP address in -addr is ::1, the service must also listen on 127.0.0.1.
+// TestIPv6Address checks that the service also listens on 127.0.0.1 if the IP address in
+// -addr is ::1.
 func TestIPv6Address(t *testing.T) {
 	t.Parallel()
 	if !hasIPv6() {

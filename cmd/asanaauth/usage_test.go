@@ -92,7 +92,8 @@ func TestMalformedVariables(t *testing.T) {
 	}
 }
 
-// The error must name every wrong variable, including ASANA_SCOPES without openid.
+// TestScopesWithoutOpenID checks that the error names every wrong variable, including
+// ASANA_SCOPES without openid.
 func TestScopesWithoutOpenID(t *testing.T) {
 	t.Parallel()
 	environ := []string{"ASANA_RESPONSE_TYPE=code id_token", "ASANA_SCOPES=default", "PUBLIC_URL=x"}
@@ -103,7 +104,8 @@ func TestScopesWithoutOpenID(t *testing.T) {
 	}
 }
 
-// One error must name all variables that are missing or malformed.
+// TestMissingVariables checks that one error names all variables that are missing or
+// malformed.
 func TestMissingVariables(t *testing.T) {
 	t.Parallel()
 	file := importFile(t)

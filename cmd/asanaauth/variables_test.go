@@ -99,8 +99,8 @@ func TestUnusedVariables(t *testing.T) {
 	}
 }
 
-// The settings in this test prevent sign-in on the page of "asanaauth local". For each
-// setting, the page must say what to do.
+// The settings in this test prevent sign-in on the page of "asanaauth local". The test
+// checks that the page says what to do for each setting.
 func TestPageNotices(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), []string{"SIGN_IN=links", "RETURN_URLS=http://localhost:3000/", "ALLOWED_ORIGINS=http://localhost:3000"})

@@ -17,8 +17,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// A build in a git clone must have the version of the clone, unless a linker flag sets a
-// different version.
+// TestVersionOfBuild checks that a build in a git clone has the version of the clone,
+// unless a linker flag sets a different version.
 func TestVersionOfBuild(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -17,8 +17,9 @@ func function() functest.Main {
 
 func TestFunction(t *testing.T) { function().Run(t) }
 
-// Without the scope "openid", Asana issues no ID token. Therefore newHandler must return
-// an error if the response type contains "id_token".
+// TestIDTokenWithoutOpenID checks that newHandler returns an error if the response type
+// contains "id_token" but the scope "openid" is missing. Without that scope, Asana issues
+// no ID token.
 func TestIDTokenWithoutOpenID(t *testing.T) {
 	env := functest.Env()
 	env["ASANA_RESPONSE_TYPE"], env["ASANA_SCOPES"] = "code id_token", "email profile"

@@ -14,7 +14,7 @@ import (
 
 const name = "NAME"
 
-// reader(unset) returns a Reader whose variable is not set.
+// reader(unset) returns a Reader for which the variable NAME is not set.
 const unset = "\x00unset"
 
 func reader(value string) *env.Reader {
@@ -24,7 +24,7 @@ func reader(value string) *env.Reader {
 }
 
 // want checks that got is equal to want, and that the error of r contains reason but not
-// value. If reason is "", r must have no error.
+// value. If reason is "", want checks that r has no error.
 func want[T any](t *testing.T, r *env.Reader, value string, got, want T, reason string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {

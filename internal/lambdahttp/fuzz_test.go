@@ -15,8 +15,8 @@ import (
 )
 
 // FuzzInvoke checks that Invoke returns a JSON response for any payload. If the payload
-// is not an HTTP event, the status must be 400. Otherwise, the handler must receive the
-// event's path, query and body unchanged.
+// is not an HTTP event, it checks that the status is 400. Otherwise, it checks that the
+// handler receives the event's path, query and body unchanged.
 func FuzzInvoke(f *testing.F) {
 	for _, payload := range badEvents(f) {
 		if len(payload) < 1<<16 {
@@ -66,8 +66,8 @@ func (a response) bytes(t *testing.T) []byte {
 	return b
 }
 
-// checkRequest returns the body that the handler must write: the body of r, or nil if r
-// is a HEAD request.
+// checkRequest checks that r matches the event in payload, and returns the response body
+// that the test expects: the body of r, or nil if r is a HEAD request.
 func checkRequest(t *testing.T, payload []byte, r *http.Request) []byte {
 	var e struct {
 		Version, RawPath, RawQueryString string

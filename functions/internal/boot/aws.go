@@ -77,8 +77,8 @@ func credentials(r *env.Reader) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
 }
 
-// sources contains settings for which aws.Config has no field. SDK clients find the value
-// in aws.Config.ConfigSources, and call the methods of sources.
+// sources contains settings for which aws.Config has no field. It is in
+// aws.Config.ConfigSources, and SDK clients call its methods.
 type sources struct {
 	endpoint        string
 	services        map[string]string // endpoint of each service, by the SDK's service ID

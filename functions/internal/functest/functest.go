@@ -183,7 +183,8 @@ func (m Main) route(t *testing.T) {
 			t.Errorf("GET %s: got %d, want %d", path, got, elsewhere)
 		}
 	}
-	// The handler must respond to every method, even if only with an error such as 405.
+	// Check that the handler responds to every method, even if only with an error such as
+	// 405.
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions, http.MethodPatch} {
 		for _, route := range m.routes() {
 			path := strings.TrimPrefix(route, "ANY ")

@@ -16,8 +16,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// TestOpenerCreatesNoKeyring checks that a function that must not create the keyring
-// neither calls KMS nor raises an alarm before the keyring exists.
+// TestOpenerCreatesNoKeyring checks that a keyring from kmskeyring.Opener neither calls
+// KMS nor raises an alarm if the table contains no keyring.
 func TestOpenerCreatesNoKeyring(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -19,7 +19,7 @@ func Problem(lookup func(string) (string, bool)) func(w http.ResponseWriter, req
 			kind, detail = asanaauth.InvalidRequest, "The event is not an HTTP API event of payload version 2.0. Invoke the function through API Gateway."
 		}
 		c := httpapi.Config{PublicURL: public, RequestID: func(*http.Request) string { return id }}
-		// The event does not contain a usable request, so the handler gets an empty one.
+		// This function does not have the request, so it passes an empty one.
 		httpapi.NewFailure(c, kind, detail).ServeHTTP(w, &http.Request{})
 	}
 }

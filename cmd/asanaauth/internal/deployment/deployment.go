@@ -42,8 +42,8 @@ type Where struct {
 func (w *Where) AddFlag(set *flag.FlagSet) {
 	set.Func("data", "use the data `folder` of \"asanaauth local\", which must not be running, instead of the deployment on AWS", func(folder string) error {
 		if folder == "" {
-			// If a script passes -data "$FOLDER" without setting FOLDER, the command must
-			// not work on the deployment on AWS.
+			// Otherwise, a script that passes -data "$FOLDER" without setting FOLDER
+			// would use the deployment on AWS.
 			return errors.New("must not be empty")
 		}
 		w.folder = folder

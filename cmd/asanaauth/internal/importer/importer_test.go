@@ -100,8 +100,8 @@ func detail(err error) string {
 	return e.Detail
 }
 
-// Malformed lines must be reported with their line numbers. All other lines must be
-// imported.
+// TestLines checks that malformed lines are reported with their line numbers, and that
+// all other lines are imported.
 func TestLines(t *testing.T) {
 	const head, tail = `{"owner":"`, `","refresh_token":"r"}`
 	fits := head + strings.Repeat("x", 64<<10-len(head)-len(tail)) + tail
@@ -128,8 +128,9 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// Lines of one owner must be imported in order, because a later line may replace an
-// earlier line's connection. Lines of different owners must be imported concurrently.
+// TestOwnersInOrder checks that lines of one owner are imported in order, because a later
+// line may replace an earlier line's connection. It also checks that lines of different
+// owners are imported concurrently.
 func TestOwnersInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var owners []string
@@ -158,8 +159,8 @@ func TestOwnersInOrder(t *testing.T) {
 	})
 }
 
-// Two lines with the same refresh token must not be imported concurrently, even if their
-// owners differ, because Asana may rotate the token.
+// TestOneTokenOnceAtATime checks that two lines with the same refresh token are not
+// imported concurrently, even if their owners differ, because Asana may rotate the token.
 func TestOneTokenOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text strings.Builder
@@ -233,8 +234,8 @@ func TestTemporaryFailuresAreRetried(t *testing.T) {
 	}
 }
 
-// An interrupted import must finish the lines in progress, and must not start other
-// lines.
+// TestInterruption checks that an interrupted import finishes the lines in progress, and
+// does not start other lines.
 func TestInterruption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -252,8 +253,8 @@ func TestInterruption(t *testing.T) {
 	})
 }
 
-// An interruption must end the wait before a retry. The import must not wait for a
-// blocked read from a terminal.
+// TestInterruptionOfWaiting checks that an interruption ends the wait before a retry, and
+// that the import does not wait for a blocked read from a terminal.
 func TestInterruptionOfWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -271,8 +272,8 @@ func TestInterruptionOfWaiting(t *testing.T) {
 	})
 }
 
-// The import must stop early if every line would fail, or if the report cannot be
-// written.
+// TestStops checks that the import stops early if every line would fail, or if the report
+// cannot be written.
 func TestStops(t *testing.T) {
 	many := slices.Repeat([]string{"o"}, 100)
 	calls := 0

@@ -37,8 +37,8 @@ func goldenRows(t *testing.T) []store.Row {
 	return rows
 }
 
-// The page must describe each kind of row. For each attribute, the page must say whether
-// the attribute is encrypted.
+// TestEveryKindIsShown checks that the page describes each kind of row, and shows for
+// each attribute whether the attribute is encrypted.
 func TestEveryKindIsShown(t *testing.T) {
 	type attributes struct{ Readable, Sealed []string }
 	want, got := []attributes{}, []attributes{}

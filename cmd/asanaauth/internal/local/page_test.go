@@ -14,8 +14,8 @@ import (
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/local"
 )
 
-// docs/configuration.md must list exactly the variables that "asanaauth local" reads,
-// with the offline and with the real Asana.
+// TestConfigurationPage checks that docs/configuration.md lists exactly the variables
+// that "asanaauth local" reads, with the offline and with the real Asana.
 func TestConfigurationPage(t *testing.T) {
 	t.Parallel()
 	done, cancel := context.WithCancel(t.Context())

@@ -190,8 +190,8 @@ type change struct{ Item, Key item }
 
 func (c change) pk() string { return c.Item.pk() + c.Key.pk() }
 
-// payload contains the members of a request body that determine which permissions the
-// request needs.
+// payload contains the members of a JSON request body that determine which permissions
+// the request needs.
 type payload struct {
 	change
 	RequestItems              map[string]struct{ Keys []item }
