@@ -19,8 +19,8 @@ func (r *Reader) Origins(name string) []string { return r.words(name, weburl.Ori
 
 // BaseURL returns a URL to which paths can be appended. If the variable is missing,
 // BaseURL returns def. If def is empty, the variable is required. The URL may have a
-// path, but must not end with a slash or have a query, a fragment or user information.
-// The scheme must be https, or http for a loopback host.
+// path. It must not end with a slash, and must not have a query, a fragment, a user name
+// or a password. The scheme must be https, or http for a loopback host.
 func (r *Reader) BaseURL(name, def string) string {
 	if def == "" {
 		return r.checked(name, r.String(name), weburl.BaseFault)
@@ -31,7 +31,7 @@ func (r *Reader) BaseURL(name, def string) string {
 // ReturnURLs returns a required list of absolute URLs to which people may be redirected
 // after sign-in. ReturnURLs does not change the URLs, because they are later compared
 // byte for byte. The scheme must be https, or http for a loopback host. A URL must not
-// have user information. A URL must not have the query parameters "asana", "asana_error",
+// have a user name, a password, or one of the query parameters "asana", "asana_error",
 // "connect_code" and "app_state", because the redirect adds these parameters.
 func (r *Reader) ReturnURLs(name string) []string { return r.words(name, returnFault) }
 

@@ -80,8 +80,8 @@ func (c *call) auditLog() (any, *apiError) {
 	return page{items: []object{}, paged: true}, nil
 }
 
-// createTask responds like Asana but does not store the task. Tests use the endpoint to
-// check who may write.
+// createTask responds like Asana but does not store the task. Tests use this endpoint to
+// check whether a token and its user's license allow writes.
 func (c *call) createTask() (any, *apiError) {
 	var body struct {
 		Data struct{ Name, Workspace string }

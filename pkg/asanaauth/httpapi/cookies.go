@@ -99,7 +99,7 @@ func (c cookies) read(r *http.Request, name string) secret.String {
 }
 
 // pairs yields the name and the value of each cookie in r. Unlike r.Cookies, pairs does
-// not remove quotes from a value (RFC 6265bis section 5.8.3).
+// not remove quotes from a value, because browsers treat quotes as part of the value.
 func pairs(r *http.Request) func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		for _, header := range r.Header["Cookie"] {

@@ -165,8 +165,8 @@ func (k *Keyring) Open(ctx context.Context, ring *seal.Ring, l seal.Label, s sec
 // newer reads the keyring again, for a caller whose ring does not contain a field's key.
 // newer reads the table at most once every ten seconds, because an attacker can forge key
 // IDs. If newer successfully read the table less than ten seconds ago, it returns the
-// cached ring. If the keyring cannot be read, newer returns an error instead of the
-// cached ring, because the table may contain a newer ring with the key.
+// cached ring. If the table cannot be read, newer returns an error and not the cached
+// ring, because the table may contain a newer ring with the missing key.
 func (k *Keyring) newer(ctx context.Context) (*seal.Ring, error) {
 	if err := k.enter(ctx); err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func ExampleOpen() {
 		asana.Tokens().Wait(ctx)
 	}()
 
-	// Make an HTTP client whenever you need one. HTTPClient is cheap and sends no request.
+	// HTTPClient is cheap and sends no request, so you need not keep the client.
 	client := asana.Tokens().HTTPClient("con_…")
 	request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://app.asana.com/api/1.0/users/me", nil)
 	resp, err := client.Do(request)

@@ -25,7 +25,8 @@ const (
 	unknownID = "con_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 )
 
-// service is an HTTP client that responds to every request in place of AWS.
+// service is a fake HTTP client: it calls the function instead of sending the request to
+// AWS.
 type service func(r *http.Request) (*http.Response, error)
 
 func (s service) Do(r *http.Request) (*http.Response, error) { return s(r) }

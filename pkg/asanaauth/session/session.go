@@ -61,8 +61,9 @@ type Session struct {
 	row  *store.Session
 }
 
-// Connection returns the session's connection. For this connection, package token returns
-// no long-lived token, and no token at all if the session ends during a refresh.
+// Connection returns the session's connection. For a connection from a session, package
+// token never returns a long-lived token. If the session ends during a refresh, package
+// token returns an error and no token.
 func (s *Session) Connection() *connection.Connection { return s.conn }
 
 // CallerOf returns the name that audit lines use for a session: "session:" and the first

@@ -13,8 +13,8 @@ type Change struct {
 	Replaces int64 // the Rev that the stored row must have, or Absent
 }
 
-// Put returns a change that stores row. The write succeeds only if the Rev of the stored
-// row equals replaces. If replaces is [Absent], the write succeeds only if no row with
+// Put returns a change that stores row. The write succeeds only if the stored row's
+// Rev is equal to the parameter replaces. If replaces is [Absent], the write succeeds only if no row with
 // this key exists. The argument writer is a random ID for this write. Put sets the Writer
 // of row to writer, and the Rev of row to replaces + 1.
 func Put(row Row, replaces int64, writer string) Change {
@@ -22,8 +22,8 @@ func Put(row Row, replaces int64, writer string) Change {
 	return Change{Key: row.Key(), Row: row, Replaces: replaces}
 }
 
-// Delete returns a change that deletes a row. The write succeeds only if the Rev of the
-// stored row equals replaces, or if the row is missing.
+// Delete returns a change that deletes a row. The write succeeds only if the stored row's
+// Rev is equal to the parameter replaces, or if the row is missing.
 func Delete(key Key, replaces int64) Change { return Change{Key: key, Replaces: replaces} }
 
 // Keys returns the keys of the changes, in the order of the changes.
