@@ -170,11 +170,10 @@ func (c *chromium) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// wait waits until a JavaScript expression is true. Errors of the expression are ignored,
-// because the tab may navigate to another page meanwhile.
 func (c *chromium) wait(expression string) {
 	c.t.Helper()
 	for end := time.Now().Add(waitLimit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		// The expression can fail while the tab navigates to another page.
 		is, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
 		if err == nil && is {
 			return

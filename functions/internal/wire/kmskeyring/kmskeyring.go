@@ -75,8 +75,8 @@ type unwrapper struct{ seal.Wrapper }
 var errNoKeyring = fmt.Errorf("%w: the keyring does not exist yet, and this function cannot create it", seal.ErrUnavailable)
 
 // Wrap returns an error that wraps [seal.ErrUnavailable] and not [seal.ErrDenied], which
-// would raise an alarm. A new installation has no keyring until the first sign-in or
-// import, so no alarm is needed.
+// would raise an alarm. A new installation has no keyring until the function callback or
+// connections has started, so no alarm is needed.
 func (unwrapper) Wrap(context.Context, []byte, map[string]string) ([]byte, string, error) {
 	return nil, "", errNoKeyring
 }
