@@ -61,10 +61,13 @@ func TestGuard(t *testing.T) {
 
 func wantHeaders(t *testing.T, a response) {
 	t.Helper()
-	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
+	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-site"} {
 		if got := a.header.Get(name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
+	}
+	if got := a.header["Cross-Origin-Opener-Policy"]; got != nil {
+		t.Errorf("got Cross-Origin-Opener-Policy %q, want none", got)
 	}
 	if a.header.Get("X-Request-Id") == "" {
 		t.Error("X-Request-Id is missing")

@@ -28,7 +28,7 @@ func TestProblem(t *testing.T) {
 		}
 		headers := http.Header{
 			"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"},
-			"Referrer-Policy": {"no-referrer"}, "X-Request-Id": {"req-1"}, "Strict-Transport-Security": {"max-age=31536000"},
+			"Referrer-Policy": {"no-referrer"}, "X-Request-Id": {"req-1"}, "Cross-Origin-Resource-Policy": {"same-site"}, "Strict-Transport-Security": {"max-age=31536000"},
 		}
 		if diff := cmp.Diff(headers, w.Header()); diff != "" {
 			t.Errorf("%d: headers (-want +got):\n%s", status, diff)

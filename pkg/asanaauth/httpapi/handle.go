@@ -39,10 +39,14 @@ func (s base) handle(route string, show show, serve func(http.ResponseWriter, *h
 	})
 }
 
+// setHeaders sets the headers that all responses have. No response has the header
+// Cross-Origin-Opener-Policy, because it would separate a pop-up window with /authorize
+// from the window of the app that opened it.
 func (s base) setHeaders(h http.Header, id string) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-site")
 	h.Set("X-Request-Id", id)
 	if s.https {
 		h.Set("Strict-Transport-Security", "max-age=31536000")

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,12 +42,13 @@ func TestHeadersOfEveryResponse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		for name, a := range everyResponse(newSite(t).browser()) {
 			got := map[string][]string{}
-			for _, header := range []string{"Cache-Control", "X-Content-Type-Options", "Strict-Transport-Security", "Referrer-Policy"} {
+			for _, header := range []string{"Cache-Control", "X-Content-Type-Options", "Strict-Transport-Security", "Referrer-Policy", "Cross-Origin-Resource-Policy"} {
 				got[header] = a.header[header]
 			}
 			want := map[string][]string{
 				"Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"},
 				"Strict-Transport-Security": {"max-age=31536000"}, "Referrer-Policy": {"no-referrer"},
+				"Cross-Origin-Resource-Policy": {"same-site"},
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -55,6 +58,36 @@ func TestHeadersOfEveryResponse(t *testing.T) {
 			}
 			if (a.body == "") != (a.header.Get("Content-Type") == "") {
 				t.Errorf("%s: got Content-Type %q with body %q", name, a.header.Get("Content-Type"), a.body)
+			}
+		}
+	})
+}
+
+// TestIsolationHeadersOfEveryRoute sends each method to each route. No page of another
+// site may embed a response. Cross-Origin-Opener-Policy would separate a pop-up window
+// from the app that opened it, also on a redirect, so no response may have it.
+func TestIsolationHeadersOfEveryRoute(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		paths := []string{"/", "/authorize", "/authorize?return_to=x", "/authorize/x", "/callback", "/callback?code=c&state=s", "/nothing", "/bad-event"}
+		paths = slices.AppendSeq(paths, maps.Keys(frontendRoutes()))
+		for path := range httpapi.BackendRoutes() {
+			paths = append(paths, strings.ReplaceAll(path, "{id}", "con_x"))
+		}
+		for _, path := range paths {
+			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"} {
+				for _, r := range []request{frontendCall(method, path, ""), call(method, path, ""), get(path, "Sec-Fetch-Site", "cross-site")} {
+					a := s.do(r)
+					if got := a.header["Cross-Origin-Resource-Policy"]; !slices.Equal(got, []string{"same-site"}) {
+						t.Errorf("%s %s: got status %d with Cross-Origin-Resource-Policy %q, want same-site", method, path, a.status, got)
+					}
+					for name := range a.header {
+						if strings.HasPrefix(name, "Cross-Origin-Opener-Policy") {
+							t.Errorf("%s %s: got the header %s, want none", method, path, name)
+						}
+					}
+				}
 			}
 		}
 	})

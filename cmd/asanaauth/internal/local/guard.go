@@ -76,6 +76,7 @@ func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-site")
 	h.Set("X-Request-Id", rand.Text())
 }
 
