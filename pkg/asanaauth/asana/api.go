@@ -66,6 +66,7 @@ func (c *Client) Me(ctx context.Context, access secret.String) (User, error) {
 }
 
 // Workspace is a workspace or an organization in Asana. Name is "" if Asana sent no name.
+// In Name, U+FFFD replaces each control character.
 type Workspace struct{ GID, Name string }
 
 // Workspaces returns all workspaces that the token can access. Workspaces makes one
@@ -85,7 +86,7 @@ func (c *Client) Workspaces(ctx context.Context, access secret.String) ([]Worksp
 		if !IsGID(w.GID) {
 			return nil, badResponse(op, "a workspace has no gid")
 		}
-		all = append(all, Workspace(w))
+		all = append(all, w.workspace())
 	}
 	return all, nil
 }
@@ -145,6 +146,8 @@ type compactRecord struct {
 	Name string `json:"name"`
 }
 
+func (r compactRecord) workspace() Workspace { return Workspace{r.GID, replaceControls(r.Name)} }
+
 type membership struct {
 	GID       string        `json:"gid"`
 	User      compactRecord `json:"user"`
@@ -160,7 +163,7 @@ func (m membership) exported() Membership {
 		m.GID = ""
 	}
 	return Membership{
-		GID: m.GID, Workspace: Workspace(m.Workspace), User: Member{m.User.GID, personalText(m.User.Name)},
+		GID: m.GID, Workspace: m.Workspace.workspace(), User: Member{m.User.GID, personalText(m.User.Name)},
 		Active: m.Active, Admin: m.Admin, Guest: m.Guest, ViewOnly: m.ViewOnly,
 	}
 }

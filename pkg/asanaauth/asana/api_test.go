@@ -1,6 +1,7 @@
 package asana_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -49,6 +50,37 @@ func TestMe(t *testing.T) {
 			t.Errorf("Me() with body %s = %v, want an error", body, got)
 		}
 	}
+}
+
+// Names and e-mail addresses are chosen by their holders. A control character in them could
+// change what an operator's terminal or log shows.
+func TestControlCharactersInNamesAreReplaced(t *testing.T) {
+	t.Parallel()
+	const sent, want = `A\u0000d\u001b[31ma\r\n\t\u007f\u0085\u009f é\u200d😀`, "A\uFFFDd\uFFFD[31ma\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD é\u200d😀"
+	const user = `"gid":"4673218951","name":"` + sent + `","email":"` + sent + `"`
+	check := func(from, got string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: got %q, want %q", from, got, want)
+		}
+	}
+	me, err1 := toAsana(t, respondWith(200, `{"data":{`+user+`}}`)).Me(t.Context(), accessToken)
+	info, err2 := toAsana(t, respondWith(200, `{"sub":"4673218951",`+user+`}`)).UserInfo(t.Context(), accessToken)
+	tokens, err3 := toAsana(t, respondWith(200, `{"access_token":"a","refresh_token":"r","token_type":"bearer","data":{`+user+`}}`)).
+		Exchange(t.Context(), clientSecret, secret.New("code"), secret.New("verifier"), "https://app.example/callback")
+	workspaces, err4 := toAsana(t, respondWith(200, `{"data":[{"gid":"7","name":"`+sent+`"}]}`)).Workspaces(t.Context(), accessToken)
+	memberships, err5 := toAsana(t, respondWith(200, `{"data":[{"gid":"11","user":{`+user+`},"workspace":{"gid":"7","name":"`+sent+`"}}]}`)).
+		Memberships(t.Context(), accessToken, "me")
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+		t.Fatal(err)
+	}
+	for from, u := range map[string]asana.User{"users/me": me, "UserInfo": info.User, "token response": tokens.User} {
+		check("the name in "+from, u.Name.Reveal())
+		check("the e-mail address in "+from, u.Email.Reveal())
+	}
+	check("a workspace's name", workspaces[0].Name)
+	check("the workspace's name in a membership", memberships[0].Workspace.Name)
+	check("the user's name in a membership", memberships[0].User.Name.Reveal())
 }
 
 func TestUserInfo(t *testing.T) {

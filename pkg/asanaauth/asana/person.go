@@ -1,6 +1,8 @@
 package asana
 
 import (
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/asanaauth/asanaauth/internal/weburl"
@@ -9,7 +11,7 @@ import (
 
 // User is a user of Asana: a person, a bot or a service account. Personal data must not
 // be logged, so Name, Email and Picture cannot be printed. A field is zero if Asana sent
-// no value or an invalid value.
+// no value or an invalid value. In Name and Email, U+FFFD replaces each control character.
 type User struct {
 	GID     string        // see [IsGID]
 	Name    secret.String // at most 1 KiB
@@ -35,14 +37,26 @@ func userOf(m map[string]any) User {
 	return User{GID: gid, Name: personalText(m["name"]), Email: personalText(m["email"]), Picture: picture(m)}
 }
 
-// personalText returns v if v is a UTF-8 string of at most maxText bytes, and otherwise
-// zero.
+// personalText returns v without control characters if v is a UTF-8 string of at most
+// maxText bytes, and otherwise zero.
 func personalText(v any) secret.String {
 	s, _ := v.(string)
 	if len(s) > maxText || !utf8.ValidString(s) {
 		return secret.String{}
 	}
-	return secret.New(s)
+	return secret.New(replaceControls(s))
+}
+
+// replaceControls replaces each control character in s with U+FFFD. Otherwise, a name that
+// a person chose at Asana could move the cursor of an operator's terminal, or begin a new
+// line in a log or an e-mail of the app.
+func replaceControls(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 // picture returns a picture's URL: the field "picture" of a UserInfo response, or the
