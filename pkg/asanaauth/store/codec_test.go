@@ -21,6 +21,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a newer format", "hot-1", "format", int64(2)},
 		{"no format", "hot-1", "format", nil},
 		{"a format that is text", "hot-1", "format", "1"},
+		{"a format that is a fraction", "hot-1", "format", 1.5},
 		{"no rev", "hot-1", "rev", nil},
 		{"a negative rev", "hot-1", "rev", int64(-1)},
 		{"a rev that is text", "hot-1", "rev", "7"},
@@ -76,6 +77,11 @@ func TestDecodeJSONRefuses(t *testing.T) {
 	for _, data := range []string{
 		``, `null`, `[]`, `{}`, `{"pk":null}`, `{"pk":"c#1"}`, `{"pk":{}}`, `{"pk":{"NULL":true}}`,
 		`{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1"},"rev":{"N":"one"}}`,
+		`{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1.5"},"rev":{"N":"1"}}`,
+		`{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1.0"},"rev":{"N":"1"}}`,
+		`{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1e0"},"rev":{"N":"1"}}`,
+		`{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"18446744073709551617"},"rev":{"N":"1"}}`,
+		`{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"S":"1"},"rev":{"N":"1"}}`,
 		`{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1"},"rev":{"N":"1"},"wrapped":{"B":"*"}}`,
 	} {
 		if _, err := store.DecodeJSON([]byte(data)); !errors.Is(err, store.ErrFormat) {

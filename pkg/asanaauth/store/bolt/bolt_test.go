@@ -269,29 +269,48 @@ func TestAnotherProgramsFile(t *testing.T) {
 
 func TestUnknownRowIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	path := file(t)
-	open(t, path).Close()
-	row := []byte(`{"format":{"N":"2"},"pk":{"S":"k#keyring"},"rev":{"N":"1"},"sk":{"S":"keyring"}}`)
-	db, err := bbolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("rows")).Put([]byte("k#keyring\x00keyring"), row) })
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	s := open(t, path)
-	_, readErr := s.Read(t.Context(), store.KeyringKey)
-	_, _, listErr := s.List(t.Context(), store.KeyringKey.PK, "")
-	for i, err := range []error{
-		readErr, listErr,
-		s.Write(t.Context(), store.Put(&store.Keyring{}, store.Absent, "w")),
-		s.Write(t.Context(), store.Put(&store.Keyring{}, 1, "w")),
-		s.Write(t.Context(), store.Delete(store.KeyringKey, 1)),
-	} {
-		if !errors.Is(err, store.ErrFormat) || errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("call %d: got %v, want ErrFormat alone", i, err)
-		}
+	for _, format := range []string{"2", "1.5", "one"} {
+		t.Run("format "+format, func(t *testing.T) {
+			path := file(t)
+			open(t, path).Close()
+			key, row := []byte("k#keyring\x00keyring"), []byte(`{"format":{"N":"`+format+`"},"pk":{"S":"k#keyring"},"rev":{"N":"1"},"sk":{"S":"keyring"}}`)
+			db, err := bbolt.Open(path, 0o600, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("rows")).Put(key, row) })
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, path)
+			_, readErr := s.Read(t.Context(), store.KeyringKey)
+			_, _, listErr := s.List(t.Context(), store.KeyringKey.PK, "")
+			for i, err := range []error{
+				readErr, listErr,
+				s.Write(t.Context(), store.Put(&store.Keyring{}, store.Absent, "w")),
+				s.Write(t.Context(), store.Put(&store.Keyring{}, 1, "w")),
+				s.Write(t.Context(), store.Delete(store.KeyringKey, 1)),
+			} {
+				if !errors.Is(err, store.ErrFormat) || errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("call %d: got %v, want ErrFormat alone", i, err)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if db, err = bbolt.Open(path, 0o600, nil); err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if err := db.View(func(tx *bbolt.Tx) error {
+				if got := tx.Bucket([]byte("rows")).Get(key); !bytes.Equal(got, row) {
+					t.Errorf("the row is now %s", got)
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 

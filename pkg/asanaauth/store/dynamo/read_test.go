@@ -213,10 +213,13 @@ func TestWait(t *testing.T) {
 
 func TestUnknownRows(t *testing.T) {
 	for name, item := range map[string]string{
-		"a newer format": `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"2"},"rev":{"N":"1"}}`,
-		"another kind":   `{"pk":{"S":"z#1"},"sk":{"S":"z"},"format":{"N":"1"},"rev":{"N":"1"}}`,
-		"a list":         `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1"},"rev":{"N":"1"},"wrapped":{"L":[]}}`,
-		"a fraction":     `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1"},"rev":{"N":"1.5"}}`,
+		"a newer format":        `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"2"},"rev":{"N":"1"}}`,
+		"a format of 1.5":       `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1.5"},"rev":{"N":"1"}}`,
+		"a format of 2⁶⁴+1":     `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"18446744073709551617"},"rev":{"N":"1"}}`,
+		"a format that is text": `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"S":"1"},"rev":{"N":"1"}}`,
+		"another kind":          `{"pk":{"S":"z#1"},"sk":{"S":"z"},"format":{"N":"1"},"rev":{"N":"1"}}`,
+		"a list":                `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1"},"rev":{"N":"1"},"wrapped":{"L":[]}}`,
+		"a fraction":            `{"pk":{"S":"k#keyring"},"sk":{"S":"keyring"},"format":{"N":"1"},"rev":{"N":"1.5"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _, _ := newCanned(t, ok(found(item)))
