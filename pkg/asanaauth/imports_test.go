@@ -43,6 +43,7 @@ const (
 	root       = "~/pkg/asanaauth$"
 	webURL     = "~/internal/weburl$"
 	strictJSON = "~/internal/strictjson$"
+	awsRetry   = "~/internal/awsretry$"
 )
 
 func our(names ...string) []string {
@@ -81,6 +82,8 @@ func supportRules() []importRule {
 			"it is independent of this product, and contains no test code"},
 		{"~/internal/lambdatest$", nothing, []string{"~", anyAWS},
 			"it runs built functions, and shares no code with them"},
+		{awsRetry, []string{awsSDK + "/aws"}, []string{"~", awsSDK + "/service"},
+			"the functions, the library and the adapters of AWS services share it"},
 		{"~/internal/awstest$", []string{awsSDK + "/aws", awsSDK + "/config", awsSDK + "/service"}, []string{"~"},
 			"it makes the resources of a deployment without our code, as CloudFormation does"},
 	}
@@ -98,7 +101,7 @@ func leafRules() []importRule {
 			"the format of rows does not depend on the database"},
 		{"~/pkg/asanaauth/store/storetest$", append(our("secret$", "store$"), "github.com/google/go-cmp"), []string{anyAWS, root},
 			"the same suite tests every store, so it must not depend on any of them"},
-		{"~/pkg/asanaauth/store/dynamo$", append(our("secret$", "store$"), awsSDK+"/aws", dynamoDB, smithy), []string{kmsClient, smClient, root},
+		{"~/pkg/asanaauth/store/dynamo$", append(our("secret$", "store$"), awsRetry, awsSDK+"/aws", dynamoDB, smithy), []string{kmsClient, smClient, root},
 			"code that reads the table must not be able to unwrap the keys to it"},
 		{"~/pkg/asanaauth/store/bolt$", append(our("secret$", "store$"), "go.etcd.io/bbolt"), []string{anyAWS, root},
 			"the local store is only a file"},
@@ -106,7 +109,7 @@ func leafRules() []importRule {
 			"sealing is only a computation, and an adapter wraps the keyring"},
 		{"~/pkg/asanaauth/seal/sealtest$", our("secret$", "seal$"), []string{anyAWS, root},
 			"the same suite tests every wrapper, so it must not depend on any of them"},
-		{"~/pkg/asanaauth/seal/kms$", append(our("seal$"), awsSDK+"/aws", kmsClient, smithy), []string{dynamoDB, smClient, root},
+		{"~/pkg/asanaauth/seal/kms$", append(our("seal$"), awsRetry, awsSDK+"/aws", kmsClient, smithy), []string{dynamoDB, smClient, root},
 			"code that unwraps keys must not be able to read the table"},
 		{"~/pkg/asanaauth/seal/local$", our("seal$"), []string{anyAWS, "net/http", root},
 			"the local key is only a file"},
@@ -170,11 +173,11 @@ func outerRules() []importRule {
 		{"~/pkg/asanaauth/httpapi$", append(our(append([]string{"secret$"}, servicePackages...)...), root, webURL, strictJSON, "github.com/jub0bs/cors"),
 			[]string{anyAWS, "~/functions", "~/internal/lambdahttp"},
 			"the same handlers run in the local command and in Lambda functions, and must not access rows and keys"},
-		{"~/pkg/asanaauth/onaws$", append(our(append([]string{"asana", "secret$", "store", "seal", "keyring$", "clientsecret$"}, servicePackages...)...), root, awsSDK+"/aws", awsSDK+"/service", smithy),
+		{"~/pkg/asanaauth/onaws$", append(our(append([]string{"asana", "secret$", "store", "seal", "keyring$", "clientsecret$"}, servicePackages...)...), root, awsRetry, awsSDK+"/aws", awsSDK+"/service", smithy),
 			[]string{"~/functions", "~/pkg/asanaauth/httpapi", "~/internal/lambdahttp", awsSDK + "/config"},
 			"a Go backend has its own AWS configuration, and does not serve our routes"},
 		// boot imports internal/version to log the version when a function starts.
-		{"~/functions/internal/boot$", []string{"~/internal/env", "~/internal/lambdahttp", "~/internal/version$", awsSDK + "/aws", awsLambda}, []string{awsSDK + "/service", "~/pkg"},
+		{"~/functions/internal/boot$", []string{"~/internal/env", "~/internal/lambdahttp", "~/internal/version$", awsRetry, awsSDK + "/aws", awsLambda}, []string{awsSDK + "/service", "~/pkg"},
 			"every main imports it, so every function links what it imports"},
 		{"~/functions/internal/wire$", nil, append(our("seal/kms", "asana/secretsmanager"), kmsClient, smClient),
 			"authorize imports it, and must not be able to decrypt"},

@@ -5,21 +5,11 @@ import (
 	"crypto/x509"
 	"net/url"
 	"os"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
+	"github.com/asanaauth/asanaauth/internal/awsretry"
 	"github.com/asanaauth/asanaauth/internal/env"
-)
-
-// Each call to AWS is attempted at most three times, with at most 200 ms between
-// attempts. Three attempts fit into the time limit of a request. Retrying a write is
-// safe: if an earlier attempt has succeeded, the store recognizes the row that this
-// attempt wrote.
-const (
-	awsAttempts = 3
-	awsBackoff  = 200 * time.Millisecond
 )
 
 // AWS returns the configuration for clients of the AWS SDK, which it reads from
@@ -44,11 +34,7 @@ func AWS(r *env.Reader) aws.Config {
 		Region:      region(r),
 		Credentials: credentials(r),
 		HTTPClient:  awsClient(caBundle(r)),
-		Retryer: func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts, o.MaxBackoff = awsAttempts, awsBackoff
-			})
-		},
+		Retryer:     func() aws.Retryer { return awsretry.New() },
 		AccountIDEndpointMode: aws.AccountIDEndpointMode(
 			r.OneOf("AWS_ACCOUNT_ID_ENDPOINT_MODE", "preferred", "preferred", "required", "disabled")),
 		ConfigSources: []any{src},

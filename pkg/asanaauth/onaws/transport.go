@@ -9,19 +9,16 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"github.com/asanaauth/asanaauth/internal/awsretry"
 )
 
-// A call to AWS makes at most three attempts of two seconds each, with two pauses of at
-// most 0.2 seconds. The call therefore takes at most 6.4 seconds, and ends before a lease
-// of 12 seconds expires. With the SDK's defaults, an attempt has no time limit except the
-// context, and a pause can last 20 seconds.
-const (
-	awsAttempt  = 2 * time.Second
-	awsAttempts = 3
-	awsBackoff  = 200 * time.Millisecond
-)
+// awsAttempt limits the duration of one attempt. Package awsretry allows three attempts,
+// with two pauses of at most 0.2 seconds. A call to AWS therefore takes at most 6.4
+// seconds, and ends before a lease of 12 seconds expires. With the SDK's defaults, an
+// attempt has no time limit except the context, and a pause can last 20 seconds.
+const awsAttempt = 2 * time.Second
 
 // withLimits returns a copy of cfg that limits the number and the duration of attempts.
 // The SDK also repeats writes that may have succeeded. This is safe because the store
@@ -38,11 +35,7 @@ func withLimits(cfg aws.Config) aws.Config {
 	}
 	cfg.HTTPClient = timeoutClient{cfg.HTTPClient}
 	if cfg.Retryer == nil {
-		cfg.Retryer = func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts, o.MaxBackoff = awsAttempts, awsBackoff
-			})
-		}
+		cfg.Retryer = func() aws.Retryer { return awsretry.New() }
 	}
 	return cfg
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/asanaauth/asanaauth/internal/awsretry"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 )
 
@@ -24,8 +25,9 @@ func wrapError(ctx context.Context, doing string, err error) error {
 }
 
 // kindOf returns seal.ErrUnavailable for an error that may be temporary: no response, a
-// proxy's response, a server error, throttling, or missing or expired credentials. For
-// every other error response of KMS, kindOf returns seal.ErrDenied.
+// proxy's response, a server error, throttling, or an error that
+// awsretry.RejectsSignature names. For every other error response of KMS, kindOf returns
+// seal.ErrDenied.
 //
 // The error codes are listed in
 // https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html and
@@ -35,19 +37,13 @@ func kindOf(err error) error {
 	if !errors.As(err, &apiErr) || apiErr.ErrorFault() == smithy.FaultServer || status(err) >= 500 {
 		return seal.ErrUnavailable
 	}
-	if _, throttled := retry.DefaultThrottleErrorCodes[apiErr.ErrorCode()]; throttled {
+	if _, throttled := retry.DefaultThrottleErrorCodes[apiErr.ErrorCode()]; throttled || awsretry.RejectsSignature(apiErr.ErrorCode()) {
 		return seal.ErrUnavailable
 	}
 	switch apiErr.ErrorCode() {
 	case "RequestTimeout", "RequestTimeoutException", "ServiceUnavailable",
 		// The SDK uses these codes for an error response that did not come from KMS.
-		"UnknownError", "",
-		// These codes mean that the caller's credentials or clock are wrong, which may be
-		// temporary.
-		"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
-		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "AuthFailure",
-		"IncompleteSignature", "IncompleteSignatureException", "InvalidSignatureException",
-		"SignatureDoesNotMatch", "RequestExpired", "RequestTimeTooSkewed":
+		"UnknownError", "":
 		return seal.ErrUnavailable
 	}
 	return seal.ErrDenied

@@ -10,24 +10,26 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/asanaauth/asanaauth/internal/awsretry"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
 // isTransient reports whether a retry may succeed after an error with this code. The
-// codes below mean throttling, a timeout, a conflict with another transaction, or expired
-// credentials that will be replaced. Codes that DynamoDB sends with status 5xx or 429 are
-// not in the list, because isTransientStatus detects those responses.
+// codes below mean throttling, a timeout, or a conflict with another transaction. A
+// rejected signature may be accepted later, see awsretry.RejectsSignature. Codes that
+// DynamoDB sends with status 5xx or 429 are not in the list, because isTransientStatus
+// detects those responses.
 // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)
 func isTransient(code string) bool {
 	switch code {
 	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded",
 		"TransactionConflictException", "TransactionInProgressException",
-		"RequestTimeout", "RequestTimeoutException", "ExpiredToken", "ExpiredTokenException":
+		"RequestTimeout", "RequestTimeoutException":
 		return true
 	case "ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict":
 		return true // these codes are reasons of a canceled transaction
 	}
-	return false
+	return awsretry.RejectsSignature(code)
 }
 
 // ResponseError means that DynamoDB responded with an error. Every method of [Store] that

@@ -67,11 +67,16 @@ func TestFaults(t *testing.T) {
 		{400, "RequestLimitExceeded", store.ErrUnavailable, 3},
 		{500, "InternalServerError", store.ErrUnavailable, 3},
 		{503, "ServiceUnavailable", store.ErrUnavailable, 3},
-		{400, "ExpiredTokenException", store.ErrUnavailable, 1},
+		{400, "ExpiredTokenException", store.ErrUnavailable, 3},
+		{400, "InvalidSignatureException", store.ErrUnavailable, 3},
+		{400, "RequestExpired", store.ErrUnavailable, 3},
+		{400, "RequestTimeTooSkewed", store.ErrUnavailable, 3},
+		{403, "SignatureDoesNotMatch", store.ErrUnavailable, 3},
+		{400, "IncompleteSignatureException", store.ErrUnavailable, 3},
+		{400, "UnrecognizedClientException", store.ErrUnavailable, 3},
 		{400, "ResourceNotFoundException", errPermanent, 1},
 		{400, "AccessDeniedException", errPermanent, 1},
 		{400, "ValidationException", errPermanent, 1},
-		{400, "UnrecognizedClientException", errPermanent, 1},
 	} {
 		for op, call := range calls() {
 			s, server, _ := newCanned(t, fault(test.status, test.code))

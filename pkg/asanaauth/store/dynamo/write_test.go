@@ -35,17 +35,19 @@ func TestCancelledTransactions(t *testing.T) {
 		want      error // nil if Write succeeds
 		requests  int
 	}{
-		"a failed condition":               {[]response{canceled(condition, none)}, store.ErrConflict, 1},
-		"applied before":                   {[]response{canceled(condition, own)}, nil, 1},
-		"a conflict, then success":         {[]response{canceled(conflict, none), canceled(none, conflict), ok(`{}`)}, nil, 3},
-		"always a conflict":                {[]response{canceled(none, conflict)}, store.ErrUnavailable, 5},
-		"always throttled":                 {[]response{canceled(none, reason("ThrottlingError"))}, store.ErrUnavailable, 5},
-		"always over the throughput":       {[]response{canceled(reason("ProvisionedThroughputExceeded"))}, store.ErrUnavailable, 5},
-		"a failed condition, one conflict": {[]response{canceled(condition, conflict), canceled(condition, own)}, nil, 2},
-		"a permanent reason":               {[]response{canceled(reason("ValidationError"), conflict)}, errPermanent, 1},
-		"no reason":                        {[]response{canceled()}, errPermanent, 1},
-		"the same transaction is running":  {[]response{fault(400, "TransactionInProgressException")}, store.ErrUnavailable, 3},
-		"a token of another request":       {[]response{fault(400, "IdempotentParameterMismatchException")}, errPermanent, 1},
+		"a failed condition":                 {[]response{canceled(condition, none)}, store.ErrConflict, 1},
+		"applied before":                     {[]response{canceled(condition, own)}, nil, 1},
+		"a conflict, then success":           {[]response{canceled(conflict, none), canceled(none, conflict), ok(`{}`)}, nil, 3},
+		"always a conflict":                  {[]response{canceled(none, conflict)}, store.ErrUnavailable, 5},
+		"always throttled":                   {[]response{canceled(none, reason("ThrottlingError"))}, store.ErrUnavailable, 5},
+		"always over the throughput":         {[]response{canceled(reason("ProvisionedThroughputExceeded"))}, store.ErrUnavailable, 5},
+		"a rejected signature, then success": {[]response{canceled(none, reason("UnrecognizedClientException")), ok(`{}`)}, nil, 2},
+		"always a rejected signature":        {[]response{canceled(none, reason("InvalidSignatureException"))}, store.ErrUnavailable, 5},
+		"a failed condition, one conflict":   {[]response{canceled(condition, conflict), canceled(condition, own)}, nil, 2},
+		"a permanent reason":                 {[]response{canceled(reason("ValidationError"), conflict)}, errPermanent, 1},
+		"no reason":                          {[]response{canceled()}, errPermanent, 1},
+		"the same transaction is running":    {[]response{fault(400, "TransactionInProgressException")}, store.ErrUnavailable, 3},
+		"a token of another request":         {[]response{fault(400, "IdempotentParameterMismatchException")}, errPermanent, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, server, pauses := newCanned(t, test.responses...)

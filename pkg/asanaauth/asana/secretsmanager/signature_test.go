@@ -1,0 +1,39 @@
+package secretsmanager_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"github.com/asanaauth/asanaauth/internal/awsretry"
+	"github.com/asanaauth/asanaauth/internal/awstest"
+)
+
+// noPause is a retryer that sends the next request at once.
+type noPause struct{ *retry.Standard }
+
+func (noPause) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
+
+func TestRejectedSignatures(t *testing.T) {
+	admin := server(t)
+	arn := create(t, admin, `{"client_secret":"one"}`)
+	for _, code := range awstest.SignatureCodes() {
+		rejecter := awstest.NewRejecter(t, *admin.Options().BaseEndpoint)
+		o := client(rejecter.URL, http.DefaultTransport).Options()
+		o.Retryer = noPause{awsretry.New()}
+		s := newSource(t, awssm.New(o), arn)
+		rejecter.Reject(code, 2)
+		wantSecrets(t, s, "one")
+		rejecter.Reject(code, 100)
+		_, err := s.ClientSecrets(t.Context())
+		api, ok := errors.AsType[smithy.APIError](err)
+		if !ok || api.ErrorCode() != code || len(rejecter.Dates()) != 3 {
+			t.Errorf("always %s: got %v after %d requests, want this code after 3", code, err, len(rejecter.Dates()))
+		}
+	}
+}
