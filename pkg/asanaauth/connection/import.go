@@ -205,10 +205,15 @@ func (c *Connections) verify(ctx context.Context, token secret.String) (asana.In
 
 func (c *Connections) identify(ctx context.Context, access secret.String) (asana.User, error) {
 	user, err := c.requests.Me(ctx, access)
-	if requests.IsStatus(err, http.StatusUnauthorized) || requests.IsStatus(err, http.StatusForbidden) {
+	if isRefused(err) {
 		return user, rejected(rejectedIdentity, "Asana accepts this token but does not allow it to read its own user. Import a token with more permissions.", err)
 	}
 	return user, err
+}
+
+// isRefused reports whether Asana does not allow the token to make the request.
+func isRefused(err error) bool {
+	return requests.IsStatus(err, http.StatusUnauthorized) || requests.IsStatus(err, http.StatusForbidden)
 }
 
 func (c *Connections) saveImport(ctx context.Context, ring *seal.Ring, got consent.Consent, r ImportRequest) (Imported, error) {

@@ -50,7 +50,7 @@ func (c *Connections) refreshOnce(ctx context.Context, refresh secret.String) (a
 	case errors.As(err, &response) && response.Code == asana.InvalidGrant:
 		return tokens, rejectedGrant(err)
 	}
-	return tokens, requests.RateLimited(err)
+	return tokens, err
 }
 
 func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asana.Tokens, r ImportRequest) (Imported, error) {
@@ -75,7 +75,9 @@ func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asa
 // identifyOtherwise finds the user of a grant if Asana does not allow the access token to
 // read /users/me. The user comes from the UserInfo endpoint (OpenID Connect) or, if
 // UserInfo names no user, from the token response. If neither names a user,
-// identifyOtherwise returns refusal, the error from /users/me.
+// identifyOtherwise returns refusal, the error from /users/me. If Asana did not refuse
+// the request to UserInfo but it failed, identifyOtherwise returns that failure, because
+// the same import may succeed later.
 func (c *Connections) identifyOtherwise(ctx context.Context, tokens asana.Tokens, refusal error) (asana.User, error) {
 	info, err := c.requests.UserInfo(ctx, tokens.Access)
 	switch {
@@ -83,6 +85,8 @@ func (c *Connections) identifyOtherwise(ctx context.Context, tokens asana.Tokens
 		return info.User, nil
 	case tokens.User.GID != "":
 		return tokens.User, nil
+	case err != nil && !isRefused(err):
+		return asana.User{}, err
 	}
 	return asana.User{}, refusal
 }

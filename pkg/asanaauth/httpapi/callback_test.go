@@ -93,6 +93,7 @@ func TestCallbackRedirects(t *testing.T) {
 		"invalid_grant":  {allowed, respond("/-/oauth_token", 400, `{"error":"invalid_grant"}`), "login-expired", "INFO"},
 		"invalid_client": {allowed, respond("/-/oauth_token", 401, `{"error":"invalid_client"}`), "misconfigured", "ERROR"},
 		"Asana is down":  {allowed, respond("/-/oauth_token", 503, `{}`), "asana-unavailable", "ERROR"},
+		"a rate limit":   {allowed, respond("/-/oauth_token", 429, `{}`), "try-again", "WARN"},
 		"not JSON":       {allowed, respond("/-/oauth_token", 200, `<p>hi`), "asana-unavailable", "ERROR"},
 		"a bad ID token": {with("&id_token=nonsense"), nil, "asana-unavailable", "ERROR"},
 		"cannot save":    {allowed, func(b *browser) { b.failWriteAfter(1) }, "try-again", "WARN"},

@@ -192,12 +192,13 @@ func TestRetryAfter(t *testing.T) {
 		b := newSite(t).browser().signIn(asanatest.Member)
 		time.Sleep(time.Hour)
 		b.asana.Inject(asanatest.Fault{Path: "/-/oauth_token", Status: 429, Body: `{}`, Header: http.Header{"Retry-After": {"90"}}})
-		b.refresh("").want(502)
-		time.Sleep(500 * time.Millisecond)
-		a := b.refresh("")
-		a.problem(503, "try-again")
-		if got := a.header.Get("Retry-After"); got != "90" {
-			t.Errorf("got Retry-After %q, want 90 for 89.5 s", got)
+		for _, when := range []string{"at first", "half a second later"} {
+			a := b.refresh("")
+			a.problem(503, "try-again")
+			if got := a.header.Get("Retry-After"); got != "90" {
+				t.Errorf("%s: got Retry-After %q, want 90", when, got)
+			}
+			time.Sleep(500 * time.Millisecond)
 		}
 	})
 }

@@ -79,7 +79,7 @@ func TestTheCodeIsRedeemedOnce(t *testing.T) {
 		"invalid_grant":   {asanatest.Fault{Status: 400, Body: `{"error":"invalid_grant"}`}, asanaauth.LoginExpired, false},
 		"invalid_request": {asanatest.Fault{Status: 400, Body: `{"error":"invalid_request"}`}, asanaauth.AsanaUnavailable, false},
 		"a 500":           {asanatest.Fault{Status: 500, Body: `{"error":"invalid_grant"}`}, asanaauth.AsanaUnavailable, false},
-		"a 429":           {asanatest.Fault{Status: 429}, asanaauth.AsanaUnavailable, false},
+		"a 429":           {asanatest.Fault{Status: 429}, asanaauth.TryAgain, false},
 		"nonsense":        {asanatest.Fault{Body: "nonsense"}, asanaauth.AsanaUnavailable, false},
 		"a cut":           {asanatest.Fault{Cut: true}, asanaauth.AsanaUnavailable, false},
 		"a cut after it":  {asanatest.Fault{CutAfterApply: true}, asanaauth.AsanaUnavailable, false},

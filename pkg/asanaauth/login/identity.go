@@ -41,10 +41,19 @@ func (i *identifier) fromFragment(ctx context.Context, raw secret.String) error 
 	}
 	id, err := i.verify(ctx, raw, asana.Want{Nonce: i.nonce, Code: i.code})
 	if err != nil {
-		return untrusted(fmt.Errorf("verifying the response's ID token: %w", err))
+		return unverified(fmt.Errorf("verifying the response's ID token: %w", err))
 	}
 	i.addSubject("fragment", id.Subject)
 	return nil
+}
+
+// unverified returns the error for an ID token that could not be verified: err comes from
+// Asana if the signing keys could not be fetched. Otherwise, the ID token is not valid.
+func unverified(err error) error {
+	if errors.Is(err, asana.ErrIDToken) || errors.Is(err, asana.ErrNoNonce) {
+		return untrusted(err)
+	}
+	return requests.ErrorOf(err)
 }
 
 func (i *identifier) verify(ctx context.Context, raw secret.String, want asana.Want) (asana.Identity, error) {
@@ -88,7 +97,7 @@ func (i *identifier) fromTokenResponse(ctx context.Context, t asana.Tokens) erro
 		return nil
 	}
 	if err != nil {
-		return untrusted(fmt.Errorf("verifying the ID token: %w", err))
+		return unverified(fmt.Errorf("verifying the ID token: %w", err))
 	}
 	i.addSubject("id token", id.Subject)
 	return nil

@@ -124,7 +124,7 @@ func (m *Memberships) cached(ctx context.Context, conn *connection.Connection, k
 		return nil, err
 	}
 	list, err := accesstoken.Use(ctx, m.source, conn, fetch)
-	if err = requests.RateLimited(err); err != nil {
+	if err != nil {
 		m.cache.noteLimit(conn.ID(), m.rows.Now(), err)
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (m *Memberships) attribute(ctx context.Context, conn *connection.Connection
 		can.Unknown["attributed_to"] = NotAllowed
 		return nil
 	case err != nil:
-		return requests.RateLimited(requests.ErrorOf(fmt.Errorf("asking whose token it is: %w", err)))
+		return requests.ErrorOf(fmt.Errorf("asking whose token it is: %w", err))
 	case user.GID != conn.AsanaUser():
 		return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: requests.ErrIdentitiesDisagree}
 	}

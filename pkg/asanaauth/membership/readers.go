@@ -183,7 +183,7 @@ func (a *assignment) checkReach(ctx context.Context, workspaces []string) error 
 	}
 	reached, err := accesstoken.Use(ctx, a.source, a.conn, a.asana.Workspaces)
 	if err != nil {
-		return withoutScope(requests.RateLimited(requests.ErrorOf(fmt.Errorf("listing workspaces: %w", err))))
+		return withoutScope(requests.ErrorOf(fmt.Errorf("listing workspaces: %w", err)))
 	}
 	for _, gid := range workspaces {
 		if !slices.ContainsFunc(reached, func(w asana.Workspace) bool { return w.GID == gid }) {

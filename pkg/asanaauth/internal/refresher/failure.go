@@ -27,7 +27,10 @@ func (h *holder) fail(ctx context.Context, err error) (*store.Hot, error) {
 	case response.Code == asana.InvalidGrant:
 		return h.markBroken(ctx, err)
 	default:
-		h.startCoolDown(ctx, response.RetryAfter, !isRefusal(response))
+		wait := h.startCoolDown(ctx, response.RetryAfter, !isRefusal(response))
+		if asanaauth.KindOf(err) == asanaauth.TryAgain { // Asana's rate limit
+			err = row.TryAgain(wait, response)
+		}
 	}
 	return h.hot, err
 }
@@ -42,8 +45,9 @@ func isRefusal(response *asana.Error) bool {
 // startCoolDown starts a cool-down and removes h's lease, in one write. Until the
 // cool-down ends, no caller sends a request for this connection to Asana. The length of
 // the cool-down is the longer of retryAfter (at most 5 min) and a random time of 2 to 8
-// s. outcomeUnknown is true if Asana may have rotated the token.
-func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, outcomeUnknown bool) {
+// s. startCoolDown returns this length. outcomeUnknown is true if Asana may have rotated
+// the token.
+func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, outcomeUnknown bool) time.Duration {
 	wait := max(h.rows.Jitter(coolDownMin, coolDownMax), min(retryAfter, row.RetryAfterMax))
 	until := h.rows.Now().Add(wait)
 	ok := h.release(ctx, func(now *store.Hot) {
@@ -53,6 +57,7 @@ func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, ou
 	if !ok && outcomeUnknown {
 		h.noteOutcomeUnknown(ctx)
 	}
+	return wait
 }
 
 // markBroken marks the connection as broken after Asana rejected its refresh token. The

@@ -70,7 +70,8 @@ func (r *Requests) Exchange(ctx context.Context, code, verifier secret.String, r
 // returns Misconfigured. The alarm contains the parameter connection, which is a
 // connection's id or empty.
 //
-// Errors: Misconfigured and AsanaUnavailable. Both errors wrap an [*asana.Error].
+// Errors: Misconfigured; TryAgain if Asana's rate limit is reached; AsanaUnavailable. All
+// of them wrap an [*asana.Error].
 func (r *Requests) Refresh(ctx context.Context, connection string, refresh secret.String) (asana.Tokens, error) {
 	var tokens asana.Tokens
 	err := r.withSecret(ctx, connection, func(ctx context.Context, clientSecret secret.String) (err error) {
@@ -112,7 +113,7 @@ func (r *Requests) Introspect(ctx context.Context, token secret.String) (asana.I
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
 	info, err := r.asana.Introspect(ctx, token)
-	return info, RateLimited(wrap("introspecting", err))
+	return info, wrap("introspecting", err)
 }
 
 // Me returns the Asana user to whom an access token belongs (GET /users/me). Errors:
@@ -122,11 +123,11 @@ func (r *Requests) Me(ctx context.Context, access secret.String) (asana.User, er
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
 	user, err := r.asana.Me(ctx, access)
-	return user, RateLimited(wrap("asking whose token it is", err))
+	return user, wrap("asking whose token it is", err)
 }
 
 // UserInfo returns what the UserInfo endpoint says about the user to whom an access token
-// belongs (OpenID Connect Core section 5.3). Errors: AsanaUnavailable.
+// belongs (OpenID Connect Core section 5.3). Errors: the errors of [Requests.Me].
 func (r *Requests) UserInfo(ctx context.Context, access secret.String) (asana.UserInfo, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
@@ -147,28 +148,24 @@ func wrap(doing string, err error) error {
 
 // ErrorOf wraps an error from Asana, the store or the keyring in an [*asanaauth.Error].
 // ErrorOf returns err unchanged if err already wraps an [*asanaauth.Error].
+//
+// If err is a 429 response from Asana, ErrorOf returns TryAgain. Its RetryAfter is the
+// Retry-After of the response, but at most row.RetryAfterMax. Any other error from Asana
+// becomes AsanaUnavailable.
 func ErrorOf(err error) error {
 	var known *asanaauth.Error
 	var response *asana.Error
-	if !errors.As(err, &known) && errors.As(err, &response) {
-		return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Timeout: response.Timeout, Err: err}
+	switch {
+	case errors.As(err, &known), !errors.As(err, &response):
+		return row.ErrorOf(err)
+	case response.Status == http.StatusTooManyRequests:
+		return row.TryAgain(min(response.RetryAfter, row.RetryAfterMax), err)
 	}
-	return row.ErrorOf(err)
+	return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Timeout: response.Timeout, Err: err}
 }
 
 // IsStatus reports whether err wraps a response from Asana with the given HTTP status.
 func IsStatus(err error, status int) bool {
 	var response *asana.Error
 	return errors.As(err, &response) && response.Status == status
-}
-
-// RateLimited returns TryAgain if err wraps a 429 response from Asana. The RetryAfter of
-// this error is the Retry-After of the response. RateLimited returns any other error
-// unchanged.
-func RateLimited(err error) error {
-	var response *asana.Error
-	if errors.As(err, &response) && response.Status == http.StatusTooManyRequests {
-		return row.TryAgain(response.RetryAfter, err)
-	}
-	return err
 }
