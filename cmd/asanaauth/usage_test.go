@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -89,6 +90,35 @@ func TestMalformedVariables(t *testing.T) {
 	}
 	if strings.Contains(stderr, "hunter2") {
 		t.Errorf("stderr repeats a value: %s", stderr)
+	}
+}
+
+// TestVariablesWithOtherSyntax checks that values in quotation marks, lists with commas
+// and a client ID with letters stop the command at its start.
+func TestVariablesWithOtherSyntax(t *testing.T) {
+	t.Parallel()
+	names := []string{"ASANA_CLIENT_ID", "ASANA_CLIENT_SECRET", "ASANA_NEXT_CLIENT_SECRET", "ASANA_SCOPES", "ASANA_RESPONSE_TYPE", "SESSION_IDLE_TTL",
+		"SESSION_TTL", "KEY_CACHE_TTL", "SIGN_IN", "INSTALLATION", "RETURN_URLS", "ALLOWED_ORIGINS", "PUBLIC_URL", "ASANA_BASE_URL", "ASANA_ISSUER", "ASANAAUTH_BACKEND_KEY"}
+	var environ []string
+	for _, name := range names {
+		environ = append(environ, name+`="hunter2"`)
+	}
+	args := []string{"local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", t.TempDir()}
+	_, stderr := wantOutcome(t, 1, environ, args...)
+	for _, name := range names {
+		if !regexp.MustCompile(`(?m)^` + name + `: (entry 1 )?begins or ends with a quotation mark`).MatchString(stderr) {
+			t.Errorf("stderr does not say that %s is in quotation marks", name)
+		}
+	}
+	_, lists := wantOutcome(t, 1, []string{"ASANA_CLIENT_ID=hunter2", "ASANA_CLIENT_SECRET=s", "ASANA_SCOPES=hunter2,openid", "RETURN_URLS=https://hunter2.example/;https://b.example/",
+		"ALLOWED_ORIGINS=http://localhost:3000, http://hunter2"}, args...)
+	for _, want := range []string{"ASANA_CLIENT_ID: must consist of digits only", "ASANA_SCOPES: entry 1 has a comma", "RETURN_URLS: entry 1 has a comma", "ALLOWED_ORIGINS: entry 1 has a comma"} {
+		if !strings.Contains(lists, want) {
+			t.Errorf("stderr does not contain %q: %s", want, lists)
+		}
+	}
+	if strings.Contains(stderr+lists, "hunter2") {
+		t.Errorf("stderr repeats a value: %s%s", stderr, lists)
 	}
 }
 

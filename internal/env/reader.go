@@ -8,6 +8,7 @@ package env
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -83,14 +84,41 @@ func (r *Reader) Optional(name, def string) string {
 	case strings.TrimSpace(v) != v:
 		r.AddError(name, "begins or ends with white space")
 		return ""
+	case isQuoted(v):
+		r.AddError(name, quoted)
+		return ""
 	}
 	return v
 }
 
-// Words returns a required list of words. The words are separated by white space, which
-// includes line ends. The list must contain at least one word and no duplicates.
-func (r *Reader) Words(name string) []string {
-	return r.words(name, func(string) string { return "" })
+const quoted = "begins or ends with a quotation mark: remove the quotation marks"
+
+// isQuoted reports whether v begins or ends with a quotation mark. Some tools that set
+// variables from a file, such as "docker run --env-file", keep the quotation marks.
+func isQuoted(v string) bool {
+	const marks = "\"'`“”‘’"
+	return strings.Trim(v, marks) != v
+}
+
+// Digits returns the value of a required variable, which must consist of ASCII digits.
+func (r *Reader) Digits(name string) string {
+	return r.checked(name, r.String(name), func(v string) string {
+		if strings.Trim(v, "0123456789") != "" {
+			return "must consist of digits only"
+		}
+		return ""
+	})
+}
+
+// Bool reports whether the value of a variable is "true". Upper case and lower case are
+// equal, as in the AWS SDKs. If the variable is missing, Bool returns false. Other values
+// than "true" and "false" are an error.
+func (r *Reader) Bool(name string) bool {
+	v := strings.ToLower(r.Optional(name, "false"))
+	if v != "" && v != "true" && v != "false" {
+		r.AddError(name, "is neither true nor false")
+	}
+	return v == "true"
 }
 
 // Duration returns the value of a variable, which must be a duration in Go's format, such
@@ -159,8 +187,9 @@ func (r *Reader) warn(name, reason string) {
 	r.warnings = append(r.warnings, &Error{Name: name, Reason: reason})
 }
 
-// words is like [Reader.Words], but also checks each word. check returns what is wrong
-// with a word, or "".
+// words returns a required list of words. The words are separated by white space, which
+// includes line ends. The list must contain at least one word and no duplicates. check
+// returns what is wrong with a word, or "".
 func (r *Reader) words(name string, check func(string) string) []string {
 	var words []string
 	if v, ok := r.lookup(name); ok {
@@ -173,7 +202,12 @@ func (r *Reader) words(name string, check func(string) string) []string {
 	good := true
 	for i, word := range words {
 		reason := check(word)
-		if slices.Contains(words[:i], word) {
+		switch {
+		case isQuoted(word):
+			reason = quoted
+		case hasSeparator(word):
+			reason = "has a comma or a semicolon: separate the entries with spaces"
+		case slices.Contains(words[:i], word):
 			reason = "repeats an earlier entry"
 		}
 		if reason != "" {
@@ -185,6 +219,19 @@ func (r *Reader) words(name string, check func(string) string) []string {
 		return nil
 	}
 	return words
+}
+
+// urlInList matches the beginning of a URL after a comma or a semicolon.
+var urlInList = regexp.MustCompile(`[,;][A-Za-z][A-Za-z0-9+.-]*://`)
+
+// hasSeparator reports whether a word contains a comma or a semicolon that probably
+// separates entries. In a URL, these characters are also valid within the path and the
+// query. Elsewhere, no entry contains them.
+func hasSeparator(word string) bool {
+	if strings.Contains(word, "://") {
+		return strings.Trim(word, ",;") != word || urlInList.MatchString(word)
+	}
+	return strings.ContainsAny(word, ",;")
 }
 
 // entry identifies a word in a list by its position, because errors must not contain

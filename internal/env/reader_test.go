@@ -76,7 +76,7 @@ func TestString(t *testing.T) {
 	}
 }
 
-func TestWords(t *testing.T) {
+func TestLists(t *testing.T) {
 	tests := []struct {
 		value  string
 		want   []string
@@ -91,7 +91,80 @@ func TestWords(t *testing.T) {
 	}
 	for _, test := range tests {
 		r := reader(test.value)
-		want(t, r, test.value, r.Words(name), test.want, test.reason)
+		want(t, r, test.value, r.Scopes(name), test.want, test.reason)
+	}
+}
+
+// TestListsWithSeparatorsOrQuotes checks every type of list with the mistakes that people
+// make who know another syntax.
+func TestListsWithSeparatorsOrQuotes(t *testing.T) {
+	const comma, quote = "has a comma or a semicolon: separate the entries with spaces", "quotation mark: remove the quotation marks"
+	lists := map[string]struct {
+		read func(*env.Reader) []string
+		a, b string
+	}{
+		"scopes":      {func(r *env.Reader) []string { return r.Scopes(name) }, "tasks:read", "users:read"},
+		"keys":        {func(r *env.Reader) []string { return r.KMSKeyIDs(name) }, "1234abcd-12ab", "arn:aws:kms:eu-central-1:111122223333:key/5"},
+		"origins":     {func(r *env.Reader) []string { return r.Origins(name) }, "https://a.example", "https://b.example:8443"},
+		"return URLs": {func(r *env.Reader) []string { return r.ReturnURLs(name) }, "https://a.example/x", "https://b.example/?y=1"},
+	}
+	for list, test := range lists {
+		for _, form := range []struct{ value, reason string }{
+			{"A,B", "entry 1 " + comma}, {"A;B", "entry 1 " + comma}, {"A, B", "entry 1 " + comma}, {"A ; B", "entry 2 " + comma},
+			{"A ,B", "entry 2 " + comma}, {"A B,", "entry 2 " + comma}, {"A,", "entry 1 " + comma},
+			{`"A"`, quote}, {`"A B"`, "entry 1 begins or ends with a " + quote}, {`'A' 'B'`, quote}, {"A “B”", "entry 2 begins or ends with a " + quote}, {"`A`", quote},
+			{`"A","B"`, quote}, {`A "`, quote},
+		} {
+			value := strings.NewReplacer("A", test.a, "B", test.b).Replace(form.value)
+			r := reader(value)
+			want(t, r, value, test.read(r), nil, form.reason)
+			for _, secret := range []string{test.a, test.b} {
+				if err := r.Err(); err != nil && strings.Contains(err.Error(), secret) {
+					t.Errorf("%s: the error %q contains a part of the value", list, err)
+				}
+			}
+		}
+	}
+	const inside = "https://a.example/x,y;z?a=1,2;3"
+	r := reader(inside)
+	want(t, r, inside, r.ReturnURLs(name), []string{inside}, "")
+}
+
+func TestValuesInQuotes(t *testing.T) {
+	for _, value := range []string{`"table"`, "'table'", `"`, `table"`, "‘table’", `""`} {
+		r := reader(value)
+		want(t, r, value, r.String(name), "", "begins or ends with a quotation mark")
+	}
+	r := reader(`"https://auth.example.com"`)
+	want(t, r, "an origin", r.Origin(name), "", "begins or ends with a quotation mark")
+	r = reader(`"5m"`)
+	want(t, r, "a duration", r.Duration(name, 0, 0, 0), 0, "begins or ends with a quotation mark")
+	r = reader(`O'Hara "the" table`)
+	want(t, r, "quotation marks inside", r.String(name), `O'Hara "the" table`, "")
+}
+
+func TestDigits(t *testing.T) {
+	for value, reason := range map[string]string{
+		"1200000000000001": "", "0": "", "12a": "digits only", "1 2": "digits only", "١٢": "digits only", "-1": "digits only", "1,2": "digits only",
+		"'12'": "quotation mark", unset: "is missing",
+	} {
+		wanted := value
+		if reason != "" {
+			wanted = ""
+		}
+		r := reader(value)
+		want(t, r, value, r.Digits(name), wanted, reason)
+	}
+}
+
+func TestBool(t *testing.T) {
+	for value, wanted := range map[string]bool{"true": true, "TRUE": true, "True": true, "tRuE": true, "false": false, "FALSE": false, "False": false, "": false, unset: false} {
+		r := reader(value)
+		want(t, r, value, r.Bool(name), wanted, "")
+	}
+	for value, reason := range map[string]string{"1": "is neither true nor false", "yes": "is neither true nor false", "true ": "white space", `"true"`: "quotation mark"} {
+		r := reader(value)
+		want(t, r, value, r.Bool(name), false, reason)
 	}
 }
 
@@ -167,7 +240,7 @@ func TestScopes(t *testing.T) {
 		{"default tasks:read", nil, "both default and a resource scope", 0},
 		{"openid default tasks:read", nil, "both default and a resource scope", 0},
 		{"default default", nil, "entry 2 repeats", 0},
-		{`tasks:read "x"`, nil, "entry 2 has a character", 0},
+		{`tasks:read x"y`, nil, "entry 2 has a character", 0},
 		{"tasks:read \\", nil, "entry 2 has a character", 0},
 		{"täsks:read", nil, "entry 1 has a character", 0},
 		{unset, nil, "is missing", 0},
@@ -199,7 +272,6 @@ func TestKMSKeyIDs(t *testing.T) {
 		{"arn:aws:kms:eu-central-1:111122223333:key/alias/x", nil, "is an alias"},
 		{"arn:aws:kms:eu-central-1:111122223333:key/a:b", nil, "neither a key ID"},
 		{"key/" + id, nil, "neither a key ID"},
-		{id + "," + id, nil, "neither a key ID"},
 		{id + " " + id, nil, "entry 2 repeats"},
 		{unset, nil, "is missing"},
 	}

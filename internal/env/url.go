@@ -17,15 +17,19 @@ func (r *Reader) Origin(name string) string {
 // [Reader.Origin].
 func (r *Reader) Origins(name string) []string { return r.words(name, weburl.OriginFault) }
 
-// BaseURL returns a URL to which paths can be appended. If the variable is missing,
-// BaseURL returns def. If def is empty, the variable is required. The URL may have a
-// path. It must not end with a slash, and must not have a query, a fragment, a user name
-// or a password. The scheme must be https, or http for a loopback host.
-func (r *Reader) BaseURL(name, def string) string {
-	if def == "" {
-		return r.checked(name, r.String(name), weburl.BaseFault)
-	}
-	return r.checked(name, r.Optional(name, def), weburl.BaseFault)
+// ServerOrigin is like [Reader.Origin], for a server to which this process sends requests.
+// The scheme may also be http if the host is host.docker.internal, because a function in a
+// container reaches servers of this machine under that name. If the variable is missing,
+// ServerOrigin returns def.
+func (r *Reader) ServerOrigin(name, def string) string {
+	return r.checked(name, r.Optional(name, def), weburl.ServerOriginFault)
+}
+
+// BaseURL returns a required URL to which paths can be appended. The URL may have a path.
+// It must not end with a slash, and must not have a query, a fragment, a user name or a
+// password. The scheme must be https, or http for a loopback host or host.docker.internal.
+func (r *Reader) BaseURL(name string) string {
+	return r.checked(name, r.String(name), weburl.BaseFault)
 }
 
 // ReturnURLs returns a required list of absolute URLs to which people may be redirected

@@ -32,7 +32,6 @@ func TestOrigins(t *testing.T) {
 		{"https://a.example\nhttp://localhost:3000", []string{"https://a.example", "http://localhost:3000"}, ""},
 		{"https://a.example https://b.example/", nil, "entry 2 has more than"},
 		{"https://a.example https://a.example", nil, "entry 2 repeats"},
-		{"https://a.example,https://b.example", nil, "malformed host"},
 		{"*", nil, "entry 1 is not an absolute URL"},
 		{unset, nil, "is missing"},
 	}
@@ -42,12 +41,42 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-func TestBaseURL(t *testing.T) {
+func TestServerOrigin(t *testing.T) {
 	const def = "https://app.asana.com"
 	tests := []struct{ value, want, reason string }{
 		{unset, def, ""},
 		{"", def, ""},
 		{"http://127.0.0.1:8485", "http://127.0.0.1:8485", ""},
+		{"http://host.docker.internal:8485", "http://host.docker.internal:8485", ""},
+		{"http://x.host.docker.internal", "", "only for loopback hosts and host.docker.internal"},
+		{"http://Host.Docker.Internal", "", "upper case"},
+		{"https://app.asana.com/api/1.0", "", "more than a scheme, host and port"},
+		{"https://app.asana.com/", "", "more than a scheme, host and port"},
+		{"https://a:b@app.asana.com", "", "user information"},
+	}
+	for _, test := range tests {
+		r := reader(test.value)
+		want(t, r, test.value, r.ServerOrigin(name, def), test.want, test.reason)
+	}
+}
+
+// TestOnlyServersMayBeAtDockersHost checks the variables with the URLs of pages. Browsers
+// send cookies to such URLs, so http must not leave the machine.
+func TestOnlyServersMayBeAtDockersHost(t *testing.T) {
+	const value = "http://host.docker.internal:3000"
+	r := reader(value)
+	want(t, r, value, r.Origin(name), "", "only for loopback hosts")
+	r = reader(value)
+	want(t, r, value, r.Origins(name), nil, "only for loopback hosts")
+	r = reader(value)
+	want(t, r, value, r.ReturnURLs(name), nil, "only for loopback hosts")
+}
+
+func TestBaseURL(t *testing.T) {
+	tests := []struct{ value, want, reason string }{
+		{unset, "", "is missing"},
+		{"http://127.0.0.1:8485", "http://127.0.0.1:8485", ""},
+		{"http://host.docker.internal:8485/api/1.0", "http://host.docker.internal:8485/api/1.0", ""},
 		{"https://app.asana.com/api/1.0", "https://app.asana.com/api/1.0", ""},
 		{"https://app.asana.com/", "", "ends with a slash"},
 		{"https://app.asana.com?x", "", "has a query"},
@@ -57,10 +86,8 @@ func TestBaseURL(t *testing.T) {
 	}
 	for _, test := range tests {
 		r := reader(test.value)
-		want(t, r, test.value, r.BaseURL(name, def), test.want, test.reason)
+		want(t, r, test.value, r.BaseURL(name), test.want, test.reason)
 	}
-	r := reader(unset)
-	want(t, r, unset, r.BaseURL(name, ""), "", "is missing")
 }
 
 func TestReturnURLs(t *testing.T) {
@@ -80,7 +107,7 @@ func TestReturnURLs(t *testing.T) {
 		{"https://a.example/\\b", nil, "must be escaped"},
 		{"https://a.example/%zz", nil, "is not an absolute URL"},
 		{"https://a.example/ü", nil, "must be escaped"},
-		{"data:text/html,x", nil, "is not an absolute URL"},
+		{"data:text/html", nil, "is not an absolute URL"},
 		{"myapp://done", nil, "is neither https nor http"},
 		{unset, nil, "is missing"},
 	}

@@ -1,9 +1,10 @@
-// Package weburl checks URLs and origins. [Fault], [OriginFault] and [BaseFault] return
-// what is wrong with a configured value. [SameOrigin] and [AddressedTo] compare origins,
+// Package weburl checks URLs and origins. [Fault], [OriginFault], [ServerOriginFault] and
+// [BaseFault] return what is wrong with a configured value. [SameOrigin] and [AddressedTo] compare origins,
 // so that callers send credentials only to the intended server.
 package weburl
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,13 +22,23 @@ func IsLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Zone() == "" && ip.IsLoopback()
 }
 
+// dockerHost is the name under which a container reaches the machine that runs it. The
+// requests do not leave the machine.
+const dockerHost = "host.docker.internal"
+
+// ParseServer is like [ParseSecure], for the URL of a server to which this process sends
+// requests. The scheme may also be http if the host is host.docker.internal.
+func ParseServer(raw string) (*url.URL, bool) { return parse(raw, isServer) }
+
 // ParseSecure parses an absolute URL. The scheme must be https, or http for a loopback
 // host. ParseSecure returns false if the scheme is not allowed, if the URL has user
 // information, or if it is malformed. Unlike [Fault], ParseSecure accepts characters that
 // browsers and Go interpret differently.
-func ParseSecure(raw string) (*url.URL, bool) {
+func ParseSecure(raw string) (*url.URL, bool) { return parse(raw, isSecure) }
+
+func parse(raw string, allowed func(*url.URL) bool) (*url.URL, bool) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil || !isSecure(u) {
+	if err != nil || u.Host == "" || u.User != nil || !allowed(u) {
 		return nil, false
 	}
 	return u, true
@@ -35,6 +46,10 @@ func ParseSecure(raw string) (*url.URL, bool) {
 
 func isSecure(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && IsLoopback(u.Hostname())
+}
+
+func isServer(u *url.URL) bool {
+	return isSecure(u) || u.Scheme == "http" && strings.EqualFold(u.Hostname(), dockerHost)
 }
 
 // SameOrigin reports whether two http or https URLs have the same scheme, host and port.
@@ -83,6 +98,16 @@ const notURL = "is not an absolute URL"
 // information. The URL must contain only characters that RFC 3986 allows, because
 // browsers and Go interpret other characters, such as the backslash, differently.
 func Fault(raw string) string {
+	return urlFault(raw, isSecure, "is http, which is allowed only for loopback hosts")
+}
+
+// serverFault is like [Fault], but accepts the URLs that [ParseServer] accepts.
+func serverFault(raw string) string {
+	return urlFault(raw, isServer, "is http, which is allowed only for loopback hosts and "+dockerHost)
+}
+
+// urlFault returns notAllowed if the scheme and the host of a valid URL are not allowed.
+func urlFault(raw string, allowed func(*url.URL) bool, notAllowed string) string {
 	for _, c := range []byte(raw) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
 			return "has a character that must be escaped in a URL"
@@ -100,8 +125,8 @@ func Fault(raw string) string {
 		return "has a malformed host or port (wildcards are not supported)"
 	case !goodHost(u):
 		return "has a malformed host or port"
-	case !isSecure(u):
-		return "is http, which is allowed only for loopback hosts"
+	case !allowed(u):
+		return notAllowed
 	}
 	return ""
 }
@@ -109,10 +134,13 @@ func Fault(raw string) string {
 // OriginFault is like [Fault], but raw must be an origin in the form that browsers send
 // (RFC 6454 section 6.2): a scheme, a host in lower case, and a port unless it is the
 // scheme's default port.
-func OriginFault(raw string) string {
-	if fault := Fault(raw); fault != "" {
-		return fault
-	}
+func OriginFault(raw string) string { return cmp.Or(Fault(raw), originFormFault(raw)) }
+
+// ServerOriginFault is like [OriginFault], but accepts the origins of all URLs that
+// [ParseServer] accepts.
+func ServerOriginFault(raw string) string { return cmp.Or(serverFault(raw), originFormFault(raw)) }
+
+func originFormFault(raw string) string {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
@@ -127,10 +155,11 @@ func OriginFault(raw string) string {
 	return ""
 }
 
-// BaseFault is like [Fault], but raw must be a URL to which paths can be appended. raw
-// may have a path, but must not end with a slash or have a query or a fragment.
+// BaseFault returns what is wrong with the URL of a server to which paths can be appended.
+// BaseFault is like [Fault], but accepts all URLs that [ParseServer] accepts. raw may have
+// a path, but must not end with a slash or have a query or a fragment.
 func BaseFault(raw string) string {
-	if fault := Fault(raw); fault != "" {
+	if fault := serverFault(raw); fault != "" {
 		return fault
 	}
 	switch {

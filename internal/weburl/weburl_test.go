@@ -36,6 +36,21 @@ func TestParseSecure(t *testing.T) {
 	}
 }
 
+func TestParseServer(t *testing.T) {
+	for raw, want := range map[string]bool{
+		"https://a.example": true, "http://localhost:8484/x": true, "http://host.docker.internal": true, "http://Host.Docker.Internal:8485/x": true,
+		"http://a.example": false, "http://host.docker.internal.": false, "http://x.host.docker.internal": false, "ftp://host.docker.internal": false,
+		"http://host.docker.internal@a.example": false, "http://host.docker.internal.a.example": false,
+	} {
+		if u, ok := weburl.ParseServer(raw); ok != want || (u != nil) != want {
+			t.Errorf("ParseServer(%q) = %v, %v; want %v", raw, u, ok, want)
+		}
+	}
+	if _, ok := weburl.ParseSecure("http://host.docker.internal"); ok {
+		t.Error("ParseSecure accepts http://host.docker.internal, want it only in ParseServer")
+	}
+}
+
 func TestSameOrigin(t *testing.T) {
 	tests := []struct {
 		a, b string

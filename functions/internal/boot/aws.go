@@ -74,10 +74,10 @@ type sources struct {
 func readSources(r *env.Reader) sources {
 	s := sources{
 		services:  map[string]string{},
-		fips:      isTrue(r, "AWS_USE_FIPS_ENDPOINT"),
-		dualStack: isTrue(r, "AWS_USE_DUALSTACK_ENDPOINT"),
+		fips:      r.Bool("AWS_USE_FIPS_ENDPOINT"),
+		dualStack: r.Bool("AWS_USE_DUALSTACK_ENDPOINT"),
 	}
-	if isTrue(r, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+	if r.Bool("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
 		return s
 	}
 	s.endpoint = endpoint(r, "AWS_ENDPOINT_URL")
@@ -106,10 +106,6 @@ func (s sources) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, boo
 
 func (s sources) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
 	return aws.DualStackEndpointStateEnabled, s.dualStack, nil
-}
-
-func isTrue(r *env.Reader, name string) bool {
-	return r.OneOf(name, "false", "true", "false") == "true"
 }
 
 // endpoint returns the endpoint URL in a variable, or "" if the variable is not set. The

@@ -61,7 +61,7 @@ func TestAWSErrors(t *testing.T) {
 		{"endpoint of a service", lambdaEnv(map[string]string{"AWS_ENDPOINT_URL_KMS": "/kms"}), "AWS_ENDPOINT_URL_KMS: is not an absolute URL"},
 		{"mode", lambdaEnv(map[string]string{"AWS_ACCOUNT_ID_ENDPOINT_MODE": "x"}),
 			"AWS_ACCOUNT_ID_ENDPOINT_MODE: is not one of: preferred, required, disabled"},
-		{"FIPS", lambdaEnv(map[string]string{"AWS_USE_FIPS_ENDPOINT": "1"}), "AWS_USE_FIPS_ENDPOINT: is not one of: true, false"},
+		{"FIPS", lambdaEnv(map[string]string{"AWS_USE_FIPS_ENDPOINT": "1"}), "AWS_USE_FIPS_ENDPOINT: is neither true nor false"},
 		{"CA", lambdaEnv(map[string]string{"AWS_CA_BUNDLE": "/nowhere"}), "AWS_CA_BUNDLE: is not a readable file of PEM certificates"},
 	}
 	for _, test := range tests {
@@ -127,13 +127,13 @@ func TestEndpoints(t *testing.T) {
 			"AWS_ENDPOINT_URL_KMS": "http://h:3", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://h:4"}, "http://h:2", "http://h:3", "http://h:4"},
 		{"one", map[string]string{"AWS_ENDPOINT_URL_KMS": "http://h:3"}, "https://dynamodb.eu-central-1.amazonaws.com",
 			"http://h:3", "https://secretsmanager.eu-central-1.amazonaws.com"},
-		{"ignored", map[string]string{"AWS_ENDPOINT_URL": "http://h:1", "AWS_ENDPOINT_URL_KMS": "http://h:3", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+		{"ignored", map[string]string{"AWS_ENDPOINT_URL": "http://h:1", "AWS_ENDPOINT_URL_KMS": "http://h:3", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "TRUE"},
 			"https://dynamodb.eu-central-1.amazonaws.com", "https://kms.eu-central-1.amazonaws.com", "https://secretsmanager.eu-central-1.amazonaws.com"},
-		{"FIPS", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true"}, "https://dynamodb-fips.eu-central-1.amazonaws.com",
+		{"FIPS", map[string]string{"AWS_USE_FIPS_ENDPOINT": "True"}, "https://dynamodb-fips.eu-central-1.amazonaws.com",
 			"https://kms-fips.eu-central-1.amazonaws.com", "https://secretsmanager-fips.eu-central-1.amazonaws.com"},
 		// In this AWS partition, Secrets Manager has no separate host name for dual
 		// stack.
-		{"dual stack, default region", map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "true", "AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"},
+		{"dual stack, default region", map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "tRUE", "AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"},
 			"https://dynamodb.eu-west-1.api.aws", "https://kms.eu-west-1.api.aws", "https://secretsmanager.eu-west-1.amazonaws.com"},
 	}
 	for _, test := range tests {

@@ -68,16 +68,14 @@ func Asana(r *env.Reader, transport http.RoundTripper) *asana.Client {
 func AsanaOpenID(r *env.Reader, transport http.RoundTripper) *asana.Client {
 	c := asana.Config{Transport: transport}
 	if r.Set("ASANA_ISSUER") {
-		c.Issuer = r.BaseURL("ASANA_ISSUER", "")
+		c.Issuer = r.BaseURL("ASANA_ISSUER")
 	}
 	return client(r, c)
 }
 
 func client(r *env.Reader, c asana.Config) *asana.Client {
-	c.ClientID = r.String("ASANA_CLIENT_ID")
-	if r.Set("ASANA_BASE_URL") {
-		c.BaseURL = r.Origin("ASANA_BASE_URL")
-	}
+	c.ClientID = r.Digits("ASANA_CLIENT_ID")
+	c.BaseURL = r.ServerOrigin("ASANA_BASE_URL", "")
 	client, err := asana.New(c)
 	if err != nil && r.Err() == nil {
 		r.AddError("ASANA_BASE_URL", err.Error())

@@ -38,7 +38,8 @@ const (
 // requests.
 type Config struct {
 	// BaseURL is Asana's origin. Empty means https://app.asana.com. The scheme must be
-	// https, or http if the host is a loopback host. New removes a trailing slash.
+	// https, or http if the host is a loopback host or host.docker.internal. New removes a
+	// trailing slash.
 	BaseURL string
 	// Issuer is the OpenID Connect issuer. If Issuer is empty, it is BaseURL +
 	// "/api/1.0". An ID token is valid only if its claim "iss" equals Issuer byte for
@@ -80,10 +81,10 @@ func New(c Config) (*Client, error) {
 	}
 	var errs []error
 	if u := trustedURL(base); u == nil || u.Path != "" {
-		errs = append(errs, errors.New("asana: BaseURL must be an https origin, or an http origin on a loopback host"))
+		errs = append(errs, errors.New("asana: BaseURL must be an https origin, or an http origin on a loopback host or host.docker.internal"))
 	}
 	if trustedURL(issuer) == nil {
-		errs = append(errs, errors.New("asana: Issuer must be an https URL, or an http URL on a loopback host"))
+		errs = append(errs, errors.New("asana: Issuer must be an https URL, or an http URL on a loopback host or host.docker.internal"))
 	}
 	if c.ClientID == "" {
 		errs = append(errs, errors.New("asana: ClientID is missing"))
@@ -134,10 +135,10 @@ func (c *Client) config() *oauth2.Config {
 }
 
 // trustedURL parses raw. It returns nil if raw is neither an https URL nor an http URL on
-// a loopback host. It also returns nil if the URL has a query, a fragment, a user name or
-// a password.
+// a loopback host or host.docker.internal. It also returns nil if the URL has a query, a
+// fragment, a user name or a password.
 func trustedURL(raw string) *url.URL {
-	u, ok := weburl.ParseSecure(raw)
+	u, ok := weburl.ParseServer(raw)
 	if !ok || strings.ContainsAny(raw, "?#") {
 		return nil
 	}

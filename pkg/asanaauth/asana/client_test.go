@@ -136,7 +136,7 @@ func TestNewRejectsUntrustedURLs(t *testing.T) {
 	if _, err := asana.New(asana.Config{}); err == nil || !strings.Contains(err.Error(), "ClientID") || !strings.Contains(err.Error(), "Transport") {
 		t.Errorf("New(Config{}) = %v, want an error that names ClientID and Transport", err)
 	}
-	for _, base := range []string{"http://localhost:8485", "http://127.0.0.1:1", "http://[::1]:1", "https://app.asana.com/"} {
+	for _, base := range []string{"http://localhost:8485", "http://127.0.0.1:1", "http://[::1]:1", "http://host.docker.internal:8485", "https://app.asana.com/"} {
 		c := good
 		c.BaseURL = base
 		got, err := asana.New(c)

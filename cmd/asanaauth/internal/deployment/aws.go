@@ -25,12 +25,10 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 		Installation:    r.Optional("INSTALLATION", ""),
 		KMSKeyIDs:       r.KMSKeyIDs("KMS_KEY_ID"),
 		KeyCacheTTL:     keyCacheTTL(r),
-		ClientID:        r.String("ASANA_CLIENT_ID"),
+		ClientID:        r.Digits("ASANA_CLIENT_ID"),
+		AsanaBaseURL:    r.ServerOrigin("ASANA_BASE_URL", ""),
 		ClientSecretARN: r.ARN("ASANA_CLIENT_SECRET_ARN", "secretsmanager"),
 		Log:             log,
-	}
-	if r.Set("ASANA_BASE_URL") {
-		o.AsanaBaseURL = r.Origin("ASANA_BASE_URL")
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err == nil && cfg.Region == "" {

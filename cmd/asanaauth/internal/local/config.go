@@ -2,7 +2,6 @@ package local
 
 import (
 	"crypto/rand"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -101,17 +100,14 @@ func (c *config) readAsana(r *env.Reader) {
 	if c.offline {
 		return
 	}
-	c.clientID = r.String("ASANA_CLIENT_ID")
+	c.clientID = r.Digits("ASANA_CLIENT_ID")
 	c.secrets = []secret.String{secret.New(r.String("ASANA_CLIENT_SECRET"))}
 	if r.Set("ASANA_NEXT_CLIENT_SECRET") {
 		c.secrets = append(c.secrets, secret.New(r.Optional("ASANA_NEXT_CLIENT_SECRET", "")))
 	}
-	c.baseURL = r.BaseURL("ASANA_BASE_URL", "https://app.asana.com")
+	c.baseURL = r.ServerOrigin("ASANA_BASE_URL", "https://app.asana.com")
 	if r.Set("ASANA_ISSUER") {
-		c.issuer = r.BaseURL("ASANA_ISSUER", "")
-	}
-	if u, err := url.Parse(c.baseURL); err == nil && u.Path != "" {
-		r.AddError("ASANA_BASE_URL", "must not have a path")
+		c.issuer = r.BaseURL("ASANA_ISSUER")
 	}
 }
 
