@@ -5,19 +5,20 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// blockingProxy is a proxy for DynamoDB that never responds to the first call of an
-// action. If after is true, the proxy forwards that call.
+// blockingProxy is a proxy for DynamoDB that never responds to one call of an action: the
+// first call, or a later one if pass was set. If after is true, the proxy forwards that
+// call.
 type blockingProxy struct {
-	next, action string // the server's URL, and the action to block
-	after        bool   // block after forwarding the call
-	once         sync.Once
+	next, action string        // the server's URL, and the action to block
+	after        bool          // block after forwarding the call
+	pass         atomic.Int32  // how many calls of the action pass before the blocked one
 	reached      chan struct{} // closed when the call is blocked
 	end          chan struct{} // closed by the test to end the blocked call
 }
@@ -36,7 +37,7 @@ func (h *blockingProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	here := false
 	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+h.action) {
-		h.once.Do(func() { here = true })
+		here = h.pass.Add(-1) == -1
 	}
 	if here && !h.after {
 		h.stop()

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// Time limits for calls to AWS. The endpoints are in the function's own region, so one
+// Time limits for calls to AWS. The endpoints are in the function's own region, so half a
 // second is enough to connect. Three attempts of two seconds each fit into the time limit
-// of a request.
+// of a request. Package dynamo limits the attempts of its own calls to less.
 const (
-	awsDial    = time.Second
+	awsDial    = 500 * time.Millisecond
 	awsAttempt = 2 * time.Second
 )
 

@@ -179,6 +179,27 @@ func TestAnImportThatIsNotSaved(t *testing.T) {
 	}
 }
 
+// A rotated token cannot be had again, so it is saved as soon as the table is available,
+// until the import's time ends.
+func TestAnImportIsSavedWhenTheTableIsBack(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		grant := inst.Grant(asanatest.Member)
+		inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
+		inst.RefuseWritesAfter("refresh_token", 20*time.Second)
+		got, err := p.Import(connection.ImportRequest{Owner: "o", RefreshToken: grant})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inst.Expire()
+		if _, err := p.TokenOf(got.ID, token.Request{}); err != nil {
+			t.Errorf("the imported connection: %v", err)
+		}
+	})
+}
+
 // If the context of an import's caller is canceled after the import sent the refresh
 // request, the import continues, because Asana may have rotated the token.
 func TestAnImportGoesOnWhenItsCallerIsGone(t *testing.T) {

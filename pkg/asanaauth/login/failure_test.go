@@ -226,6 +226,25 @@ func TestALostConsentReportsARecovery(t *testing.T) {
 	})
 }
 
+// A redeemed code cannot be redeemed again, so the consent is saved or held as soon as the
+// table is available, until the callback's time ends.
+func TestAConsentIsSavedWhenTheTableIsBack(t *testing.T) {
+	t.Parallel()
+	for name, finish := range map[string]func(*authtest.Process){
+		"sign-in": func(p *authtest.Process) { p.MustToken(p.SignIn(asanatest.Member), 0) },
+		"link":    func(p *authtest.Process) { p.Connect("o", asanatest.Member) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				inst.RefuseWritesAfter("authorization_code", 20*time.Second)
+				finish(inst.Process())
+				authtest.WantCount(t, "exchanges", inst.Exchanges(), 1)
+			})
+		})
+	}
+}
+
 func TestCallbackTakes25SecondsAtMost(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

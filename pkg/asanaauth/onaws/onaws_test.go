@@ -17,6 +17,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
 const (
@@ -142,8 +143,8 @@ func TestOpenReturnsAnErrorIfTheTableCannotBeUsed(t *testing.T) {
 }
 
 // If AWS does not respond, Open returns without an error after at most three seconds. A
-// later read of the table makes three attempts of two seconds each. If only the third
-// attempt gets a response, the read takes 2 + 2 = 4 seconds, plus the pauses.
+// later read of the table makes three attempts of 0.8 seconds each. If only the third
+// attempt gets a response, the read takes 1.6 seconds, plus the pauses.
 func TestSilentConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -166,13 +167,35 @@ func TestSilentConnections(t *testing.T) {
 		if asanaauth.KindOf(err) != asanaauth.NotFound || calls != 3 {
 			t.Errorf("%v after %d attempts", err, calls)
 		}
-		if took := time.Since(began); took < 4*time.Second || took > 5*time.Second {
-			t.Errorf("took %v, want 4s to 5s", took)
+		if took := time.Since(began); took < 1600*time.Millisecond || took > 2*time.Second {
+			t.Errorf("took %v, want 1.6s to 2s", took)
 		}
 		silent, calls = true, 0
 		_, err = d.Connections().Open(t.Context(), connection.Ref{ID: unknownID})
 		if asanaauth.KindOf(err) != asanaauth.TryAgain || calls != 3 {
 			t.Errorf("%v after %d attempts, want three", err, calls)
+		}
+	})
+}
+
+// If KMS does not respond, a call makes three attempts of two seconds each.
+func TestSilentKMS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		d, err := onaws.Open(t.Context(), options(func(r *http.Request) (*http.Response, error) {
+			if !strings.HasPrefix(r.Header.Get("X-Amz-Target"), "TrentService.") {
+				return emptyTable(r)
+			}
+			calls++
+			return hang(r)
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, err = d.Connections().Import(t.Context(), connection.ImportRequest{Owner: "o", RefreshToken: secret.New("r")})
+		if took := time.Since(began); asanaauth.KindOf(err) != asanaauth.TryAgain || calls != 3 || took < 6*time.Second || took > 6500*time.Millisecond {
+			t.Errorf("%v after %v and %d attempts, want TryAgain after 6s to 6.5s and 3", err, took, calls)
 		}
 	})
 }
@@ -190,7 +213,7 @@ func TestSilentBodies(t *testing.T) {
 			return emptyTable(r)
 		})
 		began := time.Now()
-		if _, err := onaws.Open(t.Context(), o); err != nil || calls != 2 || time.Since(began) > 2500*time.Millisecond {
+		if _, err := onaws.Open(t.Context(), o); err != nil || calls != 2 || time.Since(began) > 1200*time.Millisecond {
 			t.Errorf("after %v and %d attempts: %v", time.Since(began), calls, err)
 		}
 	})

@@ -16,8 +16,9 @@ import (
 
 // awsAttempt limits the duration of one attempt. Package awsretry allows three attempts,
 // with two pauses of at most 0.2 seconds. A call to AWS therefore takes at most 6.4
-// seconds, and ends before a lease of 12 seconds expires. With the SDK's defaults, an
-// attempt has no time limit except the context, and a pause can last 20 seconds.
+// seconds, and ends before a lease of 12 seconds expires. Package dynamo limits the
+// attempts of its own calls to less. With the SDK's defaults, an attempt has no time limit
+// except the context, and a pause can last 20 seconds.
 const awsAttempt = 2 * time.Second
 
 // withLimits returns a copy of cfg that limits the number and the duration of attempts.

@@ -34,6 +34,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,6 +155,17 @@ func (inst *Installation) Switches(change func(*asanatest.Switches)) {
 // InRequest runs f while Asana processes the next token request with the given grant type.
 func (inst *Installation) InRequest(grantType string, f func()) {
 	inst.Asana.Inject(asanatest.Fault{GrantType: grantType, Before: func(*http.Request) { f() }})
+}
+
+// RefuseWritesAfter makes the table fail every write for the duration d, from the next
+// token request with this grant type on.
+func (inst *Installation) RefuseWritesAfter(grantType string, d time.Duration) {
+	var down atomic.Int64 // the end of the failures, in Unix nanoseconds
+	inst.InRequest(grantType, func() { down.Store(time.Now().Add(d).UnixNano()) })
+	inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+		refused := op.Name == "write" && time.Now().UnixNano() < down.Load()
+		return !refused, FailIf(refused, ErrTableDown)
+	}
 }
 
 // Refreshes returns how many refresh requests Asana has received.

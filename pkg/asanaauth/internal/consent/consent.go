@@ -35,8 +35,6 @@ func (c Consent) ID() string {
 	return store.ConnectionID(store.HashText(c.Owner), c.User.GID, string(c.Kind))
 }
 
-const maxTries = 5
-
 // Write describes the transaction that saves a consent. [Write.Do] runs it; call Do once.
 type Write struct {
 	Rows    *row.Rows
@@ -65,7 +63,8 @@ type Written struct {
 
 // Do writes the connection's hot row, its cold row, its [store.UserPointer] row, and the
 // row that Also returns, in one transaction. An existing connection with the same owner,
-// Asana user and kind is replaced.
+// Asana user and kind is replaced. Do tries until ctx ends, because the consent often
+// cannot be had again.
 //
 // Errors: the errors of Also and MayReplace; TryAgain, Internal.
 func (w Write) Do(ctx context.Context) (*Written, error) {
@@ -78,7 +77,7 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 	}
 	done := &Written{from: w}
 	err := w.Rows.Update(ctx, row.Update{
-		What: "the connection", Keys: keys, Tries: maxTries,
+		What: "the connection", Keys: keys,
 		Edit: func(_ context.Context, tx *row.Tx) (err error) {
 			done.before = row.Get[*store.Hot](tx.Rows(), hotKey)
 			if w.MayReplace != nil && done.before != nil {

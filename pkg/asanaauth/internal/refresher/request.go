@@ -16,11 +16,11 @@ func (h *holder) request(ctx context.Context) (*store.Hot, error) {
 		h.release(ctx, func(*store.Hot) {})
 		return h.hot, row.TryAgain(0, errors.New("no time left to ask Asana"))
 	}
-	callerEnd := h.rows.Now().Add(h.rows.Remaining(ctx))
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := h.rows.Detach(ctx)
+	defer cancel()
 	tokens, err := h.requests.Refresh(ctx, h.sent.Connection, h.refreshToken)
 	if err != nil {
 		return h.fail(ctx, err)
 	}
-	return h.save(ctx, tokens, callerEnd)
+	return h.save(ctx, tokens)
 }

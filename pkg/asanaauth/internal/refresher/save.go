@@ -17,13 +17,12 @@ import (
 // save writes new tokens into the row if Grant and Generation have not changed since h
 // took the lease. Otherwise, save returns row.ErrChanged and the current row. Neither an
 // expired lease nor a change to other fields prevents the save, and save keeps such
-// changes. callerEnd is the caller's deadline.
-func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.Time) (*store.Hot, error) {
-	saving, cancel := h.rows.WithTimeout(ctx, row.SaveReserve)
-	defer cancel()
+// changes. If the table is unavailable, save tries until ctx ends, which is the end of the
+// caller's time: at least row.SaveReserve after the response.
+func (h *holder) save(ctx context.Context, tokens asana.Tokens) (*store.Hot, error) {
 	var unsaved *store.Hot
 	recovered := false
-	next, err := h.rows.UpdateHot(saving, h.sent, func(now *store.Hot) error {
+	next, err := h.rows.UpdateHot(ctx, h.sent, func(now *store.Hot) error {
 		if !h.hasSentGrant(now) {
 			return row.ErrChanged
 		}
@@ -42,7 +41,7 @@ func (h *holder) save(ctx context.Context, tokens asana.Tokens, callerEnd time.T
 		h.auditRefreshed(ctx, next, recovered)
 		return next, nil
 	case errors.Is(err, row.ErrChanged):
-		h.revokeOrphaned(ctx, next, tokens, callerEnd)
+		h.revokeOrphaned(ctx, next, tokens)
 		return next, err
 	case unsaved == nil:
 		return h.sent, err
@@ -100,7 +99,8 @@ func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asan
 // tokens. If the row contains tokens from a new consent or from a different holder's
 // refresh, revokeOrphaned only discards the new tokens, because a revocation could also
 // end the tokens in the row. current is the current row, or nil if the row was deleted.
-func (h *holder) revokeOrphaned(ctx context.Context, current *store.Hot, tokens asana.Tokens, callerEnd time.Time) {
+// ctx is the context of the save; the revocation has row.SaveReserve more.
+func (h *holder) revokeOrphaned(ctx context.Context, current *store.Hot, tokens asana.Tokens) {
 	if current != nil && current.Status != row.Disconnected {
 		return
 	}
@@ -108,7 +108,7 @@ func (h *holder) revokeOrphaned(ctx context.Context, current *store.Hot, tokens 
 	if !tokens.Refresh.IsZero() {
 		refresh = tokens.Refresh
 	}
-	ctx, cancel := h.rows.WithTimeout(ctx, callerEnd.Add(row.SaveReserve).Sub(h.rows.Now()))
+	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), h.rows.Remaining(ctx)+row.SaveReserve)
 	defer cancel()
 	if _, err := h.revoke(ctx, refresh); err != nil {
 		h.rows.Warn(ctx, "tokens of a disconnected connection not revoked",

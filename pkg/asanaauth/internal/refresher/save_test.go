@@ -113,8 +113,8 @@ func failedSave(t *testing.T, inst *authtest.Installation, cookie secret.String)
 	inst.InRequest(refreshGrant, func() { down = true })
 	began := time.Now()
 	got, err := inst.Process().Token(cookie, 0)
-	if took := time.Since(began); took != 2*time.Second {
-		t.Errorf("tried to save for %v, want the reserve of 2s", took)
+	if took := time.Since(began); took != row.CallerTime {
+		t.Errorf("tried to save for %v, want the caller's time of %v", took, row.CallerTime)
 	}
 	hot := inst.Rows.Hot(cookie.Reveal())
 	if string(hot.Refresh) != string(before.Refresh) || hot.Grant != 1 {
@@ -138,6 +138,20 @@ func TestARotatedTokenThatCouldNotBeSavedIsAnAlarm(t *testing.T) {
 		_, err := failedSave(t, inst, cookie)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnsaved), 1)
+	})
+}
+
+// The save of a rotated token is tried until the caller's time ends, not only for the
+// reserve of 2 seconds.
+func TestASaveIsTriedUntilTheCallersTimeEnds(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(rotate)
+		inst.RefuseWritesAfter(refreshGrant, 20*time.Second)
+		inst.Process().MustToken(cookie, 0)
+		authtest.WantCount(t, "grant", int(inst.Rows.Hot(cookie.Reveal()).Grant), 2)
+		authtest.WantCount(t, "alarms", inst.Log.Says("level", "ERROR"), 0)
+		inst.Expire()
+		inst.Process().MustToken(cookie, 0)
 	})
 }
 

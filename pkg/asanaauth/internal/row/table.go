@@ -111,9 +111,14 @@ func (t *Table) WithTimeout(ctx context.Context, d time.Duration) (context.Conte
 }
 
 // Detach returns a context that has ctx's deadline and values, but is not canceled when
-// ctx is canceled.
+// ctx is canceled. If ctx has no deadline, the new context ends after CallerTime.
+//
+// Call Detach before a request to Asana whose response cannot be had again: the tokens for
+// a code, or a rotated refresh token. Save the response with the new context. [Table.Update]
+// then tries to save it until the caller's time ends, even if the caller has gone. A late
+// save does no harm, because it succeeds only if the rows have not changed.
 func (t *Table) Detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return t.WithTimeout(context.WithoutCancel(ctx), t.Remaining(ctx))
+	return t.WithTimeout(context.WithoutCancel(ctx), min(t.Remaining(ctx), CallerTime))
 }
 
 // Remaining returns the time until ctx's deadline, or an hour if ctx has no deadline.

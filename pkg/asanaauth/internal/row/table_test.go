@@ -40,6 +40,11 @@ func TestDeadlines(t *testing.T) {
 		if detached.Err() != context.DeadlineExceeded {
 			t.Errorf("detached, after the deadline: %v", detached.Err())
 		}
+		bounded, cancelBounded := x.table.Detach(t.Context())
+		defer cancelBounded()
+		if got := x.table.Remaining(bounded); got != row.CallerTime {
+			t.Errorf("detached, without a deadline: %v remain, want %v", got, row.CallerTime)
+		}
 	})
 }
 

@@ -7,7 +7,7 @@ import "time"
 const (
 	CallerTime  = 25 * time.Second // the time limit of a call
 	RequestTime = 8 * time.Second  // the time limit of a request to Asana, including retries with other client secrets
-	SaveReserve = 2 * time.Second  // the time reserved to save Asana's response
+	SaveReserve = 2 * time.Second  // the time that must be left to save Asana's response before a request is sent
 
 	ClockSkew = 3 * time.Second // the maximum difference between the clocks of two machines
 

@@ -18,9 +18,6 @@ type Update struct {
 	// Known contains the rows with the keys in Keys, if the caller has already read them.
 	// Update then does not read them before it first calls Edit.
 	Known store.Rows
-	// Tries limits how many times Update tries the change. Zero means that Update tries
-	// until ctx ends.
-	Tries int
 	// Edit makes the changes by calling methods of tx, which contains the current rows.
 	// Edit may be called several times. If Edit returns an error, nothing is written.
 	Edit func(ctx context.Context, tx *Tx) error
@@ -67,7 +64,9 @@ func (tx *Tx) Delete(key store.Key) {
 
 // Update calls Edit, and then writes the changes that Edit made: all of them or none. If
 // a different writer comes first, Update calls Edit again with the current rows. If the
-// write fails for any other reason, Update repeats the same write until ctx ends.
+// write fails for any other reason, Update repeats the same write until ctx ends. Before a
+// change that contains what cannot be had again, such as a rotated token, call
+// [Table.Detach].
 //
 // A write can succeed although its response is lost. To recognize such a write, Update
 // puts a random writer ID into each row that it writes. All tries of one call of Update
@@ -83,9 +82,9 @@ func (t *Table) Update(ctx context.Context, u Update) error {
 		return err
 	}
 	tx := &Tx{table: t, writer: writer, rows: maps.Clone(u.Known)}
-	for try := 1; ; try++ {
+	for {
 		done, err := t.try(ctx, u, tx)
-		if done || try == u.Tries {
+		if done {
 			return err
 		}
 		if len(tx.changes) == 0 && tx.rows != nil {

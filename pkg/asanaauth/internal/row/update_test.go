@@ -193,29 +193,6 @@ func TestUpdateInsertsAndDeletes(t *testing.T) {
 	})
 }
 
-func TestUpdateTries(t *testing.T) {
-	for name, c := range map[string]struct {
-		fault func(x *fixture) error
-		reads int
-	}{
-		"unavailable": {func(*fixture) error { return authtest.ErrTableDown }, 1},
-		"conflicts":   {func(x *fixture) error { x.overwrite(keyA, "another's"); return nil }, 3},
-	} {
-		t.Run(name, func(t *testing.T) {
-			withTable(t, func(t *testing.T, x *fixture) {
-				x.onWrite(func(int) (bool, error) {
-					err := c.fault(x)
-					return err == nil, err
-				})
-				u := row.Update{Keys: []store.Key{keyA, keyB}, Tries: 3, Edit: appendNew(keyA, keyB)}
-				authtest.WantKind(t, x.table.Update(t.Context(), u), asanaauth.TryAgain)
-				x.wantCounts(c.reads, 3)
-				x.wantKind(keyB, "old")
-			})
-		})
-	}
-}
-
 func TestUpdateTriesUntilTheContextEnds(t *testing.T) {
 	for _, op := range []string{"read", "write"} {
 		t.Run(op, func(t *testing.T) {

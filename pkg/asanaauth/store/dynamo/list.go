@@ -32,7 +32,7 @@ func (s *Store) List(ctx context.Context, pk, after string) ([]store.Row, string
 	if last.SK != "" {
 		in.ExclusiveStartKey = keyValues(last)
 	}
-	out, err := s.client.Query(ctx, in)
+	out, err := s.client.Query(ctx, in, limitAttempts)
 	if err != nil {
 		return nil, "", failure(ctx, "Query", err)
 	}

@@ -48,7 +48,7 @@ func distinct(keys []store.Key) []store.Key {
 // requests, read returns an error.
 func (s *Store) read(ctx context.Context, keys []store.Key, rows store.Rows) error {
 	for try := 1; ; try++ {
-		out, err := s.client.BatchGetItem(ctx, s.batchGet(keys))
+		out, err := s.client.BatchGetItem(ctx, s.batchGet(keys), limitAttempts)
 		if err != nil {
 			return failure(ctx, "BatchGetItem", err)
 		}

@@ -33,7 +33,7 @@ func (s *Store) writeAll(ctx context.Context, changes []store.Change) error {
 	}
 	for try := 1; ; try++ {
 		in.ClientRequestToken = nil // the SDK stores its token here; each try needs a new token
-		_, err := s.client.TransactWriteItems(ctx, in)
+		_, err := s.client.TransactWriteItems(ctx, in, limitAttempts)
 		if err == nil {
 			return nil
 		}

@@ -77,7 +77,7 @@ func (s *Store) singleRequest(c store.Change) (send func(context.Context) error,
 			ConditionExpression: expression, ExpressionAttributeValues: with,
 			ReturnValuesOnConditionCheckFailure: returnStored,
 		}
-		return func(ctx context.Context) error { _, err := s.client.DeleteItem(ctx, in); return err }, "DeleteItem", nil
+		return func(ctx context.Context) error { _, err := s.client.DeleteItem(ctx, in, limitAttempts); return err }, "DeleteItem", nil
 	}
 	item, err := encode(c.Row)
 	in := &dynamodb.PutItemInput{
@@ -85,7 +85,7 @@ func (s *Store) singleRequest(c store.Change) (send func(context.Context) error,
 		ConditionExpression: expression, ExpressionAttributeValues: with,
 		ReturnValuesOnConditionCheckFailure: returnStored,
 	}
-	return func(ctx context.Context) error { _, err := s.client.PutItem(ctx, in); return err }, "PutItem", err
+	return func(ctx context.Context) error { _, err := s.client.PutItem(ctx, in, limitAttempts); return err }, "PutItem", err
 }
 
 // refusal passes the items from DynamoDB's response to store.Refused.
