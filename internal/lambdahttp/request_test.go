@@ -146,6 +146,27 @@ func TestQueryIsKeptByteForByte(t *testing.T) {
 	}
 }
 
+// TestEmptyBodies checks each form in which an event can have an empty body.
+func TestEmptyBodies(t *testing.T) {
+	for name, change := range map[string]func(map[string]any){
+		"absent":        func(e map[string]any) {},
+		"null":          func(e map[string]any) { e["body"] = nil },
+		"null, base64":  func(e map[string]any) { e["body"], e["isBase64Encoded"] = nil, true },
+		"empty":         func(e map[string]any) { e["body"] = "" },
+		"empty, base64": func(e map[string]any) { e["body"], e["isBase64Encoded"] = "", true },
+		"with a length": func(e map[string]any) { e["headers"] = map[string]any{"content-length": "0"} },
+		"with a type":   func(e map[string]any) { e["headers"] = map[string]any{"content-type": "application/json"} },
+	} {
+		got := capture(t, event(t, "/", func(e map[string]any) {
+			e["requestContext"].(map[string]any)["http"] = map[string]any{"method": "POST"}
+			change(e)
+		}))
+		if got.Method != "POST" || got.Body != "" || got.Length != 0 {
+			t.Errorf("%s: got %s with body %q of length %d, want POST with an empty body", name, got.Method, got.Body, got.Length)
+		}
+	}
+}
+
 func TestIdentityComesOnlyFromTheEvent(t *testing.T) {
 	tests := []struct {
 		name string

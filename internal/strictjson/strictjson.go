@@ -19,8 +19,8 @@ import (
 	"unicode/utf8"
 )
 
-// The functions in this package return these errors unwrapped. The errors contain no part
-// of the data.
+// The functions in this package return these errors unwrapped, except that [Object]
+// returns a [*TwiceError] for ErrTwice. The errors contain no part of the data.
 var (
 	ErrUTF8      = errors.New("strictjson: invalid UTF-8")
 	ErrSyntax    = errors.New("strictjson: malformed JSON or unexpected type")
@@ -30,6 +30,16 @@ var (
 	ErrSurrogate = errors.New("strictjson: lone surrogate")
 	ErrTrailing  = errors.New("strictjson: data after the value")
 )
+
+// A TwiceError names a member that an object has twice. It matches ErrTwice.
+type TwiceError struct {
+	Name string // one of the known names, so that it is not input
+}
+
+func (e *TwiceError) Error() string { return ErrTwice.Error() + " " + e.Name }
+
+// Is reports whether target is ErrTwice.
+func (e *TwiceError) Is(target error) bool { return target == ErrTwice }
 
 // Check validates data, which must be one JSON value, and returns the first error that it
 // finds:
@@ -57,7 +67,7 @@ func Check(data []byte, maxDepth int) error {
 //   - ErrUTF8 if data contains invalid UTF-8
 //   - ErrSyntax if the JSON is malformed or not an object
 //   - ErrUnknown if the name of a member is not in known; the case must match, too
-//   - ErrTwice if two members have the same name
+//   - a *TwiceError if two members have the same name
 //   - ErrTrailing if a valid object is followed by more data
 //
 // Object checks only the syntax of the values. If a value must be a string, decode it
@@ -76,7 +86,7 @@ func Object(data []byte, known ...string) (map[string]json.RawMessage, error) {
 			return ErrUnknown
 		}
 		if _, twice := m[name]; twice {
-			return ErrTwice
+			return &TwiceError{name}
 		}
 		var raw json.RawMessage
 		if d.Decode(&raw) != nil {

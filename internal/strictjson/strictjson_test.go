@@ -2,6 +2,7 @@ package strictjson_test
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -83,8 +84,12 @@ func TestObject(t *testing.T) {
 	}
 	for _, test := range tests {
 		got, err := strictjson.Object([]byte(test.data), "a", "b")
-		if err != test.err {
+		if !errors.Is(err, test.err) {
 			t.Errorf("Object(%.50q) = %v, want %v", test.data, err, test.err)
+		}
+		var twice *strictjson.TwiceError
+		if errors.As(err, &twice) && twice.Name != "a" {
+			t.Errorf("Object(%.50q): got the name %q, want a", test.data, twice.Name)
 		}
 		texts := map[string]string{}
 		for name, raw := range got {

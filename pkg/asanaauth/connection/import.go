@@ -126,7 +126,11 @@ func (r ImportRequest) check() error {
 	case !r.Token.IsZero() && !row.TraitsOf(string(r.Kind)).IsImported:
 		return row.InvalidRequest("kind must be personal_access_token or service_account.")
 	case !isPrintable(r.credential().Reveal()):
-		return row.InvalidRequest("token and refresh_token must be 1 to 8192 printable ASCII characters without spaces.")
+		name := "token"
+		if r.Token.IsZero() {
+			name = "refresh_token"
+		}
+		return row.InvalidRequest(name + " must be 1 to 8192 printable ASCII characters without spaces.")
 	}
 	return nil
 }

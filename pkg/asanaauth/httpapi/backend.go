@@ -158,27 +158,6 @@ func (b *backend) caller(r *http.Request) (string, bool) {
 	return caller, ok && caller != ""
 }
 
-// content returns the body of r. A body that is not empty must have the Content-Type
-// application/json.
-func (b backendCall) content(r *http.Request) ([]byte, error) {
-	content, err := readBody(r)
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > 0 && !hasType(r, "application/json") {
-		return nil, errNotJSON
-	}
-	return content, nil
-}
-
-func (b backendCall) body(r *http.Request, known ...string) (members, error) {
-	content, err := b.content(r)
-	if err != nil {
-		return nil, err
-	}
-	return parseObject(content, known...)
-}
-
 // params returns the parameters of the query. It returns InvalidRequest if a name is not
 // in known or a value is empty. Unknown names are errors, because a request with a
 // misspelled "owner" would otherwise reach a connection of any owner.

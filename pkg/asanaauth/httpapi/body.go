@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,12 +18,13 @@ import (
 // maxBody is the maximum size of a request body, in bytes.
 const maxBody = 64 << 10
 
+const jsonSpace = " \t\r\n" // the whitespace of JSON (RFC 8259 section 2)
+
 // hasType reports whether the body of r has the given media type. hasType returns false
-// for a charset other than UTF-8, for any other media type parameter, and for a
-// compressed body.
+// for a charset other than UTF-8, and for any other media type parameter.
 func hasType(r *http.Request, mediaType string) bool {
 	headers := r.Header["Content-Type"]
-	if len(headers) != 1 || r.Header.Get("Content-Encoding") != "" {
+	if len(headers) != 1 {
 		return false
 	}
 	got, options, err := mime.ParseMediaType(headers[0])
@@ -30,14 +32,50 @@ func hasType(r *http.Request, mediaType string) bool {
 		return false
 	}
 	for name, value := range options {
-		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+		// "utf8" is not a registered name, but some clients send it.
+		if name != "charset" || !strings.EqualFold(value, "utf-8") && !strings.EqualFold(value, "utf8") {
 			return false
 		}
 	}
 	return true
 }
 
-var errNotJSON = &asanaauth.Error{Kind: unsupportedMediaType, Detail: "Send the body as application/json in UTF-8, without Content-Encoding."}
+// isEncoded reports whether the body of r is compressed, or has another content coding
+// that changes it (RFC 9110 section 8.4).
+func isEncoded(r *http.Request) bool {
+	return slices.ContainsFunc(r.Header["Content-Encoding"], func(coding string) bool {
+		return coding != "" && !strings.EqualFold(coding, "identity")
+	})
+}
+
+var errNotJSON = &asanaauth.Error{
+	Kind:   unsupportedMediaType,
+	Detail: "Content-Type must be application/json, with the charset utf-8 or without one. Content-Encoding must be absent or identity.",
+}
+
+// content returns the body of r. If the body is not empty, its type must be
+// application/json. The Content-Type of an empty body is ignored, because many clients
+// send none or an unrelated one.
+func content(r *http.Request) ([]byte, error) {
+	b, err := readBody(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case isEncoded(r), len(b) > 0 && !hasType(r, "application/json"):
+		return nil, errNotJSON
+	}
+	return b, nil
+}
+
+// body returns the members of the JSON object in the body of r. known are the names that
+// a member may have.
+func (base) body(r *http.Request, known ...string) (members, error) {
+	b, err := content(r)
+	if err != nil {
+		return nil, err
+	}
+	return parseObject(b, known...)
+}
 
 // readBody returns the body of r. It returns payload-too-large if either the body or its
 // Content-Length is larger than maxBody.
@@ -64,20 +102,22 @@ type members map[string]json.RawMessage
 
 // parseObject returns the members of the JSON object in body. It returns InvalidRequest
 // if body is not exactly one JSON object, or if a member is repeated or not in known. An
-// empty body counts as {}.
+// empty body and the body null count as {}.
 func parseObject(body []byte, known ...string) (members, error) {
-	if len(body) == 0 {
+	if len(body) == 0 || string(bytes.Trim(body, jsonSpace)) == "null" {
 		return members{}, nil
 	}
 	m, err := strictjson.Object(body, known...)
+	var twice *strictjson.TwiceError
+	if errors.As(err, &twice) {
+		return nil, invalid(twice.Name + " must not be repeated.")
+	}
 	switch err {
 	case nil:
 	case strictjson.ErrUTF8:
 		return nil, invalid("The body must be valid UTF-8.")
 	case strictjson.ErrUnknown:
 		return nil, invalid("The body has an unknown member. " + accepted(known))
-	case strictjson.ErrTwice:
-		return nil, invalid("The body has a member twice. Give each member once.")
 	case strictjson.ErrTrailing:
 		return nil, invalid("The body must end after the JSON object.")
 	default:

@@ -68,7 +68,7 @@ func postedForm(r *http.Request) (string, error) {
 	if from := r.Header.Get("Sec-Fetch-Site"); from != "" && from != "same-origin" {
 		return "", errorOf(forbiddenOrigin)
 	}
-	if !hasType(r, "application/x-www-form-urlencoded") {
+	if isEncoded(r) || !hasType(r, "application/x-www-form-urlencoded") {
 		return "", errorOf(unsupportedMediaType)
 	}
 	form, err := readBody(r)

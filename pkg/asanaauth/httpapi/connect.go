@@ -40,7 +40,7 @@ func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
 	if _, err := b.params(r); err != nil {
 		return err
 	}
-	body, err := b.content(r)
+	body, err := content(r)
 	if err != nil {
 		return err
 	}
@@ -79,15 +79,16 @@ func parseForm(body []byte, forms []connectForm) (connectForm, members, error) {
 	return connectForm{}, nil, invalid("The body must have one of these members: " + strings.Join(names, ", ") + ".")
 }
 
+// checkForm returns InvalidRequest if the body has a member that the form does not allow.
 func (m members) checkForm(form connectForm) error {
-	for name := range m {
-		if name == form.name || slices.Contains(form.other, name) {
-			continue
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		switch {
+		case name == form.name, slices.Contains(form.other, name):
+		case len(form.other) == 0:
+			return invalid(name + " must not be given with " + form.name + ".")
+		default:
+			return invalid(name + " must not be given with " + form.name + ". " + accepted(form.other))
 		}
-		if len(form.other) == 0 {
-			return invalid(form.name + " must be the only member of the body.")
-		}
-		return invalid("Only these members can be used with " + form.name + ": " + strings.Join(form.other, ", ") + ".")
 	}
 	return nil
 }

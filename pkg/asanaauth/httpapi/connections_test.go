@@ -212,7 +212,7 @@ func TestBackendTokens(t *testing.T) {
 			t.Errorf("got %v, want expires_in and scope", got)
 		}
 		for _, body := range []string{
-			`{"min_ttl":-1}`, `{"min_ttl":3001}`, `{"min_ttl":1.5}`, `{"min_ttl":"300"}`, `{"min_ttl":true}`, `{"min_ttl":300,"min_ttl":300}`, `{"refused":"x"}`, `{"refused":1}`, `{"owner":"acme"}`, `[]`, `null`,
+			`{"min_ttl":-1}`, `{"min_ttl":3001}`, `{"min_ttl":1.5}`, `{"min_ttl":"300"}`, `{"min_ttl":true}`, `{"min_ttl":300,"min_ttl":300}`, `{"refused":"x"}`, `{"refused":1}`, `{"owner":"acme"}`, `[]`, `null null`,
 		} {
 			s.do(call("POST", at(c, "/token"), body)).problem(400, "invalid-request")
 		}

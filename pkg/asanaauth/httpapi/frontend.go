@@ -31,6 +31,17 @@ const preflightSeconds = 7200
 
 const exposed = "Retry-After, X-Request-Id"
 
+// requestHeaders returns the request headers that a page of an allowed origin may send.
+// All but Content-Type are ignored. Libraries for tracing and for HTTP add them to the
+// requests of a page, and a browser blocks the request if its preflight fails.
+func requestHeaders() []string {
+	return []string{
+		"Content-Type", "traceparent", "tracestate", "baggage", "sentry-trace", "X-Requested-With",
+		"X-Datadog-Origin", "X-Datadog-Parent-Id", "X-Datadog-Sampling-Priority", "X-Datadog-Trace-Id",
+		"newrelic", "X-Amzn-Trace-Id", "Cache-Control", "Pragma",
+	}
+}
+
 func (c Config) frontend(sessions *session.Sessions, origins []string, path string, methods ...string) (*frontend, error) {
 	if sessions == nil {
 		return nil, missing(true, "sessions")
@@ -42,7 +53,7 @@ func (c Config) frontend(sessions *session.Sessions, origins []string, path stri
 		Origins:         origins,
 		Credentialed:    true,
 		Methods:         methods,
-		RequestHeaders:  []string{"Content-Type"},
+		RequestHeaders:  requestHeaders(),
 		ResponseHeaders: strings.Split(exposed, ", "),
 		MaxAgeInSeconds: preflightSeconds,
 	})
@@ -116,7 +127,7 @@ func (f *frontend) preflight(w http.ResponseWriter, r *http.Request, granted boo
 	case !slices.Contains(f.methods, r.Header.Get("Access-Control-Request-Method")):
 		return rejectMethod(w, f.methods...)
 	case !granted:
-		return invalid("The preflight requests a header that is not allowed. Accepted: Content-Type.")
+		return invalid("The preflight requests a header that is not allowed. " + accepted(requestHeaders()))
 	}
 	w.Header().Set("Access-Control-Allow-Methods", strings.Join(f.methods, ", "))
 	w.WriteHeader(http.StatusNoContent)
@@ -136,20 +147,6 @@ func (f *frontend) hasAllowedOrigin(r *http.Request) bool {
 		return r.Header.Get("Sec-Fetch-Site") == "same-origin"
 	}
 	return f.isAllowed(r)
-}
-
-// body parses the JSON object in the body of r. The Content-Type must be application/json
-// even if the body is empty. To send this Content-Type to a different origin, a page
-// needs a successful preflight.
-func (f *frontend) body(r *http.Request, known ...string) (members, error) {
-	if !hasType(r, "application/json") {
-		return nil, errNotJSON
-	}
-	b, err := readBody(r)
-	if err != nil {
-		return nil, err
-	}
-	return parseObject(b, known...)
 }
 
 // session returns the session that the session cookie in r identifies. It returns

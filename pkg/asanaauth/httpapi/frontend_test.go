@@ -102,6 +102,37 @@ func TestSameOrigin(t *testing.T) {
 	s.do(r).problem(403, "forbidden-origin")
 }
 
+// pageHeaders are the request headers that a preflight may ask for, as browsers write
+// them.
+var pageHeaders = []string{
+	"content-type", "traceparent", "tracestate", "baggage", "sentry-trace", "x-requested-with", "x-datadog-origin", "x-datadog-parent-id",
+	"x-datadog-sampling-priority", "x-datadog-trace-id", "newrelic", "x-amzn-trace-id", "cache-control", "pragma",
+}
+
+// TestPageHeadersAreIgnored checks that the headers of tracing and HTTP libraries change
+// no response.
+func TestPageHeadersAreIgnored(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for path, methods := range frontendRoutes() {
+		for _, method := range methods {
+			want := s.do(frontendCall(method, path, ""))
+			r := frontendCall(method, path, "")
+			for _, name := range pageHeaders[1:] {
+				r.header.Set(name, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+			}
+			got := s.do(r)
+			if id := got.header.Get("X-Request-Id"); got.status != want.status || strings.Contains(id, "0af7651916cd43dd8448eb211c80319c") {
+				t.Errorf("%s %s: got status %d and request ID %s, want status %d", method, path, got.status, id, want.status)
+			}
+			checkCORS(t, method+" "+path, got, appOrigin)
+		}
+	}
+	if strings.Contains(s.log.String(), "0af7651916cd43dd8448eb211c80319c") {
+		t.Error("the log has a tracing header")
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -123,6 +154,17 @@ func TestPreflight(t *testing.T) {
 			if got := a.header.Get("Access-Control-Allow-Headers"); !strings.EqualFold(got, "content-type") {
 				t.Errorf("%s: got headers %q", name, got)
 			}
+			for _, header := range pageHeaders {
+				a := preflight(path, method, appOrigin, header).want(204)
+				checkCORS(t, name+" with "+header, a, appOrigin)
+				if got := a.header.Get("Access-Control-Allow-Headers"); got != header {
+					t.Errorf("%s with %s: got headers %q", name, header, got)
+				}
+			}
+			all := strings.Join(slices.Sorted(slices.Values(pageHeaders)), ",")
+			if got := preflight(path, method, appOrigin, all).want(204).header.Get("Access-Control-Allow-Headers"); got != all {
+				t.Errorf("%s with all headers: got headers %q", name, got)
+			}
 			foreign := preflight(path, method, "https://evil.example", "content-type")
 			foreign.problem(403, "forbidden-origin")
 			checkCORS(t, name+" from another origin", foreign, "")
@@ -130,9 +172,14 @@ func TestPreflight(t *testing.T) {
 		wrong := preflight(path, "PUT", appOrigin, "")
 		wrong.problem(405, "method-not-allowed")
 		checkCORS(t, "preflight of PUT", wrong, appOrigin)
-		header := preflight(path, methods[0], appOrigin, "authorization")
-		header.problem(400, "invalid-request")
-		checkCORS(t, "preflight with a header", header, appOrigin)
+		for _, name := range []string{
+			"authorization", "x-api-key", "x-other", "*", "cookie", "traceparent2", "x-datadog", "range", "accept-language,authorization",
+			"authorization,content-type", "content-type,x-other", "if-none-match", "x-http-method-override", "idempotency-key", "x-amz-date",
+		} {
+			header := preflight(path, methods[0], appOrigin, name)
+			header.problem(400, "invalid-request")
+			checkCORS(t, "preflight with "+name, header, appOrigin)
+		}
 		below := preflight(path+"/x", methods[0], appOrigin, "")
 		below.problem(404, "not-found")
 		checkCORS(t, "preflight below", below, appOrigin)

@@ -95,7 +95,10 @@ func (m *Memberships) In(ctx context.Context, conn *connection.Connection, works
 	case err != nil:
 		return Membership{}, err
 	case len(list) == 0:
-		return Membership{}, row.ErrNotFound
+		return Membership{}, &asanaauth.Error{
+			Kind:   asanaauth.NotFound,
+			Detail: "workspace is not a workspace that the connection's token can read, or the user is not a member of it.",
+		}
 	}
 	return list[0], nil
 }
@@ -141,7 +144,7 @@ func (m *Memberships) fetch(ctx context.Context, access secret.String, user, own
 	}
 	reported, err := m.asana.Memberships(ctx, access, user)
 	if user != own && requests.IsStatus(err, http.StatusNotFound) {
-		return nil, &asanaauth.Error{Kind: asanaauth.NotFound, Err: err}
+		return nil, &asanaauth.Error{Kind: asanaauth.NotFound, Detail: "user is not an Asana user that the connection's token can read.", Err: err}
 	}
 	reason, err := unknownReason(err)
 	if err != nil {

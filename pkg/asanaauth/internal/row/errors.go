@@ -14,7 +14,7 @@ import (
 var (
 	// ErrNotFound means that a connection does not exist, or that its owner is not the
 	// one that the caller named.
-	ErrNotFound error = &asanaauth.Error{Kind: asanaauth.NotFound}
+	ErrNotFound error = &asanaauth.Error{Kind: asanaauth.NotFound, Detail: "The connection does not exist, or owner is not its owner."}
 	// ErrUnauthenticated means that a session does not exist or has ended.
 	ErrUnauthenticated error = &asanaauth.Error{Kind: asanaauth.Unauthenticated, Detail: "The session is missing or has ended. Sign in again."}
 	// ErrLinkExpired means that a link or a code is unknown, used or expired.
