@@ -1,7 +1,10 @@
 package main_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -91,6 +94,91 @@ func TestBrowserSignIn(t *testing.T) {
 	c.wait(signedOut)
 	c.screenshot("6-denied")
 	c.wantNoMessages()
+}
+
+// A page of another site must not sign anyone in, even if Asana consents silently. With
+// one click, a visitor from that page gets through. The foreign page is on 127.0.0.1,
+// which is another site than localhost.
+func TestBrowserForeignNavigation(t *testing.T) {
+	c := openIfAsked(t)
+	p := start(t, t.TempDir(), nil)
+	to := p.publicURL + "/authorize?app_state=a&utm=%zz"
+	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		switch r.URL.Path {
+		case "/script":
+			fmt.Fprintf(w, `<script>location = %q</script>`, to)
+		case "/refresh":
+			fmt.Fprintf(w, `<meta http-equiv="refresh" content="0;url=%s">`, to)
+		case "/form":
+			fmt.Fprintf(w, `<form action="%s"><input name="app_state" value="a"></form><script>document.forms[0].submit()</script>`, p.publicURL+"/authorize")
+		case "/link":
+			fmt.Fprintf(w, `<a href="%s" rel="noreferrer">mail</a>`, to)
+		case "/frame":
+			fmt.Fprintf(w, `<iframe src="%s"></iframe><img src="%s"><script>onload = () => document.title = "loaded"</script>`, to, to)
+		}
+	}))
+	defer foreign.Close()
+	b := newBrowser(t)
+	attempts := func() int {
+		t.Helper()
+		var trace struct {
+			Kept []struct {
+				Kind string
+				Rows int
+			}
+		}
+		if err := json.Unmarshal([]byte(b.mustSend("GET", p.publicURL+"/local/trip", "").body), &trace); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range trace.Kept {
+			if k.Kind == "attempt" {
+				return k.Rows
+			}
+		}
+		return 0
+	}
+
+	c.do(chromedp.Navigate(p.publicURL + "/"))
+	c.wait(signedOut)
+	c.click("#sign-in") // the app's own link: no page in between
+	c.decide(asanatest.Several, "allow")
+	c.wait(signedIn)
+	c.click("#disconnect")
+	c.waitForMessage("Disconnected, and revoked at Asana.")
+	c.click("#sign-in")
+	c.decide(asanatest.Several, "allow") // from now on, Asana consents silently
+	c.wait(signedIn)
+	c.click("#sign-out")
+	c.waitForMessage("You are signed out.")
+
+	before := attempts()
+	for _, path := range []string{"/script", "/refresh", "/form", "/link"} {
+		c.do(chromedp.Navigate(foreign.URL + path))
+		if path == "/link" {
+			c.click("a")
+		}
+		c.wait(`document.querySelector("a.button")?.innerText === "Continue to Asana"`)
+		c.screenshot("continue" + strings.ReplaceAll(path, "/", "-"))
+	}
+	c.do(chromedp.Navigate(foreign.URL + "/frame"))
+	c.wait(`document.title === "loaded"`)
+	if got := attempts(); got != before {
+		t.Errorf("got %d attempts after the navigations of another site, want %d", got, before)
+	}
+
+	c.do(chromedp.Navigate(foreign.URL + "/link"))
+	c.click("a")
+	c.click("a.button")
+	c.wait(signedIn)
+	c.waitForMessage("Connected.")
+	if got := attempts(); got != before+1 {
+		t.Errorf("got %d attempts after the click, want %d", got, before+1)
+	}
+	link := newBackend(p, bearer(p.backendKey())).link("owner", "acme")
+	c.do(chromedp.Navigate(foreign.URL + "/"))
+	c.value(fmt.Sprintf(`(location = %q, "")`, link)) // a link signs no one in, so it needs no click
+	c.waitForMessage("connect code")
 }
 
 func TestBrowserSwitches(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -74,6 +75,50 @@ func TestSignInAndDisconnect(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Two instances on one machine share their host, and browsers send a cookie to all ports
+// of a host. Each instance must read only its own cookies, and must not end the sign-ins,
+// the attempts and the consents of the other instance.
+func TestTwoInstancesKeepTheirSignInsApart(t *testing.T) {
+	t.Parallel()
+	one, two := start(t, t.TempDir(), nil), start(t, t.TempDir(), nil)
+	b := newBrowser(t)
+	whoIs := func(p *process) string {
+		t.Helper()
+		a := b.mustSend("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin")
+		var session struct {
+			AsanaUser string `json:"asana_user"`
+		}
+		json.Unmarshal([]byte(a.body), &session) // no session: the body is empty or a problem
+		return session.AsanaUser
+	}
+	b.signIn(one, asanatest.Several)
+	b.signIn(two, asanatest.Guest)
+	if first, second := whoIs(one), whoIs(two); first != asanatest.Several || second != asanatest.Guest {
+		t.Errorf("got people %q and %q, want %s and %s", first, second, asanatest.Several, asanatest.Guest)
+	}
+	b.mustSend("DELETE", two.publicURL+"/session", "", "Content-Type: application/json", "Origin: "+two.publicURL)
+	if first, second := whoIs(one), whoIs(two); first != asanatest.Several || second != "" {
+		t.Errorf("after signing out of the second instance: got people %q and %q, want %s and none", first, second, asanatest.Several)
+	}
+	// The second instance begins more attempts than a browser may keep. The attempt at
+	// the first instance remains, and Asana still knows the person, and consents silently.
+	consent := b.mustSend("GET", one.publicURL+"/authorize", "").location()
+	for range 12 {
+		b.mustSend("GET", two.publicURL+"/authorize", "")
+	}
+	back := b.mustSend("GET", consent, "").location()
+	if got := b.mustSend("GET", back, "").location(); got != one.publicURL+"/?asana=connected#" {
+		t.Errorf("got redirect to %q, want a successful sign-in at the first instance", got)
+	}
+	port := func(p *process) string { return mustParse(t, p.publicURL).Port() }
+	name := regexp.MustCompile(`^asana_(session|attempt_[0-9a-f]{16})_(` + port(one) + `|` + port(two) + `)$`)
+	for _, cookie := range b.http.Jar.Cookies(mustParse(t, one.publicURL)) {
+		if !name.MatchString(cookie.Name) {
+			t.Errorf("got cookie %s, want the port of an instance at the end of its name", cookie.Name)
+		}
 	}
 }
 

@@ -7,7 +7,13 @@ import (
 	"time"
 )
 
-const signInCookie = "offline_asana"
+// signInCookie returns the name of the cookie of a signed-in person. The name ends in the
+// port of the request, because browsers send a cookie to all ports of a host, and two
+// offline Asanas on one host would otherwise sign each other's people out.
+func signInCookie(r *http.Request) string {
+	host := url.URL{Host: r.Host}
+	return "offline_asana_" + host.Port()
+}
 
 type consent struct {
 	memory    *memory
@@ -90,7 +96,7 @@ func (c *consent) decide(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, r, q, refused)
 		return
 	}
-	c.signIn(w, p)
+	c.signIn(w, r, p)
 	c.sendBack(w, r, q, c.allow(q, p, c.site.origin(r)))
 }
 
@@ -108,15 +114,15 @@ func (c *consent) mayAuthorize(p *Person) *authorizeError {
 	return nil
 }
 
-func (c *consent) signIn(w http.ResponseWriter, p *Person) {
+func (c *consent) signIn(w http.ResponseWriter, r *http.Request, p *Person) {
 	value := randomHex(16)
 	c.memory.SignedIn[value] = p.GID
 	c.memory.dirty = true
-	http.SetCookie(w, &http.Cookie{Name: signInCookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: signInCookie(r), Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
 func (c *consent) signedIn(r *http.Request) *Person {
-	cookie, err := r.Cookie(signInCookie)
+	cookie, err := r.Cookie(signInCookie(r))
 	if err != nil {
 		return nil
 	}

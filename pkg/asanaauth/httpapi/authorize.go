@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
@@ -10,17 +12,21 @@ import (
 // maxParam is the maximum length of a parameter's value, in bytes.
 const maxParam = 8 << 10
 
+const authorizeRoute = "/authorize"
+
 // NewAuthorize returns the handler of GET /authorize, which redirects a browser to
 // Asana's consent screen. The handler responds to every error with an HTML page. It
 // responds with status 204 and starts no sign-in attempt if the request is a HEAD
-// request, a prefetch, or not a navigation, such as a request for an image. NewAuthorize
-// returns an error if a is nil.
+// request, a prefetch, or not a navigation, such as a request for an image. If another
+// site started the navigation and the request has no link, the handler responds with a
+// page on which the person must press a button. NewAuthorize returns an error if a is
+// nil.
 func NewAuthorize(c Config, a *login.Authorizer) (http.Handler, error) {
 	if a == nil {
 		return nil, missing(true, "the authorizer")
 	}
 	s := c.base()
-	const route = "/authorize"
+	const route = authorizeRoute
 	s.warnIfCookiesInsecure(route)
 	return s.handle(route, pages{a.Home()}.showProblem, func(w http.ResponseWriter, r *http.Request) error {
 		switch {
@@ -41,6 +47,9 @@ func (s base) authorize(w http.ResponseWriter, r *http.Request, a *login.Authori
 	if err != nil {
 		return err
 	}
+	if request.Link == "" && isFromOtherSite(r) {
+		return confirm(w, r, a, request)
+	}
 	attempt, err := a.Authorize(r.Context(), request)
 	if err != nil {
 		return err
@@ -49,6 +58,36 @@ func (s base) authorize(w http.ResponseWriter, r *http.Request, a *login.Authori
 	http.SetCookie(w, s.cookies.attempt(attempt.Name, attempt.Browser.Reveal()))
 	seeOther(w, attempt.URL)
 	return nil
+}
+
+// confirm responds with a page that links to the same URL, and writes nothing. Asana can
+// consent without showing a page. Without this page, a page of another site could
+// therefore sign a person in, and so undo a disconnect or replace another sign-in. A
+// link needs no such page, because it signs no one in.
+func confirm(w http.ResponseWriter, r *http.Request, a *login.Authorizer, request login.AuthorizeRequest) error {
+	if err := a.Check(r.Context(), request); err != nil {
+		return err
+	}
+	to := authorizeRoute
+	if r.URL.RawQuery != "" {
+		to += "?" + encodedQuery(r.URL.RawQuery)
+	}
+	showContinue(w, to)
+	return nil
+}
+
+// encodedQuery percent-encodes the bytes that a URL's query must not contain, as browsers
+// do (the special-query percent-encode set of the URL Standard).
+func encodedQuery(raw string) string {
+	var b strings.Builder
+	for _, c := range []byte(raw) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"#'<>`, c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // authorizeRequest parses the query of a request to /authorize. It returns an error if a

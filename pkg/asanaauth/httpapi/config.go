@@ -16,6 +16,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
@@ -29,8 +30,8 @@ import (
 type Config struct {
 	// PublicURL is the origin at which browsers reach this API, such as
 	// https://auth.example.com. If PublicURL uses http on a loopback host, cookies are
-	// set without the __Host- prefix and without Secure, and NewAuthorize and NewCallback
-	// log a warning.
+	// set without the __Host- prefix and without Secure, their names end in the port,
+	// and NewAuthorize and NewCallback log a warning.
 	PublicURL string
 	// Log receives one line for each request. If Log is nil, nothing is logged.
 	Log *slog.Logger
@@ -63,14 +64,16 @@ func (c Config) base() base {
 		return s // cookies stay secure
 	}
 	s.https = u.Scheme == "https"
-	s.cookies.insecure = u.Scheme == "http" && weburl.IsLoopback(u.Hostname())
+	if u.Scheme == "http" && weburl.IsLoopback(u.Hostname()) {
+		s.cookies.port = cmp.Or(u.Port(), "80")
+	}
 	return s
 }
 
 // warnIfCookiesInsecure logs a warning if cookies are set without Secure. NewAuthorize
 // and NewCallback call it, because their handlers set cookies.
 func (s base) warnIfCookiesInsecure(route string) {
-	if s.cookies.insecure {
+	if s.cookies.port != "" {
 		s.log.Warn("cookies without __Host- and Secure, because the service uses http on a loopback host", "route", route)
 	}
 }

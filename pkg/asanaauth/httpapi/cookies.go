@@ -15,22 +15,26 @@ const (
 	sessionName   = "asana_session"
 	attemptPrefix = "asana_attempt_" // followed by the name of the attempt
 
-	// maxAttempts is the maximum number of attempt cookies that a browser keeps.
-	maxAttempts = 5
-	// maxDeleted is the maximum number of old attempt cookies that one response deletes.
-	// The number is limited because API Gateway limits the size of response headers.
-	maxDeleted = 20
+	// maxAttempts is the maximum number of attempt cookies that a browser keeps. Ten
+	// cookies have less than 1 KB. API Gateway accepts 10 KB of request headers.
+	maxAttempts = 10
+	// maxDeleted is the maximum number of old attempt cookies that one response deletes,
+	// so that the response headers stay below 4 KB, which is the limit of some proxies.
+	maxDeleted = 30
 )
 
 type cookies struct {
-	insecure bool // without __Host- and Secure, for http on a loopback host
+	// port is the port of PUBLIC_URL if that is an http URL on a loopback host. Cookies
+	// then have neither the prefix __Host- nor Secure. If port is empty, they have both.
+	port string
 }
 
-// name returns n with the prefix __Host-, unless c.insecure is set. With the prefix, no
-// other host and no http page can set the cookie (RFC 6265bis section 4.1.3.2).
+// name returns the name of the cookie n. With the prefix __Host-, no other host and no
+// http page can set the cookie (RFC 6265bis section 4.1.3.2). A cookie without the prefix
+// has the port in its name, because browsers send a cookie to all ports of a host.
 func (c cookies) name(n string) string {
-	if c.insecure {
-		return n
+	if c.port != "" {
+		return n + "_" + c.port
 	}
 	return "__Host-" + n
 }
@@ -52,7 +56,7 @@ func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duratio
 	if value == "" {
 		age = -1 // net/http writes Max-Age=0
 	}
-	return &http.Cookie{Name: c.name(name), Value: value, Path: "/", MaxAge: age, Secure: !c.insecure, HttpOnly: true, SameSite: same}
+	return &http.Cookie{Name: c.name(name), Value: value, Path: "/", MaxAge: age, Secure: c.port == "", HttpOnly: true, SameSite: same}
 }
 
 // deleteOldAttempts deletes the browser's oldest attempt cookies, so that at most
@@ -62,10 +66,11 @@ func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duratio
 // creation (RFC 6265 section 5.4).
 func (c cookies) deleteOldAttempts(w http.ResponseWriter, r *http.Request) {
 	var names []string
-	prefix := c.name(attemptPrefix)
 	for name := range pairs(r) {
-		id, ok := strings.CutPrefix(name, prefix)
-		if ok && len(id) == 16 && strings.Trim(id, "0123456789abcdef") == "" && !slices.Contains(names, id) {
+		_, id, _ := strings.Cut(name, attemptPrefix)
+		id = id[:min(len(id), 16)]
+		isAttempt := len(id) == 16 && strings.Trim(id, "0123456789abcdef") == "" && name == c.name(attemptPrefix+id)
+		if isAttempt && !slices.Contains(names, id) {
 			names = append(names, id)
 		}
 	}

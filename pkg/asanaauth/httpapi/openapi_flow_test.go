@@ -100,6 +100,7 @@ func (d documented) browserAndFrontend() {
 		d.send(b, get(path, "Sec-Purpose", "prefetch")).want(204)
 		d.send(b, get(path+"?link=unknown")).want(400)
 	}
+	d.send(b, get("/authorize", "Sec-Fetch-Site", "cross-site"))
 	back := b.allow(d.send(b, get("/authorize?app_state=s")).location(), asanatest.Member)
 	d.send(b, get(back)).want(303)
 	again := d.s.browser()

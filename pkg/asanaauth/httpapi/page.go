@@ -66,7 +66,8 @@ func pageTextOf(kind asanaauth.ErrorKind) pageText {
 const pageStyle = `:root{color-scheme:light dark}
 body{font:1.05rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto 0;padding:0 1.5rem;color:#1e1f21;background:#fff}
 h1{font-size:1.4rem;line-height:1.3}a{color:#1d5fc4}small{color:#5f6368}
-@media (prefers-color-scheme:dark){body{color:#f1f1f1;background:#1e1f21}a{color:#8ab4f8}small{color:#b0b3b8}}`
+.button{display:inline-block;padding:.6rem 1.2rem;border-radius:.4rem;color:#fff;background:#1d5fc4;text-decoration:none}
+@media (prefers-color-scheme:dark){body{color:#f1f1f1;background:#1e1f21}a{color:#8ab4f8}small{color:#b0b3b8}.button{color:#1e1f21;background:#8ab4f8}}`
 
 // fragmentScript posts the fragment of the page's URL to the path of the page, because a
 // browser never sends a fragment to a server. The script first removes the fragment from
@@ -104,8 +105,21 @@ func (p pages) showProblem(w http.ResponseWriter, failure problem) {
 	if failure.Status >= 500 {
 		body += "<p><small>For support: request ID " + html.EscapeString(failure.ID) + "</small></p>\n"
 	}
-	policy := "default-src 'none'; style-src " + hashOf(pageStyle) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-	writePage(w, failure.Status, policy, text.heading, body)
+	writePage(w, failure.Status, pagePolicy(), text.heading, body)
+}
+
+// showContinue writes the page that asks the person to confirm a sign-in. The button is
+// a plain link, so the browser marks the navigation as one that this origin started.
+func showContinue(w http.ResponseWriter, to string) {
+	body := "<p>A link on another website or in an e-mail opened this page. Continue if you want to sign in with your Asana account. Otherwise, close this page.</p>\n" +
+		`<p><a class="button" href="` + html.EscapeString(to) + `">Continue to Asana</a></p>` + "\n"
+	writePage(w, http.StatusOK, pagePolicy(), "Sign in with Asana", body)
+}
+
+// pagePolicy returns the Content Security Policy of pages that have neither scripts nor
+// forms.
+func pagePolicy() string {
+	return "default-src 'none'; style-src " + hashOf(pageStyle) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
 // showFragment writes the page that posts the fragment of its own URL to /callback. The

@@ -12,27 +12,30 @@ import (
 // params contains the parameters of a query or a form: one value for each name.
 type params map[string]string
 
-// parseParams returns the parameters whose names are in known, and ignores all others. It
-// returns InvalidRequest if a known name is repeated, if its value contains a control
-// character, or if its value is not valid UTF-8. It also returns InvalidRequest if raw
-// contains a malformed escape, or a semicolon, which other parsers treat as a separator.
+// parseParams returns the parameters whose names are in known. It ignores all other
+// parameters, even malformed ones, because browsers, mail programs and analytics tools
+// add parameters of their own. parseParams returns InvalidRequest if a known parameter
+// is repeated or malformed: if its value contains a malformed escape, a control
+// character, invalid UTF-8, or a semicolon, which other parsers treat as a separator.
 func parseParams(raw string, known ...string) (params, error) {
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, invalid("The parameters must be name=value pairs, URL-encoded and separated by &.")
-	}
 	p := params{}
-	for _, name := range known {
-		switch got := values[name]; {
-		case len(got) == 0:
+	for pair := range strings.SplitSeq(raw, "&") {
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(rawName)
+		if err != nil || !slices.Contains(known, name) {
 			continue
-		case len(got) > 1:
-			return nil, invalid(name + " must not be repeated.")
-		case !utf8.ValidString(got[0]) || strings.ContainsFunc(got[0], unicode.IsControl):
-			return nil, invalid(name + " must be valid UTF-8 without control characters.")
-		default:
-			p[name] = got[0]
 		}
+		value, err := url.QueryUnescape(rawValue)
+		_, repeated := p[name]
+		switch {
+		case repeated:
+			return nil, invalid(name + " must not be repeated.")
+		case err != nil || strings.Contains(rawValue, ";"):
+			return nil, invalid(name + " must be URL-encoded.")
+		case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+			return nil, invalid(name + " must be valid UTF-8 without control characters.")
+		}
+		p[name] = value
 	}
 	return p, nil
 }
@@ -48,10 +51,14 @@ func (p params) checkLengths(names []string) error {
 	return nil
 }
 
-// checkKnown returns InvalidRequest if the query of r has a parameter whose name is not
-// in known.
+// checkKnown returns InvalidRequest if the query of r is malformed, or has a parameter
+// whose name is not in known.
 func checkKnown(r *http.Request, known []string) error {
-	for name := range r.URL.Query() {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return invalid("The parameters must be name=value pairs, URL-encoded and separated by &.")
+	}
+	for name := range values {
 		if !slices.Contains(known, name) {
 			return invalid("The query has an unknown parameter. " + accepted(known))
 		}
@@ -66,24 +73,38 @@ func accepted(names []string) string {
 	return "Accepted: " + strings.Join(names, ", ") + "."
 }
 
-// isPrefetch reports whether r is a prefetch, which a browser sends before the person
-// opens the page.
+// isPrefetch reports whether r is a prefetch or a preview, which a browser or a mail
+// program requests before the person opens the page. Chromium sends Sec-Purpose or
+// Purpose, Safari sends X-Purpose, and old versions of Firefox send X-Moz.
 func isPrefetch(r *http.Request) bool {
-	for _, header := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
-		for _, value := range r.Header.Values(header) {
-			// The value of Sec-Purpose can have parameters, as in "prefetch;prerender".
-			word, _, _ := strings.Cut(value, ";")
-			if strings.EqualFold(strings.TrimSpace(word), "prefetch") {
-				return true
-			}
+	if r.Header.Get("X-Purpose") != "" || r.Header.Get("X-Moz") != "" {
+		return true
+	}
+	for _, header := range []string{"Sec-Purpose", "Purpose"} {
+		// The value can have parameters, as in "prefetch;prerender".
+		purpose := strings.ToLower(strings.Join(r.Header.Values(header), ","))
+		if strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "preview") {
+			return true
 		}
 	}
 	return false
 }
 
 // isNavigation reports whether r opens a page in a window or tab. isNavigation returns
-// false for scripts, images and frames, and true if r has no Fetch Metadata headers.
+// false for scripts, images and frames, and true if r has no Fetch Metadata headers. The
+// destination of a navigation is "document", or "empty" if a service worker sends it.
 func isNavigation(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
-	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
+	switch mode {
+	case "navigate":
+		return !slices.Contains([]string{"iframe", "frame", "embed", "object", "fencedframe"}, dest)
+	case "":
+		return dest == "" || dest == "document"
+	}
+	return false
 }
+
+// isFromOtherSite reports whether a page of another site started the navigation r. A
+// browser sends "same-origin" or "same-site" for links in the app, and "none" if the
+// person typed the address or opened it from another program.
+func isFromOtherSite(r *http.Request) bool { return r.Header.Get("Sec-Fetch-Site") == "cross-site" }

@@ -82,14 +82,20 @@ type Attempt struct {
 // Errors: InvalidRequest if r is not valid, or if LinksOnly is set and r has no link;
 // LinkExpired if the link is unknown, redeemed or expired; TryAgain; Internal.
 func (a *Authorizer) Authorize(ctx context.Context, r AuthorizeRequest) (Attempt, error) {
-	if r.AppState != "" && !isAppState(r.AppState) {
-		return Attempt{}, row.InvalidRequest("app_state must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -.")
-	}
 	d, err := a.destination(ctx, r)
 	if err != nil {
 		return Attempt{}, err
 	}
 	return a.begin(ctx, d, r.AppState)
+}
+
+// Check returns the error that Authorize would return because r is not valid, and begins
+// no attempt. If r has no link, Check does not use the table.
+//
+// Errors: InvalidRequest, LinkExpired, TryAgain, as for Authorize.
+func (a *Authorizer) Check(ctx context.Context, r AuthorizeRequest) error {
+	_, err := a.destination(ctx, r)
+	return err
 }
 
 type destination struct {
@@ -99,6 +105,9 @@ type destination struct {
 }
 
 func (a *Authorizer) destination(ctx context.Context, r AuthorizeRequest) (destination, error) {
+	if r.AppState != "" && !isAppState(r.AppState) {
+		return destination{}, row.InvalidRequest("app_state must be 1 to 256 characters of A-Z, a-z, 0-9, _ and -.")
+	}
 	if r.Link != "" {
 		return a.destinationOfLink(ctx, r)
 	}
