@@ -124,15 +124,16 @@ func (b *browser) signIn(t testing.TB, d *deployment, authorize, callback *lambd
 }
 
 // finishSignIn sends r, which is a request to the callback with Asana's code and state,
-// and checks that the response signs the browser in.
-func (b *browser) finishSignIn(t testing.TB, callback *lambdatest.Function, r *http.Request) {
+// and checks that the response signs the browser in. It returns the response.
+func (b *browser) finishSignIn(t testing.TB, callback *lambdatest.Function, r *http.Request) response {
 	t.Helper()
 	a := b.send(t, callback, r)
 	to := a.header.Get("Location")
 	if a.status != http.StatusSeeOther || !strings.HasPrefix(to, home+"?") || !strings.Contains(to, "asana=connected") || !strings.Contains(to, "app_state=abc") {
 		t.Fatalf("%s /callback: got %d to %q %s, want 303 to the return URL\nlog:\n%s", r.Method, a.status, to, a.body, strings.Join(callback.Logs(), "\n"))
 	}
-	if b.cookies["__Host-asana_session"] == "" || len(b.cookies) != 1 {
-		t.Fatalf("got %d cookies after the callback, want only the session's", len(b.cookies))
+	if b.cookies["__Host-asana_session"] == "" || len(a.header["Set-Cookie"]) != 1 {
+		t.Fatalf("got %d cookies from the callback, want only the session's", len(a.header["Set-Cookie"]))
 	}
+	return a
 }

@@ -27,7 +27,7 @@ func permissions() map[string][]string {
 	return map[string][]string{
 		"authorize": {"dynamodb:BatchGetItem a#*", "dynamodb:BatchGetItem l#*", "dynamodb:PutItem a#*", "logs:CreateLogStream", "logs:PutLogEvents"},
 		"callback": append(slices.Clone(asks), "kms:Encrypt",
-			"dynamodb:BatchGetItem a#*", "dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem l#*", "dynamodb:BatchGetItem u#*",
+			"dynamodb:BatchGetItem a#*", "dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem l#*", "dynamodb:BatchGetItem s#*", "dynamodb:BatchGetItem u#*",
 			"dynamodb:PutItem a#*", "dynamodb:PutItem c#*", "dynamodb:PutItem k#keyring", "dynamodb:PutItem l#*", "dynamodb:PutItem s#*", "dynamodb:PutItem u#*"),
 		"session": append(slices.Clone(opens),
 			"dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem s#*", "dynamodb:DeleteItem s#*", "dynamodb:PutItem s#*", "dynamodb:PutItem x#*"),

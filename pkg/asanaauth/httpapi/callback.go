@@ -20,9 +20,10 @@ type callback struct {
 
 // NewCallback returns the handler of GET and POST /callback, the redirect URI of the
 // Asana app. The handler completes a sign-in attempt and redirects the browser to the
-// attempt's return URL. If the request fails before the attempt is marked as used, for
-// example because the browser has no cookie for the attempt, the handler responds with an
-// HTML page. NewCallback returns an error if receiver is nil.
+// attempt's return URL. If the same browser repeats the request, it gets the same response
+// again. If the request fails before the attempt is marked as used, for example because
+// the browser has no cookie for the attempt, the handler responds with an HTML page.
+// NewCallback returns an error if receiver is nil.
 func NewCallback(c Config, receiver *login.Receiver) (http.Handler, error) {
 	if receiver == nil {
 		return nil, missing(true, "the receiver")
@@ -99,20 +100,14 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 	return cb.finishAttempt(w, r, p)
 }
 
-// finishAttempt completes the attempt that the parameter "state" identifies, and deletes
-// the attempt's cookie. If the receiver fails before it marks the attempt as used,
-// finishAttempt keeps the cookie, unless the error is LoginExpired. A reload of the page
-// can then still complete the attempt.
+// finishAttempt completes the attempt that the parameter "state" identifies. It keeps the
+// attempt's cookie, so that the browser can repeat the request.
 func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p params) error {
-	attempt := login.AttemptName(p["state"])
-	browser := cb.cookies.readAttempt(r, attempt)
-	deleteCookie := func() { http.SetCookie(w, cb.cookies.attempt(attempt, "")) }
+	browser := cb.cookies.readAttempt(r, login.AttemptName(p["state"]))
 	switch {
 	case browser.IsZero():
-		deleteCookie()
 		return errorOf(asanaauth.LoginExpired)
 	case p["code"] == "" && p["error"] == "":
-		deleteCookie()
 		return invalid("The authorization response must have a code or an error.")
 	}
 	done, err := cb.receiver.Callback(r.Context(), login.CallbackRequest{
@@ -123,11 +118,7 @@ func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p para
 		Issuer:  p["iss"],
 		Error:   p["error"],
 	})
-	used := err == nil || done.ReturnURL != ""
-	if used || asanaauth.KindOf(err) == asanaauth.LoginExpired {
-		deleteCookie()
-	}
-	if used {
+	if err == nil || done.ReturnURL != "" {
 		cb.redirect(w, r, done, err)
 	}
 	return err // if redirect has written the response, the error is only logged

@@ -27,13 +27,9 @@ func TestCallbackCookies(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newSite(t).browser()
 		back := b.allow(b.begin(""), asanatest.Member)
-		attempt := b.names("__Host-asana_attempt_")[0]
 		a := b.do(get(back)).want(303)
 		session := b.jar[sessionCookie]
-		want := []string{
-			attempt + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
-			sessionCookie + "=" + session + "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Strict",
-		}
+		want := []string{sessionCookie + "=" + session + "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Strict"}
 		if diff := cmp.Diff(want, a.header["Set-Cookie"]); diff != "" {
 			t.Errorf("cookies (-want +got):\n%s", diff)
 		}
@@ -110,8 +106,8 @@ func TestCallbackRedirects(t *testing.T) {
 				if to := a.location(); to != home+"?app_state=s&asana_error="+c.kind+"#" || a.body != "" {
 					t.Errorf("got redirect to %s with body %q", to, a.body)
 				}
-				if len(b.jar) != 0 {
-					t.Errorf("got cookies %v, want none", b.jar)
+				if a.header["Set-Cookie"] != nil {
+					t.Errorf("got cookies %q, want none", a.header["Set-Cookie"])
 				}
 				line := b.lastLine()
 				if line["type"] != c.kind || line["status"] != float64(303) || line["level"] != c.level {
@@ -149,25 +145,18 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 				t.Errorf("%s: got logged type %v, want login-expired", name, got)
 			}
 		}
-		// The first request has the attempt's cookie twice, so it fails and the handler
-		// deletes the cookie. The second request has no parameter "state", so the handler
-		// does not know which cookie to delete.
-		for cookies, a := range map[int]response{1: s.do(get(back), mine, mine), 0: s.do(get("/callback?code=c"), mine)} {
-			if got := a.header["Set-Cookie"]; len(got) != cookies {
-				t.Errorf("got cookies %q, want %d", got, cookies)
-			}
-		}
 		b.do(get(back)).want(303) // the requests above did not use up the attempt
-		if a := s.do(get(back), mine).page(400); a.body != page {
-			t.Errorf("used attempt: got another page: %s", a.body)
+		if a := s.do(get(back)).page(400); a.body != page {
+			t.Errorf("used attempt, another browser: got another page: %s", a.body)
+		}
+		b.do(frontendCall(http.MethodDelete, "/session", "")).want(204)
+		if a := s.do(get(back), mine).page(400); a.body != page || a.header["Set-Cookie"] != nil {
+			t.Errorf("used attempt, signed out: got another page or cookies %q: %s", a.header["Set-Cookie"], a.body)
 		}
 		late := b.allow(b.begin(""), asanatest.Member)
 		time.Sleep(10 * time.Minute)
 		if a := b.do(get(late)).page(400); a.body != page {
 			t.Errorf("expired attempt: got another page: %s", a.body)
-		}
-		if left := b.names("__Host-asana_attempt_"); len(left) != 0 {
-			t.Errorf("got attempt cookies %q, want none", left)
 		}
 	})
 }

@@ -107,8 +107,12 @@ func (b backendCall) redeem(w http.ResponseWriter, r *http.Request, m members) e
 	if err := m.texts(map[string]*string{"connect_code": &code, "owner": &owner, "person": &person}); err != nil {
 		return err
 	}
-	d, err := b.ConnectCodes.Redeem(r.Context(), link.RedeemRequest{Code: secret.New(code), Owner: owner, Person: person})
-	return respondConnection(w, r, http.StatusCreated, d, err)
+	got, err := b.ConnectCodes.Redeem(r.Context(), link.RedeemRequest{Code: secret.New(code), Owner: owner, Person: person})
+	status := http.StatusCreated
+	if got.Already {
+		status = http.StatusOK
+	}
+	return respondConnection(w, r, status, got.Details, err)
 }
 
 func (b backendCall) redeemSession(w http.ResponseWriter, r *http.Request, m members) error {

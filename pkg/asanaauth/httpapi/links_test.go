@@ -61,8 +61,8 @@ func TestConnectWithALink(t *testing.T) {
 		if !regexp.MustCompile(`^https://app\.example\.com/other\?tab=1&app_state=s&connect_code=[^&]+#top$`).MatchString(to) {
 			t.Errorf("got redirect to %s", to)
 		}
-		if len(b.jar) != 0 {
-			t.Errorf("got cookies %v, want none", b.jar)
+		if a.header["Set-Cookie"] != nil {
+			t.Errorf("got cookies %q, want none", a.header["Set-Cookie"])
 		}
 		u, err := url.Parse(to)
 		must(t, err)
@@ -74,7 +74,14 @@ func TestConnectWithALink(t *testing.T) {
 		if c["scope_requested"] != "openid email" || c["owner"] != "acme" {
 			t.Errorf("got connection %v", c)
 		}
-		s.do(call("POST", "/connections", object("connect_code", code, "owner", "acme", "person", "ann"))).problem(400, "link-expired")
+		again := s.do(call("POST", "/connections", object("connect_code", code, "owner", "acme", "person", "ann"))).want(200).json()
+		if diff := cmp.Diff(c, again); diff != "" {
+			t.Errorf("redeeming the code twice (-first +second):\n%s", diff)
+		}
+		if got := s.lastLine()["connection"]; got != c["id"] {
+			t.Errorf("got logged connection %v, want %v", got, c["id"])
+		}
+		s.do(call("POST", "/connections", object("connect_code", code, "owner", "acme", "person", "bob"))).problem(400, "link-expired")
 		b.do(get(link)).page(400)
 		if got := s.lastLine()["type"]; got != "link-expired" {
 			t.Errorf("used link: got logged type %v, want link-expired", got)

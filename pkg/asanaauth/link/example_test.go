@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/keyring"
@@ -116,10 +115,13 @@ func Example() {
 	}
 	fmt.Println(d.Owner, d.Kind, d.Status, d.AttributedTo.Name.Reveal())
 
-	// A code can be redeemed once.
-	_, err = parts.redeemer.Redeem(ctx, link.RedeemRequest{Code: code, Owner: "acme"})
-	fmt.Println(asanaauth.KindOf(err))
+	// If the response to a request is lost, repeat the request.
+	again, err := parts.redeemer.Redeem(ctx, link.RedeemRequest{Code: code, Owner: "acme"})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(again.ID == d.ID, again.Already)
 	// Output:
 	// acme oauth active Mia Member
-	// link-expired
+	// true true
 }

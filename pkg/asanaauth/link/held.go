@@ -15,14 +15,20 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// heldLabel returns the label of a sealed consent. The label contains the link's token,
-// owner and person, and the connect code and its expiry. If an attacker changes one of
-// these values in the row, the consent cannot be opened.
-func heldLabel(link *store.Link) seal.Label {
+// The names of the sealed field in a link's row, before and after the code is redeemed.
+const (
+	fieldConsent  = "held"     // the field contains the consent
+	fieldRedeemed = "redeemed" // the field contains the connection's id
+)
+
+// labelOf returns the label of the sealed field in a link's row. The label contains the
+// link's token, owner and person, and the connect code and its expiry. If an attacker
+// changes one of these values in the row, the field cannot be opened.
+func labelOf(link *store.Link, field string) seal.Label {
 	return seal.Label{
 		Row:   link.Key().String(),
 		Owner: string(link.Owner[:]),
-		Field: "held",
+		Field: field,
 		Facts: []string{link.Person.String(), link.Code.String(), row.TimeFact(link.CodeEnd)},
 	}
 }
@@ -71,49 +77,80 @@ func decode(text secret.String, owner string) (consent.Consent, error) {
 	}, nil
 }
 
-// Hold seals a consent into the link's row, and replaces any earlier consent in that row.
-// The result is the connect code: the link's hash, a dot, and a new secret. Package login
-// calls Hold after a person consents.
+// Hold describes the transaction that seals a consent into a link's row. [Hold.Do] runs
+// it; call Do once.
+type Hold struct {
+	Rows    *row.Rows
+	Ring    *seal.Ring
+	Link    store.Hash      // the hash of the link's token
+	Code    secret.String   // the secret part of the connect code, as from [row.Table.RandomToken]
+	Consent consent.Consent // its Owner is empty, because the backend names the owner when it redeems the code
+	// Also adds another row to the transaction, by calling methods of tx. If Also returns
+	// an error, Do returns this error and writes nothing.
+	Also func(tx *row.Tx) error
+	// Beside is the key of the row that Also replaces. Do reads the row before it calls
+	// Also.
+	Beside store.Key
+}
+
+// Do seals the consent into the link's row, and replaces any earlier consent in that row.
+// The result is the connect code: the link's hash, a dot, and the secret part. Package
+// login calls Do after a person consents.
 //
-// If Hold returns an error, the consent is not stored. Even then, Hold does not revoke
-// the consent at Asana, because the revocation could end another consent of the same
-// user.
+// If Do returns an error, the consent is not stored. Even then, Do does not revoke the
+// consent at Asana, because the revocation could end another consent of the same user.
 //
 // Errors: LinkExpired if the link was redeemed or is missing; WrongAccount if the link
-// requires a different Asana user; TryAgain; Internal.
-func Hold(ctx context.Context, rows *row.Rows, ring *seal.Ring, link store.Hash, c consent.Consent) (secret.String, error) {
-	half, err := rows.RandomToken()
+// requires a different Asana user; the errors of Also; TryAgain; Internal.
+func (h Hold) Do(ctx context.Context) (secret.String, error) {
+	text, err := encode(h.Consent)
 	if err != nil {
 		return secret.String{}, err
 	}
-	text, err := encode(c)
-	if err != nil {
-		return secret.String{}, err
-	}
-	key := store.LinkKey(link)
-	err = rows.Update(ctx, row.Update{
-		What: "the link", Keys: []store.Key{key},
+	key := store.LinkKey(h.Link)
+	err = h.Rows.Update(ctx, row.Update{
+		What: "the link", Keys: []store.Key{key, h.Beside},
 		Edit: func(_ context.Context, tx *row.Tx) error {
 			found, err := unspent(row.Get[*store.Link](tx.Rows(), key))
 			switch {
 			case err != nil:
 				return err
-			case found.AsanaGID != "" && found.AsanaGID != c.User.GID:
+			case found.AsanaGID != "" && found.AsanaGID != h.Consent.User.GID:
 				return &asanaauth.Error{Kind: asanaauth.WrongAccount, Err: errors.New("the link names another Asana user")}
 			}
 			next := *found
-			next.Code, next.CodeEnd = store.HashText(half), rows.Now().Add(heldTTL)
-			if next.Held, err = rows.SealField(ring, heldLabel(&next), text); err != nil {
+			next.Code, next.CodeEnd = store.HashText(h.Code.Reveal()), h.Rows.Now().Add(heldTTL)
+			if next.Held, err = h.Rows.SealField(h.Ring, labelOf(&next, fieldConsent), text); err != nil {
 				return err
 			}
 			tx.Put(&next)
-			return nil
+			return h.Also(tx)
 		},
 	})
 	if err != nil {
 		return secret.String{}, err
 	}
-	return secret.New(link.String() + "." + half), nil
+	return connectCodeOf(h.Link, h.Code), nil
+}
+
+// HeldCode returns the connect code that [Hold.Do] returned for the same link and the
+// same secret part. Package login calls HeldCode if a browser repeats its callback.
+//
+// Errors: LinkExpired if the code can no longer be redeemed, because it was redeemed or
+// erased, has expired, or was replaced by the code of a newer consent; TryAgain; Internal.
+func HeldCode(ctx context.Context, table *row.Table, link store.Hash, code secret.String) (secret.String, error) {
+	found, err := find(ctx, table, store.LinkKey(link))
+	switch {
+	case err != nil:
+		return secret.String{}, err
+	case found.Code != store.HashText(code.Reveal()) || !table.Now().Before(found.CodeEnd):
+		return secret.String{}, row.ErrLinkExpired
+	}
+	return connectCodeOf(link, code), nil
+}
+
+func connectCodeOf(link store.Hash, code secret.String) secret.String {
+	return secret.New(link.String() + "." + code.Reveal())
 }
 
 func withoutHeld(link *store.Link) *store.Link {
@@ -122,7 +159,15 @@ func withoutHeld(link *store.Link) *store.Link {
 	return &next
 }
 
-// spentMarker returns the row that replaces the row of a redeemed link.
-func spentMarker(link *store.Link) *store.Link {
-	return &store.Link{Token: link.Token, Owner: link.Owner, Person: link.Person, End: link.End, Keep: link.Keep, Spent: true}
+// spentRow returns the row that replaces the row of a redeemed link. The row contains the
+// id of the connection, sealed, so that an attacker who can write the table cannot make a
+// repeated redeem request return another connection of the same owner.
+func spentRow(rows *row.Rows, ring *seal.Ring, link *store.Link, connection string) (*store.Link, error) {
+	next := &store.Link{
+		Token: link.Token, Owner: link.Owner, Person: link.Person, End: link.End, Keep: link.Keep,
+		Spent: true, Code: link.Code, CodeEnd: link.CodeEnd,
+	}
+	var err error
+	next.Held, err = rows.SealField(ring, labelOf(next, fieldRedeemed), secret.New(connection))
+	return next, err
 }

@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -120,30 +122,162 @@ func TestBadCodesAndOwners(t *testing.T) {
 	})
 }
 
-// If fifty callers redeem the same code at once, exactly one gets the connection.
+// If fifty callers redeem the same code at once, one of them makes the connection, and all
+// of them get it.
 func TestRacingForACode(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		code := p.Follow(p.Link(link.Request{Owner: "o"}), asanatest.Member)
-		results := make(chan error, 50)
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" {
+				time.Sleep(time.Second) // wait until all callers have read the link
+			}
+			return true, nil
+		}
+		type result struct {
+			got link.Redeemed
+			err error
+		}
+		results := make(chan result, 50)
 		for range 50 {
 			go func() {
-				_, err := inst.Process().Redeem(code, "o", "")
-				results <- err
+				got, err := inst.Process().Redeem(code, "o", "")
+				results <- result{got, err}
 			}()
 		}
-		won := 0
+		made, ids := 0, map[string]bool{}
 		for range 50 {
-			if err := <-results; err == nil {
-				won++
-			} else if kind := asanaauth.KindOf(err); kind != asanaauth.LinkExpired && kind != asanaauth.TryAgain {
-				t.Errorf("got error %v, want link-expired or try-again", err)
+			r := <-results
+			if r.err != nil {
+				t.Fatalf("Redeem() = %v", r.err)
+			}
+			ids[r.got.ID] = true
+			if !r.got.Already {
+				made++
 			}
 		}
-		authtest.WantCount(t, "winners", won, 1)
+		authtest.WantCount(t, "callers that made the connection", made, 1)
+		authtest.WantCount(t, "connections", len(ids), 1)
+		authtest.WantCount(t, "connected", inst.Log.Says("audit", "connected"), 1)
+		for id := range ids {
+			if hot := inst.Rows.Hot(id); hot.Generation != 1 {
+				t.Errorf("%d consents were saved", hot.Generation)
+			}
+		}
 	})
+}
+
+// A backend that got no response repeats its request, and gets the connection as it is
+// now.
+func TestRedeemingTwice(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		then   func(p *authtest.Process, id string)
+		status asanaauth.Status
+	}{
+		"at once":            {func(*authtest.Process, string) {}, asanaauth.Active},
+		"after nine minutes": {func(*authtest.Process, string) { time.Sleep(9 * time.Minute) }, asanaauth.Active},
+		"broken since": {func(p *authtest.Process, id string) {
+			p.Installation.Rows.Edit(id, func(hot *store.Hot) { hot.Status = string(asanaauth.Broken) })
+		}, asanaauth.Broken},
+		"disconnected since": {func(p *authtest.Process, id string) {
+			if _, err := p.Connections.Disconnect(authtest.BackendContext(), p.Open(id)); err != nil {
+				t.Error(err)
+			}
+		}, asanaauth.Disconnected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				code := p.Follow(p.Link(link.Request{Owner: "tenant", Person: "sam"}), asanatest.Member)
+				first, err := p.Redeem(code, "tenant", "sam")
+				if err != nil || first.Already {
+					t.Fatalf("Redeem() = %+v, %v", first, err)
+				}
+				c.then(p, first.ID)
+				writes := inst.Table.Count("write")
+				again, err := inst.Process().Redeem(code, "tenant", "sam")
+				if err != nil || again.ID != first.ID || !again.Already || again.Status != c.status || again.Owner != "tenant" {
+					t.Errorf("repeated: %+v, %v", again, err)
+				}
+				authtest.WantCount(t, "writes of the repeated request", inst.Table.Count("write")-writes, 0)
+				authtest.WantCount(t, "connected", inst.Log.Says("audit", "connected"), 1)
+			})
+		})
+	}
+}
+
+// A redeemed code reveals nothing to a wrong owner or person, or after its ten minutes. A
+// request that names a wrong owner does not prevent the right owner from repeating theirs.
+func TestWhoMayNotRedeemTwice(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		code := p.Follow(p.Link(link.Request{Owner: "tenant", Person: "sam"}), asanatest.Member)
+		if _, err := p.Redeem(code, "tenant", "sam"); err != nil {
+			t.Fatal(err)
+		}
+		_, unknown := p.Redeem(secret.New(strings.Repeat("0", 64)+".x"), "tenant", "sam")
+		for _, wrong := range []struct{ owner, person string }{{"other", "sam"}, {"tenant", "eve"}, {"tenant", ""}} {
+			got, err := p.Redeem(code, wrong.owner, wrong.person)
+			authtest.WantKind(t, err, asanaauth.LinkExpired)
+			if got.ID != "" || detailOf(err) != detailOf(unknown) {
+				t.Errorf("%v: got %+v, detail %q", wrong, got, detailOf(err))
+			}
+		}
+		authtest.WantCount(t, "denied", inst.Log.Says("audit", "denied"), 3)
+		if again, err := p.Redeem(code, "tenant", "sam"); err != nil || !again.Already {
+			t.Errorf("the right owner and person: %+v, %v", again, err)
+		}
+		time.Sleep(10 * time.Minute)
+		_, err := p.Redeem(code, "tenant", "sam")
+		authtest.WantKind(t, err, asanaauth.LinkExpired)
+		if detailOf(err) != detailOf(unknown) {
+			t.Errorf("after ten minutes: detail %q", detailOf(err))
+		}
+	})
+}
+
+// An attacker who can write the table cannot make a repeated request return another
+// connection of the same owner, or redeem a consent again.
+func TestForgedRedeemedLinks(t *testing.T) {
+	t.Parallel()
+	for name, forge := range map[string]func(mine, theirs *store.Link){
+		"another connection": func(mine, theirs *store.Link) { mine.Held = theirs.Held },
+		"not spent":          func(mine, _ *store.Link) { mine.Spent = false },
+		"a longer code":      func(mine, _ *store.Link) { mine.CodeEnd = mine.CodeEnd.Add(time.Hour) },
+		"nothing held":       func(mine, _ *store.Link) { mine.Held = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				theirs := p.Link(link.Request{Owner: "tenant", Person: "victim"})
+				if _, err := p.Redeem(p.Follow(theirs, asanatest.Member), "tenant", "victim"); err != nil {
+					t.Fatal(err)
+				}
+				mine := p.Link(link.Request{Owner: "tenant", Person: "attacker"})
+				code := p.Follow(mine, asanatest.Guest)
+				if _, err := p.Redeem(code, "tenant", "attacker"); err != nil {
+					t.Fatal(err)
+				}
+				row := authtest.Row[*store.Link](inst.Rows, store.LinkKey(store.HashText(mine)))
+				forge(row, authtest.Row[*store.Link](inst.Rows, store.LinkKey(store.HashText(theirs))))
+				inst.Rows.Forge(row)
+				got, err := p.Redeem(code, "tenant", "attacker")
+				authtest.WantKind(t, err, asanaauth.LinkExpired)
+				if got.ID != "" {
+					t.Errorf("got connection %s", got.ID)
+				}
+				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "unseal_failed"), 1)
+				authtest.WantCount(t, "connected", inst.Log.Says("audit", "connected"), 2)
+			})
+		})
+	}
 }
 
 // An attacker who can write the table cannot use another person's stored consent. The

@@ -1,9 +1,7 @@
 package login_test
 
 import (
-	"context"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -49,50 +46,16 @@ func TestReturnURLAndAppStateComeBack(t *testing.T) {
 	}
 }
 
-func TestAnAttemptWorksOnce(t *testing.T) {
-	t.Parallel()
-	authtest.Bubble(t, func(t *testing.T) {
-		inst := authtest.New(t)
-		p := inst.Process()
-		response := p.Answer(p.Begin(), asanatest.Member)
-		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
-			if op.Name == "write" {
-				time.Sleep(time.Second) // wait until all callers have read the attempt
-			}
-			return true, nil
-		}
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		won := 0
-		for range 10 {
-			wg.Go(func() {
-				outcome, err := inst.Process().Callback(response)
-				mu.Lock()
-				defer mu.Unlock()
-				if err == nil {
-					won++
-				} else if asanaauth.KindOf(err) != asanaauth.LoginExpired || outcome.ReturnURL != "" {
-					t.Errorf("a loser got %q, %v", outcome.ReturnURL, err)
-				}
-			})
-		}
-		wg.Wait()
-		authtest.WantCount(t, "winners", won, 1)
-		authtest.WantCount(t, "exchanges", inst.Exchanges(), 1)
-		inst.Rows.WantOneConnection(1)
-		_, err := p.Callback(response)
-		authtest.WantKind(t, err, asanaauth.LoginExpired)
-	})
-}
-
-func TestAnotherBrowserCannotUseUpAnAttempt(t *testing.T) {
+// A different browser can neither use an attempt, nor repeat an attempt that the right
+// browser has used.
+func TestAnotherBrowserCannotUseAnAttempt(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		response := p.Answer(p.Begin(), asanatest.Member)
 		inst.Table.Reset()
-		for name, change := range map[string]func(*login.CallbackRequest){
+		strangers := map[string]func(*login.CallbackRequest){
 			"another browser's secret": func(r *login.CallbackRequest) { r.Browser = p.Begin().Browser },
 			"no secret":                func(r *login.CallbackRequest) { r.Browser = secret.String{} },
 			"an unknown state":         func(r *login.CallbackRequest) { r.State = "unknown" },
@@ -101,18 +64,23 @@ func TestAnotherBrowserCannotUseUpAnAttempt(t *testing.T) {
 			"the hash of the secret": func(r *login.CallbackRequest) {
 				r.Browser = secret.New(store.HashText(r.Browser.Reveal()).String())
 			},
-		} {
-			stranger := response
-			change(&stranger)
-			outcome, err := p.Callback(stranger)
-			if asanaauth.KindOf(err) != asanaauth.LoginExpired || outcome.ReturnURL != "" {
-				t.Errorf("%s: got ReturnURL %q, %v", name, outcome.ReturnURL, err)
+		}
+		try := func(when string) {
+			for name, change := range strangers {
+				stranger := response
+				change(&stranger)
+				outcome, err := p.Callback(stranger)
+				if asanaauth.KindOf(err) != asanaauth.LoginExpired || outcome != (login.Outcome{}) {
+					t.Errorf("%s, %s: got %+v, %v", name, when, outcome, err)
+				}
 			}
 		}
+		try("unused attempt")
 		authtest.WantCount(t, "exchanges", inst.Exchanges(), 0)
 		if _, err := p.Callback(response); err != nil {
 			t.Errorf("the right browser: %v", err)
 		}
+		try("used attempt")
 	})
 }
 
@@ -149,8 +117,8 @@ func TestAReturnURLThatIsNoLongerAllowed(t *testing.T) {
 		response := p.Answer(p.Begin(), asanatest.Member)
 		outcome, err := inst.Process(func(s *authtest.Settings) { s.ReturnURLs = []string{"https://app.example.com/new"} }).Callback(response)
 		authtest.WantKind(t, err, asanaauth.LoginExpired)
-		if outcome.ReturnURL != "" || inst.Rows.AttemptRow(response.State).Taken {
-			t.Errorf("got ReturnURL %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taken)
+		if outcome.ReturnURL != "" || inst.Rows.AttemptRow(response.State).Taker != "" {
+			t.Errorf("got ReturnURL %q, attempt taken: %v", outcome.ReturnURL, inst.Rows.AttemptRow(response.State).Taker != "")
 		}
 		if _, err := p.Callback(response); err != nil {
 			t.Errorf("a process that allows it: %v", err)

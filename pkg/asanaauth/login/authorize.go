@@ -144,7 +144,7 @@ func (a *Authorizer) begin(ctx context.Context, d destination, appState string) 
 		return Attempt{}, err
 	}
 	state, browser, salt := row.Base64URL(random[:32]), secret.New(row.Base64URL(random[32:64])), random[64:]
-	verifier, nonce, err := derive(browser, salt)
+	derived, err := derive(browser, salt)
 	if err != nil {
 		return Attempt{}, err
 	}
@@ -163,11 +163,11 @@ func (a *Authorizer) begin(ctx context.Context, d destination, appState string) 
 		return Attempt{}, err
 	}
 	request := asana.Authorization{
-		State: state, Verifier: verifier, RedirectURI: a.c.RedirectURI,
+		State: state, Verifier: derived.verifier, RedirectURI: a.c.RedirectURI,
 		Scopes: d.scopes, ResponseType: a.c.ResponseType,
 	}
 	if hasScope(d.scopes, "openid") {
-		request.Nonce = nonce
+		request.Nonce = derived.nonce.Reveal()
 	}
 	return Attempt{URL: a.asana.AuthorizeURL(request), Name: AttemptName(state), Browser: browser}, nil
 }

@@ -11,14 +11,10 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/clientsecret"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/consent"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/requests"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/keyring"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/link"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
@@ -85,8 +81,9 @@ type CallbackRequest struct {
 // Outcome is the result of [Receiver.Callback].
 type Outcome struct {
 	// ReturnURL is the URL to redirect the browser to, even if Callback returns an error.
-	// ReturnURL is empty if Callback failed before it marked the attempt as used. In that
-	// case, show an error page.
+	// ReturnURL is empty if the browser has no attempt that it can finish or repeat, or if
+	// Callback failed before it marked the attempt as used. In these cases, show an error
+	// page.
 	ReturnURL string
 	AppState  string // the AppState in the AuthorizeRequest
 	// Session is the value of the new session's cookie, and SessionTTL is the session's
@@ -104,11 +101,16 @@ type Outcome struct {
 // the consent instead, until the backend redeems the connect code. Callback takes at most
 // 25 seconds.
 //
-// Errors before the attempt is marked as used: LoginExpired, TryAgain, Internal.
+// If the same browser has already called Callback for the attempt, Callback waits for the
+// outcome of the first call, at most 5 seconds, and returns the same outcome. It returns
+// LoginExpired instead if the session has ended, or if the connect code can no longer be
+// redeemed.
 //
-// Errors after the attempt is marked as used: AccessDenied, LoginExpired, LinkExpired,
-// WrongAccount, Misconfigured, AsanaUnavailable, TryAgain, Internal. The Outcome then has
-// a ReturnURL.
+// Errors without a ReturnURL: LoginExpired, TryAgain, Internal. After TryAgain, a reload of
+// the page can still finish the attempt.
+//
+// Errors with a ReturnURL: AccessDenied, LoginExpired, LinkExpired, WrongAccount,
+// Misconfigured, AsanaUnavailable, TryAgain, Internal.
 func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
@@ -116,31 +118,33 @@ func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, 
 	if err != nil {
 		return Outcome{}, err
 	}
-	ring, err := r.rows.Ring(ctx)
-	if err != nil {
+	if attempt.Taker != "" {
+		return r.repeat(ctx, attempt, req)
+	}
+	t := trip{r: r, req: req, attempt: attempt}
+	if t.ring, err = r.rows.Ring(ctx); err != nil {
 		return Outcome{}, err
 	}
 	if err := r.requests.Ready(ctx); err != nil {
 		return Outcome{}, err
 	}
-	if err := r.take(ctx, attempt); err != nil {
+	if t.secrets, err = derive(req.Browser, attempt.Salt); err != nil {
 		return Outcome{}, err
 	}
-	// From here on, ignore the caller's cancellation, because the attempt is marked as
-	// used and cannot be repeated.
+	// From here on, ignore the caller's cancellation, because an attempt that is marked as
+	// used cannot be used again.
 	ctx, cancel = r.rows.Detach(ctx)
 	defer cancel()
-	out := Outcome{ReturnURL: attempt.ReturnURL, AppState: attempt.AppState}
-	got, err := r.redeem(ctx, attempt, req)
+	switch err := t.take(ctx); {
+	case errors.Is(err, errTaken):
+		return r.repeat(ctx, attempt, req)
+	case err != nil:
+		return Outcome{}, err
+	}
+	out, err := t.finish(ctx)
 	if err != nil {
-		return out, err
+		t.recordFailure(ctx, err)
 	}
-	if !attempt.Link.IsZero() {
-		out.ConnectCode, err = link.Hold(ctx, r.rows, ring, attempt.Link, got)
-		return out, err
-	}
-	out.SessionTTL = r.c.SessionTTL
-	out.Session, err = r.signIn(ctx, ring, got)
 	return out, err
 }
 
@@ -154,7 +158,7 @@ func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attemp
 	}
 	attempt := row.Get[*store.Attempt](rows, key)
 	switch {
-	case attempt == nil, attempt.Taken, req.Browser.IsZero(),
+	case attempt == nil, req.Browser.IsZero(),
 		attempt.Browser != store.HashText(req.Browser.Reveal()),
 		!r.rows.Now().Before(attempt.End),
 		!slices.Contains(r.c.ReturnURLs, attempt.ReturnURL):
@@ -164,38 +168,6 @@ func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attemp
 }
 
 var errExpired = &asanaauth.Error{Kind: asanaauth.LoginExpired}
-
-// take marks the attempt as used. If two callers do so at once, one gets LoginExpired.
-func (r *Receiver) take(ctx context.Context, attempt *store.Attempt) error {
-	spent := &store.Attempt{State: attempt.State, Browser: attempt.Browser, End: attempt.End, Taken: true}
-	return r.rows.Consume(ctx, "the attempt", attempt, spent, errExpired)
-}
-
-func (r *Receiver) redeem(ctx context.Context, attempt *store.Attempt, req CallbackRequest) (consent.Consent, error) {
-	if err := r.checkResponse(req); err != nil {
-		return consent.Consent{}, err
-	}
-	verifier, nonce, err := derive(req.Browser, attempt.Salt)
-	if err != nil {
-		return consent.Consent{}, err
-	}
-	id := identifier{r: r, nonce: nonce, code: req.Code, scopes: attempt.Scopes}
-	if err := id.fromFragment(ctx, req.IDToken); err != nil {
-		return consent.Consent{}, err
-	}
-	tokens, err := r.exchange(ctx, attempt, req.Code, verifier)
-	if err != nil {
-		return consent.Consent{}, err
-	}
-	user, err := id.fromTokens(ctx, tokens)
-	if err != nil {
-		return consent.Consent{}, err
-	}
-	return consent.Consent{
-		Kind: asanaauth.OAuth, ClientID: r.asana.ClientID(), Tokens: tokens, User: user,
-		Scopes: attempt.Scopes, Issued: r.rows.Now(),
-	}, nil
-}
 
 func (r *Receiver) checkResponse(req CallbackRequest) error {
 	if req.Issuer != "" && !slices.Contains(r.asana.Issuers(), req.Issuer) {
@@ -226,27 +198,4 @@ func (r *Receiver) exchange(ctx context.Context, attempt *store.Attempt, code, v
 		return tokens, &asanaauth.Error{Kind: asanaauth.LoginExpired, Err: err}
 	}
 	return tokens, err
-}
-
-// signIn saves the connection and a new session in one transaction. The result is the
-// value of the session's cookie.
-func (r *Receiver) signIn(ctx context.Context, ring *seal.Ring, got consent.Consent) (secret.String, error) {
-	got.Owner = row.SignInOwner(got.User.GID)
-	token, err := r.rows.RandomToken()
-	if err != nil {
-		return secret.String{}, err
-	}
-	cookie := secret.New(got.ID() + "." + token)
-	w := consent.Write{
-		Rows: r.rows, Ring: ring, Consent: got,
-		Also: func(_ *row.Tx, hot *store.Hot) (store.Row, error) {
-			return session.Begin(r.rows, ring, hot, cookie, r.c.SessionTTL, r.c.SessionIdleTTL)
-		},
-	}
-	done, err := w.Do(ctx)
-	if err != nil {
-		return secret.String{}, err
-	}
-	done.Audit(ctx, row.AuditConnected, session.CallerOf(cookie))
-	return cookie, nil
 }

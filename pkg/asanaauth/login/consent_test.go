@@ -28,7 +28,7 @@ func TestAConsentIsOneWrite(t *testing.T) {
 			for _, c := range op.Changes {
 				switch c.Row.(type) {
 				case *store.Hot, *store.Cold, *store.Session, *store.UserPointer:
-					if len(op.Changes) != 4 {
+					if len(op.Changes) != 5 {
 						t.Errorf("a %T in a write of %d rows", c.Row, len(op.Changes))
 					}
 					consents++
@@ -96,7 +96,7 @@ func TestCallbacksOfOnePersonAtOnce(t *testing.T) {
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t)
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
-			if len(op.Changes) == 4 {
+			if len(op.Changes) == 5 {
 				time.Sleep(time.Second) // wait until all callbacks have read the rows
 			}
 			return true, nil

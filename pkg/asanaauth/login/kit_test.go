@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
@@ -49,4 +51,11 @@ func (s *sniffer) seen() []url.Values {
 // creates.
 func connectionOf(gid string) string {
 	return store.ConnectionID(store.HashText("asana:"+gid), gid, string(asanaauth.OAuth))
+}
+
+// secretPart returns the part after the dot in an outcome's session cookie or connect
+// code.
+func secretPart(o login.Outcome) string {
+	_, rest, _ := strings.Cut(handedOut(o), ".")
+	return rest
 }

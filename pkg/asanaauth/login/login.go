@@ -6,7 +6,9 @@
 // attempt as used, exchanges Asana's code for tokens, and identifies the person. For a
 // sign-in, the Receiver then saves the connection and a session. If the attempt began
 // with a link, the Receiver stores the consent instead, until the backend redeems the
-// connect code.
+// connect code. The Receiver also stores the outcome in the attempt's row. If the same
+// browser repeats the callback, for example because the person reloads the page, the
+// Receiver returns the same outcome again.
 //
 // Package httpapi serves /authorize with the Authorizer and /callback with the Receiver.
 // Package login implements the authorization code grant (RFC 6749 section 4.1) with PKCE
@@ -43,20 +45,31 @@ const (
 // first 16 hexadecimal digits of the state's SHA-256 hash.
 func AttemptName(state string) string { return store.HashText(state).String()[:16] }
 
-// derive returns the PKCE verifier (RFC 7636) and the nonce (OpenID Connect Core section
-// 3.1.2.1) of an attempt. The verifier and the nonce are derived from the cookie's value
-// and the salt in the row, so neither the table nor the browser alone can finish the
-// attempt.
-func derive(browser secret.String, salt []byte) (verifier secret.String, nonce string, err error) {
-	v, err := hkdf.Key(sha256.New, []byte(browser.Reveal()), salt, "asanaauth pkce verifier", sha256.Size)
-	if err != nil {
-		return secret.String{}, "", fmt.Errorf("deriving the verifier: %w", err)
+// secrets are the values that are derived from the value of an attempt's cookie and the
+// salt in the attempt's row, so neither the table nor the browser alone can finish the
+// attempt. A repeated callback derives the same values as the first one.
+type secrets struct {
+	verifier secret.String // the PKCE verifier (RFC 7636)
+	nonce    secret.String // the nonce (OpenID Connect Core section 3.1.2.1)
+	session  secret.String // the secret part of the session's cookie
+	code     secret.String // the secret part of the connect code
+}
+
+func derive(browser secret.String, salt []byte) (secrets, error) {
+	var s secrets
+	for info, value := range map[string]*secret.String{
+		"asanaauth pkce verifier": &s.verifier,
+		"asanaauth nonce":         &s.nonce,
+		"asanaauth session":       &s.session,
+		"asanaauth connect code":  &s.code,
+	} {
+		key, err := hkdf.Key(sha256.New, []byte(browser.Reveal()), salt, info, sha256.Size)
+		if err != nil {
+			return secrets{}, fmt.Errorf("deriving the attempt's secrets: %w", err)
+		}
+		*value = secret.New(row.Base64URL(key))
 	}
-	n, err := hkdf.Key(sha256.New, []byte(browser.Reveal()), salt, "asanaauth nonce", sha256.Size)
-	if err != nil {
-		return secret.String{}, "", fmt.Errorf("deriving the nonce: %w", err)
-	}
-	return secret.New(row.Base64URL(v)), row.Base64URL(n), nil
+	return s, nil
 }
 
 func hasScope(scopes, scope string) bool { return slices.Contains(strings.Fields(scopes), scope) }

@@ -84,16 +84,28 @@ const idleExtendInterval = time.Hour
 //
 // Errors: Unauthenticated if the session is not valid; TryAgain; Internal.
 func (s *Sessions) Open(ctx context.Context, cookie secret.String) (*Session, error) {
-	id, rest, ok := strings.Cut(cookie.Reveal(), ".")
-	if !ok || rest == "" || !store.ValidConnectionID(id) {
-		return nil, row.ErrUnauthenticated
-	}
-	opened, err := open(ctx, s.rows, id, store.HashText(cookie.Reveal()))
+	opened, err := openCookie(ctx, s.rows, cookie)
 	if err != nil {
 		return nil, err
 	}
 	s.extendIdleEnd(ctx, opened)
 	return opened, nil
+}
+
+// Check returns nil if the session of a cookie is valid. Package login calls Check if a
+// browser repeats the callback that began the session. Errors: the errors of
+// [Sessions.Open].
+func Check(ctx context.Context, rows *row.Rows, cookie secret.String) error {
+	_, err := openCookie(ctx, rows, cookie)
+	return err
+}
+
+func openCookie(ctx context.Context, rows *row.Rows, cookie secret.String) (*Session, error) {
+	id, rest, ok := strings.Cut(cookie.Reveal(), ".")
+	if !ok || rest == "" || !store.ValidConnectionID(id) {
+		return nil, row.ErrUnauthenticated
+	}
+	return open(ctx, rows, id, store.HashText(cookie.Reveal()))
 }
 
 // maxReads limits how many times open reads the rows. open repeats the read if the hot

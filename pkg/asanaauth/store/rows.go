@@ -12,20 +12,23 @@ import (
 // hot and cold rows of connections, u# for user pointers, k# for the keyring, l# for
 // links, x# for session codes and w# for readers.
 
-// Attempt stores the data of one authorization request. The row is written before the
-// browser is redirected to Asana, and the callback reads it.
+// Attempt stores the data of one authorization request, and how the request ended. The
+// row is written before the browser is redirected to Asana. The callback reads the row,
+// and writes to it twice: when it begins to use the attempt, and when it has finished.
 type Attempt struct {
 	Head
 	State       Hash   // hash of the state parameter; the row's key
 	Browser     Hash   // hash of the secret in the browser's cookie
-	Salt        []byte // random; the PKCE verifier and the nonce are derived from it and the browser's secret
+	Salt        []byte // random; the attempt's secrets are derived from it and the browser's secret
 	ReturnURL   string // URL to which the callback redirects
 	AppState    string // value from the app, which the callback passes to ReturnURL unchanged
 	Scopes      string // requested scopes, separated by spaces
 	RedirectURI string // redirect_uri that was sent to Asana
 	Link        Hash   // hash of the link's token; zero if no link was used
 	End         time.Time
-	Taken       bool // the attempt has been used; only State, Browser and End are still set
+	Taker       string // random ID of the callback that uses the attempt; empty if the attempt is unused
+	Outcome     string // "connected", or the kind of the error; empty until that callback has finished
+	Connection  string // connection ID of the session that the attempt began; empty if it used a link
 }
 
 // Key implements [Row].
@@ -45,7 +48,9 @@ func (r *Attempt) fields(c *codec) {
 	c.text("redirect_uri", &r.RedirectURI)
 	c.hash("link", &r.Link)
 	c.time("end", &r.End)
-	c.flag("taken", &r.Taken)
+	c.text("taker", &r.Taker)
+	c.text("outcome", &r.Outcome)
+	c.text("connection", &r.Connection)
 	c.ttl(r.End)
 }
 

@@ -36,7 +36,8 @@ func samples() map[string]store.Row {
 		"attempt-1": &store.Attempt{
 			Head: head, State: store.HashOf("state"), Browser: store.HashOf("browser"), Salt: []byte("sixteen bytes..."),
 			ReturnURL: "https://app.example/back?a=1&b=2", AppState: "app-state_1", Scopes: "tasks:read users:read",
-			RedirectURI: "https://auth.example/callback", Link: store.HashOf("link"), End: at(10), Taken: true,
+			RedirectURI: "https://auth.example/callback", Link: store.HashOf("link"), End: at(10),
+			Taker: "fedcba9876543210", Outcome: "connected", Connection: id,
 		},
 		"link-1": &store.Link{
 			Head: head, Token: store.HashOf("token"), Owner: store.HashOf("owner"), Person: store.HashOf("person"),
@@ -78,7 +79,7 @@ func samples() map[string]store.Row {
 // ignores an attribute that this release does not use.
 func olderRows() map[string]store.Row {
 	attempt, cold := *samples()["attempt-1"].(*store.Attempt), *samples()["cold-1"].(*store.Cold)
-	attempt.Link = store.Hash{}
+	attempt.Link, attempt.Taker, attempt.Outcome, attempt.Connection = store.Hash{}, "", "", ""
 	cold.ReaderOf, cold.Imported = "", store.Hash{}
 	hot := *samples()["hot-1"].(*store.Hot)
 	return map[string]store.Row{

@@ -74,7 +74,7 @@ func (p *Process) Follow(link, person string) secret.String {
 }
 
 // Redeem redeems a connect code in the name of the caller [Backend].
-func (p *Process) Redeem(code secret.String, owner, person string) (asanaauth.Details, error) {
+func (p *Process) Redeem(code secret.String, owner, person string) (link.Redeemed, error) {
 	return p.ConnectCodes.Redeem(BackendContext(), link.RedeemRequest{Code: code, Owner: owner, Person: person})
 }
 
@@ -86,7 +86,7 @@ func (p *Process) Connect(owner, person string) asanaauth.Details {
 	if err != nil {
 		p.t().Fatalf("redeeming: %v", err)
 	}
-	return d
+	return d.Details
 }
 
 // Import imports a credential in the name of the caller [Backend].

@@ -40,12 +40,12 @@ type Write struct {
 	Rows    *row.Rows
 	Ring    *seal.Ring
 	Consent Consent
-	// Also, if not nil, returns one more row, which Do writes in the same transaction.
-	// hot is the new hot row.
-	Also func(tx *row.Tx, hot *store.Hot) (store.Row, error)
-	// Beside is the key of an existing row that is replaced by the row from Also. Do
-	// reads the existing row before it calls Also. If Beside is zero, the row from Also
-	// must be new.
+	// Also, if not nil, adds more rows to the transaction by calling methods of tx. hot
+	// is the new hot row. If Also returns an error, Do returns this error and writes
+	// nothing.
+	Also func(tx *row.Tx, hot *store.Hot) error
+	// Beside is the key of an existing row that Also replaces. Do reads the row before it
+	// calls Also. If Beside is zero, every row that Also adds must be new.
 	Beside store.Key
 	// MayReplace, if not nil, decides whether an existing connection may be replaced.
 	// before is the connection's hot row. If MayReplace returns an error, Do returns this
@@ -62,7 +62,7 @@ type Written struct {
 }
 
 // Do writes the connection's hot row, its cold row, its [store.UserPointer] row, and the
-// row that Also returns, in one transaction. An existing connection with the same owner,
+// rows that Also adds, in one transaction. An existing connection with the same owner,
 // Asana user and kind is replaced. Do tries until ctx ends, because the consent often
 // cannot be had again.
 //
@@ -99,11 +99,7 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 			if w.Also == nil {
 				return nil
 			}
-			beside, err := w.Also(tx, done.Hot)
-			if err == nil {
-				tx.Put(beside)
-			}
-			return err
+			return w.Also(tx, done.Hot)
 		},
 	})
 	if err != nil {
