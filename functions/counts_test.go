@@ -77,6 +77,26 @@ func TestKeyringNotCached(t *testing.T) {
 	check(t, "session: KMS", d.proxies["session"].keys.Actions(), "Decrypt")
 }
 
+// TestImportCalls counts the AWS calls of imports. One read finds out whether the credential
+// was imported before. A new import then reads and writes the connection's rows, and a
+// repeated import reads the connection.
+func TestImportCalls(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	s := saas{connections: d.start(t, "connections"), arn: saasARN}
+	g := d.proxies["connections"]
+	for range 3 {
+		body := `{"token":` + quoted(d.asana.PersonalAccessToken(asanatest.Bot)) + `,"owner":"o","kind":"personal_access_token"}`
+		d.clearCalls()
+		s.mustSend(t, http.MethodPost, "/connections", body, http.StatusCreated)
+		check(t, "import: DynamoDB", g.rows.Actions()[:2], "BatchGetItem", "BatchGetItem")
+		check(t, "import: write", g.rows.Actions()[len(g.rows.Actions())-1:], "TransactWriteItems")
+		d.clearCalls()
+		s.mustSend(t, http.MethodPost, "/connections", body, http.StatusCreated)
+		check(t, "repeated import: DynamoDB", g.rows.Actions(), "BatchGetItem", "BatchGetItem")
+	}
+}
+
 // TestBackendCalls counts the AWS calls of token requests from a backend. A request makes
 // one read call to DynamoDB. If the request refreshes the token, it also makes two write
 // calls.

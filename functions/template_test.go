@@ -37,9 +37,9 @@ func permissions() map[string][]string {
 			"dynamodb:DeleteItem c#*", "dynamodb:DeleteItem s#*", "dynamodb:DeleteItem u#*"),
 		"connections": append(slices.Clone(asks), "kms:Encrypt",
 			"dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem l#*", "dynamodb:BatchGetItem s#*", "dynamodb:BatchGetItem u#*",
-			"dynamodb:BatchGetItem w#*", "dynamodb:BatchGetItem x#*",
-			"dynamodb:PutItem c#*", "dynamodb:PutItem k#keyring", "dynamodb:PutItem l#*", "dynamodb:PutItem u#*", "dynamodb:PutItem w#*", "dynamodb:PutItem x#*",
-			"dynamodb:DeleteItem c#*", "dynamodb:DeleteItem u#*", "dynamodb:DeleteItem w#*",
+			"dynamodb:BatchGetItem i#*", "dynamodb:BatchGetItem w#*", "dynamodb:BatchGetItem x#*",
+			"dynamodb:PutItem c#*", "dynamodb:PutItem i#*", "dynamodb:PutItem k#keyring", "dynamodb:PutItem l#*", "dynamodb:PutItem u#*", "dynamodb:PutItem w#*", "dynamodb:PutItem x#*",
+			"dynamodb:DeleteItem c#*", "dynamodb:DeleteItem i#*", "dynamodb:DeleteItem u#*", "dynamodb:DeleteItem w#*",
 			"dynamodb:Query c#*", "dynamodb:Query u#*"),
 	}
 }
@@ -93,7 +93,7 @@ func TestTemplateRowKinds(t *testing.T) {
 	id := store.ConnectionID(store.HashText("owner"), "1", "oauth")
 	keys := []string{
 		store.AttemptKey(store.Hash{}).PK, store.SessionKey(store.Hash{}).PK, store.HotKey(id).PK, store.ColdKey(id).PK,
-		store.UserPartition(store.Hash{}), store.KeyringKey.PK,
+		store.UserPartition(store.Hash{}), store.ImportKey(store.Hash{}).PK, store.KeyringKey.PK,
 		store.LinkKey(store.Hash{}).PK, store.SessionCodeKey(store.Hash{}).PK, store.ReaderKey(store.Hash{}).PK,
 	}
 	for name, f := range template.Load(t).Functions {

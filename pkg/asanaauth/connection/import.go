@@ -70,15 +70,15 @@ func (c *Connections) Import(ctx context.Context, r ImportRequest) (Imported, er
 	}
 	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
+	done, err := c.importedBefore(ctx, r)
+	if err != nil || done.Already {
+		return done, err
+	}
 	// Get the keyring before the refresh. If Asana rotates the token, the new token can
 	// be saved only with the keyring.
 	ring, err := c.rows.Ring(ctx)
 	if err != nil {
 		return Imported{}, err
-	}
-	done, err := c.importedBefore(ctx, r, ring)
-	if err != nil || done.Already {
-		return done, err
 	}
 	if r.RefreshToken.IsZero() {
 		return c.importLongLived(ctx, ring, r)
@@ -102,11 +102,7 @@ func (c *Connections) CheckImport(ctx context.Context, r ImportRequest) (already
 	}
 	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
-	ring, err := c.rows.Ring(ctx)
-	if err != nil {
-		return false, err
-	}
-	if done, err := c.importedBefore(ctx, r, ring); err != nil || done.Already {
+	if done, err := c.importedBefore(ctx, r); err != nil || done.Already {
 		return done.Already, err
 	}
 	if r.RefreshToken.IsZero() {
@@ -142,6 +138,18 @@ func (r ImportRequest) credential() secret.String {
 	return r.RefreshToken
 }
 
+// hash returns the hash that identifies the credential among the owner's imports.
+func (r ImportRequest) hash() store.Hash {
+	return store.ImportHash(store.HashText(r.Owner), r.credential().Reveal())
+}
+
+func (r ImportRequest) kind() asanaauth.Kind {
+	if r.RefreshToken.IsZero() {
+		return r.Kind
+	}
+	return asanaauth.OAuth
+}
+
 // isPrintable reports whether a token has at most 8192 characters, and only characters
 // that RFC 6749 allows (appendix A.12 and A.17).
 func isPrintable(token string) bool {
@@ -154,27 +162,32 @@ func isPrintable(token string) bool {
 }
 
 // importedBefore returns the owner's active connection that was imported with the same
-// credential, or the zero value if no such connection exists.
-func (c *Connections) importedBefore(ctx context.Context, r ImportRequest, ring *seal.Ring) (Imported, error) {
-	kind, hash := r.Kind, store.HashText(r.credential().Reveal())
-	if !r.RefreshToken.IsZero() {
-		kind = asanaauth.OAuth
+// credential, or the zero value if no such connection exists. It reads one row, and the
+// connection if that row exists.
+func (c *Connections) importedBefore(ctx context.Context, r ImportRequest) (Imported, error) {
+	key := store.ImportKey(r.hash())
+	rows, err := c.rows.Read(ctx, "the import", key)
+	if err != nil {
+		return Imported{}, err
 	}
-	l := lister{rows: c.rows, query: Query{Owner: r.Owner}, ring: ring}
-	for !l.done {
-		page, err := l.next(ctx)
-		if err != nil {
-			return Imported{}, err
-		}
-		for _, conn := range page {
-			o := row.Unwrap(conn)
-			if conn.Kind() == kind && o.Hot.Status == row.Active && o.IsConsistent() && o.Cold.Imported == hash {
-				d, err := c.rows.Describe(ctx, conn)
-				return Imported{Details: d, Already: err == nil}, err
-			}
-		}
+	pointer := row.Get[*store.ImportPointer](rows, key)
+	if pointer == nil {
+		return Imported{}, nil
 	}
-	return Imported{}, nil
+	conn, err := c.rows.Open(ctx, pointer.Connection, r.Owner, asanaauth.CallerOf(ctx))
+	switch {
+	case asanaauth.KindOf(err) == asanaauth.NotFound:
+		return Imported{}, nil
+	case err != nil:
+		return Imported{}, err
+	}
+	// The connection may have ended, or have another credential or kind by now.
+	o := row.Unwrap(conn)
+	if conn.Kind() != r.kind() || o.Hot.Status != row.Active || !o.IsConsistent() || o.Cold.Imported != r.hash() {
+		return Imported{}, nil
+	}
+	d, err := c.rows.Describe(ctx, conn)
+	return Imported{Details: d, Already: err == nil}, err
 }
 
 // importLongLived ignores Replace, because an import is the only way to replace a
@@ -221,7 +234,7 @@ func isRefused(err error) bool {
 }
 
 func (c *Connections) saveImport(ctx context.Context, ring *seal.Ring, got consent.Consent, r ImportRequest) (Imported, error) {
-	got.Owner, got.Imported = r.Owner, store.HashText(r.credential().Reveal())
+	got.Owner, got.Imported = r.Owner, r.hash()
 	w := consent.Write{Rows: c.rows, Ring: ring, Consent: got}
 	if row.TraitsOf(string(got.Kind)).IsGrant && !r.Replace {
 		w.MayReplace = func(before *store.Hot) error {

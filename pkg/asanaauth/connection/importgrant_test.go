@@ -280,7 +280,7 @@ func TestAnImportRecognizesItsOwnWrite(t *testing.T) {
 		lost := false
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 			switch {
-			case len(op.Changes) != 3:
+			case len(op.Changes) != 4:
 			case !lost:
 				lost = true
 				return true, authtest.ErrTableDown

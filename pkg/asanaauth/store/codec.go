@@ -81,6 +81,8 @@ func emptyRow(pk, sk string) Row {
 		return &Cold{}
 	case prefix == "u":
 		return &UserPointer{}
+	case prefix == "i":
+		return &ImportPointer{}
 	case prefix == "k":
 		return &Keyring{}
 	case prefix == "l":

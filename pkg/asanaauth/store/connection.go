@@ -79,7 +79,7 @@ type Cold struct {
 	ScopeRequested string // separated by spaces
 	ScopeGranted   string // separated by spaces; empty if Asana did not report the scopes
 	ReaderOf       string // gids of the workspaces that the service account reads, separated by spaces
-	Imported       Hash   // hash of the imported credential, which identifies a repeated import; zero after a consent
+	Imported       Hash   // [ImportHash] of the imported credential, the key of its [ImportPointer]; zero after a consent
 	Created        time.Time
 	Updated        time.Time
 

@@ -76,7 +76,7 @@ func TestValidConnectionID(t *testing.T) {
 func TestPrefixes(t *testing.T) {
 	prefixes := map[string]string{
 		"attempt-1": "a#", "link-1": "l#", "session-1": "s#", "session-code-1": "x#", "hot-1": "c#", "cold-1": "c#",
-		"user-pointer-1": "u#", "reader-1": "w#", "keyring-1": "k#",
+		"user-pointer-1": "u#", "reader-1": "w#", "import-pointer-1": "i#", "keyring-1": "k#",
 	}
 	for name := range samples() {
 		prefix, ok := prefixes[name]

@@ -9,8 +9,8 @@ import (
 // The partition key of a row begins with a prefix. IAM policies use these prefixes to
 // limit each Lambda function to the rows that it needs (condition key
 // dynamodb:LeadingKeys). The prefixes are a# for attempts, s# for sessions, c# for the
-// hot and cold rows of connections, u# for user pointers, k# for the keyring, l# for
-// links, x# for session codes and w# for readers.
+// hot and cold rows of connections, u# for user pointers, i# for import pointers, k# for
+// the keyring, l# for links, x# for session codes and w# for readers.
 
 // Attempt stores the data of one authorization request, and how the request ended. The
 // row is written before the browser is redirected to Asana. The callback reads the row,
@@ -105,6 +105,32 @@ func (r *UserPointer) fields(c *codec) {
 	c.hash("user", &r.User)
 	c.text("connection", &r.Connection)
 	c.text("kind", &r.Kind)
+}
+
+// ImportPointer points from an imported credential of an owner to its connection, so that
+// a repeated import is recognized with one read.
+type ImportPointer struct {
+	Head
+	Credential Hash   // see ImportHash; the row's key
+	Connection string // connection ID
+}
+
+// Key implements [Row].
+func (r *ImportPointer) Key() Key    { return ImportKey(r.Credential) }
+func (*ImportPointer) format() int64 { return 1 }
+
+// ImportKey returns the key of the [ImportPointer] for the credential with this
+// [ImportHash].
+func ImportKey(credential Hash) Key { return Key{"i#" + credential.String(), "import"} }
+
+// ImportHash returns the hash that identifies an imported credential of an owner. The
+// argument owner is the hash of the backend's name for the owner. The same credential has
+// different hashes for different owners.
+func ImportHash(owner Hash, credential string) Hash { return HashOf(string(owner[:]), credential) }
+
+func (r *ImportPointer) fields(c *codec) {
+	c.hash("credential", &r.Credential)
+	c.text("connection", &r.Connection)
 }
 
 // Keyring holds all data keys. Each table has one keyring row.

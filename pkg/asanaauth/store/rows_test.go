@@ -70,6 +70,7 @@ func samples() map[string]store.Row {
 		"user-pointer-1": &store.UserPointer{
 			Head: head, User: store.HashOf("1200000000000001"), Connection: id, Kind: "personal_access_token",
 		},
+		"import-pointer-1": &store.ImportPointer{Head: head, Credential: store.HashOf("credential"), Connection: id},
 		"keyring-1": &store.Keyring{Head: head, Wrapped: sealed(200), KMSKey: "arn:aws:kms:eu-central-1:000000000000:key/1"},
 	}
 }

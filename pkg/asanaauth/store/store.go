@@ -58,7 +58,7 @@ type Key struct{ PK, SK string }
 func (k Key) String() string { return k.PK + "/" + k.SK }
 
 // Row is one row of the table: a pointer to [Attempt], [Link], [Session], [SessionCode],
-// [Hot], [Cold], [UserPointer], [Reader] or [Keyring].
+// [Hot], [Cold], [UserPointer], [ImportPointer], [Reader] or [Keyring].
 type Row interface {
 	// Key returns the row's key, which depends only on the row's fields.
 	Key() Key

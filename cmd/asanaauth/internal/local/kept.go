@@ -34,6 +34,7 @@ func rowKinds() []rowKind {
 		{"s#", "", "session", "a browser that is signed in", []string{"proof"}},
 		{"x#", "", "session code", "reports to a backend who is signed in; valid for a minute, usable once", []string{"proof"}},
 		{"w#", "", "reader", "the service account that reads memberships in a workspace", nil},
+		{"i#", "", "import", "recognizes a credential that was imported before", nil},
 		{"u#", "", "pointer", "lists the connections of an Asana user", nil},
 		{"k#", "", "keyring", "the keys that encrypt all other rows, encrypted by the local key", []string{"wrapped"}},
 	}

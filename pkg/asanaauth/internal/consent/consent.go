@@ -27,7 +27,7 @@ type Consent struct {
 	User     asana.User   // the credential's user
 	Scopes   string       // the requested scopes
 	Issued   time.Time    // when Asana issued the tokens; zero means now
-	Imported store.Hash   // the hash of an imported credential; zero if the credential was not imported
+	Imported store.Hash   // the store.ImportHash of an imported credential; zero if the credential was not imported
 }
 
 // ID returns the id of the connection to which the consent belongs.
@@ -62,23 +62,27 @@ type Written struct {
 }
 
 // Do writes the connection's hot row, its cold row, its [store.UserPointer] row, and the
-// rows that Also adds, in one transaction. An existing connection with the same owner,
-// Asana user and kind is replaced. Do tries until ctx ends, because the consent often
+// rows that Also adds, in one transaction. For an import, Do also writes the
+// [store.ImportPointer] row of the credential. An existing connection with the same owner,
+// Asana user and kind is replaced. If it was imported with a different credential, the
+// row of that credential is deleted. Do tries until ctx ends, because the consent often
 // cannot be had again.
 //
 // Errors: the errors of Also and MayReplace; TryAgain, Internal.
 func (w Write) Do(ctx context.Context) (*Written, error) {
 	id := w.Consent.ID()
 	hotKey, coldKey := store.HotKey(id), store.ColdKey(id)
-	pointer := &store.UserPointer{User: store.HashText(w.Consent.User.GID), Connection: id, Kind: string(w.Consent.Kind)}
-	keys := []store.Key{hotKey, coldKey, pointer.Key()}
+	keys := []store.Key{hotKey, coldKey}
+	for _, pointer := range w.pointers(id) {
+		keys = append(keys, pointer.Key())
+	}
 	if w.Beside != (store.Key{}) {
 		keys = append(keys, w.Beside)
 	}
 	done := &Written{from: w}
 	err := w.Rows.Update(ctx, row.Update{
 		What: "the connection", Keys: keys,
-		Edit: func(_ context.Context, tx *row.Tx) (err error) {
+		Edit: func(ctx context.Context, tx *row.Tx) (err error) {
 			done.before = row.Get[*store.Hot](tx.Rows(), hotKey)
 			if w.MayReplace != nil && done.before != nil {
 				if err := w.MayReplace(done.before); err != nil {
@@ -89,13 +93,20 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 			if done.Hot, err = w.newHot(id, now, done.before); err != nil {
 				return err
 			}
-			if done.Cold, err = w.newCold(done.Hot, now, row.Get[*store.Cold](tx.Rows(), coldKey)); err != nil {
+			cold := row.Get[*store.Cold](tx.Rows(), coldKey)
+			if done.Cold, err = w.newCold(done.Hot, now, cold); err != nil {
 				return err
+			}
+			if cold != nil && cold.Imported != w.Consent.Imported {
+				if err := row.ForgetImport(ctx, tx, cold); err != nil {
+					return err
+				}
 			}
 			tx.Put(done.Hot)
 			tx.Put(done.Cold)
-			next := *pointer
-			tx.Put(&next)
+			for _, pointer := range w.pointers(id) {
+				tx.Put(pointer)
+			}
 			if w.Also == nil {
 				return nil
 			}
@@ -106,6 +117,15 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 		return nil, err
 	}
 	return done, nil
+}
+
+// pointers returns new rows that point to the connection.
+func (w Write) pointers(id string) []store.Row {
+	rows := []store.Row{&store.UserPointer{User: store.HashText(w.Consent.User.GID), Connection: id, Kind: string(w.Consent.Kind)}}
+	if !w.Consent.Imported.IsZero() {
+		rows = append(rows, &store.ImportPointer{Credential: w.Consent.Imported, Connection: id})
+	}
+	return rows
 }
 
 // newHot returns the hot row for the consent. If there is an old row, the new row keeps

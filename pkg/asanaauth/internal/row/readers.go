@@ -36,20 +36,42 @@ func DismissReader(tx *Tx, connection string, workspaces []string) {
 }
 
 // Erase replaces a connection's hot row with a tombstone, and deletes the cold row and
-// the row at [UserPointerKey]. If the connection is the reader of workspaces, Erase also
-// reads and deletes the pointer rows of those workspaces. The caller must already have
-// read the hot row, the cold row and the row at UserPointerKey with tx.
+// the row at [UserPointerKey]. If the connection was imported, or is the reader of
+// workspaces, Erase also reads and deletes the pointer rows of the credential and of those
+// workspaces. The caller must already have read the hot row, the cold row and the row at
+// UserPointerKey with tx.
 func Erase(ctx context.Context, tx *Tx, hot *store.Hot) error {
 	coldKey := store.ColdKey(hot.Connection)
 	tx.Put(tombstone(hot, tx.table.Now()))
 	tx.Delete(coldKey)
 	tx.Delete(UserPointerKey(hot))
-	if cold := Get[*store.Cold](tx.rows, coldKey); cold != nil && cold.ReaderOf != "" {
+	cold := Get[*store.Cold](tx.rows, coldKey)
+	if err := ForgetImport(ctx, tx, cold); err != nil {
+		return err
+	}
+	if cold != nil && cold.ReaderOf != "" {
 		workspaces := strings.Fields(cold.ReaderOf)
 		if err := tx.Read(ctx, "who the readers are", ReaderKeys(workspaces)...); err != nil {
 			return err
 		}
 		DismissReader(tx, hot.Connection, workspaces)
+	}
+	return nil
+}
+
+// ForgetImport reads and deletes the row that points from the connection's imported
+// credential to the connection. ForgetImport does nothing if cold is nil, if the
+// connection was not imported, or if the row points to a different connection.
+func ForgetImport(ctx context.Context, tx *Tx, cold *store.Cold) error {
+	if cold == nil || cold.Imported.IsZero() {
+		return nil
+	}
+	key := store.ImportKey(cold.Imported)
+	if err := tx.Read(ctx, "the import", key); err != nil {
+		return err
+	}
+	if p := Get[*store.ImportPointer](tx.rows, key); p != nil && p.Connection == cold.Connection {
+		tx.Delete(key)
 	}
 	return nil
 }
