@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ type Tokens struct {
 	// refresh token that was sent remains valid.
 	Refresh secret.String
 	// ExpiresIn is the lifetime of the access token, in whole seconds, or 0 if the
-	// response has no expires_in.
+	// response has no expires_in. The field can be a number, or digits in a string.
 	ExpiresIn time.Duration
 	// Scope is the list of granted scopes, separated by spaces, or "" if the response has
 	// no scope. Asana sends no scope today.
@@ -180,10 +181,12 @@ func (t checkedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if m["error"] != nil {
 		return nil, badResponse(t.op, "the response is an error with status 200")
 	}
-	if t.op == opRefresh {
-		if r.body, err = withValidLifetime(m); err != nil {
-			return nil, badResponse(t.op, "the response cannot be encoded again")
-		}
+	life, err := lifetime(m["expires_in"])
+	if err != nil && t.op != opRefresh {
+		return nil, badResponse(t.op, "expires_in is not a valid lifetime")
+	}
+	if r.body, err = withLifetime(m, life); err != nil {
+		return nil, badResponse(t.op, "the response cannot be encoded again")
 	}
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -194,12 +197,12 @@ func (t checkedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// withValidLifetime encodes m as JSON, without expires_in if that field is malformed.
-// With a malformed expires_in, x/oauth2 would reject the whole response.
-func withValidLifetime(m map[string]any) ([]byte, error) {
-	life, err := lifetime(m["expires_in"])
+// withLifetime encodes m as JSON, with life as expires_in, or without expires_in if life is
+// 0. x/oauth2 would reject the whole response if it could not read expires_in, and it does
+// not read every form that [lifetime] reads.
+func withLifetime(m map[string]any, life time.Duration) ([]byte, error) {
 	delete(m, "expires_in")
-	if err == nil && life > 0 {
+	if life > 0 {
 		m["expires_in"] = int64(life / time.Second)
 	}
 	return json.Marshal(m)
@@ -241,17 +244,15 @@ func tokens(ctx context.Context, op string, tok *oauth2.Token, err error) (Token
 // readOptional reads id_token, expires_in and scope into t. If one of them is malformed,
 // readOptional still reads the others. The error names the first malformed field.
 func readOptional(t *Tokens, tok *oauth2.Token) error {
-	var idErr, lifeErr, scopeErr error
+	var idErr, scopeErr error
 	if t.ID, idErr = tokenMember(tok, "id_token", maxIDToken); idErr != nil {
 		idErr = errors.New("id_token is empty or malformed")
 	}
-	if t.ExpiresIn, lifeErr = lifetime(tok.Extra("expires_in")); lifeErr != nil {
-		lifeErr = errors.New("expires_in is not a valid lifetime")
-	}
+	t.ExpiresIn, _ = lifetime(tok.Extra("expires_in")) // checkedTransport has checked it
 	if t.Scope, scopeErr = scope(tok.Extra("scope")); scopeErr != nil {
 		scopeErr = errors.New("scope is malformed")
 	}
-	return cmp.Or(idErr, lifeErr, scopeErr)
+	return cmp.Or(idErr, scopeErr)
 }
 
 var errMember = errors.New("malformed member")
@@ -276,14 +277,19 @@ func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
-// lifetime returns v, the value of expires_in in seconds, as a Duration, or 0 if v is
-// nil. It returns an error if v is not a whole number, is less than 1 or is more than
-// maxLifetime.
+// lifetime returns v, the value of expires_in in seconds, as a Duration, or 0 if v is nil.
+// RFC 6749 requires a number, but many servers send the digits in a string. lifetime
+// returns an error if v is not a whole number, is less than 1 or is more than maxLifetime.
 func lifetime(v any) (time.Duration, error) {
 	if v == nil {
 		return 0, nil
 	}
 	n, ok := v.(float64)
+	if s, isText := v.(string); isText && s != "" && strings.Trim(s, "0123456789") == "" {
+		var err error
+		n, err = strconv.ParseFloat(s, 64)
+		ok = err == nil
+	}
 	if !ok || n < 1 || n > maxLifetime.Seconds() || n != math.Trunc(n) {
 		return 0, errMember
 	}

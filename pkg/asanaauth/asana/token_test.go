@@ -151,9 +151,26 @@ var malformedOptional = map[string]string{
 	"zero expires_in":      `{"access_token":"a","token_type":"bearer","expires_in":0}`,
 	"expires_in too large": `{"access_token":"a","token_type":"bearer","expires_in":315360001}`,
 	"largest expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":9223372036854775807}`,
-	"expires_in as string": `{"access_token":"a","token_type":"bearer","expires_in":"3600"}`,
+	"expires_in is a word": `{"access_token":"a","token_type":"bearer","expires_in":"an hour"}`,
+	"empty expires_in":     `{"access_token":"a","token_type":"bearer","expires_in":""}`,
+	"sign in expires_in":   `{"access_token":"a","token_type":"bearer","expires_in":"+3600"}`,
+	"space in expires_in":  `{"access_token":"a","token_type":"bearer","expires_in":" 3600"}`,
+	"fraction in a string": `{"access_token":"a","token_type":"bearer","expires_in":"3600.5"}`,
+	"expires_in of digits": `{"access_token":"a","token_type":"bearer","expires_in":"` + strings.Repeat("9", 400) + `"}`,
 	"scope as list":        `{"access_token":"a","token_type":"bearer","scope":["a"]}`,
 	"line break in scope":  `{"access_token":"a","token_type":"bearer","scope":"a\nb"}`,
+}
+
+func TestExpiresInIsReadAlikeAtExchangeAndRefresh(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{`3600`, `"3600"`, `3600.0`, `3.6e3`, `"03600"`} {
+		c := toAsana(t, respondWith(200, `{"access_token":"a","token_type":"bearer","expires_in":`+value+`}`))
+		exchanged, err1 := c.Exchange(t.Context(), clientSecret, code, verifier, "https://app.example/callback")
+		refreshed, err2 := c.Refresh(t.Context(), clientSecret, refreshToken)
+		if err := errors.Join(err1, err2); err != nil || exchanged.ExpiresIn != time.Hour || refreshed.ExpiresIn != time.Hour {
+			t.Errorf("expires_in %s: got %v at the exchange and %v at the refresh, want 1h: %v", value, exchanged.ExpiresIn, refreshed.ExpiresIn, err)
+		}
+	}
 }
 
 // The response to a refresh may contain the only refresh token that is still valid.
