@@ -151,6 +151,36 @@ func isCompact(s string) bool {
 	return len(s) <= maxIDToken && strings.Count(s, ".") == 2 && rest == ""
 }
 
+// NamesOther reports whether the response names a user other than the one with the given
+// gid, in the field "data" or as the subject of the ID token. A subject that is not a gid
+// names no user.
+//
+// NamesOther does not verify the ID token's signature, because the ID token came from Asana
+// itself over TLS (OpenID Connect Core section 3.1.3.7). To fetch Asana's signing keys would
+// delay the save of a rotated token. So use the result only to reject a response.
+func (t Tokens) NamesOther(gid string) bool {
+	for _, named := range []string{t.User.GID, unverifiedSubject(t.ID)} {
+		if IsGID(named) && named != gid {
+			return true
+		}
+	}
+	return false
+}
+
+func unverifiedSubject(id secret.String) string {
+	if !isCompact(id.Reveal()) {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(id.Reveal(), ".")[1])
+	if err != nil || checkJSON(payload) != nil {
+		return ""
+	}
+	var claims map[string]any        // not a struct: encoding/json would ignore the case of names
+	json.Unmarshal(payload, &claims) // leaves claims empty if the payload is not an object
+	subject, _ := claims["sub"].(string)
+	return subject
+}
+
 // invalidIDToken returns an error that wraps ErrIDToken. why must not contain any part of
 // the token.
 func invalidIDToken(why string) error { return &idTokenError{why} }

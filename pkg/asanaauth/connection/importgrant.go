@@ -62,7 +62,7 @@ func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asa
 	if err != nil {
 		return Imported{}, err
 	}
-	if gid := tokens.User.GID; gid != "" && gid != user.GID {
+	if tokens.NamesOther(user.GID) {
 		return Imported{}, &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: requests.ErrIdentitiesDisagree}
 	}
 	if tokens.Refresh.IsZero() {

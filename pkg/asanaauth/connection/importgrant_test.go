@@ -2,6 +2,7 @@ package connection_test
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"testing"
 	"time"
@@ -141,15 +142,27 @@ func TestAnImportWithoutUsersMe(t *testing.T) {
 // If two of Asana's responses name different users, the import fails.
 func TestAnImportWhoseIdentitiesDisagree(t *testing.T) {
 	t.Parallel()
-	authtest.Bubble(t, func(t *testing.T) {
-		inst := authtest.New(t)
-		r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
-		inst.Switches(func(s *asanatest.Switches) { s.DataOnRefresh = true })
-		inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Body: `{"data":{"gid":"1299999999999999"}}`})
-		_, err := inst.Process().Import(r)
-		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
-		inst.Rows.WantNothingKept()
-	})
+	idToken := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"1299999999999999"}`)) + ".c2ln"
+	for name, fault := range map[string]asanatest.Fault{
+		"data": {Path: authtest.MePath, Body: `{"data":{"gid":"1299999999999999"}}`},
+		"ID token": {GrantType: "refresh_token", Apply: true,
+			Body: `{"access_token":"new","token_type":"bearer","id_token":"` + idToken + `"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
+				inst.Switches(func(s *asanatest.Switches) { s.DataOnRefresh = true })
+				if fault.GrantType != "" {
+					inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Body: `{"data":{"gid":"` + asanatest.Member + `"}}`})
+				}
+				inst.Asana.Inject(fault)
+				_, err := inst.Process().Import(r)
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				inst.Rows.WantNothingKept()
+			})
+		})
+	}
 }
 
 // If an import cannot save a rotated token, the token is lost, and the import logs an

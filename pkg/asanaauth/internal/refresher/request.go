@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
@@ -22,5 +23,17 @@ func (h *holder) request(ctx context.Context) (*store.Hot, error) {
 	if err != nil {
 		return h.fail(ctx, err)
 	}
+	if tokens.NamesOther(h.sent.AsanaGID) {
+		return h.rejectOtherUser(ctx)
+	}
 	return h.save(ctx, tokens)
+}
+
+// rejectOtherUser raises an alarm and starts a cool-down, because the response names a
+// different Asana user than the connection's. Its tokens are discarded: with them, one
+// person would act as another. Asana may have rotated the connection's refresh token.
+func (h *holder) rejectOtherUser(ctx context.Context) (*store.Hot, error) {
+	err := &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: errors.New("the response to a refresh names a different Asana user")}
+	h.rows.Alarm(ctx, row.AlarmOtherUser, h.sent.Connection, err)
+	return h.fail(ctx, err)
 }

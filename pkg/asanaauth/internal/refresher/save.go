@@ -43,8 +43,6 @@ func (h *holder) save(ctx context.Context, tokens asana.Tokens) (*store.Hot, err
 	case errors.Is(err, row.ErrChanged):
 		h.revokeOrphaned(ctx, next, tokens)
 		return next, err
-	case unsaved == nil:
-		return h.sent, err
 	}
 	return h.failedSave(ctx, unsaved, tokens, err)
 }
@@ -82,12 +80,16 @@ func (h *holder) auditRefreshed(ctx context.Context, now *store.Hot, recovered b
 
 // failedSave decides what the caller gets if the tokens in a response could not be saved.
 // If Asana did not rotate the refresh token, no token is lost, and failedSave returns
-// unsaved, the row with the new access token. If Asana did rotate the refresh token, the
-// new one is lost. failedSave then raises an alarm and returns err.
+// unsaved, the row with the new access token. If the new token could not even be sealed,
+// unsaved is nil, and failedSave returns the old row and err. If Asana did rotate the
+// refresh token, the new one is lost. failedSave then raises an alarm and returns err.
 func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asana.Tokens, err error) (*store.Hot, error) {
 	if !tokens.Refresh.IsZero() && !tokens.Refresh.Equal(h.refreshToken) {
-		h.rows.Alarm(ctx, row.AlarmUnsaved, unsaved.Connection, err)
+		h.rows.Alarm(ctx, row.AlarmUnsaved, h.sent.Connection, err)
 		return nil, err
+	}
+	if unsaved == nil {
+		return h.sent, err
 	}
 	h.rows.Warn(ctx, "new token returned but not saved",
 		slog.String("connection", unsaved.Connection), slog.Any("err", err))

@@ -2,6 +2,9 @@ package refresher_test
 
 import (
 	"context"
+	"crypto/rand"
+	"io"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,6 +142,52 @@ func TestARotatedTokenThatCouldNotBeSavedIsAnAlarm(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnsaved), 1)
 	})
+}
+
+// dryRand is a random source that, once dry is called, returns n more bytes and then fails.
+type dryRand struct {
+	left atomic.Int64 // negative: no limit
+}
+
+func (r *dryRand) dry(n int64) { r.left.Store(n) }
+
+func (r *dryRand) Read(b []byte) (int, error) {
+	left := r.left.Load()
+	if left >= 0 && left < int64(len(b)) {
+		return 0, io.ErrUnexpectedEOF
+	}
+	if left >= 0 {
+		r.left.Add(-int64(len(b)))
+	}
+	return rand.Read(b)
+}
+
+// If new tokens cannot be sealed, they are as lost as if the table were unavailable.
+func TestARotatedTokenThatCouldNotBeSealedIsAnAlarm(t *testing.T) {
+	for name, c := range map[string]struct {
+		bytes  int64 // the random bytes that are left: 8 are the writer of the row
+		rotate bool
+		alarms int
+	}{
+		"no writer":             {0, true, 1},
+		"no nonce":              {8, true, 1},
+		"no nonce, no rotation": {8, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = c.rotate })
+				random := &dryRand{}
+				random.dry(-1)
+				inst.InRequest(refreshGrant, func() { random.dry(c.bytes) })
+				_, err := inst.Process(func(s *authtest.Settings) { s.Rand = random }).Token(cookie, 0)
+				if err == nil {
+					t.Error("got a token that was not saved, want an error")
+				}
+				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnsaved), c.alarms)
+				authtest.WantCount(t, "grant", int(inst.Rows.Hot(cookie.Reveal()).Grant), 1)
+			})
+		})
+	}
 }
 
 // The save of a rotated token is tried until the caller's time ends, not only for the

@@ -45,6 +45,7 @@ const (
 	AlarmWrongClient    = "wrong_client_id"        // a row's grant was issued to a different client ID
 	AlarmUnsaved        = "rotated_token_unsaved"  // Asana rotated a refresh token, and the save failed
 	AlarmLost           = "rotated_token_lost"     // Asana rejected a refresh token that it had probably rotated
+	AlarmOtherUser      = "wrong_asana_user"       // the response to a refresh names a different Asana user
 	AlarmUnseal         = "unseal_failed"          // a sealed field cannot be opened
 )
 
