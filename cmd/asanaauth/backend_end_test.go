@@ -23,11 +23,11 @@ func TestBackendRestart(t *testing.T) {
 				t.Errorf("exit %d after SIGTERM, want 0", code)
 			}
 		}
-		p := start(t, data, nil, "-addr", addr, "-backend-key", "mine")
+		p := start(t, data, nil, "-addr", addr, "-backend-key", ownKey, "-backend-secret", ownSecret)
 		if len(p.printed) != 2 {
 			t.Errorf("printed %q, want no key, because the user set it", p.printed)
 		}
-		s = newBackend(p, bearer("mine"))
+		s = newBackend(p, bearer(ownKey))
 	}
 	restart()
 	link := s.link("owner", "acme", "person", "mia")
@@ -64,8 +64,8 @@ func TestBackendRestart(t *testing.T) {
 func TestBackendSecrets(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	p := start(t, data, nil, "-backend-key", "the-backend-key")
-	s := newBackend(p, sigv4("the-backend-key"))
+	p := start(t, data, nil, "-backend-key", ownKey, "-backend-secret", ownSecret)
+	s := newSigningBackend(p, ownKey, ownSecret)
 	link := s.link("owner", "owner-in-the-clear", "person", "person-in-the-clear")
 	code := newBrowser(t).followLink(p, link, member).Get("connect_code")
 	var c connection
@@ -86,7 +86,7 @@ func TestBackendSecrets(t *testing.T) {
 	s.wantProblem(400, "invalid-request", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query&token-as-a-name=1", "")
 	s.wantProblem(404, "not-found", "POST", "/connections/token-in-the-path/token?owner=owner-in-the-query", "")
 	secrets := []string{
-		"the-backend-key", strings.TrimPrefix(link, p.publicURL+"/authorize?link="), code, "unknown-code", "unknown-token", "token-in-the-path", "owner-in-the-query", "token-as-a-name",
+		ownKey, ownSecret, strings.TrimPrefix(link, p.publicURL+"/authorize?link="), code, "unknown-code", "unknown-token", "token-in-the-path", "owner-in-the-query", "token-as-a-name",
 		pat, refresh, session, s.token(c, "").AccessToken, "owner-in-the-clear", "person-in-the-clear", "mia@acme.example", "Mia Member",
 	}
 	trip := newBrowser(t).mustSend("GET", p.publicURL+"/local/trip", "").body

@@ -131,7 +131,7 @@ type capabilities struct {
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), granularScopes)
-	s := newBackend(p, sigv4(p.backendKey()))
+	s := newSigningBackend(p, p.backendKey(), p.value("backend-secret"))
 	for _, test := range []struct {
 		c         connection
 		user      string

@@ -15,46 +15,55 @@ import (
 type backend struct {
 	*browser      // sends the requests, without cookies
 	p             *process
-	authorization string // Authorization header
+	authorization string // Authorization header; empty if secret is used
+	key, secret   string // access key ID and secret access key with which requests are signed
 }
 
+// newBackend returns a backend that sends the given Authorization header.
 func newBackend(p *process, authorization string) *backend {
-	return &backend{newBrowser(p.t), p, authorization}
+	return &backend{browser: newBrowser(p.t), p: p, authorization: authorization}
+}
+
+// newSigningBackend returns a backend that signs its requests with SigV4.
+func newSigningBackend(p *process, key, secret string) *backend {
+	return &backend{browser: newBrowser(p.t), p: p, key: key, secret: secret}
 }
 
 func bearer(key string) string { return "Bearer " + key }
 
-// sigv4 returns the header of a SigV4 request whose access key ID is key. The signature
-// can be fake, because "asanaauth local" does not check signatures.
-func sigv4(key string) string {
-	return "AWS4-HMAC-SHA256 Credential=" + key + "/20261231/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=" + strings.Repeat("0f", 32)
-}
-
-// withEachHeader runs test with a Bearer header and with a SigV4 header, each with a new
-// process.
+// withEachHeader runs test with a Bearer header and with SigV4, each with a new process.
 func withEachHeader(t *testing.T, test func(*testing.T, *backend), args ...string) {
-	for name, how := range map[string]func(string) string{"Bearer": bearer, "SigV4": sigv4} {
-		t.Run(name, func(t *testing.T) {
-			p := start(t, t.TempDir(), nil, args...)
-			test(t, newBackend(p, how(p.backendKey())))
-		})
+	for name, how := range map[string]func(*process) *backend{
+		"Bearer": func(p *process) *backend { return newBackend(p, bearer(p.backendKey())) },
+		"SigV4":  func(p *process) *backend { return newSigningBackend(p, p.backendKey(), p.value("backend-secret")) },
+	} {
+		t.Run(name, func(t *testing.T) { test(t, how(start(t, t.TempDir(), nil, args...))) })
 	}
 }
 
 func (p *process) backendKey() string {
 	p.t.Helper()
+	return p.value("backend-key")
+}
+
+// value returns a value that the process printed when it started.
+func (p *process) value(name string) string {
+	p.t.Helper()
 	for _, line := range p.printed {
-		if key, ok := strings.CutPrefix(line, "backend-key "); ok {
-			return key
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return value
 		}
 	}
-	p.t.Fatalf("printed %q, want a backend-key line", p.printed)
+	p.t.Fatalf("printed %q, want a line that begins with %s", p.printed, name)
 	return ""
 }
 
 func (s *backend) call(method, path, body string) response {
 	s.t.Helper()
 	headers := []string{"Authorization: " + s.authorization}
+	if s.secret != "" {
+		headers = s.signer().headers(s.t, method, s.p.publicURL+path, body)
+	}
 	if body != "" {
 		headers = append(headers, "Content-Type: application/json")
 	}

@@ -25,12 +25,13 @@ import (
 // If CI_SERVERS is 1, nightly.py runs for 500 customers.
 func TestPythonExamples(t *testing.T) {
 	python := findPython(t)
-	asana, s, app := startForPython(t)
 	owners := 60
 	if os.Getenv("CI_SERVERS") == "1" {
 		owners = 500
 	}
-	gateway := newGateway(t, s.p.publicURL, owners/10)
+	addr := freeAddr(t)
+	gateway := newGateway(t, "http://"+addr, owners/10)
+	asana, s, app := startForPython(t, addr, mustParse(t, gateway.url).Host)
 	python.environ = append(python.environ, "ASANAAUTH_URL="+gateway.url, "ASANA_BASE_URL="+s.p.asanaURL)
 
 	connectByPython(t, python, s, app)
@@ -86,7 +87,7 @@ func findPython(t *testing.T) *pythonAt {
 	}
 	return &pythonAt{path, []string{
 		"HOME=" + t.TempDir(), "PYTHONDONTWRITEBYTECODE=1", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ACCESS_KEY_ID=the-key", "AWS_SECRET_ACCESS_KEY=any", "AWS_REGION=eu-central-1",
+		"AWS_ACCESS_KEY_ID=" + ownKey, "AWS_SECRET_ACCESS_KEY=" + ownSecret, "AWS_REGION=eu-central-1",
 	}}
 }
 
@@ -97,10 +98,11 @@ func (p *pythonAt) command(t *testing.T, args ...string) *exec.Cmd {
 }
 
 // startForPython returns an offline Asana in the test process, a backend of a service
-// that uses this Asana, and the app's return URL.
-func startForPython(t *testing.T) (*asanatest.Asana, *backend, string) {
+// that uses this Asana, and the app's return URL. The service listens on addr, and also
+// accepts requests for host.
+func startForPython(t *testing.T, addr, host string) (*asanatest.Asana, *backend, string) {
 	t.Helper()
-	addr, app := freeAddr(t), withHost(t, "http://"+freeAddr(t), "localhost")+"/done"
+	app := withHost(t, "http://"+freeAddr(t), "localhost") + "/done"
 	asana, err := asanatest.New(asanatest.Options{Apps: []asanatest.App{{
 		ClientID: "1300000000000500", ClientSecret: "s", Name: "Nightly", Scopes: []string{"default"},
 		RedirectURIs: []string{withHost(t, "http://"+addr, "localhost") + "/callback"},
@@ -112,9 +114,9 @@ func startForPython(t *testing.T) (*asanatest.Asana, *backend, string) {
 	t.Cleanup(server.Close)
 	p := start(t, t.TempDir(), []string{
 		"ASANA_CLIENT_ID=1300000000000500", "ASANA_CLIENT_SECRET=s", "ASANA_SCOPES=default", "ASANA_BASE_URL=" + server.URL, "RETURN_URLS=" + app,
-	}, "-addr", addr, "-backend-key", "the-key")
+	}, "-addr", addr, "-host", host, "-backend-key", ownKey, "-backend-secret", ownSecret)
 	p.asanaURL = server.URL
-	return asana, newBackend(p, bearer("the-key")), app
+	return asana, newBackend(p, bearer(ownKey)), app
 }
 
 // connectByPython runs connect.py. Mia and a stranger open the link that connect.py
@@ -225,7 +227,10 @@ type gateway struct {
 // 5, the gateway selects one of five different requests, and rejects the first three
 // attempts of that request.
 func newGateway(t *testing.T, target string, every int) *gateway {
-	g := &gateway{every: every, seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(mustParse(t, target)) }}}
+	g := &gateway{every: every, seen: map[string]int{}, proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(mustParse(t, target))
+		r.Out.Host = r.In.Host // the Host is signed
+	}}}
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	g.url = server.URL

@@ -48,13 +48,13 @@ func documentedRoutes(t *testing.T, backend bool) map[string][]string {
 // docs/openapi.yaml, and records requests to these paths in the trace.
 func TestEveryDocumentedRoute(t *testing.T) {
 	t.Parallel()
-	p := start(t, t.TempDir(), nil, "-backend-key", "the-key")
+	p := start(t, t.TempDir(), nil, "-backend-key", ownKey)
 	b := newBrowser(t)
 	paths := slices.Sorted(maps.Keys(documentedRoutes(t, false)))
 	for _, path := range paths {
 		// The method BREW does not exist, so every existing route responds with 405.
 		to := p.publicURL + strings.ReplaceAll(path, "{id}", "con_x")
-		if a := b.mustSend("BREW", to, "", "Authorization: "+bearer("the-key")); a.status != http.StatusMethodNotAllowed {
+		if a := b.mustSend("BREW", to, "", "Authorization: "+bearer(ownKey)); a.status != http.StatusMethodNotAllowed {
 			t.Errorf("BREW %s: got %d, want 405: add the path to serviceRoutes in cmd/asanaauth/internal/local/parts.go", path, a.status)
 		}
 	}

@@ -17,8 +17,12 @@ func TestReady(t *testing.T) {
 	if !strings.HasPrefix(p.publicURL, "http://localhost:") || !strings.HasPrefix(p.asanaURL, "http://127.0.0.1:") {
 		t.Errorf("got service at %q, Asana at %q; want localhost and 127.0.0.1", p.publicURL, p.asanaURL)
 	}
-	if len(p.printed) != 3 || !strings.HasPrefix(p.printed[0], "backend-key ") {
-		t.Errorf("printed %q, want the lines backend-key, offline-asana and ready", p.printed)
+	if len(p.printed) != 4 || !strings.HasPrefix(p.printed[3], "ready ") {
+		t.Errorf("printed %q, want the lines backend-key, backend-secret, offline-asana and ready", p.printed)
+	}
+	// Each character of base32 has 5 bits.
+	if key, secret := p.backendKey(), p.value("backend-secret"); len(key)*5 < 128 || len(secret)*5 < 128 || key == secret {
+		t.Errorf("got a key of %d characters and a secret of %d, want two values of at least 128 bits", len(key), len(secret))
 	}
 	info, err := os.Stat(data)
 	if err != nil || info.Mode().Perm() != 0o700 {
@@ -65,7 +69,7 @@ func hasIPv6() bool {
 func TestWithoutData(t *testing.T) {
 	t.Parallel()
 	cache := t.TempDir()
-	cmd := command(t, []string{"XDG_CACHE_HOME=" + cache}, "local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-backend-key", "mine")
+	cmd := command(t, []string{"XDG_CACHE_HOME=" + cache}, "local", "-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-backend-key", ownKey, "-backend-secret", ownSecret)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -82,8 +86,8 @@ func TestWithoutData(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	if strings.Contains(string(printed), "backend-key") || strings.Contains(string(printed), "mine") {
-		t.Errorf("printed %q, want no key, because the user set it", printed)
+	if strings.Contains(string(printed), "backend-") || strings.Contains(string(printed), ownKey) || strings.Contains(string(printed), ownSecret) {
+		t.Errorf("printed %q, want no key and no secret, because the user set them", printed)
 	}
 	if _, err := os.Stat(filepath.Join(cache, "asanaauth", "local", "rows.db")); err != nil {
 		t.Error(err)

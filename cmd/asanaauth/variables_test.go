@@ -14,8 +14,8 @@ func TestVariables(t *testing.T) {
 	addr := freeAddr(t)
 	p := start(t, t.TempDir(), []string{
 		"ASANA_CLIENT_ID=1234", "ASANA_CLIENT_SECRET=s", "ASANA_SCOPES=tasks:read openid", "ASANA_RESPONSE_TYPE=code id_token",
-		"ASANA_BASE_URL=" + other.asanaURL, "RETURN_URLS=http://localhost:3000/done", "ALLOWED_ORIGINS=http://localhost:3000",
-		"PUBLIC_URL=https://tunnel.test", "ASANAAUTH_BACKEND_KEY=mine",
+		"ASANA_BASE_URL=" + other.asanaURL, "RETURN_URLS=http://localhost:3000/done", "ALLOWED_ORIGINS=https://app.tunnel.test",
+		"PUBLIC_URL=https://tunnel.test", "ASANAAUTH_BACKEND_KEY=" + ownKey, "ASANAAUTH_BACKEND_SECRET=" + ownSecret,
 	}, "-addr", addr)
 	if want := []string{"ready https://tunnel.test"}; !slices.Equal(p.printed, want) {
 		t.Fatalf("printed %q, want %q", p.printed, want)

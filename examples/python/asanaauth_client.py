@@ -2,8 +2,8 @@
 
 The client signs requests with AWS SigV4. If a request fails and a later attempt may succeed, the
 client repeats the request. On AWS, botocore uses the credentials of the role under which the
-program runs. With "asanaauth local", use the backend key as the access key ID. You can use any
-secret access key, because "asanaauth local" does not check signatures.
+program runs. With "asanaauth local", use the printed backend-key as the access key ID, and the
+printed backend-secret as the secret access key.
 """
 
 import json

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"flag"
+	"strconv"
 
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/commandline"
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/deployment"
@@ -74,13 +75,16 @@ func ParseCommand(args []string) (c Command, help string, err error) {
 	set := flag.NewFlagSet("import", flag.ContinueOnError)
 	c.where.AddFlag(set)
 	set.BoolVar(&c.dryRun, "dry-run", false, "check each credential at Asana, but do not use refresh tokens and store nothing")
-	set.IntVar(&c.parallel, "parallel", 4, "import up to this `number` of lines at once, from 1 to 64; lines of one owner are imported in order")
+	c.parallel = 4
+	set.Func("parallel", "import up to this `number` of lines at once, from 1 to 64; lines of one owner are imported in order (default 4)", func(v string) (err error) {
+		if c.parallel, err = strconv.Atoi(v); err != nil || c.parallel < 1 || c.parallel > maxParallel {
+			return errors.New("must be a number from 1 to 64")
+		}
+		return nil
+	})
 	arguments, help, err := commandline.Parse(set, helpHead, args, "FILE")
-	switch {
-	case help != "" || err != nil:
+	if help != "" || err != nil {
 		return c, help, err
-	case c.parallel < 1 || c.parallel > maxParallel:
-		return c, "", errors.New("-parallel must be from 1 to 64")
 	}
 	c.file = arguments[0]
 	return c, "", nil

@@ -11,47 +11,62 @@ import (
 // use the same key.
 const backendCaller = "local"
 
-// backendIdentity authenticates requests with the backend key. On AWS, API Gateway's IAM
-// authorizer authenticates these requests.
+// backendIdentity authenticates requests that contain the backend key, or whose signature
+// [signatures] has checked. On AWS, API Gateway's IAM authorizer authenticates requests.
 func backendIdentity(key secret.String) func(*http.Request) (caller string, ok bool) {
 	return func(r *http.Request) (string, bool) {
-		sent := keyOf(r.Header)
+		if r.Context().Value(signedRequest{}) != nil {
+			return backendCaller, true
+		}
+		sent := bearerToken(r.Header)
 		return backendCaller, !sent.IsZero() && sent.Equal(key)
 	}
 }
 
-// keyOf returns the backend key, which is a Bearer token (RFC 6750 section 2.1) or the
-// access key ID of a SigV4 signature. The signature is not checked, so an AWS client can
-// use any secret access key. If the request has more than one Authorization header, keyOf
-// returns the zero String.
-func keyOf(h http.Header) secret.String {
+// bearerToken returns a Bearer token (RFC 6750 section 2.1). If the request has more than
+// one Authorization header, bearerToken returns the zero String.
+func bearerToken(h http.Header) secret.String {
 	values := h.Values("Authorization")
 	if len(values) != 1 {
 		return secret.String{}
 	}
 	scheme, rest, _ := strings.Cut(values[0], " ")
-	switch {
-	case strings.EqualFold(scheme, "Bearer"):
-		return secret.New(strings.TrimSpace(rest))
-	case scheme == "AWS4-HMAC-SHA256":
-		return accessKeyID(rest)
+	if !strings.EqualFold(scheme, "Bearer") {
+		return secret.String{}
 	}
-	return secret.String{}
-}
-
-// accessKeyID returns KEY if parts is
-// "Credential=KEY/20261231/eu-central-1/execute-api/aws4_request, SignedHeaders=…,
-// Signature=…".
-func accessKeyID(parts string) secret.String {
-	for part := range strings.SplitSeq(parts, ",") {
-		if scope, ok := strings.CutPrefix(strings.TrimSpace(part), "Credential="); ok {
-			key, _, _ := strings.Cut(scope, "/")
-			return secret.New(key)
-		}
-	}
-	return secret.String{}
+	return secret.New(strings.TrimSpace(rest))
 }
 
 func isBackend(r *http.Request) bool {
 	return r.URL.Path == "/links" || r.URL.Path == "/connections" || strings.HasPrefix(r.URL.Path, "/connections/")
+}
+
+// minCredential is the minimum length of the backend key and of the backend secret.
+const minCredential = 16
+
+const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
+
+// keyFault returns what is wrong with a backend key, or "". A key has only characters that
+// are allowed both in a Bearer token (RFC 6750 section 2.1) and in the access key ID of a
+// SigV4 signature. For example, a slash would end the access key ID.
+func keyFault(key string) string {
+	switch {
+	case strings.Trim(key, unreserved) != "":
+		return "has characters other than A-Z, a-z, 0-9, -, _, . and ~"
+	case len(key) < minCredential:
+		return "has fewer than 16 characters"
+	}
+	return ""
+}
+
+// secretFault returns what is wrong with a backend secret, or "". A secret may also have
+// the characters of an AWS secret access key.
+func secretFault(secret string) string {
+	switch {
+	case strings.Trim(secret, unreserved+"/+=") != "":
+		return "has characters other than A-Z, a-z, 0-9, -, _, ., ~, /, + and ="
+	case len(secret) < minCredential:
+		return "has fewer than 16 characters"
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"crypto/rand"
 	"slices"
 	"strings"
@@ -17,8 +18,9 @@ type config struct {
 	ownPublicURL bool // PUBLIC_URL is not set, so publicURL is the default
 	installation string
 	keyCacheTTL  time.Duration
-	backendKey   secret.String
-	madeKey      bool // backendKey was generated
+
+	backendKey, backendSecret secret.String
+	madeKey, madeSecret       bool // the value was generated
 
 	offline      bool // use the offline Asana, because ASANA_CLIENT_ID is not set
 	clientID     string
@@ -35,9 +37,8 @@ type config struct {
 	sessionIdleTTL time.Duration
 }
 
-// readConfig collects errors in r. flagKey is the value of the flag -backend-key, and
-// ownURL is the default of PUBLIC_URL.
-func readConfig(r *env.Reader, flagKey, ownURL string) config {
+// readConfig collects errors in r. ownURL is the default of PUBLIC_URL.
+func readConfig(r *env.Reader, f Flags, ownURL string) config {
 	c := config{
 		publicURL:    ownURL,
 		ownPublicURL: !r.Set("PUBLIC_URL"),
@@ -64,6 +65,7 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 	if r.Set("ALLOWED_ORIGINS") {
 		c.allowedOrigins = r.Origins("ALLOWED_ORIGINS")
 	}
+	c.checkSites(r)
 	if c.responseType == "code id_token" {
 		c.scopes = "default openid email profile" // an ID token needs openid
 	}
@@ -74,25 +76,23 @@ func readConfig(r *env.Reader, flagKey, ownURL string) config {
 		}
 		c.scopes = strings.Join(scopes, " ")
 	}
-	c.readBackendKey(r, flagKey)
+	c.backendKey, c.madeKey = readCredential(r, "ASANAAUTH_BACKEND_KEY", f.BackendKey, keyFault)
+	c.backendSecret, c.madeSecret = readCredential(r, "ASANAAUTH_BACKEND_SECRET", f.BackendSecret, secretFault)
 	c.readAsana(r)
 	return c
 }
 
-// The flag -backend-key has precedence over the variable ASANAAUTH_BACKEND_KEY. If
-// neither is set, readBackendKey generates a random key.
-func (c *config) readBackendKey(r *env.Reader, flagKey string) {
-	key := r.Optional("ASANAAUTH_BACKEND_KEY", "")
-	if key != "" && !validKey(key) {
-		r.AddError("ASANAAUTH_BACKEND_KEY", "has characters other than A-Z, a-z, 0-9, -, _, . and ~")
+// readCredential returns the backend key or the backend secret. A flag has precedence over
+// the variable. If neither is set, readCredential generates a random value.
+func readCredential(r *env.Reader, name, flag string, fault func(string) string) (value secret.String, made bool) {
+	text := r.Optional(name, "")
+	if reason := fault(text); text != "" && reason != "" {
+		r.AddError(name, reason)
 	}
-	if flagKey != "" {
-		key = flagKey
+	if text = cmp.Or(flag, text); text == "" {
+		return secret.New(rand.Text()), true
 	}
-	if c.madeKey = key == ""; c.madeKey {
-		key = rand.Text()
-	}
-	c.backendKey = secret.New(key)
+	return secret.New(text), false
 }
 
 // readAsana does nothing for the offline Asana, because its app has fixed credentials.

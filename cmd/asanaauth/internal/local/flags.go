@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/commandline"
 )
 
 // Flags contains the values of the flags of "asanaauth local".
@@ -16,6 +18,7 @@ type Flags struct {
 	AsanaAddr        address  // address of the offline Asana
 	Data             string   // data folder; if empty, a folder in the user's cache directory
 	BackendKey       string   // if empty, ASANAAUTH_BACKEND_KEY or a generated key is used
+	BackendSecret    string   // if empty, ASANAAUTH_BACKEND_SECRET or a generated secret is used
 	AllowNonLoopback bool     // allow Addr and AsanaAddr that other machines can reach
 	Hosts            []string // additional Host headers to accept, with or without a port
 }
@@ -52,12 +55,12 @@ Local reads these environment variables of the functions, if they are set:
 and these of its own:
 
   ASANA_CLIENT_SECRET, ASANA_NEXT_CLIENT_SECRET    instead of ASANA_CLIENT_SECRET_ARN
-  ASANAAUTH_BACKEND_KEY                            instead of -backend-key
+  ASANAAUTH_BACKEND_KEY, ASANAAUTH_BACKEND_SECRET  instead of -backend-key, -backend-secret
 
 Examples:
 
   asanaauth local
-  asanaauth local -data ./data -backend-key dev-key
+  asanaauth local -data ./data -backend-key my-own-backend-key
   RETURN_URLS=http://localhost:3000/ ALLOWED_ORIGINS=http://localhost:3000 asanaauth local
 
 Flags:
@@ -67,29 +70,19 @@ Flags:
 // ParseFlags parses the arguments that follow "local". If the arguments contain -h or
 // -help, ParseFlags returns the help text. Returned errors are shown to users.
 func ParseFlags(args []string) (f Flags, help string, err error) {
-	var text strings.Builder
 	set := flag.NewFlagSet("local", flag.ContinueOnError)
-	set.SetOutput(&text)
-	set.Usage = func() {
-		text.WriteString(helpHead)
-		set.PrintDefaults()
-	}
 	addr := set.String("addr", "127.0.0.1:8484", "`IP:PORT` on which the service listens; port 0 selects a free port")
 	asanaAddr := set.String("asana-addr", "127.0.0.1:8485", "`IP:PORT` on which offline Asana listens; port 0 selects a free port")
 	set.StringVar(&f.Data, "data", "", "data `folder`; local creates it if it does not exist (default: a folder below the user's cache directory)")
-	set.StringVar(&f.BackendKey, "backend-key", "", "`key` that backends send instead of AWS IAM credentials, as \"Authorization: Bearer KEY\" or as the access key ID of a SigV4 signature, with any secret (default: a random key, which is printed)")
+	set.StringVar(&f.BackendKey, "backend-key", "", "`key` that backends send instead of AWS IAM credentials, as \"Authorization: Bearer KEY\" or as the access key ID of a SigV4 signature; at least 16 characters (default: a random key, which is printed)")
+	set.StringVar(&f.BackendSecret, "backend-secret", "", "`secret` access key with which backends sign requests with SigV4; at least 16 characters (default: a random secret, which is printed)")
 	set.BoolVar(&f.AllowNonLoopback, "allow-non-loopback", false, "allow -addr and -asana-addr to be addresses that other machines can reach; nothing protects the service from them")
 	set.Func("host", "also accept requests with this Host `name`; can be repeated", func(name string) error {
 		f.Hosts = append(f.Hosts, name)
 		return checkHost(name)
 	})
-	switch err := set.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return f, text.String(), nil
-	case err != nil:
-		return f, "", err
-	case set.NArg() > 0:
-		return f, "", errors.New("unexpected argument: local takes only flags (write -flag VALUE or -flag=VALUE)")
+	if _, help, err := commandline.Parse(set, helpHead, args); help != "" || err != nil {
+		return f, help, err
 	}
 	for _, a := range []struct {
 		flag, value string
@@ -102,8 +95,11 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 			return f, "", fmt.Errorf("%s: other machines can reach this address: use a loopback address such as 127.0.0.1, or allow it with -allow-non-loopback", a.flag)
 		}
 	}
-	if f.BackendKey != "" && !validKey(f.BackendKey) {
-		return f, "", errors.New("-backend-key: the key must consist of A-Z, a-z, 0-9, -, _, . and ~")
+	if reason := keyFault(f.BackendKey); f.BackendKey != "" && reason != "" {
+		return f, "", errors.New("-backend-key: " + reason)
+	}
+	if reason := secretFault(f.BackendSecret); f.BackendSecret != "" && reason != "" {
+		return f, "", errors.New("-backend-secret: " + reason)
 	}
 	return f, "", nil
 }
@@ -112,11 +108,11 @@ func ParseFlags(args []string) (f Flags, help string, err error) {
 func parseAddress(s string) (address, error) {
 	host, portText, err := net.SplitHostPort(s)
 	if err != nil {
-		return address{}, fmt.Errorf("%q is not of the form IP:PORT", s)
+		return address{}, errors.New("must have the form IP:PORT")
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil {
-		return address{}, fmt.Errorf("%q is not a port number", portText)
+		return address{}, errors.New("the part after the colon is not a port number")
 	}
 	switch {
 	case host == "":
@@ -126,17 +122,9 @@ func parseAddress(s string) (address, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return address{}, fmt.Errorf("%q is not an IP address", host)
+		return address{}, errors.New("the part before the port is not an IP address")
 	}
 	return address{ip.Unmap(), uint16(port)}, nil
-}
-
-// validKey accepts only characters that are allowed both in a Bearer token (RFC 6750
-// section 2.1) and in the access key ID of a SigV4 signature. For example, a slash would
-// end the access key ID.
-func validKey(s string) bool {
-	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
-	return s != "" && strings.Trim(s, allowed) == ""
 }
 
 func checkHost(name string) error {

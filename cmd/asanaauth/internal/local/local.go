@@ -55,6 +55,9 @@ func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdou
 		if c.madeKey {
 			fmt.Fprintf(stdout, "backend-key %s\n", c.backendKey.Reveal())
 		}
+		if c.madeSecret {
+			fmt.Fprintf(stdout, "backend-secret %s\n", c.backendSecret.Reveal())
+		}
 		if c.offline {
 			fmt.Fprintf(stdout, "offline-asana %s\n", servers.asanaURL)
 		}
@@ -65,7 +68,7 @@ func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdou
 // configure returns one error that names all missing or malformed variables.
 func configure(ctx context.Context, f Flags, l *listeners, lookup func(string) (string, bool), log *slog.Logger) (config, error) {
 	r := env.NewReader(lookup)
-	c := readConfig(r, f.BackendKey, l.serviceURL())
+	c := readConfig(r, f, l.serviceURL())
 	if err := r.Err(); err != nil {
 		return config{}, fmt.Errorf("correct these environment variables:\n%w", err)
 	}
@@ -120,15 +123,16 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 	own.page = newPageData(c, d.folder)
 	own.addTo(mux)
 	hosts := ownHosts(f.Addr, l.servicePort, extraHosts(c, f)...)
-	s.add("asanaauth", l.service, &guard{
-		next:      traceRequests(t, theService, isServiceRequest, mux),
+	guarded := &guard{
+		next:      traceRequests(t, theService, isServiceRequest, &signatures{mux, c.backendKey, c.backendSecret, log}),
 		hosts:     hosts,
 		origins:   append(httpOrigins(hosts), append(c.allowedOrigins, c.publicURL)...),
 		log:       log,
 		anyOrigin: "/callback",
 
 		originDetail: "The origin in the Origin header is not allowed. Add the origin of your app to ALLOWED_ORIGINS, without a slash at the end.",
-	})
+	}
+	s.add("asanaauth", l.service, &refusals{next: guarded, returnURLs: c.returnURLs, origins: c.allowedOrigins, log: log})
 	return s, nil
 }
 

@@ -24,7 +24,7 @@ func TestConfigurationPage(t *testing.T) {
 	for _, env := range []map[string]string{
 		{},
 		{"ASANA_CLIENT_ID": "1", "ASANA_CLIENT_SECRET": "s", "ASANA_NEXT_CLIENT_SECRET": "n", "ASANA_SCOPES": "default",
-			"ASANA_ISSUER": "https://asana.test/api/1.0", "PUBLIC_URL": "https://auth.test",
+			"ASANA_ISSUER": "https://asana.test/api/1.0", "PUBLIC_URL": "https://auth.app.test",
 			"RETURN_URLS": "https://app.test/", "ALLOWED_ORIGINS": "https://app.test"},
 	} {
 		flags, _, err := local.ParseFlags([]string{"-addr", "127.0.0.1:0", "-asana-addr", "127.0.0.1:0", "-data", t.TempDir()})
