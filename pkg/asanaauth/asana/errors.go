@@ -39,9 +39,7 @@ type Error struct {
 	// For OAuth endpoints, Code is the field "error" of the response if the status is 400
 	// or 401, and "" for every other status: "invalid_grant" with status 500 is a failure
 	// of Asana's server and does not mean that the token is invalid. Code is also "" if
-	// the field has more than 64 characters or a character other than a to z and _. The
-	// error codes in RFC 6749 consist of these characters. Asana's tokens also contain
-	// digits, so Code never contains a token.
+	// the field does not have the form of an error code (see ErrorCode).
 	//
 	// For the REST API, Code is FullPermissionsRequired, MissingScope, ViewOnly or "".
 	Code string
@@ -155,6 +153,13 @@ func oauthCode(r *response) string {
 		return ""
 	}
 	code, _ := m["error"].(string)
+	return ErrorCode(code)
+}
+
+// ErrorCode returns code if it has the form of an OAuth error code: 1 to 64 characters of
+// a to z and _. For any other text, ErrorCode returns "". A program can log the result,
+// because it contains no token: Asana's tokens contain digits.
+func ErrorCode(code string) string {
 	if len(code) > 64 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return ""
 	}

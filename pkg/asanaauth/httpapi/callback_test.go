@@ -55,6 +55,31 @@ func TestReturnURLKeepsItsOwnQueryAndFragment(t *testing.T) {
 	})
 }
 
+// The request line must name Asana's error code, if it has the form of one, and nothing
+// else of the response.
+func TestTheLogNamesAsanasErrorCode(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		for code, logged := range map[string]string{
+			"invalid_scope": "asana refused the authorization: invalid_scope", "access_denied": "asana refused the authorization: access_denied",
+			"x_y": "asana refused the authorization: x_y", "marker2": "asana refused the authorization: an error code that is not valid",
+			"marker" + strings.Repeat("r", 59): "asana refused the authorization: an error code that is not valid",
+		} {
+			s := newSite(t)
+			b := s.browser()
+			u, err := url.Parse(b.begin(""))
+			must(t, err)
+			b.do(get("/callback?error=" + code + "&error_description=marker&state=" + u.Query().Get("state"))).want(303)
+			if got := s.lastLine()["err"]; got != logged {
+				t.Errorf("%s: got err %v in the request line, want %q", code, got, logged)
+			}
+			if strings.Contains(s.log.String(), "marker") {
+				t.Errorf("%s: the log contains a part of the response: %s", code, s.log.String())
+			}
+		}
+	})
+}
+
 // If an error occurs after the attempt is marked as used, the browser must be redirected
 // to the app with the error's kind in the parameter "asana_error".
 func TestCallbackRedirects(t *testing.T) {
@@ -68,6 +93,13 @@ func TestCallbackRedirects(t *testing.T) {
 	with := func(add string) func(*browser, string) string {
 		return func(b *browser, consent string) string { return allowed(b, consent) + add }
 	}
+	refused := func(code string) func(*browser, string) string {
+		return func(b *browser, consent string) string {
+			u, err := url.Parse(consent)
+			must(b.t, err)
+			return "/callback?error=" + code + "&state=" + u.Query().Get("state")
+		}
+	}
 	respond := func(path string, status int, body string) func(*browser) {
 		return func(b *browser) {
 			b.asana.Inject(asanatest.Fault{Path: path, Status: status, Body: body, Times: -1})
@@ -80,11 +112,8 @@ func TestCallbackRedirects(t *testing.T) {
 		level string
 	}{
 		"access denied": {denied, nil, "access-denied", "INFO"},
-		"another error": {func(b *browser, consent string) string {
-			u, err := url.Parse(consent)
-			must(b.t, err)
-			return "/callback?error=server_error&state=" + u.Query().Get("state")
-		}, nil, "asana-unavailable", "ERROR"},
+		"another error": {refused("server_error"), nil, "asana-unavailable", "ERROR"},
+		"invalid_scope": {refused("invalid_scope&error_description=marker"), nil, "misconfigured", "ERROR"},
 		"a wrong issuer": {with("&iss=https%3A%2F%2Fevil.example"), nil, "asana-unavailable", "ERROR"},
 		"invalid_grant":  {allowed, respond("/-/oauth_token", 400, `{"error":"invalid_grant"}`), "login-expired", "INFO"},
 		"invalid_client": {allowed, respond("/-/oauth_token", 401, `{"error":"invalid_client"}`), "misconfigured", "ERROR"},

@@ -169,21 +169,14 @@ func (r *Receiver) find(ctx context.Context, req CallbackRequest) (*store.Attemp
 
 var errExpired = &asanaauth.Error{Kind: asanaauth.LoginExpired}
 
-func (r *Receiver) checkResponse(req CallbackRequest) error {
+func (r *Receiver) checkResponse(ctx context.Context, req CallbackRequest) error {
 	if req.Issuer != "" && !slices.Contains(r.asana.Issuers(), req.Issuer) {
 		return untrusted(errors.New("the response names another issuer"))
 	}
-	switch req.Error {
-	case "":
-		return nil
-	case "access_denied":
-		return &asanaauth.Error{Kind: asanaauth.AccessDenied}
+	if req.Error != "" {
+		return r.refused(ctx, req.Error)
 	}
-	return untrusted(errors.New("asana responded to the authorization with an error"))
-}
-
-func untrusted(err error) error {
-	return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: err}
+	return nil
 }
 
 func (r *Receiver) exchange(ctx context.Context, attempt *store.Attempt, code, verifier secret.String) (asana.Tokens, error) {
@@ -196,6 +189,8 @@ func (r *Receiver) exchange(ctx context.Context, attempt *store.Attempt, code, v
 		return tokens, err
 	case errors.As(err, &response) && response.Code == asana.InvalidGrant:
 		return tokens, &asanaauth.Error{Kind: asanaauth.LoginExpired, Err: err}
+	case errors.As(err, &response) && isMisconfiguration(response.Code):
+		return tokens, r.misconfigured(ctx, err)
 	}
 	return tokens, err
 }

@@ -70,7 +70,7 @@ func outcomeOf(attempt *store.Attempt) Outcome {
 }
 
 func (t *trip) redeem(ctx context.Context) (consent.Consent, error) {
-	if err := t.r.checkResponse(t.req); err != nil {
+	if err := t.r.checkResponse(ctx, t.req); err != nil {
 		return consent.Consent{}, err
 	}
 	id := identifier{r: t.r, nonce: t.secrets.nonce.Reveal(), code: t.req.Code, scopes: t.attempt.Scopes}

@@ -42,6 +42,7 @@ func (t *Table) AuditDeniedOwner(ctx context.Context, owner store.Hash, caller s
 // The names of the alarms.
 const (
 	AlarmSecretRejected = "client_secret_rejected" // Asana rejects every client secret
+	AlarmRefused        = "authorization_refused"  // Asana rejects the app's authorization requests
 	AlarmWrongClient    = "wrong_client_id"        // a row's grant was issued to a different client ID
 	AlarmUnsaved        = "rotated_token_unsaved"  // Asana rotated a refresh token, and the save failed
 	AlarmLost           = "rotated_token_lost"     // Asana rejected a refresh token that it had probably rotated
