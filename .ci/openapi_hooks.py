@@ -88,7 +88,7 @@ def before_call(context, case, kwargs):
     path, method = case.operation.path, case.method.upper()
     case.headers = case.headers or {}
     security = [name for scheme in case.operation.definition.raw.get("security", []) for name in scheme]
-    if "session" in security:
+    if "sessionCookie" in security:
         browse(case, turn, ends=(path, method) in (("/session", "DELETE"), ("/disconnect", "POST")))
     elif "local" in security:
         if turn % 10:

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -123,7 +124,7 @@ func (d *document) fits(schema, value any, where string) error {
 	}
 	for key := range s {
 		if !slices.Contains([]string{
-			"type", "enum", "const", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "maxItems", "uniqueItems", "default",
+			"type", "enum", "const", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "maxItems", "uniqueItems",
 			"description", "example", "examples", "required", "properties", "additionalProperties", "items", "oneOf", "allOf",
 		}, key) {
 			return fmt.Errorf("%s: the keyword %q is not supported", where, key)
@@ -212,6 +213,11 @@ func fitsText(s node, v, where string) error {
 		if !regexp.MustCompile(re2).MatchString(v) {
 			return fmt.Errorf("%s: %q does not match %s", where, v, pattern)
 		}
+	}
+	least, hasLeast := s["minLength"].(int)
+	most, hasMost := s["maxLength"].(int)
+	if n := utf8.RuneCountInString(v); hasLeast && n < least || hasMost && n > most {
+		return fmt.Errorf("%s: %q has %d characters", where, v, n)
 	}
 	if s["format"] == "date-time" {
 		if _, err := time.Parse(time.RFC3339, v); err != nil || !strings.HasSuffix(v, "Z") || strings.Contains(v, ".") {

@@ -82,6 +82,9 @@ func TestDocumentedResponses(t *testing.T) {
 			}
 		}
 		for name, schema := range d.root["components"].(node)["schemas"].(node) {
+			if name == "GatewayFailure" {
+				continue // API Gateway responds with it
+			}
 			properties, _ := schema.(node)["properties"].(node)
 			for member := range properties {
 				if !d.used[name+"."+member] {
@@ -223,7 +226,7 @@ func (d documented) sendRejected() {
 		if a := d.s.do(brew); method != "HEAD" {
 			d.check(operation, a)
 		}
-		if op["security"] == nil {
+		if len(op["security"].([]any)) == 0 {
 			continue
 		}
 		r := frontendCall(method, target, "")
