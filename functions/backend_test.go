@@ -232,6 +232,7 @@ func TestBackend(t *testing.T) {
 	if m := object(t, s.mustSend(t, http.MethodGet, "/connections?asana_user="+asanatest.Member, "", http.StatusOK)); len(m["data"].([]any)) != 2 {
 		t.Errorf("connections of the Asana user: got %v, want 2", m)
 	}
+	s.mustSend(t, http.MethodDelete, "/connections/"+id+"/sessions", "", http.StatusNoContent)
 	checkNoSecrets(t, d, b)
 	// The Asana user has a second active connection, so the grant is not revoked.
 	if a := s.mustSend(t, http.MethodDelete, "/connections/"+id, "", http.StatusOK); a.body != `{"status":"disconnected","revoked_at_asana":false}` {

@@ -86,7 +86,7 @@ func TestPolicies(t *testing.T) {
 			"POST /connections/{id}/token"},
 		"connect":   {"POST /connections", "POST /links"},
 		"import":    {"PATCH /connections/{id}", "POST /connections"},
-		"off-board": {"DELETE /connections", "DELETE /connections/{id}", "GET /connections"},
+		"off-board": {"DELETE /connections", "DELETE /connections/{id}", "DELETE /connections/{id}/sessions", "GET /connections"},
 	} {
 		if !strings.Contains(string(page), "iam/"+name+".json") {
 			t.Errorf("docs/iam.md does not link to iam/%s.json", name)

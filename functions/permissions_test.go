@@ -43,7 +43,11 @@ func TestPermissions(t *testing.T) {
 	signIn(other)
 	b.mustSend(t, f["session"], http.MethodGet, "/session", "", http.StatusOK)
 	other.mustSend(t, f["session"], http.MethodDelete, "/session", "", http.StatusNoContent)
-	other.mustSend(t, f["session"], http.MethodGet, "/session", "", http.StatusUnauthorized)
+	other.mustSend(t, f["session"], http.MethodGet, "/session", "", http.StatusNoContent)
+	signIn(other)
+	other.mustSend(t, f["session"], http.MethodDelete, "/session", `{"everywhere":true}`, http.StatusNoContent)
+	b.mustSend(t, f["session"], http.MethodGet, "/session", "", http.StatusNoContent)
+	signIn(b)
 
 	b.mustSend(t, f["refresh"], http.MethodPost, "/refresh", "", http.StatusOK)
 	b.mustSend(t, f["membership"], http.MethodGet, "/membership", "", http.StatusOK)

@@ -27,10 +27,10 @@ func permissions() map[string][]string {
 	return map[string][]string{
 		"authorize": {"dynamodb:BatchGetItem a#*", "dynamodb:BatchGetItem l#*", "dynamodb:PutItem a#*", "logs:CreateLogStream", "logs:PutLogEvents"},
 		"callback": append(slices.Clone(asks), "kms:Encrypt",
-			"dynamodb:BatchGetItem a#*", "dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem l#*", "dynamodb:BatchGetItem s#*", "dynamodb:BatchGetItem u#*",
+			"dynamodb:BatchGetItem a#*", "dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem l#*", "dynamodb:BatchGetItem s#*", "dynamodb:BatchGetItem u#*", "dynamodb:DeleteItem s#*",
 			"dynamodb:PutItem a#*", "dynamodb:PutItem c#*", "dynamodb:PutItem k#keyring", "dynamodb:PutItem l#*", "dynamodb:PutItem s#*", "dynamodb:PutItem u#*"),
 		"session": append(slices.Clone(opens),
-			"dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem s#*", "dynamodb:DeleteItem s#*", "dynamodb:PutItem s#*", "dynamodb:PutItem x#*"),
+			"dynamodb:BatchGetItem c#*", "dynamodb:BatchGetItem s#*", "dynamodb:DeleteItem s#*", "dynamodb:PutItem c#*", "dynamodb:PutItem s#*", "dynamodb:PutItem x#*"),
 		"refresh":    refreshes,
 		"membership": append(slices.Clone(refreshes), "dynamodb:BatchGetItem w#*"),
 		"disconnect": append(slices.Clone(refreshes), "dynamodb:BatchGetItem u#*",

@@ -30,7 +30,7 @@ func TestLinks(t *testing.T) {
 		if query.Get("app_state") != "from-here" || query.Get("asana") != "" {
 			t.Errorf("return URL: got query %v, want app_state and no session", query)
 		}
-		if a := b.mustSend("GET", s.p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusUnauthorized {
+		if a := b.mustSend("GET", s.p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusNoContent {
 			t.Errorf("session after a link: got %d %s, want 401", a.status, a.body)
 		}
 		if list := s.list("owner=acme"); len(list) != 0 {
@@ -132,7 +132,7 @@ func TestForwardedLink(t *testing.T) {
 			if list := s.list("asana_user=" + asanatest.ViewOnly); len(list) != 0 {
 				t.Errorf("Asana user of the victim: got connections %+v, want none", list)
 			}
-			if a := victim.mustSend("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusUnauthorized {
+			if a := victim.mustSend("GET", p.publicURL+"/session", "", "Sec-Fetch-Site: same-origin"); a.status != http.StatusNoContent {
 				t.Errorf("session of the victim: got status %d, want 401", a.status)
 			}
 			// Mallory can still use the link for her own Asana account.

@@ -50,6 +50,7 @@ func (s base) authorize(w http.ResponseWriter, r *http.Request, a *login.Authori
 	if request.Link == "" && isFromOtherSite(r) {
 		return confirm(w, r, a, request)
 	}
+	request.Session = s.cookies.readSession(r)
 	attempt, err := a.Authorize(r.Context(), request)
 	if err != nil {
 		return err

@@ -101,6 +101,7 @@ func backendRoutes() []backendRoute {
 			{http.MethodGet, backendCall.list}, {http.MethodPost, backendCall.connect}, {http.MethodDelete, backendCall.disconnectAll}}},
 		{"/connections/{id}", []backendMethod{
 			{http.MethodGet, backendCall.show}, {http.MethodPatch, backendCall.setReaderOf}, {http.MethodDelete, backendCall.disconnect}}},
+		{"/connections/{id}/sessions", []backendMethod{{http.MethodDelete, backendCall.endSessions}}},
 		{"/connections/{id}/token", []backendMethod{{http.MethodPost, backendCall.token}}},
 		{"/connections/{id}/capabilities", []backendMethod{{http.MethodGet, backendCall.capabilities}}},
 		{"/connections/{id}/membership", []backendMethod{{http.MethodGet, backendCall.membership}}},

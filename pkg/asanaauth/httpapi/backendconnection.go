@@ -195,3 +195,23 @@ func (b backendCall) disconnect(w http.ResponseWriter, r *http.Request) error {
 	}
 	return respondDisconnected(w, d)
 }
+
+// endSessions serves DELETE /connections/{id}/sessions.
+func (b backendCall) endSessions(w http.ResponseWriter, r *http.Request) error {
+	p, err := b.params(r, "owner")
+	if err != nil {
+		return err
+	}
+	if _, err := b.body(r); err != nil {
+		return err
+	}
+	conn, err := b.open(r, p)
+	if err != nil {
+		return err
+	}
+	if err := b.Connections.EndSessions(r.Context(), conn); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

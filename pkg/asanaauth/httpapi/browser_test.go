@@ -133,6 +133,17 @@ func (a response) location() string {
 	return a.want(http.StatusSeeOther).header.Get("Location")
 }
 
+// withoutSession checks the response to a frontend's request that the route accepts and
+// that has no session. On /session, the absence of a session is not an error.
+func (a response) withoutSession(path string) {
+	a.t.Helper()
+	if path == "/session" {
+		a.want(http.StatusNoContent)
+		return
+	}
+	a.problem(http.StatusUnauthorized, "unauthenticated")
+}
+
 // browser is a client that stores the cookies of each response and sends them with later
 // requests.
 type browser struct {

@@ -286,3 +286,37 @@ func TestCapabilitiesWithoutAWorkspace(t *testing.T) {
 		}
 	})
 }
+
+func TestABackendEndsTheSessionsOfAConnection(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		here, there, other := s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Guest)
+		c := s.do(call("POST", "/connections", object("session_code", here.sessionCode()))).want(200).json()
+		path := at(c, "/sessions")
+		s.do(call("DELETE", path+"?owner=acme", "")).problem(404, "not-found")
+		s.do(call("DELETE", path+"?ovner=acme", "")).problem(400, "invalid-request")
+		s.do(call("DELETE", path, `{"everywhere":true}`)).problem(400, "invalid-request")
+		s.do(call("DELETE", "/connections/con_x/sessions", "")).problem(404, "not-found")
+		if a := s.do(call("GET", path, "")); a.header.Get("Allow") != "DELETE" {
+			t.Errorf("got Allow %q", a.header.Get("Allow"))
+		}
+		s.do(request{method: "DELETE", target: path}).problem(401, "unauthenticated")
+		here.refresh("").want(200)
+		for range 2 {
+			if a := s.do(call("DELETE", path+"?owner="+c["owner"].(string), "")).want(204); a.body != "" {
+				t.Errorf("got body %q", a.body)
+			}
+		}
+		here.refresh("").problem(401, "unauthenticated")
+		there.refresh("").problem(401, "unauthenticated")
+		other.refresh("").want(200)
+		s.do(call("POST", at(c, "/token"), "")).want(200)
+		here.signIn(asanatest.Member).refresh("").want(200)
+		s.fail("write")
+		s.do(call("DELETE", path, "")).problem(503, "try-again")
+		s.table.Hook = nil
+		s.do(call("DELETE", at(c), "")).want(200)
+		s.do(call("DELETE", path, "")).want(204)
+	})
+}

@@ -82,6 +82,16 @@ func (c cookies) deleteOldAttempts(w http.ResponseWriter, r *http.Request) {
 
 func (c cookies) readSession(r *http.Request) secret.String { return c.read(r, sessionName) }
 
+// hasSession reports whether r has a session cookie, even one that readSession rejects.
+func (c cookies) hasSession(r *http.Request) bool {
+	for name := range pairs(r) {
+		if name == c.name(sessionName) {
+			return true
+		}
+	}
+	return false
+}
+
 func (c cookies) readAttempt(r *http.Request, name string) secret.String {
 	return c.read(r, attemptPrefix+name)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -144,9 +145,101 @@ func TestSignOutKeepsTheConnection(t *testing.T) {
 		if diff := cmp.Diff([]string{want}, a.header["Set-Cookie"]); diff != "" || a.body != "" {
 			t.Errorf("got body %q, want none; cookies (-want +got):\n%s", a.body, diff)
 		}
-		here.do(get("/session", "Origin", appOrigin)).problem(401, "unauthenticated")
+		here.do(get("/session", "Origin", appOrigin)).want(204)
+		here.refresh("").problem(401, "unauthenticated")
 		there.do(get("/session", "Origin", appOrigin)).want(200)
 	})
+}
+
+// Signing out can be repeated, and always deletes the cookie: if there is no cookie, if it
+// is malformed, and if its session has ended.
+func TestSignOutIsIdempotent(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		value := s.browser().signIn(asanatest.Member).jar[sessionCookie]
+		good := sessionCookie + "=" + value
+		deletion := []string{sessionCookie + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"}
+		signOut := func(name, body string, cookies ...string) {
+			t.Helper()
+			a := s.do(frontendCall(http.MethodDelete, "/session", body), cookies...).want(204)
+			if diff := cmp.Diff(deletion, a.header["Set-Cookie"]); diff != "" {
+				t.Errorf("%s: cookies (-want +got):\n%s", name, diff)
+			}
+		}
+		for _, body := range []string{"", "{}", `{"everywhere":false}`, `{"everywhere":true}`, `{"everywhere":null}`} {
+			signOut("no cookie", body)
+			signOut("malformed", body, sessionCookie+"=x")
+			signOut("twice", body, good, good)
+			signOut("unknown", body, good+"x")
+		}
+		s.do(get("/session", "Origin", appOrigin), good).want(200)
+		for _, body := range []string{`{"everywhere":1}`, `{"everywhere":"true"}`, `{"all":true}`} {
+			s.do(frontendCall(http.MethodDelete, "/session", body), good).problem(400, "invalid-request")
+		}
+		signOut("signed in", "", good)
+		signOut("signed out", "", good)
+		signOut("signed out, everywhere", `{"everywhere":true}`, good)
+	})
+}
+
+// If the table is unavailable, the session may still exist. The cookie must then stay, so
+// that the page can repeat the request.
+func TestSignOutWithTheTableDown(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := newSite(t).browser().signIn(asanatest.Member)
+		b.fail("write")
+		for _, body := range []string{"", `{"everywhere":true}`} {
+			if a := b.do(frontendCall(http.MethodDelete, "/session", body)); a.header["Set-Cookie"] != nil {
+				t.Errorf("got cookies %q", a.header["Set-Cookie"])
+			} else {
+				a.problem(503, "try-again")
+			}
+		}
+	})
+}
+
+func TestSignOutEverywhere(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		here, there, other := s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Guest)
+		here.do(frontendCall(http.MethodDelete, "/session", `{"everywhere":true}`)).want(204)
+		for _, b := range []*browser{here, there} {
+			b.refresh("").problem(401, "unauthenticated")
+		}
+		other.refresh("").want(200)
+		there.signIn(asanatest.Member).refresh("").want(200)
+	})
+}
+
+// A browser that signs in again gets a new cookie. The session of the old cookie must end,
+// because no page of this browser can end it later.
+func TestANewSignInEndsTheBrowsersEarlierSession(t *testing.T) {
+	t.Parallel()
+	for name, next := range map[string]string{"as the same person": asanatest.Member, "as another person": asanatest.Guest} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSite(t)
+				b, elsewhere := s.browser().signIn(asanatest.Member), s.browser().signIn(asanatest.Member)
+				earlier := sessionCookie + "=" + b.jar[sessionCookie]
+				// Until the new sign-in succeeds, the earlier session stays.
+				back := b.allow(b.begin(""), next)
+				s.do(get("/session", "Origin", appOrigin), earlier).want(200)
+				denied, err := url.Parse(b.begin(""))
+				must(t, err)
+				b.do(get("/callback?error=access_denied&state=" + url.QueryEscape(denied.Query().Get("state")))).want(303)
+				s.do(get("/session", "Origin", appOrigin), earlier).want(200)
+				b.do(get(back)).want(303)
+				s.do(frontendCall(http.MethodPost, "/refresh", ""), earlier).problem(401, "unauthenticated")
+				b.refresh("").want(200)
+				elsewhere.refresh("").want(200)
+				b.do(frontendCall(http.MethodDelete, "/session", "")).want(204)
+				s.do(frontendCall(http.MethodPost, "/refresh", ""), earlier).problem(401, "unauthenticated")
+			})
+		})
+	}
 }
 
 func TestASecondSessionEndsWithItsConnection(t *testing.T) {

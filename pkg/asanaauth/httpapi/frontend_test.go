@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
@@ -69,7 +71,7 @@ func TestOrigins(t *testing.T) {
 				case !allowed:
 					a.problem(403, "forbidden-origin")
 				default:
-					a.problem(401, "unauthenticated")
+					a.withoutSession(path)
 				}
 			}
 		}
@@ -90,9 +92,9 @@ func TestTwoOrigins(t *testing.T) {
 func TestSameOrigin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for site, kind := range map[string]string{"same-origin": "unauthenticated", "same-site": "forbidden-origin", "cross-site": "forbidden-origin", "none": "forbidden-origin"} {
-		status := map[string]int{"unauthenticated": 401, "forbidden-origin": 403}[kind]
-		s.do(get("/session", "Sec-Fetch-Site", site)).problem(status, kind)
+	s.do(get("/session", "Sec-Fetch-Site", "same-origin")).withoutSession("/session")
+	for _, site := range []string{"same-site", "cross-site", "none"} {
+		s.do(get("/session", "Sec-Fetch-Site", site)).problem(403, "forbidden-origin")
 	}
 	// "Sec-Fetch-Site: same-origin" must not allow a request with a forbidden Origin
 	// header, or a POST request without an Origin header.
@@ -210,7 +212,7 @@ func TestLoopbackOrigins(t *testing.T) {
 	for _, origin := range []string{"http://localhost:8484", "http://127.0.0.1:8484", "http://[::1]:3000"} {
 		s := newSite(t, func(o *options) { o.publicURL, o.origins = "http://localhost:8484", []string{origin} })
 		a := s.do(get("/session", "Origin", origin))
-		a.problem(401, "unauthenticated")
+		a.withoutSession("/session")
 		checkCORS(t, origin, a, origin)
 	}
 }
@@ -237,10 +239,15 @@ func TestSessionCookie(t *testing.T) {
 			"empty": {sessionCookie + "="}, "no value": {sessionCookie}, "garbage": {sessionCookie + "=garbage"}, "id alone": {sessionCookie + "=" + id},
 			"id and dot": {sessionCookie + "=" + id + "."}, "guessed": {sessionCookie + "=" + id + ".AAAA"}, "longer": {good + "A"}, "attempt's": {"__Host-asana_attempt_0123456789abcdef=" + value},
 		} {
-			a := s.do(get("/session", "Origin", appOrigin), cookies...)
-			a.problem(401, "unauthenticated")
-			if a.header["Set-Cookie"] != nil {
-				t.Errorf("%s: got cookies %q, want none", name, a.header["Set-Cookie"])
+			s.do(frontendCall("POST", "/refresh", ""), cookies...).problem(401, "unauthenticated")
+			// A visitor gets 204. A cookie without a session is deleted.
+			a := s.do(get("/session", "Origin", appOrigin), cookies...).want(204)
+			var want []string
+			if slices.ContainsFunc(cookies, func(c string) bool { return strings.HasPrefix(c, sessionCookie+"=") }) {
+				want = []string{sessionCookie + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"}
+			}
+			if diff := cmp.Diff(want, a.header["Set-Cookie"]); diff != "" || a.body != "" {
+				t.Errorf("%s: body %q; cookies (-want +got):\n%s", name, a.body, diff)
 			}
 		}
 		s.do(get("/session", "Origin", appOrigin), "other=1", good, "more=a=b").want(200)
@@ -248,7 +255,7 @@ func TestSessionCookie(t *testing.T) {
 		r.header["Cookie"] = []string{"a=b;" + good, "c=d"} // HTTP/2 may split the header
 		s.do(r).want(200)
 		r.header["Cookie"] = []string{good, good}
-		s.do(r).problem(401, "unauthenticated")
+		s.do(r).want(204)
 	})
 }
 

@@ -28,7 +28,7 @@ func everyResponse(b *browser) map[string]response {
 	preflight := headers([]string{"Origin", appOrigin, "Access-Control-Request-Method", "POST"})
 	return map[string]response{
 		"303 to Asana": b.do(get("/authorize")), "204": b.do(request{method: "HEAD", target: "/authorize"}), "a page": b.do(get("/callback")),
-		"303 back": b.do(get(back)), "200": b.do(get("/session", "Origin", appOrigin)), "a token": b.refresh(""), "401": b.site.do(get("/session", "Origin", appOrigin)),
+		"303 back": b.do(get(back)), "200": b.do(get("/session", "Origin", appOrigin)), "a token": b.refresh(""), "401": b.site.do(get("/membership", "Origin", appOrigin)), "no session": b.site.do(get("/session", "Origin", appOrigin)),
 		"preflight": b.do(request{method: "OPTIONS", target: "/refresh", header: preflight}), "403": b.do(get("/session")), "404": b.do(get("/nothing")), "405": b.do(get("/refresh")),
 		"a bad event": b.do(get("/bad-event")), "409": func() response {
 			b.do(frontendCall("POST", "/disconnect", ""))

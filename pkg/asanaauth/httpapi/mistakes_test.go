@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -220,9 +221,9 @@ func (d *document) validValue(schema any) any {
 func TestBackendWithoutAuthentication(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for operation, op := range readDocument(t).operations() {
+	for operation := range readDocument(t).operations() {
 		method, path, _ := strings.Cut(operation, " ")
-		if security, _ := op["security"].([]any); len(security) != 2 {
+		if httpapi.BackendRoutes()[path] == nil {
 			continue
 		}
 		r := request{method: method, target: strings.ReplaceAll(path, "{id}", "con_x"), header: http.Header{}}

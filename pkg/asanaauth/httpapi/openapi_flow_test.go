@@ -117,7 +117,8 @@ func (d documented) browserAndFrontend() {
 	d.send(b, frontendCall("POST", "/refresh", object("refused", hashOf(token)))).want(200)
 	d.send(b, get("/membership", "Origin", appOrigin)).want(200)
 	d.send(b, get("/membership?workspace="+asanatest.Acme, "Origin", appOrigin)).want(200)
-	d.send(again, frontendCall("DELETE", "/session", "{}")).want(204)
+	d.send(again, frontendCall("DELETE", "/session", `{"everywhere":false}`)).want(204)
+	d.send(again, get("/session", "Origin", appOrigin)).want(204)
 	d.send(b, frontendCall("POST", "/disconnect", "{}")).want(200)
 
 	b.signIn(asanatest.Several)
@@ -198,6 +199,7 @@ func (d documented) licenses() {
 
 func (d documented) disconnects(ids map[string]map[string]any) {
 	d.t.Helper()
+	d.call("DELETE /connections/{id}/sessions", ids["bot"], "", "").want(204)
 	d.call("DELETE /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections/{id}", ids["bot"], "?owner=acme", "").want(200)
 	d.call("GET /connections", nil, "?owner=acme", "").want(200)
@@ -233,7 +235,7 @@ func (d documented) sendRejected() {
 		if method == "GET" {
 			r.header.Del("Content-Type")
 		}
-		d.check(operation, d.s.do(r)).problem(401, "unauthenticated")
+		d.check(operation, d.s.do(r)).withoutSession(path)
 		if _, ok := op["requestBody"]; ok {
 			for body, status := range map[string]int{`{"unknown":1}`: 400, strings.Repeat(" ", 64<<10+1): 413} {
 				r := frontendCall(method, target, body)

@@ -96,7 +96,7 @@ func TestDetails(t *testing.T) {
 			"workspace must not be repeated.":          b.do(get("/membership?workspace=1&workspace=1", "Origin", appOrigin)),
 			"owner must be 1 to 8192 bytes.":           s.do(call("GET", "/connections?owner=", "")),
 			"Sign the request with AWS Signature Version 4 (SigV4). With \"asanaauth local\", send \"Authorization: Bearer KEY\" with the backend key that it printed.": s.do(anonymous),
-			"The session is missing or has ended. Sign in again.":                                                                           s.do(get("/session", "Origin", appOrigin)),
+			"The session is missing or has ended. Sign in again.":                                                                           s.do(get("/membership", "Origin", appOrigin)),
 			"The Origin header is missing or not allowed. Send the request from a page of your app, and add its origin to ALLOWED_ORIGINS.": s.do(get("/session")),
 			"Content-Type must be application/json, with the charset utf-8 or without one. Content-Encoding must be absent or identity.":    s.do(call("POST", "/links", `{}`, "Content-Type", "text/plain")),
 			"Asana reports that this token is not active. Import another one.":                                                              s.do(call("POST", "/connections", object("token", "t", "owner", "a", "kind", "service_account"))),

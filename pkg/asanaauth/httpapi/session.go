@@ -1,15 +1,18 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
+	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 )
 
 // NewSession returns the handler of three routes. GET /session returns the signed-in
-// person. DELETE /session ends the session of this browser and keeps the connection. POST
+// person, or status 204 if no one is signed in. DELETE /session ends the session of this
+// browser, or all sessions of the connection, and keeps the connection. POST
 // /session/code creates a session code, which the app's backend redeems to learn who is
 // signed in. NewSession returns an error if sessions is nil or an origin is not valid.
 func NewSession(c Config, sessions *session.Sessions, origins []string) (http.Handler, error) {
@@ -55,8 +58,17 @@ func (f *frontend) sessionCode(w http.ResponseWriter, r *http.Request) error {
 	}{code.Reveal(), timestamp(end)})
 }
 
+// profile serves GET /session. A page calls it to find out whether someone is signed in,
+// so a visitor without a session is not an error.
 func (f *frontend) profile(w http.ResponseWriter, r *http.Request) error {
 	s, err := f.session(r)
+	if asanaauth.KindOf(err) == asanaauth.Unauthenticated {
+		if f.cookies.hasSession(r) {
+			http.SetCookie(w, f.cookies.session("", 0))
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -79,15 +91,22 @@ func (f *frontend) profile(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// signOut serves DELETE /session. If the session does not exist or has ended, signOut
+// still deletes the cookie, so that a page can repeat the request.
 func (f *frontend) signOut(w http.ResponseWriter, r *http.Request) error {
-	if _, err := f.body(r); err != nil {
-		return err
-	}
-	s, err := f.session(r)
+	m, err := f.body(r, "everywhere")
 	if err != nil {
 		return err
 	}
-	if err := f.sessions.SignOut(r.Context(), s); err != nil {
+	var everywhere bool
+	if raw, ok := m["everywhere"]; ok && json.Unmarshal(raw, &everywhere) != nil {
+		return invalid("everywhere must be true or false.")
+	}
+	signOut := f.sessions.SignOut
+	if everywhere {
+		signOut = f.sessions.SignOutEverywhere
+	}
+	if err := signOut(r.Context(), f.cookies.readSession(r)); err != nil {
 		return err
 	}
 	http.SetCookie(w, f.cookies.session("", 0))

@@ -67,6 +67,10 @@ type AuthorizeRequest struct {
 	ReturnTo string // one of ReturnURLs; empty: the link's return URL, or the first of ReturnURLs
 	AppState string // 1 to 256 characters of A-Za-z0-9_-; the Outcome returns it
 	Link     string // the token in a link's URL; empty for a sign-in
+	// Session is the value of the session's cookie, if the browser has one. A sign-in ends
+	// this session, because its cookie is replaced. The browser does not send the cookie
+	// with the redirect from Asana to /callback, because the cookie is SameSite=Strict.
+	Session secret.String
 }
 
 // Attempt contains the URL and the cookie that a browser needs for one attempt.
@@ -86,7 +90,7 @@ func (a *Authorizer) Authorize(ctx context.Context, r AuthorizeRequest) (Attempt
 	if err != nil {
 		return Attempt{}, err
 	}
-	return a.begin(ctx, d, r.AppState)
+	return a.begin(ctx, d, r)
 }
 
 // Check returns the error that Authorize would return because r is not valid, and begins
@@ -138,7 +142,7 @@ func (a *Authorizer) destinationOfLink(ctx context.Context, r AuthorizeRequest) 
 	return destination{found.Token, found.ReturnURL, found.Scopes}, nil
 }
 
-func (a *Authorizer) begin(ctx context.Context, d destination, appState string) (Attempt, error) {
+func (a *Authorizer) begin(ctx context.Context, d destination, r AuthorizeRequest) (Attempt, error) {
 	random, err := a.table.RandomBytes(3 * 32)
 	if err != nil {
 		return Attempt{}, err
@@ -148,15 +152,20 @@ func (a *Authorizer) begin(ctx context.Context, d destination, appState string) 
 	if err != nil {
 		return Attempt{}, err
 	}
+	var session store.Hash
+	if !r.Session.IsZero() && d.link.IsZero() {
+		session = store.HashText(r.Session.Reveal())
+	}
 	err = a.table.Insert(ctx, "the attempt", &store.Attempt{
 		State:       store.HashText(state),
 		Browser:     store.HashText(browser.Reveal()),
 		Salt:        salt,
 		ReturnURL:   d.returnURL,
-		AppState:    appState,
+		AppState:    r.AppState,
 		Scopes:      d.scopes,
 		RedirectURI: a.c.RedirectURI,
 		Link:        d.link,
+		Session:     session,
 		End:         a.table.Now().Add(AttemptTTL),
 	})
 	if err != nil {

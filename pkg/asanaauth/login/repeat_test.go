@@ -167,7 +167,7 @@ func TestARepeatedCallbackReturnsNothingThatHasEnded(t *testing.T) {
 	}
 	for name, test := range map[string]func(*testing.T){
 		"signed out": signedIn(func(p *authtest.Process, cookie secret.String) {
-			p.Sessions.SignOut(context.Background(), p.Session(cookie))
+			p.Sessions.SignOut(context.Background(), cookie)
 		}),
 		"disconnected":       signedIn(func(p *authtest.Process, cookie secret.String) { p.Disconnect(cookie) }),
 		"an expired session": signedIn(func(*authtest.Process, secret.String) { time.Sleep(6 * time.Minute) }),

@@ -92,13 +92,20 @@ func (t *trip) redeem(ctx context.Context) (consent.Consent, error) {
 }
 
 // signIn saves the connection, a new session and the attempt's outcome in one
-// transaction. The result is the value of the session's cookie.
+// transaction, which also ends the session that the browser had before. The result is the
+// value of the session's cookie.
 func (t *trip) signIn(ctx context.Context, got consent.Consent) (secret.String, error) {
 	got.Owner = row.SignInOwner(got.User.GID)
 	cookie := cookieOf(got.ID(), t.secrets)
+	var ended *store.Hot
 	w := consent.Write{
 		Rows: t.r.rows, Ring: t.ring, Consent: got, Beside: t.attempt.Key(),
-		Also: func(tx *row.Tx, hot *store.Hot) error {
+		Also: func(tx *row.Tx, hot *store.Hot) (err error) {
+			if !t.attempt.Session.IsZero() {
+				if ended, err = session.EndEarlier(ctx, t.r.rows.Table, tx, t.attempt.Session); err != nil {
+					return err
+				}
+			}
 			begun, err := session.Begin(t.r.rows, t.ring, hot, cookie, t.r.c.SessionTTL, t.r.c.SessionIdleTTL)
 			if err != nil {
 				return err
@@ -112,6 +119,7 @@ func (t *trip) signIn(ctx context.Context, got consent.Consent) (secret.String, 
 		return secret.String{}, err
 	}
 	done.Audit(ctx, row.AuditConnected, session.CallerOf(cookie))
+	session.AuditEnded(ctx, t.r.rows.Table, ended, session.CallerOf(cookie))
 	return cookie, nil
 }
 

@@ -62,7 +62,7 @@ func TestWhenASessionCodeCanBeRedeemed(t *testing.T) {
 		"after 59 seconds": {func(*authtest.Installation, *authtest.Process, secret.String) { time.Sleep(59 * time.Second) }, true},
 		"after a minute":   {func(*authtest.Installation, *authtest.Process, secret.String) { time.Sleep(time.Minute) }, false},
 		"signed out": {func(inst *authtest.Installation, p *authtest.Process, cookie secret.String) {
-			if err := p.Sessions.SignOut(inst.T.Context(), p.Session(cookie)); err != nil {
+			if err := p.Sessions.SignOut(inst.T.Context(), cookie); err != nil {
 				inst.T.Fatal(err)
 			}
 		}, false},

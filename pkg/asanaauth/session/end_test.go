@@ -3,12 +3,20 @@ package session_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/seal"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
@@ -156,7 +164,7 @@ func TestAFailedExtensionIsIgnored(t *testing.T) {
 					t.Errorf("Profile() = %v", err)
 				}
 				inst.Process().Session(cookie)
-				if err := p.Sessions.SignOut(t.Context(), s); err != nil {
+				if err := p.Sessions.SignOut(t.Context(), cookie); err != nil {
 					t.Errorf("SignOut() = %v", err)
 				}
 				authtest.WantKind(t, open(p, cookie), asanaauth.Unauthenticated)
@@ -171,18 +179,202 @@ func TestSigningOutEndsOnlyThisBrowsersSession(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		here, elsewhere := p.SignIn(asanatest.Member), p.SignIn(asanatest.Member)
-		s, again := p.Session(here), p.Session(here)
-		if err := p.Sessions.SignOut(t.Context(), s); err != nil {
-			t.Fatal(err)
+		for range 2 { // signing out again does nothing
+			if err := p.Sessions.SignOut(t.Context(), here); err != nil {
+				t.Fatal(err)
+			}
+			authtest.WantKind(t, open(p, here), asanaauth.Unauthenticated)
 		}
-		authtest.WantKind(t, open(p, here), asanaauth.Unauthenticated)
 		p.MustToken(elsewhere, 0)
-		if err := p.Sessions.SignOut(t.Context(), again); err != nil {
-			t.Errorf("signing out twice: %v", err)
-		}
 		inst.Rows.WantOneConnection(1)
+		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditSignedOut), 1)
 		authtest.WantCount(t, "revocations", inst.Revocations(), 0)
 	})
+}
+
+// Whatever a browser sends as its cookie, signing out succeeds, so that a page can always
+// get rid of the cookie. A session that has ended has no audit line.
+func TestSigningOutWithoutAValidSession(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		cookie := p.SignIn(asanatest.Member)
+		id := authtest.ConnectionOf(cookie)
+		p.SignIn(asanatest.Member)
+		signOut := map[string]func(context.Context, secret.String) error{"": p.Sessions.SignOut, " everywhere": p.Sessions.SignOutEverywhere}
+		epoch := inst.Rows.Hot(id).Epoch
+		for _, value := range []string{"", "x", ".", id, id + ".", id + ".x", "con_" + strings.Repeat("a", 32) + ".x"} {
+			for name, end := range signOut {
+				if err := end(t.Context(), secret.New(value)); err != nil {
+					t.Errorf("signing out%s with %q: %v", name, value, err)
+				}
+			}
+		}
+		time.Sleep(168 * time.Hour) // both sessions end
+		for name, end := range signOut {
+			if err := end(t.Context(), cookie); err != nil {
+				t.Errorf("signing out%s after the idle timeout: %v", name, err)
+			}
+		}
+		if now := inst.Rows.Hot(id).Epoch; now != epoch {
+			t.Errorf("the epoch is %s, want %s: no valid session asked for a new one", now, epoch)
+		}
+		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditSignedOut)+inst.Log.Says("audit", row.AuditSessionsEnded), 0)
+	})
+}
+
+// A forged session row must not end the sessions of its connection. Signing out only
+// deletes the row itself.
+func TestAForgedSessionEndsNoOtherSession(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		victim := p.SignIn(asanatest.Admin)
+		mine := secret.New(authtest.ConnectionOf(victim) + ".mine")
+		forged := inst.Rows.SessionRow(victim)
+		forged.Cookie = store.HashText(mine.Reveal())
+		inst.Rows.Forge(forged)
+		if err := p.Sessions.SignOutEverywhere(t.Context(), mine); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Sessions.SignOut(t.Context(), mine); err != nil {
+			t.Fatal(err)
+		}
+		p.Session(victim)
+		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditSessionsEnded), 0)
+	})
+}
+
+// While KMS is unavailable, a person can still sign out of this browser.
+func TestSigningOutWithoutKeys(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		cookie := inst.Process().SignIn(asanatest.Member)
+		p := inst.Process()
+		inst.KMS.Hook = func(string) error { return seal.ErrUnavailable }
+		authtest.WantKind(t, open(p, cookie), asanaauth.TryAgain)
+		if err := p.Sessions.SignOut(t.Context(), cookie); err != nil {
+			t.Fatal(err)
+		}
+		inst.KMS.Hook = nil
+		authtest.WantKind(t, open(inst.Process(), cookie), asanaauth.Unauthenticated)
+	})
+}
+
+func TestAllSessionsOfAConnectionEnd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end    func(p *authtest.Process, cookie secret.String) error
+		caller func(cookie secret.String) string
+	}{
+		"by a browser": {func(p *authtest.Process, cookie secret.String) error {
+			return p.Sessions.SignOutEverywhere(context.Background(), cookie)
+		}, session.CallerOf},
+		"by a backend": {func(p *authtest.Process, cookie secret.String) error {
+			conn, err := p.Connections.Open(authtest.BackendContext(), connection.Ref{ID: authtest.ConnectionOf(cookie)})
+			if err != nil {
+				return err
+			}
+			return p.Connections.EndSessions(authtest.BackendContext(), conn)
+		}, func(secret.String) string { return authtest.Backend }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				here, there, other := p.SignIn(asanatest.Member), p.SignIn(asanatest.Member), p.SignIn(asanatest.Guest)
+				code, _, err := p.Sessions.Code(t.Context(), p.Session(there))
+				if err != nil {
+					t.Fatal(err)
+				}
+				before := inst.Rows.Hot(authtest.ConnectionOf(here))
+				if err := c.end(p, here); err != nil {
+					t.Fatal(err)
+				}
+				for _, cookie := range []secret.String{here, there} {
+					authtest.WantKind(t, open(p, cookie), asanaauth.Unauthenticated)
+				}
+				_, err = p.SessionCodes.Redeem(authtest.BackendContext(), code)
+				authtest.WantKind(t, err, asanaauth.LinkExpired)
+				p.Session(other)
+				lines := inst.Log.Lines("audit")
+				want := map[string]any{
+					"msg": "audit", "audit": row.AuditSessionsEnded, "connection": before.Connection, "owner_hash": before.Owner.String(), "caller": c.caller(here),
+				}
+				if diff := cmp.Diff(want, lines[len(lines)-1]); diff != "" {
+					t.Errorf("audit line (-want +got):\n%s", diff)
+				}
+				authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditSessionsEnded), 1)
+				// The connection stays, and a new session works.
+				kept, now := *before, inst.Rows.Hot(before.Connection)
+				kept.Epoch, kept.Head = now.Epoch, now.Head
+				if diff := cmp.Diff(&kept, now); diff != "" || now.Epoch == before.Epoch {
+					t.Errorf("the row (-want +got):\n%s", diff)
+				}
+				p.MustToken(p.SignIn(asanatest.Member), 0)
+			})
+		})
+	}
+}
+
+// A refresh that is running when all sessions end must still save its tokens. If Asana
+// rotates, they would otherwise be lost. The session that asked gets no token.
+func TestSessionsEndDuringARefresh(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
+		p := inst.Process()
+		asking, ending := p.SignIn(asanatest.Member), p.SignIn(asanatest.Member)
+		inst.Expire()
+		grant := inst.Rows.Hot(asking.Reveal()).Grant
+		inst.InRequest("refresh_token", func() {
+			if err := inst.Process().Sessions.SignOutEverywhere(context.Background(), ending); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := p.Token(asking, 0)
+		authtest.WantKind(t, err, asanaauth.Unauthenticated)
+		if hot := inst.Rows.Hot(asking.Reveal()); hot.Grant != grant+1 || hot.Lease != "" || hot.Status != string(asanaauth.Active) {
+			t.Errorf("the row after the refresh: %+v", hot)
+		}
+		inst.Expire()
+		p.MustToken(p.SignIn(asanatest.Member), 0)
+	})
+}
+
+// A connection that is revoking or disconnected has no sessions, so ending them changes
+// nothing.
+func TestEndingTheSessionsOfAnEndedConnection(t *testing.T) {
+	t.Parallel()
+	for name, down := range map[string]bool{"revoking": true, "disconnected": false} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				cookie := p.SignIn(asanatest.Member)
+				inst.Switches(func(s *asanatest.Switches) { s.Down = down })
+				if _, err := p.Disconnect(cookie); err != nil {
+					t.Fatal(err)
+				}
+				before := inst.Rows.Hot(cookie.Reveal())
+				conn, err := p.Connections.Open(t.Context(), connection.Ref{ID: before.Connection})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := p.Connections.EndSessions(t.Context(), conn); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(before, inst.Rows.Hot(cookie.Reveal())); diff != "" {
+					t.Errorf("the row (-want +got):\n%s", diff)
+				}
+				authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditSessionsEnded), 0)
+			})
+		})
+	}
 }
 
 func TestSigningOutWithTheTableDown(t *testing.T) {
@@ -191,9 +383,10 @@ func TestSigningOutWithTheTableDown(t *testing.T) {
 		inst := authtest.New(t)
 		p := inst.Process()
 		cookie := p.SignIn(asanatest.Member)
-		s := p.Session(cookie)
 		inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, authtest.ErrTableDown }
-		authtest.WantKind(t, p.Sessions.SignOut(t.Context(), s), asanaauth.TryAgain)
+		authtest.WantKind(t, p.Sessions.SignOut(t.Context(), cookie), asanaauth.TryAgain)
+		authtest.WantKind(t, p.Sessions.SignOutEverywhere(t.Context(), cookie), asanaauth.TryAgain)
+		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditSignedOut)+inst.Log.Says("audit", row.AuditSessionsEnded), 0)
 		inst.Table.Hook = nil
 		p.Session(cookie)
 	})

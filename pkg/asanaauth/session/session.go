@@ -3,8 +3,8 @@
 // begins sessions, and package httpapi sets their cookies.
 //
 // A session belongs to one connection, and stores the epoch that the connection had when
-// the session started. Disconnecting changes the connection's epoch, which ends all of
-// the connection's sessions. The session's row contains a sealed proof. If an attacker
+// the session started. Disconnecting changes the connection's epoch, and so does
+// [Sessions.SignOutEverywhere]. A new epoch ends all of the connection's sessions. The session's row contains a sealed proof. If an attacker
 // forges the row or changes one of its values, the proof cannot be opened, and
 // [Sessions.Open] rejects the session.
 package session
@@ -100,9 +100,16 @@ func Check(ctx context.Context, rows *row.Rows, cookie secret.String) error {
 	return err
 }
 
-func openCookie(ctx context.Context, rows *row.Rows, cookie secret.String) (*Session, error) {
+// connectionIn returns the id of the connection that a cookie's value names. ok is false
+// if the value does not have the form of a session's cookie.
+func connectionIn(cookie secret.String) (id string, ok bool) {
 	id, rest, ok := strings.Cut(cookie.Reveal(), ".")
-	if !ok || rest == "" || !store.ValidConnectionID(id) {
+	return id, ok && rest != "" && store.ValidConnectionID(id)
+}
+
+func openCookie(ctx context.Context, rows *row.Rows, cookie secret.String) (*Session, error) {
+	id, ok := connectionIn(cookie)
+	if !ok {
 		return nil, row.ErrUnauthenticated
 	}
 	return open(ctx, rows, id, store.HashText(cookie.Reveal()))
@@ -260,36 +267,4 @@ func (s *Sessions) Profile(ctx context.Context, opened *Session) (Profile, error
 		Status:     asanaauth.Status(o.Hot.Status),
 		ExpiresAt:  opened.row.End,
 	}, nil
-}
-
-// SignOut ends the session of one browser, and leaves the connection unchanged. Errors:
-// TryAgain, Internal.
-func (s *Sessions) SignOut(ctx context.Context, opened *Session) error {
-	ctx, cancel := s.rows.WithTimeout(ctx, row.SaveReserve)
-	defer cancel()
-	key := opened.row.Key()
-	return s.rows.Update(ctx, row.Update{
-		What: "the session", Keys: []store.Key{key}, Known: store.Rows{key: opened.row},
-		Edit: func(_ context.Context, tx *row.Tx) error {
-			tx.Delete(key)
-			return nil
-		},
-	})
-}
-
-// Disconnect disconnects the session's connection, which ends all of the connection's
-// sessions. The rows of the other sessions stay in the table until they expire.
-//
-// Errors: the errors of [connection.Connections.Disconnect].
-func (s *Sessions) Disconnect(ctx context.Context, opened *Session, conns *connection.Connections) (connection.Disconnection, error) {
-	ctx, cancel := s.rows.WithTimeout(ctx, row.CallerTime)
-	defer cancel()
-	d, err := conns.Disconnect(ctx, opened.conn)
-	if err != nil {
-		return d, err
-	}
-	if err := s.SignOut(ctx, opened); err != nil {
-		s.rows.Warn(ctx, "session row not deleted", slog.Any("err", err))
-	}
-	return d, nil
 }

@@ -65,7 +65,7 @@ func TestSessionsNeedOnlyStoreAndKeys(t *testing.T) {
 		if d, err := redeemer.Redeem(t.Context(), code); err != nil || d.ID != s.Connection().ID() {
 			t.Errorf("Redeem() = %+v, %v", d, err)
 		}
-		if err := sessions.SignOut(t.Context(), s); err != nil {
+		if err := sessions.SignOut(t.Context(), cookie); err != nil {
 			t.Errorf("SignOut() = %v", err)
 		}
 		authtest.WantKind(t, open(p, cookie), asanaauth.Unauthenticated)

@@ -25,6 +25,7 @@ type Attempt struct {
 	Scopes      string // requested scopes, separated by spaces
 	RedirectURI string // redirect_uri that was sent to Asana
 	Link        Hash   // hash of the link's token; zero if no link was used
+	Session     Hash   // hash of the session's cookie that the browser had; zero if it had none
 	End         time.Time
 	Taker       string // random ID of the callback that uses the attempt; empty if the attempt is unused
 	Outcome     string // "connected", or the kind of the error; empty until that callback has finished
@@ -47,6 +48,7 @@ func (r *Attempt) fields(c *codec) {
 	c.text("scopes", &r.Scopes)
 	c.text("redirect_uri", &r.RedirectURI)
 	c.hash("link", &r.Link)
+	c.hash("session", &r.Session)
 	c.time("end", &r.End)
 	c.text("taker", &r.Taker)
 	c.text("outcome", &r.Outcome)

@@ -36,7 +36,7 @@ func samples() map[string]store.Row {
 		"attempt-1": &store.Attempt{
 			Head: head, State: store.HashOf("state"), Browser: store.HashOf("browser"), Salt: []byte("sixteen bytes..."),
 			ReturnURL: "https://app.example/back?a=1&b=2", AppState: "app-state_1", Scopes: "tasks:read users:read",
-			RedirectURI: "https://auth.example/callback", Link: store.HashOf("link"), End: at(10),
+			RedirectURI: "https://auth.example/callback", Link: store.HashOf("link"), Session: store.HashOf("session"), End: at(10),
 			Taker: "fedcba9876543210", Outcome: "connected", Connection: id,
 		},
 		"link-1": &store.Link{
@@ -71,7 +71,7 @@ func samples() map[string]store.Row {
 			Head: head, User: store.HashOf("1200000000000001"), Connection: id, Kind: "personal_access_token",
 		},
 		"import-pointer-1": &store.ImportPointer{Head: head, Credential: store.HashOf("credential"), Connection: id},
-		"keyring-1": &store.Keyring{Head: head, Wrapped: sealed(200), KMSKey: "arn:aws:kms:eu-central-1:000000000000:key/1"},
+		"keyring-1":        &store.Keyring{Head: head, Wrapped: sealed(200), KMSKey: "arn:aws:kms:eu-central-1:000000000000:key/1"},
 	}
 }
 
@@ -80,6 +80,7 @@ func samples() map[string]store.Row {
 // ignores an attribute that this release does not use.
 func olderRows() map[string]store.Row {
 	attempt, cold := *samples()["attempt-1"].(*store.Attempt), *samples()["cold-1"].(*store.Cold)
+	attempt.Session = store.Hash{}
 	attempt.Link, attempt.Taker, attempt.Outcome, attempt.Connection = store.Hash{}, "", "", ""
 	cold.ReaderOf, cold.Imported = "", store.Hash{}
 	hot := *samples()["hot-1"].(*store.Hot)

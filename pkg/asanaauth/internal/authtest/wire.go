@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,6 +42,22 @@ func (l *Log) Says(name, value string) int {
 // SaysRaw is like Says, but for values that are not strings.
 func (l *Log) SaysRaw(name, value string) int {
 	return strings.Count(l.String(), `"`+name+`":`+value)
+}
+
+// Lines returns the lines of the log that contain an attribute with the given name. Times
+// and levels are left out.
+func (l *Log) Lines(name string) []map[string]any {
+	var lines []map[string]any
+	for text := range strings.Lines(l.String()) {
+		var line map[string]any
+		if json.Unmarshal([]byte(text), &line) != nil || line[name] == nil {
+			continue
+		}
+		delete(line, slog.TimeKey)
+		delete(line, slog.LevelKey)
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // Wiretap is an HTTP transport that records the refresh tokens in Asana's responses. A

@@ -16,6 +16,9 @@ const (
 	AuditRevoked   = "revoked"            // Asana confirmed a revocation
 	AuditImported  = "imported"           // a credential was imported
 	AuditDenied    = "denied"             // a caller named the wrong owner or person
+
+	AuditSignedOut     = "signed_out"     // the session of one browser was ended
+	AuditSessionsEnded = "sessions_ended" // all sessions of the connection were ended
 )
 
 // Audit writes an audit line that contains the event, the connection, the hash of the

@@ -82,10 +82,11 @@
       session = await call("GET", "/session");
     } catch (problem) {
       show(false);
-      if (problem.type !== "unauthenticated") say(problem.text, "bad");
+      say(problem.text, "bad");
       return null;
     }
-    show(true);
+    show(session !== null); // null: no one is signed in
+    if (session === null) return null;
     const name = session.name ?? "Asana user " + session.asana_user;
     $("name").textContent = name;
     $("initials").textContent = name.split(/\s+/).map(part => part[0]).slice(0, 2).join("");
