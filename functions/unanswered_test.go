@@ -34,7 +34,7 @@ func TestOneUnansweredWrite(t *testing.T) {
 		"held consent": func(t *testing.T, d *deployment, f map[string]*lambdatest.Function) {
 			s, b := saas{connections: f["connections"], arn: saasARN}, newBrowser()
 			link := s.mustSend(t, http.MethodPost, "/links", `{"owner":"o"}`, http.StatusCreated).text("url")
-			f["callback"] = d.startBlocked(t, "callback", "PutItem", 1) // the first PutItem takes the attempt
+			f["callback"] = d.startBlocked(t, "callback", "TransactWriteItems", 0)
 			code := b.followLink(t, d, f, link, asanatest.Member)
 			s.mustSend(t, http.MethodPost, "/connections", `{"connect_code":`+quoted(code)+`,"owner":"o"}`, http.StatusCreated)
 		},
