@@ -21,17 +21,18 @@ ci: ## run everything that must pass before a change is merged
 #
 # The flags -s and -w and the tag lambda.norpc make the binary smaller, so that Lambda
 # starts it sooner. With -trimpath, the binary does not contain paths of the build
-# machine. sam does not pass the architecture to make, so GOARCH must match Architectures
-# in template.yaml. For "sam local" on an Intel or AMD machine, run GOARCH=amd64 sam
-# build.
-GOARCH ?= arm64
+# machine. sam does not pass the architecture to make, so ASANAAUTH_GOARCH must match
+# Architectures in template.yaml. For "sam local" on an Intel or AMD machine, run
+# ASANAAUTH_GOARCH=amd64 sam build. A variable such as GOARCH that the shell exports for
+# another purpose has no effect.
+ASANAAUTH_GOARCH ?= arm64
 
 # Each function logs its version when it starts. In a git clone, the go command finds the
-# version. In a source archive, set the version: VERSION=v1.2.3 sam build.
-VERSION ?=
-ldflags = -s -w -X github.com/asanaauth/asanaauth/internal/version.linked=$(VERSION)
+# version. In a source archive, set the version: ASANAAUTH_VERSION=v1.2.3 sam build.
+ASANAAUTH_VERSION ?=
+ldflags = -s -w -X github.com/asanaauth/asanaauth/internal/version.linked=$(ASANAAUTH_VERSION)
 
-build = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags "$(ldflags)" -tags lambda.norpc \
+build = CGO_ENABLED=0 GOOS=linux GOARCH=$(ASANAAUTH_GOARCH) GOARM64=v8.0 GOAMD64=v1 go build -trimpath -ldflags "$(ldflags)" -tags lambda.norpc \
 	-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$(1)
 
 .PHONY: build-AuthorizeFunction build-CallbackFunction build-SessionFunction \

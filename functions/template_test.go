@@ -169,7 +169,7 @@ func TestTemplateFunctions(t *testing.T) {
 		if !strings.Contains(string(makefile), target) {
 			t.Errorf("the Makefile does not have the line %q", target)
 		}
-		if !strings.Contains(string(makefile), "\nGOARCH ?= "+f.Machine+"\n") {
+		if !strings.Contains(string(makefile), "\nASANAAUTH_GOARCH ?= "+f.Machine+"\n") {
 			t.Errorf("%s runs on %q, but the Makefile builds for another architecture", e.Name(), f.Machine)
 		}
 		// The handler limits a request to 25 s. Lambda's time limit must be longer, and

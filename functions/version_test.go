@@ -30,8 +30,10 @@ func TestStartLine(t *testing.T) {
 	}
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "make", "-C", "..", "build-SessionFunction",
-		"ARTIFACTS_DIR="+dir, "GOARCH="+runtime.GOARCH, "VERSION=v1.2.3")
-	build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
+		"ARTIFACTS_DIR="+dir)
+	build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "ASANAAUTH_GOARCH="+runtime.GOARCH, "ASANAAUTH_VERSION=v1.2.3",
+		// Variables that a shell exports for another purpose must have no effect.
+		"GOARCH=riscv64", "GOOS=windows", "CGO_ENABLED=1", "GOAMD64=v4", "GOARM64=v9.5", "VERSION=3.2.1")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("make: %v\n%s", err, out)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,6 +30,25 @@ func (c *chromium) decide(person, decision string) {
 	c.wait(atConsent)
 	c.click(`input[value="` + person + `"]`)
 	c.click(`button[value=` + decision + `]`)
+}
+
+// TestBrowserWithManyCookies signs in while other programs on localhost have set as many
+// cookies as the browser stores.
+func TestBrowserWithManyCookies(t *testing.T) {
+	p := start(t, t.TempDir(), nil)
+	c := open(t)
+	c.do(chromedp.Navigate(p.publicURL + "/"))
+	c.wait(signedOut)
+	const bytes = `(() => { for (let i = 0; i < 179; i++) document.cookie = "other" + i + "=" + "x".repeat(4000); return String(document.cookie.length) })()`
+	if n, err := strconv.Atoi(c.value(bytes)); err != nil || n < 500_000 {
+		t.Fatalf("the browser stored %d bytes of cookies (%v), want more than 500000", n, err)
+	}
+	c.click("#sign-in")
+	c.decide(asanatest.Member, "allow")
+	c.wait(signedIn)
+	if got := c.value(text("name")); got != "Mia Member" {
+		t.Errorf("got name %q, want Mia Member", got)
+	}
 }
 
 func TestBrowserSignIn(t *testing.T) {

@@ -59,6 +59,25 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// TestManyCookies checks that the cookies of other programs on localhost do not matter,
+// as long as a browser can store them.
+func TestManyCookies(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), nil)
+	cookies := func(n int) string {
+		return "Cookie: " + strings.Repeat("other="+strings.Repeat("x", 4090)+"; ", n) + "a=b"
+	}
+	for _, at := range []string{p.publicURL + "/", p.asanaURL + "/_offline/"} {
+		b := newBrowser(t)
+		if a := b.mustSend("GET", at, "", cookies(180)); a.status != http.StatusOK {
+			t.Errorf("%s with 180 cookies: got %d, want 200", at, a.status)
+		}
+		if a := b.mustSend("GET", at, "", cookies(270)); a.status != http.StatusRequestHeaderFieldsTooLarge || !strings.Contains(a.body, "delete the cookies of this host in your browser") {
+			t.Errorf("%s with 270 cookies: got %d %s, want 431 and what to do", at, a.status, a.body)
+		}
+	}
+}
+
 func wantHeaders(t *testing.T, a response) {
 	t.Helper()
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-site"} {

@@ -154,7 +154,7 @@ func TestFoldersLeftAlone(t *testing.T) {
 	for _, test := range []struct{ folder, want string }{
 		{home, "contains other files: name an empty or new folder with -data"},
 		{noKey, "local.key has 1 bytes, want 32: not a local key: restore it from a backup, or name another folder with -data"},
-		{noState, "offline-asana.json is damaged or comes from another version: delete it, or name another folder with -data"},
+		{noState, noState + "/offline-asana.json: unexpected end of JSON input: the file is damaged or comes from another version: delete it, which resets offline Asana, or name another folder with -data\n"},
 		{keyless, "local.key is missing"},
 		{damaged, "is damaged"},
 		{filepath.Join(home, "letters"), "letters"},

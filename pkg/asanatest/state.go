@@ -94,18 +94,41 @@ func (m *memory) load() error {
 	return nil
 }
 
+// The errors of parse contain no values of the file, because it contains tokens.
 func (m *memory) parse(data []byte) (state, error) {
 	loaded := newState(m.first)
-	if err := json.Unmarshal(data, &loaded); err != nil {
-		return state{}, err
+	loaded.Format = 0
+	err := json.Unmarshal(data, &loaded)
+	if _, ok := errors.AsType[*time.ParseError](err); ok {
+		err = errors.New("a time is malformed")
 	}
-	if loaded.Format != stateFormat {
+	switch {
+	case err != nil:
+		return state{}, err
+	case loaded.Format != stateFormat:
 		return state{}, fmt.Errorf("format is %d, want %d", loaded.Format, stateFormat)
+	case loaded.hasNull():
+		return state{}, errors.New("a value is null")
 	}
 	if _, err := x509.ParsePKCS1PrivateKey(loaded.Key); err != nil && len(loaded.Key) > 0 {
-		return state{}, err
+		return state{}, errors.New("key is malformed")
 	}
 	return loaded, loaded.Switches.check()
+}
+
+// hasNull reports whether a map of s, or a token or code in s, is nil.
+func (s *state) hasNull() bool {
+	for _, t := range s.Tokens {
+		if t == nil {
+			return true
+		}
+	}
+	for _, c := range s.Codes {
+		if c == nil {
+			return true
+		}
+	}
+	return s.Tokens == nil || s.Codes == nil || s.Consents == nil || s.SignedIn == nil
 }
 
 // save replaces the state file atomically. If the process is killed, the file contains

@@ -106,6 +106,14 @@ func TestNewErrors(t *testing.T) {
 		"newer state":    {File: file("b", `{"format":9}`)},
 		"bad switches":   {File: file("c", `{"format":1,"switches":{"distribution":"some"}}`)},
 		"bad key":        {File: file("d", `{"format":1,"key":"AAAA"}`)},
+		"no object":      {File: file("e", "null")},
+		"no format":      {File: file("f", "{}")},
+		"empty":          {File: file("g", "")},
+		"a null token":   {File: file("h", `{"format":1,"tokens":{"hunter2":null}}`)},
+		"a null code":    {File: file("i", `{"format":1,"codes":{"hunter2":null}}`)},
+		"no tokens":      {File: file("j", `{"format":1,"tokens":null}`)},
+		"a bad time":     {File: file("k", `{"format":1,"tokens":{"hunter2":{"issued":"hunter2"}}}`)},
+		"a bad token":    {File: file("l", `{"format":1,"tokens":{"hunter2":"hunter2"}}`)},
 		"a folder":       {File: dir},
 		"switches":       {Switches: wrong},
 		"same person":    {People: append(asanatest.DefaultPeople(), asanatest.DefaultPeople()[0])},
@@ -115,6 +123,9 @@ func TestNewErrors(t *testing.T) {
 		"app and person": {Apps: []asanatest.App{{ClientID: asanatest.Member}}},
 	} {
 		_, err := asanatest.New(o)
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error %q contains a value of the file", name, err)
+		}
 		if err == nil {
 			t.Errorf("%s: New returned no error", name)
 		} else if o.File != "" && !strings.Contains(err.Error(), o.File) {

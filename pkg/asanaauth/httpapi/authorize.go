@@ -27,7 +27,6 @@ func NewAuthorize(c Config, a *login.Authorizer) (http.Handler, error) {
 	}
 	s := c.base()
 	const route = authorizeRoute
-	s.warnIfCookiesInsecure(route)
 	return s.handle(route, pages{a.Home()}.showProblem, func(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case r.URL.Path != route:

@@ -29,7 +29,9 @@ func NewCallback(c Config, receiver *login.Receiver) (http.Handler, error) {
 		return nil, missing(true, "the receiver")
 	}
 	cb := &callback{c.base(), receiver, pages{receiver.Home()}}
-	cb.warnIfCookiesInsecure(callbackRoute)
+	if cb.cookies.port != "" {
+		cb.log.Warn("cookies without __Host- and Secure, because the service uses http on a loopback host")
+	}
 	return cb.handle(callbackRoute, cb.pages.showProblem, cb.serve), nil
 }
 

@@ -31,7 +31,7 @@ type Config struct {
 	// PublicURL is the origin at which browsers reach this API, such as
 	// https://auth.example.com. If PublicURL uses http on a loopback host, cookies are
 	// set without the __Host- prefix and without Secure, their names end in the port,
-	// and NewAuthorize and NewCallback log a warning.
+	// and NewCallback logs a warning.
 	PublicURL string
 	// Log receives one line for each request. If Log is nil, nothing is logged.
 	Log *slog.Logger
@@ -68,14 +68,6 @@ func (c Config) base() base {
 		s.cookies.port = cmp.Or(u.Port(), "80")
 	}
 	return s
-}
-
-// warnIfCookiesInsecure logs a warning if cookies are set without Secure. NewAuthorize
-// and NewCallback call it, because their handlers set cookies.
-func (s base) warnIfCookiesInsecure(route string) {
-	if s.cookies.port != "" {
-		s.log.Warn("cookies without __Host- and Secure, because the service uses http on a loopback host", "route", route)
-	}
 }
 
 func (s base) newID(r *http.Request) string {

@@ -40,6 +40,10 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.log.InfoContext(r.Context(), "rejected a request for an unknown host; -host adds a host", "status", http.StatusMisdirectedRequest)
 		setHeaders(w.Header())
 		http.Error(w, "This service does not accept requests for this host name. Use the printed URL, or add the name with -host.", http.StatusMisdirectedRequest)
+	case len(strings.Join(r.Header.Values("Cookie"), "; ")) > maxCookies:
+		g.log.WarnContext(r.Context(), "rejected a request with more than 1 MiB of cookies", "status", http.StatusRequestHeaderFieldsTooLarge)
+		setHeaders(w.Header())
+		http.Error(w, "This request has more than 1 MiB of cookies. Other programs on this host may have set them: delete the cookies of this host in your browser.", http.StatusRequestHeaderFieldsTooLarge)
 	case isUnsafe(r) && r.URL.Path != g.anyOrigin && !g.sameOrigin(r):
 		refuseOrigin(w, r, g.log, g.originDetail)
 	case path.Clean(r.URL.Path) != r.URL.Path && r.URL.Path != "/_offline/":

@@ -35,7 +35,7 @@ func newOffline(c *config, file, origin string) (*asanatest.Asana, error) {
 		}},
 	})
 	if unreadable := (*fs.PathError)(nil); err != nil && !errors.As(err, &unreadable) {
-		return nil, fmt.Errorf("%s is damaged or comes from another version: delete it, or name another folder with -data", file)
+		return nil, fmt.Errorf("%w: the file is damaged or comes from another version: delete it, which resets offline Asana, or name another folder with -data", err)
 	}
 	return offline, err
 }

@@ -17,6 +17,15 @@ const (
 	shutdownTimeout = 28 * time.Second
 )
 
+// maxCookies is the limit for the cookies of a request. All programs on a host share one
+// set of cookies, whatever their ports. Chromium and Firefox store at most 180 cookies of 4
+// KiB for a host, which are fewer bytes. maxHeader is larger, so that a request with more
+// cookies gets a clear response.
+const (
+	maxCookies = 1 << 20
+	maxHeader  = 4 << 20
+)
+
 type servers struct {
 	log      *slog.Logger
 	asanaURL string
@@ -39,7 +48,7 @@ func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.With("server", name).Handler(), slog.LevelWarn),
 	}}
 	added.ConnState = added.unused.watch
