@@ -55,6 +55,14 @@ func TestRateLimitsOfEveryEndpointAreTryAgain(t *testing.T) {
 			time.Sleep(time.Minute)
 			return func() error { _, err := p.TokenOf(d.ID, token.Request{Refused: value}); return err }
 		}},
+		"introspection of a token that is reported again": {path: authtest.IntrospectPath, prepare: func(p *authtest.Process) func() error {
+			cookie := p.SignIn(asanatest.Member)
+			next, err := p.Refused(cookie, p.MustToken(cookie, 0))
+			if err != nil {
+				p.Installation.T.Fatal(err)
+			}
+			return func() error { _, err := p.Refused(cookie, next); return err }
+		}},
 		"introspection for capabilities": {path: authtest.IntrospectPath, prepare: capabilities},
 		"users/me for capabilities":      {path: authtest.MePath, prepare: capabilities},
 		"workspaces for capabilities":    {path: authtest.WorkspacesPath, prepare: capabilities},

@@ -26,7 +26,7 @@ type Hot struct {
 	Lease          string    // random ID of the current refresh; empty if no refresh is running
 	LeaseEnd       time.Time // expiry of the lease, according to the clock of the lease holder
 	OutcomeUnknown bool      // whether the result of a token request is unknown
-	CoolUntil      time.Time // end of the cool-down: no request is sent to Asana before this time
+	CoolUntil      time.Time // end of the cool-down: no token request and no revocation is sent before this time
 
 	Access  secret.Sealed // access token
 	Refresh secret.Sealed // refresh token, or the long-lived token if Kind is not oauth
@@ -35,8 +35,10 @@ type Hot struct {
 
 	LastRefreshed time.Time
 	BrokenAt      time.Time
-	RefusedGrant  int64     // value of Grant when Asana rejected the access token with status 401
-	RefusedAt     time.Time // when a caller last reported that Asana rejected the access token
+	RefusedGrant  int64     // value of Grant of an access token that is not returned any more, because Asana rejected it
+	RefusedAt     time.Time // when a report that Asana rejected the token last caused a refresh, or an introspection of a long-lived token
+	CheckedAt     time.Time // when the last introspection of a reported OAuth token began
+	CheckedGrant  int64     // value of Grant in that introspection; zero until Asana has responded
 	End           time.Time // expiry of the row after the connection was disconnected
 }
 
@@ -67,6 +69,8 @@ func (r *Hot) fields(c *codec) {
 	c.time("broken_at", &r.BrokenAt)
 	c.number("refused", &r.RefusedGrant)
 	c.time("refused_at", &r.RefusedAt)
+	c.time("checked_at", &r.CheckedAt)
+	c.number("checked", &r.CheckedGrant)
 	c.time("end", &r.End)
 	c.ttl(r.End)
 }

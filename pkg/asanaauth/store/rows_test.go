@@ -60,7 +60,7 @@ func samples() map[string]store.Row {
 			Lease: "a lease", LeaseEnd: at(1), OutcomeUnknown: true, CoolUntil: at(2),
 			Access: sealed(153), Refresh: sealed(101), Issued: at(3), Expires: at(63),
 			LastRefreshed: at(4), BrokenAt: at(6),
-			RefusedGrant: 3, RefusedAt: at(8), End: at(9),
+			RefusedGrant: 3, RefusedAt: at(8), CheckedAt: at(9), CheckedGrant: 3, End: at(9),
 		},
 		"cold-1": &store.Cold{
 			Head: head, Connection: id, Generation: 2, ScopeRequested: "tasks:read users:read", ScopeGranted: "tasks:read",
@@ -84,6 +84,7 @@ func olderRows() map[string]store.Row {
 	attempt.Link, attempt.Taker, attempt.Outcome, attempt.Connection = store.Hash{}, "", "", ""
 	cold.ReaderOf, cold.Imported = "", store.Hash{}
 	hot := *samples()["hot-1"].(*store.Hot)
+	hot.CheckedAt, hot.CheckedGrant = time.Time{}, 0
 	return map[string]store.Row{
 		"attempt-1-before-links":        &attempt,
 		"cold-1-before-imports":         &cold,

@@ -10,9 +10,7 @@ import (
 
 	"github.com/asanaauth/asanaauth/internal/weburl"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/refresher"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
 // HTTPClient returns an HTTP client for Asana's API that acts as the connection's user.
@@ -26,11 +24,9 @@ import (
 // the 401 in these cases:
 //
 //   - The body cannot be sent again: the request has a body, and GetBody is nil.
-//   - Introspection shows that a long-lived token is active.
-//   - A token of the connection was already reported as refused within the last 30
-//     seconds. If a workspace blocks the app, Asana responds to every token with 401.
-//     Without the limit of 30 seconds, each 401 would cause a refresh, and other callers
-//     would have to wait.
+//   - Introspection shows that the token is active, or showed so in the last 30 seconds.
+//     If a workspace blocks the app, Asana responds to every token with 401. For an OAuth
+//     token, the first 401 in 30 seconds causes a refresh instead of an introspection.
 //
 // The client sends tokens only to the origin of Asana's base URL. For a request or a
 // redirect to a different origin, it returns InvalidRequest and sends nothing. Use a
@@ -54,7 +50,7 @@ type transport struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	access, hot, err := t.ready(r)
+	access, err := t.ready(r)
 	if err != nil {
 		if r.Body != nil {
 			r.Body.Close()
@@ -62,20 +58,20 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.send(r, r.Body, access)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || refresher.UntilNextReport(hot, t.tokens.rows.Now()) > 0 {
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
 	return t.retryOnce(r, resp, access)
 }
 
-// ready returns the token for a request, and the hot row that contains the token. It
-// returns InvalidRequest if the request is not addressed to Asana's origin.
-func (t *transport) ready(r *http.Request) (secret.String, *store.Hot, error) {
+// ready returns the token for a request, or InvalidRequest if the request is not
+// addressed to Asana's origin.
+func (t *transport) ready(r *http.Request) (secret.String, error) {
 	if !weburl.AddressedTo(r, t.tokens.asana.BaseURL()) {
-		return secret.String{}, nil, errForeign
+		return secret.String{}, errForeign
 	}
-	token, hot, err := t.tokens.openToken(r.Context(), t.id, Request{MinTTL: DefaultMinTTL})
-	return token.Access, hot, err
+	token, err := t.tokens.openToken(r.Context(), t.id, Request{MinTTL: DefaultMinTTL})
+	return token.Access, err
 }
 
 var errForeign = &asanaauth.Error{
@@ -110,7 +106,7 @@ func (t *transport) send(r *http.Request, body io.ReadCloser, access secret.Stri
 // once more. If the body cannot be sent again, or the connection still has the refused
 // token, retryOnce returns resp.
 func (t *transport) retryOnce(r *http.Request, resp *http.Response, refused secret.String) (*http.Response, error) {
-	token, _, err := t.tokens.openToken(r.Context(), t.id, Request{MinTTL: DefaultMinTTL, Refused: refused})
+	token, err := t.tokens.openToken(r.Context(), t.id, Request{MinTTL: DefaultMinTTL, Refused: refused})
 	isSame := err == nil && token.Access.Equal(refused)
 	if isSame || !isRepeatable(r) {
 		return resp, nil

@@ -9,7 +9,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/requests"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
 // Source returns a source of the connection's access tokens, for programs that use
@@ -39,7 +38,7 @@ type source struct {
 
 // Token implements [oauth2.TokenSource].
 func (s *source) Token() (*oauth2.Token, error) {
-	t, _, err := s.tokens.openToken(s.ctx, s.id, Request{MinTTL: DefaultMinTTL})
+	t, err := s.tokens.openToken(s.ctx, s.id, Request{MinTTL: DefaultMinTTL})
 	if err != nil {
 		return nil, err
 	}
@@ -51,14 +50,13 @@ func (s *source) Token() (*oauth2.Token, error) {
 	return token, nil
 }
 
-// openToken returns an access token, and the hot row that contains the token.
-func (t *Tokens) openToken(ctx context.Context, id string, r Request) (Token, *store.Hot, error) {
+func (t *Tokens) openToken(ctx context.Context, id string, r Request) (Token, error) {
 	ctx, cancel := t.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
 	conn, err := t.rows.Open(ctx, id, "", asanaauth.CallerOf(ctx))
 	if err != nil {
-		return Token{}, nil, requests.ErrorOf(err)
+		return Token{}, requests.ErrorOf(err)
 	}
 	token, err := t.Token(ctx, conn, r)
-	return token, row.Unwrap(conn).Hot, requests.ErrorOf(err)
+	return token, requests.ErrorOf(err)
 }

@@ -83,7 +83,9 @@ type Request struct {
 	// Refused is an access token that Asana rejected with a 401 response. If Refused is
 	// the connection's current access token, Token refreshes it, or introspects it if it
 	// is long-lived. For each connection, reports of refused tokens cause at most one
-	// request to Asana in 30 seconds.
+	// refresh in 30 seconds. If an OAuth token is reported again within 30 seconds, or
+	// during a cool-down, Token introspects it, at most once in 30 seconds. If Asana says
+	// that the token is active, Token returns it again.
 	Refused secret.String
 	// RefusedSHA256 is the SHA-256 hash of a refused token in lower-case hexadecimal, for
 	// callers that do not have the token itself. Any other string is ignored.

@@ -43,7 +43,7 @@ func isRefusal(response *asana.Error) bool {
 }
 
 // startCoolDown starts a cool-down and removes h's lease, in one write. Until the
-// cool-down ends, no caller sends a request for this connection to Asana. The length of
+// cool-down ends, no caller sends a token request for this connection. The length of
 // the cool-down is the longer of retryAfter (at most 5 min) and a random time of 2 to 8
 // s. startCoolDown returns this length. outcomeUnknown is true if Asana may have rotated
 // the token.

@@ -62,7 +62,7 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	// stalled. Asana may have processed its request and rotated the token.
 	leased.OutcomeUnknown = leased.OutcomeUnknown || leased.Lease != ""
 	leased.Lease, leased.LeaseEnd = id, now.Add(leaseTime)
-	if p.isRefused(&leased) {
+	if p.isRefused(&leased, now) {
 		leased.RefusedGrant, leased.RefusedAt = leased.Grant, now
 	}
 	err = r.rows.Replace(ctx, hot, &leased)

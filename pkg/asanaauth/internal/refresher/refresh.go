@@ -31,7 +31,8 @@ func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 	if !r.join || p.isUsable(hot, r.rows.Now()) {
 		return r.refresh(ctx, hot, p)
 	}
-	key := fmt.Sprint(hot.Connection, " ", hot.Epoch, " ", hot.Grant)
+	// An error about a reported token concerns only the callers that report it.
+	key := fmt.Sprint(hot.Connection, " ", hot.Epoch, " ", hot.Grant, " ", p.RefusedGrant)
 	result := make(chan singleflight.Result, 1)
 	// Do not use flight.DoChan: it starts its own goroutine, which is not in r.flights,
 	// so Refresher.Wait would not wait for it.
@@ -95,15 +96,14 @@ func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.
 	if err := r.checkClientID(ctx, hot); err != nil {
 		return nil, err
 	}
-	wait := coolDownLeft(hot, now)
-	if p.isFirstReport(hot) {
-		wait = max(wait, UntilNextReport(hot, now))
-	}
-	if wait > 0 {
-		return r.refuseDuringCoolDown(ctx, hot, p, wait)
-	}
 	if left := r.leases.remaining(hot, now); left > 0 {
 		return r.serveDuringRefresh(ctx, hot, p, left)
+	}
+	if p.mustCheck(hot, now) {
+		return r.checkReported(ctx, hot)
+	}
+	if wait := coolDownLeft(hot, now); wait > 0 {
+		return hot, row.TryAgain(wait, errors.New("cooling down"))
 	}
 	if r.rows.Remaining(ctx) < requestAndSave {
 		return hot, row.TryAgain(0, errors.New("no time left to ask Asana"))
@@ -135,41 +135,19 @@ func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
 	return &asanaauth.Error{Kind: asanaauth.Misconfigured, Err: err}
 }
 
-// refuseDuringCoolDown returns TryAgain and the row, because no request may be sent to
-// Asana before wait has passed. If the caller is the first to report the row's token as
-// refused, refuseDuringCoolDown first records the report in the row, so that no caller
-// gets the token. If this write fails, refuseDuringCoolDown returns the error of the
-// write.
-func (r *Refresher) refuseDuringCoolDown(ctx context.Context, hot *store.Hot, p Policy, wait time.Duration) (*store.Hot, error) {
-	if p.isFirstReport(hot) {
-		ctx, cancel := r.rows.WithTimeout(ctx, row.SaveReserve)
-		defer cancel()
-		next, err := r.rows.UpdateHot(ctx, hot, func(now *store.Hot) error {
-			if now.Rev != hot.Rev {
-				return row.ErrChanged
-			}
-			now.RefusedGrant = now.Grant
-			if wait > coolDownLeft(hot, r.rows.Now()) {
-				now.CoolUntil = now.RefusedAt.Add(reportInterval)
-			}
-			return nil
-		})
-		if err != nil {
-			return next, err
-		}
-		hot = next
-	}
-	return hot, row.TryAgain(wait, errors.New("cooling down"))
-}
-
 // serveDuringRefresh is called while the row contains a lease of a different caller,
 // which ends after the duration left. If hot's token is usable, serveDuringRefresh
-// returns hot. Otherwise, serveDuringRefresh waits for at most left and reads the row
-// again. It returns that row and row.ErrChanged, so that refresh continues with that row.
+// returns hot. Otherwise, serveDuringRefresh waits like pause.
 func (r *Refresher) serveDuringRefresh(ctx context.Context, hot *store.Hot, p Policy, left time.Duration) (*store.Hot, error) {
 	if p.isUsable(hot, r.rows.Now()) {
 		return hot, nil
 	}
+	return r.pause(ctx, hot, left)
+}
+
+// pause waits for at most left, and reads the row again. It returns that row and
+// row.ErrChanged, so that refresh continues with that row.
+func (r *Refresher) pause(ctx context.Context, hot *store.Hot, left time.Duration) (*store.Hot, error) {
 	if err := r.rows.PauseAtMost(ctx, left); err != nil {
 		return hot, row.TryAgain(0, err)
 	}

@@ -18,8 +18,9 @@
 // the invariants, and names the tests that check them. The steps are these methods:
 //
 //   - To refresh: refresh, prepare, takeLease, request, save.
-//   - If no request may be sent now: refuseDuringCoolDown during a cool-down, and
-//     serveDuringRefresh while a different caller has the lease.
+//   - While a different caller has the lease: serveDuringRefresh.
+//   - If a caller reports a token that Asana rejected, and a refresh must not be sent now:
+//     checkReported.
 //   - If a request or a save fails: startCoolDown, markBroken, failedSave, and
 //     revokeOrphaned.
 //   - To disconnect: markRevoking, takeLease, revokeAndErase, erase. A disconnect and a
@@ -38,7 +39,7 @@
 // No caller gets a wrong token.
 //
 // Read the files in this order: policy, times, refresh, lease, request, save, failure,
-// revoke.
+// report, revoke.
 package refresher
 
 import (

@@ -2,7 +2,6 @@ package refresher_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
-	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
@@ -57,51 +55,6 @@ func TestAReportOfAnOldTokenGetsTheNewOne(t *testing.T) {
 			}
 		}
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
-	})
-}
-
-func TestAReportCountsOnceInThirtySeconds(t *testing.T) {
-	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
-		p := inst.Process()
-		first := mustReport(t, p, cookie, old)
-		time.Sleep(10 * time.Second)
-		_, err := p.Refused(cookie, first)
-		authtest.WantKind(t, err, asanaauth.TryAgain)
-		var e *asanaauth.Error
-		if !errors.As(err, &e) || e.RetryAfter != 20*time.Second {
-			t.Errorf("RetryAfter of %v, want 20s", err)
-		}
-		// The second report, of the token first, must cause no refresh until 30 seconds
-		// after the report of old. Until then, no caller may get a token.
-		_, err = inst.Process().Token(cookie, 0)
-		authtest.WantKind(t, err, asanaauth.TryAgain)
-		_, err = p.Refused(cookie, first)
-		authtest.WantKind(t, err, asanaauth.TryAgain)
-		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
-		time.Sleep(20 * time.Second)
-		if second := inst.Process().MustToken(cookie, 0); second.Access.Equal(first.Access) {
-			t.Error("after 30 seconds: the reported token")
-		}
-		authtest.WantCount(t, "refreshes", inst.Refreshes(), 2)
-	})
-}
-
-// A report that comes less than 30 seconds after the last one must not be forgotten: when
-// the 30 seconds have passed, the next request for a token must refresh. The 30 seconds
-// must then start again.
-func TestADelayedReportCounts(t *testing.T) {
-	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
-		p := inst.Process()
-		first := mustReport(t, p, cookie, old)
-		time.Sleep(time.Second)
-		_, err := p.Refused(cookie, first)
-		authtest.WantKind(t, err, asanaauth.TryAgain)
-		time.Sleep(30 * time.Second)
-		second := p.MustToken(cookie, 0)
-		time.Sleep(time.Second)
-		_, err = p.Refused(cookie, second)
-		authtest.WantKind(t, err, asanaauth.TryAgain)
-		authtest.WantCount(t, "refreshes", inst.Refreshes(), 2)
 	})
 }
 
@@ -171,20 +124,5 @@ func TestAReportDuringARefreshWaits(t *testing.T) {
 			t.Error("the reporter did not get the holder's token")
 		}
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
-	})
-}
-
-func TestAReportWaitsForTheCoolDown(t *testing.T) {
-	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
-		inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.CoolUntil = time.Now().Add(time.Minute) })
-		_, err := inst.Process().Refused(cookie, old)
-		authtest.WantKind(t, err, asanaauth.TryAgain)
-		_, err = inst.Process().Token(cookie, 0)
-		authtest.WantKind(t, err, asanaauth.TryAgain)
-		authtest.WantCount(t, "refreshes", inst.Refreshes(), 0)
-		time.Sleep(time.Minute)
-		if got := inst.Process().MustToken(cookie, 0); got.Access.Equal(old.Access) {
-			t.Error("after the cool-down: the reported token")
-		}
 	})
 }

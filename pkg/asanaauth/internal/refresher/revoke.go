@@ -99,9 +99,6 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 		}
 		now.Status, now.Reason, now.Epoch = row.Revoking, "", newEpoch
 		row.EraseAccess(now)
-		if now.CoolUntil.Equal(now.RefusedAt.Add(reportInterval)) {
-			now.CoolUntil = time.Time{} // a report of a refused token set it, so a revocation may be sent
-		}
 		return nil
 	})
 	switch {

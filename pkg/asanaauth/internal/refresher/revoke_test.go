@@ -154,18 +154,3 @@ func TestAConnectionOfAnotherAppDoesNotPreventARevocation(t *testing.T) {
 		})
 	}
 }
-
-// A second report soon after the first starts a cool-down. This cool-down limits only
-// refreshes, so it must not delay a disconnection.
-func TestAReportDoesNotDelayADisconnection(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		inst := authtest.New(t)
-		p := inst.Process()
-		cookie := p.SignIn(asanatest.Member)
-		first := mustReport(t, p, cookie, p.MustToken(cookie, 0))
-		_, err := p.Refused(cookie, first)
-		authtest.WantKind(t, err, asanaauth.TryAgain)
-		d, err := p.Disconnect(cookie)
-		wantDisconnection(t, d, err, revoked)
-	})
-}

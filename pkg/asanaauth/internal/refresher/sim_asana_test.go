@@ -26,7 +26,7 @@ type simRequest struct {
 	r       *http.Request
 	body    []byte
 	path    string
-	refresh string // the refresh token in the request
+	refresh string // the refresh token in the request; of an introspection, the access token
 	applied bool   // whether the request reached Asana
 }
 
@@ -68,6 +68,12 @@ func (q *simRequest) begin() {
 	s := q.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if q.path == authtest.IntrospectPath {
+		if q.c.checks--; q.c.checks < 0 {
+			s.violation("call %d introspects a token, and has not announced it in the row", q.c.id)
+		}
+		return
+	}
 	token := s.refresh[q.refresh]
 	if token == nil {
 		return

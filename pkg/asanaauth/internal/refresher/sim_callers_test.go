@@ -76,13 +76,25 @@ func (a *caller) requestToken(p *simProcess, session simSession) {
 	s := a.s
 	r := token.Request{MinTTL: []time.Duration{0, 30 * time.Second, 300 * time.Second}[a.random.intN(3)]}
 	last, ok := a.last[session.cookie.Reveal()]
-	if ok && a.random.happens(0.1) {
+	reports := ok && a.random.happens(0.1)
+	if reports {
 		s.tally("reported")
 		r.Refused = last.Access
 	}
 	got, err := s.requestToken(s.t.Context(), p, session, r)
 	if err == nil {
 		a.last[session.cookie.Reveal()] = got
+	}
+	for range 2 { // Asana rejects the new token too
+		if !reports || a.random.happens(0.3) {
+			return
+		}
+		time.Sleep(a.random.between(0, 10*time.Second))
+		s.tally("reported again")
+		r.Refused = a.last[session.cookie.Reveal()].Access
+		if got, err := s.requestToken(s.t.Context(), s.alive(a.random), session, r); err == nil {
+			a.last[session.cookie.Reveal()] = got
+		}
 	}
 }
 
@@ -105,7 +117,7 @@ func (s *sim) requestToken(ctx context.Context, p *simProcess, session simSessio
 	if err == nil {
 		s.checkToken(c, session, got, r)
 	} else {
-		s.checkError(session, err)
+		s.checkError(r, err)
 	}
 	return got, err
 }
@@ -122,7 +134,10 @@ func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r toke
 	case s.ended[session.epoch] != 0 && c.seen >= s.ended[session.epoch]:
 		s.violation("call %d: a token was handed out to a session that had ended", c.id)
 	case r.Refused.Equal(got.Access):
-		s.violation("call %d: a caller got the token that it reported", c.id)
+		s.count["returned again"]++
+		if since := time.Since(a.active); since > 36*time.Second && !c.stalled {
+			s.violation("call %d: a caller got the token that it reported, and Asana said %v ago that it is active", c.id, since)
+		}
 	case a.reported != 0 && c.seen >= a.reported:
 		s.violation("call %d: a token was handed out that is noted as reported", c.id)
 	case a.removed != 0 && c.seen >= a.removed:
@@ -132,9 +147,9 @@ func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r toke
 	}
 }
 
-func (s *sim) checkError(session simSession, err error) {
+func (s *sim) checkError(r token.Request, err error) {
 	kind := asanaauth.KindOf(err)
-	tooSoon := kind == asanaauth.TryAgain && time.Since(s.hotOf(session.gid).RefusedAt) < 33*time.Second
+	tooSoon := kind == asanaauth.TryAgain && !r.Refused.IsZero()
 	switch {
 	case kind == asanaauth.Misconfigured && s.chances.asanaRefuses > 0:
 	case kind == asanaauth.Internal, kind == asanaauth.Misconfigured:

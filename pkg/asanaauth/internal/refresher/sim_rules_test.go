@@ -43,7 +43,34 @@ func (s *sim) checkWrite(c *simCall, before, is *store.Hot) {
 		s.checkTokens(w)
 	}
 	s.checkStatus(w)
+	s.checkReports(w)
 	s.noteAccess(w)
+}
+
+// checkReports checks that a token counts as refused for every caller only while it is
+// being refreshed because of a report, or if Asana said that it is not active. At most one
+// introspection may be announced in 30 seconds, less the skew of two clocks.
+func (s *sim) checkReports(w hotWrite) {
+	if w.consent || w.is.Status == row.Disconnected {
+		w.conn.checked = time.Time{}
+		return
+	}
+	if !w.is.CheckedAt.Equal(w.was.CheckedAt) {
+		if since := time.Since(w.conn.checked); since < 27*time.Second {
+			s.violation("call %d announces an introspection %v after the last one", w.c.id, since)
+		}
+		w.conn.checked = time.Now()
+		w.c.checks++
+	}
+	active, asked := w.c.said[w.wasAccess]
+	was, is := w.was.RefusedGrant == w.was.Grant, w.is.RefusedGrant == w.is.Grant
+	switch {
+	case w.newTokens || was == is:
+	case is && !w.c.holds(w.is) && (!asked || active):
+		s.violation("call %d: a token counts as refused, and Asana did not say that it is not active", w.c.id)
+	case was && !active:
+		s.violation("call %d: a token does not count as refused any more, and Asana did not say that it is active", w.c.id)
+	}
 }
 
 func (s *sim) noteAccess(w hotWrite) {
@@ -52,7 +79,10 @@ func (s *sim) noteAccess(w hotWrite) {
 	}
 	if a := s.access[w.isAccess]; a != nil {
 		a.saved = true
-		if w.is.RefusedGrant == w.is.Grant && a.reported == 0 {
+		switch {
+		case w.is.RefusedGrant != w.is.Grant:
+			a.reported = 0
+		case a.reported == 0:
 			a.reported = s.writes
 		}
 	}

@@ -51,6 +51,9 @@ const (
 //   - Only the holder marks a connection as broken, and only if Asana rejected the
 //     refresh token.
 //   - A refresh token is erased only after it was revoked.
+//   - A token counts as refused for all callers only during the refresh that a report
+//     caused, or if Asana said that the token is not active.
+//   - At most one introspection of a reported token begins in 30 seconds.
 //   - Grant and Generation never decrease.
 //
 // The invariants for each request to Asana (sim_asana_test.go) are:
@@ -64,11 +67,13 @@ const (
 // The invariants for each response to a caller (sim_callers_test.go) are:
 //
 //   - The token belongs to the right person and is saved.
-//   - The token was not removed or reported before the caller last read the hot row.
+//   - The token was not removed before the caller last read the hot row, and did not count
+//     as refused then.
+//   - A caller gets the token that it reported only if Asana just said that it is active.
 //   - The session did not end before that read.
 //   - The call takes at most 28 seconds.
-//   - In a run without faults, the only error is TryAgain for a report that comes too
-//     soon after the last one.
+//   - In a run without faults, a caller that reports no token gets no error, and a caller
+//     that reports a token gets no error except TryAgain.
 //
 // The invariants at the end of a run, after the faults have ended (sim_end_test.go), are:
 //
@@ -129,7 +134,7 @@ func TestSimulation(t *testing.T) {
 // once. If an event never happens, the simulation does not test what follows from it.
 var requiredEvents = []string{
 	"asked", "handed out", "refreshed", "broken", "lost", "revoked", "dead holder's lease taken",
-	"left", "reported", "signed in again", "deauthorized", causeDied, causeLost, causeUnsaved, causeStalled,
+	"left", "reported", "introspected", "returned again", "signed in again", "deauthorized", causeDied, causeLost, causeUnsaved, causeStalled,
 }
 
 func simulate(t *testing.T, seed uint64) (count map[string]int) {

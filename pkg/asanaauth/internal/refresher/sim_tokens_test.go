@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 )
@@ -30,6 +31,8 @@ func (q *simRequest) apply() *http.Response {
 		q.noteTokens(resp.StatusCode, body)
 	case authtest.RevokePath:
 		q.noteRevocation(resp.StatusCode)
+	case authtest.IntrospectPath:
+		q.noteIntrospection(body)
 	}
 	return resp
 }
@@ -77,6 +80,18 @@ func (s *sim) noteReuse(old *refreshToken) {
 		if r.family == old.family && r.lost == "" {
 			r.rotated, r.lost = true, causeReused
 		}
+	}
+}
+
+func (q *simRequest) noteIntrospection(body []byte) {
+	var info struct{ Active bool }
+	if err := json.Unmarshal(body, &info); err != nil {
+		q.s.violation("offline Asana: %v", err)
+	}
+	q.s.count["introspected"]++
+	q.c.said[q.refresh] = info.Active
+	if info.Active {
+		q.s.access[q.refresh].active = time.Now()
 	}
 }
 

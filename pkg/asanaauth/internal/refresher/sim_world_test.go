@@ -54,8 +54,9 @@ type accessToken struct {
 	gid      string
 	from     string // the refresh token in the request; empty if the token was issued for a code
 	saved    bool
-	removed  int // the number of the write that removed the token from the row
-	reported int // the number of the write that marked the token as refused
+	removed  int       // the number of the write that removed the token from the row
+	reported int       // the number of the write that marked the token as refused
+	active   time.Time // when Asana last said that the token is active
 }
 
 type refreshToken struct {
@@ -80,6 +81,7 @@ const (
 type simConn struct {
 	leases, requests, saves int
 	consent                 int        // the number of the write that saved the last consent
+	checked                 time.Time  // when a call last announced an introspection in the row
 	losses                  []*simCall // calls that marked the connection as broken because a token was lost
 	alarms                  int        // how many alarms reported a lost token
 }
@@ -98,6 +100,8 @@ type simCall struct {
 	leased    *store.Hot      // the row that contains the lease which the call took
 	rejected  map[string]bool // refresh tokens that Asana rejected
 	revoked   map[string]bool // refresh tokens that Asana revoked
+	checks    int             // introspections that the call has announced in the row, but not sent
+	said      map[string]bool // whether Asana said to this call that an access token is active
 	erased    string
 }
 

@@ -26,7 +26,8 @@ const (
 	coolDownMin = 2 * time.Second
 	coolDownMax = 8 * time.Second
 
-	// After a report of a refused token has caused a refresh or an introspection, no
-	// further report for the same connection causes one until reportInterval has passed.
+	// After a report of a refused token has caused a refresh, no further report for the
+	// same connection causes one until reportInterval has passed. The same is true for an
+	// introspection.
 	reportInterval = 30 * time.Second
 )
