@@ -80,5 +80,5 @@ func (o *openID) userInfo(w http.ResponseWriter, r *http.Request) {
 
 func (o *openID) jwks(w http.ResponseWriter, _ *http.Request) {
 	key := jose.JSONWebKey{Key: &o.ids.signer.private().PublicKey, KeyID: o.ids.signer.id(), Algorithm: string(jose.RS256), Use: "sig"}
-	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
+	writeAs(w, http.StatusOK, o.memory.Switches.KeySetMediaType, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}}, "")
 }

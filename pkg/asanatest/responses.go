@@ -39,7 +39,11 @@ func (b *buffer) writeTo(w http.ResponseWriter) {
 func writeJSON(w http.ResponseWriter, status int, v any) { writeIndented(w, status, v, "") }
 
 func writeIndented(w http.ResponseWriter, status int, v any, indent string) {
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	writeAs(w, status, "application/json", v, indent)
+}
+
+func writeAs(w http.ResponseWriter, status int, mediaType string, v any, indent string) {
+	w.Header().Set("Content-Type", mediaType+"; charset=UTF-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)

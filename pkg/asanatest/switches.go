@@ -288,6 +288,12 @@ type Switches struct {
 	// requires that the ID token contains the nonce.
 	NonceInIDToken bool `json:"nonce_in_id_token" group:"OpenID Connect"`
 
+	// KeySetMediaType is the media type of the keys that verify ID tokens.
+	//
+	// Real Asana: Asana does not document the media type. RFC 7517 registers
+	// application/jwk-set+json, and many providers send application/json.
+	KeySetMediaType string `json:"key_set_media_type" group:"OpenID Connect" values:"application/json|application/jwk-set+json"`
+
 	// AtHash adds the claim at_hash to an ID token if the response also contains an
 	// access token.
 	//
@@ -420,6 +426,7 @@ func DefaultSwitches() Switches {
 		IDTokenSeconds:                3600,
 		IDTokenDelivery:               "fragment",
 		NonceInIDToken:                true,
+		KeySetMediaType:               "application/json",
 		SubFormat:                     "gid",
 		EmailVerified:                 "absent",
 		MembershipFullPermissionsOnly: true,

@@ -39,6 +39,9 @@ var openIDCases = map[string]switchCase{
 		}
 		return fmt.Sprint(id.VerifyAccessToken(tok.AccessToken))
 	}, "none <nil>", "<nil>"},
+	"key_set_media_type": {func(s *switches) { s.KeySetMediaType = "application/jwk-set+json" }, func(k *kit) string {
+		return k.get("/api/1.0/openid_connect/jwks", "").header.Get("Content-Type")
+	}, "application/json; charset=UTF-8", "application/jwk-set+json; charset=UTF-8"},
 	"c_hash": {func(s *switches) { s.CHash = true }, func(k *kit) string {
 		got := k.consent(full("openid"), asanatest.Member, hybrid)
 		sum := sha256.Sum256([]byte(got.Get("code")))

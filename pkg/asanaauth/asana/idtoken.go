@@ -2,6 +2,7 @@ package asana
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -16,7 +17,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// clockSkew is how far in the future the claim "iat" (issued at) may be.
+// clockSkew is how far Asana's clock may differ from ours: how far in the past the claim
+// "exp" (expiry), and how far in the future the claim "iat" (issued at) may be.
 const clockSkew = time.Minute
 
 // ErrIDToken means that an ID token failed a check of [Client.VerifyIDToken], such as the
@@ -48,7 +50,7 @@ type Identity struct {
 //   - is signed with RS256 by a key that Asana publishes;
 //   - has the configured issuer, and the client ID as its only audience;
 //   - has azp equal to the client ID, if azp is present;
-//   - has not expired, and has an iat at most one minute in the future;
+//   - has expired at most one minute ago, and has an iat at most one minute in the future;
 //   - has a sub, and a nonce that equals w.Nonce;
 //   - has an at_hash that matches w.Access, if at_hash is present and w.Access is not
 //     zero;
@@ -56,7 +58,8 @@ type Identity struct {
 //
 // VerifyIDToken fetches Asana's signing keys with at most two requests, and caches them.
 //
-// If the token is not valid, the error wraps [ErrIDToken] or is [ErrNoNonce]. If the
+// If the token is not valid, the error wraps [ErrIDToken] or is [ErrNoNonce], and its text
+// names the check that failed. If the
 // signing keys could not be fetched or w.Nonce is empty, the error is an [*Error]. If
 // VerifyIDToken returns an error, the Identity is zero.
 func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (Identity, error) {
@@ -71,20 +74,37 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (
 	if err != nil || checkJSON(jws.UnsafePayloadWithoutVerification()) != nil {
 		return Identity{}, invalidIDToken("malformed, or not signed with RS256")
 	}
-	keys, err := c.verificationKeys(ctx, jws.Signatures[0].Header.KeyID)
+	key, err := c.keyOf(ctx, jws)
 	if err != nil {
 		return Identity{}, err
 	}
-	token, err := oidc.NewVerifier(c.issuer, &oidc.StaticKeySet{PublicKeys: keys}, &oidc.Config{
-		ClientID: c.id, SupportedSigningAlgs: []string{oidc.RS256}, Now: c.now,
-	}).Verify(ctx, jwt)
+	if key == nil {
+		return Identity{}, invalidIDToken("none of Asana's keys verifies the signature")
+	}
+	token, err := c.verify(ctx, jwt, key)
 	if err != nil {
-		return Identity{}, invalidIDToken("the signature, issuer, audience or time is wrong")
+		return Identity{}, err
 	}
 	if err := c.checkClaims(token, w); err != nil {
 		return Identity{}, err
 	}
 	return Identity{Subject: token.Subject, Issued: token.IssuedAt, Expires: token.Expiry}, nil
+}
+
+// verify checks the signature and the times of a token. checkClaims checks the issuer and
+// the audience, so that the error names the check that failed.
+func (c *Client) verify(ctx context.Context, jwt string, key crypto.PublicKey) (*oidc.IDToken, error) {
+	token, err := oidc.NewVerifier(c.issuer, &oidc.StaticKeySet{PublicKeys: []crypto.PublicKey{key}}, &oidc.Config{
+		SkipIssuerCheck: true, SkipClientIDCheck: true, SupportedSigningAlgs: []string{oidc.RS256},
+		Now: func() time.Time { return c.now().Add(-clockSkew) },
+	}).Verify(ctx, jwt)
+	if err == nil {
+		return token, nil
+	}
+	if _, ok := errors.AsType[*oidc.TokenExpiredError](err); ok {
+		return nil, invalidIDToken("it has expired")
+	}
+	return nil, invalidIDToken("malformed, or not valid yet")
 }
 
 // checkClaims checks the claims that go-oidc does not check. checkClaims decodes the
@@ -97,14 +117,17 @@ func (c *Client) checkClaims(token *oidc.IDToken, w Want) error {
 	}
 	for _, name := range []string{"iss", "sub", "aud", "exp", "iat"} {
 		if claims[name] == nil {
-			return invalidIDToken("a claim is missing")
+			return invalidIDToken(name + " is missing")
 		}
 	}
-	if _, ok := subjectOf(token.Subject); !ok {
-		return invalidIDToken("sub is missing or malformed")
+	if token.Issuer != c.issuer {
+		return invalidIDToken("the issuer is wrong")
 	}
 	if len(token.Audience) != 1 || token.Audience[0] != c.id {
 		return invalidIDToken("the client ID is not the only audience")
+	}
+	if _, ok := subjectOf(token.Subject); !ok {
+		return invalidIDToken("sub is missing or malformed")
 	}
 	if token.IssuedAt.After(c.now().Add(clockSkew)) {
 		return invalidIDToken("iat is in the future")

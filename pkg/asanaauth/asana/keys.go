@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"time"
 
@@ -16,9 +17,11 @@ import (
 const (
 	keysTTL      = time.Hour      // how long the signing keys are cached
 	discoveryTTL = 24 * time.Hour // how long the URL of the key set is cached
-	refetchAfter = time.Minute    // the minimum time between two fetches for unknown key IDs
+	refetchAfter = time.Minute    // the minimum time between two fetches because no cached key verifies
 	maxKeys      = 32             // the maximum number of keys in a key set; two or three are usual
 )
+
+const opJWKS = "jwks"
 
 // keyCache caches Asana's signing keys. A caller that needs new keys fetches them with
 // its own context. Other callers wait until that fetch ends or until their own context
@@ -26,63 +29,68 @@ const (
 // caller's deadline. All times are wall clock times, because the monotonic clock may stop
 // while a Lambda sandbox is frozen.
 type keyCache struct {
-	lock    chan struct{} // guards the fields below; a channel, so that a caller can stop waiting
-	jwks    string        // URL of the key set
-	found   time.Time     // when jwks was fetched
-	keys    []jose.JSONWebKey
-	fetched time.Time // when keys were fetched, or zero
-	tried   time.Time // when the last fetch of keys began, whether it succeeded or not
+	lock      chan struct{} // guards the fields below; a channel, so that a caller can stop waiting
+	jwks      string        // URL of the key set
+	found     time.Time     // when jwks was fetched
+	keys      []jose.JSONWebKey
+	fetched   time.Time // when keys were fetched, or zero
+	refetched time.Time // when the last fetch because of a signature began, or zero
 }
 
 func newKeyCache() *keyCache { return &keyCache{lock: make(chan struct{}, 1)} }
 
-// verificationKeys returns the keys with the key ID kid, or all keys if kid is "". If
-// Asana has no key with that ID, verificationKeys returns neither keys nor an error. An
-// error means that a request failed.
+// keyOf returns the key that verifies the signature of jws. If no key verifies it, keyOf
+// returns neither a key nor an error. An error means that a request failed.
 //
-// verificationKeys fetches the keys if the cached keys are older than keysTTL or if none
-// of them has the ID kid. An unknown ID causes at most one fetch a minute, because anyone
-// can invent a key ID.
-func (c *Client) verificationKeys(ctx context.Context, kid string) ([]crypto.PublicKey, error) {
+// keyOf fetches the keys if the cached keys are older than keysTTL. If none of the cached
+// keys verifies the signature, keyOf fetches them again, because Asana may have replaced
+// a key, even one with the same ID. It does so at most once a minute, because anyone can
+// make a signature that no key verifies.
+func (c *Client) keyOf(ctx context.Context, jws *jose.JSONWebSignature) (crypto.PublicKey, error) {
 	k := c.keys
 	select {
 	case k.lock <- struct{}{}:
 		defer func() { <-k.lock }()
 	case <-ctx.Done():
-		return nil, transportError(ctx, "jwks", 0, ctx.Err())
+		return nil, transportError(ctx, opJWKS, 0, ctx.Err())
 	}
 	now := c.now().Round(0)
 	if !isStale(now, k.fetched, keysTTL) {
-		if keys := k.withID(kid); len(keys) > 0 || !isStale(now, k.tried, refetchAfter) {
-			return keys, nil
+		if key := k.verifying(jws); key != nil || !isStale(now, k.refetched, refetchAfter) {
+			return key, nil
 		}
+		k.refetched = now
 	}
-	k.tried = now
 	if err := c.fetchKeys(ctx, now); err != nil {
 		return nil, err
 	}
-	return k.withID(kid), nil
+	return k.verifying(jws), nil
 }
 
-// isStale reports whether more time than age has passed from t to now. It also returns
-// true if t is after now, which happens if the clock was set back.
+// isStale reports whether t is at least age before now. It also returns true if t is after
+// now, which happens if the clock was set back.
 func isStale(now, t time.Time, age time.Duration) bool {
-	return now.Sub(t) > age || t.After(now)
+	return now.Sub(t) >= age || t.After(now)
 }
 
-// withID returns the keys with the key ID kid, or all keys if kid is "".
-func (k *keyCache) withID(kid string) []crypto.PublicKey {
-	var keys []crypto.PublicKey
+// verifying returns the cached key that verifies the signature of jws, or nil. If jws
+// names a key ID, only a key with this ID is used.
+func (k *keyCache) verifying(jws *jose.JSONWebSignature) crypto.PublicKey {
+	kid := jws.Signatures[0].Header.KeyID
 	for _, key := range k.keys {
-		if kid == "" || key.KeyID == kid {
-			keys = append(keys, key.Key)
+		if kid != "" && key.KeyID != kid {
+			continue
+		}
+		if _, err := jws.Verify(key.Key); err == nil {
+			return key.Key
 		}
 	}
-	return keys
+	return nil
 }
 
 // fetchKeys fetches the key set. If the cached URL of the key set is missing or older
-// than discoveryTTL, fetchKeys fetches the URL first.
+// than discoveryTTL, fetchKeys fetches the URL first. If the key set cannot be read,
+// fetchKeys discards the URL, because Asana may have moved the key set.
 func (c *Client) fetchKeys(ctx context.Context, now time.Time) error {
 	k := c.keys
 	if k.jwks == "" || isStale(now, k.found, discoveryTTL) {
@@ -95,11 +103,13 @@ func (c *Client) fetchKeys(ctx context.Context, now time.Time) error {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := c.read(ctx, "jwks", k.jwks, nil, &set); err != nil {
+	accept := http.Header{"Accept": {jwkSetType + ", application/json"}}
+	if err := c.read(ctx, opJWKS, k.jwks, accept, &set); err != nil {
+		k.jwks = ""
 		return err
 	}
 	if len(set.Keys) > maxKeys {
-		return badResponse("jwks", "the key set is too large")
+		return badResponse(opJWKS, "the key set is too large")
 	}
 	k.keys, k.fetched = rsaKeys(set.Keys), now
 	return nil

@@ -47,7 +47,9 @@ func (c *Client) send(op string, limit int64, req *http.Request) (*response, err
 	ctx := req.Context()
 	req = req.Clone(ctx)
 	req.GetBody = nil
-	req.Header.Set("Accept", "application/json")
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "application/json")
+	}
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return nil, transportError(ctx, op, 0, err)
@@ -114,7 +116,15 @@ func (c *Client) post(ctx context.Context, op, path string, form url.Values) (*r
 	return c.send(op, tokenLimit, req)
 }
 
-func (r *response) isJSON() bool { return r.mediaType() == "application/json" }
+// jwkSetType is the media type of a key set (RFC 7517 section 8.5.2).
+const jwkSetType = "application/jwk-set+json"
+
+// isJSON reports whether the body has a media type of JSON that the operation allows. Some
+// providers send a key set with its own type, others with application/json.
+func (r *response) isJSON() bool {
+	kind := r.mediaType()
+	return kind == "application/json" || kind == jwkSetType && r.op == opJWKS
+}
 func (r *response) isHTML() bool { return r.mediaType() == "text/html" }
 
 // mediaType returns the media type in the header Content-Type, or "" if that header is
@@ -127,9 +137,9 @@ func (r *response) mediaType() string {
 	return kind
 }
 
-// decode decodes the JSON body into v. A response with status 200 must have the media
-// type application/json. A response with another status may have any media type except
-// text/html, because Asana does not document the media type of its errors.
+// decode decodes the JSON body into v. A response with status 200 must have a media type
+// of JSON. A response with another status may have any media type except text/html,
+// because Asana does not document the media type of its errors.
 func (r *response) decode(v any) error {
 	if !r.isJSON() && (r.status == http.StatusOK || r.isHTML()) {
 		return badResponse(r.op, "the response is not JSON")

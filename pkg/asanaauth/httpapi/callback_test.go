@@ -111,9 +111,9 @@ func TestCallbackRedirects(t *testing.T) {
 		kind  string
 		level string
 	}{
-		"access denied": {denied, nil, "access-denied", "INFO"},
-		"another error": {refused("server_error"), nil, "asana-unavailable", "ERROR"},
-		"invalid_scope": {refused("invalid_scope&error_description=marker"), nil, "misconfigured", "ERROR"},
+		"access denied":  {denied, nil, "access-denied", "INFO"},
+		"another error":  {refused("server_error"), nil, "asana-unavailable", "ERROR"},
+		"invalid_scope":  {refused("invalid_scope&error_description=marker"), nil, "misconfigured", "ERROR"},
 		"a wrong issuer": {with("&iss=https%3A%2F%2Fevil.example"), nil, "asana-unavailable", "ERROR"},
 		"invalid_grant":  {allowed, respond("/-/oauth_token", 400, `{"error":"invalid_grant"}`), "login-expired", "INFO"},
 		"invalid_client": {allowed, respond("/-/oauth_token", 401, `{"error":"invalid_client"}`), "misconfigured", "ERROR"},

@@ -1,9 +1,11 @@
 package login_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/asana"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
@@ -37,6 +39,42 @@ func TestOfflineIDTokens(t *testing.T) {
 				}
 				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
 				inst.Rows.WantNothingKept()
+			})
+		})
+	}
+}
+
+// OpenID providers may send their keys with the media type of RFC 7517.
+func TestKeysWithTheirOwnMediaType(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t).Signs()
+		inst.Switches(func(s *asanatest.Switches) { s.IDTokenInTokenResponse, s.KeySetMediaType = true, "application/jwk-set+json" })
+		p := inst.Process(authtest.WithOpenID)
+		p.MustToken(p.SignIn(mia), 0)
+	})
+}
+
+// An operator must see in the log why an ID token was rejected.
+func TestTheCauseNamesTheFailedCheckOfAnIDToken(t *testing.T) {
+	t.Parallel()
+	for how, why := range map[string]string{
+		"unsigned": "malformed, or not signed with RS256", "wrong_issuer": "the issuer is wrong", "wrong_key": "none of Asana's keys verifies the signature",
+		"wrong_audience": "the client ID is not the only audience", "expired": "it has expired", "future": "iat is in the future", "wrong_nonce": "the nonce is wrong",
+		"no_subject": "sub is missing", "wrong_azp": "azp is wrong", "wrong_at_hash": "at_hash is wrong",
+	} {
+		t.Run(how, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t).Signs()
+				inst.Switches(func(s *asanatest.Switches) {
+					s.IDTokenInTokenResponse, s.AtHash, s.SpoilIDToken = true, true, how
+				})
+				p := inst.Process(authtest.WithOpenID)
+				_, err := p.Callback(p.Answer(p.Begin(), mia))
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				if want := "verifying the ID token: " + asana.ErrIDToken.Error() + ": " + why; errors.Unwrap(err) == nil || errors.Unwrap(err).Error() != want {
+					t.Errorf("Callback() = %v, want the cause %q", errors.Unwrap(err), want)
+				}
 			})
 		})
 	}
