@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,7 +97,7 @@ func TestImport(t *testing.T) {
 	if len(report) != 7 || report[2].AttributedTo.GID != asanatest.Bot || report[2].AttributedTo.Name != "Build Bot" || report[1].AttributedTo.GID != asanatest.Member {
 		t.Errorf("unexpected report: %s", out)
 	}
-	if !strings.Contains(more, "lines: 7, imported: 3, rejected: 4;") || !strings.Contains(more, "asanaauth import: 4 lines were not imported: see \"type\" and \"reason\" in the report\n") {
+	if !strings.Contains(more, `"msg":"import ended","lines":7,"imported":3,"rejected":4}`) || !strings.Contains(more, "asanaauth import: 4 lines were not imported: see \"type\" and \"reason\" in the report\n") {
 		t.Errorf("unexpected stderr: %s", more)
 	}
 
@@ -142,7 +144,7 @@ func TestImportOfAFileThatOthersMayRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, errs := wantOutcome(t, 0, asana.environ, "import", file, "-data", t.TempDir())
-		if strings.Contains(errs, "warning: other users") != warned {
+		if strings.Contains(errs, `"level":"WARN","msg":"other users of this machine can access the file and its tokens: run chmod 600 on it","file":"\"`+file) != warned {
 			t.Errorf("mode %o: got stderr %q, want a warning: %t", mode, errs, warned)
 		}
 	}
@@ -214,12 +216,68 @@ func TestImportWithClosedStdout(t *testing.T) {
 	}
 }
 
-// TestImportRepeatsNoArgument checks that errors do not repeat arguments, because a user
-// may type a token as an argument by mistake.
-func TestImportRepeatsNoArgument(t *testing.T) {
+// TestImportNamesTheFile checks that errors contain the file's name.
+func TestImportNamesTheFile(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	missing := filepath.Join(folder, "tokens.jsonl")
+	for name, want := range map[string]string{
+		missing: `asanaauth import: opening "` + missing + `": no such file or directory: check its path and permissions`,
+		folder:  `asanaauth import: "` + folder + `" is a directory or cannot be read: name a file`,
+	} {
+		if _, errs := wantOutcome(t, 1, nil, "import", name); !strings.Contains(errs, want) {
+			t.Errorf("got stderr %s, want %s", errs, want)
+		}
+	}
+}
+
+// TestImportOfAFileWithAByteOrderMark checks a file as some editors save it.
+func TestImportOfAFileWithAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	asana := newExternalAsana(t)
+	line := fmt.Sprintf(`{"owner":"o","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot))
+	out, errs := wantOutcome(t, 0, asana.environ, "import", importFile(t, "\ufeff"+line), "-data", t.TempDir())
+	if got := reportLines(t, out)[1]; got.Status != "imported" {
+		t.Errorf("got report %s, want the line imported", out)
+	}
+	for text := range strings.Lines(errs) {
+		if !json.Valid([]byte(text)) {
+			t.Errorf("log line is not JSON: %s", text)
+		}
+	}
+	out, _ = wantOutcome(t, 1, asana.environ, "import", importFile(t, "", "\ufeff"+line), "-data", t.TempDir())
+	if got := reportLines(t, out)[2]; got.Status != "rejected" {
+		t.Errorf("got report %s, want a byte order mark accepted only at the beginning of the file", out)
+	}
+}
+
+// TestImportOnATerminal checks that progress appears on a terminal. TestImport checks that
+// it does not appear elsewhere.
+func TestImportOnATerminal(t *testing.T) {
+	t.Parallel()
+	script, err := exec.LookPath("script")
+	if err != nil || runtime.GOOS != "linux" {
+		t.Skip("needs the program script of Linux, which runs a command on a terminal")
+	}
+	asana := newExternalAsana(t)
+	file := importFile(t, fmt.Sprintf(`{"owner":"o","token":%q,"kind":"personal_access_token"}`, asana.PersonalAccessToken(asanatest.Bot)))
+	run := command(t, asana.environ, "import", file, "-data", t.TempDir())
+	report := filepath.Join(t.TempDir(), "report")
+	cmd := exec.CommandContext(t.Context(), script, "-qec", strings.Join(run.Args, " ")+" > "+report, "/dev/null")
+	cmd.Env = append(run.Env, "PATH="+os.Getenv("PATH"))
+	terminal, err := cmd.Output()
+	if err != nil || !strings.Contains(string(terminal), "\x1b[Klines: 1, imported: 1; ") || strings.Contains(string(terminal), "import ended") {
+		t.Errorf("got error %v, terminal %q; want the progress", err, terminal)
+	}
+}
+
+// TestImportRepeatsNoToken checks that errors do not repeat an argument that may be a
+// token, which a user typed by mistake.
+func TestImportRepeatsNoToken(t *testing.T) {
 	t.Parallel()
 	const token = "1/1200:hunter2"
-	for _, args := range [][]string{{"import", token}, {"import", "a", token}, {"import", "-", "-data", t.TempDir(), token}} {
+	const long = "2/1200/hunter2-0123456789abcdef0123456789abcdef"
+	for _, args := range [][]string{{"import", token}, {"import", long}, {"import", "a", token}, {"import", "-", "-data", t.TempDir(), token}} {
 		_, out, errs := runCommand(t, nil, args...)
 		if strings.Contains(out+errs, "hunter2") || errs == "" {
 			t.Errorf("stderr %q, want an error without the argument", errs)

@@ -15,7 +15,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
 	"sync"
 	"time"
 
@@ -32,35 +35,63 @@ const (
 // imported, Run returns an error after the last line. When ctx is canceled, Run finishes
 // the lines in progress and does not start other lines.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) error {
-	in, err := c.open(stdin, stderr)
+	log := slog.New(slog.NewJSONHandler(stderr, nil))
+	in, err := c.open(ctx, stdin, log)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	log := slog.New(slog.NewTextHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, true)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
 	r := newRun(c.one(d.Connections), c.parallel, newReport(stdout))
-	r.dryRun, r.advice = c.dryRun, d.Advice
-	stop := r.report.showProgress(stderr)
+	r.dryRun, r.advice, r.file = c.dryRun, d.Advice, c.fileName()
+	if isTerminal(stderr) {
+		stop := r.report.showProgress(stderr)
+		defer stop()
+		return r.importAll(ctx, in)
+	}
 	err = r.importAll(ctx, in)
-	stop()
+	log.LogAttrs(ctx, slog.LevelInfo, "import ended", r.report.attrs()...)
 	return err
 }
 
-// open does not repeat the file name in errors, because a user may type a token as the
-// file name by mistake.
-func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) {
+// isTerminal reports whether w is a device such as a terminal. The result is also true for
+// /dev/null, for which it does not matter.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// tokenLike matches names that may be a token.
+var tokenLike = regexp.MustCompile(`:|[A-Za-z0-9_-]{32}`)
+
+// fileName returns the name of the file for messages. If the name may be a token, which a
+// user typed by mistake, fileName returns FILE.
+func (c Command) fileName() string {
+	switch {
+	case c.file == "-":
+		return "standard input"
+	case tokenLike.MatchString(filepath.Base(c.file)):
+		return "FILE"
+	}
+	return strconv.Quote(c.file)
+}
+
+func (c Command) open(ctx context.Context, stdin io.Reader, log *slog.Logger) (io.ReadCloser, error) {
 	if c.file == "-" {
 		return io.NopCloser(stdin), nil
 	}
 	f, err := os.Open(c.file)
 	var at *fs.PathError
 	if errors.As(err, &at) {
-		return nil, fmt.Errorf("opening FILE: %w: check its path and permissions", at.Err)
+		return nil, fmt.Errorf("opening %s: %w: check its path and permissions", c.fileName(), at.Err)
 	}
 	if err != nil {
 		return nil, err
@@ -69,9 +100,10 @@ func (c Command) open(stdin io.Reader, stderr io.Writer) (io.ReadCloser, error) 
 	switch {
 	case err != nil || info.IsDir():
 		f.Close()
-		return nil, errors.New("FILE is a directory or cannot be read: name a file")
+		return nil, fmt.Errorf("%s is a directory or cannot be read: name a file", c.fileName())
 	case info.Mode().Perm()&othersBits != 0 && runtime.GOOS != "windows":
-		fmt.Fprintf(stderr, "warning: other users of this machine can access FILE and its tokens (mode %04o): run chmod 600 on it\n", info.Mode().Perm())
+		log.WarnContext(ctx, "other users of this machine can access the file and its tokens: run chmod 600 on it",
+			"file", c.fileName(), "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
 	}
 	return f, nil
 }
@@ -95,16 +127,18 @@ func (c Command) one(conns *connection.Connections) func(context.Context, line) 
 	}
 }
 
-// showProgress prints the report's counts to stderr every two seconds, until stop is
-// called. Then stop prints the counts a last time.
-func (r *report) showProgress(stderr io.Writer) (stop func()) {
+// showProgress prints the report's counts to a terminal every two seconds, each time in
+// place of the previous counts, until stop is called. Then stop prints the counts a last
+// time.
+func (r *report) showProgress(terminal io.Writer) (stop func()) {
+	const clearLine = "\r\x1b[K"
 	ticker, ended := time.NewTicker(progressEvery), make(chan struct{})
 	var printing sync.WaitGroup
 	printing.Go(func() {
 		for {
 			select {
 			case <-ticker.C:
-				fmt.Fprintln(stderr, r)
+				fmt.Fprint(terminal, clearLine, r)
 			case <-ended:
 				return
 			}
@@ -114,7 +148,7 @@ func (r *report) showProgress(stderr io.Writer) (stop func()) {
 		ticker.Stop()
 		close(ended)
 		printing.Wait()
-		fmt.Fprintln(stderr, r)
+		fmt.Fprintln(terminal, clearLine+r.String())
 	}
 }
 
@@ -123,6 +157,7 @@ type run struct {
 	workers int
 	report  *report
 	dryRun  bool
+	file    string             // name of the file, for errors
 	advice  func(error) string // see [deployment.Deployment.Advice]
 	// tokens contains a semaphore for each value of the first byte of a refresh token's
 	// hash. While a worker imports a refresh token, the worker holds the semaphore for
@@ -131,7 +166,7 @@ type run struct {
 }
 
 func newRun(one func(context.Context, line) (entry, error), workers int, report *report) *run {
-	r := &run{one: one, workers: workers, report: report, advice: func(error) string { return "" }}
+	r := &run{one: one, workers: workers, report: report, file: "FILE", advice: func(error) string { return "" }}
 	for i := range r.tokens {
 		r.tokens[i] = make(chan struct{}, 1)
 	}
@@ -163,11 +198,11 @@ func (r *run) importAll(outer context.Context, in io.Reader) error {
 	workers.Wait()
 	switch n := r.report.failures(); {
 	case outer.Err() != nil:
-		return errors.New("interrupted before the end of FILE: run the command again to continue")
+		return fmt.Errorf("interrupted before the end of %s: run the command again to continue", r.file)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
-		return fmt.Errorf("reading FILE: %w", err)
+		return fmt.Errorf("reading %s: %w", r.file, err)
 	case n > 0:
 		return errors.New(r.failureText(n))
 	}

@@ -311,7 +311,7 @@ func TestProgress(t *testing.T) {
 			time.Sleep(time.Second + time.Millisecond)
 			return nil
 		})
-		if err != nil || strings.Count(progress, "\n") != 5 || !strings.HasPrefix(progress, "lines: 1, imported: 1; 0.5 per second\n") {
+		if err != nil || strings.Count(progress, "\r\x1b[K") != 5 || !strings.HasPrefix(progress, "\r\x1b[Klines: 1, imported: 1; 0.5 per second\r") || !strings.HasSuffix(progress, "lines: 9, imported: 9; 1.0 per second\n") {
 			t.Errorf("got error %v, progress %q", err, progress)
 		}
 	})

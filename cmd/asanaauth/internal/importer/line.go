@@ -17,6 +17,9 @@ import (
 // request bodies.
 const maxLine = 64 << 10
 
+// byteOrderMark is the UTF-8 form of U+FEFF, with which some editors begin a file.
+const byteOrderMark = "\xef\xbb\xbf"
+
 // If a line is malformed, err is set and request is empty.
 type line struct {
 	number  int64 // from 1
@@ -29,6 +32,9 @@ type line struct {
 func lines(r io.Reader, err *error) iter.Seq[line] {
 	return func(yield func(line) bool) {
 		in := bufio.NewReaderSize(r, maxLine+2) // a line and \r\n
+		if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+			in.Discard(len(byteOrderMark))
+		}
 		for number := int64(1); ; number++ {
 			text, tooLong, readErr := next(in)
 			if readErr != nil && readErr != io.EOF {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -20,6 +21,8 @@ const (
 	failed      status = "failed"       // a retry may succeed
 	wouldImport status = "would-import" // -dry-run found no error
 )
+
+var statuses = []status{imported, wouldImport, already, rejected, failed}
 
 // entry is a line of the report. The report never contains a token.
 type entry struct {
@@ -107,13 +110,28 @@ func (r *report) add(e entry) error {
 	return r.err
 }
 
+// attrs returns the counts, for a log line.
+func (r *report) attrs() []slog.Attr {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := 0
+	var counts []slog.Attr
+	for _, s := range statuses {
+		if n := r.counts[s]; n > 0 {
+			all += n
+			counts = append(counts, slog.Int(string(s), n))
+		}
+	}
+	return append([]slog.Attr{slog.Int("lines", all)}, counts...)
+}
+
 // String returns a summary such as "lines: 7, imported: 3, rejected: 4; 2.5 per second".
 func (r *report) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := 0
 	text := ""
-	for _, s := range []status{imported, wouldImport, already, rejected, failed} {
+	for _, s := range statuses {
 		if n := r.counts[s]; n > 0 {
 			all += n
 			text += fmt.Sprintf(", %s: %d", s, n)

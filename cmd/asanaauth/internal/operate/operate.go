@@ -114,7 +114,7 @@ func (c *Command) setOwner(v string) error {
 // Run executes the command. lookup returns environment variables, like [os.LookupEnv].
 // Run prints results to stdout and logs to stderr. Returned errors are shown to users.
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, false)
 	if err != nil {
 		return err
