@@ -49,7 +49,9 @@ func TestKeysWithTheirOwnMediaType(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
 		inst := authtest.New(t).Signs()
-		inst.Switches(func(s *asanatest.Switches) { s.IDTokenInTokenResponse, s.KeySetMediaType = true, "application/jwk-set+json" })
+		inst.Switches(func(s *asanatest.Switches) {
+			s.IDTokenInTokenResponse, s.KeySetMediaType = true, "application/jwk-set+json"
+		})
 		p := inst.Process(authtest.WithOpenID)
 		p.MustToken(p.SignIn(mia), 0)
 	})
