@@ -61,7 +61,7 @@ func TestConnectingAgain(t *testing.T) {
 		time.Sleep(time.Hour)
 		inst.Rows.Edit(first.Reveal(), func(hot *store.Hot) {
 			hot.Status, hot.Reason, hot.BrokenAt = string(asanaauth.Broken), asanaauth.ReasonInvalidGrant, time.Now()
-			hot.Lease, hot.LeaseEnd, hot.OutcomeUnknown = "somebody", time.Now().Add(time.Minute), true
+			hot.Lease, hot.LeaseEnd, hot.DoubtedGrant = "somebody", time.Now().Add(time.Minute), hot.Grant
 			hot.CoolUntil, hot.RefusedGrant, hot.RefusedAt = time.Now().Add(time.Minute), 1, time.Now()
 		})
 		second := p.SignIn(asanatest.Member)
@@ -73,7 +73,7 @@ func TestConnectingAgain(t *testing.T) {
 		if after.Epoch != before.Epoch || after.Generation != 2 || after.Grant != 2 {
 			t.Errorf("epoch %q to %q, generation %d, grant %d", before.Epoch, after.Epoch, after.Generation, after.Grant)
 		}
-		if after.Status != string(asanaauth.Active) || after.Reason != "" || after.Lease != "" || after.OutcomeUnknown || !after.CoolUntil.IsZero() ||
+		if after.Status != string(asanaauth.Active) || after.Reason != "" || after.Lease != "" || after.DoubtedGrant != 0 || !after.CoolUntil.IsZero() ||
 			!after.BrokenAt.IsZero() || after.RefusedGrant != 0 {
 			t.Errorf("marks of the old grant are left: %+v", after)
 		}

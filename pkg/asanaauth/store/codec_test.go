@@ -57,7 +57,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a text that is a number", "hot-1", "gid", int64(12)},
 		{"a number that is text", "hot-1", "grant", "3"},
 		{"a time that is text", "hot-1", "expires", "2026-01-01T00:00:00Z"},
-		{"a flag that is a number", "hot-1", "unsettled", int64(1)},
+		{"a flag that is a number", "hot-1", "rotates", int64(1)},
 		{"a sealed field that is text", "hot-1", "access", "text"},
 		{"a negative duration", "session-1", "idle_ttl", int64(-1)},
 		{"a duration that overflows", "session-1", "idle_ttl", int64(1) << 60},

@@ -23,10 +23,11 @@ type Hot struct {
 	Status     string // an asanaauth.Status
 	Reason     string // why Status is broken, such as asanaauth.ReasonInvalidGrant
 
-	Lease          string    // random ID of the current refresh; empty if no refresh is running
-	LeaseEnd       time.Time // expiry of the lease, according to the clock of the lease holder
-	OutcomeUnknown bool      // whether the result of a token request is unknown
-	CoolUntil      time.Time // end of the cool-down: no token request and no revocation is sent before this time
+	Lease        string    // random ID of the current refresh; empty if no refresh is running
+	LeaseEnd     time.Time // expiry of the lease, according to the clock of the lease holder
+	DoubtedGrant int64     // value of Grant for which Asana may have replaced or ended the refresh token unseen; 0: none
+	Rotates      bool      // whether a refresh has shown that Asana replaces refresh tokens
+	CoolUntil    time.Time // end of the cool-down: no token request and no revocation is sent before this time
 
 	Access  secret.Sealed // access token
 	Refresh secret.Sealed // refresh token, or the long-lived token if Kind is not oauth
@@ -59,7 +60,8 @@ func (r *Hot) fields(c *codec) {
 	c.text("reason", &r.Reason)
 	c.text("lease", &r.Lease)
 	c.time("lease_end", &r.LeaseEnd)
-	c.flag("unsettled", &r.OutcomeUnknown)
+	c.number("doubted", &r.DoubtedGrant)
+	c.flag("rotates", &r.Rotates)
 	c.time("cool_until", &r.CoolUntil)
 	c.sealed("access", &r.Access)
 	c.sealed("refresh", &r.Refresh)

@@ -57,7 +57,7 @@ func samples() map[string]store.Row {
 			Head: head, Connection: id, Kind: "oauth", AsanaGID: "1200000000000001", Owner: store.HashOf("owner"),
 			ClientID: "1300000000000001", Epoch: "0123456789abcdef", Generation: 2, Grant: 3,
 			Status: "broken", Reason: "invalid-grant",
-			Lease: "a lease", LeaseEnd: at(1), OutcomeUnknown: true, CoolUntil: at(2),
+			Lease: "a lease", LeaseEnd: at(1), DoubtedGrant: 2, Rotates: true, CoolUntil: at(2),
 			Access: sealed(153), Refresh: sealed(101), Issued: at(3), Expires: at(63),
 			LastRefreshed: at(4), BrokenAt: at(6),
 			RefusedGrant: 3, RefusedAt: at(8), CheckedAt: at(9), CheckedGrant: 3, End: at(9),
@@ -85,6 +85,7 @@ func olderRows() map[string]store.Row {
 	cold.ReaderOf, cold.Imported = "", store.Hash{}
 	hot := *samples()["hot-1"].(*store.Hot)
 	hot.CheckedAt, hot.CheckedGrant = time.Time{}, 0
+	hot.DoubtedGrant, hot.Rotates = 0, false
 	return map[string]store.Row{
 		"attempt-1-before-links":        &attempt,
 		"cold-1-before-imports":         &cold,

@@ -143,7 +143,7 @@ func (w Write) newHot(id string, now time.Time, before *store.Hot) (*store.Hot, 
 		Status:     row.Active,
 	}
 	if before != nil {
-		hot.Epoch = before.Epoch
+		hot.Epoch, hot.Rotates = before.Epoch, before.Rotates
 		hot.Generation = before.Generation + 1
 		hot.Grant = before.Grant + 1
 	}

@@ -46,16 +46,18 @@ func isRefusal(response *asana.Error) bool {
 // cool-down ends, no caller sends a token request for this connection. The length of
 // the cool-down is the longer of retryAfter (at most 5 min) and a random time of 2 to 8
 // s. startCoolDown returns this length. outcomeUnknown is true if Asana may have rotated
-// the token.
+// the token. startCoolDown then puts the row's Grant in doubt.
 func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, outcomeUnknown bool) time.Duration {
 	wait := max(h.rows.Jitter(coolDownMin, coolDownMax), min(retryAfter, row.RetryAfterMax))
 	until := h.rows.Now().Add(wait)
 	ok := h.release(ctx, func(now *store.Hot) {
 		now.CoolUntil = until
-		now.OutcomeUnknown = now.OutcomeUnknown || outcomeUnknown
+		if outcomeUnknown {
+			now.DoubtedGrant = now.Grant
+		}
 	})
 	if !ok && outcomeUnknown {
-		h.noteOutcomeUnknown(ctx)
+		h.noteDoubt(ctx)
 	}
 	return wait
 }
@@ -67,15 +69,15 @@ func (h *holder) startCoolDown(ctx context.Context, retryAfter time.Duration, ou
 // the lease, markBroken does not mark the connection. It then returns row.ErrChanged and
 // the current row.
 //
-// If OutcomeUnknown is set in the row, Asana may have rotated the token during an earlier
-// request whose response was lost. markBroken then sets the reason ReasonLostToken, and
-// raises an alarm. It raises the alarm even if the store does not confirm the write.
+// If the row is in doubt ([isInDoubt]), a rotated token was probably lost. markBroken then
+// sets the reason ReasonLostToken, and raises an alarm. It raises the alarm even if the
+// store does not confirm the write.
 func (h *holder) markBroken(ctx context.Context, err error) (*store.Hot, error) {
 	now := h.rows.Now()
 	broke, lost := false, false
 	ok := h.release(ctx, func(hot *store.Hot) {
 		broke = hot.Status == row.Active && h.hasSentGrant(hot)
-		lost = broke && hot.OutcomeUnknown
+		lost = broke && isInDoubt(hot)
 		if !broke {
 			return
 		}
@@ -90,7 +92,7 @@ func (h *holder) markBroken(ctx context.Context, err error) (*store.Hot, error) 
 		h.rows.Alarm(ctx, row.AlarmLost, h.sent.Connection, err)
 	}
 	if !ok || !broke {
-		h.noteOutcomeUnknown(ctx)
+		h.noteDoubt(ctx)
 		return h.readAgain(ctx)
 	}
 	h.rows.Audit(ctx, row.AuditReconnect, asanaauth.CallerOf(ctx), h.hot)
@@ -107,22 +109,29 @@ func (h *holder) readAgain(ctx context.Context) (*store.Hot, error) {
 	return next, row.ErrChanged
 }
 
-// noteOutcomeUnknown sets OutcomeUnknown in the row if a different holder has saved a new
-// refresh token since h took the lease. In this case, h sent an old token, and Asana may
-// end the whole consent for that reason. If Asana later rejects the row's token,
-// OutcomeUnknown makes markBroken report a lost token.
-func (h *holder) noteOutcomeUnknown(ctx context.Context) {
+// isInDoubt reports whether Asana may have replaced or ended the row's refresh token, or
+// the one before it, without any process having stored the new one. The doubt lasts for
+// one more save: Asana may end a consent because the token before was used twice.
+func isInDoubt(hot *store.Hot) bool {
+	return hot.DoubtedGrant > 0 && hot.Grant <= hot.DoubtedGrant+1
+}
+
+// noteDoubt puts the row's Grant in doubt if a different holder has saved a new refresh
+// token since h took the lease. In this case, h sent an old token, and Asana may end the
+// whole consent for that reason. If Asana later rejects the row's token, markBroken reports
+// a lost token.
+func (h *holder) noteDoubt(ctx context.Context) {
 	if h.hot == nil {
 		return
 	}
-	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), row.SaveReserve)
+	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), max(h.rows.Remaining(ctx), row.SaveReserve))
 	defer cancel()
 	h.hot, _ = h.rows.UpdateHot(ctx, h.hot, func(now *store.Hot) error {
 		replaced := now.Grant != h.sent.Grant && now.Generation == h.sent.Generation
-		if now.Status != row.Active || now.OutcomeUnknown || !replaced {
+		if now.Status != row.Active || now.DoubtedGrant == now.Grant || !replaced {
 			return row.ErrChanged
 		}
-		now.OutcomeUnknown = true
+		now.DoubtedGrant = now.Grant
 		return nil
 	})
 }

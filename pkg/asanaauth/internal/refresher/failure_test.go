@@ -3,6 +3,7 @@ package refresher_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -191,18 +192,112 @@ func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
 	}
 }
 
-func TestASaveForgetsAnUnknownOutcome(t *testing.T) {
+// A doubt lasts for one more save, and then it has ended.
+func TestADoubtLastsForOneMoreSave(t *testing.T) {
+	for saves, want := range []string{asanaauth.ReasonLostToken, asanaauth.ReasonLostToken, asanaauth.ReasonInvalidGrant} {
+		t.Run(fmt.Sprint(saves, " saves"), func(t *testing.T) {
+			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+				inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Cut: true})
+				_, err := inst.Process().Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				authtest.WantCount(t, "doubted grant", int(inst.Rows.Hot(cookie.Reveal()).DoubtedGrant), 1)
+				time.Sleep(8 * time.Second)
+				for range saves {
+					inst.Process().MustToken(cookie, 0)
+					inst.Expire()
+				}
+				inst.Switches(refuseRefresh)
+				_, err = inst.Process().Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+				if got := inst.Rows.Hot(cookie.Reveal()).Reason; got != want {
+					t.Errorf("reason = %q, want %q", got, want)
+				}
+				lost := 0
+				if want == asanaauth.ReasonLostToken {
+					lost = 1
+				}
+				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmLost), lost)
+			})
+		})
+	}
+}
+
+// A holder stalls past its lease. A different holder overtakes it, and a second refresh
+// follows at once. Then the first holder's request reaches Asana, which ends the consent
+// because an old token is used again, and the first holder dies. The break that follows
+// must be reported as a lost token.
+func TestASaveAfterADeadHoldersLeaseKeepsTheDoubt(t *testing.T) {
+	for name, saves := range map[string]int{"one save": 1, "two saves": 2} {
+		t.Run(name, func(t *testing.T) {
+			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })
+				dead := false
+				dying := &storetest.Faulty{Store: inst.Rows, Hook: func(context.Context, storetest.Op) (bool, error) {
+					return !dead, authtest.FailIf(dead, authtest.ErrTableDown)
+				}}
+				stalling := inst.Process(withStore(dying), func(s *authtest.Settings) {
+					s.Transport = stalls{next: inst.Wire, before: 20 * time.Second}
+				})
+				first := make(chan error, 1)
+				go func() {
+					_, err := stalling.Token(cookie, 0)
+					first <- err
+				}()
+				time.Sleep(time.Second)
+				p := inst.Process()
+				got := p.MustToken(cookie, 0)
+				if saves == 2 {
+					if _, err := p.Refused(cookie, got); err != nil {
+						t.Fatal(err)
+					}
+				}
+				dead = true
+				if err := <-first; err == nil {
+					t.Fatal("the stalled holder got a token")
+				}
+				authtest.WantCount(t, "grant", int(inst.Rows.Hot(cookie.Reveal()).Grant), 1+saves)
+				inst.Expire()
+				_, err := p.Token(cookie, 0)
+				authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+				if got := inst.Rows.Hot(cookie.Reveal()).Reason; got != asanaauth.ReasonLostToken {
+					t.Errorf("reason = %q", got)
+				}
+				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmLost), 1)
+			})
+		})
+	}
+}
+
+// A stalled holder's request arrives after several saves, when the doubt of the first save
+// has ended. The holder notes that its request may have ended the row's token.
+func TestARequestThatArrivesAfterSeveralSavesIsNoted(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
-		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Cut: true})
-		_, err := inst.Process().Token(cookie, 0)
-		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
-		if !inst.Rows.Hot(cookie.Reveal()).OutcomeUnknown {
-			t.Error("OutcomeUnknown is false after a lost response")
+		inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })
+		stalling := inst.Process(func(s *authtest.Settings) {
+			s.Transport = stalls{next: inst.Wire, before: 100 * time.Second}
+		})
+		first := make(chan error, 1)
+		go func() {
+			_, err := stalling.Token(cookie, 0)
+			first <- err
+		}()
+		time.Sleep(time.Second)
+		p := inst.Process()
+		got := p.MustToken(cookie, 0)
+		for range 2 {
+			time.Sleep(31 * time.Second)
+			var err error
+			if got, err = p.Refused(cookie, got); err != nil {
+				t.Fatal(err)
+			}
 		}
-		time.Sleep(8 * time.Second)
-		inst.Process().MustToken(cookie, 0)
-		if inst.Rows.Hot(cookie.Reveal()).OutcomeUnknown {
-			t.Error("OutcomeUnknown is still true after a save")
+		<-first
+		authtest.WantCount(t, "grant", int(inst.Rows.Hot(cookie.Reveal()).Grant), 4)
+		inst.Expire()
+		_, err := p.Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+		if got := inst.Rows.Hot(cookie.Reveal()).Reason; got != asanaauth.ReasonLostToken {
+			t.Errorf("reason = %q", got)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,11 +39,18 @@ func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, err
 type holder struct {
 	*Refresher
 	materials
-	sent  *store.Hot // the row that takeLease wrote; contains the refresh token that is sent
-	hot   *store.Hot // the row as it was last seen; nil if the row was deleted
-	lease string     // the lease's random ID
-	end   time.Time  // when the lease ends
+	sent *store.Hot // the row that takeLease wrote; contains the refresh token that is sent
+	// overtook is true if an earlier holder had not released its lease. Its request may
+	// still arrive at Asana.
+	overtook bool
+	hot      *store.Hot // the row as it was last seen; nil if the row was deleted
+	lease    string     // the lease's random ID
+	end      time.Time  // when the lease ends
 }
+
+// revocationLease is the prefix of a lease that was taken to revoke. Such a holder sends no
+// refresh request, so no rotated token can be lost if it stops.
+const revocationLease = "revoke-"
 
 // takeLease tries once to write a lease into the row. The lease ends 12 s after the call
 // of takeLease, even if the write is slow.
@@ -58,9 +66,15 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	}
 	now := r.rows.Now()
 	leased := *hot
+	if hot.Status == row.Revoking {
+		id = revocationLease + id
+	}
 	// If the row still contains an earlier lease, the process that took it stopped or
 	// stalled. Asana may have processed its request and rotated the token.
-	leased.OutcomeUnknown = leased.OutcomeUnknown || leased.Lease != ""
+	overtook := leased.Lease != "" && !strings.HasPrefix(leased.Lease, revocationLease)
+	if overtook {
+		leased.DoubtedGrant = leased.Grant
+	}
 	leased.Lease, leased.LeaseEnd = id, now.Add(leaseTime)
 	if p.isRefused(&leased, now) {
 		leased.RefusedGrant, leased.RefusedAt = leased.Grant, now
@@ -73,7 +87,8 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	if err != nil {
 		return nil, hot, row.ErrorOf(fmt.Errorf("taking the lease: %w", err))
 	}
-	return &holder{Refresher: r, materials: m, sent: &leased, hot: &leased, lease: id, end: leased.LeaseEnd}, &leased, nil
+	h := &holder{Refresher: r, materials: m, sent: &leased, overtook: overtook, hot: &leased, lease: id, end: leased.LeaseEnd}
+	return h, &leased, nil
 }
 
 // hasTime reports whether both the lease and ctx last long enough for a request to Asana

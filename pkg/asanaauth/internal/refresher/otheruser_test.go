@@ -45,8 +45,8 @@ func TestARefreshThatNamesAnotherUserIsNotBelieved(t *testing.T) {
 				}
 				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmOtherUser), 1)
 				hot := inst.Rows.Hot(cookie.Reveal())
-				if hot.Grant != 1 || string(hot.Refresh) != string(before.Refresh) || hot.Lease != "" || !hot.CoolUntil.After(time.Now()) || !hot.OutcomeUnknown {
-					t.Errorf("got grant %d, lease %q, cool-down until %v, doubt %v", hot.Grant, hot.Lease, hot.CoolUntil, hot.OutcomeUnknown)
+				if hot.Grant != 1 || string(hot.Refresh) != string(before.Refresh) || hot.Lease != "" || !hot.CoolUntil.After(time.Now()) || hot.DoubtedGrant != 1 {
+					t.Errorf("got grant %d, lease %q, cool-down until %v, doubted grant %d", hot.Grant, hot.Lease, hot.CoolUntil, hot.DoubtedGrant)
 				}
 				time.Sleep(5 * time.Minute)
 				respondToRefresh(inst, members)

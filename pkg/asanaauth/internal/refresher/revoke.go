@@ -170,17 +170,39 @@ func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.
 		return false, nil, errLater
 	}
 	ctx = context.WithoutCancel(ctx)
-	if revoked, err = h.revoke(ctx, h.refreshToken); err != nil {
+	asking, cancel := h.rows.WithTimeout(ctx, row.RequestTime)
+	defer cancel()
+	successor := h.mayHaveSuccessor(asking)
+	if revoked, err = h.revoke(asking, h.refreshToken); err != nil {
 		h.revocationFailed(ctx, err)
 		return false, nil, errLater
 	}
 	if next, err = h.erase(ctx); err != nil {
 		return false, next, changedOrLater(err)
 	}
+	if revoked && successor {
+		h.rows.Alarm(ctx, row.AlarmLost, h.sent.Connection, errors.New("disconnected, and a rotated refresh token that was lost may still be valid"))
+		return false, nil, nil
+	}
 	if revoked {
 		h.rows.Audit(ctx, row.AuditRevoked, asanaauth.CallerOf(ctx), h.sent)
 	}
 	return revoked, nil, nil
+}
+
+// mayHaveSuccessor reports whether Asana may have replaced the row's refresh token by one
+// that no process has stored. Such a token may stay valid after the revocation. This is
+// possible only if the row is in doubt. If no refresh of the connection has shown that
+// Asana rotates, mayHaveSuccessor asks Asana whether the row's token is still active.
+func (h *holder) mayHaveSuccessor(ctx context.Context) bool {
+	if h.refreshToken.IsZero() || !isInDoubt(h.sent) {
+		return false
+	}
+	if h.sent.Rotates {
+		return true
+	}
+	info, err := h.requests.Introspect(ctx, h.refreshToken)
+	return err != nil || !info.Active
 }
 
 // revoke asks Asana to revoke a refresh token (RFC 7009). revoke sends no request and

@@ -18,8 +18,14 @@ import (
 // took the lease. Otherwise, save returns row.ErrChanged and the current row. Neither an
 // expired lease nor a change to other fields prevents the save, and save keeps such
 // changes. If the table is unavailable, save tries until ctx ends, which is the end of the
-// caller's time: at least row.SaveReserve after the response.
+// caller's time, but at least for row.SaveReserve.
+//
+// If h overtook an earlier holder, save puts the new Grant in doubt: the earlier holder's
+// request may arrive after the save, and Asana may end the new tokens because an old one is
+// used again.
 func (h *holder) save(ctx context.Context, tokens asana.Tokens) (*store.Hot, error) {
+	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), max(h.rows.Remaining(ctx), row.SaveReserve))
+	defer cancel()
 	var unsaved *store.Hot
 	recovered := false
 	next, err := h.rows.UpdateHot(ctx, h.sent, func(now *store.Hot) error {
@@ -28,7 +34,9 @@ func (h *holder) save(ctx context.Context, tokens asana.Tokens) (*store.Hot, err
 		}
 		recovered = now.Status == row.Broken
 		now.Grant++
-		now.OutcomeUnknown = false
+		if h.overtook {
+			now.DoubtedGrant = now.Grant
+		}
 		h.removeLease(now)
 		if err := h.setTokens(now, tokens); err != nil {
 			return err
@@ -50,6 +58,7 @@ func (h *holder) save(ctx context.Context, tokens asana.Tokens) (*store.Hot, err
 // setTokens writes the tokens from a response into hot. If the connection is revoking,
 // setTokens writes only the refresh token, which must still be revoked.
 func (h *holder) setTokens(hot *store.Hot, tokens asana.Tokens) error {
+	hot.Rotates = hot.Rotates || h.isRotated(tokens)
 	if tokens.Refresh.IsZero() && !h.isSealedWithPrimary(hot.Refresh) {
 		tokens.Refresh = h.refreshToken // seal it again with the primary key
 	}
@@ -63,6 +72,11 @@ func (h *holder) setTokens(hot *store.Hot, tokens asana.Tokens) error {
 	}
 	hot.Status, hot.Reason, hot.BrokenAt = row.Active, "", time.Time{}
 	return nil
+}
+
+// isRotated reports whether the response replaces the refresh token that h sent.
+func (h *holder) isRotated(tokens asana.Tokens) bool {
+	return !tokens.Refresh.IsZero() && !tokens.Refresh.Equal(h.refreshToken)
 }
 
 func (h *holder) isSealedWithPrimary(s secret.Sealed) bool {
@@ -84,7 +98,7 @@ func (h *holder) auditRefreshed(ctx context.Context, now *store.Hot, recovered b
 // unsaved is nil, and failedSave returns the old row and err. If Asana did rotate the
 // refresh token, the new one is lost. failedSave then raises an alarm and returns err.
 func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asana.Tokens, err error) (*store.Hot, error) {
-	if !tokens.Refresh.IsZero() && !tokens.Refresh.Equal(h.refreshToken) {
+	if h.isRotated(tokens) {
 		h.rows.Alarm(ctx, row.AlarmUnsaved, h.sent.Connection, err)
 		return nil, err
 	}

@@ -107,14 +107,10 @@ func (s *sim) checkConnection(id string, conn *simConn) {
 }
 
 // checkRevoked checks that Asana accepts no refresh token of a consent that was reported
-// as revoked. It ignores tokens from a response that was lost or not saved, because no
-// process can revoke such a token.
+// as revoked, not even a token from a response that was lost.
 func (s *sim) checkRevoked(family string) {
 	for value, r := range s.refresh {
 		if r.family != family {
-			continue
-		}
-		if old := s.refresh[r.from]; old != nil && old.lost != "" {
 			continue
 		}
 		if s.inst.IsActive(value) {

@@ -24,7 +24,7 @@ func TestALostTokenIsAnAlarmWhateverTheTableDoes(t *testing.T) {
 	for name, times := range map[string]int{"the response is lost": 1, "the table stays down": 1000} {
 		t.Run(name, func(t *testing.T) {
 			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
-				inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.OutcomeUnknown = true })
+				inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.DoubtedGrant = hot.Grant })
 				inst.Switches(refuseRefresh)
 				left := times
 				inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
@@ -106,6 +106,38 @@ func TestATokenSentTwiceIsRemembered(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A takes the lease and stalls. B overtakes A, and Asana rotates the token for B. Then A's
+// request arrives, Asana ends the consent because the token is used again, and A gives up.
+// Only then B saves. The save must not end the doubt: the next refresh breaks the
+// connection because a rotated token was lost.
+func TestAStalledHoldersRequestThatArrivesBeforeTheSaveIsRemembered(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })
+		stalling := inst.Process(func(s *authtest.Settings) {
+			s.Transport = stalls{next: inst.Wire, before: 16 * time.Second}
+		})
+		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Apply: true, AnswerDelay: 5 * time.Second}) // for B, which sends first
+		a := make(chan error, 1)
+		go func() {
+			_, err := stalling.Token(cookie, 0)
+			a <- err
+		}()
+		time.Sleep(time.Second)
+		inst.Process().MustToken(cookie, 0)
+		if err := <-a; err != nil {
+			t.Logf("the stalled holder: %v", err)
+		}
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 2)
+		inst.Expire()
+		_, err := inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+		if got := inst.Rows.Hot(cookie.Reveal()).Reason; got != asanaauth.ReasonLostToken {
+			t.Errorf("reason = %q, want %q", got, asanaauth.ReasonLostToken)
+		}
+		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmLost), 1)
+	})
 }
 
 // stalls is an HTTP transport that suspends the process before it sends a request, or

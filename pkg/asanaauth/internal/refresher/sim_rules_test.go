@@ -215,15 +215,13 @@ func (s *sim) checkBreak(w hotWrite) {
 	case w.was.Status != row.Active || !w.c.rejected[w.wasRefresh]:
 		s.violation("a connection that was %s is broken, and Asana did not reject its token", w.was.Status)
 	case r.ended:
-	case r.lost == causeReused:
-		// Do not check the reason: it is ReasonLostToken only if the row has
-		// OutcomeUnknown (see TestATokenSentTwiceIsRemembered). A save resets
-		// OutcomeUnknown, and a stalled holder's request may reach Asana after that save.
-		s.count[causeReused]++
 	case r.rotated && r.lost != "":
 		s.count["lost"]++
+		if r.lost == causeReused {
+			s.count[causeReused]++
+		}
 		w.conn.losses = append(w.conn.losses, w.c)
-		if w.is.Reason != asanaauth.ReasonLostToken && w.conn.alarms == 0 {
+		if w.is.Reason != asanaauth.ReasonLostToken {
 			s.violation("a token was lost (%s), and the reason is %s", r.lost, w.is.Reason)
 		}
 	default:

@@ -79,8 +79,9 @@ const (
 //
 //   - Every process returns a token for every active connection.
 //   - No lease is left in a row.
-//   - If a consent was reported as revoked, Asana accepts none of its refresh tokens.
-//   - A lost token has raised an alarm.
+//   - If a consent was reported as revoked, Asana accepts none of its refresh tokens, not
+//     even one from a response that was lost.
+//   - A lost token has raised an alarm, and it is the reason of the break.
 //   - In a run without faults, the numbers of requests, of leases and of saves are equal.
 //
 // The seed alone determines the world, and each call and each process has its own stream
