@@ -1,7 +1,10 @@
 package session_test
 
 import (
+	"context"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -9,6 +12,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -49,6 +53,49 @@ func TestASessionCodeIsRedeemedOnce(t *testing.T) {
 				t.Errorf("the marker contains more than the hash and the end: %+v", x)
 			}
 		}
+	})
+}
+
+// Two backends redeem the same code, and both have found it valid before either of them
+// writes. Only one may win.
+func TestOverlappingRedeemersOfASessionCode(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		cookie := p.SignIn(asanatest.Member)
+		code, _, err := p.Sessions.Code(t.Context(), p.Session(cookie))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const redeemers = 2
+		var writes atomic.Int32
+		all := make(chan struct{}) // closed when each redeemer has read the code and is about to write
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" && strings.HasPrefix(op.Keys[0].PK, "x#") {
+				if writes.Add(1) == redeemers {
+					close(all)
+				}
+				<-all
+			}
+			return true, nil
+		}
+		results := make(chan error, redeemers)
+		for range redeemers {
+			go func() {
+				_, err := inst.Process().SessionCodes.Redeem(authtest.BackendContext(), code)
+				results <- err
+			}()
+		}
+		won := 0
+		for range redeemers {
+			if err := <-results; err == nil {
+				won++
+			} else {
+				authtest.WantKind(t, err, asanaauth.LinkExpired)
+			}
+		}
+		authtest.WantCount(t, "winners", won, 1)
 	})
 }
 
