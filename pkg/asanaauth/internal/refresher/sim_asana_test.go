@@ -26,7 +26,7 @@ type simRequest struct {
 	r       *http.Request
 	body    []byte
 	path    string
-	refresh string // the refresh token in the request; of an introspection, the access token
+	refresh string // the refresh token in the request; of an introspection, the access token or the refresh token
 	applied bool   // whether the request reached Asana
 }
 
@@ -69,6 +69,12 @@ func (q *simRequest) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if q.path == authtest.IntrospectPath {
+		if s.refresh[q.refresh] != nil { // a disconnect in doubt
+			if q.c.leased == nil || q.c.leased.Status != row.Revoking {
+				s.violation("call %d introspects a refresh token without a lease", q.c.id)
+			}
+			return
+		}
 		if q.c.checks--; q.c.checks < 0 {
 			s.violation("call %d introspects a token, and has not announced it in the row", q.c.id)
 		}

@@ -88,6 +88,10 @@ func (q *simRequest) noteIntrospection(body []byte) {
 	if err := json.Unmarshal(body, &info); err != nil {
 		q.s.violation("offline Asana: %v", err)
 	}
+	if q.s.refresh[q.refresh] != nil {
+		q.s.count["introspected in doubt"]++
+		return
+	}
 	q.s.count["introspected"]++
 	q.c.said[q.refresh] = info.Active
 	if info.Active {
