@@ -47,11 +47,14 @@ func TestErrorsOfAWS(t *testing.T) {
 		{"ExpiredTokenException", credentials, []string{"connections", "show", id}, signIn},
 		{"ResourceNotFoundException", credentials, []string{"connections", "list"}, "the table in TABLE_NAME does not exist in this region: check TABLE_NAME and AWS_REGION\n"},
 		{"AccessDeniedException", credentials, []string{"connections", "disconnect", id}, "these AWS credentials do not allow the operation BatchGetItem on the table: see docs/iam.md\n"},
-		{"UnrecognizedClientException", credentials, []string{"import", importFile(t)}, "AWS does not accept these credentials: check the AWS profile, or the variables that contain the access key\n"},
+		{"UnrecognizedClientException", credentials, []string{"connections", "list"}, "AWS does not accept these credentials: check the AWS profile, or the variables that contain the access key\n"},
 	} {
 		_, stderr := wantOutcome(t, 1, append(failingTable(t, test.code), test.credentials...), test.args...)
 		if !strings.HasSuffix(stderr, ": "+test.want) || strings.Contains(stderr, "hunter2") {
 			t.Errorf("%s, %s: got stderr %s, want it to end with %s", test.code, test.args[0], stderr, test.want)
+		}
+		if strings.Contains(stderr, "SDK ") {
+			t.Errorf("%s, %s: the AWS SDK logs text to stderr: %s", test.code, test.args[0], stderr)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func runLocal(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	if code, done := afterParsing("local", help, err, stdout, stderr); done {
 		return code
 	}
-	return exitCode("local", local.Run(ctx, flags, os.LookupEnv, stdout, stderr), stderr)
+	return exitCode("local", local.Run(ctx, flags, os.LookupEnv, operate.RunLocal, stdout, stderr), stderr)
 }
 
 func runConnections(ctx context.Context, args []string, stdout, stderr io.Writer) int {

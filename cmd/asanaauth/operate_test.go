@@ -184,32 +184,121 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// TestConnectionsOfALocalFolder checks that the commands do not open a data folder while
-// a running "asanaauth local" uses the folder. After "asanaauth local" has exited, the
-// test checks that disconnect revokes the connection at the folder's offline Asana.
+// TestConnectionsOfALocalFolder checks the commands while "asanaauth local" uses the data
+// folder, after it was killed, and after it has exited.
 func TestConnectionsOfALocalFolder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	p := start(t, data, nil)
-	newBrowser(t).signIn(p, member)
-	_, errs := wantOutcome(t, 1, nil, "connections", "list", "-data", data)
-	if !strings.Contains(errs, "in use") {
-		t.Errorf("list while local runs: got %s, want an error", errs)
+	for _, person := range []string{member, asanatest.Guest, asanatest.Admin} {
+		newBrowser(t).signIn(p, person)
+	}
+	list := func(args ...string) []connectionLine {
+		t.Helper()
+		out, errs := wantOutcome(t, 0, nil, append([]string{"connections", "list", "-json", "-data", data}, args...)...)
+		if errs != "" {
+			t.Errorf("list: got stderr %s, want none", errs)
+		}
+		return connectionLines(t, out)
+	}
+	disconnect := func(id string) {
+		t.Helper()
+		if out, _ := wantOutcome(t, 0, nil, "connections", "disconnect", id, "-data", data); out != "{\"revoked_at_asana\":true,\"status\":\"disconnected\"}\n" {
+			t.Errorf("disconnect: got %s", out)
+		}
+	}
+	if all := list(); len(all) != 3 {
+		t.Errorf("list while local runs: got %+v, want three connections", all)
+	}
+	all := list("-owner", "asana:"+member)
+	if len(all) != 1 || *all[0].Owner != "asana:"+member {
+		t.Fatalf("list of an owner while local runs: got %+v", all)
+	}
+	id := all[0].ID
+	if out, _ := wantOutcome(t, 0, nil, "connections", "show", id, "-data", data); !strings.Contains(out, "\n  \"kind\": \"oauth\"") {
+		t.Errorf("show while local runs: got %s", out)
+	}
+	disconnect(id)
+	waitUntil(t, "local logs an audit line about the disconnect", func() bool {
+		return hasLineWithAll(p.logged.String(), `"connection":"`+id+`"`, `"audit":"revoked"`, `"caller":"library"`)
+	})
+	if got := list("-status=disconnected"); len(got) != 1 || got[0].ID != id {
+		t.Errorf("list of disconnected connections: got %+v, want %s", got, id)
+	}
+	_, errs := wantOutcome(t, 1, nil, "connections", "show", "con_"+strings.Repeat("a", 32), "-data", data)
+	if errs != "asanaauth connections: connection not found: check its ID and the deployment\n" {
+		t.Errorf("show of an unknown ID: got stderr %s", errs)
+	}
+	if _, errs = wantOutcome(t, 1, nil, "import", importFile(t), "-data", data); !strings.Contains(errs, "is in use by another asanaauth process") {
+		t.Errorf("import while local runs: got stderr %s", errs)
+	}
+
+	p.kill() // leaves the control file
+	all = list("-owner", "asana:"+asanatest.Guest)
+	disconnect(all[0].ID)
+	p = start(t, data, nil)
+	if got := list("-status", "active"); len(got) != 1 {
+		t.Errorf("list after the restart: got %+v, want one active connection", got)
 	}
 	p.terminate()
-	out, _ := wantOutcome(t, 0, nil, "connections", "list", "-json", "-data", data)
-	all := connectionLines(t, out)
-	if len(all) != 1 || *all[0].Owner != "asana:"+member {
-		t.Fatalf("list: %s", out)
+	if _, err := os.Stat(filepath.Join(data, "control.json")); err == nil {
+		t.Error("local leaves its control file, want it removed")
 	}
-	out, _ = wantOutcome(t, 0, nil, "connections", "disconnect", all[0].ID, "-data", data)
-	if !strings.Contains(out, `"revoked_at_asana":true`) {
-		t.Errorf("disconnect: %s", out)
+	all = list("-owner", "asana:"+asanatest.Admin)
+	disconnect(all[0].ID)
+}
+
+// TestControlServer checks that other users of the machine, and web pages, cannot use the
+// control server, and that the key is not printed.
+func TestControlServer(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	p := start(t, data, nil, "-allow-non-loopback", "-addr", "0.0.0.0:0")
+	file := filepath.Join(data, "control.json")
+	for name, mode := range map[string]os.FileMode{data: 0o700, file: 0o600} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: got mode %v (%v), want %v", name, info.Mode(), err, mode)
+		}
 	}
-	p = start(t, data, nil)
-	requests := newBrowser(t).mustSend("GET", p.asanaURL+"/_offline/people", "").body
-	if !strings.Contains(requests, member) {
-		t.Errorf("local does not start again with the folder: %s", requests)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at struct{ Host, Key string }
+	if err := json.Unmarshal(text, &at); err != nil || !strings.HasPrefix(at.Host, "127.0.0.1:") || len(at.Key) < 26 {
+		t.Fatalf("got control file %s (%v), want a loopback address and a key of at least 128 bits", text, err)
+	}
+	key := "Authorization: " + bearer(at.Key)
+	body := func(folder, args string) string { return fmt.Sprintf(`{"folder":%q,"args":[%s]}`, folder, args) }
+	good := body(data, `"list"`)
+	for name, test := range map[string]struct {
+		headers []string
+		body    string
+		want    int
+	}{
+		"the command":        {[]string{key}, good, 200},
+		"no key":             {nil, good, 401},
+		"an empty key":       {[]string{"Authorization: " + bearer("")}, good, 401},
+		"another key":        {[]string{"Authorization: " + bearer(at.Key + "A")}, good, 401},
+		"the backend key":    {[]string{"Authorization: " + bearer(p.backendKey())}, good, 401},
+		"a page":             {[]string{key, "Origin: " + p.publicURL}, good, 403},
+		"a rebound name":     {[]string{key, "Host: evil.test"}, good, 403},
+		"no object":          {[]string{key}, `["list"]`, 400},
+		"too many arguments": {[]string{key}, body(data, `"`+strings.Repeat("x", 70000)+`"`), 400},
+		"another folder":     {[]string{key}, body(t.TempDir(), `"list"`), 409},
+		"no folder":          {[]string{key}, body("", `"list"`), 409},
+	} {
+		if a := newBrowser(t).mustSend("POST", "http://"+at.Host+"/", test.body, test.headers...); a.status != test.want {
+			t.Errorf("%s: got %d %s, want %d", name, a.status, a.body, test.want)
+		}
+	}
+	a := newBrowser(t).mustSend("POST", "http://"+at.Host+"/", body(data, `"remove"`), key)
+	if !strings.Contains(a.body, "unknown command") {
+		t.Errorf("unknown command: got %s", a.body)
+	}
+	p.terminate()
+	if strings.Contains(p.logged.String()+strings.Join(p.printed, ""), at.Key) {
+		t.Error("the key was printed or logged")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/local"
+	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/operate"
 	"github.com/asanaauth/asanaauth/internal/lambdatest"
 )
 
@@ -101,7 +102,7 @@ func startHere(t *testing.T, data string) *process {
 	printed, stdout := io.Pipe()
 	go func() {
 		defer close(p.ended)
-		err := local.Run(ctx, flags, func(string) (string, bool) { return "", false }, stdout, p.logged)
+		err := local.Run(ctx, flags, func(string) (string, bool) { return "", false }, operate.RunLocal, stdout, p.logged)
 		if err != nil {
 			t.Errorf("Run: %v", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/asanaauth/asanaauth/internal/env"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/onaws"
@@ -30,7 +31,7 @@ func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Lo
 		ClientSecretARN: r.ARN("ASANA_CLIENT_SECRET_ARN", "secretsmanager"),
 		Log:             log,
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})) // the SDK logs text
 	if err == nil && cfg.Region == "" {
 		r.AddError("AWS_REGION", "is missing, and no AWS profile sets a region")
 	}

@@ -37,10 +37,19 @@ type Where struct {
 	folder string // data folder of "asanaauth local"; empty for the deployment on AWS
 }
 
+// Folder returns the data folder, or "" for the deployment on AWS.
+func (w Where) Folder() string { return w.folder }
+
+// OfFolder returns the deployment with the connections and the rows of a data folder that
+// another caller closes.
+func OfFolder(conns *connection.Connections, rows store.Scanner) *Deployment {
+	return &Deployment{Connections: conns, Rows: rows, close: func() error { return nil }, advice: func(error) string { return "" }}
+}
+
 // AddFlag defines the flag -data in set. The value of the flag is the path of a data
 // folder, and is stored in w.
 func (w *Where) AddFlag(set *flag.FlagSet) {
-	set.Func("data", "use the data `folder` of \"asanaauth local\", which must not be running, instead of the deployment on AWS", func(folder string) error {
+	set.Func("data", "use the data `folder` of \"asanaauth local\" instead of the deployment on AWS", func(folder string) error {
 		if folder == "" {
 			// Otherwise, a script that passes -data "$FOLDER" without setting FOLDER
 			// would use the deployment on AWS.
@@ -65,5 +74,7 @@ func (w Where) Open(ctx context.Context, lookup func(string) (string, bool), log
 	if err != nil {
 		return nil, err
 	}
-	return &Deployment{Connections: conns, Rows: rows, close: rows.Close, advice: func(error) string { return "" }}, nil
+	d := OfFolder(conns, rows)
+	d.close = rows.Close
+	return d, nil
 }

@@ -22,6 +22,8 @@ const (
 	rowsFile  = "rows.db"            // the table
 	keyFile   = "local.key"          // the key that replaces KMS
 	asanaFile = "offline-asana.json" // the state of the offline Asana
+	// controlFile contains the address of the control server while the command runs.
+	controlFile = "control.json"
 )
 
 type data struct {
@@ -58,13 +60,20 @@ func openData(folder string) (*data, error) {
 	d.rows, err = bolt.Open(filepath.Join(folder, rowsFile))
 	switch {
 	case errors.Is(err, bolt.ErrInUse):
-		return nil, fmt.Errorf("data folder %s is in use by another asanaauth process: stop that process, or name another folder with -data", folder)
+		return nil, inUse(folder)
 	case errors.Is(err, bolt.ErrDamaged):
 		return nil, fmt.Errorf("data folder %s is damaged: %s is not a table or is incomplete: restore the folder from a backup, or name another one with -data", folder, rowsFile)
 	case err != nil:
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	return d, nil
+}
+
+// ErrInUse means that another process uses a data folder.
+var ErrInUse = errors.New("is in use by another asanaauth process")
+
+func inUse(folder string) error {
+	return fmt.Errorf("data folder %s %w: stop that process, or name another folder with -data", folder, ErrInUse)
 }
 
 var errOtherFiles = errors.New("contains other files")
@@ -101,7 +110,7 @@ func prepare(folder string) error {
 // is also true for names with an added suffix such as ".tmp", because a killed process
 // may leave temporary files.
 func isOurs(name string) bool {
-	for _, file := range []string{rowsFile, keyFile, asanaFile} {
+	for _, file := range []string{rowsFile, keyFile, asanaFile, controlFile} {
 		if name == file || strings.HasPrefix(name, file+".") {
 			return true
 		}
@@ -111,8 +120,8 @@ func isOurs(name string) bool {
 
 func (d *data) path(file string) string { return filepath.Join(d.folder, file) }
 
-// Open opens a data folder for commands that work on its connections. If a running
-// "asanaauth local" uses the folder, Open returns an error. The connections use the real
+// Open opens a data folder for commands that work on its connections. If another process
+// uses the folder, Open returns an error that wraps [ErrInUse]. The connections use the real
 // Asana if ASANA_CLIENT_ID is set, and otherwise the folder's offline Asana. lookup
 // returns environment variables, like [os.LookupEnv]. The caller must close the store.
 func Open(folder string, lookup func(string) (string, bool), log *slog.Logger) (*connection.Connections, *bolt.Store, error) {

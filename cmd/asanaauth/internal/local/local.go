@@ -20,17 +20,19 @@ import (
 	"net/url"
 
 	"github.com/asanaauth/asanaauth/internal/env"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
 )
 
 // Run serves requests until ctx is canceled, finishes the requests in progress, and
 // returns. When the service is ready for requests, Run prints "ready" and the service's
 // URL as the last line on stdout. Run logs to stderr. lookup returns environment
-// variables, like [os.LookupEnv].
+// variables, like [os.LookupEnv]. operate runs the commands of "asanaauth connections" that
+// other processes start meanwhile.
 //
 // Every change is written to disk before the response is sent. Therefore killing the
 // process loses no change that a response has confirmed. Returned errors are shown to users.
-func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
+func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), operate Operator, stdout, stderr io.Writer) error {
 	log := slog.New(httpapi.LogHandler(slog.NewJSONHandler(stderr, nil)))
 	l, err := openListeners(f, !env.NewReader(lookup).Set("ASANA_CLIENT_ID"))
 	if err != nil {
@@ -46,10 +48,15 @@ func Run(ctx context.Context, f Flags, lookup func(string) (string, bool), stdou
 		return err
 	}
 	defer d.rows.Close()
-	servers, err := newServers(f, c, d, l, log)
+	servers, conns, err := newServers(f, c, d, l, log)
 	if err != nil {
 		return err
 	}
+	remove, err := servers.addControl(control{conns: conns, rows: d.rows, operate: operate}, d)
+	if err != nil {
+		return err
+	}
+	defer remove()
 	log.WarnContext(ctx, "asanaauth local is not for production", "data", d.folder, "asana", servers.asanaURL, "listening", l.serviceURL())
 	return servers.run(ctx, func() {
 		if c.madeKey {
@@ -93,14 +100,14 @@ func configure(ctx context.Context, f Flags, l *listeners, lookup func(string) (
 	return c, nil
 }
 
-func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*servers, error) {
+func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*servers, *connection.Connections, error) {
 	t := &trace{}
 	own := &ownRoutes{rows: d.rows, trace: t, log: log}
 	s := &servers{log: log}
 	if c.offline {
 		offline, err := newOffline(&c, d.path(asanaFile), l.asanaURL())
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		own.offline = offline
 		hosts := ownHosts(f.AsanaAddr, l.asanaPort)
@@ -113,12 +120,12 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 	s.asanaURL = c.baseURL
 	r, err := newComponents(c, d, t, log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.waitRefreshes = r.tokens.Wait
 	mux, err := serviceRoutes(c, r, log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	own.page = newPageData(c, d.folder)
 	own.addTo(mux)
@@ -133,7 +140,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 		originDetail: "The origin in the Origin header is not allowed. Add the origin of your app to ALLOWED_ORIGINS, without a slash at the end.",
 	}
 	s.add("asanaauth", l.service, &refusals{next: guarded, returnURLs: c.returnURLs, origins: c.allowedOrigins, log: log})
-	return s, nil
+	return s, r.connections, nil
 }
 
 func extraHosts(c config, f Flags) []string {

@@ -38,7 +38,7 @@ func TestConfigurationPage(t *testing.T) {
 			v, ok := env[name]
 			return v, ok
 		}
-		if err := local.Run(done, flags, lookup, io.Discard, io.Discard); err != nil {
+		if err := local.Run(done, flags, lookup, nil, io.Discard, io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	}

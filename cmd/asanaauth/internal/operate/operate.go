@@ -15,6 +15,7 @@ import (
 
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/commandline"
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/deployment"
+	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/local"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
@@ -32,6 +33,9 @@ Usage:
 
 Disconnect exits with 1 if Asana could not revoke the connection yet. asanaauth gives
 out no token of it from then on. Run the command again to revoke it at Asana.
+
+With -data, the command works on the data folder of "asanaauth local", even while it
+runs.
 
 Without -data, the command works on the deployment on AWS. It takes credentials as
 the AWS CLI does, and reads the environment variables of the functions:
@@ -116,10 +120,44 @@ func (c *Command) setOwner(v string) error {
 func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	d, err := c.where.Open(ctx, lookup, log, false)
+	if errors.Is(err, local.ErrInUse) {
+		return local.Operate(ctx, c.where.Folder(), c.arguments(), stdout, stderr)
+	}
 	if err != nil {
 		return err
 	}
 	defer d.Close()
+	return c.run(ctx, d, stdout, stderr)
+}
+
+// RunLocal implements [local.Operator].
+func RunLocal(ctx context.Context, conns *connection.Connections, rows store.Scanner, args []string, stdout, stderr io.Writer) error {
+	c, help, err := ParseCommand(args)
+	if err != nil || help != "" {
+		return errors.Join(err, errors.New("malformed arguments: use the same version of asanaauth as the running asanaauth local"))
+	}
+	return c.run(ctx, deployment.OfFolder(conns, rows), stdout, stderr)
+}
+
+// arguments returns the arguments from which [ParseCommand] makes c, except -data.
+func (c Command) arguments() []string {
+	args := []string{c.name}
+	if c.id != "" {
+		args = append(args, c.id)
+	}
+	if c.json {
+		args = append(args, "-json")
+	}
+	if c.owner != "" {
+		args = append(args, "-owner="+c.owner)
+	}
+	if c.status != "" {
+		args = append(args, "-status="+string(c.status))
+	}
+	return args
+}
+
+func (c Command) run(ctx context.Context, d *deployment.Deployment, stdout, stderr io.Writer) error {
 	switch c.name {
 	case "list":
 		return c.list(ctx, d, stdout, stderr)
