@@ -83,7 +83,7 @@ func TestPoliciesFitThePages(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, withIDToken)
 	inline := regexp.MustCompile(`(?s)<(style|script)>(.*?)</`)
-	for name, a := range map[string]response{"fragment": s.do(get("/callback")), "problem": s.do(get("/authorize/x"))} {
+	for name, a := range map[string]response{"fragment": s.do(get("/callback")), "problem": s.do(get("/authorize/x")), "continue": s.do(get("/authorize", "Sec-Fetch-Site", "cross-site"))} {
 		policy := a.header.Get("Content-Security-Policy")
 		if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: got policy %s", name, policy)
