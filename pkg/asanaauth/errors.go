@@ -19,8 +19,8 @@ const (
 	// says which argument.
 	InvalidRequest ErrorKind = "invalid-request"
 	// LoginExpired means that a sign-in attempt cannot be completed. The attempt is
-	// unknown, used, too old, or from a different browser, or Asana rejected its
-	// authorization code. The person must start again.
+	// unknown, too old, or from a different browser, or its session or connect code is not
+	// valid anymore, or Asana rejected its authorization code. The person must start again.
 	LoginExpired ErrorKind = "login-expired"
 	// LinkExpired means that a link, a connect code or a session code is unknown, used or
 	// too old. Redeeming a connect code for the wrong owner or person also returns
