@@ -6,65 +6,14 @@ most requests. .ci/openapi loads this module.
 """
 
 import itertools
-import os
-from urllib.parse import parse_qs, urlsplit
 
-import requests
 import schemathesis
 
-SERVICE = os.environ["OPENAPI_SERVICE"]
-ASANA = os.environ["OPENAPI_ASANA"]
-BACKEND = {"Authorization": "Bearer " + os.environ["OPENAPI_KEY"]}
+from world import BACKEND, BOT, LEAVING, MEMBER, SERVICE, SERVICE_ACCOUNT, SEVERAL, connect, connect_code, imported, long_lived, session_code, sign_in
 
 OWNER, LEAVING_OWNER = "schemathesis", "leaving"
-MEMBER, LEAVING, SEVERAL, BOT, SERVICE_ACCOUNT = (f"120000000000000{n}" for n in (1, 2, 6, 7, 8))
 
 turns = itertools.count()
-
-
-def send(method, url, **more):
-    """Sends a request and returns the response. Raises an exception if the status is an error."""
-    response = requests.request(method, url, allow_redirects=False, timeout=30, **more)
-    response.raise_for_status()
-    return response
-
-
-def consent(begin, person):
-    """Signs in as person, starting at the URL begin, and gives consent at Asana.
-
-    Returns the query parameters of the return URL, and the cookies.
-    """
-    begun = send("GET", begin)
-    form = {name: values[0] for name, values in parse_qs(urlsplit(begun.headers["Location"]).query).items()}
-    consented = send("POST", ASANA + "/-/oauth_authorize", data={**form, "person": person, "decision": "allow"})
-    back = send("GET", consented.headers["Location"], cookies=begun.cookies)
-    return parse_qs(urlsplit(back.headers["Location"]).query), back.cookies
-
-
-def sign_in(person=SEVERAL):
-    return dict(consent(SERVICE + "/authorize", person)[1])
-
-
-def connect_code():
-    link = send("POST", SERVICE + "/links", json={"owner": OWNER}, headers=BACKEND).json()["url"]
-    return consent(link, MEMBER)[0]["connect_code"][0]
-
-
-def session_code():
-    headers = {"Origin": SERVICE, "Content-Type": "application/json"}
-    return send("POST", SERVICE + "/session/code", cookies=sign_in(), headers=headers).json()["session_code"]
-
-
-def long_lived(person):
-    return send("POST", ASANA + "/_offline/tokens", json={"person": person}).json()["token"]
-
-
-def connect(body):
-    return send("POST", SERVICE + "/connections", json=body, headers=BACKEND).json()["id"]
-
-
-def imported(person, owner=OWNER, kind="personal_access_token"):
-    return connect({"token": long_lived(person), "owner": owner, "kind": kind})
 
 
 class World:
@@ -72,7 +21,7 @@ class World:
 
     def __init__(self):
         self.cookies = sign_in()
-        self.ids = [imported(BOT), imported(SERVICE_ACCOUNT, kind="service_account"), connect({"connect_code": connect_code(), "owner": OWNER})]
+        self.ids = [imported(BOT, OWNER), imported(SERVICE_ACCOUNT, OWNER, "service_account"), connect({"connect_code": connect_code(OWNER), "owner": OWNER})]
 
 
 world = None
@@ -138,7 +87,7 @@ def end_others(case, turn):
 def set_body(case, turn):
     """Replaces the request body with one of four bodies for POST /connections."""
     makers = (
-        lambda: {"connect_code": connect_code(), "owner": OWNER},
+        lambda: {"connect_code": connect_code(OWNER), "owner": OWNER},
         lambda: {"session_code": session_code()},
         lambda: {"token": long_lived(BOT), "owner": OWNER, "kind": "personal_access_token"},
         lambda: {"token": "2/1/1:nobody", "owner": OWNER, "kind": "service_account"},
