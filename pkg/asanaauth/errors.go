@@ -41,7 +41,8 @@ const (
 	ReconnectRequired ErrorKind = "reconnect-required"
 	// TokenRejected means that Asana rejected an imported credential. Reason says why.
 	TokenRejected ErrorKind = "token-rejected"
-	// AlreadyConnected means that an import would replace an active OAuth connection.
+	// AlreadyConnected means that an import would replace an active OAuth connection, or that
+	// a workspace has a reader that belongs to another owner.
 	AlreadyConnected ErrorKind = "already-connected"
 	// NotFound means that the connection or the workspace does not exist, or that the
 	// connection does not belong to the owner that the caller named.
@@ -53,9 +54,9 @@ const (
 	// AsanaUnavailable means that Asana could not be reached, or that its response cannot
 	// be used. The field Timeout reports whether Asana took too long.
 	AsanaUnavailable ErrorKind = "asana-unavailable"
-	// Misconfigured means that Asana rejects the client ID or the client secrets, or that
-	// the connection was made with a different client ID. The operator must fix the
-	// deployment.
+	// Misconfigured means that Asana rejects the client ID or the client secrets, that the
+	// connection was made with a different client ID, or that a token may not list
+	// workspaces. The operator must fix the deployment.
 	Misconfigured ErrorKind = "misconfigured"
 	// Internal means any other failure, for example a sealed field that cannot be opened.
 	Internal ErrorKind = "internal"

@@ -72,7 +72,7 @@ func TestRateLimitsOfEveryEndpointAreTryAgain(t *testing.T) {
 		"workspaces of a reader": {path: authtest.WorkspacesPath, prepare: func(p *authtest.Process) func() error {
 			d, _ := p.ImportToken("o", asanatest.ServiceAccount)
 			return func() error {
-				_, err := p.Memberships.SetReaderOf(authtest.BackendContext(), p.Open(d.ID), []string{asanatest.Acme})
+				_, err := p.Memberships.SetReaderOf(authtest.BackendContext(), p.Open(d.ID), []string{asanatest.Acme}, false)
 				return err
 			}
 		}},

@@ -118,6 +118,8 @@ func (s Switches) fault(path string) Fault {
 		f.Status, f.Body = s.Status, `{"error":"server_error"}`+"\n"
 	case machine && s.RateLimited:
 		f.Status, f.Body = http.StatusTooManyRequests, `{"errors":[{"message":"You've made too many requests and hit a rate limit. Please retry after the given amount of time."}]}`+"\n"
+	case machine && s.MembershipStatus != 0 && strings.Contains(path, "workspace_memberships"):
+		f.Status, f.Body = s.MembershipStatus, `{"errors":[{"message":"This request is not allowed."}]}`+"\n"
 	case machine && s.Nonsense:
 		f.Body = "nonsense"
 	}

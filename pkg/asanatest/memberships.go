@@ -144,7 +144,26 @@ func (c *call) userMemberships() (any, *apiError) {
 	if failure != nil {
 		return nil, failure
 	}
-	return c.pageOf(c.membershipList(p, nil, func(m Membership) bool { return c.canSee(m.Workspace.GID) }))
+	list := c.membershipList(p, nil, func(m Membership) bool { return c.canSee(m.Workspace.GID) })
+	if len(list) > 0 {
+		list[0] = c.memory.Switches.spoilMembership(list[0])
+	}
+	return c.pageOf(list)
+}
+
+// spoilMembership returns record with the defect that the switch odd_membership selects.
+func (s Switches) spoilMembership(record object) object {
+	switch s.OddMembership {
+	case "null":
+		return nil
+	case "no_workspace":
+		delete(record, "workspace")
+	case "wrong_flags":
+		record["is_active"], record["is_admin"], record["is_guest"], record["is_view_only"] = 1, "false", []int{}, "false"
+	case "other_user":
+		record["user"] = object{"gid": "1299999999999999", "resource_type": "user", "name": "Someone Else"}
+	}
+	return record
 }
 
 // Unlike the records in lists, a single membership contains all fields.

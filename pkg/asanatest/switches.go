@@ -352,6 +352,23 @@ type Switches struct {
 	// reject such tokens.
 	MembershipFullPermissionsOnly bool `json:"membership_full_permissions_only" group:"API"`
 
+	// MembershipStatus is the status with which the membership endpoints refuse every
+	// request. Allowed values are 400 to 499, and 0 turns the switch off.
+	//
+	// Real Asana: Asana documents that a response can have status 402 if a workspace does
+	// not pay for a feature, and status 451. It does not document for which endpoints.
+	MembershipStatus int `json:"membership_status" group:"API" max:"499"`
+
+	// OddMembership selects a defect of the first entry in the list of a user's
+	// memberships. With "null", the entry is null. With "no_workspace", the entry has no
+	// workspace. With "wrong_flags", the flags are strings and numbers. With
+	// "other_user", the entry belongs to a different user. With "", the list has no
+	// defect.
+	//
+	// Real Asana: Asana documents the type of each field. A client should not fail if one
+	// entry of a list is different.
+	OddMembership string `json:"odd_membership" group:"API" values:"|null|no_workspace|wrong_flags|other_user"`
+
 	// ListInactiveMemberships adds the memberships of deactivated people to lists of
 	// memberships. The switch also allows deactivated people to read the workspace.
 	//

@@ -12,6 +12,25 @@ var apiCases = map[string]switchCase{
 		tok := k.signIn(granular("users:read", "workspaces:read"), asanatest.Member).AccessToken
 		return fmt.Sprint(k.get("/api/1.0/users/me/workspace_memberships", tok).status, k.get("/api/1.0/workspaces/"+asanatest.Acme+"/audit_log_events", tok).errorMessage() == fullOnly)
 	}, "403 true", "200 true"},
+	"membership_status": {func(s *switches) { s.MembershipStatus = 451 }, func(k *kit) string {
+		pat := k.PersonalAccessToken(asanatest.Member)
+		return fmt.Sprint(k.get("/api/1.0/users/me/workspace_memberships", pat).status, k.get("/api/1.0/workspaces", pat).status)
+	}, "200 200", "451 200"},
+	"odd_membership": {func(s *switches) { s.OddMembership = "null" }, func(k *kit) string {
+		pat := k.PersonalAccessToken(asanatest.Several)
+		first := func() string {
+			m, _ := k.get("/api/1.0/users/me/workspace_memberships?opt_fields=user,workspace,is_view_only", pat).list()[0].(map[string]any)
+			user, _ := m["user"].(map[string]any)
+			return fmt.Sprintf("%v %v %v %v", m != nil, m["workspace"] != nil, user["gid"] == asanatest.Several, m["is_view_only"])
+		}
+		all := first()
+		for _, odd := range []string{"no_workspace", "wrong_flags", "other_user"} {
+			k.set(func(s *switches) { s.OddMembership = odd })
+			all += ", " + first()
+		}
+		return all
+	}, "true true true true, true false true true, true true true false, true true false true",
+		"false false false <nil>, true false true true, true true true false, true true false true"},
 	"list_inactive_memberships": {func(s *switches) { s.ListInactiveMemberships = true }, func(k *kit) string {
 		got := k.get("/api/1.0/workspaces/"+asanatest.Acme+"/workspace_memberships?opt_fields=is_active&user="+asanatest.Deactivated, k.PersonalAccessToken(asanatest.Admin))
 		for _, m := range got.list() {

@@ -123,6 +123,9 @@ func (s Switches) check() error {
 	if s.Status != 0 && s.Status < 200 {
 		return fmt.Errorf("status must be 0, or between 200 and 599")
 	}
+	if s.MembershipStatus != 0 && s.MembershipStatus < 400 {
+		return fmt.Errorf("membership_status must be 0, or between 400 and 499")
+	}
 	return nil
 }
 

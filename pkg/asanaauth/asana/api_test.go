@@ -141,7 +141,7 @@ func TestWorkspaces(t *testing.T) {
 		t.Errorf("Workspaces() with an empty list = %v, %v, want an empty slice", got, err)
 	}
 	for _, body := range []string{
-		`{}`, `null`, `{"data":null}`, `{"data":{}}`, `{"data":[{"gid":"x"}]}`, `{"data":[{"gid":1}]}`, `{"data":[{}]}`, `{"data":[null]}`, `{"data":[{"gid":"1","name":7}]}`,
+		`{}`, `null`, `{"data":null}`, `{"data":{}}`, `{"data":[{"gid":"x"}]}`, `{"data":[{"gid":1}]}`, `{"data":[{}]}`, `{"data":[null]}`,
 		`{"data":[],"next_page":"x"}`, `{"data":[],"next_page":{"offset":7}}`,
 	} {
 		if got, err := toAsana(t, respondWith(200, body)).Workspaces(t.Context(), accessToken); err == nil {
@@ -196,17 +196,6 @@ func TestMemberships(t *testing.T) {
 	const other = `{"data":[{"gid":"11","user":{"gid":"5"},"workspace":{"gid":"7"}}]}`
 	if got, err := toAsana(t, respondWith(200, other)).Memberships(t.Context(), accessToken, "me"); err != nil || len(got) != 1 {
 		t.Errorf(`Memberships() of "me" = %v, %v, want one membership`, got, err)
-	}
-	if got, err := toAsana(t, respondWith(200, `{"data":[{"gid":"11","workspace":{"gid":"7"}}]}`)).Memberships(t.Context(), accessToken, "me"); err == nil {
-		t.Errorf("Memberships() without a user = %v, want an error", got)
-	}
-	for _, body := range []string{
-		other, `{"data":[{"gid":"11","workspace":{"gid":"7"}}]}`, `{"data":[{"user":{"gid":"4673218951"}}]}`, `{"data":[{"user":{"gid":"4673218951"},"workspace":{"gid":"x"}}]}`,
-		`{"data":[{"user":{"gid":"4673218951"},"workspace":{"gid":"7"},"is_view_only":"false"}]}`, `{"data":[{"user":{"gid":"4673218951"},"workspace":{"gid":"7"},"is_view_only":0}]}`,
-	} {
-		if got, err := toAsana(t, respondWith(200, body)).Memberships(t.Context(), accessToken, userGID); err == nil {
-			t.Errorf("Memberships() with body %s = %v, want an error", body, got)
-		}
 	}
 	for _, gid := range []string{"", "ada@example.com", "1/2", "1?x", "..", "Me"} {
 		if _, err := c.Memberships(t.Context(), accessToken, gid); err == nil {

@@ -30,11 +30,16 @@ var photoSizes = [...]string{"image_128x128", "image_60x60", "image_36x36", "ima
 // response. userOf ignores the numeric field "id" that some of these objects have,
 // because gids are strings.
 func userOf(m map[string]any) User {
+	return User{GID: gidOf(m), Name: personalText(m["name"]), Email: personalText(m["email"]), Picture: picture(m)}
+}
+
+// gidOf returns the field "gid" of a record, or "" if the field is missing or not a gid.
+func gidOf(m map[string]any) string {
 	gid, _ := m["gid"].(string)
 	if !IsGID(gid) {
-		gid = ""
+		return ""
 	}
-	return User{GID: gid, Name: personalText(m["name"]), Email: personalText(m["email"]), Picture: picture(m)}
+	return gid
 }
 
 // personalText returns v without control characters if v is a UTF-8 string of at most

@@ -114,7 +114,7 @@ func TestAConnectionThatLostARow(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		account, _ := p.ImportToken("another", asanatest.ServiceAccount)
 		inst.Rows.Delete(store.ColdKey(account.ID))
-		_, err = p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), nil)
+		_, err = p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), nil, false)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		got, err := p.Connections.Disconnect(t.Context(), conn)
 		wantDisconnected(t, got, err, asanaauth.Disconnected, true)

@@ -150,7 +150,7 @@ func (b backendCall) setReaderOf(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m, err := b.body(r, "reader_of")
+	m, err := b.body(r, "reader_of", "replace")
 	if err != nil {
 		return err
 	}
@@ -166,11 +166,15 @@ func (b backendCall) setReaderOf(w http.ResponseWriter, r *http.Request) error {
 		}
 		gids[i] = *gid
 	}
+	replace, err := m.flag("replace")
+	if err != nil {
+		return err
+	}
 	conn, err := b.open(r, p)
 	if err != nil {
 		return err
 	}
-	d, err := b.Memberships.SetReaderOf(r.Context(), conn, gids)
+	d, err := b.Memberships.SetReaderOf(r.Context(), conn, gids, replace)
 	return respondConnection(w, r, http.StatusOK, d, err)
 }
 

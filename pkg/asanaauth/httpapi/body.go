@@ -141,6 +141,20 @@ func (m members) text(name string) (value string, ok bool, err error) {
 	return value, true, nil
 }
 
+// flag returns the value of a boolean member, or false if the member is absent. If the value
+// is not a boolean, flag returns an error.
+func (m members) flag(name string) (bool, error) {
+	raw, ok := m[name]
+	if !ok {
+		return false, nil
+	}
+	var value bool
+	if json.Unmarshal(raw, &value) != nil {
+		return false, invalid(name + " must be true or false.")
+	}
+	return value, nil
+}
+
 // texts sets variables to the values of string members. The keys of to are the members'
 // names, and the values of to point to the variables. If a member is absent, its variable
 // becomes "". If a value is not a string, texts returns an error.

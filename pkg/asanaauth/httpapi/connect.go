@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -142,8 +141,8 @@ func (m members) importRequest() (connection.ImportRequest, error) {
 	if err != nil {
 		return wanted, err
 	}
-	if raw, ok := m["replace"]; ok && json.Unmarshal(raw, &wanted.Replace) != nil {
-		return wanted, invalid("replace must be true or false.")
+	if wanted.Replace, err = m.flag("replace"); err != nil {
+		return wanted, err
 	}
 	wanted.Token, wanted.RefreshToken, wanted.Kind = secret.New(token), secret.New(refresh), asanaauth.Kind(kind)
 	return wanted, nil

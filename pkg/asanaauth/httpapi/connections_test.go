@@ -147,9 +147,20 @@ func TestReaders(t *testing.T) {
 		}
 		for _, body := range []string{
 			"", "{}", `{"reader_of":null}`, `{"reader_of":"` + asanatest.Acme + `"}`, `{"reader_of":[1]}`, `{"reader_of":[null]}`, `{"reader_of":[""]}`, `{"reader_of":["acme"]}`, `{"reader_of":{}}`,
-			object("reader_of", []string{asanatest.Acme, asanatest.Acme}), object("reader_of", many), `{"reader_of":[],"reader_of":[]}`, `{"reader_of":[],"owner":"reports"}`, `{"reader_of":[["1"]]}`,
+			object("reader_of", []string{asanatest.Acme, asanatest.Acme}), object("reader_of", many), `{"reader_of":[],"reader_of":[]}`, `{"reader_of":[],"owner":"reports"}`, `{"reader_of":[["1"]]}`, `{"replace":true}`, `{"reader_of":[],"replace":"true"}`, `{"reader_of":[],"replace":1}`,
 		} {
 			s.do(call("PATCH", at(account), body)).problem(400, "invalid-request")
+		}
+		other := s.importToken("others", asanatest.ServiceAccount)
+		for _, replace := range []any{nil, false} {
+			s.do(call("PATCH", at(other), object("reader_of", []string{asanatest.Acme}, "replace", replace))).problem(409, "already-connected")
+			if now := s.do(call("GET", at(account), "")).want(200).json(); !cmp.Equal([]any{asanatest.Acme}, now["reader_of"]) {
+				t.Errorf("reader_of is %v after a refused takeover", now["reader_of"])
+			}
+		}
+		s.do(call("PATCH", at(other), object("reader_of", []string{asanatest.Acme}, "replace", true))).want(200)
+		if now := s.do(call("GET", at(account), "")).want(200).json(); !cmp.Equal([]any{}, now["reader_of"]) {
+			t.Errorf("reader_of is %v after a takeover", now["reader_of"])
 		}
 		cleared := s.do(call("PATCH", at(account), `{"reader_of":[]}`)).want(200).json()
 		if diff := cmp.Diff([]any{}, cleared["reader_of"]); diff != "" {

@@ -168,7 +168,7 @@ func (d documented) useConnections(ids map[string]map[string]any) {
 		d.call("GET /connections/{id}/membership", c, "", "").want(200)
 		d.call("GET /connections/{id}/membership", c, "?workspace="+asanatest.Acme, "").want(200)
 	}
-	d.call("PATCH /connections/{id}", ids["reader"], "", object("reader_of", []string{asanatest.Acme})).want(200)
+	d.call("PATCH /connections/{id}", ids["reader"], "", object("reader_of", []string{asanatest.Acme}, "replace", true)).want(200)
 	time.Sleep(time.Hour)
 	token := d.call("POST /connections/{id}/token", ids["person"], "", `{"min_ttl":3000}`).want(200).json()["access_token"].(string)
 	d.call("POST /connections/{id}/token", ids["person"], "", object("refused", hashOf(token))).want(200)

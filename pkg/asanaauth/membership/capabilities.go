@@ -2,8 +2,8 @@ package membership
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
@@ -48,9 +48,12 @@ func (m *Memberships) Capabilities(ctx context.Context, conn *connection.Connect
 		return Capabilities{}, err
 	}
 	access, info, err := m.source.Examine(ctx, conn)
+	refused := false
 	switch {
 	case asanaauth.KindOf(err) == asanaauth.ReconnectRequired:
 		return m.foundBroken(ctx, conn, err)
+	case requests.IsRefusal(err) && !access.IsZero(): // Asana refuses to introspect this token
+		info.Active, refused = true, true
 	case err != nil:
 		m.cache.noteLimit(conn.ID(), m.rows.Now(), err)
 		return Capabilities{}, err
@@ -62,14 +65,15 @@ func (m *Memberships) Capabilities(ctx context.Context, conn *connection.Connect
 	if granted == "" && o.Traits.IsGrant {
 		granted = o.Cold.ScopeGranted
 	}
-	can.setScopes(granted)
+	can.setScopes(granted, refused)
 	if err := m.attribute(ctx, conn, access, &can); err != nil {
 		m.cache.noteLimit(conn.ID(), m.rows.Now(), err)
 		return Capabilities{}, err
 	}
 	can.Workspaces, err = m.list(ctx, conn, request{})
+	_, refused = errors.AsType[*refusedList](err)
 	switch {
-	case requests.IsStatus(err, http.StatusForbidden):
+	case refused:
 		can.Unknown["workspaces"] = NotAllowed
 	case err != nil:
 		return Capabilities{}, err
@@ -101,10 +105,15 @@ func (m *Memberships) inactive(ctx context.Context, conn *connection.Connection)
 }
 
 // setScopes sets ScopeGranted and ScopeMissing. If the granted scopes are unknown,
-// granted is empty, and both fields stay nil.
-func (can *Capabilities) setScopes(granted string) {
+// granted is empty, and both fields stay nil. refused is true if Asana refused to report
+// the scopes.
+func (can *Capabilities) setScopes(granted string, refused bool) {
 	if granted == "" {
-		can.Unknown["scope_granted"], can.Unknown["scope_missing"] = NotReported, NotReported
+		reason := NotReported
+		if refused {
+			reason = NotAllowed
+		}
+		can.Unknown["scope_granted"], can.Unknown["scope_missing"] = reason, reason
 		return
 	}
 	missing := strings.Join(difference(strings.Fields(can.ScopeRequested), strings.Fields(granted)), " ")
@@ -118,7 +127,7 @@ func (m *Memberships) attribute(ctx context.Context, conn *connection.Connection
 	defer cancel()
 	user, err := m.asana.Me(ctx, access)
 	switch {
-	case requests.IsStatus(err, http.StatusForbidden):
+	case requests.IsRefusal(err):
 		can.Unknown["attributed_to"] = NotAllowed
 		return nil
 	case err != nil:

@@ -68,9 +68,11 @@ func importReader(p *authtest.Process, owner string, workspaces ...string) strin
 	return d.ID
 }
 
+// setReader makes a service account the reader of workspaces, even if they have a reader
+// that belongs to a different owner.
 func setReader(p *authtest.Process, id string, workspaces ...string) {
 	p.Installation.T.Helper()
-	d, err := p.Memberships.SetReaderOf(context.Background(), p.Open(id), workspaces)
+	d, err := p.Memberships.SetReaderOf(context.Background(), p.Open(id), workspaces, true)
 	if err != nil || strings.Join(d.ReaderOf, " ") != strings.Join(workspaces, " ") {
 		p.Installation.T.Fatalf("SetReaderOf() = %v, %v", d.ReaderOf, err)
 	}

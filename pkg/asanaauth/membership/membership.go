@@ -12,7 +12,7 @@ import (
 type Flag struct {
 	Known   bool   // whether Asana reported the flag
 	Value   bool   // true for yes, false for no; has no meaning if Known is false
-	Unknown string // the reason, if Known is false: FullPermissionsRequired, NotReported or NotAllowed
+	Unknown string // the reason, if Known is false, such as NotReported
 }
 
 // The reasons why a flag, or a field of [Capabilities], is unknown.
@@ -20,10 +20,16 @@ const (
 	// FullPermissionsRequired means that the token has only granular scopes. No granular
 	// scope allows requests for memberships.
 	FullPermissionsRequired = "full-permissions-required"
-	// NotReported means that Asana's response does not contain the value.
+	// NotReported means that Asana's response does not contain the value, or contains a
+	// malformed one.
 	NotReported = "not-reported"
-	// NotAllowed means that Asana rejects the request for the value with status 403.
+	// NotAllowed means that Asana refuses the request for the value with a 4xx status
+	// other than 401, 408, 425 and 429, and that waiting does not help.
 	NotAllowed = "not-allowed"
+	// ReaderUnavailable means that Asana does not report the value for the connection's
+	// own token, and that the request with the reader's token failed, or the reader's
+	// connection is broken. A later request may succeed.
+	ReaderUnavailable = "reader-unavailable"
 	// Inactive means that Asana rejects the credential. Only [Capabilities] uses this
 	// reason.
 	Inactive = "inactive"
@@ -99,6 +105,17 @@ func (m Membership) fillFromReader(reported Membership) Membership {
 		filled.CheckedAt = reported.CheckedAt
 	}
 	return filled
+}
+
+// withoutReader returns a copy of m for a workspace whose reader is unavailable. Known
+// flags stay as they are.
+func (m Membership) withoutReader() Membership {
+	for _, f := range []*Flag{&m.Active, &m.Admin, &m.Guest, &m.ViewOnly} {
+		if !f.Known {
+			f.Unknown = ReaderUnavailable
+		}
+	}
+	return m
 }
 
 // membershipIn returns the user's membership in w, with the flags in reported. If

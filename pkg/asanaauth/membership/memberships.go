@@ -69,9 +69,12 @@ func New(c Config) (*Memberships, error) {
 //
 // For the connection's own user, List returns one membership for each workspace that the
 // connection's token can read. If Asana does not report for that token whether the user
-// can write in a workspace, List also uses the token of the workspace's reader. For
-// another user, List uses no reader, and it omits workspaces that the user is not a
-// member of.
+// can write in a workspace, List also uses the token of the workspace's reader. If this
+// request fails, the flags stay unknown, and List returns no error. For another user, List
+// uses no reader, and it omits workspaces that the user is not a member of.
+//
+// If Asana refuses to report memberships, all flags are unknown. If it also refuses to list
+// the workspaces, List returns Misconfigured.
 //
 // Errors: InvalidRequest if user is not a gid; NotFound if Asana does not know the user;
 // Unauthenticated if the session that opened the connection has ended; ReconnectRequired,
@@ -82,6 +85,10 @@ func (m *Memberships) List(ctx context.Context, conn *connection.Connection, use
 
 // In returns a user's membership in one workspace. user is a gid, or empty for the
 // connection's own user.
+//
+// If Asana refuses to list the workspaces of the connection's token and to report
+// memberships, In returns a membership whose flags are all unknown, and whose workspace has
+// no name.
 //
 // Errors: InvalidRequest if workspace or user is not a gid; NotFound if the connection's
 // token cannot read the workspace, or Asana reports no membership; otherwise the errors
@@ -126,6 +133,9 @@ func (m *Memberships) list(ctx context.Context, conn *connection.Connection, r r
 		func(ctx context.Context, access secret.String) ([]Membership, error) {
 			return m.fetch(ctx, access, r.user, own)
 		})
+	if refused, ok := errors.AsType[*refusedList](err); ok && r.workspace != "" {
+		return []Membership{membershipIn(asana.Workspace{GID: r.workspace}, r.user, nil, refused.reason, m.rows.Now())}, nil
+	}
 	if r.workspace != "" {
 		list = slices.DeleteFunc(list, func(in Membership) bool { return in.Workspace.GID != r.workspace })
 	}
@@ -136,11 +146,12 @@ func (m *Memberships) list(ctx context.Context, conn *connection.Connection, r r
 }
 
 // fetch requests the workspaces that the token can read, and the user's memberships in
-// those workspaces. own is the gid of the token's user.
+// those workspaces. If Asana refuses to list the workspaces, fetch returns the workspaces
+// of the memberships. own is the gid of the token's user.
 func (m *Memberships) fetch(ctx context.Context, access secret.String, user, own string) ([]Membership, error) {
-	workspaces, err := m.asana.Workspaces(ctx, access)
-	if err != nil {
-		return nil, withoutScope(requests.ErrorOf(fmt.Errorf("listing workspaces: %w", err)))
+	workspaces, refusal := m.asana.Workspaces(ctx, access)
+	if refusal != nil && !requests.IsRefusal(refusal) {
+		return nil, requests.ErrorOf(fmt.Errorf("listing workspaces: %w", refusal))
 	}
 	reported, err := m.asana.Memberships(ctx, access, user)
 	if user != own && requests.IsStatus(err, http.StatusNotFound) {
@@ -149,6 +160,17 @@ func (m *Memberships) fetch(ctx context.Context, access secret.String, user, own
 	reason, err := unknownReason(err)
 	if err != nil {
 		return nil, requests.ErrorOf(fmt.Errorf("listing memberships: %w", err))
+	}
+	if refusal != nil {
+		for _, r := range reported {
+			workspaces = append(workspaces, r.Workspace)
+		}
+		if len(workspaces) == 0 { // an empty list would look like a person without workspaces
+			if reason == NotReported {
+				reason = NotAllowed
+			}
+			return nil, cannotList(refusal, reason)
+		}
 	}
 	now := m.rows.Now()
 	list := make([]Membership, 0, len(workspaces))
@@ -165,27 +187,36 @@ func (m *Memberships) fetch(ctx context.Context, access secret.String, user, own
 }
 
 // unknownReason returns why a flag is unknown if it is not in Asana's response. err is
-// the result of the request for memberships. If err is neither nil nor a response with
-// status 403, unknownReason returns err unchanged.
+// the result of the request for memberships. If err is neither nil nor a refusal,
+// unknownReason returns err unchanged.
 func unknownReason(err error) (string, error) {
 	var response *asana.Error
 	switch {
 	case err == nil:
 		return NotReported, nil
-	case !errors.As(err, &response) || response.Status != http.StatusForbidden:
+	case !requests.IsRefusal(err):
 		return "", err
-	case response.Code == asana.FullPermissionsRequired:
+	case errors.As(err, &response) && response.Code == asana.FullPermissionsRequired:
 		return FullPermissionsRequired, nil
 	}
 	return NotAllowed, nil
 }
 
-// withoutScope adds the Detail about the missing scope to err if Asana refused to list
-// workspaces (403). Without the Detail, the error would look like an outage.
-func withoutScope(err error) error {
-	var e *asanaauth.Error
-	if requests.IsStatus(err, http.StatusForbidden) && errors.As(err, &e) {
-		e.Detail = "Asana did not allow this token to list workspaces. Add the scope workspaces:read, then connect again."
+// refusedList means that Asana refused to list the workspaces of a token. reason is why
+// the flags of a membership in one of the workspaces are unknown.
+type refusedList struct {
+	reason string
+	err    error
+}
+
+func (e *refusedList) Error() string { return "listing workspaces: " + e.err.Error() }
+func (e *refusedList) Unwrap() error { return e.err }
+
+// cannotList returns the error for a list of workspaces that Asana refused. The error does
+// not look like an outage, because to repeat the request does not help.
+func cannotList(refusal error, reason string) error {
+	return &asanaauth.Error{
+		Kind: asanaauth.Misconfigured, Err: &refusedList{reason, refusal},
+		Detail: "Asana does not allow this token to list workspaces. Add the scope workspaces:read, then connect again.",
 	}
-	return err
 }

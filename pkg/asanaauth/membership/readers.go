@@ -26,8 +26,9 @@ const maxChanges = 100
 
 // SetReaderOf sets the workspaces (gids) that a service account is the reader of. The
 // list replaces the service account's previous list, and may be empty. A workspace has at
-// most one reader, so SetReaderOf replaces a workspace's former reader. The service
-// account's own token must be able to read each new workspace.
+// most one reader, so SetReaderOf replaces a workspace's former reader. If the former
+// reader belongs to a different owner, replace must be true. The service account's own
+// token must be able to read each new workspace.
 //
 // If all changes fit into one transaction, they are atomic. If not, SetReaderOf makes two
 // transactions: the first removes workspaces, and the second adds workspaces. If
@@ -35,15 +36,16 @@ const maxChanges = 100
 //
 // Errors: InvalidRequest if workspaces has more than 40 entries, a repeated entry, or an
 // entry that is not a gid; NotAllowedForKind if the credential is not a service account's
-// token; NotFound if the token cannot read a new workspace; ReconnectRequired, TryAgain,
-// AsanaUnavailable, Misconfigured, Internal.
-func (m *Memberships) SetReaderOf(ctx context.Context, conn *connection.Connection, workspaces []string) (asanaauth.Details, error) {
+// token; NotFound if the token cannot read a new workspace; AlreadyConnected if replace is
+// false and the reader of a new workspace belongs to a different owner, and then nothing
+// changes; ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.
+func (m *Memberships) SetReaderOf(ctx context.Context, conn *connection.Connection, workspaces []string, replace bool) (asanaauth.Details, error) {
 	if err := checkReaderOf(workspaces); err != nil {
 		return asanaauth.Details{}, err
 	}
 	ctx, cancel := m.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
-	a := &assignment{Memberships: m, conn: conn, workspaces: workspaces}
+	a := &assignment{Memberships: m, conn: conn, workspaces: workspaces, replace: replace}
 	for !a.done {
 		if err := a.write(ctx); err != nil {
 			return asanaauth.Details{}, err
@@ -68,6 +70,7 @@ type assignment struct {
 	*Memberships
 	conn       *connection.Connection
 	workspaces []string
+	replace    bool     // whether to replace readers of other owners
 	reached    []string // workspaces that the service account's token can read
 	done       bool     // whether all workspaces are written
 }
@@ -86,7 +89,10 @@ func (a *assignment) write(ctx context.Context) error {
 		What: "who the reader is", Keys: []store.Key{hotKey, coldKey}, Known: store.Rows{hotKey: o.Hot, coldKey: o.Cold},
 		Edit: func(ctx context.Context, tx *row.Tx) error {
 			there := *o
-			there.Hot, there.Cold = row.Get[*store.Hot](tx.Rows(), hotKey), row.Get[*store.Cold](tx.Rows(), coldKey)
+			var err error
+			if there.Hot, there.Cold, err = tx.ReadConnection(ctx, a.conn.ID()); err != nil {
+				return err
+			}
 			if there.Hot == nil || !row.IsAuthentic(there.Hot) {
 				return row.ErrNotFound
 			}
@@ -119,6 +125,9 @@ func (a *assignment) edit(ctx context.Context, tx *row.Tx, o *row.Opened) error 
 	former, err := a.formerReaders(ctx, tx, before)
 	if err != nil {
 		return err
+	}
+	if !a.replace && a.takesFromOthers(tx, former) {
+		return errOtherReader
 	}
 	changes := 1 + len(former.ids) + len(difference(before, a.workspaces)) + len(former.workspaces)
 	now := a.workspaces
@@ -175,6 +184,26 @@ func (a *assignment) formerReaders(ctx context.Context, tx *row.Tx, before []str
 	return f, tx.Read(ctx, "who the readers were", keys...)
 }
 
+var errOtherReader error = &asanaauth.Error{
+	Kind:   asanaauth.AlreadyConnected,
+	Detail: "A workspace in reader_of has a reader that belongs to another owner. Send replace to take over the workspace.",
+}
+
+// takesFromOthers reports whether a workspace has a reader that belongs to a different
+// owner. A connection is a reader only if its cold row lists the workspace.
+func (a *assignment) takesFromOthers(tx *row.Tx, f former) bool {
+	for _, id := range f.ids {
+		there := row.Get[*store.Cold](tx.Rows(), store.ColdKey(id))
+		if there == nil || there.Key().PK == store.ColdKey(a.conn.ID()).PK { // an owner's connections share a partition
+			continue
+		}
+		if len(intersection(strings.Fields(there.ReaderOf), f.workspaces)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // checkReach returns NotFound unless the service account's token can read all of the given
 // workspaces. If workspaces is empty, checkReach sends no request to Asana.
 func (a *assignment) checkReach(ctx context.Context, workspaces []string) error {
@@ -183,7 +212,10 @@ func (a *assignment) checkReach(ctx context.Context, workspaces []string) error 
 	}
 	reached, err := accesstoken.Use(ctx, a.source, a.conn, a.asana.Workspaces)
 	if err != nil {
-		return withoutScope(requests.ErrorOf(fmt.Errorf("listing workspaces: %w", err)))
+		if requests.IsRefusal(err) {
+			return cannotList(err, NotAllowed)
+		}
+		return requests.ErrorOf(fmt.Errorf("listing workspaces: %w", err))
 	}
 	for _, gid := range workspaces {
 		if !slices.ContainsFunc(reached, func(w asana.Workspace) bool { return w.GID == gid }) {

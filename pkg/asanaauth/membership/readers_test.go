@@ -3,14 +3,20 @@ package membership_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
@@ -37,14 +43,14 @@ func TestSetReaderOfRefuses(t *testing.T) {
 			"one of them is":  {[]string{asanatest.Acme, asanatest.Globex}, asanaauth.NotFound},
 			"one that is not": {many[:1], asanaauth.NotFound},
 		} {
-			_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), c.workspaces)
+			_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), c.workspaces, false)
 			if asanaauth.KindOf(err) != c.kind {
 				t.Errorf("%s: got error %v, want %s", name, err, c.kind)
 			}
 		}
 		pat, _ := p.ImportToken("it", asanatest.Admin)
 		for _, id := range []string{pat.ID, p.Connect("o", asanatest.Admin).ID} {
-			_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(id), []string{asanatest.Acme})
+			_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(id), []string{asanatest.Acme}, false)
 			authtest.WantKind(t, err, asanaauth.NotAllowedForKind)
 		}
 		if len(pointers(inst)) > 0 {
@@ -54,17 +60,17 @@ func TestSetReaderOfRefuses(t *testing.T) {
 		setReader(p, account.ID, asanatest.Acme)
 		inst.Rows.Edit(account.ID, func(hot *store.Hot) { hot.Status = row.Broken })
 		setReader(p, account.ID, asanatest.Acme)
-		_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), []string{asanatest.Acme, asanatest.Globex})
+		_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), []string{asanatest.Acme, asanatest.Globex}, false)
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
 		setReader(p, account.ID)
 		inst.Rows.Edit(account.ID, func(hot *store.Hot) { hot.Status = row.Revoking })
-		_, err = p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), nil)
+		_, err = p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), nil, false)
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
 		inst.Rows.Edit(account.ID, func(hot *store.Hot) { hot.Status = row.Broken })
 		if _, err := p.Connections.Disconnect(t.Context(), p.Open(account.ID)); err != nil {
 			t.Fatal(err)
 		}
-		_, err = p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), nil)
+		_, err = p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), nil, false)
 		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
 	})
 }
@@ -76,7 +82,7 @@ func TestSetReaderOfIsAnUpdate(t *testing.T) {
 		p := authtest.New(t).Process()
 		account, _ := p.ImportToken("it", asanatest.ServiceAccount)
 		time.Sleep(time.Hour)
-		d, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), []string{asanatest.Acme})
+		d, err := p.Memberships.SetReaderOf(t.Context(), p.Open(account.ID), []string{asanatest.Acme}, false)
 		if err != nil || !d.UpdatedAt.Equal(time.Now()) || !d.CreatedAt.Equal(account.CreatedAt) {
 			t.Errorf("created %v, updated %v, %v", d.CreatedAt, d.UpdatedAt, err)
 		}
@@ -159,7 +165,7 @@ func TestCrashPointsOfAReader(t *testing.T) {
 		conn := p.Open(account.ID)
 		var err error
 		fault.During(inst, func() {
-			_, err = p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme})
+			_, err = p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme}, true)
 		})
 		if err != nil {
 			authtest.WantKind(t, err, asanaauth.TryAgain)
@@ -209,7 +215,7 @@ func TestTwoReadersAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, id := range ids {
 			wg.Go(func() {
-				if _, err := p.Memberships.SetReaderOf(context.Background(), p.Open(id), []string{asanatest.Acme}); err != nil {
+				if _, err := p.Memberships.SetReaderOf(context.Background(), p.Open(id), []string{asanatest.Acme}, true); err != nil {
 					t.Error(err)
 				}
 			})
@@ -295,7 +301,7 @@ func TestSetReaderOfAsksOnce(t *testing.T) {
 			}
 			return true, nil
 		}
-		if _, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme}); err != nil {
+		if _, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme}, false); err != nil {
 			t.Fatal(err)
 		}
 		authtest.WantCount(t, "requests", inst.Asana.CountRequests(authtest.WorkspacesPath), 1)
@@ -315,13 +321,151 @@ func TestSetReaderOfGivesUp(t *testing.T) {
 		conn := p.Open(account.ID)
 		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) { return op.Name != "write", nil }
 		began := time.Now()
-		_, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme})
+		_, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme}, false)
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		if took := time.Since(began); took < 24*time.Second || took > 25*time.Second {
 			t.Errorf("took %v, want about 25s", took)
 		}
 		if len(pointers(inst)) > 0 {
 			t.Errorf("got reader pointers %v", pointers(inst))
+		}
+	})
+}
+
+// A workspace whose reader belongs to a different owner is taken over only if the caller
+// asks for it. Otherwise, nothing changes, not even the other workspaces in the list.
+func TestAReaderOfAnotherOwnerIsReplacedOnlyIfAsked(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		addToWorkspaces(inst, asanatest.Workspace{GID: asanatest.Globex, Name: "Globex"})
+		p := inst.Process()
+		first := importReader(p, "first", asanatest.Acme)
+		second, _ := p.ImportToken("second", asanatest.ServiceAccount)
+		before := inst.Rows.All()
+		_, err := p.Memberships.SetReaderOf(t.Context(), p.Open(second.ID), []string{asanatest.Globex, asanatest.Acme}, false)
+		authtest.WantKind(t, err, asanaauth.AlreadyConnected)
+		if diff := cmp.Diff(before, inst.Rows.All()); diff != "" {
+			t.Errorf("rows (-before +after):\n%s", diff)
+		}
+		// A workspace without a reader, or one that the caller already has, needs no replace.
+		for _, workspaces := range [][]string{{asanatest.Globex}, {asanatest.Globex}, {}} {
+			if _, err := p.Memberships.SetReaderOf(t.Context(), p.Open(second.ID), workspaces, false); err != nil {
+				t.Errorf("%v: %v", workspaces, err)
+			}
+		}
+		if _, err := p.Memberships.SetReaderOf(t.Context(), p.Open(second.ID), []string{asanatest.Acme}, true); err != nil {
+			t.Fatal(err)
+		}
+		if got := pointers(inst); got[asanatest.Acme] != second.ID || inst.Rows.Cold(first).ReaderOf != "" {
+			t.Errorf("got reader pointers %v", got)
+		}
+		// A broken connection is still the reader, and a disconnected one is not.
+		inst.Rows.Edit(second.ID, func(hot *store.Hot) { hot.Status = row.Broken })
+		_, err = p.Memberships.SetReaderOf(t.Context(), p.Open(first), []string{asanatest.Acme}, false)
+		authtest.WantKind(t, err, asanaauth.AlreadyConnected)
+		if _, err := p.Connections.Disconnect(t.Context(), p.Open(second.ID)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = p.Memberships.SetReaderOf(t.Context(), p.Open(first), []string{asanatest.Acme}, false); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The pointer row of a former reader can be left over. The former reader's cold row decides
+// whether it is still the reader.
+func TestALeftOverPointerIsNotAReader(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		first := importReader(p, "first", asanatest.Acme)
+		inst.Rows.EditCold(first, func(c *store.Cold) { c.ReaderOf = "" })
+		second, _ := p.ImportToken("second", asanatest.ServiceAccount)
+		if _, err := p.Memberships.SetReaderOf(t.Context(), p.Open(second.ID), []string{asanatest.Acme}, false); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Another service account of the same owner is replaced without asking.
+func TestAReaderOfTheSameOwnerIsReplaced(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		importReader(p, "it", asanatest.Acme)
+		r := connection.ImportRequest{Owner: "it", Kind: asanaauth.ServiceAccount, Token: secret.New(inst.Asana.PersonalAccessToken(asanatest.Bot))}
+		other, err := p.Import(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Memberships.SetReaderOf(t.Context(), p.Open(other.ID), []string{asanatest.Acme}, false); err != nil {
+			t.Fatal(err)
+		}
+		if got := pointers(inst)[asanatest.Acme]; got != other.ID {
+			t.Errorf("the reader is %s, want %s", got, other.ID)
+		}
+	})
+}
+
+// If several owners claim the same workspace at the same time without replace, one of them
+// gets it.
+func TestOneOwnerGetsTheWorkspace(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		var won, lost atomic.Int32
+		var wg sync.WaitGroup
+		for _, owner := range []string{"first", "second", "third"} {
+			d, _ := p.ImportToken(owner, asanatest.ServiceAccount)
+			wg.Go(func() {
+				_, err := p.Memberships.SetReaderOf(context.Background(), p.Open(d.ID), []string{asanatest.Acme}, false)
+				switch {
+				case err == nil:
+					won.Add(1)
+				case asanaauth.KindOf(err) == asanaauth.AlreadyConnected:
+					lost.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 || lost.Load() != 2 {
+			t.Errorf("%d owners got the workspace, %d did not", won.Load(), lost.Load())
+		}
+	})
+}
+
+// After a conflict, the hot row and the cold row are read again in one request, which is not
+// a snapshot. If the rows belong to different consents, they are read once more.
+func TestSetReaderOfAfterAnInconsistentRead(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		account, _ := p.ImportToken("it", asanatest.ServiceAccount)
+		conn := p.Open(account.ID)
+		reads := 0
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			switch {
+			case op.Name == "write" && reads == 0: // another import comes first
+				inst.Rows.EditCold(account.ID, func(c *store.Cold) { c.Generation = 2 })
+			case op.Name == "read" && slices.Contains(op.Keys, store.HotKey(account.ID)):
+				if reads++; reads == 2 { // the hot row of the same import
+					inst.Rows.Edit(account.ID, func(h *store.Hot) { h.Generation = 2 })
+				}
+			}
+			return true, nil
+		}
+		if _, err := p.Memberships.SetReaderOf(t.Context(), conn, []string{asanatest.Acme}, false); err != nil {
+			t.Errorf("got %v after %d reads", err, reads)
+		}
+		if got := inst.Rows.Cold(account.ID); got.ReaderOf != asanatest.Acme || got.Generation != 2 {
+			t.Errorf("got the cold row %+v", got)
 		}
 	})
 }

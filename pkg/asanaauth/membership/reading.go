@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -19,7 +18,8 @@ import (
 // fillFromReaders adds flags to own, the memberships that Asana reported for the
 // connection's own token. If a membership in own does not show whether the user can write
 // in the workspace, fillFromReaders requests the user's memberships with the token of the
-// workspace's reader. Memberships in workspaces that are not in own are ignored.
+// workspace's reader. Memberships in workspaces that are not in own are ignored. If the
+// reader is unavailable, the flags stay unknown, for the reason ReaderUnavailable.
 func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Connection, own []Membership, r request) ([]Membership, error) {
 	var open []string
 	for _, in := range own {
@@ -34,20 +34,25 @@ func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Conn
 	if err != nil {
 		return nil, err
 	}
-	asked := map[string][]Membership{} // by the reader's id, so that each reader is asked once
+	type result struct {
+		reported []Membership
+		ok       bool
+	}
+	asked := map[string]result{} // by the reader's id, so that each reader is asked once
 	for i, in := range own {
 		reader := readers[in.Workspace.GID]
 		if reader == nil {
 			continue
 		}
-		reported, done := asked[reader.ID()]
+		got, done := asked[reader.ID()]
 		if !done {
-			if reported, err = m.askReader(ctx, conn, reader, r); err != nil {
-				return nil, err
-			}
-			asked[reader.ID()] = reported
+			got.reported, got.ok = m.askReader(ctx, conn, reader, r)
+			asked[reader.ID()] = got
 		}
-		for _, there := range reported {
+		if !got.ok {
+			own[i] = in.withoutReader()
+		}
+		for _, there := range got.reported {
 			if there.Workspace.GID == in.Workspace.GID {
 				own[i] = in.fillFromReader(there)
 			}
@@ -56,31 +61,30 @@ func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Conn
 	return own, nil
 }
 
-// askReader requests the memberships of conn's user with a reader's token. If the
-// reader's token is rate limited, askReader returns TryAgain, because the caller can try
-// again when the limit ends. askReader logs any other error and returns no memberships.
-func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Connection, r request) ([]Membership, error) {
+// askReader requests the memberships of conn's user with a reader's token. If the request
+// fails, for example because the reader's token is rate limited or no longer active,
+// askReader logs the error and returns false.
+func (m *Memberships) askReader(ctx context.Context, conn, reader *connection.Connection, r request) (reported []Membership, ok bool) {
+	if row.Unwrap(reader).Hot.Status != row.Active {
+		return nil, false
+	}
 	user := conn.AsanaUser()
 	key := cacheKey{connection: consentOf(conn), reader: consentOf(reader), user: user}
 	reported, err := m.cached(ctx, reader, key, r.maxAge, func(ctx context.Context, access secret.String) ([]Membership, error) {
 		return m.fetchAsReader(ctx, access, user)
 	})
-	switch {
-	case isRateLimited(err):
-		return nil, err
-	case err != nil:
+	if err != nil {
 		m.rows.Warn(ctx, "a reader could not be asked", slog.String("connection", reader.ID()), slog.Any("err", err))
-		return nil, nil
 	}
-	return reported, nil
+	return reported, err == nil
 }
 
-// fetchAsReader requests a user's memberships with a reader's token. If Asana responds
-// with status 403 or 404, it returns an empty list instead of an error, because the
-// caller caches lists, but not errors.
+// fetchAsReader requests a user's memberships with a reader's token. If Asana refuses the
+// request, it returns an empty list instead of an error, because the caller caches lists,
+// but not errors.
 func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, user string) ([]Membership, error) {
 	reported, err := m.asana.Memberships(ctx, access, user)
-	if requests.IsStatus(err, http.StatusForbidden) || requests.IsStatus(err, http.StatusNotFound) {
+	if requests.IsRefusal(err) {
 		return []Membership{}, nil
 	}
 	if err != nil {
@@ -95,8 +99,8 @@ func (m *Memberships) fetchAsReader(ctx context.Context, access secret.String, u
 }
 
 // readersOf returns the connections of the workspaces' readers, by the workspace's gid.
-// readersOf omits a reader if it is not an active service account, or if its cold row
-// does not list the workspace.
+// readersOf omits a reader if it is not a service account, if it was disconnected, or if
+// its cold row does not list the workspace.
 func (m *Memberships) readersOf(ctx context.Context, workspaces []string, asking *connection.Connection) (map[string]*connection.Connection, error) {
 	pointers, err := m.rows.Read(ctx, "who the readers are", row.ReaderKeys(workspaces)...)
 	if err != nil {
@@ -123,5 +127,5 @@ func (m *Memberships) readersOf(ctx context.Context, workspaces []string, asking
 }
 
 func isReaderOf(o *row.Opened, gid string) bool {
-	return o.Traits.CanRead && o.Hot.Status == row.Active && slices.Contains(strings.Fields(o.Cold.ReaderOf), gid)
+	return o.Traits.CanRead && (o.Hot.Status == row.Active || o.Hot.Status == row.Broken) && slices.Contains(strings.Fields(o.Cold.ReaderOf), gid)
 }

@@ -79,7 +79,7 @@ func TestTheLimitsOfAReader(t *testing.T) {
 	})
 }
 
-// After a reader is disconnected, replaced or broken, its cached responses are not used.
+// After a reader is disconnected or replaced, its cached responses are not used.
 func TestAFormerReaderIsNotAsked(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*authtest.Installation, *authtest.Process, string){
@@ -89,8 +89,8 @@ func TestAFormerReaderIsNotAsked(t *testing.T) {
 			}
 		},
 		"dismissed": func(_ *authtest.Installation, p *authtest.Process, id string) { setReader(p, id) },
-		"broken": func(inst *authtest.Installation, _ *authtest.Process, id string) {
-			inst.Rows.Edit(id, func(hot *store.Hot) { hot.Status = row.Broken })
+		"revoking": func(inst *authtest.Installation, _ *authtest.Process, id string) {
+			inst.Rows.Edit(id, func(hot *store.Hot) { hot.Status = row.Revoking })
 		},
 		"its cold row does not name the workspace": func(inst *authtest.Installation, _ *authtest.Process, id string) {
 			inst.Rows.EditCold(id, func(c *store.Cold) { c.ReaderOf = "" })
@@ -124,12 +124,14 @@ func TestAFormerReaderIsNotAsked(t *testing.T) {
 }
 
 // If the request with a reader's token fails, List returns the memberships that Asana
-// reports for the connection's own token. A response with status 403 or 404 is cached.
-// After any other failure, the next call of List uses the reader's token again.
+// reports for the connection's own token. A refusal is cached. After any other failure, the
+// unknown flags have the reason ReaderUnavailable, and the next call of List uses the
+// reader's token again.
 func TestAReaderThatFails(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]asanatest.Fault{
-		"a 500": {Status: 500}, "a cut connection": {Cut: true}, "nonsense": {Body: "nonsense"}, "a 403": {Status: 403}, "a 404": {Status: 404},
+		"a 500": {Status: 500}, "a cut connection": {Cut: true}, "nonsense": {Body: "nonsense"}, "no response": {Delay: time.Hour}, "a 408": {Status: 408},
+		"a 403": {Status: 403}, "a 404": {Status: 404}, "a 402": {Status: 402}, "a 451": {Status: 451},
 	} {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
@@ -143,11 +145,15 @@ func TestAReaderThatFails(t *testing.T) {
 					fault.Path = path
 					inst.Asana.Inject(fault)
 				}})
-				if m := mustMembers(p, cookie)[0]; flags(m) != allUnknown("Acme", membership.FullPermissionsRequired) || m.AskedWith != "connection" {
+				refused := fault.Status == 402 || fault.Status == 403 || fault.Status == 404 || fault.Status == 451
+				want := allUnknown("Acme", membership.ReaderUnavailable)
+				if refused {
+					want = allUnknown("Acme", membership.FullPermissionsRequired)
+				}
+				if m := mustMembers(p, cookie)[0]; flags(m) != want || m.AskedWith != "connection" {
 					t.Errorf("got %s, asked with %s", flags(m), m.AskedWith)
 				}
-				asked := mustMembers(p, cookie)[0].AskedWith == "reader"
-				if refused := fault.Status == 403 || fault.Status == 404; asked == refused {
+				if asked := mustMembers(p, cookie)[0].AskedWith == "reader"; asked == refused {
 					t.Errorf("asked again: %v", asked)
 				}
 			})
@@ -166,14 +172,17 @@ func TestAReaderOverItsLimit(t *testing.T) {
 		inst.Asana.Inject(asanatest.Fault{Path: path, Before: func(*http.Request) {
 			inst.Asana.Inject(asanatest.Fault{Path: path, Status: 429, Header: http.Header{"Retry-After": {"20"}}})
 		}})
-		_, err := p.Members(cookie)
-		authtest.WantKind(t, err, asanaauth.TryAgain)
+		wantUnavailable := func(c secret.String) {
+			t.Helper()
+			if m := mustMembers(p, c)[0]; flags(m) != allUnknown("Acme", membership.ReaderUnavailable) || m.AskedWith != "connection" {
+				t.Errorf("got %s, asked with %s", flags(m), m.AskedWith)
+			}
+		}
+		wantUnavailable(cookie)
 		before := len(inst.Asana.Requests())
 		time.Sleep(19 * time.Second)
 		for _, c := range []secret.String{cookie, p.SignIn(asanatest.ViewOnly)} {
-			if _, err = p.Members(c); asanaauth.KindOf(err) != asanaauth.TryAgain {
-				t.Errorf("got error %v, want try-again", err)
-			}
+			wantUnavailable(c)
 		}
 		for _, r := range inst.Asana.Requests()[before:] {
 			if r.Path == path {

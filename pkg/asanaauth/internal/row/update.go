@@ -48,6 +48,25 @@ func (tx *Tx) Read(ctx context.Context, what string, keys ...store.Key) error {
 	return err
 }
 
+// ReadConnection returns the hot row and the cold row of a connection, which must be in
+// Update.Keys. A row that does not exist is nil. If the rows belong to different consents,
+// because a different writer came between the reads of the two rows, ReadConnection reads
+// both again, as [Rows.Open] does. Errors: the errors of [Table.Read].
+func (tx *Tx) ReadConnection(ctx context.Context, id string) (*store.Hot, *store.Cold, error) {
+	hotKey, coldKey := store.HotKey(id), store.ColdKey(id)
+	for read := 1; ; read++ {
+		o := Opened{Hot: Get[*store.Hot](tx.rows, hotKey), Cold: Get[*store.Cold](tx.rows, coldKey)}
+		if o.Hot == nil || o.IsConsistent() || read == maxReads {
+			return o.Hot, o.Cold, nil
+		}
+		delete(tx.rows, hotKey)
+		delete(tx.rows, coldKey)
+		if err := tx.Read(ctx, "the connection", hotKey, coldKey); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
 // Put replaces the row that was read under the key of row. If no row was read under this
 // key, the write succeeds only if the table has no row with this key.
 func (tx *Tx) Put(row store.Row) {
