@@ -136,6 +136,7 @@ func (b *backend) handler(route backendRoute) http.Handler {
 		if !ok {
 			return errUnsigned
 		}
+		noteCaller(r, caller)
 		id, ok := route.match(r.URL.Path)
 		if !ok {
 			return errorOf(asanaauth.NotFound)

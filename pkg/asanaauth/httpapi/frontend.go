@@ -79,6 +79,7 @@ func (f *frontend) handler(serve func(http.ResponseWriter, *http.Request) error)
 		case !slices.Contains(f.methods, r.Method):
 			return rejectMethod(w, f.methods...)
 		case !f.hasAllowedOrigin(r):
+			noteOrigin(r)
 			return errForbiddenOrigin
 		}
 		return serve(w, r)
@@ -123,6 +124,7 @@ func (u *unsentStatus) WriteHeader(status int) { u.status = status }
 func (f *frontend) preflight(w http.ResponseWriter, r *http.Request, granted bool) error {
 	switch {
 	case !f.isAllowed(r):
+		noteOrigin(r)
 		return errForbiddenOrigin
 	case !slices.Contains(f.methods, r.Header.Get("Access-Control-Request-Method")):
 		return rejectMethod(w, f.methods...)

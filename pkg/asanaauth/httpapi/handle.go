@@ -35,7 +35,7 @@ func (s base) handle(route string, show show, serve func(http.ResponseWriter, *h
 			}
 			show(rec, p)
 		}
-		s.logLine(r.Context(), l, rec.status, err, time.Since(began))
+		s.logLine(r, l, rec.status, err, time.Since(began))
 	})
 }
 

@@ -122,7 +122,7 @@ func TestOneLineForEachRequest(t *testing.T) {
 		}
 		id, connection := a.header.Get("X-Request-Id"), strings.Split(b.jar[sessionCookie], ".")[0]
 		delete(lines[1], "time")
-		want := map[string]any{"level": "INFO", "msg": "request", "request_id": id, "route": "/refresh", "status": 200.0, "dur_ms": 0.0, "connection": connection}
+		want := map[string]any{"level": "INFO", "msg": "request", "request_id": id, "route": "/refresh", "method": "POST", "status": 200.0, "dur_ms": 0.0, "connection": connection}
 		if diff := cmp.Diff(want, lines[1]); diff != "" {
 			t.Errorf("the request's line (-want +got):\n%s", diff)
 		}

@@ -108,7 +108,7 @@ func (l leaks) useSession(b *browser) {
 	l.clean(b.refresh(`{"refused":"marker-body"}`)).want(400)
 	l.clean(b.do(get("/marker-parameter"))).want(404)
 	l.clean(b.do(get("/membership?workspace=marker-parameter", "Origin", appOrigin))).want(400)
-	l.clean(b.do(get("/session", "Origin", "https://marker-header.example"))).want(403)
+	l.clean(b.do(get("/session", "Origin", "https://refused.example", "X-Marker", "marker-header"))).want(403)
 	time.Sleep(time.Hour)
 	b.wire.fail = fmt.Errorf("Post %q: marker-parameter", asanaURL+"/-/oauth_token?marker-parameter")
 	l.clean(b.refresh("")).want(502)

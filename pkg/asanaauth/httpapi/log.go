@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
@@ -15,6 +17,8 @@ import (
 type line struct {
 	id, route  string
 	connection string
+	caller     string // the caller of a backend route
+	origin     string // the Origin header of a request that was refused because of it
 }
 
 type lineKey struct{}
@@ -30,29 +34,67 @@ func noteConnection(r *http.Request, id string) {
 	}
 }
 
-// logLine logs the outcome of a request. It logs no data from the client, because query
-// strings, cookies and bodies contain secrets.
-func (s base) logLine(ctx context.Context, l *line, status int, err error, took time.Duration) {
+func noteCaller(r *http.Request, caller string) {
+	if l := lineOf(r.Context()); l != nil {
+		l.caller = caller
+	}
+}
+
+// maxOrigin is how many bytes of a refused origin are logged.
+const maxOrigin = 128
+
+// noteOrigin logs the Origin header of a request that is refused because of it. An operator
+// needs the origin to add it to ALLOWED_ORIGINS. Because a client can send any text as the
+// header, the text is cut off, and characters outside of printable ASCII are escaped.
+func noteOrigin(r *http.Request) {
+	if l := lineOf(r.Context()); l != nil {
+		text := strings.Join(r.Header["Origin"], ", ")
+		quoted := strconv.QuoteToASCII(text[:min(len(text), maxOrigin)])
+		l.origin = quoted[1 : len(quoted)-1]
+	}
+}
+
+// logLine logs the outcome of a request. Except for the method and a refused origin, it
+// logs no data from the client, because query strings, cookies and bodies contain secrets.
+func (s base) logLine(r *http.Request, l *line, status int, err error, took time.Duration) {
 	if status == 0 {
 		status = http.StatusOK // what net/http sends if the handler sets no status
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", l.id),
 		slog.String("route", l.route),
+		slog.String("method", knownMethod(r.Method)),
 		slog.Int("status", status),
 		slog.Int64("dur_ms", took.Milliseconds()),
 	}
 	if l.connection != "" {
 		attrs = append(attrs, slog.String("connection", l.connection))
 	}
+	if l.caller != "" {
+		attrs = append(attrs, slog.String("caller", l.caller))
+	}
 	severity := slog.LevelInfo
+	if l.origin != "" {
+		attrs = append(attrs, slog.String("origin", l.origin))
+	}
 	if err != nil {
 		kind := asanaauth.KindOf(err)
 		severity = level(kind)
 		attrs = append(attrs, slog.String("type", string(kind)))
 		attrs = append(attrs, cause(err)...)
 	}
-	s.log.LogAttrs(ctx, severity, "request", attrs...)
+	s.log.LogAttrs(r.Context(), severity, "request", attrs...)
+}
+
+// knownMethod returns method if it is one of the methods that RFC 9110 and RFC 5789
+// define, and otherwise "other", because a client can send any text as the method.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	}
+	return "other"
 }
 
 // cause returns the log attributes for the cause of err: its text, and the stack of a

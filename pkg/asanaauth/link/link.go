@@ -43,7 +43,7 @@ type Config struct {
 	Scopes       string          // the scopes that the app is registered for, separated by spaces; required
 	Clock        asanaauth.Clock // nil: asanaauth.SystemClock
 	Rand         io.Reader       // nil: crypto/rand.Reader
-	Log          *slog.Logger    // nil: nothing is logged
+	Log          *slog.Logger    // for audit lines; nil: nothing is logged
 }
 
 // Links makes links for a backend. The methods of Links are safe for concurrent use.
@@ -104,6 +104,7 @@ func (l *Links) Create(ctx context.Context, r Request) (Link, error) {
 	if err := l.table.Insert(ctx, "the link", next); err != nil {
 		return Link{}, err
 	}
+	l.table.AuditOwner(ctx, row.AuditLinkCreated, next.Owner, asanaauth.CallerOf(ctx))
 	return Link{URL: secret.New(l.authorizeURL + "?" + url.Values{"link": {token}}.Encode()), End: next.End}, nil
 }
 

@@ -43,7 +43,7 @@ func TestFromALinkToAToken(t *testing.T) {
 		if got, err := p.TokenOf(d.ID, token.Request{}); err != nil || inst.Whose(got.Access) != asanatest.Member {
 			t.Errorf("the token is not the person's: %v", err)
 		}
-		if got := inst.Log.Says("audit", "connected"); got != 1 || inst.Log.Says("caller", authtest.Backend) != 2 {
+		if got := inst.Log.Says("audit", "connected"); got != 1 || inst.Log.Says("audit", "code_redeemed") != 1 || inst.Log.Says("caller", authtest.Backend) != 3 {
 			t.Errorf("audit lines: %s", inst.Log)
 		}
 		for _, row := range inst.Rows.All() {

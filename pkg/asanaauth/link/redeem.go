@@ -137,6 +137,7 @@ func (r *Redeemer) save(ctx context.Context, ring *seal.Ring, found *store.Link,
 	if err != nil {
 		return asanaauth.Details{}, err
 	}
+	r.rows.Audit(ctx, row.AuditCodeRedeemed, asanaauth.CallerOf(ctx), done.Hot)
 	done.Audit(ctx, row.AuditConnected, asanaauth.CallerOf(ctx))
 	return done.Details(), nil
 }
@@ -233,7 +234,7 @@ func (r *Redeemer) open(ctx context.Context, ring *seal.Ring, found *store.Link,
 // person. If the code is redeemed, destroy writes nothing. Even on success, destroy returns
 // an error: LinkExpired.
 func (r *Redeemer) destroy(ctx context.Context, found *store.Link, code connectCode) error {
-	r.rows.AuditDeniedOwner(ctx, found.Owner, asanaauth.CallerOf(ctx))
+	r.rows.AuditOwner(ctx, row.AuditDenied, found.Owner, asanaauth.CallerOf(ctx))
 	err := r.rows.Update(ctx, row.Update{
 		What: "the link", Keys: []store.Key{code.key}, Known: store.Rows{code.key: found},
 		Edit: func(ctx context.Context, tx *row.Tx) error {

@@ -3,6 +3,7 @@ package membership
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -73,6 +74,23 @@ type assignment struct {
 	replace    bool     // whether to replace readers of other owners
 	reached    []string // workspaces that the service account's token can read
 	done       bool     // whether all workspaces are written
+	changes    []readerChange
+}
+
+// readerChange is an audit line that write logs after its transaction.
+type readerChange struct {
+	event      string
+	hot        *store.Hot
+	workspaces []string
+}
+
+// audit logs a line for each connection that became, or stopped being, a reader.
+func (a *assignment) audit(ctx context.Context) {
+	for _, c := range a.changes {
+		if len(c.workspaces) > 0 && c.hot != nil {
+			a.rows.Audit(ctx, c.event, row.Unwrap(a.conn).Caller, c.hot, slog.Any("workspaces", c.workspaces))
+		}
+	}
 }
 
 // write writes the service account's cold row, the pointer rows of the workspaces, and
@@ -85,7 +103,7 @@ func (a *assignment) write(ctx context.Context) error {
 		return err
 	}
 	hotKey, coldKey := store.HotKey(a.conn.ID()), store.ColdKey(a.conn.ID())
-	return a.rows.Update(ctx, row.Update{
+	err := a.rows.Update(ctx, row.Update{
 		What: "who the reader is", Keys: []store.Key{hotKey, coldKey}, Known: store.Rows{hotKey: o.Hot, coldKey: o.Cold},
 		Edit: func(ctx context.Context, tx *row.Tx) error {
 			there := *o
@@ -100,6 +118,10 @@ func (a *assignment) write(ctx context.Context) error {
 			return a.edit(ctx, tx, &there)
 		},
 	})
+	if err == nil {
+		a.audit(ctx)
+	}
+	return err
 }
 
 func (a *assignment) check(o *row.Opened) error {
@@ -140,16 +162,20 @@ func (a *assignment) edit(ctx context.Context, tx *row.Tx, o *row.Opened) error 
 	o.Cold = &cold
 	a.conn, a.done = row.Wrap(*o), len(now) == len(a.workspaces)
 	row.DismissReader(tx, a.conn.ID(), difference(before, now))
+	a.changes = []readerChange{{row.AuditReaderRemoved, o.Hot, difference(before, now)}}
 	if !a.done {
 		return nil
 	}
+	a.changes = append(a.changes, readerChange{row.AuditReaderNamed, o.Hot, former.workspaces})
 	for _, gid := range former.workspaces {
 		tx.Put(&store.Reader{Workspace: store.HashText(gid), Connection: a.conn.ID()})
 	}
 	for _, id := range former.ids {
 		if there := row.Get[*store.Cold](tx.Rows(), store.ColdKey(id)); there != nil {
+			lost := intersection(strings.Fields(there.ReaderOf), former.workspaces)
+			a.changes = append(a.changes, readerChange{row.AuditReaderRemoved, row.Get[*store.Hot](tx.Rows(), store.HotKey(id)), lost})
 			cold := *there
-			cold.ReaderOf = strings.Join(difference(strings.Fields(there.ReaderOf), former.workspaces), " ")
+			cold.ReaderOf = strings.Join(difference(strings.Fields(there.ReaderOf), lost), " ")
 			tx.Put(&cold)
 		}
 	}
@@ -161,8 +187,8 @@ type former struct {
 	ids        []string // connections that are readers of these workspaces now
 }
 
-// formerReaders reads the pointer rows of all old and new workspaces, and the cold rows
-// of the former readers.
+// formerReaders reads the pointer rows of all old and new workspaces, and the rows of the
+// former readers.
 func (a *assignment) formerReaders(ctx context.Context, tx *row.Tx, before []string) (former, error) {
 	involved := append(slices.Clone(a.workspaces), difference(before, a.workspaces)...)
 	if err := tx.Read(ctx, "who the readers are", row.ReaderKeys(involved)...); err != nil {
@@ -178,7 +204,7 @@ func (a *assignment) formerReaders(ctx context.Context, tx *row.Tx, before []str
 		f.workspaces = append(f.workspaces, gid)
 		if p != nil && store.ValidConnectionID(p.Connection) && !slices.Contains(f.ids, p.Connection) {
 			f.ids = append(f.ids, p.Connection)
-			keys = append(keys, store.ColdKey(p.Connection))
+			keys = append(keys, store.ColdKey(p.Connection), store.HotKey(p.Connection))
 		}
 	}
 	return f, tx.Read(ctx, "who the readers were", keys...)

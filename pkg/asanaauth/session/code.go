@@ -113,5 +113,6 @@ func (r *Redeemer) redeem(ctx context.Context, code secret.String) (asanaauth.De
 	if err := r.rows.Consume(ctx, "the session code", found, spent, row.ErrLinkExpired); err != nil {
 		return asanaauth.Details{}, err
 	}
+	r.rows.Audit(ctx, row.AuditSessionRedeemed, asanaauth.CallerOf(ctx), o.Hot)
 	return d, nil
 }

@@ -41,48 +41,61 @@ var errLater = errors.New("the revocation must wait")
 // Errors: ErrOtherEpoch; TryAgain if the person connected again during the call, or if
 // the store is unavailable; Misconfigured, Internal.
 func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, error) {
-	hot, err := r.markRevoking(ctx, hot)
+	hot, marked, err := r.markRevoking(ctx, hot)
 	if err != nil {
 		return Revocation{}, err
 	}
+	done, erased, err := r.revokeMarked(ctx, hot)
+	// The call that erases the connection writes the line "disconnected". Every other call
+	// that ended the connection, or that asked for its end in vain, writes this line.
+	if !erased && (marked || done.Status == asanaauth.Revoking) {
+		r.rows.Audit(ctx, row.AuditRevoking, asanaauth.CallerOf(ctx), hot)
+	}
+	return done, err
+}
+
+// revokeMarked revokes and erases a connection that is marked as revoking. erased reports
+// whether this call has erased it.
+func (r *Refresher) revokeMarked(ctx context.Context, hot *store.Hot) (done Revocation, erased bool, err error) {
 	ended := hot.Epoch
 	for {
 		switch {
 		case hot.Status == row.Disconnected:
-			return Revocation{Status: asanaauth.Disconnected}, nil
+			return Revocation{Status: asanaauth.Disconnected}, false, nil
 		case hot.Status != row.Revoking || hot.Epoch != ended:
-			return Revocation{}, row.TryAgain(0, errors.New("connected again while disconnecting"))
+			return Revocation{}, false, row.TryAgain(0, errors.New("connected again while disconnecting"))
 		}
 		revoked, next, err := r.revokeStep(ctx, hot)
 		switch {
 		case err == nil:
-			return Revocation{Status: asanaauth.Disconnected, Revoked: revoked}, nil
+			return Revocation{Status: asanaauth.Disconnected, Revoked: revoked}, true, nil
 		case errors.Is(err, errLater):
-			return Revocation{Status: asanaauth.Revoking}, nil
+			return Revocation{Status: asanaauth.Revoking}, false, nil
 		case !errors.Is(err, row.ErrChanged):
-			return Revocation{}, err
+			return Revocation{}, false, err
 		case next != nil:
 			hot = next
 			continue
 		}
 		if hot, err = r.rows.ReadHot(ctx, hot.Connection); err != nil {
-			return Revocation{}, err
+			return Revocation{}, false, err
 		}
 	}
 }
 
 // markRevoking sets the row's status to revoking, erases the access token, and sets a new
-// epoch, which ends every session. If the row contains a lease, the lease stays.
-func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Hot, error) {
+// epoch, which ends every session. If the row contains a lease, the lease stays. marked is
+// false if the row already was marked.
+func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (next *store.Hot, marked bool, err error) {
 	newEpoch, err := r.rows.RandomID()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	ctx, cancel := r.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
 	errDone := errors.New("marked already")
 	first := true
-	next, err := r.rows.UpdateHot(ctx, hot, func(now *store.Hot) error {
+	next, err = r.rows.UpdateHot(ctx, hot, func(now *store.Hot) error {
 		known := first
 		first = false
 		if !known && now.Epoch == newEpoch {
@@ -103,11 +116,11 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (*store.Ho
 	})
 	switch {
 	case errors.Is(err, errDone):
-		return next, nil
+		return next, next.Epoch == newEpoch, nil
 	case errors.Is(err, row.ErrChanged):
-		return nil, ErrOtherEpoch
+		return nil, false, ErrOtherEpoch
 	}
-	return next, err
+	return next, err == nil, err
 }
 
 // revokeStep does the next step for a revoking row. revoked reports whether Asana
@@ -180,6 +193,7 @@ func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.
 	if next, err = h.erase(ctx); err != nil {
 		return false, next, changedOrLater(err)
 	}
+	h.rows.Audit(ctx, row.AuditDisconnected, asanaauth.CallerOf(ctx), h.sent)
 	if revoked && successor {
 		h.rows.Alarm(ctx, row.AlarmLost, h.sent.Connection, errors.New("disconnected, and a rotated refresh token that was lost may still be valid"))
 		return false, nil, nil

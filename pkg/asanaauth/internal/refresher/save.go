@@ -126,7 +126,10 @@ func (h *holder) revokeOrphaned(ctx context.Context, current *store.Hot, tokens 
 	}
 	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), h.rows.Remaining(ctx)+row.SaveReserve)
 	defer cancel()
-	if _, err := h.revoke(ctx, refresh); err != nil {
+	switch revoked, err := h.revoke(ctx, refresh); {
+	case revoked:
+		h.rows.Audit(ctx, row.AuditRevoked, asanaauth.CallerOf(ctx), h.sent)
+	case err != nil:
 		h.rows.Warn(ctx, "tokens of a disconnected connection not revoked",
 			slog.String("connection", h.sent.Connection), slog.Any("err", err))
 	}

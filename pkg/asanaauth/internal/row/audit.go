@@ -17,8 +17,15 @@ const (
 	AuditImported  = "imported"           // a credential was imported
 	AuditDenied    = "denied"             // a caller named the wrong owner or person
 
-	AuditSignedOut     = "signed_out"     // the session of one browser was ended
-	AuditSessionsEnded = "sessions_ended" // all sessions of the connection were ended
+	AuditDisconnected    = "disconnected"     // the connection was ended and its credential erased
+	AuditRevoking        = "revoking"         // the connection was ended, but Asana must still be asked to revoke it
+	AuditLinkCreated     = "link_created"     // a backend made a link
+	AuditCodeRedeemed    = "code_redeemed"    // a backend redeemed a connect code
+	AuditSessionRedeemed = "session_redeemed" // a backend redeemed a session code
+	AuditSignedOut       = "signed_out"       // the session of one browser was ended
+	AuditSessionsEnded   = "sessions_ended"   // all sessions of the connection were ended
+	AuditReaderNamed     = "reader_named"     // the connection became the reader of workspaces
+	AuditReaderRemoved   = "reader_removed"   // the connection is no longer the reader of workspaces
 )
 
 // Audit writes an audit line that contains the event, the connection, the hash of the
@@ -33,13 +40,12 @@ func (t *Table) Audit(ctx context.Context, event, caller string, hot *store.Hot,
 	t.log.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
 }
 
-// AuditDeniedOwner writes an audit line for a caller that tried to redeem a connect code,
-// but named the wrong owner or person. The line contains no connection, because the
-// connection is saved only when the code is redeemed. owner is the hash of the link's
-// owner.
-func (t *Table) AuditDeniedOwner(ctx context.Context, owner store.Hash, caller string) {
+// AuditOwner writes an audit line for an event that concerns a link. The line contains no
+// connection, because the connection is saved only when the connect code is redeemed.
+// owner is the hash of the link's owner.
+func (t *Table) AuditOwner(ctx context.Context, event string, owner store.Hash, caller string) {
 	t.log.LogAttrs(ctx, slog.LevelInfo, "audit",
-		slog.String("audit", AuditDenied), slog.String("owner_hash", owner.String()), slog.String("caller", caller))
+		slog.String("audit", event), slog.String("owner_hash", owner.String()), slog.String("caller", caller))
 }
 
 // The names of the alarms.
