@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -299,4 +300,29 @@ func TestCapabilitiesOfAGrantThatStaysInactive(t *testing.T) {
 			t.Errorf("status %s, want active", hot.Status)
 		}
 	})
+}
+
+// If Asana refuses to introspect the token, or to name its user, only the values in the
+// refused response are unknown.
+func TestRefusedCapabilitiesAreUnknown(t *testing.T) {
+	t.Parallel()
+	for _, status := range refusals() {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			t.Parallel()
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				bot, _ := p.ImportToken("o", asanatest.Bot)
+				for _, id := range []string{p.Connect("o", asanatest.Member).ID, bot.ID} {
+					for path, member := range map[string]string{authtest.IntrospectPath: "scope_granted", authtest.MePath: "attributed_to"} {
+						inst.Asana.Inject(asanatest.Fault{Path: path, Status: status, Body: `{}`})
+						got, err := can(p, id)
+						if err != nil || !got.Active || got.Unknown[member] != membership.NotAllowed || len(got.Workspaces) != 1 {
+							t.Errorf("%s: got %+v, %v", path, got, err)
+						}
+					}
+				}
+			})
+		})
+	}
 }
