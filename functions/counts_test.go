@@ -1,11 +1,15 @@
 package functions_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/asanaauth/asanaauth/internal/lambdatest"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -54,6 +58,55 @@ func TestCalls(t *testing.T) {
 		if units != 2 {
 			t.Errorf("%s: got %v write units, want 2", when, units)
 		}
+	}
+}
+
+// TestAnonymousCalls counts the AWS calls that visitors without a session or an attempt
+// can cause.
+func TestAnonymousCalls(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	b := newBrowser()
+	authorize, callback, session := d.start(t, "authorize"), d.start(t, "callback"), d.start(t, "session")
+	const value = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	visit := func(f *lambdatest.Function, path string, status int, header, cookie string) {
+		t.Helper()
+		d.clearCalls()
+		r := b.request(t, http.MethodGet, path, "", strings.HasPrefix(path, "/session"))
+		if name, value, ok := strings.Cut(header, ": "); ok {
+			r.Header.Set(name, value)
+		}
+		r.Header.Set("Cookie", cookie)
+		if a := b.send(t, f, r); a.status != status {
+			t.Errorf("GET %s with %q: got status %d, want %d", path, header, a.status, status)
+		}
+	}
+	visit(authorize, "/authorize", 303, "", "")
+	check(t, "authorize", d.proxies["authorize"].rows.Actions(), "PutItem")
+	for _, header := range []string{"Sec-Fetch-Site: cross-site", "Sec-Purpose: prefetch", "Sec-Fetch-Mode: cors"} {
+		status := http.StatusNoContent
+		if header == "Sec-Fetch-Site: cross-site" {
+			status = http.StatusOK
+		}
+		visit(authorize, "/authorize?x=%zz", status, header, "")
+		check(t, "authorize with "+header, d.proxies["authorize"].rows.Actions())
+	}
+	state := sha256.Sum256([]byte("s"))
+	attempt := "__Host-asana_attempt_" + hex.EncodeToString(state[:8]) + "=" + value
+	visit(callback, "/callback?code=c&state=s", 400, "", "")
+	check(t, "callback without a cookie", d.proxies["callback"].rows.Actions())
+	visit(callback, "/callback?code=c&state=s", 400, "", attempt)
+	check(t, "callback with an invented attempt", d.proxies["callback"].rows.Actions(), "BatchGetItem")
+	visit(session, "/session", http.StatusNoContent, "", "")
+	check(t, "session without a cookie", d.proxies["session"].rows.Actions())
+	visit(session, "/session", http.StatusNoContent, "", "__Host-asana_session=con_"+strings.Repeat("a", 32)+"."+value)
+	check(t, "session with an invented cookie", d.proxies["session"].rows.Actions(), "BatchGetItem")
+	for _, function := range []string{"callback", "session"} {
+		check(t, function+": KMS", d.proxies[function].keys.Actions())
+		check(t, function+": Secrets Manager", d.proxies[function].secrets.Actions())
+	}
+	if n := len(d.asana.Requests()); n != 0 {
+		t.Errorf("got %d requests to Asana, want 0", n)
 	}
 }
 

@@ -40,6 +40,31 @@ func checkCORS(t *testing.T, name string, a response, origin string) {
 	}
 }
 
+// Only backend routes reject unknown query parameters. On all other routes, even
+// malformed ones are ignored.
+func TestUnknownQueryParameters(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		b := s.browser()
+		for _, other := range []string{"utm=1&utm=2", "x=%zz", "%zz", "a;b", "%ff=%00", "WORKSPACE=1"} {
+			to := b.do(get(b.allow(b.begin(""), asanatest.Member) + "&" + other)).location()
+			if to != home+"?asana=connected#" {
+				t.Errorf("/callback with %s: got redirect to %s, want a successful sign-in", other, to)
+			}
+			b.do(get("/session?"+other, "Origin", appOrigin)).want(200)
+			b.do(get("/membership?"+other, "Origin", appOrigin)).want(200)
+			b.do(get("/membership?"+other+"&workspace="+asanatest.Acme+"&"+other, "Origin", appOrigin)).want(200)
+			b.do(frontendCall("POST", "/refresh?"+other, "")).want(200)
+			b.do(frontendCall("POST", "/session/code?"+other, "")).want(201)
+			s.do(call("GET", "/connections?owner=a&"+other, "")).problem(400, "invalid-request")
+			s.do(call("POST", "/links?"+other, `{"owner":"a"}`)).problem(400, "invalid-request")
+		}
+		b.do(get("/membership?workspace=%zz", "Origin", appOrigin)).problem(400, "invalid-request")
+		b.do(get("/membership?workspace=1&workspace=1", "Origin", appOrigin)).problem(400, "invalid-request")
+	})
+}
+
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
