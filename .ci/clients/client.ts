@@ -45,7 +45,7 @@ const token = await client.POST("/refresh", { ...frontend(world.session), body: 
 called("refresh", token.data && token.data.expires_in >= 600, token);
 const memberships = await client.GET("/membership", frontend(world.session));
 called("membership", memberships.data && "data" in memberships.data && memberships.data.data.length === 2, memberships);
-const out = await client.DELETE("/session", frontend(world.signing_out));
+const out = await client.DELETE("/session", { ...frontend(world.signing_out), body: { everywhere: true } });
 called("signOut", out.response.status === 204, out);
 const left = await client.POST("/disconnect", frontend(world.leaving));
 called("disconnect", left.data?.status === "disconnected", left);
@@ -68,6 +68,8 @@ const member = await client.GET("/connections/{id}/membership", { ...backend, pa
 called("connectionMembership", member.data && "workspace" in member.data && member.data.workspace.gid === workspace, member);
 const reader = await client.PATCH("/connections/{id}", { ...backend, params: { path: { id: world.reader } }, body: { reader_of: [workspace] } });
 called("setReaderOf", reader.data?.reader_of?.length === 1, reader);
+const sessions = await client.DELETE("/connections/{id}/sessions", { ...backend, params: { path, query: { owner } } });
+called("endSessions", sessions.response.status === 204, sessions);
 const ended = await client.DELETE("/connections/{id}", { ...backend, params: { path: { id: world.ending } } });
 called("endConnection", ended.data && "revoked_at_asana" in ended.data && !ended.data.revoked_at_asana, ended);
 const all = await client.DELETE("/connections", { ...backend, params: { query: { owner: world.ending_owner } } });

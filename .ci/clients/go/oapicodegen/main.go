@@ -40,7 +40,8 @@ func main() {
 	memberships, err := c.MembershipWithResponse(ctx, &client.MembershipParams{Origin: &w.Service})
 	called("membership", err == nil && memberships.JSON200 != nil && len(listOf(*memberships.JSON200)) == 2, memberships, err)
 	w.Cookie = w.SigningOut
-	out, err := c.SignOutWithResponse(ctx, &client.SignOutParams{Origin: &w.Service}, client.SignOutJSONRequestBody{})
+	everywhere := true
+	out, err := c.SignOutWithResponse(ctx, &client.SignOutParams{Origin: &w.Service}, client.SignOutRequest{Everywhere: &everywhere})
 	called("signOut", err == nil && out.StatusCode() == 204, out, err)
 	w.Cookie = w.Leaving
 	left, err := c.DisconnectWithResponse(ctx, &client.DisconnectParams{Origin: &w.Service}, nil)
@@ -70,6 +71,8 @@ func main() {
 	called("connectionMembership", err == nil && one.Workspace.Gid == w.Workspace && one.CanWrite != nil, one, err)
 	reader, err := c.SetReaderOfWithResponse(ctx, w.Reader, nil, client.ReaderOf{ReaderOf: []string{w.Workspace}})
 	called("setReaderOf", err == nil && reader.JSON200 != nil && len(*reader.JSON200.ReaderOf) == 1, reader, err)
+	sessions, err := c.EndSessionsWithResponse(ctx, id, &client.EndSessionsParams{Owner: &w.Owner}, nil)
+	called("endSessions", err == nil && sessions.StatusCode() == 204, sessions, err)
 	ended, err := c.EndConnectionWithResponse(ctx, w.Ending, nil, nil)
 	called("endConnection", err == nil && ended.JSON200 != nil && !ended.JSON200.RevokedAtAsana, ended, err)
 	all, err := c.EndConnectionsWithResponse(ctx, &client.EndConnectionsParams{Owner: &w.EndingOwner}, nil)

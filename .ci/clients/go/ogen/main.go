@@ -65,7 +65,7 @@ func main() {
 	either, ok := memberships.(*client.MembershipOrList)
 	called("membership", ok && len(either.MembershipList.Data) == 2, memberships, err)
 	w.Cookie = w.SigningOut
-	out, err := c.SignOut(ctx, &client.EmptyRequest{}, client.SignOutParams{Origin: origin})
+	out, err := c.SignOut(ctx, client.NewOptSignOutRequest(client.SignOutRequest{Everywhere: client.NewOptBool(true)}), client.SignOutParams{Origin: origin})
 	_, ok = out.(*client.SignOutNoContent)
 	called("signOut", ok, out, err)
 	w.Cookie = w.Leaving
@@ -98,6 +98,9 @@ func main() {
 	set, err := c.SetReaderOf(ctx, &client.ReaderOf{ReaderOf: []client.GID{client.GID(w.Workspace)}}, client.SetReaderOfParams{ID: client.ConnectionID(w.Reader)})
 	reader, ok := set.(*client.Connection)
 	called("setReaderOf", ok && len(reader.ReaderOf) == 1, set, err)
+	sessions, err := c.EndSessions(ctx, &client.EmptyRequest{}, client.EndSessionsParams{ID: id, Owner: owner})
+	_, ok = sessions.(*client.EndSessionsNoContent)
+	called("endSessions", ok, sessions, err)
 	ended, err := c.EndConnection(ctx, &client.EmptyRequest{}, client.EndConnectionParams{ID: client.ConnectionID(w.Ending)})
 	end, ok := ended.(*client.Disconnected)
 	called("endConnection", ok && !end.RevokedAtAsana, ended, err)

@@ -41,7 +41,8 @@ func main() {
 	memberships, _, err := c.FrontendAPI.Membership(ctx).Origin(w.Service).Execute()
 	called("membership", err == nil && memberships.MembershipList != nil && len(memberships.MembershipList.Data) == 2, memberships, err)
 	w.Cookie = w.SigningOut
-	r, err = c.FrontendAPI.SignOut(ctx).Origin(w.Service).Execute()
+	everywhere := true
+	r, err = c.FrontendAPI.SignOut(ctx).Origin(w.Service).SignOutRequest(client.SignOutRequest{Everywhere: &everywhere}).Execute()
 	called("signOut", err == nil && r.StatusCode == 204, r, err)
 	w.Cookie = w.Leaving
 	left, _, err := c.FrontendAPI.Disconnect(ctx).Origin(w.Service).Execute()
@@ -65,6 +66,8 @@ func main() {
 	called("connectionMembership", err == nil && in.Membership != nil && in.Membership.Workspace.Gid == w.Workspace, in, err)
 	reader, _, err := c.BackendAPI.SetReaderOf(ctx, w.Reader).ReaderOf(client.ReaderOf{ReaderOf: []string{w.Workspace}}).Execute()
 	called("setReaderOf", err == nil && len(reader.ReaderOf) == 1, reader, err)
+	r, err = c.BackendAPI.EndSessions(ctx, id).Owner(w.Owner).Execute()
+	called("endSessions", err == nil && r.StatusCode == 204, r, err)
 	ended, _, err := c.BackendAPI.EndConnection(ctx, w.Ending).Execute()
 	called("endConnection", err == nil && !ended.RevokedAtAsana, ended, err)
 	all, _, err := c.BackendAPI.EndConnections(ctx).Owner(w.EndingOwner).Execute()
