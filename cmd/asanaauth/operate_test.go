@@ -279,7 +279,7 @@ func TestControlServer(t *testing.T) {
 		"the command":        {[]string{key}, good, 200},
 		"no key":             {nil, good, 401},
 		"an empty key":       {[]string{"Authorization: " + bearer("")}, good, 401},
-		"another key":        {[]string{"Authorization: " + bearer(at.Key + "A")}, good, 401},
+		"another key":        {[]string{"Authorization: " + bearer(at.Key+"A")}, good, 401},
 		"the backend key":    {[]string{"Authorization: " + bearer(p.backendKey())}, good, 401},
 		"a page":             {[]string{key, "Origin: " + p.publicURL}, good, 403},
 		"a rebound name":     {[]string{key, "Host: evil.test"}, good, 403},

@@ -43,6 +43,8 @@ Import never prints a token. The statuses are:
 The command exits with 1 if a line was rejected or failed. You can run it again with
 the same file, because it recognizes what it has imported.
 
+On a terminal, import shows its progress on stderr. Otherwise, it logs JSON there.
+
 FILE contains tokens: make it readable only for you (chmod 600), and delete it after
 the import.
 

@@ -2,7 +2,6 @@ package local
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -49,9 +48,6 @@ func siteOf(origin string) (scheme, host string, isDomain bool) {
 		return "", origin, false
 	}
 	host = strings.ToLower(u.Hostname())
-	if _, err := netip.ParseAddr(host); err == nil {
-		return u.Scheme, host, false
-	}
 	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
 	if err != nil {
 		return u.Scheme, host, false
