@@ -136,12 +136,24 @@ func (o *oauth) revokeToken(r *http.Request) *oauthError {
 		return &oauthError{status: http.StatusBadRequest, Code: o.memory.Switches.RevokeAccessTokenError}
 	case t.Client != app.ClientID || t.Revoked:
 		return nil // Asana treats the token as unknown
+	case o.memory.Switches.RefuseRevocation != "":
+		return o.memory.Switches.refusedRevocation()
 	case o.memory.Switches.RevokeWholeGrant:
 		o.grants.revokeGrant(t.Client, t.Person)
 	default:
 		o.grants.revokeTokens(func(other *token) bool { return other.Family == t.Family })
 	}
 	return nil
+}
+
+func (s Switches) refusedRevocation() *oauthError {
+	switch s.RefuseRevocation {
+	case "403":
+		return &oauthError{status: http.StatusForbidden, Code: "forbidden"}
+	case "404":
+		return &oauthError{status: http.StatusNotFound, Code: "not_found"}
+	}
+	return &oauthError{status: http.StatusBadRequest, Code: s.RefuseRevocation}
 }
 
 type introspection struct {

@@ -174,6 +174,14 @@ type Switches struct {
 	// follows the first statement.
 	RevokeWholeGrant bool `json:"revoke_whole_grant" group:"Tokens"`
 
+	// RefuseRevocation makes the revocation endpoint refuse to revoke refresh tokens. With
+	// "403" or "404", the response has this status. Every other value is the error code in
+	// a response with status 400. With "", the endpoint revokes refresh tokens.
+	//
+	// Real Asana: Asana does not document when the revocation endpoint refuses a refresh
+	// token. RFC 7009 allows such errors.
+	RefuseRevocation string `json:"refuse_revocation" group:"Tokens" values:"|invalid_request|invalid_grant|unsupported_token_type|403|404"`
+
 	// RevokeAccessTokenError is the error code in the response if a client tries to
 	// revoke an access token: "unsupported_token_type" or "invalid_request".
 	//

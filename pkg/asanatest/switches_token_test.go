@@ -99,6 +99,11 @@ var tokenCases = map[string]switchCase{
 		_, err := granular("openid").TokenSource(k.ctx(), &oauth2.Token{RefreshToken: foreign.RefreshToken}).Token()
 		return fmt.Sprint(k.get("/api/1.0/users/me", one.AccessToken).status, k.refresh(one.RefreshToken).status, k.refresh(two.RefreshToken).status, k.refresh(other.RefreshToken).status, err)
 	}, "401 400 400 200 <nil>", "401 400 200 200 <nil>"},
+	"refuse_revocation": {func(s *switches) { s.RefuseRevocation = "403" }, func(k *kit) string {
+		tok := k.signIn(full(), asanatest.Member)
+		got := k.post("/-/oauth_revoke", "client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret, "token", tok.RefreshToken)
+		return fmt.Sprint(got.status, " ", k.refresh(tok.RefreshToken).status)
+	}, "200 400", "403 200"},
 	"revoke_access_token_error": {func(s *switches) { s.RevokeAccessTokenError = "invalid_request" }, func(k *kit) string {
 		tok := k.signIn(full(), asanatest.Member)
 		got := k.post("/-/oauth_revoke", "client_id", asanatest.FullClientID, "client_secret", asanatest.FullClientSecret, "token", tok.AccessToken)

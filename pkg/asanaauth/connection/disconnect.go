@@ -25,14 +25,14 @@ type Disconnection struct {
 // the same Asana user has another active or broken connection in this deployment,
 // Disconnect erases the grant without revoking it, because the revocation could also end
 // the other connection. A long-lived token is erased without a revocation, because Asana
-// has no endpoint to revoke such a token.
+// has no endpoint to revoke such a token. A grant is also erased without a revocation if
+// Asana refuses to revoke it, or if it was issued to a different client ID.
 //
 // If Asana cannot be reached in time, the connection's status stays Revoking and
 // Disconnect returns no error. Call Disconnect again later.
 //
 // Errors: NotFound if the connection no longer exists; Unauthenticated if a session
-// opened the connection and that session has ended; Misconfigured if the grant was issued
-// to a different client ID; TryAgain, Internal.
+// opened the connection and that session has ended; TryAgain, Internal.
 func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconnection, error) {
 	ctx, cancel := c.rows.WithTimeout(ctx, row.CallerTime)
 	defer cancel()
@@ -82,8 +82,8 @@ type Disconnections struct {
 // DisconnectAll disconnects all connections that q selects, for example when a customer
 // leaves. DisconnectAll takes at most 25 seconds.
 //
-// Errors: InvalidRequest if q is not valid; TryAgain, Misconfigured or Internal if
-// connections could not be disconnected, and Disconnected and Revoking are both zero. If
+// Errors: InvalidRequest if q is not valid; TryAgain or Internal if connections could not
+// be disconnected, and Disconnected and Revoking are both zero. If
 // Disconnected or Revoking is not zero, DisconnectAll returns no error, and only Left
 // shows that connections could not be disconnected.
 func (c *Connections) DisconnectAll(ctx context.Context, q Query) (Disconnections, error) {

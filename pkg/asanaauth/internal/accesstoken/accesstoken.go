@@ -55,13 +55,17 @@ func New(r *refresher.Refresher) *Source { return &Source{r.Rows(), r.Requests()
 // token, it sets o.Hot to the new row.
 //
 // Errors: Unauthenticated if the session that opened the connection has ended;
-// ReconnectRequired, TryAgain, AsanaUnavailable, Misconfigured, Internal.
+// Misconfigured, also if an OAuth grant was issued to a different client ID;
+// ReconnectRequired, TryAgain, AsanaUnavailable, Internal.
 func (s *Source) Get(ctx context.Context, o *row.Opened, r Request) (secret.String, error) {
 	if !o.IsConsistent() {
 		return secret.String{}, row.ErrInconsistentRead
 	}
 	if !o.Traits.IsGrant {
 		return s.longLived(ctx, o, r)
+	}
+	if err := s.refresher.CheckClientID(ctx, o.Hot); err != nil {
+		return secret.String{}, err
 	}
 	current, err := s.rows.OpenAccess(ctx, o.Ring, o.Hot)
 	if err != nil {

@@ -66,6 +66,8 @@ func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 		switch {
 		case hot.Status != row.Active || !row.IDMatches(hot):
 			return nil, row.ReconnectRequired(hot.Status)
+		case r.isForeign(hot):
+			return nil, r.CheckClientID(ctx, hot)
 		case p.IsFresh(hot, now):
 			return hot, nil
 		}
@@ -93,9 +95,6 @@ func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 //     usable, refresh returns the row; otherwise, refresh returns the error.
 func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
 	now := r.rows.Now()
-	if err := r.checkClientID(ctx, hot); err != nil {
-		return nil, err
-	}
 	if left := r.leases.remaining(hot, now); left > 0 {
 		return r.serveDuringRefresh(ctx, hot, p, left)
 	}
@@ -122,17 +121,24 @@ func (r *Refresher) step(ctx context.Context, hot *store.Hot, p Policy) (*store.
 	return h.request(ctx)
 }
 
-// checkClientID returns Misconfigured if the grant was issued to a different client ID,
-// for example because a row was copied from staging to production. Without this check,
-// Asana would respond with invalid_grant, and the connection would be marked as broken
-// although its grant may be valid.
-func (r *Refresher) checkClientID(ctx context.Context, hot *store.Hot) error {
-	if !row.TraitsOf(hot.Kind).IsGrant || hot.ClientID == r.clientID {
+var errForeign = errors.New("the grant was issued to a different client ID")
+
+// isForeign reports whether the grant was issued to a different client ID, for example
+// because a row was copied from staging to production, or ASANA_CLIENT_ID has changed.
+func (r *Refresher) isForeign(hot *store.Hot) bool {
+	return row.TraitsOf(hot.Kind).IsGrant && hot.ClientID != r.clientID
+}
+
+// CheckClientID returns Misconfigured and raises an alarm if the connection is active and
+// its grant was issued to a different client ID. Without this check, Asana would respond
+// to a refresh with invalid_grant, and the connection would be marked as broken although
+// its grant may be valid.
+func (r *Refresher) CheckClientID(ctx context.Context, hot *store.Hot) error {
+	if hot.Status != row.Active || !r.isForeign(hot) {
 		return nil
 	}
-	err := errors.New("the grant was issued to a different client ID")
-	r.rows.Alarm(ctx, row.AlarmWrongClient, hot.Connection, err)
-	return &asanaauth.Error{Kind: asanaauth.Misconfigured, Err: err}
+	r.rows.Alarm(ctx, row.AlarmWrongClient, hot.Connection, errForeign)
+	return &asanaauth.Error{Kind: asanaauth.Misconfigured, Err: errForeign}
 }
 
 // serveDuringRefresh is called while the row contains a lease of a different caller,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
@@ -38,8 +39,13 @@ var errLater = errors.New("the revocation must wait")
 // If Revoke cannot revoke the token before ctx's deadline, the connection stays revoking,
 // and Revoke returns the status Revoking and no error.
 //
+// Revoke erases the connection although Asana has not revoked the token, if a later
+// request could not succeed either: if Asana refuses the revocation, if the token cannot
+// be opened, or if the grant was issued to a different client ID. Each of these cases
+// raises an alarm.
+//
 // Errors: ErrOtherEpoch; TryAgain if the person connected again during the call, or if
-// the store is unavailable; Misconfigured, Internal.
+// the store is unavailable; Internal.
 func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, error) {
 	hot, marked, err := r.markRevoking(ctx, hot)
 	if err != nil {
@@ -104,9 +110,6 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (next *sto
 		if !known && (now.Epoch != hot.Epoch || !row.IDMatches(now)) {
 			return ErrOtherEpoch
 		}
-		if err := r.checkClientID(ctx, now); err != nil {
-			return err
-		}
 		if now.Status == row.Revoking {
 			return errDone
 		}
@@ -132,6 +135,9 @@ func (r *Refresher) markRevoking(ctx context.Context, hot *store.Hot) (next *sto
 func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked bool, next *store.Hot, err error) {
 	now := r.rows.Now()
 	wait := coolDownLeft(hot, now)
+	if r.isForeign(hot) {
+		wait = 0 // no request is sent to Asana
+	}
 	if r.rows.Remaining(ctx) < wait+requestAndSave {
 		return false, nil, errLater
 	}
@@ -141,12 +147,7 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 	if left := r.leases.remaining(hot, now); left > 0 {
 		return false, nil, changedAfter(r.rows.PauseAtMost(ctx, left))
 	}
-	m, err := r.prepare(ctx, hot)
-	if errors.Is(err, seal.ErrOpen) && !errors.Is(err, seal.ErrUnknownKey) {
-		// A token that cannot be opened cannot be revoked, so erase it without a request
-		// to Asana. OpenField has already raised an alarm.
-		m, err = materials{}, nil
-	}
+	m, err := r.prepareRevocation(ctx, hot)
 	if err != nil {
 		r.rows.Warn(ctx, "revocation postponed", slog.String("connection", hot.Connection), slog.Any("err", err))
 		return false, nil, errLater
@@ -156,6 +157,20 @@ func (r *Refresher) revokeStep(ctx context.Context, hot *store.Hot) (revoked boo
 		return false, next, changedOrLater(err)
 	}
 	return h.revokeAndErase(ctx)
+}
+
+// prepareRevocation is like prepare, but returns no refresh token if a revocation cannot
+// succeed. The connection is then erased without a request to Asana.
+func (r *Refresher) prepareRevocation(ctx context.Context, hot *store.Hot) (materials, error) {
+	if r.isForeign(hot) {
+		r.rows.Alarm(ctx, row.AlarmWrongClient, hot.Connection, errForeign)
+		return materials{}, nil
+	}
+	m, err := r.prepare(ctx, hot)
+	if errors.Is(err, seal.ErrOpen) && !errors.Is(err, seal.ErrUnknownKey) {
+		return materials{}, nil // OpenField has already raised an alarm
+	}
+	return m, err
 }
 
 // changedAfter returns the error that revokeStep returns after a pause. err is the result
@@ -176,7 +191,8 @@ func changedOrLater(err error) error {
 }
 
 // revokeAndErase revokes the refresh token at Asana. Then, if the row's Grant is still
-// the one that was revoked, revokeAndErase erases the connection.
+// the one that was revoked, revokeAndErase erases the connection. It also erases the
+// connection if Asana refuses the revocation.
 func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.Hot, err error) {
 	if !h.hasTime(ctx) {
 		h.release(ctx, func(*store.Hot) {})
@@ -186,7 +202,7 @@ func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.
 	asking, cancel := h.rows.WithTimeout(ctx, row.RequestTime)
 	defer cancel()
 	successor := h.mayHaveSuccessor(asking)
-	if revoked, err = h.revoke(asking, h.refreshToken); err != nil {
+	if revoked, err = h.revoke(asking, h.refreshToken); err != nil && !isRevocationRefused(err) {
 		h.revocationFailed(ctx, err)
 		return false, nil, errLater
 	}
@@ -220,7 +236,9 @@ func (h *holder) mayHaveSuccessor(ctx context.Context) bool {
 }
 
 // revoke asks Asana to revoke a refresh token (RFC 7009). revoke sends no request and
-// returns false in two cases: if refresh is zero, or if isGrantShared returns true.
+// returns false in two cases: if refresh is zero, or if isGrantShared returns true. If
+// Asana refuses the revocation, revoke raises an alarm, because the token may still be
+// valid.
 func (h *holder) revoke(ctx context.Context, refresh secret.String) (revoked bool, err error) {
 	if refresh.IsZero() {
 		return false, nil
@@ -231,7 +249,27 @@ func (h *holder) revoke(ctx context.Context, refresh secret.String) (revoked boo
 		return false, err
 	}
 	err = h.requests.Revoke(ctx, h.sent.Connection, refresh)
+	if isRevocationRefused(err) {
+		h.rows.Alarm(ctx, row.AlarmRevocationRefused, h.sent.Connection, err)
+	}
 	return err == nil, err
+}
+
+// isRevocationRefused reports whether Asana refused to revoke a token, and would refuse
+// the same request later too. This is the case for a 4xx status, except if Asana rejected
+// the client secret (401, or Misconfigured), or asked to try again later (408, 425, 429).
+func isRevocationRefused(err error) bool {
+	var response *asana.Error
+	if asanaauth.KindOf(err) == asanaauth.Misconfigured || !errors.As(err, &response) {
+		return false
+	}
+	switch response.Status {
+	case http.StatusUnauthorized:
+		return response.Code != "" // the code is not about the client, so it is about the token
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return response.Status >= 400 && response.Status < 500
 }
 
 func (h *holder) revocationFailed(ctx context.Context, err error) {

@@ -58,6 +58,12 @@ func (a simAsana) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || resp.StatusCode != http.StatusOK {
 		q.responseLost()
 	}
+	if err == nil && resp.StatusCode == http.StatusBadRequest && q.path == authtest.RevokePath {
+		q.s.mu.Lock()
+		q.c.refused[q.refresh] = true
+		q.s.mu.Unlock()
+		q.s.tally("revocation refused")
+	}
 	return resp, err
 }
 

@@ -208,7 +208,7 @@ func (s *sim) disconnect(p *simProcess, session simSession) {
 	}
 	s.count["revoked"]++
 	erased := s.refresh[c.erased]
-	if erased == nil || string(d.Status) != row.Disconnected {
+	if erased == nil || string(d.Status) != row.Disconnected || !c.revoked[c.erased] {
 		s.violation("call %d: a connection was reported as revoked that was not erased", c.id)
 		return
 	}

@@ -71,7 +71,7 @@ func (s *sim) call(ctx context.Context, p *simProcess) context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
-	c := &simCall{p: p, id: s.calls, random: newRandom(s.seed, 1<<40+s.calls), rejected: map[string]bool{}, revoked: map[string]bool{}, said: map[string]bool{}}
+	c := &simCall{p: p, id: s.calls, random: newRandom(s.seed, 1<<40+s.calls), rejected: map[string]bool{}, revoked: map[string]bool{}, refused: map[string]bool{}, said: map[string]bool{}}
 	return context.WithValue(ctx, callKey{}, c)
 }
 

@@ -143,8 +143,8 @@ func (s *sim) checkErasure(w hotWrite) {
 	if w.was.Status != row.Revoking {
 		s.violation("a connection is erased that was %s", w.was.Status)
 	}
-	if !w.c.revoked[w.wasRefresh] {
-		s.violation("a refresh token is erased that was not revoked")
+	if !w.c.revoked[w.wasRefresh] && !w.c.refused[w.wasRefresh] {
+		s.violation("a refresh token is erased that was not revoked, and Asana did not refuse to revoke it")
 	}
 	if w.isAccess != "" || w.isRefresh != "" {
 		s.violation("a tombstone has tokens")

@@ -50,7 +50,7 @@ const (
 //   - If the tokens change, Asana issued the new ones for the row's old refresh token.
 //   - Only the holder marks a connection as broken, and only if Asana rejected the
 //     refresh token.
-//   - A refresh token is erased only after it was revoked.
+//   - A refresh token is erased only after Asana revoked it, or refused to revoke it.
 //   - A token counts as refused for all callers only during the refresh that a report
 //     caused, or if Asana said that the token is not active.
 //   - At most one introspection of a reported token begins in 30 seconds.
@@ -134,7 +134,7 @@ func TestSimulation(t *testing.T) {
 // requiredEvents are the events that a test of 100 or more runs must produce at least
 // once. If an event never happens, the simulation does not test what follows from it.
 var requiredEvents = []string{
-	"asked", "handed out", "refreshed", "broken", "lost", "revoked", "dead holder's lease taken",
+	"asked", "handed out", "refreshed", "broken", "lost", "revoked", "revocation refused", "dead holder's lease taken",
 	"left", "reported", "introspected", "returned again", "signed in again", "deauthorized", causeDied, causeLost, causeUnsaved, causeStalled,
 }
 

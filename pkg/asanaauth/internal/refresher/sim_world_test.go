@@ -100,6 +100,7 @@ type simCall struct {
 	leased    *store.Hot      // the row that contains the lease which the call took
 	rejected  map[string]bool // refresh tokens that Asana rejected
 	revoked   map[string]bool // refresh tokens that Asana revoked
+	refused   map[string]bool // refresh tokens that Asana refused to revoke
 	checks    int             // introspections that the call has announced in the row, but not sent
 	said      map[string]bool // whether Asana said to this call that an access token is active
 	erased    string

@@ -50,13 +50,14 @@ func (t *Table) AuditOwner(ctx context.Context, event string, owner store.Hash, 
 
 // The names of the alarms.
 const (
-	AlarmSecretRejected = "client_secret_rejected" // Asana rejects every client secret
-	AlarmRefused        = "authorization_refused"  // Asana rejects the app's authorization requests
-	AlarmWrongClient    = "wrong_client_id"        // a row's grant was issued to a different client ID
-	AlarmUnsaved        = "rotated_token_unsaved"  // Asana rotated a refresh token, and the save failed
-	AlarmLost           = "rotated_token_lost"     // Asana rejected a refresh token that it had probably rotated
-	AlarmOtherUser      = "wrong_asana_user"       // the response to a refresh names a different Asana user
-	AlarmUnseal         = "unseal_failed"          // a sealed field cannot be opened
+	AlarmSecretRejected    = "client_secret_rejected" // Asana rejects every client secret
+	AlarmRefused           = "authorization_refused"  // Asana rejects the app's authorization requests
+	AlarmWrongClient       = "wrong_client_id"        // a row's grant was issued to a different client ID
+	AlarmRevocationRefused = "revocation_refused"     // Asana refuses to revoke a refresh token
+	AlarmUnsaved           = "rotated_token_unsaved"  // Asana rotated a refresh token, and the save failed
+	AlarmLost              = "rotated_token_lost"     // Asana rejected a refresh token that it had probably rotated
+	AlarmOtherUser         = "wrong_asana_user"       // the response to a refresh names a different Asana user
+	AlarmUnseal            = "unseal_failed"          // a sealed field cannot be opened
 )
 
 // Alarm writes a log line that an operator must look at. template.yaml defines a metric
