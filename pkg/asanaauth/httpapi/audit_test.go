@@ -264,7 +264,7 @@ func TestAReaderThatLosesAWorkspaceHasAnAuditLine(t *testing.T) {
 		s := newSite(t)
 		first, next := s.importToken("acme", asanatest.ServiceAccount), s.importToken("globex", asanatest.ServiceAccount)
 		s.do(call("PATCH", at(first), object("reader_of", []string{asanatest.Acme}))).want(200)
-		id := s.do(call("PATCH", at(next), object("reader_of", []string{asanatest.Acme}))).want(200).header.Get("X-Request-Id")
+		id := s.do(call("PATCH", at(next), object("reader_of", []string{asanatest.Acme}, "replace", true))).want(200).header.Get("X-Request-Id")
 		got := map[string]any{}
 		for _, line := range s.lines() {
 			if line["audit"] != nil && line["request_id"] == id {
