@@ -42,7 +42,10 @@ func TestLinks(t *testing.T) {
 		if c.Kind != "oauth" || c.Status != "active" || *c.Owner != "acme" || c.user() != member || *c.AttributedTo.Name != "Mia Member" || *c.ScopeRequested != "default" {
 			t.Errorf("got connection %+v", c)
 		}
-		s.wantProblem(400, "link-expired", "POST", "/connections", redeem)
+		var again connection
+		if s.get(http.StatusOK, &again, "POST", "/connections", redeem); again.ID != c.ID {
+			t.Errorf("repeated redemption: got connection %s, want %s", again.ID, c.ID)
+		}
 		if a := b.mustSend("GET", made.URL, ""); a.status != http.StatusBadRequest || !strings.Contains(a.header.Get("Content-Type"), "html") {
 			t.Errorf("used link: got %d %s, want an error page", a.status, a.body)
 		}

@@ -95,7 +95,7 @@ func TestBrowserSignIn(t *testing.T) {
 	c.click("#refresh")
 	c.waitForMessage("Asana issued a new token.")
 	c.click("#refresh")
-	c.waitForMessage("Please try again in")
+	c.waitForMessage("You got the same token. It is less than 30 seconds old")
 	c.screenshot("4-refreshed")
 
 	c.click("#sign-out")

@@ -13,14 +13,15 @@ import (
 // process is killed immediately after a sign-in.
 func TestKillAndRestart(t *testing.T) {
 	t.Parallel()
-	data := t.TempDir()
-	p := start(t, data, nil)
+	// The cookies' names contain the port, so the port must not change.
+	data, addr := t.TempDir(), freeAddr(t)
+	p := start(t, data, nil, "-addr", addr)
 	b := newBrowser(t)
 	b.signIn(p, member)
 	token := accessToken(t, b.post(p, "/refresh", ""))
 	p.kill()
 
-	p = start(t, data, nil)
+	p = start(t, data, nil, "-addr", addr)
 	if again := accessToken(t, b.post(p, "/refresh", "")); again != token {
 		t.Error("got another token after the restart, want the same one")
 	}
@@ -36,8 +37,8 @@ func TestKillDuringRefresh(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits up to 15 seconds for a lease to expire")
 	}
-	data := t.TempDir()
-	p := start(t, data, nil)
+	data, addr := t.TempDir(), freeAddr(t)
+	p := start(t, data, nil, "-addr", addr)
 	b := newBrowser(t)
 	b.setSwitches(p, `{"access_token_seconds":1,"rotate_refresh_tokens":true}`)
 	b.signIn(p, member)
@@ -48,7 +49,7 @@ func TestKillDuringRefresh(t *testing.T) {
 	})
 	p.kill()
 
-	p = start(t, data, nil)
+	p = start(t, data, nil, "-addr", addr)
 	b.setSwitches(p, `{"delay_ms":0}`)
 	began := time.Now()
 	a := b.post(p, "/refresh", "")

@@ -17,7 +17,7 @@
     "wrong-account": "You signed in with another Asana account than expected, so nothing was connected. Switch accounts at Asana and try again.",
     "misconfigured": "Asana rejects the client ID or the client secret of this service. Check ASANA_CLIENT_ID and ASANA_CLIENT_SECRET.",
     "asana-unavailable": "Asana failed, took too long, or sent an invalid response. Please try again later.",
-    "try-again": "The service is busy, or refreshed this token less than 30 seconds ago. Please try again in a moment.",
+    "try-again": "The service is busy. Please try again in a moment.",
     "internal": "The service failed. See its log for the reason.",
     "unauthenticated": "You are not signed in. Please sign in.",
     "reconnect-required": "The connection has stopped working. Please connect again.",
@@ -64,7 +64,7 @@
     const type = String(problem.type ?? "").replace("urn:asanaauth:problem:", "");
     const wait = response.headers.get("Retry-After");
     let text = words[type] ?? problem.error ?? "The service responded with status " + response.status + ". See its log for the reason.";
-    if (type === "try-again" && wait) text = "The service is busy, or refreshed this token less than 30 seconds ago. Please try again in " + wait + (wait === "1" ? " second." : " seconds.");
+    if (type === "try-again" && wait) text = "The service is busy. Please try again in " + wait + (wait === "1" ? " second." : " seconds.");
     throw { type, text };
   }
 
@@ -189,7 +189,7 @@
   async function refreshNow() {
     if (token === null) return askToken();
     const isNew = hold(await call("POST", "/refresh", { min_ttl: 0, refused: await hashOf(token) }));
-    return isNew ? "Asana issued a new token." : "You got the same token.";
+    return isNew ? "Asana issued a new token." : "You got the same token. It is less than 30 seconds old, and Asana says that it is active.";
   }
 
   async function signOut() {
