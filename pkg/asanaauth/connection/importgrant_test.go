@@ -169,13 +169,17 @@ func TestAnImportWhoseIdentitiesDisagree(t *testing.T) {
 // alarm.
 func TestAnImportThatIsNotSaved(t *testing.T) {
 	t.Parallel()
-	for name, rotate := range map[string]bool{"rotated": true, "not rotated": false} {
+	for name, rotate := range map[string]bool{"rotated": true, "absent": false, "same": false} {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
 				inst := authtest.New(t)
 				p := inst.Process()
 				grant := inst.Grant(asanatest.Member)
-				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = rotate })
+				inst.Switches(func(s *asanatest.Switches) {
+					if s.RotateRefreshTokens = rotate; !rotate {
+						s.RefreshTokenOnRefresh = name
+					}
+				})
 				p.Connect("first", asanatest.Guest) // creates the keyring
 				inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
 					return op.Name != "write", authtest.FailIf(op.Name == "write", authtest.ErrTableDown)
@@ -217,20 +221,50 @@ func TestAnImportIsSavedWhenTheTableIsBack(t *testing.T) {
 // request, the import continues, because Asana may have rotated the token.
 func TestAnImportGoesOnWhenItsCallerIsGone(t *testing.T) {
 	t.Parallel()
-	authtest.Bubble(t, func(t *testing.T) {
-		inst := authtest.New(t)
-		p := inst.Process()
-		grant := inst.Grant(asanatest.Member)
-		inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
-		ctx, cancel := context.WithCancel(t.Context())
-		inst.InRequest("refresh_token", cancel)
-		p.Connections.Import(ctx, connection.ImportRequest{Owner: "o", RefreshToken: grant})
-		id := store.ConnectionID(store.HashText("o"), asanatest.Member, string(asanaauth.OAuth))
-		inst.Expire()
-		if _, err := p.TokenOf(id, token.Request{}); err != nil {
-			t.Errorf("the imported connection: %v", err)
-		}
-	})
+	for name, fault := range map[string]asanatest.Fault{
+		"in the refresh":          {GrantType: "refresh_token", Delay: time.Second},
+		"in the request for user": {Path: authtest.MePath, Delay: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				grant := inst.Grant(asanatest.Member)
+				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
+				ctx, cancel := context.WithCancel(t.Context())
+				fault.Before = func(*http.Request) { cancel() }
+				inst.Asana.Inject(fault)
+				if _, err := p.Connections.Import(ctx, connection.ImportRequest{Owner: "o", RefreshToken: grant}); err != nil {
+					t.Errorf("Import() = %v", err)
+				}
+				id := store.ConnectionID(store.HashText("o"), asanatest.Member, string(asanaauth.OAuth))
+				inst.Expire()
+				if _, err := p.TokenOf(id, token.Request{}); err != nil {
+					t.Errorf("the imported connection: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// The refresh, the request for the user and the save take up to 8 + 8 + 2 seconds. With
+// less time, the token is not sent, because it could be rotated and then not be saved.
+func TestAnImportNeedsEighteenSeconds(t *testing.T) {
+	t.Parallel()
+	for left, refreshes := range map[time.Duration]int{17900 * time.Millisecond: 0, 18100 * time.Millisecond: 1} {
+		authtest.Bubble(t, func(t *testing.T) {
+			inst := authtest.New(t)
+			p := inst.Process()
+			grant := inst.Grant(asanatest.Member)
+			ctx, cancel := context.WithTimeout(t.Context(), left)
+			defer cancel()
+			_, err := p.Connections.Import(ctx, connection.ImportRequest{Owner: "o", RefreshToken: grant})
+			if (err == nil) != (refreshes == 1) {
+				t.Errorf("with %v left: %v", left, err)
+			}
+			authtest.WantCount(t, "refreshes", inst.Refreshes(), refreshes)
+		})
+	}
 }
 
 // An import does not send a refresh token if too little of the import's 25 seconds is

@@ -132,6 +132,26 @@ func TestInvalidGrantForAnOldGrantBreaksNothing(t *testing.T) {
 	}
 }
 
+// While Asana processes a refresh request, a disconnect marks the connection as revoking.
+// If Asana then rejects the refresh token, the status must stay revoking: the disconnect
+// must still erase the connection.
+func TestInvalidGrantDoesNotBreakARevokingConnection(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Asana.Inject(asanatest.Fault{
+			GrantType: refreshGrant, Status: 400, Body: `{"error":"invalid_grant"}`,
+			Before: func(*http.Request) {
+				inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.Status, hot.Epoch, hot.Access = row.Revoking, "another", nil })
+			},
+		})
+		_, err := inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.ReconnectRequired)
+		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Status != row.Revoking || hot.Reason != "" || hot.Lease != "" || len(hot.Refresh) == 0 {
+			t.Errorf("got status %s, reason %q, lease %q", hot.Status, hot.Reason, hot.Lease)
+		}
+		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditReconnect), 0)
+	})
+}
+
 func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)

@@ -10,6 +10,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/token"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
@@ -124,5 +125,65 @@ func TestWaitWaitsForRefreshes(t *testing.T) {
 			t.Fatal(err)
 		}
 		authtest.WantCount(t, "grant", int(inst.Rows.Hot(cookie.Reveal()).Grant), 2)
+	})
+}
+
+// Two callers share a refresh. It returns a token that another process has saved, and that
+// is long enough for the first caller only.
+func TestAJoinedCallerGetsItsOwnMinTTL(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		p := inst.Process(joined)
+		inst.Rows.Edit(cookie.Reveal(), leasedFor(5*time.Second))
+		first, second := make(chan token.Token, 1), make(chan token.Token, 1)
+		ask := func(minTTL time.Duration, got chan<- token.Token) {
+			result, err := p.Token(cookie, minTTL)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- result
+		}
+		go ask(0, first)
+		time.Sleep(time.Second / 2)
+		go ask(someTTL, second)
+		time.Sleep(time.Second / 2)
+		inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) {
+			hot.Lease, hot.LeaseEnd, hot.Expires = "", time.Time{}, time.Now().Add(time.Minute)
+			hot.Grant++
+		})
+		if got := <-first; got.ExpiresIn > time.Minute {
+			t.Errorf("the first caller's token is valid for %v, want the saved one", got.ExpiresIn)
+		}
+		if got := <-second; got.ExpiresIn < someTTL {
+			t.Errorf("the second caller's token is valid for %v, want at least %v", got.ExpiresIn, someTTL)
+		}
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 1)
+	})
+}
+
+// A caller whose row has another Grant must not wait for a refresh of the old one.
+func TestACallerDoesNotJoinARefreshOfAnotherGrant(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		p := inst.Process(joined)
+		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, AnswerDelay: 7 * time.Second})
+		first := make(chan error, 1)
+		go func() {
+			_, err := p.Token(cookie, 0)
+			first <- err
+		}()
+		time.Sleep(time.Second)
+		inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { // a consent whose token has expired
+			hot.Lease, hot.LeaseEnd = "", time.Time{}
+			hot.Grant++
+			hot.Generation++
+		})
+		inst.Rows.EditCold(cookie.Reveal(), func(cold *store.Cold) { cold.Generation++ })
+		began := time.Now()
+		p.MustToken(cookie, 0)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the second caller waited %v for the first one's refresh", took)
+		}
+		if err := <-first; err != nil {
+			t.Errorf("the first caller: %v", err)
+		}
 	})
 }

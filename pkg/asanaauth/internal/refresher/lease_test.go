@@ -2,11 +2,13 @@ package refresher_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
@@ -104,6 +106,90 @@ func TestACallerWithoutTimeTakesNoLease(t *testing.T) {
 		authtest.WantKind(t, err, asanaauth.TryAgain)
 		authtest.WantCount(t, "writes", inst.Table.Count("write"), 0)
 	})
+}
+
+// The lease lasts long enough for the request, but the caller's time does not.
+func TestNothingIsSentWithoutTimeOfTheCaller(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		slow := &storetest.Faulty{Store: inst.Rows, Hook: func(_ context.Context, op storetest.Op) (bool, error) {
+			if isWrite(op) {
+				time.Sleep(time.Second)
+			}
+			return true, nil
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), 10500*time.Millisecond)
+		defer cancel()
+		_, err := inst.Process(withStore(slow)).Ask(ctx, cookie, token.Request{})
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		authtest.WantCount(t, "refreshes", inst.Refreshes(), 0)
+		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Lease != "" {
+			t.Errorf("the row still has the lease %q", hot.Lease)
+		}
+	})
+}
+
+// Without jitter, the callers in all processes would read the table at the same moments.
+func TestPollsHaveJitter(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		var reads []time.Time
+		counting := &storetest.Faulty{Store: inst.Rows, Hook: func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "read" {
+				reads = append(reads, time.Now())
+			}
+			return true, nil
+		}}
+		p := inst.Process(withStore(counting))
+		inst.Rows.Edit(cookie.Reveal(), leasedFor(5*time.Second))
+		conn := p.Session(cookie).Connection()
+		reads = nil
+		if _, err := p.Tokens.Token(t.Context(), conn, token.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		pauses := map[time.Duration]bool{}
+		for i := 1; i < len(reads)-1; i++ { // the last pause ends with the lease
+			pause := reads[i].Sub(reads[i-1])
+			if pause < 100*time.Millisecond || pause >= 400*time.Millisecond {
+				t.Errorf("a pause of %v between two reads, want 100 to 400 ms", pause)
+			}
+			pauses[pause] = true
+		}
+		if len(pauses) < 10 {
+			t.Errorf("%d different pauses between %d reads, want at least 10", len(pauses), len(reads))
+		}
+	})
+}
+
+// The keyring cannot be read because the table or KMS hangs.
+func TestAKeyringThatHangsDoesNotHoldACallerBeyondItsTime(t *testing.T) {
+	for name, settings := range map[string]func(*authtest.Settings){"alone": func(*authtest.Settings) {}, "joined": joined} {
+		t.Run(name, func(t *testing.T) {
+			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+				hangs := false
+				hanging := &storetest.Faulty{Store: inst.Rows, Hook: func(ctx context.Context, op storetest.Op) (bool, error) {
+					if hangs && slices.Contains(op.Keys, store.KeyringKey) {
+						<-ctx.Done()
+						return false, ctx.Err()
+					}
+					return true, nil
+				}}
+				p := inst.Process(withStore(hanging), settings, func(s *authtest.Settings) { s.KeyTTL = 0 })
+				conn := p.Session(cookie).Connection()
+				hangs = true
+				ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+				defer cancel()
+				began := time.Now()
+				_, err := p.Tokens.Token(ctx, conn, token.Request{})
+				authtest.WantKind(t, err, asanaauth.TryAgain)
+				if took := time.Since(began); took != 15*time.Second {
+					t.Errorf("the caller waited %v, want its 15s", took)
+				}
+				if err := p.Tokens.Wait(t.Context()); err != nil || time.Since(began) > row.CallerTime {
+					t.Errorf("the refresh ended after %v: %v", time.Since(began), err)
+				}
+				authtest.WantCount(t, "refreshes", inst.Refreshes(), 0)
+			})
+		})
+	}
 }
 
 func TestALeaseThatIsNotUsedIsReleased(t *testing.T) {

@@ -52,7 +52,7 @@ func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 			return nil, res.Err
 		}
 		got := res.Val.(*store.Hot)
-		if now := r.rows.Now(); p.IsFresh(got, now) || p.isUsable(got, now) {
+		if p.IsFresh(got, r.rows.Now()) {
 			return got, nil
 		}
 		return r.refresh(ctx, got, p)

@@ -126,8 +126,16 @@ func failedSave(t *testing.T, inst *authtest.Installation, cookie secret.String)
 	return got.ExpiresIn, err
 }
 
+// With the same refresh token in the response, nothing is lost either.
 func TestATokenThatCouldNotBeSavedIsReturned(t *testing.T) {
+	for _, refreshToken := range []string{"absent", "same"} {
+		t.Run(refreshToken, func(t *testing.T) { unsavedIsReturned(t, refreshToken) })
+	}
+}
+
+func unsavedIsReturned(t *testing.T, refreshToken string) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(func(s *asanatest.Switches) { s.RefreshTokenOnRefresh = refreshToken })
 		if expiresIn, err := failedSave(t, inst, cookie); err != nil || expiresIn < 59*time.Minute {
 			t.Errorf("got a token that expires in %v, %v; want the new one", expiresIn, err)
 		}
@@ -253,5 +261,19 @@ func TestARefreshTokenThatStaysIsSealedWithThePrimaryKey(t *testing.T) {
 		}
 		inst.Expire()
 		inst.Process().MustToken(cookie, 0)
+	})
+}
+
+// A holder that is suspended after Asana's response, past its lease and its caller's time,
+// still saves: the row has not changed.
+func TestASaveAfterTheCallersTimeHasItsReserve(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(rotate)
+		p := inst.Process(func(s *authtest.Settings) { s.Transport = stalls{next: inst.Wire, after: time.Minute} })
+		if _, err := p.Token(cookie, 0); err != nil {
+			t.Logf("the caller whose time was over: %v", err)
+		}
+		authtest.WantCount(t, "grant", int(inst.Rows.Hot(cookie.Reveal()).Grant), 2)
+		authtest.WantCount(t, "alarms", inst.Log.Says("level", "ERROR"), 0)
 	})
 }

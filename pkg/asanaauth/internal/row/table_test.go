@@ -50,6 +50,7 @@ func TestDeadlines(t *testing.T) {
 
 func TestPauses(t *testing.T) {
 	withTable(t, func(t *testing.T, x *fixture) {
+		pauses := map[time.Duration]bool{}
 		for range 50 {
 			began := time.Now()
 			if err := x.table.Pause(t.Context()); err != nil {
@@ -58,10 +59,14 @@ func TestPauses(t *testing.T) {
 			if took := time.Since(began); took < 100*time.Millisecond || took >= 400*time.Millisecond {
 				t.Errorf("paused %v, want 100 to 400 ms", took)
 			}
+			pauses[time.Since(began)] = true
 			began = time.Now()
 			if err := x.table.PauseAtMost(t.Context(), 10*time.Millisecond); err != nil || time.Since(began) != 10*time.Millisecond {
 				t.Errorf("paused %v, %v, want 10 ms", time.Since(began), err)
 			}
+		}
+		if len(pauses) < 25 {
+			t.Errorf("50 pauses have only %d different lengths, want jitter", len(pauses))
 		}
 	})
 }
