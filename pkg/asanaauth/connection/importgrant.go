@@ -55,9 +55,11 @@ func (c *Connections) refreshOnce(ctx context.Context, refresh secret.String) (a
 
 func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asana.Tokens, r ImportRequest) (Imported, error) {
 	issued := c.rows.Now()
-	user, err := c.identify(ctx, tokens.Access)
-	if asanaauth.KindOf(err) == asanaauth.TokenRejected {
-		user, err = c.identifyOtherwise(ctx, tokens, err)
+	asking, cancel := c.rows.WithTimeout(ctx, c.rows.Remaining(ctx)-row.SaveReserve)
+	defer cancel()
+	user, err := c.identify(asking, tokens.Access)
+	if err != nil {
+		user, err = c.identifyOtherwise(asking, tokens, err)
 	}
 	if err != nil {
 		return Imported{}, err
@@ -72,12 +74,13 @@ func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asa
 	return c.saveImport(ctx, ring, got, r)
 }
 
-// identifyOtherwise finds the user of a grant if Asana does not allow the access token to
-// read /users/me. The user comes from the UserInfo endpoint (OpenID Connect) or, if
-// UserInfo names no user, from the token response. If neither names a user,
-// identifyOtherwise returns refusal, the error from /users/me. If Asana did not refuse
-// the request to UserInfo but it failed, identifyOtherwise returns that failure, because
-// the same import may succeed later.
+// identifyOtherwise finds the user of a grant if /users/me does not name the user: Asana
+// refuses the request or does not respond. Without a user, a rotated token would be lost.
+// The user comes from the UserInfo endpoint (OpenID Connect) or, if UserInfo names no
+// user, from the token response. If neither names a user, identifyOtherwise returns
+// refusal, the error from /users/me. If Asana did not refuse the request to UserInfo but
+// it failed, identifyOtherwise returns that failure, because the same import may succeed
+// later.
 func (c *Connections) identifyOtherwise(ctx context.Context, tokens asana.Tokens, refusal error) (asana.User, error) {
 	info, err := c.requests.UserInfo(ctx, tokens.Access)
 	switch {

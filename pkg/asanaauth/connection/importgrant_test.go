@@ -10,6 +10,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/authtest"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/internal/row"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
@@ -105,18 +106,25 @@ func TestAGrantOfAnotherApp(t *testing.T) {
 	})
 }
 
-// If Asana does not allow a grant's token to read /users/me, Import gets the user from
-// UserInfo or from the token response.
+// If Asana does not allow a grant's token to read /users/me, or does not respond, Import
+// gets the user from UserInfo or from the token response.
 func TestAnImportWithoutUsersMe(t *testing.T) {
 	t.Parallel()
+	refused := asanatest.Fault{Path: authtest.MePath, Status: http.StatusForbidden}
 	for name, c := range map[string]struct {
 		scopes string
 		data   bool
 		ok     bool
+		faults []asanatest.Fault
 	}{
-		"OpenID Connect says":     {authtest.OpenIDScopes, false, true},
-		"the token response says": {"default", true, true},
-		"nothing says":            {"default", false, false},
+		"OpenID Connect says":     {authtest.OpenIDScopes, false, true, []asanatest.Fault{refused}},
+		"the token response says": {"default", true, true, []asanatest.Fault{refused}},
+		"nothing says":            {"default", false, false, []asanatest.Fault{refused}},
+		"an outage":               {"default", true, true, []asanatest.Fault{{Path: authtest.MePath, Status: http.StatusServiceUnavailable}}},
+		"everything is slow": {authtest.OpenIDScopes, true, true, []asanatest.Fault{
+			{GrantType: "refresh_token", AnswerDelay: 7500 * time.Millisecond},
+			{Path: authtest.MePath, Delay: time.Minute}, {Path: authtest.UserInfoPath, Delay: time.Minute},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
@@ -125,8 +133,14 @@ func TestAnImportWithoutUsersMe(t *testing.T) {
 				elsewhere.UseAsana(inst.Asana)
 				elsewhere.Process(func(s *authtest.Settings) { s.Scopes = c.scopes }).SignIn(asanatest.Member)
 				inst.Switches(func(s *asanatest.Switches) { s.DataOnRefresh = c.data })
-				inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Status: http.StatusForbidden})
+				for _, fault := range c.faults {
+					inst.Asana.Inject(fault)
+				}
+				began := time.Now()
 				got, err := inst.Process().Import(connection.ImportRequest{Owner: "o", RefreshToken: secret.New(elsewhere.Wire.Seen()[0])})
+				if took := time.Since(began); took > row.CallerTime-row.SaveReserve {
+					t.Errorf("the save began after %v, and has no reserve", took)
+				}
 				if c.ok && (err != nil || got.AttributedTo.GID != asanatest.Member) {
 					t.Errorf("Import() = %+v, %v", got, err)
 				}
