@@ -238,19 +238,19 @@ func TestForgedHotRows(t *testing.T) {
 		"my access token as refresh token": {myHot(func(m, _ *store.Hot) { m.Refresh = m.Access }), "", true},
 		"no access token":                  {myHot(func(m, _ *store.Hot) { m.Access = nil }), asanaauth.Internal, true},
 		"no refresh token":                 {myHot(func(m, _ *store.Hot) { m.Refresh = nil }), "", false},
-		"the victim's owner":               {myHot(func(m, v *store.Hot) { m.Owner = v.Owner }), kind, false},
-		"the victim's gid":                 {myHot(func(m, v *store.Hot) { m.AsanaGID = v.AsanaGID }), kind, false},
-		"another kind":                     {myHot(func(m, _ *store.Hot) { m.Kind = string(asanaauth.ServiceAccount) }), kind, false},
+		"the victim's owner":               {myHot(func(m, v *store.Hot) { m.Owner = v.Owner }), kind, true},
+		"the victim's gid":                 {myHot(func(m, v *store.Hot) { m.AsanaGID = v.AsanaGID }), kind, true},
+		"another kind":                     {myHot(func(m, _ *store.Hot) { m.Kind = string(asanaauth.ServiceAccount) }), kind, true},
 		"another epoch":                    {myHot(func(m, _ *store.Hot) { m.Epoch = "another" }), kind, false},
-		"the victim's row":                 {myHot(func(m, v *store.Hot) { v.Connection = m.Connection; *m = *v }), kind, false},
+		"the victim's row":                 {myHot(func(m, v *store.Hot) { v.Connection = m.Connection; *m = *v }), kind, true},
 		"the victim's row in my epoch": {myHot(func(m, v *store.Hot) {
 			v.Connection, v.Epoch = m.Connection, m.Epoch
 			*m = *v
-		}), kind, false},
+		}), kind, true},
 		"the victim's tokens, owner and gid": {myHot(func(m, v *store.Hot) {
 			m.Owner, m.AsanaGID, m.Access, m.Refresh = v.Owner, v.AsanaGID, v.Access, v.Refresh
-		}), kind, false},
-		"two rows swapped": {swapHots, kind, false},
+		}), kind, true},
+		"two rows swapped": {swapHots, kind, true},
 		"the victim's connection, copied to my owner": {takeOver, kind, true},
 	})
 }

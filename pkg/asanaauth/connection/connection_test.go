@@ -78,7 +78,7 @@ func TestOpenChecksTheRows(t *testing.T) {
 		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.Generation++ })
 		inst.Rows.Edit(d.ID, func(hot *store.Hot) { hot.AsanaGID = asanatest.Admin })
 		_, err = p.Connections.Open(authtest.BackendContext(), connection.Ref{ID: d.ID})
-		authtest.WantKind(t, err, asanaauth.NotFound)
+		authtest.WantKind(t, err, asanaauth.Internal)
 	})
 }
 

@@ -45,7 +45,8 @@ const (
 // page, or empty on the last page. The read is strongly consistent.
 //
 // Errors: InvalidRequest if q or p is not valid, or the cursor belongs to a different
-// query; TryAgain; Internal.
+// query; TryAgain; Internal, also if someone has changed the owner, the Asana user or the
+// kind in the row of a connection that may belong to the list.
 func (c *Connections) List(ctx context.Context, q Query, p Page) (list []asanaauth.Details, next string, err error) {
 	if err := q.check(); err != nil {
 		return nil, "", err
@@ -59,6 +60,9 @@ func (c *Connections) List(ctx context.Context, q Query, p Page) (list []asanaau
 	l := lister{rows: c.rows, query: q, cursor: p.Cursor}
 	for !l.done {
 		found, err := l.next(ctx)
+		if err == nil && len(l.forged) > 0 {
+			err = l.forged[0] // the list would not be complete without the connection
+		}
 		if err != nil {
 			return nil, "", err
 		}
@@ -100,6 +104,7 @@ type lister struct {
 	cursor string
 	done   bool
 	cold   *store.Cold // the last cold row that was read; its hot row may be on the next page
+	forged []error     // an error for each row that was read and that someone has changed
 }
 
 func (l *lister) partition() string {
@@ -152,7 +157,7 @@ func (l *lister) ofOwner(ctx context.Context, page []store.Row) ([]*Connection, 
 			continue
 		}
 		hot, ok := r.(*store.Hot)
-		if !ok || hot.Owner != owner || !row.IsAuthentic(hot) {
+		if !ok || !l.isAuthentic(ctx, hot) || hot.Owner != owner {
 			continue // owners whose hashes have the same prefix share a partition
 		}
 		o := row.Opened{Hot: hot, Ring: l.ring, Owner: l.query.Owner}
@@ -182,11 +187,22 @@ func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, e
 	var found []*Connection
 	for _, id := range ids {
 		hot := row.Get[*store.Hot](rows, store.HotKey(id))
-		if hot != nil && hot.AsanaGID == l.query.AsanaUser && row.IsAuthentic(hot) {
+		if hot != nil && l.isAuthentic(ctx, hot) && hot.AsanaGID == l.query.AsanaUser {
 			found = append(found, row.Wrap(row.Opened{Hot: hot, Cold: row.Get[*store.Cold](rows, store.ColdKey(id)), Ring: l.ring}))
 		}
 	}
 	return l.consistent(ctx, found)
+}
+
+// isAuthentic reports whether a row is authentic, and otherwise adds an error to l.forged.
+// A row that someone has changed may belong to the list: its owner and its Asana user are
+// not known.
+func (l *lister) isAuthentic(ctx context.Context, hot *store.Hot) bool {
+	err := row.CheckAuthentic(ctx, l.rows.Table, hot)
+	if err != nil {
+		l.forged = append(l.forged, err)
+	}
+	return err == nil
 }
 
 // consistent reads a connection again if its rows are inconsistent. A connection that no

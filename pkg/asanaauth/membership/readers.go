@@ -111,8 +111,11 @@ func (a *assignment) write(ctx context.Context) error {
 			if there.Hot, there.Cold, err = tx.ReadConnection(ctx, a.conn.ID()); err != nil {
 				return err
 			}
-			if there.Hot == nil || !row.IsAuthentic(there.Hot) {
+			if there.Hot == nil {
 				return row.ErrNotFound
+			}
+			if err := row.CheckAuthentic(ctx, a.rows.Table, there.Hot); err != nil {
+				return err
 			}
 			a.conn = row.Wrap(there)
 			return a.edit(ctx, tx, &there)

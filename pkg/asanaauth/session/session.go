@@ -129,7 +129,7 @@ func open(ctx context.Context, rows *row.Rows, id string, cookie store.Hash) (*S
 			return nil, err
 		}
 		session, hot := row.Get[*store.Session](got, sessionKey), row.Get[*store.Hot](got, hotKey)
-		if session == nil || hot == nil || !agree(session, hot, id, rows.Now()) {
+		if session == nil || hot == nil || row.CheckAuthentic(ctx, rows.Table, hot) != nil || !agree(session, hot, id, rows.Now()) {
 			return nil, row.ErrUnauthenticated
 		}
 		cold := row.Get[*store.Cold](got, coldKey)

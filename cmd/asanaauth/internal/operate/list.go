@@ -100,8 +100,10 @@ func (c Command) read(ctx context.Context, d *deployment.Deployment, page []stor
 	return list
 }
 
+// matches does not compare the owner in the row, because someone may have changed it. Open
+// then returns an error, which list reports.
 func (c Command) matches(hot *store.Hot) bool {
-	return (c.status == "" || hot.Status == string(c.status)) && (c.owner == "" || hot.Owner == store.HashText(c.owner))
+	return (c.status == "" || hot.Status == string(c.status)) && (c.owner == "" || hot.Key().PK == store.OwnerPartition(store.HashText(c.owner)))
 }
 
 // printer prints connections. It may buffer the output until flush is called.

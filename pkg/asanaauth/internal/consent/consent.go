@@ -84,6 +84,11 @@ func (w Write) Do(ctx context.Context) (*Written, error) {
 		What: "the connection", Keys: keys,
 		Edit: func(ctx context.Context, tx *row.Tx) (err error) {
 			done.before = row.Get[*store.Hot](tx.Rows(), hotKey)
+			if done.before != nil {
+				// The consent replaces a row that someone has changed, which repairs the
+				// connection. The alarm remains as the only trace of the change.
+				_ = row.CheckAuthentic(ctx, w.Rows.Table, done.before)
+			}
 			if w.MayReplace != nil && done.before != nil {
 				if err := w.MayReplace(done.before); err != nil {
 					return err

@@ -63,8 +63,11 @@ func (r *Refresher) Refresh(ctx context.Context, hot *store.Hot, p Policy) (*sto
 func (r *Refresher) refresh(ctx context.Context, hot *store.Hot, p Policy) (*store.Hot, error) {
 	for {
 		now := r.rows.Now()
+		if err := row.CheckAuthentic(ctx, r.rows.Table, hot); err != nil {
+			return nil, err
+		}
 		switch {
-		case hot.Status != row.Active || !row.IDMatches(hot):
+		case hot.Status != row.Active:
 			return nil, row.ReconnectRequired(hot.Status)
 		case r.isForeign(hot):
 			return nil, r.CheckClientID(ctx, hot)

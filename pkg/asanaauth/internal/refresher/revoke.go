@@ -307,7 +307,8 @@ func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, er
 			return false, err
 		}
 		for key := range rows {
-			if isSharedWith(row.Get[*store.Hot](rows, key), hot) {
+			other := row.Get[*store.Hot](rows, key)
+			if other != nil && row.CheckAuthentic(ctx, r.rows.Table, other) == nil && isSharedWith(other, hot) {
 				return true, nil
 			}
 		}
@@ -318,7 +319,7 @@ func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, er
 }
 
 func isSharedWith(other, hot *store.Hot) bool {
-	return other != nil && row.IDMatches(other) && other.AsanaGID == hot.AsanaGID && other.ClientID == hot.ClientID &&
+	return other.AsanaGID == hot.AsanaGID && other.ClientID == hot.ClientID &&
 		len(other.Refresh) > 0 && (other.Status == row.Active || other.Status == row.Broken)
 }
 

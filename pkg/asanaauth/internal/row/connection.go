@@ -2,6 +2,7 @@ package row
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
@@ -60,9 +61,28 @@ func IDMatches(hot *store.Hot) bool {
 // gives to the id of an object.
 func isGID(s string) bool { return s != "" && len(s) <= 30 && strings.Trim(s, "0123456789") == "" }
 
-// IsAuthentic reports whether hot is a tombstone or [IDMatches] returns true. The id of a
-// tombstone cannot be checked, because a tombstone does not contain the Asana user.
-func IsAuthentic(hot *store.Hot) bool { return hot.Status == Disconnected || IDMatches(hot) }
+// IsAuthentic reports whether [IDMatches] returns true, or hot is a tombstone of its owner.
+// The whole id of a tombstone cannot be checked, because a tombstone does not contain the
+// Asana user. A row with the status of a tombstone that contains an Asana user or a token
+// is not a tombstone: an attacker may have changed its status to hide the connection.
+func IsAuthentic(hot *store.Hot) bool {
+	if hot.Status != Disconnected {
+		return IDMatches(hot)
+	}
+	return hot.AsanaGID == "" && len(hot.Access)+len(hot.Refresh) == 0 &&
+		store.OwnerPartition(hot.Owner) == hot.Key().PK
+}
+
+// CheckAuthentic returns nil if [IsAuthentic] returns true. Otherwise, someone has changed
+// the row: CheckAuthentic raises the alarm unseal_failed, and returns Internal.
+func CheckAuthentic(ctx context.Context, t *Table, hot *store.Hot) error {
+	if IsAuthentic(hot) {
+		return nil
+	}
+	err := errors.New("the connection's id does not match its row")
+	t.Alarm(ctx, AlarmUnseal, hot.Connection, err)
+	return &asanaauth.Error{Kind: asanaauth.Internal, Err: err}
+}
 
 // IsConsistent reports whether the hot row and the cold row belong to the same consent. A
 // tombstone is always consistent, because it has no cold row.
@@ -86,7 +106,8 @@ const maxReads = 3
 // but all other operations on it return TryAgain.
 //
 // Errors: NotFound if the connection does not exist or has a different owner;
-// InvalidRequest if owner is not a valid name; TryAgain; Internal.
+// InvalidRequest if owner is not a valid name; the errors of [CheckAuthentic]; TryAgain;
+// Internal.
 func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection, error) {
 	if owner != "" {
 		if err := CheckOwner(owner); err != nil {
@@ -103,10 +124,13 @@ func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection,
 			return nil, err
 		}
 		hot, cold := Get[*store.Hot](rows, hotKey), Get[*store.Cold](rows, coldKey)
-		switch {
-		case hot == nil || !IsAuthentic(hot):
+		if hot == nil {
 			return nil, ErrNotFound
-		case owner != "" && hot.Owner != store.HashText(owner):
+		}
+		if err := CheckAuthentic(ctx, r.Table, hot); err != nil {
+			return nil, err
+		}
+		if owner != "" && hot.Owner != store.HashText(owner) {
 			r.Audit(ctx, AuditDenied, caller, hot)
 			return nil, ErrNotFound
 		}
@@ -139,7 +163,7 @@ func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (
 		var again []string
 		for _, id := range ids {
 			hot := Get[*store.Hot](rows, store.HotKey(id))
-			if hot == nil || !IDMatches(hot) {
+			if hot == nil || CheckAuthentic(ctx, r.Table, hot) != nil || hot.Status == Disconnected {
 				continue
 			}
 			o := Opened{Hot: hot, Cold: Get[*store.Cold](rows, store.ColdKey(id)), Ring: asking.opened.Ring, Caller: asking.opened.Caller}
@@ -157,7 +181,7 @@ func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (
 }
 
 // ReadHot reads a connection's hot row. Errors: ReconnectRequired if the row is missing;
-// TryAgain, Internal.
+// the errors of [CheckAuthentic]; TryAgain, Internal.
 func (t *Table) ReadHot(ctx context.Context, connection string) (*store.Hot, error) {
 	key := store.HotKey(connection)
 	rows, err := t.Read(ctx, "the connection", key)
@@ -165,8 +189,11 @@ func (t *Table) ReadHot(ctx context.Context, connection string) (*store.Hot, err
 		return nil, err
 	}
 	hot := Get[*store.Hot](rows, key)
-	if hot == nil || hot.Connection != connection {
+	if hot == nil {
 		return nil, ReconnectRequired("gone")
+	}
+	if err := CheckAuthentic(ctx, t, hot); err != nil {
+		return nil, err
 	}
 	return hot, nil
 }

@@ -95,7 +95,8 @@ func TestOpenRefusesForgedRows(t *testing.T) {
 					t.Error("the id matches")
 				}
 				_, err := rows.Open(t.Context(), forged.Connection, "", "caller")
-				authtest.WantKind(t, err, asanaauth.NotFound)
+				authtest.WantKind(t, err, asanaauth.Internal)
+				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnseal), 1)
 			})
 		})
 	}

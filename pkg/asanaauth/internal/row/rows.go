@@ -101,7 +101,10 @@ func TimeFact(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) 
 // be opened, so call OpenAccess before you trust the row. Errors: ReconnectRequired if
 // the connection is not active; the errors of [Rows.OpenField].
 func (r *Rows) OpenAccess(ctx context.Context, ring *seal.Ring, hot *store.Hot) (secret.String, error) {
-	if hot.Status != Active || !IDMatches(hot) {
+	if err := CheckAuthentic(ctx, r.Table, hot); err != nil {
+		return secret.String{}, err
+	}
+	if hot.Status != Active {
 		return secret.String{}, ReconnectRequired(hot.Status)
 	}
 	return r.OpenField(ctx, ring, hot.Connection, hotLabel(hot, fieldAccess), hot.Access)

@@ -26,9 +26,10 @@ func EndSessions(ctx context.Context, t *Table, c *Connection) error {
 	o := &c.opened
 	known, errNone := o.Hot.Epoch, errors.New("no session is left")
 	hot, err := t.UpdateHot(ctx, o.Hot, func(now *store.Hot) error {
+		if err := CheckAuthentic(ctx, t, now); err != nil {
+			return err
+		}
 		switch {
-		case !IsAuthentic(now):
-			return ErrNotFound
 		case now.Status == Revoking, now.Status == Disconnected, o.Session && now.Epoch != known && now.Epoch != epoch:
 			return errNone
 		}
