@@ -66,7 +66,7 @@ const can = await client.GET("/connections/{id}/capabilities", { ...backend, par
 called("capabilities", can.data?.active && can.data.workspaces?.length, can);
 const member = await client.GET("/connections/{id}/membership", { ...backend, params: { path, query: { workspace } } });
 called("connectionMembership", member.data && "workspace" in member.data && member.data.workspace.gid === workspace, member);
-const reader = await client.PATCH("/connections/{id}", { ...backend, params: { path: { id: world.reader } }, body: { reader_of: [workspace] } });
+const reader = await client.PATCH("/connections/{id}", { ...backend, params: { path: { id: world.reader } }, body: { reader_of: [workspace], replace: true } });
 called("setReaderOf", reader.data?.reader_of?.length === 1, reader);
 const sessions = await client.DELETE("/connections/{id}/sessions", { ...backend, params: { path, query: { owner } } });
 called("endSessions", sessions.response.status === 204, sessions);

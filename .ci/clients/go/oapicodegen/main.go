@@ -40,8 +40,8 @@ func main() {
 	memberships, err := c.MembershipWithResponse(ctx, &client.MembershipParams{Origin: &w.Service})
 	called("membership", err == nil && memberships.JSON200 != nil && len(listOf(*memberships.JSON200)) == 2, memberships, err)
 	w.Cookie = w.SigningOut
-	everywhere := true
-	out, err := c.SignOutWithResponse(ctx, &client.SignOutParams{Origin: &w.Service}, client.SignOutRequest{Everywhere: &everywhere})
+	yes := true
+	out, err := c.SignOutWithResponse(ctx, &client.SignOutParams{Origin: &w.Service}, client.SignOutRequest{Everywhere: &yes})
 	called("signOut", err == nil && out.StatusCode() == 204, out, err)
 	w.Cookie = w.Leaving
 	left, err := c.DisconnectWithResponse(ctx, &client.DisconnectParams{Origin: &w.Service}, nil)
@@ -69,7 +69,7 @@ func main() {
 	called("connectionMembership", err == nil && in.JSON200 != nil, in, err)
 	one, err := in.JSON200.AsMembership()
 	called("connectionMembership", err == nil && one.Workspace.Gid == w.Workspace && one.CanWrite != nil, one, err)
-	reader, err := c.SetReaderOfWithResponse(ctx, w.Reader, nil, client.ReaderOf{ReaderOf: []string{w.Workspace}})
+	reader, err := c.SetReaderOfWithResponse(ctx, w.Reader, nil, client.ReaderOf{ReaderOf: []string{w.Workspace}, Replace: &yes})
 	called("setReaderOf", err == nil && reader.JSON200 != nil && len(*reader.JSON200.ReaderOf) == 1, reader, err)
 	sessions, err := c.EndSessionsWithResponse(ctx, id, &client.EndSessionsParams{Owner: &w.Owner}, nil)
 	called("endSessions", err == nil && sessions.StatusCode() == 204, sessions, err)

@@ -95,7 +95,7 @@ func main() {
 	in, err := c.ConnectionMembership(ctx, client.ConnectionMembershipParams{ID: id, Workspace: client.NewOptGID(client.GID(w.Workspace))})
 	either, ok = in.(*client.MembershipOrList)
 	called("connectionMembership", ok && either.IsMembership() && either.Membership.Workspace.Gid == client.GID(w.Workspace), in, err)
-	set, err := c.SetReaderOf(ctx, &client.ReaderOf{ReaderOf: []client.GID{client.GID(w.Workspace)}}, client.SetReaderOfParams{ID: client.ConnectionID(w.Reader)})
+	set, err := c.SetReaderOf(ctx, &client.ReaderOf{ReaderOf: []client.GID{client.GID(w.Workspace)}, Replace: client.NewOptBool(true)}, client.SetReaderOfParams{ID: client.ConnectionID(w.Reader)})
 	reader, ok := set.(*client.Connection)
 	called("setReaderOf", ok && len(reader.ReaderOf) == 1, set, err)
 	sessions, err := c.EndSessions(ctx, &client.EmptyRequest{}, client.EndSessionsParams{ID: id, Owner: owner})

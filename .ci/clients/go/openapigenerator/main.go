@@ -41,8 +41,8 @@ func main() {
 	memberships, _, err := c.FrontendAPI.Membership(ctx).Origin(w.Service).Execute()
 	called("membership", err == nil && memberships.MembershipList != nil && len(memberships.MembershipList.Data) == 2, memberships, err)
 	w.Cookie = w.SigningOut
-	everywhere := true
-	r, err = c.FrontendAPI.SignOut(ctx).Origin(w.Service).SignOutRequest(client.SignOutRequest{Everywhere: &everywhere}).Execute()
+	yes := true
+	r, err = c.FrontendAPI.SignOut(ctx).Origin(w.Service).SignOutRequest(client.SignOutRequest{Everywhere: &yes}).Execute()
 	called("signOut", err == nil && r.StatusCode == 204, r, err)
 	w.Cookie = w.Leaving
 	left, _, err := c.FrontendAPI.Disconnect(ctx).Origin(w.Service).Execute()
@@ -64,7 +64,7 @@ func main() {
 	called("capabilities", err == nil && can.Active && len(can.Workspaces) > 0, can, err)
 	in, _, err := c.BackendAPI.ConnectionMembership(ctx, id).Workspace(w.Workspace).Execute()
 	called("connectionMembership", err == nil && in.Membership != nil && in.Membership.Workspace.Gid == w.Workspace, in, err)
-	reader, _, err := c.BackendAPI.SetReaderOf(ctx, w.Reader).ReaderOf(client.ReaderOf{ReaderOf: []string{w.Workspace}}).Execute()
+	reader, _, err := c.BackendAPI.SetReaderOf(ctx, w.Reader).ReaderOf(client.ReaderOf{ReaderOf: []string{w.Workspace}, Replace: &yes}).Execute()
 	called("setReaderOf", err == nil && len(reader.ReaderOf) == 1, reader, err)
 	r, err = c.BackendAPI.EndSessions(ctx, id).Owner(w.Owner).Execute()
 	called("endSessions", err == nil && r.StatusCode == 204, r, err)
