@@ -26,10 +26,9 @@ func NewAuthorize(c Config, a *login.Authorizer) (http.Handler, error) {
 		return nil, missing(true, "the authorizer")
 	}
 	s := c.base()
-	const route = authorizeRoute
-	return s.handle(route, pages{a.Home()}.showProblem, func(w http.ResponseWriter, r *http.Request) error {
+	return s.handle(authorizeRoute, pages{a.Home()}.showProblem, func(w http.ResponseWriter, r *http.Request) error {
 		switch {
-		case r.URL.Path != route:
+		case r.URL.Path != authorizeRoute:
 			return errorOf(asanaauth.NotFound)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			return rejectMethod(w, http.MethodGet, http.MethodHead)

@@ -48,7 +48,8 @@ type backend struct {
 
 type backendCall struct {
 	*backend
-	id string // the id of the connection in the path
+	id     string // the id of the connection in the path
+	params params // the parameters of the query
 }
 
 // backendRoute is a path with its methods. The methods have the same order as in the
@@ -60,6 +61,7 @@ type backendRoute struct {
 
 type backendMethod struct {
 	name  string
+	query []string // the names of the parameters that the query may have
 	serve func(backendCall, http.ResponseWriter, *http.Request) error
 }
 
@@ -95,16 +97,21 @@ func NewBackend(c Config, parts Backend) (http.Handler, error) {
 }
 
 func backendRoutes() []backendRoute {
+	owner := []string{"owner"}
 	return []backendRoute{
-		{"/links", []backendMethod{{http.MethodPost, backendCall.createLink}}},
+		{"/links", []backendMethod{{http.MethodPost, nil, backendCall.createLink}}},
 		{"/connections", []backendMethod{
-			{http.MethodGet, backendCall.list}, {http.MethodPost, backendCall.connect}, {http.MethodDelete, backendCall.disconnectAll}}},
+			{http.MethodGet, []string{"owner", "asana_user", "cursor", "limit"}, backendCall.list},
+			{http.MethodPost, nil, backendCall.connect},
+			{http.MethodDelete, []string{"owner", "asana_user"}, backendCall.disconnectAll}}},
 		{"/connections/{id}", []backendMethod{
-			{http.MethodGet, backendCall.show}, {http.MethodPatch, backendCall.setReaderOf}, {http.MethodDelete, backendCall.disconnect}}},
-		{"/connections/{id}/sessions", []backendMethod{{http.MethodDelete, backendCall.endSessions}}},
-		{"/connections/{id}/token", []backendMethod{{http.MethodPost, backendCall.token}}},
-		{"/connections/{id}/capabilities", []backendMethod{{http.MethodGet, backendCall.capabilities}}},
-		{"/connections/{id}/membership", []backendMethod{{http.MethodGet, backendCall.membership}}},
+			{http.MethodGet, owner, backendCall.show},
+			{http.MethodPatch, owner, backendCall.setReaderOf},
+			{http.MethodDelete, owner, backendCall.disconnect}}},
+		{"/connections/{id}/sessions", []backendMethod{{http.MethodDelete, owner, backendCall.endSessions}}},
+		{"/connections/{id}/token", []backendMethod{{http.MethodPost, owner, backendCall.token}}},
+		{"/connections/{id}/capabilities", []backendMethod{{http.MethodGet, owner, backendCall.capabilities}}},
+		{"/connections/{id}/membership", []backendMethod{{http.MethodGet, []string{"owner", "workspace", "user"}, backendCall.membership}}},
 	}
 }
 
@@ -136,7 +143,7 @@ func (b *backend) handler(route backendRoute) http.Handler {
 		if !ok {
 			return errUnsigned
 		}
-		noteCaller(r, caller)
+		lineOf(r.Context()).caller = caller
 		id, ok := route.match(r.URL.Path)
 		if !ok {
 			return errorOf(asanaauth.NotFound)
@@ -144,7 +151,11 @@ func (b *backend) handler(route backendRoute) http.Handler {
 		var allowed []string
 		for _, m := range route.methods {
 			if m.name == r.Method {
-				return m.serve(backendCall{b, id}, w, r.WithContext(asanaauth.WithCaller(r.Context(), caller)))
+				p, err := backendParams(r.URL.RawQuery, m.query)
+				if err != nil {
+					return err
+				}
+				return m.serve(backendCall{b, id, p}, w, r.WithContext(asanaauth.WithCaller(r.Context(), caller)))
 			}
 			allowed = append(allowed, m.name)
 		}
@@ -160,15 +171,15 @@ func (b *backend) caller(r *http.Request) (string, bool) {
 	return caller, ok && caller != ""
 }
 
-// params returns the parameters of the query. It returns InvalidRequest if a name is not
-// in known or a value is empty. Unknown names are errors, because a request with a
+// backendParams returns the parameters of a query. It returns InvalidRequest if a name is
+// not in known or a value is empty. Unknown names are errors, because a request with a
 // misspelled "owner" would otherwise reach a connection of any owner.
-func (b backendCall) params(r *http.Request, known ...string) (params, error) {
-	p, err := parseParams(r.URL.RawQuery, known...)
+func backendParams(query string, known []string) (params, error) {
+	p, err := parseParams(query, known...)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKnown(r, known); err != nil {
+	if err := checkKnown(query, known); err != nil {
 		return nil, err
 	}
 	return p, p.checkLengths(known)
@@ -176,11 +187,11 @@ func (b backendCall) params(r *http.Request, known ...string) (params, error) {
 
 // open returns the connection whose id is in the path. If the query names an owner, open
 // returns NotFound unless the connection belongs to that owner.
-func (b backendCall) open(r *http.Request, p params) (*connection.Connection, error) {
-	conn, err := b.Connections.Open(r.Context(), connection.Ref{ID: b.id, Owner: p["owner"]})
+func (b backendCall) open(r *http.Request) (*connection.Connection, error) {
+	conn, err := b.Connections.Open(r.Context(), connection.Ref{ID: b.id, Owner: b.params["owner"]})
 	if err != nil {
 		return nil, err
 	}
-	noteConnection(r, conn.ID())
+	lineOf(r.Context()).connection = conn.ID()
 	return conn, nil
 }

@@ -73,19 +73,14 @@ func timeOrNull(t time.Time) *string {
 	return &text
 }
 
-func (b backendCall) connectionQuery(r *http.Request, more ...string) (connection.Query, params, error) {
-	p, err := b.params(r, append([]string{"owner", "asana_user"}, more...)...)
-	return connection.Query{Owner: p["owner"], AsanaUser: p["asana_user"]}, p, err
+func (b backendCall) connectionQuery() connection.Query {
+	return connection.Query{Owner: b.params["owner"], AsanaUser: b.params["asana_user"]}
 }
 
 // list serves GET /connections.
 func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
-	query, p, err := b.connectionQuery(r, "cursor", "limit")
-	if err != nil {
-		return err
-	}
-	wanted := connection.Page{Cursor: p["cursor"]}
-	if text, ok := p["limit"]; ok {
+	wanted := connection.Page{Cursor: b.params["cursor"]}
+	if text, ok := b.params["limit"]; ok {
 		// ParseUint rejects a sign. List would replace the limit 0 with the default
 		// limit, and rejects a limit above 100.
 		n, err := strconv.ParseUint(text, 10, 16)
@@ -94,7 +89,7 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 		}
 		wanted.Limit = int(n)
 	}
-	page, next, err := b.Connections.List(r.Context(), query, wanted)
+	page, next, err := b.Connections.List(r.Context(), b.connectionQuery(), wanted)
 	if err != nil {
 		return err
 	}
@@ -112,14 +107,10 @@ func (b backendCall) list(w http.ResponseWriter, r *http.Request) error {
 // rejected, because disconnectAll disconnects every connection that matches the query,
 // and not only one page of them.
 func (b backendCall) disconnectAll(w http.ResponseWriter, r *http.Request) error {
-	query, _, err := b.connectionQuery(r)
-	if err != nil {
+	if _, err := objectOf(r); err != nil {
 		return err
 	}
-	if _, err := b.body(r); err != nil {
-		return err
-	}
-	n, err := b.Connections.DisconnectAll(r.Context(), query)
+	n, err := b.Connections.DisconnectAll(r.Context(), b.connectionQuery())
 	if err != nil {
 		return err
 	}
@@ -132,11 +123,7 @@ func (b backendCall) disconnectAll(w http.ResponseWriter, r *http.Request) error
 
 // show serves GET /connections/{id}.
 func (b backendCall) show(w http.ResponseWriter, r *http.Request) error {
-	p, err := b.params(r, "owner")
-	if err != nil {
-		return err
-	}
-	conn, err := b.open(r, p)
+	conn, err := b.open(r)
 	if err != nil {
 		return err
 	}
@@ -146,11 +133,7 @@ func (b backendCall) show(w http.ResponseWriter, r *http.Request) error {
 
 // setReaderOf serves PATCH /connections/{id}.
 func (b backendCall) setReaderOf(w http.ResponseWriter, r *http.Request) error {
-	p, err := b.params(r, "owner")
-	if err != nil {
-		return err
-	}
-	m, err := b.body(r, "reader_of", "replace")
+	m, err := objectOf(r, "reader_of", "replace")
 	if err != nil {
 		return err
 	}
@@ -170,7 +153,7 @@ func (b backendCall) setReaderOf(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	conn, err := b.open(r, p)
+	conn, err := b.open(r)
 	if err != nil {
 		return err
 	}
@@ -182,14 +165,10 @@ func errReaderOf() error { return invalid("reader_of must be a list of workspace
 
 // disconnect serves DELETE /connections/{id}.
 func (b backendCall) disconnect(w http.ResponseWriter, r *http.Request) error {
-	p, err := b.params(r, "owner")
-	if err != nil {
+	if _, err := objectOf(r); err != nil {
 		return err
 	}
-	if _, err := b.body(r); err != nil {
-		return err
-	}
-	conn, err := b.open(r, p)
+	conn, err := b.open(r)
 	if err != nil {
 		return err
 	}
@@ -202,14 +181,10 @@ func (b backendCall) disconnect(w http.ResponseWriter, r *http.Request) error {
 
 // endSessions serves DELETE /connections/{id}/sessions.
 func (b backendCall) endSessions(w http.ResponseWriter, r *http.Request) error {
-	p, err := b.params(r, "owner")
-	if err != nil {
+	if _, err := objectOf(r); err != nil {
 		return err
 	}
-	if _, err := b.body(r); err != nil {
-		return err
-	}
-	conn, err := b.open(r, p)
+	conn, err := b.open(r)
 	if err != nil {
 		return err
 	}

@@ -9,11 +9,7 @@ import (
 // token serves POST /connections/{id}/token. Unlike POST /refresh, this route can also
 // return a long-lived token.
 func (b backendCall) token(w http.ResponseWriter, r *http.Request) error {
-	p, err := b.params(r, "owner")
-	if err != nil {
-		return err
-	}
-	m, err := b.body(r, "min_ttl", "refused")
+	m, err := objectOf(r, "min_ttl", "refused")
 	if err != nil {
 		return err
 	}
@@ -21,7 +17,7 @@ func (b backendCall) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	conn, err := b.open(r, p)
+	conn, err := b.open(r)
 	if err != nil {
 		return err
 	}
@@ -34,24 +30,16 @@ func (b backendCall) token(w http.ResponseWriter, r *http.Request) error {
 
 // membership serves GET /connections/{id}/membership.
 func (b backendCall) membership(w http.ResponseWriter, r *http.Request) error {
-	p, err := b.params(r, "owner", "workspace", "user")
+	conn, err := b.open(r)
 	if err != nil {
 		return err
 	}
-	conn, err := b.open(r, p)
-	if err != nil {
-		return err
-	}
-	return respondMemberships(w, r, b.Memberships, conn, p)
+	return respondMemberships(w, r, b.Memberships, conn, b.params)
 }
 
 // capabilities serves GET /connections/{id}/capabilities.
 func (b backendCall) capabilities(w http.ResponseWriter, r *http.Request) error {
-	p, err := b.params(r, "owner")
-	if err != nil {
-		return err
-	}
-	conn, err := b.open(r, p)
+	conn, err := b.open(r)
 	if err != nil {
 		return err
 	}

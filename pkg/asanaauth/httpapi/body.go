@@ -67,9 +67,9 @@ func content(r *http.Request) ([]byte, error) {
 	return b, nil
 }
 
-// body returns the members of the JSON object in the body of r. known are the names that
-// a member may have.
-func (base) body(r *http.Request, known ...string) (members, error) {
+// objectOf returns the members of the JSON object in the body of r. known are the names
+// that a member may have.
+func objectOf(r *http.Request, known ...string) (members, error) {
 	b, err := content(r)
 	if err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ func (cb *callback) redirect(w http.ResponseWriter, r *http.Request, done login.
 		outcome.Set("asana", "connected")
 		http.SetCookie(w, cb.cookies.session(done.Session.Reveal(), done.SessionTTL))
 		id, _, _ := strings.Cut(done.Session.Reveal(), ".")
-		noteConnection(r, id)
+		lineOf(r.Context()).connection = id
 	}
 	seeOther(w, withOutcome(done.ReturnURL, outcome))
 }

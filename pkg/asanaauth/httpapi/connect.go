@@ -36,9 +36,6 @@ func importForms() []connectForm {
 
 // connect serves POST /connections.
 func (b backendCall) connect(w http.ResponseWriter, r *http.Request) error {
-	if _, err := b.params(r); err != nil {
-		return err
-	}
 	body, err := content(r)
 	if err != nil {
 		return err
@@ -164,6 +161,6 @@ func respondConnection(w http.ResponseWriter, r *http.Request, status int, d asa
 	if err != nil {
 		return err
 	}
-	noteConnection(r, d.ID)
+	lineOf(r.Context()).connection = d.ID
 	return respondJSON(w, status, ConnectionOf(d))
 }

@@ -26,7 +26,7 @@ func NewDisconnect(c Config, sessions *session.Sessions, conns *connection.Conne
 }
 
 func (f *frontend) disconnect(w http.ResponseWriter, r *http.Request, conns *connection.Connections) error {
-	if _, err := f.body(r); err != nil {
+	if _, err := objectOf(r); err != nil {
 		return err
 	}
 	s, err := f.session(r)

@@ -158,7 +158,7 @@ func (f *frontend) session(r *http.Request) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	noteConnection(r, s.Connection().ID())
+	lineOf(r.Context()).connection = s.Connection().ID()
 	return s, nil
 }
 

@@ -8,10 +8,7 @@ import (
 
 // createLink serves POST /links.
 func (b backendCall) createLink(w http.ResponseWriter, r *http.Request) error {
-	if _, err := b.params(r); err != nil {
-		return err
-	}
-	m, err := b.body(r, "owner", "person", "return_to", "scopes", "asana_user")
+	m, err := objectOf(r, "owner", "person", "return_to", "scopes", "asana_user")
 	if err != nil {
 		return err
 	}

@@ -23,21 +23,11 @@ type line struct {
 
 type lineKey struct{}
 
+// lineOf returns the line of a request. It returns nil if ctx is not the context of a
+// request that a handler of this package serves.
 func lineOf(ctx context.Context) *line {
 	l, _ := ctx.Value(lineKey{}).(*line)
 	return l
-}
-
-func noteConnection(r *http.Request, id string) {
-	if l := lineOf(r.Context()); l != nil {
-		l.connection = id
-	}
-}
-
-func noteCaller(r *http.Request, caller string) {
-	if l := lineOf(r.Context()); l != nil {
-		l.caller = caller
-	}
 }
 
 // maxOrigin is how many bytes of a refused origin are logged.
@@ -47,11 +37,9 @@ const maxOrigin = 128
 // needs the origin to add it to ALLOWED_ORIGINS. Because a client can send any text as the
 // header, the text is cut off, and characters outside of printable ASCII are escaped.
 func noteOrigin(r *http.Request) {
-	if l := lineOf(r.Context()); l != nil {
-		text := strings.Join(r.Header["Origin"], ", ")
-		quoted := strconv.QuoteToASCII(text[:min(len(text), maxOrigin)])
-		l.origin = quoted[1 : len(quoted)-1]
-	}
+	text := strings.Join(r.Header["Origin"], ", ")
+	quoted := strconv.QuoteToASCII(text[:min(len(text), maxOrigin)])
+	lineOf(r.Context()).origin = quoted[1 : len(quoted)-1]
 }
 
 // logLine logs the outcome of a request. Except for the method and a refused origin, it
@@ -73,10 +61,10 @@ func (s base) logLine(r *http.Request, l *line, status int, err error, took time
 	if l.caller != "" {
 		attrs = append(attrs, slog.String("caller", l.caller))
 	}
-	severity := slog.LevelInfo
 	if l.origin != "" {
 		attrs = append(attrs, slog.String("origin", l.origin))
 	}
+	severity := slog.LevelInfo
 	if err != nil {
 		kind := asanaauth.KindOf(err)
 		severity = level(kind)

@@ -51,10 +51,10 @@ func (p params) checkLengths(names []string) error {
 	return nil
 }
 
-// checkKnown returns InvalidRequest if the query of r is malformed, or has a parameter
-// whose name is not in known.
-func checkKnown(r *http.Request, known []string) error {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+// checkKnown returns InvalidRequest if a query is malformed, or has a parameter whose name
+// is not in known.
+func checkKnown(query string, known []string) error {
+	values, err := url.ParseQuery(query)
 	if err != nil {
 		return invalid("The parameters must be name=value pairs, URL-encoded and separated by &.")
 	}

@@ -24,7 +24,7 @@ func NewRefresh(c Config, sessions *session.Sessions, tokens *token.Tokens, orig
 }
 
 func (f *frontend) refresh(w http.ResponseWriter, r *http.Request, tokens *token.Tokens) error {
-	m, err := f.body(r, "min_ttl", "refused")
+	m, err := objectOf(r, "min_ttl", "refused")
 	if err != nil {
 		return err
 	}

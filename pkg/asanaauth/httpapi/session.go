@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -41,7 +40,7 @@ func NewSession(c Config, sessions *session.Sessions, origins []string) (http.Ha
 }
 
 func (f *frontend) sessionCode(w http.ResponseWriter, r *http.Request) error {
-	if _, err := f.body(r); err != nil {
+	if _, err := objectOf(r); err != nil {
 		return err
 	}
 	s, err := f.session(r)
@@ -94,13 +93,13 @@ func (f *frontend) profile(w http.ResponseWriter, r *http.Request) error {
 // signOut serves DELETE /session. If the session does not exist or has ended, signOut
 // still deletes the cookie, so that a page can repeat the request.
 func (f *frontend) signOut(w http.ResponseWriter, r *http.Request) error {
-	m, err := f.body(r, "everywhere")
+	m, err := objectOf(r, "everywhere")
 	if err != nil {
 		return err
 	}
-	var everywhere bool
-	if raw, ok := m["everywhere"]; ok && json.Unmarshal(raw, &everywhere) != nil {
-		return invalid("everywhere must be true or false.")
+	everywhere, err := m.flag("everywhere")
+	if err != nil {
+		return err
 	}
 	signOut := f.sessions.SignOut
 	if everywhere {
