@@ -1,6 +1,6 @@
 // Package weburl checks URLs and origins. [Fault], [OriginFault], [ServerOriginFault] and
-// [BaseFault] return what is wrong with a configured value. [SameOrigin] and [AddressedTo] compare origins,
-// so that callers send credentials only to the intended server.
+// [BaseFault] return what is wrong with a configured value. [SameOrigin] and [AddressedTo]
+// compare origins, so that callers send credentials only to the intended server.
 package weburl
 
 import (

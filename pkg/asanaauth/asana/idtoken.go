@@ -59,9 +59,8 @@ type Identity struct {
 // VerifyIDToken fetches Asana's signing keys with at most two requests, and caches them.
 //
 // If the token is not valid, the error wraps [ErrIDToken] or is [ErrNoNonce], and its text
-// names the check that failed. If the
-// signing keys could not be fetched or w.Nonce is empty, the error is an [*Error]. If
-// VerifyIDToken returns an error, the Identity is zero.
+// names the check that failed. If the signing keys could not be fetched or w.Nonce is
+// empty, the error is an [*Error]. If VerifyIDToken returns an error, the Identity is zero.
 func (c *Client) VerifyIDToken(ctx context.Context, raw secret.String, w Want) (Identity, error) {
 	if w.Nonce == "" {
 		return Identity{}, notSent("id token", "Want.Nonce is missing")
