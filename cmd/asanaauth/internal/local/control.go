@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -76,13 +75,10 @@ func (s *servers) addControl(c control, d *data) (remove func(), err error) {
 	}, nil
 }
 
-// writePrivate replaces a file that only the current user can read.
+// writePrivate creates a file that only the current user can read.
 func writePrivate(name string, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return err
-	}
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -156,7 +152,7 @@ func Operate(ctx context.Context, folder string, args []string, stdout, stderr i
 		return ctx.Err()
 	}
 	if err != nil {
-		return inUse(folder) // a process that was killed has left the file
+		return inUse(folder) // the process has just ended
 	}
 	defer resp.Body.Close()
 	var result controlResponse

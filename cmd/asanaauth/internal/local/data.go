@@ -3,6 +3,7 @@ package local
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -65,6 +66,11 @@ func openData(folder string) (*data, error) {
 		return nil, fmt.Errorf("data folder %s is damaged: %s is not a table or is incomplete: restore the folder from a backup, or name another one with -data", folder, rowsFile)
 	case err != nil:
 		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	// This process has the lock of rowsFile now, so the process that wrote a control file
+	// has ended. A process of another user may listen on its port by now.
+	if err := os.Remove(d.path(controlFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("data folder: %w", errors.Join(err, d.rows.Close()))
 	}
 	return d, nil
 }
