@@ -39,7 +39,7 @@ func (r *Receiver) repeat(ctx context.Context, attempt *store.Attempt, req Callb
 func (r *Receiver) outcomeAgain(ctx context.Context, attempt *store.Attempt, req CallbackRequest) (Outcome, error) {
 	out := outcomeOf(attempt)
 	if attempt.Outcome != outcomeConnected {
-		return out, &asanaauth.Error{Kind: asanaauth.ErrorKind(attempt.Outcome), Err: errors.New("the browser repeated a callback that had failed")}
+		return out, &asanaauth.Error{Kind: failureOf(attempt.Outcome), Err: errors.New("the browser repeated a callback that had failed")}
 	}
 	secrets, err := derive(req.Browser, attempt.Salt)
 	if err != nil {
@@ -58,4 +58,15 @@ func (r *Receiver) outcomeAgain(ctx context.Context, attempt *store.Attempt, req
 		err = errExpired
 	}
 	return Outcome{}, err
+}
+
+// failureOf returns the kind of error in an attempt's Outcome, or Internal if a callback
+// never returns this kind, because a forged row can contain any text.
+func failureOf(outcome string) asanaauth.ErrorKind {
+	switch kind := asanaauth.ErrorKind(outcome); kind {
+	case asanaauth.AccessDenied, asanaauth.LoginExpired, asanaauth.LinkExpired, asanaauth.WrongAccount,
+		asanaauth.Misconfigured, asanaauth.AsanaUnavailable, asanaauth.TryAgain:
+		return kind
+	}
+	return asanaauth.Internal
 }

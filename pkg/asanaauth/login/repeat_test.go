@@ -431,6 +431,24 @@ func TestForgedOutcomes(t *testing.T) {
 			wantExpired(t, p, response)
 		})
 	})
+	t.Run("any text", func(t *testing.T) {
+		authtest.Bubble(t, func(t *testing.T) {
+			inst := authtest.New(t)
+			p := inst.Process()
+			response := begin(p, false)
+			if _, err := p.Callback(response); err != nil {
+				t.Fatal(err)
+			}
+			row := inst.Rows.AttemptRow(response.State)
+			row.Outcome = "any text"
+			inst.Rows.Forge(row)
+			outcome, err := p.Callback(response)
+			authtest.WantKind(t, err, asanaauth.Internal)
+			if handedOut(outcome) != "" {
+				t.Errorf("got outcome %+v", outcome)
+			}
+		})
+	})
 	for name, forge := range map[string]func(*store.Attempt){
 		"another callback":  func(a *store.Attempt) { a.Taker = "fedcba9876543210" },
 		"another outcome":   func(a *store.Attempt) { a.Outcome = "access-denied" },
