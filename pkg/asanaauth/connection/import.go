@@ -187,7 +187,10 @@ func (c *Connections) importedBefore(ctx context.Context, r ImportRequest) (Impo
 		return Imported{}, nil
 	}
 	d, err := c.rows.Describe(ctx, conn)
-	return Imported{Details: d, Already: err == nil}, err
+	if err != nil || d.Owner != r.Owner { // the owner is missing, so nothing proves that Imported is genuine
+		return Imported{}, err
+	}
+	return Imported{Details: d, Already: true}, nil
 }
 
 // importLongLived ignores Replace, because an import is the only way to replace a

@@ -226,3 +226,40 @@ func TestTwoKindsOfTheSameToken(t *testing.T) {
 		}
 	})
 }
+
+// An attacker who can write the table cannot make a repeated import return another
+// connection of the same owner.
+func TestAForgedImportReturnsNoOtherConnection(t *testing.T) {
+	t.Parallel()
+	for name, erase := range map[string]func(*store.Cold){
+		"the other connection's fields": func(*store.Cold) {},
+		"no owner":                      func(c *store.Cold) { c.OwnerName = nil },
+		"no sealed field":               func(c *store.Cold) { c.OwnerName, c.Name, c.Email, c.Picture = nil, nil, nil, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				mine, victims := patOf(inst, "o", asanatest.Member), patOf(inst, "o", asanatest.Admin)
+				first, err := p.Import(mine)
+				if err != nil {
+					t.Fatal(err)
+				}
+				other, err := p.Import(victims)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pointer, cold := imports(inst)[first.ID], inst.Rows.Cold(other.ID)
+				pointer.Connection, cold.Imported = other.ID, pointer.Credential
+				erase(cold)
+				inst.Rows.Forge(pointer, cold)
+				if already, err := p.Connections.CheckImport(t.Context(), mine); already {
+					t.Errorf("CheckImport() = true, %v", err)
+				}
+				if got, err := p.Import(mine); got.ID == other.ID {
+					t.Errorf("Import() = connection of %s, %v, want none of another Asana user", got.AttributedTo.GID, err)
+				}
+			})
+		})
+	}
+}

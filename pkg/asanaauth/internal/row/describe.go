@@ -72,7 +72,7 @@ func (r *Rows) OpenPerson(ctx context.Context, c *Connection, fields ...string) 
 	var p Person
 	err := p.each(c.opened.Cold, func(field string, text *secret.String, sealed *secret.Sealed) (err error) {
 		if len(*sealed) > 0 && slices.Contains(fields, field) {
-			*text, err = r.OpenField(ctx, c.opened.Ring, c.ID(), coldLabel(c.opened.Hot, field), *sealed)
+			*text, err = r.OpenField(ctx, c.opened.Ring, c.ID(), coldLabel(c.opened.Hot, c.opened.Cold, field), *sealed)
 		}
 		return err
 	})
@@ -83,11 +83,12 @@ func (r *Rows) OpenPerson(ctx context.Context, c *Connection, fields ...string) 
 }
 
 // SetPerson seals the fields of p and stores them in cold. It skips fields that are zero.
-// hot must be the hot row of the same connection.
+// hot must be the hot row of the same connection. Set cold.Imported before, and do not
+// change it afterwards: the fields are bound to it.
 func (r *Rows) SetPerson(ring *seal.Ring, hot *store.Hot, cold *store.Cold, p Person) error {
 	return p.each(cold, func(field string, text *secret.String, sealed *secret.Sealed) (err error) {
 		if !text.IsZero() {
-			*sealed, err = r.SealField(ring, coldLabel(hot, field), *text)
+			*sealed, err = r.SealField(ring, coldLabel(hot, cold, field), *text)
 		}
 		return err
 	})

@@ -89,8 +89,15 @@ func hotLabel(hot *store.Hot, field string) seal.Label {
 	return seal.Label{Row: hot.Key().String(), Owner: string(hot.Owner[:]), Field: field}
 }
 
-func coldLabel(hot *store.Hot, field string) seal.Label {
-	return seal.Label{Row: store.ColdKey(hot.Connection).String(), Owner: string(hot.Owner[:]), Field: field}
+// coldLabel returns the label of a field in a cold row. After an import, the label contains
+// the hash of the credential. If an attacker changes the hash in the row, the field cannot
+// be opened.
+func coldLabel(hot *store.Hot, cold *store.Cold, field string) seal.Label {
+	l := seal.Label{Row: store.ColdKey(hot.Connection).String(), Owner: string(hot.Owner[:]), Field: field}
+	if !cold.Imported.IsZero() {
+		l.Facts = []string{cold.Imported.String()}
+	}
+	return l
 }
 
 // TimeFact returns t as text for the Facts of a [seal.Label]: the number of milliseconds
