@@ -296,7 +296,7 @@ type Switches struct {
 	// requires that the ID token contains the nonce.
 	NonceInIDToken bool `json:"nonce_in_id_token" group:"OpenID Connect"`
 
-	// KeySetMediaType is the media type of the keys that verify ID tokens.
+	// KeySetMediaType is the media type of the key set that verifies ID tokens.
 	//
 	// Real Asana: Asana does not document the media type. RFC 7517 registers
 	// application/jwk-set+json, and many providers send application/json.
@@ -364,7 +364,8 @@ type Switches struct {
 	// request. Allowed values are 400 to 499, and 0 turns the switch off.
 	//
 	// Real Asana: Asana documents that a response can have status 402 if a workspace does
-	// not pay for a feature, and status 451. It does not document for which endpoints.
+	// not pay for a feature. It also documents status 451. It does not document which
+	// endpoints respond with these statuses.
 	MembershipStatus int `json:"membership_status" group:"API" max:"499"`
 
 	// OddMembership selects a defect of the first entry in the list of a user's

@@ -25,7 +25,7 @@ type Hot struct {
 
 	Lease        string    // random ID of the current refresh; empty if no refresh is running
 	LeaseEnd     time.Time // expiry of the lease, according to the clock of the lease holder
-	DoubtedGrant int64     // value of Grant for which Asana may have replaced or ended the refresh token unseen; 0: none
+	DoubtedGrant int64     // value of Grant for which Asana may have replaced or ended the refresh token, and no process has stored the new one; 0: none
 	Rotates      bool      // whether a refresh has shown that Asana replaces refresh tokens
 	CoolUntil    time.Time // end of the cool-down: no token request and no revocation is sent before this time
 
@@ -36,7 +36,7 @@ type Hot struct {
 
 	LastRefreshed time.Time
 	BrokenAt      time.Time
-	RefusedGrant  int64     // value of Grant of an access token that is not returned any more, because Asana rejected it
+	RefusedGrant  int64     // value of Grant of an access token that is no longer returned, because Asana rejected it
 	RefusedAt     time.Time // when a report that Asana rejected the token last caused a refresh, or an introspection of a long-lived token
 	CheckedAt     time.Time // when the last introspection of a reported OAuth token began
 	CheckedGrant  int64     // value of Grant in that introspection; zero until Asana has responded

@@ -22,7 +22,7 @@ type Link struct {
 
 	Code    Hash          // hash of the secret half of the connect code; zero if Held is empty
 	CodeEnd time.Time     // expiry of the connect code
-	Held    secret.Sealed // tokens and identity, or the connection ID if Spent; its associated data contains owner, person, code and expiry
+	Held    secret.Sealed // tokens and identity, or the connection ID if Spent; the associated data contains owner, person, code and expiry
 	Keep    time.Time     // the row is not needed after this time
 }
 
