@@ -39,25 +39,30 @@ func TestTheLabelsOfSealedFields(t *testing.T) {
 			t.Fatal(err)
 		}
 		hot, cold, session := inst.Rows.Hot(cookie.Reveal()), inst.Rows.Cold(cookie.Reveal()), inst.Rows.SessionRow(cookie)
-		owner := store.HashText("asana:" + victim)
+		owner := "asana:" + victim
 		facts := []string{
 			session.Connection, session.Epoch, "946684800000", "949276800000", "604800000", "947289600000",
 		}
+		bot, _ := p.ImportToken("o", asanatest.Bot)
+		imported := inst.Rows.Cold(bot.ID)
 		for _, c := range []struct {
 			row    store.Row
+			owner  string
 			field  string
 			facts  []string
 			sealed secret.Sealed
 			text   string
 		}{
-			{hot, "access", nil, hot.Access, p.MustToken(cookie, 0).Access.Reveal()},
-			{hot, "refresh", nil, hot.Refresh, inst.Wire.Seen()[0]},
-			{cold, "owner_name", nil, cold.OwnerName, "asana:" + victim},
-			{cold, "name", nil, cold.Name, "Mia Member"},
-			{cold, "email", nil, cold.Email, "mia@acme.example"},
-			{cold, "picture", nil, cold.Picture, "https://photos.example/mia.png"},
-			{session, "proof", facts, session.Proof, "session"},
+			{hot, owner, "access", nil, hot.Access, p.MustToken(cookie, 0).Access.Reveal()},
+			{hot, owner, "refresh", nil, hot.Refresh, inst.Wire.Seen()[0]},
+			{cold, owner, "owner_name", nil, cold.OwnerName, owner},
+			{cold, owner, "name", nil, cold.Name, "Mia Member"},
+			{cold, owner, "email", nil, cold.Email, "mia@acme.example"},
+			{cold, owner, "picture", nil, cold.Picture, "https://photos.example/mia.png"},
+			{session, owner, "proof", facts, session.Proof, "session"},
+			{imported, "o", "owner_name", []string{imported.Imported.String()}, imported.OwnerName, "o"},
 		} {
+			owner := store.HashText(c.owner)
 			label := seal.Label{Row: c.row.Key().String(), Owner: string(owner[:]), Field: c.field, Facts: c.facts}
 			if text, err := ring.Open(label, c.sealed); err != nil || text.Reveal() != c.text {
 				t.Errorf("%s: %q, %v", c.field, text.Reveal(), err)
