@@ -149,7 +149,7 @@ func (b exampleBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // connectExample connects a person's Asana account for an owner, and returns the
-// connection's id.
+// connection's ID.
 func (d *exampleDeployment) connectExample(owner, person string) string {
 	ctx := context.Background()
 	l, err := d.Links().Create(ctx, link.Request{Owner: owner})

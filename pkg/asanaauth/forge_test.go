@@ -212,7 +212,7 @@ func swapHots(inst *authtest.Installation, mine, victims secret.String) secret.S
 }
 
 // takeOver copies the victim's connection to an owner that the attacker controls. The
-// copy's connection id is the correct one for this owner and the victim's Asana user.
+// copy's connection ID is the correct one for this owner and the victim's Asana user.
 // takeOver then forges a session for the copy.
 func takeOver(inst *authtest.Installation, mine, victims secret.String) secret.String {
 	hot, cold, row := inst.Rows.Hot(victims.Reveal()), inst.Rows.Cold(victims.Reveal()), inst.Rows.SessionRow(mine)

@@ -34,7 +34,7 @@ const (
 	// revoked at Asana. To finish, disconnect the connection again.
 	Revoking Status = "revoking"
 	// Disconnected means that the connection was erased. A tombstone with the
-	// connection's id and kind stays in the table for 30 days.
+	// connection's ID and kind stays in the table for 30 days.
 	Disconnected Status = "disconnected"
 )
 

@@ -48,14 +48,14 @@ type backend struct {
 
 type backendCall struct {
 	*backend
-	id     string // the id of the connection in the path
+	id     string // the ID of the connection in the path
 	params params // the parameters of the query
 }
 
 // backendRoute is a path with its methods. The methods have the same order as in the
 // Allow header.
 type backendRoute struct {
-	pattern string // {id} matches the id of a connection
+	pattern string // {id} matches the ID of a connection
 	methods []backendMethod
 }
 
@@ -185,7 +185,7 @@ func backendParams(query string, known []string) (params, error) {
 	return p, p.checkLengths(known)
 }
 
-// open returns the connection whose id is in the path. If the query names an owner, open
+// open returns the connection whose ID is in the path. If the query names an owner, open
 // returns NotFound unless the connection belongs to that owner.
 func (b backendCall) open(r *http.Request) (*connection.Connection, error) {
 	conn, err := b.Connections.Open(r.Context(), connection.Ref{ID: b.id, Owner: b.params["owner"]})

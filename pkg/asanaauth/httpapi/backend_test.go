@@ -154,7 +154,7 @@ func TestOrderOfBackendChecks(t *testing.T) {
 
 // TestLinesOfBackendRoutes checks that a log line contains the route's pattern, such as
 // /connections/{id}, and not the path, because a path may contain a secret. If the
-// connection exists, the line must also contain its id.
+// connection exists, the line must also contain its ID.
 func TestLinesOfBackendRoutes(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -41,7 +41,7 @@ func newIdentity(i asanaauth.Identity) *Identity {
 }
 
 // ConnectionOf returns the JSON form of d. For a disconnected connection, all members
-// except the id, the kind, the owner, the status and updated_at are null.
+// except the ID, the kind, the owner, the status and updated_at are null.
 func ConnectionOf(d asanaauth.Details) Connection {
 	c := Connection{
 		ID: d.ID, Kind: string(d.Kind), Owner: textOrNull(d.Owner), Status: string(d.Status), StatusReason: textOrNull(d.StatusReason),

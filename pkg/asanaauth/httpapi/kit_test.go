@@ -29,7 +29,7 @@ const (
 	otherHome = "https://app.example.com/other?tab=1#top"
 	asanaURL  = authtest.AsanaURL
 
-	granularClientID = "1300000000000002" // the client id of the app with granular scopes
+	granularClientID = "1300000000000002" // the client ID of the app with granular scopes
 )
 
 type options struct {

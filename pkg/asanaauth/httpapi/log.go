@@ -13,7 +13,7 @@ import (
 )
 
 // line contains attributes of a request's log line. The request's context contains the
-// line, so that a route can add the connection's id.
+// line, so that a route can add the connection's ID.
 type line struct {
 	id, route  string
 	connection string

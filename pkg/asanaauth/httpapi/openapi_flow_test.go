@@ -20,7 +20,7 @@ type documented struct {
 }
 
 // call sends a request of the backend. operation has the form "METHOD /pattern". c is a
-// connection or nil. If c is not nil, its id replaces {id} in the pattern.
+// connection or nil. If c is not nil, its ID replaces {id} in the pattern.
 func (d documented) call(operation string, c map[string]any, query, body string) response {
 	d.t.Helper()
 	method, pattern, _ := strings.Cut(operation, " ")

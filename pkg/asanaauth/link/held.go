@@ -18,7 +18,7 @@ import (
 // The names of the sealed field in a link's row, before and after the code is redeemed.
 const (
 	fieldConsent  = "held"     // the field contains the consent
-	fieldRedeemed = "redeemed" // the field contains the connection's id
+	fieldRedeemed = "redeemed" // the field contains the connection's ID
 )
 
 // labelOf returns the label of the sealed field in a link's row. The label contains the
@@ -160,7 +160,7 @@ func withoutHeld(link *store.Link) *store.Link {
 }
 
 // spentRow returns the row that replaces the row of a redeemed link. The row contains the
-// id of the connection, sealed, so that an attacker who can write the table cannot make a
+// ID of the connection, sealed, so that an attacker who can write the table cannot make a
 // repeated redeem request return another connection of the same owner.
 func spentRow(rows *row.Rows, ring *seal.Ring, link *store.Link, connection string) (*store.Link, error) {
 	next := &store.Link{

@@ -41,7 +41,7 @@ func TestAConsentIsOneWrite(t *testing.T) {
 		authtest.WantCount(t, "the session's name", inst.Log.Says("caller", caller), 1)
 		id, rest, _ := strings.Cut(cookie.Reveal(), ".")
 		if raw, err := base64.RawURLEncoding.DecodeString(rest); err != nil || len(raw) != 32 || id != connectionOf(asanatest.Member) {
-			t.Error("the cookie does not consist of the connection's id and 32 bytes")
+			t.Error("the cookie does not consist of the connection's ID and 32 bytes")
 		}
 	})
 }

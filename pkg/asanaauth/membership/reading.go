@@ -38,7 +38,7 @@ func (m *Memberships) fillFromReaders(ctx context.Context, conn *connection.Conn
 		reported []Membership
 		ok       bool
 	}
-	asked := map[string]result{} // by the reader's id, so that each reader is asked once
+	asked := map[string]result{} // by the reader's ID, so that each reader is asked once
 	for i, in := range own {
 		reader := readers[in.Workspace.GID]
 		if reader == nil {

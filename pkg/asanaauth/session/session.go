@@ -100,7 +100,7 @@ func Check(ctx context.Context, rows *row.Rows, cookie secret.String) error {
 	return err
 }
 
-// connectionIn returns the id of the connection that a cookie's value names. ok is false
+// connectionIn returns the ID of the connection that a cookie's value names. ok is false
 // if the value does not have the form of a session's cookie.
 func connectionIn(cookie secret.String) (id string, ok bool) {
 	id, rest, ok := strings.Cut(cookie.Reveal(), ".")

@@ -20,7 +20,7 @@
 //	})
 //
 // A method without an error result fails the test if an error occurs. A method that takes
-// a cookie acts as a frontend. A method that takes a connection's id acts as a backend.
+// a cookie acts as a frontend. A method that takes a connection's ID acts as a backend.
 //
 // [Rows] reads and changes the table like an attacker who can write the table. [Hunt]
 // searches logs, errors and rows for secrets.
@@ -186,7 +186,7 @@ func (inst *Installation) Unwraps() int { return inst.KMS.Calls(sealtest.OpUnwra
 // one more write.
 func (inst *Installation) Expire() { time.Sleep(time.Hour - 2*time.Second) }
 
-// RotateKey adds a new primary data key to the keyring and returns the key's id.
+// RotateKey adds a new primary data key to the keyring and returns the key's ID.
 func (inst *Installation) RotateKey() uint32 {
 	inst.T.Helper()
 	ctx := context.Background()

@@ -251,7 +251,7 @@ func (p *Process) Members(cookie secret.String) ([]membership.Membership, error)
 	return p.Memberships.List(context.Background(), s.Connection(), "")
 }
 
-// ConnectionOf returns the id of the session's connection, which is the first part of the
+// ConnectionOf returns the ID of the session's connection, which is the first part of the
 // cookie value.
 func ConnectionOf(cookie secret.String) string {
 	id, _, _ := strings.Cut(cookie.Reveal(), ".")

@@ -1,6 +1,6 @@
 // Package consent saves new connections, and new consents for existing connections. A
 // sign-in, a link and an import all end with the transaction in [Write.Do]. If the
-// connection already exists, Do replaces its rows, and its id stays the same. Package
+// connection already exists, Do replaces its rows, and its ID stays the same. Package
 // consent sends no request to Asana: its caller passes the tokens and the user.
 package consent
 
@@ -30,7 +30,7 @@ type Consent struct {
 	Imported store.Hash   // the store.ImportHash of an imported credential; zero if the credential was not imported
 }
 
-// ID returns the id of the connection to which the consent belongs.
+// ID returns the ID of the connection to which the consent belongs.
 func (c Consent) ID() string {
 	return store.ConnectionID(store.HashText(c.Owner), c.User.GID, string(c.Kind))
 }
@@ -65,8 +65,8 @@ type Written struct {
 // rows that Also adds, in one transaction. For an import, Do also writes the
 // [store.ImportPointer] row of the credential. An existing connection with the same owner,
 // Asana user and kind is replaced. If it was imported with a different credential, the
-// row of that credential is deleted. Do tries until ctx ends, because the consent often
-// cannot be had again.
+// row of that credential is deleted. Do tries until ctx ends, because many consents cannot
+// be obtained again.
 //
 // Errors: the errors of Also and MayReplace; TryAgain, Internal.
 func (w Write) Do(ctx context.Context) (*Written, error) {

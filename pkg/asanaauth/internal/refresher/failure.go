@@ -110,16 +110,16 @@ func (h *holder) readAgain(ctx context.Context) (*store.Hot, error) {
 }
 
 // isInDoubt reports whether Asana may have replaced or ended the row's refresh token, or
-// the one before it, without any process having stored the new one. The doubt lasts for
-// one more save: Asana may end a consent because the token before was used twice.
+// the previous one, and no process stored the new one. A doubt lasts for one more save,
+// because Asana may end a consent if the previous token was used twice.
 func isInDoubt(hot *store.Hot) bool {
 	return hot.DoubtedGrant > 0 && hot.Grant <= hot.DoubtedGrant+1
 }
 
 // noteDoubt puts the row's Grant in doubt if a different holder has saved a new refresh
-// token since h took the lease. In this case, h sent an old token, and Asana may end the
-// whole consent for that reason. If Asana later rejects the row's token, markBroken reports
-// a lost token.
+// token since h took the lease. In this case, h sent an old token, and Asana may therefore
+// end the whole consent. If Asana later rejects the row's token, markBroken reports a lost
+// token.
 func (h *holder) noteDoubt(ctx context.Context) {
 	if h.hot == nil {
 		return

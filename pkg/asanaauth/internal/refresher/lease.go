@@ -131,7 +131,7 @@ func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 // seenLeases records when this process first saw each lease that it found in a row.
 type seenLeases struct {
 	mu   sync.Mutex
-	seen map[string]seenLease // by the connection's id
+	seen map[string]seenLease // by the connection's ID
 }
 
 type seenLease struct {

@@ -62,8 +62,8 @@ func (p Policy) mustCheck(hot *store.Hot, now time.Time) bool {
 }
 
 // untilReportRefreshes returns the time until a report of the row's token can cause a
-// refresh. If the refresh for an earlier report of the token has failed, it is repeated
-// when the cool-down has ended.
+// refresh. If the refresh for an earlier report of the token has failed, the next refresh
+// is possible when the cool-down has ended.
 func untilReportRefreshes(hot *store.Hot, now time.Time) time.Duration {
 	if hot.Grant == hot.RefusedGrant {
 		return coolDownLeft(hot, now)

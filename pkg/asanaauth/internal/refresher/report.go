@@ -13,20 +13,20 @@ import (
 // help then, and a caller that goes on reporting must not take the token away from all
 // other callers. Therefore, only the first report in 30 seconds causes a refresh. A
 // further report, or a report during a cool-down, only causes an introspection (RFC 7662),
-// at most once in 30 seconds. Until Asana says that the token is not active, callers that
-// do not report the token get it as before.
+// at most once in 30 seconds. Callers that do not report the token still get it until
+// Asana says that it is not active.
 
 // checkTime is how long a process waits for a different process's introspection.
 const checkTime = requestAndSave
 
 // checkReported introspects the row's token, and writes the result into the row. It
-// returns the new row and row.ErrChanged, so that refresh continues with that row: a token
-// that is active can be returned again, and any other token is refreshed.
+// returns the new row and row.ErrChanged, so that refresh continues with that row. An
+// active token can then be returned again, and any other token is refreshed.
 //
-// At most one introspection is sent in 30 seconds, whatever its result is. While a
-// different caller's introspection is in progress, checkReported waits like pause. If
-// there was an introspection in the last 30 seconds but its result is not known, or it
-// was of an older token, checkReported returns TryAgain.
+// At most one introspection is sent in 30 seconds, even if it fails. While a different
+// caller's introspection is in progress, checkReported waits like pause. If the last
+// introspection was less than 30 seconds ago, and its result is not known or concerns an
+// older token, checkReported returns TryAgain.
 //
 // Errors: TryAgain, AsanaUnavailable, Internal. They concern only the caller that reports
 // the token.
@@ -61,8 +61,8 @@ func (r *Refresher) checkReported(ctx context.Context, hot *store.Hot) (*store.H
 	return r.endCheck(ctx, began, info.Active)
 }
 
-// beginCheck writes the time of an introspection into the row. Of several callers, only
-// one succeeds. The others get row.ErrChanged and the current row.
+// beginCheck writes the time of an introspection into the row. If several callers do so at
+// once, one succeeds, and the others get row.ErrChanged and the current row.
 func (r *Refresher) beginCheck(ctx context.Context, hot *store.Hot, at time.Time) (*store.Hot, error) {
 	ctx, cancel := r.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()

@@ -29,9 +29,10 @@ func (h *holder) request(ctx context.Context) (*store.Hot, error) {
 	return h.save(ctx, tokens)
 }
 
-// rejectOtherUser raises an alarm and starts a cool-down, because the response names a
-// different Asana user than the connection's. Its tokens are discarded: with them, one
-// person would act as another. Asana may have rotated the connection's refresh token.
+// rejectOtherUser raises an alarm and starts a cool-down, because the response names an
+// Asana user who is not the connection's user. rejectOtherUser discards the tokens, because
+// with them one person would act as another. Asana may have rotated the connection's
+// refresh token.
 func (h *holder) rejectOtherUser(ctx context.Context) (*store.Hot, error) {
 	err := &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Err: errors.New("the response to a refresh names a different Asana user")}
 	h.rows.Alarm(ctx, row.AlarmOtherUser, h.sent.Connection, err)

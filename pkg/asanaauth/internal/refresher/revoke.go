@@ -39,9 +39,9 @@ var errLater = errors.New("the revocation must wait")
 // If Revoke cannot revoke the token before ctx's deadline, the connection stays revoking,
 // and Revoke returns the status Revoking and no error.
 //
-// Revoke erases the connection although Asana has not revoked the token, if a later
-// request could not succeed either: if Asana refuses the revocation, if the token cannot
-// be opened, or if the grant was issued to a different client ID. Each of these cases
+// If no revocation of the token can succeed, Revoke erases the connection although Asana
+// has not revoked the token. There are three such cases: Asana refuses the revocation, the
+// token cannot be opened, or the grant was issued to a different client ID. Each of them
 // raises an alarm.
 //
 // Errors: ErrOtherEpoch; TryAgain if the person connected again during the call, or if
@@ -53,7 +53,7 @@ func (r *Refresher) Revoke(ctx context.Context, hot *store.Hot) (Revocation, err
 	}
 	done, erased, err := r.revokeMarked(ctx, hot)
 	// The call that erases the connection writes the line "disconnected". Every other call
-	// that ended the connection, or that asked for its end in vain, writes this line.
+	// that marked the connection as revoking, or found that it still is, writes this line.
 	if !erased && (marked || done.Status == asanaauth.Revoking) {
 		r.rows.Audit(ctx, row.AuditRevoking, asanaauth.CallerOf(ctx), hot)
 	}
@@ -220,9 +220,9 @@ func (h *holder) revokeAndErase(ctx context.Context) (revoked bool, next *store.
 	return revoked, nil, nil
 }
 
-// mayHaveSuccessor reports whether Asana may have replaced the row's refresh token by one
-// that no process has stored. Such a token may stay valid after the revocation. This is
-// possible only if the row is in doubt. If no refresh of the connection has shown that
+// mayHaveSuccessor reports whether Asana may have replaced the row's refresh token with
+// one that no process has stored. Such a token may stay valid after the revocation. This
+// is possible only if the row is in doubt. If no refresh of the connection has shown that
 // Asana rotates, mayHaveSuccessor asks Asana whether the row's token is still active.
 func (h *holder) mayHaveSuccessor(ctx context.Context) bool {
 	if h.refreshToken.IsZero() || !isInDoubt(h.sent) {

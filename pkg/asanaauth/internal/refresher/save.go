@@ -20,9 +20,9 @@ import (
 // changes. If the table is unavailable, save tries until ctx ends, which is the end of the
 // caller's time, but at least for row.SaveReserve.
 //
-// If h overtook an earlier holder, save puts the new Grant in doubt: the earlier holder's
-// request may arrive after the save, and Asana may end the new tokens because an old one is
-// used again.
+// If h overtook an earlier holder, save puts the new Grant in doubt. The earlier holder's
+// request may arrive after the save, and Asana may then end the new tokens, because an old
+// token is used again.
 func (h *holder) save(ctx context.Context, tokens asana.Tokens) (*store.Hot, error) {
 	ctx, cancel := h.rows.WithTimeout(context.WithoutCancel(ctx), max(h.rows.Remaining(ctx), row.SaveReserve))
 	defer cancel()
@@ -94,9 +94,9 @@ func (h *holder) auditRefreshed(ctx context.Context, now *store.Hot, recovered b
 
 // failedSave decides what the caller gets if the tokens in a response could not be saved.
 // If Asana did not rotate the refresh token, no token is lost, and failedSave returns
-// unsaved, the row with the new access token. If the new token could not even be sealed,
-// unsaved is nil, and failedSave returns the old row and err. If Asana did rotate the
-// refresh token, the new one is lost. failedSave then raises an alarm and returns err.
+// unsaved, the row with the new access token. If the new token could not be sealed,
+// unsaved is nil, and failedSave returns the old row and err. If Asana rotated the refresh
+// token, the new one is lost. failedSave then raises an alarm and returns err.
 func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asana.Tokens, err error) (*store.Hot, error) {
 	if h.isRotated(tokens) {
 		h.rows.Alarm(ctx, row.AlarmUnsaved, h.sent.Connection, err)
@@ -115,7 +115,7 @@ func (h *holder) failedSave(ctx context.Context, unsaved *store.Hot, tokens asan
 // tokens. If the row contains tokens from a new consent or from a different holder's
 // refresh, revokeOrphaned only discards the new tokens, because a revocation could also
 // end the tokens in the row. current is the current row, or nil if the row was deleted.
-// ctx is the context of the save; the revocation has row.SaveReserve more.
+// ctx is the context of the save. The revocation may take row.SaveReserve longer.
 func (h *holder) revokeOrphaned(ctx context.Context, current *store.Hot, tokens asana.Tokens) {
 	if current != nil && current.Status != row.Disconnected {
 		return

@@ -27,7 +27,7 @@ const (
 	coolDownMax = 8 * time.Second
 
 	// After a report of a refused token has caused a refresh, no further report for the
-	// same connection causes one until reportInterval has passed. The same is true for an
-	// introspection.
+	// same connection causes a refresh until reportInterval has passed. Two introspections
+	// are at least reportInterval apart, too.
 	reportInterval = 30 * time.Second
 )

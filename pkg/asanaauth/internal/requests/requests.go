@@ -68,7 +68,7 @@ func (r *Requests) Exchange(ctx context.Context, code, verifier secret.String, r
 // client secret, Refresh sends the request again with the next client secret. If Asana
 // rejects every client secret, Refresh raises the alarm client_secret_rejected and
 // returns Misconfigured. The alarm contains the parameter connection, which is a
-// connection's id or empty.
+// connection's ID or empty.
 //
 // Errors: Misconfigured; TryAgain if Asana's rate limit is reached; AsanaUnavailable. All
 // of them wrap an [*asana.Error].

@@ -61,7 +61,7 @@ const (
 )
 
 // Alarm writes a log line that an operator must look at. template.yaml defines a metric
-// for each alarm. connection is a connection's id, or empty. err may be nil.
+// for each alarm. connection is a connection's ID, or empty. err may be nil.
 func (t *Table) Alarm(ctx context.Context, name, connection string, err error) {
 	attrs := []slog.Attr{slog.String("alarm", name)}
 	if connection != "" {

@@ -15,7 +15,7 @@ import (
 // each request. A Connection is not safe for concurrent use.
 type Connection struct{ opened Opened }
 
-// ID returns the connection's id, which is also in the field ID of asanaauth.Details.
+// ID returns the connection's ID, which is also in the field ID of asanaauth.Details.
 func (c *Connection) ID() string { return c.opened.Hot.Connection }
 
 // Kind returns the kind of the connection's credential.
@@ -49,22 +49,22 @@ func Wrap(o Opened) *Connection {
 // then set Opened.Hot to the new row.
 func Unwrap(c *Connection) *Opened { return &c.opened }
 
-// IDMatches reports whether the connection's id in a hot row matches the row's other
-// fields. The id is a hash of the owner, the Asana user and the kind. If an attacker
-// copies a row to a different id, or changes the owner, the Asana user or the kind, the
-// id does not match.
+// IDMatches reports whether the connection's ID in a hot row matches the row's other
+// fields. The ID is a hash of the owner, the Asana user and the kind. If an attacker
+// copies a row to a different ID, or changes the owner, the Asana user or the kind, the
+// ID does not match.
 func IDMatches(hot *store.Hot) bool {
 	return isGID(hot.AsanaGID) && store.ConnectionID(hot.Owner, hot.AsanaGID, hot.Kind) == hot.Connection
 }
 
 // isGID reports whether s has the format of a gid. "gid" is the name that Asana's API
-// gives to the id of an object.
+// gives to the ID of an object.
 func isGID(s string) bool { return s != "" && len(s) <= 30 && strings.Trim(s, "0123456789") == "" }
 
 // IsAuthentic reports whether [IDMatches] returns true, or hot is a tombstone of its owner.
-// The whole id of a tombstone cannot be checked, because a tombstone does not contain the
-// Asana user. A row with the status of a tombstone that contains an Asana user or a token
-// is not a tombstone: an attacker may have changed its status to hide the connection.
+// The whole ID of a tombstone cannot be checked, because a tombstone does not contain the
+// Asana user. A row that has the status of a tombstone but contains an Asana user or a
+// token is not a tombstone: an attacker may have changed its status to hide the connection.
 func IsAuthentic(hot *store.Hot) bool {
 	if hot.Status != Disconnected {
 		return IDMatches(hot)
@@ -79,7 +79,7 @@ func CheckAuthentic(ctx context.Context, t *Table, hot *store.Hot) error {
 	if IsAuthentic(hot) {
 		return nil
 	}
-	err := errors.New("the connection's id does not match its row")
+	err := errors.New("the connection's ID does not match its row")
 	t.Alarm(ctx, AlarmUnseal, hot.Connection, err)
 	return &asanaauth.Error{Kind: asanaauth.Internal, Err: err}
 }
@@ -145,9 +145,9 @@ func (r *Rows) Open(ctx context.Context, id, owner, caller string) (*Connection,
 	}
 }
 
-// OpenMany reads and checks connections, and returns them by id. The new connections get
+// OpenMany reads and checks connections, and returns them by ID. The new connections get
 // the caller and the data keys of asking, which is already open. The result does not
-// contain connections that are missing or disconnected, whose id does not match their
+// contain connections that are missing or disconnected, whose ID does not match their
 // other fields, or whose rows are inconsistent.
 func (r *Rows) OpenMany(ctx context.Context, asking *Connection, ids []string) (map[string]*Connection, error) {
 	opened := map[string]*Connection{}

@@ -15,7 +15,7 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// withRows runs f with the ids of two connections, whose owners are "one" and "two".
+// withRows runs f with the IDs of two connections, whose owners are "one" and "two".
 func withRows(t *testing.T, f func(t *testing.T, inst *authtest.Installation, rows *row.Rows, one, two string)) {
 	t.Helper()
 	t.Parallel()
@@ -72,7 +72,7 @@ func TestOpenRefusesMalformedIDs(t *testing.T) {
 }
 
 // An attacker who can write the table cannot make one connection look like another,
-// because the row's id then does not match its other fields.
+// because the row's ID then does not match its other fields.
 func TestOpenRefusesForgedRows(t *testing.T) {
 	for name, forge := range map[string]func(mine, victims *store.Hot) *store.Hot{
 		"another owner": func(mine, victims *store.Hot) *store.Hot { victims.Owner = mine.Owner; return victims },
@@ -92,7 +92,7 @@ func TestOpenRefusesForgedRows(t *testing.T) {
 				forged := forge(inst.Rows.Hot(one), inst.Rows.Hot(two))
 				inst.Rows.Forge(forged)
 				if row.IDMatches(forged) || row.IsAuthentic(forged) {
-					t.Error("the id matches")
+					t.Error("the ID matches")
 				}
 				_, err := rows.Open(t.Context(), forged.Connection, "", "caller")
 				authtest.WantKind(t, err, asanaauth.Internal)

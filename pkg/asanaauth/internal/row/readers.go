@@ -9,9 +9,9 @@ import (
 
 // The reader of a workspace is the connection of a service account. Two rows record the
 // reader: the connection's cold row lists the gids of its workspaces, and the workspace's
-// pointer row contains the connection's id. A reader is used only if both rows agree.
+// pointer row contains the connection's ID. A reader is used only if both rows agree.
 
-// ReaderKey returns the key of the pointer row of a workspace, which contains the id of
+// ReaderKey returns the key of the pointer row of a workspace, which contains the ID of
 // the workspace's reader. workspace is a gid.
 func ReaderKey(workspace string) store.Key { return store.ReaderKey(store.HashText(workspace)) }
 

@@ -50,7 +50,7 @@ func (r *Rows) Ring(ctx context.Context) (*seal.Ring, error) {
 // OpenField opens a sealed field. If this installation did not seal the field with the
 // label l, for example because the field was copied from a different row, OpenField
 // raises the alarm unseal_failed and returns an error. The alarm contains the parameter
-// connection, which is a connection's id or empty.
+// connection, which is a connection's ID or empty.
 //
 // Errors: Internal, wrapping [seal.ErrOpen], if the field cannot be opened; TryAgain.
 func (r *Rows) OpenField(ctx context.Context, ring *seal.Ring, connection string, l seal.Label, s secret.Sealed) (secret.String, error) {
@@ -165,7 +165,7 @@ func expiryOf(kind string, expiresIn time.Duration, issued time.Time) time.Time 
 }
 
 // tombstone returns the row that replaces hot after its connection was disconnected at
-// the time now. The tombstone keeps hot's id, kind, owner's hash, Generation and Epoch,
+// the time now. The tombstone keeps hot's ID, kind, owner's hash, Generation and Epoch,
 // and its Grant is one higher than hot's. The disconnection has set a new Epoch, so no
 // session has this Epoch.
 func tombstone(hot *store.Hot, now time.Time) *store.Hot {

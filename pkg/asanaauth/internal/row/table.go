@@ -7,8 +7,8 @@
 // [Table.Insert] try a write only once. [Rows] adds the data keys: it opens and seals
 // fields, and opens connections.
 //
-// Rows are checked before they are trusted. [IDMatches] computes a connection's id from
-// the other fields of its hot row, and compares the result with the id in the row. A
+// Rows are checked before they are trusted. [IDMatches] computes a connection's ID from
+// the other fields of its hot row, and compares the result with the ID in the row. A
 // sealed field is bound to its row and its owner. If an attacker copies the field to a
 // different row, or changes the row's owner, the field cannot be opened.
 //
@@ -113,10 +113,10 @@ func (t *Table) WithTimeout(ctx context.Context, d time.Duration) (context.Conte
 // Detach returns a context that has ctx's deadline and values, but is not canceled when
 // ctx is canceled. If ctx has no deadline, the new context ends after CallerTime.
 //
-// Call Detach before a request to Asana whose response cannot be had again: the tokens for
-// a code, or a rotated refresh token. Save the response with the new context. [Table.Update]
-// then tries to save it until the caller's time ends, even if the caller has gone. A late
-// save does no harm, because it succeeds only if the rows have not changed.
+// Call Detach before a request to Asana whose response cannot be obtained again: the tokens
+// for a code, or a rotated refresh token. Save the response with the new context.
+// [Table.Update] then tries to save it until the caller's time ends, even if the caller has
+// canceled. A late save does no harm, because it succeeds only if the rows have not changed.
 func (t *Table) Detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	return t.WithTimeout(context.WithoutCancel(ctx), min(t.Remaining(ctx), CallerTime))
 }

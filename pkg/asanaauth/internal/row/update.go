@@ -83,9 +83,9 @@ func (tx *Tx) Delete(key store.Key) {
 
 // Update calls Edit, and then writes the changes that Edit made: all of them or none. If
 // a different writer comes first, Update calls Edit again with the current rows. If the
-// write fails for any other reason, Update repeats the same write until ctx ends. Before a
-// change that contains what cannot be had again, such as a rotated token, call
-// [Table.Detach].
+// write fails for any other reason, Update repeats the same write until ctx ends. If the
+// change contains a value that cannot be obtained again, such as a rotated token, call
+// Update with a context from [Table.Detach].
 //
 // A write can succeed although its response is lost. To recognize such a write, Update
 // puts a random writer ID into each row that it writes. All tries of one call of Update
