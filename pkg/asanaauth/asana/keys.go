@@ -43,8 +43,8 @@ func newKeyCache() *keyCache { return &keyCache{lock: make(chan struct{}, 1)} }
 // returns neither a key nor an error. An error means that a request failed.
 //
 // keyOf fetches the keys if the cached keys are older than keysTTL. If none of the cached
-// keys verifies the signature, keyOf fetches them again, because Asana may have replaced
-// a key, even one with the same ID. It does so at most once a minute, because anyone can
+// keys verifies the signature, keyOf fetches the keys again, because Asana may have
+// replaced a key and kept its ID. keyOf does so at most once a minute, because anyone can
 // make a signature that no key verifies.
 func (c *Client) keyOf(ctx context.Context, jws *jose.JSONWebSignature) (crypto.PublicKey, error) {
 	k := c.keys

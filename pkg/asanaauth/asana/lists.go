@@ -107,9 +107,8 @@ func flagOf(v any) *bool {
 	return nil
 }
 
-// Limits of a list. Asana has no list that comes near to them. A list is at most 4 MiB, so
-// that a response that contains all of its entries is smaller than the 6 MB that Lambda
-// allows.
+// Limits of a list. Asana's own lists are much smaller. A list is at most 4 MiB, so that a
+// response with all entries is smaller than the 6 MB that Lambda allows.
 const (
 	pageSize  = 100 // the largest page size that Asana accepts
 	maxPages  = 50
@@ -119,8 +118,8 @@ const (
 
 // list fetches every page of a list (https://developers.asana.com/docs/pagination). To
 // find the next page, list reads the field "offset" of the object "next_page". It ignores
-// the field "uri", because that URL could name a host that is not Asana's. The limits of a
-// list apply however Asana divides it into pages.
+// the field "uri", because that URL could name a host that is not Asana's. The limits
+// apply to the whole list, not to a page.
 func (c *Client) list(ctx context.Context, op, path, fields string, access secret.String) ([]any, error) {
 	q := url.Values{"opt_fields": {fields}, "limit": {strconv.Itoa(pageSize)}}
 	seen := make(map[string]bool)

@@ -60,8 +60,8 @@ func (c *Connections) Disconnect(ctx context.Context, conn *Connection) (Disconn
 }
 
 // EndSessions ends every browser session of a connection, for example when your app signs
-// a user out. The connection itself stays, and so do its tokens. If the connection has no
-// sessions, EndSessions does nothing. EndSessions sends no request to Asana.
+// a user out. The connection and its tokens stay. If the connection has no sessions,
+// EndSessions does nothing. EndSessions sends no request to Asana.
 //
 // Errors: NotFound if the connection no longer exists; TryAgain, Internal.
 func (c *Connections) EndSessions(ctx context.Context, conn *Connection) error {

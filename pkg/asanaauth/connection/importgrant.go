@@ -78,9 +78,9 @@ func (c *Connections) saveGrant(ctx context.Context, ring *seal.Ring, tokens asa
 // refuses the request or does not respond. Without a user, a rotated token would be lost.
 // The user comes from the UserInfo endpoint (OpenID Connect) or, if UserInfo names no
 // user, from the token response. If neither names a user, identifyOtherwise returns
-// refusal, the error from /users/me. If Asana did not refuse the request to UserInfo but
-// it failed, identifyOtherwise returns that failure, because the same import may succeed
-// later.
+// refusal, the error from /users/me. If the request to UserInfo failed for another reason
+// than a refusal, identifyOtherwise returns that failure, because the same import may
+// succeed later.
 func (c *Connections) identifyOtherwise(ctx context.Context, tokens asana.Tokens, refusal error) (asana.User, error) {
 	info, err := c.requests.UserInfo(ctx, tokens.Access)
 	switch {

@@ -195,8 +195,8 @@ func (l *lister) ofUser(ctx context.Context, page []store.Row) ([]*Connection, e
 }
 
 // isAuthentic reports whether a row is authentic, and otherwise adds an error to l.forged.
-// A row that someone has changed may belong to the list: its owner and its Asana user are
-// not known.
+// A row that someone has changed may belong to the list, because its real owner and Asana
+// user are not known.
 func (l *lister) isAuthentic(ctx context.Context, hot *store.Hot) bool {
 	err := row.CheckAuthentic(ctx, l.rows.Table, hot)
 	if err != nil {

@@ -60,9 +60,9 @@ func (s base) authorize(w http.ResponseWriter, r *http.Request, a *login.Authori
 }
 
 // confirm responds with a page that links to the same URL, and writes nothing. Asana can
-// consent without showing a page. Without this page, a page of another site could
-// therefore sign a person in, and so undo a disconnect or replace another sign-in. A
-// link needs no such page, because it signs no one in.
+// redirect back without showing a consent page. Without the page of confirm, a page of
+// another site could therefore sign a person in, and so undo a disconnect or replace
+// another sign-in. A link needs no such page, because it signs no one in.
 func confirm(w http.ResponseWriter, r *http.Request, a *login.Authorizer, request login.AuthorizeRequest) error {
 	if err := a.Check(r.Context(), request); err != nil {
 		return err

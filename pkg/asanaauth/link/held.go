@@ -82,9 +82,9 @@ func decode(text secret.String, owner string) (consent.Consent, error) {
 type Hold struct {
 	Rows    *row.Rows
 	Ring    *seal.Ring
-	Link    store.Hash      // the hash of the link's token
+	Link    store.Hash      // hash of the link's token
 	Code    secret.String   // the secret part of the connect code, as from [row.Table.RandomToken]
-	Consent consent.Consent // its Owner is empty, because the backend names the owner when it redeems the code
+	Consent consent.Consent // Owner is empty, because the backend names the owner when it redeems the code
 	// Also adds another row to the transaction, by calling methods of tx. If Also returns
 	// an error, Do returns this error and writes nothing.
 	Also func(tx *row.Tx) error
@@ -93,7 +93,7 @@ type Hold struct {
 	Beside store.Key
 }
 
-// Do seals the consent into the link's row, and replaces any earlier consent in that row.
+// Do seals the consent into the link's row, and replaces an earlier consent in that row.
 // The result is the connect code: the link's hash, a dot, and the secret part. Package
 // login calls Do after a person consents.
 //

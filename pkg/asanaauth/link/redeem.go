@@ -60,8 +60,8 @@ type Redeemed struct {
 // within these 10 minutes, Redeem returns the same connection again.
 //
 // If the owner or the person is wrong and the code is not redeemed yet, Redeem erases the
-// consent and its code, because the code may be in the hands of an attacker who forwarded
-// the link. The link itself stays valid.
+// consent and its code, because an attacker may have forwarded the link. The link itself
+// stays valid.
 //
 // Errors: InvalidRequest if the owner or the person is malformed; LinkExpired if the
 // code, the owner or the person is wrong, or the code has expired; TryAgain; Internal.

@@ -131,8 +131,8 @@ func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, 
 	if t.secrets, err = derive(req.Browser, attempt.Salt); err != nil {
 		return Outcome{}, err
 	}
-	// From here on, ignore the caller's cancellation, because an attempt that is marked as
-	// used cannot be used again.
+	// From here on, ignore the caller's cancellation, because an attempt can be used only
+	// once.
 	ctx, cancel = r.rows.Detach(ctx)
 	defer cancel()
 	switch err := t.take(ctx); {

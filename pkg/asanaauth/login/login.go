@@ -45,9 +45,9 @@ const (
 // first 16 hexadecimal digits of the state's SHA-256 hash.
 func AttemptName(state string) string { return store.HashText(state).String()[:16] }
 
-// secrets are the values that are derived from the value of an attempt's cookie and the
-// salt in the attempt's row, so neither the table nor the browser alone can finish the
-// attempt. A repeated callback derives the same values as the first one.
+// secrets are derived from the value of an attempt's cookie and the salt in the attempt's
+// row, so neither the table nor the browser alone can finish the attempt. A repeated
+// callback derives the same secrets as the first one.
 type secrets struct {
 	verifier secret.String // the PKCE verifier (RFC 7636)
 	nonce    secret.String // the nonce (OpenID Connect Core section 3.1.2.1)

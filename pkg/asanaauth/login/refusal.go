@@ -23,10 +23,10 @@ func (r *Receiver) refused(ctx context.Context, code string) error {
 	return untrusted(err)
 }
 
-// isMisconfiguration reports whether an OAuth error code means that the app at Asana and
-// this deployment do not fit together, so that no one can sign in. Only the operator can
-// fix that. forbidden_scopes is Asana's own code. Asana sends it if the app is not
-// registered for a scope.
+// isMisconfiguration reports whether an OAuth error code means that this deployment does
+// not match the app at Asana, so that no one can sign in. Only the operator can fix that.
+// forbidden_scopes is Asana's own code. Asana sends it if the app is not registered for a
+// scope.
 func isMisconfiguration(code string) bool {
 	switch code {
 	case "invalid_scope", "forbidden_scopes", "unsupported_response_type", asana.UnauthorizedClient:

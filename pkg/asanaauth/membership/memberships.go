@@ -213,7 +213,7 @@ func (e *refusedList) Error() string { return "listing workspaces: " + e.err.Err
 func (e *refusedList) Unwrap() error { return e.err }
 
 // cannotList returns the error for a list of workspaces that Asana refused. The error does
-// not look like an outage, because to repeat the request does not help.
+// not look like an outage, because repeating the request does not help.
 func cannotList(refusal error, reason string) error {
 	return &asanaauth.Error{
 		Kind: asanaauth.Misconfigured, Err: &refusedList{reason, refusal},

@@ -57,8 +57,8 @@ func end(tx *row.Tx, cookie store.Hash, now time.Time) (ended *store.Hot) {
 
 // EndEarlier deletes a session's row in tx, and returns the connection's hot row if the
 // session was still valid. Package login calls EndEarlier if a browser that already has a
-// session signs in again, because the new cookie replaces the cookie of the earlier
-// session: no one could sign it out any more. Errors: TryAgain, Internal.
+// session signs in again. The new cookie replaces the cookie of the earlier session, so
+// the browser could not end that session later. Errors: TryAgain, Internal.
 func EndEarlier(ctx context.Context, t *row.Table, tx *row.Tx, cookie store.Hash) (ended *store.Hot, err error) {
 	key := store.SessionKey(cookie)
 	if err := tx.Read(ctx, "the browser's earlier session", key); err != nil {

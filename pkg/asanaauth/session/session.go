@@ -3,10 +3,11 @@
 // begins sessions, and package httpapi sets their cookies.
 //
 // A session belongs to one connection, and stores the epoch that the connection had when
-// the session started. Disconnecting changes the connection's epoch, and so does
-// [Sessions.SignOutEverywhere]. A new epoch ends all of the connection's sessions. The
-// session's row contains a sealed proof. If an attacker forges the row or changes one of
-// its values, the proof cannot be opened, and [Sessions.Open] rejects the session.
+// the session started. A disconnect, [Sessions.SignOutEverywhere] and
+// [connection.Connections.EndSessions] change the connection's epoch. A new epoch ends all
+// of the connection's sessions. The session's row contains a sealed proof. If an attacker
+// forges the row or changes one of its values, the proof cannot be opened, and
+// [Sessions.Open] rejects the session.
 package session
 
 import (

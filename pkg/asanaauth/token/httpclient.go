@@ -24,7 +24,7 @@ import (
 // the 401 in these cases:
 //
 //   - The body cannot be sent again: the request has a body, and GetBody is nil.
-//   - Introspection shows that the token is active, or showed so in the last 30 seconds.
+//   - Introspection shows that the token is active, or showed this in the last 30 seconds.
 //     If a workspace blocks the app, Asana responds to every token with 401. For an OAuth
 //     token, the first 401 in 30 seconds causes a refresh instead of an introspection.
 //

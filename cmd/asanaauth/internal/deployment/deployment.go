@@ -40,8 +40,8 @@ type Where struct {
 // Folder returns the data folder, or "" for the deployment on AWS.
 func (w Where) Folder() string { return w.folder }
 
-// OfFolder returns the deployment with the connections and the rows of a data folder that
-// another caller closes.
+// OfFolder returns a deployment for the connections and the rows of an open data folder.
+// The caller that opened the folder must close it.
 func OfFolder(conns *connection.Connections, rows store.Scanner) *Deployment {
 	return &Deployment{Connections: conns, Rows: rows, close: func() error { return nil }, advice: func(error) string { return "" }}
 }

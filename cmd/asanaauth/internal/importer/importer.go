@@ -58,8 +58,8 @@ func (c Command) Run(ctx context.Context, lookup func(string) (string, bool), st
 	return err
 }
 
-// isTerminal reports whether w is a device such as a terminal. The result is also true for
-// /dev/null, for which it does not matter.
+// isTerminal reports whether w is a device such as a terminal. /dev/null is such a device,
+// too, and ignores what is written to it.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -127,9 +127,8 @@ func (c Command) one(conns *connection.Connections) func(context.Context, line) 
 	}
 }
 
-// showProgress prints the report's counts to a terminal every two seconds, each time in
-// place of the previous counts, until stop is called. Then stop prints the counts a last
-// time.
+// showProgress prints the report's counts to a terminal every two seconds, in place of the
+// previous counts. The function stop ends this, and prints the counts one last time.
 func (r *report) showProgress(terminal io.Writer) (stop func()) {
 	const clearLine = "\r\x1b[K"
 	ticker, ended := time.NewTicker(progressEvery), make(chan struct{})

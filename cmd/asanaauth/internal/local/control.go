@@ -25,8 +25,8 @@ type Operator func(ctx context.Context, conns *connection.Connections, rows stor
 
 // control runs the commands of other processes. Only one process can open a data folder,
 // so while "asanaauth local" uses the folder, it runs the commands itself. The control
-// server has a listener of its own on a loopback address. A process proves with a key from
-// the data folder that it may read the folder, which other users of the machine cannot.
+// server has a listener of its own on a loopback address. Each request must contain a key
+// from the data folder, which other users of the machine cannot read.
 type control struct {
 	host    string // value of the Host header
 	folder  string
@@ -43,7 +43,8 @@ type controlAddress struct {
 }
 
 type controlRequest struct {
-	// Folder is the data folder, in case the control file is in a copy of another folder.
+	// Folder is the data folder. It differs from the expected folder if the control file
+	// is in a copy of a data folder.
 	Folder string   `json:"folder"`
 	Args   []string `json:"args"`
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // refusals logs the origin or the return URL that the service refused, and those that it
-// allows. Responses do not contain them, so that the developer of an app sees them only in
-// this log.
+// allows. Responses do not contain these values, so the developer of an app sees them only
+// in this log.
 type refusals struct {
 	next                http.Handler
 	returnURLs, origins []string // the allowed ones
@@ -56,7 +56,7 @@ func returnTo(r *http.Request) string {
 	var body struct {
 		ReturnTo string `json:"return_to"`
 	}
-	json.Unmarshal(begin, &body) // if the body is malformed, the handler says so
+	json.Unmarshal(begin, &body) // the handler rejects a malformed body
 	return body.ReturnTo
 }
 

@@ -18,9 +18,9 @@ const (
 )
 
 // maxCookies is the limit for the cookies of a request. All programs on a host share one
-// set of cookies, whatever their ports. Chromium and Firefox store at most 180 cookies of 4
-// KiB for a host, which are fewer bytes. maxHeader is larger, so that a request with more
-// cookies gets a clear response.
+// set of cookies, even if their ports differ. Chromium and Firefox store at most 180
+// cookies of 4 KiB for a host, which is less than maxCookies. maxHeader is larger, so that
+// a request with more cookies gets a clear response.
 const (
 	maxCookies = 1 << 20
 	maxHeader  = 4 << 20

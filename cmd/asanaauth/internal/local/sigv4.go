@@ -140,7 +140,7 @@ func signingTime(h http.Header, a authorization, now time.Time) (at time.Time, f
 	case err != nil:
 		return at, "the header X-Amz-Date does not have the form 20261231T235959Z"
 	case skew > maxClockSkew:
-		return at, fmt.Sprintf("the time in X-Amz-Date differs from this machine's time by %v, at most %v is allowed", skew, maxClockSkew)
+		return at, fmt.Sprintf("the time in X-Amz-Date differs from this machine's time by %v: at most %v is allowed", skew, maxClockSkew)
 	case text[:len("20060102")] != a.date:
 		return at, "the date in the credential scope is not the date in X-Amz-Date"
 	}

@@ -12,7 +12,7 @@ import (
 
 // checkSites adds an error to r for each allowed origin that is on another site than
 // PUBLIC_URL. The session cookie is SameSite=Strict, so browsers do not send it in requests
-// from another site. A person would sign in there, and never be signed in.
+// from another site. A frontend there would never see that a person is signed in.
 func (c config) checkSites(r *env.Reader) {
 	for i, origin := range c.allowedOrigins {
 		if reason := siteFault(origin, c.publicURL); reason != "" && c.publicURL != "" {

@@ -100,8 +100,8 @@ func (c Command) read(ctx context.Context, d *deployment.Deployment, page []stor
 	return list
 }
 
-// matches does not compare the owner in the row, because someone may have changed it. Open
-// then returns an error, which list reports.
+// matches does not compare the owner in the row, because someone may have changed it. If
+// so, Open returns an error, and list reports the error.
 func (c Command) matches(hot *store.Hot) bool {
 	return (c.status == "" || hot.Status == string(c.status)) && (c.owner == "" || hot.Key().PK == store.OwnerPartition(store.HashText(c.owner)))
 }

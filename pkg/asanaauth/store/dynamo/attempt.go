@@ -10,16 +10,16 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// attemptTime limits one attempt of a request. The SDK then makes another attempt, so a
-// request that DynamoDB leaves unanswered costs less than a second. The refresh protocol
-// reserves two seconds for the save of a rotated token: if an attempt could take that
-// long, one unanswered request would lose the token. DynamoDB normally responds within 20
-// milliseconds.
+// attemptTime limits one attempt of a request. After it, the SDK makes another attempt, so
+// a request that DynamoDB leaves unanswered costs less than a second. The refresh protocol
+// reserves two seconds for the save of a rotated token. If an attempt could take two
+// seconds, one unanswered request would lose the token. DynamoDB normally responds within
+// 20 milliseconds.
 const attemptTime = 800 * time.Millisecond
 
 // limitAttempts is an option for each call of the client, except Scan, because a page of
-// Scan can contain up to a megabyte of rows. The limit holds whatever HTTP client the
-// program uses, and includes reading the response.
+// Scan can contain up to a megabyte of rows. The limit applies to every HTTP client, and
+// includes reading the response.
 func limitAttempts(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Finalize.Insert(attemptLimit, "Retry", middleware.After)

@@ -28,7 +28,7 @@
     "full-permissions-required": "Asana reports this only to tokens with full permissions",
     "not-reported": "Asana did not report it",
     "not-allowed": "Asana does not allow this token to read it",
-    "reader-unavailable": "The service account that reads it is not available now",
+    "reader-unavailable": "The service account that reads it is unavailable now",
   };
 
   function say(text, mood = "") {
