@@ -15,35 +15,35 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// deed is a request that ends, releases or changes something.
-type deed struct {
+// auditCase is a test case with a request that ends, releases or changes something.
+type auditCase struct {
 	operation string // as in docs/openapi.yaml
 	name      string
-	do        func(s *site) (caller string, last response) // the deed is the last request
+	do        func(s *site) (caller string, last response) // sends the request last
 	lines     []string                                     // the audit lines of the last request, without their caller
 }
 
-// byBackend returns a deed of the backend. prepare returns the deed's request.
-func byBackend(operation, name string, prepare func(s *site) request, lines ...string) deed {
-	return deed{operation, name, func(s *site) (string, response) {
+// byBackend returns a case in which the backend sends the request that prepare returns.
+func byBackend(operation, name string, prepare func(s *site) request, lines ...string) auditCase {
+	return auditCase{operation, name, func(s *site) (string, response) {
 		r := prepare(s)
 		return arn, s.do(r)
 	}, lines}
 }
 
-// bySession returns a deed of a frontend. prepare returns the deed's request, and may use
-// the browser b, which is signed in.
-func bySession(operation, name string, prepare func(b *browser) request, lines ...string) deed {
-	return deed{operation, name, func(s *site) (string, response) {
+// bySession returns a case in which a frontend sends the request that prepare returns.
+// prepare may use the browser b, which is signed in.
+func bySession(operation, name string, prepare func(b *browser) request, lines ...string) auditCase {
+	return auditCase{operation, name, func(s *site) (string, response) {
 		b := s.browser().signIn(asanatest.Member)
 		caller := session.CallerOf(secret.New(b.jar[sessionCookie]))
 		return caller, b.do(prepare(b))
 	}, lines}
 }
 
-// bySignIn returns a deed of a browser that begins a session.
-func bySignIn(operation, name string, prepare func(s *site) (*browser, request), lines ...string) deed {
-	return deed{operation, name, func(s *site) (string, response) {
+// bySignIn returns a case in which a browser begins a session.
+func bySignIn(operation, name string, prepare func(s *site) (*browser, request), lines ...string) auditCase {
+	return auditCase{operation, name, func(s *site) (string, response) {
 		b, r := prepare(s)
 		a := b.do(r).want(http.StatusSeeOther)
 		return session.CallerOf(secret.New(b.jar[sessionCookie])), a
@@ -54,7 +54,7 @@ func asanaDown(s *site) {
 	must(s.t, s.asana.SetSwitches(func(s *asanatest.Switches) { s.Down = true }))
 }
 
-func deeds() []deed {
+func auditCases() []auditCase {
 	callback := func(b *browser) request { return get(b.allow(b.begin(""), asanatest.Member)) }
 	down := func(r func(b *browser) request) func(*browser) request {
 		return func(b *browser) request { asanaDown(b.site); return r(b) }
@@ -67,7 +67,7 @@ func deeds() []deed {
 			return call("PATCH", at(s.importToken(owner, asanatest.ServiceAccount)), object("reader_of", append([]string{}, workspaces...)))
 		}
 	}
-	return []deed{
+	return []auditCase{
 		bySignIn("GET /callback", "a sign-in", func(s *site) (*browser, request) { b := s.browser(); return b, callback(b) }, "connected"),
 		bySignIn("GET /callback", "a sign-in of a browser with a session", func(s *site) (*browser, request) {
 			b := s.browser().signIn(asanatest.Guest)
@@ -202,7 +202,7 @@ var harmless = map[string]string{
 func TestEveryDeedHasItsAuditLines(t *testing.T) {
 	t.Parallel()
 	audited := map[string]bool{}
-	for _, d := range deeds() {
+	for _, d := range auditCases() {
 		audited[d.operation] = audited[d.operation] || len(d.lines) > 0
 		t.Run(d.operation+" "+d.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestEveryDeedHasItsAuditLines(t *testing.T) {
 	for operation := range readDocument(t).operations() {
 		method, _, _ := strings.Cut(operation, " ")
 		if method != "GET" && method != "HEAD" && !audited[operation] && harmless[operation] == "" {
-			t.Errorf("no deed in httpapi/audit_test.go has an audit line of %s", operation)
+			t.Errorf("no case in httpapi/audit_test.go has an audit line of %s", operation)
 		}
 	}
 }

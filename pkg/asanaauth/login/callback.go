@@ -121,29 +121,29 @@ func (r *Receiver) Callback(ctx context.Context, req CallbackRequest) (Outcome, 
 	if attempt.Taker != "" {
 		return r.repeat(ctx, attempt, req)
 	}
-	t := trip{r: r, req: req, attempt: attempt}
-	if t.ring, err = r.rows.Ring(ctx); err != nil {
+	c := callback{r: r, req: req, attempt: attempt}
+	if c.ring, err = r.rows.Ring(ctx); err != nil {
 		return Outcome{}, err
 	}
 	if err := r.requests.Ready(ctx); err != nil {
 		return Outcome{}, err
 	}
-	if t.secrets, err = derive(req.Browser, attempt.Salt); err != nil {
+	if c.secrets, err = derive(req.Browser, attempt.Salt); err != nil {
 		return Outcome{}, err
 	}
 	// From here on, ignore the caller's cancellation, because an attempt can be used only
 	// once.
 	ctx, cancel = r.rows.Detach(ctx)
 	defer cancel()
-	switch err := t.take(ctx); {
+	switch err := c.take(ctx); {
 	case errors.Is(err, errTaken):
 		return r.repeat(ctx, attempt, req)
 	case err != nil:
 		return Outcome{}, err
 	}
-	out, err := t.finish(ctx)
+	out, err := c.finish(ctx)
 	if err != nil {
-		t.recordFailure(ctx, err)
+		c.recordFailure(ctx, err)
 	}
 	return out, err
 }

@@ -19,8 +19,8 @@ import (
 // finished attempt is the kind of its error.
 const outcomeConnected = "connected"
 
-// trip is the callback that uses an attempt.
-type trip struct {
+// callback is the call of Callback that uses an attempt.
+type callback struct {
 	r       *Receiver
 	req     CallbackRequest
 	attempt *store.Attempt // after take, the row that take wrote
@@ -34,32 +34,32 @@ var errTaken = &asanaauth.Error{Kind: asanaauth.LoginExpired, Err: errors.New("a
 
 // take marks the attempt as used by this callback. If two callbacks do so at once, one
 // gets errTaken.
-func (t *trip) take(ctx context.Context) error {
-	taker, err := t.r.rows.RandomID()
+func (c *callback) take(ctx context.Context) error {
+	taker, err := c.r.rows.RandomID()
 	if err != nil {
 		return err
 	}
-	taken := *t.attempt
+	taken := *c.attempt
 	taken.Taker = taker
-	err = t.r.rows.Consume(ctx, "the attempt", t.attempt, &taken, errTaken)
-	t.attempt = &taken
+	err = c.r.rows.Consume(ctx, "the attempt", c.attempt, &taken, errTaken)
+	c.attempt = &taken
 	return err
 }
 
 // finish exchanges Asana's code, and saves the connection or holds the consent. The
 // Outcome has a ReturnURL even if finish returns an error.
-func (t *trip) finish(ctx context.Context) (Outcome, error) {
-	out := outcomeOf(t.attempt)
-	got, err := t.redeem(ctx)
+func (c *callback) finish(ctx context.Context) (Outcome, error) {
+	out := outcomeOf(c.attempt)
+	got, err := c.redeem(ctx)
 	if err != nil {
 		return out, err
 	}
-	if !t.attempt.Link.IsZero() {
-		out.ConnectCode, err = t.hold(ctx, got)
+	if !c.attempt.Link.IsZero() {
+		out.ConnectCode, err = c.hold(ctx, got)
 		return out, err
 	}
-	if out.Session, err = t.signIn(ctx, got); err == nil {
-		out.SessionTTL = t.r.c.SessionTTL
+	if out.Session, err = c.signIn(ctx, got); err == nil {
+		out.SessionTTL = c.r.c.SessionTTL
 	}
 	return out, err
 }
@@ -69,15 +69,15 @@ func outcomeOf(attempt *store.Attempt) Outcome {
 	return Outcome{ReturnURL: attempt.ReturnURL, AppState: attempt.AppState}
 }
 
-func (t *trip) redeem(ctx context.Context) (consent.Consent, error) {
-	if err := t.r.checkResponse(ctx, t.req); err != nil {
+func (c *callback) redeem(ctx context.Context) (consent.Consent, error) {
+	if err := c.r.checkResponse(ctx, c.req); err != nil {
 		return consent.Consent{}, err
 	}
-	id := identifier{r: t.r, nonce: t.secrets.nonce.Reveal(), code: t.req.Code, scopes: t.attempt.Scopes}
-	if err := id.fromFragment(ctx, t.req.IDToken); err != nil {
+	id := identifier{r: c.r, nonce: c.secrets.nonce.Reveal(), code: c.req.Code, scopes: c.attempt.Scopes}
+	if err := id.fromFragment(ctx, c.req.IDToken); err != nil {
 		return consent.Consent{}, err
 	}
-	tokens, err := t.r.exchange(ctx, t.attempt, t.req.Code, t.secrets.verifier)
+	tokens, err := c.r.exchange(ctx, c.attempt, c.req.Code, c.secrets.verifier)
 	if err != nil {
 		return consent.Consent{}, err
 	}
@@ -86,32 +86,32 @@ func (t *trip) redeem(ctx context.Context) (consent.Consent, error) {
 		return consent.Consent{}, err
 	}
 	return consent.Consent{
-		Kind: asanaauth.OAuth, ClientID: t.r.asana.ClientID(), Tokens: tokens, User: user,
-		Scopes: t.attempt.Scopes, Issued: t.r.rows.Now(),
+		Kind: asanaauth.OAuth, ClientID: c.r.asana.ClientID(), Tokens: tokens, User: user,
+		Scopes: c.attempt.Scopes, Issued: c.r.rows.Now(),
 	}, nil
 }
 
 // signIn saves the connection, a new session and the attempt's outcome in one
 // transaction, which also ends the session that the browser had before. The result is the
 // value of the session's cookie.
-func (t *trip) signIn(ctx context.Context, got consent.Consent) (secret.String, error) {
+func (c *callback) signIn(ctx context.Context, got consent.Consent) (secret.String, error) {
 	got.Owner = row.SignInOwner(got.User.GID)
-	cookie := cookieOf(got.ID(), t.secrets)
+	cookie := cookieOf(got.ID(), c.secrets)
 	var ended *store.Hot
 	w := consent.Write{
-		Rows: t.r.rows, Ring: t.ring, Consent: got, Beside: t.attempt.Key(),
+		Rows: c.r.rows, Ring: c.ring, Consent: got, Beside: c.attempt.Key(),
 		Also: func(tx *row.Tx, hot *store.Hot) (err error) {
-			if !t.attempt.Session.IsZero() {
-				if ended, err = session.EndEarlier(ctx, t.r.rows.Table, tx, t.attempt.Session); err != nil {
+			if !c.attempt.Session.IsZero() {
+				if ended, err = session.EndEarlier(ctx, c.r.rows.Table, tx, c.attempt.Session); err != nil {
 					return err
 				}
 			}
-			begun, err := session.Begin(t.r.rows, t.ring, hot, cookie, t.r.c.SessionTTL, t.r.c.SessionIdleTTL)
+			begun, err := session.Begin(c.r.rows, c.ring, hot, cookie, c.r.c.SessionTTL, c.r.c.SessionIdleTTL)
 			if err != nil {
 				return err
 			}
 			tx.Put(begun)
-			return t.record(tx, outcomeConnected, hot.Connection)
+			return c.record(tx, outcomeConnected, hot.Connection)
 		},
 	}
 	done, err := w.Do(ctx)
@@ -119,7 +119,7 @@ func (t *trip) signIn(ctx context.Context, got consent.Consent) (secret.String, 
 		return secret.String{}, err
 	}
 	done.Audit(ctx, row.AuditConnected, session.CallerOf(cookie))
-	session.AuditEnded(ctx, t.r.rows.Table, ended, session.CallerOf(cookie))
+	session.AuditEnded(ctx, c.r.rows.Table, ended, session.CallerOf(cookie))
 	return cookie, nil
 }
 
@@ -130,23 +130,23 @@ func cookieOf(connection string, s secrets) secret.String {
 
 // hold stores the consent and the attempt's outcome in one transaction. The result is the
 // connect code.
-func (t *trip) hold(ctx context.Context, got consent.Consent) (secret.String, error) {
+func (c *callback) hold(ctx context.Context, got consent.Consent) (secret.String, error) {
 	return link.Hold{
-		Rows: t.r.rows, Ring: t.ring, Link: t.attempt.Link, Code: t.secrets.code, Consent: got,
-		Beside: t.attempt.Key(),
-		Also:   func(tx *row.Tx) error { return t.record(tx, outcomeConnected, "") },
+		Rows: c.r.rows, Ring: c.ring, Link: c.attempt.Link, Code: c.secrets.code, Consent: got,
+		Beside: c.attempt.Key(),
+		Also:   func(tx *row.Tx) error { return c.record(tx, outcomeConnected, "") },
 	}.Do(ctx)
 }
 
 // record writes the attempt's outcome. It returns errTaken unless the attempt is still in
 // the state in which take left it. DynamoDB may already have deleted the row of an attempt
 // that expired during the callback.
-func (t *trip) record(tx *row.Tx, outcome, connection string) error {
-	there := row.Get[*store.Attempt](tx.Rows(), t.attempt.Key())
-	if there != nil && (there.Taker != t.attempt.Taker || there.Outcome != "") {
+func (c *callback) record(tx *row.Tx, outcome, connection string) error {
+	there := row.Get[*store.Attempt](tx.Rows(), c.attempt.Key())
+	if there != nil && (there.Taker != c.attempt.Taker || there.Outcome != "") {
 		return errTaken
 	}
-	next := *t.attempt
+	next := *c.attempt
 	next.Outcome, next.Connection = outcome, connection
 	tx.Put(&next)
 	return nil
@@ -154,17 +154,17 @@ func (t *trip) record(tx *row.Tx, outcome, connection string) error {
 
 // recordFailure writes the kind of an error as the attempt's outcome. If the write fails,
 // the outcome stays unknown, and a repeated callback returns TryAgain.
-func (t *trip) recordFailure(ctx context.Context, failure error) {
-	ctx, cancel := t.r.rows.WithTimeout(ctx, row.SaveReserve)
+func (c *callback) recordFailure(ctx context.Context, failure error) {
+	ctx, cancel := c.r.rows.WithTimeout(ctx, row.SaveReserve)
 	defer cancel()
-	key := t.attempt.Key()
-	err := t.r.rows.Update(ctx, row.Update{
-		What: "the attempt", Keys: []store.Key{key}, Known: store.Rows{key: t.attempt},
+	key := c.attempt.Key()
+	err := c.r.rows.Update(ctx, row.Update{
+		What: "the attempt", Keys: []store.Key{key}, Known: store.Rows{key: c.attempt},
 		Edit: func(_ context.Context, tx *row.Tx) error {
-			return t.record(tx, string(asanaauth.KindOf(failure)), "")
+			return c.record(tx, string(asanaauth.KindOf(failure)), "")
 		},
 	})
 	if err != nil {
-		t.r.rows.Warn(ctx, "outcome of the attempt not saved", slog.Any("err", err))
+		c.r.rows.Warn(ctx, "outcome of the attempt not saved", slog.Any("err", err))
 	}
 }
