@@ -56,7 +56,7 @@ func TestCallbacksAtOnce(t *testing.T) {
 
 // TestKilledWhileSigningIn kills the function "callback" before or after its final
 // transaction. The browser then reloads the page. If the sign-in was saved, the reload
-// completes it. Otherwise, the app is told to start again.
+// completes it. Otherwise, the app gets an error, and must start again.
 func TestKilledWhileSigningIn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

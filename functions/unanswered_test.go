@@ -22,9 +22,9 @@ func (d *deployment) startBlocked(t *testing.T, name, action string, pass int) *
 	return d.start(t, name)
 }
 
-// TestOneUnansweredWrite checks what cannot be had again: a redeemed code, and a rotated
-// refresh token. If DynamoDB leaves the first try to save it unanswered, the function must
-// try again and lose nothing.
+// TestOneUnansweredWrite checks the saves of tokens that cannot be obtained again: those of
+// a redeemed code, and a rotated refresh token. If DynamoDB leaves the first try
+// unanswered, the function must try again and lose nothing.
 func TestOneUnansweredWrite(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]func(*testing.T, *deployment, map[string]*lambdatest.Function){

@@ -116,9 +116,9 @@ func TestBrowserSignIn(t *testing.T) {
 	c.wantNoMessages()
 }
 
-// A page of another site must not sign anyone in, even if Asana consents silently. With
-// one click, a visitor from that page gets through. The foreign page is on 127.0.0.1,
-// which is another site than localhost.
+// A page of another site must not sign anyone in, even if Asana shows no consent page.
+// After one click, a visitor from that page can sign in. The page is on 127.0.0.1, which
+// is another site than localhost.
 func TestBrowserForeignNavigation(t *testing.T) {
 	c := openIfAsked(t)
 	p := start(t, t.TempDir(), nil)

@@ -206,7 +206,7 @@ func TestSignaturesOfOtherTools(t *testing.T) {
 		if _, err := exec.LookPath("curl"); err != nil {
 			t.Skip("curl is not in PATH")
 		}
-		// docs/iam.md describes this call.
+		// docs/iam.md contains this call.
 		call := func(secret, body, path string, more ...string) string {
 			args := append([]string{"-sS", "-K", "-", "--aws-sigv4", "aws:amz:eu-central-1:execute-api", "-w", " %{http_code}",
 				"-H", "Content-Type: application/json"}, more...)

@@ -25,8 +25,8 @@ type rateLimited struct {
 	prepare func(*authtest.Process) (call func() error)
 }
 
-// Whatever request to Asana fails with 429, the caller must get TryAgain, with Asana's
-// Retry-After but at most five minutes.
+// If any request to Asana fails with 429, the caller must get TryAgain. RetryAfter is then
+// Asana's, but at most five minutes.
 func TestRateLimitsOfEveryEndpointAreTryAgain(t *testing.T) {
 	t.Parallel()
 	const keys = "/api/1.0/openid_connect/jwks"

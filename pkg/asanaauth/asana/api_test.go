@@ -52,7 +52,7 @@ func TestMe(t *testing.T) {
 	}
 }
 
-// Names and e-mail addresses are chosen by their holders. A control character in them could
+// People choose their own names and e-mail addresses. A control character in them could
 // change what an operator's terminal or log shows.
 func TestControlCharactersInNamesAreReplaced(t *testing.T) {
 	t.Parallel()

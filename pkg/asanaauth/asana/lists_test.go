@@ -12,8 +12,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/secret"
 )
 
-// One entry of a list that is not a membership of the user does not fail the others. A
-// flag of the wrong type counts as not sent, and never as false.
+// An entry that is not a membership of the user does not prevent the other entries from
+// being read. A flag of the wrong type counts as not sent, and never as false.
 func TestOddMemberships(t *testing.T) {
 	t.Parallel()
 	const good = `{"gid":"11","user":{"gid":"4673218951","name":"Ada"},"workspace":{"gid":"7","name":"Seven"},"is_active":true,"is_view_only":false}`
@@ -45,7 +45,7 @@ func TestOddMemberships(t *testing.T) {
 		if diff := cmp.Diff(all, got, equalSecrets); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", entry, err, diff)
 		}
-		// The entry alone is not an error either.
+		// A list with only this entry is not an error, either.
 		if _, err := toAsana(t, respondWith(200, `{"data":[`+entry+`]}`)).Memberships(t.Context(), accessToken, userGID); err != nil {
 			t.Errorf("%s alone: %v", entry, err)
 		}

@@ -210,8 +210,8 @@ func TestAnImportThatIsNotSaved(t *testing.T) {
 	}
 }
 
-// A rotated token cannot be had again, so it is saved as soon as the table is available,
-// until the import's time ends.
+// A rotated token cannot be obtained again. The import tries to save it until the table is
+// available, or until the import's time ends.
 func TestAnImportIsSavedWhenTheTableIsBack(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -214,8 +214,8 @@ func TestANavigationFromAnotherSiteMustBeConfirmed(t *testing.T) {
 	})
 }
 
-// A malformed request gets its error page at once, and a button that leads there would
-// only waste a click.
+// A malformed request gets its error page at once, because a button that leads to an error
+// page does not help.
 func TestANavigationFromAnotherSiteIsCheckedFirst(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

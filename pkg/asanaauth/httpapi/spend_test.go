@@ -163,8 +163,8 @@ func TestForgedIDTokensCostFewRequests(t *testing.T) {
 			raw = raw[:strings.LastIndex(raw, ".")+1] + strings.Repeat("A", 342)
 			b.do(post("code=c&id_token=" + raw + "&state=" + u.Query().Get("state"))).want(303)
 		}
-		// Each attempt costs one write to begin, one to mark it as used, and one to save
-		// its outcome. The keys are fetched again once.
+		// Each attempt costs three writes: one begins it, one marks it as used, and one
+		// saves its outcome. The keys are fetched again once.
 		s.wantSpent("ten forged ID tokens", spent{reads: 10, writes: 30, asana: 1}, func() {
 			for i := range 10 {
 				forge(i)

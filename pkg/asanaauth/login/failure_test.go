@@ -226,8 +226,8 @@ func TestALostConsentReportsARecovery(t *testing.T) {
 	})
 }
 
-// A redeemed code cannot be redeemed again, so the consent is saved or held as soon as the
-// table is available, until the callback's time ends.
+// A redeemed code cannot be redeemed again. The callback tries to save or hold the consent
+// until the table is available, or until the callback's time ends.
 func TestAConsentIsSavedWhenTheTableIsBack(t *testing.T) {
 	t.Parallel()
 	for name, finish := range map[string]func(*authtest.Process){

@@ -187,7 +187,8 @@ func TestATokenWithoutWorkspacesRead(t *testing.T) {
 	})
 }
 
-// One odd entry in Asana's list does not fail the others. Its flags are unknown.
+// One malformed entry in Asana's list does not prevent the others from being read. The
+// flags of the malformed entry are unknown.
 func TestAnOddMembershipDoesNotFailTheOthers(t *testing.T) {
 	t.Parallel()
 	for _, odd := range []string{"null", "no_workspace", "wrong_flags", "other_user"} {

@@ -192,8 +192,8 @@ func TestSigningOutEndsOnlyThisBrowsersSession(t *testing.T) {
 	})
 }
 
-// Whatever a browser sends as its cookie, signing out succeeds, so that a page can always
-// get rid of the cookie. A session that has ended has no audit line.
+// Signing out succeeds with every value of the cookie, so that a page can always delete
+// the cookie. The end of a session that has already ended has no audit line.
 func TestSigningOutWithoutAValidSession(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

@@ -147,8 +147,9 @@ func TestAllPagesOfAUsersConnectionsAreRead(t *testing.T) {
 	})
 }
 
-// If Asana responds with invalid_client or unauthorized_client, the operator must fix the
-// configuration, whichever request it was. The next client secret is tried, and the connection stays as it is.
+// If Asana responds to any request with invalid_client or unauthorized_client, the operator
+// must fix the configuration. The next client secret is tried, and the connection does not
+// change.
 func TestARejectedClientIsTheOperatorsToFix(t *testing.T) {
 	for _, code := range []string{"invalid_client", "unauthorized_client"} {
 		for status := range map[int]bool{400: true, 401: true} {

@@ -212,7 +212,7 @@ func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
 	}
 }
 
-// A doubt lasts for one more save, and then it has ended.
+// A doubt lasts for one more save, and then ends.
 func TestADoubtLastsForOneMoreSave(t *testing.T) {
 	for saves, want := range []string{asanaauth.ReasonLostToken, asanaauth.ReasonLostToken, asanaauth.ReasonInvalidGrant} {
 		t.Run(fmt.Sprint(saves, " saves"), func(t *testing.T) {
@@ -243,9 +243,9 @@ func TestADoubtLastsForOneMoreSave(t *testing.T) {
 }
 
 // A holder stalls past its lease. A different holder overtakes it, and a second refresh
-// follows at once. Then the first holder's request reaches Asana, which ends the consent
-// because an old token is used again, and the first holder dies. The break that follows
-// must be reported as a lost token.
+// follows at once. Then the first holder's request reaches Asana, and the first holder
+// dies. Asana ends the consent, because an old token is used again. The connection then
+// breaks, and the reason must be a lost token.
 func TestASaveAfterADeadHoldersLeaseKeepsTheDoubt(t *testing.T) {
 	for name, saves := range map[string]int{"one save": 1, "two saves": 2} {
 		t.Run(name, func(t *testing.T) {
@@ -289,7 +289,8 @@ func TestASaveAfterADeadHoldersLeaseKeepsTheDoubt(t *testing.T) {
 }
 
 // A stalled holder's request arrives after several saves, when the doubt of the first save
-// has ended. The holder notes that its request may have ended the row's token.
+// has ended. The holder must put the row in doubt, because its request may have ended the
+// row's token.
 func TestARequestThatArrivesAfterSeveralSavesIsNoted(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })

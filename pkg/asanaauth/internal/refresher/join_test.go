@@ -128,8 +128,8 @@ func TestWaitWaitsForRefreshes(t *testing.T) {
 	})
 }
 
-// Two callers share a refresh. It returns a token that another process has saved, and that
-// is long enough for the first caller only.
+// Two callers share a refresh. The refresh returns a token that another process has saved.
+// The token is valid long enough for the first caller only.
 func TestAJoinedCallerGetsItsOwnMinTTL(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		p := inst.Process(joined)

@@ -24,8 +24,8 @@ func introspections(inst *authtest.Installation) int {
 	return inst.Asana.CountRequests(authtest.IntrospectPath)
 }
 
-// reportedOnce is like reported, but the argument current is the token that replaced a
-// token which was reported one second ago.
+// reportedOnce is like reported, but a token was reported one second ago, and current is
+// the token that replaced it.
 func reportedOnce(t *testing.T, f func(t *testing.T, inst *authtest.Installation, cookie secret.String, current token.Token)) {
 	t.Helper()
 	reported(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, old token.Token) {
@@ -123,8 +123,8 @@ func TestATokenThatIsNotActiveIsRefreshedAtOnce(t *testing.T) {
 		wantServed(t, inst, cookie, next)
 		authtest.WantCount(t, "introspections", introspections(inst), 1)
 		authtest.WantCount(t, "refreshes", inst.Refreshes(), 2)
-		// The 30 seconds after a refresh have begun again. An introspection is possible
-		// only 30 seconds after the last one, so nothing can be done until then.
+		// The last refresh and the last introspection were less than 30 seconds ago, so a
+		// report can cause neither of them now.
 		time.Sleep(time.Second)
 		_, err := inst.Process().Refused(cookie, next)
 		wantTryAgain(t, err, 29*time.Second)
@@ -187,7 +187,7 @@ func TestConcurrentReportsCauseOneIntrospection(t *testing.T) {
 	})
 }
 
-// The caller that introspects the token leaves. The result must not be lost, because
+// The caller that introspects the token cancels. The result must not be lost, because
 // other callers wait for it.
 func TestACheckContinuesWithoutItsCaller(t *testing.T) {
 	reportedOnce(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, current token.Token) {

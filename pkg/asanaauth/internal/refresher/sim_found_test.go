@@ -110,8 +110,8 @@ func TestATokenSentTwiceIsRemembered(t *testing.T) {
 
 // A takes the lease and stalls. B overtakes A, and Asana rotates the token for B. Then A's
 // request arrives, Asana ends the consent because the token is used again, and A gives up.
-// Only then B saves. The save must not end the doubt: the next refresh breaks the
-// connection because a rotated token was lost.
+// B saves only after that. The save must not end the doubt, because the next refresh
+// breaks the connection, and the reason is a lost token.
 func TestAStalledHoldersRequestThatArrivesBeforeTheSaveIsRemembered(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })
