@@ -24,7 +24,7 @@ func TestCommandsOnAWS(t *testing.T) {
 	for _, want := range []string{"imported", "already"} {
 		out, errs := wantOutcome(t, 0, environ, "import", file, "-parallel", "8")
 		report := reportLines(t, out)
-		if len(report) != len(lines) || !strings.Contains(errs, fmt.Sprintf("lines: 31, %s: 31;", want)) {
+		if len(report) != len(lines) || !strings.Contains(errs, fmt.Sprintf(`"lines":31,%q:31`, want)) {
 			t.Errorf("got %d report lines, stderr %s; want %d, all %s", len(report), errs, len(lines), want)
 		}
 	}

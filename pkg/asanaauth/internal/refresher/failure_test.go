@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,11 +156,11 @@ func TestInvalidGrantDoesNotBreakARevokingConnection(t *testing.T) {
 func TestARotatedTokenThatDiedWithItsHolderIsAnAlarm(t *testing.T) {
 	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 		inst.Switches(rotate)
-		dead := false
+		var dead atomic.Bool
 		dying := &storetest.Faulty{Store: inst.Rows, Hook: func(context.Context, storetest.Op) (bool, error) {
-			return !dead, authtest.FailIf(dead, authtest.ErrTableDown)
+			return !dead.Load(), authtest.FailIf(dead.Load(), authtest.ErrTableDown)
 		}}
-		inst.InRequest(refreshGrant, func() { dead = true })
+		inst.InRequest(refreshGrant, func() { dead.Store(true) })
 		if _, err := inst.Process(withStore(dying)).Token(cookie, 0); err == nil {
 			t.Fatal("a rotated token was returned although it was not saved")
 		}
@@ -251,9 +252,9 @@ func TestASaveAfterADeadHoldersLeaseKeepsTheDoubt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
 				inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.ReuseRevokes = true, true })
-				dead := false
+				var dead atomic.Bool
 				dying := &storetest.Faulty{Store: inst.Rows, Hook: func(context.Context, storetest.Op) (bool, error) {
-					return !dead, authtest.FailIf(dead, authtest.ErrTableDown)
+					return !dead.Load(), authtest.FailIf(dead.Load(), authtest.ErrTableDown)
 				}}
 				stalling := inst.Process(withStore(dying), func(s *authtest.Settings) {
 					s.Transport = stalls{next: inst.Wire, before: 20 * time.Second}
@@ -271,7 +272,7 @@ func TestASaveAfterADeadHoldersLeaseKeepsTheDoubt(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				dead = true
+				dead.Store(true)
 				if err := <-first; err == nil {
 					t.Fatal("the stalled holder got a token")
 				}

@@ -2,6 +2,7 @@ package refresher_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,12 +115,12 @@ func TestADeadRevokersLeaseIsNoDoubt(t *testing.T) {
 		inst.Switches(rotate)
 		cookie := inst.Process().SignIn(asanatest.Member)
 		id := authtest.ConnectionOf(cookie)
-		dead := false
+		var dead atomic.Bool
 		dying := &storetest.Faulty{Store: inst.Rows, Hook: func(context.Context, storetest.Op) (bool, error) {
-			return !dead, authtest.FailIf(dead, authtest.ErrTableDown)
+			return !dead.Load(), authtest.FailIf(dead.Load(), authtest.ErrTableDown)
 		}}
 		inst.Asana.Inject(asanatest.Fault{Path: authtest.RevokePath, Apply: true, AnswerDelay: time.Millisecond})
-		time.AfterFunc(time.Millisecond/2, func() { dead = true })
+		time.AfterFunc(time.Millisecond/2, func() { dead.Store(true) })
 		if d, err := inst.Process(withStore(dying)).Disconnect(cookie); err == nil && d.Status == asanaauth.Disconnected {
 			t.Fatalf("got %+v from a dead process", d)
 		}
