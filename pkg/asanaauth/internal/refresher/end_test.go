@@ -113,6 +113,7 @@ func TestAnOrphanedTokenIsRevokedByASlowAsana(t *testing.T) {
 				}
 				authtest.WantCount(t, "revocations", inst.Revocations(), 1)
 				authtest.WantCount(t, "refresh tokens that are still valid", inst.LiveTokens(), 0)
+				authtest.WantCount(t, "audit lines about a revocation", inst.Log.Says("audit", row.AuditRevoked), 1)
 			})
 		})
 	}
