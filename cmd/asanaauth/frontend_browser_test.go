@@ -14,9 +14,9 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
-// TestBrowserTracedFrontend checks that a page of another origin gets responses if its
-// libraries add tracing headers to each request, and if it sends an empty body as HTTP
-// libraries do. The browser sends a preflight before these requests.
+// TestBrowserTracedFrontend checks that a page of another origin gets responses. The
+// page's libraries add tracing headers to each request, and the page sends empty bodies as
+// HTTP libraries do. The browser sends a preflight before these requests.
 func TestBrowserTracedFrontend(t *testing.T) {
 	c := openIfAsked(t)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

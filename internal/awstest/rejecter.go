@@ -43,8 +43,9 @@ func (p *Rejecter) Reject(code string, n int) {
 	p.code, p.left, p.dates = code, n, nil
 }
 
-// SetAhead makes the proxy reject each request whose signed time differs by more than five
-// minutes from the clock of the service, which is ahead of the system clock.
+// SetAhead sets how far the clock of the service is ahead of the system clock. The proxy
+// then rejects each request whose signed time differs from that clock by more than five
+// minutes.
 func (p *Rejecter) SetAhead(ahead time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

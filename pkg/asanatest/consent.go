@@ -8,8 +8,8 @@ import (
 )
 
 // signInCookie returns the name of the cookie of a signed-in person. The name ends in the
-// port of the request, because browsers send a cookie to all ports of a host, and two
-// offline Asanas on one host would otherwise sign each other's people out.
+// port of the request, because browsers send a cookie to all ports of a host. Otherwise,
+// two offline Asanas on one host would sign each other's people out.
 func signInCookie(r *http.Request) string {
 	host := url.URL{Host: r.Host}
 	return "offline_asana_" + host.Port()

@@ -198,8 +198,8 @@ func (t checkedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // withLifetime encodes m as JSON, with life as expires_in, or without expires_in if life is
-// 0. x/oauth2 would reject the whole response if it could not read expires_in, and it does
-// not read every form that [lifetime] reads.
+// 0. x/oauth2 rejects the whole response if it cannot read expires_in. It does not read
+// every form that [lifetime] reads.
 func withLifetime(m map[string]any, life time.Duration) ([]byte, error) {
 	delete(m, "expires_in")
 	if life > 0 {

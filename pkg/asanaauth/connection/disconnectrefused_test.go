@@ -87,7 +87,7 @@ func TestAPendingRevocationEndsIfAsanaRefusesIt(t *testing.T) {
 	})
 }
 
-// foreign returns a process with another client ID than that of the connections, as after
+// foreign returns a process whose client ID differs from that of the connections, as after
 // a change of ASANA_CLIENT_ID.
 func foreign(inst *authtest.Installation) *authtest.Process {
 	return inst.Process(func(s *authtest.Settings) { s.ClientID = "999" })
@@ -126,8 +126,8 @@ func TestOffBoardingEnds(t *testing.T) {
 	}
 }
 
-// After a change of ASANA_CLIENT_ID, the old connections can be ended. Asana is not asked,
-// because it would not accept the new client's request.
+// After a change of ASANA_CLIENT_ID, the old connections can be ended. No request is sent
+// to Asana, because Asana would not accept the new client's request.
 func TestAConnectionOfAnotherClientIDCanBeEnded(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*authtest.Installation, string){

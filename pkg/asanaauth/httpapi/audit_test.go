@@ -196,10 +196,10 @@ var harmless = map[string]string{
 	"POST /session/code": "the code does not give access until a backend redeems it",
 }
 
-// Everything that ends, releases, or changes who may use something has exactly one audit
-// line that names who did it. A redeemed connect code and a new connection are two things,
-// and so are an ended connection and a grant that Asana revoked.
-func TestEveryDeedHasItsAuditLines(t *testing.T) {
+// Each change has exactly one audit line, which names the caller. A change ends or releases
+// something, or changes who may use it. A redeemed connect code and a new connection are
+// two changes. An ended connection and a revoked grant are two changes, too.
+func TestEachChangeHasItsAuditLines(t *testing.T) {
 	t.Parallel()
 	audited := map[string]bool{}
 	for _, d := range auditCases() {

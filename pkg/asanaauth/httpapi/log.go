@@ -74,8 +74,8 @@ func (s base) logLine(r *http.Request, l *line, status int, err error, took time
 	s.log.LogAttrs(r.Context(), severity, "request", attrs...)
 }
 
-// knownMethod returns method if it is one of the methods that RFC 9110 and RFC 5789
-// define, and otherwise "other", because a client can send any text as the method.
+// knownMethod returns method if RFC 9110 or RFC 5789 defines it, and otherwise "other". A
+// client can send any text as the method.
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,

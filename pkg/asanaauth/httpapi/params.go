@@ -14,9 +14,9 @@ type params map[string]string
 
 // parseParams returns the parameters whose names are in known. It ignores all other
 // parameters, even malformed ones, because browsers, mail programs and analytics tools
-// add parameters of their own. parseParams returns InvalidRequest if a known parameter
-// is repeated or malformed: if its value contains a malformed escape, a control
-// character, invalid UTF-8, or a semicolon, which other parsers treat as a separator.
+// add parameters of their own. parseParams returns InvalidRequest if a known parameter is
+// repeated, or if its value contains a malformed escape, a control character, invalid
+// UTF-8 or a semicolon. Other parsers treat a semicolon as a separator.
 func parseParams(raw string, known ...string) (params, error) {
 	p := params{}
 	for pair := range strings.SplitSeq(raw, "&") {

@@ -136,8 +136,8 @@ func (h Hold) Do(ctx context.Context) (secret.String, error) {
 // HeldCode returns the connect code that [Hold.Do] returned for the same link and the
 // same secret part. Package login calls HeldCode if a browser repeats its callback.
 //
-// Errors: LinkExpired if the code can no longer be redeemed, because it was redeemed or
-// erased, has expired, or was replaced by the code of a newer consent; TryAgain; Internal.
+// Errors: LinkExpired if the code was redeemed or erased, has expired, or was replaced by
+// the code of a newer consent; TryAgain; Internal.
 func HeldCode(ctx context.Context, table *row.Table, link store.Hash, code secret.String) (secret.String, error) {
 	found, err := find(ctx, table, store.LinkKey(link))
 	switch {
@@ -160,7 +160,7 @@ func withoutHeld(link *store.Link) *store.Link {
 }
 
 // spentRow returns the row that replaces the row of a redeemed link. The row contains the
-// ID of the connection, sealed, so that an attacker who can write the table cannot make a
+// connection's ID, sealed. Otherwise, an attacker who can write the table could make a
 // repeated redeem request return another connection of the same owner.
 func spentRow(rows *row.Rows, ring *seal.Ring, link *store.Link, connection string) (*store.Link, error) {
 	next := &store.Link{

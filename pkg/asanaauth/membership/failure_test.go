@@ -130,8 +130,9 @@ func TestRefusedMembershipsAreUnknown(t *testing.T) {
 }
 
 // If Asana refuses to list workspaces, the workspaces are those of the memberships. If it
-// refuses memberships too, the flags in one workspace are unknown, and a list is an error
-// and not an outage: an empty list would look like a person without workspaces.
+// refuses memberships too, the flags in one workspace are unknown. A list is then an error,
+// because an empty list would look like a person without workspaces. The error is not an
+// outage.
 func TestRefusedWorkspaces(t *testing.T) {
 	t.Parallel()
 	for _, status := range refusals() {

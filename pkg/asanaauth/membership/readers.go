@@ -215,7 +215,7 @@ func (a *assignment) formerReaders(ctx context.Context, tx *row.Tx, before []str
 
 var errOtherReader error = &asanaauth.Error{
 	Kind:   asanaauth.AlreadyConnected,
-	Detail: "A workspace in reader_of has a reader that belongs to another owner. Send replace to take over the workspace.",
+	Detail: "A workspace in reader_of has a reader that belongs to another owner. Set replace to true to replace that reader.",
 }
 
 // takesFromOthers reports whether a workspace has a reader that belongs to a different

@@ -25,7 +25,7 @@ func respondToRefresh(inst *authtest.Installation, members string) {
 
 // A response that names a different Asana user must not be saved, because the person would
 // then act as that user.
-func TestARefreshThatNamesAnotherUserIsNotBelieved(t *testing.T) {
+func TestARefreshThatNamesAnotherUserIsNotSaved(t *testing.T) {
 	for name, members := range map[string]string{
 		"data":     `"data":{"gid":"` + asanatest.Guest + `"}`,
 		"ID token": `"id_token":"` + unsignedIDToken(`{"sub":"`+asanatest.Guest+`"}`) + `"`,

@@ -141,7 +141,7 @@ func (s *sim) checkToken(c *simCall, session simSession, got token.Token, r toke
 	case a.reported != 0 && c.seen >= a.reported:
 		s.violation("call %d: a token was handed out that is noted as reported", c.id)
 	case a.removed != 0 && c.seen >= a.removed:
-		s.violation("call %d: a token was handed out that is not in the row any more", c.id)
+		s.violation("call %d: a token was handed out that is no longer in the row", c.id)
 	case !a.saved && (s.rotates || !c.disturbed && s.chances.isZero()):
 		s.violation("call %d: a token was handed out that was not saved", c.id)
 	}

@@ -47,9 +47,9 @@ func (s *sim) checkWrite(c *simCall, before, is *store.Hot) {
 	s.noteAccess(w)
 }
 
-// checkReports checks that a token counts as refused for every caller only while it is
-// being refreshed because of a report, or if Asana said that it is not active. At most one
-// introspection may be announced in 30 seconds, less the skew of two clocks.
+// checkReports checks that a token counts as refused for every caller in two cases only:
+// during the refresh that a report caused, and if Asana said that the token is not active.
+// At most one introspection may be announced in 30 seconds, less the skew of two clocks.
 func (s *sim) checkReports(w hotWrite) {
 	if w.consent || w.is.Status == row.Disconnected {
 		w.conn.checked = time.Time{}
@@ -69,7 +69,7 @@ func (s *sim) checkReports(w hotWrite) {
 	case is && !w.c.holds(w.is) && (!asked || active):
 		s.violation("call %d: a token counts as refused, and Asana did not say that it is not active", w.c.id)
 	case was && !active:
-		s.violation("call %d: a token does not count as refused any more, and Asana did not say that it is active", w.c.id)
+		s.violation("call %d: a token no longer counts as refused, and Asana did not say that it is active", w.c.id)
 	}
 }
 

@@ -164,9 +164,9 @@ func ErrorOf(err error) error {
 	return &asanaauth.Error{Kind: asanaauth.AsanaUnavailable, Timeout: response.Timeout, Err: err}
 }
 
-// IsRefusal reports whether err wraps a response with which Asana refused a request for
-// good: a 4xx status other than 401 (the token is not accepted), 408, 425 and 429 (the same
-// request can succeed later).
+// IsRefusal reports whether err wraps a response with which Asana refused a request, and
+// the same request cannot succeed later. This is the case for a 4xx status other than 401
+// (the token is not accepted), 408, 425 and 429 (the request can succeed later).
 func IsRefusal(err error) bool {
 	var response *asana.Error
 	if !errors.As(err, &response) || response.Status < 400 || response.Status > 499 {
