@@ -181,7 +181,7 @@ func (c *Connections) importedBefore(ctx context.Context, r ImportRequest) (Impo
 	case err != nil:
 		return Imported{}, err
 	}
-	// The connection may have ended, or have another credential or kind by now.
+	// The connection may have ended since then, or may have another credential or kind.
 	o := row.Unwrap(conn)
 	if conn.Kind() != r.kind() || o.Hot.Status != row.Active || !o.IsConsistent() || o.Cold.Imported != r.hash() {
 		return Imported{}, nil

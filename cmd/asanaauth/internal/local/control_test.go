@@ -15,8 +15,8 @@ import (
 	"github.com/asanaauth/asanaauth/cmd/asanaauth/internal/local"
 )
 
-// A killed "asanaauth local" leaves its control file. Its port may belong to a process of
-// another user by now, and that process must not run the commands of the next one.
+// A killed "asanaauth local" leaves its control file. The port in the file may now belong
+// to a process of another user, and that process must not receive commands.
 func TestNoCommandIsSentToTheAddressOfAnEndedProcess(t *testing.T) {
 	requests := 0
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -68,7 +68,7 @@ func openData(folder string) (*data, error) {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	// This process has the lock of rowsFile now, so the process that wrote a control file
-	// has ended. A process of another user may listen on its port by now.
+	// has ended. A process of another user may now listen on the port in this file.
 	if err := os.Remove(d.path(controlFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("data folder: %w", errors.Join(err, d.rows.Close()))
 	}
