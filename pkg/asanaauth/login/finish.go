@@ -102,7 +102,7 @@ func (c *callback) signIn(ctx context.Context, got consent.Consent) (secret.Stri
 		Rows: c.r.rows, Ring: c.ring, Consent: got, Beside: c.attempt.Key(),
 		Also: func(tx *row.Tx, hot *store.Hot) (err error) {
 			if !c.attempt.Session.IsZero() {
-				if ended, err = session.EndEarlier(ctx, c.r.rows.Table, tx, c.attempt.Session); err != nil {
+				if ended, err = session.EndEarlier(ctx, tx, c.attempt.Session, c.r.rows.Now()); err != nil {
 					return err
 				}
 			}
@@ -119,7 +119,9 @@ func (c *callback) signIn(ctx context.Context, got consent.Consent) (secret.Stri
 		return secret.String{}, err
 	}
 	done.Audit(ctx, row.AuditConnected, session.CallerOf(cookie))
-	session.AuditEnded(ctx, c.r.rows.Table, ended, session.CallerOf(cookie))
+	if ended != nil {
+		c.r.rows.Audit(ctx, row.AuditSignedOut, session.CallerOf(cookie), ended)
+	}
 	return cookie, nil
 }
 

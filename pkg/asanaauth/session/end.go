@@ -33,8 +33,8 @@ func (s *Sessions) SignOut(ctx context.Context, cookie secret.String) error {
 			return nil
 		},
 	})
-	if err == nil {
-		AuditEnded(ctx, s.rows.Table, ended, callerOf(hash))
+	if err == nil && ended != nil {
+		s.rows.Audit(ctx, row.AuditSignedOut, callerOf(hash), ended)
 	}
 	return err
 }
@@ -59,7 +59,7 @@ func end(tx *row.Tx, cookie store.Hash, now time.Time) (ended *store.Hot) {
 // session was still valid. Package login calls EndEarlier if a browser that already has a
 // session signs in again. The new cookie replaces the cookie of the earlier session, so
 // the browser could not end that session later. Errors: TryAgain, Internal.
-func EndEarlier(ctx context.Context, t *row.Table, tx *row.Tx, cookie store.Hash) (ended *store.Hot, err error) {
+func EndEarlier(ctx context.Context, tx *row.Tx, cookie store.Hash, now time.Time) (ended *store.Hot, err error) {
 	key := store.SessionKey(cookie)
 	if err := tx.Read(ctx, "the browser's earlier session", key); err != nil {
 		return nil, err
@@ -73,15 +73,7 @@ func EndEarlier(ctx context.Context, t *row.Table, tx *row.Tx, cookie store.Hash
 			return nil, err
 		}
 	}
-	return end(tx, cookie, t.Now()), nil
-}
-
-// AuditEnded writes an audit line for a session that was ended. ended is the result of
-// [EndEarlier]. If ended is nil, AuditEnded does nothing.
-func AuditEnded(ctx context.Context, t *row.Table, ended *store.Hot, caller string) {
-	if ended != nil {
-		t.Audit(ctx, row.AuditSignedOut, caller, ended)
-	}
+	return end(tx, cookie, now), nil
 }
 
 // SignOutEverywhere ends all sessions of a session's connection, in all browsers, and
