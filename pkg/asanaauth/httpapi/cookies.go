@@ -67,17 +67,22 @@ func (c cookies) cookie(name, value string, same http.SameSite, ttl time.Duratio
 func (c cookies) deleteOldAttempts(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	for name := range pairs(r) {
-		_, id, _ := strings.Cut(name, attemptPrefix)
-		id = id[:min(len(id), 16)]
-		isAttempt := len(id) == 16 && strings.Trim(id, "0123456789abcdef") == "" && name == c.name(attemptPrefix+id)
-		if isAttempt && !slices.Contains(names, id) {
-			names = append(names, id)
+		if attempt, ok := c.attemptOf(name); ok && !slices.Contains(names, attempt) {
+			names = append(names, attempt)
 		}
 	}
 	surplus := max(0, len(names)-(maxAttempts-1))
-	for _, id := range names[:min(surplus, maxDeleted)] {
-		http.SetCookie(w, c.attempt(id, ""))
+	for _, name := range names[:min(surplus, maxDeleted)] {
+		http.SetCookie(w, c.attempt(name, ""))
 	}
+}
+
+// attemptOf returns the name of the attempt ([login.AttemptName]) whose cookie has this
+// name. ok is false if the cookie is not an attempt's cookie.
+func (c cookies) attemptOf(cookie string) (name string, ok bool) {
+	_, rest, _ := strings.Cut(cookie, attemptPrefix)
+	name = rest[:min(len(rest), 16)]
+	return name, len(name) == 16 && strings.Trim(name, "0123456789abcdef") == "" && cookie == c.name(attemptPrefix+name)
 }
 
 func (c cookies) readSession(r *http.Request) secret.String { return c.read(r, sessionName) }
