@@ -28,20 +28,11 @@ func wantErasedOnly(t *testing.T, inst *authtest.Installation, id string) {
 
 func TestARefusedRevocationEndsTheConnection(t *testing.T) {
 	t.Parallel()
-	for _, refusal := range []string{"invalid_request", "invalid_grant", "unsupported_token_type", "403", "404"} {
-		t.Run(refusal, func(t *testing.T) {
-			authtest.Bubble(t, func(t *testing.T) {
-				inst := authtest.New(t)
-				inst.Switches(func(s *asanatest.Switches) { s.RefuseRevocation = refusal })
-				p := inst.Process()
-				cookie := p.SignIn(asanatest.Member)
-				d, err := p.Disconnect(cookie)
-				wantDisconnected(t, d, err, asanaauth.Disconnected, false)
-				wantErasedOnly(t, inst, cookie.Reveal())
-				authtest.WantCount(t, "revocations", inst.Revocations(), 1)
-				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "revocation_refused"), 1)
-			})
-		})
+	refusals := map[string]func(*authtest.Installation){}
+	for _, how := range []string{"invalid_request", "invalid_grant", "unsupported_token_type", "403", "404"} {
+		refusals[how] = func(inst *authtest.Installation) {
+			inst.Switches(func(s *asanatest.Switches) { s.RefuseRevocation = how })
+		}
 	}
 	for name, fault := range map[string]asanatest.Fault{
 		"401 about the token":    {Status: 401, Body: `{"error":"invalid_grant"}`},
@@ -52,16 +43,20 @@ func TestARefusedRevocationEndsTheConnection(t *testing.T) {
 		"451 with an HTML page":  {Status: 451, Body: "<html>", ContentType: "text/html"},
 		"400 with a Retry-After": {Status: 400, Header: map[string][]string{"Retry-After": {"60"}}},
 	} {
+		fault.Path, fault.Times = authtest.RevokePath, -1
+		refusals[name] = func(inst *authtest.Installation) { inst.Asana.Inject(fault) }
+	}
+	for name, refuse := range refusals {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
 				inst := authtest.New(t)
+				refuse(inst)
 				p := inst.Process()
 				cookie := p.SignIn(asanatest.Member)
-				fault.Path, fault.Times = authtest.RevokePath, -1
-				inst.Asana.Inject(fault)
 				d, err := p.Disconnect(cookie)
 				wantDisconnected(t, d, err, asanaauth.Disconnected, false)
 				wantErasedOnly(t, inst, cookie.Reveal())
+				authtest.WantCount(t, "revocations", inst.Revocations(), 1)
 				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "revocation_refused"), 1)
 			})
 		})
