@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -18,7 +20,7 @@ import (
 type Rejecter struct {
 	URL string
 
-	target string
+	target *url.URL
 	mu     sync.Mutex
 	code   string
 	left   int           // how many more requests to reject
@@ -29,7 +31,11 @@ type Rejecter struct {
 // NewRejecter starts a Rejecter in front of the server at the URL target. At first, it
 // forwards every request. It stops at the end of the test.
 func NewRejecter(t testing.TB, target string) *Rejecter {
-	p := &Rejecter{target: target}
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Rejecter{target: u}
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	p.URL = server.URL
@@ -65,7 +71,11 @@ func (p *Rejecter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	code, now := p.check(r)
 	date := now.UTC().Format(http.TimeFormat)
 	if code == "" {
-		p.forward(w, r, date)
+		forward := &httputil.ReverseProxy{
+			Rewrite:        func(pr *httputil.ProxyRequest) { pr.SetURL(p.target) },
+			ModifyResponse: func(resp *http.Response) error { resp.Header.Set("Date", date); return nil },
+		}
+		forward.ServeHTTP(w, r)
 		return
 	}
 	io.Copy(io.Discard, r.Body)
@@ -90,25 +100,6 @@ func (p *Rejecter) check(r *http.Request) (code string, now time.Time) {
 		return "InvalidSignatureException", now
 	}
 	return "", now
-}
-
-func (p *Rejecter) forward(w http.ResponseWriter, r *http.Request, date string) {
-	out, err := http.NewRequestWithContext(r.Context(), r.Method, p.target, r.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	out.Header = r.Header.Clone()
-	resp, err := http.DefaultTransport.RoundTrip(out)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	defer resp.Body.Close()
-	for name, values := range resp.Header {
-		w.Header()[name] = values
-	}
-	w.Header().Set("Date", date)
-	w.WriteHeader(resp.StatusCode)
-	io.Copy(w, resp.Body)
 }
 
 // SignatureCodes are the error codes with which AWS rejects a request because of the

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awssm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
@@ -14,18 +12,13 @@ import (
 	"github.com/asanaauth/asanaauth/internal/awstest"
 )
 
-// noPause is a retryer that sends the next request at once.
-type noPause struct{ *retry.Standard }
-
-func (noPause) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
-
 func TestRejectedSignatures(t *testing.T) {
 	admin := server(t)
 	arn := create(t, admin, `{"client_secret":"one"}`)
 	for _, code := range awstest.SignatureCodes() {
 		rejecter := awstest.NewRejecter(t, *admin.Options().BaseEndpoint)
 		o := client(rejecter.URL, http.DefaultTransport).Options()
-		o.Retryer = noPause{awsretry.New()}
+		o.Retryer = awstest.NoPause{Standard: awsretry.New()}
 		s := newSource(t, awssm.New(o), arn)
 		rejecter.Reject(code, 2)
 		wantSecrets(t, s, "one")

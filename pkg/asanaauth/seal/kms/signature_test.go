@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"github.com/asanaauth/asanaauth/internal/awsretry"
@@ -15,17 +14,12 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// noPause is a retryer that sends the next request at once.
-type noPause struct{ *retry.Standard }
-
-func (noPause) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
-
 // retrying returns a client that repeats requests as the functions do, and the Rejecter
 // between this client and a real server.
 func retrying(t *testing.T, c *awskms.Client) (*awskms.Client, *awstest.Rejecter) {
 	rejecter := awstest.NewRejecter(t, *c.Options().BaseEndpoint)
 	o := client(rejecter.URL, plainBodies{http.DefaultTransport}, nil).Options()
-	o.Retryer = noPause{awsretry.New()}
+	o.Retryer = awstest.NoPause{Standard: awsretry.New()}
 	return awskms.New(o), rejecter
 }
 

@@ -10,14 +10,13 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/asanaauth/asanaauth/internal/awsretry"
+	"github.com/asanaauth/asanaauth/internal/awstest"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/dynamo"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store/storetest"
@@ -98,14 +97,9 @@ func newClient(t *testing.T, at string, options ...func(*dynamodb.Options)) *dyn
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
-		Retryer: noPause{awsretry.New()},
+		Retryer: awstest.NoPause{Standard: awsretry.New()},
 	}, options...)
 }
-
-// noPause is a retryer that sends the next request at once.
-type noPause struct{ *retry.Standard }
-
-func (noPause) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
 
 func newTable(t *testing.T, client *dynamodb.Client) string {
 	t.Helper()
