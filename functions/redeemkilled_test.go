@@ -1,9 +1,10 @@
 package functions_test
 
 import (
-	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,51 +17,40 @@ import (
 // first call, or a later one if pass was set. If after is true, the proxy forwards that
 // call.
 type blockingProxy struct {
-	next, action string        // the server's URL, and the action to block
-	after        bool          // block after forwarding the call
-	pass         atomic.Int32  // how many calls of the action pass before the blocked one
-	reached      chan struct{} // closed when the call is blocked
-	end          chan struct{} // closed by the test to end the blocked call
+	next    *url.URL      // of the server
+	action  string        // the action to block
+	after   bool          // block after forwarding the call
+	pass    atomic.Int32  // how many calls of the action pass before the blocked one
+	reached chan struct{} // closed when the call is blocked
+	end     chan struct{} // closed by the test to end the blocked call
 }
 
-func newBlockingProxy(t *testing.T, next, action string, after bool) (h *blockingProxy, url string) {
-	h = &blockingProxy{next: next, action: action, after: after, reached: make(chan struct{}), end: make(chan struct{})}
+func newBlockingProxy(t *testing.T, next, action string, after bool) (h *blockingProxy, address string) {
+	target, err := url.Parse(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h = &blockingProxy{next: target, action: action, after: after, reached: make(chan struct{}), end: make(chan struct{})}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return h, server.URL
 }
 
 func (h *blockingProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	here := false
-	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+h.action) {
-		here = h.pass.Add(-1) == -1
-	}
+	here := strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+h.action) && h.pass.Add(-1) == -1
 	if here && !h.after {
 		h.stop()
 	}
-	out, err := http.NewRequestWithContext(r.Context(), r.Method, h.next, strings.NewReader(string(body)))
-	if err != nil {
-		panic(http.ErrAbortHandler)
+	forward := &httputil.ReverseProxy{
+		Rewrite: func(pr *httputil.ProxyRequest) { pr.SetURL(h.next) },
+		ModifyResponse: func(*http.Response) error {
+			if here {
+				h.stop()
+			}
+			return nil
+		},
 	}
-	out.Header = r.Header.Clone()
-	resp, err := http.DefaultTransport.RoundTrip(out)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	defer resp.Body.Close()
-	respBody, err := io.ReadAll(resp.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if here {
-		h.stop()
-	}
-	w.WriteHeader(resp.StatusCode)
-	w.Write(respBody)
+	forward.ServeHTTP(w, r)
 }
 
 func (h *blockingProxy) stop() {
