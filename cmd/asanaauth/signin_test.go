@@ -104,7 +104,7 @@ func TestTwoInstancesKeepTheirSignInsApart(t *testing.T) {
 		t.Errorf("after signing out of the second instance: got people %q and %q, want %s and none", first, second, asanatest.Several)
 	}
 	// The second instance begins more attempts than a browser may keep. The attempt at
-	// the first instance remains, and Asana still knows the person, and consents silently.
+	// the first instance remains. Asana still knows the person, and shows no consent page.
 	consent := b.mustSend("GET", one.publicURL+"/authorize", "").location()
 	for range 12 {
 		b.mustSend("GET", two.publicURL+"/authorize", "")

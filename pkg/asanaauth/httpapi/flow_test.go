@@ -151,8 +151,8 @@ func TestSignOutKeepsTheConnection(t *testing.T) {
 	})
 }
 
-// Signing out can be repeated, and always deletes the cookie: if there is no cookie, if it
-// is malformed, and if its session has ended.
+// Signing out can be repeated. It deletes the cookie even if the cookie is missing or
+// malformed, or if its session has ended.
 func TestSignOutIsIdempotent(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -57,7 +57,7 @@ func TestASessionCodeIsRedeemedOnce(t *testing.T) {
 }
 
 // Two backends redeem the same code, and both have found it valid before either of them
-// writes. Only one may win.
+// writes. Only one may succeed.
 func TestOverlappingRedeemersOfASessionCode(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

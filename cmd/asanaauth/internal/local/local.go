@@ -27,8 +27,8 @@ import (
 // Run serves requests until ctx is canceled, finishes the requests in progress, and
 // returns. When the service is ready for requests, Run prints "ready" and the service's
 // URL as the last line on stdout. Run logs to stderr. lookup returns environment
-// variables, like [os.LookupEnv]. operate runs the commands of "asanaauth connections" that
-// other processes start meanwhile.
+// variables, like [os.LookupEnv]. While Run serves requests, operate runs the commands of
+// "asanaauth connections" that other processes send.
 //
 // Every change is written to disk before the response is sent. Therefore killing the
 // process loses no change that a response has confirmed. Returned errors are shown to users.

@@ -170,7 +170,7 @@ func (r *dryRand) Read(b []byte) (int, error) {
 	return rand.Read(b)
 }
 
-// If new tokens cannot be sealed, they are as lost as if the table were unavailable.
+// If new tokens cannot be sealed, they are lost, as if the table were unavailable.
 func TestARotatedTokenThatCouldNotBeSealedIsAnAlarm(t *testing.T) {
 	for name, c := range map[string]struct {
 		bytes  int64 // the random bytes that are left: 8 are the writer of the row
