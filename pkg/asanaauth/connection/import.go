@@ -231,9 +231,10 @@ func (c *Connections) identify(ctx context.Context, access secret.String) (asana
 	return user, err
 }
 
-// isRefused reports whether Asana does not allow the token to make the request.
+// isRefused reports whether Asana refused the request for good. A 401 is such a refusal,
+// because Asana has just issued the token or reported it as active.
 func isRefused(err error) bool {
-	return requests.IsStatus(err, http.StatusUnauthorized) || requests.IsStatus(err, http.StatusForbidden)
+	return requests.IsRefusal(err) || requests.IsStatus(err, http.StatusUnauthorized)
 }
 
 func (c *Connections) saveImport(ctx context.Context, ring *seal.Ring, got consent.Consent, r ImportRequest) (Imported, error) {

@@ -140,6 +140,14 @@ func TestImportsThatAsanaRejects(t *testing.T) {
 			inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Status: http.StatusForbidden, Body: `{"errors":[{"message":"Not allowed"}]}`})
 			return connection.ImportRequest{Token: secret.New(inst.Asana.ServiceAccountToken(asanatest.ServiceAccount)), Kind: asanaauth.ServiceAccount}
 		}},
+		"an account whose record Asana does not show": {"identity-refused", func(inst *authtest.Installation) connection.ImportRequest {
+			inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Status: http.StatusNotFound, Body: `{"errors":[{"message":"Not Found"}]}`})
+			return connection.ImportRequest{Token: secret.New(inst.Asana.ServiceAccountToken(asanatest.ServiceAccount)), Kind: asanaauth.ServiceAccount}
+		}},
+		"an account that has to pay for the API": {"identity-refused", func(inst *authtest.Installation) connection.ImportRequest {
+			inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Status: http.StatusPaymentRequired, Body: `{"errors":[{"message":"Payment Required"}]}`})
+			return connection.ImportRequest{Token: secret.New(inst.Asana.PersonalAccessToken(asanatest.Bot)), Kind: asanaauth.PersonalAccessToken}
+		}},
 		"a long-lived token as a refresh token": {"inactive", func(inst *authtest.Installation) connection.ImportRequest {
 			return connection.ImportRequest{RefreshToken: secret.New(inst.Asana.PersonalAccessToken(asanatest.Bot))}
 		}},

@@ -120,7 +120,10 @@ func TestAnImportWithoutUsersMe(t *testing.T) {
 		"OpenID Connect says":     {authtest.OpenIDScopes, false, true, []asanatest.Fault{refused}},
 		"the token response says": {"default", true, true, []asanatest.Fault{refused}},
 		"nothing says":            {"default", false, false, []asanatest.Fault{refused}},
-		"an outage":               {"default", true, true, []asanatest.Fault{{Path: authtest.MePath, Status: http.StatusServiceUnavailable}}},
+		"nothing exists": {"default", false, false, []asanatest.Fault{
+			{Path: authtest.MePath, Status: http.StatusNotFound}, {Path: authtest.UserInfoPath, Status: http.StatusNotFound},
+		}},
+		"an outage": {"default", true, true, []asanatest.Fault{{Path: authtest.MePath, Status: http.StatusServiceUnavailable}}},
 		"everything is slow": {authtest.OpenIDScopes, true, true, []asanatest.Fault{
 			{GrantType: "refresh_token", AnswerDelay: 7500 * time.Millisecond},
 			{Path: authtest.MePath, Delay: time.Minute}, {Path: authtest.UserInfoPath, Delay: time.Minute},
