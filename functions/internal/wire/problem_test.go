@@ -13,7 +13,7 @@ import (
 
 func TestProblem(t *testing.T) {
 	const detail = "The event is not an HTTP API event of payload version 2.0. Invoke the function through API Gateway."
-	for status, want := range map[int]struct{ kind, detail string }{400: {"invalid-request", detail}, 500: {"internal", ""}} {
+	for status, want := range map[int]struct{ kind, detail string }{400: {"invalid-request", detail}, 500: {"internal", "Give the request ID in instance to the operator."}} {
 		w := httptest.NewRecorder()
 		wire.Problem(func(name string) (string, bool) { return "https://auth.example.com", name == "PUBLIC_URL" })(w, "req-1", status)
 		var got struct {

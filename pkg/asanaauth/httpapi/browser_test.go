@@ -97,8 +97,10 @@ func (a response) problem(status int, kind string) map[string]any {
 		a.t.Errorf("got Content-Type %q, want application/problem+json", got)
 	}
 	p := a.json()
-	if p["type"] != "urn:asanaauth:problem:"+kind || p["status"] != float64(status) || p["title"] == "" {
-		a.t.Errorf("got problem %v, want %s %d", p, kind, status)
+	title, _ := p["title"].(string)
+	detail, _ := p["detail"].(string)
+	if p["type"] != "urn:asanaauth:problem:"+kind || p["status"] != float64(status) || title == "" || detail == "" {
+		a.t.Errorf("got problem %v, want %s %d with a title and a detail", p, kind, status)
 	}
 	if p["instance"] != a.header.Get("X-Request-Id") || p["instance"] == "" {
 		a.t.Errorf("got instance %q, want the request ID %q", p["instance"], a.header.Get("X-Request-Id"))

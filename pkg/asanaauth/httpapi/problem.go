@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -24,29 +25,30 @@ type problemType struct {
 	Kind   asanaauth.ErrorKind
 	Status int
 	Title  string // for developers; page.go has the texts of the pages for people
+	Usual  string // for developers: the detail if the error has no detail of its own
 }
 
 func problemTypes() []problemType {
 	return []problemType{
-		{asanaauth.InvalidRequest, 400, "Invalid request"},
-		{asanaauth.LoginExpired, 400, "This sign-in has expired or was already used. Start again from your app."},
-		{asanaauth.LinkExpired, 400, "This link or code has expired or was already used. Request a new one."},
-		{asanaauth.Unauthenticated, 401, "Authentication required"},
-		{asanaauth.AccessDenied, 403, "Access was denied at Asana. Start again from your app to allow it."},
-		{forbiddenOrigin, 403, "Requests from this origin are not allowed"},
-		{asanaauth.TokenRejected, 422, "Asana rejected this credential"},
-		{asanaauth.WrongAccount, 409, "Another Asana account was expected. Sign in to Asana with that account."},
-		{asanaauth.NotAllowedForKind, 409, "Not allowed for this kind of connection"},
-		{asanaauth.ReconnectRequired, 409, "The connection is not active. Connect to Asana again, or import a new token."},
-		{asanaauth.AlreadyConnected, 409, "An active connection already exists. Set replace to true to replace it."},
-		{asanaauth.NotFound, 404, "Not found. Check the path and the parameters."},
-		{methodNotAllowed, 405, "Method not allowed. Use a method from the Allow header."},
-		{payloadTooLarge, 413, "The request body is too large. Send at most 64 KiB."},
-		{unsupportedMediaType, 415, "Unsupported content type"},
-		{asanaauth.TryAgain, 503, "Temporarily unavailable. Try again after the time in the Retry-After header."},
-		{asanaauth.AsanaUnavailable, 502, "Asana did not respond as expected. Try again later."},
-		{asanaauth.Misconfigured, 500, "This service is not configured correctly. Its operator must fix it."},
-		{asanaauth.Internal, 500, "Internal error. Give the request ID in instance to the operator."},
+		{asanaauth.InvalidRequest, 400, "Invalid request", "A parameter or the body is missing or malformed."},
+		{asanaauth.LoginExpired, 400, "Sign-in expired", "This sign-in has expired or was already used. Start again from your app."},
+		{asanaauth.LinkExpired, 400, "Link or code expired", "This link or code has expired or was already used. Request a new one."},
+		{asanaauth.Unauthenticated, 401, "Authentication required", "The request has no valid session. Ask the person to sign in."},
+		{asanaauth.AccessDenied, 403, "Access denied at Asana", "The person did not allow the access. Start again from your app to allow it."},
+		{forbiddenOrigin, 403, "Requests from this origin are not allowed", "The header Origin is missing, or is not an allowed origin."},
+		{asanaauth.TokenRejected, 422, "Asana rejected this credential", "Import a different credential."},
+		{asanaauth.WrongAccount, 409, "Wrong Asana account", "Another Asana account was expected. Sign in to Asana with that account."},
+		{asanaauth.NotAllowedForKind, 409, "Not allowed for this kind of connection", "A connection of another kind is required."},
+		{asanaauth.ReconnectRequired, 409, "Reconnect required", "The connection is not active. Connect to Asana again, or import a new token."},
+		{asanaauth.AlreadyConnected, 409, "Already connected", "An active connection already exists. Set replace to true to replace it."},
+		{asanaauth.NotFound, 404, "Not found", "Check the path and the parameters."},
+		{methodNotAllowed, 405, "Method not allowed", "Use a method from the Allow header."},
+		{payloadTooLarge, 413, "Request body too large", "Send at most 64 KiB."},
+		{unsupportedMediaType, 415, "Unsupported content type", "Send the body as JSON."},
+		{asanaauth.TryAgain, 503, "Temporarily unavailable", "Try again after the time in the Retry-After header."},
+		{asanaauth.AsanaUnavailable, 502, "Asana unavailable", "Asana did not respond as expected. Try again later."},
+		{asanaauth.Misconfigured, 500, "Service misconfigured", "This service is not configured correctly. Its operator must fix it."},
+		{asanaauth.Internal, 500, "Internal error", "Give the request ID in instance to the operator."},
 	}
 }
 
@@ -89,10 +91,10 @@ func writeProblem(w http.ResponseWriter, p problem) {
 		Type     string `json:"type"`
 		Title    string `json:"title"`
 		Status   int    `json:"status"`
-		Detail   string `json:"detail,omitempty"`
+		Detail   string `json:"detail"`
 		Reason   string `json:"reason,omitempty"`
 		Instance string `json:"instance"`
-	}{typePrefix + string(p.Kind), p.Title, p.Status, p.Detail, p.Reason, p.ID})
+	}{typePrefix + string(p.Kind), p.Title, p.Status, cmp.Or(p.Detail, p.Usual), p.Reason, p.ID})
 }
 
 // writeJSON responds with body as JSON. It returns an error if body cannot be encoded.
