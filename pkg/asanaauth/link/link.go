@@ -104,7 +104,7 @@ func (l *Links) Create(ctx context.Context, r Request) (Link, error) {
 	if err := l.table.Insert(ctx, "the link", next); err != nil {
 		return Link{}, err
 	}
-	l.table.AuditOwner(ctx, row.AuditLinkCreated, next.Owner, asanaauth.CallerOf(ctx))
+	l.table.AuditOwner(ctx, row.AuditLinkCreated, asanaauth.CallerOf(ctx), next.Owner)
 	return Link{URL: secret.New(l.authorizeURL + "?" + url.Values{"link": {token}}.Encode()), End: next.End}, nil
 }
 

@@ -234,7 +234,7 @@ func (r *Redeemer) open(ctx context.Context, ring *seal.Ring, found *store.Link,
 // person. If the code is redeemed, destroy writes nothing. Even on success, destroy returns
 // an error: LinkExpired.
 func (r *Redeemer) destroy(ctx context.Context, found *store.Link, code connectCode) error {
-	r.rows.AuditOwner(ctx, row.AuditDenied, found.Owner, asanaauth.CallerOf(ctx))
+	r.rows.AuditOwner(ctx, row.AuditDenied, asanaauth.CallerOf(ctx), found.Owner)
 	err := r.rows.Update(ctx, row.Update{
 		What: "the link", Keys: []store.Key{code.key}, Known: store.Rows{code.key: found},
 		Edit: func(ctx context.Context, tx *row.Tx) error {

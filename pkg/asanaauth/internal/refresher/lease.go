@@ -35,7 +35,8 @@ func (r *Refresher) prepare(ctx context.Context, hot *store.Hot) (materials, err
 	return materials{ring, refresh}, r.requests.Ready(ctx)
 }
 
-// holder is one refresh or one revocation, after takeLease has written its lease.
+// holder is one refresh or one revocation, after takeLease has written its lease. The
+// lease is in the field sent.
 type holder struct {
 	*Refresher
 	materials
@@ -44,8 +45,6 @@ type holder struct {
 	// still arrive at Asana.
 	overtook bool
 	hot      *store.Hot // the row as it was last seen; nil if the row was deleted
-	lease    string     // the lease's random ID
-	end      time.Time  // when the lease ends
 }
 
 // revocationLease is the prefix of a lease that was taken to revoke. Such a holder sends no
@@ -87,25 +86,25 @@ func (r *Refresher) takeLease(ctx context.Context, hot *store.Hot, m materials, 
 	if err != nil {
 		return nil, hot, row.ErrorOf(fmt.Errorf("taking the lease: %w", err))
 	}
-	h := &holder{Refresher: r, materials: m, sent: &leased, overtook: overtook, hot: &leased, lease: id, end: leased.LeaseEnd}
+	h := &holder{Refresher: r, materials: m, sent: &leased, overtook: overtook, hot: &leased}
 	return h, &leased, nil
 }
 
 // hasTime reports whether both the lease and ctx last long enough for a request to Asana
 // (8 s) and for the save of its response (2 s).
 func (h *holder) hasTime(ctx context.Context) bool {
-	return ctx.Err() == nil && min(h.end.Sub(h.rows.Now()), h.rows.Remaining(ctx)) >= requestAndSave
+	return ctx.Err() == nil && min(h.sent.LeaseEnd.Sub(h.rows.Now()), h.rows.Remaining(ctx)) >= requestAndSave
 }
 
 // hasLease reports whether h's lease was in the row when h last read or wrote the row.
-func (h *holder) hasLease() bool { return h.hot != nil && h.hot.Lease == h.lease }
+func (h *holder) hasLease() bool { return h.hot != nil && h.hot.Lease == h.sent.Lease }
 
 func (h *holder) hasSentGrant(hot *store.Hot) bool {
 	return hot.Grant == h.sent.Grant && hot.Generation == h.sent.Generation
 }
 
 func (h *holder) removeLease(hot *store.Hot) {
-	if hot.Lease == h.lease {
+	if hot.Lease == h.sent.Lease {
 		hot.Lease, hot.LeaseEnd = "", time.Time{}
 	}
 }
@@ -118,7 +117,7 @@ func (h *holder) release(ctx context.Context, change func(*store.Hot)) bool {
 	defer cancel()
 	var err error
 	h.hot, err = h.rows.UpdateHot(ctx, h.hot, func(now *store.Hot) error {
-		if now.Lease != h.lease {
+		if now.Lease != h.sent.Lease {
 			return row.ErrChanged
 		}
 		h.removeLease(now)

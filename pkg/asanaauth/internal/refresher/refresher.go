@@ -39,7 +39,7 @@
 // No caller gets a wrong token.
 //
 // Read the files in this order: policy, times, refresh, lease, request, save, failure,
-// report, revoke.
+// report, revoke, erase.
 package refresher
 
 import (

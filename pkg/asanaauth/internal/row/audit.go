@@ -43,7 +43,7 @@ func (t *Table) Audit(ctx context.Context, event, caller string, hot *store.Hot,
 // AuditOwner writes an audit line for an event that concerns a link. The line contains no
 // connection, because the connection is saved only when the connect code is redeemed.
 // owner is the hash of the link's owner.
-func (t *Table) AuditOwner(ctx context.Context, event string, owner store.Hash, caller string) {
+func (t *Table) AuditOwner(ctx context.Context, event, caller string, owner store.Hash) {
 	t.log.LogAttrs(ctx, slog.LevelInfo, "audit",
 		slog.String("audit", event), slog.String("owner_hash", owner.String()), slog.String("caller", caller))
 }
