@@ -43,8 +43,8 @@ type leaks struct {
 
 func newLeaks(t *testing.T, markers map[string]string) leaks {
 	t.Helper()
-	inst := authtest.New(t).Signs()
-	inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens, s.IDTokenInTokenResponse = true, true })
+	inst := authtest.New(t)
+	inst.Switches(func(s *asanatest.Switches) { s.RotateRefreshTokens = true })
 	if err := inst.Asana.UpdatePerson(asanatest.Member, func(p *asanatest.Person) {
 		p.Name, p.Email, p.Picture = markedName, markedEmail, "https://photos.example/"+markedPicture+".png"
 	}); err != nil {

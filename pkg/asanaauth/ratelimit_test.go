@@ -35,8 +35,8 @@ func TestRateLimitsOfEveryEndpointAreTryAgain(t *testing.T) {
 		"code exchange":                      {path: authtest.TokenPath, grant: "authorization_code", prepare: callback(nil)},
 		"users/me at a sign-in":              {path: authtest.MePath, prepare: callback(withoutUser)},
 		"UserInfo and users/me at a sign-in": {path: "/api/1.0/*", process: authtest.WithOpenID, prepare: callback(withoutUser)},
-		"signing keys":                       {path: keys, process: authtest.WithOpenID, prepare: callback(withIDToken)},
-		"discovery":                          {path: "/api/1.0/.well-known/*", process: authtest.WithOpenID, prepare: callback(withIDToken)},
+		"signing keys":                       {path: keys, process: authtest.WithOpenID, prepare: callback(nil)},
+		"discovery":                          {path: "/api/1.0/.well-known/*", process: authtest.WithOpenID, prepare: callback(nil)},
 		"signing keys for the redirect's ID token": {path: keys, process: func(s *authtest.Settings) {
 			authtest.WithOpenID(s)
 			s.ResponseType = login.ResponseCodeIDToken
@@ -111,8 +111,6 @@ func (c rateLimited) test(t *testing.T, header string, want time.Duration) {
 func withoutUser(s *asanatest.Switches) {
 	s.DataOnCode, s.DataOnRefresh, s.IDTokenInTokenResponse = false, false, false
 }
-
-func withIDToken(s *asanatest.Switches) { s.IDTokenInTokenResponse = true }
 
 func tokenAfterAnHour(p *authtest.Process) func() error {
 	cookie := p.SignIn(asanatest.Member)

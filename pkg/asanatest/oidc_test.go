@@ -47,8 +47,8 @@ func TestPlainOIDC(t *testing.T) {
 		t.Errorf("got ID token with subject %s, nonce %q and issuer %s", id.Subject, id.Nonce, id.Issuer)
 	}
 	var claims map[string]any
-	if err := id.Claims(&claims); err != nil || len(claims) != 6 {
-		t.Errorf("got claims %v, want 6", claims)
+	if err := id.Claims(&claims); err != nil || len(claims) != 7 || claims["c_hash"] != halfHash(response.Get("code")) {
+		t.Errorf("got claims %v, want 7 with the c_hash of the code", claims)
 	}
 	tok, err := c.Exchange(t.Context(), response.Get("code"))
 	if err != nil {
@@ -64,6 +64,48 @@ func TestPlainOIDC(t *testing.T) {
 	stranger := provider.Verifier(&oidc.Config{ClientID: asanatest.GranularClientID})
 	if _, err := stranger.Verify(t.Context(), response.Get("id_token")); err == nil {
 		t.Error("the verifier of another app accepted the ID token")
+	}
+}
+
+// By default, clients get in that send no state, that require an ID token in the token
+// response, or that require at_hash and c_hash.
+func TestDefaultsSuitRealClients(t *testing.T) {
+	t.Parallel()
+	got := asanatest.DefaultSwitches()
+	if got.RequireState || !got.IDTokenInTokenResponse || !got.NonceInIDToken || !got.AtHash || !got.CHash {
+		t.Errorf("got %+v, want require_state=false, and the ID token, its nonce, at_hash and c_hash", got)
+	}
+}
+
+// The token response contains an ID token with the nonce, even if the authorize request
+// has no state. Without a nonce in the request, the ID token has no nonce.
+func TestIDTokenInTokenResponse(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	for want, opts := range map[string][]oauth2.AuthCodeOption{"the nonce": {oidc.Nonce("the nonce")}, "": nil} {
+		back, err := k.Authorize(t.Context(), full("openid").AuthCodeURL("", opts...), asanatest.Member)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := full("openid").Exchange(k.ctx(), k.values(back).Get("code"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		idToken, _ := tok.Extra("id_token").(string)
+		id, err := k.verifier().Verify(k.ctx(), idToken)
+		if err != nil {
+			t.Fatalf("nonce %q: got %v", want, err)
+		}
+		if id.Subject != asanatest.Member || id.Nonce != want || id.VerifyAccessToken(tok.AccessToken) != nil {
+			t.Errorf("got ID token %+v, want subject %s, nonce %q and the at_hash of the access token", id, asanatest.Member, want)
+		}
+		if _, there := claimsOf(t, idToken)["nonce"]; there != (want != "") {
+			t.Errorf("the ID token has a nonce: got %t, want %t", there, want != "")
+		}
+		refreshed := k.refresh(tok.RefreshToken)
+		if refreshed.status != http.StatusOK || refreshed.json["id_token"] != nil {
+			t.Errorf("refresh: got %d %s, want 200 without an ID token", refreshed.status, refreshed.text)
+		}
 	}
 }
 

@@ -63,7 +63,8 @@ func switchesMarkdown(t *testing.T) string {
 	})
 	var b strings.Builder
 	b.WriteString("# Switches of the offline Asana\n\nA switch makes requests slow, makes requests fail, or selects how the offline Asana behaves. Set switches on the page `/_offline/`,\n" +
-		"with `PUT /_offline/switches`, or in Go with `SetSwitches`. If Asana does not document a behavior, the default is our best guess.\n" +
+		"with `PUT /_offline/switches`, or in Go with `SetSwitches`. If Asana's documentation leaves a behavior open, or if Asana's own clients contradict it,\n" +
+		"the default accepts the clients that people use. Otherwise, the default is our best guess.\n" +
 		"If the values of a switch are `true` and `false`, the column *meaning* describes the value `true`. The column *real Asana* says what is known about\n" +
 		"the behavior of the real Asana.\n\n" +
 		"This page is generated from the comments in switches.go. To update it, run `go test -run TestSwitchesDocumented -update`.\n")

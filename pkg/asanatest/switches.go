@@ -278,7 +278,8 @@ type Switches struct {
 	// the scope "openid" was granted.
 	//
 	// Real Asana: Asana does not document whether the response to a code exchange
-	// contains an ID token.
+	// contains an ID token. OpenID Connect requires it, and many of its clients fail
+	// without it.
 	IDTokenInTokenResponse bool `json:"id_token_in_token_response" group:"OpenID Connect"`
 
 	// IDTokenDelivery selects the part of the redirect URL that contains the
@@ -305,7 +306,8 @@ type Switches struct {
 	// AtHash adds the claim at_hash to an ID token if the response also contains an
 	// access token.
 	//
-	// Real Asana: Asana does not document the claims in ID tokens.
+	// Real Asana: Asana does not document the claims in ID tokens. In OpenID Connect,
+	// at_hash is optional in the token response, and clients verify it if it is present.
 	AtHash bool `json:"at_hash" group:"OpenID Connect"`
 
 	// CHash adds the claim c_hash to an ID token if the redirect also contains a code.
@@ -429,8 +431,10 @@ type Switches struct {
 	WWWAuthenticate bool `json:"www_authenticate" group:"API"`
 }
 
-// DefaultSwitches returns the switches for the behavior that Asana documents. If Asana
-// does not document a behavior, the value of the switch is our best guess.
+// DefaultSwitches returns the switches for the behavior that Asana documents. If the
+// documentation leaves a behavior open, or if Asana's own clients contradict it, the
+// default accepts the clients that people use. For example, a request needs no state, and
+// ID tokens contain at_hash and c_hash. Otherwise, the default is our best guess.
 func DefaultSwitches() Switches {
 	return Switches{
 		RetryAfter:                    30,
@@ -444,15 +448,17 @@ func DefaultSwitches() Switches {
 		RevokeAccessTokenError:        "unsupported_token_type",
 		UnknownTokenStatus:            200,
 		SilentConsent:                 true,
-		RequireState:                  true,
 		DenyError:                     "access_denied",
 		Distribution:                  "any",
 		DefaultWithOpenID:             "allow",
 		ViewOnlyMayAuthorize:          true,
 		IDTokenSeconds:                3600,
+		IDTokenInTokenResponse:        true,
 		IDTokenDelivery:               "fragment",
 		NonceInIDToken:                true,
 		KeySetMediaType:               "application/json",
+		AtHash:                        true,
+		CHash:                         true,
 		SubFormat:                     "gid",
 		EmailVerified:                 "absent",
 		MembershipFullPermissionsOnly: true,

@@ -18,11 +18,11 @@ var consentCases = map[string]switchCase{
 		k.post(u.RequestURI(), "person", asanatest.Member, "decision", "allow")
 		return fmt.Sprint(k.get(u.RequestURI(), "").status)
 	}, "303", "200"},
-	"require_state": {func(s *switches) { s.RequireState = false }, func(k *kit) string {
+	"require_state": {func(s *switches) { s.RequireState = true }, func(k *kit) string {
 		back, _ := k.Authorize(k.Context(), full().AuthCodeURL(""), asanatest.Member)
 		got := k.values(back)
 		return fmt.Sprint(got.Get("error"), " ", got.Has("code"), got.Has("state"))
-	}, "invalid_request false false", " true false"},
+	}, " true false", "invalid_request false false"},
 	"deny_error": {func(s *switches) { s.DenyError = "user_said_no" }, func(k *kit) string {
 		back, _ := k.Deny(k.Context(), full().AuthCodeURL("st"), asanatest.Member)
 		return k.values(back).Get("error")

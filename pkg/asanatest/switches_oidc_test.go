@@ -20,9 +20,9 @@ var openIDCases = map[string]switchCase{
 		claims := k.idClaims()
 		return fmt.Sprint(claims["exp"].(float64) - claims["iat"].(float64))
 	}, "3600", "60"},
-	"id_token_in_token_response": {func(s *switches) { s.IDTokenInTokenResponse = true }, func(k *kit) string {
+	"id_token_in_token_response": {func(s *switches) { s.IDTokenInTokenResponse = false }, func(k *kit) string {
 		return fmt.Sprint(k.signIn(full("openid"), asanatest.Member).Extra("id_token") != nil, k.signIn(full("default"), asanatest.Member).Extra("id_token") != nil)
-	}, "false false", "true false"},
+	}, "true false", "false false"},
 	"id_token_delivery": {func(s *switches) { s.IDTokenDelivery = "query" }, func(k *kit) string {
 		back, _ := k.Authorize(k.Context(), full("openid").AuthCodeURL("st", hybrid), asanatest.Member)
 		return strings.TrimPrefix(back, asanatest.DefaultRedirectURI)[:1]
@@ -30,24 +30,23 @@ var openIDCases = map[string]switchCase{
 	"nonce_in_id_token": {func(s *switches) { s.NonceInIDToken = false }, func(k *kit) string {
 		return fmt.Sprint(k.idClaims()["nonce"])
 	}, "the nonce", "<nil>"},
-	"at_hash": {func(s *switches) { s.AtHash = true }, func(k *kit) string {
-		k.set(func(s *switches) { s.IDTokenInTokenResponse = true })
+	"at_hash": {func(s *switches) { s.AtHash = false }, func(k *kit) string {
 		tok := k.signIn(full("openid"), asanatest.Member)
-		id, err := k.verifier().Verify(k.ctx(), tok.Extra("id_token").(string))
+		idToken, _ := tok.Extra("id_token").(string)
+		id, err := k.verifier().Verify(k.ctx(), idToken)
 		if err != nil || id.AccessTokenHash == "" {
 			return fmt.Sprint("none ", err)
 		}
 		return fmt.Sprint(id.VerifyAccessToken(tok.AccessToken))
-	}, "none <nil>", "<nil>"},
+	}, "<nil>", "none <nil>"},
 	"key_set_media_type": {func(s *switches) { s.KeySetMediaType = "application/jwk-set+json" }, func(k *kit) string {
 		return k.get("/api/1.0/openid_connect/jwks", "").header.Get("Content-Type")
 	}, "application/json; charset=UTF-8", "application/jwk-set+json; charset=UTF-8"},
-	"c_hash": {func(s *switches) { s.CHash = true }, func(k *kit) string {
+	"c_hash": {func(s *switches) { s.CHash = false }, func(k *kit) string {
 		got := k.consent(full("openid"), asanatest.Member, hybrid)
-		sum := sha256.Sum256([]byte(got.Get("code")))
 		hash := claimsOf(k.T, got.Get("id_token"))["c_hash"]
-		return fmt.Sprint(hash != nil, hash == base64.RawURLEncoding.EncodeToString(sum[:16]))
-	}, "false false", "true true"},
+		return fmt.Sprint(hash != nil, hash == halfHash(got.Get("code")))
+	}, "true true", "false false"},
 	"spoil_id_token": {func(s *switches) { s.SpoilIDToken = "wrong_key" }, func(k *kit) string {
 		_, err := k.verifier().Verify(k.ctx(), k.consent(full("openid"), asanatest.Member, hybrid).Get("id_token"))
 		return fmt.Sprint(err == nil)
@@ -87,6 +86,12 @@ func (k *kit) idClaims() map[string]any {
 	return claimsOf(k.T, response.Get("id_token"))
 }
 
+// halfHash returns the value of at_hash or c_hash for s.
+func halfHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
 func claimsOf(t *testing.T, token string) (claims map[string]any) {
 	t.Helper()
 	parts := strings.Split(token, ".")
@@ -119,7 +124,7 @@ func TestSpoiledIDTokens(t *testing.T) {
 		},
 		"wrong_nonce":   func(c map[string]any) bool { return c["nonce"] != "the nonce" && c["nonce"] != nil },
 		"wrong_at_hash": func(c map[string]any) bool { return c["at_hash"] != nil },
-		"wrong_c_hash":  func(c map[string]any) bool { return c["c_hash"] != nil },
+		"wrong_c_hash":  func(c map[string]any) bool { return c["c_hash"] == halfHash("another code") },
 	}
 	f, _ := reflect.TypeFor[switches]().FieldByName("SpoilIDToken")
 	if all := strings.Split(f.Tag.Get("values"), "|"); len(all) != 1+len(refused)+len(differs) {

@@ -230,7 +230,7 @@ func TestFailuresOffline(t *testing.T) {
 func TestIDTokensOffline(t *testing.T) {
 	t.Parallel()
 	fragment := func(t *testing.T, change func(*asanatest.Switches)) (*asana.Client, url.Values) {
-		server, c := offline(t, asanatest.FullClientID, func(s *asanatest.Switches) { s.AtHash, s.CHash = true, true; change(s) })
+		server, c := offline(t, asanatest.FullClientID, change)
 		return c, consent(t, server, c, asanatest.Member, scopes, "code id_token")
 	}
 	c, q := fragment(t, func(*asanatest.Switches) {})
@@ -256,9 +256,7 @@ func TestIDTokensOffline(t *testing.T) {
 	}
 
 	for how, good := range map[string]bool{"": true, "wrong_at_hash": false} {
-		server, c := offline(t, asanatest.FullClientID, func(s *asanatest.Switches) {
-			s.IDTokenInTokenResponse, s.AtHash, s.SpoilIDToken = true, true, how
-		})
+		server, c := offline(t, asanatest.FullClientID, func(s *asanatest.Switches) { s.SpoilIDToken = how })
 		tokens := connect(t, server, c, asanatest.Member)
 		_, err := c.VerifyIDToken(t.Context(), tokens.ID, asana.Want{Nonce: "n-1", Access: tokens.Access})
 		if (err == nil) != good {

@@ -190,6 +190,39 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 	})
 }
 
+// By default, the offline Asana accepts an authorization request without state. The
+// callback must still reject its response, and must not use up the attempt.
+func TestCallbackOfARequestWithoutState(t *testing.T) {
+	t.Parallel()
+	for name, required := range map[string]bool{"Asana accepts it": false, "Asana refuses it": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSite(t)
+				must(t, s.asana.SetSwitches(func(s *asanatest.Switches) { s.RequireState = required }))
+				b := s.browser()
+				consent := b.begin("")
+				u, err := url.Parse(consent)
+				must(t, err)
+				q := u.Query()
+				q.Del("state")
+				u.RawQuery = q.Encode()
+				back := b.allow(u.String(), asanatest.Member)
+				if strings.Contains(back, "code=") == required || strings.Contains(back, "state=") {
+					t.Fatalf("got %s, want a code (%t) and no state", back, !required)
+				}
+				b.do(get(back)).page(400)
+				if got := s.lastLine()["type"]; got != "login-expired" {
+					t.Errorf("got logged type %v, want login-expired", got)
+				}
+				if n := s.asana.CountRequests("authorization_code"); n != 0 {
+					t.Errorf("got %d code exchanges, want 0", n)
+				}
+				b.do(get(b.allow(consent, asanatest.Member))).want(303)
+			})
+		})
+	}
+}
+
 func TestCallbackIgnoresPrefetches(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/login"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -68,6 +70,36 @@ func TestSignInToDisconnect(t *testing.T) {
 			t.Errorf("got %d revocation requests, want 1", n)
 		}
 	})
+}
+
+// A sign-in with the scope openid must work for both response types, with and without an
+// ID token in the token response.
+func TestSignInWithAndWithoutAnIDToken(t *testing.T) {
+	t.Parallel()
+	for _, responseType := range []string{login.ResponseCode, login.ResponseCodeIDToken} {
+		for _, inTokenResponse := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, ID token in the token response: %t", responseType, inTokenResponse), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					s := newSite(t, func(o *options) { o.responseType = responseType })
+					must(t, s.asana.SetSwitches(func(s *asanatest.Switches) { s.IDTokenInTokenResponse = inTokenResponse }))
+					b := s.browser()
+					if responseType == login.ResponseCode {
+						b.signIn(asanatest.Member)
+					} else {
+						b.signInByFragment(asanatest.Member)
+					}
+					if who := b.do(get("/session", "Origin", appOrigin)).want(200).json(); who["asana_user"] != asanatest.Member {
+						t.Errorf("GET /session: got %v, want asana_user %s", who, asanatest.Member)
+					}
+					b.refresh("").want(200)
+					fetched := s.asana.CountRequests("/api/1.0/openid_connect/jwks")
+					if want := responseType == login.ResponseCodeIDToken || inTokenResponse; (fetched == 1) != want {
+						t.Errorf("got %d requests for Asana's signing keys, want one: %t", fetched, want)
+					}
+				})
+			})
+		}
+	}
 }
 
 func TestMinTTL(t *testing.T) {

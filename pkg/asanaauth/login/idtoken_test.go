@@ -27,10 +27,8 @@ func TestOfflineIDTokens(t *testing.T) {
 	} {
 		t.Run("spoiled: "+how, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
-				inst := authtest.New(t).Signs()
-				inst.Switches(func(s *asanatest.Switches) {
-					s.IDTokenInTokenResponse, s.AtHash, s.SpoilIDToken = true, true, how
-				})
+				inst := authtest.New(t)
+				inst.Switches(func(s *asanatest.Switches) { s.SpoilIDToken = how })
 				p := inst.Process(authtest.WithOpenID)
 				_, err := p.Callback(p.Answer(p.Begin(), mia))
 				if why == "" {
@@ -49,14 +47,38 @@ func TestOfflineIDTokens(t *testing.T) {
 	}
 }
 
+// Asana documents neither an ID token in the token response nor the claims of an ID token.
+// The sign-in must succeed without the ID token, and without its optional claims.
+func TestSignInWithoutWhatAnIDTokenMayLack(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change     func(*asanatest.Switches)
+		keyFetches int // a verification of an ID token fetches the keys once
+	}{
+		"by default":  {func(*asanatest.Switches) {}, 1},
+		"no ID token": {func(s *asanatest.Switches) { s.IDTokenInTokenResponse = false }, 0},
+		"no nonce":    {func(s *asanatest.Switches) { s.NonceInIDToken = false }, 1},
+		"no at_hash":  {func(s *asanatest.Switches) { s.AtHash = false }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				inst.Switches(c.change)
+				p := inst.Process(authtest.WithOpenID)
+				p.MustToken(p.SignIn(mia), 0)
+				authtest.WantCount(t, "key fetches", inst.Asana.CountRequests("/api/1.0/openid_connect/jwks"), c.keyFetches)
+				inst.Rows.WantOneConnection(1)
+			})
+		})
+	}
+}
+
 // OpenID providers may send their keys with the media type of RFC 7517.
 func TestKeysWithTheirOwnMediaType(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
-		inst := authtest.New(t).Signs()
-		inst.Switches(func(s *asanatest.Switches) {
-			s.IDTokenInTokenResponse, s.KeySetMediaType = true, "application/jwk-set+json"
-		})
+		inst := authtest.New(t)
+		inst.Switches(func(s *asanatest.Switches) { s.KeySetMediaType = "application/jwk-set+json" })
 		p := inst.Process(authtest.WithOpenID)
 		p.MustToken(p.SignIn(mia), 0)
 	})
@@ -69,6 +91,10 @@ func TestCodeAndIDToken(t *testing.T) {
 		good   bool
 	}{
 		"as Asana sends it": {func(*asanatest.Switches, *login.CallbackRequest) {}, true},
+		"no c_hash":         {func(s *asanatest.Switches, _ *login.CallbackRequest) { s.CHash = false }, true},
+		"no ID token from the token endpoint": {func(s *asanatest.Switches, _ *login.CallbackRequest) {
+			s.IDTokenInTokenResponse = false
+		}, true},
 		"no ID token": {func(_ *asanatest.Switches, r *login.CallbackRequest) {
 			if r != nil {
 				r.IDToken = secret.String{}
@@ -86,11 +112,8 @@ func TestCodeAndIDToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
-				inst := authtest.New(t).Signs()
-				inst.Switches(func(s *asanatest.Switches) {
-					s.CHash = true
-					c.change(s, nil)
-				})
+				inst := authtest.New(t)
+				inst.Switches(func(s *asanatest.Switches) { c.change(s, nil) })
 				p := inst.Process(authtest.WithOpenID, withIDToken)
 				response := p.Answer(p.Begin(), mia)
 				if response.IDToken.IsZero() {
@@ -120,7 +143,7 @@ func TestCodeAndIDToken(t *testing.T) {
 func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
-		inst := authtest.New(t).Signs()
+		inst := authtest.New(t)
 		p := inst.Process(authtest.WithOpenID, withIDToken)
 		one, other := p.Answer(p.Begin(), mia), p.Answer(p.Begin(), mia)
 		one.IDToken = other.IDToken
@@ -135,7 +158,7 @@ func TestAnIDTokenOfAnotherAttempt(t *testing.T) {
 func TestTheNonceDependsOnBothHalves(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
-		inst := authtest.New(t).Signs()
+		inst := authtest.New(t)
 		p := inst.Process(authtest.WithOpenID, withIDToken)
 		mine := p.Answer(p.Begin(), mia)
 		row := inst.Rows.AttemptRow(mine.State)
@@ -152,7 +175,7 @@ func TestTheNonceDependsOnBothHalves(t *testing.T) {
 func TestIDTokensWhileAsanasKeysAreDown(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
-		inst := authtest.New(t).Signs()
+		inst := authtest.New(t)
 		inst.Asana.Inject(asanatest.Fault{Path: "/api/1.0/openid_connect/jwks", Status: 503})
 		p := inst.Process(authtest.WithOpenID, withIDToken)
 		_, err := p.Callback(p.Answer(p.Begin(), mia))

@@ -27,7 +27,8 @@ func TestTheProfileComesFromTheSourceThatResponds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			authtest.Bubble(t, func(t *testing.T) {
-				inst := authtest.New(t).Signs()
+				inst := authtest.New(t)
+				inst.Switches(func(s *asanatest.Switches) { s.IDTokenInTokenResponse = false })
 				if c.path != "" {
 					inst.Asana.Inject(asanatest.Fault{Path: c.path, Status: 503})
 				}

@@ -29,6 +29,7 @@ package authtest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"net/http"
 	"slices"
@@ -108,12 +109,21 @@ func New(t testing.TB) *Installation {
 	return inst
 }
 
+// signingKey signs the ID tokens in all tests. The tests share a key because generating an
+// RSA key is slow.
+var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 // NewAsana returns an offline Asana that knows the installation's app. The function
 // change can modify Asana's options, and may be nil.
 func (inst *Installation) NewAsana(change func(*asanatest.Options)) *asanatest.Asana {
 	inst.T.Helper()
+	key, err := signingKey()
+	if err != nil {
+		inst.T.Fatal(err)
+	}
 	o := asanatest.Options{
 		BaseURL: AsanaURL,
+		Key:     key,
 		Apps: []asanatest.App{{
 			ClientID: ClientID, ClientSecret: ClientSecret, NextClientSecret: NextSecret,
 			RedirectURIs: []string{RedirectURI}, Scopes: []string{"default", "openid", "email", "profile"},
