@@ -212,15 +212,33 @@ func (c *Connections) importLongLived(ctx context.Context, ring *seal.Ring, r Im
 func (c *Connections) verify(ctx context.Context, token secret.String) (asana.Introspection, asana.User, error) {
 	info, err := c.requests.Introspect(ctx, token)
 	switch {
+	case isRefused(err):
+		return info, asana.User{}, c.checkUnknown(ctx, token, err)
 	case err != nil:
 		return info, asana.User{}, err
 	case !info.Active:
-		return info, asana.User{}, rejected(rejectedInactive, "Asana reports that this token is not active. Import another one.", nil)
+		return info, asana.User{}, rejectedToken(nil)
 	case info.ClientID != "" || info.TokenType == "refresh":
 		return info, asana.User{}, rejected(rejectedOAuth, "Asana issued this token to an OAuth app. Import a personal access token or a service account's token.", nil)
 	}
 	user, err := c.identify(ctx, token)
 	return info, user, err
+}
+
+// checkUnknown returns the error for a token that Asana refused to introspect, with
+// refusal. Asana does not document its response for an unknown token. Therefore,
+// checkUnknown requests the token's user: after a 401 response, the token is rejected. If
+// Asana accepts the token, checkUnknown returns refusal, because nothing shows that the
+// token does not belong to an OAuth app.
+func (c *Connections) checkUnknown(ctx context.Context, token secret.String, refusal error) error {
+	if _, err := c.requests.Me(ctx, token); requests.IsStatus(err, http.StatusUnauthorized) {
+		return rejectedToken(refusal)
+	}
+	return refusal
+}
+
+func rejectedToken(err error) error {
+	return rejected(rejectedInactive, "Asana reports that this token is not active. Import another one.", err)
 }
 
 func (c *Connections) identify(ctx context.Context, access secret.String) (asana.User, error) {
@@ -231,8 +249,8 @@ func (c *Connections) identify(ctx context.Context, access secret.String) (asana
 	return user, err
 }
 
-// isRefused reports whether Asana refused the request for good. A 401 is such a refusal,
-// because Asana has just issued the token or reported it as active.
+// isRefused reports whether Asana refused the request for good. A 401 response counts,
+// too, because there is no newer token with which to repeat the request.
 func isRefused(err error) bool {
 	return requests.IsRefusal(err) || requests.IsStatus(err, http.StatusUnauthorized)
 }

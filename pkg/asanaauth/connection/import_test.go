@@ -148,6 +148,10 @@ func TestImportsThatAsanaRejects(t *testing.T) {
 			inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Status: http.StatusPaymentRequired, Body: `{"errors":[{"message":"Payment Required"}]}`})
 			return connection.ImportRequest{Token: secret.New(inst.Asana.PersonalAccessToken(asanatest.Bot)), Kind: asanaauth.PersonalAccessToken}
 		}},
+		"an unknown token, with an error": {"inactive", func(inst *authtest.Installation) connection.ImportRequest {
+			inst.Switches(func(s *asanatest.Switches) { s.UnknownTokenStatus = http.StatusNotFound })
+			return connection.ImportRequest{Token: secret.New("0/unknown"), Kind: asanaauth.PersonalAccessToken}
+		}},
 		"a long-lived token as a refresh token": {"inactive", func(inst *authtest.Installation) connection.ImportRequest {
 			return connection.ImportRequest{RefreshToken: secret.New(inst.Asana.PersonalAccessToken(asanatest.Bot))}
 		}},
@@ -175,6 +179,21 @@ func TestImportsThatAsanaRejects(t *testing.T) {
 			})
 		})
 	}
+}
+
+// If Asana accepts a token but does not introspect it, nothing shows whether the token
+// belongs to an OAuth app.
+func TestImportsThatAsanaDoesNotIntrospect(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		inst.Asana.Inject(asanatest.Fault{Path: authtest.IntrospectPath, Status: http.StatusForbidden})
+		_, err := inst.Process().Import(connection.ImportRequest{
+			Owner: "o", Token: secret.New(inst.Asana.PersonalAccessToken(asanatest.Bot)), Kind: asanaauth.PersonalAccessToken,
+		})
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+		inst.Rows.WantNothingKept()
+	})
 }
 
 // If a connection is broken, importing the same credential again verifies the credential
