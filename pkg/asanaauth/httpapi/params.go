@@ -44,8 +44,11 @@ func parseParams(raw string, known ...string) (params, error) {
 // or longer than maxParam. A parameter may be absent.
 func (p params) checkLengths(names []string) error {
 	for _, name := range names {
-		if value, ok := p[name]; ok && (value == "" || len(value) > maxParam) {
-			return invalid(name + " must be 1 to 8192 bytes.")
+		switch value, ok := p[name]; {
+		case ok && value == "":
+			return invalid(name + " must not be empty.")
+		case len(value) > maxParam:
+			return invalid(name + " must be at most 8192 bytes.")
 		}
 	}
 	return nil
