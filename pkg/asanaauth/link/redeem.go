@@ -191,7 +191,7 @@ func (r *Redeemer) find(ctx context.Context, code connectCode) (*store.Link, err
 // otherwise. The code can already be redeemed.
 func (r *Redeemer) check(ctx context.Context, found *store.Link, code connectCode) (*store.Link, error) {
 	switch {
-	case found == nil, found.Code.IsZero(), found.Code != code.hash:
+	case found == nil, found.Code != code.hash:
 		return nil, row.ErrLinkExpired
 	case !r.rows.Now().Before(found.CodeEnd):
 		if !found.Spent {

@@ -210,6 +210,70 @@ func TestRedeemingTwice(t *testing.T) {
 	}
 }
 
+// If the connection no longer exists, its code has expired too. The backend gets the error
+// of every code that cannot be redeemed.
+func TestRedeemingTwiceAfterTheConnectionWasDeleted(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		code := p.Follow(p.Link(link.Request{Owner: "o"}), asanatest.Member)
+		d, err := p.Redeem(code, "o", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		inst.Rows.Delete(store.HotKey(d.ID))
+		inst.Rows.Delete(store.ColdKey(d.ID))
+		_, err = p.Redeem(code, "o", "")
+		authtest.WantKind(t, err, asanaauth.LinkExpired)
+	})
+}
+
+// The table must delete the row of a redeemed link at the same time as before.
+func TestARedeemedLinkKeepsItsTimes(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		token := p.Link(link.Request{Owner: "o"})
+		key := store.LinkKey(store.HashText(token))
+		code := p.Follow(token, asanatest.Member)
+		before := authtest.Row[*store.Link](inst.Rows, key)
+		if _, err := p.Redeem(code, "o", ""); err != nil {
+			t.Fatal(err)
+		}
+		after := authtest.Row[*store.Link](inst.Rows, key)
+		if !after.Keep.Equal(before.Keep) || !after.End.Equal(before.End) || !after.CodeEnd.Equal(before.CodeEnd) {
+			t.Errorf("got keep %v, end %v, code end %v, want %v, %v, %v",
+				after.Keep, after.End, after.CodeEnd, before.Keep, before.End, before.CodeEnd)
+		}
+	})
+}
+
+// If the table is unavailable, a request with a wrong owner cannot erase the consent. The
+// caller must not be told that the code has expired.
+func TestAWrongOwnerWhileTheTableIsDown(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		code := p.Follow(p.Link(link.Request{Owner: "o"}), asanatest.Member)
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" {
+				return false, authtest.ErrTableDown
+			}
+			return true, nil
+		}
+		_, err := p.Redeem(code, "other", "")
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		inst.Table.Hook = nil
+		_, err = p.Redeem(code, "other", "")
+		authtest.WantKind(t, err, asanaauth.LinkExpired)
+		_, err = p.Redeem(code, "o", "")
+		authtest.WantKind(t, err, asanaauth.LinkExpired)
+	})
+}
+
 // A redeemed code reveals nothing to a wrong owner or person, or after its ten minutes. A
 // request that names a wrong owner does not prevent the right owner from repeating theirs.
 func TestWhoMayNotRedeemTwice(t *testing.T) {
@@ -278,6 +342,28 @@ func TestForgedRedeemedLinks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An attacker who can write the table cannot move a stored consent to another link of the
+// same owner, which can be valid for longer.
+func TestAStoredConsentInAnotherLink(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		code := p.Follow(p.Link(link.Request{Owner: "o"}), asanatest.Member)
+		name, half, _ := strings.Cut(code.Reveal(), ".")
+		from, err := store.ParseHash(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved := authtest.Row[*store.Link](inst.Rows, store.LinkKey(from))
+		moved.Token = store.HashText(p.Link(link.Request{Owner: "o"}))
+		inst.Rows.Forge(moved)
+		_, err = p.Redeem(secret.New(moved.Token.String()+"."+half), "o", "")
+		authtest.WantKind(t, err, asanaauth.LinkExpired)
+		authtest.WantCount(t, "alarms", inst.Log.Says("alarm", "unseal_failed"), 1)
+	})
 }
 
 // An attacker who can write the table cannot use another person's stored consent. The

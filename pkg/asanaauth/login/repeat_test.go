@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -131,6 +132,40 @@ func TestARepeatedCallbackWaitsForTheFirst(t *testing.T) {
 				}
 				wantSame(t, first, later)
 				authtest.WantCount(t, "exchanges", inst.Exchanges(), 1)
+			})
+		})
+	}
+}
+
+// If the attempt can no longer be read while a repeated callback waits, the browser gets an
+// error and is not redirected.
+func TestTheAttemptDisappearsDuringTheWait(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(inst *authtest.Installation, state string)
+		kind   asanaauth.ErrorKind
+	}{
+		"the row is deleted": {func(inst *authtest.Installation, state string) {
+			inst.Rows.Delete(store.AttemptKey(store.HashText(state)))
+		}, asanaauth.LoginExpired},
+		"the table is down": {func(inst *authtest.Installation, _ string) {
+			inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, authtest.ErrTableDown }
+		}, asanaauth.TryAgain},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				response := begin(p, false)
+				row := inst.Rows.AttemptRow(response.State)
+				row.Taker = "fedcba9876543210" // the first callback has not finished
+				inst.Rows.Forge(row)
+				time.AfterFunc(time.Second, func() { c.change(inst, response.State) })
+				outcome, err := p.Callback(response)
+				authtest.WantKind(t, err, c.kind)
+				if outcome != (login.Outcome{}) {
+					t.Errorf("got outcome %+v", outcome)
+				}
 			})
 		})
 	}
@@ -409,6 +444,72 @@ func TestAnAttemptsRowIsDeletedDuringItsCallback(t *testing.T) {
 		inst.InRequest("authorization_code", func() { inst.Rows.Delete(store.AttemptKey(store.HashText(response.State))) })
 		outcome, err := p.Callback(response)
 		wantWorks(t, inst, outcome, err)
+	})
+}
+
+// A sign-in ends the browser's earlier session even if the table fails once when that
+// session is read.
+func TestTheEarlierSessionEndsAfterAFailedRead(t *testing.T) {
+	t.Parallel()
+	for what, key := range map[string]func(secret.String) store.Key{
+		"the session":    func(cookie secret.String) store.Key { return store.SessionKey(store.HashText(cookie.Reveal())) },
+		"its connection": func(cookie secret.String) store.Key { return store.HotKey(authtest.ConnectionOf(cookie)) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				p := inst.Process()
+				earlier := p.SignIn(asanatest.Guest)
+				attempt, err := p.Authorizer.Authorize(t.Context(), login.AuthorizeRequest{Session: earlier})
+				if err != nil {
+					t.Fatal(err)
+				}
+				response := p.Answer(attempt, asanatest.Member)
+				failed := false
+				inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+					if !failed && op.Name == "read" && slices.Contains(op.Keys, key(earlier)) {
+						failed = true
+						return false, authtest.ErrTableDown
+					}
+					return true, nil
+				}
+				if _, err := p.Callback(response); err != nil {
+					t.Fatal(err)
+				}
+				if !failed {
+					t.Error("no read has failed")
+				}
+				_, err = p.Sessions.Open(t.Context(), earlier)
+				authtest.WantKind(t, err, asanaauth.Unauthenticated)
+				authtest.WantCount(t, "signed out", inst.Log.Says("audit", "signed_out"), 1)
+			})
+		})
+	}
+}
+
+// A link begins no session. Its attempt therefore does not name the browser's session,
+// which stays.
+func TestAnAttemptOfALinkDoesNotNameTheSession(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		cookie := p.SignIn(asanatest.Guest)
+		request := login.AuthorizeRequest{Link: p.Link(link.Request{Owner: "o"}), Session: cookie}
+		attempt, err := p.Authorizer.Authorize(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response := p.Answer(attempt, asanatest.Member)
+		if row := inst.Rows.AttemptRow(response.State); !row.Session.IsZero() {
+			t.Error("the attempt names the session")
+		}
+		if _, err := p.Callback(response); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Sessions.Open(t.Context(), cookie); err != nil {
+			t.Errorf("the session afterwards: %v", err)
+		}
 	})
 }
 
