@@ -296,6 +296,31 @@ func TestNothingIsRevokedWithoutTimeForTheErasure(t *testing.T) {
 	})
 }
 
+// If the write of the lease takes too long, the lease is released, so that the next call
+// can revoke at once.
+func TestALeaseThatCannotBeUsedForARevocationIsReleased(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		cookie := inst.Process().SignIn(asanatest.Member)
+		writes := 0
+		slow := &storetest.Faulty{Store: inst.Rows, Hook: func(_ context.Context, op storetest.Op) (bool, error) {
+			if op.Name == "write" {
+				if writes++; writes == 2 { // after the mark
+					time.Sleep(3 * time.Second)
+				}
+			}
+			return true, nil
+		}}
+		d, err := inst.Process(func(s *authtest.Settings) { s.Store = slow }).Disconnect(cookie)
+		wantDisconnected(t, d, err, asanaauth.Revoking, false)
+		authtest.WantCount(t, "revocations", inst.Revocations(), 0)
+		if hot := inst.Rows.Hot(cookie.Reveal()); hot.Lease != "" {
+			t.Errorf("lease %q", hot.Lease)
+		}
+	})
+}
+
 func TestDisconnectWithARejectedSecret(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {

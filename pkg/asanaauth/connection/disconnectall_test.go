@@ -113,3 +113,40 @@ func TestDisconnectAllOfAListThatFails(t *testing.T) {
 		}
 	})
 }
+
+// If DisconnectAll can read nothing at all, it returns the error.
+func TestDisconnectAllWhileTheTableIsDown(t *testing.T) {
+	t.Parallel()
+	for _, of := range []connection.Query{{Owner: "tenant"}, {AsanaUser: asanatest.Member}} {
+		authtest.Bubble(t, func(t *testing.T) {
+			inst := authtest.New(t)
+			p := inst.Process()
+			p.Connect("tenant", asanatest.Member)
+			inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, authtest.ErrTableDown }
+			got, err := p.Connections.DisconnectAll(authtest.BackendContext(), of)
+			authtest.WantKind(t, err, asanaauth.TryAgain)
+			if got.Left == 0 {
+				t.Errorf("DisconnectAll() = %+v", got)
+			}
+		})
+	}
+}
+
+// The same holds if DisconnectAll can read the connections but disconnect none of them.
+func TestDisconnectAllThatDisconnectsNone(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		p.Connect("tenant", asanatest.Member)
+		inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+			fails := op.Name == "write"
+			return !fails, authtest.FailIf(fails, authtest.ErrTableDown)
+		}
+		got, err := p.Connections.DisconnectAll(authtest.BackendContext(), connection.Query{Owner: "tenant"})
+		authtest.WantKind(t, err, asanaauth.TryAgain)
+		if got != (connection.Disconnections{Left: 1}) {
+			t.Errorf("DisconnectAll() = %+v", got)
+		}
+	})
+}

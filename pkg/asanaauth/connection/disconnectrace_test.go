@@ -113,6 +113,12 @@ func TestDisconnectOfAConnectionThatHasChanged(t *testing.T) {
 		p.Connect("o", asanatest.Member)
 		got, err = p.Connections.Disconnect(t.Context(), conn) // opened in an earlier epoch
 		wantDisconnected(t, got, err, asanaauth.Disconnected, true)
+
+		p.Connect("o", asanatest.Member)
+		conn = p.Open(d.ID)
+		inst.Rows.Delete(store.HotKey(d.ID))
+		_, err = p.Connections.Disconnect(t.Context(), conn)
+		authtest.WantKind(t, err, asanaauth.NotFound)
 	})
 }
 

@@ -124,6 +124,12 @@ func TestAnImportWithoutUsersMe(t *testing.T) {
 			{Path: authtest.MePath, Status: http.StatusNotFound}, {Path: authtest.UserInfoPath, Status: http.StatusNotFound},
 		}},
 		"an outage": {"default", true, true, []asanatest.Fault{{Path: authtest.MePath, Status: http.StatusServiceUnavailable}}},
+		"UserInfo names no gid": {authtest.OpenIDScopes, true, true, []asanatest.Fault{
+			refused, {Path: authtest.UserInfoPath, Body: `{"sub":"mia"}`},
+		}},
+		"neither UserInfo nor the token response names a gid": {authtest.OpenIDScopes, false, false, []asanatest.Fault{
+			refused, {Path: authtest.UserInfoPath, Body: `{"sub":"mia"}`},
+		}},
 		"everything is slow": {authtest.OpenIDScopes, true, true, []asanatest.Fault{
 			{GrantType: "refresh_token", AnswerDelay: 7500 * time.Millisecond},
 			{Path: authtest.MePath, Delay: time.Minute}, {Path: authtest.UserInfoPath, Delay: time.Minute},
@@ -150,6 +156,70 @@ func TestAnImportWithoutUsersMe(t *testing.T) {
 				if !c.ok {
 					wantReason(t, err, "identity-refused")
 					inst.Rows.WantNothingKept()
+				}
+			})
+		})
+	}
+}
+
+// Asana refuses one request for the user, and the other one fails. The same import may
+// succeed later, so the grant must not be reported as refused.
+func TestAnImportWhileUserInfoIsDown(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
+		inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Status: http.StatusForbidden})
+		inst.Asana.Inject(asanatest.Fault{Path: authtest.UserInfoPath, Status: http.StatusServiceUnavailable})
+		_, err := inst.Process().Import(r)
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+		inst.Rows.WantNothingKept()
+	})
+}
+
+// The access token of an imported grant expires an hour after Asana issued it, however long
+// it takes to find out whose it is.
+func TestAnImportedTokenAges(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		r := connection.ImportRequest{Owner: "o", RefreshToken: inst.Grant(asanatest.Member)}
+		inst.Asana.Inject(asanatest.Fault{Path: authtest.MePath, Delay: 5 * time.Second})
+		issued := time.Now()
+		got, err := inst.Process().Import(r)
+		if want := issued.Add(time.Hour); err != nil || !got.ExpiresAt.Equal(want) {
+			t.Errorf("expires at %v, want %v; error %v", got.ExpiresAt, want, err)
+		}
+	})
+}
+
+// Each request of an import has a time limit of eight seconds.
+func TestEachRequestOfAnImportHasEightSeconds(t *testing.T) {
+	t.Parallel()
+	for path, c := range map[string]struct {
+		kind  asanaauth.Kind
+		fault asanatest.Fault // before the slow request
+	}{
+		authtest.IntrospectPath: {kind: asanaauth.PersonalAccessToken},
+		authtest.MePath:         {kind: asanaauth.PersonalAccessToken},
+		authtest.UserInfoPath:   {asanaauth.OAuth, asanatest.Fault{Path: authtest.MePath, Status: http.StatusForbidden}},
+	} {
+		t.Run(path, func(t *testing.T) {
+			authtest.Bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				r := connection.ImportRequest{Owner: "o"}
+				if c.kind == asanaauth.OAuth {
+					r.RefreshToken = inst.Grant(asanatest.Member)
+					inst.Asana.Inject(c.fault)
+				} else {
+					r.Kind, r.Token = c.kind, secret.New(inst.Asana.PersonalAccessToken(asanatest.Bot))
+				}
+				inst.Asana.Inject(asanatest.Fault{Path: path, Delay: time.Minute})
+				began := time.Now()
+				_, err := inst.Process().Import(r)
+				authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+				if took := time.Since(began); took != row.RequestTime {
+					t.Errorf("the import took %v, want %v", took, row.RequestTime)
 				}
 			})
 		})

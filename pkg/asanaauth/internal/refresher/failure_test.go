@@ -189,6 +189,8 @@ func TestAnUnknownOutcomeIsRemembered(t *testing.T) {
 		"nonsense in a 200":   {asanatest.Fault{Body: "{}", Apply: true}, true},
 		"rate limit":          {asanatest.Fault{Status: 429}, false},
 		"another OAuth error": {asanatest.Fault{Status: 400, Body: `{"error":"invalid_request"}`}, false},
+		"a redirect":          {asanatest.Fault{Status: 302}, false},
+		"a rejected client":   {asanatest.Fault{Status: 401, Body: `{"error":"invalid_client"}`}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {

@@ -199,6 +199,41 @@ func TestACheckContinuesWithoutItsCaller(t *testing.T) {
 	})
 }
 
+// A caller has too little time left for an introspection and the write of its result.
+func TestACallerWithoutTimeDoesNotIntrospect(t *testing.T) {
+	reportedOnce(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, current token.Token) {
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		_, err := inst.Process().Ask(ctx, cookie, token.Request{Refused: current.Access})
+		wantTryAgain(t, err, time.Second)
+		authtest.WantCount(t, "introspections", introspections(inst), 0)
+	})
+}
+
+// A token was introspected more than 30 seconds ago, and is introspected again. Callers that
+// report it must wait for the new result.
+func TestAnOlderCheckDoesNotCountDuringTheNextOne(t *testing.T) {
+	reportedOnce(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String, current token.Token) {
+		wantSame(t, inst.Process(), cookie, current)
+		time.Sleep(time.Minute)
+		inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.CoolUntil = time.Now().Add(time.Minute) })
+		answered := false
+		inst.Asana.Inject(asanatest.Fault{Path: authtest.IntrospectPath, Delay: 2 * time.Second})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			wantSame(t, inst.Process(), cookie, current)
+			answered = true
+		})
+		time.Sleep(time.Second)
+		wantSame(t, inst.Process(), cookie, current)
+		if !answered {
+			t.Error("a caller got the token before Asana's response")
+		}
+		wg.Wait()
+		authtest.WantCount(t, "introspections", introspections(inst), 2)
+	})
+}
+
 // The process that introspects the token stops. A caller that reports the token waits for
 // ten seconds after the start of the introspection, and no other caller waits.
 func TestAProcessThatStopsDuringACheckBlocksNoOther(t *testing.T) {

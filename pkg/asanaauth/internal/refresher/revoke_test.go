@@ -2,7 +2,9 @@ package refresher_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth"
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/connection"
@@ -153,4 +155,48 @@ func TestAConnectionOfAnotherAppDoesNotPreventARevocation(t *testing.T) {
 			})
 		})
 	}
+}
+
+// If the table does not say whether a different connection has the same user's grant, the
+// revocation must wait: it could end the other connection's grant.
+func TestNothingIsRevokedWhileTheUsersConnectionsCannotBeRead(t *testing.T) {
+	for _, op := range []string{"list", "read"} {
+		t.Run(op, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				inst := authtest.New(t)
+				cookie := inst.Process().SignIn(asanatest.Member)
+				addConnection(inst, authtest.ClientID)
+				listed := false
+				p := inst.Process()
+				inst.Table.Hook = func(_ context.Context, o storetest.Op) (bool, error) {
+					failed := o.Name == op && (op == "list" || listed)
+					listed = o.Name == "list" || listed && !failed
+					return !failed, authtest.FailIf(failed, authtest.ErrTableDown)
+				}
+				d, err := p.Disconnect(cookie)
+				wantDisconnection(t, d, err, connection.Disconnection{Status: asanaauth.Revoking})
+				authtest.WantCount(t, "revocations", inst.Revocations(), 0)
+			})
+		})
+	}
+}
+
+// Asana says when a failed revocation may be sent again. A revocation that failed never
+// puts the grant in doubt, even if Asana rotates refresh tokens.
+func TestAFailedRevocationWaitsAndLeavesNoDoubt(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Switches(rotate)
+		inst.Process().MustToken(cookie, 0)
+		inst.Asana.Inject(asanatest.Fault{Path: authtest.RevokePath, Status: 503, Header: http.Header{"Retry-After": {"60"}}})
+		began := time.Now()
+		d, err := inst.Process().Disconnect(cookie)
+		wantDisconnection(t, d, err, connection.Disconnection{Status: asanaauth.Revoking})
+		hot := inst.Rows.Hot(cookie.Reveal())
+		if wait := hot.CoolUntil.Sub(began); wait < time.Minute || hot.DoubtedGrant != 0 || hot.Lease != "" {
+			t.Errorf("cool-down %v, doubted grant %d, lease %q, want a minute and nothing else", wait, hot.DoubtedGrant, hot.Lease)
+		}
+		time.Sleep(time.Minute)
+		d, err = inst.Process().Connections.Disconnect(authtest.BackendContext(), inst.Process().Open(hot.Connection))
+		wantDisconnection(t, d, err, revoked)
+	})
 }

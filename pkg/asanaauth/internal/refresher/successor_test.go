@@ -68,6 +68,22 @@ func TestADisconnectInDoubtDoesNotClaimARevocation(t *testing.T) {
 	}
 }
 
+// If the connection is in doubt and Asana does not say whether the token is still active, a
+// disconnect must not claim that the grant was revoked.
+func TestADisconnectInDoubtWithoutAnIntrospection(t *testing.T) {
+	expired(t, func(t *testing.T, inst *authtest.Installation, cookie secret.String) {
+		inst.Asana.Inject(asanatest.Fault{GrantType: refreshGrant, Cut: true})
+		_, err := inst.Process().Token(cookie, 0)
+		authtest.WantKind(t, err, asanaauth.AsanaUnavailable)
+		time.Sleep(8 * time.Second)
+		inst.Asana.Inject(asanatest.Fault{Path: authtest.IntrospectPath, Status: 503})
+		d, err := inst.Process().Disconnect(cookie)
+		wantDisconnection(t, d, err, erased)
+		wantAlarmOnlyIf(t, inst, true)
+		authtest.WantCount(t, "revocations", inst.Revocations(), 1)
+	})
+}
+
 func wantAlarmOnlyIf(t *testing.T, inst *authtest.Installation, doubtful bool) {
 	t.Helper()
 	alarms, audits := 0, 1

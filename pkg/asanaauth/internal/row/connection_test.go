@@ -86,20 +86,51 @@ func TestOpenRefusesForgedRows(t *testing.T) {
 			victims.Connection = mine.Connection
 			return victims
 		},
+		"a tombstone with tokens": func(_, victims *store.Hot) *store.Hot {
+			victims.Status, victims.AsanaGID = row.Disconnected, ""
+			return victims
+		},
+		"a tombstone with a user": func(_, victims *store.Hot) *store.Hot {
+			victims.Status, victims.Access, victims.Refresh = row.Disconnected, nil, nil
+			return victims
+		},
+		"a tombstone of another owner": func(mine, victims *store.Hot) *store.Hot {
+			return &store.Hot{Connection: victims.Connection, Owner: mine.Owner, Kind: victims.Kind, Status: row.Disconnected, End: victims.Expires}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withRows(t, func(t *testing.T, inst *authtest.Installation, rows *row.Rows, one, two string) {
 				forged := forge(inst.Rows.Hot(one), inst.Rows.Hot(two))
 				inst.Rows.Forge(forged)
-				if row.IDMatches(forged) || row.IsAuthentic(forged) {
+				if row.IsAuthentic(forged) || forged.Status != row.Disconnected && row.IDMatches(forged) {
 					t.Error("the ID matches")
 				}
 				_, err := rows.Open(t.Context(), forged.Connection, "", "caller")
 				authtest.WantKind(t, err, asanaauth.Internal)
 				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnseal), 1)
+				hot, err := rows.ReadHot(t.Context(), forged.Connection)
+				authtest.WantKind(t, err, asanaauth.Internal)
+				if hot != nil {
+					t.Error("ReadHot returns a forged row")
+				}
+				authtest.WantCount(t, "alarms", inst.Log.Says("alarm", row.AlarmUnseal), 2)
 			})
 		})
 	}
+}
+
+// OpenPerson opens only the fields that its caller needs.
+func TestOpenPersonOpensTheNamedFields(t *testing.T) {
+	withRows(t, func(t *testing.T, inst *authtest.Installation, rows *row.Rows, one, _ string) {
+		conn, err := rows.Open(t.Context(), one, "", "caller")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := rows.OpenPerson(t.Context(), conn, row.FieldName)
+		if err != nil || p.Name.IsZero() || !p.Owner.IsZero() || !p.Email.IsZero() || !p.Picture.IsZero() {
+			t.Errorf("OpenPerson() = %+v, %v; want the name only", p, err)
+		}
+	})
 }
 
 func TestOpenReadsAgainUntilTheRowsAreConsistent(t *testing.T) {
