@@ -250,7 +250,7 @@ func (c *Connections) identify(ctx context.Context, access secret.String) (asana
 }
 
 // isRefused reports whether Asana refused the request for good. A 401 response counts,
-// too, because there is no newer token with which to repeat the request.
+// too, because Import has no newer token with which to repeat the request.
 func isRefused(err error) bool {
 	return requests.IsRefusal(err) || requests.IsStatus(err, http.StatusUnauthorized)
 }
