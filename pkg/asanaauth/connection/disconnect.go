@@ -22,7 +22,7 @@ type Disconnection struct {
 // disconnected, Disconnect does nothing. Disconnect takes at most 25 seconds.
 //
 // Disconnect revokes an OAuth grant at Asana (RFC 7009), and then erases the grant. If
-// the same Asana user has another active or broken connection in this deployment,
+// the same Asana user has another active connection in this deployment,
 // Disconnect erases the grant without revoking it, because the revocation could also end
 // the other connection. A long-lived token is erased without a revocation, because Asana
 // has no endpoint to revoke such a token. A grant is also erased without a revocation if

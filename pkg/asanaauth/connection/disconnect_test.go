@@ -186,7 +186,7 @@ func TestNothingIsRevokedIfAnotherConnectionUsesTheGrant(t *testing.T) {
 		revoked    bool
 	}{
 		"active":                          {asanaauth.Active, asanaauth.OAuth, true, false},
-		"broken":                          {asanaauth.Broken, asanaauth.OAuth, true, false},
+		"broken":                          {asanaauth.Broken, asanaauth.OAuth, true, true},
 		"broken, without a refresh token": {asanaauth.Broken, asanaauth.OAuth, false, true},
 		"revoking":                        {asanaauth.Revoking, asanaauth.OAuth, true, true},
 		"disconnected":                    {asanaauth.Disconnected, asanaauth.OAuth, false, true},

@@ -8,8 +8,8 @@ import (
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/store"
 )
 
-// isGrantShared reports whether a different connection in this table, which is active or
-// broken, has a grant for the same Asana user and client ID. Asana does not document
+// isGrantShared reports whether a different, active connection in this table has a grant
+// for the same Asana user and client ID. Asana does not document
 // whether a revocation ends one token or the user's whole consent. In the second case, a
 // revocation of hot's token would also end the other connection's grant.
 func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, error) {
@@ -43,8 +43,7 @@ func (r *Refresher) isGrantShared(ctx context.Context, hot *store.Hot) (bool, er
 }
 
 func isSharedWith(other, hot *store.Hot) bool {
-	return other.AsanaGID == hot.AsanaGID && other.ClientID == hot.ClientID &&
-		len(other.Refresh) > 0 && (other.Status == row.Active || other.Status == row.Broken)
+	return other.AsanaGID == hot.AsanaGID && other.ClientID == hot.ClientID && len(other.Refresh) > 0 && other.Status == row.Active
 }
 
 // erase replaces the connection's rows with a tombstone. If the row's Grant is no longer
