@@ -1,6 +1,9 @@
 package env
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // ARN returns the value of a required variable. The value must be the Amazon Resource
 // Name of a resource of the given AWS service. For the service "secretsmanager", an
@@ -13,6 +16,23 @@ func (r *Reader) ARN(name, service string) string {
 		return ""
 	})
 }
+
+// TableName returns the value of a required variable, which must be the name or the ARN of
+// a DynamoDB table. A name is 3 to 255 characters of A-Z, a-z, 0-9, "_", "." and "-".
+func (r *Reader) TableName(name string) string {
+	return r.checked(name, r.String(name), func(v string) string {
+		table := v
+		if res, ok := resource(v, "dynamodb"); ok {
+			table = strings.TrimPrefix(res, "table/")
+		}
+		if !tableName.MatchString(table) {
+			return "is neither the name nor the ARN of a DynamoDB table"
+		}
+		return ""
+	})
+}
+
+var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
 
 // KMSKeyIDs returns a required list of KMS keys, each a key ID or a key ARN. Aliases are
 // not accepted, because an alias can later be changed to refer to a different key.

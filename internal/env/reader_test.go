@@ -281,6 +281,29 @@ func TestKMSKeyIDs(t *testing.T) {
 	}
 }
 
+func TestTableName(t *testing.T) {
+	const malformed = "is neither the name nor the ARN of a DynamoDB table"
+	const arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/"
+	for _, test := range []struct{ value, want, reason string }{
+		{"asanaauth-Table_1.A", "asanaauth-Table_1.A", ""},
+		{"abc", "abc", ""},
+		{strings.Repeat("a", 255), strings.Repeat("a", 255), ""},
+		{arn + "asanaauth", arn + "asanaauth", ""},
+		{"ab", "", malformed},
+		{strings.Repeat("a", 256), "", malformed},
+		{"my table", "", malformed},
+		{"table,other", "", malformed},
+		{"https://example.com", "", malformed},
+		{arn, "", malformed},
+		{"arn:aws:dynamodb:eu-central-1:111122223333:index/asanaauth/x", "", malformed},
+		{"arn:aws:kms:eu-central-1:111122223333:table/asanaauth", "", malformed},
+		{unset, "", "is missing"},
+	} {
+		r := reader(test.value)
+		want(t, r, test.value, r.TableName(name), test.want, test.reason)
+	}
+}
+
 func TestARN(t *testing.T) {
 	const good = "arn:aws-cn:secretsmanager:cn-north-1:111122223333:secret:asana-AbCdEf"
 	tests := []struct{ value, want, reason string }{

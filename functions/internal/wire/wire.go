@@ -51,7 +51,7 @@ func Log(log *slog.Logger) *slog.Logger { return slog.New(httpapi.LogHandler(log
 
 // Store returns a store that keeps its rows in the DynamoDB table TABLE_NAME.
 func Store(r *env.Reader, cfg aws.Config) *dynamo.Store {
-	s, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), Table: r.String("TABLE_NAME")})
+	s, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), Table: r.TableName("TABLE_NAME")})
 	if err != nil && r.Err() == nil {
 		r.AddError("TABLE_NAME", err.Error())
 	}

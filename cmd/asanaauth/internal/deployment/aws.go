@@ -22,7 +22,7 @@ import (
 func onAWS(ctx context.Context, lookup func(string) (string, bool), log *slog.Logger) (*Deployment, error) {
 	r := env.NewReader(lookup)
 	o := onaws.Options{
-		TableName:       r.String("TABLE_NAME"),
+		TableName:       r.TableName("TABLE_NAME"),
 		Installation:    r.Optional("INSTALLATION", ""),
 		KMSKeyIDs:       r.KMSKeyIDs("KMS_KEY_ID"),
 		KeyCacheTTL:     keyCacheTTL(r),
