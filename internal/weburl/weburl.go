@@ -145,6 +145,8 @@ func originFormFault(raw string) string {
 	switch {
 	case err != nil:
 		return notURL
+	case !strings.HasPrefix(raw, u.Scheme):
+		return "has a scheme in upper case"
 	case raw != u.Scheme+"://"+u.Host:
 		return "has more than a scheme, host and port (remove a slash at the end)"
 	case u.Host != strings.ToLower(u.Host):

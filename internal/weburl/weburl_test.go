@@ -166,7 +166,7 @@ func TestOriginFault(t *testing.T) {
 		{"https://auth.example.com/x", "more than a scheme, host and port"},
 		{"https://auth.example.com?", "more than a scheme, host and port"},
 		{"https://auth.example.com#", "more than a scheme, host and port"},
-		{"HTTPS://auth.example.com", "more than a scheme, host and port"},
+		{"HTTPS://auth.example.com", "has a scheme in upper case"},
 		{"https://Auth.example.com", "upper case"},
 		{"https://auth.example.com:443", "default port"},
 		{"http://localhost:80", "default port"},
