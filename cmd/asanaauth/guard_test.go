@@ -93,6 +93,67 @@ func wantHeaders(t *testing.T, a response) {
 	}
 }
 
+// TestEveryResponseHasTheHeaders checks responses that do not come from package httpapi,
+// and responses to paths without a route. The process is behind a tunnel.
+func TestEveryResponseHasTheHeaders(t *testing.T) {
+	t.Parallel()
+	addr := freeAddr(t)
+	start(t, t.TempDir(), []string{"PUBLIC_URL=https://auth.example.com", "ALLOWED_ORIGINS=https://app.example.com"}, "-addr", addr)
+	b := newBrowser(t)
+	const accept, origin = "Accept: */*", "Origin: https://app.example.com"
+	for _, test := range []struct {
+		method, path, header, want string
+		status                     int
+	}{
+		{"GET", "/", accept, "text/html; charset=utf-8", 200},
+		{"GET", "/local/page.js", accept, "text/javascript; charset=utf-8", 200},
+		{"GET", "/nope", accept, "application/problem+json", 404},
+		{"GET", "//nope", accept, "application/problem+json", 404},
+		{"GET", "/", "Host: evil.test", "text/plain; charset=utf-8", 421},
+		{"POST", "/refresh", "Origin: http://evil.test", "application/problem+json", 403},
+		{"GET", "/connections", "Authorization: AWS4-HMAC-SHA256 Credential=x", "application/json", 403},
+		{"GET", "/authorize/", accept, "text/html; charset=utf-8", 404},
+		{"POST", "/callback/more", accept, "text/html; charset=utf-8", 404},
+		{"GET", "/session/more", origin, "application/problem+json", 404},
+		{"POST", "/refresh/", origin, "application/problem+json", 404},
+		{"GET", "/membership/more", origin, "application/problem+json", 404},
+		{"POST", "/disconnect/more", origin, "application/problem+json", 404},
+	} {
+		to := "http://" + addr + test.path
+		a := b.mustSend(test.method, to, "", test.header)
+		if got := a.header.Get("Content-Type"); a.status != test.status || got != test.want {
+			t.Errorf("%s %s: got %d with %s, want %d with %s", test.method, test.path, a.status, got, test.status, test.want)
+		}
+		wantHeaders(t, a)
+		if a.header.Get("Strict-Transport-Security") == "" {
+			t.Errorf("%s %s: Strict-Transport-Security is missing", test.method, test.path)
+		}
+		if got := a.header.Get("Access-Control-Allow-Origin"); (test.header == origin) != (got != "") {
+			t.Errorf("%s %s: got Access-Control-Allow-Origin %q", test.method, test.path, got)
+		}
+	}
+}
+
+// TestOptionsOfTheServer sends the request "OPTIONS *", which has no path.
+func TestOptionsOfTheServer(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), nil)
+	r, err := http.NewRequest("OPTIONS", p.publicURL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.URL.Opaque = "*"
+	resp, err := newBrowser(t).http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("got %s, want 404", resp.Status)
+	}
+	wantHeaders(t, response{header: resp.Header})
+}
+
 func TestPage(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), nil)

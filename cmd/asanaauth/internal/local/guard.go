@@ -46,9 +46,10 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This request has more than 1 MiB of cookies. Other programs on this host may have set them: delete the cookies of this host in your browser.", http.StatusRequestHeaderFieldsTooLarge)
 	case isUnsafe(r) && r.URL.Path != g.anyOrigin && !g.sameOrigin(r):
 		refuseOrigin(w, r, g.log, g.originDetail)
-	case path.Clean(r.URL.Path) != r.URL.Path && r.URL.Path != "/_offline/":
+	case path.Clean("/"+r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") && r.URL.Path != "/":
 		// The path contains elements such as . and .., and the mux would redirect the
-		// request to a path without them. Instead, the guard responds with 404.
+		// request to a path without them. Or the path is the * of "OPTIONS *". Instead, the
+		// guard responds with 404.
 		httpapi.NewFailure(httpapi.Config{Log: g.log}, asanaauth.NotFound, "").ServeHTTP(w, r)
 	default:
 		g.next.ServeHTTP(w, r)
@@ -82,6 +83,18 @@ func setHeaders(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-site")
 	h.Set("X-Request-Id", rand.Text())
+}
+
+// onlyHTTPS adds Strict-Transport-Security to every response of next if publicURL is
+// https, as it is with a tunnel. Package httpapi adds the header only to its own responses.
+func onlyHTTPS(publicURL string, next http.Handler) http.Handler {
+	if !strings.HasPrefix(publicURL, "https://") {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		next.ServeHTTP(w, r)
+	})
 }
 
 func refuseOrigin(w http.ResponseWriter, r *http.Request, log *slog.Logger, detail string) {

@@ -139,7 +139,7 @@ func newServers(f Flags, c config, d *data, l *listeners, log *slog.Logger) (*se
 
 		originDetail: "The origin in the Origin header is not allowed. Add the origin of your app to ALLOWED_ORIGINS, without a slash at the end.",
 	}
-	s.add("asanaauth", l.service, &refusals{next: guarded, returnURLs: c.returnURLs, origins: c.allowedOrigins, log: log})
+	s.add("asanaauth", l.service, onlyHTTPS(c.publicURL, &refusals{next: guarded, returnURLs: c.returnURLs, origins: c.allowedOrigins, log: log}))
 	return s, r.connections, nil
 }
 

@@ -107,13 +107,13 @@ func serviceRoutes(c config, r components, log *slog.Logger) (*http.ServeMux, er
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/authorize", authorize)
-	mux.Handle("/callback", callback)
-	mux.Handle("/session", session)
-	mux.Handle("/session/code", session)
-	mux.Handle("/refresh", refresh)
-	mux.Handle("/membership", membership)
-	mux.Handle("/disconnect", disconnect)
+	for path, handler := range map[string]http.Handler{
+		"/authorize": authorize, "/callback": callback, "/session": session,
+		"/refresh": refresh, "/membership": membership, "/disconnect": disconnect,
+	} {
+		mux.Handle(path, handler)
+		mux.Handle(path+"/", handler) // so that its 404 is a page, or has CORS headers
+	}
 	mux.Handle("/links", backend)
 	mux.Handle("/connections", backend)
 	mux.Handle("/connections/", backend)

@@ -49,7 +49,10 @@ func (s *servers) add(name string, ls []net.Listener, h http.Handler) {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.log.With("server", name).Handler(), slog.LevelWarn),
+		// net/http would respond to "OPTIONS *" without the headers of every response.
+		DisableGeneralOptionsHandler: true,
+
+		ErrorLog: slog.NewLogLogger(s.log.With("server", name).Handler(), slog.LevelWarn),
 	}}
 	added.ConnState = added.unused.watch
 	s.all = append(s.all, added)
