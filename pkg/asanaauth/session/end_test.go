@@ -377,6 +377,76 @@ func TestEndingTheSessionsOfAnEndedConnection(t *testing.T) {
 	}
 }
 
+// A connection changes between the read of its rows and the write that ends its sessions.
+func TestEndingTheSessionsOfAConnectionThatHasChanged(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change   func(inst *authtest.Installation, id string)
+		browser  asanaauth.ErrorKind
+		backend  asanaauth.ErrorKind
+		byOthers bool // whether a backend still ends the sessions
+	}{
+		"deleted": {func(inst *authtest.Installation, id string) { inst.Rows.Delete(store.HotKey(id)) }, "", asanaauth.NotFound, false},
+		"forged": {func(inst *authtest.Installation, id string) {
+			inst.Rows.Edit(id, func(hot *store.Hot) { hot.Owner = store.HashText("evil") })
+		}, asanaauth.Internal, asanaauth.Internal, false},
+		"the session has ended": {func(inst *authtest.Installation, id string) {
+			inst.Rows.Edit(id, func(hot *store.Hot) { hot.Epoch = "fedcba9876543210" })
+		}, "", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for byBackend, want := range map[bool]asanaauth.ErrorKind{false: c.browser, true: c.backend} {
+				authtest.Bubble(t, func(t *testing.T) {
+					inst := authtest.New(t)
+					p := inst.Process()
+					cookie := p.SignIn(asanatest.Member)
+					id := authtest.ConnectionOf(cookie)
+					conn := p.Open(id)
+					changed := false
+					inst.Table.Hook = func(_ context.Context, op storetest.Op) (bool, error) {
+						if op.Name == "write" && !changed {
+							changed = true
+							c.change(inst, id)
+						}
+						return true, nil
+					}
+					var err error
+					if byBackend {
+						err = p.Connections.EndSessions(t.Context(), conn)
+					} else {
+						err = p.Sessions.SignOutEverywhere(t.Context(), cookie)
+					}
+					authtest.WantKind(t, err, want)
+					lines := 0
+					if byBackend && c.byOthers {
+						lines = 1
+					}
+					authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditSessionsEnded), lines)
+				})
+			}
+		})
+	}
+}
+
+// An attacker changes a connection's row. The audit line of a sign-out would contain the
+// attacker's values, so none is written.
+func TestSigningOutOfAForgedConnection(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst := authtest.New(t)
+		p := inst.Process()
+		cookie := p.SignIn(asanatest.Member)
+		inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.Owner = store.HashText("evil") })
+		if err := p.Sessions.SignOut(t.Context(), cookie); err != nil {
+			t.Fatal(err)
+		}
+		authtest.WantCount(t, "audit lines", inst.Log.Says("audit", row.AuditSignedOut), 0)
+		if kept := inst.Rows.Kept(); kept["*store.Session"] != 0 {
+			t.Errorf("rows %v, want no session", kept)
+		}
+	})
+}
+
 func TestSigningOutWithTheTableDown(t *testing.T) {
 	t.Parallel()
 	authtest.Bubble(t, func(t *testing.T) {
