@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -102,13 +103,17 @@ func (cb *callback) finish(w http.ResponseWriter, r *http.Request, raw string) e
 	return cb.finishAttempt(w, r, p)
 }
 
+// errNoAttempt says in the log what the response must not reveal.
+var errNoAttempt = &asanaauth.Error{Kind: asanaauth.LoginExpired,
+	Err: errors.New("the browser did not send the attempt's cookie: open /authorize on the host of PUBLIC_URL, in the same browser")}
+
 // finishAttempt completes the attempt that the parameter "state" identifies. It keeps the
 // attempt's cookie, so that the browser can repeat the request.
 func (cb *callback) finishAttempt(w http.ResponseWriter, r *http.Request, p params) error {
 	browser := cb.cookies.readAttempt(r, login.AttemptName(p["state"]))
 	switch {
 	case browser.IsZero():
-		return errorOf(asanaauth.LoginExpired)
+		return errNoAttempt
 	case p["code"] == "" && p["error"] == "":
 		return invalid("The authorization response must have a code or an error.")
 	}

@@ -178,6 +178,9 @@ func TestCallbackWithoutAnAttempt(t *testing.T) {
 		if a := s.do(get(back)).page(400); a.body != page {
 			t.Errorf("used attempt, another browser: got another page: %s", a.body)
 		}
+		if err, _ := s.lastLine()["err"].(string); !strings.Contains(err, "did not send the attempt's cookie") {
+			t.Errorf("got logged err %q, want the cause", err)
+		}
 		b.do(frontendCall(http.MethodDelete, "/session", "")).want(204)
 		if a := s.do(get(back), mine).page(400); a.body != page || a.header["Set-Cookie"] != nil {
 			t.Errorf("used attempt, signed out: got another page or cookies %q: %s", a.header["Set-Cookie"], a.body)

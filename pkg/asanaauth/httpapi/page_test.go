@@ -108,7 +108,7 @@ func TestDetails(t *testing.T) {
 			"user is not an Asana user that the connection's token can read.":                                       s.do(call("GET", at(s.importToken("a", asanatest.Bot), "/membership?user=1"), "")),
 			"limit must be a whole number from 1 to 100.":                                                           s.do(call("GET", "/connections?owner=a&limit=0", "")),
 			"cursor is not from this list. Start again without cursor.":                                             s.do(call("GET", "/connections?owner=a&cursor=x", "")),
-			"return_to must be one of the URLs in RETURN_URLS.":                                                     s.do(call("POST", "/links", object("owner", "a", "return_to", "https://evil.example"))),
+			"return_to must be equal to one of the URLs in RETURN_URLS.":                                            s.do(call("POST", "/links", object("owner", "a", "return_to", "https://evil.example"))),
 			"scopes must be a subset of ASANA_SCOPES, separated by single spaces, without duplicates.":              s.do(call("POST", "/links", object("owner", "a", "scopes", "tasks:write"))),
 			"The preflight requests a header that is not allowed. Accepted: Content-Type, traceparent, tracestate, baggage, sentry-trace, X-Requested-With, " +
 				"X-Datadog-Origin, X-Datadog-Parent-Id, X-Datadog-Sampling-Priority, X-Datadog-Trace-Id, newrelic, X-Amzn-Trace-Id, Cache-Control, Pragma.": s.do(request{method: "OPTIONS", target: "/refresh", header: headers([]string{"Origin", appOrigin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "x-other"})}),

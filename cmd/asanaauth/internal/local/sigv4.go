@@ -101,7 +101,7 @@ func (s *signatures) fault(r *http.Request, body []byte, now time.Time) string {
 	if slices.ContainsFunc(a.headers, func(name string) bool {
 		return name != "host" && name != "content-length" && len(r.Header.Values(name)) == 0
 	}) {
-		return "a signed header is missing"
+		return "a signed header is missing: send each header in SignedHeaders, and do not sign an empty one, such as X-Amz-Security-Token without a session token"
 	}
 	hash := hashOf(body)
 	switch sent := r.Header.Get("X-Amz-Content-Sha256"); sent {

@@ -23,7 +23,7 @@ var (
 	// times, but never belonged to the same consent.
 	ErrInconsistentRead error = TryAgain(0, errors.New("the hot row and the cold row are inconsistent"))
 	// ErrReturnTo means that a return URL is not in RETURN_URLS.
-	ErrReturnTo error = InvalidRequest("return_to must be one of the URLs in RETURN_URLS.")
+	ErrReturnTo error = InvalidRequest("return_to must be equal to one of the URLs in RETURN_URLS.")
 )
 
 const minRetryAfter = time.Second
