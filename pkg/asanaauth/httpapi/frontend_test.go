@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/asanaauth/asanaauth/pkg/asanaauth/httpapi"
+	"github.com/asanaauth/asanaauth/pkg/asanaauth/session"
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
 
@@ -245,7 +246,7 @@ func TestLoopbackOrigins(t *testing.T) {
 func TestMalformedOrigins(t *testing.T) {
 	t.Parallel()
 	for _, origins := range [][]string{nil, {"*"}, {"https://*.example.com"}, {"https://app.example.com/"}, {"http://app.example.com"}, {"null"}, {appOrigin, ""}} {
-		if h, err := httpapi.NewSession(httpapi.Config{PublicURL: publicURL}, nil, origins); err == nil || h != nil {
+		if h, err := httpapi.NewSession(httpapi.Config{PublicURL: publicURL}, new(session.Sessions), origins); err == nil || h != nil {
 			t.Errorf("%q: got no error", origins)
 		}
 	}
@@ -315,4 +316,18 @@ func TestOrderOfChecks(t *testing.T) {
 	s.do(wrongAll).problem(400, "invalid-request")
 	wrongAll.body = "{}"
 	s.do(wrongAll).problem(401, "unauthenticated")
+}
+
+// While the table is unavailable, no one knows whether the person is signed in. GET /session
+// must neither say that no one is signed in nor delete the cookie.
+func TestAnOutageIsNotASignOut(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		s := newSite(t)
+		b := s.browser().signIn(asanatest.Member)
+		s.fail("read")
+		b.do(get("/session", "Origin", appOrigin)).problem(503, "try-again")
+		s.table.Hook = nil
+		b.do(get("/session", "Origin", appOrigin)).want(200)
+	})
 }
