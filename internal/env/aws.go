@@ -1,7 +1,6 @@
 package env
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -18,21 +17,19 @@ func (r *Reader) ARN(name, service string) string {
 }
 
 // TableName returns the value of a required variable, which must be the name or the ARN of
-// a DynamoDB table. A name is 3 to 255 characters of A-Z, a-z, 0-9, "_", "." and "-".
+// a DynamoDB table. A name is at most 255 characters of A-Z, a-z, 0-9, "_", "." and "-".
 func (r *Reader) TableName(name string) string {
 	return r.checked(name, r.String(name), func(v string) string {
 		table := v
 		if res, ok := resource(v, "dynamodb"); ok {
 			table = strings.TrimPrefix(res, "table/")
 		}
-		if !tableName.MatchString(table) {
+		if table == "" || len(table) > 255 || strings.Trim(table, letters+digits+"_.-") != "" {
 			return "is neither the name nor the ARN of a DynamoDB table"
 		}
 		return ""
 	})
 }
-
-var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
 
 // KMSKeyIDs returns a required list of KMS keys, each a key ID or a key ARN. Aliases are
 // not accepted, because an alias can later be changed to refer to a different key.

@@ -8,7 +8,6 @@ package env
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -221,18 +220,32 @@ func (r *Reader) words(name string, check func(string) string) []string {
 	return words
 }
 
-// urlInList matches the beginning of a URL after a comma or a semicolon.
-var urlInList = regexp.MustCompile(`[,;][A-Za-z][A-Za-z0-9+.-]*://`)
-
 // hasSeparator reports whether a word contains a comma or a semicolon that probably
 // separates entries. In a URL, these characters are also valid within the path and the
 // query. Elsewhere, no entry contains them.
 func hasSeparator(word string) bool {
 	if strings.Contains(word, "://") {
-		return strings.Trim(word, ",;") != word || urlInList.MatchString(word)
+		return strings.Trim(word, ",;") != word || hasURLAfterSeparator(word)
 	}
 	return strings.ContainsAny(word, ",;")
 }
+
+func hasURLAfterSeparator(word string) bool {
+	for i, c := range word {
+		if c == ',' || c == ';' {
+			scheme, _, ok := strings.Cut(word[i+1:], "://")
+			if ok && scheme != "" && strings.Trim(scheme, letters+digits+"+.-") == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+const (
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	digits  = "0123456789"
+)
 
 // entry identifies a word in a list by its position, because errors must not contain
 // values.

@@ -289,7 +289,6 @@ func TestTableName(t *testing.T) {
 		{"abc", "abc", ""},
 		{strings.Repeat("a", 255), strings.Repeat("a", 255), ""},
 		{arn + "asanaauth", arn + "asanaauth", ""},
-		{"ab", "", malformed},
 		{strings.Repeat("a", 256), "", malformed},
 		{"my table", "", malformed},
 		{"table,other", "", malformed},

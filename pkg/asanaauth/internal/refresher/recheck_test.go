@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -217,16 +218,16 @@ func TestAnOlderCheckDoesNotCountDuringTheNextOne(t *testing.T) {
 		wantSame(t, inst.Process(), cookie, current)
 		time.Sleep(time.Minute)
 		inst.Rows.Edit(cookie.Reveal(), func(hot *store.Hot) { hot.CoolUntil = time.Now().Add(time.Minute) })
-		answered := false
+		var answered atomic.Bool
 		inst.Asana.Inject(asanatest.Fault{Path: authtest.IntrospectPath, Delay: 2 * time.Second})
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			wantSame(t, inst.Process(), cookie, current)
-			answered = true
+			answered.Store(true)
 		})
 		time.Sleep(time.Second)
 		wantSame(t, inst.Process(), cookie, current)
-		if !answered {
+		if !answered.Load() {
 			t.Error("a caller got the token before Asana's response")
 		}
 		wg.Wait()
