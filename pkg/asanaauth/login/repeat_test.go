@@ -142,14 +142,18 @@ func TestARepeatedCallbackWaitsForTheFirst(t *testing.T) {
 func TestTheAttemptDisappearsDuringTheWait(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(inst *authtest.Installation, state string)
+		change func(inst *authtest.Installation, state string) // takes effect after a second
 		kind   asanaauth.ErrorKind
 	}{
 		"the row is deleted": {func(inst *authtest.Installation, state string) {
-			inst.Rows.Delete(store.AttemptKey(store.HashText(state)))
+			time.AfterFunc(time.Second, func() { inst.Rows.Delete(store.AttemptKey(store.HashText(state))) })
 		}, asanaauth.LoginExpired},
 		"the table is down": {func(inst *authtest.Installation, _ string) {
-			inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) { return false, authtest.ErrTableDown }
+			began := time.Now()
+			inst.Table.Hook = func(context.Context, storetest.Op) (bool, error) {
+				down := time.Since(began) >= time.Second
+				return !down, authtest.FailIf(down, authtest.ErrTableDown)
+			}
 		}, asanaauth.TryAgain},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +164,7 @@ func TestTheAttemptDisappearsDuringTheWait(t *testing.T) {
 				row := inst.Rows.AttemptRow(response.State)
 				row.Taker = "fedcba9876543210" // the first callback has not finished
 				inst.Rows.Forge(row)
-				time.AfterFunc(time.Second, func() { c.change(inst, response.State) })
+				c.change(inst, response.State)
 				outcome, err := p.Callback(response)
 				authtest.WantKind(t, err, c.kind)
 				if outcome != (login.Outcome{}) {
