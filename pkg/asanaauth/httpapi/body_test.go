@@ -1,9 +1,12 @@
 package httpapi_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/asanaauth/asanaauth/pkg/asanatest"
 )
@@ -100,6 +103,15 @@ func TestLargeContentLength(t *testing.T) {
 	r := frontendCall("POST", "/refresh", "{}")
 	r.contentLength = 64<<10 + 1
 	newSite(t).do(r).problem(413, "payload-too-large")
+}
+
+func TestABodyThatEndsEarlyIsInvalid(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	in := httptest.NewRequest("POST", publicURL+"/refresh", io.MultiReader(strings.NewReader("{}"), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	in.Header = frontendCall("POST", "/refresh", "{}").header
+	newSite(t).mux.ServeHTTP(w, in)
+	response{t, w.Code, w.Header(), w.Body.String()}.problem(400, "invalid-request")
 }
 
 // bodyRequest returns a request for an operation that accepts a body. It has no session,

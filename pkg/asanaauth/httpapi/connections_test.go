@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +121,9 @@ func TestBadLists(t *testing.T) {
 		"?owner=a&limit=1", "?owner=a&cursor=x"} {
 		s.do(call("DELETE", "/connections"+query, "")).problem(400, "invalid-request")
 	}
+	if long := s.do(call("GET", "/connections/con_x?owner="+strings.Repeat("a", 8193), "")); !strings.Contains(long.body, "at most 8192 bytes") {
+		t.Errorf("a long owner: got %s", long.body)
+	}
 	s.do(call("GET", "/connections?owner=a&limit=100", "")).want(200)
 	// An unknown parameter must be rejected. If a misspelled "owner" were ignored, the
 	// request would reach a connection of any owner.
@@ -138,6 +142,7 @@ func TestReaders(t *testing.T) {
 		if diff := cmp.Diff([]any{asanatest.Acme}, named["reader_of"]); diff != "" {
 			t.Errorf("reader_of (-want +got):\n%s", diff)
 		}
+		s.do(call("PATCH", "/connections/con_x", `{"reader_of":[null]}`)).problem(400, "invalid-request")
 		s.do(call("PATCH", at(bot), object("reader_of", []string{asanatest.Acme}))).problem(409, "not-allowed-for-kind")
 		s.do(call("PATCH", at(account, "?owner=acme"), object("reader_of", []string{}))).problem(404, "not-found")
 		s.do(call("PATCH", at(account), object("reader_of", []string{asanatest.Globex}))).problem(404, "not-found")
