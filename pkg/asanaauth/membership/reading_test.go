@@ -161,6 +161,24 @@ func TestAReaderThatFails(t *testing.T) {
 	}
 }
 
+// If the reader is unavailable, the flags that Asana reports for the person's own token
+// stay known.
+func TestAReaderThatFailsRemovesNothing(t *testing.T) {
+	t.Parallel()
+	authtest.Bubble(t, func(t *testing.T) {
+		inst, p := granular(t)
+		cookie := p.SignIn(asanatest.Member)
+		importReader(p, "it", asanatest.Acme)
+		path := authtest.MembershipsPath(asanatest.Member)
+		inst.Asana.Inject(asanatest.Fault{Path: path, Body: `{"data":[{"gid":"1","user":{"gid":"` + asanatest.Member + `"},"workspace":{"gid":"` + asanatest.Acme + `"},"is_guest":true}]}`})
+		inst.Asana.Inject(asanatest.Fault{Path: path, Status: 500})
+		want := "Acme: active reader-unavailable, admin reader-unavailable, guest y, view only reader-unavailable, can write reader-unavailable"
+		if m := mustMembers(p, cookie)[0]; flags(m) != want || m.Guest.Unknown != "" {
+			t.Errorf("got %s, want %s; the known flag has the reason %q", flags(m), want, m.Guest.Unknown)
+		}
+	})
+}
+
 // No caller uses a rate-limited reader's token before the time in Retry-After has passed.
 func TestAReaderOverItsLimit(t *testing.T) {
 	t.Parallel()
